@@ -1,0 +1,1 @@
+"""Consumers of the run events, and the read side."""

@@ -1,0 +1,1 @@
+"""History: every block of rows, as it came."""

@@ -1,0 +1,1 @@
+"""Liveness: the state of every run, folded from beats, ticks and goodbyes."""

@@ -1,0 +1,1 @@
+"""Summary: what a run shows in one line, folded from all it said."""

@@ -1,0 +1,1 @@
+"""The local stack: real servers and consumers as children of one supervisor."""

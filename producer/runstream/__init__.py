@@ -1,0 +1,1 @@
+"""Track machine-learning runs as events on Apache Kafka."""

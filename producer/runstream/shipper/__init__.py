@@ -1,0 +1,1 @@
+"""The shipper: one process a run folder that carries the spool to the broker."""

@@ -1,0 +1,1 @@
+"""The spool: what a training process accepted, on disk, until a broker has it."""

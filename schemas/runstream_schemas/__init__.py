@@ -1,0 +1,1 @@
+"""The contract of Runstream: topics, schemas, and events to bytes and back."""

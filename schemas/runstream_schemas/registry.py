@@ -1,0 +1,73 @@
+"""Every schema of the contract, every version, under an id that follows from its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import fastavro
+from fastavro.schema import to_parsing_canonical_form
+
+from runstream_schemas.exceptions import UnknownSchema
+from runstream_schemas.topics import Topic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """One committed version of one topic's record type."""
+
+    topic: Topic
+    version: int
+    #: First four bytes of the SHA-256 of the parsing canonical form, big-endian, without the sign bit.
+    id: int
+    #: The text of the ``.avsc`` file.
+    text: str
+    #: What fastavro reads and writes with.
+    parsed: Any
+
+
+def schema_id(definition: Any) -> int:
+    """Return the id of a schema: 31 bits of the SHA-256 fingerprint of its parsing canonical form (Avro 1.12)."""
+    canonical = to_parsing_canonical_form(definition)
+    return int.from_bytes(hashlib.sha256(canonical.encode()).digest()[:4], "big") & 0x7FFFFFFF
+
+
+@cache
+def schemas() -> Mapping[int, Schema]:
+    """Return all committed schemas by id."""
+    found: dict[int, Schema] = {}
+    for topic in Topic:
+        folder = files("runstream_schemas") / "avsc" / topic.value
+        for file in folder.iterdir():
+            if not file.name.endswith(".avsc"):
+                continue
+            text = file.read_text(encoding="utf-8")
+            definition = json.loads(text)
+            schema = Schema(
+                topic=topic,
+                version=int(file.name.removesuffix(".avsc")),
+                id=schema_id(definition),
+                text=text,
+                parsed=fastavro.parse_schema(definition),
+            )
+            found[schema.id] = schema
+    return found
+
+
+@cache
+def current(topic: Topic) -> Schema:
+    """Return the newest version of a topic's schema, the one that is written."""
+    return max((schema for schema in schemas().values() if schema.topic is topic), key=lambda schema: schema.version)
+
+
+def by_id(identifier: int) -> Schema:
+    """Return the schema of an id; raises UnknownSchema."""
+    try:
+        return schemas()[identifier]
+    except KeyError:
+        raise UnknownSchema(identifier) from None

@@ -1,0 +1,159 @@
+"""Rows (nested dicts) to columns and back, and blocks cut by rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runstream_schemas import values
+from runstream_schemas.events import Column, ColumnType, LogEvent
+
+Row = Mapping[str, Any]
+Path = tuple[str, ...]
+
+_INT64 = range(-(2**63), 2**63)
+_DTYPES = {ColumnType.FLOAT64: np.float64, ColumnType.INT64: np.int64, ColumnType.BOOL: np.bool_}
+_TYPES: Mapping[type, ColumnType] = {
+    float: ColumnType.FLOAT64,
+    int: ColumnType.INT64,
+    bool: ColumnType.BOOL,
+    type(None): ColumnType.NULL,
+}
+
+
+def pack_rows(rows: Sequence[Row]) -> list[Column]:
+    """Return the columns of rows: one for each path and type of value, in order of appearance.
+
+    A key whose values have several types becomes several columns of one path with disjoint rows. Integers beyond 64 bits
+    are kept as floats; anything but float, int, bool and None is kept as JSON text. Empty dicts leave nothing.
+    """
+    keys = rows[0].keys() if rows else ()
+    if all(row.keys() == keys for row in rows):
+        return [column for key in keys for column in _columns_of((key,), [row[key] for row in rows], None)]
+    return _pack_ragged(rows)
+
+
+def unpack_rows(event: LogEvent) -> list[dict[str, Any]]:
+    """Return the rows of a block as nested dicts, without step and time; the inverse of :func:`pack_rows`."""
+    rows: list[dict[str, Any]] = [{} for _ in range(event.count)]
+    for column in event.columns:
+        *parents, last = column.path
+        index = range(event.count) if column.rows is None else column.rows.tolist()
+        for row, value in zip(index, column_values(column, event.count), strict=True):
+            target = rows[row]
+            for name in parents:
+                inner = target.get(name)
+                if not isinstance(inner, dict):
+                    inner = target[name] = {}
+                target = inner
+            target[last] = value
+    return rows
+
+
+def column_values(column: Column, count: int) -> list[Any]:
+    """Return the values of a column in a block of ``count`` rows, one for each row that has one."""
+    if column.values is not None:
+        return column.values.tolist()
+    if column.type is ColumnType.JSON:
+        return [values.load(text) for text in column.texts]
+    return [None] * (count if column.rows is None else len(column.rows))
+
+
+def cut(event: LogEvent, start: int, stop: int) -> LogEvent:
+    """Return the block of the rows ``start`` to ``stop`` (exclusive) of a block."""
+    return replace(
+        event,
+        seq=event.seq + start,
+        count=stop - start,
+        orders=event.orders[start:stop],
+        steps=event.steps[start:stop],
+        times=event.times[start:stop],
+        columns=[part for column in event.columns if (part := _cut_column(column, start, stop)) is not None],
+    )
+
+
+def flatten(row: Row) -> Iterator[tuple[Path, Any]]:
+    """Yield the paths and values of a nested row, depth first."""
+    for key, value in row.items():
+        if isinstance(value, dict):
+            for path, inner in flatten(value):
+                yield (key, *path), inner
+        else:
+            yield (key,), value
+
+
+def _pack_ragged(rows: Sequence[Row]) -> list[Column]:
+    gathered: dict[str, tuple[list[int], list[Any]]] = {}
+    for number, row in enumerate(rows):
+        for key, value in row.items():
+            index, items = gathered.setdefault(key, ([], []))
+            index.append(number)
+            items.append(value)
+    return [
+        column
+        for key, (index, items) in gathered.items()
+        for column in _columns_of((key,), items, None if len(index) == len(rows) else index)
+    ]
+
+
+def _columns_of(path: Path, items: list[Any], index: list[int] | None) -> Iterable[Column]:
+    kinds = set(map(type, items))
+    if len(kinds) == 1 and dict not in kinds:
+        try:
+            return [_column(path, _TYPES.get(kinds.pop(), ColumnType.JSON), items, index)]
+        except OverflowError:
+            pass
+    return _split_by_type(path, items, range(len(items)) if index is None else index, whole=index is None)
+
+
+def _split_by_type(path: Path, items: list[Any], index: Sequence[int], *, whole: bool) -> Iterable[Column]:
+    parts: dict[tuple[Path, ColumnType], tuple[list[int], list[Any]]] = {}
+    for number, item in zip(index, items, strict=True):
+        for inner, value in flatten({"": item}):
+            kind = _TYPES.get(type(value), ColumnType.JSON)
+            if kind is ColumnType.INT64 and value not in _INT64:
+                kind, value = ColumnType.FLOAT64, _as_float(value)
+            numbers, part = parts.setdefault((path + inner[1:], kind), ([], []))
+            numbers.append(number)
+            part.append(value)
+    for (inner_path, kind), (numbers, part) in parts.items():
+        everywhere = whole and len(numbers) == len(items)
+        yield _column(inner_path, kind, part, None if everywhere else numbers)
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def _column(path: Path, kind: ColumnType, items: list[Any], index: list[int] | None) -> Column:
+    rows = None if index is None else np.array(index, dtype=np.uint32)
+    if (dtype := _DTYPES.get(kind)) is not None:
+        packed: NDArray[Any] = np.array(items, dtype=dtype)
+        return Column(path=path, type=kind, rows=rows, values=packed)
+    texts = [values.dump(item) for item in items] if kind is ColumnType.JSON else ()
+    return Column(path=path, type=kind, rows=rows, texts=texts)
+
+
+def _cut_column(column: Column, start: int, stop: int) -> Column | None:
+    if column.rows is None:
+        first, last, rows = start, stop, None
+    else:
+        first, last = (int(edge) for edge in np.searchsorted(column.rows, (start, stop)))
+        if first == last:
+            return None
+        rows = column.rows[first:last] - np.uint32(start)
+        if last - first == stop - start:
+            rows = None
+    return replace(
+        column,
+        rows=rows,
+        values=None if column.values is None else column.values[first:last],
+        texts=column.texts[first:last],
+    )
