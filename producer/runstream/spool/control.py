@@ -10,9 +10,11 @@ from __future__ import annotations
 import mmap
 import os
 from enum import IntEnum, IntFlag
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
 
 CONTROL_NAME = "control"
 CONTROL_SIZE = 4096
