@@ -1,0 +1,51 @@
+"""The application: routes, access rules, safe headers, and the adapters they use."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from runstream_consumers.api import problems
+from runstream_consumers.api.access import Access, Policy
+from runstream_consumers.api.cluster import Cluster
+from runstream_consumers.api.database import PoolLimits, open_database
+from runstream_consumers.api.headers import SafeHeaders
+from runstream_consumers.api.peers import Peers, trusted_users
+from runstream_consumers.api.routers import connection, registry
+from runstream_consumers.api.services import Services
+from runstream_consumers.settings import ServerSettings
+
+
+def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, peers: Peers | None = None) -> FastAPI:
+    """Return the application of one API process; it connects to nothing before its first request."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_database(settings.postgres, limits or PoolLimits()) as database:
+            app.state.services = Services(settings=settings, database=database, cluster=Cluster(settings.kafka))
+            yield
+
+    app = FastAPI(
+        title="Runstream",
+        version=version("runstream"),
+        description="Reads what the consumers made of a stack's events: runs, history, summaries, states, delivery.",
+        openapi_url="/api/v1/openapi.json",
+        # The interactive pages load their scripts from elsewhere, which the content policy forbids.
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    problems.register(app)
+    for module in (connection, registry):
+        app.include_router(module.router)
+    policy = Policy(
+        token=settings.token,
+        public_url=settings.public_url or "http://localhost",
+        peers=peers or Peers(trusted_users()),
+    )
+    app.add_middleware(Access, policy=policy)
+    app.add_middleware(SafeHeaders)
+    return app

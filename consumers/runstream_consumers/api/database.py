@@ -1,0 +1,68 @@
+"""A small pool of read-only Postgres connections, with a deadline for getting one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from runstream_consumers.api.problems import Unavailable
+
+#: An asyncpg connection; asyncpg ships no types.
+Connection = Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLimits:
+    """How many connections the API holds, and how long it waits; seconds."""
+
+    connections: int = 8
+    acquire_s: float = 3.0
+    statement_s: float = 15.0
+    idle_s: float = 60.0
+
+
+class Database:
+    """Lends connections for one request each; connects on first use, so that the API starts without Postgres."""
+
+    def __init__(self, pool: Any, limits: PoolLimits) -> None:
+        self._pool = pool
+        self._limits = limits
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection; raises Unavailable where none is free in time, OSError where Postgres is unreachable."""
+        try:
+            connection = await self._pool.acquire(timeout=self._limits.acquire_s)
+        except TimeoutError as error:
+            raise Unavailable("database_busy", "No database connection was free in time.") from error
+        try:
+            yield connection
+        finally:
+            await self._pool.release(connection)
+
+
+@asynccontextmanager
+async def open_database(dsn: str, limits: PoolLimits) -> AsyncIterator[Database]:
+    """Open a pool of read-only connections and close it at the end; connects to nothing yet."""
+    pool = await asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=limits.connections,
+        timeout=limits.acquire_s,
+        command_timeout=limits.statement_s + 1,
+        max_inactive_connection_lifetime=limits.idle_s,
+        server_settings={
+            "application_name": "runstream-api",
+            "default_transaction_read_only": "on",
+            "statement_timeout": str(int(limits.statement_s * 1000)),
+        },
+    )
+    try:
+        yield Database(pool, limits)
+    finally:
+        # A reader that still runs has nothing to lose, and the process has to end quickly.
+        pool.terminate()

@@ -1,0 +1,78 @@
+"""Which user owns the other end of a loopback connection, as the kernel tells it (docs/adr/0003)."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+
+Address = tuple[str, int]
+
+_ESTABLISHED = "01"
+
+
+class Peers:
+    """Recognises peers whose socket belongs to one of ``users`` (numeric user ids)."""
+
+    def __init__(self, users: frozenset[int], tables: Path = Path("/proc/net")) -> None:
+        self._users = users
+        self._tables = tables
+
+    def known(self, client: Address, server: Address) -> bool:
+        """Say whether the connection from ``client`` to ``server`` is over loopback and its owner one of the users.
+
+        Where the kernel does not tell (no procfs, another network namespace), the peer is not known.
+        """
+        if not ip_address(client[0]).is_loopback or not ip_address(server[0]).is_loopback:
+            return False
+        owner = self.owner(client, server)
+        return owner is not None and owner in self._users
+
+    def owner(self, client: Address, server: Address) -> int | None:
+        """Return the user id that owns the client's socket; None where the kernel lists no such connection."""
+        for local, remote, uid in self._connections():
+            if local == _plain(client) and remote == _plain(server):
+                return uid
+        return None
+
+    def _connections(self) -> Iterator[tuple[Address, Address, int]]:
+        for name in ("tcp", "tcp6"):
+            try:
+                text = (self._tables / name).read_text(encoding="ascii")
+            except OSError:
+                continue
+            for line in text.splitlines()[1:]:
+                fields = line.split()
+                # A socket that its process has closed is listed with inode 0 as owned by root: no owner at all.
+                if fields[3] == _ESTABLISHED and fields[9] != "0":
+                    yield _address(fields[1]), _address(fields[2]), int(fields[7])
+
+
+def trusted_users() -> frozenset[int]:
+    """Return this process's user and root.
+
+    Without a user of its own in this user namespace (the kernel's overflow id stands for all such users), only root.
+    """
+    overflow = Path("/proc/sys/kernel/overflowuid")
+    try:
+        nobody = int(overflow.read_text(encoding="ascii"))
+    except OSError:
+        nobody = 65534
+    return frozenset({0, os.getuid()} - {nobody})
+
+
+def _address(text: str) -> Address:
+    """Read ``0100007F:1F90``: 32-bit words in the machine's byte order, then the port."""
+    words, port = text.split(":")
+    packed = b"".join(struct.pack("=I", int(words[start : start + 8], 16)) for start in range(0, len(words), 8))
+    host: IPv4Address | IPv6Address = IPv4Address(packed) if len(packed) == 4 else IPv6Address(packed)  # noqa: PLR2004
+    return _plain((str(host), int(port, 16)))
+
+
+def _plain(address: Address) -> Address:
+    """Return the address with an IPv4-mapped IPv6 host as plain IPv4."""
+    host = ip_address(address[0])
+    mapped = host.ipv4_mapped if isinstance(host, IPv6Address) else None
+    return str(mapped or host), address[1]

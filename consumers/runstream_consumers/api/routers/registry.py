@@ -1,0 +1,109 @@
+"""The contract's schemas in the REST protocol of Confluent's Schema Registry, read only.
+
+Stock deserializers, kcat, Flink and ksqlDB read the topics with this address as their registry. Subjects follow the
+usual naming, ``{topic name}-value``. Errors have the protocol's own shape, ``{"error_code", "message"}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from runstream_consumers.api.services import TheServices
+from runstream_schemas.registry import Schema, schemas
+from runstream_schemas.topics import topic_name
+
+router = APIRouter(tags=["schema registry"])
+
+_SUBJECT_NOT_FOUND = 40401
+_VERSION_NOT_FOUND = 40402
+_SCHEMA_NOT_FOUND = 40403
+
+
+class RegistryResponse(JSONResponse):
+    """An answer of the registry's own media type."""
+
+    media_type = "application/vnd.schemaregistry.v1+json"
+
+
+@router.get("/schemas/ids/{identifier}")
+async def schema_by_id(identifier: int) -> Response:
+    """Return the schema of an id, as ``{"schema": text}``."""
+    schema = schemas().get(identifier)
+    if schema is None:
+        return _missing(_SCHEMA_NOT_FOUND, f"Schema {identifier} not found")
+    return RegistryResponse({"schema": schema.text})
+
+
+@router.get("/schemas/ids/{identifier}/versions")
+async def versions_of_id(identifier: int, services: TheServices) -> Response:
+    """Return the subjects and versions that have the schema of an id."""
+    schema = schemas().get(identifier)
+    if schema is None:
+        return _missing(_SCHEMA_NOT_FOUND, f"Schema {identifier} not found")
+    return RegistryResponse([{"subject": _subject(services.settings.prefix, schema), "version": schema.version}])
+
+
+@router.get("/schemas/types")
+async def types() -> Response:
+    """Return the kinds of schema there are: Avro."""
+    return RegistryResponse(["AVRO"])
+
+
+@router.get("/subjects")
+async def subjects(services: TheServices) -> Response:
+    """Return the subjects, one a topic."""
+    return RegistryResponse(sorted(_by_subject(services.settings.prefix)))
+
+
+@router.get("/subjects/{subject}/versions")
+async def versions(subject: str, services: TheServices) -> Response:
+    """Return the versions of a subject, oldest first."""
+    found = _by_subject(services.settings.prefix).get(subject)
+    if found is None:
+        return _missing(_SUBJECT_NOT_FOUND, f"Subject '{subject}' not found.")
+    return RegistryResponse(sorted(found))
+
+
+@router.get("/subjects/{subject}/versions/{version}")
+async def one_version(subject: str, version: str, services: TheServices) -> Response:
+    """Return one version of a subject; ``latest`` and ``-1`` name the newest."""
+    found = _by_subject(services.settings.prefix).get(subject)
+    if found is None:
+        return _missing(_SUBJECT_NOT_FOUND, f"Subject '{subject}' not found.")
+    schema = found[max(found)] if version in ("latest", "-1") else found.get(int(version) if version.isdigit() else 0)
+    if schema is None:
+        return _missing(_VERSION_NOT_FOUND, f"Version {version} not found.")
+    return RegistryResponse({"subject": subject, "version": schema.version, "id": schema.id, "schema": schema.text})
+
+
+@router.get("/config")
+@router.get("/config/{subject}")
+async def compatibility() -> Response:
+    """Return how schemas may change."""
+    return RegistryResponse({"compatibilityLevel": "FULL_TRANSITIVE"})
+
+
+@router.get("/mode")
+async def mode() -> Response:
+    """Return that nothing can be registered here."""
+    return RegistryResponse({"mode": "READONLY"})
+
+
+def _by_subject(prefix: str) -> Mapping[str, Mapping[int, Schema]]:
+    found: dict[str, dict[int, Schema]] = {}
+    for schema in schemas().values():
+        found.setdefault(_subject(prefix, schema), {})[schema.version] = schema
+    return found
+
+
+def _subject(prefix: str, schema: Schema) -> str:
+    return f"{topic_name(prefix, schema.topic)}-value"
+
+
+def _missing(code: int, message: str) -> Response:
+    content: dict[str, Any] = {"error_code": code, "message": message}
+    return RegistryResponse(content, status_code=404)
