@@ -13,7 +13,7 @@ class ContractError(Exception):
     """The root of all errors of the contract; never raised itself."""
 
 
-class MalformedEvent(ContractError):
+class MalformedEvent(ContractError):  # noqa: N818 - names what came, as a reader of the log thinks of it
     """The bytes are not an event of this contract; reading them again will not help."""
 
 

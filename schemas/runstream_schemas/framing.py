@@ -1,4 +1,4 @@
-"""The frame around an event: byte 0, the schema's id as four bytes big-endian, the Avro body (Confluent wire format)."""
+"""The frame around an event: byte 0, the schema's id in four bytes big-endian, the Avro body (Confluent's format)."""
 
 from __future__ import annotations
 

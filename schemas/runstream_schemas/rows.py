@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runstream_schemas import values
 from runstream_schemas.events import Column, ColumnType, LogEvent
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Row = Mapping[str, Any]
 Path = tuple[str, ...]
@@ -28,8 +30,8 @@ _TYPES: Mapping[type, ColumnType] = {
 def pack_rows(rows: Sequence[Row]) -> list[Column]:
     """Return the columns of rows: one for each path and type of value, in order of appearance.
 
-    A key whose values have several types becomes several columns of one path with disjoint rows. Integers beyond 64 bits
-    are kept as floats; anything but float, int, bool and None is kept as JSON text. Empty dicts leave nothing.
+    A key whose values have several types becomes several columns of one path with disjoint rows. Integers beyond 64
+    bits are kept as floats; anything but float, int, bool and None is kept as JSON text. Empty dicts leave nothing.
     """
     keys = rows[0].keys() if rows else ()
     if all(row.keys() == keys for row in rows):
@@ -38,9 +40,14 @@ def pack_rows(rows: Sequence[Row]) -> list[Column]:
 
 
 def unpack_rows(event: LogEvent) -> list[dict[str, Any]]:
-    """Return the rows of a block as nested dicts, without step and time; the inverse of :func:`pack_rows`."""
+    """Return the rows of a block as nested dicts, without step and time; the inverse of :func:`pack_rows`.
+
+    Columns of a type that this version does not know are left out.
+    """
     rows: list[dict[str, Any]] = [{} for _ in range(event.count)]
     for column in event.columns:
+        if column.type is ColumnType.UNKNOWN:
+            continue
         *parents, last = column.path
         index = range(event.count) if column.rows is None else column.rows.tolist()
         for row, value in zip(index, column_values(column, event.count), strict=True):
@@ -57,7 +64,8 @@ def unpack_rows(event: LogEvent) -> list[dict[str, Any]]:
 def column_values(column: Column, count: int) -> list[Any]:
     """Return the values of a column in a block of ``count`` rows, one for each row that has one."""
     if column.values is not None:
-        return column.values.tolist()
+        numbers: list[Any] = column.values.tolist()
+        return numbers
     if column.type is ColumnType.JSON:
         return [values.load(text) for text in column.texts]
     return [None] * (count if column.rows is None else len(column.rows))
@@ -115,11 +123,10 @@ def _split_by_type(path: Path, items: list[Any], index: Sequence[int], *, whole:
     for number, item in zip(index, items, strict=True):
         for inner, value in flatten({"": item}):
             kind = _TYPES.get(type(value), ColumnType.JSON)
-            if kind is ColumnType.INT64 and value not in _INT64:
-                kind, value = ColumnType.FLOAT64, _as_float(value)
-            numbers, part = parts.setdefault((path + inner[1:], kind), ([], []))
+            wide = kind is ColumnType.INT64 and value not in _INT64
+            numbers, part = parts.setdefault((path + inner[1:], ColumnType.FLOAT64 if wide else kind), ([], []))
             numbers.append(number)
-            part.append(value)
+            part.append(_as_float(value) if wide else value)
     for (inner_path, kind), (numbers, part) in parts.items():
         everywhere = whole and len(numbers) == len(items)
         yield _column(inner_path, kind, part, None if everywhere else numbers)

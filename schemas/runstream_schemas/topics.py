@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DEFAULT_PREFIX = "runstream"
 DEFAULT_PARTITIONS = 8
 
+#: Slashes, control characters, lone surrogates anywhere; or nothing but one or two dots.
+_NO_NAME = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\.{1,2}$")
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
@@ -60,12 +66,26 @@ def topic_settings(topic: Topic, limits: Limits = DEFAULT_LIMITS) -> Mapping[str
     }
 
 
+def message_key(run: RunPath) -> bytes:
+    """Return the Kafka key of a run's messages, the UTF-8 bytes of ``entity/project/run_id``."""
+    return str(run).encode()
+
+
+def is_name(text: str, limits: Limits = DEFAULT_LIMITS) -> bool:
+    """Return whether a text may name an entity, a project or a run.
+
+    One to ``limits.name_length`` characters, none of them a slash or a control character, and neither ``.`` nor ``..``,
+    so that the three names joined by slashes are one path in every URL.
+    """
+    return 0 < len(text) <= limits.name_length and _NO_NAME.search(text) is None
+
+
 def partition_of(run: RunPath, partitions: int) -> int:
     """Return the partition of a run, the same in every topic: ``(murmur2(path) & 0x7fffffff) % partitions``.
 
     The hash is the one of Kafka's own default partitioner, over the UTF-8 bytes of ``entity/project/run_id``.
     """
-    return (murmur2(str(run).encode()) & 0x7FFFFFFF) % partitions
+    return (murmur2(message_key(run)) & 0x7FFFFFFF) % partitions
 
 
 def murmur2(data: bytes) -> int:

@@ -1,7 +1,8 @@
 """JSON text of free values: exact for what JSON cannot say by itself, safe for whatever stores it.
 
 Non-finite floats inside a value are spelled ``{"_type": "float", "value": "NaN" | "Infinity" | "-Infinity"}``. The text
-is ASCII, so that lone surrogates and NUL characters travel as escapes.
+is ASCII, so that lone surrogates and NUL characters travel as escapes. A dict of that very form reads back as
+the float.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+#: JSON as RFC 8259 has it: without Python's bare NaN and Infinity.
+_STRICT = json.JSONDecoder(parse_constant=_refuse)
 _SPELLING = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -28,6 +36,26 @@ def dump(value: Any) -> str:
 def load(text: str) -> Any:
     """Return the value of a JSON text written by :func:`dump`; raises ValueError where it is no JSON."""
     return json.loads(text, object_hook=_untagged)
+
+
+def check(text: str, *, depth: int) -> None:
+    """Raise ValueError where a text is no JSON, or is nested deeper than that."""
+    try:
+        value = _STRICT.decode(text)
+    except RecursionError:
+        raise ValueError("JSON text nested beyond all bounds") from None
+    # Brackets bound the depth from above; few texts have so many that they must be looked through.
+    if text.count("[") + text.count("{") > depth and _depth(value) > depth:
+        raise ValueError(f"JSON text nested deeper than {depth}")
+
+
+def _depth(value: Any) -> int:
+    depth = 0
+    level = [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return depth
 
 
 def _tagged(value: Any) -> Any:
