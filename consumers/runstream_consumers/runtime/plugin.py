@@ -6,13 +6,15 @@ what a batch of fresh events changes in its own tables. Built-in consumers use t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources.abc import Traversable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from runstream_schemas.events import Event
-from runstream_schemas.topics import Topic
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.resources.abc import Traversable
+
+    from runstream_schemas.events import Event
+    from runstream_schemas.topics import Topic
 
 #: An asyncpg connection; asyncpg ships no types.
 Connection = Any

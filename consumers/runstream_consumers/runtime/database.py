@@ -1,0 +1,64 @@
+"""Connections to Postgres on which nothing waits for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from runstream_consumers.runtime.plugin import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long a database may take, in seconds; asyncpg and Postgres have no limits of their own."""
+
+    connect: float = 10.0
+    #: Counted by the client: ends the wait for a frozen or vanished server.
+    command: float = 30.0
+    #: Counted by the server, so that it gives up before the client does.
+    statement: float = 25.0
+    lock: float = 10.0
+    #: A transaction whose client went silent is rolled back and gives up its locks.
+    idle_in_transaction: float = 60.0
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+
+
+async def connect(
+    dsn: str, *, application: str, schema: str | None = None, timeouts: Timeouts = DEFAULT_TIMEOUTS
+) -> Connection:
+    """Return a connection whose every wait is bounded; ``schema`` becomes its search path.
+
+    Raises OSError (TimeoutError included) or asyncpg's errors where the server is not there.
+    """
+    return await asyncpg.connect(
+        dsn,
+        timeout=timeouts.connect,
+        command_timeout=timeouts.command,
+        server_settings=server_settings(application=application, schema=schema, timeouts=timeouts),
+    )
+
+
+def server_settings(*, application: str, schema: str | None, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> dict[str, str]:
+    """Return the session settings of a connection, for a pool that makes its own."""
+    settings = {
+        "application_name": f"runstream {application}",
+        "idle_in_transaction_session_timeout": _milliseconds(timeouts.idle_in_transaction),
+        "jit": "off",  # costs more than it saves on short statements
+        "lock_timeout": _milliseconds(timeouts.lock),
+        "statement_timeout": _milliseconds(timeouts.statement),
+        "tcp_keepalives_count": "3",
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+    }
+    if schema is not None:
+        settings["search_path"] = f'"{schema}"'
+    return settings
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))

@@ -1,0 +1,115 @@
+"""Migrations: numbered SQL files, a schema for each consumer, each file run once, in order, all or none.
+
+``runtime.migration`` holds what ran, with a checksum. A database with more migrations than this program has, or with
+another text under the same number, is refused: going on would write into tables of unknown shape.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runstream_consumers.runtime.exceptions import MigrationFault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from importlib.resources.abc import Traversable
+
+    from runstream_consumers.runtime.plugin import Connection
+
+_FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+_SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+#: Any number that other programs of the same database are unlikely to lock.
+_LOCK = 0x52554E53
+_MIGRATION_SECONDS = 600.0
+
+_BOOTSTRAP = """
+create schema if not exists runtime;
+create table if not exists runtime.migration (
+    schema text not null,
+    version integer not null,
+    name text not null,
+    checksum text not null,
+    applied timestamptz not null default now(),
+    primary key (schema, version)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One file of a consumer's migrations."""
+
+    version: int
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 of the text, hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+async def migrate(connection: Connection, schema: str, folder: Traversable) -> Sequence[Migration]:
+    """Bring a consumer's schema to the newest version in one transaction; return the migrations that ran.
+
+    Concurrent callers wait for each other. Raises MigrationFault where database and files do not belong together.
+    """
+    if not _SCHEMA.fullmatch(schema):
+        raise MigrationFault(f"{schema!r} is no name for a schema: lower-case letters, digits and _ only")
+    migrations = read_migrations(folder)
+    async with connection.transaction():
+        await connection.execute(
+            f"set local lock_timeout = '{_MIGRATION_SECONDS:.0f}s';"
+            f" set local statement_timeout = '{_MIGRATION_SECONDS:.0f}s'"
+        )
+        await connection.execute("select pg_advisory_xact_lock($1)", _LOCK, timeout=_MIGRATION_SECONDS)
+        await connection.execute(
+            f'{_BOOTSTRAP} create schema if not exists "{schema}"; set local search_path = "{schema}"'
+        )
+        rows = await connection.fetch("select version, checksum from runtime.migration where schema = $1", schema)
+        missing = pending(schema, migrations, {row["version"]: row["checksum"] for row in rows})
+        for migration in missing:
+            await connection.execute(migration.text, timeout=_MIGRATION_SECONDS)
+            await connection.execute(
+                "insert into runtime.migration (schema, version, name, checksum) values ($1, $2, $3, $4)",
+                schema,
+                migration.version,
+                migration.name,
+                migration.checksum,
+            )
+    return missing
+
+
+def read_migrations(folder: Traversable) -> Sequence[Migration]:
+    """Return the migrations of a folder in order; raises MigrationFault unless numbered from 1 on without gaps."""
+    found = []
+    for file in folder.iterdir():
+        if match := _FILE.fullmatch(file.name):
+            text = file.read_text(encoding="utf-8")
+            found.append(Migration(version=int(match[1]), name=match[2], text=text))
+    found.sort(key=lambda migration: migration.version)
+    if [migration.version for migration in found] != list(range(1, len(found) + 1)):
+        raise MigrationFault(f"the files of {folder} must be numbered 0001, 0002, … without gaps")
+    return found
+
+
+def pending(schema: str, migrations: Sequence[Migration], applied: Mapping[int, str]) -> Sequence[Migration]:
+    """Return the migrations that have not run, given the checksums of those that have, by version.
+
+    Raises MigrationFault where the database is newer, or a file was changed after it ran.
+    """
+    known = {migration.version: migration for migration in migrations}
+    for version, checksum in sorted(applied.items()):
+        if version not in known:
+            raise MigrationFault(
+                f"schema {schema} is at version {version}, this program knows {len(known)}: run a newer Runstream"
+            )
+        if known[version].checksum != checksum:
+            raise MigrationFault(
+                f"migration {version:04} of schema {schema} was changed after it ran: restore the file, add a new one"
+            )
+    return [migration for migration in migrations if migration.version not in applied]

@@ -1,0 +1,23 @@
+"""Named queries: SQL lives in ``.sql`` files, a line ``-- name: some_name`` before each statement."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from importlib.resources.abc import Traversable
+
+_NAME = re.compile(r"^-- name: (\w+)[ \t]*$", re.MULTILINE)
+
+
+def load_queries(file: Traversable) -> Mapping[str, str]:
+    """Return the statements of a file by name; raises ValueError where a name comes twice."""
+    _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
+    queries: dict[str, str] = {}
+    for name, text in zip(parts[::2], parts[1::2], strict=True):
+        if name in queries:
+            raise ValueError(f"{file.name}: two queries are called {name}")
+        queries[name] = text.strip().rstrip(";")
+    return queries

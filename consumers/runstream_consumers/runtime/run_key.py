@@ -1,0 +1,24 @@
+"""The keys of runs and writers in tables."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from runstream_schemas.topics import RunPath
+
+
+@lru_cache(maxsize=65_536)
+def run_key(run: RunPath) -> UUID:
+    """Return the key of a run: the first 16 bytes of the SHA-256 of entity, project and run id, joined by NUL."""
+    path = f"{run.entity}\0{run.project}\0{run.run_id}"
+    return UUID(bytes=hashlib.sha256(path.encode("utf-8", "surrogatepass")).digest()[:16])
+
+
+@lru_cache(maxsize=65_536)
+def writer_key(writer: bytes) -> UUID:
+    """Return the key of a writer: its 16 bytes as a UUID."""
+    return UUID(bytes=writer)

@@ -1,0 +1,59 @@
+-- name: make_offsets
+insert into runtime.sink_offset (sink, partition, topic, next)
+select $1, $2, topic, next from unnest($3::text[], $4::bigint[]) as made (topic, next)
+on conflict do nothing;
+
+-- name: read_offsets
+select topic, next, redrives from runtime.sink_offset where sink = $1 and partition = $2 and topic = any($3::text[]);
+
+-- name: lock_offsets
+select topic, next, redrives from runtime.sink_offset
+where sink = $1 and partition = $2 and topic = any($3::text[])
+order by topic for update;
+
+-- name: move_offsets
+update runtime.sink_offset set next = moved.next
+from unnest($3::text[], $4::bigint[]) as moved (topic, next)
+where sink = $1 and partition = $2 and sink_offset.topic = moved.topic;
+
+-- name: count_redrive
+update runtime.sink_offset set redrives = redrives + 1 where sink = $1 and partition = $2 and topic = $3;
+
+-- name: load_progress
+select progress.run, progress.writer, progress.topic, progress.next, progress.holes
+from unnest($2::uuid[], $3::uuid[], $4::smallint[]) as wanted (run, writer, topic)
+join runtime.writer_progress as progress
+    on progress.run = wanted.run and progress.writer = wanted.writer and progress.topic = wanted.topic
+    and progress.sink = $1;
+
+-- name: save_progress
+insert into runtime.writer_progress as progress (sink, run, writer, topic, next, holes)
+select $1, run, writer, topic, next, holes::int8multirange
+from unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::bigint[], $6::text[]) as saved (run, writer, topic, next, holes)
+on conflict (run, writer, topic, sink) do update set next = excluded.next, holes = excluded.holes;
+
+-- name: progress_of_run
+select sink, writer, topic, next, holes from runtime.writer_progress where run = $1 order by sink, writer, topic;
+
+-- name: add_quarantine
+insert into runtime.quarantine (sink, topic, partition, "offset", append_time, stage, reason, raw)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+on conflict (sink, topic, partition, "offset") do update set stage = excluded.stage, reason = excluded.reason, redriven = null;
+
+-- name: list_quarantine
+select id, sink, topic, partition, "offset", append_time, stage, reason, raw from runtime.quarantine
+where sink = $1 and redriven is null and id > $2 order by id limit $3;
+
+-- name: lock_quarantine
+select id, sink, topic, partition, "offset", append_time, stage, reason, raw from runtime.quarantine
+where id = $1 and redriven is null for update;
+
+-- name: close_quarantine
+update runtime.quarantine set redriven = now() where id = $1;
+
+-- name: explain_quarantine
+update runtime.quarantine set reason = $2 where id = $1;
+
+-- name: add_loss
+insert into runtime.loss (sink, topic, partition, first, stop, reason) values ($1, $2, $3, $4, $5, $6)
+on conflict do nothing;

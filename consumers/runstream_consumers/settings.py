@@ -1,0 +1,66 @@
+"""The settings of every server process, read from the environment (``RUNSTREAM_*``)."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runstream_schemas.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX
+
+
+class ServerSettings(BaseSettings):
+    """What consumers and the API need to know; ``RUNSTREAM_KAFKA`` and ``RUNSTREAM_POSTGRES`` have no default.
+
+    Secrets are left out of the representation, so that settings may be logged.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RUNSTREAM_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    #: Bootstrap server of the brokers, ``host:port``.
+    kafka: str
+    #: Connection URI of the database.
+    postgres: str = Field(repr=False)
+    prefix: str = Field(default=DEFAULT_PREFIX, min_length=1)
+    #: Partitions of every topic, fixed when the stack is made.
+    partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1)
+    #: Names this process within its consumer's group for good, so that it gets its partitions back at once after a
+    #: restart; two processes of one consumer must never share it. Empty: a new member at every start.
+    instance: str = ""
+
+    s3_endpoint: str = ""
+    s3_access_key: str = Field(default="", repr=False)
+    s3_secret_key: str = Field(default="", repr=False)
+    s3_bucket: str = "runstream"
+
+    #: The entity of runs that name none.
+    entity: str = "local"
+    #: Bearer token of the API.
+    token: str = Field(default="", repr=False)
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8787, ge=0, le=65535)
+    #: The address users reach the API and the pages by; empty: ``http://{api_host}:{api_port}``.
+    public_url: str = ""
+
+    #: Key of the ticks' signatures, hexadecimal.
+    tick_key: str = Field(default="", repr=False)
+    #: Interval between two beats of a writer, seconds.
+    heartbeat_s: float = Field(default=15.0, gt=0)
+    #: Interval between two ticks of a partition, seconds.
+    tick_s: float = Field(default=5.0, gt=0)
+    #: Silence after which a writer is shown as stale, seconds of available time.
+    stale_s: float = Field(default=60.0, gt=0)
+    #: Silence after which a writer is taken for crashed, seconds of available time.
+    liveness_timeout_s: float = Field(default=300.0, gt=0)
+
+    log_level: str = "INFO"
+
+    @field_validator("tick_key")
+    @classmethod
+    def _hexadecimal(cls, value: str) -> str:
+        bytes.fromhex(value)
+        return value
+
+    @property
+    def url(self) -> str:
+        """The address users reach the API by, without a slash at the end."""
+        return (self.public_url or f"http://{self.api_host}:{self.api_port}").rstrip("/")
