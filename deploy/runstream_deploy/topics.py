@@ -1,0 +1,70 @@
+"""Creates the topics of a prefix, with the settings of the contract, and checks those that exist."""
+
+from __future__ import annotations
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from runstream_deploy.exceptions import DataRefused
+from runstream_schemas.topics import Topic, topic_name, topic_settings
+
+
+async def ensure_topics(brokers: str, prefix: str, *, partitions: int, replicas: int = 1) -> None:
+    """Make the eight topics of ``prefix`` that are not there yet.
+
+    Args:
+        brokers: ``host:port`` of a broker.
+        prefix: The tenant's prefix.
+        partitions: Partitions of each topic; fixed for good once the topics exist.
+        replicas: Copies of each partition.
+
+    Raises:
+        DataRefused: the topics exist with another number of partitions.
+        KafkaError: the broker refused.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=30_000)
+    await admin.start()
+    try:
+        names = {topic_name(prefix, topic): topic for topic in Topic}
+        existing = set(await admin.list_topics()) & names.keys()
+        wanted = [
+            NewTopic(name, partitions, replicas, topic_configs=dict(topic_settings(topic)))
+            for name, topic in names.items()
+            if name not in existing
+        ]
+        if wanted:
+            await _create(admin, wanted)
+        await _require_partitions(admin, sorted(existing), partitions)
+    finally:
+        await admin.close()
+
+
+async def delete_topics(brokers: str, prefix: str) -> None:
+    """Delete the eight topics of ``prefix`` with everything in them."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=30_000)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic_name(prefix, topic) for topic in Topic])
+    finally:
+        await admin.close()
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
+    answer = await admin.create_topics(topics, timeout_ms=30_000)
+    for name, code, *message in answer.topic_errors:
+        error = for_code(code)
+        # Another starter may have been a moment faster.
+        if code and error is not TopicAlreadyExistsError:
+            raise error(f"topic {name}: {' '.join(map(str, message))}")
+
+
+async def _require_partitions(admin: AIOKafkaAdminClient, names: list[str], partitions: int) -> None:
+    if not names:
+        return
+    for topic in await admin.describe_topics(names):
+        found = len(topic["partitions"])
+        if found != partitions:
+            raise DataRefused(
+                f"topic {topic['topic']} has {found} partitions and the settings say {partitions}; "
+                f"set RUNSTREAM_PARTITIONS={found}, for a run's partition is fixed when its topics are created"
+            )

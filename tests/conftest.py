@@ -1,0 +1,124 @@
+"""Real servers for the tests: started once a session on free loopback ports, in a temporary folder, always ended.
+
+Servers are tied to the test process (``runstream_deploy.reaper``), so that even a killed session leaves none behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import asyncpg
+import pytest
+
+from runstream_deploy.child import Child
+from runstream_deploy.class_archive import with_archive
+from runstream_deploy.jars import cache_folder, fetch_jars
+from runstream_deploy.java import find_java
+from runstream_deploy.kafka import Kafka
+from runstream_deploy.object_store import ObjectStore
+from runstream_deploy.ports import choose_port
+from runstream_deploy.postgres import Postgres
+from runstream_deploy.reaper import Reaper
+from runstream_deploy.service import Service, answered
+from runstream_deploy.topics import delete_topics, ensure_topics
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+    from pathlib import Path
+
+T = TypeVar("T")
+
+
+def run_aside(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on a loop of its own, whatever loop the test may have."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+@pytest.fixture(scope="session")
+def reaper() -> Iterator[Reaper]:
+    """End every server of the session, should the session itself be killed."""
+    reaper = Reaper()
+    yield reaper
+    reaper.close()
+
+
+@contextmanager
+def serving(service: Service, folder: Path, reaper: Reaper) -> Iterator[None]:
+    """Run a service until the block ends."""
+    service.prepare()
+    log = folder / f"{service.name}.log"
+    child = Child(service.command(), log, reaper)
+    try:
+        run_aside(answered(service, child, log))
+        yield
+    finally:
+        child.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Kafka]:
+    """Start a Kafka broker."""
+    folder = tmp_path_factory.mktemp("kafka")
+    distribution = with_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))
+    port = choose_port()
+    kafka = Kafka(folder / "kafka", port=port, controller_port=choose_port({port}), distribution=distribution)
+    with serving(kafka, folder, reaper):
+        yield kafka
+
+
+@pytest.fixture(scope="session")
+def broker(kafka: Kafka) -> str:
+    """Return the broker's ``host:port``."""
+    return kafka.address
+
+
+@pytest.fixture
+def prefix(broker: str) -> Iterator[str]:
+    """Return a fresh topic prefix whose eight topics exist, with two partitions each."""
+    prefix = f"t{uuid.uuid4().hex[:12]}"
+    run_aside(ensure_topics(broker, prefix, partitions=2))
+    yield prefix
+    run_aside(delete_topics(broker, prefix))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Postgres]:
+    """Start a PostgreSQL server; the machine's own crash is not among the tests, so it need not sync to disk."""
+    folder = tmp_path_factory.mktemp("postgres")
+    settings = {"fsync": "off", "max_connections": "200"}
+    password = secrets.token_urlsafe(16)
+    postgres = Postgres(folder / "data", port=choose_port(), password=password, settings=settings)
+    with serving(postgres, folder, reaper):
+        yield postgres
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """Return the DSN of a fresh database."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    run_aside(postgres.ensure_database(name))
+    yield postgres.address(name)
+    run_aside(_drop(postgres, name))
+
+
+async def _drop(postgres: Postgres, name: str) -> None:
+    connection = await asyncpg.connect(postgres.address())
+    try:
+        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[ObjectStore]:
+    """Start an S3 server: ``endpoint``, ``access_key``, ``secret_key``."""
+    folder = tmp_path_factory.mktemp("s3")
+    store = ObjectStore(folder / "objects", port=choose_port(), access_key="test", secret_key=secrets.token_urlsafe(16))
+    with serving(store, folder, reaper):
+        yield store

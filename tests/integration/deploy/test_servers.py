@@ -1,0 +1,68 @@
+"""The three servers behind the fixtures, spoken to by their own clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from minio.error import MinioException
+
+from runstream_deploy.exceptions import DataRefused
+from runstream_deploy.object_store import ObjectStore
+from runstream_deploy.topics import ensure_topics
+from runstream_schemas.topics import Topic, topic_name
+
+if TYPE_CHECKING:
+    from runstream_deploy.postgres import Postgres
+
+
+async def test_a_topic_stamps_messages_with_the_brokers_time(broker: str, prefix: str) -> None:
+    """A message comes back with the broker's append time (timestamp type 1), whatever time the client gave it."""
+    name = topic_name(prefix, Topic.HEARTBEAT)
+    producer = AIOKafkaProducer(bootstrap_servers=broker)
+    await producer.start()
+    try:
+        await producer.send_and_wait(name, b"beat", partition=1, timestamp_ms=1)
+    finally:
+        await producer.stop()
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(name, 1)])
+        message = await consumer.getone()
+    finally:
+        await consumer.stop()
+    assert (message.value, message.timestamp_type) == (b"beat", 1)
+    assert message.timestamp > 1
+
+
+async def test_topics_are_made_once_and_keep_their_partitions(broker: str, prefix: str) -> None:
+    """Asking again changes nothing; asking for another number of partitions is refused."""
+    await ensure_topics(broker, prefix, partitions=2)
+    with pytest.raises(DataRefused, match="has 2 partitions and the settings say 3"):
+        await ensure_topics(broker, prefix, partitions=3)
+
+
+async def test_postgres_lets_in_only_who_has_the_password(postgres: Postgres, database: str) -> None:
+    """The right password gets an answer from version 18, a wrong one is refused."""
+    connection = await asyncpg.connect(database)
+    try:
+        assert (await connection.fetchval("SHOW server_version")) == postgres.version
+    finally:
+        await connection.close()
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(database.replace("postgres:", "postgres:x", 1))
+
+
+async def test_the_object_store_lets_in_only_who_has_the_key(object_store: ObjectStore) -> None:
+    """The right secret lists the bucket it made, a wrong one is refused."""
+    await object_store.ensure_bucket("pictures")
+    await object_store.ensure_bucket("pictures")
+    assert "pictures" in [bucket.name for bucket in object_store.client().list_buckets()]
+    stranger = ObjectStore(
+        object_store.folder, port=object_store.port, access_key=object_store.access_key, secret_key="wrong"
+    )
+    with pytest.raises(MinioException, match="SignatureDoesNotMatch"):
+        stranger.client().list_buckets()
