@@ -48,7 +48,8 @@ def require_free(port: int, service: str) -> None:
 def holder_of(port: int) -> str:
     """Return who listens on a port, in words; another user's process may be hidden from us."""
     for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and getattr(connection.laddr, "port", None) == port and connection.pid:
+        listens = connection.status == psutil.CONN_LISTEN and getattr(connection.laddr, "port", None) == port
+        if listens and connection.pid:
             try:
                 process = psutil.Process(connection.pid)
                 return f"process {process.pid} ({' '.join(process.cmdline())[:120] or process.name()})"
