@@ -21,8 +21,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN = ("/healthz", "/readyz", "/static/")
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 _HOW = (
-    "Send 'Authorization: Bearer TOKEN' with the token of the stack's discovery file; the client finds it there or "
-    "from RUNSTREAM_API_KEY. "
+    "Send 'Authorization: Bearer TOKEN' with the token of the stack's discovery file; the client finds it "
+    "there or in RUNSTREAM_API_KEY. "
     "A browser is let in without one when it runs on this machine as the user who started the stack."
 )
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not signed in · Runstream</title>

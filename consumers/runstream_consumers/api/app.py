@@ -43,7 +43,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
         app.include_router(module.router)
     policy = Policy(
         token=settings.token,
-        public_url=settings.public_url or "http://localhost",
+        public_url=settings.url,
         peers=peers or Peers(trusted_users()),
     )
     app.add_middleware(Access, policy=policy)

@@ -26,8 +26,7 @@ class Services:
     @property
     def url(self) -> str:
         """The address that pages and clients use, without a slash at the end."""
-        settings = self.settings
-        return (settings.public_url or f"http://{settings.api_host}:{settings.api_port}").rstrip("/")
+        return self.settings.url
 
 
 def services(request: Request) -> Services:

@@ -50,6 +50,12 @@ async def connect(services: TheServices) -> ConnectAnswer:
     )
 
 
+@router.get("/api/v1/viewer", summary="Who is asking")
+async def viewer(services: TheServices) -> dict[str, str]:
+    """Return the entity that runs belong to when they name none. Needs neither Kafka nor the database."""
+    return {"entity": services.settings.entity}
+
+
 @router.get("/healthz", summary="Whether this process answers")
 async def health() -> dict[str, str]:
     """Answer at once, whatever the state of Kafka and Postgres."""

@@ -1,0 +1,125 @@
+"""Rows of a run: sampled, exact, console lines and system metrics."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from runstream_consumers.api import documents
+from runstream_consumers.api.answers import ValuesResponse
+from runstream_consumers.api.problems import BadParameter
+from runstream_consumers.api.sampling import rows_of, series_json
+from runstream_consumers.api.services import TheConnection, TheRun
+from runstream_consumers.history import reader as history
+from runstream_consumers.history.reader import Cursor
+from runstream_schemas.events import Stream
+
+router = APIRouter(prefix="/api/v1/runs/{entity}/{project}/{run_id}", tags=["history"])
+
+Keys = Annotated[list[str] | None, Query(description="Only these; a dict's name stands for all below it. Repeatable.")]
+Samples = Annotated[int, Query(ge=1, le=20_000, description="Most points of one key")]
+MinStep = Annotated[int | None, Query(description="First step, inclusive")]
+MaxStep = Annotated[int | None, Query(description="End step, exclusive")]
+StreamName = Annotated[Literal["history", "system", "console"], Query()]
+
+
+@router.get("/history", summary="Rows, sampled where there are many")
+async def sampled(
+    run: TheRun,
+    connection: TheConnection,
+    *,
+    keys: Keys = None,
+    samples: Samples = 500,
+    min_step: MinStep = None,
+    max_step: MaxStep = None,
+    stream: StreamName = "history",
+) -> Response:
+    """Return all rows if there are no more than `samples`, else rows that keep each key's extremes."""
+    known = await documents.find(connection, run)
+    within: dict[str, Any] = {"stream": Stream(stream), "keys": keys, "min_step": min_step, "max_step": max_step}
+    page = await history.scan(connection, run, limit=samples, **within)
+    if page.next is None:
+        rows = [documents.row_json(row, known.started) for row in page.rows]
+    else:
+        rows = rows_of(await history.sample(connection, run, samples=samples, **within), known.started)
+    return ValuesResponse({"sampled": page.next is not None, "rows": rows})
+
+
+@router.get("/series", summary="Points of each metric, for a chart")
+async def series(
+    run: TheRun,
+    connection: TheConnection,
+    *,
+    keys: Keys = None,
+    samples: Samples = 500,
+    min_step: MinStep = None,
+    max_step: MaxStep = None,
+    stream: StreamName = "history",
+) -> Response:
+    """Return for each numeric key and writer its steps, times and values; at most `samples` points each."""
+    known = await documents.find(connection, run)
+    found = await history.sample(
+        connection, run, keys=keys, samples=samples, stream=Stream(stream), min_step=min_step, max_step=max_step
+    )
+    writers = [] if known.state is None else known.state.writers
+    return ValuesResponse({"series": series_json(found, documents.labels(writers))})
+
+
+@router.get("/scan", summary="Every row, page by page")
+async def scan(
+    run: TheRun,
+    connection: TheConnection,
+    *,
+    keys: Keys = None,
+    min_step: MinStep = None,
+    max_step: MaxStep = None,
+    page_size: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    cursor: Annotated[str | None, Query(description="`next` of the answer before")] = None,
+    stream: StreamName = "history",
+) -> Response:
+    """Return rows by step, exact, nothing merged; with `keys`, the rows that have one of them."""
+    known = await documents.find(connection, run)
+    page = await history.scan(
+        connection,
+        run,
+        stream=Stream(stream),
+        keys=keys,
+        min_step=min_step,
+        max_step=max_step,
+        after=None if cursor is None else _cursor(cursor),
+        limit=page_size,
+    )
+    return ValuesResponse(
+        {
+            "rows": [documents.row_json(row, known.started) for row in page.rows],
+            "next": None if page.next is None else ".".join(str(number) for number in astuple(page.next)),
+        }
+    )
+
+
+@router.get("/console", summary="The end of what the run printed")
+async def console(
+    run: TheRun, connection: TheConnection, lines: Annotated[int, Query(ge=1, le=10_000)] = 200
+) -> Response:
+    """Return the last lines, oldest first, each with its stream, time, label and host."""
+    await documents.find(connection, run)
+    rows = await history.tail(connection, run, stream=Stream.CONSOLE, rows=lines)
+    return ValuesResponse(
+        {"lines": [{"time": documents.seconds(row.time), "writer": row.writer.hex(), **row.values} for row in rows]}
+    )
+
+
+@router.get("/system", summary="Metrics of the machine, sampled")
+async def system(run: TheRun, connection: TheConnection, samples: Samples = 500) -> Response:
+    """Return the series of the stream `system`: processor, memory, disk, network, accelerators, the process."""
+    return await series(run, connection, samples=samples, stream="system")
+
+
+def _cursor(text: str) -> Cursor:
+    try:
+        return Cursor(*(int(part) for part in text.split(".")))
+    except (TypeError, ValueError) as error:
+        raise BadParameter("cursor", "is not the `next` of an answer") from error

@@ -1,0 +1,97 @@
+"""Runs: lists, one run, its summary, config, state and delivery."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from runstream_consumers.api import documents
+from runstream_consumers.api.answers import ValuesResponse
+from runstream_consumers.api.delivery import as_json, delivery
+from runstream_consumers.api.services import TheConnection, TheRun, TheServices
+from runstream_consumers.liveness import reader as liveness
+from runstream_consumers.runtime import reader as runtime
+from runstream_consumers.summary import reader as summary
+
+router = APIRouter(prefix="/api/v1", tags=["runs"])
+
+RUN = "/runs/{entity}/{project}/{run_id}"
+
+
+@router.get("/projects", summary="Projects, last changed first")
+async def projects(connection: TheConnection, services: TheServices) -> dict[str, list[dict[str, Any]]]:
+    """Return each project's entity, name, number of runs, last change and page."""
+    found = await summary.projects(connection)
+    return {
+        "projects": [
+            {
+                "entity": item.entity,
+                "project": item.project,
+                "runs": item.runs,
+                "updated_at": documents.iso(item.updated),
+                "url": f"{services.url}/{item.entity}/{item.project}",
+            }
+            for item in found
+        ]
+    }
+
+
+@router.get("/runs", summary="Runs, newest first")
+async def runs(
+    connection: TheConnection,
+    services: TheServices,
+    *,
+    entity: str | None = None,
+    project: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    after: Annotated[str | None, Query(description="`next` of the answer before")] = None,
+) -> Response:
+    """Return a page of run documents; `next` is null at the end."""
+    found = await documents.find_runs(connection, entity=entity, project=project, limit=limit, after=after)
+    following = found[-1].document if len(found) == limit else None
+    return ValuesResponse(
+        {
+            "runs": [documents.run_json(item, services.url) for item in found],
+            "next": None if following is None else summary.cursor(following),
+        }
+    )
+
+
+@router.get(RUN, summary="One run")
+async def run(run: TheRun, connection: TheConnection, services: TheServices) -> Response:
+    """Return the document of a run."""
+    return ValuesResponse(documents.run_json(await documents.find(connection, run), services.url))
+
+
+@router.get(f"{RUN}/summary", summary="The summary of a run")
+async def run_summary(run: TheRun, connection: TheConnection) -> Response:
+    """Return the summary, nested as it was logged."""
+    found = await documents.find(connection, run)
+    return ValuesResponse({} if found.document is None else found.document.summary)
+
+
+@router.get(f"{RUN}/config", summary="The config of a run")
+async def run_config(run: TheRun, connection: TheConnection) -> Response:
+    """Return the config, nested as it was given."""
+    found = await documents.find(connection, run)
+    return ValuesResponse({} if found.document is None else found.document.config)
+
+
+@router.get(f"{RUN}/state", summary="The state of a run, of its writers, and its transitions")
+async def run_state(run: TheRun, connection: TheConnection) -> Response:
+    """Return the state, its qualifiers, every writer and every transition with its reason."""
+    found = await documents.find(connection, run)
+    return ValuesResponse(documents.state_json(found.state))
+
+
+@router.get(f"{RUN}/delivery", summary="What has arrived, per writer and topic")
+async def run_delivery(run: TheRun, connection: TheConnection) -> Response:
+    """Return what each writer counted, what is stored of it and what is missing."""
+    # States first: what is stored only grows, so a count read earlier can't make a whole run look incomplete for good.
+    state = await liveness.state(connection, run)
+    progress = await runtime.progress(connection, run)
+    if state is None and not progress:
+        await documents.find(connection, run)
+    return ValuesResponse(as_json(delivery([] if state is None else state.writers, progress)))

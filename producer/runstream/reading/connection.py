@@ -1,0 +1,97 @@
+"""Requests to the HTTP API, and what their failures mean to a user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
+
+from runstream.exceptions import CommError, UsageError
+from runstream.reading.exceptions import AuthenticationError, NotFoundError, ServerError
+from runstream_schemas import values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+#: Statuses of a stack that is still starting.
+_BUSY = frozenset({502, 503, 504})
+
+
+class _BusyError(ServerError):
+    """The server asks to come back later."""
+
+
+class Connection:
+    """Gets JSON from one server; safe to share between threads."""
+
+    def __init__(self, url: str, token: str | None, *, timeout: float, patience: float = 3.0) -> None:
+        """Prepare requests to ``url``; ``timeout`` seconds each, ``patience`` seconds for a server that is busy."""
+        self.url = url.rstrip("/")
+        self._patience = patience
+        headers = {"Accept": "application/json", "User-Agent": "runstream"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._client = httpx.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=timeout,
+            # A proxy of the environment is never the way to this machine itself.
+            trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
+        )
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """Return the JSON of a GET, non-finite floats restored; parameters of None are left out.
+
+        Raises NotFoundError, AuthenticationError, UsageError for parameters the server refuses, ServerError, and
+        CommError where nothing answers.
+        """
+        asked = {name: value for name, value in parameters.items() if value is not None}
+        retrying = Retrying(
+            retry=retry_if_exception_type(_BusyError),
+            stop=stop_after_delay(self._patience),
+            wait=wait_exponential(multiplier=0.1, max=1.0),
+            reraise=True,
+        )
+        return retrying(self._get, path, asked)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _get(self, path: str, parameters: Mapping[str, Any]) -> Any:
+        try:
+            response = self._client.get(path, params=dict(parameters))
+        except httpx.TransportError as error:
+            message = f"nothing answers at {self.url} ({_why(error)}): start the stack with `runstream up`"
+            raise CommError(message) from error
+        if response.is_success:
+            return values.load(response.text)
+        raise _error(response)
+
+
+def _error(response: httpx.Response) -> Exception:
+    message = _message(response)
+    match response.status_code:
+        case 404:
+            return NotFoundError(message)
+        case 401 | 403:
+            return AuthenticationError(message)
+        case 400 | 422:
+            return UsageError(message)
+        case status if status in _BUSY:
+            return _BusyError(message)
+    return ServerError(f"{response.status_code} from {response.url}: {message}")
+
+
+def _message(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.reason_phrase or "no message"
+
+
+def _why(error: httpx.TransportError) -> str:
+    return str(error) or type(error).__name__
