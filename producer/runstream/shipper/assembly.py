@@ -1,0 +1,239 @@
+"""From appends to records as they are published: rows are joined, numbers are checked, what is missing is marked.
+
+Pure: spool records in, blocks out. The rules of numbering are those of ``docs/spool.md``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from runstream.shipper.block import Block
+from runstream.spool.format import Flag, TopicCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from runstream.spool.reader import Position, SpoolRecord
+
+DAMAGED = "the spool is damaged here"
+UNREADABLE = "the record cannot be read"
+
+_OPENS, _CLOSES, _DROPPED = int(Flag.OPENS), int(Flag.CLOSES), int(Flag.DROPPED)
+#: Topics whose events carry many records.
+_MANY = frozenset([int(TopicCode.LOG), int(TopicCode.CONFIG), int(TopicCode.SUMMARY)])
+_LOG, _EXIT = int(TopicCode.LOG), int(TopicCode.EXIT)
+
+
+class Assembler:
+    """Assembles the appends of one writer.
+
+    Args:
+        acked: The first ``seq`` of each topic that is not delivered yet; records below are passed over.
+        block_bytes: Payload bytes at which a block is closed.
+        block_rows: Records at which a block is closed.
+    """
+
+    def __init__(self, acked: Mapping[int, int], *, block_bytes: int, block_rows: int) -> None:
+        self._next = dict(acked)
+        self._block_bytes = block_bytes
+        self._block_rows = block_rows
+        self._decode = msgspec.msgpack.Decoder().decode
+        self._filling: dict[int, Block] = {}
+        self._ready: list[Block] = []
+        self._open: _OpenRow | None = None
+        #: The order behind the last append that was taken; None before the first.
+        self.next_order: int | None = None
+        #: The last record of the writer, once it was taken.
+        self.exit: SpoolRecord | None = None
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """Records of each topic so far, the open row included."""
+        counts = dict(self._next)
+        if self._open is not None:
+            counts[_LOG] = self._open.seq + 1
+        return counts
+
+    @property
+    def oldest(self) -> Position | None:
+        """Where the first append lies that is in no block yet; None where all are."""
+        starts = [block.start for block in self._filling.values()]
+        if self._open is not None:
+            starts.append(self._open.position)
+        return min(starts, default=None)
+
+    def take(self, records: Iterable[SpoolRecord]) -> None:
+        """Take the next appends of the writer."""
+        for record in records:
+            lost = 0 if self.next_order is None else record.order - self.next_order
+            if lost:
+                self._notice_gap(record, lost)
+            self.next_order = record.order + 1
+            if record.topic == _LOG:
+                self._take_log(record)
+            elif record.topic == _EXIT:
+                self._take_exit(record, lost)
+            else:
+                self._take_other(record)
+
+    def close_row(self) -> None:
+        """End the row that is open: the writer appends no more."""
+        if (row := self._open) is not None:
+            self._open = None
+            self._add(row, row.values, row.size)
+
+    def blocks(self) -> list[Block]:
+        """Return the blocks made of all whole records taken so far, and forget them."""
+        ready, self._ready = self._ready, []
+        ready.extend(self._filling.values())
+        self._filling.clear()
+        return ready
+
+    def _take_log(self, record: SpoolRecord) -> None:
+        flags, seq = record.flags, record.seq
+        if flags & _DROPPED or flags & _OPENS:
+            self.close_row()
+        expected = self._next.get(_LOG, 0)
+        if flags & _DROPPED:
+            self._take_dropped(record)
+        elif (row := self._open) is not None and not flags & _OPENS and row.seq == seq:
+            self._join(row, record)
+        elif seq < expected:
+            return  # delivered before, or its row was given up already
+        elif not flags & _OPENS:
+            self._miss(_LOG, seq + 1, record.position, DAMAGED)  # the beginning of this row is gone
+        else:
+            if seq > expected:
+                self._miss(_LOG, seq, record.position, DAMAGED)
+            self._open_row(record)
+
+    def _open_row(self, record: SpoolRecord) -> None:
+        values = self._row_of(record)
+        if values is None:
+            self._miss(_LOG, record.seq + 1, record.position, UNREADABLE)
+        elif record.flags & _CLOSES:
+            self._add(record, values, len(record.payload))
+        else:
+            self._open = _OpenRow(record, values)
+
+    def _join(self, row: _OpenRow, record: SpoolRecord) -> None:
+        values = self._row_of(record)
+        if values is None:
+            self._give_up_row(UNREADABLE)
+            return
+        merge(row.values, values)
+        row.order, row.time = record.order, record.time
+        row.size += len(record.payload)
+        if record.flags & _CLOSES:
+            self.close_row()
+
+    def _row_of(self, record: SpoolRecord) -> dict[Any, Any] | None:
+        try:
+            values = self._decode(record.payload)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return None
+        return values if type(values) is dict else None
+
+    def _take_other(self, record: SpoolRecord) -> None:
+        topic, seq = record.topic, record.seq
+        expected = self._next.get(topic, 0)
+        if record.flags & _DROPPED:
+            self._take_dropped(record)
+            return
+        if seq < expected:
+            return
+        if seq > expected:
+            self._miss(topic, seq, record.position, DAMAGED)
+        try:
+            values = self._decode(record.payload)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            self._miss(topic, seq + 1, record.position, UNREADABLE)
+            return
+        self._add(record, values, len(record.payload))
+
+    def _take_dropped(self, record: SpoolRecord) -> None:
+        """A note of the writer that it dropped records: they use up their numbers."""
+        note = self._row_of(record) or {}
+        dropped = note.get("dropped", 1)
+        count = dropped if isinstance(dropped, int) and 0 < dropped < 2**31 else 1
+        reason = str(note.get("reason", "dropped by the writer"))
+        expected = self._next.get(record.topic, 0)
+        if record.seq > expected:
+            self._miss(record.topic, record.seq, record.position, DAMAGED)
+        if record.seq + count > expected:
+            self._miss(record.topic, record.seq + count, record.position, reason)
+
+    def _take_exit(self, record: SpoolRecord, lost: int) -> None:
+        self.close_row()
+        if lost:  # what was lost last has no successor to tell its topic; nearly always it was rows
+            self._miss(_LOG, self._next.get(_LOG, 0) + lost, record.position, DAMAGED)
+        self.exit = record
+
+    def _notice_gap(self, record: SpoolRecord, missing: int) -> None:
+        """Appends are missing before this record: unless they are all rows of their own, the open row lacks some."""
+        row = self._open
+        if row is None:
+            return
+        explained = record.topic == _LOG and record.flags & _OPENS and record.seq - row.seq - 1 == missing
+        if not explained:
+            self._give_up_row(DAMAGED)
+
+    def _give_up_row(self, reason: str) -> None:
+        if (row := self._open) is not None:
+            self._open = None
+            self._miss(_LOG, row.seq + 1, row.position, reason)
+
+    def _miss(self, topic: int, stop: int, start: Position, reason: str) -> None:
+        """Mark the records from the next expected one up to ``stop`` as missing."""
+        expected = self._next.get(topic, 0)
+        self._finish(topic)
+        self._ready.append(Block(topic, 0, expected, start, reason=reason, missing=stop - expected))
+        self._next[topic] = stop
+
+    def _finish(self, topic: int) -> None:
+        if (block := self._filling.pop(topic, None)) is not None:
+            self._ready.append(block)
+
+    def _add(self, append: SpoolRecord | _OpenRow, values: Any, size: int) -> None:
+        topic, stream = append.topic, append.stream
+        block = self._filling.get(topic)
+        if block is None or block.stream != stream or block.size >= self._block_bytes:
+            self._finish(topic)
+            block = self._filling[topic] = Block(topic, stream, append.seq, append.position)
+        block.orders.append(append.order)
+        block.steps.append(append.step)
+        block.times.append(append.time)
+        block.values.append(values)
+        block.size += size
+        block.largest = max(block.largest, size)
+        self._next[topic] = append.seq + 1
+        if len(block.values) >= (self._block_rows if topic in _MANY else 1):
+            self._finish(topic)
+
+
+class _OpenRow:
+    """A row that later appends may join; ``order`` and ``time`` are those of the last one."""
+
+    __slots__ = ("order", "position", "seq", "size", "step", "stream", "time", "topic", "values")
+
+    def __init__(self, record: SpoolRecord, values: dict[Any, Any]) -> None:
+        self.topic, self.stream, self.seq, self.step = record.topic, record.stream, record.seq, record.step
+        self.order, self.time = record.order, record.time
+        self.position = record.position
+        self.values = values
+        self.size = len(record.payload)
+
+
+def merge(row: dict[Any, Any], values: Mapping[Any, Any]) -> None:
+    """Join values to a row, in place: dicts are merged at every depth, anything else is replaced."""
+    pairs = [(row, values)]
+    while pairs:
+        into, more = pairs.pop()
+        for key, value in more.items():
+            current = into.get(key)
+            if isinstance(current, dict) and isinstance(value, dict):
+                pairs.append((current, value))
+            else:
+                into[key] = value

@@ -1,0 +1,294 @@
+"""Reading a writer's segments while they are being written, and after whatever happened to them.
+
+:func:`parse` and :func:`resynchronise` are pure: bytes in, records out. :class:`SpoolReader` adds the files. It yields
+records in the order of their appends, never a damaged one; what is missing between two records shows as a gap in their
+``order``. Segments are read with ``pread``, so that a file cut short under the reader is an early end and no signal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import zlib
+from enum import Enum, auto
+from typing import TYPE_CHECKING, NamedTuple
+
+from runstream.spool.format import ALIGNMENT, CRC_START, RECORD_HEADER, SEGMENT_HEADER, SEGMENT_MAGIC, StreamCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HEADER_SIZE = RECORD_HEADER.size
+FIRST_OFFSET = SEGMENT_HEADER.size
+#: Bytes that are read at once; a longer record is read whole.
+CHUNK = 256 * 1024
+#: Bytes that are searched at once for the next record behind damage.
+WINDOW = 8 * 1024 * 1024
+
+_LENGTH = struct.Struct("<I")
+_NOT_ZERO = re.compile(rb"[^\0]")
+_LAST_STREAM = max(StreamCode)
+_LAST_FLAGS = 7
+#: So many orders may be missing where nothing says how many are.
+_ANY_ORDER = 2**62
+
+
+class Position(NamedTuple):
+    """A place in the spool of a writer: number of the segment, byte within it."""
+
+    segment: int
+    offset: int
+
+
+class SpoolRecord(NamedTuple):
+    """One append, as it was written; ``payload`` is msgpack."""
+
+    topic: int
+    flags: int
+    stream: int
+    order: int
+    seq: int
+    step: int
+    time: int
+    payload: bytes
+    position: Position
+
+
+class Stop(Enum):
+    """Why :func:`parse` went no further."""
+
+    #: The length word is zero, or there are no bytes for it: nothing is written here yet.
+    EMPTY = auto()
+    #: The record goes on behind the end of the buffer.
+    SHORT = auto()
+    #: What lies here is no record.
+    DAMAGED = auto()
+
+
+class Parsed(NamedTuple):
+    """Records of a buffer, where the next one would begin, and why there is none; ``needed`` is its length if SHORT."""
+
+    records: list[SpoolRecord]
+    offset: int
+    stop: Stop
+    needed: int = 0
+
+
+def parse(buffer: bytes, offset: int, segment: int, base: int) -> Parsed:
+    """Return the records of a buffer from ``offset`` on.
+
+    Args:
+        buffer: Bytes of a segment.
+        offset: Where in the buffer a record begins.
+        segment: Number of the segment, for the records' positions.
+        base: Where in the segment the buffer begins.
+    """
+    records: list[SpoolRecord] = []
+    view, end = memoryview(buffer), len(buffer)
+    unpack, crc32 = RECORD_HEADER.unpack_from, zlib.crc32
+    while offset + HEADER_SIZE <= end:
+        length, crc, topic, flags, stream, _, order, seq, step, time = unpack(buffer, offset)
+        if length == 0:
+            return Parsed(records, offset, Stop.EMPTY)
+        stop = offset + length
+        if length < HEADER_SIZE:
+            return Parsed(records, offset, Stop.DAMAGED)
+        if stop > end:
+            return Parsed(records, offset, Stop.SHORT, length)
+        if crc32(view[offset + CRC_START : stop]) != crc:
+            return Parsed(records, offset, Stop.DAMAGED)
+        payload = buffer[offset + HEADER_SIZE : stop]
+        records.append(
+            SpoolRecord(topic, flags, stream, order, seq, step, time, payload, Position(segment, base + offset))
+        )
+        offset = stop + (-stop % ALIGNMENT)
+    if offset + _LENGTH.size <= end and _LENGTH.unpack_from(buffer, offset)[0]:
+        return Parsed(records, offset, Stop.SHORT, HEADER_SIZE)
+    return Parsed(records, offset, Stop.EMPTY)
+
+
+def resynchronise(buffer: bytes, orders: range) -> int | None:
+    """Return where in a buffer that begins with damage the next whole record begins; None where there is none.
+
+    A candidate must lie at a multiple of 8, carry the right CRC, and have one of the ``orders`` that the bytes passed
+    over can explain, so that a string that happens to hold the bytes of a record is hardly ever taken for one.
+    """
+    view, offset = memoryview(buffer), ALIGNMENT
+    while (match := _NOT_ZERO.search(buffer, offset)) is not None:
+        offset = match.start() & -ALIGNMENT
+        if offset + HEADER_SIZE > len(buffer):
+            return None
+        length, crc, _, flags, stream, reserved, order, *_ = RECORD_HEADER.unpack_from(buffer, offset)
+        plausible = (
+            HEADER_SIZE <= length <= len(buffer) - offset
+            and flags <= _LAST_FLAGS
+            and stream <= _LAST_STREAM
+            and reserved == 0
+            and order in orders
+        )
+        if plausible and zlib.crc32(view[offset + CRC_START : offset + length]) == crc:
+            return offset
+        offset += ALIGNMENT
+    return None
+
+
+class SpoolReader:
+    """Reads the segments of one writer in order, from a position on.
+
+    Args:
+        folder: The writer's folder.
+        position: Where to begin: the beginning of a record, or of a segment.
+        next_order: The order that the next record has; None takes whatever comes first.
+    """
+
+    def __init__(self, folder: Path, position: Position | None = None, next_order: int | None = None) -> None:
+        self._folder = folder
+        self._segment = position.segment if position else -1
+        self._offset = position.offset if position else FIRST_OFFSET
+        self._descriptor = -1
+        #: How many orders the damage passed over since the last record can have held, beyond the bytes in hand.
+        self._slack = 0
+        self.next_order = next_order
+        #: Bytes passed over because they were no records.
+        self.damaged_bytes = 0
+
+    @property
+    def position(self) -> Position:
+        """Where the next record is read."""
+        return Position(max(self._segment, 0), self._offset)
+
+    def read(self, *, ended: bool, limit: int = CHUNK) -> list[SpoolRecord]:
+        """Return the next records, about ``limit`` bytes of them; an empty list says that there is nothing to read now.
+
+        Args:
+            ended: The writer writes no more: what is no record at the tail is cut off.
+            limit: Bytes to read at most, unless a single record is longer.
+        """
+        while self._open():
+            # Looked for before the bytes are read: once it is there, this segment grows no more.
+            following = self._following(listing=ended)
+            records, exhausted = self._read_here(final=ended or following is not None, limit=limit)
+            if records:
+                return records
+            if not exhausted or following is None:
+                return []
+            self._turn_to(following)
+        return []
+
+    def close(self) -> None:
+        """Close the file; a later read opens it again."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _read_here(self, *, final: bool, limit: int) -> tuple[list[SpoolRecord], bool]:
+        """Return records of this segment, and whether it holds no more of them."""
+        while True:
+            buffer = os.pread(self._descriptor, limit, self._offset)
+            parsed = parse(buffer, 0, self._segment, self._offset)
+            if parsed.records:
+                if records := self._take(parsed):
+                    return records, False
+                continue
+            if parsed.stop is Stop.EMPTY and not (final and len(buffer) > parsed.offset):
+                return [], final
+            if parsed.stop is Stop.SHORT and len(buffer) == limit and parsed.needed > limit:
+                limit = min(parsed.needed, self._remaining())
+                if limit >= parsed.needed:
+                    continue
+            if not self._skip_damage(final=final):
+                return [], final
+
+    def _take(self, parsed: Parsed) -> list[SpoolRecord]:
+        """Go behind the records; those that repeat an order are left out."""
+        records, expected = parsed.records, self.next_order
+        self._offset += parsed.offset
+        self._slack = 0
+        first = records[0].order if expected is None else expected
+        if records[-1].order - first + 1 != len(records) or records[0].order != first:
+            records = list(_ascending(records, first))
+        if records:
+            self.next_order = records[-1].order + 1
+        return records
+
+    def _skip_damage(self, *, final: bool) -> bool:
+        """Go to the next whole record of the segment, if there is one; else, in a final segment, on to its end."""
+        window = os.pread(self._descriptor, WINDOW, self._offset)
+        if parse(window[: 2 * CHUNK], 0, self._segment, self._offset).records:
+            return True  # it was only half written when it was read before
+        expected = self.next_order or 0
+        found = resynchronise(window, range(expected, expected + self._slack + len(window) // HEADER_SIZE))
+        if found is None and not final:
+            return False
+        passed = len(window) if found is None else found
+        self.damaged_bytes += len(window[:passed].rstrip(b"\0"))
+        self._slack += passed // HEADER_SIZE
+        self._offset += passed
+        return found is not None or passed > 0
+
+    def _remaining(self) -> int:
+        return max(os.fstat(self._descriptor).st_size - self._offset, 0)
+
+    def _open(self) -> bool:
+        if self._descriptor >= 0:
+            return True
+        if self._segment < 0:
+            first = self._following(listing=True)
+            if first is None:
+                return False
+            self._segment = first
+        try:
+            self._descriptor = os.open(self._path(self._segment), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            following = self._following(listing=True)
+            if following is None:
+                return False
+            self._turn_to(following)
+            return self._open()
+        self._slack += self._lost_before()
+        return True
+
+    def _lost_before(self) -> int:
+        """Return how many orders are missing before this segment, by its header."""
+        header = os.pread(self._descriptor, SEGMENT_HEADER.size, 0)
+        if len(header) < SEGMENT_HEADER.size or not header.startswith(SEGMENT_MAGIC):
+            return _ANY_ORDER
+        first = int(SEGMENT_HEADER.unpack(header)[4])
+        return max(first - (self.next_order or 0), 0)
+
+    def _turn_to(self, segment: int) -> None:
+        self.close()
+        self._segment, self._offset = segment, FIRST_OFFSET
+
+    def _following(self, *, listing: bool) -> int | None:
+        if self._segment >= 0 and self._path(self._segment + 1).exists():
+            return self._segment + 1
+        if not listing:
+            return None
+        return min((number for number in segments(self._folder) if number > self._segment), default=None)
+
+    def _path(self, segment: int) -> Path:
+        return segment_path(self._folder, segment)
+
+
+def segment_path(folder: Path, segment: int) -> Path:
+    """Return the path of a segment of a writer's folder."""
+    return folder / f"{segment:08d}.seg"
+
+
+def segments(folder: Path) -> Iterator[int]:
+    """Yield the numbers of the segments that lie in a writer's folder, in no order."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            stem, _, suffix = entry.name.partition(".")
+            if suffix == "seg" and stem.isdigit():
+                yield int(stem)
+
+
+def _ascending(records: list[SpoolRecord], order: int) -> Iterator[SpoolRecord]:
+    for record in records:
+        if record.order >= order:
+            yield record
+            order = record.order + 1

@@ -1,0 +1,290 @@
+"""Appends become rows and blocks by the numbering rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runstream.shipper.assembly import DAMAGED, UNREADABLE, Assembler, merge
+from runstream.spool.format import Flag, StreamCode, TopicCode
+from runstream.spool.reader import parse
+from tests.unit.shipper.spools import WHOLE, SpoolBuilder, record_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runstream.shipper.block import Block
+    from runstream.spool.reader import SpoolRecord
+
+LOG, CONFIG, SUMMARY = TopicCode.LOG, TopicCode.CONFIG, TopicCode.SUMMARY
+
+
+def records_of(spool: SpoolBuilder) -> list[SpoolRecord]:
+    """Return the records of a builder as the reader finds them."""
+    return parse(b"".join(spool.records), 0, 0, 0).records
+
+
+def assembler(acked: Mapping[int, int] | None = None, *, size: int = 1 << 20, rows: int = 100) -> Assembler:
+    """Return an assembler with generous limits."""
+    return Assembler(acked or {}, block_bytes=size, block_rows=rows)
+
+
+def facts(blocks: list[Block]) -> list[tuple[Any, ...]]:
+    """Return topic, seq, orders, steps, times and values of blocks."""
+    return [(block.topic, block.seq, block.orders, block.steps, block.times, block.values) for block in blocks]
+
+
+def test_whole_rows_become_one_block() -> None:
+    """Rows that one append opens and closes lie in one block, in order, with their own order, step and time."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1})
+    spool.append({"a": 2})
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert facts(subject.blocks()) == [(LOG, 0, [0, 1], [0, 1], [1_000_000, 1_000_001], [{"a": 1}, {"a": 2}])]
+
+
+def test_appends_of_one_row_are_joined() -> None:
+    """A joined row has the step of its first append, order and time of its last, and its dicts merged deeply."""
+    spool = SpoolBuilder()
+    spool.append({"a": {"x": 1, "y": 1}, "b": 1}, flags=Flag.OPENS, step=7)
+    spool.append({"a": {"y": 2, "z": 2}}, flags=0, step=7)
+    spool.append({"b": {"c": 3}}, flags=Flag.CLOSES, step=7)
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    row = {"a": {"x": 1, "y": 2, "z": 2}, "b": {"c": 3}}
+    assert [(LOG, 0, [2], [7], [1_000_002], [row])] == facts(subject.blocks())
+
+
+def test_an_open_row_waits() -> None:
+    """A row that may still grow is in no block, counts as a record, and holds the cursor back."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1})
+    spool.append({"a": 2}, flags=Flag.OPENS)
+    records = records_of(spool)
+    subject = assembler()
+
+    subject.take(records)
+    blocks = subject.blocks()
+
+    assert ([[{"a": 1}]], {LOG: 2}, records[1].position) == (
+        [block.values for block in blocks],
+        subject.counts,
+        subject.oldest,
+    )
+
+
+def test_the_next_row_closes_the_open_one() -> None:
+    """A row is closed by the append that opens the next."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1}, flags=Flag.OPENS)
+    spool.append({"a": 2}, flags=Flag.OPENS)
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [block.values for block in subject.blocks()] == [[{"a": 1}]]
+
+
+def test_exit_closes_the_open_row() -> None:
+    """The last record of a writer ends the row that is open and is kept apart."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1}, flags=Flag.OPENS)
+    spool.exit()
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert (
+        [block.values for block in subject.blocks()],
+        subject.exit and subject.exit.order,
+    ) == ([[{"a": 1}]], 1)
+
+
+def test_topics_are_numbered_apart() -> None:
+    """Records of other topics between rows do not part the rows; each topic is a block with its own seq."""
+    spool = SpoolBuilder()
+    spool.append([["config", "set", ["a"], 1]], topic=CONFIG, flags=0)
+    spool.append({"a": 1})
+    spool.append([["set", ["a"], 1]], topic=SUMMARY, flags=0)
+    spool.append({"a": 2})
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.topic, block.seq, block.orders) for block in subject.blocks()] == [
+        (CONFIG, 0, [0]),
+        (LOG, 0, [1, 3]),
+        (SUMMARY, 0, [2]),
+    ]
+
+
+def test_streams_are_parted() -> None:
+    """A block holds rows of one stream; the seq runs on over streams."""
+    spool = SpoolBuilder()
+    for stream in (StreamCode.SYSTEM, StreamCode.CONSOLE, StreamCode.CONSOLE):
+        spool.append({"a": 1}, stream=stream)
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.stream, block.seq, block.count) for block in subject.blocks()] == [
+        (StreamCode.SYSTEM, 0, 1),
+        (StreamCode.CONSOLE, 1, 2),
+    ]
+
+
+def test_blocks_are_closed_by_rows_and_bytes() -> None:
+    """A block ends at the row limit and at the byte limit."""
+    spool = SpoolBuilder()
+    for _ in range(5):
+        spool.append({"a": "x" * 100})
+    by_rows, by_bytes = assembler(rows=2), assembler(size=300)
+
+    by_rows.take(records_of(spool))
+    by_bytes.take(records_of(spool))
+
+    assert (
+        [block.count for block in by_rows.blocks()],
+        [block.count for block in by_bytes.blocks()],
+    ) == ([2, 2, 1], [3, 2])
+
+
+def test_what_was_delivered_is_passed_over() -> None:
+    """After a restart, records below the acknowledged seq are not made again, joined appends included."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1}, flags=Flag.OPENS)
+    spool.append({"b": 1}, flags=Flag.CLOSES)
+    spool.append({"a": 2})
+    subject = assembler({LOG: 1})
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.values) for block in subject.blocks()] == [(1, [{"a": 2}])]
+
+
+def test_missing_rows_leave_a_marker() -> None:
+    """Rows that the spool lost become one block of missing records with the reason, between their neighbours."""
+    spool = SpoolBuilder()
+    for number in range(5):
+        spool.append({"a": number})
+    del spool.records[1:3]
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [
+        (0, 1, ""),
+        (1, 2, DAMAGED),
+        (3, 2, ""),
+    ]
+
+
+def test_a_row_that_lost_an_append_is_not_published() -> None:
+    """A row of which an append may be missing is marked as missing: half a row would be a wrong row."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1}, flags=Flag.OPENS)
+    spool.append({"b": 1}, flags=0)
+    spool.append({"c": 1}, flags=Flag.CLOSES)
+    spool.append({"a": 2})
+    del spool.records[1]
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [(0, 1, DAMAGED), (1, 1, "")]
+
+
+def test_an_open_row_survives_lost_neighbours() -> None:
+    """Where the missing appends were rows of their own, the open row before them is whole."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1}, flags=Flag.OPENS)
+    spool.append({"a": 2}, flags=Flag.OPENS)
+    spool.append({"a": 3})
+    del spool.records[1]
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [
+        (0, 1, ""),
+        (1, 1, DAMAGED),
+        (2, 1, ""),
+    ]
+
+
+def test_a_row_without_its_beginning_is_marked() -> None:
+    """Appends that join a row whose first append is lost are not published as a row."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1}, flags=Flag.OPENS)
+    spool.append({"b": 1}, flags=Flag.CLOSES)
+    spool.append({"a": 2})
+    del spool.records[0]
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [(0, 1, DAMAGED), (1, 1, "")]
+
+
+def test_records_lost_before_the_exit_are_marked() -> None:
+    """What is missing right before the exit shows as missing rows, so that no run is called complete by mistake."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1})
+    spool.append({"a": 2})
+    spool.exit()
+    del spool.records[1]
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [(0, 1, ""), (1, 1, DAMAGED)]
+
+
+def test_dropped_records_keep_their_numbers() -> None:
+    """A note of the writer that it dropped records becomes a marker that uses up their numbers."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1})
+    spool.append({"dropped": 3, "reason": "the disk is full"}, flags=Flag.DROPPED)
+    spool.append({"a": 2})
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [
+        (0, 1, ""),
+        (1, 3, "the disk is full"),
+        (4, 1, ""),
+    ]
+
+
+def test_an_unreadable_payload_is_marked() -> None:
+    """A record that is no msgpack, or no dict, is marked as missing; its neighbours are kept."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1})
+    spool.records.append(record_bytes(b"\xc1", order=1, seq=1))
+    spool.records.append(record_bytes(b"\x01", order=2, seq=2, flags=WHOLE))
+    spool.order, spool.seqs[LOG] = 3, 3
+    spool.append({"a": 2})
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [
+        (0, 1, ""),
+        (1, 1, UNREADABLE),
+        (2, 1, UNREADABLE),
+        (3, 1, ""),
+    ]
+
+
+def test_merge_is_deep_and_replaces_what_is_no_dict() -> None:
+    """Dicts are joined at every depth; a value replaces a dict and a dict a value."""
+    row: dict[str, Any] = {"a": {"b": {"c": 1}}, "d": {"e": 1}, "f": 1}
+
+    merge(row, {"a": {"b": {"x": 2}}, "d": 3, "f": {"g": 4}})
+
+    assert row == {"a": {"b": {"c": 1, "x": 2}}, "d": 3, "f": {"g": 4}}

@@ -1,0 +1,171 @@
+"""Reading a spool that is whole, growing, cut short or damaged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from runstream.spool.reader import Position, SpoolReader
+from tests.unit.shipper.spools import SpoolBuilder, record_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def values(reader: SpoolReader, *, ended: bool = True, limit: int = 1 << 18) -> list[Any]:
+    """Read until there is nothing more."""
+    found: list[Any] = []
+    while records := reader.read(ended=ended, limit=limit):
+        found.extend(msgspec.msgpack.decode(record.payload) for record in records)
+    return found
+
+
+def built(count: int) -> SpoolBuilder:
+    """Return a spool of rows {"x": 0}, {"x": 1} and so on."""
+    spool = SpoolBuilder()
+    for number in range(count):
+        spool.append({"x": number})
+    return spool
+
+
+def test_reads_all_segments_in_order(tmp_path: Path) -> None:
+    """Records come in the order of their appends, over segment borders, whatever the chunks they are read in."""
+    built(100).write(tmp_path, segments=4)
+
+    assert [{"x": number} for number in range(100)] == values(SpoolReader(tmp_path), limit=200)
+
+
+def test_an_empty_folder_has_no_records(tmp_path: Path) -> None:
+    """A writer that has written nothing yet yields nothing, again and again."""
+    reader = SpoolReader(tmp_path)
+
+    assert (reader.read(ended=False), reader.read(ended=True)) == ([], [])
+
+
+def test_sees_what_is_appended_later(tmp_path: Path) -> None:
+    """A zero length means that nothing is there yet; what appears is read from there on."""
+    spool = built(3)
+    spool.write(tmp_path)
+    reader = SpoolReader(tmp_path)
+
+    before = values(reader, ended=False)
+    spool.append({"x": "later"})
+    spool.write(tmp_path)
+
+    assert (before, values(reader, ended=False)) == ([{"x": 0}, {"x": 1}, {"x": 2}], [{"x": "later"}])
+
+
+def test_waits_for_the_live_tail(tmp_path: Path) -> None:
+    """At the tail of a live writer a record whose checksum does not fit is one that is being written."""
+    spool = built(3)
+    spool.write(tmp_path)
+    path = tmp_path / "00000000.seg"
+    whole = path.read_bytes()
+    end = 64 + sum(map(len, spool.records))
+    path.write_bytes(whole[: end - 8] + b"\xff" * 8 + whole[end:])
+    reader = SpoolReader(tmp_path)
+
+    torn = values(reader, ended=False)
+    path.write_bytes(whole)
+
+    assert (torn, values(reader, ended=False)) == ([{"x": 0}, {"x": 1}], [{"x": 2}])
+
+
+def test_cuts_the_torn_tail_of_a_dead_writer(tmp_path: Path) -> None:
+    """Of a writer that is dead the torn tail is cut, and nothing before it."""
+    spool = built(3)
+    spool.write(tmp_path)
+    path = tmp_path / "00000000.seg"
+    path.write_bytes(path.read_bytes()[: 64 + sum(map(len, spool.records)) - 8])
+
+    assert values(SpoolReader(tmp_path)) == [{"x": 0}, {"x": 1}]
+
+
+def test_goes_on_behind_damage(tmp_path: Path) -> None:
+    """Behind a damaged stretch reading goes on with the next whole record; the gap shows in the orders."""
+    spool = built(10)
+    spool.records[4] = b"\xa5" * len(spool.records[4])
+    spool.write(tmp_path)
+    reader = SpoolReader(tmp_path)
+
+    orders = [record.order for record in reader.read(ended=True)] + [record.order for record in reader.read(ended=True)]
+
+    assert ([0, 1, 2, 3, 5, 6, 7, 8, 9], len(spool.records[4])) == (orders, reader.damaged_bytes)
+
+
+def test_a_zeroed_length_loses_one_record(tmp_path: Path) -> None:
+    """A length that was wiped out hides one record of a finished segment, not those behind it."""
+    spool = built(10)
+    spool.records[4] = bytes(4) + spool.records[4][4:]
+    spool.write(tmp_path)
+
+    assert [{"x": number} for number in range(10) if number != 4] == values(SpoolReader(tmp_path))
+
+
+def test_a_lost_segment_is_a_gap(tmp_path: Path) -> None:
+    """Where a whole segment is missing, reading goes on with the next."""
+    built(30).write(tmp_path, segments=3)
+    (tmp_path / "00000001.seg").unlink()
+
+    assert [{"x": number} for number in (*range(10), *range(20, 30))] == values(SpoolReader(tmp_path))
+
+
+def test_a_damaged_segment_header_costs_nothing(tmp_path: Path) -> None:
+    """The header of a segment only helps; without it the records are read all the same."""
+    built(5).write(tmp_path)
+    path = tmp_path / "00000000.seg"
+    path.write_bytes(bytes(64) + path.read_bytes()[64:])
+
+    assert [{"x": number} for number in range(5)] == values(SpoolReader(tmp_path))
+
+
+def test_begins_at_a_position(tmp_path: Path) -> None:
+    """Reading begins where a cursor says, as after a restart."""
+    built(10).write(tmp_path, segments=2)
+    reader = SpoolReader(tmp_path)
+    positions = [record.position for record in reader.read(ended=True)]
+
+    later = SpoolReader(tmp_path, positions[3])
+
+    assert [{"x": number} for number in range(3, 10)] == values(later)
+
+
+def test_begins_at_the_next_segment_when_the_first_is_gone(tmp_path: Path) -> None:
+    """A cursor into a segment that was deleted leads to the next that is there."""
+    built(10).write(tmp_path, segments=2)
+    (tmp_path / "00000000.seg").unlink()
+
+    assert [{"x": number} for number in range(5, 10)] == values(SpoolReader(tmp_path, Position(0, 64)))
+
+
+def test_reads_a_record_longer_than_the_chunk(tmp_path: Path) -> None:
+    """A record that is longer than what is read at once is read whole."""
+    spool = SpoolBuilder()
+    spool.append({"text": "a" * 5000})
+    spool.append({"x": 1})
+    spool.write(tmp_path)
+
+    assert values(SpoolReader(tmp_path), limit=512) == [{"text": "a" * 5000}, {"x": 1}]
+
+
+def test_a_record_inside_a_string_is_no_record(tmp_path: Path) -> None:
+    """Bytes of a record that lie in a damaged payload are not taken for one when their order does not fit."""
+    spool = SpoolBuilder()
+    spool.append({"x": 0})
+    inner = record_bytes(msgspec.msgpack.encode({"fake": True}), order=500, seq=500)
+    spool.append({"padding": "1234567" + "8" * 9, "inner": bytes(8) + inner})
+    spool.append({"x": 2})
+    spool.records[1] = b"\x40\x01" + spool.records[1][2:]
+    spool.write(tmp_path)
+
+    assert values(SpoolReader(tmp_path)) == [{"x": 0}, {"x": 2}]
+
+
+def test_repeated_records_are_left_out(tmp_path: Path) -> None:
+    """A record whose order was read before, as after a copy gone wrong, is passed over."""
+    spool = built(4)
+    spool.records = [*spool.records[:2], spool.records[1], *spool.records[2:]]
+    spool.write(tmp_path)
+
+    assert [{"x": number} for number in range(4)] == values(SpoolReader(tmp_path))
