@@ -1,0 +1,70 @@
+"""The summary consumer, as the runtime runs it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from runstream_consumers.summary import store
+from runstream_consumers.summary.model import RunFold, counts
+from runstream_schemas.topics import RunPath, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from importlib.resources.abc import Traversable
+
+    from runstream_consumers.runtime.plugin import Batch, Connection, Context
+
+#: Keys whose folds are kept in memory between batches, over all runs of a partition: some 100 bytes each.
+DEFAULT_CACHED_KEYS = 200_000
+
+
+class SummaryConsumer:
+    """Keeps, for every run, the summary, the config and what the run says of itself."""
+
+    name: str = "summary"
+    topics: frozenset[Topic] = frozenset({Topic.LOG, Topic.CONFIG, Topic.SUMMARY})
+    migrations: Traversable = files("runstream_consumers.summary") / "migrations"
+
+    def partition(self, number: int, context: Context) -> SummaryPartition:  # noqa: ARG002
+        """Return the work on one partition."""
+        return SummaryPartition()
+
+
+class SummaryPartition:
+    """Folds the batches of one partition; keeps the folds of the runs that were active last."""
+
+    def __init__(self, cached_keys: int = DEFAULT_CACHED_KEYS) -> None:
+        self._folds: OrderedDict[RunPath, RunFold] = OrderedDict()
+        self._cached_keys = cached_keys
+
+    async def load(self, connection: Connection) -> None:
+        """Read nothing yet: the folds are read as their runs turn up."""
+
+    async def apply(self, connection: Connection, batch: Batch) -> None:
+        """Fold a batch in and write one row for each run it changed."""
+        fresh = [received for received in batch.events if counts(received.event)]
+        changed = dict.fromkeys(received.event.run for received in fresh)
+        unknown = [run for run in changed if run not in self._folds]
+        stored = await store.load(connection, unknown)
+        for run in unknown:
+            self._folds[run] = stored.get(run) or RunFold(run=run)
+        for received in fresh:
+            self._folds[received.event.run].fold(received.event, received.offset, received.append_time)
+        created = [run for run in unknown if run not in stored]
+        await store.create(connection, [self._folds[run] for run in created])
+        await store.save(connection, [self._folds[run] for run in changed.keys() - set(created)])
+        self._keep(changed)
+
+    async def background(self) -> None:
+        """Return at once: nothing runs beside the batches."""
+
+    def _keep(self, changed: Iterable[RunPath]) -> None:
+        """Drop the folds of the runs that were idle longest, down to the number of keys that may be kept."""
+        for run in changed:
+            self._folds.move_to_end(run)
+        weight = sum(len(fold.keys) + 1 for fold in self._folds.values())
+        while weight > self._cached_keys:
+            _, idle = self._folds.popitem(last=False)
+            weight -= len(idle.keys) + 1

@@ -1,0 +1,98 @@
+"""Exact sums of floats, so that a sum does not depend on how its terms were grouped.
+
+A sum is a pair ``(mantissa, exponent)`` of ints that stands for ``mantissa * 2**exponent``. Every finite float is
+such a pair, and pairs add without rounding. Columns of a block are summed by peeling off the leading bits of all their values
+at once (S. M. Rump, T. Ogita, S. Oishi, "Accurate floating-point summation part I", SIAM J. Sci. Comput. 31, 2008): the
+leading parts are multiples of one power of two, few enough bits long to be added as floats without rounding.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+#: ``mantissa * 2**exponent``.
+Exact = tuple[int, int]
+
+ZERO: Exact = (0, 0)
+
+#: Bits that one round of peeling takes off at least.
+_PEEL = 25
+#: Rounds before a column is summed value by value: enough for values within 2**47 of the column's largest.
+_ROUNDS = 4
+#: Largest binary exponent that leaves room for the peeling constant below the largest float.
+_LARGEST = 990
+
+
+def add(left: Exact, right: Exact) -> Exact:
+    """Return the sum of two exact numbers."""
+    mantissa, exponent = left
+    other, smaller = right
+    if exponent == smaller:
+        return mantissa + other, exponent
+    if exponent > smaller:
+        return (mantissa << (exponent - smaller)) + other, smaller
+    return mantissa + (other << (smaller - exponent)), exponent
+
+
+def exact(value: float) -> Exact:
+    """Return a finite float, or an int, as an exact number."""
+    mantissa, denominator = value.as_integer_ratio()
+    return mantissa, 1 - denominator.bit_length()
+
+
+def total(values: Iterable[float]) -> Exact:
+    """Return the exact sum of finite floats."""
+    result = ZERO
+    for value in values:
+        result = add(result, exact(value))
+    return result
+
+
+def canonical(number: Exact) -> Exact:
+    """Return the one pair with an odd mantissa (or zero) that stands for the number."""
+    mantissa, exponent = number
+    if not mantissa:
+        return ZERO
+    spare = (mantissa & -mantissa).bit_length() - 1
+    return mantissa >> spare, exponent + spare
+
+
+def fraction(number: Exact) -> Fraction:
+    """Return the number as a fraction."""
+    mantissa, exponent = number
+    return Fraction(mantissa << exponent) if exponent >= 0 else Fraction(mantissa, 1 << -exponent)
+
+
+def float_sums(matrix: NDArray[np.float64]) -> list[Exact]:
+    """Return the exact sum of each row of a matrix of finite floats; at most 2**27 columns, at least one."""
+    exponents = np.frexp(np.abs(matrix).max(axis=1))[1]
+    if exponents.max() > _LARGEST:
+        return [total(row) for row in matrix.tolist()]
+    parts: list[list[float]] = []
+    rest = matrix
+    for level in range(_ROUNDS):
+        anchor = np.ldexp(1.0, exponents + (27 - _PEEL * level))[:, None]
+        peeled = (rest + anchor) - anchor
+        parts.append(peeled.sum(axis=1).tolist())
+        rest = rest - peeled
+        if not rest.any():
+            break
+    sums = [total(row) for row in zip(*parts, strict=True)]
+    for row in np.flatnonzero(rest.any(axis=1)).tolist():
+        sums[row] = total(matrix[row].tolist())
+    return sums
+
+
+def int_sums(matrix: NDArray[np.int64]) -> list[Exact]:
+    """Return the exact sum of each row of a matrix of int64; at most 2**31 columns."""
+    high = (matrix >> 32).sum(axis=1).tolist()
+    low = (matrix & 0xFFFFFFFF).sum(axis=1).tolist()
+    return [((upper << 32) + lower, 0) for upper, lower in zip(high, low, strict=True)]

@@ -1,0 +1,130 @@
+"""The fold of a run: from its events to what the summary consumer keeps. Pure; the rules are in docs/summary.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runstream_consumers.summary.assignments import Assigned, Assignments, Removed, Tag
+from runstream_consumers.summary.block import fold_block
+from runstream_consumers.summary.definitions import Definition, Definitions, parse
+from runstream_schemas import values
+from runstream_schemas.events import (
+    ChangeEvent,
+    Entry,
+    Event,
+    Kind,
+    LogEvent,
+    Operation,
+    Record,
+    Role,
+    Scope,
+    Stream,
+    Writer,
+)
+from runstream_schemas.topics import RunPath, Topic
+
+if TYPE_CHECKING:
+    from runstream_consumers.summary.key import KeyFold, Path
+
+
+@dataclass(slots=True)
+class Changed:
+    """Which parts of a run were changed since they were stored."""
+
+    #: The folds of the keys.
+    keys: bool = False
+    #: Anything else.
+    document: bool = False
+
+
+@dataclass(slots=True)
+class RunFold:
+    """All that is known of a run from the topics ``log``, ``config`` and ``summary``.
+
+    Two folds of the same events are equal, in whatever order the topics were read and the blocks were cut. Times are
+    microseconds since 1970, of the broker's clock.
+    """
+
+    run: RunPath
+    keys: dict[Path, KeyFold] = field(default_factory=dict)
+    manual: Assignments = field(default_factory=Assignments)
+    config: Assignments = field(default_factory=Assignments)
+    attributes: Assignments = field(default_factory=Assignments)
+    metadata: Assignments = field(default_factory=Assignments)
+    definitions: Definitions = field(default_factory=Definitions)
+    continues: dict[bytes, frozenset[bytes]] = field(default_factory=dict)
+    last_step: int | None = None
+    created: int = 0
+    updated: int = 0
+    changed: Changed = field(default_factory=Changed)
+
+    def fold(self, event: Event, offset: int, append_time: int) -> None:
+        """Fold an event in that stood at a partition offset; pass over one that does not count here.
+
+        Raises MalformedEvent for a metric definition that is none; the fold is then no longer to be used.
+        """
+        if not counts(event):
+            return
+        if isinstance(event, LogEvent):
+            self._fold_rows(event, offset)
+        elif isinstance(event, ChangeEvent):
+            self._fold_changes(event, offset)
+        if event.writer.continues:
+            known = self.continues.get(event.writer.id, frozenset())
+            self.continues[event.writer.id] = known | frozenset(event.writer.continues)
+            self.changed.document = True
+        self.created = min(self.created or append_time, append_time)
+        self.updated = max(self.updated, append_time)
+
+    def _fold_rows(self, event: LogEvent, offset: int) -> None:
+        fold_block(self.keys, event, offset)
+        if event.count:
+            step = int(event.steps.max())
+            self.last_step = step if self.last_step is None else max(self.last_step, step)
+        self.changed.keys = True
+
+    def _fold_changes(self, event: ChangeEvent, offset: int) -> None:
+        for record in event.records:
+            for index, entry in enumerate(record.entries):
+                if event.topic is Topic.SUMMARY:
+                    _assign(self.manual, entry, (offset, record.order, index), event.writer, record)
+                else:
+                    self._fold_config(entry, (offset, record.order, index), event.writer, record)
+        self.changed.document = True
+
+    def _fold_config(self, entry: Entry, tag: Tag, writer: Writer, record: Record) -> None:
+        match entry.scope:
+            case Scope.CONFIG:
+                _assign(self.config, entry, tag, writer, record)
+            case Scope.METRIC:
+                self.definitions.define(tag, _definition(entry))
+            case Scope.ATTRIBUTE | Scope.METADATA:
+                target = self.attributes if entry.scope is Scope.ATTRIBUTE else self.metadata
+                # What forked children and shippers say of themselves is not said of the run, and a rank's word about
+                # the run counts less than the primary's, whichever came later.
+                if writer.role not in (Role.CHILD, Role.SHIPPER):
+                    rank = 0 if writer.role in (Role.WORKER, Role.UNKNOWN) else 1
+                    _assign(target, entry, (rank, *tag), writer, record)
+            case Scope.UNKNOWN:
+                pass
+
+
+def counts(event: Event) -> bool:
+    """Whether an event is one that the summary folds: rows of the history, and changes of config and summary."""
+    if isinstance(event, LogEvent):
+        return event.kind is Kind.DATA and event.stream is Stream.HISTORY
+    return isinstance(event, ChangeEvent) and event.kind is Kind.DATA
+
+
+def _assign(target: Assignments, entry: Entry, tag: Tag, writer: Writer, record: Record) -> None:
+    if entry.op is Operation.SET:
+        target.assign(entry.path, Assigned(tag, writer.id, record.order, values.load(entry.value)))
+    elif entry.op is Operation.REMOVE:
+        target.assign(entry.path, Assigned(tag, writer.id, record.order, Removed))
+
+
+def _definition(entry: Entry) -> Definition:
+    if entry.op is Operation.REMOVE:
+        return Definition(name=entry.path[0], glob="*" in entry.path[0], overwrite=True)
+    return parse(values.load(entry.value))

@@ -1,0 +1,122 @@
+"""The summary that is shown: the folds of the keys, as the definitions in force ask for, under what was set by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from runstream_consumers.summary.assignments import Assigned, Assignments, put
+from runstream_consumers.summary.exact import fraction
+
+if TYPE_CHECKING:
+    from runstream_consumers.summary.definitions import Definition, Definitions
+    from runstream_consumers.summary.key import KeyFold, Path, Seen
+
+#: For each writer the writers it continues, directly.
+Continues = Mapping[bytes, frozenset[bytes]]
+
+
+class Nothing:
+    """Marks a key that the summary does not show."""
+
+
+def project(
+    keys: Mapping[Path, KeyFold], manual: Assignments, definitions: Definitions, continues: Continues
+) -> dict[str, Any]:
+    """Return the summary as a nested dict, its outermost names in alphabetical order."""
+    tree = manual.resolve()
+    for path in sorted(_surviving(keys)):
+        fold = keys[path]
+        if fold.last is None or not _beats(fold.last, manual, path, continues):
+            continue
+        value = shown(fold, definitions.of(path))
+        if value is not Nothing:
+            put(tree, path, value)
+    return dict(sorted(tree.items()))
+
+
+def shown(fold: KeyFold, definition: Definition | None) -> Any:
+    """Return what the summary shows of a key, or Nothing."""
+    wanted = definition.summary if definition is not None else None
+    if not wanted or wanted == {"copy"}:
+        return Nothing if fold.last is None else fold.last.value
+    if "none" in wanted:
+        return Nothing
+    maximize = definition is not None and definition.goal is not None and definition.goal.startswith("max")
+    aggregates = {name: _aggregate(fold, name, maximize=maximize) for name in sorted(wanted)}
+    return {name: value for name, value in aggregates.items() if value is not Nothing} or Nothing
+
+
+def _aggregate(fold: KeyFold, name: str, *, maximize: bool) -> Any:
+    match name:
+        case "last" | "first":
+            seen = fold.last if name == "last" else fold.first
+            return Nothing if seen is None else seen.value
+        case "min" | "max" | "best":
+            return high(fold) if name == "max" or (name == "best" and maximize) else low(fold)
+        case "mean":
+            return mean(fold)
+    return Nothing
+
+
+def low(fold: KeyFold) -> Any:
+    """Return the smallest number, NaN if there was one, or Nothing without numbers."""
+    if not fold.count:
+        return Nothing
+    if fold.nan:
+        return math.nan
+    return -math.inf if fold.below else math.inf if fold.low is None else fold.low
+
+
+def high(fold: KeyFold) -> Any:
+    """Return the greatest number, NaN if there was one, or Nothing without numbers."""
+    if not fold.count:
+        return Nothing
+    if fold.nan:
+        return math.nan
+    return math.inf if fold.above else -math.inf if fold.high is None else fold.high
+
+
+def mean(fold: KeyFold) -> Any:
+    """Return the mean, rounded once; NaN if there was one, or Nothing without numbers."""
+    if not fold.count:
+        return Nothing
+    if fold.nan or (fold.above and fold.below):
+        return math.nan
+    if fold.above or fold.below:
+        return math.inf if fold.above else -math.inf
+    return float(fraction(fold.sum) / fold.count)
+
+
+def _surviving(keys: Mapping[Path, KeyFold]) -> set[Path]:
+    """Return the paths that no later value replaced: a value at ``a`` replaces ``a.b``, and the other way round."""
+    surviving = set(keys)
+    for path, fold in keys.items():
+        for depth in range(1, len(path)):
+            outer = keys.get(path[:depth])
+            if outer is not None and outer.last is not None and fold.last is not None:
+                surviving.discard(path if outer.last.tag > fold.last.tag else path[:depth])
+    return surviving
+
+
+def _beats(last: Seen, manual: Assignments, path: Path, continues: Continues) -> bool:
+    """Whether a logged value stands above everything that was set by hand at, around and below its path."""
+    return not manual.entries or all(_is_later(last, known, continues) for known in manual.around(path))
+
+
+def _is_later(last: Seen, known: Assigned, continues: Continues) -> bool:
+    if last.writer == known.writer:
+        return last.tag[2] > known.order
+    return known.writer in _ancestors(last.writer, continues)
+
+
+def _ancestors(writer: bytes, continues: Continues) -> set[bytes]:
+    found: set[bytes] = set()
+    waiting = [writer]
+    while waiting:
+        for earlier in continues.get(waiting.pop(), ()):
+            if earlier not in found:
+                found.add(earlier)
+                waiting.append(earlier)
+    return found

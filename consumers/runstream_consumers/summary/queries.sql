@@ -1,0 +1,46 @@
+-- name: load
+select run, created, updated, last_step, keys, document from run where run = any($1::uuid[])
+
+-- name: create
+insert into run
+    (run, created, updated, last_step, keys, document, summary, config, attributes, metadata, metrics,
+     entity, project, run_id)
+select * from unnest(
+    $1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[], $8::text[],
+    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+
+-- name: save
+-- A null leaves the column as it is.
+update run as known set
+    created = given.created,
+    updated = given.updated,
+    last_step = given.last_step,
+    keys = coalesce(given.keys, known.keys),
+    document = coalesce(given.document, known.document),
+    summary = given.summary,
+    config = coalesce(given.config, known.config),
+    attributes = coalesce(given.attributes, known.attributes),
+    metadata = coalesce(given.metadata, known.metadata),
+    metrics = coalesce(given.metrics, known.metrics)
+from unnest(
+    $1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[], $8::text[],
+    $9::text[], $10::text[], $11::text[])
+    as given (run, created, updated, last_step, keys, document, summary, config, attributes, metadata, metrics)
+where known.run = given.run
+
+-- name: run
+select entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics
+from summary.run where run = $1
+
+-- name: runs
+-- Newest first; $4 and $5 are the last run of the page before.
+select run, entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics
+from summary.run
+where ($1::text is null or entity = $1) and ($2::text is null or project = $2)
+    and ($4::bigint is null or (created, run) < ($4, $5::uuid))
+order by created desc, run desc
+limit $3
+
+-- name: projects
+select entity, project, count(*) as runs, max(updated) as updated
+from summary.run group by entity, project order by max(updated) desc, entity, project

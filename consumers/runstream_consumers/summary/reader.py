@@ -1,0 +1,93 @@
+"""Reads runs and projects from the summary consumer's table."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from runstream_consumers.runtime.run_key import run_key
+from runstream_consumers.summary.store import QUERIES
+from runstream_schemas import values
+from runstream_schemas.topics import RunPath
+
+if TYPE_CHECKING:
+    from runstream_consumers.runtime.plugin import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDocument:
+    """What is known of a run, less its rows and its state; times are microseconds since 1970, of the broker's clock."""
+
+    run: RunPath
+    attributes: dict[str, Any]
+    metadata: dict[str, Any]
+    config: dict[str, Any]
+    summary: dict[str, Any]
+    metrics: list[dict[str, Any]]
+    last_step: int | None
+    created: int
+    updated: int
+
+    @property
+    def cursor(self) -> str:
+        """What :func:`runs` takes as ``after`` to go on behind this run."""
+        packed = self.created.to_bytes(8, "big") + run_key(self.run).bytes
+        return base64.urlsafe_b64encode(packed).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project, how many runs it has, and when one of them last grew (microseconds since 1970)."""
+
+    entity: str
+    project: str
+    runs: int
+    updated: int
+
+
+async def run(connection: Connection, run: RunPath) -> RunDocument | None:
+    """Return the document of a run, or None where nothing of it has arrived."""
+    row = await connection.fetchrow(QUERIES["run"], run_key(run))
+    return None if row is None else _document(row)
+
+
+async def runs(
+    connection: Connection,
+    *,
+    entity: str | None = None,
+    project: str | None = None,
+    limit: int = 50,
+    after: str | None = None,
+) -> list[RunDocument]:
+    """Return runs, newest first, from behind the run whose cursor is given; raises ValueError for any other text."""
+    created, key = (None, None) if after is None else _position(after)
+    rows = await connection.fetch(QUERIES["runs"], entity, project, limit, created, key)
+    return [_document(row) for row in rows]
+
+
+async def projects(connection: Connection) -> list[Project]:
+    """Return all projects, the one that last grew first."""
+    return [Project(**row) for row in await connection.fetch(QUERIES["projects"])]
+
+
+def _position(cursor: str) -> tuple[int, UUID]:
+    packed = base64.urlsafe_b64decode(cursor.encode())
+    if len(packed) != 24:  # noqa: PLR2004 — eight bytes of time, sixteen of the run's key
+        raise ValueError(f"{cursor!r} is no cursor of a list of runs")
+    return int.from_bytes(packed[:8], "big", signed=True), UUID(bytes=packed[8:])
+
+
+def _document(row: Any) -> RunDocument:
+    return RunDocument(
+        run=RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"]),
+        attributes=values.load(row["attributes"]),
+        metadata=values.load(row["metadata"]),
+        config=values.load(row["config"]),
+        summary=values.load(row["summary"]),
+        metrics=values.load(row["metrics"]),
+        last_step=row["last_step"],
+        created=row["created"],
+        updated=row["updated"],
+    )
