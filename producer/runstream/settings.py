@@ -1,0 +1,141 @@
+"""The settings of a run: arguments, then RUNSTREAM_*, then WANDB_* where the meaning is the same, then files."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from runstream.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Settings(BaseModel):
+    """How a run is tracked. Frozen; names that W&B has mean what they mean there."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=True)
+
+    #: Account or team; None: as the server says.
+    entity: str | None = None
+    project: str = "uncategorized"
+    run_id: str | None = None
+    run_name: str | None = None
+    run_notes: str | None = None
+    run_tags: tuple[str, ...] = ()
+    run_group: str | None = None
+    run_job_type: str | None = None
+    sweep_id: str | None = None
+    mode: Literal["online", "offline", "disabled", "shared"] = "online"
+    #: Folder in which the folder ``runstream`` with the run folders is made; None: the current one.
+    root_dir: Path | None = None
+    #: Address of the server; None: the local stack.
+    base_url: str | None = None
+    api_key: str | None = Field(default=None, repr=False)
+    #: Print nothing at all.
+    silent: bool = False
+    #: Print addresses and warnings only.
+    quiet: bool = False
+    #: ``wrap`` records what is written to ``sys.stdout`` and ``sys.stderr``.
+    console: Literal["auto", "wrap", "off"] = "auto"
+    #: What ``log()`` does when the disk is full.
+    disk: Literal["drop", "block", "raise"] = "drop"
+    #: Longest wait of ``finish()`` in seconds, ``inf`` for no limit. None: 60, but in a container or a Slurm step as
+    #: long as delivery gets on.
+    finish_timeout_s: float | None = Field(default=None, ge=0)
+    #: Longest wait of ``init()`` for the server's answer.
+    connect_timeout_s: float = Field(default=0.5, gt=0)
+    #: No system metrics.
+    x_disable_stats: bool = False
+    #: Seconds between two samples of system metrics.
+    x_stats_sampling_interval: float = Field(default=15.0, gt=0)
+    #: Name of this process among the writers of a shared run; None: from its rank, if it has one.
+    x_label: str | None = None
+    #: Whether this process decides over the state of a shared run; None: rank 0 does.
+    x_primary: bool | None = None
+    #: Whether the end of this process has a say in the state of the run.
+    x_update_finish_state: bool = True
+    #: Look up the signal that ended the process where the kernel tells it.
+    identify_exit_signal: bool = True
+
+    @field_validator("run_tags", mode="before")
+    @classmethod
+    def _split_tags(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(tag.strip() for tag in value.split(",") if tag.strip())
+        return value
+
+
+#: Environment variables behind RUNSTREAM_ and, where the meaning is the same, behind WANDB_.
+_VARIABLES: Mapping[str, tuple[str, ...]] = {
+    "entity": ("RUNSTREAM_ENTITY", "WANDB_ENTITY"),
+    "project": ("RUNSTREAM_PROJECT", "WANDB_PROJECT"),
+    "run_id": ("RUNSTREAM_RUN_ID", "WANDB_RUN_ID"),
+    "run_name": ("RUNSTREAM_NAME", "WANDB_NAME"),
+    "run_notes": ("RUNSTREAM_NOTES", "WANDB_NOTES"),
+    "run_tags": ("RUNSTREAM_TAGS", "WANDB_TAGS"),
+    "run_group": ("RUNSTREAM_RUN_GROUP", "WANDB_RUN_GROUP"),
+    "run_job_type": ("RUNSTREAM_JOB_TYPE", "WANDB_JOB_TYPE"),
+    "sweep_id": ("RUNSTREAM_SWEEP_ID", "WANDB_SWEEP_ID"),
+    "mode": ("RUNSTREAM_MODE", "WANDB_MODE"),
+    "root_dir": ("RUNSTREAM_DIR", "WANDB_DIR"),
+    "base_url": ("RUNSTREAM_URL",),
+    "api_key": ("RUNSTREAM_API_KEY",),
+    "silent": ("RUNSTREAM_SILENT", "WANDB_SILENT"),
+    "quiet": ("RUNSTREAM_QUIET", "WANDB_QUIET"),
+    "console": ("RUNSTREAM_CONSOLE",),
+    "disk": ("RUNSTREAM_DISK",),
+    "finish_timeout_s": ("RUNSTREAM_FINISH_TIMEOUT_S",),
+    "connect_timeout_s": ("RUNSTREAM_CONNECT_TIMEOUT_S",),
+    "x_disable_stats": ("RUNSTREAM_X_DISABLE_STATS",),
+    "x_stats_sampling_interval": ("RUNSTREAM_X_STATS_SAMPLING_INTERVAL",),
+    "x_label": ("RUNSTREAM_X_LABEL", "WANDB_X_LABEL"),
+    "x_primary": ("RUNSTREAM_X_PRIMARY", "WANDB_X_PRIMARY"),
+    "x_update_finish_state": ("RUNSTREAM_X_UPDATE_FINISH_STATE", "WANDB_X_UPDATE_FINISH_STATE"),
+    "identify_exit_signal": ("RUNSTREAM_IDENTIFY_EXIT_SIGNAL",),
+}
+_WANDB_MODES = {"dryrun": "offline", "run": "online", "dry-run": "offline"}
+
+
+def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str], files: Mapping[str, Any]) -> Settings:
+    """Return the settings in force: what an argument leaves at None is looked up further on.
+
+    Raises:
+        UsageError: A value does not fit its setting; the message names the setting and what it takes.
+    """
+    found = dict(files)
+    for name, variables in _VARIABLES.items():
+        value = next((environ[variable] for variable in variables if environ.get(variable)), None)
+        if value is not None:
+            found[name] = value
+    found |= {name: value for name, value in arguments.items() if value is not None}
+    if found.get("mode") in _WANDB_MODES:
+        found["mode"] = _WANDB_MODES[found["mode"]]
+    try:
+        return Settings(**found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"setting {name}={found.get(name)!r}: {first['msg']}") from None
+
+
+def from_files(environ: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """Return the settings in ``runstream.toml`` of a folder, over those in ``runstream/config.toml`` of the user.
+
+    Raises:
+        UsageError: A file is no TOML.
+    """
+    home = environ.get("XDG_CONFIG_HOME") or os.fspath(Path(environ.get("HOME") or Path.home()) / ".config")
+    found: dict[str, Any] = {}
+    for path in (Path(home) / "runstream" / "config.toml", folder / "runstream.toml"):
+        try:
+            found |= tomllib.loads(path.read_text())
+        except OSError:
+            continue
+        except ValueError as error:
+            raise UsageError(f"{path} is no valid TOML: {error}") from None
+    return found

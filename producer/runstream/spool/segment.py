@@ -1,0 +1,124 @@
+"""One segment file: reserved on disk before it is mapped, or written through where it cannot be reserved."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+from typing import TYPE_CHECKING, Protocol
+
+from runstream.spool.format import SEGMENT_HEADER, SEGMENT_MAGIC
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: What says that a file system cannot reserve space, and not that there is none.
+_CANNOT_RESERVE = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV, errno.EPERM}
+
+
+class Bytes(Protocol):
+    """The bytes of a segment, as far as a writer needs them: slices are stored."""
+
+    def __setitem__(self, where: slice, data: bytes, /) -> None: ...
+
+    def __getitem__(self, where: slice, /) -> bytes: ...
+
+
+class Words(Protocol):
+    """The 32-bit words of a segment, by index."""
+
+    def __setitem__(self, index: int, value: int, /) -> None: ...
+
+
+class Segment:
+    """A segment that one process writes.
+
+    The file gets its name only once its space is reserved and its header is written, so whoever sees it sees a whole
+    one, and a segment that found no room leaves nothing behind.
+
+    Args:
+        folder: The writer's folder.
+        number: Number of the segment.
+        size: Bytes to reserve, a multiple of 8.
+        order: Order of the first record.
+        writer: Id of the writer.
+
+    Raises:
+        OSError: The disk is full, a quota or a limit of the process is reached, or the folder is gone.
+    """
+
+    def __init__(self, folder: Path, number: int, size: int, order: int, writer: bytes) -> None:
+        self.number = number
+        self.size = size
+        self.bytes: Bytes
+        self.words: Words
+        header = SEGMENT_HEADER.pack(SEGMENT_MAGIC, number, 0, size, order, writer)
+        draft = folder / f"{number:08d}.new"
+        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self._descriptor = -1
+        try:
+            if reserve(descriptor, size):
+                # Populated at once: a page fault in every 25th log() would be what its tail latency is made of.
+                mapped = mmap.mmap(descriptor, size, flags=mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0))
+                mapped[: len(header)] = header
+                self.bytes, self.words = mapped, memoryview(mapped).cast("I")
+            else:
+                os.pwrite(descriptor, header, 0)
+                self._descriptor = os.dup(descriptor)
+                self.bytes, self.words = FileBytes(self._descriptor), FileWords(self._descriptor)
+            draft.rename(folder / f"{number:08d}.seg")
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Let go of the map or the file."""
+        if isinstance(self.words, memoryview):
+            self.words.release()
+        if isinstance(self.bytes, mmap.mmap):
+            self.bytes.close()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def reserve(descriptor: int, size: int) -> bool:
+    """Reserve the space of a file; False when its file system cannot.
+
+    Raises:
+        OSError: There is no space.
+    """
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno in _CANNOT_RESERVE:
+            return False
+        raise
+    return True
+
+
+class FileBytes:
+    """Stores and loads slices of a file that is not mapped."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __setitem__(self, where: slice, data: bytes) -> None:
+        written = os.pwrite(self._descriptor, data, where.start)
+        if written < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def __getitem__(self, where: slice) -> bytes:
+        return os.pread(self._descriptor, where.stop - where.start, where.start)
+
+
+class FileWords:
+    """Stores 32-bit words of a file that is not mapped."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __setitem__(self, index: int, value: int) -> None:
+        os.pwrite(self._descriptor, value.to_bytes(4, "little"), index * 4)

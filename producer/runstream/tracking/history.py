@@ -1,0 +1,170 @@
+"""The rows of a writer: which row a ``log()`` call belongs to, and its append."""
+
+from __future__ import annotations
+
+import operator
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from runstream.exceptions import DataError
+from runstream.spool.format import Flag, StreamCode, TopicCode
+from runstream.spool.writer import WHOLE, SpoolWriter, kind_of
+from runstream.tracking.values import checked_row
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+_WHOLE = kind_of(TopicCode.LOG, WHOLE, StreamCode.HISTORY)
+_OPENS = kind_of(TopicCode.LOG, Flag.OPENS, StreamCode.HISTORY)
+_JOINS = kind_of(TopicCode.LOG, Flag(0), StreamCode.HISTORY)
+_ENDS = kind_of(TopicCode.LOG, Flag.CLOSES, StreamCode.HISTORY)
+
+_INT64 = range(-(2**63), 2**63)
+
+
+class Shape:
+    """A list of keys that was logged and found good, and where in the segment its last values lie."""
+
+    __slots__ = ("keys", "position")
+
+    def __init__(self, keys: list[str]) -> None:
+        self.keys = keys
+        self.position = 0
+
+
+class History:
+    """Rows by the rules of steps (see docs/client.md), appended to the spool of one writer.
+
+    Args:
+        writer: Where rows go; its :attr:`~SpoolWriter.rows` is the counter and the step of the open row.
+        counter: The step of the first row that is logged without one.
+    """
+
+    __slots__ = ("_base", "_held", "_known", "_shape", "_shapes", "now", "writer")
+
+    def __init__(self, writer: SpoolWriter, counter: int = 0) -> None:
+        self.writer = writer
+        writer.rows = (counter, None)
+        writer.rotated = self._fold
+        self._shape = Shape([])
+        self._shapes: dict[tuple[str, ...], Shape] = {}
+        #: Last values, but for those that only the segment holds.
+        self._base: dict[str, Any] = {}
+        #: Of the open row, what ``commit=False`` keeps out of the summary.
+        self._held: dict[str, Any] = {}
+        #: Time of the last row, microseconds since 1970.
+        self.now = 0
+
+    @property
+    def counter(self) -> int:
+        """The step that the next row without one gets, or that of the open row."""
+        return self.writer.rows[0]
+
+    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
+        """Append one call of ``log()``.
+
+        Raises:
+            DataError: See :func:`checked_row`; nothing was recorded.
+            ForkedError: The process is a fork.
+            DiskFullError: There is no room, and the policy is to raise.
+        """
+        shape = self._shape
+        # Numbers add up to a float or an int and nothing else does, which is the fastest way to know them.
+        try:
+            known = type(data) is dict and [*data] == shape.keys and type(sum(data.values())) in _NUMBERS
+            payload = _encode(data)
+        except Exception:
+            known = False
+        if not known:
+            shape, payload = self._checked(data)
+        now = time.time_ns() // 1000
+        writer = self.writer
+        with writer.lock:
+            counter, open_step = writer.rows
+            if step is None and commit is not False and open_step is None:
+                shape.position = writer.append(_WHOLE, counter, now, payload, (counter + 1, None))
+            else:
+                self._append(payload, now, step, commit)
+        self.now = now
+
+    def _append(self, payload: bytes, now: int, step: int | None, commit: bool | None) -> None:
+        counter, open_step = self.writer.rows
+        row = counter if step is None else _as_step(step)
+        joins = row == open_step
+        closes = commit if commit is not None else step is None
+        latest = max(counter, row)
+        after = (latest + 1, None) if closes and row == latest else (latest, None if closes else row)
+        kind = (_ENDS if closes else _JOINS) if joins else (_WHOLE if closes else _OPENS)
+        if not joins:
+            self._release()
+        self.writer.append(kind, row, now, payload, after)
+        merge(self._held, _decode(payload))
+        if commit is not False:
+            self._release()
+
+    def last_values(self) -> dict[str, Any]:
+        """Return the last value of every key that was logged, nested as it was logged."""
+        with self.writer.lock:
+            self._fold()
+            return self._base
+
+    def _release(self) -> None:
+        if self._held:
+            self._fold()
+            merge(self._base, self._held, skip_none=True)
+            self._held = {}
+
+    def _fold(self) -> None:
+        """Take the last values out of the segment."""
+        shapes = [self._shape, *self._shapes.values()]
+        for position in sorted({shape.position for shape in shapes} - {0}):
+            merge(self._base, _decode(self.writer.read(position)), skip_none=True)
+        for shape in shapes:
+            shape.position = 0
+
+    def _checked(self, data: Any) -> tuple[Shape, bytes]:
+        row = checked_row(data)
+        keys = tuple(row)
+        shape = self._shapes.get(keys)
+        if shape is None:
+            if len(self._shapes) >= _MOST_SHAPES:
+                self.last_values()
+                self._shapes.clear()
+            shape = self._shapes[keys] = Shape([*row])
+        if len(row) == len(data):
+            self._shape = shape
+        return shape, _encode(row)
+
+
+_NUMBERS = frozenset({float, int})
+#: Key lists that are remembered; a program that makes up new ones for ever must not fill the memory.
+_MOST_SHAPES = 1000
+
+
+def merge(target: dict[str, Any], source: Mapping[str, Any], *, skip_none: bool = False) -> None:
+    """Merge a nested dict into another, in place; a dict meets a dict key by key, everything else is replaced."""
+    for key, value in source.items():
+        old = target.get(key)
+        if isinstance(value, dict):
+            if not isinstance(old, dict):
+                if not value:
+                    continue
+                old = target[key] = {}
+            merge(old, value, skip_none=skip_none)
+        elif value is not None or not skip_none:
+            target[key] = value
+
+
+def _as_step(step: Any) -> int:
+    try:
+        number = operator.index(step)
+    except TypeError:
+        raise DataError(f"step is an integer, not {step!r}") from None
+    if number not in _INT64:
+        raise DataError(f"the step {number} is beyond 64 bits")
+    return number
