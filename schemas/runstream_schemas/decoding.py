@@ -310,8 +310,9 @@ def _unpack(packed: bytes, dtype: np.dtype[Any], size: int, name: str) -> NDArra
 def _unpack_or_contiguous(packed: bytes, first: int, size: int, name: str) -> NDArray[np.int64]:
     if packed:
         return _unpack(packed, INT64, size, name)
-    _within(first, _INT64_MAX - size, name, least=~_INT64_MAX)
-    return np.arange(first, first + size, dtype=np.int64)
+    _within(first, _INT64_MAX - max(size - 1, 0), name, least=~_INT64_MAX)
+    # Added, not counted from first: the end of the range need not be an int64.
+    return np.arange(size, dtype=np.int64) + first
 
 
 def _outside(numbers: NDArray[np.unsignedinteger[Any]], most: int) -> bool:

@@ -130,7 +130,9 @@ def _add_ending(fields: dict[str, Any], ending: Ending) -> None:
 
 
 def _pack_unless_contiguous(numbers: NDArray[np.int64]) -> bytes:
-    size = len(numbers)
-    if size < 2 or (numbers[-1] - numbers[0] == size - 1 and bool((numbers[1:] > numbers[:-1]).all())):  # noqa: PLR2004 - a pair
+    # Plain integers: a difference of two int64 may be wider than one.
+    if len(numbers) == 0 or (
+        int(numbers[-1]) - int(numbers[0]) == len(numbers) - 1 and bool((numbers[1:] > numbers[:-1]).all())
+    ):
         return b""
     return numbers.astype(INT64, copy=False).tobytes()

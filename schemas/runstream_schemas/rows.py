@@ -42,15 +42,17 @@ def pack_rows(rows: Sequence[Row]) -> list[Column]:
 def unpack_rows(event: LogEvent) -> list[dict[str, Any]]:
     """Return the rows of a block as nested dicts, without step and time; the inverse of :func:`pack_rows`.
 
-    Columns of a type that this version does not know are left out.
+    A marker (dropped, deleted) has no rows. Columns of a type that this version does not know are left out.
     """
-    rows: list[dict[str, Any]] = [{} for _ in range(event.count)]
+    # Not the event's count: a marker counts records that it does not carry, two thousand million of them if it likes.
+    size = len(event.times)
+    rows: list[dict[str, Any]] = [{} for _ in range(size)]
     for column in event.columns:
         if column.type is ColumnType.UNKNOWN:
             continue
         *parents, last = column.path
-        index = range(event.count) if column.rows is None else column.rows.tolist()
-        for row, value in zip(index, column_values(column, event.count), strict=True):
+        index = range(size) if column.rows is None else column.rows.tolist()
+        for row, value in zip(index, column_values(column, size), strict=True):
             target = rows[row]
             for name in parents:
                 inner = target.get(name)

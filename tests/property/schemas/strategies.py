@@ -1,0 +1,218 @@
+"""Rows and events of every kind, as they may come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from runstream_schemas import values
+from runstream_schemas.events import (
+    ChangeEvent,
+    Ending,
+    Entry,
+    Event,
+    ExitEvent,
+    ExitState,
+    HeartbeatEvent,
+    Kind,
+    LogEvent,
+    Operation,
+    RawEvent,
+    Record,
+    Role,
+    Scope,
+    Stream,
+    Writer,
+)
+from runstream_schemas.rows import pack_rows
+from runstream_schemas.topics import RunPath, Topic, is_name
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+INT64_MAX = 2**63 - 1
+TIME_MAX = 253_402_300_799_999_999
+
+utf8_texts = st.text(st.characters(codec="utf-8"), max_size=12)
+#: NUL, dots and all other planes of Unicode; no lone surrogates, which no UTF-8 can carry.
+keys = st.one_of(st.sampled_from(["a", "b", "a.b", "loss", "\0", ""]), utf8_texts)
+#: Any text Python can hold, lone surrogates included.
+any_texts = st.one_of(st.text(max_size=12), st.sampled_from(["\0", "\ud800", "a\udfffb", "NaN", '"', "\\"]))
+int64s = st.one_of(st.sampled_from([0, 1, -1, 2**53, 2**53 + 1, INT64_MAX, -(2**63)]), st.integers(-(2**63), INT64_MAX))
+scalars = st.one_of(st.floats(), int64s, st.booleans(), st.none(), any_texts)
+json_values = st.recursive(
+    st.one_of(scalars, st.integers()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(any_texts, inner, max_size=3)),
+    max_leaves=6,
+)
+nested_values = st.recursive(
+    st.one_of(scalars, st.integers(), st.lists(json_values, max_size=3)),
+    lambda inner: st.dictionaries(keys, inner, max_size=3),
+    max_leaves=6,
+)
+ragged_rows = st.lists(st.dictionaries(keys, nested_values, max_size=5), max_size=8)
+
+
+@st.composite
+def even_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Rows as a training loop makes them: the same keys in each, mostly one type a key."""
+    names = draw(st.lists(keys, unique=True, max_size=4))
+    kinds = [draw(st.sampled_from([st.floats(), int64s, st.booleans(), st.none(), any_texts])) for _ in names]
+    count = draw(st.integers(0, 8))
+    return [{name: draw(kind) for name, kind in zip(names, kinds, strict=True)} for _ in range(count)]
+
+
+rows_of_a_block = st.one_of(even_rows(), ragged_rows)
+names = st.text(min_size=1, max_size=20).filter(is_name)
+runs = st.builds(RunPath, entity=names, project=names, run_id=names)
+identifiers = st.binary(min_size=16, max_size=16)
+writers = st.builds(
+    Writer,
+    id=identifiers,
+    role=st.sampled_from(Role),
+    continues=st.lists(identifiers, max_size=2).map(tuple),
+)
+times = st.integers(0, TIME_MAX)
+numbers = st.integers(0, INT64_MAX)
+counts = st.integers(1, 2**31 - 1)
+seqs = st.integers(0, 2**62)
+paths = st.lists(keys, min_size=1, max_size=4).map(tuple)
+endings = st.builds(
+    Ending,
+    state=st.sampled_from(ExitState),
+    exit_code=st.integers(-(2**31), 2**31 - 1),
+    signal=st.integers(-1, 64),
+    reason=utf8_texts,
+    counts=st.dictionaries(st.sampled_from(Topic), numbers),
+)
+
+
+@st.composite
+def blocks(draw: st.DrawFn, rows: st.SearchStrategy[list[dict[str, Any]]] = rows_of_a_block) -> LogEvent:
+    """Blocks of at least one row."""
+    content = draw(rows.filter(bool))
+    size = len(content)
+    return LogEvent(
+        kind=Kind.DATA,
+        run=draw(runs),
+        writer=draw(writers),
+        time=draw(times),
+        seq=draw(seqs),
+        count=size,
+        stream=draw(st.sampled_from(Stream)),
+        orders=draw(_ascending(size)),
+        steps=draw(st.one_of(_ascending(size), _numbers(int64s, size))),
+        times=draw(_numbers(times, size)),
+        columns=pack_rows(content),
+    )
+
+
+def _numbers(items: st.SearchStrategy[int], size: int) -> st.SearchStrategy[NDArray[np.int64]]:
+    return st.lists(items, min_size=size, max_size=size).map(lambda found: np.array(found, dtype=np.int64))
+
+
+@st.composite
+def _ascending(draw: st.DrawFn, size: int) -> NDArray[np.int64]:
+    first = draw(st.integers(0, 2**62))
+    gaps = draw(st.lists(st.sampled_from([1, 1, 1, 2, 1000]), min_size=size, max_size=size))
+    return first + np.cumsum(gaps, dtype=np.int64)
+
+
+def _entries(scopes: st.SearchStrategy[Scope]) -> st.SearchStrategy[Entry]:
+    return st.builds(Entry, op=st.sampled_from(Operation), path=paths, value=json_values.map(values.dump), scope=scopes)
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> ChangeEvent:
+    """Changes of config and summary."""
+    topic = draw(st.sampled_from([Topic.CONFIG, Topic.SUMMARY]))
+    scopes = st.sampled_from(Scope) if topic is Topic.CONFIG else st.just(Scope.UNKNOWN)
+    entries = st.lists(_entries(scopes), max_size=3).map(tuple)
+    records = draw(st.lists(st.builds(Record, order=numbers, time=times, entries=entries), min_size=1, max_size=3))
+    return ChangeEvent(
+        topic=topic,
+        kind=Kind.DATA,
+        run=draw(runs),
+        writer=draw(writers),
+        time=draw(times),
+        seq=draw(seqs),
+        count=len(records),
+        records=tuple(records),
+    )
+
+
+@st.composite
+def markers(draw: st.DrawFn) -> Event:
+    """Events without records: what was dropped, what was deleted, what a newer version says."""
+    topic = draw(st.sampled_from([Topic.LOG, Topic.CONFIG, Topic.SUMMARY]))
+    head: dict[str, Any] = {
+        "kind": draw(st.sampled_from([Kind.DROPPED, Kind.DELETED, Kind.UNKNOWN])),
+        "run": draw(runs),
+        "writer": draw(writers),
+        "time": draw(times),
+        "seq": draw(seqs),
+        "count": draw(counts),
+        "reason": draw(utf8_texts),
+    }
+    if topic is not Topic.LOG:
+        return ChangeEvent(topic=topic, **head)
+    empty = np.empty(0, dtype=np.int64)
+    return LogEvent(stream=draw(st.sampled_from(Stream)), orders=empty, steps=empty, times=empty, **head)
+
+
+@st.composite
+def heartbeats(draw: st.DrawFn) -> HeartbeatEvent:
+    """Beats, ticks (which name no run) and goodbyes."""
+    kind = draw(st.sampled_from([Kind.BEAT, Kind.TICK, Kind.GOODBYE]))
+    return HeartbeatEvent(
+        kind=kind,
+        run=RunPath(entity="", project="", run_id="") if kind is Kind.TICK else draw(runs),
+        writer=draw(writers),
+        time=draw(times),
+        number=draw(numbers),
+        order=draw(numbers),
+        trainer_alive=draw(st.booleans()),
+        interval_ms=draw(st.integers(0, 2**31 - 1)),
+        pending=draw(numbers),
+        host=draw(utf8_texts),
+        label=draw(utf8_texts),
+        ending=draw(endings) if kind is Kind.GOODBYE else None,
+        signature=draw(st.binary(max_size=32)),
+    )
+
+
+exits = st.builds(
+    ExitEvent,
+    kind=st.just(Kind.DATA),
+    run=runs,
+    writer=writers,
+    time=times,
+    seq=seqs,
+    order=numbers,
+    ending=endings,
+)
+files = st.builds(
+    RawEvent,
+    topic=st.just(Topic.FILE),
+    kind=st.sampled_from([Kind.DATA, Kind.DROPPED, Kind.DELETED]),
+    run=runs,
+    writer=writers,
+    time=times,
+    seq=seqs,
+    count=counts,
+    order=numbers,
+    fields=st.fixed_dictionaries(
+        {
+            "path": utf8_texts,
+            "policy": st.sampled_from(["unknown", "now", "live", "end"]),
+            "size": numbers,
+            "sha256": st.binary(max_size=32),
+            "object_key": utf8_texts,
+            "media_type": utf8_texts,
+        }
+    ),
+    reason=utf8_texts,
+)
+events: st.SearchStrategy[Event] = st.one_of(blocks(), changes(), markers(), heartbeats(), exits, files)

@@ -1,0 +1,98 @@
+"""Rows become columns and rows again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runstream_schemas.codec import decode, encode
+from runstream_schemas.events import Column, ColumnType, Kind, LogEvent, Role, Stream, Writer
+from runstream_schemas.rows import cut, pack_rows, unpack_rows
+from runstream_schemas.topics import RunPath, Topic
+from tests.contract.meaning import canonical, meaning_of
+from tests.property.schemas.strategies import blocks, rows_of_a_block
+
+
+def block_of(rows: list[dict[str, Any]]) -> LogEvent:
+    """Return the block of rows numbered from 0."""
+    numbers = np.arange(len(rows), dtype=np.int64)
+    return LogEvent(
+        kind=Kind.DATA,
+        run=RunPath(entity="e", project="p", run_id="r"),
+        writer=Writer(id=bytes(16), role=Role.PRIMARY),
+        time=0,
+        seq=0,
+        count=len(rows),
+        stream=Stream.HISTORY,
+        orders=numbers,
+        steps=numbers,
+        times=numbers,
+        columns=pack_rows(rows),
+    )
+
+
+def kept(value: Any) -> Any:
+    """Return what the contract keeps of a row: no empty dicts, no integers beyond 64 bits outside of lists."""
+    if isinstance(value, dict):
+        inner = {key: kept(item) for key, item in value.items()}
+        return {key: item for key, item in inner.items() if item != {}}
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        try:
+            return float(value)
+        except OverflowError:
+            return float("inf") if value > 0 else float("-inf")
+    return value
+
+
+@given(rows_of_a_block)
+def test_rows_come_back(rows: list[dict[str, Any]]) -> None:
+    """Unpacking gives back every value of every row, of its type, nested as it was."""
+    assert canonical([kept(row) for row in rows]) == canonical(unpack_rows(block_of(rows)))
+
+
+@given(rows_of_a_block.filter(bool))
+def test_rows_come_back_from_bytes(rows: list[dict[str, Any]]) -> None:
+    """Nothing is lost on the way through the message either."""
+    event = decode(Topic.LOG, encode(block_of(rows)))
+    assert isinstance(event, LogEvent)
+    assert canonical([kept(row) for row in rows]) == canonical(unpack_rows(event))
+
+
+@given(blocks(), st.data())
+def test_a_cut_block_is_the_slice_of_its_rows(block: LogEvent, data: st.DataObject) -> None:
+    """Cutting a block and slicing its rows give the same, numbers included."""
+    start = data.draw(st.integers(0, block.count - 1))
+    stop = data.draw(st.integers(start + 1, block.count))
+    part = cut(block, start, stop)
+    assert (block.seq + start, stop - start) == (part.seq, part.count)
+    assert canonical(unpack_rows(block)[start:stop]) == canonical(unpack_rows(part))
+    for name in ("orders", "steps", "times"):
+        assert getattr(block, name)[start:stop].tolist() == getattr(part, name).tolist()
+
+
+@given(blocks(), st.data())
+def test_a_cut_block_can_be_sent_on(block: LogEvent, data: st.DataObject) -> None:
+    """A cut block is a block: it is written and read like any other."""
+    start = data.draw(st.integers(0, block.count - 1))
+    part = cut(block, start, block.count)
+    assert meaning_of(part) == meaning_of(decode(Topic.LOG, encode(part)))
+
+
+@given(blocks(), st.data())
+def test_cutting_twice_is_cutting_once(block: LogEvent, data: st.DataObject) -> None:
+    """Where a block is cut first does not show in what remains."""
+    middle = data.draw(st.integers(0, block.count - 1))
+    last = data.draw(st.integers(middle, block.count - 1))
+    twice = cut(cut(block, middle, block.count), last - middle, block.count - middle)
+    assert meaning_of(cut(block, last, block.count)) == meaning_of(twice)
+
+
+@given(blocks())
+def test_an_unknown_column_is_left_out_of_rows(block: LogEvent) -> None:
+    """A column of a type from the future costs nothing but itself."""
+    strange = Column(path=("strange",), type=ColumnType.UNKNOWN)
+    assert canonical(unpack_rows(block)) == canonical(unpack_rows(replace(block, columns=[*block.columns, strange])))

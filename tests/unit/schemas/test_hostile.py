@@ -1,0 +1,309 @@
+"""Messages made to hurt: each is refused at once, in bounded time and memory."""
+
+from __future__ import annotations
+
+import struct
+import time
+import tracemalloc
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from runstream_schemas import registry
+from runstream_schemas.codec import decode, encode
+from runstream_schemas.events import (
+    ChangeEvent,
+    Column,
+    ColumnType,
+    Ending,
+    Entry,
+    Event,
+    ExitEvent,
+    ExitState,
+    HeartbeatEvent,
+    Kind,
+    LogEvent,
+    Operation,
+    Record,
+    Role,
+    Scope,
+    Stream,
+    Writer,
+)
+from runstream_schemas.exceptions import LimitExceeded, MalformedEvent, UnknownSchema
+from runstream_schemas.framing import frame
+from runstream_schemas.limits import DEFAULT_LIMITS
+from runstream_schemas.rows import unpack_rows
+from runstream_schemas.topics import RunPath, Topic
+from tests.contract.avro_bytes import text, zigzag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RUN = RunPath(entity="e", project="p", run_id="r")
+WRITER = Writer(id=bytes(range(16)), role=Role.PRIMARY)
+#: kind data, run, writer, no continues, time 0, seq 0.
+HEAD = zigzag(1) + text("e") + text("p") + text("r") + WRITER.id + zigzag(1) + zigzag(0) + zigzag(0) + zigzag(0)
+#: a block of one row up to its columns.
+ONE_ROW = HEAD + zigzag(1) + zigzag(1) + zigzag(0) + text(b"") + zigzag(0) + text(b"") + text(bytes(8))
+ROOM = DEFAULT_LIMITS.message_bytes - 200
+
+
+def message_of(topic: Topic, body: bytes) -> bytes:
+    """Return a rightly framed message."""
+    return frame(registry.current(topic).id, body)
+
+
+def block(**changes: Any) -> LogEvent:
+    """Return a block of three rows with changes."""
+    numbers = np.arange(3, dtype=np.int64)
+    event = LogEvent(
+        kind=Kind.DATA,
+        run=RUN,
+        writer=WRITER,
+        time=0,
+        seq=0,
+        count=3,
+        stream=Stream.HISTORY,
+        orders=numbers,
+        steps=numbers,
+        times=numbers,
+        columns=[Column(path=("x",), type=ColumnType.FLOAT64, values=numbers.astype(np.float64))],
+    )
+    return replace(event, **changes)
+
+
+def column(**changes: Any) -> LogEvent:
+    """Return a block of three rows whose only column has changes."""
+    return block(columns=[replace(block().columns[0], **changes)])
+
+
+def change(entry: Entry, **changes: Any) -> ChangeEvent:
+    """Return a config event of one record of one entry."""
+    record = replace(Record(order=0, time=0, entries=(entry,)), **changes)
+    return ChangeEvent(
+        topic=Topic.CONFIG, kind=Kind.DATA, run=RUN, writer=WRITER, time=0, seq=0, count=1, records=(record,)
+    )
+
+
+def entry(**changes: Any) -> Entry:
+    """Return an entry with changes."""
+    return replace(Entry(op=Operation.SET, path=("x",), value="1", scope=Scope.CONFIG), **changes)
+
+
+def exit_of(**changes: Any) -> ExitEvent:
+    """Return an exit whose ending has changes."""
+    ending = replace(Ending(state=ExitState.FINISHED), **changes)
+    return ExitEvent(kind=Kind.DATA, run=RUN, writer=WRITER, time=0, order=0, ending=ending)
+
+
+def uints(*numbers: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    """Return an index of rows."""
+    return np.array(numbers, dtype=np.uint32)
+
+
+def longs(*numbers: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return numbers of rows."""
+    return np.array(numbers, dtype=np.int64)
+
+
+MALFORMED: dict[str, Callable[[], Event]] = {
+    "no record": lambda: block(kind=Kind.DROPPED, count=0, orders=longs(), steps=longs(), times=longs(), columns=()),
+    "negative seq": lambda: block(seq=-1),
+    "seq beyond 64 bits": lambda: block(seq=2**63 - 2),
+    "more rows than numbers": lambda: block(count=2),
+    "fewer rows than numbers": lambda: block(count=4),
+    "negative order": lambda: block(orders=longs(-1, 0, 1)),
+    "orders that stand still": lambda: block(orders=longs(5, 5, 6)),
+    "orders that go back": lambda: block(orders=longs(5, 4, 6)),
+    "negative time of a row": lambda: block(times=longs(0, -1, 0)),
+    "time of a row beyond the calendar": lambda: block(times=longs(0, 2**62, 0)),
+    "time beyond the calendar": lambda: block(time=2**62),
+    "empty entity": lambda: block(run=replace(RUN, entity="")),
+    "slash in a name": lambda: block(run=replace(RUN, project="a/b")),
+    "NUL in a name": lambda: block(run=replace(RUN, run_id="a\0b")),
+    "dots for a name": lambda: block(run=replace(RUN, run_id="..")),
+    "row beyond the block": lambda: column(rows=uints(0, 1, 3)),
+    "rows that stand still": lambda: column(rows=uints(0, 1, 1)),
+    "rows that go back": lambda: column(rows=uints(1, 0, 2)),
+    "fewer values than rows": lambda: column(values=np.zeros(2)),
+    "more values than rows": lambda: column(rows=uints(0, 1)),
+    "no path": lambda: column(path=()),
+    "a bool of 2": lambda: column(type=ColumnType.BOOL, values=np.array([0, 1, 2], dtype=np.uint8).view(np.bool_)),
+    "fewer texts than rows": lambda: column(type=ColumnType.JSON, values=None, texts=["1", "2"]),
+    "a text that is no JSON": lambda: column(type=ColumnType.JSON, values=None, texts=["1", "{", "2"]),
+    "a bare NaN": lambda: column(type=ColumnType.JSON, values=None, texts=["1", "NaN", "2"]),
+    "a text nested too deep": lambda: column(type=ColumnType.JSON, values=None, texts=["1", "[" * 65 + "]" * 65, "2"]),
+    "a text nested beyond the interpreter": lambda: column(
+        type=ColumnType.JSON, values=None, texts=["1", "[" * 100_000 + "]" * 100_000, "2"]
+    ),
+    "an integer of too many digits": lambda: column(type=ColumnType.JSON, values=None, texts=["1", "9" * 5000, "2"]),
+    "fewer records than counted": lambda: replace(change(entry()), count=2),
+    "an entry without a path": lambda: change(entry(path=())),
+    "an entry that is no JSON": lambda: change(entry(value="'x'")),
+    "a negative order of a record": lambda: change(entry(), order=-1),
+    "a negative time of a record": lambda: change(entry(), time=-1),
+    "two exits in one": lambda: replace(exit_of(), count=2),
+    "a negative count": lambda: exit_of(counts={Topic.LOG: -1}),
+    "a signal below any": lambda: exit_of(signal=-2),
+    "a negative number of a beat": lambda: HeartbeatEvent(kind=Kind.BEAT, run=RUN, writer=WRITER, time=0, number=-1),
+    "a beat of no run": lambda: HeartbeatEvent(
+        kind=Kind.BEAT, run=RunPath(entity="", project="", run_id=""), writer=WRITER, time=0
+    ),
+}
+
+TOO_LARGE: dict[str, Callable[[], Event]] = {
+    "name": lambda: block(run=replace(RUN, entity="e" * 129)),
+    "key": lambda: column(path=("k" * 513,)),
+    "path": lambda: column(path=("k",) * 65),
+    "key of config": lambda: change(entry(path=("a", "k" * 513))),
+    "path of config": lambda: change(entry(path=("k",) * 65)),
+    "block": lambda: block(
+        count=10_001, orders=np.arange(10_001), steps=np.arange(10_001), times=np.arange(10_001), columns=()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_an_event_that_cannot_be_is_malformed(name: str) -> None:
+    """What no writer may say is refused as malformed, not as too large."""
+    event = MALFORMED[name]()
+    with pytest.raises(MalformedEvent) as caught:
+        decode(event.topic, encode(event))
+    assert MalformedEvent is caught.type
+
+
+@pytest.mark.parametrize("name", TOO_LARGE)
+def test_an_event_beyond_a_limit_says_so(name: str) -> None:
+    """What is well formed but too large is refused as that."""
+    event = TOO_LARGE[name]()
+    with pytest.raises(LimitExceeded):
+        decode(event.topic, encode(event))
+
+
+def test_the_limits_themselves_are_allowed() -> None:
+    """A key, a path, a name and a value as long and deep as the limits are read."""
+    deep = "[" * 64 + "]" * 64
+    event = block(
+        run=RunPath(entity="e" * 128, project="p" * 128, run_id="r" * 128),
+        columns=[
+            Column(path=("k" * 512,) * 64, type=ColumnType.NULL),
+            Column(path=("x",), type=ColumnType.JSON, texts=[deep, '"[[["', "[" + "[]," * 99 + "[]]"]),
+        ],
+    )
+    assert len(unpack_rows(event)) == 3
+    decoded = decode(Topic.LOG, encode(event))
+    assert isinstance(decoded, LogEvent)
+    assert unpack_rows(event) == unpack_rows(decoded)
+
+
+def test_a_tick_names_no_run() -> None:
+    """A tick is of a partition: its names are empty."""
+    tick = HeartbeatEvent(
+        kind=Kind.TICK, run=RunPath(entity="", project="", run_id=""), writer=WRITER, time=0, signature=bytes(32)
+    )
+    assert tick == decode(Topic.HEARTBEAT, encode(tick))
+
+
+def test_a_kind_from_the_future_is_an_event_without_records() -> None:
+    """An unknown kind is returned with its numbers, so that it can be counted."""
+    decoded = decode(Topic.LOG, encode(block(kind=Kind.UNKNOWN)))
+    assert isinstance(decoded, LogEvent)
+    assert (decoded.kind, decoded.seq, decoded.count, len(decoded.columns)) == (Kind.UNKNOWN, 0, 3, 0)
+
+
+def test_a_column_without_rows_is_not_written() -> None:
+    """An empty index would read as "every row": such a column is left out."""
+    decoded = decode(Topic.LOG, encode(column(rows=uints(), values=np.zeros(0))))
+    assert isinstance(decoded, LogEvent)
+    assert len(decoded.columns) == 0
+
+
+def test_a_marker_of_many_records_has_no_rows() -> None:
+    """A marker says how many records are gone; nobody makes room for them."""
+    gone = block(kind=Kind.DROPPED, count=2**31 - 1, orders=longs(), steps=longs(), times=longs(), columns=())
+    decoded = decode(Topic.LOG, encode(gone))
+    assert isinstance(decoded, LogEvent)
+    assert (2**31 - 1, []) == (decoded.count, unpack_rows(decoded))
+
+
+def test_an_unknown_schema_names_its_id() -> None:
+    """Whoever looks at the quarantine learns which id it was."""
+    with pytest.raises(UnknownSchema) as caught:
+        decode(Topic.LOG, frame(12345, b""))
+    assert caught.value.schema_id == 12345
+
+
+@pytest.mark.parametrize("message", [b"", b"\0", b"\0\0\0\0", b"\1" + encode(exit_of())[1:], b"{}      "])
+def test_a_message_without_a_frame_is_malformed(message: bytes) -> None:
+    """Too short, or not beginning with a zero byte."""
+    with pytest.raises(MalformedEvent):
+        decode(Topic.EXIT, message)
+
+
+BOMBS: dict[str, tuple[Topic, bytes]] = {
+    "tiny columns": (Topic.LOG, ONE_ROW + zigzag(ROOM // 5) + b"\0\1\0\0\0" * (ROOM // 5)),
+    "tiny names": (Topic.LOG, ONE_ROW + zigzag(1) + zigzag(ROOM) + bytes(ROOM)),
+    "tiny texts": (
+        Topic.LOG,
+        ONE_ROW + zigzag(1) + zigzag(1) + text("k") + b"\0" + zigzag(5) + b"\0\0" + zigzag(ROOM) + bytes(ROOM),
+    ),
+    "tiny records": (Topic.SUMMARY, HEAD + zigzag(ROOM // 3) + zigzag(ROOM // 3) + bytes(ROOM // 3 * 3)),
+    "tiny entries": (
+        Topic.SUMMARY,
+        HEAD + zigzag(1) + zigzag(1) + b"\0\0" + zigzag(ROOM // 3) + bytes(ROOM // 3 * 3) + b"\0\0\0",
+    ),
+    "tiny counts": (Topic.EXIT, HEAD + zigzag(1) + bytes(5) + zigzag(ROOM // 2) + bytes(ROOM // 2 * 2) + b"\0"),
+    "columns without end": (Topic.LOG, ONE_ROW + zigzag(2**62)),
+    "columns without end, with their size": (Topic.LOG, ONE_ROW + zigzag(-(2**62)) + zigzag(2**62)),
+    "blocks without items": (Topic.LOG, ONE_ROW + bytes(ROOM)),
+    "bytes without end": (Topic.LOG, HEAD + zigzag(1) + zigzag(1) + zigzag(0) + zigzag(2**62)),
+    "bytes of negative length": (Topic.LOG, HEAD + zigzag(1) + zigzag(1) + zigzag(0) + zigzag(-5) + bytes(100)),
+    "a number without end": (Topic.LOG, b"\xff" * ROOM),
+    "a count without rows": (Topic.LOG, HEAD + zigzag(2**31) + bytes(10)),
+    "rows without times": (Topic.LOG, HEAD + zigzag(2**31 - 1) + bytes(10)),
+    "rows at the end of all numbers": (
+        Topic.LOG,
+        HEAD + zigzag(1) + zigzag(1) + zigzag(2**63 - 1) + text(b"") + zigzag(0) + text(b"") + text(bytes(8)) + b"\0\0",
+    ),
+    "an index wider than the block": (
+        Topic.LOG,
+        ONE_ROW
+        + zigzag(1)
+        + zigzag(1)
+        + text("k")
+        + b"\0"
+        + zigzag(1)
+        + text(struct.pack("<I", 2**32 - 1))
+        + b"\0" * 4,
+    ),
+    "an index of 3 bytes": (
+        Topic.LOG,
+        ONE_ROW + zigzag(1) + zigzag(1) + text("k") + b"\0" + zigzag(1) + text(b"123") + b"\0" * 4,
+    ),
+    "a name that is no UTF-8": (Topic.LOG, zigzag(1) + text(b"\xed\xa0\x80")),
+    "a kind that is none": (Topic.LOG, zigzag(99) + HEAD[1:] + bytes(20)),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_costs_what_its_size_allows(name: str) -> None:
+    """The largest message, however made, needs no more than 128 times its size, and is refused or read."""
+    topic, body = BOMBS[name]
+    message = message_of(topic, body)
+    assert len(message) <= DEFAULT_LIMITS.message_bytes
+    tracemalloc.start()
+    begin = time.process_time()
+    try:
+        with suppress(MalformedEvent):
+            decode(topic, message)
+        seconds = time.process_time() - begin
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Generous: this is a bound against hanging, not a measurement.
+    assert seconds < 30
+    assert peak < 128 * DEFAULT_LIMITS.message_bytes
