@@ -38,7 +38,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
         redoc_url=None,
         lifespan=lifespan,
     )
-    problems.register(app)
+    problems.register(app, lambda _request, _problem: None)
     for module in (connection, registry):
         app.include_router(module.router)
     policy = Policy(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runstream_consumers.api.database import Connection
-from runstream_consumers.api.problems import RunNotFound
+from runstream_consumers.api.problems import BadParameter, RunNotFound
 from runstream_consumers.history.reader import Row
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.summary import reader as summary
@@ -49,10 +49,19 @@ async def find(connection: Connection, run: RunPath) -> Known:
 async def find_runs(
     connection: Connection, *, entity: str | None, project: str | None, limit: int, after: str | None
 ) -> list[Known]:
-    """Return runs, newest first, with their states."""
-    documents = await summary.runs(connection, entity=entity, project=project, limit=limit, after=after)
+    """Return runs, newest first, with their states; raises BadParameter for an ``after`` that is no cursor."""
+    try:
+        documents = await summary.runs(connection, entity=entity, project=project, limit=limit, after=after)
+    except (ValueError, OverflowError) as error:
+        raise BadParameter("after", "is not the `next` of an answer") from error
     states = await liveness.states(connection, [document.run for document in documents])
     return [Known(run=item.run, document=item, state=states.get(item.run)) for item in documents]
+
+
+def next_of(found: Sequence[Known], limit: int) -> str | None:
+    """Return the cursor of the page behind this one, None where this one was not full."""
+    last = found[-1].document if len(found) == limit else None
+    return None if last is None else last.cursor
 
 
 def run_json(known: Known, url: str) -> dict[str, Any]:

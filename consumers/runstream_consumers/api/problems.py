@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import asyncpg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -51,35 +53,43 @@ def answer(problem: Problem) -> JSONResponse:
     return JSONResponse({"error": error}, status_code=problem.status, headers=headers)
 
 
-def register(app: FastAPI) -> None:
-    """Make the application answer every error in the one shape."""
-    app.add_exception_handler(Problem, _problem)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _validation)
-    for kind in (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-        app.add_exception_handler(kind, _database)
+#: Renders a problem as a page, or returns None for a request that wants JSON.
+Page = Callable[[Request, Problem], Response | None]
+
+_EXPECTED: Sequence[type[Exception]] = (
+    Problem,
+    HTTPException,
+    RequestValidationError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
 
 
-async def _problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101  # registered for this type
-    return answer(error)
+def register(app: FastAPI, page: Page) -> None:
+    """Make the application answer every expected error in the one shape, or by a page."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        problem = problem_of(error)
+        return page(request, problem) or answer(problem)
+
+    for kind in _EXPECTED:
+        app.add_exception_handler(kind, handle)
 
 
-async def _http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101  # registered for this type
-    return answer(Problem(error.status_code, _CODES.get(error.status_code, "http_error"), str(error.detail)))
-
-
-async def _validation(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for this type
-    said = "; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in error.errors())
-    return answer(Problem(422, "bad_parameter", said))
-
-
-async def _database(_: Request, error: Exception) -> Response:
-    if isinstance(error, asyncpg.UndefinedTableError | asyncpg.InvalidSchemaNameError):
-        message = "A consumer has not made its tables yet; it may still be starting."
-        return answer(Unavailable("not_ready", message))
-    if isinstance(error, asyncpg.QueryCanceledError):
-        return answer(Unavailable("too_slow", "The database took too long; ask for fewer rows or keys."))
-    return answer(Unavailable("database_unreachable", f"Postgres does not answer ({type(error).__name__})."))
+def problem_of(error: Exception) -> Problem:
+    """Return what an error means to whoever asked."""
+    match error:
+        case Problem():
+            return error
+        case HTTPException():
+            return Problem(error.status_code, _CODES.get(error.status_code, "http_error"), str(error.detail))
+        case RequestValidationError():
+            said = "; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in error.errors())
+            return Problem(422, "bad_parameter", said)
+        case asyncpg.UndefinedTableError() | asyncpg.InvalidSchemaNameError():
+            return Unavailable("not_ready", "A consumer has not made its tables yet; it may still be starting.")
+        case asyncpg.QueryCanceledError():
+            return Unavailable("too_slow", "The database took too long; ask for fewer rows or keys.")
+    return Unavailable("database_unreachable", f"Postgres does not answer ({type(error).__name__}).")

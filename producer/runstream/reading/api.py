@@ -34,15 +34,11 @@ class Api:
         self, overrides: Mapping[str, str] | None = None, timeout: float | None = None, api_key: str | None = None
     ) -> None:
         given = dict(overrides or {})
-        environ = dict(os.environ)
-        if "base_url" in given:
-            environ["RUNSTREAM_URL"] = given["base_url"]
-        if api_key is not None:
-            environ["RUNSTREAM_API_KEY"] = api_key
-        server = find_server(environ)
+        environ = os.environ
+        server = find_server(environ, given.get("base_url"))
         if server is None:
             raise CommError("no stack is running here: start one with `runstream up`, or set RUNSTREAM_URL")
-        self._connection = Connection(server.url, server.token, timeout=timeout or _TIMEOUT_S)
+        self._connection = Connection(server.url, api_key or server.token, timeout=timeout or _TIMEOUT_S)
         self._defaults = Defaults(
             entity=given.get("entity") or environ.get("RUNSTREAM_ENTITY") or environ.get("WANDB_ENTITY") or None,
             project=given.get("project")

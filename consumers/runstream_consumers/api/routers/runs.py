@@ -50,13 +50,8 @@ async def runs(
 ) -> Response:
     """Return a page of run documents; `next` is null at the end."""
     found = await documents.find_runs(connection, entity=entity, project=project, limit=limit, after=after)
-    following = found[-1].document if len(found) == limit else None
-    return ValuesResponse(
-        {
-            "runs": [documents.run_json(item, services.url) for item in found],
-            "next": None if following is None else summary.cursor(following),
-        }
-    )
+    listed = [documents.run_json(item, services.url) for item in found]
+    return ValuesResponse({"runs": listed, "next": documents.next_of(found, limit)})
 
 
 @router.get(RUN, summary="One run")

@@ -1,0 +1,148 @@
+"""The routes of the pages."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from runstream_consumers.api import documents
+from runstream_consumers.api.database import Connection
+from runstream_consumers.api.delivery import as_json, delivery
+from runstream_consumers.api.problems import Problem, RunNotFound
+from runstream_consumers.api.services import Name, TheConnection, TheRun, TheServices
+from runstream_consumers.history import reader as history
+from runstream_consumers.runtime import reader as runtime
+from runstream_consumers.summary import reader as summary
+from runstream_consumers.web import filters, view
+from runstream_schemas.events import Stream
+from runstream_schemas.topics import RunPath
+
+#: The scripts, styles and pictures that pages load.
+STATIC = Path(__file__).parent / "static"
+
+router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+
+_RUN = "/{entity}/{project}/runs/{run_id}"
+_LINES = 400
+_RUNS = 50
+
+
+@cache
+def templates() -> Environment:
+    """Return the templates; every value is escaped, and a name that is not given is an error."""
+    environment = Environment(
+        loader=PackageLoader("runstream_consumers.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    for name in ("short", "exact", "duration", "ago", "iso", "clock", "count"):
+        environment.filters[name] = getattr(filters, name)
+    environment.filters["project_path"] = lambda project: view.project_path(project["entity"], project["project"])
+    return environment
+
+
+@router.get("/")
+async def projects(connection: TheConnection) -> str:
+    """Show the projects."""
+    found = [
+        {
+            "entity": item.entity,
+            "project": item.project,
+            "runs": item.runs,
+            "updated": documents.seconds(item.updated),
+        }
+        for item in await summary.projects(connection)
+    ]
+    return templates().get_template("projects.html").render(projects=found)
+
+
+@router.get("/{entity}/{project}")
+async def project(
+    entity: Name, project: Name, connection: TheConnection, after: Annotated[str | None, Query()] = None
+) -> str:
+    """Show the runs of a project, newest first."""
+    found = await documents.find_runs(connection, entity=entity, project=project, limit=_RUNS, after=after)
+    if not found and after is None:
+        raise Problem(404, "project_not_found", f"There is no run in {entity}/{project} yet.")
+    lines = [view.run_line(known, time.time()) for known in found]
+    following = documents.next_of(found, _RUNS)
+    return (
+        templates()
+        .get_template("project.html")
+        .render(
+            entity=entity,
+            project=project,
+            runs=lines,
+            keys=view.columns(lines),
+            live=any(line.state in view.OPEN for line in lines),
+            older=None if following is None else f"{view.project_path(entity, project)}?after={following}",
+        )
+    )
+
+
+@router.get(_RUN)
+async def run(run: TheRun, connection: TheConnection, services: TheServices) -> str:
+    """Show a run."""
+    known = await documents.find(connection, run)
+    state = documents.state_json(known.state)
+    arrived = as_json(
+        delivery([] if known.state is None else known.state.writers, await runtime.progress(connection, run))
+    )
+    arrived["writers"] = view.writers(arrived, state["writers"])
+    document = documents.run_json(known, services.url)
+    return (
+        templates()
+        .get_template("run.html")
+        .render(
+            run=document,
+            api=f"/api/v1/runs{view.project_path(run.entity, run.project)}/{view.run_path(run).rpartition('/')[2]}",
+            project_path=view.project_path(run.entity, run.project),
+            live=document["state"] in view.OPEN or not arrived["complete"],
+            created=known.started,
+            seconds=view.lasted(known, time.time()),
+            steps=view.steps_of(known),
+            transitions=state["transitions"],
+            delivery=arrived,
+            config=list(filters.pairs(document["config"])),
+            summary=list(filters.pairs(document["summary"])),
+            metadata=list(filters.pairs(document["metadata"])),
+            groups=view.groups(await history.keys(connection, run, stream=Stream.HISTORY), "metrics"),
+            system=view.groups(await history.keys(connection, run, stream=Stream.SYSTEM), "system"),
+            console=await _console(connection, run),
+        )
+    )
+
+
+async def _console(connection: Connection, run: RunPath) -> list[dict[str, Any]]:
+    rows = await history.tail(connection, run, stream=Stream.CONSOLE, rows=_LINES)
+    several = len({row.values.get("label") for row in rows}) > 1
+    return [
+        {
+            "time": documents.seconds(row.time),
+            "stream": "stderr" if row.values.get("stream") == "stderr" else "stdout",
+            "text": row.values.get("text", ""),
+            "label": row.values.get("label") if several else None,
+        }
+        for row in rows
+    ]
+
+
+def problem_page(request: Request, problem: Problem) -> Response | None:
+    """Return the page of a problem, or None where the request is a program's."""
+    is_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(
+        ("/api/", "/static/")
+    )
+    if not is_page:
+        return None
+    titles = {404: "Nothing here", 503: "The stack is not ready"}
+    title = (
+        "Waiting for this run" if isinstance(problem, RunNotFound) else titles.get(problem.status, "That went wrong")
+    )
+    again = isinstance(problem, RunNotFound) or problem.status == 503  # noqa: PLR2004
+    text = templates().get_template("problem.html").render(title=title, message=problem.message, again=again)
+    return HTMLResponse(text, status_code=problem.status)

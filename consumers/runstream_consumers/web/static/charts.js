@@ -1,0 +1,137 @@
+// Draws each article[data-key] of a run page with uPlot, once it comes into view, from the API's series.
+"use strict";
+const Charts = (() => {
+  const SAMPLES = 600;
+  const COLOURS = 8;
+  const PALETTE = 100;
+  const charts = new Map(); // article -> uPlot
+  const waiting = new Set();
+  const api = document.querySelector("main").dataset.api;
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const sync = uPlot.sync("step");
+
+  const number = (value) => {
+    if (value === null || value === undefined) return "–";
+    const size = Math.abs(value);
+    if (size !== 0 && (size >= 1e6 || size < 1e-3)) return value.toExponential(2).replace("e+", "e");
+    return String(Number(value.toPrecision(5)));
+  };
+  // Non-finite numbers come as {"_type": "float", ...}: a gap in the curve.
+  const plain = (value) => (typeof value === "number" ? value : typeof value === "boolean" ? Number(value) : null);
+
+  function data(found) {
+    const tables = found.map((one) => {
+      const points = new Map();
+      one.steps.forEach((step, index) => points.set(step, plain(one.values[index])));
+      const steps = [...points.keys()].sort((a, b) => a - b);
+      return [steps, steps.map((step) => points.get(step))];
+    });
+    return tables.length === 1 ? tables[0] : uPlot.join(tables, tables.map((table) => table.slice(1).map(() => 2)));
+  }
+
+  function axis(side, size) {
+    const line = { stroke: css("--line"), width: 1 };
+    const values = (_, splits) => splits.map((split) => (split === null ? "" : number(split)));
+    return { side, size, stroke: css("--faint"), font: `11px ${css("--sans")}`, grid: side === 2 ? { show: false } : line,
+      ticks: { show: false }, border: { show: side === 2, ...line }, gap: 6, space: side === 2 ? 60 : 34, values };
+  }
+
+  function options(article, found) {
+    const plot = article.querySelector(".plot");
+    const few = found.every((one) => one.steps.length < 40);
+    return {
+      width: plot.clientWidth, height: plot.clientHeight, legend: { show: false }, padding: [8, 10, 0, 0],
+      scales: { x: { time: false } }, axes: [axis(2, 26), axis(3, 50)],
+      cursor: { sync: { key: sync.key, setSeries: false }, points: { size: 6 }, drag: { x: true, y: false } },
+      series: [{}].concat(found.map((one, index) => ({
+        label: one.label, stroke: css(`--c${(index % COLOURS) + 1}`), width: 1.6, spanGaps: false,
+        points: { show: few, size: 4, width: 1.4, fill: css("--card") },
+      }))),
+      hooks: { setCursor: [(chart) => read(article, chart, found)] },
+    };
+  }
+
+  function read(article, chart, found) {
+    const output = article.querySelector("output");
+    const index = chart.cursor.idx;
+    const hovering = index !== null && index !== undefined;
+    const last = (column) => { for (let i = column.length - 1; i >= 0; i--) if (column[i] !== null && column[i] !== undefined) return column[i]; return null; };
+    const values = chart.data.slice(1).map((column) => (hovering ? column[index] : last(column)));
+    const strong = document.createElement("b");
+    strong.textContent = values.slice(0, 3).map(number).join("  ");
+    output.replaceChildren(...(hovering ? [`step ${chart.data[0][index]}  `, strong] : [strong]));
+  }
+
+  function keys(article, found) {
+    article.querySelector(".keys")?.remove();
+    if (found.length < 2) return;
+    const list = document.createElement("div");
+    list.className = "keys";
+    found.slice(0, PALETTE).forEach((one, index) => {
+      const entry = document.createElement("span");
+      const mark = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+      const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+      for (const [name, value] of [["width", 12], ["height", 3], ["rx", 1.5], ["fill", css(`--c${(index % COLOURS) + 1}`)]]) bar.setAttribute(name, value);
+      mark.append(bar);
+      entry.append(mark, one.label);
+      list.append(entry);
+    });
+    article.append(list);
+  }
+
+  function draw(article, found) {
+    const plot = article.querySelector(".plot");
+    const old = charts.get(article);
+    const shape = found.map((one) => one.writer).join();
+    plot.classList.toggle("empty", found.length === 0);
+    if (old && article.dataset.shape === shape) {
+      old.setData(data(found));
+      return read(article, old, found);
+    }
+    old?.destroy();
+    charts.delete(article);
+    plot.textContent = found.length ? "" : "No numbers yet";
+    if (!found.length) return undefined;
+    article.dataset.shape = shape;
+    keys(article, found);
+    const chart = new uPlot(options(article, found), data(found), plot);
+    charts.set(article, chart);
+    return read(article, chart, found);
+  }
+
+  async function load(articles) {
+    for (const stream of ["history", "system"]) {
+      const asked = articles.filter((article) => article.dataset.stream === stream);
+      if (!asked.length) continue;
+      const query = new URLSearchParams({ samples: SAMPLES, stream });
+      asked.forEach((article) => query.append("keys", article.dataset.key));
+      const answer = await fetch(`${api}/series?${query}`);
+      if (!answer.ok) throw new Error(`series: ${answer.status}`);
+      const { series } = await answer.json();
+      asked.forEach((article) => draw(article, series.filter((one) => one.key === article.dataset.key)));
+    }
+  }
+
+  const seen = new IntersectionObserver((entries) => {
+    entries.filter((entry) => entry.isIntersecting).forEach((entry) => { waiting.add(entry.target); seen.unobserve(entry.target); });
+    const now = [...waiting];
+    waiting.clear();
+    if (now.length) load(now).catch(() => now.forEach((article) => seen.observe(article)));
+  }, { rootMargin: "300px" });
+  const sized = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+    const chart = charts.get(target.parentElement);
+    if (chart && target.clientWidth) chart.setSize({ width: target.clientWidth, height: target.clientHeight });
+  }));
+
+  function watch(article) {
+    seen.observe(article);
+    sized.observe(article.querySelector(".plot"));
+  }
+  document.querySelectorAll("article[data-key]").forEach(watch);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    const drawn = [...charts.keys()];
+    drawn.forEach((article) => { charts.get(article).destroy(); charts.delete(article); delete article.dataset.shape; });
+    load(drawn).catch(() => {});
+  });
+  return { watch, refresh: () => load([...charts.keys()]) };
+})();

@@ -1,0 +1,102 @@
+"""What the templates show, made from what the readers return. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from runstream_consumers.api.documents import Known, seconds
+from runstream_consumers.web.filters import pairs
+from runstream_schemas.topics import RunPath
+
+#: States in which more may come at any moment.
+OPEN = frozenset({"pending", "running", "preempting"})
+#: Columns of the table of runs that show the summary.
+_COLUMNS = 5
+
+Group = tuple[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLine:
+    """A run as a line of its project's table; times are seconds."""
+
+    id: str
+    name: str
+    path: str
+    state: str
+    qualifiers: list[str]
+    created: float | None
+    seconds: float | None
+    steps: int | str
+    values: dict[str, Any]
+
+
+def run_line(known: Known, now: float) -> RunLine:
+    """Return the line of a run."""
+    document, state = known.document, known.state
+    return RunLine(
+        id=known.run.run_id,
+        name=(document and document.attributes.get("name")) or known.run.run_id,
+        path=run_path(known.run),
+        state="pending" if state is None else state.state,
+        qualifiers=[] if state is None else list(state.qualifiers),
+        created=known.started,
+        seconds=lasted(known, now),
+        steps=steps_of(known),
+        values={} if document is None else dict(pairs(document.summary)),
+    )
+
+
+def columns(lines: Iterable[RunLine]) -> list[str]:
+    """Return the keys of the summary that most runs have a number for, in their order of appearance."""
+    found = Counter(key for line in lines for key, value in line.values.items() if is_number(value))
+    chosen = {key for key, _ in found.most_common(_COLUMNS)}
+    return [key for key in found if key in chosen]
+
+
+def groups(keys: Iterable[str], rest: str) -> list[Group]:
+    """Return keys grouped by what stands before their last ``/``; those without one first, under ``rest``."""
+    found: dict[str, list[str]] = {}
+    for key in sorted(keys):
+        found.setdefault(key.rpartition("/")[0], []).append(key)
+    return [(name or rest, found[name]) for name in sorted(found)]
+
+
+def lasted(known: Known, now: float) -> float | None:
+    """Return how many seconds the run has lasted: until now while it is open, else until its last event."""
+    if known.started is None or known.document is None:
+        return None
+    is_open = known.state is not None and known.state.state in OPEN
+    return max(0.0, (now if is_open else seconds(known.document.updated)) - known.started)
+
+
+def steps_of(known: Known) -> int | str:
+    """Return the last step plus one, which is the number of steps of a run that counts from 0."""
+    last = None if known.document is None else known.document.last_step
+    return "–" if last is None else last + 1  # noqa: RUF001  # a dash for people
+
+
+def is_number(value: Any) -> bool:
+    """Say whether a value is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def run_path(run: RunPath) -> str:
+    """Return the path of a run's page, quoted."""
+    return f"{project_path(run.entity, run.project)}/runs/{quote(run.run_id, safe='')}"
+
+
+def project_path(entity: str, project: str) -> str:
+    """Return the path of a project's page, quoted."""
+    return f"/{quote(entity, safe='')}/{quote(project, safe='')}"
+
+
+def writers(delivery: dict[str, Any], states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what each writer delivered beside how it ended."""
+    known = {state["writer"]: state for state in states}
+    nothing = {"state": "", "reason": "", "qualifiers": []}
+    return [{**nothing, **known.get(writer["writer"], {}), **writer} for writer in delivery["writers"]]
