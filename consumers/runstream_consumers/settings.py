@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -53,6 +55,11 @@ class ServerSettings(BaseSettings):
     liveness_timeout_s: float = Field(default=300.0, gt=0)
 
     log_level: str = "INFO"
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Return the settings of this process; raises pydantic's ValidationError, which names what is missing."""
+        return cls()  # type: ignore[call-arg] # the required fields come from the environment
 
     @field_validator("tick_key")
     @classmethod

@@ -1,0 +1,67 @@
+"""Which rows are late: steps are data, so a row out of order is kept and marked. Pure.
+
+A row is late when it lies below the greatest step its writer had logged before it, or when another row already has its
+step. The first is known when a block arrives and is kept with it; the second when rows are read in their order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from runstream_schemas.events import LogEvent
+
+#: Below every step.
+NO_STEP = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class WriterSteps:
+    """What a writer has logged to one stream."""
+
+    #: Its greatest step.
+    greatest: int = NO_STEP
+    #: The greatest distance between two steps of one of its blocks.
+    widest: int = 0
+    rows: int = 0
+    #: Rows below the greatest step before them.
+    late: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSteps:
+    """The steps of one block."""
+
+    least: int
+    greatest: int
+    late: int
+
+
+def measure(event: LogEvent, before: WriterSteps) -> tuple[BlockSteps, WriterSteps]:
+    """Return the steps of a block with at least one row, and what its writer has logged with it."""
+    steps = event.steps
+    first, last = int(steps[0]), int(steps[-1])
+    if first >= before.greatest and bool((steps[1:] >= steps[:-1]).all()):
+        block = BlockSteps(first, last, 0)
+    else:
+        late = int(np.count_nonzero(late_rows(steps, before.greatest)))
+        block = BlockSteps(int(steps.min()), int(steps.max()), late)
+    after = WriterSteps(
+        greatest=max(before.greatest, block.greatest),
+        widest=max(before.widest, block.greatest - block.least),
+        rows=before.rows + event.count,
+        late=before.late + block.late,
+    )
+    return block, after
+
+
+def late_rows(steps: NDArray[np.int64], greatest: int) -> NDArray[np.bool_]:
+    """Tell for each row of a block whether it lies below the greatest step before it, which began at ``greatest``."""
+    reached = np.maximum.accumulate(np.concatenate((np.array([greatest], dtype=np.int64), steps)))
+    late: NDArray[np.bool_] = steps < reached[:-1]
+    return late

@@ -1,0 +1,32 @@
+-- name: add_runs
+insert into run (run, entity, project, run_id)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[])
+on conflict do nothing;
+
+-- name: load_writers
+select writer.run, writer.stream, writer.writer, greatest, widest, rows, late
+from unnest($1::uuid[], $2::smallint[], $3::uuid[]) as wanted (run, stream, writer)
+join writer using (run, stream, writer);
+
+-- name: save_writers
+insert into writer (run, stream, writer, greatest, widest, rows, late)
+select * from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+on conflict (run, stream, writer) do update
+set greatest = excluded.greatest, widest = excluded.widest, rows = excluded.rows, late = excluded.late;
+
+-- name: add_markers
+insert into marker (run, writer, seq, count, kind, stream, reason, partition, "offset", append_time)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+
+-- name: widest
+select coalesce(max(widest), 0) from history.writer where run = $1 and stream = $2;
+
+-- name: blocks_from_step
+select writer, "offset", greatest, min_step, message from history.block
+where run = $1 and stream = $2 and min_step >= $3 and max_step >= $4 and ($5::bigint is null or min_step < $5)
+order by min_step, "offset", seq;
+
+-- name: latest_blocks
+select writer, "offset", seq, greatest, message from history.block
+where run = $1 and stream = $2 and ("offset", seq) < ($3, $4)
+order by "offset" desc, seq desc limit $5;

@@ -1,0 +1,60 @@
+"""``python -m runstream_consumers.runtime NAME`` runs the consumer registered under that name."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from runstream_consumers.runtime.exceptions import RuntimeFault
+from runstream_consumers.runtime.plugins import find_consumer
+from runstream_consumers.runtime.process import consume
+from runstream_consumers.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runstream_consumers.runtime.plugin import Consumer
+
+log = logging.getLogger("runstream_consumers.runtime")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a consumer until SIGTERM or SIGINT; return 0 then, 1 after a fault, 2 where the settings are wrong."""
+    parser = argparse.ArgumentParser(prog="runstream-consumer", description="Run one consumer of the event stream.")
+    parser.add_argument("name", help="the name it is registered under (entry-point group runstream.consumers)")
+    name: str = parser.parse_args(arguments).name
+    try:
+        settings = ServerSettings.from_environment()
+    except ValidationError as error:
+        print(f"runstream-consumer: settings from RUNSTREAM_*: {error}", file=sys.stderr)  # noqa: T201 — no log yet
+        return 2
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    try:
+        asyncio.run(_run(find_consumer(name), settings))
+    except RuntimeFault as error:
+        log.critical("%s: %s", type(error).__name__, error)
+        return 1
+    except Exception:
+        log.critical("consumer %s failed", name, exc_info=True)
+        return 1
+    log.info("consumer %s stopped", name)
+    return 0
+
+
+async def _run(consumer: Consumer, settings: ServerSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await consume(consumer, settings, stop=stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""One consumer process: brings the tables up to date, waits for the topics, consumes until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+
+from runstream_consumers.runtime.database import connect
+from runstream_consumers.runtime.exceptions import WrongTopics
+from runstream_consumers.runtime.faults import is_infrastructure_error
+from runstream_consumers.runtime.kafka import KafkaProducer, check_topics, make_consumer
+from runstream_consumers.runtime.loop import Loop
+from runstream_consumers.runtime.migrate import migrate
+from runstream_consumers.runtime.options import DEFAULT_OPTIONS, Options
+from runstream_consumers.runtime.plugin import Context
+from runstream_schemas.topics import topic_name
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer
+
+    from runstream_consumers.runtime.plugin import Consumer
+    from runstream_consumers.settings import ServerSettings
+
+log = logging.getLogger(__name__)
+
+
+async def consume(
+    consumer: Consumer, settings: ServerSettings, *, stop: asyncio.Event, options: Options = DEFAULT_OPTIONS
+) -> None:
+    """Consume until ``stop`` is set; waits for servers that are away.
+
+    Raises RuntimeFault, or what the consumer raised by mistake: a new process may or may not help.
+    """
+    work = asyncio.create_task(_consume(consumer, settings, options))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        work.cancel()
+        [result] = await asyncio.gather(work, return_exceptions=True)
+    if isinstance(result, Exception):
+        raise result
+
+
+async def prepare_tables(consumer: Consumer, dsn: str) -> None:
+    """Bring the runtime's tables and the consumer's to their newest version."""
+    connection = await connect(dsn, application=consumer.name)
+    try:
+        for schema, folder in (
+            ("runtime", files("runstream_consumers.runtime") / "migrations"),
+            (consumer.name, consumer.migrations),
+        ):
+            for migration in await migrate(connection, schema, folder):
+                log.info("schema %s: ran migration %04d %s", schema, migration.version, migration.name)
+    finally:
+        connection.terminate()
+
+
+async def _consume(consumer: Consumer, settings: ServerSettings, options: Options) -> None:
+    retrying = _patient(options)
+    await retrying(prepare_tables, consumer, settings.postgres)
+    await retrying(_find_topics, consumer, settings, options)
+    producer = KafkaProducer(settings.kafka, settings.prefix, timeout=options.request_timeout)
+    context = Context(name=consumer.name, prefix=settings.prefix, partitions=settings.partitions, producer=producer)
+    kafka: AIOKafkaConsumer = await retrying(_started, consumer, settings, options)
+    try:
+        await Loop(consumer, context, dsn=settings.postgres, kafka=kafka, options=options).run()
+    finally:
+        await producer.close()
+        await _stop(kafka, options.close_timeout)
+
+
+async def _find_topics(consumer: Consumer, settings: ServerSettings, options: Options) -> None:
+    """Wait until the topics are there; they are made when the stack is."""
+    names = [topic_name(settings.prefix, topic) for topic in consumer.topics]
+    give_up = asyncio.get_running_loop().time() + options.topics_patience
+    while not await check_topics(settings.kafka, names, settings.partitions, request_timeout=options.request_timeout):
+        if asyncio.get_running_loop().time() > give_up:
+            raise WrongTopics(f"not all of these topics exist: {', '.join(sorted(names))}")
+        log.info("waiting for the topics of %s", consumer.name)
+        await asyncio.sleep(1.0)
+
+
+async def _started(consumer: Consumer, settings: ServerSettings, options: Options) -> AIOKafkaConsumer:
+    kafka = make_consumer(
+        settings.kafka, group=f"{settings.prefix}.{consumer.name}", instance=settings.instance, options=options
+    )
+    try:
+        async with asyncio.timeout(options.request_timeout):
+            await kafka.start()
+    except BaseException:
+        await _stop(kafka, options.close_timeout)
+        raise
+    return kafka
+
+
+async def _stop(kafka: AIOKafkaConsumer, timeout: float) -> None:
+    try:
+        async with asyncio.timeout(timeout):
+            await kafka.stop()
+    except TimeoutError:
+        log.warning("the brokers did not answer the farewell within %.0f s", timeout)
+
+
+def _patient(options: Options) -> AsyncRetrying:
+    return AsyncRetrying(
+        retry=retry_if_exception(is_infrastructure_error),
+        wait=wait_random_exponential(multiplier=options.first_pause, max=options.longest_pause),
+        before_sleep=_note_pause,
+        reraise=True,
+    )
+
+
+def _note_pause(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("waiting for a server (attempt %d): %s: %s", state.attempt_number, type(error).__name__, error)

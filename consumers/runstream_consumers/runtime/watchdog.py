@@ -1,0 +1,33 @@
+"""Notices that there is something to read and nothing is read, which Kafka's client does not report. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+Key = TypeVar("Key", bound="Hashable")
+
+
+@dataclass(slots=True)
+class Watchdog(Generic[Key]):
+    """Remembers since when each position has stood still behind its end."""
+
+    #: Seconds a position may stand still while there is something to read.
+    patience: float
+    _since: dict[Key, tuple[int, float]] = field(default_factory=dict)
+
+    def observe(self, now: float, positions: Mapping[Key, int], ends: Mapping[Key, int]) -> Sequence[Key]:
+        """Return what has stood still behind its end for longer than the patience; ``now`` is monotonic seconds."""
+        waiting = {key: position for key, position in positions.items() if position < ends.get(key, position)}
+        self._since = {
+            key: self._since[key] if self._since.get(key, (-1, 0.0))[0] == position else (position, now)
+            for key, position in waiting.items()
+        }
+        return [key for key, (_, since) in self._since.items() if now - since > self.patience]
+
+    def forget(self) -> None:
+        """Begin anew, as when nothing could be read for a known reason."""
+        self._since.clear()
