@@ -1,4 +1,4 @@
-"""Example events of every topic, and the files of their bytes and meanings, which a reader in any language can be tried on.
+"""Example events of every topic, and the files of their bytes and meanings: a reader in any language can be tried on them.
 
 ``python -m tests.contract.examples`` writes the files that are missing; it never changes one that is there, since those
 are the old bytes that every later version has to read.
@@ -17,8 +17,6 @@ from runstream_schemas import registry
 from runstream_schemas.codec import encode
 from runstream_schemas.events import (
     ChangeEvent,
-    Column,
-    ColumnType,
     Ending,
     Entry,
     Event,
@@ -97,7 +95,7 @@ def longs(*numbers: int) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 def _blocks() -> dict[str, Event]:
     edge = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan"), "most": 2**63 - 1, "least": -(2**63)}
-    ragged = [
+    ragged: list[dict[str, Any]] = [
         {"loss": 0.5, "epoch": 1, "done": False},
         {"loss": None, "val": {"acc": 0.25, "per class": {"0": 1.0, "1": 0.5}}},
         {"loss": "diverged", "a.b": 1, "note": "NUL \0, lone \ud800, ä"},
@@ -120,7 +118,6 @@ def _blocks() -> dict[str, Event]:
             kind=Kind.DROPPED,
             seq=100,
             count=7,
-            columns=(Column(path=("never",), type=ColumnType.NULL, rows=np.empty(0, dtype=np.uint32)),),
             reason="disk full",
         ),
     }
@@ -225,7 +222,7 @@ def _generated(topic: Topic, shared: dict[str, Any]) -> dict[str, Event]:
     return {f"{topic.value}/example": RawEvent(topic=topic, order=8, fields=fields, **shared)}
 
 
-def _filled(name: str, kind: Any) -> Any:
+def _filled(name: str, kind: Any) -> Any:  # noqa: PLR0911 - one line a type
     match kind:
         case "string":
             return f"some {name}"
