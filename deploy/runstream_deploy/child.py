@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -53,6 +54,19 @@ def launched(command: Command, reaper: Reaper | None = None) -> list[str]:
     return [sys.executable, "-I", "-S", str(Path(launch.__file__)), *options, "--", *command.arguments]
 
 
+async def process_ended(pid: int) -> None:
+    """Wait for a child process that has not been waited for yet to end."""
+    descriptor = os.pidfd_open(pid)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
 class Child:
     """A running service; start it in the thread that lives as long as the service may.
 
@@ -76,10 +90,16 @@ class Child:
             )
         self.pid = self._process.pid
         self.started = launch.started(self.pid)
+        reaper.remember(self.pid, self.started, int(command.stop_signal))
 
     def exit_code(self) -> int | None:
         """Return how the service ended, negative for a signal; None while it runs."""
         return self._process.poll()
+
+    async def ended(self) -> int:
+        """Wait for the service to end, without looking again and again; return how it ended."""
+        await process_ended(self.pid)
+        return self._process.wait()
 
     def ask_to_stop(self) -> None:
         """Send the service's own stop signal."""

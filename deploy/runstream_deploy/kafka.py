@@ -107,24 +107,8 @@ class Kafka:
         )
 
     async def check(self) -> None:
-        """Return once the broker has answered with its metadata.
-
-        Raises:
-            OSError: it does not answer.
-        """
-        # A closed port is told apart first: aiokafka would log it as an error each time.
-        _, writer = await asyncio.open_connection(LOOPBACK, self.port)
-        writer.close()
-        await writer.wait_closed()
-        client = AIOKafkaClient(bootstrap_servers=self.address, request_timeout_ms=5000)
-        try:
-            await client.bootstrap()
-            if not client.cluster.brokers():
-                raise ConnectionError("Kafka answers, but has no broker yet")
-        except KafkaError as error:
-            raise ConnectionError(str(error)) from error
-        finally:
-            await client.close()
+        """Return once the broker has answered with its metadata; OSError where it does not."""
+        await answers(self.address)
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)
@@ -169,3 +153,25 @@ class Kafka:
             # A machine that is suspended or overloaded must not fence its only broker.
             "broker.session.timeout.ms": 60000,
         }
+
+
+async def answers(address: str) -> None:
+    """Return once a broker has answered with its metadata.
+
+    Raises:
+        OSError: it does not answer.
+    """
+    # A closed port is told apart first: aiokafka would log it as an error each time.
+    host, _, port = address.partition(",")[0].rpartition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.close()
+    await writer.wait_closed()
+    client = AIOKafkaClient(bootstrap_servers=address, request_timeout_ms=5000)
+    try:
+        await client.bootstrap()
+        if not client.cluster.brokers():
+            raise ConnectionError("Kafka answers, but has no broker yet")
+    except KafkaError as error:
+        raise ConnectionError(str(error)) from error
+    finally:
+        await client.close()

@@ -59,27 +59,41 @@ class ObjectStore:
 
     async def check(self) -> None:
         """Return once the server has answered a signed request; OSError where it does not."""
-        try:
-            await asyncio.to_thread(lambda: self.client().list_buckets())
-        except (MinioException, urllib3.exceptions.HTTPError) as error:
-            raise ConnectionError(str(error)) from error
+        await answers(self.client())
 
     def client(self) -> Minio:
-        """Return a client that gives up after seconds; the default one tries for minutes."""
-        pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2, read=5), retries=False)
-        address = self.endpoint.removeprefix("http://")
-        return Minio(address, self.access_key, self.secret_key, secure=False, http_client=pool)
+        """Return a client of this server."""
+        return make_client(self.endpoint, self.access_key, self.secret_key)
 
-    async def ensure_bucket(self, name: str) -> None:
-        """Make a bucket unless it is there."""
 
-        def ensure() -> None:
-            client = self.client()
-            # A look for one bucket fails: the server's "no such bucket" is of a content type the client refuses.
-            if name not in {bucket.name for bucket in client.list_buckets()}:
-                client.make_bucket(bucket_name=name)
+def make_client(endpoint: str, access_key: str, secret_key: str) -> Minio:
+    """Return a client that gives up after seconds; the default one tries for minutes."""
+    pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2, read=5), retries=False)
+    scheme, _, address = endpoint.rpartition("://")
+    return Minio(address, access_key, secret_key, secure=scheme == "https", http_client=pool)
 
-        await asyncio.to_thread(ensure)
+
+async def answers(client: Minio) -> None:
+    """Return once a server has answered a signed request.
+
+    Raises:
+        OSError: it does not answer, or does not know the key.
+    """
+    try:
+        await asyncio.to_thread(client.list_buckets)
+    except (MinioException, urllib3.exceptions.HTTPError) as error:
+        raise ConnectionError(str(error)) from error
+
+
+async def ensure_bucket(client: Minio, name: str) -> None:
+    """Make a bucket unless it is there."""
+
+    def ensure() -> None:
+        # A look for one bucket fails: the server's "no such bucket" is of a content type the client refuses.
+        if name not in {bucket.name for bucket in client.list_buckets()}:
+            client.make_bucket(bucket_name=name)
+
+    await asyncio.to_thread(ensure)
 
 
 def rclone() -> Path:

@@ -64,7 +64,12 @@ class Postgres:
 
     def address(self, database: str = "postgres") -> str:
         """Return the DSN of a database."""
-        return f"postgresql://postgres:{self._password}@{LOOPBACK}:{self.port}/{database}"
+        return self.dsn(self.port, self._password, database)
+
+    @staticmethod
+    def dsn(port: int, password: str, database: str) -> str:
+        """Return the DSN of a database of a server on loopback."""
+        return f"postgresql://postgres:{password}@{LOOPBACK}:{port}/{database}"
 
     def prepare(self) -> None:
         """Make the data folder the first time.
@@ -93,14 +98,7 @@ class Postgres:
 
     async def check(self) -> None:
         """Return once the server has answered a query; OSError where it does not."""
-        try:
-            connection = await asyncpg.connect(self.address(), timeout=5, command_timeout=5)
-            try:
-                await connection.fetchval("SELECT 1")
-            finally:
-                await connection.close(timeout=5)
-        except asyncpg.PostgresError as error:
-            raise ConnectionError(str(error)) from error
+        await answers(self.address())
 
     async def ensure_database(self, name: str) -> None:
         """Make a database unless it is there."""
@@ -128,6 +126,22 @@ class Postgres:
         if done.returncode != 0:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise ServiceFailed(self.name, "could not make its data folder", (done.stdout + done.stderr)[-2000:])
+
+
+async def answers(dsn: str) -> None:
+    """Return once a database has answered a query.
+
+    Raises:
+        OSError: it does not answer.
+    """
+    try:
+        connection = await asyncpg.connect(dsn, timeout=5, command_timeout=5)
+        try:
+            await connection.fetchval("SELECT 1")
+        finally:
+            await connection.close(timeout=5)
+    except asyncpg.PostgresError as error:
+        raise ConnectionError(str(error)) from error
 
 
 def binary(name: str) -> Path:

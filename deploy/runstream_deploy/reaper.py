@@ -17,43 +17,66 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Seconds from the supervisor's death until what still runs is killed.
 GRACE_S = 20.0
 
 
 class Reaper:
-    """The supervisor's side: starts the process and owns the write end of the pipe."""
+    """The supervisor's side: starts the process and owns the write end of the pipe.
 
-    def __init__(self, *, grace: float = GRACE_S) -> None:
-        reading, self.descriptor = os.pipe()
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own script
-                [sys.executable, "-I", "-S", __file__, str(reading), str(grace)],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[reading],
-                start_new_session=True,
-            )
-        finally:
-            os.close(reading)
+    Args:
+        grace: Seconds from the supervisor's death until what still runs is killed.
+        held: Descriptors that stay open until the reaper is done, such as that of a lock on the data.
+    """
+
+    def __init__(self, *, grace: float = GRACE_S, held: Sequence[int] = ()) -> None:
+        self._grace = grace
+        self._held = held
+        self._known: list[tuple[int, int, int]] = []
+        self._start()
 
     @property
     def pid(self) -> int:
         """The reaper's process id."""
         return self._process.pid
 
-    def is_alive(self) -> bool:
-        """Return whether the reaper still watches."""
-        return self._process.poll() is None
+    def remember(self, pid: int, started: int, stop_signal: int) -> None:
+        """Note a service, which has registered itself, for the reaper that may have to replace this one."""
+        self._known = [known for known in self._known if is_running(*known[:2])]
+        self._known.append((pid, started, stop_signal))
 
-    def adopt(self, pid: int, started: int, stop_signal: int) -> None:
-        """Tell the reaper of a service that was registered with an earlier reaper."""
-        os.write(self.descriptor, f"{pid} {started} {stop_signal}\n".encode())
+    def revive(self) -> None:
+        """Replace a reaper that has ended; the new one knows all services."""
+        os.close(self.descriptor)
+        self._process.wait()
+        self._start()
+        for pid, started, stop_signal in self._known:
+            os.write(self.descriptor, f"{pid} {started} {stop_signal}\n".encode())
 
     def close(self) -> None:
         """Let the reaper go; it first ends what it was told of and what still runs."""
         os.close(self.descriptor)
         self._process.wait()
+
+    def _start(self) -> None:
+        reading, self.descriptor = os.pipe()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own script
+                [sys.executable, "-I", "-S", __file__, str(reading), str(self._grace)],
+                stdin=subprocess.DEVNULL,
+                # A terminal or a pipe that the supervisor wrote to must not stay open for the reaper's sake.
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[reading, *self._held],
+                start_new_session=True,
+            )
+        finally:
+            os.close(reading)
 
 
 def main(descriptor: int, grace: float) -> None:

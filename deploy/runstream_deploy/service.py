@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from runstream_deploy.exceptions import ServiceFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from runstream_deploy.child import Child, Command
@@ -27,7 +28,7 @@ class Service(Protocol):
         """The version of the program."""
 
     @property
-    def ports(self) -> dict[str, int]:
+    def ports(self) -> Mapping[str, int]:
         """The ports that must be free before the start, by what they are for."""
 
     @property

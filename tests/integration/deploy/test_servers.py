@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from minio.error import MinioException
 
 from runstream_deploy.exceptions import DataRefused
-from runstream_deploy.object_store import ObjectStore
+from runstream_deploy.object_store import ObjectStore, ensure_bucket
 from runstream_deploy.topics import ensure_topics
 from runstream_schemas.topics import Topic, topic_name
 
@@ -58,8 +58,8 @@ async def test_postgres_lets_in_only_who_has_the_password(postgres: Postgres, da
 
 async def test_the_object_store_lets_in_only_who_has_the_key(object_store: ObjectStore) -> None:
     """The right secret lists the bucket it made, a wrong one is refused."""
-    await object_store.ensure_bucket("pictures")
-    await object_store.ensure_bucket("pictures")
+    await ensure_bucket(object_store.client(), "pictures")
+    await ensure_bucket(object_store.client(), "pictures")
     assert "pictures" in [bucket.name for bucket in object_store.client().list_buckets()]
     stranger = ObjectStore(
         object_store.folder, port=object_store.port, access_key=object_store.access_key, secret_key="wrong"
