@@ -25,7 +25,7 @@ class Peers:
 
         Where the kernel does not tell (no procfs, another network namespace), the peer is not known.
         """
-        if not ip_address(client[0]).is_loopback or not ip_address(server[0]).is_loopback:
+        if not _is_loopback(client[0]) or not _is_loopback(server[0]):
             return False
         owner = self.owner(client, server)
         return owner is not None and owner in self._users
@@ -61,6 +61,13 @@ def trusted_users() -> frozenset[int]:
     except OSError:
         nobody = 65534
     return frozenset({0, os.getuid()} - {nobody})
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _address(text: str) -> Address:

@@ -16,7 +16,9 @@ _CLIENT, _SERVER = ("127.0.0.1", 40000), ("127.0.0.1", 8080)
 
 
 def _line(*, local: str, remote: str, state: str = "01", uid: int = 1000, inode: int = 77) -> str:
-    return f"   0: {local} {remote} {state} 00000000:00000000 00:00000000 00000000  {uid}  0 {inode} 1 0 20 4 30 10 -1\n"
+    return (
+        f"   0: {local} {remote} {state} 00000000:00000000 00:00000000 00000000  {uid}  0 {inode} 1 0 20 4 30 10 -1\n"
+    )
 
 
 def _peers(folder: Path, *, tcp: str = "", tcp6: str = "") -> Peers:
