@@ -1,0 +1,34 @@
+"""Rows as tables."""
+
+from __future__ import annotations
+
+from runstream.reading.frames import flat, pick, table
+
+
+def test_nested_rows_become_flat() -> None:
+    """Nested keys are joined with dots; an empty dict stays a value."""
+    assert flat({"a": {"b": 1, "c": {"d": 2}}, "e": {}, "f.g": 3}) == {"a.b": 1, "a.c.d": 2, "e": {}, "f.g": 3}
+
+
+def test_a_tagged_value_is_one_value() -> None:
+    """A dict with a ``_type`` describes one value (an image, say) and is not taken apart."""
+    value = {"_type": "image-file", "path": "x.png"}
+    assert flat({"a": value}) == {"a": value}
+
+
+def test_keys_are_picked_by_name_or_dotted_path() -> None:
+    """A key that is there as it is goes before the path of the same spelling; missing ones are left out."""
+    row = {"a": {"b": 1}, "a.b": 2, "c": {"d": 3}}
+    assert pick(row, ["a.b", "c.d", "c", "x"]) == {"a.b": 2, "c.d": 3, "c": {"d": 3}}
+
+
+def test_a_table_has_the_step_first() -> None:
+    """A DataFrame's columns begin with what the server adds; missing values are NaN."""
+    frame = table([{"loss": 1.0, "_step": 0}, {"_step": 1, "acc": {"top1": 0.5}}])
+    assert list(frame.columns) == ["_step", "loss", "acc.top1"]
+    assert frame["loss"].isna().tolist() == [False, True]
+
+
+def test_an_empty_table_keeps_the_columns_that_were_asked_for() -> None:
+    """Without rows there is still a frame to work with."""
+    assert list(table([], ["_step", "loss"]).columns) == ["_step", "loss"]

@@ -1,0 +1,61 @@
+"""The paths that name runs and projects."""
+
+from __future__ import annotations
+
+import pytest
+
+from runstream.exceptions import UsageError
+from runstream.reading.paths import Defaults, NamedProject, NamedRun, parse_project, parse_run, url_path
+
+_DEFAULTS = Defaults(entity="me", project="mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ada/digits/r1", ("ada", "digits", "r1")),
+        ("/ada/digits/r1", ("ada", "digits", "r1")),
+        ("ada/digits/runs/r1", ("ada", "digits", "r1")),
+        ("http://127.0.0.1:8787/ada/digits/runs/r1", ("ada", "digits", "r1")),
+        ("https://runs.example.org/ada/my%20digits/runs/r1?x=1#top", ("ada", "my digits", "r1")),
+        ("digits/r1", ("me", "digits", "r1")),
+        ("/digits/r1", ("me", "digits", "r1")),
+        ("r1", ("me", "mine", "r1")),
+    ],
+)
+def test_a_run_is_named_in_many_ways(text: str, expected: tuple[str, str, str]) -> None:
+    """A full path, a page's path or URL, or less with the defaults for the rest."""
+    entity, project, run_id = expected
+    assert NamedRun(entity=entity, project=project, run_id=run_id) == parse_run(text, _DEFAULTS)
+
+
+@pytest.mark.parametrize("text", ["", "/", "a/b/c/d", "a/b/runs/c/d", "http://127.0.0.1/"])
+def test_what_names_no_run_is_refused(text: str) -> None:
+    """The error says what a path looks like."""
+    with pytest.raises(UsageError, match="entity/project/id"):
+        parse_run(text, _DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ada/digits", ("ada", "digits")),
+        ("digits", ("me", "digits")),
+        ("", ("me", "mine")),
+        ("http://127.0.0.1:8787/ada/digits", ("ada", "digits")),
+    ],
+)
+def test_a_project_is_named_in_many_ways(text: str, expected: tuple[str, str]) -> None:
+    """A full path, the page's URL, the name alone, or nothing."""
+    assert NamedProject(entity=expected[0], project=expected[1]) == parse_project(text, _DEFAULTS)
+
+
+def test_what_names_no_project_is_refused() -> None:
+    """The error says what a path looks like."""
+    with pytest.raises(UsageError, match="entity/project"):
+        parse_project("a/b/c", _DEFAULTS)
+
+
+def test_names_are_quoted_in_urls() -> None:
+    """A slash or a question mark in a name stays in the name."""
+    assert url_path("a/b", "c?d", "e f") == "a%2Fb/c%3Fd/e%20f"
