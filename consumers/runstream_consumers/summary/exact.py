@@ -1,9 +1,9 @@
 """Exact sums of floats, so that a sum does not depend on how its terms were grouped.
 
 A sum is a pair ``(mantissa, exponent)`` of ints that stands for ``mantissa * 2**exponent``. Every finite float is
-such a pair, and pairs add without rounding. Columns of a block are summed by peeling off the leading bits of all their values
-at once (S. M. Rump, T. Ogita, S. Oishi, "Accurate floating-point summation part I", SIAM J. Sci. Comput. 31, 2008): the
-leading parts are multiples of one power of two, few enough bits long to be added as floats without rounding.
+such a pair, and pairs add without rounding. Columns of a block are summed by peeling off the leading bits of all their
+values at once (S. M. Rump, T. Ogita, S. Oishi, "Accurate floating-point summation part I", SIAM J. Sci. Comput. 31):
+the leading parts are multiples of one power of two, few enough bits long to be added as floats without rounding.
 """
 
 from __future__ import annotations

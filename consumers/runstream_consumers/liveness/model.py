@@ -1,0 +1,301 @@
+"""Liveness of the writers of one partition: a fold of its records. Pure; docs/liveness.md has the algorithm.
+
+The only clock is the broker's append time, and only ticks move it on: available time is time in which a record could be
+appended to this very partition. Silence is counted in available time, so neither an outage nor a consumer that is
+behind makes anyone look dead.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeGuard
+
+from runstream_consumers.liveness.clock import Clock, Thresholds, seconds
+from runstream_consumers.liveness.rules import TRANSITIONS, Phase, Qualifier, Signal, Standing, run_standing
+from runstream_consumers.liveness.writer import Run, Transition, Writer, describe
+from runstream_schemas import values
+from runstream_schemas.events import ChangeEvent, Event, ExitEvent, HeartbeatEvent, Kind, Role, Scope
+from runstream_schemas.topics import RunPath, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+#: The event of a writer that counts here.
+WriterEvent = HeartbeatEvent | ExitEvent | ChangeEvent
+WriterKey = tuple[RunPath, bytes]
+
+#: Qualifiers whose coming and going is a transition of its own.
+_NOTED = frozenset({Qualifier.PRESUMED, Qualifier.UNREACHABLE})
+
+
+@dataclass(slots=True, kw_only=True)
+class Touched:
+    """What was changed since it was stored."""
+
+    clock: bool = False
+    runs: dict[RunPath, Run] = field(default_factory=dict)
+    #: Writers of which something other than their pulse was changed.
+    writers: dict[WriterKey, Writer] = field(default_factory=dict)
+    #: Writers whose pulse was changed: number, heard and last.
+    pulses: dict[WriterKey, Writer] = field(default_factory=dict)
+    transitions: list[Transition] = field(default_factory=list)
+
+
+class PartitionModel:
+    """The state of a partition: its clock, and the runs that are in memory.
+
+    Before an event is applied, what is stored of its run must have been given to :meth:`restore`; all runs with a
+    writer on the clock must have been before the first tick.
+    """
+
+    def __init__(self, thresholds: Thresholds, is_signed: Callable[[HeartbeatEvent], bool]) -> None:
+        self.clock = Clock()
+        self.runs: dict[RunPath, Run] = {}
+        self.touched = Touched()
+        self._thresholds = thresholds
+        self._is_signed = is_signed
+        #: The writers on the clock, whoever has been silent longest first.
+        self._running: OrderedDict[WriterKey, Writer] = OrderedDict()
+        #: Runs whose state has to be concluded anew.
+        self._unsettled: set[RunPath] = set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a writer is on the clock, so that ticks are worth something."""
+        return bool(self._running)
+
+    def restore(self, runs: Iterable[Run]) -> None:
+        """Take over stored runs that are not in memory."""
+        found = [*self._running.values()]
+        for run in runs:
+            self.runs[run.path] = run
+            found += [writer for writer in run.writers.values() if writer.phase is Phase.RUNNING]
+        if len(found) > len(self._running):
+            found.sort(key=lambda writer: writer.heard)
+            self._running = OrderedDict(((writer.run, writer.id), writer) for writer in found)
+
+    def forget_closed(self) -> None:
+        """Drop the runs from memory that have no writer on the clock."""
+        self.runs = {path: self.runs[path] for path, _ in self._running}
+
+    def apply(self, event: Event, time: int) -> Sequence[Transition]:
+        """Fold an event in that was appended at a time; return the changes of state it brought about."""
+        known = len(self.touched.transitions)
+        if isinstance(event, HeartbeatEvent) and event.kind is Kind.TICK:
+            self._tick(event, time)
+        elif is_of_writer(event):
+            self._hear_of(event, time)
+        return self.touched.transitions[known:]
+
+    # --- ticks
+
+    def _tick(self, event: HeartbeatEvent, time: int) -> None:
+        self.touched.clock = True
+        if event.number <= self.clock.number or not self._is_signed(event):
+            self.clock.refused += 1
+            return
+        self.clock.number = event.number
+        self.clock.tick(time, self._thresholds.gap)
+        self._judge_silent(time)
+
+    def _judge_silent(self, time: int) -> None:
+        limits = self._thresholds
+        crashing: list[Writer] = []
+        together: list[Writer] = []
+        for writer in self._silent_for(min(limits.stale, limits.crashed - limits.together)):
+            silence = self._silence(writer)
+            if writer.unreachable:
+                if silence >= limits.unreachable:
+                    crashing.append(writer)
+                continue
+            if silence >= limits.stale and not writer.stale:
+                before = writer.standing
+                writer.stale = True
+                self._note(writer, before, time, f"silent for {seconds(silence)}")
+            if silence >= limits.crashed - limits.together:
+                together.append(writer)
+        due = [writer for writer in together if self._silence(writer) >= limits.crashed]
+        if due and len(together) >= max(limits.mass, limits.share * len(self._running)):
+            self._part(together, time)
+        else:
+            crashing += due
+        for writer in crashing:
+            before = writer.standing
+            self._enter(writer, TRANSITIONS[writer.phase, Signal.SILENCE])
+            self._note(writer, before, time, f"silent for {seconds(self._silence(writer))}")
+
+    def _part(self, together: Sequence[Writer], time: int) -> None:
+        """Mark writers as unreachable: so many at once are rather cut off than dead."""
+        reason = f"fell silent together with {len(together) - 1} of {len(self._running)} writers"
+        for writer in together:
+            before = writer.standing
+            writer.unreachable = True
+            self._note(writer, before, time, reason)
+
+    def _silent_for(self, silence: int) -> list[Writer]:
+        found = []
+        for writer in self._running.values():
+            if self._silence(writer) < silence:
+                break
+            found.append(writer)
+        return found
+
+    def _silence(self, writer: Writer) -> int:
+        return self.clock.available - writer.heard
+
+    # --- what a writer says
+
+    def _hear_of(self, event: WriterEvent, time: int) -> None:
+        run = self.runs.get(event.run)
+        if run is None:
+            run = self.runs[event.run] = Run(path=event.run)
+        writer = run.writers.get(event.writer.id)
+        before = None if writer is None else writer.standing
+        if writer is None:
+            writer = Writer(run=event.run, id=event.writer.id, role=event.writer.role, first=time, last=time)
+            run.writers[writer.id] = writer
+            self._touch(writer)
+        if time < writer.first or not writer.continues.issuperset(event.writer.continues):
+            writer.first = min(writer.first, time)
+            writer.continues |= frozenset(event.writer.continues)
+            self._touch(writer)
+        writer.last = max(writer.last, time)
+        self.touched.pulses[writer.run, writer.id] = writer
+        self._note(writer, before, time, self._take(writer, event))
+
+    def _take(self, writer: Writer, event: WriterEvent) -> str:
+        """Change a writer by what an event says; return the reason for what changed."""
+        if isinstance(event, ChangeEvent):
+            self._describe(writer, *_named(event))
+            return "known by its data"
+        if isinstance(event, ExitEvent):
+            return self._exit(writer, event)
+        if event.kind is Kind.GOODBYE:
+            return self._goodbye(writer, event)
+        return self._beat(writer, event)
+
+    def _beat(self, writer: Writer, event: HeartbeatEvent) -> str:
+        if event.number <= writer.number:
+            return ""
+        writer.number = event.number
+        self._describe(writer, event.host, event.label)
+        silence = self._silence(writer)
+        revived = writer.phase is Phase.PRESUMED or writer.unreachable
+        if event.trainer_alive and (phase := TRANSITIONS.get((writer.phase, Signal.BEAT))):
+            self._enter(writer, phase)
+        if writer.phase is Phase.RUNNING:
+            writer.heard = self.clock.available
+            writer.stale = writer.unreachable = False
+            writer.finishing = not event.trainer_alive
+            self._running.move_to_end((writer.run, writer.id))
+        return f"beats again after {seconds(silence)}" if revived else "beats"
+
+    def _goodbye(self, writer: Writer, event: HeartbeatEvent) -> str:
+        if event.ending is None or writer.goodbye is not None:
+            return ""
+        writer.goodbye = event.ending
+        self._describe(writer, event.host, event.label)
+        return self._end(writer, Signal.GOODBYE)
+
+    def _exit(self, writer: Writer, event: ExitEvent) -> str:
+        if writer.exit is not None:
+            return ""
+        writer.exit = event.ending
+        return self._end(writer, Signal.EXIT)
+
+    def _end(self, writer: Writer, signal: Signal) -> str:
+        self._touch(writer)
+        if phase := TRANSITIONS.get((writer.phase, signal)):
+            self._enter(writer, phase)
+        return describe(writer.goodbye or writer.exit)
+
+    def _describe(self, writer: Writer, host: str, label: str) -> None:
+        if (host and not writer.host) or (label and not writer.label):
+            writer.host = writer.host or host
+            writer.label = writer.label or label
+            self._touch(writer)
+
+    # --- bookkeeping
+
+    def _enter(self, writer: Writer, phase: Phase) -> None:
+        writer.phase = phase
+        writer.stale = writer.unreachable = writer.finishing = False
+        if phase is Phase.RUNNING:
+            self._running[writer.run, writer.id] = writer
+        else:
+            self._running.pop((writer.run, writer.id), None)
+        self._touch(writer)
+
+    def _touch(self, writer: Writer) -> None:
+        self.touched.writers[writer.run, writer.id] = writer
+        self.touched.pulses[writer.run, writer.id] = writer
+        self._unsettled.add(writer.run)
+
+    def _note(self, writer: Writer, before: Standing | None, time: int, reason: str) -> None:
+        """Record how a writer's standing has changed, and conclude its run's anew."""
+        if before != writer.standing:
+            self._touch(writer)
+            if _is_transition(before, writer.standing):
+                self.touched.transitions.append(
+                    Transition(
+                        run=writer.run,
+                        writer=writer.id,
+                        time=time,
+                        before=before and before[0],
+                        after=writer.state,
+                        reason=reason,
+                    )
+                )
+        if writer.run in self._unsettled:
+            self._unsettled.discard(writer.run)
+            self._settle(self.runs[writer.run], time, f"{writer.label}: {reason}" if writer.label else reason)
+
+    def _settle(self, run: Run, time: int, reason: str) -> None:
+        self.touched.runs[run.path] = run
+        before, run.standing = run.standing, run_standing(run.writers.values())
+        if _is_transition(before, run.standing):
+            self.touched.transitions.append(
+                Transition(
+                    run=run.path,
+                    writer=None,
+                    time=time,
+                    before=before and before[0],
+                    after=run.standing[0],
+                    reason=reason,
+                )
+            )
+
+
+def is_of_writer(event: Event) -> TypeGuard[WriterEvent]:
+    """Whether an event says something of a writer's life: a beat, a goodbye, an exit, or a word of its configuration.
+
+    Commands are no processes: they neither live nor die.
+    """
+    match event:
+        case HeartbeatEvent(kind=Kind.BEAT | Kind.GOODBYE) | ExitEvent(kind=Kind.DATA):
+            return event.writer.role is not Role.COMMAND
+        case ChangeEvent(kind=Kind.DATA, topic=Topic.CONFIG):
+            return event.writer.role is not Role.COMMAND
+    return False
+
+
+def _is_transition(before: Standing | None, after: Standing) -> bool:
+    return before is None or before[0] is not after[0] or bool((before[1] ^ after[1]) & _NOTED)
+
+
+def _named(event: ChangeEvent) -> tuple[str, str]:
+    """Return the host and the label in the entries of a config event, empty where they are not named."""
+    host = label = ""
+    for record in event.records:
+        for entry in record.entries:
+            if entry.scope is Scope.METADATA and entry.path == ("host",):
+                host = _text(entry.value)
+            elif entry.scope is Scope.ATTRIBUTE and entry.path == ("label",):
+                label = _text(entry.value)
+    return host, label
+
+
+def _text(json: str) -> str:
+    value = values.load(json)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,59 @@
+-- name: load_clock
+select available, ticked, number, refused from clock where partition = $1
+
+-- name: save_clock
+insert into clock (partition, available, ticked, number, refused) values ($1, $2, $3, $4, $5)
+on conflict (partition) do update set
+    available = excluded.available, ticked = excluded.ticked, number = excluded.number, refused = excluded.refused
+
+-- name: open_runs
+select run, entity, project, run_id, state, qualifiers from run where partition = $1 and open
+
+-- name: some_runs
+select run, entity, project, run_id, state, qualifiers from run where run = any($1::uuid[])
+
+-- name: writers
+select writer.run, writer.writer, role, phase, first, details, number, heard, last
+from writer join pulse on pulse.run = writer.run and pulse.writer = writer.writer
+where writer.run = any($1::uuid[])
+
+-- name: save_runs
+insert into run (partition, run, entity, project, run_id, state, qualifiers, open)
+select $1, run, entity, project, run_id, state, string_to_array(qualifiers, ','), open
+from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[])
+    as given (run, entity, project, run_id, state, qualifiers, open)
+on conflict (run) do update set
+    state = excluded.state, qualifiers = excluded.qualifiers, open = excluded.open
+
+-- name: save_writers
+insert into writer (run, writer, role, phase, state, qualifiers, first, details)
+select run, writer, role, phase, state, string_to_array(qualifiers, ','), first, details
+from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[])
+    as given (run, writer, role, phase, state, qualifiers, first, details)
+on conflict (run, writer) do update set
+    role = excluded.role, phase = excluded.phase, state = excluded.state, qualifiers = excluded.qualifiers,
+    first = excluded.first, details = excluded.details
+
+-- name: save_pulses
+insert into pulse (run, writer, number, heard, last)
+select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[])
+on conflict (run, writer) do update set
+    number = excluded.number, heard = excluded.heard, last = excluded.last
+
+-- name: add_transitions
+insert into transition (run, writer, time, before, after, reason)
+select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+
+-- name: state
+select state, qualifiers from liveness.run where run = $1
+
+-- name: states
+select run, state, qualifiers from liveness.run where run = any($1::uuid[])
+
+-- name: writers_of
+select writer.writer, role, state, qualifiers, first, last, details
+from liveness.writer join liveness.pulse on pulse.run = writer.run and pulse.writer = writer.writer
+where writer.run = $1 order by first, writer.writer
+
+-- name: transitions_of
+select time, before, after, reason from liveness.transition where run = $1 and writer is null order by id

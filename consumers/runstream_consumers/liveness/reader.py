@@ -1,0 +1,101 @@
+"""Reads states from the liveness consumer's tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runstream_consumers.liveness.store import QUERIES
+from runstream_consumers.runtime.run_key import run_key
+from runstream_schemas import values
+from runstream_schemas.events import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runstream_consumers.runtime.plugin import Connection
+    from runstream_schemas.topics import RunPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterState:
+    """A writer, what it is shown as, and how it ended as far as it, or a shipper, has said."""
+
+    writer: bytes
+    role: Role
+    state: str
+    qualifiers: list[str]
+    #: Append time of its last beat, exit or change of config, microseconds since 1970.
+    last_time: int
+    host: str
+    label: str
+    #: None and -1 where not known.
+    exit_code: int | None
+    #: 0 none; None and -1 where not known.
+    signal: int | None
+    reason: str
+    #: How many records it appended in all, by the name of the topic; None before its end is known.
+    counts: dict[str, int] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A change of a run's state; ``from_state`` is None for the first."""
+
+    #: Append time of the record that brought it about, microseconds since 1970.
+    time: int
+    from_state: str | None
+    to_state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """The state of a run, with its qualifiers in alphabetical order."""
+
+    state: str
+    qualifiers: list[str]
+    writers: list[WriterState] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+
+
+async def state(connection: Connection, run: RunPath) -> RunState | None:
+    """Return the state of a run with its writers and transitions, or None where nothing of it has arrived."""
+    key = run_key(run)
+    row = await connection.fetchrow(QUERIES["state"], key)
+    if row is None:
+        return None
+    return RunState(
+        state=row["state"],
+        qualifiers=row["qualifiers"],
+        writers=[_writer(found) for found in await connection.fetch(QUERIES["writers_of"], key)],
+        transitions=[
+            Transition(time=found["time"], from_state=found["before"], to_state=found["after"], reason=found["reason"])
+            for found in await connection.fetch(QUERIES["transitions_of"], key)
+        ],
+    )
+
+
+async def states(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPath, RunState]:
+    """Return the states of those runs of which something has arrived, without writers and transitions."""
+    paths = {run_key(run): run for run in runs}
+    rows = await connection.fetch(QUERIES["states"], list(paths))
+    return {paths[row["run"]]: RunState(state=row["state"], qualifiers=row["qualifiers"]) for row in rows}
+
+
+def _writer(row: Any) -> WriterState:
+    details = values.load(row["details"])
+    ending = details["goodbye"] or details["exit"] or {}
+    return WriterState(
+        writer=row["writer"].bytes,
+        role=Role(row["role"]),
+        state=row["state"],
+        qualifiers=row["qualifiers"],
+        last_time=row["last"],
+        host=details["host"],
+        label=details["label"],
+        exit_code=ending.get("exit_code"),
+        signal=ending.get("signal"),
+        reason=ending.get("reason", ""),
+        counts=ending.get("counts"),
+    )

@@ -1,0 +1,149 @@
+"""The rules by which writers and runs change state: the one table of them.
+
+A writer
+1. is known by its data alone until its first beat with the trainer alive (unheard): it is ``pending``.
+2. runs from that beat on, and is on the clock: silence is counted only for what has been heard.
+3. is presumed crashed once it was silent for too long while the path was open. The next beat with the trainer alive
+   takes that back; nothing else does, data least of all.
+4. is closed by its goodbye, for good: later beats were on their way before it.
+5. that was never heard takes its state from its exit; a beat or a goodbye overrules that, so that the state of whoever
+   was heard follows from the heartbeat topic alone, however far the other topics are behind.
+What the table does not name changes nothing.
+
+A run
+6. is decided by its primary writers. One that runs makes the run ``running``; else the newest one decides that no other
+   continues, newest by the append time of its first record: a new primary reopens the run.
+7. without a primary is decided by its workers: ``running`` while one runs, ``pending`` while one is pending, then the
+   worst of their ends. Shippers, forked children and commands never decide.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from runstream_schemas.events import ExitState, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class State(Enum):
+    """What a writer or a run is shown as."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    KILLED = "killed"
+    PREEMPTING = "preempting"
+    PREEMPTED = "preempted"
+
+
+class Qualifier(Enum):
+    """What is said beside a state."""
+
+    #: Silent for longer than usual.
+    STALE = "stale"
+    #: Silent together with so many others that the fault is taken to lie between us and them.
+    UNREACHABLE = "unreachable"
+    #: The trainer is gone, its shipper still delivers.
+    FINISHING = "finishing"
+    #: Concluded from silence; nobody has reported the end.
+    PRESUMED = "presumed"
+
+
+class Phase(Enum):
+    """What is known of a writer."""
+
+    UNHEARD = "unheard"
+    EXITED = "exited"
+    RUNNING = "running"
+    PRESUMED = "presumed"
+    CLOSED = "closed"
+
+
+class Signal(Enum):
+    """What can happen to a writer."""
+
+    #: A beat with the trainer alive.
+    BEAT = "beat"
+    #: Too long a silence.
+    SILENCE = "silence"
+    GOODBYE = "goodbye"
+    EXIT = "exit"
+
+
+TRANSITIONS: Mapping[tuple[Phase, Signal], Phase] = {
+    (Phase.UNHEARD, Signal.BEAT): Phase.RUNNING,
+    (Phase.UNHEARD, Signal.GOODBYE): Phase.CLOSED,
+    (Phase.UNHEARD, Signal.EXIT): Phase.EXITED,
+    (Phase.EXITED, Signal.BEAT): Phase.RUNNING,
+    (Phase.EXITED, Signal.GOODBYE): Phase.CLOSED,
+    (Phase.RUNNING, Signal.SILENCE): Phase.PRESUMED,
+    (Phase.RUNNING, Signal.GOODBYE): Phase.CLOSED,
+    (Phase.PRESUMED, Signal.BEAT): Phase.RUNNING,
+    (Phase.PRESUMED, Signal.GOODBYE): Phase.CLOSED,
+}
+
+#: How an end is shown. An end that a newer client names in a way unknown here is not taken for a good one.
+ENDS: Mapping[ExitState, State] = {
+    ExitState.UNKNOWN: State.CRASHED,
+    ExitState.FINISHED: State.FINISHED,
+    ExitState.FAILED: State.FAILED,
+    ExitState.CRASHED: State.CRASHED,
+    ExitState.KILLED: State.KILLED,
+    ExitState.PREEMPTED: State.PREEMPTED,
+}
+
+#: From the best end to the worst.
+_ENDS_BY_WORTH = (State.FINISHED, State.PREEMPTED, State.KILLED, State.FAILED, State.CRASHED)
+
+
+class Deciding(Protocol):
+    """What the state of a run is decided from: its writers."""
+
+    @property
+    def id(self) -> bytes: ...  # noqa: D102
+    @property
+    def role(self) -> Role: ...  # noqa: D102
+    @property
+    def continues(self) -> frozenset[bytes]: ...  # noqa: D102
+    @property
+    def first(self) -> int: ...  # noqa: D102
+    @property
+    def state(self) -> State: ...  # noqa: D102
+    @property
+    def qualifiers(self) -> frozenset[Qualifier]: ...  # noqa: D102
+
+
+Standing = tuple[State, frozenset[Qualifier]]
+
+
+def run_standing(writers: Iterable[Deciding]) -> Standing:
+    """Return the state of a run and its qualifiers: those that all deciding writers share."""
+    found = list(writers)
+    deciding = [writer for writer in found if writer.role is Role.PRIMARY]
+    if not deciding:
+        return _of_workers([writer for writer in found if writer.role is Role.WORKER])
+    if running := [writer for writer in deciding if writer.state is State.RUNNING]:
+        return State.RUNNING, _shared(running)
+    continued = frozenset[bytes]().union(*(writer.continues for writer in deciding))
+    candidates = [writer for writer in deciding if writer.id not in continued] or deciding
+    newest = max(candidates, key=lambda writer: (writer.first, writer.id))
+    return newest.state, newest.qualifiers
+
+
+def _of_workers(workers: list[Deciding]) -> Standing:
+    for state in (State.RUNNING, State.PENDING):
+        if found := [worker for worker in workers if worker.state is state]:
+            return state, _shared(found)
+    if not workers:
+        return State.PENDING, frozenset()
+    worst = max((worker.state for worker in workers), key=_ENDS_BY_WORTH.index)
+    return worst, _shared([worker for worker in workers if worker.state is worst])
+
+
+def _shared(writers: list[Deciding]) -> frozenset[Qualifier]:
+    return frozenset.intersection(*(writer.qualifiers for writer in writers))

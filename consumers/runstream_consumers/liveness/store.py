@@ -1,0 +1,129 @@
+"""The liveness consumer's tables, read and written many rows at a time."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from runstream_consumers.liveness.details import details_of, with_details
+from runstream_consumers.liveness.rules import Phase, Qualifier, State
+from runstream_consumers.liveness.writer import Run, Transition, Writer
+from runstream_consumers.runtime.queries import load_queries
+from runstream_consumers.runtime.run_key import run_key, writer_key
+from runstream_schemas.events import Role
+from runstream_schemas.topics import RunPath
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from uuid import UUID
+
+    from runstream_consumers.liveness.clock import Clock
+    from runstream_consumers.liveness.model import Touched
+    from runstream_consumers.runtime.plugin import Connection
+
+QUERIES = load_queries(files("runstream_consumers.liveness") / "queries.sql")
+
+
+async def load_clock(connection: Connection, partition: int, clock: Clock) -> None:
+    """Set a clock to what is stored of a partition's, if anything is."""
+    row = await connection.fetchrow(QUERIES["load_clock"], partition)
+    if row is not None:
+        clock.available, clock.ticked, clock.number, clock.refused = row
+
+
+async def open_runs(connection: Connection, partition: int) -> list[Run]:
+    """Return the runs of a partition that have a writer on the clock."""
+    return await _with_writers(connection, await connection.fetch(QUERIES["open_runs"], partition))
+
+
+async def some_runs(connection: Connection, runs: Collection[RunPath]) -> list[Run]:
+    """Return those of some runs that are stored."""
+    if not runs:
+        return []
+    keys = [run_key(run) for run in runs]
+    return await _with_writers(connection, await connection.fetch(QUERIES["some_runs"], keys))
+
+
+async def save(connection: Connection, partition: int, clock: Clock, touched: Touched) -> None:
+    """Write what was changed of a partition."""
+    if touched.clock:
+        await connection.execute(
+            QUERIES["save_clock"], partition, clock.available, clock.ticked, clock.number, clock.refused
+        )
+    if touched.runs:
+        await connection.execute(QUERIES["save_runs"], partition, *_columns(map(_run_row, touched.runs.values())))
+    if touched.writers:
+        await connection.execute(QUERIES["save_writers"], *_columns(map(_writer_row, touched.writers.values())))
+    if touched.pulses:
+        await connection.execute(QUERIES["save_pulses"], *_columns(map(_pulse_row, touched.pulses.values())))
+    if touched.transitions:
+        await connection.execute(QUERIES["add_transitions"], *_columns(map(_transition_row, touched.transitions)))
+
+
+async def _with_writers(connection: Connection, rows: Sequence[Any]) -> list[Run]:
+    runs: dict[UUID, Run] = {}
+    for row in rows:
+        path = RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"])
+        qualifiers = frozenset(map(Qualifier, row["qualifiers"]))
+        runs[row["run"]] = Run(path=path, standing=(State(row["state"]), qualifiers))
+    if runs:
+        for row in await connection.fetch(QUERIES["writers"], list(runs)):
+            run = runs[row["run"]]
+            run.writers[row["writer"].bytes] = _writer(run.path, row)
+    return list(runs.values())
+
+
+def _writer(run: RunPath, row: Any) -> Writer:
+    writer = Writer(
+        run=run,
+        id=row["writer"].bytes,
+        role=Role(row["role"]),
+        phase=Phase(row["phase"]),
+        first=row["first"],
+        last=row["last"],
+        number=row["number"],
+        heard=row["heard"],
+    )
+    return with_details(writer, row["details"])
+
+
+def _run_row(run: Run) -> tuple[Any, ...]:
+    state, qualifiers = run.standing or (State.PENDING, frozenset())
+    path = run.path
+    return (run_key(path), path.entity, path.project, path.run_id, state.value, _names(qualifiers), run.is_open)
+
+
+def _writer_row(writer: Writer) -> tuple[Any, ...]:
+    return (
+        run_key(writer.run),
+        writer_key(writer.id),
+        writer.role.value,
+        writer.phase.value,
+        writer.state.value,
+        _names(writer.qualifiers),
+        writer.first,
+        details_of(writer),
+    )
+
+
+def _pulse_row(writer: Writer) -> tuple[Any, ...]:
+    return (run_key(writer.run), writer_key(writer.id), writer.number, writer.heard, writer.last)
+
+
+def _transition_row(change: Transition) -> tuple[Any, ...]:
+    return (
+        run_key(change.run),
+        None if change.writer is None else writer_key(change.writer),
+        change.time,
+        None if change.before is None else change.before.value,
+        change.after.value,
+        change.reason.replace("\0", "\\0"),  # Postgres has no NUL in text
+    )
+
+
+def _names(qualifiers: Iterable[Qualifier]) -> str:
+    return ",".join(sorted(qualifier.value for qualifier in qualifiers))
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

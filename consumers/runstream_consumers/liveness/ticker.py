@@ -1,0 +1,69 @@
+"""The ticker: appends signed ticks to a partition, which is how its available time is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiokafka.errors import KafkaError
+
+from runstream_consumers.liveness.signature import sign
+from runstream_schemas.codec import encode
+from runstream_schemas.events import HeartbeatEvent, Kind, Role, Writer
+from runstream_schemas.topics import RunPath, Topic, topic_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runstream_consumers.runtime.plugin import Context
+
+_LOG = logging.getLogger(__name__)
+
+#: A tick is of a partition, not of a run, and of no writer.
+_NO_RUN = RunPath(entity="", project="", run_id="")
+_NO_WRITER = Writer(id=bytes(16), role=Role.COMMAND)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticker:
+    """Ticks one partition."""
+
+    context: Context
+    partition: int
+    key: bytes
+    #: Seconds between two ticks.
+    interval: float
+
+    async def run(self, is_wanted: Callable[[], bool], latest: Callable[[], int]) -> None:
+        """Append a tick in each interval in which ticks are wanted, numbered above ``latest``, until cancelled.
+
+        A tick that cannot be appended is left out: that time was not available.
+        """
+        number = 0
+        while True:
+            if is_wanted():
+                # The clock only makes numbers that are new after a restart as well; nothing is concluded from it.
+                number = max(number, latest(), time.time_ns() // 1000) + 1
+                await self._append(number)
+            await asyncio.sleep(self.interval)
+
+    async def _append(self, number: int) -> None:
+        try:
+            await self.context.producer.send(Topic.HEARTBEAT, self.partition, encode(self.tick(number)))
+        except (OSError, KafkaError) as error:
+            _LOG.warning("no tick in partition %d: %s", self.partition, error)
+
+    def tick(self, number: int) -> HeartbeatEvent:
+        """Return a signed tick."""
+        topic = topic_name(self.context.prefix, Topic.HEARTBEAT)
+        return HeartbeatEvent(
+            kind=Kind.TICK,
+            run=_NO_RUN,
+            writer=_NO_WRITER,
+            time=time.time_ns() // 1000,
+            number=number,
+            signature=sign(self.key, topic, self.partition, number),
+        )

@@ -1,0 +1,119 @@
+"""What the liveness consumer knows of a writer and of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runstream_consumers.liveness.rules import ENDS, Phase, Qualifier, Standing, State
+from runstream_schemas.events import Role
+
+if TYPE_CHECKING:
+    from runstream_schemas.events import Ending
+    from runstream_schemas.topics import RunPath
+
+_NONE: frozenset[Qualifier] = frozenset()
+
+
+@dataclass(slots=True, kw_only=True)
+class Writer:
+    """One writer of a run. Times are the broker's, microseconds since 1970."""
+
+    run: RunPath
+    id: bytes
+    role: Role = Role.UNKNOWN
+    continues: frozenset[bytes] = frozenset()
+    host: str = ""
+    label: str = ""
+    phase: Phase = Phase.UNHEARD
+    #: Append times of its first and its last record.
+    first: int = 0
+    last: int = 0
+    #: Number of its last beat.
+    number: int = -1
+    #: Available time of the partition at its last beat, microseconds.
+    heard: int = 0
+    stale: bool = False
+    unreachable: bool = False
+    #: Its last beat said that the trainer is gone.
+    finishing: bool = False
+    goodbye: Ending | None = None
+    exit: Ending | None = None
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended, as far as anyone has reported."""
+        return self.goodbye or self.exit
+
+    @property
+    def state(self) -> State:
+        """What it is shown as."""
+        match self.phase:
+            case Phase.UNHEARD:
+                return State.PENDING
+            case Phase.RUNNING:
+                return State.RUNNING
+            case Phase.PRESUMED:
+                return State.CRASHED
+            case Phase.CLOSED | Phase.EXITED:
+                ending = self.goodbye if self.phase is Phase.CLOSED else self.exit
+                return State.CRASHED if ending is None else ENDS[ending.state]
+
+    @property
+    def qualifiers(self) -> frozenset[Qualifier]:
+        """What is said beside its state."""
+        if self.phase is Phase.PRESUMED:
+            return frozenset({Qualifier.PRESUMED})
+        if self.phase is not Phase.RUNNING or not (self.stale or self.unreachable or self.finishing):
+            return _NONE
+        marks = {
+            Qualifier.STALE: self.stale,
+            Qualifier.UNREACHABLE: self.unreachable,
+            Qualifier.FINISHING: self.finishing,
+        }
+        return frozenset(qualifier for qualifier, marked in marks.items() if marked)
+
+    @property
+    def standing(self) -> Standing:
+        """Its state and its qualifiers."""
+        return self.state, self.qualifiers
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """A run with its writers, and what was last concluded from them."""
+
+    path: RunPath
+    writers: dict[bytes, Writer] = field(default_factory=dict)
+    #: State and qualifiers; None before its first record.
+    standing: Standing | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one of its writers is on the clock."""
+        return any(writer.phase is Phase.RUNNING for writer in self.writers.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A change of state of a run, or, where ``writer`` is set, of one of its writers."""
+
+    run: RunPath
+    writer: bytes | None
+    #: Append time of the record that brought it about, microseconds since 1970.
+    time: int
+    #: None for the first.
+    before: State | None
+    after: State
+    reason: str
+
+
+def describe(ending: Ending | None) -> str:
+    """Return how a writer ended, for people to read."""
+    if ending is None:
+        return ""
+    if ending.reason:
+        return ending.reason
+    if ending.signal:
+        return f"signal {ending.signal}" if ending.signal > 0 else "signal unknown"
+    return f"exit code {ending.exit_code}" if ending.exit_code >= 0 else ending.state.value
