@@ -1,4 +1,4 @@
-"""Example events of every topic, and the files of their bytes and meanings: a reader in any language can be tried on them.
+"""Example events of every topic, and the files of their bytes and meanings, to try a reader in any language on.
 
 ``python -m tests.contract.examples`` writes the files that are missing; it never changes one that is there, since those
 are the old bytes that every later version has to read.
