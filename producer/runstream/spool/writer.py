@@ -6,6 +6,7 @@ import os
 import struct
 import threading
 import time
+import weakref
 import zlib
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import msgspec
 from runstream.exceptions import DiskFullError
 from runstream.spool.fork_guard import ForkGuard
 from runstream.spool.format import ALIGNMENT, RECORD_HEADER, SEGMENT_HEADER, Flag, StreamCode, TopicCode
-from runstream.spool.segment import Segment
+from runstream.spool.segment import Segment, Words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,10 @@ class ForkedError(Exception):
     """The writer belongs to the parent of this process."""
 
 
+class ClosedError(Exception):
+    """The writer has appended its last record."""
+
+
 def kind_of(topic: TopicCode, flags: Flag, stream: StreamCode = StreamCode.NONE) -> int:
     """Return topic, flags and stream as the word that stands in the record header."""
     return topic | flags << 8 | stream << 16
@@ -76,6 +81,7 @@ class SpoolWriter:
     """
 
     __slots__ = (
+        "__weakref__",
         "_folder",
         "_guard",
         "_limit",
@@ -90,6 +96,7 @@ class SpoolWriter:
         "_words",
         "_writer",
         "bytes",
+        "closed",
         "counts",
         "dropped",
         "lock",
@@ -114,12 +121,16 @@ class SpoolWriter:
         self._report = report
         self._smallest = self._next_size = smallest
         self._order = 0
+        self._position = 0
+        self._words: Words
         self._retry_at = 0.0
         #: Dropped and not yet marked, by topic: first seq and how many.
         self._waiting: dict[int, tuple[int, int]] = {}
         #: Held by whoever appends; reentrant, since a signal handler may append.
         self.lock = threading.RLock()
         self.pid = os.getpid()
+        #: Whether the last record is appended.
+        self.closed = False
         #: Records of each topic so far (rows, for the log), by topic code.
         self.counts = [0] * (max(TopicCode) + 1)
         #: Records dropped in all.
@@ -131,6 +142,8 @@ class SpoolWriter:
         self._guard = ForkGuard()
         self._limit = self._guard.word
         self._use(Segment(folder, 0, smallest, 0, writer))
+        this = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _renew_lock(this))
 
     @property
     def order(self) -> int:
@@ -158,6 +171,7 @@ class SpoolWriter:
 
         Raises:
             ForkedError: The process is a fork of the one that made this writer.
+            ClosedError: The last record is appended already.
             DiskFullError: There is no room, and the policy is to raise.
         """
         counts = self.counts
@@ -166,7 +180,7 @@ class SpoolWriter:
             topic = kind & 255
             seq = counts[topic] if kind & _OPENS else counts[topic] - 1
             body = _pack(kind, order, seq, step, now) + payload
-            end = position + _PREFIX + len(body)
+            end: int = position + _PREFIX + len(body)
             if end > self._limit[0]:
                 return self._append_without_room(kind, step, now, payload, after)
             crc = _crc32(body)
@@ -210,9 +224,11 @@ class SpoolWriter:
 
     def close(self) -> None:
         """Let go of the segment; every later append finds no room."""
-        self._limit[0] = 0
-        self.rotated()
-        self.segment.close()
+        if not self.closed:
+            self.closed = True
+            self._limit[0] = 0
+            self.rotated()
+            self.segment.close()
 
     def _use(self, segment: Segment) -> None:
         self.segment = segment
@@ -226,6 +242,8 @@ class SpoolWriter:
     ) -> int:
         if self.forked:
             raise ForkedError
+        if self.closed:
+            raise ClosedError
         size = HEADER_SIZE + len(payload)
         while True:
             if time.monotonic() >= self._retry_at:
@@ -291,6 +309,12 @@ class SpoolWriter:
             kind = kind_of(TopicCode(topic), WHOLE | Flag.DROPPED, stream)
             self.append(kind, 0, time.time_ns() // 1000, payload)
             self.counts[topic] = total
+
+
+def _renew_lock(reference: weakref.ref[SpoolWriter]) -> None:
+    """Replace the lock in a forked child: the thread that may have held it does not exist there."""
+    if (writer := reference()) is not None:
+        writer.lock = threading.RLock()
 
 
 _OPENS = int(Flag.OPENS) << 8

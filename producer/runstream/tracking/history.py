@@ -45,7 +45,7 @@ class History:
         counter: The step of the first row that is logged without one.
     """
 
-    __slots__ = ("_base", "_held", "_known", "_shape", "_shapes", "now", "writer")
+    __slots__ = ("_base", "_held", "_shape", "_shapes", "writer")
 
     def __init__(self, writer: SpoolWriter, counter: int = 0) -> None:
         self.writer = writer
@@ -57,16 +57,14 @@ class History:
         self._base: dict[str, Any] = {}
         #: Of the open row, what ``commit=False`` keeps out of the summary.
         self._held: dict[str, Any] = {}
-        #: Time of the last row, microseconds since 1970.
-        self.now = 0
 
     @property
     def counter(self) -> int:
         """The step that the next row without one gets, or that of the open row."""
         return self.writer.rows[0]
 
-    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
-        """Append one call of ``log()``.
+    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> int:  # noqa: FBT001
+        """Append one call of ``log()``; return its time in microseconds since 1970.
 
         Raises:
             DataError: See :func:`checked_row`; nothing was recorded.
@@ -77,10 +75,11 @@ class History:
         # Numbers add up to a float or an int and nothing else does, which is the fastest way to know them.
         try:
             known = type(data) is dict and [*data] == shape.keys and type(sum(data.values())) in _NUMBERS
-            payload = _encode(data)
-        except Exception:
+        except Exception:  # noqa: BLE001 - adding up strange values may raise anything; they are looked at below
             known = False
-        if not known:
+        if known:
+            payload = _encode(data)
+        else:
             shape, payload = self._checked(data)
         now = time.time_ns() // 1000
         writer = self.writer
@@ -90,9 +89,9 @@ class History:
                 shape.position = writer.append(_WHOLE, counter, now, payload, (counter + 1, None))
             else:
                 self._append(payload, now, step, commit)
-        self.now = now
+        return now
 
-    def _append(self, payload: bytes, now: int, step: int | None, commit: bool | None) -> None:
+    def _append(self, payload: bytes, now: int, step: int | None, commit: bool | None) -> None:  # noqa: FBT001
         counter, open_step = self.writer.rows
         row = counter if step is None else _as_step(step)
         joins = row == open_step
@@ -106,6 +105,13 @@ class History:
         merge(self._held, _decode(payload))
         if commit is not False:
             self._release()
+
+    def in_child(self, writer: SpoolWriter) -> History:
+        """Return the rows of a forked child: its steps and last values go on from here."""
+        child = History(writer, self.counter)
+        self._fold()
+        merge(child._base, self._base)
+        return child
 
     def last_values(self) -> dict[str, Any]:
         """Return the last value of every key that was logged, nested as it was logged."""

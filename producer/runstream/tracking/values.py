@@ -53,7 +53,7 @@ def plain_mapping(data: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
     return result
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one a kind of value
     """Return a value as None, bool, int of 64 bits, float, string, list or dict of such.
 
     Integers beyond 64 bits become floats, strings over the limit are shortened and end with a note of their length,

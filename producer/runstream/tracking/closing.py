@@ -1,0 +1,88 @@
+"""What is said at the end of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from runstream.spool.control import Word
+from runstream.tracking.terminal import report_lines
+
+if TYPE_CHECKING:
+    from runstream.settings import Settings
+    from runstream.tracking.delivery import Delivery
+    from runstream.tracking.folder import RunFolder
+    from runstream.tracking.identity import Identity
+    from runstream.tracking.terminal import Terminal
+
+
+class Closing:
+    """Waits for delivery and prints the end of a run.
+
+    Args:
+        folder: The run folder.
+        identity: The run.
+        settings: The settings in force.
+        terminal: Where to print.
+    """
+
+    def __init__(self, folder: RunFolder, identity: Identity, settings: Settings, terminal: Terminal) -> None:
+        self._folder = folder
+        self._identity = identity
+        self._settings = settings
+        self._terminal = terminal
+
+    def conclude(self, delivery: Delivery | None, *, dropped: int) -> None:
+        """Wait within the limit, then say what became of the run; Ctrl-C ends the waiting."""
+        if dropped:
+            self._terminal.warn(f"{dropped} records were dropped because the disk was full")
+        if delivery is None:
+            self._terminal.detail(f"To deliver this offline run: runstream sync {self._path}")
+        elif self._wait(delivery):
+            self._report()
+            self._addresses()
+            self._terminal.detail(f"Synced {self._folder.control[Word.ACKED]} records")
+        else:
+            self._addresses()
+            pending = delivery.pending
+            what = f"{pending} records are" if pending else "The run is"
+            self._terminal.line(
+                f"{what} not delivered yet; delivery goes on in the background. "
+                f"To deliver by hand: runstream sync {self._path}"
+            )
+        self._terminal.detail(f"Find logs at: {os.path.relpath(self._folder.logs)}")
+
+    @property
+    def _path(self) -> str:
+        return os.path.relpath(self._folder.path)
+
+    def _wait(self, delivery: Delivery) -> bool:
+        try:
+            return delivery.wait(
+                self._settings.finish_timeout_s,
+                lambda pending: self._terminal.progress(
+                    f"Waiting for {pending} records to be delivered (Ctrl-C to leave)"
+                ),
+            )
+        except KeyboardInterrupt:
+            return False
+        finally:
+            self._terminal.end_progress()
+
+    def _report(self) -> None:
+        try:
+            report: dict[str, Any] = json.loads(self._folder.report.read_bytes())
+            history, summary = report.get("history", {}), report.get("summary", {})
+            lines = report_lines(sorted(history.items()), sorted(summary.items()))
+        except (OSError, ValueError, AttributeError, TypeError):
+            return
+        for line in lines:
+            self._terminal.detail(line)
+
+    def _addresses(self) -> None:
+        identity = self._identity
+        if identity.url is not None:
+            self._terminal.detail()
+            self._terminal.line(f"🚀 View run {identity.name} at: {identity.url}")
+            self._terminal.detail(f"⭐️ View project at: {identity.project_url}")

@@ -1,0 +1,116 @@
+"""Console capture: what Python writes to stdout and stderr, line by line, into a file of the run folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TextIO
+
+from runstream_schemas.limits import DEFAULT_LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class LineBuffer:
+    """Cuts what is written into lines; of what a carriage return overwrites, only the last state is kept."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+
+    def feed(self, text: str) -> list[str]:
+        """Return the lines that are complete with this text."""
+        if "\n" not in text:
+            self._keep(text)
+            return []
+        first, *lines = (self._rest + text).split("\n")
+        self._rest = ""
+        complete = [first, *lines[:-1]]
+        self._keep(lines[-1])
+        return [_last_state(line) for line in complete]
+
+    def flush(self) -> list[str]:
+        """Return what is left as a last line, if anything is."""
+        rest, self._rest = self._rest, ""
+        return [_last_state(rest)] if rest else []
+
+    def _keep(self, text: str) -> None:
+        rest = self._rest + text
+        if "\r" in text:
+            # Progress bars rewrite one line for hours: what they overwrote is let go of.
+            rest = ("\r" if rest.endswith("\r") else "").join((_last_state(rest), ""))
+        self._rest = rest[-DEFAULT_LIMITS.string_length :]
+
+
+class ConsoleCapture:
+    """Appends the lines of ``sys.stdout`` and ``sys.stderr`` to a file, from :meth:`start` to :meth:`stop`.
+
+    The streams stay the objects that they were; only their ``write`` is wrapped, so nobody's reference to them is lost.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = -1
+        self._lock = threading.RLock()
+        self._wrapped: list[tuple[TextIO, Any, str, LineBuffer]] = []
+
+    def start(self) -> None:
+        """Begin to capture; a stream that cannot be wrapped is left alone.
+
+        Raises:
+            OSError: The file cannot be opened.
+        """
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._descriptor = os.open(self._path, flags, 0o600)
+        for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
+            if stream is None:
+                continue
+            buffer = LineBuffer()
+            wrapper = self._wrapper(name, stream.write, buffer)
+            try:
+                stream.write = wrapper  # type: ignore[method-assign]
+            except (AttributeError, TypeError):
+                continue
+            self._wrapped.append((stream, wrapper, name, buffer))
+
+    def stop(self) -> None:
+        """Give the streams back and write what is left of a last line."""
+        with self._lock:
+            for stream, wrapper, name, buffer in self._wrapped:
+                if stream.__dict__.get("write") is wrapper:
+                    del stream.write
+                self._append(name, buffer.flush())
+            self._wrapped.clear()
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+    def _wrapper(self, name: str, write: Callable[[str], int], buffer: LineBuffer) -> Callable[[str], int]:
+        def capture(text: str) -> int:
+            written = write(text)
+            with self._lock:
+                self._append(name, buffer.feed(text))
+            return written
+
+        return capture
+
+    def _append(self, name: str, lines: list[str]) -> None:
+        if not lines or self._descriptor < 0:
+            return
+        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        text = "".join(f"{stamp} {name} {line}\n" for line in lines)
+        try:
+            os.write(self._descriptor, text.encode(errors="backslashreplace"))
+        except OSError:
+            return  # The program's own output has gone where it should; the copy is not worth a failure.
+
+
+def _last_state(line: str) -> str:
+    line = line.rstrip("\r")
+    return line[line.rfind("\r") + 1 :][: DEFAULT_LIMITS.string_length]

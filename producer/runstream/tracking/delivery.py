@@ -1,0 +1,143 @@
+"""The processes that deliver: started by the one that logs, watched by a mapped word, waited for at the end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runstream.spool.control import Phase, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from runstream.tracking.folder import RunFolder
+
+#: A shipper that has given no sign of life for so long is looked at more closely.
+_SILENT_S = 5.0
+#: Time a new guardian has to come up before another is started.
+_STARTING_S = 10.0
+_POLL_S = 0.02
+#: Longest wait of finish() for a server that has never answered this run.
+_NEVER_ANSWERED_S = 5.0
+_DEFAULT_LIMIT_S = 60.0
+#: Starts its arguments in the background and ends: the guardian is nobody's child here, and leaves no zombie.
+_DETACH = '"$@" &'
+
+
+class Delivery:
+    """Guardian and shipper of one run folder, seen from the process that logs.
+
+    Args:
+        folder: The run folder.
+        environ: Environment of the processes.
+    """
+
+    def __init__(self, folder: RunFolder, environ: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environ = dict(environ)
+        self._started_at = float("-inf")
+
+    def start(self) -> None:
+        """Start the guardian, which starts the shipper, in a session of their own.
+
+        Raises:
+            OSError: They cannot be started.
+        """
+        self._started_at = time.monotonic()
+        command = [sys.executable, "-m", "runstream.shipper.guardian", os.fspath(self._folder.path)]
+        log = os.open(self._folder.logs / "guardian.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            subprocess.run(  # noqa: S603 - the arguments are our own
+                ["/bin/sh", "-c", _DETACH, "sh", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=_with_absolute_paths(self._environ),
+                start_new_session=True,
+                check=True,
+            )
+        finally:
+            os.close(log)
+
+    def ensure(self) -> None:
+        """Start the guardian again if it and the shipper are gone.
+
+        Raises:
+            OSError: They cannot be started.
+        """
+        control = self._folder.control
+        silent_s = time.time() - control[Word.SHIPPER_ALIVE] / 1e6
+        if silent_s < _SILENT_S or time.monotonic() - self._started_at < _STARTING_S:
+            return
+        if not (_is_ours(control[Word.SHIPPER_PID]) or _is_ours(control[Word.GUARDIAN_PID])):
+            self.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether everything in the folder, exits included, is acknowledged."""
+        return self._folder.control[Word.PHASE] == Phase.DELIVERED
+
+    @property
+    def pending(self) -> int:
+        """Records that are not acknowledged, as far as the shipper has seen."""
+        return self._folder.control[Word.PENDING]
+
+    def wait(self, limit_s: float | None, progress: Callable[[int], None]) -> bool:
+        """Wait until everything is delivered; False when the limit is reached first.
+
+        Args:
+            limit_s: Seconds. None: 60, but where the shipper dies with this process, as long as delivery gets on.
+            progress: Called with the pending records while waiting.
+        """
+        started = moved = time.monotonic()
+        acked = -1
+        control = self._folder.control
+        control[Word.FINISH_REQUESTED] = 1
+        while not self.done:
+            now = time.monotonic()
+            phase = control[Word.PHASE]
+            if control[Word.ACKED] != acked:
+                acked, moved = control[Word.ACKED], now
+            if limit_s is not None:
+                limit = limit_s
+            elif phase == Phase.NEVER_CONNECTED:
+                limit = _NEVER_ANSWERED_S
+            else:
+                limit = _DEFAULT_LIMIT_S
+            since = moved if limit_s is None and dies_with_us(self._environ) else started
+            if now - since >= limit:
+                return False
+            progress(self.pending)
+            self.ensure()
+            time.sleep(_POLL_S)
+        return True
+
+
+def dies_with_us(environ: Mapping[str, str]) -> bool:
+    """Tell whether the end of this process ends the processes it started too: a container, or a Slurm step."""
+    if "SLURM_STEP_ID" in environ or "KUBERNETES_SERVICE_HOST" in environ:
+        return True
+    return any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv"))
+
+
+def _is_ours(pid: int) -> bool:
+    """Tell whether a process lives and is a guardian or a shipper: pids come round again."""
+    if pid == 0:
+        return False
+    try:
+        return b"runstream.shipper" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _with_absolute_paths(environ: Mapping[str, str]) -> dict[str, str]:
+    """Make PYTHONPATH mean the same in another folder."""
+    changed = dict(environ)
+    if paths := environ.get("PYTHONPATH"):
+        changed["PYTHONPATH"] = os.pathsep.join(os.path.abspath(path) for path in paths.split(os.pathsep))  # noqa: PTH100
+    return changed

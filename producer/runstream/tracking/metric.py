@@ -1,0 +1,107 @@
+"""Definitions of metrics, as ``define_metric()`` makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from runstream.exceptions import UsageError
+from runstream_schemas.limits import DEFAULT_LIMITS
+
+AGGREGATIONS = frozenset({"min", "max", "mean", "last", "first", "best", "copy", "none"})
+GOALS = frozenset({"minimize", "maximize"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """How a metric, or every metric that a glob matches, is summed up and drawn. None: not said."""
+
+    #: A key, or the beginning of keys with ``*`` behind it.
+    name: str
+    #: The metric that is its x axis.
+    step_metric: str | None = None
+    #: Whether the last value of the step metric is inserted into rows that lack it.
+    step_sync: bool | None = None
+    hidden: bool | None = None
+    summary: tuple[str, ...] | None = None
+    goal: str | None = None
+    #: Whether this replaces earlier definitions of the name instead of adding to them.
+    overwrite: bool = False
+
+    @property
+    def glob(self) -> bool:
+        """Whether the name stands for every key that begins like it."""
+        return self.name.endswith("*")
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the value of the config entry that records it."""
+        return {
+            "name": self.name,
+            "glob": self.glob,
+            "step_metric": self.step_metric,
+            "step_sync": self.step_sync,
+            "hidden": self.hidden,
+            "summary": None if self.summary is None else list(self.summary),
+            "goal": self.goal,
+            "overwrite": self.overwrite,
+        }
+
+
+def checked_metric(
+    name: str,
+    *,
+    step_metric: str | Metric | None,
+    step_sync: bool | None,
+    hidden: bool | None,
+    summary: str | None,
+    goal: str | None,
+    overwrite: bool | None,
+) -> Metric:
+    """Return a definition made of the arguments of ``define_metric()``.
+
+    Raises:
+        UsageError: One of them makes no sense; the message says which.
+    """
+    if isinstance(step_metric, Metric):
+        step_metric = step_metric.name
+    for what, value in (("name", name), ("step_metric", step_metric)):
+        if value is None and what == "step_metric":
+            continue
+        if not isinstance(value, str) or not 0 < len(value) <= DEFAULT_LIMITS.key_length:
+            raise UsageError(f"define_metric({what}=...) is a string that is not empty, not {value!r:.60}")
+    if "*" in name[:-1]:
+        raise UsageError(f"define_metric({name!r}): a * stands at the end only")
+    if step_metric is not None and "*" in step_metric:
+        raise UsageError(f"define_metric(step_metric={step_metric!r}) names one metric, without *")
+    return Metric(
+        name=name,
+        step_metric=step_metric,
+        step_sync=step_sync,
+        hidden=hidden,
+        summary=_aggregations(summary),
+        goal=_goal(goal),
+        overwrite=bool(overwrite),
+    )
+
+
+def _aggregations(summary: str | None) -> tuple[str, ...] | None:
+    if summary is None:
+        return None
+    if not isinstance(summary, str):
+        raise UsageError(f"define_metric(summary=...) is a string such as 'min,max', not {summary!r}")
+    names = tuple(name.strip().lower() for name in summary.split(",") if name.strip())
+    if unknown := sorted(set(names) - AGGREGATIONS):
+        raise UsageError(
+            f"define_metric(summary={summary!r}): {unknown[0]!r} is none of {', '.join(sorted(AGGREGATIONS))}"
+        )
+    return names or None
+
+
+def _goal(goal: str | None) -> str | None:
+    if goal is None:
+        return None
+    short = str(goal).lower()
+    found = next((name for name in GOALS if short and name.startswith(short[:3]) and name.startswith(short)), None)
+    if found is None:
+        raise UsageError(f"define_metric(goal={goal!r}) is 'minimize' or 'maximize'")
+    return found

@@ -1,0 +1,66 @@
+"""Ids and names of runs: made up, and checked."""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+
+from runstream.exceptions import UsageError
+from runstream_schemas.limits import DEFAULT_LIMITS
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+_ID_LENGTH = 8
+#: What a URL or a path would have to escape, or a shell take for itself, is kept out of paths.
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f/\\#?%:*\"<>|]")
+
+_ADJECTIVES = """
+    amber ancient autumn balmy bold brisk bright calm candid clear clever cosmic crimson crisp curious daring
+    dawn deep distant dry earnest eager easy electric elegant fair faithful fine floral fresh frosty gentle
+    giddy glad golden good grateful happy hardy hidden honest icy jolly kind likely lively lucky lunar mild
+    misty morning noble northern olive peach polar proud quiet radiant rapid robust rosy rural sage scarlet
+    serene silent silver smooth snowy solar southern sparkling spring stellar still summer sunny swift toasty
+    tranquil upbeat valiant vast vibrant vital warm western wild winter wise young zesty
+""".split()  # noqa: SIM905 - words are read more easily than a list of literals
+_NOUNS = """
+    aardvark bird blaze breeze brook bush butterfly canyon cherry cloud comet cosmos creek dawn deluge dew
+    dragon dream dune durian eagle elevator energy etherdust feather fern field fire firefly flower fog forest
+    frog frost galaxy glade glitter grass grove harbor haze hill island jazz lake leaf lion meadow microwave
+    monkey moon morning moss mountain music night oath ocean orchid paper pebble pine plant planet plasma pond
+    pyramid rain resonance ridge river salad sea serenity shadow shape silence sky smoke snow snowball snowflake
+    sound spaceship star stream sun sunset surf terrain thunder totem tree universe valley vortex voice water
+    waterfall wave wildflower wind wood
+""".split()  # noqa: SIM905 - words are read more easily than a list of literals
+
+
+def random_id() -> str:
+    """Return a new run id: 8 letters and digits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
+
+
+def random_name() -> str:
+    """Return a display name a human can remember, such as ``earnest-sunset-417``."""
+    draw = random.SystemRandom()
+    return f"{draw.choice(_ADJECTIVES)}-{draw.choice(_NOUNS)}-{draw.randrange(1, 1000)}"
+
+
+def checked_name(what: str, name: str) -> str:
+    """Return a name that is a part of a run's path, if it can be one.
+
+    Args:
+        what: entity, project or run id, for the message.
+        name: The name.
+
+    Raises:
+        UsageError: It is empty, too long, or has characters that a path or an address gives a meaning of their own.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise UsageError(f"the {what} is a string that is not empty, not {name!r}")
+    if len(name) > DEFAULT_LIMITS.name_length:
+        raise UsageError(f"the {what} {name[:40]!r}… is longer than {DEFAULT_LIMITS.name_length} characters")
+    if name in {".", ".."} or (found := _FORBIDDEN.search(name)) is not None:
+        shown = name if name in {".", ".."} else found.group() if found else ""
+        raise UsageError(
+            f'the {what} {name!r} cannot hold {shown!r}: no slashes, control characters or any of \\#?%:*"<>|'
+        )
+    return name

@@ -1,0 +1,245 @@
+"""The recorder of a run that is tracked: spool, forks, delivery and the end."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from runstream.exceptions import Error, UsageError
+from runstream.spool.control import Word
+from runstream.spool.format import TopicCode
+from runstream.spool.writer import WHOLE, ClosedError, DiskPolicy, ForkedError, SpoolWriter, kind_of
+from runstream.tracking.config import config_entry
+from runstream.tracking.console import ConsoleCapture
+from runstream.tracking.delivery import Delivery, dies_with_us
+from runstream.tracking.exit_hooks import ExitHooks
+from runstream.tracking.history import History
+from runstream.tracking.step_metrics import StepMetrics
+from runstream_schemas.events import Role, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from runstream.settings import Settings
+    from runstream.tracking.closing import Closing
+    from runstream.tracking.folder import RunFolder
+    from runstream.tracking.outcome import Outcome
+    from runstream.tracking.recorder import ConfigEntry, SummaryEntry
+    from runstream.tracking.terminal import Terminal
+
+#: Microseconds between two looks at the delivery's signs of life.
+_CHECK_EVERY = 1_000_000
+#: Seconds that SIGTERM waits for delivery where the shipper dies with this process; orchestrators give 30.
+_LAST_WORDS_S = 10.0
+
+
+class Tracker:
+    """Records a run into its folder. Safe with threads, forks and signals.
+
+    Args:
+        folder: The run folder.
+        settings: The settings in force.
+        role: What this process is in the run.
+        label: Its name among the run's writers.
+        terminal: Where warnings go.
+        closing: Says how it went, at the end.
+        first: The entries of the first record.
+
+    Raises:
+        OSError: The spool cannot be made.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        settings: Settings,
+        *,
+        role: Role,
+        label: str,
+        terminal: Terminal,
+        closing: Closing,
+        first: Sequence[ConfigEntry],
+        environ: Mapping[str, str],
+    ) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._label = label
+        self._terminal = terminal
+        self._closing = closing
+        self._environ = environ
+        self._owner = os.getpid()
+        self._ending = threading.RLock()
+        self._finished = False
+        self._steps: StepMetrics | None = None
+        self._delivery = None if settings.mode == "offline" else Delivery(folder, environ)
+        self._check_at = 0
+        self._adopting = threading.Lock()
+        self._history = History(self._new_writer(role, first))
+        self._console = ConsoleCapture(folder.logs / "console.log")
+        self._hooks = ExitHooks(self.finish, self._finish_at_signal)
+
+    def start(self) -> None:
+        """Begin to capture the console, watch for the end and deliver; what fails of it is a warning."""
+        if self._settings.console != "off":
+            self._try("capture the console", self._console.start)
+        self._hooks.install()
+        if self._delivery is not None:
+            self._try("start delivery", self._delivery.start)
+
+    @property
+    def counter(self) -> int:
+        """The step of the next row without one, or that of the open row."""
+        return self._history.counter
+
+    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:  # noqa: FBT001
+        """Append a row, or join the open one.
+
+        Raises:
+            DataError: The data cannot be recorded; nothing of it was.
+            UsageError: The run is finished.
+            DiskFullError: There is no room, and ``disk="raise"`` is set.
+        """
+        if self._steps is not None:
+            data = self._steps.inserted(data)
+        try:
+            now = self._history.log(data, step, commit)
+        except Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong here, training goes on
+            now = self._log_again(error, data, step, commit)
+        if now > self._check_at:
+            self._check(now)
+
+    def record_config(self, entries: Sequence[ConfigEntry]) -> None:
+        """Append changes of attributes, config, metric definitions or metadata.
+
+        Raises:
+            UsageError: The run is finished.
+        """
+        self._append(TopicCode.CONFIG, list(entries))
+
+    def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
+        """Append values that were set by hand, and apply them to the last values.
+
+        Raises:
+            UsageError: The run is finished.
+        """
+        self._append(TopicCode.SUMMARY, list(entries))
+        with self._history.writer.lock:
+            apply(self._history.last_values())
+
+    def last_values(self) -> dict[str, Any]:
+        """Return the last value of every key that this process logged or set."""
+        return self._history.last_values()
+
+    def synchronise(self, name: str, step_metric: str) -> None:
+        """Insert the last value of a step metric into rows that have a metric and lack it."""
+        self._steps = self._steps or StepMetrics()
+        self._steps.add(name, step_metric)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Append the exit; in the process that began the run, also wait for delivery and say how it went."""
+        with self._ending:
+            if self._finished:
+                return
+            if os.getpid() != self._owner:
+                self._finish_child(outcome)
+                return
+            self._finished = True
+            self._hooks.remove()
+            self._console.stop()
+            if not self._close(outcome):
+                self._terminal.warn("the end of the run could not be recorded: the disk is full")
+            self._closing.conclude(self._delivery, dropped=self._history.writer.dropped)
+
+    def _finish_child(self, outcome: Outcome) -> None:
+        """End a forked child: it has a say in nothing but its own writer, if it ever logged."""
+        self._finished = True
+        if not self._history.writer.forked:
+            self._close(outcome)
+
+    def _finish_at_signal(self, outcome: Outcome) -> None:
+        """Record the end in a signal handler, right before the signal ends the process."""
+        if self._finished or (os.getpid() != self._owner and self._history.writer.forked):
+            return
+        self._finished = True
+        self._close(outcome)
+        self._folder.control[Word.FINISH_REQUESTED] = 1
+        if self._delivery is not None and os.getpid() == self._owner and dies_with_us(self._environ):
+            self._delivery.wait(_LAST_WORDS_S, lambda _: None)
+
+    def _close(self, outcome: Outcome) -> bool:
+        writer = self._history.writer
+        self._folder.control[Word.DROPPED] = writer.dropped
+        return writer.append_last(outcome.as_record())
+
+    def _append(self, topic: TopicCode, value: Any) -> None:
+        payload = msgspec.msgpack.encode(value)
+        kind = kind_of(topic, WHOLE)
+        for _ in range(2):
+            writer = self._history.writer
+            try:
+                with writer.lock:
+                    writer.append(kind, 0, time.time_ns() // 1000, payload)
+            except ForkedError:
+                self._adopt()
+            except ClosedError:
+                raise self._finished_error() from None
+            else:
+                return
+
+    def _log_again(self, error: Exception, data: Any, step: int | None, commit: bool | None) -> int:  # noqa: FBT001
+        """Log from a fork that has no writer of its own yet; degrade everything else to a warning."""
+        if isinstance(error, ClosedError):
+            raise self._finished_error() from None
+        try:
+            if isinstance(error, ForkedError):
+                self._adopt()
+                return self._history.log(data, step, commit)
+        except Error:
+            raise
+        except Exception as another:  # noqa: BLE001 - see log()
+            error = another
+        self._terminal.warn(f"a row could not be recorded: {error!r}")
+        return 0
+
+    def _adopt(self) -> None:
+        """Become a writer of its own: this process is a fork that logs for the first time."""
+        with self._adopting:
+            if not self._history.writer.forked:
+                return
+            self._ending = threading.RLock()
+            history = self._history
+            self._label = f"{self._label}/{os.getpid()}" if self._label else f"pid {os.getpid()}"
+            writer = self._new_writer(Role.CHILD, [config_entry("label", self._label, Scope.ATTRIBUTE)])
+            self._history = history.in_child(writer)
+            self._hooks.watch_child()
+
+    def _new_writer(self, role: Role, first: Sequence[ConfigEntry]) -> SpoolWriter:
+        path, writer_id = self._folder.new_writer(role.value, self._label)
+        policy = DiskPolicy(self._settings.disk)
+        writer = SpoolWriter(path, writer_id, policy=policy, report=self._report)
+        writer.append_object(TopicCode.CONFIG, list(first))
+        return writer
+
+    def _report(self, text: str) -> None:
+        self._terminal.warn(text)
+        self._folder.control[Word.DROPPED] = self._history.writer.dropped
+
+    def _check(self, now: int) -> None:
+        self._check_at = now + _CHECK_EVERY
+        if self._delivery is not None and os.getpid() == self._owner:
+            self._try("start delivery again", self._delivery.ensure)
+
+    def _try(self, what: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001 - tracking never takes the program down
+            self._terminal.warn(f"cannot {what}: {error}; what is logged is kept, `runstream sync` delivers it")
+
+    def _finished_error(self) -> UsageError:
+        return UsageError("the run is finished: nothing more can be recorded; call runstream.init() for another")
