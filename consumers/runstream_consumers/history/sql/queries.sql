@@ -23,10 +23,10 @@ select coalesce(max(widest), 0) from history.writer where run = $1 and stream = 
 
 -- name: blocks_from_step
 select writer, "offset", greatest, min_step, message from history.block
-where run = $1 and stream = $2 and min_step >= $3 and max_step >= $4 and ($5::bigint is null or min_step < $5)
+where run = $1 and stream = $2 and min_step >= $3 and max_step >= $4 and min_step <= $5
 order by min_step, "offset", seq;
 
 -- name: latest_blocks
-select writer, "offset", seq, greatest, message from history.block
+select writer, "offset", seq, greatest, min_step, message from history.block
 where run = $1 and stream = $2 and ("offset", seq) < ($3, $4)
 order by "offset" desc, seq desc limit $5;

@@ -1,0 +1,144 @@
+"""Pages of rows in the order (step, offset, order), from blocks that may overlap in any way. Pure.
+
+Blocks come by their least step. A page is full when no later block can hold a row that belongs in it; memory is bounded
+by the page and one block, whatever the overlap.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runstream_schemas.rows import unpack_rows
+
+if TYPE_CHECKING:
+    from runstream_consumers.history.blocks import Block
+    from runstream_consumers.history.selection import Selection
+
+GREATEST = 2**63 - 1
+
+#: First rows of steps that are remembered before those no longer needed are forgotten.
+_REMEMBERED_STEPS = 10_000
+
+
+class Cursor(NamedTuple):
+    """The place of a row among all rows of a run; a page begins behind it."""
+
+    step: int
+    offset: int
+    order: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One logged row, as it was logged."""
+
+    step: int
+    #: The writer's clock, microseconds since 1970.
+    time: int
+    #: The row's place among everything its writer logged.
+    order: int
+    #: The place of its block in the partition.
+    offset: int
+    writer: bytes
+    #: Below its writer's greatest step before it, or at a step that another row already has.
+    late: bool
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some rows, and where the next page begins; None where there is none."""
+
+    rows: list[Row]
+    next: Cursor | None
+
+
+class PageBuilder:
+    """Collects the rows of one page from blocks that come by their least step."""
+
+    def __init__(
+        self, selection: Selection, *, limit: int, first_step: int, last_step: int, after: Cursor | None, budget: int
+    ) -> None:
+        self._selection = selection
+        self._limit = limit
+        self._first_step = first_step
+        self._last_step = last_step
+        self._after = after or Cursor(first_step, -1, -1)
+        self._budget = budget
+        #: The smallest rows so far, one more than the page holds; the greatest on top.
+        self._heap: list[tuple[int, int, int, Row]] = []
+        #: The first row at each step: that one is not late.
+        self._first: dict[int, tuple[int, int]] = {}
+        self._settled: Cursor | None = None
+
+    def done(self, block: Block) -> bool:
+        """Tell whether the page is complete without this block and those behind it."""
+        if len(self._heap) > self._limit:
+            return block.least > -self._heap[0][0]
+        if self._budget <= 0 and block.least > self._after.step + 1:
+            # So many rows without what was asked for: give back a short page rather than take ever longer.
+            self._settled = Cursor(block.least - 1, GREATEST, GREATEST)
+            return True
+        return False
+
+    def add(self, block: Block) -> None:
+        """Take in the rows of a block."""
+        event = block.event()
+        self._budget -= event.count
+        late = block.late(event).tolist()
+        steps, orders, times = event.steps.tolist(), event.orders.tolist(), event.times.tolist()
+        values = unpack_rows(self._selection.narrow(event))
+        self._forget(block.least)
+        for index, step in enumerate(steps):
+            if not self._first_step <= step <= self._last_step or self._beyond(step):
+                continue
+            place = (block.offset, orders[index])
+            if place < self._first.setdefault(step, place):
+                self._first[step] = place
+            if (step, *place) <= self._after or (not values[index] and self._selection.keys is not None):
+                continue
+            self._offer(
+                Row(
+                    step=step,
+                    time=times[index],
+                    order=orders[index],
+                    offset=block.offset,
+                    writer=block.writer,
+                    late=late[index],
+                    values=values[index],
+                )
+            )
+
+    def page(self) -> Page:
+        """Return the page, once a block is ``done`` or there are no more."""
+        rows = [entry[3] for entry in sorted(self._heap, key=lambda entry: entry[:3], reverse=True)]
+        following = self._settled
+        if following is not None:
+            rows = [row for row in rows if row.step <= following.step]
+        elif len(rows) > self._limit:
+            rows.pop()
+            following = Cursor(rows[-1].step, rows[-1].offset, rows[-1].order)
+        return Page(rows=[self._marked(row) for row in rows], next=following)
+
+    def _beyond(self, step: int) -> bool:
+        """Tell whether the page is full with rows at lower steps."""
+        return len(self._heap) > self._limit and step > -self._heap[0][0]
+
+    def _offer(self, row: Row) -> None:
+        entry = (-row.step, -row.offset, -row.order, row)
+        if len(self._heap) <= self._limit:
+            heapq.heappush(self._heap, entry)
+        else:
+            heapq.heappushpop(self._heap, entry)
+
+    def _marked(self, row: Row) -> Row:
+        taken = self._first[row.step] != (row.offset, row.order)
+        return replace(row, late=True) if taken and not row.late else row
+
+    def _forget(self, least: int) -> None:
+        """Forget the first rows of steps that are behind us and not in the page."""
+        if len(self._first) > _REMEMBERED_STEPS + 2 * len(self._heap):
+            needed = {-entry[0] for entry in self._heap}
+            self._first = {step: place for step, place in self._first.items() if step >= least or step in needed}

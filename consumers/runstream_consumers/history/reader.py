@@ -1,0 +1,212 @@
+"""Reads the rows of a run: all of them page by page, a sample for a chart, or the last ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from runstream_consumers.history.blocks import Block
+from runstream_consumers.history.model import NO_STEP
+from runstream_consumers.history.paging import GREATEST, Cursor, Page, PageBuilder, Row
+from runstream_consumers.history.sampling import Sampler, Series
+from runstream_consumers.history.selection import Selection, key_of
+from runstream_consumers.history.store import QUERIES, STREAM_NUMBERS
+from runstream_consumers.runtime.run_key import run_key
+from runstream_schemas.events import Stream
+from runstream_schemas.rows import unpack_rows
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from runstream_consumers.runtime.plugin import Connection
+    from runstream_schemas.events import LogEvent
+    from runstream_schemas.topics import RunPath
+
+__all__ = ["Cursor", "Page", "Row", "Series", "keys", "sample", "scan", "series", "tail"]
+
+K = TypeVar("K")
+
+#: Blocks fetched at once; a block has up to half a megabyte.
+_PREFETCHED = 32
+#: Rows looked at for one page.
+_BUDGET = 200_000
+_FEWEST_SAMPLES = 4
+
+
+async def scan(
+    connection: Connection,
+    run: RunPath,
+    *,
+    stream: Stream = Stream.HISTORY,
+    keys: Sequence[str] | None = None,
+    min_step: int | None = None,
+    max_step: int | None = None,
+    after: Cursor | None = None,
+    limit: int = 1000,
+) -> Page:
+    """Return the rows of a run behind ``after``, by (step, offset, order), exactly as they were logged.
+
+    Args:
+        connection: Must not be within a transaction that an error has ended.
+        run: A run that is not known has no rows.
+        stream: Which series of rows.
+        keys: Only the values of these keys, and only rows that have at least one of them. A key is the path of a
+            column joined by dots, or of a dict, which means all that is in it. None: all values of all rows.
+        min_step: Only rows from this step on.
+        max_step: Only rows below this step.
+        after: The ``next`` of the page before.
+        limit: Most rows of the page. It may hold fewer, even none, while there are more pages, when rows that have
+            the keys are few and far between.
+    """
+    first = NO_STEP if min_step is None else min_step
+    builder = PageBuilder(
+        Selection.of(keys),
+        limit=limit,
+        first_step=first,
+        last_step=_last_step(max_step),
+        after=after,
+        budget=max(_BUDGET, 2 * limit),
+    )
+    begin = first if after is None else max(first, after.step)
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        async for block in _blocks(connection, run, stream, begin, max_step):
+            if builder.done(block):
+                break
+            builder.add(block)
+    return builder.page()
+
+
+async def sample(
+    connection: Connection,
+    run: RunPath,
+    *,
+    keys: Sequence[str] | None = None,
+    samples: int = 500,
+    stream: Stream = Stream.HISTORY,
+    min_step: int | None = None,
+    max_step: int | None = None,
+) -> dict[str, Series]:
+    """Return the numeric values of keys as series of at most ``samples`` points (4 at least) that keep the extremes.
+
+    Keys mean what they mean for :func:`scan`; a key that names a dict gives a series for each number in it, under the
+    key of its own. Booleans count as 0 and 1; integers beyond 2**53 are rounded; keys without numbers are left out.
+    """
+    samplers: dict[str, Sampler] = {}
+    selection = Selection.of(keys)
+    async for event, wanted in _sampled_blocks(connection, run, stream, min_step, max_step):
+        _sample_block(event, wanted, selection, samplers, samples, key_of)
+    return {key: sampler.series() for key, sampler in sorted(samplers.items())}
+
+
+async def series(
+    connection: Connection,
+    run: RunPath,
+    *,
+    keys: Sequence[str] | None = None,
+    samples: int = 500,
+    stream: Stream = Stream.HISTORY,
+    min_step: int | None = None,
+    max_step: int | None = None,
+) -> dict[tuple[str, bytes], Series]:
+    """Return what :func:`sample` does, for each key and writer a series of its own."""
+    samplers: dict[tuple[str, bytes], Sampler] = {}
+    selection = Selection.of(keys)
+    async for event, wanted in _sampled_blocks(connection, run, stream, min_step, max_step):
+        writer = event.writer.id
+        _sample_block(event, wanted, selection, samplers, samples, lambda path, writer=writer: (key_of(path), writer))
+    return {place: sampler.series() for place, sampler in sorted(samplers.items())}
+
+
+async def keys(connection: Connection, run: RunPath, *, stream: Stream) -> list[str]:
+    """Return the numeric keys of the latest blocks of a stream, sorted."""
+    stored = await connection.fetch(
+        QUERIES["latest_blocks"], run_key(run), STREAM_NUMBERS[stream], GREATEST, GREATEST, _PREFETCHED
+    )
+    columns = (column for row in stored for column in Block.of(row).event().columns)
+    return sorted({key_of(column.path) for column in columns if column.values is not None})
+
+
+async def tail(connection: Connection, run: RunPath, *, stream: Stream, rows: int) -> list[Row]:
+    """Return the last rows to arrive, by (time, offset, order); ``late`` tells of their own writer's steps only."""
+    found: list[Row] = []
+    offset, seq = GREATEST, GREATEST
+    while len(found) < rows:
+        stored = await connection.fetch(
+            QUERIES["latest_blocks"], run_key(run), STREAM_NUMBERS[stream], offset, seq, _PREFETCHED
+        )
+        for row in stored:
+            found += _rows(Block.of(row))
+            offset, seq = row["offset"], row["seq"]
+            if len(found) >= rows:
+                break
+        if len(stored) < _PREFETCHED:
+            break
+    found.sort(key=lambda row: (row.time, row.offset, row.order))
+    return found[max(0, len(found) - rows) :]
+
+
+async def _blocks(
+    connection: Connection, run: RunPath, stream: Stream, first: int, max_step: int | None
+) -> AsyncIterator[Block]:
+    """Yield the blocks that may hold rows from a step on, by their least step."""
+    key, number = run_key(run), STREAM_NUMBERS[stream]
+    # No block is wider than this, so none that begins earlier reaches the first step: the index finds the place.
+    widest: int = await connection.fetchval(QUERIES["widest"], key, number)
+    begin = max(NO_STEP, first - widest)
+    arguments = (key, number, begin, first, _last_step(max_step))
+    async for row in connection.cursor(QUERIES["blocks_from_step"], *arguments, prefetch=_PREFETCHED):
+        yield Block.of(row)
+
+
+async def _sampled_blocks(
+    connection: Connection, run: RunPath, stream: Stream, min_step: int | None, max_step: int | None
+) -> AsyncIterator[tuple[LogEvent, NDArray[np.bool_] | None]]:
+    """Yield the blocks that hold rows within the steps, and which of their rows do; None: all."""
+    first, last = NO_STEP if min_step is None else min_step, _last_step(max_step)
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        async for block in _blocks(connection, run, stream, first, max_step):
+            event = block.event()
+            wanted = (event.steps >= first) & (event.steps <= last)
+            if wanted.any():
+                yield event, None if wanted.all() else wanted
+
+
+def _sample_block(
+    event: LogEvent,
+    wanted: NDArray[np.bool_] | None,
+    selection: Selection,
+    samplers: dict[K, Sampler],
+    samples: int,
+    name: Callable[[tuple[str, ...]], K],
+) -> None:
+    for column in selection.columns(event):
+        if column.values is None:
+            continue
+        values = column.values.astype(np.float64)
+        steps, times = event.steps, event.times
+        if column.rows is not None:
+            steps, times = steps[column.rows], times[column.rows]
+        if wanted is not None:
+            inside = wanted if column.rows is None else wanted[column.rows]
+            steps, times, values = steps[inside], times[inside], values[inside]
+        if len(steps):
+            key = name(column.path)
+            if key not in samplers:
+                samplers[key] = Sampler(max(samples, _FEWEST_SAMPLES))
+            samplers[key].add(steps, times, values)
+
+
+def _rows(block: Block) -> list[Row]:
+    event = block.event()
+    columns = (event.steps.tolist(), event.times.tolist(), event.orders.tolist(), block.late(event).tolist())
+    return [
+        Row(step=step, time=time, order=order, offset=block.offset, writer=block.writer, late=late, values=values)
+        for step, time, order, late, values in zip(*columns, unpack_rows(event), strict=True)
+    ]
+
+
+def _last_step(max_step: int | None) -> int:
+    return GREATEST if max_step is None else max(max_step - 1, NO_STEP)

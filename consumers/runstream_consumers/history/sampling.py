@@ -1,0 +1,82 @@
+"""Series of few points that keep every minimum and maximum of long ones. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Points held before they are thinned; thinning keeps an eighth, far more than is shown.
+_HELD = 32_768
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Series:
+    """The points of one key, by step; arrays of one length."""
+
+    #: int64.
+    steps: NDArray[np.int64]
+    #: int64, microseconds since 1970.
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+class Sampler:
+    """Takes in the points of one key, in any order, within bounded memory."""
+
+    def __init__(self, samples: int) -> None:
+        self._samples = samples
+        self._held = max(_HELD, 8 * samples)
+        self._parts: list[Series] = []
+        self._points = 0
+
+    def add(self, steps: NDArray[np.int64], times: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        """Take in some points."""
+        self._parts.append(Series(steps=steps, times=times, values=values))
+        self._points += len(steps)
+        if self._points > self._held:
+            thinned = thin(_joined(self._parts), self._held // 4)
+            self._parts, self._points = [thinned], len(thinned.steps)
+
+    def series(self) -> Series:
+        """Return at most ``samples`` of the points taken in."""
+        return thin(_joined(self._parts), self._samples)
+
+
+def thin(series: Series, samples: int) -> Series:
+    """Return at most ``samples`` (4 at least) points by step: ends, and the least and greatest value of each interval.
+
+    Intervals hold equally many points, so that a far-off step does not push all others into one. NaN is kept only where
+    an interval holds nothing else.
+    """
+    order = np.argsort(series.steps, kind="stable")
+    size = len(order)
+    if size > samples:
+        order = order[_extremes(series.values[order], max(1, (samples - 2) // 2))]
+    return Series(steps=series.steps[order], times=series.times[order], values=series.values[order])
+
+
+def _extremes(values: NDArray[np.float64], intervals: int) -> NDArray[np.int64]:
+    """Return the indices, ascending, of both ends and of the least and greatest value of each interval."""
+    size = len(values)
+    interval = np.arange(size) * intervals // size
+    numbers = np.flatnonzero(~np.isnan(values))
+    ranked = numbers[np.lexsort((values[numbers], interval[numbers]))]
+    changes = np.flatnonzero(np.diff(interval[ranked]))
+    least = ranked[np.concatenate(([0], changes + 1))] if len(ranked) else ranked
+    greatest = ranked[np.concatenate((changes, [len(ranked) - 1]))] if len(ranked) else ranked
+    empty = np.setdiff1d(np.arange(intervals), interval[ranked])
+    nothing_else = np.searchsorted(interval, empty)
+    return np.unique(np.concatenate(([0, size - 1], least, greatest, nothing_else)).astype(np.int64))
+
+
+def _joined(parts: list[Series]) -> Series:
+    return Series(
+        steps=np.concatenate([part.steps for part in parts]),
+        times=np.concatenate([part.times for part in parts]),
+        values=np.concatenate([part.values for part in parts]),
+    )

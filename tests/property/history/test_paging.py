@@ -1,0 +1,151 @@
+"""Pages of rows against a plain sort of all rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runstream_consumers.history.blocks import Block
+from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
+from runstream_consumers.history.paging import GREATEST, Cursor, Page, PageBuilder, Row
+from runstream_consumers.history.selection import Selection
+from runstream_schemas.codec import encode
+from runstream_schemas.events import Kind, LogEvent, Role, Stream, Writer
+from runstream_schemas.rows import pack_rows
+from runstream_schemas.topics import RunPath
+
+RUN = RunPath(entity="e", project="p", run_id="r")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A block with the range of its steps, as the table has it."""
+
+    block: Block
+    greatest_step: int
+
+
+def store(blocks: list[tuple[int, list[int]]]) -> list[Stored]:
+    """Return blocks of (writer, steps) as the consumer would store them; every third row has the key ``rare``."""
+    writers: dict[int, WriterSteps] = {}
+    stored = []
+    for offset, (number, steps) in enumerate(blocks):
+        before = writers.get(number, WriterSteps())
+        orders = np.arange(before.rows, before.rows + len(steps))
+        event = LogEvent(
+            kind=Kind.DATA,
+            run=RUN,
+            writer=Writer(id=bytes([number]) * 16, role=Role.WORKER),
+            time=0,
+            seq=before.rows,
+            count=len(steps),
+            stream=Stream.HISTORY,
+            orders=orders,
+            steps=np.array(steps),
+            times=orders * 10,
+            columns=pack_rows([{"at": int(o), **({"rare": {"x": 1.5}} if o % 3 == 0 else {})} for o in orders]),
+        )
+        found, writers[number] = measure(event, before)
+        block = Block(event.writer.id, offset, found.least, before.greatest, encode(event))
+        stored.append(Stored(block, found.greatest))
+    return stored
+
+
+def expected_rows(blocks: list[tuple[int, list[int]]]) -> list[Row]:
+    """Return all rows in order, marked by the words of the rule and nothing else."""
+    rows: list[dict[str, Any]] = []
+    greatest: dict[int, int] = {}
+    orders: dict[int, int] = {}
+    for offset, (number, steps) in enumerate(blocks):
+        for step in steps:
+            order = orders[number] = orders.get(number, -1) + 1
+            late = step < greatest.get(number, NO_STEP)
+            greatest[number] = max(greatest.get(number, NO_STEP), step)
+            values = {"at": order, **({"rare": {"x": 1.5}} if order % 3 == 0 else {})}
+            rows.append(
+                {
+                    "step": step,
+                    "time": order * 10,
+                    "order": order,
+                    "offset": offset,
+                    "writer": bytes([number]) * 16,
+                    "late": late,
+                    "values": values,
+                }
+            )
+    rows.sort(key=lambda row: (row["step"], row["offset"], row["order"]))
+    taken: set[int] = set()
+    for row in rows:
+        row["late"] = row["late"] or row["step"] in taken
+        taken.add(row["step"])
+    return [Row(**row) for row in rows]
+
+
+def read_page(stored: list[Stored], after: Cursor | None, **asked: Any) -> Page:
+    """Read a page as the reader does, the database being a list."""
+    begin = asked["first_step"] if after is None else max(asked["first_step"], after.step)
+    builder = PageBuilder(after=after, **asked)
+    for item in sorted(stored, key=lambda item: (item.block.least, item.block.offset)):
+        if item.greatest_step < begin or item.block.least > asked["last_step"]:
+            continue
+        if builder.done(item.block):
+            break
+        builder.add(item.block)
+    return builder.page()
+
+
+def read_all(stored: list[Stored], **asked: Any) -> list[Row]:
+    """Read page after page to the end."""
+    rows: list[Row] = []
+    after: Cursor | None = None
+    while True:
+        page = read_page(stored, after, **asked)
+        assert len(page.rows) <= asked["limit"]
+        rows += page.rows
+        if page.next is None:
+            return rows
+        assert after is None or page.next > after
+        after = page.next
+
+
+some_blocks = st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(-5, 25), min_size=1, max_size=6)), max_size=12)
+
+
+@given(some_blocks, st.integers(1, 9), st.integers(1, 40))
+def test_pages_are_all_rows_in_order(blocks: list[tuple[int, list[int]]], limit: int, budget: int) -> None:
+    """However blocks overlap, pages hold every row once, in order, and mark the late ones."""
+    rows = read_all(
+        store(blocks),
+        selection=Selection.of(None),
+        limit=limit,
+        first_step=NO_STEP,
+        last_step=GREATEST,
+        budget=budget,
+    )
+    assert expected_rows(blocks) == rows
+
+
+@given(some_blocks, st.integers(1, 9), st.integers(1, 40), st.integers(-5, 20), st.integers(0, 10))
+def test_keys_and_steps_narrow_the_rows_and_change_nothing_else(
+    blocks: list[tuple[int, list[int]]], limit: int, budget: int, first_step: int, width: int
+) -> None:
+    """Rows with a key within a range of steps are those of the full scan, with that key's values and the same marks."""
+    rows = read_all(
+        store(blocks),
+        selection=Selection.of(["rare"]),
+        limit=limit,
+        first_step=first_step,
+        last_step=first_step + width,
+        budget=budget,
+    )
+    wanted = [
+        (row.step, row.offset, row.order, row.late)
+        for row in expected_rows(blocks)
+        if "rare" in row.values and first_step <= row.step <= first_step + width
+    ]
+    assert wanted == [(row.step, row.offset, row.order, row.late) for row in rows]
+    assert all(row.values == {"rare": {"x": 1.5}} for row in rows)

@@ -1,0 +1,68 @@
+"""Thinned series keep what a chart must show."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runstream_consumers.history.sampling import Sampler, Series, thin
+
+points = st.lists(
+    st.tuples(st.integers(-1000, 1000), st.floats(allow_nan=True, allow_infinity=True)), min_size=1, max_size=300
+)
+
+
+def series_of(items: list[tuple[int, float]]) -> Series:
+    """Return points as a series, time being ten times the step."""
+    steps = np.array([step for step, _ in items], dtype=np.int64)
+    return Series(steps=steps, times=steps * 10, values=np.array([value for _, value in items], dtype=np.float64))
+
+
+def pairs(series: Series) -> list[tuple[int, str]]:
+    """Return the points in a form that compares NaN."""
+    return [(step, repr(value)) for step, value in zip(series.steps.tolist(), series.values.tolist(), strict=True)]
+
+
+@given(points, st.integers(4, 60))
+def test_thinned_points_are_few_real_and_in_order(items: list[tuple[int, float]], samples: int) -> None:
+    """At most that many, each of them logged, by step, times still beside their steps."""
+    thinned = thin(series_of(items), samples)
+    assert len(thinned.steps) <= samples
+    assert set(pairs(thinned)) <= set(pairs(series_of(items)))
+    assert sorted(thinned.steps.tolist()) == thinned.steps.tolist()
+    assert (thinned.steps * 10).tolist() == thinned.times.tolist()
+
+
+@given(points, st.integers(4, 60))
+def test_extremes_and_ends_survive(items: list[tuple[int, float]], samples: int) -> None:
+    """The least and the greatest value, and the first and the last step, are always there."""
+    thinned = thin(series_of(items), samples)
+    numbers = [value for _, value in items if not math.isnan(value)]
+    kept = [value for value in thinned.values.tolist() if not math.isnan(value)]
+    assert (min(numbers, default=0.0), max(numbers, default=0.0)) == (min(kept, default=0.0), max(kept, default=0.0))
+    steps = [step for step, _ in items]
+    assert (min(steps), max(steps)) == (thinned.steps[0], thinned.steps[-1])
+
+
+@given(points)
+def test_few_points_are_kept_as_they_are(items: list[tuple[int, float]]) -> None:
+    """Where there are no more points than asked for, all are there."""
+    thinned = thin(series_of(items), max(4, len(items)))
+    assert sorted(pairs(series_of(items))) == sorted(pairs(thinned))
+
+
+def test_a_million_points_in_parts_keep_one_spike() -> None:
+    """Points that were thinned on the way still show the one value that stands out, and no memory is hoarded."""
+    sampler = Sampler(samples=100)
+    for part in range(100):
+        steps = np.arange(part * 10_000, (part + 1) * 10_000)
+        values = np.zeros(10_000)
+        values[777] = 5.0 if part == 63 else 0.0
+        sampler.add(steps, steps * 10, values)
+    series = sampler.series()
+    assert (630_777, 5.0) in list(zip(series.steps.tolist(), series.values.tolist(), strict=True))
+    assert [0, 999_999] == series.steps[[0, -1]].tolist()
+    assert len(series.steps) <= 100

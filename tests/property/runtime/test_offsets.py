@@ -1,0 +1,49 @@
+"""Decisions on offsets against a plain model of a log."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runstream_consumers.runtime.offsets import Drop, Gap, Keep, Start, plan, start_of
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 20))
+def test_a_dense_batch_is_kept_from_next_on(next_offset: int, first: int, count: int) -> None:
+    """Exactly the offsets from next on are kept, and next ends behind the last."""
+    offsets = list(range(first, first + count))
+    decision = plan(next_offset, offsets)
+    if offsets[-1] < next_offset:
+        assert isinstance(decision, Drop)
+        assert decision.seek == (None if offsets[-1] + 1 == next_offset else next_offset)
+    elif first > next_offset:
+        assert decision == Gap((next_offset, first))
+    else:
+        assert isinstance(decision, Keep)
+        assert offsets[decision.start : decision.stop] == list(range(next_offset, first + count))
+        assert decision.next == first + count
+
+
+@given(st.integers(0, 20), st.sets(st.integers(0, 40), min_size=1))
+def test_nothing_is_stored_behind_a_hole(next_offset: int, present: set[int]) -> None:
+    """What is kept begins at next and has no hole; what comes behind one is left for the next batch."""
+    offsets = sorted(present)
+    decision = plan(next_offset, offsets)
+    if isinstance(decision, Keep):
+        kept = offsets[decision.start : decision.stop]
+        assert kept == list(range(next_offset, decision.next))
+        assert decision.stop == len(offsets) or offsets[decision.stop] > decision.next
+
+
+@given(st.one_of(st.none(), st.integers(0, 30)), st.integers(0, 30), st.integers(0, 30))
+def test_reading_starts_at_next_within_the_log(next_offset: int | None, log_start: int, length: int) -> None:
+    """A new sink starts at the start, a known one at next; what is gone is a loss; a shorter log is refused."""
+    start = start_of(next_offset, log_start, log_start + length)
+    if next_offset is None:
+        assert start == Start(log_start)
+    elif next_offset > log_start + length:
+        assert start is None
+    elif next_offset < log_start:
+        assert start == Start(log_start, (next_offset, log_start))
+    else:
+        assert start == Start(next_offset)

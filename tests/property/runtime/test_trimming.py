@@ -1,0 +1,143 @@
+"""Trimming of whole events: which rows reach a consumer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runstream_consumers.runtime.plugin import Received
+from runstream_consumers.runtime.trimming import trim
+from runstream_schemas.codec import decode, encode
+from runstream_schemas.events import (
+    ChangeEvent,
+    Entry,
+    HeartbeatEvent,
+    Kind,
+    LogEvent,
+    Operation,
+    Record,
+    Role,
+    Stream,
+    Writer,
+)
+from runstream_schemas.rows import pack_rows, unpack_rows
+from runstream_schemas.topics import RunPath, Topic
+
+if TYPE_CHECKING:
+    from runstream_consumers.runtime.progress import Progress
+    from runstream_consumers.runtime.store import WriterKey
+    from runstream_schemas.events import Event
+
+RUN = RunPath(entity="e", project="p", run_id="r")
+WRITERS = [Writer(id=bytes([number]) * 16, role=Role.PRIMARY) for number in range(2)]
+
+Block = tuple[int, int, int]
+blocks = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 30), st.integers(1, 8)), max_size=25)
+
+
+def rows_block(writer: Writer, seq: int, count: int, kind: Kind = Kind.DATA) -> LogEvent:
+    """A block whose rows hold their own number."""
+    numbers = np.arange(seq, seq + count if kind is Kind.DATA else seq)
+    columns = pack_rows([{"number": int(number), **({"odd": "x"} if number % 2 else {})} for number in numbers])
+    return LogEvent(
+        kind=kind,
+        run=RUN,
+        writer=writer,
+        time=0,
+        seq=seq,
+        count=count,
+        stream=Stream.HISTORY,
+        orders=numbers * 3,
+        steps=numbers,
+        times=numbers,
+        columns=columns,
+    )
+
+
+def changes_block(writer: Writer, seq: int, count: int) -> ChangeEvent:
+    """Config records that hold their own number."""
+    records = tuple(
+        Record(order=number, time=0, entries=(Entry(op=Operation.SET, path=("n",), value=str(number)),))
+        for number in range(seq, seq + count)
+    )
+    return ChangeEvent(
+        topic=Topic.CONFIG, kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=seq, count=count, records=records
+    )
+
+
+def received(event: Event, offset: int) -> Received:
+    """An event as the runtime has it."""
+    return Received(topic=event.topic, partition=0, offset=offset, append_time=0, message=encode(event), event=event)
+
+
+def numbers_of(item: Received) -> list[int]:
+    """The numbers that the records of an event hold, read from its message as a consumer may."""
+    event = decode(item.topic, item.message)
+    if isinstance(event, ChangeEvent):
+        return [int(record.entries[0].value) for record in event.records]
+    assert isinstance(event, LogEvent)
+    return [row["number"] for row in unpack_rows(event)]
+
+
+@given(blocks, st.integers(1, 5))
+def test_every_row_reaches_the_consumer_once(sent: list[Block], batch: int) -> None:
+    """Whatever blocks come in whatever batches, each (writer, row) is handed on once, with its own values."""
+    progress: dict[WriterKey, Progress] = {}
+    seen: list[tuple[int, int]] = []
+    events = [
+        received(rows_block(WRITERS[writer], seq, count), offset) for offset, (writer, seq, count) in enumerate(sent)
+    ]
+    for start in range(0, len(events), batch):
+        trimmed = trim(progress, events[start : start + batch])
+        progress |= trimmed.progress
+        for item in trimmed.events:
+            seen += [(item.event.writer.id[0], number) for number in numbers_of(item)]
+    assert sorted({(writer, number) for writer, seq, count in sent for number in range(seq, seq + count)}) == sorted(
+        seen
+    )
+
+
+@given(blocks)
+def test_records_of_changes_are_cut_like_rows(sent: list[Block]) -> None:
+    """Config records come once each, whatever blocks they came in."""
+    events = [
+        received(changes_block(WRITERS[writer], seq, count), offset) for offset, (writer, seq, count) in enumerate(sent)
+    ]
+    seen = [(item.event.writer.id[0], number) for item in trim({}, events).events for number in numbers_of(item)]
+    assert sorted({(writer, number) for writer, seq, count in sent for number in range(seq, seq + count)}) == sorted(
+        seen
+    )
+
+
+@given(blocks, st.sets(st.integers(0, 40)))
+def test_progress_without_failed_events_lets_them_come_again(sent: list[Block], failing: set[int]) -> None:
+    """Events that failed leave a hole: the same events again bring exactly what they held."""
+    events = [
+        received(rows_block(WRITERS[writer], seq, count), offset) for offset, (writer, seq, count) in enumerate(sent)
+    ]
+    first = trim({}, events)
+    failed = {index for index in failing if index < len(first.events)}
+    progress = first.progress_without({}, failed)
+    lost = sorted(
+        (first.events[index].event.writer.id[0], number)
+        for index in failed
+        for number in numbers_of(first.events[index])
+    )
+    again = [(item.event.writer.id[0], number) for item in trim(progress, events).events for number in numbers_of(item)]
+    assert lost == sorted(again)
+
+
+def test_a_dropped_marker_uses_up_its_numbers() -> None:
+    """Rows that come under numbers a drop marker has used are duplicates, the others are kept."""
+    dropped = received(rows_block(WRITERS[0], 0, 5, Kind.DROPPED), 0)
+    trimmed = trim({}, [dropped, received(rows_block(WRITERS[0], 3, 4), 1)])
+    assert [numbers_of(item) for item in trimmed.events if item.event.kind is Kind.DATA] == [[5, 6]]
+
+
+def test_heartbeats_pass_as_they_are() -> None:
+    """Beats have no numbers: the same beat twice comes twice."""
+    beat = received(HeartbeatEvent(kind=Kind.BEAT, run=RUN, writer=WRITERS[0], time=0), 0)
+    assert trim({}, [beat, beat]).events == [beat, beat]
