@@ -74,9 +74,10 @@ class Child:
         command: What to run.
         log: File that its output is appended to.
         reaper: Ends the service should this process be killed.
+        base: The environment that the command's own is added to; default: this process's.
     """
 
-    def __init__(self, command: Command, log: Path, reaper: Reaper) -> None:
+    def __init__(self, command: Command, log: Path, reaper: Reaper, *, base: Mapping[str, str] | None = None) -> None:
         self.command = command
         with log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - the stack's own services
@@ -84,7 +85,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **command.environment},
+                env={**(os.environ if base is None else base), **command.environment},
                 pass_fds=[reaper.descriptor],
                 start_new_session=True,
             )

@@ -6,6 +6,7 @@ command needs is imported when it is called.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +63,8 @@ def _run(data_dir: Path | None, command: Callable[[ModuleType, DataFolder, Conso
     from rich.console import Console  # noqa: PLC0415 - see the module's docstring
 
     console = Console(stderr=True)
+    # The Kafka client logs each refused connection as an error; while a broker starts that is no news.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         from runstream_deploy import commands  # noqa: PLC0415
         from runstream_deploy.data_folder import DataFolder, default_data_folder  # noqa: PLC0415

@@ -148,10 +148,12 @@ class Kafka:
             "log.cleaner.dedupe.buffer.size": 8 * 1024 * 1024,
             "log.index.size.max.bytes": 2 * 1024 * 1024,
             "log.segment.delete.delay.ms": 1000,
-            # Without these two an idle node writes to its metadata log twice a second, for ever.
+            # Without this an idle node writes to its metadata log twice a second, for ever.
             "metadata.max.idle.interval.ms": 0,
-            # A machine that is suspended or overloaded must not fence its only broker.
-            "broker.session.timeout.ms": 60000,
+            # After a kill the controller lets the broker in again only when the killed one's session has run out. A
+            # broker that misses it because the machine was suspended is let in again at its next heartbeat.
+            "broker.session.timeout.ms": 2000,
+            "broker.heartbeat.interval.ms": 500,
         }
 
 

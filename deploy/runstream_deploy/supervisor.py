@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import signal
 from typing import TYPE_CHECKING
 
@@ -43,8 +42,6 @@ def supervise(
     Raises:
         StackError: the stack could not be started, or was already running.
     """
-    # The Kafka client logs each refused connection as an error; while a broker starts that is no news.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     folder.make()
     with folder.held() as lock:
         board = Board(folder, listener)

@@ -1,0 +1,59 @@
+"""What becomes of the local stack when parts of it, or all of it, are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runstream_deploy.reaper import descendants, is_running
+from runstream_deploy.state import Condition
+from tests.polling import eventually
+from tests.running_stack import RunningStack, running_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runstream_deploy.reaper import Reaper
+
+
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[RunningStack]:
+    """Run a stack that no other module's tests are disturbed by."""
+    with running_stack(tmp_path_factory.mktemp("own") / "data", reaper) as stack:
+        yield stack
+
+
+@pytest.mark.parametrize("service", ["s3", "api", "history", "summary", "liveness", "postgres", "kafka"])
+def test_a_killed_service_is_started_again(own_stack: RunningStack, service: str) -> None:
+    """After SIGKILL the service runs again as another process, and the restart and its reason are on show."""
+    before, restarts = own_stack.pid(service), own_stack.state().services[service].restarts
+    os.kill(before, signal.SIGKILL)
+
+    def again() -> bool:
+        row = own_stack.state().services[service]
+        return row.condition is Condition.RUNNING and row.pid not in (None, before)
+
+    eventually(again, within=60)
+    row = own_stack.state().services[service]
+    assert row.restarts == restarts + 1
+    assert "was ended by signal 9" in row.problem
+
+
+def test_a_killed_reaper_is_replaced(own_stack: RunningStack) -> None:
+    """The process that guards against orphans is itself guarded."""
+    supervisor = own_stack.state().pid
+
+    def reaper() -> tuple[int, int] | None:
+        for pid, start in descendants(supervisor):
+            if b"reaper.py" in (own_stack.data_dir / f"/proc/{pid}/cmdline").read_bytes():
+                return pid, start
+        return None
+
+    before = eventually(reaper)
+    assert before is not None
+    os.kill(before[0], signal.SIGKILL)
+    eventually(lambda: reaper() not in (None, before))
+    assert not is_running(*before)

@@ -1,0 +1,78 @@
+"""The whole local stack, as ``runstream up`` runs it."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import httpx
+
+from runstream_deploy.reaper import descendants
+from tests.polling import eventually
+
+if TYPE_CHECKING:
+    from tests.running_stack import RunningStack
+
+
+def command(stack: RunningStack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a stack command on the stack's data folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "runstream_deploy", *arguments],
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_status_says_that_every_service_is_well(stack: RunningStack) -> None:
+    """Status ends with 0 and shows each service running, with its process, memory, and the consumers' lag."""
+    done = eventually(lambda: _successful(command(stack, "status", "--json")))
+    status = json.loads(done.stdout)
+    assert {row["name"]: row["condition"] for row in status["services"]} == dict.fromkeys(
+        ["kafka", "postgres", "s3", "history", "liveness", "summary", "api"], "running"
+    )
+    assert all(row["pid"] and row["memory"] for row in status["services"])
+    assert {row["name"] for row in status["services"] if row["lag"] is not None} == {"history", "summary", "liveness"}
+    assert stack.url == status["url"]
+
+
+def _successful(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_the_api_answers_at_the_announced_address(stack: RunningStack) -> None:
+    """The address and token of the discovery file open the API."""
+    answer = httpx.get(f"{stack.url}/api/v1/connect", headers={"Authorization": f"Bearer {stack.token}"})
+    assert (answer.status_code, answer.json()["entity"]) == (200, stack.entity)
+
+
+def test_files_with_secrets_are_closed_to_others(stack: RunningStack) -> None:
+    """The discovery file, the stack's file and its state can be read by their owner only."""
+    modes = {
+        name: stat.S_IMODE((stack.data_dir / name).stat().st_mode)
+        for name in ("discovery.json", "stack.json", "state.json")
+    }
+    assert modes == dict.fromkeys(modes, 0o600)
+
+
+def test_secrets_do_not_show_in_the_process_list(stack: RunningStack) -> None:
+    """No process of the stack has a password, key or token among its arguments."""
+    secrets = json.loads((stack.data_dir / "stack.json").read_text())["secrets"].values()
+    supervisor = stack.state().pid
+    for pid, _ in [(supervisor, 0), *descendants(supervisor)]:
+        arguments = (stack.data_dir / f"/proc/{pid}/cmdline").read_text()
+        assert [secret for secret in secrets if secret in arguments] == []
+
+
+def test_a_second_stack_on_the_same_data_is_refused(stack: RunningStack) -> None:
+    """A second ``up`` ends with 1, names the process that runs, and leaves the first one alone."""
+    done = command(stack, "up")
+    assert done.returncode == 1
+    assert f"already running on {stack.data_dir} (process {stack.state().pid})" in done.stderr
+    assert httpx.get(f"{stack.url}/healthz").status_code == 200
