@@ -1,0 +1,333 @@
+"""The recount finds what is wrong: a checker that never fails proves nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from runstream_schemas.codec import encode
+from runstream_schemas.events import (
+    ChangeEvent,
+    Ending,
+    Entry,
+    ExitEvent,
+    ExitState,
+    Kind,
+    LogEvent,
+    Operation,
+    Record,
+    Role,
+    Scope,
+    Stream,
+    Writer,
+)
+from runstream_schemas.rows import cut, pack_rows
+from runstream_schemas.topics import RunPath, Topic
+from tests.contract.examples import VECTORS
+from tests.faults.plain_reader import read, untagged
+from tests.faults.recount import Message, dump, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+RUN = RunPath(entity="e", project="p", run_id="r")
+WRITERS = {"0": Writer(id=b"a" * 16, role=Role.PRIMARY), "1": Writer(id=b"b" * 16, role=Role.WORKER)}
+ROWS = 12
+
+
+class World:
+    """What a faultless stack would have: a journal, messages and scanned rows, all free to be spoiled."""
+
+    def __init__(self) -> None:
+        self.journal: list[dict[str, Any]] = []
+        self.messages: list[Message] = []
+        self.quarantined: set[tuple[str, int, int]] = set()
+        for label, writer in WRITERS.items():
+            self._write(label, writer)
+        self.scanned = sorted(
+            (
+                {"_step": line["step"], "_writer": WRITERS[line["writer"]].id.hex(), "_late": False, **line["values"]}
+                for line in self.journal
+            ),
+            key=lambda row: (row["_step"], row["_writer"]),
+        )
+
+    def _write(self, label: str, writer: Writer) -> None:
+        rows = [{"loss": float(label) + row / 8, "note": f"{label}-{row}", "x": float("nan")} for row in range(ROWS)]
+        self.journal += [
+            {"run": str(RUN), "writer": label, "pid": int(label), "row": row, "step": row, "values": values}
+            for row, values in enumerate(rows)
+        ]
+        named = Entry(op=Operation.SET, path=("label",), value=json.dumps(label), scope=Scope.ATTRIBUTE)
+        self.append(
+            ChangeEvent(
+                topic=Topic.CONFIG,
+                kind=Kind.DATA,
+                run=RUN,
+                writer=writer,
+                time=0,
+                seq=0,
+                count=1,
+                records=(Record(order=0, time=0, entries=(named,)),),
+            )
+        )
+        self.append(block(writer, rows[:5], 0), block(writer, rows[5:], 5))
+        counts = {Topic.LOG: ROWS, Topic.CONFIG: 1, Topic.EXIT: 1}
+        ending = Ending(state=ExitState.FINISHED, exit_code=0, counts=counts)
+        self.append(ExitEvent(kind=Kind.DATA, run=RUN, writer=writer, time=0, order=ROWS + 1, ending=ending))
+
+    def append(self, *events: LogEvent | ChangeEvent | ExitEvent) -> None:
+        """Append events to the topics."""
+        for event in events:
+            self.messages.append(Message(event.topic.value, 0, len(self.messages), encode(event)))
+
+    def verdict(self) -> Any:
+        """Return the verdict on what is there."""
+        return judge(self.journal, self.messages, {str(RUN): self.scanned}, frozenset(self.quarantined))
+
+    def log(self, number: int) -> int:
+        """Return the index of the log message of that number."""
+        return [index for index, message in enumerate(self.messages) if message.topic == "log"][number]
+
+
+def block(writer: Writer, rows: list[dict[str, Any]], seq: int) -> LogEvent:
+    """Return rows as a block from ``seq`` on."""
+    numbers = np.arange(seq, seq + len(rows), dtype=np.int64)
+    return LogEvent(
+        kind=Kind.DATA,
+        run=RUN,
+        writer=writer,
+        time=0,
+        seq=seq,
+        count=len(rows),
+        stream=Stream.HISTORY,
+        orders=numbers + 1,
+        steps=numbers,
+        times=numbers,
+        columns=pack_rows(rows),
+    )
+
+
+def test_a_faultless_world_is_good() -> None:
+    """Each accepted row is there once: nothing to explain."""
+    verdict = World().verdict()
+    assert verdict.unexplained == []
+    assert verdict.good
+    assert (verdict.accepted, verdict.materialised, verdict.rejected) == (2 * ROWS, 2 * ROWS, 0)
+
+
+def test_rows_that_come_again_in_other_blocks_are_good() -> None:
+    """A shipper that starts again may cut the rows in another way."""
+    world = World()
+    rows = [line["values"] for line in world.journal if line["writer"] == "0"]
+    world.append(cut(block(WRITERS["0"], rows, 0), 2, 9))
+    verdict = world.verdict()
+    assert (verdict.good, verdict.redelivered) == (True, 7)
+
+
+def test_what_was_dropped_is_rejected_not_lost() -> None:
+    """Numbers used up by a marker are explained."""
+    world = World()
+    index = world.log(1)
+    marker = replace(
+        block(WRITERS["0"], [], 5),
+        kind=Kind.DROPPED,
+        count=ROWS - 5,
+        reason="disk full",
+    )
+    world.messages[index] = replace(world.messages[index], value=encode(marker))
+    writer = WRITERS["0"].id.hex()
+    world.scanned = [row for row in world.scanned if row["_writer"] != writer or row["_step"] < 5]
+    verdict = world.verdict()
+    assert verdict.unexplained == []
+    assert (verdict.good, verdict.rejected, verdict.materialised) == (True, ROWS - 5, ROWS + 5)
+
+
+def test_what_lies_in_quarantine_is_rejected_not_lost() -> None:
+    """A message that history could not apply explains the rows that readers miss."""
+    world = World()
+    world.quarantined.add(world.messages[world.log(1)].place)
+    writer = WRITERS["0"].id.hex()
+    world.scanned = [row for row in world.scanned if row["_writer"] != writer or row["_step"] < 5]
+    verdict = world.verdict()
+    assert verdict.unexplained == []
+    assert (verdict.good, verdict.rejected) == (True, ROWS - 5)
+
+
+def test_garbage_in_quarantine_is_explained() -> None:
+    """A message that nobody can read is where it belongs."""
+    world = World()
+    world.messages.append(Message("log", 0, 99, b"garbage"))
+    world.quarantined.add(("log", 0, 99))
+    assert (world.verdict().good, world.verdict().poison) == (True, 1)
+
+
+def test_the_row_whose_line_was_not_written_is_allowed() -> None:
+    """A process killed between log() and its journal has one row more than lines."""
+    world = World()
+    del world.journal[ROWS - 1]
+    verdict = world.verdict()
+    assert (verdict.good, verdict.unjournaled) == (True, 1)
+
+
+def lose_a_message(world: World) -> None:
+    """A block never reached the topic."""
+    del world.messages[world.log(0)]
+
+
+def lose_the_last_block(world: World) -> None:
+    """The end of a run never reached the topic."""
+    del world.messages[world.log(1)]
+
+
+def lose_a_row(world: World) -> None:
+    """A reader misses a row."""
+    del world.scanned[3]
+
+
+def double_a_row(world: World) -> None:
+    """A reader gets a row twice."""
+    world.scanned.insert(3, world.scanned[3])
+
+
+def change_a_value(world: World) -> None:
+    """A reader gets another value."""
+    world.scanned[3] = {**world.scanned[3], "loss": 0.0001}
+
+
+def change_a_type(world: World) -> None:
+    """A reader gets an int for a float."""
+    world.scanned[0] = {**world.scanned[0], "loss": 0}
+
+
+def lose_a_key(world: World) -> None:
+    """A reader misses one value of a row."""
+    world.scanned[3] = {key: value for key, value in world.scanned[3].items() if key != "x"}
+
+
+def move_a_row(world: World) -> None:
+    """A reader gets a row at another step."""
+    world.scanned[3] = {**world.scanned[3], "_step": 4}
+
+
+def swap_two_rows(world: World) -> None:
+    """A reader gets two rows in the wrong order."""
+    world.scanned[2], world.scanned[5] = world.scanned[5], world.scanned[2]
+
+
+def swap_the_writers(world: World) -> None:
+    """A row is ascribed to the other writer."""
+    world.scanned[0], world.scanned[1] = (
+        {**world.scanned[0], "_writer": world.scanned[1]["_writer"]},
+        {**world.scanned[1], "_writer": world.scanned[0]["_writer"]},
+    )
+
+
+def invent_a_row(world: World) -> None:
+    """A reader gets a row that nobody logged."""
+    world.scanned.append({**world.scanned[-1], "_step": ROWS})
+
+
+def publish_more(world: World) -> None:
+    """Rows are on the topic that the exit does not count and nobody logged."""
+    world.append(block(WRITERS["0"], [{"loss": 0.0}] * 3, ROWS))
+
+
+def publish_otherwise(world: World) -> None:
+    """A row comes again with another value."""
+    world.append(block(WRITERS["0"], [{"loss": 0.0}], 3))
+
+
+def publish_garbage(world: World) -> None:
+    """A message is unreadable and nobody put it aside."""
+    world.messages.append(Message("log", 0, 99, b"garbage"))
+
+
+def exit_twice(world: World) -> None:
+    """A second exit counts otherwise."""
+    ending = Ending(state=ExitState.FINISHED, counts={Topic.LOG: 1})
+    world.append(ExitEvent(kind=Kind.DATA, run=RUN, writer=WRITERS["0"], time=0, order=99, ending=ending))
+
+
+def lose_a_writer(world: World) -> None:
+    """All of a writer is gone."""
+    world.messages = world.messages[:4]
+    world.scanned = [row for row in world.scanned if row["_writer"] == WRITERS["0"].id.hex()]
+
+
+def order_backwards(world: World) -> None:
+    """Orders go back within a writer."""
+    index = world.log(1)
+    rows = [line["values"] for line in world.journal if line["writer"] == "0"][5:]
+    spoiled = block(WRITERS["0"], rows, 5)
+    world.messages[index] = replace(world.messages[index], value=encode(replace(spoiled, orders=spoiled.orders - 3)))
+
+
+FAULTS = [
+    lose_a_message,
+    lose_the_last_block,
+    lose_a_row,
+    double_a_row,
+    change_a_value,
+    change_a_type,
+    lose_a_key,
+    move_a_row,
+    swap_two_rows,
+    swap_the_writers,
+    invent_a_row,
+    publish_more,
+    publish_otherwise,
+    publish_garbage,
+    exit_twice,
+    lose_a_writer,
+    order_backwards,
+]
+
+
+@pytest.mark.parametrize("spoil", FAULTS)
+def test_a_fault_is_found(spoil: Callable[[World], None]) -> None:
+    """One thing wrong anywhere, and the verdict is not good."""
+    world = World()
+    spoil(world)
+    assert not world.verdict().good
+
+
+@pytest.mark.parametrize("path", sorted(VECTORS.glob("log/*/*.json")), ids=lambda path: path.stem)
+def test_the_second_reader_reads_the_vectors(path: Path) -> None:
+    """A reader written from the documentation alone understands the bytes kept as files."""
+    vector = json.loads(path.read_text(encoding="utf-8"))
+    meaning = json.loads(json.dumps(vector["meaning"]), object_hook=untagged)
+    said = read("log", bytes.fromhex(vector["message"]))
+    assert (said.kind, said.writer, said.seq, said.count) == (
+        meaning["kind"],
+        meaning["writer"]["id"],
+        meaning["seq"],
+        meaning["count"],
+    )
+    rows = [(row.order, row.step, row.time, repr(sorted(row.values.items()))) for row in said.rows]
+    numbers = zip(meaning["orders"], meaning["steps"], meaning["times"], meaning["rows"], strict=True)
+    assert rows == [(order, step, time, repr(sorted(row.items()))) for order, step, time, row in numbers]
+
+
+async def test_the_dump_is_all_that_the_topics_hold(broker: str, prefix: str) -> None:
+    """Every message from the first to the last, of all partitions, in order."""
+    world = World()
+    producer = AIOKafkaProducer(bootstrap_servers=broker)
+    await producer.start()
+    try:
+        for message in world.messages:
+            await producer.send_and_wait(f"{prefix}.{message.topic}", message.value, partition=1)
+    finally:
+        await producer.stop()
+    found = await dump(broker, prefix, 2)
+    for topic in ("log", "config", "exit"):
+        wanted = [message.value for message in world.messages if message.topic == topic]
+        assert [(message.partition, message.offset, message.value) for message in found if message.topic == topic] == [
+            (1, offset, value) for offset, value in enumerate(wanted)
+        ]
