@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from runstream_consumers.liveness.store import QUERIES
 from runstream_consumers.runtime.run_key import run_key
 from runstream_schemas import values
-from runstream_schemas.events import Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +21,7 @@ class WriterState:
     """A writer, what it is shown as, and how it ended as far as it, or a shipper, has said."""
 
     writer: bytes
-    role: Role
+    role: str
     state: str
     qualifiers: list[str]
     #: Append time of its last beat, exit or change of config, microseconds since 1970.
@@ -88,7 +87,7 @@ def _writer(row: Any) -> WriterState:
     ending = details["goodbye"] or details["exit"] or {}
     return WriterState(
         writer=row["writer"].bytes,
-        role=Role(row["role"]),
+        role=row["role"],
         state=row["state"],
         qualifiers=row["qualifiers"],
         last_time=row["last"],

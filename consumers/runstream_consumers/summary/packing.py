@@ -59,6 +59,12 @@ def unpack(run: RunPath, keys: bytes, document: bytes) -> RunFold:
     )
 
 
+def numeric_keys(keys: bytes) -> list[tuple[str, ...]]:
+    """Return the paths of the packed keys that ever had a number."""
+    _version, packed_keys = _DECODER.decode(keys)
+    return [tuple(path) for *path, packed in packed_keys if _unpack_key(packed).count]
+
+
 def _pack_key(fold: KeyFold) -> tuple[Any, ...]:
     mantissa, exponent = canonical(fold.sum)
     size = mantissa.bit_length() // 8 + 1

@@ -44,3 +44,6 @@ limit $3
 -- name: projects
 select entity, project, count(*) as runs, max(updated) as updated
 from summary.run group by entity, project order by max(updated) desc, entity, project
+
+-- name: keys
+select keys from summary.run where run = $1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runstream_consumers.runtime.run_key import run_key
+from runstream_consumers.summary.packing import numeric_keys
 from runstream_consumers.summary.store import QUERIES
 from runstream_schemas import values
 from runstream_schemas.topics import RunPath
@@ -51,6 +52,12 @@ async def run(connection: Connection, run: RunPath) -> RunDocument | None:
     """Return the document of a run, or None where nothing of it has arrived."""
     row = await connection.fetchrow(QUERIES["run"], run_key(run))
     return None if row is None else _document(row)
+
+
+async def keys(connection: Connection, run: RunPath) -> list[str]:
+    """Return the logged keys that ever had a number, shown or not; sorted, their paths joined by dots."""
+    packed = await connection.fetchval(QUERIES["keys"], run_key(run))
+    return [] if packed is None else sorted(".".join(path) for path in numeric_keys(packed))
 
 
 async def runs(
