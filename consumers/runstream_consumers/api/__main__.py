@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 import uvicorn
+from pydantic import ValidationError
 
 from runstream_consumers.api.app import create_app
 from runstream_consumers.settings import ServerSettings
@@ -49,9 +50,14 @@ async def serve(settings: ServerSettings) -> bool:
 
 
 def main() -> int:
-    """Run the process and return its exit status."""
+    """Run the process; return 0 after SIGTERM or SIGINT, 1 without a port, 2 where the settings are wrong."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    return 0 if asyncio.run(serve(ServerSettings())) else 1
+    try:
+        settings = ServerSettings.from_environment()
+    except ValidationError as error:
+        print(f"runstream_consumers.api: settings from RUNSTREAM_*: {error}", file=sys.stderr)  # noqa: T201  # no log yet
+        return 2
+    return 0 if asyncio.run(serve(settings)) else 1
 
 
 if __name__ == "__main__":

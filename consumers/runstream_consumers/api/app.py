@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 
 from runstream_consumers.api import problems
 from runstream_consumers.api.access import Access, Policy
@@ -14,9 +15,10 @@ from runstream_consumers.api.cluster import Cluster
 from runstream_consumers.api.database import PoolLimits, open_database
 from runstream_consumers.api.headers import SafeHeaders
 from runstream_consumers.api.peers import Peers, trusted_users
-from runstream_consumers.api.routers import connection, registry
+from runstream_consumers.api.routers import connection, history, registry, runs
 from runstream_consumers.api.services import Services
 from runstream_consumers.settings import ServerSettings
+from runstream_consumers.web import pages
 
 
 def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, peers: Peers | None = None) -> FastAPI:
@@ -38,9 +40,10 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
         redoc_url=None,
         lifespan=lifespan,
     )
-    problems.register(app, lambda _request, _problem: None)
-    for module in (connection, registry):
+    problems.register(app, pages.problem_page)
+    for module in (connection, registry, runs, history, pages):
         app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     policy = Policy(
         token=settings.token,
         public_url=settings.url,

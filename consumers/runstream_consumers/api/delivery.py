@@ -8,6 +8,7 @@ from typing import Any
 
 from runstream_consumers.liveness.reader import WriterState
 from runstream_consumers.runtime.reader import WriterProgress
+from runstream_schemas.events import Role
 from runstream_schemas.topics import Topic
 
 #: The consumer whose tables say what is stored of a topic. Heartbeats are not counted; the others have no reader yet.
@@ -47,7 +48,7 @@ class WriterDelivery:
     @property
     def complete(self) -> bool:
         """Whether the writer has ended and everything it counted is stored; commands are never waited for."""
-        return self.role == "command" or all(topic.complete for topic in self.topics.values())
+        return self.role == Role.COMMAND.value or all(topic.complete for topic in self.topics.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +101,11 @@ def _writer(id_: bytes, state: WriterState | None, topics: Mapping[Topic, Writer
     counts = None if state is None else state.counts
     return WriterDelivery(
         writer=id_,
-        role="unknown" if state is None else state.role,
+        role=Role.UNKNOWN.value if state is None else state.role,
         label="" if state is None else state.label,
-        topics={topic: _topic(topics.get(topic), None if counts is None else counts.get(topic, 0)) for topic in OWNERS},
+        topics={
+            topic: _topic(topics.get(topic), None if counts is None else counts.get(topic.value, 0)) for topic in OWNERS
+        },
     )
 
 

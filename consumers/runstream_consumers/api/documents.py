@@ -104,10 +104,15 @@ def state_json(state: liveness.RunState | None) -> dict[str, Any]:
 
 def row_json(row: Row, started: float | None) -> dict[str, Any]:
     """Return a row with its step, time and writer beside its values."""
-    timestamp = seconds(row.time)
+    place = place_json(step=row.step, writer=row.writer, time=row.time, started=started)
+    return {**row.values, **place, "_late": row.late}
+
+
+def place_json(*, step: int, writer: bytes, time: int, started: float | None) -> dict[str, Any]:
+    """Return the step of a row, its time and run time in seconds, and its writer."""
+    timestamp = seconds(time)
     runtime = {} if started is None else {"_runtime": max(0.0, round(timestamp - started, 6))}
-    where = {"_step": row.step, "_timestamp": timestamp, **runtime, "_writer": row.writer.hex(), "_late": row.late}
-    return {**row.values, **where}
+    return {"_step": step, "_timestamp": timestamp, **runtime, "_writer": writer.hex()}
 
 
 def run_url(url: str, run: RunPath) -> str:
@@ -134,7 +139,7 @@ def _writer_json(writer: liveness.WriterState) -> dict[str, Any]:
         "host": writer.host,
         "state": writer.state,
         "qualifiers": list(writer.qualifiers),
-        "last_time": None if writer.last_time is None else seconds(writer.last_time),
+        "last_time": seconds(writer.last_time),
         "exit_code": writer.exit_code,
         "signal": writer.signal,
         "reason": writer.reason,

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from runstream_consumers.api.documents import place_json
 from runstream_consumers.history.reader import Series
+
+#: Points of each key and writer.
+SeriesOf = Mapping[tuple[str, bytes], Series]
 
 _MICROSECONDS = 1_000_000
 
 
-def series_json(found: Sequence[Series], labels: Mapping[bytes, str]) -> list[dict[str, Any]]:
-    """Return the points of each key and writer."""
+def series_json(found: SeriesOf, labels: Mapping[bytes, str]) -> list[dict[str, Any]]:
+    """Return the points of each key and writer, times in seconds."""
     return [
         {
-            "key": item.key,
-            "writer": item.writer.hex(),
-            "label": labels.get(item.writer, item.writer.hex()[:6]),
-            "steps": [int(step) for step in item.steps],
-            "times": [int(time) / _MICROSECONDS for time in item.times],
-            "values": [_plain(value) for value in item.values],
+            "key": key,
+            "writer": writer.hex(),
+            "label": labels.get(writer, writer.hex()[:6]),
+            "steps": series.steps.tolist(),
+            "times": (series.times / _MICROSECONDS).tolist(),
+            "values": series.values.tolist(),
         }
-        for item in found
+        for (key, writer), series in found.items()
+    ]
+
+
+def rows_json(found: SeriesOf, started: float | None) -> list[dict[str, Any]]:
+    """Return the points as rows by step: those of one writer at one step and time are one row, its keys flat."""
+    rows: dict[tuple[int, bytes, int], dict[str, Any]] = {}
+    for (key, writer), series in found.items():
+        for step, time, value in zip(series.steps.tolist(), series.times.tolist(), series.values.tolist(), strict=True):
+            rows.setdefault((step, writer, time), {})[key] = value
+    return [
+        {**rows[place], **place_json(step=place[0], writer=place[1], time=place[2], started=started)}
+        for place in sorted(rows, key=lambda place: (place[0], place[2], place[1]))
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from runstream_schemas.events import Stream
 from runstream_schemas.rows import unpack_rows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from runstream_schemas.topics import RunPath
 
 __all__ = ["Cursor", "Page", "Row", "Series", "keys", "sample", "scan", "series", "tail"]
-
-K = TypeVar("K")
 
 #: Blocks fetched at once; a block has up to half a megabyte.
 _PREFETCHED = 32
@@ -94,10 +92,11 @@ async def sample(
     Keys mean what they mean for :func:`scan`; a key that names a dict gives a series for each number in it, under the
     key of its own. Booleans count as 0 and 1; integers beyond 2**53 are rounded; keys without numbers are left out.
     """
-    samplers: dict[str, Sampler] = {}
     selection = Selection.of(keys)
+    samplers: dict[str, Sampler] = {}
     async for event, wanted in _sampled_blocks(connection, run, stream, min_step, max_step):
-        _sample_block(event, wanted, selection, samplers, samples, key_of)
+        for key, steps, times, values in _points(event, wanted, selection):
+            samplers.setdefault(key, Sampler(max(samples, _FEWEST_SAMPLES))).add(steps, times, values)
     return {key: sampler.series() for key, sampler in sorted(samplers.items())}
 
 
@@ -112,11 +111,12 @@ async def series(
     max_step: int | None = None,
 ) -> dict[tuple[str, bytes], Series]:
     """Return what :func:`sample` does, for each key and writer a series of its own."""
-    samplers: dict[tuple[str, bytes], Sampler] = {}
     selection = Selection.of(keys)
+    samplers: dict[tuple[str, bytes], Sampler] = {}
     async for event, wanted in _sampled_blocks(connection, run, stream, min_step, max_step):
-        writer = event.writer.id
-        _sample_block(event, wanted, selection, samplers, samples, lambda path, writer=writer: (key_of(path), writer))
+        for key, steps, times, values in _points(event, wanted, selection):
+            sampler = samplers.setdefault((key, event.writer.id), Sampler(max(samples, _FEWEST_SAMPLES)))
+            sampler.add(steps, times, values)
     return {place: sampler.series() for place, sampler in sorted(samplers.items())}
 
 
@@ -174,14 +174,10 @@ async def _sampled_blocks(
                 yield event, None if wanted.all() else wanted
 
 
-def _sample_block(
-    event: LogEvent,
-    wanted: NDArray[np.bool_] | None,
-    selection: Selection,
-    samplers: dict[K, Sampler],
-    samples: int,
-    name: Callable[[tuple[str, ...]], K],
-) -> None:
+def _points(
+    event: LogEvent, wanted: NDArray[np.bool_] | None, selection: Selection
+) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield key, steps, times and values of the numeric columns that were asked for."""
     for column in selection.columns(event):
         if column.values is None:
             continue
@@ -193,10 +189,7 @@ def _sample_block(
             inside = wanted if column.rows is None else wanted[column.rows]
             steps, times, values = steps[inside], times[inside], values[inside]
         if len(steps):
-            key = name(column.path)
-            if key not in samplers:
-                samplers[key] = Sampler(max(samples, _FEWEST_SAMPLES))
-            samplers[key].add(steps, times, values)
+            yield key_of(column.path), steps, times, values
 
 
 def _rows(block: Block) -> list[Row]:

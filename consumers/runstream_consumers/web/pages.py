@@ -111,7 +111,7 @@ async def run(run: TheRun, connection: TheConnection, services: TheServices) -> 
             config=list(filters.pairs(document["config"])),
             summary=list(filters.pairs(document["summary"])),
             metadata=list(filters.pairs(document["metadata"])),
-            groups=view.groups(await history.keys(connection, run, stream=Stream.HISTORY), "metrics"),
+            groups=view.groups(view.shown(await summary.keys(connection, run), document["metrics"]), "metrics"),
             system=view.groups(await history.keys(connection, run, stream=Stream.SYSTEM), "system"),
             console=await _console(connection, run),
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote
 
@@ -56,6 +57,13 @@ def columns(lines: Iterable[RunLine]) -> list[str]:
     found = Counter(key for line in lines for key, value in line.values.items() if is_number(value))
     chosen = {key for key, _ in found.most_common(_COLUMNS)}
     return [key for key in found if key in chosen]
+
+
+def shown(keys: Iterable[str], metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys that no definition hides; an exact definition goes before a glob."""
+    exact = {metric["name"]: metric.get("hidden") for metric in metrics if not metric.get("glob")}
+    globs = [metric["name"] for metric in metrics if metric.get("glob") and metric.get("hidden")]
+    return [key for key in keys if not exact.get(key, any(fnmatchcase(key, glob) for glob in globs))]
 
 
 def groups(keys: Iterable[str], rest: str) -> list[Group]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from runstream_consumers.api.delivery import TopicDelivery, as_json, delivery
 from runstream_consumers.liveness.reader import WriterState
 from runstream_consumers.runtime.reader import WriterProgress
+from runstream_schemas.events import Role
 from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 _ONE, _TWO = b"\x01" * 16, b"\x02" * 16
 
 
-def _state(writer: bytes, counts: Mapping[Topic, int] | None, role: str = "primary") -> WriterState:
+def _state(writer: bytes, counts: Mapping[Topic, int] | None, role: Role = Role.PRIMARY) -> WriterState:
     return WriterState(
         writer=writer,
-        role=role,
+        role=role.value,
         state="finished" if counts is not None else "running",
         qualifiers=[],
         last_time=1_000_000,
@@ -27,7 +28,7 @@ def _state(writer: bytes, counts: Mapping[Topic, int] | None, role: str = "prima
         exit_code=0,
         signal=0,
         reason="",
-        counts=counts,
+        counts=None if counts is None else {topic.value: count for topic, count in counts.items()},
     )
 
 
@@ -90,7 +91,7 @@ def test_every_writer_has_to_be_complete() -> None:
 
 def test_commands_are_not_waited_for() -> None:
     """A command never ends, and holds nothing up."""
-    assert delivery([_state(_ONE, _COUNTS), _state(_TWO, None, role="command")], _ALL).complete
+    assert delivery([_state(_ONE, _COUNTS), _state(_TWO, None, role=Role.COMMAND)], _ALL).complete
 
 
 def test_a_writer_known_by_its_records_alone_is_shown() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -11,7 +10,7 @@ from starlette.responses import Response
 from runstream_consumers.api import documents
 from runstream_consumers.api.answers import ValuesResponse
 from runstream_consumers.api.problems import BadParameter
-from runstream_consumers.api.sampling import rows_of, series_json
+from runstream_consumers.api.sampling import rows_json, series_json
 from runstream_consumers.api.services import TheConnection, TheRun
 from runstream_consumers.history import reader as history
 from runstream_consumers.history.reader import Cursor
@@ -44,7 +43,7 @@ async def sampled(
     if page.next is None:
         rows = [documents.row_json(row, known.started) for row in page.rows]
     else:
-        rows = rows_of(await history.sample(connection, run, samples=samples, **within), known.started)
+        rows = rows_json(await history.series(connection, run, samples=samples, **within), known.started)
     return ValuesResponse({"sampled": page.next is not None, "rows": rows})
 
 
@@ -61,7 +60,7 @@ async def series(
 ) -> Response:
     """Return for each numeric key and writer its steps, times and values; at most `samples` points each."""
     known = await documents.find(connection, run)
-    found = await history.sample(
+    found = await history.series(
         connection, run, keys=keys, samples=samples, stream=Stream(stream), min_step=min_step, max_step=max_step
     )
     writers = [] if known.state is None else known.state.writers
@@ -95,7 +94,7 @@ async def scan(
     return ValuesResponse(
         {
             "rows": [documents.row_json(row, known.started) for row in page.rows],
-            "next": None if page.next is None else ".".join(str(number) for number in astuple(page.next)),
+            "next": None if page.next is None else ".".join(str(number) for number in page.next),
         }
     )
 

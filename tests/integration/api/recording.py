@@ -1,0 +1,170 @@
+"""Runs made of events by hand, so that a test knows exactly what was said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from aiokafka import AIOKafkaProducer
+
+from runstream_schemas import codec, values
+from runstream_schemas.events import (
+    ChangeEvent,
+    Ending,
+    Entry,
+    Event,
+    ExitEvent,
+    ExitState,
+    HeartbeatEvent,
+    Kind,
+    LogEvent,
+    Operation,
+    Record,
+    Role,
+    Scope,
+    Stream,
+    Writer,
+)
+from runstream_schemas.rows import pack_rows
+from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+#: The time of the first record: 2026-01-02 03:04:05 UTC, microseconds.
+STARTED = 1_767_323_045_000_000
+_STEP = 1_000_000
+
+
+@dataclass(slots=True)
+class Recording:
+    """What one writer says of a run, in order; ``events`` is what goes to Kafka."""
+
+    run: RunPath
+    id: bytes
+    role: Role = Role.PRIMARY
+    label: str = ""
+    events: list[Event] = field(default_factory=list)
+    _orders: int = 0
+    _seqs: dict[Topic, int] = field(default_factory=dict)
+
+    @property
+    def writer(self) -> Writer:
+        """The writer of the events."""
+        return Writer(id=self.id, role=self.role)
+
+    def start(self, config: Mapping[str, Any], **attributes: Any) -> Recording:
+        """Say who is writing, and the config."""
+        known = {"label": self.label, "start_time": STARTED / 1_000_000, **attributes}
+        entries = [_entry(Scope.ATTRIBUTE, name, value) for name, value in known.items()]
+        entries += [_entry(Scope.CONFIG, name, value) for name, value in config.items()]
+        entries += [_entry(Scope.METADATA, "host", "node-7")]
+        return self._change(Topic.CONFIG, tuple(entries))
+
+    def summary(self, **assigned: Any) -> Recording:
+        """Assign to the summary by hand."""
+        entries = tuple(_entry(Scope.UNKNOWN, name, value) for name, value in assigned.items())
+        return self._change(Topic.SUMMARY, entries)
+
+    def rows(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        first_step: int = 0,
+        stream: Stream = Stream.HISTORY,
+        seq: int | None = None,
+    ) -> Recording:
+        """Log rows, a second apart; ``seq`` leaves records out where it is further on than the next."""
+        count = len(rows)
+        taken = self._take(Topic.LOG, count) if seq is None else seq
+        self._seqs[Topic.LOG] = taken + count
+        times = STARTED + np.arange(first_step, first_step + count, dtype=np.int64) * _STEP
+        event = LogEvent(
+            kind=Kind.DATA,
+            run=self.run,
+            writer=self.writer,
+            time=int(times[-1]),
+            seq=taken,
+            count=count,
+            stream=stream,
+            orders=np.arange(self._orders, self._orders + count, dtype=np.int64),
+            steps=np.arange(first_step, first_step + count, dtype=np.int64),
+            times=times,
+            columns=pack_rows(rows),
+        )
+        self._orders += count
+        self.events.append(event)
+        return self
+
+    def beat(self, number: int = 0) -> Recording:
+        """Say that the process lives."""
+        self.events.append(
+            HeartbeatEvent(
+                kind=Kind.BEAT,
+                run=self.run,
+                writer=self.writer,
+                time=STARTED,
+                number=number,
+                order=self._orders,
+                trainer_alive=True,
+                interval_ms=1000,
+                host="node-7",
+                label=self.label,
+            )
+        )
+        return self
+
+    def exit(self, state: ExitState = ExitState.FINISHED, *, exit_code: int = 0, reason: str = "") -> Recording:
+        """End, with the counts of what was said."""
+        counts = {**self._seqs, Topic.EXIT: 1}
+        ending = Ending(state=state, exit_code=exit_code, reason=reason, counts=counts)
+        exit_ = ExitEvent(
+            kind=Kind.DATA, run=self.run, writer=self.writer, time=STARTED, order=self._orders, ending=ending
+        )
+        goodbye = HeartbeatEvent(
+            kind=Kind.GOODBYE, run=self.run, writer=self.writer, time=STARTED, order=self._orders + 1, ending=ending
+        )
+        self._orders += 1
+        self.events += [exit_, goodbye]
+        return self
+
+    def _change(self, topic: Topic, entries: tuple[Entry, ...]) -> Recording:
+        record = Record(order=self._orders, time=STARTED, entries=entries)
+        self._orders += 1
+        self.events.append(
+            ChangeEvent(
+                topic=topic,
+                kind=Kind.DATA,
+                run=self.run,
+                writer=self.writer,
+                time=STARTED,
+                seq=self._take(topic, 1),
+                count=1,
+                records=(record,),
+            )
+        )
+        return self
+
+    def _take(self, topic: Topic, count: int) -> int:
+        taken = self._seqs.get(topic, 0)
+        self._seqs[topic] = taken + count
+        return taken
+
+
+async def publish(broker: str, prefix: str, partitions: int, recordings: Iterable[Recording]) -> None:
+    """Append what was recorded to the topics, and forget it in the recordings."""
+    producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True)
+    await producer.start()
+    try:
+        for recording in recordings:
+            partition = partition_of(recording.run, partitions)
+            for event in recording.events:
+                await producer.send(topic_name(prefix, event.topic), codec.encode(event), partition=partition)
+            recording.events.clear()
+    finally:
+        await producer.stop()
+
+
+def _entry(scope: Scope, name: str, value: Any) -> Entry:
+    return Entry(op=Operation.SET, path=(name,), value=values.dump(value), scope=scope)
