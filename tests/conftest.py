@@ -26,13 +26,13 @@ from runstream_deploy.postgres import Postgres
 from runstream_deploy.reaper import Reaper
 from runstream_deploy.service import Service, answered
 from runstream_deploy.topics import delete_topics, ensure_topics
+from tests.running_stack import Stack as Stack  # noqa: PLC0414 - for the tests to name what the fixture gives
 from tests.running_stack import running_stack
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
     from pathlib import Path
 
-    from tests.running_stack import RunningStack
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ def reaper() -> Iterator[Reaper]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[RunningStack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Stack]:
     """Run a whole local stack whose liveness is counted in seconds; see ``tests/running_stack.py``."""
     with running_stack(tmp_path_factory.mktemp("stack") / "data", reaper) as stack:
         yield stack

@@ -31,7 +31,7 @@ FAST: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunningStack:
+class Stack:
     """A stack that answers."""
 
     url: str
@@ -60,7 +60,7 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextmanager
-def running_stack(data_dir: Path, reaper: Reaper, settings: Mapping[str, str] = FAST) -> Iterator[RunningStack]:
+def running_stack(data_dir: Path, reaper: Reaper, settings: Mapping[str, str] = FAST) -> Iterator[Stack]:
     """Run ``runstream up`` on a data folder until the block ends."""
     folder = DataFolder(data_dir)
     log = data_dir.parent / f"{data_dir.name}-up.log"
@@ -69,7 +69,7 @@ def running_stack(data_dir: Path, reaper: Reaper, settings: Mapping[str, str] = 
     try:
         eventually(lambda: _is_running(folder, child, log), within=180)
         found = json.loads(folder.discovery.read_text())
-        yield RunningStack(
+        yield Stack(
             url=found["url"],
             token=found["token"],
             entity=found["entity"],

@@ -11,7 +11,7 @@ import pytest
 from runstream_deploy.reaper import descendants, is_running
 from runstream_deploy.state import Condition
 from tests.polling import eventually
-from tests.running_stack import RunningStack, running_stack
+from tests.running_stack import Stack, running_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[RunningStack]:
+def own_stack(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Stack]:
     """Run a stack that no other module's tests are disturbed by."""
     with running_stack(tmp_path_factory.mktemp("own") / "data", reaper) as stack:
         yield stack
 
 
 @pytest.mark.parametrize("service", ["s3", "api", "history", "summary", "liveness", "postgres", "kafka"])
-def test_a_killed_service_is_started_again(own_stack: RunningStack, service: str) -> None:
+def test_a_killed_service_is_started_again(own_stack: Stack, service: str) -> None:
     """After SIGKILL the service runs again as another process, and the restart and its reason are on show."""
     before, restarts = own_stack.pid(service), own_stack.state().services[service].restarts
     os.kill(before, signal.SIGKILL)
@@ -42,7 +42,7 @@ def test_a_killed_service_is_started_again(own_stack: RunningStack, service: str
     assert "was ended by signal 9" in row.problem
 
 
-def test_a_killed_reaper_is_replaced(own_stack: RunningStack) -> None:
+def test_a_killed_reaper_is_replaced(own_stack: Stack) -> None:
     """The process that guards against orphans is itself guarded."""
     supervisor = own_stack.state().pid
 

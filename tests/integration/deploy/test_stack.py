@@ -14,10 +14,10 @@ from runstream_deploy.reaper import descendants
 from tests.polling import eventually
 
 if TYPE_CHECKING:
-    from tests.running_stack import RunningStack
+    from tests.running_stack import Stack
 
 
-def command(stack: RunningStack, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a stack command on the stack's data folder."""
     return subprocess.run(
         [sys.executable, "-m", "runstream_deploy", *arguments],
@@ -29,7 +29,7 @@ def command(stack: RunningStack, *arguments: str) -> subprocess.CompletedProcess
     )
 
 
-def test_status_says_that_every_service_is_well(stack: RunningStack) -> None:
+def test_status_says_that_every_service_is_well(stack: Stack) -> None:
     """Status ends with 0 and shows each service running, with its process, memory, and the consumers' lag."""
     done = eventually(lambda: _successful(command(stack, "status", "--json")))
     status = json.loads(done.stdout)
@@ -46,13 +46,13 @@ def _successful(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedP
     return done
 
 
-def test_the_api_answers_at_the_announced_address(stack: RunningStack) -> None:
+def test_the_api_answers_at_the_announced_address(stack: Stack) -> None:
     """The address and token of the discovery file open the API."""
     answer = httpx.get(f"{stack.url}/api/v1/connect", headers={"Authorization": f"Bearer {stack.token}"})
     assert (answer.status_code, answer.json()["entity"]) == (200, stack.entity)
 
 
-def test_files_with_secrets_are_closed_to_others(stack: RunningStack) -> None:
+def test_files_with_secrets_are_closed_to_others(stack: Stack) -> None:
     """The discovery file, the stack's file and its state can be read by their owner only."""
     modes = {
         name: stat.S_IMODE((stack.data_dir / name).stat().st_mode)
@@ -61,7 +61,7 @@ def test_files_with_secrets_are_closed_to_others(stack: RunningStack) -> None:
     assert modes == dict.fromkeys(modes, 0o600)
 
 
-def test_secrets_do_not_show_in_the_process_list(stack: RunningStack) -> None:
+def test_secrets_do_not_show_in_the_process_list(stack: Stack) -> None:
     """No process of the stack has a password, key or token among its arguments."""
     secrets = json.loads((stack.data_dir / "stack.json").read_text())["secrets"].values()
     supervisor = stack.state().pid
@@ -70,7 +70,7 @@ def test_secrets_do_not_show_in_the_process_list(stack: RunningStack) -> None:
         assert [secret for secret in secrets if secret in arguments] == []
 
 
-def test_a_second_stack_on_the_same_data_is_refused(stack: RunningStack) -> None:
+def test_a_second_stack_on_the_same_data_is_refused(stack: Stack) -> None:
     """A second ``up`` ends with 1, names the process that runs, and leaves the first one alone."""
     done = command(stack, "up")
     assert done.returncode == 1
