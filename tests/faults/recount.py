@@ -4,8 +4,8 @@
 
 The journal is written by whoever calls ``log()``: a JSON line for each accepted row, ``{"run", "writer" (its label),
 "pid", "row" (0, 1, 2 … of that process), "step", "values"}``, appended after ``log()`` has returned. Nothing here
-shares code with the client, the codec or the consumers. The verdict is good when each accepted row is there exactly once
-and equal, or its absence has a reason (dropped by policy, in quarantine), and nothing else is there.
+shares code with the client, the codec or the consumers. The verdict is good when each accepted row is there exactly
+once and equal, or its absence has a reason (dropped by policy, in quarantine), and nothing else is there.
 """
 
 from __future__ import annotations
