@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_consumers.runtime.plugins import find_consumer
-from runstream_consumers.runtime.process import consume
+from runstream_consumers.runtime.process import consume, redrive_all
 from runstream_consumers.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -25,10 +25,12 @@ log = logging.getLogger("runstream_consumers.runtime")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a consumer until SIGTERM or SIGINT; return 0 then, 1 after a fault, 2 where the settings are wrong."""
+    """Run a consumer until SIGTERM or SIGINT, or redrive its quarantine; return 1 after a fault, 2 on bad settings."""
     parser = argparse.ArgumentParser(prog="runstream-consumer", description="Run one consumer of the event stream.")
     parser.add_argument("name", help="the name it is registered under (entry-point group runstream.consumers)")
-    name: str = parser.parse_args(arguments).name
+    parser.add_argument("--redrive", action="store_true", help="try its quarantined messages again, then end")
+    parsed = parser.parse_args(arguments)
+    name: str = parsed.name
     try:
         settings = ServerSettings.from_environment()
     except ValidationError as error:
@@ -37,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     try:
-        asyncio.run(_run(find_consumer(name), settings))
+        consumer = find_consumer(name)
+        asyncio.run(redrive_all(consumer, settings) if parsed.redrive else _run(consumer, settings))
     except RuntimeFault as error:
         log.critical("%s: %s", type(error).__name__, error)
         return 1

@@ -17,12 +17,14 @@ from runstream_consumers.runtime.loop import Loop
 from runstream_consumers.runtime.migrate import migrate
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS, Options
 from runstream_consumers.runtime.plugin import Context
+from runstream_consumers.runtime.redrive import redrive
 from runstream_schemas.topics import topic_name
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
     from runstream_consumers.runtime.plugin import Consumer
+    from runstream_consumers.runtime.redrive import Redriven
     from runstream_consumers.settings import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,19 @@ async def consume(
         [result] = await asyncio.gather(work, return_exceptions=True)
     if isinstance(result, Exception):
         raise result
+
+
+async def redrive_all(consumer: Consumer, settings: ServerSettings, options: Options = DEFAULT_OPTIONS) -> Redriven:
+    """Try the quarantined messages of a consumer again; raises what the infrastructure raises."""
+    await prepare_tables(consumer, settings.postgres)
+    producer = KafkaProducer(settings.kafka, settings.prefix, timeout=options.request_timeout)
+    context = Context(name=consumer.name, prefix=settings.prefix, partitions=settings.partitions, producer=producer)
+    connection = await connect(settings.postgres, application=consumer.name, schema=consumer.name)
+    try:
+        return await redrive(consumer, context, connection)
+    finally:
+        connection.terminate()
+        await producer.close()
 
 
 async def prepare_tables(consumer: Consumer, dsn: str) -> None:
