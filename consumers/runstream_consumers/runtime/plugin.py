@@ -80,11 +80,17 @@ class Partition(Protocol):
 class Consumer(Protocol):
     """What an entry point of the group ``runstream.consumers`` names: a class without arguments."""
 
-    #: Lower-case identifier: Kafka group, Postgres schema, sink id.
-    name: str
-    topics: frozenset[Topic]
-    #: Folder of ``NNNN_name.sql`` files, run in order, each once, with ``search_path`` set to the consumer's schema.
-    migrations: Traversable
+    @property
+    def name(self) -> str:
+        """Lower-case identifier: Kafka group, Postgres schema, sink id."""
+
+    @property
+    def topics(self) -> frozenset[Topic]:
+        """The topics it reads."""
+
+    @property
+    def migrations(self) -> Traversable:
+        """Folder of ``NNNN_name.sql`` files, run in order, each once, with ``search_path`` set to its schema."""
 
     def partition(self, number: int, context: Context) -> Partition:
         """Return the work on one partition."""

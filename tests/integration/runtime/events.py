@@ -1,0 +1,104 @@
+"""Events for tests, and their way onto real topics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from aiokafka import AIOKafkaProducer
+
+from runstream_schemas.codec import encode
+from runstream_schemas.events import (
+    ChangeEvent,
+    Entry,
+    HeartbeatEvent,
+    Kind,
+    LogEvent,
+    Operation,
+    Record,
+    Role,
+    Stream,
+    Writer,
+)
+from runstream_schemas.rows import pack_rows
+from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from runstream_schemas.events import Event
+
+PARTITIONS = 2
+
+
+def run_in(partition: int, number: int = 0) -> RunPath:
+    """A run that belongs in a partition; another one for each number."""
+    found = (RunPath(entity="team", project="digits", run_id=f"run{index}") for index in range(10_000))
+    runs = [run for run in (next(found) for _ in range(40)) if partition_of(run, PARTITIONS) == partition]
+    return runs[number]
+
+
+def writer(number: int) -> Writer:
+    """A writer with a recognisable id."""
+    return Writer(id=number.to_bytes(16, "big"), role=Role.PRIMARY)
+
+
+def block(
+    run: RunPath,
+    by: Writer,
+    seq: int,
+    count: int,
+    *,
+    rows: Sequence[dict[str, Any]] | None = None,
+    steps: Sequence[int] | None = None,
+    stream: Stream = Stream.HISTORY,
+) -> LogEvent:
+    """A block whose rows hold their own number as ``at``, unless told otherwise."""
+    numbers = np.arange(seq, seq + count)
+    return LogEvent(
+        kind=Kind.DATA,
+        run=run,
+        writer=by,
+        time=1_000_000,
+        seq=seq,
+        count=count,
+        stream=stream,
+        orders=numbers,
+        steps=numbers if steps is None else np.array(steps),
+        times=1_000_000 * numbers,
+        columns=pack_rows([{"at": int(number)} for number in numbers] if rows is None else rows),
+    )
+
+
+def changes(run: RunPath, by: Writer, seq: int, values: Sequence[str]) -> ChangeEvent:
+    """Config records that set a key to each of some JSON texts."""
+    records = tuple(
+        Record(order=seq + index, time=1, entries=(Entry(op=Operation.SET, path=("key",), value=value),))
+        for index, value in enumerate(values)
+    )
+    return ChangeEvent(
+        topic=Topic.CONFIG, kind=Kind.DATA, run=run, writer=by, time=1, seq=seq, count=len(values), records=records
+    )
+
+
+def beat(run: RunPath, by: Writer) -> HeartbeatEvent:
+    """A beat."""
+    return HeartbeatEvent(kind=Kind.BEAT, run=run, writer=by, time=1)
+
+
+async def publish(broker: str, prefix: str, events: Iterable[Event]) -> None:
+    """Append events to the topics of a prefix, each in its run's partition."""
+    await publish_messages(
+        broker, prefix, [(event.topic, partition_of(event.run, PARTITIONS), encode(event)) for event in events]
+    )
+
+
+async def publish_messages(broker: str, prefix: str, messages: Iterable[tuple[Topic, int, bytes | None]]) -> None:
+    """Append messages as they are, in their order."""
+    producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all")
+    await producer.start()
+    try:
+        for topic, partition, message in messages:
+            await producer.send_and_wait(topic_name(prefix, topic), message, key=b"key", partition=partition)
+    finally:
+        await producer.stop()

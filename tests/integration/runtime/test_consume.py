@@ -1,0 +1,256 @@
+"""The loop against a real broker and a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from runstream_consumers.runtime.database import connect
+from runstream_consumers.runtime.exceptions import TopicRecreated, WrongTopics
+from runstream_consumers.runtime.process import consume, redrive_all
+from runstream_consumers.runtime.reader import progress
+from runstream_deploy.topics import delete_topics, ensure_topics
+from runstream_schemas.codec import encode
+from runstream_schemas.events import Kind
+from runstream_schemas.framing import frame
+from runstream_schemas.topics import Topic, topic_name
+from tests.integration.runtime.events import beat, block, changes, publish, publish_messages, run_in, writer
+from tests.integration.runtime.ledger import (
+    QUICK,
+    LedgerConsumer,
+    consuming,
+    fetch,
+    lines_of,
+    read_ledger,
+    settings_of,
+)
+from tests.polling import eventually_async
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runstream_schemas.events import Event
+
+
+def ledger_of(events: Iterable[Event]) -> Counter[tuple[str, str, bytes, int, str]]:
+    """The lines events leave when each record is applied once."""
+    return Counter({line: 1 for event in events for line in lines_of(event)})
+
+
+async def expect_ledger(database: str, events: Iterable[Event]) -> None:
+    """Wait until the ledger holds the records of events, each once."""
+    expected = ledger_of(events)
+
+    async def equal() -> bool:
+        found = await read_ledger(database)
+        assert expected == found
+        return True
+
+    await eventually_async(equal)
+
+
+async def test_records_are_applied_once_however_they_were_batched(broker: str, prefix: str, database: str) -> None:
+    """Repeated, overlapping and re-cut blocks of several runs and topics leave each record once."""
+    first, second = run_in(0), run_in(1)
+    wanted: list[Event] = [
+        block(first, writer(1), 0, 10),
+        block(second, writer(2), 0, 7),
+        changes(first, writer(1), 0, ["1", "2", "3"]),
+    ]
+    sent: list[Event] = [
+        block(first, writer(1), 0, 4),
+        block(first, writer(1), 0, 4),
+        block(second, writer(2), 0, 7),
+        block(first, writer(1), 6, 4),
+        block(first, writer(1), 2, 6),
+        block(first, writer(1), 0, 10),
+        changes(first, writer(1), 0, ["1", "2"]),
+        changes(first, writer(1), 1, ["2", "3"]),
+    ]
+    await publish(broker, prefix, sent)
+    async with consuming(LedgerConsumer(), settings_of(broker, prefix, database)):
+        await expect_ledger(database, wanted)
+        await publish(broker, prefix, sent)
+        await publish(broker, prefix, [block(first, writer(3), 0, 1)])
+        await expect_ledger(database, [*wanted, block(first, writer(3), 0, 1)])
+
+
+async def test_a_second_start_goes_on_where_the_first_ended(broker: str, prefix: str, database: str) -> None:
+    """What was applied before a stop is not applied again, what came meanwhile is."""
+    settings = settings_of(broker, prefix, database)
+    run = run_in(0)
+    await publish(broker, prefix, [block(run, writer(1), 0, 5)])
+    async with consuming(LedgerConsumer(), settings):
+        await expect_ledger(database, [block(run, writer(1), 0, 5)])
+    await publish(broker, prefix, [block(run, writer(1), 5, 5)])
+    async with consuming(LedgerConsumer(), settings):
+        await expect_ledger(database, [block(run, writer(1), 0, 10)])
+
+
+async def test_poison_goes_to_quarantine_and_its_neighbours_are_kept(broker: str, prefix: str, database: str) -> None:
+    """Whatever is no event of its topic is kept raw with its coordinates, and holds up nothing."""
+    run = run_in(0)
+    good = encode(block(run, writer(1), 0, 2))
+    poison = [
+        b"",
+        b"garbage",
+        frame(12345, b"no such schema"),
+        good[:-3],
+        good + b"x",
+        encode(beat(run, writer(1))),
+        encode(block(run_in(1), writer(1), 0, 1)),
+        encode(block(run, writer(1), 2**62, 2)),
+        None,
+    ]
+    messages: list[tuple[Topic, int, bytes | None]] = [(Topic.LOG, 0, good)]
+    for index, message in enumerate(poison):
+        messages.append((Topic.LOG, 0, message))
+        messages.append((Topic.LOG, 0, encode(block(run, writer(1), 2 + index, 1))))
+    await publish_messages(broker, prefix, messages)
+    async with consuming(LedgerConsumer(), settings_of(broker, prefix, database)):
+        await expect_ledger(database, [block(run, writer(1), 0, 2 + len(poison))])
+    rows = await fetch(
+        database,
+        'select topic, partition, "offset", stage, raw, reason, append_time from runtime.quarantine order by 3',
+    )
+    assert [(topic_name(prefix, Topic.LOG), 0, 1 + 2 * index, "decode", raw) for index, raw in enumerate(poison)] == [
+        (row["topic"], row["partition"], row["offset"], row["stage"], row["raw"]) for row in rows
+    ]
+    assert all(row["reason"] and row["append_time"] > 0 for row in rows)
+
+
+async def test_events_a_consumer_cannot_apply_are_quarantined_alone_and_redriven(
+    broker: str, prefix: str, database: str
+) -> None:
+    """Events that fail are put aside, others of the batch are applied; later they fill their holes, once."""
+    settings = settings_of(broker, prefix, database)
+    run = run_in(0)
+    events = [changes(run, writer(1), seq, ['"bad"' if seq in (3, 4, 9) else str(seq)]) for seq in range(12)]
+    good = [event for event in events if '"bad"' not in event.records[0].entries[0].value]
+    await publish(broker, prefix, events)
+    async with consuming(LedgerConsumer(strict=True), settings):
+        await expect_ledger(database, good)
+        found = await progress_of(database)
+        assert found == [("ledger", Topic.CONFIG, 12, [(3, 5), (9, 10)])]
+
+        assert (await redrive_all(LedgerConsumer(strict=True), settings)).failed == 3
+        assert (await redrive_all(LedgerConsumer(), settings)).applied == 3
+        await expect_ledger(database, events)
+        assert await progress_of(database) == [("ledger", Topic.CONFIG, 12, [])]
+        assert (await redrive_all(LedgerConsumer(), settings)).applied == 0
+
+        await publish(broker, prefix, [*events, changes(run, writer(1), 12, ["12"])])
+        await expect_ledger(database, [*events, changes(run, writer(1), 12, ["12"])])
+
+
+async def progress_of(database: str) -> list[tuple[str, Topic, int, list[tuple[int, int]]]]:
+    """What the reader says of the first run."""
+    connection = await connect(database, application="test")
+    try:
+        return [(item.sink, item.topic, item.next, item.holes) for item in await progress(connection, run_in(0))]
+    finally:
+        await connection.close()
+
+
+async def test_lost_connections_lose_and_repeat_nothing(broker: str, prefix: str, database: str) -> None:
+    """While the database ends every connection again and again, each record is still applied once."""
+    runs = [run_in(0), run_in(1), run_in(0, 1)]
+    async with consuming(LedgerConsumer(), settings_of(broker, prefix, database)):
+        for start in range(0, 300, 10):
+            await publish(broker, prefix, [block(run, writer(number), start, 10) for number, run in enumerate(runs)])
+            await fetch(
+                database,
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where application_name = 'runstream ledger' and datname = current_database()",
+            )
+        await expect_ledger(database, [block(run, writer(number), 0, 300) for number, run in enumerate(runs)])
+
+
+async def test_messages_deleted_unread_are_recorded_as_lost(broker: str, prefix: str, database: str) -> None:
+    """Where the log begins behind what was stored, the gap is written down and reading goes on."""
+    settings = settings_of(broker, prefix, database)
+    run = run_in(0)
+    await publish(broker, prefix, [block(run, writer(1), 0, 1), block(run, writer(1), 1, 1)])
+    async with consuming(LedgerConsumer(), settings):
+        await expect_ledger(database, [block(run, writer(1), 0, 2)])
+    await publish(broker, prefix, [block(run, writer(1), seq, 1) for seq in range(2, 10)])
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        place = TopicPartition(topic_name(prefix, Topic.LOG), 0)
+        await admin.delete_records({place: RecordsToDelete(before_offset=7)})
+    finally:
+        await admin.close()
+    async with consuming(LedgerConsumer(), settings):
+        await expect_ledger(database, [block(run, writer(1), 0, 2), block(run, writer(1), 7, 3)])
+    losses = await fetch(database, "select topic, partition, first, stop from runtime.loss")
+    assert [(topic_name(prefix, Topic.LOG), 0, 2, 7)] == [tuple(row) for row in losses]
+    assert await progress_of(database) == [("ledger", Topic.LOG, 10, [(2, 7)])]
+
+
+async def test_a_topic_made_anew_stops_the_consumer(broker: str, prefix: str, database: str) -> None:
+    """A log that ends before what was stored from it is an error that names it, not silence."""
+    settings = settings_of(broker, prefix, database)
+    await publish(broker, prefix, [block(run_in(0), writer(1), seq, 1) for seq in range(5)])
+    async with consuming(LedgerConsumer(), settings):
+        await expect_ledger(database, [block(run_in(0), writer(1), 0, 5)])
+    await delete_topics(broker, prefix)
+    await eventually_async(lambda: made_anew(broker, prefix))
+    with pytest.raises(TopicRecreated, match=f"{prefix}.log.* ends at 0"):
+        await consume(LedgerConsumer(), settings, stop=asyncio.Event(), options=QUICK)
+
+
+async def made_anew(broker: str, prefix: str) -> bool:
+    """Make the topics again, once their deletion is through."""
+    await ensure_topics(broker, prefix, partitions=2)
+    return True
+
+
+async def test_another_number_of_partitions_is_refused(broker: str, prefix: str, database: str) -> None:
+    """Settings that contradict the topics stop the consumer before it reads anything."""
+    settings = settings_of(broker, prefix, database).model_copy(update={"partitions": 3})
+    with pytest.raises(WrongTopics, match="RUNSTREAM_PARTITIONS is 3"):
+        await consume(LedgerConsumer(), settings, stop=asyncio.Event(), options=QUICK)
+
+
+async def test_two_workers_share_and_hand_over(broker: str, prefix: str, database: str) -> None:
+    """Workers that come and go in mid-stream apply each record once between them."""
+    settings = settings_of(broker, prefix, database)
+    runs = [run_in(0), run_in(1)]
+
+    async def send(start: int) -> None:
+        for seq in range(start, start + 100, 5):
+            await publish(broker, prefix, [block(run, writer(number), seq, 5) for number, run in enumerate(runs)])
+
+    first, second = LedgerConsumer(), LedgerConsumer()
+    async with consuming(second, settings):
+        async with consuming(first, settings):
+            await send(0)
+            await eventually_async(lambda: both_have_one(first, second))
+            await send(100)
+        await send(200)
+        await expect_ledger(database, [block(run, writer(number), 0, 300) for number, run in enumerate(runs)])
+
+
+async def both_have_one(first: LedgerConsumer, second: LedgerConsumer) -> bool:
+    """Both workers have been given a partition, of two."""
+    return bool(first.partitions and second.partitions)
+
+
+async def test_new_events_are_applied_at_once(broker: str, prefix: str, database: str) -> None:
+    """An idle consumer applies what comes without waiting for any interval to pass."""
+    consumer = LedgerConsumer(topics=[Topic.LOG, Topic.CONFIG, Topic.HEARTBEAT])
+    async with consuming(consumer, settings_of(broker, prefix, database)):
+        await publish(broker, prefix, [beat(run_in(0), writer(1)), beat(run_in(0), writer(1))])
+        await eventually_async(lambda: heard(consumer, 2))
+
+
+async def heard(consumer: LedgerConsumer, count: int) -> bool:
+    """So many beats were applied."""
+    batches = [batch for partition in consumer.partitions for batch in partition.batches]
+    return count == sum(item.event.kind is Kind.BEAT for batch in batches for item in batch.events)
