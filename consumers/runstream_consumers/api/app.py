@@ -41,9 +41,10 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
         lifespan=lifespan,
     )
     problems.register(app, pages.problem_page)
+    # First: the pages' routes take any two names.
+    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     for module in (connection, registry, runs, history, pages):
         app.include_router(module.router)
-    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     policy = Policy(
         token=settings.token,
         public_url=settings.url,

@@ -15,8 +15,8 @@ _MICROSECONDS = 1_000_000
 
 
 def series_json(found: SeriesOf, labels: Mapping[bytes, str]) -> list[dict[str, Any]]:
-    """Return the points of each key and writer, times in seconds."""
-    return [
+    """Return the points of each key and writer, by key and label; times in seconds."""
+    answer = [
         {
             "key": key,
             "writer": writer.hex(),
@@ -27,6 +27,7 @@ def series_json(found: SeriesOf, labels: Mapping[bytes, str]) -> list[dict[str, 
         }
         for (key, writer), series in found.items()
     ]
+    return sorted(answer, key=lambda one: (one["key"], one["label"], one["writer"]))
 
 
 def rows_json(found: SeriesOf, started: float | None) -> list[dict[str, Any]]:

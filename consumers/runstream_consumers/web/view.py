@@ -75,11 +75,11 @@ def groups(keys: Iterable[str], rest: str) -> list[Group]:
 
 
 def lasted(known: Known, now: float) -> float | None:
-    """Return how many seconds the run has lasted: until now while it is open, else until its last event."""
-    if known.started is None or known.document is None:
+    """Return how many seconds passed by the brokers' clock: until now while the run is open, else to its last event."""
+    if known.document is None:
         return None
     is_open = known.state is not None and known.state.state in OPEN
-    return max(0.0, (now if is_open else seconds(known.document.updated)) - known.started)
+    return max(0.0, (now if is_open else seconds(known.document.updated)) - seconds(known.document.created))
 
 
 def steps_of(known: Known) -> int | str:

@@ -3,7 +3,8 @@
 const Charts = (() => {
   const SAMPLES = 600;
   const COLOURS = 8;
-  const PALETTE = 100;
+  const LISTED = 64;
+  const STEPS = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
   const charts = new Map(); // article -> uPlot
   const waiting = new Set();
   const api = document.querySelector("main").dataset.api;
@@ -33,7 +34,7 @@ const Charts = (() => {
     const line = { stroke: css("--line"), width: 1 };
     const values = (_, splits) => splits.map((split) => (split === null ? "" : number(split)));
     return { side, size, stroke: css("--faint"), font: `11px ${css("--sans")}`, grid: side === 2 ? { show: false } : line,
-      ticks: { show: false }, border: { show: side === 2, ...line }, gap: 6, space: side === 2 ? 60 : 34, values };
+      ticks: { show: false }, border: { show: side === 2, ...line }, gap: 6, space: side === 2 ? 60 : 34, values, ...(side === 2 ? { incrs: STEPS } : {}) };
   }
 
   function options(article, found) {
@@ -44,7 +45,7 @@ const Charts = (() => {
       scales: { x: { time: false } }, axes: [axis(2, 26), axis(3, 50)],
       cursor: { sync: { key: sync.key, setSeries: false }, points: { size: 6 }, drag: { x: true, y: false } },
       series: [{}].concat(found.map((one, index) => ({
-        label: one.label, stroke: css(`--c${(index % COLOURS) + 1}`), width: 1.6, spanGaps: false,
+        label: one.label, stroke: css(`--c${(index % COLOURS) + 1}`), width: 1.4, spanGaps: false,
         points: { show: few, size: 4, width: 1.4, fill: css("--card") },
       }))),
       hooks: { setCursor: [(chart) => read(article, chart, found)] },
@@ -67,7 +68,7 @@ const Charts = (() => {
     if (found.length < 2) return;
     const list = document.createElement("div");
     list.className = "keys";
-    found.slice(0, PALETTE).forEach((one, index) => {
+    found.slice(0, LISTED).forEach((one, index) => {
       const entry = document.createElement("span");
       const mark = document.createElementNS("http://www.w3.org/2000/svg", "svg");
       const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
@@ -83,6 +84,8 @@ const Charts = (() => {
     const plot = article.querySelector(".plot");
     const old = charts.get(article);
     const shape = found.map((one) => one.writer).join();
+    found = found.filter((one) => one.values.some((value) => plain(value) !== null));
+    const shape = found.map((one) => one.writer).join();
     plot.classList.toggle("empty", found.length === 0);
     if (old && article.dataset.shape === shape) {
       old.setData(data(found));
@@ -90,7 +93,7 @@ const Charts = (() => {
     }
     old?.destroy();
     charts.delete(article);
-    plot.textContent = found.length ? "" : "No numbers yet";
+    plot.textContent = found.length ? "" : "No finite numbers yet";
     if (!found.length) return undefined;
     article.dataset.shape = shape;
     keys(article, found);

@@ -31,6 +31,7 @@
       if (mine) mine.querySelector(".charts").append(...added.map((article) => document.adoptNode(article)));
       else document.getElementById("console").before(document.adoptNode(section));
       added.forEach(Charts.watch);
+      document.getElementById("nothing")?.remove();
     }
   }
 
