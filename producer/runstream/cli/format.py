@@ -49,7 +49,7 @@ def moment(text: str | None) -> datetime | None:
 def ago(text: str | None, now: datetime) -> str:
     """Return how long ago an ISO time was."""
     then = moment(text)
-    return "-" if then is None else f"{duration((now - then).total_seconds())} ago"
+    return "-" if then is None else f"{duration((now - then).total_seconds()).split()[0]} ago"
 
 
 def clock(seconds: float) -> str:

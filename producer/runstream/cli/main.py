@@ -25,6 +25,7 @@ def create_app() -> typer.Typer:
         name="runstream",
         help=_HELP,
         no_args_is_help=True,
+        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -31,7 +31,9 @@ def register(app: typer.Typer) -> None:
 
 
 def runs(
-    project: Annotated[str | None, typer.Argument(help="[ENTITY/]PROJECT; all projects without.")] = None,
+    project: Annotated[
+        str | None, typer.Argument(metavar="[PROJECT]", help="[ENTITY/]PROJECT; all projects without.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs, newest first.")] = 20,
     as_json: Json = False,  # noqa: FBT002  # typer's way
 ) -> None:
@@ -47,7 +49,7 @@ def runs(
 
 
 def show(
-    run: Annotated[str, typer.Argument(help="[[ENTITY/]PROJECT/]ID, or the URL of its page.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="[[ENTITY/]PROJECT/]ID, or the URL of its page.")],
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Redraw until the run has ended or Ctrl-C.")] = False,  # noqa: FBT002
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks with --watch.")] = 1.0,
     as_json: Json = False,  # noqa: FBT002
@@ -61,7 +63,8 @@ def show(
     elif watch:
         _watch(found, interval)
     else:
-        Console().print(run_view(take(found), datetime.now(tz=UTC)))
+        console = Console()
+        console.print(run_view(take(found), datetime.now(tz=UTC), console.width))
 
 
 def _watch(run: Run, interval: float) -> None:
@@ -69,7 +72,7 @@ def _watch(run: Run, interval: float) -> None:
         try:
             while True:
                 snapshot = take(run)
-                live.update(run_view(snapshot, datetime.now(tz=UTC)), refresh=True)
+                live.update(run_view(snapshot, datetime.now(tz=UTC), live.console.width), refresh=True)
                 if snapshot.ended:
                     return
                 time.sleep(interval)

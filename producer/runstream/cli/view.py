@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +27,14 @@ _COLOURS = {
     "preempted": "yellow",
     "pending": "bright_black",
 }
-_WIDTH = 40
+#: Characters of a curve.
+_WIDEST, _NARROWEST = 40, 8
+#: Characters of a number, with the gap before it.
+_NUMBER = 12
+#: Values of the summary in the list of runs.
+_VALUES = 4
 _SAMPLES = 400
+_OPEN = ("pending", "running", "preempting")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +50,7 @@ class Snapshot:
     @property
     def ended(self) -> bool:
         """Whether nothing more will come: the run has ended and everything it counted is stored."""
-        return self.document["state"] not in ("pending", "running", "preempting") and bool(self.delivery["complete"])
+        return self.document["state"] not in _OPEN and bool(self.delivery["complete"])
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as one document."""
@@ -69,27 +76,32 @@ def take(run: Run) -> Snapshot:
 
 
 def runs_table(documents: Sequence[dict[str, Any]], now: datetime) -> Table:
-    """Return a table of run documents."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("state", "run", "path", "created", "steps", "summary"):
-        table.add_column(heading, overflow="fold" if heading == "path" else "ellipsis", no_wrap=heading != "summary")
+    """Return a table of run documents; the summary gets what room the rest leaves."""
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("run", no_wrap=True, max_width=28)
+    table.add_column("path", no_wrap=True)
+    table.add_column("created", no_wrap=True)
+    table.add_column("steps", no_wrap=True, justify="right")
+    table.add_column("summary", no_wrap=True, ratio=1)
     for document in documents:
-        path = f"{document['entity']}/{document['project']}/{document['id']}"
-        values = [f"{printable(key)} {show(value)}" for key, value in list(flat(document["summary"]).items())[:4]]
-        steps = "-" if document["last_step"] is None else str(document["last_step"] + 1)
-        created = ago(document["created_at"], now)
+        values = [f"{printable(key)} {show(value)}" for key, value in list(flat(document["summary"]).items())[:_VALUES]]
         table.add_row(
-            state_text(document), Text(printable(document["name"])), Text(printable(path)), created, steps,
+            state_text(document),
+            Text(printable(document["name"])),
+            Text(printable(_path(document))),
+            ago(document["created_at"], now),
+            "-" if document["last_step"] is None else str(document["last_step"] + 1),
             Text("  ".join(values)),
-        )  # fmt: skip
+        )
     return table
 
 
-def run_view(snapshot: Snapshot, now: datetime) -> RenderableType:
-    """Return everything about a run: header, transitions, metrics and delivery."""
+def run_view(snapshot: Snapshot, now: datetime, width: int) -> RenderableType:
+    """Return everything about a run: header, transitions, metrics and delivery, for a terminal ``width`` wide."""
     parts: list[RenderableType] = [_header(snapshot, now), Text(), _transitions(snapshot.transitions)]
     if snapshot.series:
-        parts += [Text(), _metrics(snapshot)]
+        parts += [Text(), _metrics(snapshot, width)]
     if rest := _other_values(snapshot):
         parts += [Text(), rest]
     return Group(*parts, Text(), _delivery(snapshot.delivery))
@@ -106,16 +118,23 @@ def state_text(document: dict[str, Any]) -> Text:
 def _header(snapshot: Snapshot, now: datetime) -> RenderableType:
     document = snapshot.document
     title = Text.assemble((printable(document["name"]), "bold"), "  ", state_text(document))
-    path = f"{document['entity']}/{document['project']}/{document['id']}"
-    facts = [printable(path), f"created {ago(document['created_at'], now)}", f"took {_took(document)}"]
+    facts = [printable(_path(document)), f"created {ago(document['created_at'], now)}", _lasted(document, now)]
     if document["tags"]:
         facts.append("tags " + printable(", ".join(document["tags"])))
     return Group(title, Text(" · ".join(facts), style="dim"), Text(document["url"], style="underline dim"))
 
 
-def _took(document: dict[str, Any]) -> str:
+def _path(document: dict[str, Any]) -> str:
+    return f"{document['entity']}/{document['project']}/{document['id']}"
+
+
+def _lasted(document: dict[str, Any], now: datetime) -> str:
     first, last = moment(document["created_at"]), moment(document["updated_at"])
-    return "-" if first is None or last is None else duration((last - first).total_seconds())
+    if first is None or last is None:
+        return "not started"
+    if document["state"] in _OPEN:
+        return f"for {duration((now - first).total_seconds())}"
+    return f"took {duration((last - first).total_seconds())}"
 
 
 def _transitions(transitions: Sequence[dict[str, Any]]) -> RenderableType:
@@ -126,19 +145,31 @@ def _transitions(transitions: Sequence[dict[str, Any]]) -> RenderableType:
     return table
 
 
-def _metrics(snapshot: Snapshot) -> RenderableType:
+def _metrics(snapshot: Snapshot, width: int) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="bold")
     several = len({item["writer"] for item in snapshot.series}) > 1
-    for heading in ("metric", *(["writer"] if several else []), "", "min", "max", "last"):
-        table.add_column(heading, justify="right" if heading in ("min", "max", "last") else "left", no_wrap=True)
+    names = max(len(item["key"]) for item in snapshot.series)
+    labels = max(len(item["label"]) for item in snapshot.series) if several else 0
+    # Numbers are at most eleven wide; the curve takes what names and numbers leave.
+    curve = max(_NARROWEST, min(_WIDEST, width - min(names, width // 3) - min(labels, width // 5) - 4 * _NUMBER))
+    table.add_column("metric", no_wrap=True, max_width=width // 3)
+    if several:
+        table.add_column("writer", no_wrap=True, max_width=width // 5)
+    table.add_column("", no_wrap=True, min_width=curve)
+    for heading in ("min", "max", "last"):
+        table.add_column(heading, no_wrap=True, justify="right", min_width=_NUMBER - 2)
     for item in snapshot.series:
-        numbers = [value for value in item["values"] if value is not None and value == value]  # noqa: PLR0124  # NaN
-        ends = [show(min(numbers)), show(max(numbers))] if numbers else ["-", "-"]
         writer = [Text(printable(item["label"]))] if several else []
-        line = Text(sparkline(item["values"], _WIDTH), style="cyan")
-        last = show(item["values"][-1]) if item["values"] else "-"
-        table.add_row(Text(printable(item["key"])), *writer, line, *ends, last)
+        line = Text(sparkline(item["values"], curve), style="cyan")
+        table.add_row(Text(printable(item["key"])), *writer, line, *_ends(item["values"]))
     return table
+
+
+def _ends(values: Sequence[float]) -> list[str]:
+    """Return the least, the greatest and the last value."""
+    numbers = [value for value in values if not math.isnan(value)]
+    ends = [show(min(numbers)), show(max(numbers))] if numbers else ["-", "-"]
+    return [*ends, show(values[-1]) if values else "-"]
 
 
 def _other_values(snapshot: Snapshot) -> RenderableType | None:

@@ -83,7 +83,6 @@ const Charts = (() => {
   function draw(article, found) {
     const plot = article.querySelector(".plot");
     const old = charts.get(article);
-    const shape = found.map((one) => one.writer).join();
     found = found.filter((one) => one.values.some((value) => plain(value) !== null));
     const shape = found.map((one) => one.writer).join();
     plot.classList.toggle("empty", found.length === 0);
