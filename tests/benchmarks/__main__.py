@@ -1,0 +1,74 @@
+"""``python -m tests.benchmarks [NAME …] [--quick]``: measure, and print one table. Nothing here fails by being slow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.benchmarks.figures import Figure, table
+from tests.benchmarks.scale import Scale
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: In the order in which they run; each is a module ``bench_NAME`` with ``measure(scale)``.
+NAMES = ("contract", "log", "peers", "startup", "shipper", "consumers", "outage", "idle")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main() -> int:
+    """Run the benchmarks that are named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"which: {', '.join(NAMES)}; none: all")
+    parser.add_argument("--quick", action="store_true", help="small sizes: to see that they work")
+    parser.add_argument("--install", action="store_true", help="install the peers into .cache/bench-venv")
+    parser.add_argument("--folder", type=Path, help="where to write; by default the folder for temporary files")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="runstream-bench-", dir=arguments.folder) as folder:
+        scale = Scale(
+            folder=Path(folder),
+            peers=ROOT / ".cache" / "bench-venv",
+            quick=arguments.quick,
+            install=arguments.install,
+        )
+        figures = list(_measure(arguments.names or NAMES, scale))
+    sys.stdout.write(f"\n{machine()}\n\n{table(figures)}\n")
+    if arguments.json:
+        arguments.json.write_text(json.dumps([figure.as_json() for figure in figures], indent=1) + "\n")
+    return 0
+
+
+def _measure(names: tuple[str, ...] | list[str], scale: Scale) -> Iterator[Figure]:
+    for name in names:
+        begin = time.monotonic()
+        sys.stderr.write(f"{name} …\n")
+        for figure in import_module(f"tests.benchmarks.bench_{name}").measure(scale):
+            sys.stderr.write(f"  {figure.name}: {figure.value:.4g} {figure.unit} {figure.verdict} {figure.note}\n")
+            yield figure
+        sys.stderr.write(f"{name}: {time.monotonic() - begin:.0f} s\n")
+
+
+def machine() -> str:
+    """Return what this ran on, in a line."""
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.machine(),
+    )
+    return f"{model}, {os.cpu_count()} cores; Linux {platform.release()}; Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

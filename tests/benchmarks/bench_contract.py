@@ -1,0 +1,49 @@
+"""Encoding and decoding blocks, against moving the same values by numpy and JSON."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING
+
+from runstream_schemas.codec import decode, encode
+from runstream_schemas.rows import pack_rows, unpack_rows
+from runstream_schemas.topics import RunPath, Topic
+from tests.benchmarks.blocks import SHAPES, block, rows
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.sampling import ratio, take_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.benchmarks.scale import Scale
+
+RUN = RunPath(entity="bench", project="contract", run_id="r")
+
+
+def measure(scale: Scale) -> Iterator[Figure]:
+    """Yield microseconds a block, million points a second, ratios to JSON, and bytes a value."""
+    for name, (count, keys) in SHAPES.items():
+        content = rows(0, count, keys)
+        event = block(RUN, bytes(16), 0, content)
+        message, text = encode(event), json.dumps(content)
+        found = take_turns(
+            {
+                "pack": partial(pack_rows, content),
+                "encode": partial(encode, event),
+                "decode": partial(decode, Topic.LOG, message),
+                "unpack": partial(unpack_rows, event),
+                "to JSON": partial(json.dumps, content),
+                "from JSON": partial(json.loads, text),
+            },
+            calls=scale.of(2_000, 100) * 10 // count,
+            rounds=scale.of(15, 3),
+        )
+        for step in ("pack", "encode", "decode", "unpack"):
+            seconds = median(found[step])
+            yield Figure(f"{step} {name}", seconds * 1e6, "µs", note=f"{count * keys / seconds / 1e6:.1f} M points/s")
+        written = [one + other for one, other in zip(found["pack"], found["encode"], strict=True)]
+        yield Figure(f"pack + encode {name}, of json.dumps", ratio(written, found["to JSON"]))
+        yield Figure(f"decode {name}, of json.loads", ratio(found["decode"], found["from JSON"]))
+        yield Figure(f"bytes a value {name}", len(message) / (count * keys), "bytes", note="of which 8 are the float")

@@ -1,0 +1,132 @@
+"""``log()`` of ten scalars: against the floor, against encode + copy, and whether it stays what it was."""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import time
+import zlib
+from contextlib import contextmanager
+from itertools import cycle
+from statistics import median
+from typing import TYPE_CHECKING
+
+import msgspec
+
+import runstream
+from tests.benchmarks.blocks import rows
+from tests.benchmarks.figures import Figure, at_most
+from tests.benchmarks.sampling import latencies, percentile, ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.benchmarks.scale import Scale
+
+SIZE = 64 * 1024 * 1024
+
+
+def measure(scale: Scale) -> Iterator[Figure]:
+    """Yield ratios of medians, the tail, and the last calls against the first."""
+    content = rows(0, 1000, 10)
+    calls, rounds = scale.of(2_000, 200), scale.of(30, 5)
+    with mapped(scale.folder / "floor") as memory, offline_run(scale.folder) as run:
+        contenders = {
+            "floor": floor(memory, cycle(content)),
+            "copy": encode_and_copy(memory, cycle(content)),
+            "log": logging(run, cycle(content)),
+        }
+        found: dict[str, list[list[int]]] = {name: [latencies(call, calls)] for name, call in contenders.items()}
+        for _ in range(rounds):
+            for name, call in contenders.items():
+                found[name].append(latencies(call, calls))
+    halves = {name: [percentile(samples, 0.5) for samples in taken[1:]] for name, taken in found.items()}
+    every = [sample for samples in found["log"][1:] for sample in samples]
+    p50, p99 = percentile(every, 0.5), percentile(every, 0.99)
+    yield Figure("log() p50", p50 / 1000, "µs", note="10 scalars, offline, timer included")
+    yield Figure("log() p50, of the floor", ratio(halves["log"], halves["floor"]), bar=at_most(2.5), note=FLOOR)
+    yield Figure("log() p50, of encode + copy", ratio(halves["log"], halves["copy"]))
+    yield Figure("floor p50", median(halves["floor"]) / 1000, "µs")
+    yield Figure("log() p99, of its p50", p99 / p50, bar=at_most(5))
+    yield from _steadiness(scale)
+
+
+FLOOR = "floor: msgpack + CRC-32 + length + copy into mapped memory"
+
+
+def _steadiness(scale: Scale) -> Iterator[Figure]:
+    total, part = scale.of(200_000, 20_000), scale.of(10_000, 2_000)
+    with offline_run(scale.folder) as run:
+        call = logging(run, cycle(rows(0, 1000, 10)))
+        latencies(call, 1000)
+        taken = latencies(call, total)
+    first, last = percentile(taken[:part], 0.5), percentile(taken[-part:], 0.5)
+    note = f"p50 of the last {part} of {total} calls, of the first {part}"
+    yield Figure("log() late in a run, of early", last / first, bar=at_most(1.2), note=note)
+
+
+def floor(memory: mmap.mmap, content: Iterator[dict[str, float]]) -> Callable[[], object]:
+    """Return the least that a record costs which a reader can find and check: length, CRC, payload."""
+    encode, crc32, pack, position = msgspec.msgpack.Encoder().encode, zlib.crc32, struct.Struct("<II").pack, 0
+
+    def call() -> None:
+        nonlocal position
+        payload = encode(next(content))
+        record = pack(len(payload), crc32(payload)) + payload
+        end = position + len(record)
+        memory[position:end] = record
+        position = end if end < SIZE - 4096 else 0
+
+    return call
+
+
+def encode_and_copy(memory: mmap.mmap, content: Iterator[dict[str, float]]) -> Callable[[], object]:
+    """Return the floor without length and CRC."""
+    encode, position = msgspec.msgpack.Encoder().encode, 0
+
+    def call() -> None:
+        nonlocal position
+        payload = encode(next(content))
+        end = position + len(payload)
+        memory[position:end] = payload
+        position = end if end < SIZE - 4096 else 0
+
+    return call
+
+
+def logging(run: runstream.Run, content: Iterator[dict[str, float]]) -> Callable[[], object]:
+    """Return one call of ``log()``."""
+
+    def call() -> None:
+        run.log(next(content))
+
+    return call
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[mmap.mmap]:
+    """Map a file that is there and in memory."""
+    with path.open("w+b") as file:
+        file.write(bytes(SIZE))
+        file.flush()
+        memory = mmap.mmap(file.fileno(), SIZE)
+        try:
+            yield memory
+        finally:
+            memory.close()
+
+
+@contextmanager
+def offline_run(folder: Path) -> Iterator[runstream.Run]:
+    """Begin a run that nobody ships."""
+    run = runstream.init(
+        project="bench",
+        dir=folder / f"offline-{time.monotonic_ns()}",
+        mode="offline",
+        settings={"silent": True, "console": "off"},
+    )
+    try:
+        yield run
+    finally:
+        run.finish()

@@ -1,0 +1,44 @@
+"""Blocks and messages of the shapes that are measured: 10 x 10 and 200 x 20 (rows x keys)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from runstream_schemas.events import Kind, LogEvent, Role, Stream, Writer
+from runstream_schemas.rows import pack_rows
+
+if TYPE_CHECKING:
+    from runstream_schemas.topics import RunPath
+
+SHAPES = {"10 x 10": (10, 10), "200 x 20": (200, 20)}
+NOON = 1_795_262_400_000_000
+
+
+def row(number: int, keys: int) -> dict[str, float]:
+    """Return a row of floats that do not compress well."""
+    return {f"train/metric_{key}": (number * 7919 + key) / 1013 for key in range(keys)}
+
+
+def rows(first: int, count: int, keys: int) -> list[dict[str, float]]:
+    """Return rows from a number on."""
+    return [row(number, keys) for number in range(first, first + count)]
+
+
+def block(run: RunPath, writer: bytes, seq: int, content: list[dict[str, float]]) -> LogEvent:
+    """Return rows as a block, as a shipper makes it."""
+    numbers = np.arange(seq, seq + len(content), dtype=np.int64)
+    return LogEvent(
+        kind=Kind.DATA,
+        run=run,
+        writer=Writer(id=writer, role=Role.PRIMARY),
+        time=NOON,
+        seq=seq,
+        count=len(content),
+        stream=Stream.HISTORY,
+        orders=numbers + 1,
+        steps=numbers,
+        times=NOON + numbers * 1000,
+        columns=pack_rows(content),
+    )
