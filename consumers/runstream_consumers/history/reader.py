@@ -94,9 +94,10 @@ async def sample(
     """
     selection = Selection.of(keys)
     samplers: dict[str, Sampler] = {}
-    async for event, wanted in _sampled_blocks(connection, run, stream, min_step, max_step):
-        for key, steps, times, values in _points(event, wanted, selection):
-            samplers.setdefault(key, Sampler(max(samples, _FEWEST_SAMPLES))).add(steps, times, values)
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        async for event, wanted in _sampled_blocks(connection, run, stream, min_step, max_step):
+            for key, steps, times, values in _points(event, wanted, selection):
+                samplers.setdefault(key, Sampler(max(samples, _FEWEST_SAMPLES))).add(steps, times, values)
     return {key: sampler.series() for key, sampler in sorted(samplers.items())}
 
 
@@ -113,10 +114,11 @@ async def series(
     """Return what :func:`sample` does, for each key and writer a series of its own."""
     selection = Selection.of(keys)
     samplers: dict[tuple[str, bytes], Sampler] = {}
-    async for event, wanted in _sampled_blocks(connection, run, stream, min_step, max_step):
-        for key, steps, times, values in _points(event, wanted, selection):
-            sampler = samplers.setdefault((key, event.writer.id), Sampler(max(samples, _FEWEST_SAMPLES)))
-            sampler.add(steps, times, values)
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        async for event, wanted in _sampled_blocks(connection, run, stream, min_step, max_step):
+            for key, steps, times, values in _points(event, wanted, selection):
+                sampler = samplers.setdefault((key, event.writer.id), Sampler(max(samples, _FEWEST_SAMPLES)))
+                sampler.add(steps, times, values)
     return {place: sampler.series() for place, sampler in sorted(samplers.items())}
 
 
@@ -166,12 +168,11 @@ async def _sampled_blocks(
 ) -> AsyncIterator[tuple[LogEvent, NDArray[np.bool_] | None]]:
     """Yield the blocks that hold rows within the steps, and which of their rows do; None: all."""
     first, last = NO_STEP if min_step is None else min_step, _last_step(max_step)
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        async for block in _blocks(connection, run, stream, first, max_step):
-            event = block.event()
-            wanted = (event.steps >= first) & (event.steps <= last)
-            if wanted.any():
-                yield event, None if wanted.all() else wanted
+    async for block in _blocks(connection, run, stream, first, max_step):
+        event = block.event()
+        wanted = (event.steps >= first) & (event.steps <= last)
+        if wanted.any():
+            yield event, None if wanted.all() else wanted
 
 
 def _points(

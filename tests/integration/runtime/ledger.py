@@ -19,7 +19,7 @@ from runstream_schemas.topics import Topic
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from runstream_consumers.runtime.plugin import Batch, Connection, Context
+    from runstream_consumers.runtime.plugin import Batch, Connection, Consumer, Context
     from runstream_schemas.events import Event
 
 #: What is to be found in the ledger: topic, run id, writer, seq, value.
@@ -124,7 +124,7 @@ def settings_of(broker: str, prefix: str, database: str) -> ServerSettings:
 
 @asynccontextmanager
 async def consuming(
-    consumer: LedgerConsumer, settings: ServerSettings, options: Options = QUICK
+    consumer: Consumer, settings: ServerSettings, options: Options = QUICK
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Run a consumer until the block ends; it must not have failed."""
     stop = asyncio.Event()

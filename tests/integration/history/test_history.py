@@ -1,0 +1,243 @@
+"""The history, from topic to rows read back."""
+
+from __future__ import annotations
+
+import random
+import signal
+from typing import TYPE_CHECKING, Any
+
+from runstream_consumers.history.consumer import HistoryConsumer
+from runstream_consumers.history.reader import Cursor, Row, sample, scan, tail
+from runstream_consumers.runtime.database import connect
+from runstream_schemas.events import Kind, Stream
+from runstream_schemas.topics import RunPath
+from tests.integration.runtime.events import block, publish, run_in, writer
+from tests.integration.runtime.ledger import consuming, fetch, settings_of
+from tests.integration.runtime.processes import consumer_process, environment_of, start_consumer
+from tests.polling import eventually_async
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from runstream_schemas.events import Event
+
+
+async def stored_rows(database: str, count: int) -> None:
+    """Wait until exactly so many rows are stored."""
+
+    async def enough() -> bool:
+        assert await rows_stored(database) == count
+        return True
+
+    await eventually_async(enough, within=60)
+
+
+async def rows_stored(database: str) -> int:
+    """Return how many rows are stored; 0 where there are no tables yet."""
+    if (await fetch(database, "select to_regclass('history.writer') as found"))[0]["found"] is None:
+        return 0
+    [row] = await fetch(database, "select coalesce(sum(rows), 0)::bigint as rows from history.writer")
+    return int(row["rows"])
+
+
+async def store(broker: str, prefix: str, database: str, events: Iterable[Event], rows: int) -> None:
+    """Store events by a consumer that then ends."""
+    await publish(broker, prefix, events)
+    async with consuming(HistoryConsumer(), settings_of(broker, prefix, database)):
+        await stored_rows(database, rows)
+
+
+async def read_all(database: str, run: RunPath, *, limit: int, **asked: Any) -> list[Row]:
+    """Read all pages."""
+    connection = await connect(database, application="test")
+    rows: list[Row] = []
+    after: Cursor | None = None
+    try:
+        while True:
+            page = await scan(connection, run, after=after, limit=limit, **asked)
+            rows += page.rows
+            if page.next is None:
+                return rows
+            after = page.next
+    finally:
+        await connection.close()
+
+
+async def test_rows_come_back_as_they_were_logged(broker: str, prefix: str, database: str) -> None:
+    """Values of every kind, steps, times and writers are read back equal, in order, on pages of any size."""
+    run = run_in(0)
+    logged: list[dict[str, Any]] = [
+        {"loss": 0.5, "n": 1, "ok": True, "nothing": None, "text": "a\0b", "nested": {"a": {"b": 2}}, "dotted.key": 3},
+        {"loss": float("inf"), "n": -(2**63), "list": [1, {"x": "y"}]},
+        {"only": "here"},
+    ]
+    await store(broker, prefix, database, [block(run, writer(1), 0, 3, rows=logged, steps=[3, 5, 9])], 3)
+    for limit in (1, 2, 100):
+        rows = await read_all(database, run, limit=limit)
+        assert [row.values for row in rows] == logged
+        assert [(row.step, row.time, row.order, row.writer, row.late) for row in rows] == [
+            (3, 0, 0, writer(1).id, False),
+            (5, 1_000_000, 1, writer(1).id, False),
+            (9, 2_000_000, 2, writer(1).id, False),
+        ]
+
+
+async def test_late_rows_are_kept_and_marked(broker: str, prefix: str, database: str) -> None:
+    """A row below its writer's greatest step, and another writer's row at a step already taken, are marked."""
+    run = run_in(0)
+    events = [
+        block(run, writer(1), 0, 3, steps=[0, 5, 3]),
+        block(run, writer(2), 0, 2, steps=[5, 6]),
+        block(run, writer(1), 3, 2, steps=[4, 7]),
+    ]
+    await store(broker, prefix, database, events, 7)
+    rows = await read_all(database, run, limit=2)
+    assert [(row.step, row.writer[-1], row.late) for row in rows] == [
+        (0, 1, False),
+        (3, 1, True),
+        (4, 1, True),
+        (5, 1, False),
+        (5, 2, True),
+        (6, 2, False),
+        (7, 1, False),
+    ]
+    counted = await fetch(database, "select writer, rows, late, greatest from history.writer order by writer")
+    assert [(row["writer"].int, row["rows"], row["late"], row["greatest"]) for row in counted] == [
+        (1, 5, 2, 7),
+        (2, 2, 0, 6),
+    ]
+
+
+async def test_keys_and_steps_narrow_a_scan(broker: str, prefix: str, database: str) -> None:
+    """Only rows that have one of the keys come, with these values alone, from the first step to below the last."""
+    run = run_in(0)
+    logged: list[dict[str, Any]] = [
+        {"a": index, "b": {"c": index, "d": {"e": index}}} if index % 2 else {"a": index} for index in range(10)
+    ]
+    await store(broker, prefix, database, [block(run, writer(1), 0, 10, rows=logged)], 10)
+    rows = await read_all(database, run, limit=3, keys=["b.d", "missing"], min_step=2, max_step=9)
+    assert [(row.step, row.values) for row in rows] == [(step, {"b": {"d": {"e": step}}}) for step in (3, 5, 7)]
+
+
+async def test_streams_and_runs_are_kept_apart(broker: str, prefix: str, database: str) -> None:
+    """Rows of the console, of system metrics, of other runs and of unknown ones don't mix."""
+    run, other = run_in(0), run_in(0, 1)
+    events = [
+        block(run, writer(1), 0, 2),
+        block(run, writer(2), 0, 1, rows=[{"text": "hello"}], stream=Stream.CONSOLE),
+        block(run, writer(2), 1, 1, rows=[{"cpu": 1.0}], stream=Stream.SYSTEM),
+        block(other, writer(3), 0, 4),
+    ]
+    await store(broker, prefix, database, events, 8)
+    found = [len(await read_all(database, run, limit=10, stream=stream)) for stream in Stream]
+    assert dict(zip(Stream, found, strict=True)) == {
+        Stream.UNKNOWN: 0,
+        Stream.HISTORY: 2,
+        Stream.SYSTEM: 1,
+        Stream.CONSOLE: 1,
+    }
+    assert len(await read_all(database, other, limit=10)) == 4
+    assert await read_all(database, RunPath(entity="no", project="such", run_id="run"), limit=10) == []
+
+
+async def test_a_sample_keeps_the_extremes_of_each_key(broker: str, prefix: str, database: str) -> None:
+    """A long series is thinned to the number asked for and still shows its one peak; a dict gives a series a key."""
+    run = run_in(0)
+    values = [{"loss": {"train": float(index % 7), "eval": 99.0 if index == 613 else 0.0}} for index in range(1000)]
+    events = [block(run, writer(1), start, 100, rows=values[start : start + 100]) for start in range(0, 1000, 100)]
+    await store(broker, prefix, database, events, 1000)
+    connection = await connect(database, application="test")
+    try:
+        series = await sample(connection, run, keys=["loss"], samples=50)
+        part = await sample(connection, run, keys=["loss.train"], samples=50, min_step=10, max_step=20)
+    finally:
+        await connection.close()
+    assert list(series) == ["loss.eval", "loss.train"]
+    assert all(len(one.steps) <= 50 for one in series.values())
+    peak = series["loss.eval"].values.argmax()
+    assert (series["loss.eval"].steps[peak], series["loss.eval"].times[peak]) == (613, 613_000_000)
+    assert part["loss.train"].steps.tolist() == list(range(10, 20))
+
+
+async def test_the_tail_is_what_came_last(broker: str, prefix: str, database: str) -> None:
+    """The last lines of a console are found from its end, however many blocks they lie in."""
+    run = run_in(0)
+    events = [block(run, writer(1), seq, 1, rows=[{"text": str(seq)}], stream=Stream.CONSOLE) for seq in range(100)]
+    await store(broker, prefix, database, events, 100)
+    connection = await connect(database, application="test")
+    try:
+        lines = await tail(connection, run, stream=Stream.CONSOLE, rows=70)
+        everything = await tail(connection, run, stream=Stream.CONSOLE, rows=1000)
+    finally:
+        await connection.close()
+    assert [row.values["text"] for row in lines] == [str(number) for number in range(30, 100)]
+    assert len(everything) == 100
+
+
+async def test_dropped_rows_leave_a_marker(broker: str, prefix: str, database: str) -> None:
+    """Rows dropped by policy are written down with their reason, and the rows behind them are stored."""
+    run = run_in(0)
+    dropped = block(run, writer(1), 0, 0)
+    object.__setattr__(dropped, "kind", Kind.DROPPED)
+    object.__setattr__(dropped, "count", 5)
+    object.__setattr__(dropped, "reason", "disk full")
+    await store(broker, prefix, database, [dropped, block(run, writer(1), 5, 2)], 2)
+    markers = await fetch(database, "select seq, count, kind, reason from history.marker")
+    assert [tuple(row) for row in markers] == [(0, 5, "dropped", "disk full")]
+
+
+async def test_a_consumer_killed_at_random_stores_every_row_once(
+    broker: str, prefix: str, database: str, tmp_path: Path
+) -> None:
+    """Killed again and again while blocks come, twice and cut anew, it leaves each row exactly once."""
+    chance = random.Random(7)
+    environment = environment_of(broker, prefix, database, RUNSTREAM_INSTANCE="0")
+    log = tmp_path / "history.log"
+    sent = [0] * 4
+    process = start_consumer("history", environment, log)
+    try:
+        for _ in range(10):
+            before = sum(sent)
+            for _ in range(chance.randrange(2, 8)):
+                await publish(broker, prefix, [overlapping(sent, number, chance) for number in range(len(sent))])
+            await rows_beyond(database, chance.randrange(before, sum(sent)))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            process = start_consumer("history", environment, log)
+        await stored_rows(database, sum(sent))
+    finally:
+        process.kill()
+        process.wait()
+    for number, rows in enumerate(sent):
+        found = await read_all(database, run_in(number % 2, number // 2), limit=500)
+        assert [row.values["at"] for row in found] == list(range(rows))
+
+
+def overlapping(sent: list[int], number: int, chance: random.Random) -> Event:
+    """Return the next block of a writer, with some rows it has sent before; counts what was sent."""
+    start = max(0, sent[number] - chance.randrange(0, 30))
+    count = chance.randrange(1, 60)
+    sent[number] = max(sent[number], start + count)
+    return block(run_in(number % 2, number // 2), writer(number), start, count)
+
+
+async def rows_beyond(database: str, count: int) -> None:
+    """Wait until more than so many rows are stored."""
+
+    async def enough() -> bool:
+        return await rows_stored(database) > count
+
+    await eventually_async(enough, within=60, every=0.01)
+
+
+async def test_a_consumer_process_ends_quickly_and_cleanly(
+    broker: str, prefix: str, database: str, tmp_path: Path
+) -> None:
+    """SIGTERM ends an idle consumer with exit code 0 at once."""
+    log = tmp_path / "history.log"
+    with consumer_process("history", environment_of(broker, prefix, database), log) as process:
+        await publish(broker, prefix, [block(run_in(0), writer(1), 0, 1)])
+        await stored_rows(database, 1)
+        process.terminate()
+        assert process.wait(timeout=5) == 0
