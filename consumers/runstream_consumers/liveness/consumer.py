@@ -37,7 +37,7 @@ class LivenessSettings:
     @classmethod
     def from_environment(cls) -> LivenessSettings:
         """Return the settings of this process; raises ValueError where there is no key to sign ticks with."""
-        settings = ServerSettings()  # type: ignore[call-arg]  # filled from the environment
+        settings = ServerSettings.from_environment()
         if not settings.tick_key:
             raise ValueError("RUNSTREAM_TICK_KEY is not set: without it no tick can be told from a forged one")
         thresholds = Thresholds.from_seconds(

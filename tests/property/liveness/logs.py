@@ -1,0 +1,136 @@
+"""Random records of one partition: ticks, true and forged, and what writers of one run say of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+from runstream_consumers.liveness.clock import Thresholds
+from runstream_consumers.liveness.model import PartitionModel
+from runstream_schemas.events import (
+    ChangeEvent,
+    Ending,
+    Event,
+    ExitEvent,
+    ExitState,
+    HeartbeatEvent,
+    Kind,
+    Role,
+    Writer,
+)
+from runstream_schemas.topics import RunPath, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+RUN = RunPath(entity="team", project="digits", run_id="one")
+#: Small numbers in place of seconds, so that short logs cross every threshold.
+LIMITS = Thresholds(gap=3, stale=4, crashed=10, together=2, unreachable=30, mass=4, share=0.3)
+
+_ROLES = (Role.PRIMARY, Role.PRIMARY, Role.WORKER, Role.WORKER, Role.CHILD, Role.SHIPPER)
+WRITERS = [Writer(id=bytes([number]) * 16, role=role) for number, role in enumerate(_ROLES)]
+_SIGNED = b"signed"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An event and when it was appended."""
+
+    event: Event
+    time: int
+
+
+def is_signed(event: HeartbeatEvent) -> bool:
+    """Stand for the check of a real signature."""
+    return event.signature == _SIGNED
+
+
+def folded(log: Iterable[Placed]) -> PartitionModel:
+    """Return the model after a log."""
+    model = PartitionModel(LIMITS, is_signed)
+    for placed in log:
+        model.apply(placed.event, placed.time)
+    return model
+
+
+def tick(number: int, *, signed: bool = True) -> HeartbeatEvent:
+    """Return a tick."""
+    nobody = Writer(id=bytes(16), role=Role.COMMAND)
+    nothing = RunPath(entity="", project="", run_id="")
+    signature = _SIGNED if signed else b""
+    return HeartbeatEvent(kind=Kind.TICK, run=nothing, writer=nobody, time=0, number=number, signature=signature)
+
+
+def beat(writer: Writer, number: int, *, alive: bool = True) -> HeartbeatEvent:
+    """Return a beat."""
+    return HeartbeatEvent(kind=Kind.BEAT, run=RUN, writer=writer, time=0, number=number, trainer_alive=alive)
+
+
+def goodbye(writer: Writer, state: ExitState = ExitState.FINISHED) -> HeartbeatEvent:
+    """Return a goodbye."""
+    return HeartbeatEvent(kind=Kind.GOODBYE, run=RUN, writer=writer, time=0, ending=Ending(state=state))
+
+
+def exited(writer: Writer, state: ExitState = ExitState.FINISHED) -> ExitEvent:
+    """Return an exit."""
+    return ExitEvent(kind=Kind.DATA, run=RUN, writer=writer, time=0, order=0, ending=Ending(state=state))
+
+
+def configured(writer: Writer) -> ChangeEvent:
+    """Return a record of config."""
+    return ChangeEvent(topic=Topic.CONFIG, kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=0, count=1)
+
+
+def at_client_time(placed: Placed, time: int) -> Placed:
+    """Return an event that was made at another time by the clock of its writer."""
+    return replace(placed, event=replace(placed.event, time=time))
+
+
+@st.composite
+def heartbeats(draw: st.DrawFn) -> list[Placed]:
+    """Draw a log of the topic ``heartbeat``: numbers may come twice, clocks may go back, ticks may be forged."""
+    time = 1_000
+    ticks = 0
+    log = [Placed(beat(writer, 0), time) for writer in WRITERS if draw(st.booleans())]
+    for _ in range(draw(st.integers(0, 30))):
+        if draw(st.booleans()):
+            for _ in range(draw(st.sampled_from([1, 1, 2, 3, 6]))):
+                ticks += 1
+                time += draw(st.sampled_from([1, 2, 3, 20, -5]))
+                log.append(Placed(tick(ticks), time))
+        else:
+            time += draw(st.sampled_from([0, 1, 20]))
+            log.append(Placed(draw(_heartbeat(ticks)), time))
+    return log
+
+
+@st.composite
+def _heartbeat(draw: st.DrawFn, ticks: int) -> HeartbeatEvent:
+    writer = draw(st.sampled_from([WRITERS[0], WRITERS[0], *WRITERS]))
+    match draw(st.sampled_from(["beat", "beat", "beat", "beat", "forged", "old", "goodbye"])):
+        case "old":
+            return tick(draw(st.integers(0, ticks)))
+        case "forged":
+            return tick(ticks + 100, signed=False)
+        case "goodbye":
+            return goodbye(writer, draw(st.sampled_from(list(ExitState))))
+        case _:
+            return beat(writer, draw(st.integers(0, 12) | st.integers(0, 99)), alive=draw(st.integers(0, 3)) > 0)
+
+
+@st.composite
+def other_records(draw: st.DrawFn) -> list[Placed]:
+    """Draw records of ``exit`` and ``config``."""
+    writers = st.sampled_from(WRITERS)
+    events = st.one_of(writers.map(exited), writers.map(configured))
+    return [Placed(draw(events), draw(st.integers(900, 1_100))) for _ in range(draw(st.integers(0, 6)))]
+
+
+def mixed(chances: Sequence[float], heartbeat: Sequence[Placed], others: Sequence[Placed]) -> list[Placed]:
+    """Return the records of both topics, the others where their chances put them among the heartbeats."""
+    log = list(heartbeat)
+    for placed, chance in zip(others, chances, strict=False):
+        log.insert(round(chance * len(log)), placed)
+    return log

@@ -1,0 +1,77 @@
+"""A naive model of the heartbeat topic: every tick looks at every writer, nothing is kept in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runstream_schemas.events import HeartbeatEvent, Kind
+from tests.property.liveness.logs import LIMITS, Placed, is_signed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass
+class Heard:
+    """A writer: how much time was available since its last beat, and what that says."""
+
+    state: str = "unheard"
+    number: int = -1
+    silence: int = 0
+    cut_off: bool = False
+
+    @property
+    def on_the_clock(self) -> bool:
+        """Whether its silence is counted."""
+        return self.state == "running"
+
+
+def naive(log: Iterable[Placed]) -> dict[bytes, Heard]:
+    """Return the writers that a log of heartbeats tells of."""
+    writers: dict[bytes, Heard] = {}
+    latest: int | None = None
+    number = -1
+    for placed in log:
+        event = placed.event
+        assert isinstance(event, HeartbeatEvent)
+        if event.kind is Kind.TICK:
+            if is_signed(event) and event.number > number:
+                number = event.number
+                passed = 0 if latest is None else min(max(placed.time - latest, 0), LIMITS.gap)
+                latest = placed.time if latest is None else max(latest, placed.time)
+                _pass(writers, passed)
+            continue
+        writer = writers.setdefault(event.writer.id, Heard())
+        if event.kind is Kind.GOODBYE:
+            if writer.state != "closed":
+                writer.state = "closed"
+        elif event.number > writer.number:
+            writer.number = event.number
+            _hear(writer, alive=event.trainer_alive)
+    return writers
+
+
+def _hear(writer: Heard, *, alive: bool) -> None:
+    if alive and writer.state in ("unheard", "presumed"):
+        writer.state = "running"
+    if writer.on_the_clock:
+        writer.silence = 0
+        writer.cut_off = False
+
+
+def _pass(writers: dict[bytes, Heard], passed: int) -> None:
+    counted = [writer for writer in writers.values() if writer.on_the_clock]
+    for writer in counted:
+        writer.silence += passed
+    silent = [writer for writer in counted if not writer.cut_off]
+    together = [writer for writer in silent if writer.silence >= LIMITS.crashed - LIMITS.together]
+    due = [writer for writer in silent if writer.silence >= LIMITS.crashed]
+    dead = [writer for writer in counted if writer.cut_off and writer.silence >= LIMITS.unreachable]
+    if due and len(together) >= LIMITS.mass and len(together) >= LIMITS.share * len(counted):
+        for writer in together:
+            writer.cut_off = True
+    else:
+        dead += due
+    for writer in dead:
+        writer.state = "presumed"

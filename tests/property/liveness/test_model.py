@@ -1,0 +1,215 @@
+"""The properties of liveness, each for any log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from runstream_consumers.liveness.details import details_of, with_details
+from runstream_consumers.liveness.model import PartitionModel, Touched
+from runstream_consumers.liveness.rules import Phase, State
+from runstream_consumers.liveness.writer import Run, Writer
+from runstream_schemas.events import ExitState, HeartbeatEvent, Kind
+from tests.property.liveness.logs import (
+    LIMITS,
+    RUN,
+    WRITERS,
+    Placed,
+    at_client_time,
+    beat,
+    exited,
+    folded,
+    goodbye,
+    heartbeats,
+    is_signed,
+    mixed,
+    other_records,
+    tick,
+)
+from tests.property.liveness.naive import naive
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
+
+_SHUFFLES = st.randoms(use_true_random=False)
+_CHANCES = st.lists(st.floats(0, 1), min_size=6, max_size=6)
+
+
+def writers_of(model: PartitionModel) -> dict[bytes, Writer]:
+    """Return the writers of the one run."""
+    return model.runs[RUN].writers if RUN in model.runs else {}
+
+
+def phases(model: PartitionModel) -> dict[bytes, tuple[Phase, bool]]:
+    """Return the phase of each writer that was heard, and whether it is cut off."""
+    return {
+        writer.id: (writer.phase, writer.unreachable)
+        for writer in writers_of(model).values()
+        if writer.phase not in (Phase.UNHEARD, Phase.EXITED)
+    }
+
+
+@settings(max_examples=400)
+@given(heartbeats())
+def test_the_model_agrees_with_a_naive_one(log: list[Placed]) -> None:
+    """Whoever was heard is in the phase that looking at every writer at every tick finds."""
+    expected = {
+        name: (Phase(writer.state), writer.cut_off and writer.on_the_clock)
+        for name, writer in naive(log).items()
+        if writer.state != "unheard"
+    }
+    assert expected == phases(folded(log))
+
+
+@given(heartbeats(), other_records(), _CHANCES)
+def test_whoever_was_heard_is_judged_by_the_heartbeats_alone(
+    log: list[Placed], others: list[Placed], chances: Sequence[float]
+) -> None:
+    """However far exits and configs are ahead or behind, they change nothing for a writer that was heard."""
+    assert phases(folded(log)) == phases(folded(mixed(chances, log, others)))
+
+
+@given(heartbeats(), other_records(), _CHANCES, _CHANCES)
+def test_the_interleaving_of_topics_does_not_show_in_the_end(
+    log: list[Placed], others: list[Placed], chances: Sequence[float], other_chances: Sequence[float]
+) -> None:
+    """Writers and run end up in the same state, whichever topic was read first."""
+    one, other = (folded(mixed(chance, log, others)) for chance in (chances, other_chances))
+    assert one.runs == other.runs
+
+
+@given(heartbeats(), other_records(), _CHANCES, st.integers(0, 66))
+def test_a_restart_anywhere_changes_nothing(
+    log: list[Placed], others: list[Placed], chances: Sequence[float], place: int
+) -> None:
+    """What is stored and read back goes on like what was never stopped; runs without open writers are read late."""
+    whole = mixed(chances, log, others)
+    first = folded(whole[:place])
+    again = PartitionModel(LIMITS, is_signed)
+    again.clock = first.clock
+    stored = [_stored(run) for run in first.runs.values()]
+    again.restore([run for run in stored if run.is_open])
+    for placed in whole[place:]:
+        if placed.event.run == RUN and RUN not in again.runs:
+            again.restore(stored)
+        again.apply(placed.event, placed.time)
+    assert folded(whole).clock == again.clock
+    if RUN in again.runs:
+        assert folded(whole).runs == again.runs
+
+
+@given(heartbeats(), st.integers(0, 20_000))
+def test_no_crash_without_enough_ticks(log: list[Placed], pause: int) -> None:
+    """A writer that was just heard is not presumed crashed before the limit of ticked time, however long that takes."""
+    model = folded([*log, Placed(beat(WRITERS[0], 999), 2_000)])
+    assume(model.runs[RUN].writers[WRITERS[0].id].phase is Phase.RUNNING)
+    before = model.clock.available
+    number = model.clock.number
+    while model.clock.available - before < LIMITS.crashed - LIMITS.gap:
+        number += 1
+        model.apply(tick(number), 2_000 + number * pause)
+        assert model.runs[RUN].writers[WRITERS[0].id].phase is Phase.RUNNING
+        if pause == 0:
+            break
+
+
+@given(heartbeats(), st.integers(1, 10**9))
+def test_an_outage_adds_one_gap_at_most(log: list[Placed], length: int) -> None:
+    """Between two ticks however far apart, at most the gap becomes available."""
+    model = folded(log)
+    before = model.clock.available
+    assume(model.clock.ticked is not None)
+    model.apply(tick(model.clock.number + 1), (model.clock.ticked or 0) + length)
+    assert min(length, LIMITS.gap) == model.clock.available - before
+
+
+@given(heartbeats())
+def test_a_silent_writer_is_found_out(log: list[Placed]) -> None:
+    """After the limit and one tick more, whoever said nothing is presumed crashed, unless so many were silent."""
+    model = folded(log)
+    running = [writer for writer in writers_of(model).values() if writer.phase is Phase.RUNNING]
+    assume(len(running) < LIMITS.mass and not any(writer.unreachable for writer in running))
+    start = model.clock.ticked or 0
+    for second in range(LIMITS.crashed + 2):
+        model.apply(tick(model.clock.number + 1), start + second)
+    assert [Phase.PRESUMED for _ in running] == [writer.phase for writer in running]
+    assert not model.is_open
+
+
+@given(heartbeats(), _SHUFFLES)
+def test_what_came_before_changes_nothing(log: list[Placed], shuffle: random.Random) -> None:
+    """A heartbeat that is sent again, later, leaves all writers and the clock as they were."""
+    log = [placed for placed in log if not _is_refused(placed)]
+    again = list(log)
+    for placed in log:
+        if shuffle.random() < 0.5:
+            first = again.index(placed)
+            again.insert(shuffle.randint(first + 1, len(again)), placed)
+    one, other = folded(log), folded(again)
+    assert phases(one) == phases(other)
+    assert (one.clock.available, one.clock.number) == (other.clock.available, other.clock.number)
+
+
+@given(heartbeats(), other_records(), _CHANCES, st.integers(0, 10**15))
+def test_client_clocks_are_not_looked_at(
+    log: list[Placed], others: list[Placed], chances: Sequence[float], time: int
+) -> None:
+    """Whatever time writers say it is, nothing changes."""
+    whole = mixed(chances, log, others)
+    told = folded([at_client_time(placed, time + number) for number, placed in enumerate(whole)])
+    assert folded(whole).runs == told.runs
+
+
+@given(heartbeats(), st.sampled_from([ExitState.CRASHED, ExitState.KILLED, ExitState.FAILED]))
+def test_data_never_revives(log: list[Placed], state: ExitState) -> None:
+    """A writer that was presumed crashed stays so for its exit, and is closed by its goodbye."""
+    model = folded(log)
+    presumed = [writer for writer in writers_of(model).values() if writer.phase is Phase.PRESUMED]
+    for writer in presumed:
+        model.apply(exited(WRITERS[writer.id[0]], state), 3_000)
+        assert (writer.phase, writer.state) == (Phase.PRESUMED, State.CRASHED)
+        model.apply(goodbye(WRITERS[writer.id[0]], ExitState.CRASHED), 3_001)
+        assert (writer.phase, writer.state) == (Phase.CLOSED, State.CRASHED)
+
+
+@given(heartbeats(), other_records(), _CHANCES)
+def test_what_is_touched_is_all_that_changed(log: list[Placed], others: list[Placed], chances: Sequence[float]) -> None:
+    """A store that writes only what is marked as touched, event by event, ends with everything."""
+    model = PartitionModel(LIMITS, is_signed)
+    told: dict[bytes, str] = {}
+    pulses: dict[bytes, tuple[int, ...]] = {}
+    opened = False
+    for placed in mixed(chances, log, others):
+        model.apply(placed.event, placed.time)
+        told.update((writer.id, _told(writer)) for writer in model.touched.writers.values())
+        pulses.update((writer.id, _pulse(writer)) for writer in model.touched.pulses.values())
+        opened = model.touched.runs[RUN].is_open if RUN in model.touched.runs else opened
+        model.touched = Touched()
+    assert {writer.id: _told(writer) for writer in writers_of(model).values()} == told
+    assert {writer.id: _pulse(writer) for writer in writers_of(model).values()} == pulses
+    assert model.is_open == opened
+
+
+def _told(writer: Writer) -> str:
+    return f"{writer.role} {writer.phase} {writer.first} {details_of(writer)}"
+
+
+def _pulse(writer: Writer) -> tuple[int, ...]:
+    return writer.number, writer.heard, writer.last
+
+
+def _is_refused(placed: Placed) -> bool:
+    event = placed.event
+    return isinstance(event, HeartbeatEvent) and event.kind is Kind.TICK and not is_signed(event)
+
+
+def _stored(run: Run) -> Run:
+    """Return a run as it comes back from the tables."""
+    found = Run(path=run.path, standing=run.standing)
+    for writer in run.writers.values():
+        columns = {name: getattr(writer, name) for name in ("run", "id", "role", "phase", "first", "last", "number")}
+        found.writers[writer.id] = with_details(Writer(**columns, heard=writer.heard), details_of(writer))
+    return found
