@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import mmap
 import os
@@ -12,6 +13,9 @@ from runstream.spool.format import SEGMENT_HEADER, SEGMENT_MAGIC
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: Linux; the mmap module does not name it.
+_MADV_POPULATE_WRITE = 23
+_AT_ONCE = 256 * 1024
 #: What says that a file system cannot reserve space, and not that there is none.
 _CANNOT_RESERVE = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV, errno.EPERM}
 
@@ -58,8 +62,8 @@ class Segment:
         self._descriptor = -1
         try:
             if reserve(descriptor, size):
-                # Populated at once: a page fault in every 25th log() would be what its tail latency is made of.
-                mapped = mmap.mmap(descriptor, size, flags=mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0))
+                mapped = mmap.mmap(descriptor, size)
+                populate(descriptor, mapped)
                 mapped[: len(header)] = header
                 self.bytes, self.words = mapped, memoryview(mapped).cast("I")
             else:
@@ -97,6 +101,22 @@ def reserve(descriptor: int, size: int) -> bool:
             return False
         raise
     return True
+
+
+def populate(descriptor: int, mapped: mmap.mmap) -> None:
+    """Have every page of a reserved file in memory and writable before the first store to it.
+
+    Else every 15th log() would wait for a page fault. Written zeros make a fault an order of magnitude cheaper than
+    reserved space does, since the file system need not convert it one page at a time.
+
+    Raises:
+        OSError: There is no space after all.
+    """
+    zeros = bytes(min(len(mapped), _AT_ONCE))
+    for start in range(0, len(mapped), _AT_ONCE):
+        os.pwrite(descriptor, zeros[: len(mapped) - start], start)
+    with contextlib.suppress(OSError, ValueError):  # kernels before 5.14 fault the pages in one by one
+        mapped.madvise(_MADV_POPULATE_WRITE)
 
 
 class FileBytes:

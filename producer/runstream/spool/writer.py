@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 import threading
 import time
 import weakref
@@ -14,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runstream.exceptions import DiskFullError
-from runstream.spool.fork_guard import ForkGuard
 from runstream.spool.format import ALIGNMENT, RECORD_HEADER, SEGMENT_HEADER, Flag, StreamCode, TopicCode
 from runstream.spool.segment import Segment, Words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import TracebackType
 
 HEADER_SIZE = RECORD_HEADER.size
 #: The header behind length and CRC, with topic, flags and stream as one word: see :func:`kind_of`.
@@ -31,6 +32,8 @@ SMALLEST_SEGMENT = 256 * 1024
 LARGEST_SEGMENT = 4 * 1024 * 1024
 #: Taken when the disk has no room for a whole segment.
 LAST_RESORT = 16 * 1024
+#: In place of a thread that claims the writer for one row: it has a local variable ``claimed`` that is the writer.
+LOGGING = -1
 #: Kept free at the end of every segment for markers and the exit, so that a full disk does not swallow them.
 RESERVE = 2048
 #: Seconds between two attempts to get room on a full disk.
@@ -66,8 +69,11 @@ class SpoolWriter:
 
     An append is in the spool, and survives the death of the process, when the call returns. It takes effect in
     statements between which CPython neither handles signals nor switches threads, because none of them calls anything:
-    an exception thrown by a signal handler leaves either the whole record or nothing. A signal handler that itself
-    appends goes first; the append that it interrupted then starts again.
+    an exception thrown by a signal handler leaves either the whole record or nothing. For the same reason a thread
+    claims the writer by an assignment instead of a lock, which would cost a tenth of a whole append.
+
+    A signal handler that itself appends goes first; the append that it interrupted notices by the order, and begins
+    again.
 
     Args:
         folder: The writer's folder, which exists.
@@ -82,11 +88,10 @@ class SpoolWriter:
 
     __slots__ = (
         "__weakref__",
+        "_bytes",
         "_folder",
-        "_guard",
         "_limit",
         "_next_size",
-        "_order",
         "_policy",
         "_position",
         "_report",
@@ -95,14 +100,16 @@ class SpoolWriter:
         "_waiting",
         "_words",
         "_writer",
-        "bytes",
+        "claimed_by",
         "closed",
+        "counter",
         "counts",
         "dropped",
-        "lock",
+        "next_row",
+        "open_step",
+        "order",
         "pid",
         "rotated",
-        "rows",
         "segment",
     )
 
@@ -120,147 +127,198 @@ class SpoolWriter:
         self._policy = policy
         self._report = report
         self._smallest = self._next_size = smallest
-        self._order = 0
         self._position = 0
+        #: Where in the segment records must end.
+        self._limit = 0
         self._words: Words
         self._retry_at = 0.0
         #: Dropped and not yet marked, by topic: first seq and how many.
         self._waiting: dict[int, tuple[int, int]] = {}
-        #: Held by whoever appends; reentrant, since a signal handler may append.
-        self.lock = threading.RLock()
-        self.pid = os.getpid()
-        #: Whether the last record is appended.
-        self.closed = False
-        #: Records of each topic so far (rows, for the log), by topic code.
+        #: The thread that appends, 0 for none, LOGGING for one that is in the middle of a row.
+        self.claimed_by = 0
+        #: The order of the next append.
+        self.order = 0
+        #: The step of the next row without one, or that of the open row if that is the latest.
+        self.counter = 0
+        #: The step of the open row, None while none is open.
+        self.open_step: int | None = None
+        #: The seq of the next row.
+        self.next_row = 0
+        #: Records of each topic but the log so far, by topic code.
         self.counts = [0] * (max(TopicCode) + 1)
         #: Records dropped in all.
         self.dropped = 0
-        #: What the caller last passed as ``after``: belongs to the log alone.
-        self.rows: tuple[int, int | None] = (0, None)
+        self.pid = os.getpid()
+        #: Whether the last record is appended.
+        self.closed = False
         #: Called before the segment changes, while its bytes can still be read.
         self.rotated: Callable[[], None] = lambda: None
-        self._guard = ForkGuard()
-        self._limit = self._guard.word
         self._use(Segment(folder, 0, smallest, 0, writer))
         this = weakref.ref(self)
-        os.register_at_fork(after_in_child=lambda: _renew_lock(this))
-
-    @property
-    def order(self) -> int:
-        """The order of the next append."""
-        return self._order
+        os.register_at_fork(after_in_child=lambda: _after_fork(this))
 
     @property
     def forked(self) -> bool:
         """Whether this is a child of the process that made the writer."""
         return os.getpid() != self.pid
 
-    def append(
-        self, kind: int, step: int, now: int, payload: bytes, after: tuple[int, int | None] | None = None
-    ) -> int:
-        """Append a record; return where in the segment it lies, or 0 if it was dropped.
+    def claim(self) -> Claim:
+        """Return a context in which this thread alone appends; a thread that has it may take it again."""
+        return Claim(self)
 
-        Hold :attr:`lock` while calling.
+    def append_row(  # noqa: PLR0917 - by position, since it is faster
+        self,
+        order: int,
+        kind: int,
+        seq: int,
+        step: int,
+        now: int,
+        payload: bytes,
+        counter: int,
+        open_step: int | None,
+    ) -> int:
+        """Append to the log. The caller has claimed the writer.
 
         Args:
+            order: :attr:`order`, read before anything else that the other arguments were made of.
             kind: What :func:`kind_of` gives.
+            seq: :attr:`next_row` to open a row, one less to join the open one.
             step: Step of the row.
             now: Microseconds since 1970.
             payload: msgpack.
-            after: Becomes :attr:`rows` together with the append.
+            counter: What :attr:`counter` is from now on.
+            open_step: What :attr:`open_step` is from now on.
+
+        Returns:
+            Where in the segment the record lies; 0 if it was dropped; -1 if another append of this thread came in
+            between: then everything is to be worked out again.
 
         Raises:
             ForkedError: The process is a fork of the one that made this writer.
             ClosedError: The last record is appended already.
             DiskFullError: There is no room, and the policy is to raise.
         """
-        counts = self.counts
-        while True:
-            order, position = self._order, self._position
-            topic = kind & 255
-            seq = counts[topic] if kind & _OPENS else counts[topic] - 1
-            body = _pack(kind, order, seq, step, now) + payload
-            end: int = position + _PREFIX + len(body)
-            if end > self._limit[0]:
-                return self._append_without_room(kind, step, now, payload, after)
-            crc = _crc32(body)
-            word = position >> 2
-            start = position + _PREFIX
-            # From the comparison to the last assignment: no calls, so nothing comes in between (see the class).
-            if self._order == order:
-                self.bytes[start:end] = body
-                self._words[word + 1] = crc
-                self._words[word] = end - position
-                self._position = end + 7 & -8
-                self._order = order + 1
-                counts[topic] = seq + 1
-                if after is not None:
-                    self.rows = after
-                return position
+        position = self._position
+        body = _pack(kind, order, seq, step, now) + payload
+        start = position + _PREFIX
+        end = start + len(body)
+        if end > self._limit:
+            if not self._has_room(TopicCode.LOG, len(payload)):
+                self.counter, self.open_step = counter, None
+                return 0
+            return -1
+        crc = _crc32(body)
+        word = position >> 2
+        # From the comparison to the last assignment: no calls, so nothing comes in between (see the class).
+        if self.order != order:
+            return -1
+        self._bytes[start:end] = body
+        self._words[word + 1] = crc
+        self._words[word] = end - position
+        self._position = end + 7 & -8
+        self.order = order + 1
+        self.next_row = seq + 1
+        self.counter = counter
+        self.open_step = open_step
+        return position
 
-    def append_object(self, topic: TopicCode, value: Any, *, flags: Flag = WHOLE, step: int = 0) -> int:
-        """Append a record that is no row, encoded here; return as :meth:`append` does."""
+    def append(self, topic: TopicCode, value: Any, flags: Flag = WHOLE) -> bool:
+        """Append a record that is no row; return False if it was dropped.
+
+        Raises:
+            ForkedError: As :meth:`append_row`.
+            ClosedError: As :meth:`append_row`.
+            DiskFullError: As :meth:`append_row`.
+        """
         payload = msgspec.msgpack.encode(value)
-        with self.lock:
-            return self.append(kind_of(topic, flags), step, time.time_ns() // 1000, payload)
+        kind = kind_of(topic, flags)
+        with Claim(self):
+            while True:
+                order, seq = self.order, self.counts[topic]
+                if self._position + HEADER_SIZE + len(payload) > self._limit:
+                    if not self._has_room(topic, len(payload)):
+                        return False
+                elif self._append(order, kind, seq, payload):
+                    self.counts[topic] = seq + 1
+                    return True
 
     def append_last(self, value: Any) -> bool:
         """Append the exit, out of the room that was kept for it, and close; False if not even that was there."""
-        payload = msgspec.msgpack.encode(value)
-        with self.lock:
-            self._limit[0] = self.segment.size
-            try:
-                self._mark_dropped()
-                written = self.append(kind_of(TopicCode.EXIT, WHOLE), 0, time.time_ns() // 1000, payload)
-            except DiskFullError:
-                written = 0
-            self.close()
-        return written > 0
+        with Claim(self):
+            if not self.closed:
+                self._limit = self.segment.size
+                try:
+                    self._mark_dropped()
+                    written = self.append(TopicCode.EXIT, value)
+                except DiskFullError:
+                    written = False
+                self.close()
+        return written
 
     def read(self, position: int) -> bytes:
         """Return the payload of the record at a position of the current segment."""
-        length = int.from_bytes(self.bytes[position : position + 4], "little")
-        return self.bytes[position + HEADER_SIZE : position + length]
+        length = int.from_bytes(self._bytes[position : position + 4], "little")
+        return self._bytes[position + HEADER_SIZE : position + length]
 
     def close(self) -> None:
-        """Let go of the segment; every later append finds no room."""
+        """Let go of the segment; every later append is refused."""
         if not self.closed:
             self.closed = True
-            self._limit[0] = 0
+            self._limit = 0
             self.rotated()
             self.segment.close()
 
     def _use(self, segment: Segment) -> None:
         self.segment = segment
-        self.bytes = segment.bytes
+        self._bytes = segment.bytes
         self._words = segment.words
         self._position = SEGMENT_HEADER.size
-        self._limit[0] = segment.size - RESERVE
+        self._limit = segment.size - RESERVE
 
-    def _append_without_room(
-        self, kind: int, step: int, now: int, payload: bytes, after: tuple[int, int | None] | None
-    ) -> int:
+    def _append(self, order: int, kind: int, seq: int, payload: bytes) -> bool:
+        """Append a record for which there is room; False if another append came in between."""
+        position = self._position
+        body = _pack(kind, order, seq, 0, time.time_ns() // 1000) + payload
+        start = position + _PREFIX
+        end = start + len(body)
+        crc = _crc32(body)
+        word = position >> 2
+        if self.order != order:
+            return False
+        self._bytes[start:end] = body
+        self._words[word + 1] = crc
+        self._words[word] = end - position
+        self._position = end + 7 & -8
+        self.order = order + 1
+        return True
+
+    def _has_room(self, topic: int, length: int) -> bool:
+        """Make room for a record, or count it as dropped and return False.
+
+        Raises:
+            ForkedError: The process is a fork.
+            ClosedError: The last record is appended already.
+            DiskFullError: There is no room, and the policy is to raise.
+        """
         if self.forked:
             raise ForkedError
         if self.closed:
             raise ClosedError
-        size = HEADER_SIZE + len(payload)
         while True:
+            problem = "no space left"
             if time.monotonic() >= self._retry_at:
                 try:
-                    self._make_room(size)
+                    self._make_room(HEADER_SIZE + length)
                 except OSError as error:
                     self._retry_at = time.monotonic() + RETRY_S
                     problem = error.strerror or str(error)
                 else:
-                    return self.append(kind, step, now, payload, after)
-            else:
-                problem = "no space left"
+                    return True
             if self._policy is DiskPolicy.RAISE:
                 raise DiskFullError(f"{self._folder}: {problem}; nothing of this call was recorded")
             if self._policy is DiskPolicy.DROP:
-                self._drop(kind & 255, after, problem)
-                return 0
+                self._drop(topic, problem)
+                return False
             self._report(f"{self._folder}: {problem}; waiting for room (disk='block')")
             time.sleep(RETRY_S)
 
@@ -274,49 +332,88 @@ class SpoolWriter:
         wanted = max(self._next_size, -(-(size + frame) // 4096) * 4096)
         number = self.segment.number + 1
         try:
-            segment = Segment(self._folder, number, wanted, self._order, self._writer)
+            segment = Segment(self._folder, number, wanted, self.order, self._writer)
         except OSError:
             least = max(LAST_RESORT, -(-(size + frame) // 4096) * 4096)
             if least >= wanted:
                 raise
-            segment = Segment(self._folder, number, least, self._order, self._writer)
+            segment = Segment(self._folder, number, least, self.order, self._writer)
         self._next_size = min(max(self._next_size, self._smallest) * 2, max(LARGEST_SEGMENT, self._smallest))
         self.rotated()
         self.segment.close()
         self._use(segment)
-        self._limit[0] = segment.size
         self._mark_dropped()
-        self._limit[0] = segment.size - RESERVE
 
-    def _drop(self, topic: int, after: tuple[int, int | None] | None, problem: str) -> None:
-        first, number = self._waiting.get(topic, (self.counts[topic], 0))
+    def _drop(self, topic: int, problem: str) -> None:
+        is_row = topic == TopicCode.LOG
+        seq = self.next_row if is_row else self.counts[topic]
+        first, number = self._waiting.get(topic, (seq, 0))
         self._waiting[topic] = (first, number + 1)
-        self.counts[topic] += 1
+        if is_row:
+            self.next_row += 1
+        else:
+            self.counts[topic] += 1
         self.dropped += 1
         # Every further append comes by here, so that the marker is written before it.
-        self._limit[0] = 0
-        if after is not None:
-            self.rows = (after[0], None)
+        self._limit = 0
         self._report(f"{self._folder}: {problem}; what is logged now is dropped and counted (disk='drop')")
 
     def _mark_dropped(self) -> None:
+        """Write the markers that are due, for which there is room."""
         waiting, self._waiting = self._waiting, {}
         for topic, (first, number) in waiting.items():
-            total = self.counts[topic]
-            self.counts[topic] = first
             stream = StreamCode.HISTORY if topic == TopicCode.LOG else StreamCode.NONE
             payload = msgspec.msgpack.encode({"dropped": number, "reason": "the disk was full"})
             kind = kind_of(TopicCode(topic), WHOLE | Flag.DROPPED, stream)
-            self.append(kind, 0, time.time_ns() // 1000, payload)
-            self.counts[topic] = total
+            while not self._append(self.order, kind, first, payload):
+                pass
 
 
-def _renew_lock(reference: weakref.ref[SpoolWriter]) -> None:
-    """Replace the lock in a forked child: the thread that may have held it does not exist there."""
-    if (writer := reference()) is not None:
-        writer.lock = threading.RLock()
+class Claim:
+    """The right of one thread to append; a thread that has it may take it again.
+
+    Args:
+        writer: What is claimed.
+    """
+
+    def __init__(self, writer: SpoolWriter) -> None:
+        self._writer = writer
+        self._before = 0
+
+    def __enter__(self) -> None:
+        writer, this = self._writer, threading.get_ident()
+        if writer.claimed_by == this or (writer.claimed_by == LOGGING and _interrupts(writer)):
+            self._before = writer.claimed_by
+            return
+        while writer.claimed_by:
+            time.sleep(_WAIT_S)
+        # No call since the comparison, so no other thread came in between.
+        writer.claimed_by = this
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._writer.claimed_by = self._before
 
 
-_OPENS = int(Flag.OPENS) << 8
+def _interrupts(writer: SpoolWriter) -> bool:
+    """Tell whether this thread itself is in the middle of a row, which a signal handler interrupted."""
+    frame = sys._getframe(1)  # noqa: SLF001 - the only way to ask, and cheaper here than a thread's id in every row
+    while frame is not None:
+        if frame.f_locals.get("claimed") is writer:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+def _after_fork(reference: weakref.ref[SpoolWriter]) -> None:
+    """Stop a forked child from appending, which is its parent's right; the thread that had a claim is not there."""
+    if (writer := reference()) is not None and writer.forked:
+        writer._limit = 0  # noqa: SLF001 - of this module
+        writer.claimed_by = 0
+
+
+#: While another thread appends, which takes a microsecond, or gets a new segment.
+_WAIT_S = 2e-5
 _pack = _TAIL.pack
 _crc32 = zlib.crc32

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import operator
-import time
+from time import time_ns as _time_ns
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from runstream.exceptions import DataError
 from runstream.spool.format import Flag, StreamCode, TopicCode
-from runstream.spool.writer import WHOLE, SpoolWriter, kind_of
+from runstream.spool.writer import LOGGING, WHOLE, SpoolWriter, kind_of
 from runstream.tracking.values import checked_row
 
 if TYPE_CHECKING:
@@ -30,10 +30,12 @@ _INT64 = range(-(2**63), 2**63)
 class Shape:
     """A list of keys that was logged and found good, and where in the segment its last values lie."""
 
-    __slots__ = ("keys", "position")
+    __slots__ = ("keys", "length", "position")
 
-    def __init__(self, keys: list[str]) -> None:
+    def __init__(self, keys: list[str], length: int) -> None:
         self.keys = keys
+        #: Bytes of a row of these keys whose values are all floats.
+        self.length = length
         self.position = 0
 
 
@@ -41,7 +43,7 @@ class History:
     """Rows by the rules of steps (see docs/client.md), appended to the spool of one writer.
 
     Args:
-        writer: Where rows go; its :attr:`~SpoolWriter.rows` is the counter and the step of the open row.
+        writer: Where rows go; it keeps the counter and the step of the open row.
         counter: The step of the first row that is logged without one.
     """
 
@@ -49,9 +51,9 @@ class History:
 
     def __init__(self, writer: SpoolWriter, counter: int = 0) -> None:
         self.writer = writer
-        writer.rows = (counter, None)
+        writer.counter = counter
         writer.rotated = self._fold
-        self._shape = Shape([])
+        self._shape = Shape([], -1)
         self._shapes: dict[tuple[str, ...], Shape] = {}
         #: Last values, but for those that only the segment holds.
         self._base: dict[str, Any] = {}
@@ -61,7 +63,7 @@ class History:
     @property
     def counter(self) -> int:
         """The step that the next row without one gets, or that of the open row."""
-        return self.writer.rows[0]
+        return self.writer.counter
 
     def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> int:  # noqa: FBT001
         """Append one call of ``log()``; return its time in microseconds since 1970.
@@ -69,40 +71,68 @@ class History:
         Raises:
             DataError: See :func:`checked_row`; nothing was recorded.
             ForkedError: The process is a fork.
+            ClosedError: The writer is closed.
             DiskFullError: There is no room, and the policy is to raise.
         """
         shape = self._shape
-        # Numbers add up to a float or an int and nothing else does, which is the fastest way to know them.
         try:
-            known = type(data) is dict and [*data] == shape.keys and type(sum(data.values())) in _NUMBERS
-        except Exception:  # noqa: BLE001 - adding up strange values may raise anything; they are looked at below
-            known = False
-        if known:
             payload = _encode(data)
-        else:
+            # The keys were looked at before. A row of their all-float length holds numbers and short strings, or
+            # else values that add up to a number, which nothing but numbers do: the two fastest ways to know.
+            known = [*data] == shape.keys and (len(payload) == shape.length or type(sum(data.values(), 0.0)) is float)
+        except Exception:  # noqa: BLE001 - strange values may raise anything here; they are looked at below
+            known = False
+        if not known:
             shape, payload = self._checked(data)
-        now = time.time_ns() // 1000
-        writer = self.writer
-        with writer.lock:
-            counter, open_step = writer.rows
-            if step is None and commit is not False and open_step is None:
-                shape.position = writer.append(_WHOLE, counter, now, payload, (counter + 1, None))
-            else:
-                self._append(payload, now, step, commit)
+        now = _time_ns() // 1000
+        claimed = self.writer
+        if claimed.claimed_by:
+            return self._log_claimed(payload, now, step, commit)
+        claimed.claimed_by = LOGGING
+        try:
+            order = claimed.order
+            if step is None and commit is not False and claimed.open_step is None:
+                counter = claimed.counter
+                position = claimed.append_row(order, _WHOLE, claimed.next_row, counter, now, payload, counter + 1, None)
+                if position > 0:
+                    shape.position = position
+                    return now
+                if position == 0:
+                    return now
+            self._append(payload, now, step, commit)
+        finally:
+            claimed.claimed_by = 0
+        return now
+
+    def _log_claimed(
+        self,
+        payload: bytes,
+        now: int,
+        step: int | None,
+        commit: bool | None,  # noqa: FBT001
+    ) -> int:
+        """Append while another thread, or an interrupted call of this one, does."""
+        with self.writer.claim():
+            self._append(payload, now, step, commit)
         return now
 
     def _append(self, payload: bytes, now: int, step: int | None, commit: bool | None) -> None:  # noqa: FBT001
-        counter, open_step = self.writer.rows
-        row = counter if step is None else _as_step(step)
-        joins = row == open_step
-        closes = commit if commit is not None else step is None
-        latest = max(counter, row)
-        after = (latest + 1, None) if closes and row == latest else (latest, None if closes else row)
-        kind = (_ENDS if closes else _JOINS) if joins else (_WHOLE if closes else _OPENS)
-        if not joins:
-            self._release()
-        self.writer.append(kind, row, now, payload, after)
-        merge(self._held, _decode(payload))
+        writer = self.writer
+        while True:
+            order, counter, open_step, seq = writer.order, writer.counter, writer.open_step, writer.next_row
+            row = counter if step is None else _as_step(step)
+            joins = row == open_step
+            closes = commit if commit is not None else step is None
+            latest = max(counter, row)
+            after = latest + 1 if closes and row == latest else latest
+            kind = (_ENDS if closes else _JOINS) if joins else (_WHOLE if closes else _OPENS)
+            if not joins:
+                self._release()
+            position = writer.append_row(order, kind, seq - joins, row, now, payload, after, None if closes else row)
+            if position >= 0:
+                break
+        if position > 0:
+            merge(self._held, _decode(payload))
         if commit is not False:
             self._release()
 
@@ -115,7 +145,7 @@ class History:
 
     def last_values(self) -> dict[str, Any]:
         """Return the last value of every key that was logged, nested as it was logged."""
-        with self.writer.lock:
+        with self.writer.claim():
             self._fold()
             return self._base
 
@@ -141,13 +171,12 @@ class History:
             if len(self._shapes) >= _MOST_SHAPES:
                 self.last_values()
                 self._shapes.clear()
-            shape = self._shapes[keys] = Shape([*row])
-        if len(row) == len(data):
+            shape = self._shapes[keys] = Shape([*row], len(_encode(dict.fromkeys(row, 0.0))))
+        if len(row) == len(data) > 0:
             self._shape = shape
         return shape, _encode(row)
 
 
-_NUMBERS = frozenset({float, int})
 #: Key lists that are remembered; a program that makes up new ones for ever must not fill the memory.
 _MOST_SHAPES = 1000
 

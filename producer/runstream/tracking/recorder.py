@@ -22,7 +22,13 @@ class Recorder(Protocol):
     def counter(self) -> int:
         """The step of the next row without one, or that of the open row."""
 
-    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:  # noqa: FBT001
+    def log(
+        self,
+        data: Mapping[str, Any],
+        step: int | None = None,
+        commit: bool | None = None,  # noqa: FBT001 - the signature of W&B
+        sync: bool | None = None,  # noqa: FBT001
+    ) -> None:
         """Record one call of ``log()``."""
 
     def record_config(self, entries: Sequence[ConfigEntry]) -> None:
@@ -49,7 +55,13 @@ class DisabledRecorder:
     def __init__(self) -> None:
         self._summary: dict[str, Any] = {}
 
-    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:  # noqa: FBT001
+    def log(
+        self,
+        data: Mapping[str, Any],
+        step: int | None = None,
+        commit: bool | None = None,  # noqa: FBT001 - the signature of W&B
+        sync: bool | None = None,  # noqa: FBT001
+    ) -> None:
         """Do nothing."""
 
     def record_config(self, entries: Sequence[ConfigEntry]) -> None:

@@ -58,6 +58,8 @@ class Run:
         self._name = identity.name
         self._notes = settings.run_notes
         self._tags = settings.run_tags
+        # The method below says what it does; this saves one call in it, which can be measured.
+        self.__dict__["log"] = recorder.log
 
     def log(
         self,

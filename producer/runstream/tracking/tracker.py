@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from runstream.exceptions import Error, UsageError
 from runstream.spool.control import Word
 from runstream.spool.format import TopicCode
-from runstream.spool.writer import WHOLE, ClosedError, DiskPolicy, ForkedError, SpoolWriter, kind_of
+from runstream.spool.writer import ClosedError, DiskPolicy, ForkedError, SpoolWriter
 from runstream.tracking.config import config_entry
 from runstream.tracking.console import ConsoleCapture
 from runstream.tracking.delivery import Delivery, dies_with_us
@@ -95,7 +92,13 @@ class Tracker:
         """The step of the next row without one, or that of the open row."""
         return self._history.counter
 
-    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:  # noqa: FBT001
+    def log(
+        self,
+        data: Mapping[str, Any],
+        step: int | None = None,
+        commit: bool | None = None,  # noqa: FBT001 - the signature of W&B
+        sync: bool | None = None,  # noqa: ARG002, FBT001
+    ) -> None:
         """Append a row, or join the open one.
 
         Raises:
@@ -129,7 +132,7 @@ class Tracker:
             UsageError: The run is finished.
         """
         self._append(TopicCode.SUMMARY, list(entries))
-        with self._history.writer.lock:
+        with self._history.writer.claim():
             apply(self._history.last_values())
 
     def last_values(self) -> dict[str, Any]:
@@ -178,13 +181,9 @@ class Tracker:
         return writer.append_last(outcome.as_record())
 
     def _append(self, topic: TopicCode, value: Any) -> None:
-        payload = msgspec.msgpack.encode(value)
-        kind = kind_of(topic, WHOLE)
         for _ in range(2):
-            writer = self._history.writer
             try:
-                with writer.lock:
-                    writer.append(kind, 0, time.time_ns() // 1000, payload)
+                self._history.writer.append(topic, value)
             except ForkedError:
                 self._adopt()
             except ClosedError:
@@ -223,7 +222,7 @@ class Tracker:
         path, writer_id = self._folder.new_writer(role.value, self._label)
         policy = DiskPolicy(self._settings.disk)
         writer = SpoolWriter(path, writer_id, policy=policy, report=self._report)
-        writer.append_object(TopicCode.CONFIG, list(first))
+        writer.append(TopicCode.CONFIG, list(first))
         return writer
 
     def _report(self, text: str) -> None:
