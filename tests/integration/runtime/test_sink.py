@@ -1,0 +1,205 @@
+"""Steps of sinks on a real database, the broker being a list: races, lost answers, gaps."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runstream_consumers.runtime.database import connect
+from runstream_consumers.runtime.plugin import Context
+from runstream_consumers.runtime.process import prepare_tables
+from runstream_consumers.runtime.receiving import Message
+from runstream_consumers.runtime.sink import Sink
+from runstream_schemas.codec import encode
+from runstream_schemas.topics import Topic, topic_name
+from tests.integration.runtime.events import PARTITIONS, block, run_in, writer
+from tests.integration.runtime.ledger import LedgerConsumer, fetch, read_ledger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from runstream_consumers.runtime.plugin import Connection
+    from runstream_schemas.events import Event
+
+PREFIX = "listed"
+LOG = topic_name(PREFIX, Topic.LOG)
+
+
+class NoProducer:
+    """Nothing is sent in these tests."""
+
+    async def send(self, topic: Topic, partition: int, message: bytes) -> None:  # noqa: ARG002
+        """Refuse."""
+        raise OSError("no broker")
+
+
+def cut(now: bool) -> None:  # noqa: FBT001
+    """Break the connection, or not."""
+    if now:
+        raise ConnectionResetError
+
+
+class Faulty:
+    """A connection that fails around the next commits, as a network does: before the server heard, or after."""
+
+    def __init__(self, connection: Connection, faults: list[str]) -> None:
+        self._connection = connection
+        self._faults = faults
+        self._depth = 0
+
+    def __getattr__(self, name: str) -> Any:
+        """Do anything else as the connection does."""
+        return getattr(self._connection, name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Run a transaction; at the end of an outer one, take the next fault."""
+        inner = self._connection.transaction()
+        await inner.start()
+        self._depth += 1
+        try:
+            yield
+            fault = self._faults.pop() if self._faults and self._depth == 1 else ""
+            cut(fault == "before")
+            await inner.commit()
+            cut(fault == "after")
+        except BaseException:
+            if not self._connection.is_closed() and self._connection.is_in_transaction():
+                await inner.rollback()
+            raise
+        finally:
+            self._depth -= 1
+
+
+class Bench:
+    """A database with a ledger, and a log of one partition."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+        self.consumer = LedgerConsumer(topics=[Topic.LOG])
+        self.log: list[Event] = []
+        self.connections: list[Connection] = []
+
+    def sink(self) -> Sink:
+        """A worker's sink of partition 0."""
+        context = Context(name="ledger", prefix=PREFIX, partitions=PARTITIONS, producer=NoProducer())
+        return Sink(self.consumer, 0, context, [LOG])
+
+    async def connection(self) -> Connection:
+        """A connection as a worker has it."""
+        connection = await connect(self.dsn, application="ledger", schema="ledger")
+        self.connections.append(connection)
+        return connection
+
+    def append(self, event: Event) -> None:
+        """Append to the log."""
+        self.log.append(event)
+
+    def batch(self, start: int, stop: int) -> dict[str, Sequence[Message]]:
+        """What a broker hands out between two offsets."""
+        stop = min(stop, len(self.log))
+        return {LOG: [Message(Topic.LOG, LOG, 0, offset, 1, encode(self.log[offset])) for offset in range(start, stop)]}
+
+    async def lines(self) -> list[tuple[bytes, int, int]]:
+        """Writer, number, and how often it is in the ledger."""
+        found = await read_ledger(self.dsn)
+        return sorted((by, seq, times) for (_, _, by, seq, _), times in found.items())
+
+    async def next(self) -> int:
+        """The stored offset."""
+        [row] = await fetch(self.dsn, "select next from runtime.sink_offset")
+        return int(row["next"])
+
+
+@pytest.fixture
+async def bench(database: str) -> AsyncIterator[Bench]:
+    """Return a ledger with ten blocks of one row in the log, of which none is stored."""
+    bench = Bench(database)
+    await prepare_tables(bench.consumer, database)
+    for seq in range(10):
+        bench.append(block(run_in(0), writer(1), seq, 1))
+    sink = bench.sink()
+    await sink.open(await bench.connection(), {LOG: 0}, {LOG: 10})
+    await sink.close()
+    yield bench
+    for connection in bench.connections:
+        connection.terminate()
+
+
+def once(count: int) -> list[tuple[bytes, int, int]]:
+    """The lines of the first writer's first rows, each there once."""
+    return [(writer(1).id, seq, 1) for seq in range(count)]
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+async def test_a_commit_of_unknown_outcome_is_settled_by_reading(bench: Bench, fault: str) -> None:
+    """Whether the commit got through before the connection broke or not, the same batch again leaves each row once."""
+    sink = bench.sink()
+    connection = Faulty(await bench.connection(), [fault, ""])  # the first transaction loads, the second stores
+    with pytest.raises(ConnectionResetError):
+        await sink.step(connection, bench.batch(0, 4))
+    sink.forget()
+    await sink.step(await bench.connection(), bench.batch(0, 4))
+    assert await bench.lines() == once(4)
+    assert await bench.next() == 4
+
+
+async def test_of_two_workers_with_the_same_batch_one_stores_it(bench: Bench) -> None:
+    """Two steps from the same offset at once: one commits, the other finds nothing left to do."""
+    sinks = [bench.sink() for _ in range(2)]
+    connections = [await bench.connection() for _ in sinks]
+    await asyncio.gather(*(sink.step(each, bench.batch(0, 6)) for sink, each in zip(sinks, connections, strict=True)))
+    assert await bench.lines() == once(6)
+
+
+async def test_a_worker_that_was_overtaken_reads_its_memory_anew(bench: Bench) -> None:
+    """Memory from before another worker's step is not used again."""
+    slow, fast = bench.sink(), bench.sink()
+    connection = await bench.connection()
+    await slow.step(connection, bench.batch(0, 2))
+    await fast.step(await bench.connection(), bench.batch(2, 5))
+    made = len(bench.consumer.partitions)
+    outcome = await slow.step(connection, bench.batch(2, 4))
+    assert len(bench.consumer.partitions) == made + 1
+    assert dict(outcome.seeks) == {LOG: 5}
+    await slow.step(connection, bench.batch(4, 8))
+    assert await bench.lines() == once(8)
+
+
+async def test_nothing_is_stored_behind_a_gap(bench: Bench) -> None:
+    """A batch that begins too late is reported and leaves no trace."""
+    sink = bench.sink()
+    outcome = await sink.step(await bench.connection(), bench.batch(3, 6))
+    assert dict(outcome.gaps) == {LOG: (0, 3)}
+    assert await bench.lines() == []
+    assert await bench.next() == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_any_interleaving_of_workers_and_faults_stores_each_row_once(bench: Bench, seed: int) -> None:
+    """Workers that share a partition without knowing, batches from anywhere, commits that fail: each row once."""
+    chance = random.Random(seed)
+    for _ in range(60):
+        start = chance.randrange(0, 50)
+        bench.append(block(run_in(0), writer(chance.randrange(2, 4)), start, chance.randrange(1, 20)))
+    sinks = [bench.sink() for _ in range(3)]
+    connections = [await bench.connection() for _ in sinks]
+    for _ in range(400):
+        at = chance.randrange(3)
+        start = max(0, await bench.next() + chance.randrange(-6, 2))
+        if start >= len(bench.log):
+            continue
+        faults = [chance.choice(["", "", "", "before", "after"]) for _ in range(2)]
+        try:
+            await sinks[at].step(Faulty(connections[at], faults), bench.batch(start, start + chance.randrange(1, 9)))
+        except ConnectionResetError:
+            sinks[at].forget()
+        if await bench.next() == len(bench.log):
+            break
+    assert await bench.next() == len(bench.log)
+    wanted = {(event.writer.id, seq, 1) for event in bench.log for seq in range(event.seq, event.seq + event.count)}  # type: ignore[union-attr]
+    assert await bench.lines() == sorted(wanted)
