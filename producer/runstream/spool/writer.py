@@ -222,6 +222,22 @@ class SpoolWriter:
         self.open_step = open_step
         return position
 
+    def append_whole_row(self, stream: StreamCode, step: int, now: int, payload: bytes) -> bool:
+        """Append a row that nothing will join; return False if it was dropped.
+
+        Raises:
+            ForkedError: As :meth:`append_row`.
+            ClosedError: As :meth:`append_row`.
+            DiskFullError: As :meth:`append_row`.
+        """
+        kind = kind_of(TopicCode.LOG, WHOLE, stream)
+        with Claim(self):
+            position = -1
+            while position < 0:
+                order, seq = self.order, self.next_row
+                position = self.append_row(order, kind, seq, step, now, payload, step + 1, None)
+        return position > 0
+
     def append(self, topic: TopicCode, value: Any, flags: Flag = WHOLE) -> bool:
         """Append a record that is no row; return False if it was dropped.
 

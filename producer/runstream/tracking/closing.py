@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
 from runstream.spool.control import Word
 from runstream.tracking.terminal import report_lines
+from runstream_schemas import values
 
 if TYPE_CHECKING:
     from runstream.settings import Settings
@@ -72,10 +72,12 @@ class Closing:
 
     def _report(self) -> None:
         try:
-            report: dict[str, Any] = json.loads(self._folder.report.read_bytes())
-            history, summary = report.get("history", {}), report.get("summary", {})
-            lines = report_lines(sorted(history.items()), sorted(summary.items()))
-        except (OSError, ValueError, AttributeError, TypeError):
+            report: dict[str, Any] = values.load(self._folder.report.read_text())
+            keys = sorted(report["keys"].items())
+            lines = report_lines(
+                [(key, line["points"]) for key, line in keys], [(key, line["last"]) for key, line in keys]
+            )
+        except (OSError, ValueError, AttributeError, TypeError, LookupError):
             return
         for line in lines:
             self._terminal.detail(line)
