@@ -1,0 +1,152 @@
+"""One run, from ``log()`` to the HTTP API: real client, shipper, Kafka, consumers and Postgres."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.polling import eventually
+from tests.programs.log_rows import values
+from tests.trainers import Server, command, new_id, plain, run_folders, run_to_end, start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.running_stack import Stack
+
+
+@pytest.fixture
+def server(stack: Stack) -> Server:
+    """Return the stack's HTTP API."""
+    return Server(url=stack.url, token=stack.token, entity=stack.entity)
+
+
+def complete(server: Server, run_id: str) -> Any:
+    """Wait until everything that the run's writers counted is stored; return the run."""
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    return server.run(run_id)
+
+
+def test_every_row_comes_back_as_it_was_logged(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A finished run has its state, its rows in order, its summary and nothing missing."""
+    run_id = new_id()
+
+    status = run_to_end("log_rows", "--id", run_id, "--rows", 300, environment=stack.environment, folder=tmp_path)
+
+    assert status == 0, (tmp_path / "output.txt").read_text()
+    run = complete(server, run_id)
+    rows = server.rows(run_id)
+    assert run["state"] == "finished"
+    assert [row["_step"] for row in rows] == list(range(300))
+    assert [plain(row) for row in rows] == [values("", row, 3) for row in range(300)]
+    assert {key: run["summary"][key] for key in values("", 0, 3)} == values("", 299, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "state", "told"),
+    [
+        (["--end", "finish"], 0, "finished", None),
+        (["--end", "finish", "--code", 3], 0, "failed", "3"),
+        (["--end", "exit", "--code", 0], 0, "finished", None),
+        (["--end", "exit", "--code", 3], 3, "failed", "3"),
+        (["--end", "raise"], 1, "failed", "the loss is not a number"),
+        (["--end", "hard-exit", "--code", 0], 0, "finished", None),
+        (["--end", "hard-exit", "--code", 7], 7, "failed", "7"),
+        (["--end", "kill"], -9, "crashed", "SIGKILL"),
+        (["--end", "segfault"], -11, "crashed", "SIGSEGV"),
+    ],
+    ids=lambda value: "-".join(map(str, value)) if isinstance(value, list) else None,
+)
+def test_the_state_tells_how_the_process_ended(  # noqa: PLR0917 - fixtures and parameters
+    stack: Stack, server: Server, tmp_path: Path, arguments: list[object], status: int, state: str, told: str | None
+) -> None:
+    """Each way to end has its state and its reason, and every row logged before is there."""
+    run_id = new_id()
+
+    ended = run_to_end("log_rows", "--id", run_id, *arguments, environment=stack.environment, folder=tmp_path)
+
+    assert ended == status, (tmp_path / "output.txt").read_text()
+    eventually(lambda: server.run(run_id)["state"] == state, within=20)
+    complete(server, run_id)
+    assert len(server.rows(run_id)) == 100
+    if told is not None:
+        ending = server.run(run_id, "/state")
+        assert told in json.dumps(ending), ending
+
+
+def test_two_processes_that_init_the_same_id_overwrite_nothing(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Two processes with one run id are two writers of one run; all rows of both are kept."""
+    run_id = new_id()
+    processes = [
+        start(
+            "log_rows",
+            "--id",
+            run_id,
+            "--label",
+            label,
+            "--mode",
+            "shared",
+            environment=stack.environment,
+            folder=tmp_path / label,
+        )
+        for label in ("0", "1")
+    ]
+
+    assert [process.wait(120) for process in processes] == [0, 0]
+
+    run = complete(server, run_id)
+    logged = sorted((plain(row) for row in server.rows(run_id)), key=lambda row: row["metric_0"])
+    assert logged == [values(label, row, 3) for label in ("0", "1") for row in range(100)]
+    assert run["state"] == "finished"
+
+
+def test_an_offline_run_is_pending_until_its_exit_arrives(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Nothing is sent offline; after sync the run goes from pending to its end, never through running or crashed."""
+    run_id = new_id()
+    arguments = ("--id", run_id, "--mode", "offline", "--end", "exit", "--code", 2)
+    run_to_end("log_rows", *arguments, environment=stack.environment, folder=tmp_path)
+    (folder,) = run_folders(tmp_path)
+
+    told = command("sync", folder, environment=stack.environment)
+
+    assert run_id in told
+    complete(server, run_id)
+    eventually(lambda: server.run(run_id)["state"] == "failed")
+    assert len(server.rows(run_id)) == 100
+    states = {transition["to"] for transition in server.run(run_id, "/state")["transitions"]}
+    assert states <= {"pending", "failed"}
+
+
+def test_unusual_values_come_back(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """NUL characters, non-finite floats, nested dicts and big integers survive the whole way."""
+    run_id = new_id()
+
+    status = run_to_end("log_unusual", run_id, environment=stack.environment, folder=tmp_path)
+
+    assert status == 0, (tmp_path / "output.txt").read_text()
+    run = complete(server, run_id)
+    rows = [plain(row) for row in server.rows(run_id)]
+    assert rows[0]["text"] == "nul \0 and \N{SNOWMAN}"
+    assert rows[0]["nested"] == {"a": {"b.c": 1}}
+    assert rows[0]["nan"] == {"_type": "float", "value": "NaN"}
+    assert rows[0]["inf"] == {"_type": "float", "value": "-Infinity"}
+    assert math.isclose(rows[0]["big"], 2.0**70)
+    assert len(rows[1]["long"]) < 10_000_000
+    assert "shortened" in rows[1]["long"]
+    assert rows[2]["after"] == 1
+    assert run["config"] == {"note": "nul \0", "deep": {"er": [1, 2]}}
+
+
+def test_console_and_machine_metrics_are_kept(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """What the script prints and what the machine does can be read beside the history."""
+    run_id = new_id()
+
+    run_to_end("log_rows", "--id", run_id, "--pause", 0.02, environment=stack.environment, folder=tmp_path)
+
+    complete(server, run_id)
+    lines = server.run(run_id, "/console")
+    assert "logged 100" in json.dumps(lines)
+    assert server.rows(run_id, stream="system") != []

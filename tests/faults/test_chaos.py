@@ -1,0 +1,108 @@
+"""Everything is killed at random while eight processes log; the recount finds each value exactly once."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runstream.spool.control import CONTROL_NAME, ControlPage, Word
+from tests.faults.recount import recount
+from tests.polling import eventually
+from tests.trainers import Server, command, kill, new_id, run_folders, start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.running_stack import Stack
+
+WRITERS = 8
+ROWS = 12_500
+METRICS = 20
+CONSUMERS = ("history", "summary", "liveness")
+
+
+class Killer(threading.Thread):
+    """Kills something at random again and again, until told to stop. Deterministic for a seed, up to timing."""
+
+    def __init__(self, targets: Callable[[], list[int]], seed: int, every: float) -> None:
+        super().__init__(daemon=True)
+        self._targets = targets
+        self._random = random.Random(seed)
+        self._every = every
+        self._stop_asked = threading.Event()
+        self.kills = 0
+
+    def run(self) -> None:
+        """Kill until stopped."""
+        while not self._stop_asked.wait(self._random.uniform(0.5, 1.5) * self._every):
+            pids = self._targets()
+            if pids:
+                kill([self._random.choice(pids)])
+                self.kills += 1
+
+    def stop(self) -> None:
+        """Stop killing, and wait until that is so."""
+        self._stop_asked.set()
+        self.join()
+
+
+def shippers(folder: Path) -> list[int]:
+    """Return the pids of the shippers and guardians of all run folders below a folder."""
+    pids = []
+    for run_folder in folder.glob("*/runstream/run-*"):
+        if (run_folder / CONTROL_NAME).exists():
+            with ControlPage(run_folder / CONTROL_NAME) as control:
+                pids += [control[Word.SHIPPER_PID], control[Word.GUARDIAN_PID]]
+    return [pid for pid in pids if pid]
+
+
+def consumers(stack: Stack) -> list[int]:
+    """Return the pids of the stack's consumers."""
+    services = stack.state().services
+    return [pid for name in CONSUMERS if (pid := services[name].pid)]
+
+
+@pytest.mark.timeout(900)
+def test_two_million_values_arrive_exactly_once_while_shippers_and_consumers_are_killed(
+    stack: Stack, tmp_path: Path
+) -> None:
+    """Eight processes log 100 000 rows while shippers, guardians and consumers die: each row comes exactly once."""
+    server = Server(url=stack.url, token=stack.token, entity=stack.entity)
+    run_id = new_id()
+    journal = tmp_path / "journal"
+    size = ("--rows", ROWS, "--metrics", METRICS)
+    killer = Killer(lambda: shippers(tmp_path) + consumers(stack), seed=20, every=1.0)
+    processes = [
+        start(
+            "log_rows",
+            "--id",
+            run_id,
+            "--label",
+            label,
+            "--mode",
+            "shared",
+            "--journal",
+            journal,
+            *size,
+            environment=stack.environment,
+            folder=tmp_path / str(label),
+        )
+        for label in range(WRITERS)
+    ]
+    killer.start()
+    ended = [process.wait(600) for process in processes]
+    killer.stop()
+
+    assert ended == [0] * WRITERS
+    assert killer.kills > 0
+    for label in range(WRITERS):
+        for folder in run_folders(tmp_path / str(label)):
+            command("sync", folder, environment=stack.environment)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=300, every=0.5)
+    verdict = recount(journal, url=stack.url, token=stack.token)
+    assert verdict.good, verdict
+    assert verdict.materialised == WRITERS * ROWS

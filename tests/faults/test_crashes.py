@@ -1,0 +1,75 @@
+"""Processes killed with SIGKILL: what was accepted arrives, and the state says what happened."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runstream.spool.control import CONTROL_NAME, ControlPage, Word
+from tests.faults.recount import recount
+from tests.polling import eventually
+from tests.trainers import Server, command, kill, new_id, run_folders, start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from subprocess import Popen
+
+    from tests.running_stack import Stack
+
+
+@pytest.fixture
+def server(stack: Stack) -> Server:
+    """Return the stack's HTTP API."""
+    return Server(url=stack.url, token=stack.token, entity=stack.entity)
+
+
+def started(stack: Stack, server: Server, folder: Path, run_id: str, **extra: str) -> Popen[str]:
+    """Start a trainer that logs 200 rows and then waits, and wait until it is seen running."""
+    arguments = ("--id", run_id, "--rows", 200, "--end", "wait", "--journal", folder / "journal")
+    process = start("log_rows", *arguments, environment={**stack.environment, **extra}, folder=folder)
+    eventually(lambda: (folder / "journal").exists() and len((folder / "journal").read_text().splitlines()) == 200)
+    eventually(lambda: server.run(run_id)["state"] == "running")
+    return process
+
+
+@pytest.mark.parametrize(("identify", "told"), [("true", "SIGKILL"), ("false", "unknown")])
+def test_a_killed_trainer_is_crashed_at_once_and_not_by_silence(
+    stack: Stack, server: Server, tmp_path: Path, identify: str, told: str
+) -> None:
+    """The shipper sees its trainer die and says so, with the signal where the kernel tells it."""
+    run_id = new_id()
+    trainer = started(stack, server, tmp_path, run_id, RUNSTREAM_IDENTIFY_EXIT_SIGNAL=identify)
+
+    trainer.send_signal(signal.SIGKILL)
+    trainer.wait()
+    eventually(lambda: server.run(run_id)["state"] == "crashed", within=20)
+
+    ending = server.run(run_id, "/state")
+    assert told in json.dumps(ending["writers"])
+    assert "presumed" not in ending["qualifiers"]
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    assert recount(tmp_path / "journal", url=stack.url, token=stack.token).materialised == 200
+
+
+def test_a_killed_process_group_is_presumed_crashed_and_stays_so(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """With shipper and guardian dead too, silence decides; sync brings the rows and does not change the state."""
+    run_id = new_id()
+    trainer = started(stack, server, tmp_path, run_id)
+    (folder,) = run_folders(tmp_path)
+    with ControlPage(folder / CONTROL_NAME) as control:
+        pids = [control[Word.GUARDIAN_PID], trainer.pid, control[Word.SHIPPER_PID]]
+
+    kill(pids)
+    trainer.wait()
+
+    eventually(lambda: server.run(run_id)["state"] == "crashed", within=60)
+    assert "presumed" in server.run(run_id)["qualifiers"]
+    command("sync", folder, environment=stack.environment)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    assert recount(tmp_path / "journal", url=stack.url, token=stack.token).materialised == 200
+    states = [transition["to"] for transition in server.run(run_id, "/state")["transitions"]]
+    assert server.run(run_id)["state"] == "crashed"
+    assert states[-1] == "crashed"

@@ -1,0 +1,63 @@
+"""The broker is away for a minute while a run trains: the trainer does not notice, and nobody calls it crashed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.recount import recount
+from tests.polling import eventually
+from tests.trainers import Server, new_id, start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.running_stack import Stack
+
+OUTAGE_S = 60.0
+
+
+@pytest.mark.timeout(400)
+def test_a_minute_without_the_broker_loses_nothing_and_crashes_nobody(stack: Stack, tmp_path: Path) -> None:
+    """A frozen broker for 60 s: rows go on being accepted, the state stays running, everything arrives after."""
+    server = Server(url=stack.url, token=stack.token, entity=stack.entity)
+    run_id = new_id()
+    journal = tmp_path / "journal"
+    rows = 10_000
+    trainer = start(
+        "log_rows",
+        "--id",
+        run_id,
+        "--rows",
+        rows,
+        "--pause",
+        0.01,
+        "--journal",
+        journal,
+        environment=stack.environment,
+        folder=tmp_path,
+    )
+    eventually(lambda: server.run(run_id)["state"] == "running")
+    broker = stack.pid("kafka")
+
+    os.kill(broker, signal.SIGSTOP)
+    try:
+        before = len(journal.read_text().splitlines())
+        thaw = time.monotonic() + OUTAGE_S
+        eventually(lambda: time.monotonic() > thaw, within=OUTAGE_S + 5, every=1.0)
+        during = len(journal.read_text().splitlines())
+    finally:
+        os.kill(broker, signal.SIGCONT)
+
+    assert during - before > 1000
+    assert trainer.wait(180) == 0, (tmp_path / "output.txt").read_text()
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
+    ended = server.run(run_id, "/state")
+    assert ended["state"] == "finished"
+    assert "crashed" not in {transition["to"] for transition in ended["transitions"]}
+    verdict = recount(journal, url=stack.url, token=stack.token)
+    assert verdict.good, verdict

@@ -1,0 +1,132 @@
+"""Training processes for the tests, and what the HTTP API has of their runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+
+
+def new_id() -> str:
+    """Return a run id that no other test uses."""
+    return f"r{uuid4().hex[:10]}"
+
+
+def start(
+    program: str, *arguments: object, environment: Mapping[str, str], folder: Path, own_group: bool = True
+) -> subprocess.Popen[str]:
+    """Start ``tests/programs/PROGRAM.py`` in a folder of its own; output goes to ``FOLDER/output.txt``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "output.txt").open("a") as output:
+        return subprocess.Popen(
+            [sys.executable, str(PROGRAMS / f"{program}.py"), *map(str, arguments)],
+            cwd=folder,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=own_group,
+        )
+
+
+def run_to_end(
+    program: str, *arguments: object, environment: Mapping[str, str], folder: Path, within: float = 120
+) -> int:
+    """Run a program and return its exit status."""
+    process = start(program, *arguments, environment=environment, folder=folder)
+    try:
+        return process.wait(within)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """Return the run folders below the folder a program ran in."""
+    return sorted((folder / "runstream").glob("run-*"))
+
+
+def command(*arguments: object, environment: Mapping[str, str], folder: Path | None = None, within: float = 120) -> str:
+    """Run ``runstream ARGUMENTS`` and return what it printed; raises where it exits with anything but 0."""
+    done = subprocess.run(
+        [sys.executable, "-m", "runstream.cli.main", *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=within,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Server:
+    """The HTTP API as a plain client sees it: nothing here is Runstream's own code."""
+
+    url: str
+    token: str
+    entity: str
+
+    def get(self, path: str, **parameters: object) -> Any:
+        """Return the JSON answer of a GET; raises AssertionError for any status but 200."""
+        query = {name: str(value) for name, value in parameters.items() if value is not None}
+        answer = httpx.get(
+            f"{self.url}/api/v1{path}", params=query, headers={"Authorization": f"Bearer {self.token}"}, timeout=30
+        )
+        assert answer.status_code == 200, f"{answer.status_code}: {answer.text}"
+        return answer.json()
+
+    def run(self, run_id: str, part: str = "", *, project: str = "tests", **parameters: object) -> Any:
+        """Return a run, or a part of it ("/state", "/scan", …)."""
+        return self.get(f"/runs/{self.entity}/{project}/{run_id}{part}", **parameters)
+
+    def rows(self, run_id: str, *, project: str = "tests", stream: str | None = None) -> list[dict[str, Any]]:
+        """Return all rows of a run."""
+        return list(self._pages(run_id, project, stream))
+
+    def _pages(self, run_id: str, project: str, stream: str | None) -> Iterator[dict[str, Any]]:
+        cursor: str | None = None
+        while True:
+            page = self.run(run_id, "/scan", project=project, page_size=5000, cursor=cursor, stream=stream)
+            yield from page["rows"]
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the user logged of a row."""
+    return {key: value for key, value in row.items() if not key.startswith("_")}
+
+
+def kill(pids: Sequence[int]) -> None:
+    """Send SIGKILL to processes that may have ended already."""
+    for pid in pids:
+        with _ended_already():
+            os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def _ended_already() -> Iterator[None]:
+    try:
+        yield
+    except ProcessLookupError:
+        return
