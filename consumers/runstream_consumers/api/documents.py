@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from runstream_consumers.api.database import Connection
 from runstream_consumers.api.problems import BadParameter, RunNotFound
@@ -116,8 +117,9 @@ def place_json(*, step: int, writer: bytes, time: int, started: float | None) ->
 
 
 def run_url(url: str, run: RunPath) -> str:
-    """Return the address of a run's page."""
-    return f"{url}/{run.entity}/{run.project}/runs/{run.run_id}"
+    """Return the address of a run's page, quoted."""
+    entity, project, run_id = (quote(part, safe="") for part in (run.entity, run.project, run.run_id))
+    return f"{url}/{entity}/{project}/runs/{run_id}"
 
 
 def iso(microseconds: int) -> str:

@@ -42,7 +42,8 @@ def runs(
     if as_json:
         typer.echo(values.dump(documents))
     elif documents:
-        Console().print(runs_table(documents, datetime.now(tz=UTC)))
+        console = Console()
+        console.print(runs_table(documents, datetime.now(tz=UTC), console.width))
     else:
         where = f" in {project}" if project else ""
         Console(stderr=True).print(f"No runs{where} yet: a script that calls runstream.init() makes one.", markup=False)

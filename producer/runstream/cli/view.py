@@ -33,6 +33,8 @@ _WIDEST, _NARROWEST = 40, 8
 _NUMBER = 12
 #: Values of the summary in the list of runs.
 _VALUES = 4
+#: Columns from which on a terminal has room for the summary beside each run.
+_WIDE = 100
 _SAMPLES = 400
 _OPEN = ("pending", "running", "preempting")
 
@@ -75,15 +77,17 @@ def take(run: Run) -> Snapshot:
     )
 
 
-def runs_table(documents: Sequence[dict[str, Any]], now: datetime) -> Table:
-    """Return a table of run documents; the summary gets what room the rest leaves."""
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+def runs_table(documents: Sequence[dict[str, Any]], now: datetime, width: int) -> Table:
+    """Return a table of run documents; the summary gets what room the rest leaves in a terminal ``width`` wide."""
+    is_wide = width >= _WIDE
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=is_wide)
     table.add_column("state", no_wrap=True)
-    table.add_column("run", no_wrap=True, max_width=28)
+    table.add_column("run", no_wrap=True, max_width=28 if is_wide else 20)
     table.add_column("path", no_wrap=True)
     table.add_column("created", no_wrap=True)
     table.add_column("steps", no_wrap=True, justify="right")
-    table.add_column("summary", no_wrap=True, ratio=1)
+    if is_wide:
+        table.add_column("summary", no_wrap=True, ratio=1)
     for document in documents:
         values = [f"{printable(key)} {show(value)}" for key, value in list(flat(document["summary"]).items())[:_VALUES]]
         table.add_row(
@@ -92,7 +96,7 @@ def runs_table(documents: Sequence[dict[str, Any]], now: datetime) -> Table:
             Text(printable(_path(document))),
             ago(document["created_at"], now),
             "-" if document["last_step"] is None else str(document["last_step"] + 1),
-            Text("  ".join(values)),
+            *([Text("  ".join(values))] if is_wide else []),
         )
     return table
 

@@ -54,6 +54,11 @@ class Recording:
         """The writer of the events."""
         return Writer(id=self.id, role=self.role)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many records were said of each topic, the exit included."""
+        return {topic.value: count for topic, count in self._seqs.items()}
+
     def start(self, config: Mapping[str, Any], **attributes: Any) -> Recording:
         """Say who is writing, and the config."""
         known = {"label": self.label, "start_time": STARTED / 1_000_000, **attributes}
@@ -97,6 +102,11 @@ class Recording:
         self.events.append(event)
         return self
 
+    def leave_out(self, count: int) -> Recording:
+        """Number rows that never come."""
+        self._take(Topic.LOG, count)
+        return self
+
     def beat(self, number: int = 0) -> Recording:
         """Say that the process lives."""
         self.events.append(
@@ -117,8 +127,8 @@ class Recording:
 
     def exit(self, state: ExitState = ExitState.FINISHED, *, exit_code: int = 0, reason: str = "") -> Recording:
         """End, with the counts of what was said."""
-        counts = {**self._seqs, Topic.EXIT: 1}
-        ending = Ending(state=state, exit_code=exit_code, reason=reason, counts=counts)
+        self._take(Topic.EXIT, 1)
+        ending = Ending(state=state, exit_code=exit_code, reason=reason, counts=dict(self._seqs))
         exit_ = ExitEvent(
             kind=Kind.DATA, run=self.run, writer=self.writer, time=STARTED, order=self._orders, ending=ending
         )

@@ -18,10 +18,13 @@ from runstream_schemas.events import Stream
 
 router = APIRouter(prefix="/api/v1/runs/{entity}/{project}/{run_id}", tags=["history"])
 
+#: Steps and offsets are 64-bit integers.
+_LEAST, _GREATEST = -(2**63), 2**63 - 1
+
 Keys = Annotated[list[str] | None, Query(description="Only these; a dict's name stands for all below it. Repeatable.")]
 Samples = Annotated[int, Query(ge=1, le=20_000, description="Most points of one key")]
-MinStep = Annotated[int | None, Query(description="First step, inclusive")]
-MaxStep = Annotated[int | None, Query(description="End step, exclusive")]
+MinStep = Annotated[int | None, Query(ge=_LEAST, le=_GREATEST, description="First step, inclusive")]
+MaxStep = Annotated[int | None, Query(ge=_LEAST, le=_GREATEST, description="End step, exclusive")]
 StreamName = Annotated[Literal["history", "system", "console"], Query()]
 
 
@@ -119,6 +122,9 @@ async def system(run: TheRun, connection: TheConnection, samples: Samples = 500)
 
 def _cursor(text: str) -> Cursor:
     try:
-        return Cursor(*(int(part) for part in text.split(".")))
-    except (TypeError, ValueError) as error:
-        raise BadParameter("cursor", "is not the `next` of an answer") from error
+        numbers = [int(part) for part in text.split(".")]
+        if all(_LEAST <= number <= _GREATEST for number in numbers):
+            return Cursor(*numbers)
+    except (TypeError, ValueError):
+        pass
+    raise BadParameter("cursor", "is not the `next` of an answer")

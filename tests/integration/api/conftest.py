@@ -1,0 +1,80 @@
+"""One API for all tests of the folder, and the runs they read."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runstream_deploy.topics import ensure_topics
+from runstream_schemas.events import Role, Stream
+from runstream_schemas.topics import RunPath
+from tests.conftest import run_aside
+from tests.integration.api.recording import Recording
+from tests.integration.api.serving import ENTITY, PARTITIONS, Served, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runstream_deploy.postgres import Postgres
+    from runstream_deploy.reaper import Reaper
+
+#: The rows of the run ``digits``: more than one sample holds, with one spike that no chart may lose.
+ROWS = 2000
+SPIKE = 1234
+
+
+@pytest.fixture(scope="package")
+def served(
+    broker: str, postgres: Postgres, reaper: Reaper, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """Return an API over empty topics and an empty database."""
+    prefix = f"api{uuid.uuid4().hex[:10]}"
+    run_aside(ensure_topics(broker, prefix, partitions=PARTITIONS))
+    run_aside(postgres.ensure_database(prefix))
+    with serving(broker, prefix, postgres.address(prefix), reaper, tmp_path_factory.mktemp("api")) as served:
+        yield served
+
+
+def new_recording(run_id: str, *, role: Role = Role.PRIMARY, label: str = "", project: str = "digits") -> Recording:
+    """Return a new writer of a run."""
+    run = RunPath(entity=ENTITY, project=project, run_id=run_id)
+    return Recording(run, uuid.uuid4().bytes, role, label)
+
+
+def history_row(step: int) -> dict[str, Any]:
+    """Return the row of a step."""
+    row: dict[str, Any] = {"train": {"loss": 100.0 if step == SPIKE else math.exp(-step / 500)}, "epoch": step // 100}
+    if step % 100 == 99:  # the last step of an epoch
+        row["val/accuracy"] = step / ROWS
+    return row
+
+
+@pytest.fixture(scope="package")
+def digits(served: Served) -> Recording:
+    """Return a run that has ended, with history, system metrics and console lines."""
+    trainer = new_recording("digits")
+    config = {"lr": 0.1, "optimizer": {"name": "sgd", "momentum": 0.9}, "limit": math.inf}
+    trainer.start(config, name="bright-river-1", tags=["baseline"], notes="A note.", group="g", job_type="train")
+    for start in range(0, ROWS, 500):
+        trainer.rows([history_row(step) for step in range(start, start + 500)], first_step=start)
+    trainer.summary(best=0.97).exit()
+    shipper = new_recording("digits", role=Role.SHIPPER)
+    shipper.rows([{"cpu": {"percent": 10.0 + step}} for step in range(20)], stream=Stream.SYSTEM)
+    lines = [{"stream": "stdout", "text": f"line {number}", "label": "", "host": "node-7"} for number in range(50)]
+    shipper.rows(lines, first_step=20, stream=Stream.CONSOLE).exit()
+    served.say(trainer, shipper)
+    return trainer
+
+
+@pytest.fixture(scope="package")
+def ranks(served: Served) -> tuple[Recording, Recording]:
+    """Return two ranks that log to one run and are still running; the second began a little later."""
+    writers = new_recording("ranks", label="rank 0"), new_recording("ranks", label="rank 1")
+    for number, writer in enumerate(writers):
+        writer.start({"world_size": 2}, name="two-ranks").beat()
+        writer.rows([{"loss": float(number), "only": "text"} for _ in range(10)])
+    served.say(*writers)
+    return writers

@@ -1,0 +1,102 @@
+"""The consumers and the API as processes, over a broker and a database of the test."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
+
+from runstream_deploy.api_process import ApiProcess
+from runstream_deploy.child import Child, Command
+from runstream_deploy.ports import choose_port
+from runstream_deploy.service import answered
+from tests.conftest import run_aside
+from tests.integration.api.recording import Recording, publish
+from tests.polling import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from runstream_deploy.reaper import Reaper
+    from runstream_schemas.topics import RunPath
+
+TOKEN = "token-of-the-tests"  # not a secret
+ENTITY = "ada"
+PARTITIONS = 2
+_CONSUMERS = ("history", "summary", "liveness")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """An API that answers, and the topics behind it."""
+
+    url: str
+    broker: str
+    prefix: str
+
+    def ask(self, path: str, *, token: str | None = TOKEN, **parameters: Any) -> httpx.Response:
+        """Return the answer of a GET."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return httpx.get(f"{self.url}{path}", params=parameters, headers=headers, timeout=30)
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """Return the JSON of a GET; raises AssertionError for any status but 200."""
+        answer = self.ask(path, **parameters)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def run(self, recording: Recording, part: str = "", **parameters: Any) -> Any:
+        """Return a run, or a part of it."""
+        return self.get(f"/api/v1/runs{path(recording.run)}{part}", **parameters)
+
+    def say(self, *recordings: Recording) -> None:
+        """Publish what was recorded, and wait until the owners of its topics have stored it."""
+        self.publish(*recordings)
+        eventually(lambda: all(self._stored(one) == one.counts for one in recordings))
+
+    def publish(self, *recordings: Recording) -> None:
+        """Publish what was recorded."""
+        run_aside(publish(self.broker, self.prefix, PARTITIONS, recordings))
+
+    def _stored(self, recording: Recording) -> dict[str, int]:
+        delivery = self.run(recording, "/delivery")
+        found = [one for one in delivery["writers"] if one["writer"] == recording.id.hex()]
+        assert len(found) == 1
+        return {name: topic["stored"] for name, topic in found[0]["topics"].items() if topic["stored"]}
+
+
+def path(run: RunPath) -> str:
+    """Return the quoted path of a run."""
+    return "".join(f"/{quote(part, safe='')}" for part in (run.entity, run.project, run.run_id))
+
+
+@contextmanager
+def serving(broker: str, prefix: str, dsn: str, reaper: Reaper, folder: Path) -> Iterator[Served]:
+    """Run the three consumers and the API until the block ends."""
+    settings = {
+        "RUNSTREAM_KAFKA": broker,
+        "RUNSTREAM_POSTGRES": dsn,
+        "RUNSTREAM_PREFIX": prefix,
+        "RUNSTREAM_PARTITIONS": str(PARTITIONS),
+        "RUNSTREAM_ENTITY": ENTITY,
+        "RUNSTREAM_TOKEN": TOKEN,
+        "RUNSTREAM_TICK_KEY": "00ff",
+    }
+    with ExitStack() as stack:
+        for name in _CONSUMERS:
+            arguments = [sys.executable, "-m", "runstream_consumers.runtime", name]
+            child = Child(Command(arguments=arguments, environment=settings), folder / f"{name}.log", reaper)
+            stack.callback(child.stop)
+        api = ApiProcess(choose_port(), settings)
+        log = folder / "api.log"
+        child = Child(api.command(), log, reaper)
+        stack.callback(child.stop)
+        run_aside(answered(api, child, log))
+        served = Served(url=api.url, broker=broker, prefix=prefix)
+        eventually(lambda: served.ask("/api/v1/runs").status_code == httpx.codes.OK)
+        yield served

@@ -1,0 +1,156 @@
+"""Rows read over HTTP: exact, sampled, console lines and system metrics."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runstream_schemas import values
+from tests.integration.api.conftest import ROWS, SPIKE, history_row, new_recording
+from tests.integration.api.recording import STARTED
+
+if TYPE_CHECKING:
+    from tests.integration.api.recording import Recording
+    from tests.integration.api.serving import Served
+
+
+def _scan(served: Served, recording: Recording, **parameters: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        page = served.run(recording, "/scan", **parameters, **({"cursor": cursor} if cursor else {}))
+        rows += page["rows"]
+        cursor = page["next"]
+        if cursor is None:
+            return rows
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if not key.startswith("_")}
+
+
+@pytest.mark.parametrize("page_size", [7, 1000, 10_000])
+def test_a_scan_returns_every_row_once_and_exactly(served: Served, digits: Recording, page_size: int) -> None:
+    """Whatever the size of the pages, the rows are those that were logged, in order."""
+    rows = _scan(served, digits, page_size=page_size) if page_size > 7 else _scan(
+        served, digits, page_size=page_size, min_step=0, max_step=100
+    )  # fmt: skip
+    assert list(range(len(rows))) == [row["_step"] for row in rows]
+    assert len(rows) == (100 if page_size == 7 else ROWS)
+    assert [history_row(step) for step in range(len(rows))] == [_plain(row) for row in rows]
+
+
+def test_a_row_tells_when_and_by_whom(served: Served, digits: Recording) -> None:
+    """Step, time, time since the start, writer and lateness stand beside the values."""
+    row = served.run(digits, "/scan", min_step=5, max_step=6)["rows"][0]
+    expected = {
+        "_step": 5,
+        "_timestamp": STARTED / 1e6 + 5,
+        "_runtime": 5.0,
+        "_writer": digits.id.hex(),
+        "_late": False,
+    }
+    assert expected == {key: row[key] for key in expected}
+
+
+def test_a_scan_of_keys_returns_rows_that_have_them(served: Served, digits: Recording) -> None:
+    """A key that is logged once an epoch gives a row an epoch, with nothing else in it."""
+    rows = _scan(served, digits, keys=["val/accuracy"])
+    assert [{"val/accuracy": step / ROWS} for step in range(99, ROWS, 100)] == [_plain(row) for row in rows]
+
+
+def test_few_rows_are_not_sampled(served: Served, ranks: tuple[Recording, Recording]) -> None:
+    """History with no more rows than asked for is every row, texts included."""
+    answer = served.run(ranks[0], "/history", samples=20)
+    assert not answer["sampled"]
+    assert len(answer["rows"]) == 20
+    assert {"text"} == {row["only"] for row in answer["rows"]}
+
+
+def test_a_sample_keeps_the_extremes(served: Served, digits: Recording) -> None:
+    """One spike among thousands of rows is in any sample, and so are both ends."""
+    answer = served.run(digits, "/history", samples=50, keys=["train.loss"])
+    assert answer["sampled"]
+    steps = [row["_step"] for row in answer["rows"]]
+    assert len(steps) <= 50
+    assert {0, SPIKE, ROWS - 1} <= set(steps)
+    assert sorted(steps) == steps
+
+
+def test_series_have_points_for_a_chart(served: Served, digits: Recording) -> None:
+    """Each numeric key has its steps, times and values, at most as many as asked for."""
+    series = {one["key"]: one for one in served.run(digits, "/series", samples=40)["series"]}
+    assert {"train.loss", "epoch", "val/accuracy"} == series.keys()
+    loss = series["train.loss"]
+    assert len(loss["steps"]) == len(loss["times"]) == len(loss["values"]) <= 40
+    assert max(loss["values"]) == 100.0
+    assert loss["times"][0] == STARTED / 1e6
+    assert len(series["val/accuracy"]["steps"]) == 20
+
+
+def test_each_writer_has_a_series_of_its_own(served: Served, ranks: tuple[Recording, Recording]) -> None:
+    """Two ranks that log the same key at the same steps are two lines, named by their labels."""
+    series = served.run(ranks[0], "/series", keys=["loss"])["series"]
+    assert [(one["label"], one["values"]) for one in series] == [("rank 0", [0.0] * 10), ("rank 1", [1.0] * 10)]
+
+
+def test_two_writers_at_one_step_are_two_rows(served: Served, ranks: tuple[Recording, Recording]) -> None:
+    """Nothing is merged across writers."""
+    rows = _scan(served, ranks[0], max_step=1)
+    assert {writer.id.hex() for writer in ranks} == {row["_writer"] for row in rows}
+
+
+def test_console_lines_come_oldest_first(served: Served, digits: Recording) -> None:
+    """The last lines are returned in the order they were printed."""
+    lines = served.run(digits, "/console", lines=3)["lines"]
+    assert [line["text"] for line in lines] == ["line 47", "line 48", "line 49"]
+    assert {"stdout"} == {line["stream"] for line in lines}
+
+
+def test_system_metrics_are_series(served: Served, digits: Recording) -> None:
+    """The stream of the machine's metrics is apart from the history."""
+    series = served.run(digits, "/system")["series"]
+    assert [(one["key"], len(one["values"])) for one in series] == [("cpu.percent", 20)]
+
+
+def test_non_finite_values_come_back(served: Served) -> None:
+    """NaN and infinities are read back as they were logged, by scan and by series."""
+    writer = new_recording("non-finite").start({}).rows([{"a": math.nan}, {"a": math.inf}, {"a": -math.inf}]).exit()
+    served.say(writer)
+    rows = values.load(served.ask(f"/api/v1/runs/{writer.run}/scan").text)["rows"]
+    assert str([row["a"] for row in rows]) == "[nan, inf, -inf]"
+    assert served.run(writer, "/series")["series"][0]["values"][1] == {"_type": "float", "value": "Infinity"}
+
+
+def test_nul_characters_and_lone_surrogates_come_back(served: Served) -> None:
+    """Text that databases and encoders trip over is kept."""
+    text = "a\x00b\ud800"
+    writer = new_recording("odd-text").start({"text": text}).rows([{"text": text}]).exit()
+    served.say(writer)
+    assert values.load(served.ask(f"/api/v1/runs/{writer.run}/scan").text)["rows"][0]["text"] == text
+    assert values.load(served.ask(f"/api/v1/runs/{writer.run}/config").text)["text"] == text
+
+
+@pytest.mark.parametrize(
+    ("part", "parameters"),
+    [
+        ("/scan", {"cursor": "x"}),
+        ("/scan", {"cursor": "1.2"}),
+        ("/scan", {"cursor": "1.2.99999999999999999999"}),
+        ("/scan", {"page_size": 0}),
+        ("/scan", {"page_size": 10_001}),
+        ("/scan", {"min_step": "a"}),
+        ("/scan", {"min_step": 2**63}),
+        ("/scan", {"stream": "nothing"}),
+        ("/history", {"samples": 0}),
+        ("/series", {"samples": 20_001}),
+        ("/console", {"lines": 0}),
+    ],
+)
+def test_bad_parameters_are_told(served: Served, digits: Recording, part: str, parameters: dict[str, Any]) -> None:
+    """A parameter that means nothing is refused by name."""
+    answer = served.ask(f"/api/v1/runs/{digits.run}{part}", **parameters)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_parameter")
+    assert next(iter(parameters)) in answer.json()["error"]["message"]
