@@ -19,5 +19,5 @@ def load_queries(file: Traversable) -> Mapping[str, str]:
     for name, text in zip(parts[::2], parts[1::2], strict=True):
         if name in queries:
             raise ValueError(f"{file.name}: two queries are called {name}")
-        queries[name] = text.strip().rstrip(";")
+        queries[name] = text.strip().rstrip(";").rstrip()
     return queries

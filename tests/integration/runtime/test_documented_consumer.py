@@ -1,0 +1,97 @@
+"""The example of ``docs/consumers.md``, run as a stranger's package."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runstream_schemas.events import Stream
+from tests.integration.runtime.events import block, publish, run_in, writer
+from tests.integration.runtime.ledger import fetch
+from tests.integration.runtime.processes import consumer_process, environment_of
+from tests.polling import eventually_async
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PAGE = Path(__file__).parents[3] / "docs" / "consumers.md"
+_FILE = re.compile(r"^```\w+\n(?:#|--) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def install(folder: Path) -> None:
+    """Write the files of the page as an installed package, with the entry points its pyproject.toml names."""
+    for name, text in _FILE.findall(PAGE.read_text(encoding="utf-8")):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    information = folder / "runstream_best-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1.0\n")
+    points = project["entry-points"]["runstream.consumers"]
+    lines = "".join(f"{name} = {value}\n" for name, value in points.items())
+    (information / "entry_points.txt").write_text(f"[runstream.consumers]\n{lines}")
+
+
+async def expect(database: str, rows: Sequence[tuple[str, float, int]]) -> None:
+    """Wait until the example's table holds exactly these rows: run, loss, rows."""
+
+    async def equal() -> bool:
+        if (await fetch(database, "select to_regclass('best.best') as found"))[0]["found"] is None:
+            return False
+        found = [
+            tuple(row) for row in await fetch(database, "select run_id, loss, rows from best.best order by run_id")
+        ]
+        assert found == sorted(rows)
+        return True
+
+    await eventually_async(equal)
+
+
+async def test_the_documented_consumer_works_as_written(
+    broker: str, prefix: str, database: str, tmp_path: Path
+) -> None:
+    """A package made of the page's files is found by its entry point, migrates, and counts each row once."""
+    install(tmp_path)
+    environment = environment_of(broker, prefix, database, PYTHONPATH=str(tmp_path))
+    first, second = run_in(0), run_in(1)
+    losses = [{"loss": value} for value in (0.9, float("nan"), 0.25, 0.5)]
+    await publish(
+        broker,
+        prefix,
+        [
+            block(first, writer(1), 0, 4, rows=losses),
+            block(first, writer(1), 2, 4, rows=[{"loss": 0.25}, {"loss": 0.5}, {"loss": 0.75}, {"other": 0.0}]),
+            block(second, writer(2), 0, 1, rows=[{"loss": -1.0}]),
+            block(second, writer(3), 0, 1, rows=[{"loss": -9.0}], stream=Stream.SYSTEM),
+        ],
+    )
+    with consumer_process("best", environment, tmp_path / "best.log") as process:
+        await expect(database, [(first.run_id, 0.25, 4), (second.run_id, -1.0, 1)])
+        process.terminate()
+        assert process.wait(timeout=5) == 0
+    with consumer_process("best", environment, tmp_path / "best.log"):
+        await publish(broker, prefix, [block(first, writer(1), 6, 1, rows=[{"loss": 0.125}])])
+        await expect(database, [(first.run_id, 0.125, 5), (second.run_id, -1.0, 1)])
+
+
+def test_an_unknown_name_is_an_error_that_lists_the_known(
+    broker: str, prefix: str, database: str, tmp_path: Path
+) -> None:
+    """A misspelt consumer ends with code 1 and says which there are."""
+    log = tmp_path / "log"
+    with consumer_process("hystory", environment_of(broker, prefix, database), log) as process:
+        assert process.wait(timeout=30) == 1
+    assert "no consumer is registered as 'hystory'; there are: " in log.read_text()
+    assert "history" in log.read_text().split("there are:")[1]
+
+
+def test_missing_settings_are_named(broker: str, prefix: str, database: str, tmp_path: Path) -> None:
+    """Without a database's address the process ends with code 2 and names the setting."""
+    environment = environment_of(broker, prefix, database)
+    del environment["RUNSTREAM_POSTGRES"]
+    with consumer_process("history", environment, tmp_path / "log") as process:
+        assert process.wait(timeout=30) == 2
+    assert "postgres" in (tmp_path / "log").read_text()

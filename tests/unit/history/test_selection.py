@@ -1,0 +1,29 @@
+"""Which columns a key means."""
+
+from __future__ import annotations
+
+import pytest
+
+from runstream_consumers.history.selection import Selection
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "expected"),
+    [
+        (None, ("anything",), True),
+        ([], ("loss",), False),
+        (["loss"], ("loss",), True),
+        (["loss"], ("losses",), False),
+        (["loss"], ("loss", "train"), True),
+        (["loss.train"], ("loss", "train"), True),
+        (["loss.train"], ("loss.train",), True),
+        (["loss.train"], ("loss",), False),
+        (["a.b"], ("a", "b", "c"), True),
+        (["a.b", "x"], ("a", "bc"), False),
+    ],
+)
+def test_a_key_means_its_column_and_what_lies_below(
+    keys: list[str] | None, path: tuple[str, ...], *, expected: bool
+) -> None:
+    """A key is a path joined by dots; it also means every column of a dict it names."""
+    assert Selection.of(keys).selects(path) is expected

@@ -1,0 +1,54 @@
+"""What runs beside the batches."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from runstream_consumers.runtime.background import Background
+from tests.polling import eventually_async
+
+if TYPE_CHECKING:
+    import pytest
+
+
+async def test_a_failing_function_is_run_again_until_it_returns(caplog: pytest.LogCaptureFixture) -> None:
+    """A failure is logged and followed by another run."""
+    done = asyncio.Event()
+    runs: list[int] = []
+
+    async def work() -> None:
+        runs.append(len(runs))
+        if len(runs) == 1:
+            raise OSError("no broker")
+        done.set()
+
+    background = Background("ticker")
+    background.start(work)
+    await asyncio.wait_for(done.wait(), 5)
+    await background.stop()
+    assert runs == [0, 1]
+    assert "ticker failed" in caplog.text
+
+
+async def test_stopping_and_starting_anew_end_what_ran() -> None:
+    """There is never more than one run."""
+    running: set[str] = set()
+
+    async def work(name: str) -> None:
+        running.add(name)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            running.discard(name)
+
+    async def only(name: str) -> bool:
+        return running == {name}
+
+    background = Background("ticker")
+    background.start(lambda: work("first"))
+    await eventually_async(lambda: only("first"), within=5)
+    background.start(lambda: work("second"))
+    await eventually_async(lambda: only("second"), within=5)
+    await background.stop()
+    assert running == set()

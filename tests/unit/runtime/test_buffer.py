@@ -1,0 +1,60 @@
+"""The queue between fetching and applying."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from runstream_consumers.runtime.buffer import Buffer
+from runstream_consumers.runtime.receiving import Message
+from runstream_schemas.topics import Topic
+
+
+def message(offset: int, size: int = 100, topic: Topic = Topic.LOG, partition: int = 0) -> Message:
+    """A message of a size."""
+    return Message(topic, topic.value, partition, offset, 0, b"x" * size)
+
+
+async def test_batches_come_in_order_and_no_larger_than_asked() -> None:
+    """Messages are taken in the order of arrival, up to a count and a size."""
+    buffer = Buffer(10_000)
+    buffer.put(0, [message(offset) for offset in range(5)])
+    taken = [
+        [item.offset for item in buffer.take(0, events=2, size=10_000)["log"]],
+        [item.offset for item in buffer.take(0, events=9, size=700)["log"]],
+        [item.offset for item in buffer.take(0, events=9, size=10_000)["log"]],
+    ]
+    assert taken == [[0, 1], [2, 3], [4]]
+    assert not buffer.holds(0)
+    assert buffer.take(0, events=9, size=10_000) == {}
+
+
+async def test_a_message_larger_than_a_batch_comes_alone() -> None:
+    """The first message is always taken."""
+    buffer = Buffer(10_000)
+    buffer.put(0, [message(0, 5000), message(1)])
+    assert [item.offset for item in buffer.take(0, events=9, size=10)["log"]] == [0]
+
+
+async def test_a_full_buffer_makes_fetching_wait() -> None:
+    """There is room again as soon as enough was taken or discarded."""
+    buffer = Buffer(1000)
+    buffer.put(0, [message(0, 600), message(1, 600, Topic.CONFIG)])
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(buffer.room(), 0.01)
+    buffer.take(0, events=1, size=10_000)
+    await asyncio.wait_for(buffer.room(), 1)
+    buffer.put(1, [message(0, 900, partition=1)])
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(buffer.room(), 0.01)
+    buffer.discard(1)
+    await asyncio.wait_for(buffer.room(), 1)
+
+
+async def test_one_topic_can_be_discarded_alone() -> None:
+    """What was fetched of a topic is thrown away without touching the others of the partition."""
+    buffer = Buffer(10_000)
+    buffer.put(0, [message(0), message(0, topic=Topic.CONFIG), message(1)])
+    buffer.discard(0, "log")
+    assert list(buffer.take(0, events=9, size=10_000)) == ["config"]
