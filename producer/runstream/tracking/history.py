@@ -47,7 +47,7 @@ class History:
         counter: The step of the first row that is logged without one.
     """
 
-    __slots__ = ("_base", "_held", "_shape", "_shapes", "writer")
+    __slots__ = ("_base", "_held", "_shape", "_shapes", "_touched", "writer")
 
     def __init__(self, writer: SpoolWriter, counter: int = 0) -> None:
         self.writer = writer
@@ -55,6 +55,8 @@ class History:
         writer.rotated = self._fold
         self._shape = Shape([], -1)
         self._shapes: dict[tuple[str, ...], Shape] = {}
+        #: Shapes whose last values lie in the segment.
+        self._touched: list[Shape] = []
         #: Last values, but for those that only the segment holds.
         self._base: dict[str, Any] = {}
         #: Of the open row, what ``commit=False`` keeps out of the summary.
@@ -74,12 +76,13 @@ class History:
             ClosedError: The writer is closed.
             DiskFullError: There is no room, and the policy is to raise.
         """
-        shape = self._shape
+        latest = self._shape
+        shape: Shape | None = latest
         try:
             payload = _encode(data)
             # The keys were looked at before. A row of their all-float length holds numbers and short strings, or
             # else values that add up to a number, which nothing but numbers do: the two fastest ways to know.
-            known = [*data] == shape.keys and (len(payload) == shape.length or type(sum(data.values(), 0.0)) is float)
+            known = [*data] == latest.keys and (len(payload) == latest.length or type(sum(data.values(), 0.0)) is float)
         except Exception:  # noqa: BLE001 - strange values may raise anything here; they are looked at below
             known = False
         if not known:
@@ -91,13 +94,14 @@ class History:
         claimed.claimed_by = LOGGING
         try:
             order = claimed.order
-            if step is None and commit is not False and claimed.open_step is None:
+            if step is None and commit is not False and claimed.open_step is None and shape is not None:
                 counter = claimed.counter
                 position = claimed.append_row(order, _WHOLE, claimed.next_row, counter, now, payload, counter + 1, None)
                 if position > 0:
+                    if not shape.position:
+                        self._touched.append(shape)
                     shape.position = position
-                    return now
-                if position == 0:
+                if position >= 0:
                     return now
             self._append(payload, now, step, commit)
         finally:
@@ -157,14 +161,17 @@ class History:
 
     def _fold(self) -> None:
         """Take the last values out of the segment."""
-        shapes = [self._shape, *self._shapes.values()]
-        for position in sorted({shape.position for shape in shapes} - {0}):
-            merge(self._base, _decode(self.writer.read(position)), skip_none=True)
-        for shape in shapes:
+        for shape in sorted(self._touched, key=lambda shape: shape.position):
+            merge(self._base, _decode(self.writer.read(shape.position)), skip_none=True)
             shape.position = 0
+        self._touched.clear()
 
-    def _checked(self, data: Any) -> tuple[Shape, bytes]:
+    def _checked(self, data: Any) -> tuple[Shape | None, bytes]:
+        """Return the shape of a row, None for one that does not replace all its last values; and its msgpack."""
         row = checked_row(data)
+        payload = _encode(row)
+        if any(value is None or type(value) is dict for value in row.values()):
+            return None, payload
         keys = tuple(row)
         shape = self._shapes.get(keys)
         if shape is None:
@@ -174,7 +181,7 @@ class History:
             shape = self._shapes[keys] = Shape([*row], len(_encode(dict.fromkeys(row, 0.0))))
         if len(row) == len(data) > 0:
             self._shape = shape
-        return shape, _encode(row)
+        return shape, payload
 
 
 #: Key lists that are remembered; a program that makes up new ones for ever must not fill the memory.

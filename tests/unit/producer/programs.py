@@ -1,0 +1,42 @@
+"""Programs that track a run, started as processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BEGIN = """
+import os, signal, sys, threading, time
+import runstream
+run = runstream.init(project="demo", id="r1", mode="offline", settings={"silent": True})
+"""
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return an environment without settings of ours, at home in a folder."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("RUNSTREAM_", "WANDB_", "XDG_"))}
+    return {**kept, "HOME": str(folder), "PYTHONWARNINGS": "error"}
+
+
+def start(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> subprocess.Popen[str]:
+    """Start a program in a folder; what it prints comes through pipes."""
+    return subprocess.Popen(
+        [sys.executable, "-c", begin + source],
+        cwd=folder,
+        env=environment(folder) | more,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finished(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> tuple[int, str, str]:
+    """Run a program to its end; return exit status, stdout and stderr."""
+    with start(folder, source, begin=begin, **more) as process:
+        output, errors = process.communicate(timeout=60)
+    return process.returncode, output, errors

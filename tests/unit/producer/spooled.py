@@ -1,0 +1,89 @@
+"""Reading back what a client spooled, by the documented rules and without the shipper."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from runstream.spool.format import Flag, TopicCode
+from runstream.spool.reader import SpoolReader, SpoolRecord
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as it would be published."""
+
+    seq: int
+    step: int
+    values: dict[str, Any]
+
+
+def records(writer: Path) -> list[SpoolRecord]:
+    """Return the records in a writer's folder."""
+    reader = SpoolReader(writer)
+    found: list[SpoolRecord] = []
+    while batch := reader.read(ended=True):
+        found += batch
+    reader.close()
+    assert reader.damaged_bytes == 0
+    return found
+
+
+def of_topic(writer: Path, topic: TopicCode) -> list[Any]:
+    """Return the payloads of a topic."""
+    return [msgspec.msgpack.decode(record.payload) for record in records(writer) if record.topic == topic]
+
+
+def rows(writer: Path) -> list[Row]:
+    """Return the rows of a writer: appends that opened them, with those that joined them merged in."""
+    found: list[Row] = []
+    is_open = False
+    for record in records(writer):
+        if record.topic != TopicCode.LOG or record.flags & Flag.DROPPED:
+            continue
+        values = msgspec.msgpack.decode(record.payload)
+        if record.flags & Flag.OPENS:
+            found.append(Row(record.seq, record.step, values))
+        else:
+            assert is_open, "an append joins a row that is closed"
+            assert found[-1].seq == record.seq
+            _merge(found[-1].values, values)
+        is_open = not record.flags & Flag.CLOSES
+    return found
+
+
+def steps_and_values(writer: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Return steps and values of the rows of a writer."""
+    return [(row.step, row.values) for row in rows(writer)]
+
+
+def only_run(folder: Path) -> Path:
+    """Return the one run folder below a folder."""
+    (found,) = (folder / "runstream").iterdir()
+    return found
+
+
+def writers(run: Path, role: str) -> list[Path]:
+    """Return the folders of the writers of a role."""
+    spool = run / "spool"
+    return [path for path in spool.iterdir() if json.loads((path / "writer.json").read_text())["role"] == role]
+
+
+def primary(folder: Path) -> Path:
+    """Return the folder of the primary writer of the one run below a folder."""
+    (found,) = writers(only_run(folder), "primary")
+    return found
+
+
+def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value

@@ -1,0 +1,260 @@
+"""The rules of steps and rows."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from runstream.exceptions import DataError, Error
+from runstream.spool.writer import SpoolWriter
+from runstream.tracking.history import History
+from tests.unit.producer.spooled import rows, steps_and_values
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    """Begin a history in an empty folder."""
+    return History(SpoolWriter(tmp_path, bytes(16)))
+
+
+def test_implicit_steps_count_up(history: History, tmp_path: Path) -> None:
+    """Calls without a step make rows 0, 1, 2."""
+    for value in range(3):
+        history.log({"x": value})
+
+    assert steps_and_values(tmp_path) == [(0, {"x": 0}), (1, {"x": 1}), (2, {"x": 2})]
+    assert history.counter == 3
+
+
+def test_commit_false_keeps_the_row_open(history: History, tmp_path: Path) -> None:
+    """What is logged with commit=False joins the row of the next call."""
+    history.log({"a": 1, "n": {"x": 1}}, commit=False)
+    history.log({"b": 2, "n": {"y": 2}})
+    history.log({"a": 3})
+
+    assert steps_and_values(tmp_path) == [(0, {"a": 1, "b": 2, "n": {"x": 1, "y": 2}}), (1, {"a": 3})]
+
+
+def test_one_explicit_step_is_one_row(history: History, tmp_path: Path) -> None:
+    """Calls with one step make one row, and a greater step another."""
+    history.log({"a": 1}, step=5)
+    history.log({"b": 2}, step=5)
+    history.log({"a": 3}, step=7)
+
+    assert steps_and_values(tmp_path) == [(5, {"a": 1, "b": 2}), (7, {"a": 3})]
+    assert history.counter == 7
+
+
+def test_an_implicit_call_joins_and_closes_the_explicit_row(history: History, tmp_path: Path) -> None:
+    """After an explicit step, the next call without one belongs to that row, and the one after to the next."""
+    history.log({"a": 1}, step=5)
+    history.log({"b": 2})
+    history.log({"c": 3})
+
+    assert steps_and_values(tmp_path) == [(5, {"a": 1, "b": 2}), (6, {"c": 3})]
+
+
+def test_commit_true_closes_the_explicit_row(history: History, tmp_path: Path) -> None:
+    """commit=True ends a row that has a step."""
+    history.log({"a": 1}, step=5, commit=True)
+    history.log({"b": 2})
+
+    assert steps_and_values(tmp_path) == [(5, {"a": 1}), (6, {"b": 2})]
+
+
+def test_held_data_keeps_its_own_row(history: History, tmp_path: Path) -> None:
+    """What commit=False held does not move to a greater explicit step."""
+    history.log({"a": 1}, commit=False)
+    history.log({"b": 2}, step=4)
+
+    assert steps_and_values(tmp_path) == [(0, {"a": 1}), (4, {"b": 2})]
+
+
+@pytest.mark.parametrize("step", [3, -2])
+def test_a_lower_step_is_kept_as_a_row_of_its_own(history: History, tmp_path: Path, step: int) -> None:
+    """A step below the latest is neither dropped nor a new beginning of the count."""
+    history.log({"a": 1}, step=10, commit=True)
+    history.log({"late": 1}, step=step)
+    history.log({"late": 2}, step=step)
+    history.log({"b": 2})
+
+    assert [(10, {"a": 1}), (step, {"late": 2}), (11, {"b": 2})] == steps_and_values(tmp_path)
+
+
+def test_a_lower_step_closes_the_open_row(history: History, tmp_path: Path) -> None:
+    """The open row ends, and what is logged to its step afterwards is another row of that step."""
+    history.log({"a": 1}, step=10)
+    history.log({"late": 1}, step=3)
+    history.log({"b": 2}, step=10)
+    history.log({"c": 3})
+
+    assert steps_and_values(tmp_path) == [(10, {"a": 1}), (3, {"late": 1}), (10, {"b": 2, "c": 3})]
+    assert history.counter == 11
+
+
+def test_an_empty_row_closes_or_stands_alone(history: History, tmp_path: Path) -> None:
+    """log({}) closes the open row, and with nothing open makes a row without values."""
+    history.log({"a": 1}, step=2)
+    history.log({})
+    history.log({})
+
+    assert steps_and_values(tmp_path) == [(2, {"a": 1}), (3, {})]
+
+
+def test_rows_are_numbered_without_holes(history: History, tmp_path: Path) -> None:
+    """Every row takes the next number, and joined calls repeat it."""
+    for step in (0, 0, 1, None, None, 9, 9, 2):
+        history.log({"x": 1.0}, step=step)
+
+    assert list(range(5)) == [row.seq for row in rows(tmp_path)]
+
+
+def test_numpy_integers_are_steps(history: History, tmp_path: Path) -> None:
+    """A step may be any kind of integer."""
+    history.log({"x": 1}, step=np.int32(4))  # type: ignore[arg-type]
+
+    assert steps_and_values(tmp_path) == [(4, {"x": 1})]
+
+
+@pytest.mark.parametrize("step", [1.0, "1", 2**70])
+def test_what_is_no_integer_of_64_bits_is_no_step(history: History, tmp_path: Path, step: Any) -> None:
+    """Other steps are refused before anything is recorded, and the next call takes its place."""
+    with pytest.raises(DataError):
+        history.log({"x": 1}, step=step)
+    history.log({"x": 2})
+
+    assert steps_and_values(tmp_path) == [(0, {"x": 2})]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [("x", 1)],
+        "x",
+        None,
+        {1: 2},
+        {"x": 1, None: 2},
+        {"k" * 513: 1},
+        {"n": {1: 2}},
+        {"n": {"m": [{("a",): 1}]}},
+        {"x": object()},
+        {"x": range(3)},
+        {"x": lambda: 0},
+    ],
+)
+def test_bad_data_is_refused_whole(history: History, tmp_path: Path, data: Any) -> None:
+    """What is no dict of values raises an error of three families, and nothing of the call is recorded."""
+    history.log({"x": 1.0})
+    for family in (Error, ValueError, TypeError):
+        with pytest.raises(family):
+            history.log(data)
+    history.log({"x": 2.0})
+
+    assert steps_and_values(tmp_path) == [(0, {"x": 1.0}), (1, {"x": 2.0})]
+
+
+def test_keys_that_were_good_do_not_excuse_bad_values(history: History, tmp_path: Path) -> None:
+    """A row of known keys is looked at again when its values are no numbers."""
+    history.log({"x": 1.0, "y": 2.0})
+    with pytest.raises(DataError):
+        history.log({"x": {1: 2.0}, "y": 2.0})
+
+    assert steps_and_values(tmp_path) == [(0, {"x": 1.0, "y": 2.0})]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (np.float32(0.5), 0.5),
+        (np.float64(0.1), 0.1),
+        (np.int64(-3), -3),
+        (np.bool_(True), True),  # noqa: FBT003
+        (np.array(2.5), 2.5),
+        (np.array([7]), 7),
+        (np.arange(3), [0, 1, 2]),
+        (True, True),
+        (None, None),
+        (2**63 - 1, 2**63 - 1),
+        (2**64, float(2**64)),
+        (-(10**400), -math.inf),
+        (math.inf, math.inf),
+        ("text", "text"),
+        ("a\0b", "a\0b"),
+        ((1, 2), [1, 2]),
+        ({1}, [1]),
+        (Decimal("1.5"), "1.5"),
+        ({"a": {"b": 1}, "e": {}}, {"a": {"b": 1}, "e": {}}),
+        ([1, [2, {"x": np.float64(3)}]], [1, [2, {"x": 3.0}]]),
+    ],
+)
+def test_values_are_recorded_as_plain_ones(history: History, tmp_path: Path, given: Any, expected: Any) -> None:
+    """Numpy scalars, one-element arrays and large integers become numbers; the rest stays what it is."""
+    history.log({"v": given})
+
+    ((_, values),) = steps_and_values(tmp_path)
+    assert {"v": expected} == values
+    assert type(expected) is type(values["v"])
+
+
+def test_nan_is_kept(history: History, tmp_path: Path) -> None:
+    """NaN is a value like any other."""
+    history.log({"v": math.nan})
+
+    ((_, values),) = steps_and_values(tmp_path)
+    assert math.isnan(values["v"])
+
+
+def test_a_long_string_is_shortened_and_says_so(history: History, tmp_path: Path) -> None:
+    """A string of ten million characters is cut at the limit, with a note of its length."""
+    history.log({"v": "x" * 10_000_000})
+
+    ((_, values),) = steps_and_values(tmp_path)
+    assert len(values["v"]) == 256 * 1024
+    assert values["v"].endswith("[shortened from 10000000 characters]")
+
+
+def test_reserved_and_empty_keys_are_left_out(history: History, tmp_path: Path) -> None:
+    """A caller's _step is not the step, and the empty key is dropped alone."""
+    history.log({"_step": 9, "": 1, "x": 2})
+    history.log({"_step": 9, "": 1, "x": 3})
+
+    assert steps_and_values(tmp_path) == [(0, {"x": 2}), (1, {"x": 3})]
+
+
+def test_last_values_follow_the_rows(history: History) -> None:
+    """The summary has the last value of each key; None leaves it, dicts merge, held data waits."""
+    history.log({"a": 1, "n": {"x": 1}})
+    history.log({"a": 2, "n": {"y": 2}})
+    history.log({"a": None, "b": 1})
+    history.log({"a": 5}, commit=False)
+
+    assert history.last_values() == {"a": 2, "n": {"x": 1, "y": 2}, "b": 1}
+
+    history.log({})
+
+    assert history.last_values()["a"] == 5
+
+
+def test_last_values_survive_a_change_of_segment(tmp_path: Path) -> None:
+    """Values that only a full segment held are not forgotten with it."""
+    history = History(SpoolWriter(tmp_path, bytes(16), smallest=4096))
+    history.log({"rare": 1.0})
+    for value in range(200):
+        history.log({"often": float(value)})
+
+    assert history.last_values() == {"rare": 1.0, "often": 199.0}
+
+
+def test_new_key_lists_for_ever_do_not_pile_up(history: History) -> None:
+    """A program that makes up keys is tracked in bounded memory for the lists of keys, and loses no last value."""
+    for number in range(2500):
+        history.log({f"k{number}": 1.0})
+
+    assert len(history.last_values()) == 2500
