@@ -27,8 +27,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: ServerSettings) -> bool:
-    """Serve until SIGTERM or SIGINT; returns whether the port could be had."""
+async def serve(settings: ServerSettings) -> None:
+    """Serve until SIGTERM or SIGINT; raises SystemExit where the port can't be had, with the reason in the log."""
     config = uvicorn.Config(
         create_app(settings),
         host=settings.api_host,
@@ -46,18 +46,18 @@ async def serve(settings: ServerSettings) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, setattr, server, "should_exit", True)  # noqa: FBT003  # uvicorn's flag
     await server.serve()
-    return server.started
 
 
 def main() -> int:
-    """Run the process; return 0 after SIGTERM or SIGINT, 1 without a port, 2 where the settings are wrong."""
+    """Run the process; return 0 after SIGTERM or SIGINT, 2 where the settings are wrong."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = ServerSettings.from_environment()
     except ValidationError as error:
         print(f"runstream_consumers.api: settings from RUNSTREAM_*: {error}", file=sys.stderr)  # noqa: T201  # no log yet
         return 2
-    return 0 if asyncio.run(serve(settings)) else 1
+    asyncio.run(serve(settings))
+    return 0
 
 
 if __name__ == "__main__":

@@ -72,13 +72,13 @@ def test_delivery_names_what_is_missing(served: Served) -> None:
     writer.leave_out(2).exit(ExitState.FAILED, exit_code=1)
     served.publish(writer)
 
-    def told() -> None:
+    def told() -> bool:
         delivery = served.run(writer, "/delivery")
         expected = {"stored": 10, "counted": 15, "missing": [[5, 8], [13, 15]]}
         assert [expected] == [one["topics"]["log"] for one in delivery["writers"]]
-        assert not delivery["complete"]
+        return not delivery["complete"]
 
-    eventually(lambda: told() is None)
+    eventually(told)
 
 
 def test_an_open_writer_counts_nothing_yet(served: Served, ranks: tuple[Recording, Recording]) -> None:

@@ -1,0 +1,115 @@
+"""What a client needs to begin, and how the process behaves when services are missing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from runstream_deploy.ports import choose_port
+from tests.integration.api.serving import ENTITY, PARTITIONS, TOKEN
+from tests.polling import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.integration.api.serving import Served
+
+_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@contextmanager
+def _process(**settings: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    port = choose_port()
+    environment = {"RUNSTREAM_TOKEN": TOKEN, "RUNSTREAM_API_PORT": str(port), **settings}
+    process = subprocess.Popen([sys.executable, "-m", "runstream_consumers.api"], env=environment)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: _answers(url))
+        yield process, url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def test_connect_tells_all_a_shipper_needs(served: Served) -> None:
+    """Brokers, cluster, topics and limits come in one answer."""
+    answer = served.get("/api/v1/connect")
+    assert (answer["api_version"], answer["brokers"], answer["prefix"]) == (1, served.broker, served.prefix)
+    assert (answer["partitions"], answer["entity"], answer["url"]) == (PARTITIONS, ENTITY, served.url)
+    assert len(answer["cluster_id"]) == 22
+    assert answer["limits"]["key_length"] == 512
+
+
+def test_connect_works_without_postgres(broker: str) -> None:
+    """Delivery does not wait for the database; reads say what is missing, and the process stays."""
+    with _process(RUNSTREAM_KAFKA=broker, RUNSTREAM_POSTGRES="postgresql://nobody@127.0.0.1:1/nothing") as (_, url):
+        assert httpx.get(f"{url}/api/v1/connect", headers=_TOKEN, timeout=20).json()["brokers"] == broker
+        answer = httpx.get(f"{url}/api/v1/runs", headers=_TOKEN, timeout=20)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_unreachable")
+        assert answer.headers["Retry-After"] == "2"
+        assert httpx.get(f"{url}/readyz", timeout=20).status_code == 503
+
+
+def test_without_kafka_connect_says_so() -> None:
+    """A broker that does not answer is a 503 that names it, and is asked again at the next request."""
+    with _process(RUNSTREAM_KAFKA="127.0.0.1:1", RUNSTREAM_POSTGRES="postgresql://nobody@127.0.0.1:1/nothing") as (
+        _,
+        url,
+    ):
+        for _ in range(2):
+            answer = httpx.get(f"{url}/api/v1/connect", headers=_TOKEN, timeout=20)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "kafka_unreachable")
+            assert "127.0.0.1:1" in answer.json()["error"]["message"]
+
+
+def test_before_the_consumers_have_tables_reads_say_so(broker: str, database: str) -> None:
+    """A database without tables is a stack that is still starting."""
+    with _process(RUNSTREAM_KAFKA=broker, RUNSTREAM_POSTGRES=database) as (_, url):
+        answer = httpx.get(f"{url}/api/v1/runs", headers=_TOKEN, timeout=20)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_process_ends_quickly_and_cleanly(broker: str, database: str, number: signal.Signals) -> None:
+    """A signal ends it with status 0 within seconds, also while a client keeps a connection open."""
+    with _process(RUNSTREAM_KAFKA=broker, RUNSTREAM_POSTGRES=database) as (process, url), httpx.Client() as client:
+        assert client.get(f"{url}/healthz").status_code == 200
+        began = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert time.monotonic() - began < 5
+
+
+def test_a_taken_port_and_missing_settings_end_with_an_error(broker: str, database: str) -> None:
+    """A process that cannot serve says why and exits with a status that tells."""
+    with _process(RUNSTREAM_KAFKA=broker, RUNSTREAM_POSTGRES=database) as (_, url):
+        settings = {
+            "RUNSTREAM_KAFKA": broker,
+            "RUNSTREAM_POSTGRES": database,
+            "RUNSTREAM_API_PORT": url.rpartition(":")[2],
+        }
+        second = subprocess.run(
+            [sys.executable, "-m", "runstream_consumers.api"], env=settings, capture_output=True, text=True, check=False
+        )
+        assert second.returncode == 3
+        assert "address already in use" in second.stderr
+    bare = subprocess.run(
+        [sys.executable, "-m", "runstream_consumers.api"], env={}, capture_output=True, text=True, check=False
+    )
+    assert bare.returncode == 2
+    assert "kafka" in bare.stderr
+    assert "Traceback" not in bare.stderr
