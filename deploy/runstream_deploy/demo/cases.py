@@ -1,0 +1,53 @@
+"""The four cases of the demo: what each is trained with, and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One run of the demo."""
+
+    name: str
+    #: What the user is told to look for.
+    story: str
+    #: The state that the run comes to.
+    expected: str
+    ranks: int = 1
+    seed: int = 1
+    epochs: int = 20
+    batch: int = 32
+    hidden: tuple[int, ...] = (512, 256)
+    rate: float = 0.02
+    #: The learning rate is multiplied by this after every step.
+    rate_growth: float = 1.0
+    momentum: float = 0.9
+    #: Share of the steps after which the process sends itself SIGKILL.
+    killed_at: float | None = None
+
+    def config(self) -> dict[str, Any]:
+        """Return the hyperparameters as a run's config."""
+        shown = asdict(self)
+        for name in ("name", "story", "expected", "killed_at"):
+            del shown[name]
+        return {**shown, "hidden": list(self.hidden), "data": {"set": "digits", "validation_share": 0.2}}
+
+
+CASES = {
+    case.name: case
+    for case in (
+        Case(name="good", story="ends well", expected="finished"),
+        Case(
+            name="diverging",
+            story="its learning rate grows until the loss explodes, and it raises",
+            expected="failed",
+            seed=2,
+            rate=0.01,
+            rate_growth=1.02,
+        ),
+        Case(name="killed", story="gets SIGKILL half way", expected="crashed", seed=3, killed_at=0.5),
+        Case(name="two-ranks", story="two processes train it together", expected="finished", ranks=2, seed=4),
+    )
+}
