@@ -114,8 +114,9 @@ class Loop:
         try:
             fetched = await self._kafka.getmany(timeout_ms=_FETCH_TIMEOUT_MS)
         except (NoOffsetForPartitionError, OffsetOutOfRangeError) as error:
-            log.warning("finding positions anew: %r", error)
-            self._reopen()
+            if generation == self._assignment.generation:  # else it is about partitions just given to us
+                log.warning("finding positions anew: %r", error)
+                self._reopen()
             return
         except KafkaError as error:
             if not is_infrastructure_error(error):

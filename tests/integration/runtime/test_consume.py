@@ -23,6 +23,7 @@ from tests.integration.runtime.events import beat, block, changes, publish, publ
 from tests.integration.runtime.ledger import (
     QUICK,
     LedgerConsumer,
+    LedgerPartition,
     consuming,
     fetch,
     lines_of,
@@ -34,6 +35,7 @@ from tests.polling import eventually_async
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from runstream_consumers.runtime.plugin import Context
     from runstream_schemas.events import Event
 
 
@@ -254,3 +256,34 @@ async def heard(consumer: LedgerConsumer, count: int) -> bool:
     """So many beats were applied."""
     batches = [batch for partition in consumer.partitions for batch in partition.batches]
     return count == sum(item.event.kind is Kind.BEAT for batch in batches for item in batch.events)
+
+
+class PulseConsumer(LedgerConsumer):
+    """Sends a beat from each partition's background, the second try only, and reads beats."""
+
+    def __init__(self) -> None:
+        super().__init__(topics=[Topic.HEARTBEAT])
+
+    def partition(self, number: int, context: Context) -> LedgerPartition:
+        """Return the work on one partition."""
+        return PulsePartition(number, context, strict=False)
+
+
+class PulsePartition(LedgerPartition):
+    """Its background fails, then sends."""
+
+    failed = False
+
+    async def background(self) -> None:
+        """Send a beat of a run of this partition."""
+        if not self.failed:
+            self.failed = True
+            raise OSError("not yet")
+        message = encode(beat(run_in(self.number), writer(self.number)))
+        await self.context.producer.send(Topic.HEARTBEAT, self.number, message)
+
+
+async def test_background_work_runs_for_each_partition_and_may_send(broker: str, prefix: str, database: str) -> None:
+    """What a partition does beside its batches is tried again when it fails, and can append to the topics."""
+    async with consuming(PulseConsumer(), settings_of(broker, prefix, database)):
+        await expect_ledger(database, [beat(run_in(number), writer(number)) for number in (0, 1)])
