@@ -64,6 +64,7 @@ def main() -> None:
             time.sleep(arguments.pause)
     if arguments.latencies:
         arguments.latencies.write_text(json.dumps(spent))
+    print("logged", arguments.rows, flush=True)  # noqa: T201 - console capture is among what is tested
     _end(run, arguments.end, arguments.code)
 
 
