@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 DAMAGED = "the spool is damaged here"
 UNREADABLE = "the record cannot be read"
 
+_INT32 = 2**31
 _OPENS, _CLOSES, _DROPPED = int(Flag.OPENS), int(Flag.CLOSES), int(Flag.DROPPED)
 #: Topics whose events carry many records.
 _MANY = frozenset([int(TopicCode.LOG), int(TopicCode.CONFIG), int(TopicCode.SUMMARY)])
 _LOG, _EXIT = int(TopicCode.LOG), int(TopicCode.EXIT)
+
+
+class _Note(msgspec.Struct):
+    dropped: int = 1
+    reason: str = "dropped by the writer"
 
 
 class Assembler:
@@ -154,16 +160,22 @@ class Assembler:
         self._add(record, values, len(record.payload))
 
     def _take_dropped(self, record: SpoolRecord) -> None:
-        """A note of the writer that it dropped records: they use up their numbers."""
-        note = self._row_of(record) or {}
-        dropped = note.get("dropped", 1)
-        count = dropped if isinstance(dropped, int) and 0 < dropped < 2**31 else 1
-        reason = str(note.get("reason", "dropped by the writer"))
+        """Take a note of the writer that it dropped records: they use up their numbers."""
+        count, reason = self.dropped(record)
         expected = self._next.get(record.topic, 0)
         if record.seq > expected:
             self._miss(record.topic, record.seq, record.position, DAMAGED)
         if record.seq + count > expected:
             self._miss(record.topic, record.seq + count, record.position, reason)
+
+    @staticmethod
+    def dropped(record: SpoolRecord) -> tuple[int, str]:
+        """Return how many records a note says were dropped, and why."""
+        try:
+            note = msgspec.msgpack.decode(record.payload, type=_Note)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return 1, UNREADABLE
+        return note.dropped if 0 < note.dropped < _INT32 else 1, note.reason
 
     def _take_exit(self, record: SpoolRecord, lost: int) -> None:
         self.close_row()

@@ -1,0 +1,71 @@
+"""``python -m runstream.shipper RUN_DIR``: deliver a run folder until it is complete.
+
+Exit status: 0 complete; 73 another shipper has the folder; 75 stopped before everything was delivered; 64 or 66 the
+folder cannot be delivered at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from enum import IntEnum
+from pathlib import Path
+
+from runstream.shipper.run_folder import RunFolder, UnusableRunError, lock
+from runstream.shipper.settings import ShipperSettings
+
+log = logging.getLogger("runstream.shipper")
+
+
+class Status(IntEnum):
+    """Exit statuses, after sysexits.h."""
+
+    COMPLETE = 0
+    USAGE = 64
+    UNUSABLE = 66
+    BUSY = 73
+    STOPPED = 75
+
+
+async def deliver(folder: RunFolder, settings: ShipperSettings) -> Status:
+    """Run a shipper until it is done or told to stop."""
+    from runstream.shipper.shipper import Outcome, Shipper  # noqa: PLC0415 (heavy, and not needed where busy)
+
+    shipper = Shipper(folder, os.environ, settings)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shipper.stop)
+    return Status.COMPLETE if await shipper.run() is Outcome.COMPLETE else Status.STOPPED
+
+
+def main(arguments: list[str]) -> Status:
+    """Deliver the run folder that the arguments name."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m runstream.shipper RUN_DIR\n")
+        return Status.USAGE
+    # The run goes on when the terminal goes away, and Ctrl-C is for the trainer.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    configure_logging()
+    try:
+        folder = RunFolder(Path(arguments[0]))
+        descriptor = lock(folder.path / "shipper.lock")
+    except (UnusableRunError, OSError) as error:
+        log.error("%s", error)  # noqa: TRY400 (the message says it all)
+        return Status.UNUSABLE
+    if descriptor is None:
+        log.info("another shipper delivers %s", folder.path)
+        return Status.BUSY
+    return asyncio.run(deliver(folder, ShipperSettings()))
+
+
+def configure_logging() -> None:
+    """Log what changes to standard error; aiokafka repeats itself for as long as a broker is away."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=os.environ.get("RUNSTREAM_LOG_LEVEL", "INFO"), stream=sys.stderr)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

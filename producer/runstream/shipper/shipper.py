@@ -1,0 +1,419 @@
+"""The shipper: follows every writer of a run folder until each has ended and everything is delivered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING
+
+from runstream.shipper.courier import DeliveryError
+from runstream.shipper.delivery import Delivery
+from runstream.shipper.ledger import Ledger, PartitionMismatchError
+from runstream.shipper.process import Host
+from runstream.shipper.pulse import Pulse, courier_to
+from runstream.shipper.report import Report
+from runstream.shipper.route import NoServerError, Route, destination
+from runstream.shipper.run_folder import read_json, write_json
+from runstream.shipper.sources import Sources
+from runstream.shipper.tail import WriterTail
+from runstream.spool.control import ControlPage, Phase, Word
+from runstream_schemas.events import HeartbeatEvent, Kind, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from runstream.shipper.route import Destination
+    from runstream.shipper.run_folder import RunFolder
+    from runstream.shipper.settings import ShipperSettings
+
+log = logging.getLogger(__name__)
+
+#: Seconds that one turn may read and encode before beats and acknowledgements get their turn.
+_SLICE_S = 0.02
+
+
+class Outcome(Enum):
+    """Why the shipper stopped."""
+
+    #: Every writer has ended and everything is delivered.
+    COMPLETE = "complete"
+    #: What was there is delivered; some writer lives on.
+    OPEN = "open"
+    #: It was told to stop, or its patience ended.
+    STOPPED = "stopped"
+
+
+class Shipper:
+    """Delivers one run folder, whose lock its owner holds.
+
+    Args:
+        folder: The run.
+        environ: Names the server.
+        settings: Intervals, sizes, deadlines.
+        live: Beat, sample the system and go on until every writer has ended. Otherwise deliver what there is: an
+            offline run, without a word of its being alive.
+        progress: Called about every tenth of a second with records acknowledged and pending.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        environ: Mapping[str, str],
+        settings: ShipperSettings,
+        *,
+        live: bool = True,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._live = live
+        self._progress = progress
+        self._host = Host.here()
+        self._route = Route(folder.card, environ, settings.ask_deadline_s)
+        self._ledger = Ledger.load(folder.ledger)
+        self._report = Report()
+        self._report.restore(read_json(folder.report) or {})
+        self._delivery = Delivery(self._ledger, self._report, settings, self._part)
+        self._pulse = Pulse(self._resolve, self._beats if live else None, settings)
+        self._sources = Sources(folder, self._host, console=self._ledger.console, sample=live)
+        self._control = ControlPage.create(folder.control)
+        self._wake = asyncio.Event()
+        self._beat_numbers: dict[bytes, int] = {}
+        self._investigations: dict[bytes, asyncio.Task[None]] = {}
+        self._parting: set[bytes] = set()
+        self._spool_changed = 0
+        self._housekept = self._saved = self._reported = 0.0
+        #: The last turn left something to read; it found everything read and acknowledged.
+        self._more = self._quiet = False
+        self._busy_until = 0.0
+        self._stopping = False
+        #: Why nothing is delivered at the moment; empty while it is.
+        self.problem = ""
+
+    def stop(self) -> None:
+        """Stop soon: what is not delivered stays in the spool."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> Outcome:
+        """Deliver until there is nothing more to do."""
+        self._control[Word.SHIPPER_PID] = os.getpid()
+        self._control[Word.PHASE] = Phase.NEVER_CONNECTED
+        self._sources.begin()
+        self._look_around()
+        tasks = [asyncio.create_task(self._keep_connected()), asyncio.create_task(self._pulse.run())]
+        try:
+            return await self._work(tasks)
+        finally:
+            tasks.extend(self._investigations.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._close()
+
+    async def _work(self, tasks: list[asyncio.Task[None]]) -> Outcome:
+        quiet_since = time.monotonic()
+        while not self._stopping:
+            for task in tasks:
+                if task.done():
+                    task.result()  # raises: neither ever returns
+            self._wake.clear()
+            self._turn()
+            if (outcome := await self._settle()) is not None:
+                return outcome
+            if self._delivery.connected or self._lives():
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since > self._settings.patience_s:
+                log.warning("giving up: %s; `runstream sync` delivers the rest", self.problem)
+                break
+            await self._rest()
+        await self._save()
+        return Outcome.STOPPED
+
+    def _turn(self) -> None:
+        """Do once what is to be done again and again."""
+        now = time.monotonic()
+        if now - self._housekept >= self._settings.housekeeping_s or self._spool_stamp() != self._spool_changed:
+            self._look_around()
+        delivery = self._delivery
+        trainers = [tail for tail in delivery.tails.values() if tail.trains and not tail.dead]
+        own = delivery.tails.get(self._sources.writer.id)
+        if not self._sources.writer.ended:
+            self._sources.collect(trainers, pending=own.pending() if own else 0, now=now)
+        if own is None and self._sources.writer.begun:
+            self._look_around()
+        delivery.send_exits()
+        self._more = delivery.pump(_SLICE_S)
+        delivery.send_exits()
+        self._quiet = delivery.connected and not self._more and not delivery.in_flight
+        if self._more or delivery.in_flight:
+            self._busy_until = now + self._settings.busy_s
+
+    async def _rest(self) -> None:
+        if self._more:
+            await asyncio.sleep(0)
+            return
+        settings = self._settings
+        hurried = time.monotonic() < self._busy_until or self._control[Word.FINISH_REQUESTED]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(settings.busy_poll_s if hurried else settings.idle_poll_s):
+                await self._wake.wait()
+
+    # --- connecting
+
+    async def _resolve(self) -> Destination:
+        connection = await self._route.ask()
+        card = self._folder.card
+        account = self._ledger.account(
+            connection.cluster_id,
+            entity=card.entity or connection.entity,
+            prefix=connection.prefix,
+            partitions=connection.partitions,
+        )
+        return destination(card, connection, account.entity)
+
+    async def _keep_connected(self) -> None:
+        settings = self._settings
+        retry, deadline = settings.first_retry_s, settings.send_deadline_s
+        while True:
+            courier = None
+            try:
+                where = await self._resolve()
+                courier = courier_to(where, settings, deadline)
+                await courier.start()
+                self._connected(where)
+                retry, before = settings.first_retry_s, self._delivery.acked
+                self._delivery.open(where, self._ledger.clusters[where.connection.cluster_id], courier)
+                while not courier.failed.is_set():
+                    await courier.progress.wait()
+                    courier.progress.clear()
+                    self._wake.set()
+                got_on = self._delivery.acked > before
+                deadline = settings.send_deadline_s if got_on else min(2 * deadline, settings.longest_send_deadline_s)
+                self._disconnected(str(courier.error))
+            except (NoServerError, DeliveryError, PartitionMismatchError) as error:
+                self._disconnected(str(error))
+            finally:
+                self._delivery.shut()
+                if courier is not None:
+                    await courier.discard()
+            await asyncio.sleep(retry)
+            retry = min(2 * retry, settings.longest_retry_s)
+
+    def _connected(self, where: Destination) -> None:
+        self.problem = ""
+        self._control[Word.PHASE] = Phase.CONNECTED
+        log.info("delivering %s to %s", where.run, where.connection.brokers)
+        self._wake.set()
+
+    def _disconnected(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            log.warning("not delivering: %s", problem)
+        if self._control[Word.PHASE] == Phase.CONNECTED:
+            self._control[Word.PHASE] = Phase.BROKER_UNREACHABLE
+
+    # --- writers
+
+    def _spool_stamp(self) -> int:
+        try:
+            return self._folder.spool.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def _look_around(self) -> None:
+        """Find new writers, and those that have died unseen; give a sign of life."""
+        self._spool_changed = self._spool_stamp()
+        self._housekept = time.monotonic()
+        now = time.time()
+        self._control[Word.SHIPPER_ALIVE] = int(now * 1_000_000)
+        tails = self._delivery.tails
+        for writer in self._folder.writers():
+            if writer not in tails and not self._ledger.closed(writer):
+                self._delivery.add(WriterTail(self._folder, self._folder.writer_card(writer), self._host))
+                self._pulse.poke()
+        for tail in tails.values():
+            if tail.card.id == self._sources.writer.id or tail.account.closed:
+                continue
+            descriptor = tail.look(now)
+            if descriptor is not None:
+                asyncio.get_running_loop().add_reader(descriptor, self._died, tail, descriptor)
+            if tail.dead:
+                self._investigate(tail)
+        self._count()
+
+    def _count(self) -> None:
+        unread = 0
+        for tail in self._delivery.tails.values():
+            if tail.card.role is Role.PRIMARY and not tail.drained:
+                unread = max(unread, self._control[Word.APPENDED] - tail.next_order)
+        pending = self._delivery.pending() + unread
+        self._control[Word.PENDING] = pending
+        self._control[Word.ACKED] = self._delivery.acked
+        if self._progress is not None:
+            self._progress(self._delivery.acked, pending)
+
+    def _died(self, tail: WriterTail, descriptor: int) -> None:
+        asyncio.get_running_loop().remove_reader(descriptor)
+        tail.notice_death()
+        self._investigate(tail)
+
+    def _investigate(self, tail: WriterTail) -> None:
+        if tail.card.id not in self._investigations:
+            self._investigations[tail.card.id] = asyncio.create_task(self._find_exit(tail))
+
+    async def _find_exit(self, tail: WriterTail) -> None:
+        identify = self._folder.card.identify_exit_signal
+        try:
+            floor = self._ledger.floor(tail.card.id)
+            found = await tail.find_exit(floor, identify=identify, now=time.time_ns() // 1000)
+        except OSError as error:
+            log.warning("%s has ended, but how cannot be noted yet: %s", tail.label, error)
+            del self._investigations[tail.card.id]
+            return
+        tail.exit = tail.exit or found
+        log.info("%s ended: %s %s", tail.label, found.ending.state.value, found.ending.reason)
+        self._wake.set()
+
+    def _lives(self) -> bool:
+        return any(tail.trains and not tail.dead and tail.exit is None for tail in self._delivery.tails.values())
+
+    # --- beats, goodbyes, the end
+
+    def _beats(self, where: Destination) -> Iterator[HeartbeatEvent]:
+        for tail in self._delivery.tails.values():
+            if not tail.trains or tail.dead or tail.account.exit_acked or tail.account.closed:
+                continue
+            # Beats numbered below one that was seen count for nothing, so that the numbers must go on where a shipper
+            # that was killed left off: the machine's clock since boot does, and its trainer was of the same boot.
+            since_boot = time.monotonic_ns() // 1_000_000
+            number = self._beat_numbers[tail.card.id] = max(self._beat_numbers.get(tail.card.id, 0) + 1, since_boot)
+            yield HeartbeatEvent(
+                kind=Kind.BEAT,
+                run=where.run,
+                writer=tail.card.writer,
+                time=time.time_ns() // 1000,
+                number=number,
+                order=tail.next_order,
+                trainer_alive=True,
+                interval_ms=int(1000 * where.connection.heartbeat_interval_s),
+                pending=tail.pending(),
+                host=tail.card.host,
+                label=tail.card.label,
+            )
+
+    def _part(self, tail: WriterTail) -> None:
+        """Say goodbye, once, for a writer whose exit is acknowledged."""
+        self._wake.set()
+        if tail.trains and tail.card.id not in self._parting:
+            self._parting.add(tail.card.id)
+            self._pulse.say_goodbye(partial(_goodbye, tail), partial(self._parted, tail))
+
+    def _parted(self, tail: WriterTail) -> None:
+        tail.account.goodbye_acked = True
+        self._delivery.changed = True
+        self._wake.set()
+
+    async def _settle(self) -> Outcome | None:
+        """Close what is delivered, save, report; return the outcome once there is nothing more to do."""
+        closed = [tail for tail in self._delivery.tails.values() if self._close_writer(tail)]
+        due = time.monotonic() - self._saved >= self._settings.housekeeping_s and self._delivery.changed
+        if closed or due:
+            await self._save()
+        return await self._finish()
+
+    def _close_writer(self, tail: WriterTail) -> bool:
+        account = tail.account
+        if account.closed or not account.exit_acked or tail.exit is None:
+            return False
+        if tail.trains and not account.goodbye_acked:
+            self._part(tail)
+            return False
+        if tail.delivered:
+            account.closed = True
+            tail.close()
+        return account.closed
+
+    async def _finish(self) -> Outcome | None:
+        """End the own writer once it is the last; return the outcome once it, too, is delivered."""
+        tails = self._delivery.tails.values()
+        own = self._sources.writer
+        others = [tail for tail in tails if tail.card.id != own.id]
+        complete = all(tail.account.closed for tail in others) and (bool(others) or self._ledger.complete)
+        if not complete and (self._live or not self._caught_up(others)):
+            return None
+        if not own.ended:
+            if complete:
+                self._sources.drain()
+            own.end()
+            self._look_around()
+        if any(not tail.account.closed for tail in tails if tail.card.id == own.id):
+            return None
+        self._ledger.complete = complete
+        await self._save()
+        self._write_report()
+        self._count()
+        if not complete:
+            return Outcome.OPEN
+        self._control[Word.PHASE] = Phase.DELIVERED
+        return Outcome.COMPLETE
+
+    def _caught_up(self, tails: list[WriterTail]) -> bool:
+        """Tell whether everything that living writers have written so far is delivered."""
+        return self._quiet and all(tail.account.closed or not tail.dead for tail in tails)
+
+    async def _save(self) -> None:
+        """Write the ledger, then delete what it makes superfluous."""
+        self._saved = time.monotonic()
+        superfluous = self._delivery.save()
+        self._ledger.console = self._sources.console_offset
+        data = self._ledger.to_json()
+        try:
+            await asyncio.to_thread(write_json, self._folder.ledger, data)
+        except OSError as error:
+            # Most likely the disk is full, and these segments fill it. A ledger that lags behind is harmless: what it
+            # does not know to be delivered is sent again, or marked as missing, and consumers trim either.
+            log.warning("%s cannot be written: %s", self._folder.ledger.name, error)
+            self._delivery.changed = True
+        for path in superfluous:
+            path.unlink(missing_ok=True)
+        if time.monotonic() - self._reported >= self._settings.report_s:
+            self._write_report()
+
+    def _write_report(self) -> None:
+        self._reported = time.monotonic()
+        if not self._report.changed:
+            return
+        draft = self._folder.report.with_name(".report.json.new")
+        try:
+            draft.write_text(self._report.dump())
+            draft.replace(self._folder.report)
+        except OSError as error:
+            log.warning("report.json cannot be written: %s", error)
+
+    def _close(self) -> None:
+        for tail in self._delivery.tails.values():
+            tail.close()
+        self._sources.close()
+        self._control[Word.SHIPPER_PID] = 0
+        self._control.close()
+
+
+def _goodbye(tail: WriterTail, where: Destination) -> HeartbeatEvent:
+    if tail.exit is None:
+        raise RuntimeError(f"{tail.label} has not ended")
+    return HeartbeatEvent(
+        kind=Kind.GOODBYE,
+        run=where.run,
+        writer=tail.card.writer,
+        time=tail.exit.time,
+        order=tail.exit.order + 1,
+        host=tail.card.host,
+        label=tail.card.label,
+        ending=tail.exit.ending,
+    )

@@ -1,0 +1,119 @@
+"""Samples of the machine and of the training processes: CPU, memory, disk, network, GPU."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_MIB = 1024 * 1024
+
+
+class SystemSampler:
+    """Takes samples; rates are those since the sample before.
+
+    Args:
+        path: A folder on the disk whose use is shown.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._processes: dict[int, psutil.Process] = {}
+        self._gpus = Gpus()
+        self._before: tuple[float, dict[str, float]] | None = None
+        psutil.cpu_percent()
+
+    def sample(self, pids: Iterable[int], now: float) -> dict[str, Any]:
+        """Return a sample as a row.
+
+        Args:
+            pids: The training processes; their children are counted in.
+            now: Seconds, of a clock that does not jump.
+        """
+        memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(self._path))
+        row: dict[str, Any] = {
+            "cpu": {"percent": psutil.cpu_percent(), "count": psutil.cpu_count() or 0},
+            "memory": {
+                "percent": memory.percent,
+                "used_mb": memory.used / _MIB,
+                "available_mb": memory.available / _MIB,
+            },
+            "disk": {"percent": disk.percent, "used_mb": disk.used / _MIB},
+            "process": self._sample_processes(pids),
+        }
+        for group, name, rate in self._rates(now):
+            row.setdefault(group, {})[name] = rate
+        if gpus := self._gpus.sample():
+            row["gpu"] = gpus
+        return row
+
+    def _sample_processes(self, pids: Iterable[int]) -> dict[str, float]:
+        found: dict[int, psutil.Process] = {}
+        for pid in pids:
+            with contextlib.suppress(psutil.Error):
+                process = psutil.Process(pid)
+                for one in (process, *process.children(recursive=True)):
+                    found[one.pid] = self._processes.get(one.pid, one)
+        self._processes = found
+        total = {"cpu_percent": 0.0, "memory_mb": 0.0, "threads": 0.0, "count": 0.0}
+        for process in found.values():
+            with contextlib.suppress(psutil.Error):
+                total["cpu_percent"] += process.cpu_percent()
+                total["memory_mb"] += process.memory_info().rss / _MIB
+                total["threads"] += process.num_threads()
+                total["count"] += 1
+        return total
+
+    def _rates(self, now: float) -> list[tuple[str, str, float]]:
+        counters: dict[str, float] = {}
+        if (network := psutil.net_io_counters()) is not None:
+            counters |= {"network.sent_mb_s": network.bytes_sent, "network.received_mb_s": network.bytes_recv}
+        if (disk := psutil.disk_io_counters()) is not None:
+            counters |= {"disk.read_mb_s": disk.read_bytes, "disk.written_mb_s": disk.write_bytes}
+        before, self._before = self._before, (now, counters)
+        if before is None or now <= before[0]:
+            return []
+        return [
+            (*name.split(".", 1), (value - before[1][name]) / _MIB / (now - before[0]))  # type: ignore[misc]
+            for name, value in counters.items()
+            if name in before[1]
+        ]
+
+
+class Gpus:
+    """The NVIDIA GPUs of the machine, where there are any."""
+
+    def __init__(self) -> None:
+        self._handles: list[Any] = []
+        try:
+            import pynvml  # noqa: PLC0415 (needed only where there is a GPU)
+
+            pynvml.nvmlInit()
+            self._nvml: Any = pynvml
+            self._handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
+        except Exception:  # noqa: BLE001 (no library, no driver, no permission: there is no GPU to show)
+            self._handles = []
+
+    def sample(self) -> dict[str, dict[str, float]]:
+        """Return the state of each GPU by its number; what a GPU does not tell is left out."""
+        return {str(number): self._sample(handle) for number, handle in enumerate(self._handles)}
+
+    def _sample(self, handle: Any) -> dict[str, float]:
+        nvml = self._nvml
+        row: dict[str, float] = {}
+        with contextlib.suppress(nvml.NVMLError):
+            use = nvml.nvmlDeviceGetUtilizationRates(handle)
+            row |= {"percent": float(use.gpu), "memory_percent": float(use.memory)}
+        with contextlib.suppress(nvml.NVMLError):
+            memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+            row |= {"memory_used_mb": memory.used / _MIB, "memory_total_mb": memory.total / _MIB}
+        with contextlib.suppress(nvml.NVMLError):
+            row["temperature_c"] = float(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))
+        with contextlib.suppress(nvml.NVMLError):
+            row["power_w"] = nvml.nvmlDeviceGetPowerUsage(handle) / 1000
+        return row

@@ -1,0 +1,305 @@
+"""One writer of the run as the shipper follows it: what it wrote, how it ended, what of it is delivered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from runstream.shipper.assembly import Assembler
+from runstream.shipper.ledger import WriterAccount
+from runstream.shipper.process import Watched, ending_of, find_wait_status, is_alive
+from runstream.shipper.run_folder import read_json, write_json
+from runstream.shipper.tally import Tally, tally
+from runstream.spool.format import TopicCode
+from runstream.spool.reader import SpoolReader, segment_path, segments
+from runstream_schemas.events import Ending, ExitEvent, ExitState, Kind, Role
+from runstream_schemas.topics import Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from runstream.shipper.block import Block
+    from runstream.shipper.events import Envelope
+    from runstream.shipper.process import Host
+    from runstream.shipper.run_folder import RunFolder, WriterCard
+    from runstream.spool.reader import Position, SpoolRecord
+    from runstream_schemas.limits import Limits
+
+_STATES = {state.value: state for state in ExitState}
+#: Topics whose counts an exit names even where they are zero.
+_COUNTED = (Topic.LOG, Topic.CONFIG, Topic.SUMMARY)
+
+
+class Exit:
+    """How a writer ended, where among its appends, and when."""
+
+    __slots__ = ("ending", "order", "time")
+
+    def __init__(self, ending: Ending, order: int, time: int) -> None:
+        self.ending, self.order, self.time = ending, order, time
+
+    def event(self, envelope: Envelope) -> ExitEvent:
+        """Return the exit as an event."""
+        return ExitEvent(
+            kind=Kind.DATA,
+            run=envelope.run,
+            writer=envelope.writer,
+            time=self.time,
+            order=self.order,
+            ending=self.ending,
+        )
+
+
+class WriterTail:
+    """Follows one writer.
+
+    Args:
+        folder: The run.
+        card: The writer.
+        host: This machine.
+    """
+
+    def __init__(self, folder: RunFolder, card: WriterCard, host: Host) -> None:
+        self.card = card
+        self.path = folder.writer_folder(card.id)
+        self._host = host
+        self._watched: Watched | None = None
+        self._flight: dict[int, deque[tuple[Position, int]]] = {}
+        self._exit_position: Position | None = None
+        self._reader = SpoolReader(self.path)
+        self._assembler = Assembler({}, block_bytes=1, block_rows=1)
+        self.account = WriterAccount()
+        #: The process is gone.
+        self.dead = False
+        #: How the writer ended, once that is known.
+        self.exit: Exit | None = None
+        self.exit_sent = False
+        #: Everything was read; nothing more will come.
+        self.drained = False
+
+    @property
+    def trains(self) -> bool:
+        """Whether this is a process of the user's, not a shipper."""
+        return self.card.role is not Role.SHIPPER
+
+    @property
+    def label(self) -> str:
+        """The writer for a log line."""
+        return f"{self.card.role.value} {self.card.id.hex()[:8]}"
+
+    @property
+    def next_order(self) -> int:
+        """The order behind the last append that was read."""
+        return self._assembler.next_order or 0
+
+    @property
+    def position(self) -> Position:
+        """Where the next append is read."""
+        return self._reader.position
+
+    @property
+    def delivered(self) -> bool:
+        """Whether everything of the writer, its exit included, is acknowledged."""
+        return self.drained and self.account.exit_acked and not any(self._flight.values())
+
+    # --- what is read
+
+    def begin(self, account: WriterAccount, limits: Limits, block_rows: int | None) -> None:
+        """Read from the first record on that the account does not have; whatever was read before is forgotten."""
+        self._reader.close()
+        self.account = account
+        self._flight = {}
+        self._exit_position = None
+        self._reader = SpoolReader(self.path, account.resume)
+        rows = block_rows or limits.block_rows
+        self._assembler = Assembler(account.acked, block_bytes=limits.block_bytes, block_rows=rows)
+        self.drained = account.closed
+        self.exit_sent = account.exit_acked
+
+    def pull(self, limit: int) -> list[Block]:
+        """Return blocks of what the writer appended since, about ``limit`` bytes of it."""
+        if self.drained:
+            return []
+        records = self._reader.read(ended=self.dead, limit=limit)
+        self._assembler.take(records)
+        if (last := self._assembler.exit) is not None:
+            self.drained = True
+            self._exit_position = last.position
+            self.exit = self.exit or exit_of(last, self._assembler.counts)
+        elif not records and self.dead and self.exit is not None:
+            self._assembler.close_row()
+            self.drained = True
+        blocks = self._assembler.blocks()
+        for block in blocks:
+            self._flight.setdefault(block.topic, deque()).append((block.start, block.stop))
+        return blocks
+
+    def acknowledge(self, topic: int, stop: int) -> int:
+        """Note that the records of a topic below ``stop`` are acknowledged; return how many of them are new."""
+        flight = self._flight.get(topic)
+        while flight and flight[0][1] <= stop:
+            flight.popleft()
+        new = stop - self.account.acked.get(topic, 0)
+        self.account.acked[topic] = stop
+        return new
+
+    def pending(self) -> int:
+        """Return how many records were read and are not acknowledged, the exit not counted."""
+        return sum(self._assembler.counts.values()) - self.account.records
+
+    def settle(self) -> None:
+        """Bring the account's resume position up to date."""
+        starts = [flight[0][0] for flight in self._flight.values() if flight]
+        if (oldest := self._assembler.oldest) is not None:
+            starts.append(oldest)
+        if self._exit_position is not None:  # a restart must find the exit again, until the goodbye is said
+            starts.append(self._exit_position)
+        self.account.resume = min(starts, default=self._reader.position)
+
+    def delivered_segments(self) -> list[Path]:
+        """Return the segments that are needed no more once the account, as it is now, is saved."""
+        closed, resume = self.account.closed, self.account.resume
+        return [
+            segment_path(self.path, number)
+            for number in sorted(segments(self.path))
+            if closed or (resume is not None and number < resume.segment)
+        ]
+
+    def close(self) -> None:
+        """Close files."""
+        self._reader.close()
+        if self._watched is not None:
+            self._watched.close()
+            self._watched = None
+
+    # --- whether it lives, and how it ended
+
+    def look(self, now: float) -> int | None:
+        """Look whether the process lives; return its pidfd when it begins to be watched."""
+        if self.dead or self._watched is not None:
+            return None
+        if is_alive(self.card, self._host, last_write=self._last_write(), now=now):
+            if self.card.boot_id == self._host.boot_id:
+                with contextlib.suppress(OSError):
+                    return self._watch()
+        else:
+            self.dead = True
+        return None
+
+    def _watch(self) -> int | None:
+        watched = Watched(self.card.pid)
+        # The pid may have been taken by another process before the pidfd was opened.
+        if not is_alive(self.card, self._host, last_write=0.0, now=0.0):
+            watched.close()
+            self.dead = True
+            return None
+        self._watched = watched
+        return watched.descriptor
+
+    def notice_death(self) -> None:
+        """Note that the process has ended; from now on the tail of its spool is final."""
+        self.dead = True
+
+    async def find_exit(self, floor: Mapping[int, int], *, identify: bool, now: int) -> Exit:
+        """Find out how the dead writer ended, and keep the answer: it is given once and for all.
+
+        The writer's own last record decides; else an answer that was found before, the kernel, or "unknown".
+
+        Args:
+            floor: By topic code, how many records are known from what was delivered and deleted.
+            identify: Whether the kernel may be asked.
+            now: Microseconds since 1970.
+        """
+        found, status = await asyncio.gather(
+            asyncio.to_thread(self._tally, floor), asyncio.to_thread(self._wait_status, identify=identify)
+        )
+        if found.exit is not None:
+            return exit_of(found.exit, found.counts)
+        path = self.path / "exit.json"
+        stored = read_json(path)
+        if stored is None:
+            ending = ending_of(status) if self.trains else _SHIPPER_DIED
+            time = now if self._watched is not None else found.last_time or now
+            stored = _to_json(Exit(_counted(ending, found.counts), found.next_order or 0, time))
+            write_json(path, stored)
+        return _from_json(stored)
+
+    def _tally(self, floor: Mapping[int, int]) -> Tally:
+        counts = self._assembler.counts
+        known = {code: max(counts.get(code, 0), floor.get(code, 0)) for code in {*counts, *floor}}
+        return tally(self.path, self._reader.position, known, self._assembler.next_order)
+
+    def _wait_status(self, *, identify: bool) -> int | None:
+        if self._watched is None or not identify:
+            return None
+        return find_wait_status(self._watched)
+
+    def _last_write(self) -> float:
+        times = [0.0]
+        for number in segments(self.path):
+            with contextlib.suppress(OSError):
+                times.append(os.stat(segment_path(self.path, number)).st_mtime)  # noqa: PTH116 (one call)
+        return max(times)
+
+
+_SHIPPER_DIED = Ending(state=ExitState.CRASHED, signal=-1, reason="the shipper was restarted")
+
+
+def exit_of(record: SpoolRecord, counts: dict[int, int]) -> Exit:
+    """Return the exit that a writer recorded itself, with what it appended in all."""
+    try:
+        data = msgspec.msgpack.decode(record.payload)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        data = None
+    return Exit(_counted(_ending(data if isinstance(data, dict) else {}), counts), record.order, record.time)
+
+
+def _ending(data: dict[str, Any]) -> Ending:
+    code, signal = data.get("exit_code"), data.get("signal")
+    return Ending(
+        state=_STATES.get(str(data.get("state")), ExitState.UNKNOWN),
+        exit_code=code if isinstance(code, int) else -1,
+        signal=signal if isinstance(signal, int) else 0,
+        reason=str(data.get("reason") or ""),
+    )
+
+
+def _counted(ending: Ending, counts: dict[int, int]) -> Ending:
+    by_topic = {Topic[code.name]: counts.get(code, 0) for code in TopicCode if code is not TopicCode.EXIT}
+    shown = {topic: count for topic, count in by_topic.items() if count or topic in _COUNTED}
+    return Ending(
+        state=ending.state,
+        exit_code=ending.exit_code,
+        signal=ending.signal,
+        reason=ending.reason,
+        counts={**shown, Topic.EXIT: 1},
+    )
+
+
+def _to_json(exit: Exit) -> dict[str, Any]:  # noqa: A002 (the word of the contract)
+    ending = exit.ending
+    return {
+        "version": 1,
+        "order": exit.order,
+        "time": exit.time,
+        "state": ending.state.value,
+        "exit_code": ending.exit_code,
+        "signal": ending.signal,
+        "reason": ending.reason,
+        "counts": {topic.value: count for topic, count in ending.counts.items()},
+    }
+
+
+def _from_json(data: dict[str, Any]) -> Exit:
+    counts = {Topic(name): int(count) for name, count in (data.get("counts") or {}).items()}
+    ending = _ending(data)
+    ending = Ending(
+        state=ending.state, exit_code=ending.exit_code, signal=ending.signal, reason=ending.reason, counts=counts
+    )
+    return Exit(ending, int(data.get("order") or 0), int(data.get("time") or 0))
