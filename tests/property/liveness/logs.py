@@ -17,6 +17,7 @@ from runstream_schemas.events import (
     ExitState,
     HeartbeatEvent,
     Kind,
+    Record,
     Role,
     Writer,
 )
@@ -80,7 +81,8 @@ def exited(writer: Writer, state: ExitState = ExitState.FINISHED) -> ExitEvent:
 
 def configured(writer: Writer) -> ChangeEvent:
     """Return a record of config."""
-    return ChangeEvent(topic=Topic.CONFIG, kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=0, count=1)
+    said = (Record(order=0, time=0, entries=()),)
+    return ChangeEvent(topic=Topic.CONFIG, kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=0, count=1, records=said)
 
 
 def at_client_time(placed: Placed, time: int) -> Placed:

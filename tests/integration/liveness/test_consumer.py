@@ -1,0 +1,196 @@
+"""The liveness consumer on a real broker and a real database, with limits of a second or two."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from runstream_consumers.liveness import reader
+from runstream_consumers.liveness.consumer import LivenessConsumer
+from runstream_consumers.liveness.signature import is_signed
+from runstream_schemas.codec import decode
+from runstream_schemas.events import Ending, ExitState, HeartbeatEvent, Kind, Role, Writer
+from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
+from tests.integration.summary.feeding import PARTITIONS, connected, consuming, feed, settings_of
+from tests.polling import eventually_async
+from tests.property.liveness.logs import RUN, beat, configured, exited, goodbye, tick
+
+if TYPE_CHECKING:
+    from runstream_consumers.liveness.reader import RunState
+    from runstream_consumers.runtime.plugin import Connection
+    from runstream_consumers.settings import ServerSettings
+
+TRAINER = Writer(id=b"t" * 16, role=Role.PRIMARY)
+OTHER = Writer(id=b"o" * 16, role=Role.PRIMARY)
+KEY = secrets.token_bytes(32)
+
+
+@pytest.fixture
+def settings(broker: str, prefix: str, database: str, monkeypatch: pytest.MonkeyPatch) -> ServerSettings:
+    """Return settings under which a writer is stale after half a second, and crashed after one and a half."""
+    made = settings_of(broker, prefix, database, tick_key=KEY.hex(), tick_s=0.1, stale_s=0.5, liveness_timeout_s=1.5)
+    for name in ("kafka", "postgres", "prefix", "partitions", "tick_key", "tick_s", "stale_s", "liveness_timeout_s"):
+        monkeypatch.setenv(f"RUNSTREAM_{name.upper()}", str(getattr(made, name)))
+    return made
+
+
+async def ready(connection: Connection) -> None:
+    """Wait until the consumer has made its tables."""
+
+    async def found() -> bool:
+        return bool(await connection.fetchval("select to_regclass('liveness.transition') is not null"))
+
+    await eventually_async(found)
+
+
+async def shown(connection: Connection, *expected: str, run: RunPath = RUN) -> RunState:
+    """Return the state of a run once it is shown with its qualifiers."""
+
+    async def found() -> RunState:
+        state = await reader.state(connection, run)
+        assert state is not None
+        assert list(expected) == [state.state, *state.qualifiers]
+        return state
+
+    return await eventually_async(found)
+
+
+async def ticks(broker: str, prefix: str) -> dict[int, list[HeartbeatEvent]]:
+    """Return all ticks of the topic by partition."""
+    topic = topic_name(prefix, Topic.HEARTBEAT)
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        found: dict[int, list[HeartbeatEvent]] = {}
+        for partition in partitions:
+            while await consumer.position(partition) < ends[partition]:
+                record = await consumer.getone(partition)
+                event = decode(Topic.HEARTBEAT, record.value)
+                if isinstance(event, HeartbeatEvent) and event.kind is Kind.TICK:
+                    found.setdefault(partition.partition, []).append(event)
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def test_a_silent_writer_is_presumed_crashed_and_its_end_is_filled_in(
+    broker: str, prefix: str, settings: ServerSettings
+) -> None:
+    """Stale, then crashed (presumed), then, once its end arrives, crashed with its signal; every step has a reason."""
+    late = replace(goodbye(TRAINER), ending=Ending(state=ExitState.CRASHED, signal=9, counts={Topic.LOG: 7}))
+    async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
+        await ready(connection)
+        await feed(broker, prefix, [configured(TRAINER)])
+        await shown(connection, "pending")
+        await feed(broker, prefix, [beat(TRAINER, 1)])
+        await shown(connection, "running", "stale")
+        await shown(connection, "crashed", "presumed")
+        await feed(broker, prefix, [exited(TRAINER, ExitState.CRASHED)])
+        await feed(broker, prefix, [late])
+        state = await shown(connection, "crashed")
+    assert [(item.from_state, item.to_state, item.reason) for item in state.transitions] == [
+        (None, "pending", "known by its data"),
+        ("pending", "running", "beats"),
+        ("running", "crashed", "silent for 2 s"),
+        ("crashed", "crashed", "signal 9"),
+    ]
+    (writer,) = state.writers
+    assert (
+        writer.writer,
+        writer.role,
+        writer.state,
+        writer.signal,
+        writer.counts,
+    ) == (b"t" * 16, "primary", "crashed", 9, {"log": 7})
+
+
+async def test_a_beat_takes_a_presumed_crash_back(broker: str, prefix: str, settings: ServerSettings) -> None:
+    """A writer that was only away is running again; the same beat sent again revives nobody."""
+    async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
+        await ready(connection)
+        await feed(broker, prefix, [beat(TRAINER, 1)])
+        await shown(connection, "crashed", "presumed")
+        await feed(broker, prefix, [beat(TRAINER, 1), beat(OTHER, 1), goodbye(OTHER)])
+        await feed(broker, prefix, [beat(TRAINER, 2)])
+        await shown(connection, "running")
+        await feed(broker, prefix, [goodbye(TRAINER, ExitState.FAILED)])
+        await feed(broker, prefix, [beat(TRAINER, 3)])
+        state = await shown(connection, "finished")
+    assert [writer.state for writer in state.writers] == ["failed", "finished"]
+
+
+async def test_a_run_without_beats_is_pending_until_its_exit(
+    broker: str, prefix: str, settings: ServerSettings
+) -> None:
+    """An offline run that is sent later goes from pending to its end, never by way of running or crashed."""
+    async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
+        await ready(connection)
+        await feed(broker, prefix, [configured(TRAINER)])
+        await shown(connection, "pending")
+        await feed(broker, prefix, [exited(TRAINER, ExitState.FINISHED)])
+        state = await shown(connection, "finished")
+        assert {run: found.state for run, found in (await reader.states(connection, [RUN])).items()} == {
+            RUN: "finished"
+        }
+    assert [item.to_state for item in state.transitions] == ["pending", "finished"]
+    assert await ticks(broker, prefix) == {}
+
+
+async def test_ticks_are_signed_numbered_and_only_where_they_are_wanted(
+    broker: str, prefix: str, settings: ServerSettings
+) -> None:
+    """A partition with a writer on the clock is ticked by whoever consumes it; a forged tick moves nothing."""
+    number = partition_of(RUN, PARTITIONS)
+    async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
+        await ready(connection)
+        await feed(broker, prefix, [beat(TRAINER, 1)])
+        await feed(broker, prefix, [tick(2**62, signed=False)])
+        await shown(connection, "running", "stale")
+
+        async def some() -> list[HeartbeatEvent]:
+            found = await ticks(broker, prefix)
+            assert [number] == sorted(found)
+            return [item for item in found[number] if item.signature][2:]
+
+        signed = await eventually_async(some)
+        await shown(connection, "crashed", "presumed")
+        refused = await connection.fetchval("select refused from liveness.clock where partition = $1", number)
+    topic = topic_name(prefix, Topic.HEARTBEAT)
+    assert all(is_signed(KEY, topic, number, item.number, item.signature) for item in signed)
+    assert not is_signed(KEY, topic, 1 - number, signed[0].number, signed[0].signature)
+    assert sorted({item.number for item in signed}) == [item.number for item in signed]
+    assert refused == 1
+
+
+async def test_silence_while_nobody_consumed_does_not_count(broker: str, prefix: str, settings: ServerSettings) -> None:
+    """A writer that beat before the consumer stopped for longer than the limit is not crashed when it comes back."""
+    async with connected(settings.postgres) as connection:
+        async with consuming(LivenessConsumer(), settings):
+            await ready(connection)
+            await feed(broker, prefix, [beat(TRAINER, 1)])
+            await shown(connection, "running")
+        before = int(await connection.fetchval("select max(available) from liveness.clock") or 0)
+        back = asyncio.get_running_loop().time() + 2 * settings.liveness_timeout_s
+
+        async def long_gone() -> bool:
+            return asyncio.get_running_loop().time() > back
+
+        await eventually_async(long_gone)
+        async with consuming(LivenessConsumer(), settings):
+
+            async def ticked() -> int:
+                return int(await connection.fetchval("select max(available) from liveness.clock") or 0) - before
+
+            passed = await eventually_async(ticked)
+            state = await reader.state(connection, RUN)
+            assert state is not None
+            assert (state.state, passed < 1_000_000) == ("running", True)
+            await shown(connection, "crashed", "presumed")

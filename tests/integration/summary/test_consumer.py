@@ -1,0 +1,165 @@
+"""The summary consumer on a real broker and a real database."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runstream_consumers.runtime.options import Options
+from runstream_consumers.summary import reader
+from runstream_consumers.summary.consumer import SummaryConsumer
+from runstream_schemas import values
+from runstream_schemas.events import Entry, Operation, Record, Role, Scope, Stream, Writer
+from runstream_schemas.topics import RunPath, Topic
+from tests.integration.summary.feeding import connected, consuming, feed, settings_of
+from tests.polling import eventually_async
+from tests.property.summary.runs import RUN, change_event, log_event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runstream_consumers.runtime.plugin import Connection
+    from runstream_consumers.summary.reader import RunDocument
+    from runstream_schemas.events import ChangeEvent, Event, LogEvent
+
+TRAINER = Writer(id=b"t" * 16, role=Role.PRIMARY)
+SHIPPER = Writer(id=b"s" * 16, role=Role.SHIPPER)
+
+
+def config(order: int, *entries: tuple[Scope, str, Any], writer: Writer = TRAINER) -> ChangeEvent:
+    """Return a record of config that sets values."""
+    made = tuple(
+        Entry(op=Operation.SET, path=(key,), value=values.dump(value), scope=scope) for scope, key, value in entries
+    )
+    return change_event(writer, Topic.CONFIG, [Record(order=order, time=0, entries=made)])
+
+
+def by_hand(order: int, path: tuple[str, ...], value: Any) -> ChangeEvent:
+    """Return a record of the summary that sets one value."""
+    entry = Entry(op=Operation.SET, path=path, value=values.dump(value))
+    return change_event(TRAINER, Topic.SUMMARY, [Record(order=order, time=0, entries=(entry,))])
+
+
+def rows(order: int, logged: Sequence[dict[str, Any]]) -> LogEvent:
+    """Return a block of rows whose steps are their orders."""
+    return log_event(TRAINER, logged, range(order, order + len(logged)), order)
+
+
+async def stored(connection: Connection, run: RunPath = RUN, *, last_step: int) -> RunDocument:
+    """Return a run once it has come to a step."""
+
+    async def found() -> RunDocument:
+        document = await reader.run(connection, run)
+        assert document is not None
+        assert last_step == document.last_step
+        return document
+
+    return await eventually_async(found)
+
+
+async def ready(connection: Connection) -> None:
+    """Wait until the consumer has made its table."""
+
+    async def found() -> bool:
+        return bool(await connection.fetchval("select to_regclass('summary.run') is not null"))
+
+    await eventually_async(found)
+
+
+async def test_a_run_from_its_events_to_its_document(broker: str, prefix: str, database: str) -> None:
+    """Config, attributes, metrics and rows of three topics come together; what is not history is passed over."""
+    definition = {"name": "loss", "glob": False, "summary": ["min"], "goal": None, "overwrite": False}
+    events: list[Event] = [
+        config(
+            0,
+            (Scope.ATTRIBUTE, "name", "sunny-sky-1"),
+            (Scope.METADATA, "host", "node\0one"),
+            (Scope.CONFIG, "lr", 0.1),
+            (Scope.CONFIG, "layers", {"sizes": [1, 2]}),
+            (Scope.METRIC, "loss", definition),
+        ),
+        config(0, (Scope.ATTRIBUTE, "name", "not the run's"), writer=SHIPPER),
+        rows(1, [{"loss": 0.5, "acc": {"val": math.nan}}, {"loss": 0.25, "acc": {"val": 0.5}}, {"loss": 0.75}]),
+        replace(rows(0, [{"cpu": 1.0}]), stream=Stream.SYSTEM, writer=SHIPPER),
+        by_hand(4, ("note",), "a\0b \ud800"),
+    ]
+    await feed(broker, prefix, events)
+    async with consuming(SummaryConsumer(), settings_of(broker, prefix, database)), connected(database) as connection:
+        await ready(connection)
+
+        async def complete() -> RunDocument:
+            document = await stored(connection, last_step=3)
+            assert document.config
+            assert "note" in document.summary
+            return document
+
+        document = await eventually_async(complete)
+    assert document.summary == {"acc": {"val": 0.5}, "loss": {"min": 0.25}, "note": "a\0b \ud800"}
+    assert document.config == {"lr": 0.1, "layers": {"sizes": [1, 2]}}
+    assert (document.attributes, document.metadata) == ({"name": "sunny-sky-1"}, {"host": "node\0one"})
+    assert [(metric["name"], metric["summary"]) for metric in document.metrics] == [("loss", ["min"])]
+    assert (document.run, document.last_step) == (RUN, 3)
+
+
+async def test_a_restart_goes_on_from_what_is_stored(broker: str, prefix: str, database: str) -> None:
+    """Two consumers one after the other, in small batches, leave the row that one leaves in one go."""
+    logged = [{"loss": math.sin(number) * 10.0 ** (number % 30), "text": str(number)} for number in range(90)]
+    events = [rows(start, logged[start : start + 3]) for start in range(0, 90, 3)]
+    settings = settings_of(broker, prefix, database)
+    small = Options(batch_events=4)
+    async with connected(database) as connection:
+        await feed(broker, prefix, events[:10])
+        async with consuming(SummaryConsumer(), settings, small):
+            await ready(connection)
+            await stored(connection, last_step=29)
+        await feed(broker, prefix, [*events[5:10], *events[10:]])
+        async with consuming(SummaryConsumer(), settings, small):
+            document = await stored(connection, last_step=89)
+        parts = await connection.fetchrow("select keys, document, summary from summary.run")
+        await connection.execute("drop schema summary cascade; delete from runtime.migration where schema = 'summary'")
+        await connection.execute("truncate runtime.sink_offset, runtime.writer_progress")
+        async with consuming(SummaryConsumer(), settings):
+            await ready(connection)
+            assert document.summary == (await stored(connection, last_step=89)).summary
+        assert parts == await connection.fetchrow("select keys, document, summary from summary.run")
+
+
+async def test_runs_and_projects_are_listed_newest_first(broker: str, prefix: str, database: str) -> None:
+    """Pages of runs join without a gap, within an entity, a project, or over all."""
+    paths = [RunPath(entity="team", project=f"p{number % 2}", run_id=f"r{number}") for number in range(5)]
+    async with consuming(SummaryConsumer(), settings_of(broker, prefix, database)), connected(database) as connection:
+        await ready(connection)
+        for path in paths:
+            await feed(broker, prefix, [replace(rows(0, [{"x": 1}]), run=path)])
+            await stored(connection, path, last_step=0)
+        first = await reader.runs(connection, limit=2)
+        second = await reader.runs(connection, limit=9, after=first[-1].cursor)
+        assert list(reversed(paths)) == [document.run for document in [*first, *second]]
+        assert [paths[3], paths[1]] == [document.run for document in await reader.runs(connection, project="p1")]
+        assert await reader.runs(connection, entity="nobody") == []
+        with pytest.raises(ValueError, match="no cursor"):
+            await reader.runs(connection, after="bm8=")
+        projects = await reader.projects(connection)
+    assert [(item.entity, item.project, item.runs) for item in projects] == [("team", "p0", 3), ("team", "p1", 2)]
+
+
+async def test_an_event_that_cannot_be_folded_is_kept_apart(broker: str, prefix: str, database: str) -> None:
+    """A definition that is none goes to quarantine; what came with it in one batch is folded."""
+    broken = Entry(op=Operation.SET, path=("loss",), value='"no dict"', scope=Scope.METRIC)
+    events: list[Event] = [
+        change_event(TRAINER, Topic.CONFIG, [Record(order=0, time=0, entries=(broken,))]),
+        rows(1, [{"loss": 1.0}]),
+    ]
+    await feed(broker, prefix, events)
+    async with consuming(SummaryConsumer(), settings_of(broker, prefix, database)), connected(database) as connection:
+        await ready(connection)
+        document = await stored(connection, last_step=1)
+
+        async def quarantined() -> list[Any]:
+            return list(await connection.fetch("select topic, stage from runtime.quarantine"))
+
+        assert [(f"{prefix}.config", "apply")] == [tuple(row) for row in await eventually_async(quarantined)]
+    assert document.summary == {"loss": 1.0}
