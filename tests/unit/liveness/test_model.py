@@ -1,0 +1,145 @@
+"""The clock, the guard against mass crashes, and what is recorded of changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runstream_consumers.liveness.clock import Clock, Thresholds
+from runstream_consumers.liveness.model import PartitionModel
+from runstream_consumers.liveness.rules import Phase, State
+from runstream_consumers.liveness.signature import is_signed, sign
+from runstream_schemas import values
+from runstream_schemas.events import Entry, Operation, Record, Role, Scope, Writer
+from runstream_schemas.topics import RunPath
+from tests.property.liveness.logs import RUN, beat, configured, goodbye, tick
+from tests.property.liveness.logs import is_signed as is_marked
+
+SECOND = 1_000_000
+LIMITS = Thresholds.from_seconds(tick=5, stale=60, crashed=300)
+
+
+def writers(count: int) -> list[Writer]:
+    """Return so many primary writers."""
+    return [Writer(id=number.to_bytes(16, "big"), role=Role.PRIMARY) for number in range(1, count + 1)]
+
+
+def run_of(writer: Writer) -> RunPath:
+    """Return a run of the writer's own."""
+    return RunPath(entity="team", project="digits", run_id=writer.id.hex())
+
+
+class Broker:
+    """Appends to a model's partition by a clock of its own."""
+
+    def __init__(self, limits: Thresholds = LIMITS) -> None:
+        self.model = PartitionModel(limits, is_marked)
+        self.time = 1_700_000_000 * SECOND
+        self.ticks = 0
+
+    def beats(self, *writers: Writer, number: int) -> None:
+        """Append a beat of each writer, of a run of its own."""
+        for writer in writers:
+            self.model.apply(replace(beat(writer, number), run=run_of(writer)), self.time)
+
+    def ticks_for(self, seconds: float) -> None:
+        """Let time pass with a tick every five seconds."""
+        for _ in range(round(seconds / 5)):
+            self.time += 5 * SECOND
+            self.ticks += 1
+            self.model.apply(tick(self.ticks), self.time)
+
+    def phases(self, *writers: Writer) -> set[tuple[Phase, bool]]:
+        """Return the phases of writers, and whether they are taken for unreachable."""
+        found = [self.model.runs[run_of(writer)].writers[writer.id] for writer in writers]
+        return {(writer.phase, writer.unreachable) for writer in found}
+
+
+def test_the_thresholds_of_the_default_settings() -> None:
+    """The window of the guard and the limit of the unreachable follow from the limit of silence."""
+    assert Thresholds() == LIMITS
+
+
+def test_the_clock_counts_time_between_ticks_up_to_the_gap() -> None:
+    """The first tick starts it, an outage adds one gap, time that runs backwards adds nothing."""
+    clock = Clock()
+    for time in (1000, 1005, 9000, 8000, 9001):
+        clock.tick(time, gap=15)
+    assert (clock.available, clock.ticked) == (5 + 15 + 1, 9001)
+
+
+def test_many_that_fall_silent_together_are_unreachable_before_they_are_crashed() -> None:
+    """Twenty of sixty within a minute do not crash until half an hour has passed; a beat brings each back."""
+    broker = Broker()
+    silent, loud = writers(60)[:20], writers(60)[20:]
+    broker.beats(*silent[:10], number=1)
+    broker.ticks_for(50)
+    broker.beats(*silent[10:], *loud, number=1)
+    for number in range(2, 20):
+        broker.ticks_for(15)
+        broker.beats(*loud, number=number)
+    assert broker.phases(*silent) == {(Phase.RUNNING, True)}
+    assert broker.phases(*loud) == {(Phase.RUNNING, False)}
+    broker.beats(silent[0], number=99)
+    assert broker.phases(silent[0]) == {(Phase.RUNNING, False)}
+    for number in range(20, 130):
+        broker.ticks_for(15)
+        broker.beats(*loud, silent[0], number=number + 100)
+    assert broker.phases(*silent[1:]) == {(Phase.PRESUMED, False)}
+
+
+def test_fewer_than_the_guard_asks_for_crash() -> None:
+    """Nineteen of sixty, or twenty of a hundred, are taken for what they look like."""
+    for silent_count, count in ((19, 60), (20, 100)):
+        broker = Broker()
+        everyone = writers(count)
+        broker.beats(*everyone, number=1)
+        for number in range(2, 24):
+            broker.ticks_for(15)
+            broker.beats(*everyone[silent_count:], number=number)
+        assert broker.phases(*everyone[:silent_count]) == {(Phase.PRESUMED, False)}
+
+
+def test_changes_of_run_and_writer_are_recorded_with_their_reason() -> None:
+    """Each with the append time of what brought it about; a label names the writer in the run's own line."""
+    broker = Broker()
+    writer = writers(1)[0]
+    label = Entry(op=Operation.SET, path=("label",), value=values.dump("rank 0"), scope=Scope.ATTRIBUTE)
+    host = Entry(op=Operation.SET, path=("host",), value=values.dump("node"), scope=Scope.METADATA)
+    said = replace(configured(writer), records=(Record(order=0, time=0, entries=(label, host)),))
+    start = broker.time
+    changes = [*broker.model.apply(said, start), *broker.model.apply(beat(writer, 1), start + 1)]
+    changes += broker.model.apply(goodbye(writer), start + 2)
+    assert [(change.writer, change.time - start, change.before, change.after, change.reason) for change in changes] == [
+        (writer.id, 0, None, State.PENDING, "known by its data"),
+        (None, 0, None, State.PENDING, "rank 0: known by its data"),
+        (writer.id, 1, State.PENDING, State.RUNNING, "beats"),
+        (None, 1, State.PENDING, State.RUNNING, "rank 0: beats"),
+        (writer.id, 2, State.RUNNING, State.FINISHED, "finished"),
+        (None, 2, State.RUNNING, State.FINISHED, "rank 0: finished"),
+    ]
+    found = broker.model.runs[RUN].writers[writer.id]
+    assert (found.host, found.label) == ("node", "rank 0")
+
+
+def test_commands_are_no_writers() -> None:
+    """What the API publishes in its own name neither opens a run nor lives."""
+    model = PartitionModel(LIMITS, is_marked)
+    command = Writer(id=b"c" * 16, role=Role.COMMAND)
+    for event in (configured(command), beat(command, 1), goodbye(command)):
+        assert not model.apply(event, 1)
+    assert model.runs == {}
+
+
+def test_a_tick_is_good_for_its_partition_and_number_only() -> None:
+    """Another key, topic, partition or number needs another signature."""
+    key = b"k" * 32
+    signature = sign(key, "runstream.heartbeat", 3, 7)
+    assert is_signed(key, "runstream.heartbeat", 3, 7, signature)
+    others = [
+        (b"x" * 32, "runstream.heartbeat", 3, 7),
+        (key, "other.heartbeat", 3, 7),
+        (key, "runstream.heartbeat", 4, 7),
+        (key, "runstream.heartbeat", 3, 8),
+    ]
+    assert not any(is_signed(*other, signature) for other in others)
+    assert not is_signed(key, "runstream.heartbeat", 3, 7, b"")

@@ -1,0 +1,100 @@
+"""The rules by which a run's state follows from its writers'."""
+
+from __future__ import annotations
+
+import pytest
+
+from runstream_consumers.liveness.rules import ENDS, TRANSITIONS, Phase, Qualifier, Signal, State, run_standing
+from runstream_consumers.liveness.writer import Writer, describe
+from runstream_schemas.events import Ending, ExitState, Role
+from runstream_schemas.topics import RunPath
+
+RUN = RunPath(entity="team", project="digits", run_id="one")
+_NONE: frozenset[Qualifier] = frozenset()
+
+
+def writer(number: int, phase: Phase, *, role: Role = Role.PRIMARY, continues: int | None = None) -> Writer:
+    """Return a writer whose first record was appended at the time of its number."""
+    earlier = frozenset() if continues is None else frozenset({bytes([continues]) * 16})
+    return Writer(run=RUN, id=bytes([number]) * 16, role=role, phase=phase, first=number, continues=earlier)
+
+
+def closed(number: int, end: ExitState, *, role: Role = Role.PRIMARY, continues: int | None = None) -> Writer:
+    """Return a writer that has said goodbye."""
+    made = writer(number, Phase.CLOSED, role=role, continues=continues)
+    made.goodbye = Ending(state=end)
+    return made
+
+
+def test_a_run_of_nobody_is_pending() -> None:
+    """Without a writer that decides, nothing is known."""
+    assert run_standing([]) == (State.PENDING, _NONE)
+    assert run_standing([writer(1, Phase.RUNNING, role=Role.SHIPPER)]) == (State.PENDING, _NONE)
+    assert run_standing([closed(1, ExitState.FAILED, role=Role.CHILD)]) == (State.PENDING, _NONE)
+
+
+def test_the_newest_primary_decides() -> None:
+    """A new primary reopens the run; one that was continued no longer decides, even when it was sent later."""
+    ended = closed(1, ExitState.CRASHED)
+    assert run_standing([ended, writer(2, Phase.UNHEARD)]) == (State.PENDING, _NONE)
+    assert run_standing([ended, closed(2, ExitState.FINISHED)]) == (State.FINISHED, _NONE)
+    late = closed(9, ExitState.CRASHED)
+    assert run_standing([late, closed(2, ExitState.FINISHED, continues=9)]) == (State.FINISHED, _NONE)
+
+
+def test_a_primary_that_runs_makes_the_run_running() -> None:
+    """Whatever others have come to; what all running ones share is said beside it."""
+    stale, fresh = writer(1, Phase.RUNNING), writer(2, Phase.RUNNING)
+    stale.stale = True
+    assert run_standing([stale, closed(3, ExitState.FAILED)]) == (State.RUNNING, frozenset({Qualifier.STALE}))
+    assert run_standing([stale, fresh]) == (State.RUNNING, _NONE)
+
+
+def test_a_presumed_crash_says_so() -> None:
+    """A crash that was concluded from silence carries its qualifier."""
+    assert run_standing([writer(1, Phase.PRESUMED)]) == (State.CRASHED, frozenset({Qualifier.PRESUMED}))
+
+
+def test_workers_decide_where_there_is_no_primary() -> None:
+    """Running while one runs, then the worst end of all."""
+    done = closed(1, ExitState.FINISHED, role=Role.WORKER)
+    failed = closed(2, ExitState.FAILED, role=Role.WORKER)
+    assert run_standing([done, writer(3, Phase.RUNNING, role=Role.WORKER)])[0] is State.RUNNING
+    assert run_standing([done, failed, writer(3, Phase.UNHEARD, role=Role.WORKER)])[0] is State.PENDING
+    assert run_standing([done, failed])[0] is State.FAILED
+    assert run_standing([done, failed, writer(3, Phase.PRESUMED, role=Role.WORKER)])[0] is State.CRASHED
+    assert run_standing([done, closed(3, ExitState.CRASHED, role=Role.SHIPPER)])[0] is State.FINISHED
+    assert run_standing([failed, closed(3, ExitState.FINISHED)])[0] is State.FINISHED
+
+
+@pytest.mark.parametrize("signal", list(Signal))
+def test_closed_is_the_end(signal: Signal) -> None:
+    """Nothing leads out of the phase of a writer that has said goodbye."""
+    assert (Phase.CLOSED, signal) not in TRANSITIONS
+
+
+def test_only_beats_revive() -> None:
+    """Whatever leads to running is a beat."""
+    assert {signal for (_, signal), phase in TRANSITIONS.items() if phase is Phase.RUNNING} == {Signal.BEAT}
+
+
+def test_every_end_is_shown() -> None:
+    """An end that is not known here is not taken for a good one."""
+    assert set(ENDS) == set(ExitState)
+    assert ENDS[ExitState.UNKNOWN] is State.CRASHED
+
+
+@pytest.mark.parametrize(
+    ("ending", "text"),
+    [
+        (Ending(state=ExitState.FAILED, reason="ValueError: no"), "ValueError: no"),
+        (Ending(state=ExitState.CRASHED, signal=9), "signal 9"),
+        (Ending(state=ExitState.CRASHED, signal=-1), "signal unknown"),
+        (Ending(state=ExitState.FAILED, exit_code=3), "exit code 3"),
+        (Ending(state=ExitState.FINISHED), "finished"),
+        (None, ""),
+    ],
+)
+def test_ends_are_described(ending: Ending | None, text: str) -> None:
+    """The reason that was given, else the signal, else the exit code, else the bare state."""
+    assert describe(ending) == text

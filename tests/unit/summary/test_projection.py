@@ -1,0 +1,245 @@
+"""What the summary shows: of definitions, of what was set by hand, of values that collide."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from runstream_consumers.summary.model import RunFold
+from runstream_consumers.summary.projection import project
+from runstream_schemas import values
+from runstream_schemas.events import Entry, Operation, Record, Role, Scope, Writer
+from runstream_schemas.topics import Topic
+from tests.property.summary.runs import RUN, change_event, log_event
+
+ONE = Writer(id=b"1" * 16, role=Role.PRIMARY)
+TWO = Writer(id=b"2" * 16, role=Role.PRIMARY)
+RESUMED = Writer(id=b"3" * 16, role=Role.PRIMARY, continues=(ONE.id,))
+AGAIN = Writer(id=b"4" * 16, role=Role.PRIMARY, continues=(RESUMED.id,))
+
+
+class Story:
+    """A run told record by record; offsets and orders count up by themselves."""
+
+    def __init__(self) -> None:
+        self.fold = RunFold(run=RUN)
+        self._offset = 0
+        self._orders: dict[bytes, int] = {}
+
+    def log(self, *rows: dict[str, Any], writer: Writer = ONE, step: int | None = None) -> Story:
+        """Log rows, by default at steps that count up with the orders."""
+        order = self._next(writer, len(rows))
+        first = order if step is None else step
+        self._take(log_event(writer, rows, range(first, first + len(rows)), order))
+        return self
+
+    def set(self, path: str, value: Any, writer: Writer = ONE) -> Story:
+        """Set a value of the summary by hand; names of the path are parted by slashes."""
+        return self._by_hand(Entry(op=Operation.SET, path=tuple(path.split("/")), value=values.dump(value)), writer)
+
+    def remove(self, path: str, writer: Writer = ONE) -> Story:
+        """Take a value of the summary away by hand."""
+        return self._by_hand(Entry(op=Operation.REMOVE, path=tuple(path.split("/"))), writer)
+
+    def define(self, name: str, writer: Writer = ONE, **fields: Any) -> Story:
+        """Define a metric."""
+        value = {"name": name, "glob": "*" in name, **fields}
+        entry = Entry(op=Operation.SET, path=(name,), value=values.dump(value), scope=Scope.METRIC)
+        record = Record(order=self._next(writer, 1), time=0, entries=(entry,))
+        self._take(change_event(writer, Topic.CONFIG, [record]))
+        return self
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What is shown."""
+        fold = self.fold
+        return project(fold.keys, fold.manual, fold.definitions, fold.continues)
+
+    def _by_hand(self, entry: Entry, writer: Writer) -> Story:
+        record = Record(order=self._next(writer, 1), time=0, entries=(entry,))
+        self._take(change_event(writer, Topic.SUMMARY, [record]))
+        return self
+
+    def _next(self, writer: Writer, count: int) -> int:
+        order = self._orders.get(writer.id, 0)
+        self._orders[writer.id] = order + count
+        return order
+
+    def _take(self, event: Any) -> None:
+        self.fold.fold(event, self._offset, self._offset)
+        self._offset += 1
+
+
+def test_without_definitions_the_last_value_is_shown() -> None:
+    """The last value of a key stands; None and empty dicts leave what was there; NaN is a value."""
+    story = Story().log({"a": 1, "b": "x", "c": True}, {"a": None, "b": [1]}, {"d": math.nan, "e": {}})
+    assert str(story.summary) == "{'a': 1, 'b': [1], 'c': True, 'd': nan}"
+
+
+def test_a_row_below_the_greatest_step_changes_no_last_value() -> None:
+    """A late row counts for the statistics and leaves the last value."""
+    story = Story().define("a", summary=["last", "min"]).log({"a": 5}, step=10).log({"a": 1, "b": 2}, step=3)
+    assert story.summary == {"a": {"last": 5, "min": 1}, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"summary": ["min"]}, {"min": 1}),
+        ({"summary": ["max"]}, {"max": 9}),
+        ({"summary": ["mean"]}, {"mean": 3.75}),
+        ({"summary": ["last"]}, {"last": 2}),
+        ({"summary": ["first"]}, {"first": 3}),
+        ({"summary": ["best"]}, {"best": 1}),
+        ({"summary": ["best"], "goal": "minimize"}, {"best": 1}),
+        ({"summary": ["best", "max"], "goal": "minimize"}, {"best": 1, "max": 9}),
+        ({"summary": ["best", "last"], "goal": "maximize"}, {"best": 9, "last": 2}),
+        ({"summary": ["copy"]}, 2),
+        ({"summary": []}, 2),
+        ({"hidden": True}, 2),
+        ({"step_metric": "epoch"}, 2),
+    ],
+)
+def test_aggregations(fields: dict[str, Any], shown: Any) -> None:
+    """With aggregations a key shows a dict of just those, whether they were asked for before or after the rows."""
+    rows = [{"m": value} for value in (3, 1, 9, 2)]
+    assert Story().define("m", **fields).log(*rows).summary == {"m": shown}
+    assert Story().log(*rows).define("m", **fields).summary == {"m": shown}
+
+
+def test_none_takes_a_key_out() -> None:
+    """A key defined with ``none`` is logged and not shown."""
+    assert Story().define("a", summary=["none", "min"]).log({"a": 1, "b": 2}).summary == {"b": 2}
+
+
+def test_aggregations_pass_over_what_is_no_number() -> None:
+    """Strings, booleans, lists and None count for the last value only."""
+    story = Story().define("*", summary=["min", "max", "last"])
+    story.log({"s": "x", "b": True, "n": None, "l": [1]}, {"s": 3, "b": False, "n": 2})
+    shown = {"last": 3, "max": 3, "min": 3}
+    assert story.summary == {
+        "b": {"last": False},
+        "l": {"last": [1]},
+        "n": {"last": 2, "max": 2, "min": 2},
+        "s": shown,
+    }
+
+
+def test_nan_and_the_infinities_in_aggregations() -> None:
+    """One NaN makes minimum, maximum and mean NaN; infinities count as what they are, both together have no mean."""
+    story = Story().define("*", summary=["min", "max", "mean"])
+    story.log(
+        {"a": 1.0, "b": 2.0, "c": -math.inf, "d": math.inf}, {"a": math.nan, "b": math.inf, "c": math.inf, "d": 1}
+    )
+    inf, nan = math.inf, math.nan
+    expected = {
+        "a": {"max": nan, "mean": nan, "min": nan},
+        "b": {"max": inf, "mean": inf, "min": 2.0},
+        "c": {"max": inf, "mean": nan, "min": -inf},
+        "d": {"max": inf, "mean": inf, "min": 1},
+    }
+    assert values.dump(expected) == values.dump(story.summary)
+
+
+def test_a_mean_is_rounded_once() -> None:
+    """Numbers that cancel leave what is between them."""
+    story = Story().define("a", summary=["mean"]).log({"a": 1e300}, {"a": 1.0}, {"a": -1e300}, {"a": 1})
+    assert story.summary == {"a": {"mean": 0.5}}
+
+
+def test_later_definitions_add_and_overwrite_replaces() -> None:
+    """A definition keeps what a later one does not mention, unless that one overwrites it."""
+    story = Story().log({"m": 5}, {"m": 3}, {"m": 4})
+    story.define("m", summary=["min"], hidden=True).define("m", summary=["max"], step_metric="epoch")
+    assert story.summary == {"m": {"max": 5, "min": 3}}
+    (metric,) = story.fold.definitions.in_force().values()
+    assert metric.document() == {
+        "name": "m",
+        "glob": False,
+        "step_metric": "epoch",
+        "step_sync": True,
+        "hidden": True,
+        "summary": ["max", "min"],
+        "goal": None,
+    }
+    assert story.define("m", summary=["last"], overwrite=True).summary == {"m": {"last": 4}}
+
+
+def test_an_exact_name_beats_a_pattern_and_a_longer_pattern_a_shorter() -> None:
+    """Whichever came first; a pattern reaches nested keys by their dotted name."""
+    story = Story().define("val/loss", summary=["min"]).define("val/*", summary=["max"]).define("*", summary=["first"])
+    story.define("val/best.*", summary=["last"])
+    for number in (3, 1, 2):
+        story.log({"val/loss": number, "val/acc": number, "val": number, "val/best": {"x": number}})
+    assert story.summary == {
+        "val": {"first": 3},
+        "val/acc": {"max": 3},
+        "val/best": {"x": {"last": 2}},
+        "val/loss": {"min": 1},
+    }
+
+
+def test_a_dotted_definition_reaches_a_nested_key() -> None:
+    """``train.loss`` means ``{"train": {"loss": …}}`` as well as the key that is spelled so."""
+    story = Story().define("train.loss", summary=["min"]).log({"train": {"loss": 2}}, {"train.loss": 3})
+    assert story.summary == {"train": {"loss": {"min": 2}}, "train.loss": {"min": 3}}
+
+
+def test_by_hand_beats_what_the_same_writer_logged_before() -> None:
+    """And is beaten by what that writer logs later."""
+    story = Story().log({"acc": 0.5}).set("acc", 0.99).set("note", None)
+    assert story.summary == {"acc": 0.99, "note": None}
+    assert story.log({"acc": 0.6}).summary == {"acc": 0.6, "note": None}
+
+
+def test_by_hand_stands_against_other_writers_unless_they_continue() -> None:
+    """Another writer's rows do not beat a value set by hand; those of a resumed run do, however often resumed."""
+    story = Story().set("acc", 1).log({"acc": 2}, writer=TWO, step=5)
+    assert story.summary == {"acc": 1}
+    assert story.log({"acc": 4}, writer=AGAIN, step=7).summary == {"acc": 1}
+    assert story.log({"x": 0}, writer=RESUMED).summary == {"acc": 4, "x": 0}
+
+
+def test_by_hand_replaces_an_aggregated_dict_until_the_next_row() -> None:
+    """The aggregates come back with the next row, complete."""
+    story = Story().define("a", summary=["min"]).log({"a": 1}).set("a", "best")
+    assert story.summary == {"a": "best"}
+    assert story.log({"a": 3}).summary == {"a": {"min": 1}}
+
+
+def test_a_nested_value_set_by_hand_replaces_what_is_below() -> None:
+    """A dict set by hand replaces; one that is logged merges; a value below a dict is set in it."""
+    story = Story().log({"n": {"x": 1, "y": 2}}).set("n", {"z": 3})
+    assert story.summary == {"n": {"z": 3}}
+    assert story.set("n/w", {"deep": 4}).log({"n": {"x": 5}}).summary == {"n": {"w": {"deep": 4}, "x": 5, "z": 3}}
+    assert story.remove("n/w").summary == {"n": {"x": 5, "z": 3}}
+    assert story.remove("n").log({"n": {"y": 6}}).summary == {"n": {"y": 6}}
+
+
+def test_a_key_that_changes_its_kind_shows_the_later_one() -> None:
+    """A number gives way to a dict logged later, and a dict to a number; what was replaced does not come back."""
+    story = Story().log({"a": 1, "b": {"x": 1}}, {"a": {"x": 1}, "b": "s"}, {"a": {"y": 2}})
+    assert story.summary == {"a": {"x": 1, "y": 2}, "b": "s"}
+    assert story.log({"b": {"z": 3}}).summary == {"a": {"x": 1, "y": 2}, "b": {"z": 3}}
+
+
+def test_an_int_stands_before_its_equal_float() -> None:
+    """Which of equal numbers is the minimum does not depend on which came first."""
+    for one, other in ((1, 1.0), (1.0, 1)):
+        shown = Story().define("a", summary=["min", "max"]).log({"a": one}, {"a": other}).summary["a"]
+        assert [type(shown["min"]), type(shown["max"])] == [int, int]
+
+
+def test_the_primary_speaks_for_the_run() -> None:
+    """Attributes of workers stand back behind the primary's, those of children and shippers are not the run's."""
+    fold = RunFold(run=RUN)
+    for offset, role in enumerate((Role.PRIMARY, Role.WORKER, Role.CHILD, Role.SHIPPER)):
+        writer = Writer(id=bytes([offset]) * 16, role=role)
+        entries = tuple(
+            Entry(op=Operation.SET, path=(key,), value=values.dump(role.value), scope=Scope.ATTRIBUTE)
+            for key in ("name", f"of_{role.value}")
+        )
+        fold.fold(change_event(writer, Topic.CONFIG, [Record(order=0, time=0, entries=entries)]), offset, offset)
+    assert fold.attributes.resolve() == {"name": "primary", "of_primary": "primary", "of_worker": "worker"}
