@@ -6,12 +6,11 @@ import contextlib
 import errno
 import mmap
 import os
-from typing import TYPE_CHECKING, Protocol
+import tempfile
+from pathlib import Path
+from typing import Protocol
 
 from runstream.spool.format import SEGMENT_HEADER, SEGMENT_MAGIC
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: Linux; the mmap module does not name it.
 _MADV_POPULATE_WRITE = 23
@@ -37,8 +36,8 @@ class Words(Protocol):
 class Segment:
     """A segment that one process writes.
 
-    The file gets its name only once its space is reserved and its header is written, so whoever sees it sees a whole
-    one, and a segment that found no room leaves nothing behind.
+    The file gets its name by :meth:`publish`, when its space is reserved and its header is written: whoever sees it
+    sees a whole one, and a segment that found no room leaves nothing behind.
 
     Args:
         folder: The writer's folder.
@@ -46,36 +45,54 @@ class Segment:
         size: Bytes to reserve, a multiple of 8.
         order: Order of the first record.
         writer: Id of the writer.
+        mapped: Map the file; False writes to it, as is done where its space cannot be reserved.
 
     Raises:
         OSError: The disk is full, a quota or a limit of the process is reached, or the folder is gone.
     """
 
-    def __init__(self, folder: Path, number: int, size: int, order: int, writer: bytes) -> None:
+    def __init__(self, folder: Path, number: int, size: int, order: int, writer: bytes, *, mapped: bool = True) -> None:
         self.number = number
         self.size = size
         self.bytes: Bytes
         self.words: Words
+        self._path = folder / f"{number:08d}.seg"
         header = SEGMENT_HEADER.pack(SEGMENT_MAGIC, number, 0, size, order, writer)
-        draft = folder / f"{number:08d}.new"
-        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor, draft = tempfile.mkstemp(suffix=".new", dir=folder)
+        self._draft = Path(draft)
         self._descriptor = -1
         try:
-            if reserve(descriptor, size):
-                mapped = mmap.mmap(descriptor, size)
-                populate(descriptor, mapped)
-                mapped[: len(header)] = header
-                self.bytes, self.words = mapped, memoryview(mapped).cast("I")
+            if mapped and reserve(descriptor, size):
+                memory = mmap.mmap(descriptor, size)
+                populate(descriptor, memory)
+                memory[: len(header)] = header
+                self.bytes, self.words = memory, memoryview(memory).cast("I")
             else:
                 os.pwrite(descriptor, header, 0)
                 self._descriptor = os.dup(descriptor)
                 self.bytes, self.words = FileBytes(self._descriptor), FileWords(self._descriptor)
-            draft.rename(folder / f"{number:08d}.seg")
         except BaseException:
-            draft.unlink(missing_ok=True)
+            self._draft.unlink(missing_ok=True)
             raise
         finally:
             os.close(descriptor)
+
+    def publish(self) -> None:
+        """Give the file its name; a second call does nothing.
+
+        Raises:
+            OSError: The folder is gone.
+        """
+        try:
+            self._draft.rename(self._path)
+        except FileNotFoundError:
+            if not self._path.exists():
+                raise
+
+    def discard(self) -> None:
+        """Remove a segment that was not published."""
+        self._draft.unlink(missing_ok=True)
+        self.close()
 
     def close(self) -> None:
         """Let go of the map or the file."""

@@ -16,7 +16,7 @@ import msgspec
 
 from runstream.exceptions import DiskFullError
 from runstream.spool.format import ALIGNMENT, RECORD_HEADER, SEGMENT_HEADER, Flag, StreamCode, TopicCode
-from runstream.spool.segment import Segment, Words
+from runstream.spool.segment import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 HEADER_SIZE = RECORD_HEADER.size
+FIRST = SEGMENT_HEADER.size
 #: The header behind length and CRC, with topic, flags and stream as one word: see :func:`kind_of`.
 _TAIL = struct.Struct("<QQQqq")
 _PREFIX = HEADER_SIZE - _TAIL.size
@@ -81,6 +82,7 @@ class SpoolWriter:
         policy: What to do when the disk is full.
         report: Called with one sentence when something had to be dropped or waited for.
         smallest: Size of the first segment; each further one is twice as large, up to 4 MiB.
+        mapped: Map the segments; False writes to them, as is done where their space cannot be reserved.
 
     Raises:
         OSError: The first segment cannot be made.
@@ -91,6 +93,8 @@ class SpoolWriter:
         "_bytes",
         "_folder",
         "_limit",
+        "_mapped",
+        "_next",
         "_next_size",
         "_policy",
         "_position",
@@ -121,16 +125,14 @@ class SpoolWriter:
         policy: DiskPolicy = DiskPolicy.DROP,
         report: Callable[[str], None] = lambda _: None,
         smallest: int = SMALLEST_SEGMENT,
+        mapped: bool = True,
     ) -> None:
         self._folder = folder
         self._writer = writer
         self._policy = policy
         self._report = report
         self._smallest = self._next_size = smallest
-        self._position = 0
-        #: Where in the segment records must end.
-        self._limit = 0
-        self._words: Words
+        self._mapped = mapped
         self._retry_at = 0.0
         #: Dropped and not yet marked, by topic: first seq and how many.
         self._waiting: dict[int, tuple[int, int]] = {}
@@ -153,7 +155,14 @@ class SpoolWriter:
         self.closed = False
         #: Called before the segment changes, while its bytes can still be read.
         self.rotated: Callable[[], None] = lambda: None
-        self._use(Segment(folder, 0, smallest, 0, writer))
+        self.segment = self._segment(0, smallest)
+        self.segment.publish()
+        self._bytes = self.segment.bytes
+        self._words = self.segment.words
+        self._position = FIRST
+        self._limit = smallest - RESERVE
+        #: Prepared, and not taken into use yet.
+        self._next: Segment | None = None
         this = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _after_fork(this))
 
@@ -261,15 +270,16 @@ class SpoolWriter:
     def append_last(self, value: Any) -> bool:
         """Append the exit, out of the room that was kept for it, and close; False if not even that was there."""
         with Claim(self):
-            if not self.closed:
-                self._limit = self.segment.size
-                try:
-                    self._mark_dropped()
-                    written = self.append(TopicCode.EXIT, value)
-                except DiskFullError:
-                    written = False
+            if self.closed:
+                return False
+            self._limit = self.segment.size
+            try:
+                self._mark_dropped()
+                return self.append(TopicCode.EXIT, value)
+            except DiskFullError:
+                return False
+            finally:
                 self.close()
-        return written
 
     def read(self, position: int) -> bytes:
         """Return the payload of the record at a position of the current segment."""
@@ -284,12 +294,8 @@ class SpoolWriter:
             self.rotated()
             self.segment.close()
 
-    def _use(self, segment: Segment) -> None:
-        self.segment = segment
-        self._bytes = segment.bytes
-        self._words = segment.words
-        self._position = SEGMENT_HEADER.size
-        self._limit = segment.size - RESERVE
+    def _segment(self, number: int, size: int) -> Segment:
+        return Segment(self._folder, number, size, self.order, self._writer, mapped=self._mapped)
 
     def _append(self, order: int, kind: int, seq: int, payload: bytes) -> bool:
         """Append a record for which there is room; False if another append came in between."""
@@ -322,7 +328,7 @@ class SpoolWriter:
             raise ClosedError
         while True:
             problem = "no space left"
-            if time.monotonic() >= self._retry_at:
+            if self._policy is DiskPolicy.RAISE or time.monotonic() >= self._retry_at:
                 try:
                     self._make_room(HEADER_SIZE + length)
                 except OSError as error:
@@ -341,24 +347,52 @@ class SpoolWriter:
     def _make_room(self, size: int) -> None:
         """Open a segment that has room for a record, and write the markers that are due.
 
+        A signal handler may append in between: then it opens one, and this one is discarded, or it takes this one into
+        use itself.
+
         Raises:
-            OSError: There is none.
+            OSError: There is no room.
         """
+        if self._next is None:
+            current = self.segment
+            segment = self._prepared(size)
+            if self._next is not None or self.segment is not current:
+                segment.discard()
+                return
+            self._next = segment
+        self._turn()
+        self._mark_dropped()
+
+    def _prepared(self, size: int) -> Segment:
         frame = SEGMENT_HEADER.size + RESERVE + ALIGNMENT
         wanted = max(self._next_size, -(-(size + frame) // 4096) * 4096)
         number = self.segment.number + 1
         try:
-            segment = Segment(self._folder, number, wanted, self.order, self._writer)
+            segment = self._segment(number, wanted)
         except OSError:
             least = max(LAST_RESORT, -(-(size + frame) // 4096) * 4096)
             if least >= wanted:
                 raise
-            segment = Segment(self._folder, number, least, self.order, self._writer)
+            segment = self._segment(number, least)
         self._next_size = min(max(self._next_size, self._smallest) * 2, max(LARGEST_SEGMENT, self._smallest))
+        return segment
+
+    def _turn(self) -> None:
+        """Publish the next segment and take it into use."""
+        segment, before = self._next, self.segment
+        if segment is None:
+            return
         self.rotated()
-        self.segment.close()
-        self._use(segment)
-        self._mark_dropped()
+        segment.publish()
+        # No calls from here to the last assignment, as in append_row().
+        if self._next is segment:
+            self._next = None
+            self.segment = segment
+            self._bytes = segment.bytes
+            self._words = segment.words
+            self._position = FIRST
+            self._limit = segment.size - RESERVE
+            before.close()
 
     def _drop(self, topic: int, problem: str) -> None:
         is_row = topic == TopicCode.LOG
@@ -376,13 +410,12 @@ class SpoolWriter:
 
     def _mark_dropped(self) -> None:
         """Write the markers that are due, for which there is room."""
-        waiting, self._waiting = self._waiting, {}
-        for topic, (first, number) in waiting.items():
+        while self._waiting:
+            topic, (first, number) = next(iter(self._waiting.items()))
             stream = StreamCode.HISTORY if topic == TopicCode.LOG else StreamCode.NONE
             payload = msgspec.msgpack.encode({"dropped": number, "reason": "the disk was full"})
-            kind = kind_of(TopicCode(topic), WHOLE | Flag.DROPPED, stream)
-            while not self._append(self.order, kind, first, payload):
-                pass
+            if self._append(self.order, kind_of(TopicCode(topic), WHOLE | Flag.DROPPED, stream), first, payload):
+                self._waiting.pop(topic, None)
 
 
 class Claim:

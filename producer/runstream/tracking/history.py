@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from time import time_ns as _time_ns
 from typing import TYPE_CHECKING, Any
@@ -88,10 +89,11 @@ class History:
         if not known:
             shape, payload = self._checked(data)
         now = _time_ns() // 1000
-        claimed = self.writer
-        if claimed.claimed_by:
+        writer = self.writer
+        if writer.claimed_by:
             return self._log_claimed(payload, now, step, commit)
-        claimed.claimed_by = LOGGING
+        writer.claimed_by = LOGGING
+        claimed = writer
         try:
             order = claimed.order
             if step is None and commit is not False and claimed.open_step is None and shape is not None:
@@ -105,7 +107,7 @@ class History:
                     return now
             self._append(payload, now, step, commit)
         finally:
-            claimed.claimed_by = 0
+            writer.claimed_by = 0
         return now
 
     def _log_claimed(
@@ -161,10 +163,12 @@ class History:
 
     def _fold(self) -> None:
         """Take the last values out of the segment."""
-        for shape in sorted(self._touched, key=lambda shape: shape.position):
-            merge(self._base, _decode(self.writer.read(shape.position)), skip_none=True)
-            shape.position = 0
-        self._touched.clear()
+        touched, self._touched = self._touched, []
+        for shape in sorted(touched, key=lambda shape: shape.position):
+            position, shape.position = shape.position, 0
+            # A signal handler that logged meanwhile may have taken the segment away; a last value is not worth more.
+            with contextlib.suppress(msgspec.DecodeError, ValueError, AttributeError):
+                merge(self._base, _decode(self.writer.read(position)), skip_none=True)
 
     def _checked(self, data: Any) -> tuple[Shape | None, bytes]:
         """Return the shape of a row, None for one that does not replace all its last values; and its msgpack."""

@@ -1,0 +1,284 @@
+"""Appending to segments: growth, room, refusals, threads and signals."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import threading
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+import pytest
+
+from runstream.exceptions import DiskFullError
+from runstream.spool.format import Flag, StreamCode, TopicCode
+from runstream.spool.writer import ClosedError, DiskPolicy, SpoolWriter
+from runstream.tracking.history import History
+from tests.unit.producer.spooled import of_topic, records, rows, steps_and_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from types import FrameType
+
+SMALL = 4096
+
+
+@pytest.fixture(params=[True, False], ids=["mapped", "written"])
+def mapped(request: pytest.FixtureRequest) -> bool:
+    """Say whether segments are mapped, or written to as where space cannot be reserved."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[bool], None]]:
+    """Give a switch that lets no file of this process grow any more, which is how a full disk looks."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def switch(full: bool) -> None:  # noqa: FBT001
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]) if full else before)
+
+    yield switch
+    switch(False)  # noqa: FBT003
+
+
+def test_what_is_appended_is_read(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
+    """Records of all topics come back in order, through many segments."""
+    writer = SpoolWriter(tmp_path, b"w" * 16, smallest=SMALL, mapped=mapped)
+    for number in range(300):
+        writer.append_whole_row(StreamCode.SYSTEM, number, 7, msgspec.msgpack.encode({"n": number}))
+        writer.append(TopicCode.SUMMARY, [["set", ["n"], number]])
+    assert writer.append_last({"state": "finished"})
+
+    found = records(tmp_path)
+    assert list(range(601)) == [record.order for record in found]
+    assert [{"n": number} for number in range(300)] == of_topic(tmp_path, TopicCode.LOG)
+    assert list(range(300)) == [record.seq for record in found if record.topic == TopicCode.SUMMARY]
+    assert (found[-1].topic, found[-1].seq) == (TopicCode.EXIT, 0)
+    assert len(list(tmp_path.glob("*.seg"))) > 2
+
+
+def test_segments_are_private_and_reserved(tmp_path: Path) -> None:
+    """Nobody else reads the spool, and its blocks are the file's before anything is stored in them."""
+    SpoolWriter(tmp_path, bytes(16))
+
+    (segment,) = tmp_path.iterdir()
+    assert segment.stat().st_mode & 0o777 == 0o600
+    assert segment.stat().st_blocks * 512 >= segment.stat().st_size == 256 * 1024
+
+
+def test_a_record_larger_than_a_segment_gets_one_of_its_size(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
+    """No record is too large for the spool."""
+    writer = SpoolWriter(tmp_path, bytes(16), smallest=SMALL, mapped=mapped)
+    large = [0.5] * 1_000_000
+    writer.append(TopicCode.CONFIG, ["before"])
+    writer.append(TopicCode.CONFIG, large)
+    writer.append(TopicCode.CONFIG, ["after"])
+
+    assert [["before"], large, ["after"]] == of_topic(tmp_path, TopicCode.CONFIG)
+
+
+def test_a_closed_writer_refuses(tmp_path: Path) -> None:
+    """After the last record nothing is appended, and a second end changes nothing."""
+    writer = SpoolWriter(tmp_path, bytes(16))
+    assert writer.append_last({"state": "finished"})
+
+    with pytest.raises(ClosedError):
+        writer.append(TopicCode.CONFIG, [])
+    assert len(records(tmp_path)) == 1
+
+
+def test_a_full_disk_drops_and_counts(tmp_path: Path, full_disk: Callable[[bool], None]) -> None:
+    """What finds no room is dropped by count; once there is room, a marker uses up its numbers, then rows go on."""
+    said: list[str] = []
+    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, report=said.append))
+    history.log({"x": 0.0})
+    full_disk(True)  # noqa: FBT003
+    while not history.writer.dropped:
+        history.log({"x": 1.0})
+    before = history.writer.next_row - 1
+    for _ in range(9):
+        history.log({"x": 2.0})
+    full_disk(False)  # noqa: FBT003
+    _until_room(history)
+    history.log({"x": 3.0})
+
+    dropped = history.writer.dropped
+    (marker,) = [record for record in records(tmp_path) if record.flags & Flag.DROPPED]
+    assert {"dropped": dropped, "reason": "the disk was full"} == msgspec.msgpack.decode(marker.payload)
+    assert before == marker.seq
+    numbers = [row.seq for row in rows(tmp_path)]
+    assert [*range(before), *range(before + dropped, history.writer.next_row)] == numbers
+    assert list(range(len(records(tmp_path)))) == [record.order for record in records(tmp_path)]
+    assert said
+
+
+def test_a_full_disk_leaves_room_for_the_end(tmp_path: Path, full_disk: Callable[[bool], None]) -> None:
+    """The exit, and the count of what was dropped before it, are recorded although nothing else fits."""
+    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
+    full_disk(True)  # noqa: FBT003
+    while history.writer.dropped < 5:
+        history.log({"x": 1.0})
+
+    assert history.writer.append_last({"state": "finished", "reason": "r" * 500})
+    assert [record.topic for record in records(tmp_path)[-2:]] == [TopicCode.LOG, TopicCode.EXIT]
+    assert of_topic(tmp_path, TopicCode.LOG)[-1] == {"dropped": 5, "reason": "the disk was full"}
+
+
+def test_a_row_that_lost_its_beginning_begins_again(tmp_path: Path, full_disk: Callable[[bool], None]) -> None:
+    """A call that would join a dropped row opens one of the same step."""
+    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
+    full_disk(True)  # noqa: FBT003
+    step = 0
+    while not history.writer.dropped:
+        step += 1
+        history.log({"a": 1.0}, step=step)
+    full_disk(False)  # noqa: FBT003
+    _until_room(history, step)
+
+    last = rows(tmp_path)[-1]
+    assert (step, {"a": 2.0}) == (last.step, last.values)
+
+
+def test_a_full_disk_raises_if_told_to(tmp_path: Path, full_disk: Callable[[bool], None]) -> None:
+    """With the policy to raise, the call fails, nothing of it is recorded, and numbers go on where they were."""
+    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=DiskPolicy.RAISE))
+    full_disk(True)  # noqa: FBT003
+    recorded = 0
+    with pytest.raises(DiskFullError):  # noqa: PT012 - which of them raises is not known
+        for recorded in range(1000):
+            history.log({"x": float(recorded)})
+    full_disk(False)  # noqa: FBT003
+    history.log({"x": -1.0})
+
+    assert [*range(recorded + 1)] == [row.seq for row in rows(tmp_path)]
+    assert history.writer.dropped == 0
+
+
+def test_a_full_disk_blocks_if_told_to(tmp_path: Path, full_disk: Callable[[bool], None]) -> None:
+    """With the policy to block, a call waits for room and loses nothing."""
+    waiting = threading.Event()
+    history = History(
+        SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=DiskPolicy.BLOCK, report=lambda _: waiting.set())
+    )
+    full_disk(True)  # noqa: FBT003
+    thread = threading.Thread(target=lambda: [history.log({"x": float(value)}) for value in range(200)])
+    thread.start()
+    assert waiting.wait(10)
+    full_disk(False)  # noqa: FBT003
+    thread.join(10)
+
+    assert [{"x": float(value)} for value in range(200)] == [row.values for row in rows(tmp_path)]
+
+
+def test_threads_do_not_disturb_one_another(tmp_path: Path) -> None:
+    """What many threads log at once is all there, each thread's rows in order, numbers without holes."""
+    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=_log_many, args=(history, name)) for name in "abcdef"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+    found = rows(tmp_path)
+    assert list(range(6 * 2000)) == [row.seq for row in found]
+    assert list(range(6 * 2000)) == [row.step for row in found]
+    assert list(range(6 * 2000)) == [record.order for record in records(tmp_path)]
+    for name in "abcdef":
+        assert list(range(2000)) == [row.values[name] for row in found if name in row.values]
+
+
+def test_an_exception_at_any_moment_leaves_a_whole_record_or_none(tmp_path: Path) -> None:
+    """Wherever a signal handler may raise within log(), what follows is whole, and nothing is recorded twice."""
+    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
+    returned, moment, done = [], 0, False
+    while not done:
+        moment += 1
+        history.log({"x": moment, "text": "long enough to need another segment now and then"})
+        try:
+            with _AtCall(moment, _raise) as at_call:
+                history.log({"y": moment}, commit=moment % 2 == 0)
+            done = not at_call.happened
+            returned.append(moment)
+        except _InterruptionError:
+            continue
+
+    found = rows(tmp_path)
+    assert [*range(len(found))] == [row.seq for row in found]
+    assert [*range(1, moment + 1)] == [row.values["x"] for row in found if "x" in row.values]
+    there = [row.values["y"] for row in found if "y" in row.values]
+    assert sorted(set(there)) == there
+    assert set() == set(returned) - set(there)
+    assert moment > 20
+
+
+@pytest.mark.parametrize("rest", range(0, 300, 23))
+def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path, rest: int) -> None:
+    """Rows of a handler that interrupts log() are all there, and so are the interrupted ones."""
+    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
+    moment, done = 0, False
+    while not done:
+        moment += 1
+        history.log({"fill": "x" * (moment * 37 % 300 + rest)})
+        with _AtCall(moment, lambda: history.log({"nested": moment})) as at_call:  # noqa: B023
+            history.log({"x": moment})
+        done = not at_call.happened
+
+    found = [row.values for row in rows(tmp_path)]
+    assert [*range(1, moment + 1)] == [row["x"] for row in found if "x" in row]
+    assert [*range(1, moment)] == [row["nested"] for row in found if "nested" in row]
+    assert [*range(3 * moment - 1)] == [step for step, _ in steps_and_values(tmp_path)]
+    assert [*range(3 * moment - 1)] == [row.seq for row in rows(tmp_path)]
+    assert list(tmp_path.glob("*.new")) == []
+
+
+class _InterruptionError(Exception):
+    pass
+
+
+def _raise() -> None:
+    raise _InterruptionError
+
+
+class _AtCall:
+    """Does something at the n-th call or return of this thread: those are the moments when CPython handles signals."""
+
+    def __init__(self, number: int, action: Callable[[], object]) -> None:
+        self._left = number
+        self._action = action
+        self.happened = False
+
+    def __enter__(self) -> Self:
+        sys.setprofile(self._profile)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        sys.setprofile(None)
+
+    def _profile(self, frame: FrameType, event: str, arg: object) -> None:
+        del event, arg
+        if frame.f_code.co_name == "__exit__" and "self" in frame.f_locals and frame.f_locals["self"] is self:
+            return
+        self._left -= 1
+        if self._left == 0:
+            self.happened = True
+            sys.setprofile(None)
+            self._action()
+
+
+def _log_many(history: History, name: str) -> None:
+    for value in range(2000):
+        history.log({name: value})
+
+
+def _until_room(history: History, step: int | None = None) -> None:
+    """Log until a row is recorded again: the writer looks for room every tenth of a second."""
+    dropped = -1
+    while dropped != history.writer.dropped:
+        dropped = history.writer.dropped
+        history.log({"a": 2.0}, step=step)
