@@ -81,7 +81,8 @@ class SpoolWriter:
         writer: Id of the writer.
         policy: What to do when the disk is full.
         report: Called with one sentence when something had to be dropped or waited for.
-        smallest: Size of the first segment; each further one is twice as large, up to 4 MiB.
+        smallest: Size of the first segment; each further one is twice as large.
+        largest: Size up to which they grow; a record that is larger gets a segment of its own.
         mapped: Map the segments; False writes to them, as is done where their space cannot be reserved.
 
     Raises:
@@ -92,6 +93,7 @@ class SpoolWriter:
         "__weakref__",
         "_bytes",
         "_folder",
+        "_largest",
         "_limit",
         "_mapped",
         "_next",
@@ -100,7 +102,6 @@ class SpoolWriter:
         "_position",
         "_report",
         "_retry_at",
-        "_smallest",
         "_waiting",
         "_words",
         "_writer",
@@ -125,13 +126,15 @@ class SpoolWriter:
         policy: DiskPolicy = DiskPolicy.DROP,
         report: Callable[[str], None] = lambda _: None,
         smallest: int = SMALLEST_SEGMENT,
+        largest: int = LARGEST_SEGMENT,
         mapped: bool = True,
     ) -> None:
         self._folder = folder
         self._writer = writer
         self._policy = policy
         self._report = report
-        self._smallest = self._next_size = smallest
+        self._largest = largest
+        self._next_size = smallest
         self._mapped = mapped
         self._retry_at = 0.0
         #: Dropped and not yet marked, by topic: first seq and how many.
@@ -374,7 +377,7 @@ class SpoolWriter:
             if least >= wanted:
                 raise
             segment = self._segment(number, least)
-        self._next_size = min(max(self._next_size, self._smallest) * 2, max(LARGEST_SEGMENT, self._smallest))
+        self._next_size = max(self._next_size, min(self._next_size * 2, self._largest))
         return segment
 
     def _turn(self) -> None:

@@ -193,16 +193,17 @@ def test_threads_do_not_disturb_one_another(tmp_path: Path) -> None:
         assert list(range(2000)) == [row.values[name] for row in found if name in row.values]
 
 
-def test_an_exception_at_any_moment_leaves_a_whole_record_or_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("length", [1, 1200], ids=["within a segment", "with a new segment each"])
+def test_an_exception_at_any_moment_leaves_a_whole_record_or_none(tmp_path: Path, length: int) -> None:
     """Wherever a signal handler may raise within log(), what follows is whole, and nothing is recorded twice."""
-    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
+    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, largest=SMALL))
     returned, moment, done = [], 0, False
     while not done:
         moment += 1
-        history.log({"x": moment, "text": "long enough to need another segment now and then"})
+        history.log({"x": moment})
         try:
             with _AtCall(moment, _raise) as at_call:
-                history.log({"y": moment}, commit=moment % 2 == 0)
+                history.log({"y": moment, "text": "x" * length}, commit=moment % 2 == 0)
             done = not at_call.happened
             returned.append(moment)
         except _InterruptionError:
@@ -217,16 +218,18 @@ def test_an_exception_at_any_moment_leaves_a_whole_record_or_none(tmp_path: Path
     assert moment > 20
 
 
-@pytest.mark.parametrize("rest", range(0, 300, 23))
-def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path, rest: int) -> None:
+@pytest.mark.parametrize("length", [1, 1200], ids=["within a segment", "with a new segment each"])
+@pytest.mark.parametrize("nested_length", [1, 1200], ids=["nested within", "nested with a new segment"])
+def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path, length: int, nested_length: int) -> None:
     """Rows of a handler that interrupts log() are all there, and so are the interrupted ones."""
-    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
+    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, largest=SMALL))
     moment, done = 0, False
     while not done:
         moment += 1
-        history.log({"fill": "x" * (moment * 37 % 300 + rest)})
-        with _AtCall(moment, lambda: history.log({"nested": moment})) as at_call:  # noqa: B023
-            history.log({"x": moment})
+        history.log({"fill": 1.0})
+        row = {"nested": moment, "text": "x" * nested_length}
+        with _AtCall(moment, lambda: history.log(row)) as at_call:  # noqa: B023
+            history.log({"x": moment, "text": "x" * length})
         done = not at_call.happened
 
     found = [row.values for row in rows(tmp_path)]
