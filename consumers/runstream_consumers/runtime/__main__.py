@@ -7,6 +7,7 @@ import asyncio
 import logging
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_consumers.runtime.plugins import find_consumer
 from runstream_consumers.runtime.process import consume, redrive_all
+from runstream_consumers.runtime.sparse_log import SparseFilter
 from runstream_consumers.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from runstream_consumers.runtime.plugin import Consumer
 
 log = logging.getLogger("runstream_consumers.runtime")
+
+_REPEAT_SECONDS = 30.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValidationError as error:
         print(f"runstream-consumer: settings from RUNSTREAM_*: {error}", file=sys.stderr)  # noqa: T201 — no log yet
         return 2
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    _log_to_stderr(settings.log_level)
     try:
         consumer = find_consumer(name)
         asyncio.run(redrive_all(consumer, settings) if parsed.redrive else _run(consumer, settings))
@@ -49,6 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     log.info("consumer %s stopped", name)
     return 0
+
+
+def _log_to_stderr(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.addFilter(SparseFilter("aiokafka", interval=_REPEAT_SECONDS, clock=time.monotonic))
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler])
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
 
 
 async def _run(consumer: Consumer, settings: ServerSettings) -> None:

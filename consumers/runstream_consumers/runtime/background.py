@@ -22,19 +22,22 @@ class Background:
     def __init__(self, name: str) -> None:
         self._name = name
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
 
     def start(self, function: Callable[[], Awaitable[None]]) -> None:
-        """Run a function from now on, in place of the one before."""
+        """Run a function from now on, in place of the one before; nothing once stopped."""
         self.cancel()
-        self._task = asyncio.create_task(self._run(function), name=self._name)
+        if not self._stopped:
+            self._task = asyncio.create_task(self._run(function), name=self._name)
 
     def cancel(self) -> None:
-        """Stop, without waiting for the end."""
+        """End what runs, without waiting for it."""
         if self._task is not None:
             self._task.cancel()
 
     async def stop(self) -> None:
-        """Stop and wait for the end."""
+        """Stop for good and wait for the end."""
+        self._stopped = True
         self.cancel()
         if self._task is not None:
             with contextlib.suppress(asyncio.CancelledError):

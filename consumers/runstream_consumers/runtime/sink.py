@@ -21,7 +21,6 @@ from runstream_consumers.runtime.progress import UNTOUCHED, Progress
 from runstream_consumers.runtime.receiving import Message, receive, writer_of
 from runstream_consumers.runtime.store import SinkStore, StoredOffset
 from runstream_consumers.runtime.trimming import trim
-from runstream_schemas.exceptions import MalformedEvent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,7 +93,7 @@ class Sink:
         self._background.cancel()
 
     async def close(self) -> None:
-        """Throw memory away and wait until nothing runs."""
+        """Throw memory away and wait until nothing runs beside the batches, nor will."""
         self._memory = None
         await self._background.stop()
 
@@ -177,7 +176,9 @@ class Sink:
             for message in batch[name][decision.start : decision.stop]:
                 try:
                     work.received.append(receive(message, self._context.partitions))
-                except MalformedEvent as error:
+                except Exception as error:
+                    if not is_data_error(error):
+                        raise
                     work.rejected.append(message.rejected("decode", error))
                 else:
                     work.messages[message.topic, message.offset] = message

@@ -32,7 +32,7 @@ async def test_a_failing_function_is_run_again_until_it_returns(caplog: pytest.L
 
 
 async def test_stopping_and_starting_anew_end_what_ran() -> None:
-    """There is never more than one run."""
+    """There is never more than one run, and none after the stop."""
     running: set[str] = set()
 
     async def work(name: str) -> None:
@@ -51,4 +51,5 @@ async def test_stopping_and_starting_anew_end_what_ran() -> None:
     background.start(lambda: work("second"))
     await eventually_async(lambda: only("second"), within=5)
     await background.stop()
+    background.start(lambda: work("third"))
     assert running == set()
