@@ -155,8 +155,8 @@ class Shipper:
             self._busy_until = now + self._settings.busy_s
 
     async def _rest(self) -> None:
+        await asyncio.sleep(0)  # whatever wakes us, the connections get their turn first
         if self._more:
-            await asyncio.sleep(0)
             return
         settings = self._settings
         hurried = time.monotonic() < self._busy_until or self._control[Word.FINISH_REQUESTED]
@@ -309,7 +309,6 @@ class Shipper:
 
     def _part(self, tail: WriterTail) -> None:
         """Say goodbye, once, for a writer whose exit is acknowledged."""
-        self._wake.set()
         if tail.trains and tail.card.id not in self._parting:
             self._parting.add(tail.card.id)
             self._pulse.say_goodbye(partial(_goodbye, tail), partial(self._parted, tail))
