@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,11 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from runstream_consumers.runtime.database import connect
-from runstream_consumers.runtime.exceptions import TopicRecreated, WrongTopics
-from runstream_consumers.runtime.process import consume, redrive_all
+from runstream_consumers.runtime.exceptions import ConsumptionStuck, TopicRecreated, WrongTopics
+from runstream_consumers.runtime.kafka import KafkaProducer, make_consumer
+from runstream_consumers.runtime.loop import Loop
+from runstream_consumers.runtime.plugin import Context
+from runstream_consumers.runtime.process import consume, prepare_tables, redrive_all
 from runstream_consumers.runtime.reader import progress
 from runstream_deploy.topics import delete_topics, ensure_topics
 from runstream_schemas.codec import encode
@@ -35,7 +39,6 @@ from tests.polling import eventually_async
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runstream_consumers.runtime.plugin import Context
     from runstream_schemas.events import Event
 
 
@@ -287,3 +290,26 @@ async def test_background_work_runs_for_each_partition_and_may_send(broker: str,
     """What a partition does beside its batches is tried again when it fails, and can append to the topics."""
     async with consuming(PulseConsumer(), settings_of(broker, prefix, database)):
         await expect_ledger(database, [beat(run_in(number), writer(number)) for number in (0, 1)])
+
+
+async def test_a_client_that_reads_nothing_is_noticed(broker: str, prefix: str, database: str) -> None:
+    """Where there is something to read and nothing is read, the process ends rather than look alive."""
+    consumer = LedgerConsumer(topics=[Topic.LOG])
+    options = replace(QUICK, watchdog_interval=0.1, watchdog_patience=0.5)
+    await prepare_tables(consumer, database)
+    kafka = make_consumer(broker, group=f"{prefix}.ledger", instance="", options=options)
+    producer = KafkaProducer(broker, prefix, timeout=10)
+    context = Context(name="ledger", prefix=prefix, partitions=2, producer=producer)
+    await kafka.start()
+    try:
+        working = asyncio.create_task(Loop(consumer, context, dsn=database, kafka=kafka, options=options).run())
+        await publish(broker, prefix, [block(run_in(0), writer(1), 0, 1)])
+        await expect_ledger(database, [block(run_in(0), writer(1), 0, 1)])
+        kafka.pause(*kafka.assignment())
+        # What had been asked for before may still come; what is behind it does not.
+        await publish(broker, prefix, [block(run_in(0), writer(1), seq, 1) for seq in range(1, 5)])
+        await publish(broker, prefix, [block(run_in(0), writer(1), seq, 1) for seq in range(5, 9)])
+        with pytest.raises(ConsumptionStuck, match=prefix):
+            await asyncio.wait_for(working, 30)
+    finally:
+        await kafka.stop()
