@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Cursor", "Page", "Row", "Series", "keys", "sample", "scan", "series", "tail"]
 
-#: Blocks fetched at once; a block has up to half a megabyte.
-_PREFETCHED = 32
+#: Blocks fetched at once to begin with; a block has up to half a megabyte. More, when they are small and many.
+_FEWEST_BLOCKS = 32
+_FETCHED_BYTES = 4 * 1024 * 1024
 #: Rows looked at for one page.
 _BUDGET = 200_000
 _FEWEST_SAMPLES = 4
@@ -125,7 +126,7 @@ async def series(
 async def keys(connection: Connection, run: RunPath, *, stream: Stream) -> list[str]:
     """Return the numeric keys of the latest blocks of a stream, sorted."""
     stored = await connection.fetch(
-        QUERIES["latest_blocks"], run_key(run), STREAM_NUMBERS[stream], GREATEST, GREATEST, _PREFETCHED
+        QUERIES["latest_blocks"], run_key(run), STREAM_NUMBERS[stream], GREATEST, GREATEST, _FEWEST_BLOCKS
     )
     columns = (column for row in stored for column in Block.of(row).event().columns)
     return sorted({key_of(column.path) for column in columns if column.values is not None})
@@ -137,14 +138,14 @@ async def tail(connection: Connection, run: RunPath, *, stream: Stream, rows: in
     offset, seq = GREATEST, GREATEST
     while len(found) < rows:
         stored = await connection.fetch(
-            QUERIES["latest_blocks"], run_key(run), STREAM_NUMBERS[stream], offset, seq, _PREFETCHED
+            QUERIES["latest_blocks"], run_key(run), STREAM_NUMBERS[stream], offset, seq, _FEWEST_BLOCKS
         )
         for row in stored:
             found += _rows(Block.of(row))
             offset, seq = row["offset"], row["seq"]
             if len(found) >= rows:
                 break
-        if len(stored) < _PREFETCHED:
+        if len(stored) < _FEWEST_BLOCKS:
             break
     found.sort(key=lambda row: (row.time, row.offset, row.order))
     return found[max(0, len(found) - rows) :]
@@ -158,9 +159,13 @@ async def _blocks(
     # No block is wider than this, so none that begins earlier reaches the first step: the index finds the place.
     widest: int = await connection.fetchval(QUERIES["widest"], key, number)
     begin = max(NO_STEP, first - widest)
-    arguments = (key, number, begin, first, _last_step(max_step))
-    async for row in connection.cursor(QUERIES["blocks_from_step"], *arguments, prefetch=_PREFETCHED):
-        yield Block.of(row)
+    cursor = await connection.cursor(QUERIES["blocks_from_step"], key, number, begin, first, _last_step(max_step))
+    count = _FEWEST_BLOCKS
+    while rows := await cursor.fetch(count):
+        for row in rows:
+            yield Block.of(row)
+        if sum(len(row["message"]) for row in rows) < _FETCHED_BYTES // 2:
+            count *= 2
 
 
 async def _sampled_blocks(
