@@ -15,11 +15,11 @@ class Thresholds:
     gap: int = 15 * _SECOND
     stale: int = 60 * _SECOND
     crashed: int = 300 * _SECOND
-    #: Writers that fall silent within this time of each other are looked at together.
+    #: Runs that fall silent within this time of each other are looked at together.
     together: int = 60 * _SECOND
     #: Silence after which even an unreachable writer is presumed crashed.
     unreachable: int = 1800 * _SECOND
-    #: So many writers, and so great a share of those on the clock, do not crash at once.
+    #: So many runs, and so great a share of those with a writer on the clock, do not crash at once.
     mass: int = 20
     share: float = 0.3
 

@@ -20,6 +20,7 @@ from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
 #: The event of a writer that counts here.
 WriterEvent = HeartbeatEvent | ExitEvent | ChangeEvent
@@ -116,7 +117,7 @@ class PartitionModel:
             if silence >= limits.crashed - limits.together:
                 together.append(writer)
         due = [writer for writer in together if self._silence(writer) >= limits.crashed]
-        if due and len(together) >= max(limits.mass, limits.share * len(self._running)):
+        if due and self._are_many({writer.run for writer in together}):
             self._part(together, time)
         else:
             crashing += due
@@ -125,9 +126,14 @@ class PartitionModel:
             self._enter(writer, TRANSITIONS[writer.phase, Signal.SILENCE])
             self._note(writer, before, time, f"silent for {seconds(self._silence(writer))}")
 
+    def _are_many(self, silent: AbstractSet[RunPath]) -> bool:
+        """Whether so many runs at once are rather cut off than dead; the writers of one run may well die together."""
+        live = {run for run, _ in self._running}
+        return len(silent) >= max(self._thresholds.mass, self._thresholds.share * len(live))
+
     def _part(self, together: Sequence[Writer], time: int) -> None:
-        """Mark writers as unreachable: so many at once are rather cut off than dead."""
-        reason = f"fell silent together with {len(together) - 1} of {len(self._running)} writers"
+        """Mark writers as unreachable."""
+        reason = f"fell silent together with {len(together) - 1} other writers"
         for writer in together:
             before = writer.standing
             writer.unreachable = True

@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
 RUN = RunPath(entity="team", project="digits", run_id="one")
 #: Small numbers in place of seconds, so that short logs cross every threshold.
-LIMITS = Thresholds(gap=3, stale=4, crashed=10, together=2, unreachable=30, mass=4, share=0.3)
+LIMITS = Thresholds(gap=3, stale=4, crashed=10, together=2, unreachable=30, mass=3, share=0.3)
 
-_ROLES = (Role.PRIMARY, Role.PRIMARY, Role.WORKER, Role.WORKER, Role.CHILD, Role.SHIPPER)
+_ROLES = (Role.PRIMARY, Role.PRIMARY, Role.WORKER, Role.WORKER, Role.CHILD, Role.SHIPPER, Role.PRIMARY)
 WRITERS = [Writer(id=bytes([number]) * 16, role=role) for number, role in enumerate(_ROLES)]
+#: The first two writers are of one run, the next two of another, the rest of a run each.
+_RUN_NUMBERS = (0, 0, 1, 1, 2, 3, 4)
+RUNS = [RUN, *(RunPath(entity="team", project="digits", run_id=f"run {number}") for number in range(1, 5))]
+_RUNS = {writer.id: RUNS[number] for writer, number in zip(WRITERS, _RUN_NUMBERS, strict=True)}
 _SIGNED = b"signed"
 
 
@@ -56,6 +60,11 @@ def folded(log: Iterable[Placed]) -> PartitionModel:
     return model
 
 
+def run_of(writer: Writer) -> RunPath:
+    """Return the run of a writer; the first for a writer of a test's own."""
+    return _RUNS.get(writer.id, RUN)
+
+
 def tick(number: int, *, signed: bool = True) -> HeartbeatEvent:
     """Return a tick."""
     nobody = Writer(id=bytes(16), role=Role.COMMAND)
@@ -66,23 +75,25 @@ def tick(number: int, *, signed: bool = True) -> HeartbeatEvent:
 
 def beat(writer: Writer, number: int, *, alive: bool = True) -> HeartbeatEvent:
     """Return a beat."""
-    return HeartbeatEvent(kind=Kind.BEAT, run=RUN, writer=writer, time=0, number=number, trainer_alive=alive)
+    return HeartbeatEvent(kind=Kind.BEAT, run=run_of(writer), writer=writer, time=0, number=number, trainer_alive=alive)
 
 
 def goodbye(writer: Writer, state: ExitState = ExitState.FINISHED) -> HeartbeatEvent:
     """Return a goodbye."""
-    return HeartbeatEvent(kind=Kind.GOODBYE, run=RUN, writer=writer, time=0, ending=Ending(state=state))
+    return HeartbeatEvent(kind=Kind.GOODBYE, run=run_of(writer), writer=writer, time=0, ending=Ending(state=state))
 
 
 def exited(writer: Writer, state: ExitState = ExitState.FINISHED) -> ExitEvent:
     """Return an exit."""
-    return ExitEvent(kind=Kind.DATA, run=RUN, writer=writer, time=0, order=0, ending=Ending(state=state))
+    return ExitEvent(kind=Kind.DATA, run=run_of(writer), writer=writer, time=0, order=0, ending=Ending(state=state))
 
 
 def configured(writer: Writer) -> ChangeEvent:
     """Return a record of config."""
     said = (Record(order=0, time=0, entries=()),)
-    return ChangeEvent(topic=Topic.CONFIG, kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=0, count=1, records=said)
+    return ChangeEvent(
+        topic=Topic.CONFIG, kind=Kind.DATA, run=run_of(writer), writer=writer, time=0, seq=0, count=1, records=said
+    )
 
 
 def at_client_time(placed: Placed, time: int) -> Placed:

@@ -11,11 +11,14 @@ from tests.property.liveness.logs import LIMITS, Placed, is_signed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from runstream_schemas.topics import RunPath
+
 
 @dataclass
 class Heard:
     """A writer: how much time was available since its last beat, and what that says."""
 
+    run: RunPath
     state: str = "unheard"
     number: int = -1
     silence: int = 0
@@ -42,7 +45,7 @@ def naive(log: Iterable[Placed]) -> dict[bytes, Heard]:
                 latest = placed.time if latest is None else max(latest, placed.time)
                 _pass(writers, passed)
             continue
-        writer = writers.setdefault(event.writer.id, Heard())
+        writer = writers.setdefault(event.writer.id, Heard(event.run))
         if event.kind is Kind.GOODBYE:
             if writer.state != "closed":
                 writer.state = "closed"
@@ -68,7 +71,8 @@ def _pass(writers: dict[bytes, Heard], passed: int) -> None:
     together = [writer for writer in silent if writer.silence >= LIMITS.crashed - LIMITS.together]
     due = [writer for writer in silent if writer.silence >= LIMITS.crashed]
     dead = [writer for writer in counted if writer.cut_off and writer.silence >= LIMITS.unreachable]
-    if due and len(together) >= LIMITS.mass and len(together) >= LIMITS.share * len(counted):
+    runs, live = ({writer.run for writer in some} for some in (together, counted))
+    if due and len(runs) >= LIMITS.mass and len(runs) >= LIMITS.share * len(live):
         for writer in together:
             writer.cut_off = True
     else:

@@ -34,13 +34,15 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
+    from runstream_schemas.topics import RunPath
+
 _SHUFFLES = st.randoms(use_true_random=False)
 _CHANCES = st.lists(st.floats(0, 1), min_size=6, max_size=6)
 
 
 def writers_of(model: PartitionModel) -> dict[bytes, Writer]:
-    """Return the writers of the one run."""
-    return model.runs[RUN].writers if RUN in model.runs else {}
+    """Return the writers of all runs."""
+    return {name: writer for run in model.runs.values() for name, writer in run.writers.items()}
 
 
 def phases(model: PartitionModel) -> dict[bytes, tuple[Phase, bool]]:
@@ -81,6 +83,7 @@ def test_the_interleaving_of_topics_does_not_show_in_the_end(
     assert one.runs == other.runs
 
 
+@settings(max_examples=300)
 @given(heartbeats(), other_records(), _CHANCES, st.integers(0, 66))
 def test_a_restart_anywhere_changes_nothing(
     log: list[Placed], others: list[Placed], chances: Sequence[float], place: int
@@ -93,12 +96,12 @@ def test_a_restart_anywhere_changes_nothing(
     stored = [_stored(run) for run in first.runs.values()]
     again.restore([run for run in stored if run.is_open])
     for placed in whole[place:]:
-        if placed.event.run == RUN and RUN not in again.runs:
-            again.restore(stored)
+        if placed.event.run not in again.runs:
+            again.restore([run for run in stored if run.path == placed.event.run])
         again.apply(placed.event, placed.time)
-    assert folded(whole).clock == again.clock
-    if RUN in again.runs:
-        assert folded(whole).runs == again.runs
+    expected = folded(whole)
+    assert expected.clock == again.clock
+    assert {path: expected.runs[path] for path in again.runs} == again.runs
 
 
 @given(heartbeats(), st.integers(0, 20_000))
@@ -131,7 +134,7 @@ def test_a_silent_writer_is_found_out(log: list[Placed]) -> None:
     """After the limit and one tick more, whoever said nothing is presumed crashed, unless so many were silent."""
     model = folded(log)
     running = [writer for writer in writers_of(model).values() if writer.phase is Phase.RUNNING]
-    assume(len(running) < LIMITS.mass and not any(writer.unreachable for writer in running))
+    assume(len({writer.run for writer in running}) < LIMITS.mass and not any(writer.unreachable for writer in running))
     start = model.clock.ticked or 0
     for second in range(LIMITS.crashed + 2):
         model.apply(tick(model.clock.number + 1), start + second)
@@ -181,16 +184,16 @@ def test_what_is_touched_is_all_that_changed(log: list[Placed], others: list[Pla
     model = PartitionModel(LIMITS, is_signed)
     told: dict[bytes, str] = {}
     pulses: dict[bytes, tuple[int, ...]] = {}
-    opened = False
+    opened: dict[RunPath, bool] = {}
     for placed in mixed(chances, log, others):
         model.apply(placed.event, placed.time)
         told.update((writer.id, _told(writer)) for writer in model.touched.writers.values())
         pulses.update((writer.id, _pulse(writer)) for writer in model.touched.pulses.values())
-        opened = model.touched.runs[RUN].is_open if RUN in model.touched.runs else opened
+        opened.update((path, run.is_open) for path, run in model.touched.runs.items())
         model.touched = Touched()
     assert {writer.id: _told(writer) for writer in writers_of(model).values()} == told
     assert {writer.id: _pulse(writer) for writer in writers_of(model).values()} == pulses
-    assert model.is_open == opened
+    assert {path: run.is_open for path, run in model.runs.items()} == opened
 
 
 def _told(writer: Writer) -> str:

@@ -99,6 +99,16 @@ def test_fewer_than_the_guard_asks_for_crash() -> None:
         assert broker.phases(*everyone[:silent_count]) == {(Phase.PRESUMED, False)}
 
 
+def test_the_writers_of_one_run_may_die_together() -> None:
+    """Sixty-four ranks of a run on a node that is gone are one run that is gone."""
+    broker = Broker()
+    ranks = writers(64)
+    for rank in ranks:
+        broker.model.apply(beat(rank, 1), broker.time)
+    broker.ticks_for(310)
+    assert {writer.phase for writer in broker.model.runs[RUN].writers.values()} == {Phase.PRESUMED}
+
+
 def test_changes_of_run_and_writer_are_recorded_with_their_reason() -> None:
     """Each with the append time of what brought it about; a label names the writer in the run's own line."""
     broker = Broker()
