@@ -109,6 +109,24 @@ def test_the_writers_of_one_run_may_die_together() -> None:
     assert {writer.phase for writer in broker.model.runs[RUN].writers.values()} == {Phase.PRESUMED}
 
 
+def test_after_a_restart_the_most_silent_is_looked_at_first() -> None:
+    """In whatever order the runs come back from the tables, one that was heard late does not hide one that was not."""
+    for order in (1, -1):
+        broker = Broker()
+        early, late = writers(2)
+        broker.beats(early, number=1)
+        broker.ticks_for(290)
+        broker.beats(late, number=1)
+        stored = list(broker.model.runs.values())[::order]
+        again = PartitionModel(LIMITS, is_marked)
+        again.clock = broker.model.clock
+        again.restore(stored)
+        broker.model = again
+        broker.ticks_for(20)
+        assert broker.phases(early) == {(Phase.PRESUMED, False)}
+        assert broker.phases(late) == {(Phase.RUNNING, False)}
+
+
 def test_changes_of_run_and_writer_are_recorded_with_their_reason() -> None:
     """Each with the append time of what brought it about; a label names the writer in the run's own line."""
     broker = Broker()
