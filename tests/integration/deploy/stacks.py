@@ -1,0 +1,104 @@
+"""``runstream up`` as a child process of a test, and everything that belongs to it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runstream_deploy.child import Command, Identity, launched
+from runstream_deploy.data_folder import DataFolder
+from runstream_deploy.reaper import Reaper, descendants, is_running
+from runstream_deploy.state import Phase, read_state
+from tests.polling import eventually
+from tests.running_stack import FAST, clean_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+ProcessId = tuple[int, int]
+
+
+def stack_command(*arguments: str, settings: Mapping[str, str] = FAST) -> subprocess.CompletedProcess[str]:
+    """Run a command of the stack to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "runstream_deploy", *arguments],
+        env={**clean_environment(), **settings},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Foreground:
+    """A stack in the foreground of a terminal."""
+
+    folder: DataFolder
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def is_running(self) -> bool:
+        """Return whether the whole stack runs."""
+        if self.process.poll() is not None:
+            raise RuntimeError(self.log.read_text())
+        state = read_state(self.folder)
+        return state is not None and state.pid == self.process.pid and state.phase is Phase.RUNNING
+
+    def everything(self) -> list[ProcessId]:
+        """Return (pid, start) of every process of the stack, the reaper included, but not the supervisor's."""
+        return descendants(self.process.pid)
+
+    def ports(self) -> dict[str, int]:
+        """Return the ports that the data folder keeps."""
+        return dict(json.loads(self.folder.stack.read_text())["ports"])
+
+
+@contextmanager
+def starting(
+    folder: Path, reaper: Reaper, *, settings: Mapping[str, str] = FAST, identity: Identity = Identity.SAME
+) -> Iterator[Foreground]:
+    """Run ``runstream up`` until the block ends."""
+    log = folder.parent / f"{folder.name}.log"
+    arguments = [sys.executable, "-m", "runstream_deploy", "up", "--data-dir", str(folder)]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            launched(Command(arguments=arguments, identity=identity), reaper),
+            env={**clean_environment(), **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[reaper.descriptor],
+            start_new_session=True,
+        )
+    try:
+        yield Foreground(DataFolder(folder), process, log)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@contextmanager
+def foreground(
+    folder: Path, reaper: Reaper, *, settings: Mapping[str, str] = FAST, identity: Identity = Identity.SAME
+) -> Iterator[Foreground]:
+    """Run ``runstream up`` and wait until the whole stack runs."""
+    with starting(folder, reaper, settings=settings, identity=identity) as stack:
+        eventually(stack.is_running, within=120)
+        yield stack
+
+
+def await_gone(processes: list[ProcessId], *, within: float) -> None:
+    """Wait until none of the processes is left."""
+
+    def gone() -> bool:
+        left = [process for process in processes if is_running(*process)]
+        assert left == []
+        return True
+
+    eventually(gone, within=within)

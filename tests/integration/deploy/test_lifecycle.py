@@ -1,0 +1,188 @@
+"""How a local stack begins, ends and goes on, and that nothing of it is ever left over."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from runstream_deploy.child import Identity
+from runstream_deploy.ports import is_free
+from runstream_deploy.state import read_state
+from tests.conftest import run_aside
+from tests.integration.deploy.stacks import await_gone, foreground, stack_command, starting
+from tests.polling import eventually
+
+if TYPE_CHECKING:
+    from runstream_deploy.object_store import ObjectStore
+    from runstream_deploy.reaper import Reaper
+
+#: Longer than the reaper waits before it kills.
+_REAPED_S = 40.0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_stack_cleanly(tmp_path: Path, reaper: Reaper, number: signal.Signals) -> None:
+    """Ctrl-C, a polite stop and a closed terminal all end every process, and the command ends with 0."""
+    with foreground(tmp_path / "data", reaper) as stack:
+        processes = stack.everything()
+        stack.process.send_signal(number)
+        assert stack.process.wait(60) == 0
+        await_gone(processes, within=1)
+        assert [port for port in stack.ports().values() if not is_free(port)] == []
+
+
+def test_a_second_start_goes_on_where_the_first_one_was(tmp_path: Path, reaper: Reaper) -> None:
+    """Ports, token, topics and messages are the same after a restart."""
+    with foreground(tmp_path / "data", reaper) as stack:
+        ports, found = stack.ports(), json.loads(stack.folder.discovery.read_text())
+        run_aside(_send(ports["kafka"], b"kept"))
+    with foreground(tmp_path / "data", reaper) as stack:
+        assert (stack.ports(), json.loads(stack.folder.discovery.read_text())) == (ports, found)
+        assert run_aside(_first(ports["kafka"])) == b"kept"
+
+
+async def _send(port: int, message: bytes) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=f"127.0.0.1:{port}")
+    await producer.start()
+    try:
+        await producer.send_and_wait("runstream.alert", message, partition=0)
+    finally:
+        await producer.stop()
+
+
+async def _first(port: int) -> bytes:
+    consumer = AIOKafkaConsumer(bootstrap_servers=f"127.0.0.1:{port}", auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition("runstream.alert", 0)])
+        return bytes((await consumer.getone()).value)
+    finally:
+        await consumer.stop()
+
+
+def test_a_killed_supervisor_leaves_nothing(tmp_path: Path, reaper: Reaper) -> None:
+    """After SIGKILL of the supervisor every process ends by itself, and the next start finds the data whole."""
+    with foreground(tmp_path / "data", reaper) as stack:
+        run_aside(_send(stack.ports()["kafka"], b"kept"))
+        processes = stack.everything()
+        stack.process.kill()
+        await_gone(processes, within=_REAPED_S)
+    with foreground(tmp_path / "data", reaper) as stack:
+        assert run_aside(_first(stack.ports()["kafka"])) == b"kept"
+
+
+def test_a_killed_supervisor_leaves_nothing_that_hangs(tmp_path: Path, reaper: Reaper) -> None:
+    """Services that are frozen, and so cannot act on any request, are killed once the supervisor is gone."""
+    with foreground(tmp_path / "data", reaper) as stack:
+        processes, services = stack.everything(), read_state(stack.folder)
+        assert services is not None
+        for row in services.services.values():
+            if row.pid:
+                os.kill(row.pid, signal.SIGSTOP)
+        stack.process.kill()
+        await_gone(processes, within=_REAPED_S)
+
+
+def test_a_killed_supervisor_and_reaper_leave_nothing(tmp_path: Path, reaper: Reaper) -> None:
+    """Even with the reaper killed at the same moment, the kernel tells every service to end."""
+    with foreground(tmp_path / "data", reaper) as stack:
+        processes = stack.everything()
+        watcher = next(pid for pid, _ in processes if b"reaper.py" in _arguments(pid))
+        stack.process.send_signal(signal.SIGSTOP)
+        os.kill(watcher, signal.SIGKILL)
+        stack.process.kill()
+        await_gone(processes, within=_REAPED_S)
+
+
+def _arguments(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_a_supervisor_killed_while_it_starts_leaves_nothing(tmp_path: Path, reaper: Reaper) -> None:
+    """Whatever had been started by then ends too, and the folder is free again."""
+    with starting(tmp_path / "data", reaper) as stack:
+        eventually(lambda: len(stack.everything()) > 1, every=0.005)
+        processes = stack.everything()
+        stack.process.kill()
+        await_gone(processes, within=_REAPED_S)
+        eventually(lambda: not stack.folder.is_held(), within=_REAPED_S)
+        assert [port for port in stack.ports().values() if not is_free(port)] == []
+
+
+def test_down_stops_a_stack_that_was_started_elsewhere(tmp_path: Path) -> None:
+    """``up --detach`` returns with the stack running; ``down`` returns when all of it is gone; twice does no harm."""
+    data = str(tmp_path / "data")
+    started = stack_command("up", "--detach", "--data-dir", data)
+    assert started.returncode == 0, started.stderr
+    assert "http://127.0.0.1:" in started.stderr
+    status = json.loads(stack_command("status", "--json", "--data-dir", data).stdout)
+    assert status["healthy"], status
+    first, second = (stack_command("down", "--data-dir", data) for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "nothing runs on" in second.stderr
+    assert stack_command("status", "--data-dir", data).returncode == 1
+
+
+def test_a_taken_port_is_an_error_that_names_its_holder(tmp_path: Path, reaper: Reaper) -> None:
+    """Where another process listens on a port of the stack, ``up`` ends with 1 and says which process that is."""
+    with foreground(tmp_path / "data", reaper) as stack:
+        port = stack.ports()["postgres"]
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", port))
+        holder.listen()
+        done = stack_command("up", "--data-dir", str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert f"port {port}" in done.stderr
+    assert f"process {os.getpid()}" in done.stderr
+
+
+def test_the_stack_runs_without_root(tmp_path: Path, reaper: Reaper) -> None:
+    """As a user who is not root, and has none of root's powers, the whole stack runs and ends."""
+    identity = Identity.NAMESPACE if os.geteuid() == 0 else Identity.SAME
+    with foreground(tmp_path / "data", reaper, identity=identity) as stack:
+        processes = stack.everything()
+        status = json.loads(stack_command("status", "--json", "--data-dir", str(stack.folder.path)).stdout)
+        assert status["healthy"], status
+        stack.process.terminate()
+        assert stack.process.wait(60) == 0
+        await_gone(processes, within=1)
+
+
+@pytest.fixture
+def elsewhere(broker: str, prefix: str, database: str, object_store: ObjectStore) -> dict[str, str]:
+    """Return settings that name servers which are not the stack's own."""
+    return {
+        "RUNSTREAM_KAFKA": broker,
+        "RUNSTREAM_POSTGRES": database,
+        "RUNSTREAM_S3_ENDPOINT": object_store.endpoint,
+        "RUNSTREAM_S3_ACCESS_KEY": object_store.access_key,
+        "RUNSTREAM_S3_SECRET_KEY": object_store.secret_key,
+        "RUNSTREAM_PREFIX": prefix,
+        "RUNSTREAM_PARTITIONS": "2",
+    }
+
+
+def test_services_that_run_elsewhere_are_used(tmp_path: Path, reaper: Reaper, elsewhere: dict[str, str]) -> None:
+    """With Kafka, Postgres and S3 named by settings only consumers and API are started, and all is well."""
+    with foreground(tmp_path / "data", reaper, settings=elsewhere) as stack:
+        status = json.loads(stack_command("status", "--json", "--data-dir", str(stack.folder.path), settings={}).stdout)
+    assert {row["name"]: row["condition"] for row in status["services"]} == {
+        **dict.fromkeys(["kafka", "postgres", "s3"], "outside"),
+        **dict.fromkeys(["history", "liveness", "summary", "api"], "running"),
+    }
+    assert status["healthy"]
+
+
+def test_a_service_elsewhere_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    """Where the settings name a broker that is not there, ``up`` ends with 1 and says so."""
+    done = stack_command("up", "--data-dir", str(tmp_path / "data"), settings={"RUNSTREAM_KAFKA": "127.0.0.1:1"})
+    assert done.returncode == 1
+    assert "kafka at 127.0.0.1:1, which the settings name, does not answer" in " ".join(done.stderr.split())
