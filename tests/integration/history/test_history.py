@@ -7,14 +7,14 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.history.consumer import HistoryConsumer
-from runstream_consumers.history.reader import Cursor, Row, sample, scan, tail
+from runstream_consumers.history.reader import sample, tail
 from runstream_consumers.runtime.database import connect
 from runstream_schemas.events import Kind, Stream
 from runstream_schemas.topics import RunPath
+from tests.integration.history.rows import read_all, rows_beyond, stored_rows
 from tests.integration.runtime.events import block, publish, run_in, writer
 from tests.integration.runtime.ledger import consuming, fetch, settings_of
 from tests.integration.runtime.processes import consumer_process, environment_of, start_consumer
-from tests.polling import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,45 +23,11 @@ if TYPE_CHECKING:
     from runstream_schemas.events import Event
 
 
-async def stored_rows(database: str, count: int) -> None:
-    """Wait until exactly so many rows are stored."""
-
-    async def enough() -> bool:
-        assert await rows_stored(database) == count
-        return True
-
-    await eventually_async(enough, within=60)
-
-
-async def rows_stored(database: str) -> int:
-    """Return how many rows are stored; 0 where there are no tables yet."""
-    if (await fetch(database, "select to_regclass('history.writer') as found"))[0]["found"] is None:
-        return 0
-    [row] = await fetch(database, "select coalesce(sum(rows), 0)::bigint as rows from history.writer")
-    return int(row["rows"])
-
-
 async def store(broker: str, prefix: str, database: str, events: Iterable[Event], rows: int) -> None:
     """Store events by a consumer that then ends."""
     await publish(broker, prefix, events)
     async with consuming(HistoryConsumer(), settings_of(broker, prefix, database)):
         await stored_rows(database, rows)
-
-
-async def read_all(database: str, run: RunPath, *, limit: int, **asked: Any) -> list[Row]:
-    """Read all pages."""
-    connection = await connect(database, application="test")
-    rows: list[Row] = []
-    after: Cursor | None = None
-    try:
-        while True:
-            page = await scan(connection, run, after=after, limit=limit, **asked)
-            rows += page.rows
-            if page.next is None:
-                return rows
-            after = page.next
-    finally:
-        await connection.close()
 
 
 async def test_rows_come_back_as_they_were_logged(broker: str, prefix: str, database: str) -> None:
@@ -220,15 +186,6 @@ def overlapping(sent: list[int], number: int, chance: random.Random) -> Event:
     count = chance.randrange(1, 60)
     sent[number] = max(sent[number], start + count)
     return block(run_in(number % 2, number // 2), writer(number), start, count)
-
-
-async def rows_beyond(database: str, count: int) -> None:
-    """Wait until more than so many rows are stored."""
-
-    async def enough() -> bool:
-        return await rows_stored(database) > count
-
-    await eventually_async(enough, within=60, every=0.01)
 
 
 async def test_a_consumer_process_ends_quickly_and_cleanly(

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runstream_consumers.runtime.database import connect
 from runstream_schemas.events import Stream
 from tests.integration.runtime.events import block, publish, run_in, writer
 from tests.integration.runtime.ledger import fetch
@@ -53,7 +54,7 @@ async def expect(database: str, rows: Sequence[tuple[str, float, int]]) -> None:
 async def test_the_documented_consumer_works_as_written(
     broker: str, prefix: str, database: str, tmp_path: Path
 ) -> None:
-    """A package made of the page's files is found by its entry point, migrates, and counts each row once."""
+    """A package made of the page's files is found by its entry point, migrates, counts rows once, and is rebuilt."""
     install(tmp_path)
     environment = environment_of(broker, prefix, database, PYTHONPATH=str(tmp_path))
     first, second = run_in(0), run_in(1)
@@ -72,9 +73,24 @@ async def test_the_documented_consumer_works_as_written(
         await expect(database, [(first.run_id, 0.25, 4), (second.run_id, -1.0, 1)])
         process.terminate()
         assert process.wait(timeout=5) == 0
-    with consumer_process("best", environment, tmp_path / "best.log"):
+    with consumer_process("best", environment, tmp_path / "best.log") as process:
         await publish(broker, prefix, [block(first, writer(1), 6, 1, rows=[{"loss": 0.125}])])
         await expect(database, [(first.run_id, 0.125, 5), (second.run_id, -1.0, 1)])
+        process.terminate()
+        assert process.wait(timeout=5) == 0
+    await execute(database, (tmp_path / "rebuild-best.sql").read_text())
+    assert (await fetch(database, "select to_regclass('best.best') as found"))[0]["found"] is None
+    with consumer_process("best", environment, tmp_path / "best.log"):
+        await expect(database, [(first.run_id, 0.125, 5), (second.run_id, -1.0, 1)])
+
+
+async def execute(database: str, script: str) -> None:
+    """Run the statements of a script."""
+    connection = await connect(database, application="test")
+    try:
+        await connection.execute(script)
+    finally:
+        await connection.close()
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known(

@@ -59,7 +59,9 @@ def test_errors_of_servers_are_waited_out(error: Exception) -> None:
     assert (is_data_error(error), is_infrastructure_error(error)) == (False, True)
 
 
-@pytest.mark.parametrize("error", [AttributeError("x"), AssertionError(), GroupAuthorizationFailedError()])
+@pytest.mark.parametrize(
+    "error", [AttributeError("x"), AssertionError(), GroupAuthorizationFailedError(), asyncpg.UndefinedTableError("x")]
+)
 def test_mistakes_of_the_program_end_it(error: Exception) -> None:
     """What neither waiting nor quarantine helps against is left to a person."""
     assert (is_data_error(error), is_infrastructure_error(error)) == (False, False)
