@@ -74,7 +74,7 @@ def command(*arguments: object, environment: Mapping[str, str], folder: Path | N
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 @dataclass(frozen=True)

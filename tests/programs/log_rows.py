@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def _end(run: runstream.Run, end: str, code: int) -> None:
         case "finish":
             run.finish(exit_code=code)
         case "exit":
-            raise SystemExit(code)
+            sys.exit(code)
         case "raise":
             raise RuntimeError("the loss is not a number")
         case "kill":
