@@ -1,7 +1,7 @@
 """``python -m runstream.shipper RUN_DIR``: deliver a run folder until it is complete.
 
-Exit status: 0 complete; 73 another shipper has the folder; 75 stopped before everything was delivered; 64 or 66 the
-folder cannot be delivered at all.
+Exit status: 0 complete; 73 another shipper has the folder; 75 given up, because no server answered for a day; 143 told
+to stop; 64 or 66 the folder cannot be delivered at all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Status(IntEnum):
     USAGE = 64
     UNUSABLE = 66
     BUSY = 73
-    STOPPED = 75
+    GIVEN_UP = 75
+    STOPPED = 143
 
 
 async def deliver(folder: RunFolder, settings: ShipperSettings) -> Status:
@@ -36,7 +37,8 @@ async def deliver(folder: RunFolder, settings: ShipperSettings) -> Status:
 
     shipper = Shipper(folder, os.environ, settings)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shipper.stop)
-    return Status.COMPLETE if await shipper.run() is Outcome.COMPLETE else Status.STOPPED
+    statuses = {Outcome.COMPLETE: Status.COMPLETE, Outcome.GIVEN_UP: Status.GIVEN_UP}
+    return statuses.get(await shipper.run(), Status.STOPPED)
 
 
 def main(arguments: list[str]) -> Status:
@@ -62,7 +64,11 @@ def main(arguments: list[str]) -> Status:
 
 def configure_logging() -> None:
     """Log what changes to standard error; aiokafka repeats itself for as long as a broker is away."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=os.environ.get("RUNSTREAM_LOG_LEVEL", "INFO"), stream=sys.stderr)
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(message)s",
+        level=os.environ.get("RUNSTREAM_LOG_LEVEL", "INFO"),
+        stream=sys.stderr,
+    )
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.ERROR)
 

@@ -44,8 +44,10 @@ class Outcome(Enum):
     COMPLETE = "complete"
     #: What was there is delivered; some writer lives on.
     OPEN = "open"
-    #: It was told to stop, or its patience ended.
+    #: It was told to stop.
     STOPPED = "stopped"
+    #: No server has answered for so long that waiting on is no use.
+    GIVEN_UP = "given up"
 
 
 class Shipper:
@@ -95,6 +97,11 @@ class Shipper:
         #: Why nothing is delivered at the moment; empty while it is.
         self.problem = ""
 
+    @property
+    def acked(self) -> int:
+        """Records acknowledged since the start."""
+        return self._delivery.acked
+
     def stop(self) -> None:
         """Stop soon: what is not delivered stays in the spool."""
         self._stopping = True
@@ -130,7 +137,8 @@ class Shipper:
                 quiet_since = time.monotonic()
             elif time.monotonic() - quiet_since > self._settings.patience_s:
                 log.warning("giving up: %s; `runstream sync` delivers the rest", self.problem)
-                break
+                await self._save()
+                return Outcome.GIVEN_UP
             await self._rest()
         await self._save()
         return Outcome.STOPPED

@@ -150,6 +150,11 @@ class SpoolReader:
         self._descriptor = -1
         #: How many orders the damage passed over since the last record can have held, beyond the bytes in hand.
         self._slack = 0
+        #: Behind the last record that was read.
+        self._tail = self.position
+        #: Where the segment before was left, until the first record of this one is read.
+        self._before: Position | None = None
+        self._gone_back_from = -1
         self.next_order = next_order
         #: Bytes passed over because they were no records.
         self.damaged_bytes = 0
@@ -168,10 +173,12 @@ class SpoolReader:
         """
         while self._open():
             # Looked for before the bytes are read: once it is there, this segment grows no more.
-            following = self._following(listing=ended)
+            segment, following = self._segment, self._following(listing=ended)
             records, exhausted = self._read_here(final=ended or following is not None, limit=limit)
             if records:
                 return records
+            if self._segment != segment:
+                continue
             if not exhausted or following is None:
                 return []
             self._turn_to(following)
@@ -189,6 +196,8 @@ class SpoolReader:
             buffer = os.pread(self._descriptor, limit, self._offset)
             parsed = parse(buffer, 0, self._segment, self._offset)
             if parsed.records:
+                if self._grew(parsed.records[0]):
+                    return [], False
                 if records := self._take(parsed):
                     return records, False
                 continue
@@ -201,10 +210,25 @@ class SpoolReader:
             if not self._skip_damage(final=final):
                 return [], final
 
+    def _grew(self, first: SpoolRecord) -> bool:
+        """Go back to the segment before where the orders say that it may have grown after it was left.
+
+        A signal handler of the writer may append to it between the moments at which this one gets its name and at which
+        it is taken into use.
+        """
+        before, self._before = self._before, None
+        if before is None or self.next_order is None or first.order <= self.next_order:
+            return False
+        self.close()
+        self._segment, self._offset = before
+        self._gone_back_from = first.position.segment
+        return True
+
     def _take(self, parsed: Parsed) -> list[SpoolRecord]:
         """Go behind the records; those that repeat an order are left out."""
         records, expected = parsed.records, self.next_order
         self._offset += parsed.offset
+        self._tail = self.position
         self._slack = 0
         first = records[0].order if expected is None else expected
         if records[-1].order - first + 1 != len(records) or records[0].order != first:
@@ -260,7 +284,9 @@ class SpoolReader:
 
     def _turn_to(self, segment: int) -> None:
         self.close()
+        self._before = self._tail if segment != self._gone_back_from else None
         self._segment, self._offset = segment, FIRST_OFFSET
+        self._tail = self.position
 
     def _following(self, *, listing: bool) -> int | None:
         if self._segment >= 0 and self._path(self._segment + 1).exists():

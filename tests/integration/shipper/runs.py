@@ -14,7 +14,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -25,12 +24,13 @@ from runstream_schemas.codec import decode
 from runstream_schemas.events import ChangeEvent, ExitEvent, HeartbeatEvent, Kind, LogEvent
 from runstream_schemas.rows import unpack_rows
 from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
-from tests.unit.shipper.spools import SpoolBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from runstream_schemas.events import Event
+    from tests.unit.shipper.spools import SpoolBuilder
 
 PARTITIONS = 2
 

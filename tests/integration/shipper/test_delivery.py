@@ -69,7 +69,8 @@ def test_the_console_is_delivered(run_dir: RunDir, broker: str, prefix: str) -> 
     """Lines of the console log become rows of the shipper's own writer, which ends with an exit of its own."""
     run_dir.add_writer(finished_run(1))
     (run_dir.path / "logs" / "console.log").write_text(
-        "2026-11-21T03:21:48.123456Z stdout hello\n2026-11-21T03:21:49Z stderr \nno format\n2026-11-21T03:21:50Z stdout last"
+        "2026-11-21T03:21:48.123456Z stdout hello\n2026-11-21T03:21:49Z stderr \nno format\n"
+        "2026-11-21T03:21:50Z stdout last"
     )
 
     status = run_dir.ship_to_end()

@@ -169,3 +169,21 @@ def test_repeated_records_are_left_out(tmp_path: Path) -> None:
     spool.write(tmp_path)
 
     assert [{"x": number} for number in range(4)] == values(SpoolReader(tmp_path))
+
+
+def test_a_segment_that_grew_after_its_end_is_read_again(tmp_path: Path) -> None:
+    """A record that a signal handler appended just when the next segment appeared is found by the gap it leaves."""
+    spool = built(3)
+    spool.write(tmp_path, segments=3)
+    whole = (tmp_path / "00000001.seg").read_bytes()
+    (tmp_path / "00000001.seg").write_bytes(whole[:64].ljust(len(whole), b"\0"))
+    last = (tmp_path / "00000002.seg").read_bytes()
+    (tmp_path / "00000002.seg").write_bytes(last[:64].ljust(len(last), b"\0"))
+    reader = SpoolReader(tmp_path)
+    before = values(reader, ended=False)
+
+    (tmp_path / "00000001.seg").write_bytes(whole)
+    (tmp_path / "00000002.seg").write_bytes(last)
+
+    assert before == [{"x": 0}]
+    assert values(reader, ended=False) == [{"x": 1}, {"x": 2}]

@@ -1,0 +1,125 @@
+"""``python -m runstream.shipper.guardian RUN_DIR``: keep a shipper at work on a run folder until it is complete.
+
+It lives as long as the run and for each run, so it is kept small: at once it becomes a bare interpreter that runs this
+file without site-packages. Hence the imports below, and none of ours.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import signal
+import struct
+import sys
+import time
+
+#: An argument that does nothing but say, in the list of processes, what this is.
+NAME = "runstream.shipper.guardian"
+#: Exit statuses of the shipper behind which there is no use in another: complete, wrong usage, no run folder, given up.
+FINAL = frozenset([0, 64, 66, 75])
+
+_CONTROL_SIZE = 4096
+#: Offset of the guardian's pid in the control page.
+_PID_WORD = 24
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 2.0
+#: A shipper that lived so long did well; the next one is started at once.
+_WELL_S = 10.0
+_STOP_S = 3.0
+_LOG_BYTES = 1024 * 1024
+
+
+def main(arguments: list[str]) -> int:
+    """Guard the run folder that the first argument names; return an exit status."""
+    if not arguments:
+        sys.stderr.write("usage: python -m runstream.shipper.guardian RUN_DIR\n")
+        return 64
+    folder = os.path.abspath(arguments[0])  # noqa: PTH100 (pathlib is not worth its memory here)
+    if not sys.flags.isolated:
+        os.execv(sys.executable, [sys.executable, "-I", "-S", os.path.abspath(__file__), folder, NAME])  # noqa: PTH100, S606
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.closerange(3, 256)
+    try:
+        lock = os.open(os.path.join(folder, "guardian.lock"), os.O_RDWR | os.O_CREAT, 0o600)  # noqa: PTH118
+    except OSError as error:
+        sys.stderr.write(f"{folder}: {error}\n")
+        return 66
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return 0  # another guards it
+    tell_pid(folder, os.getpid())
+    try:
+        return guard(folder)
+    finally:
+        tell_pid(folder, 0)
+
+
+def guard(folder: str) -> int:
+    """Start a shipper again and again, with growing pauses, until one says that there is nothing more to do."""
+    children: list[int] = []
+
+    def stop(_number: int, _frame: object) -> None:
+        for child in children:
+            os.kill(child, signal.SIGTERM)
+        signal.alarm(int(_STOP_S))
+        stopping.append(True)
+
+    stopping: list[bool] = []
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    pause = _FIRST_WAIT_S
+    while True:
+        began = time.monotonic()
+        children[:] = [start(folder)]
+        _, status = os.waitpid(children[0], 0)
+        children.clear()
+        code = os.waitstatus_to_exitcode(status)
+        if code in FINAL or stopping:
+            return 0
+        sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} the shipper ended with {code}; starting another\n")
+        sys.stderr.flush()
+        if time.monotonic() - began > _WELL_S:
+            pause = _FIRST_WAIT_S
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_WAIT_S)
+
+
+def start(folder: str) -> int:
+    """Start a shipper whose output goes to its log, and return its pid."""
+    log = os.path.join(folder, "logs", "shipper.log")  # noqa: PTH118
+    try:
+        if os.stat(log).st_size > _LOG_BYTES:  # noqa: PTH116
+            os.replace(log, log + ".1")  # noqa: PTH105
+    except OSError:
+        pass  # there is none yet, or it stays as it is
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", "runstream.shipper", folder],
+            os.environ,
+            file_actions=[(os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)],
+        )
+    finally:
+        os.close(output)
+
+
+def tell_pid(folder: str, pid: int) -> None:
+    """Write the guardian's pid to the control page, if there is one."""
+    try:
+        descriptor = os.open(os.path.join(folder, "control"), os.O_RDWR)  # noqa: PTH118
+    except OSError:
+        return
+    try:
+        with mmap.mmap(descriptor, _CONTROL_SIZE) as page:
+            struct.pack_into("<Q", page, _PID_WORD, pid)
+    except (OSError, ValueError):
+        return
+    finally:
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,189 @@
+"""``runstream sync``: deliver what runs have recorded, in the foreground, with the shipper's own machinery.
+
+Nothing is said of a run being alive: a run that was recorded offline goes from unknown to ended in one step, and one
+whose training process still runs is delivered as far as it is and left open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runstream.shipper.ledger import Ledger
+from runstream.shipper.run_folder import RunFolder, UnusableRunError, lock
+from runstream.shipper.settings import ShipperSettings
+from runstream.shipper.shipper import Outcome, Shipper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rich.console import Console
+
+#: Seconds without any acknowledgement after which a folder is given up for now.
+STALLED_S = 30.0
+#: The same where there is no connection at all.
+NO_ANSWER_S = 10.0
+_WATCH_S = 0.2
+
+
+class State(Enum):
+    """What became of a folder."""
+
+    DELIVERED = "delivered"
+    ALREADY_COMPLETE = "already complete"
+    #: The training process lives; what there was is delivered.
+    OPEN = "delivered so far; the run goes on"
+    #: A shipper is at work on it.
+    BUSY = "is being delivered by its own shipper"
+    #: Nothing, or not all, could be delivered.
+    FAILED = "not delivered"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is left to be done by hand."""
+        return self not in {State.FAILED, State.INTERRUPTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a folder, how many records were acknowledged, and what stood in the way."""
+
+    path: Path
+    state: State
+    records: int = 0
+    problem: str = ""
+
+
+def sync(paths: Sequence[str | Path], *, console: Console | None = None) -> int:
+    """Deliver run folders, tell how it goes on a console, and return an exit status: 0 where nothing is left to do."""
+    folders = run_folders(paths)
+    if not folders:
+        _say(console, "nothing to deliver: there is no run folder here")
+        return 1 if paths else 0
+    if console is None:
+        results = deliver_all(folders)
+    else:
+        with console.status("connecting") as status:
+
+            def progress(path: Path, acked: int, pending: int) -> None:
+                status.update(f"{path.name}: {acked:,} records delivered, {pending:,} to go")
+
+            results = deliver_all(folders, progress=progress, done=lambda result: _tell(console, result))
+    return 0 if all(result.state.good for result in results) else 1
+
+
+def run_folders(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the run folders that paths name: each is one, or holds some, or holds a folder ``runstream`` of some."""
+    found: dict[Path, None] = {}
+    for path in map(Path, paths or ["."]):
+        if (path / "run.json").exists():
+            found[path] = None
+        for parent in (path, path / "runstream"):
+            found.update(dict.fromkeys(sorted(one.parent for one in parent.glob("run-*/run.json"))))
+    return list(found)
+
+
+def deliver_all(
+    folders: Sequence[Path],
+    *,
+    environ: Mapping[str, str] | None = None,
+    settings: ShipperSettings | None = None,
+    stalled_s: float = STALLED_S,
+    progress: Callable[[Path, int, int], None] | None = None,
+    done: Callable[[Result], None] | None = None,
+) -> list[Result]:
+    """Deliver run folders one after the other; Ctrl-C stops the current one cleanly and leaves the others."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logging.getLogger("runstream.shipper").setLevel(logging.ERROR)
+    results: list[Result] = []
+    for path in folders:
+        result = _deliver(path, environ or os.environ, settings or ShipperSettings(), stalled_s, progress)
+        results.append(result)
+        if done is not None:
+            done(result)
+        if result.state is State.INTERRUPTED:
+            break
+    return results
+
+
+def _deliver(
+    path: Path,
+    environ: Mapping[str, str],
+    settings: ShipperSettings,
+    stalled_s: float,
+    progress: Callable[[Path, int, int], None] | None,
+) -> Result:
+    try:
+        folder = RunFolder(path)
+        if is_complete(folder):
+            return Result(path, State.ALREADY_COMPLETE)
+        descriptor = lock(folder.path / "shipper.lock")
+        if descriptor is None:
+            return Result(path, State.BUSY)
+        try:
+            return asyncio.run(_deliver_folder(folder, environ, settings, stalled_s, progress))
+        finally:
+            os.close(descriptor)
+    except (UnusableRunError, OSError, ValueError) as error:
+        return Result(path, State.FAILED, problem=str(error))
+
+
+def is_complete(folder: RunFolder) -> bool:
+    """Tell whether everything in a folder was delivered already."""
+    ledger = Ledger.load(folder.ledger)
+    return ledger.complete and all(ledger.closed(writer) for writer in folder.writers())
+
+
+async def _deliver_folder(
+    folder: RunFolder,
+    environ: Mapping[str, str],
+    settings: ShipperSettings,
+    stalled_s: float,
+    progress: Callable[[Path, int, int], None] | None,
+) -> Result:
+    moved = [0, time.monotonic()]
+
+    def note(acked: int, pending: int) -> None:
+        if acked != moved[0]:
+            moved[:] = [acked, time.monotonic()]
+        if progress is not None:
+            progress(folder.path, acked, pending)
+
+    shipper = Shipper(folder, environ, settings, live=False, progress=note)
+    interrupted = asyncio.Event()
+
+    def interrupt() -> None:
+        interrupted.set()
+        shipper.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupt)
+    work = asyncio.create_task(shipper.run())
+    while not work.done():
+        await asyncio.wait({work}, timeout=_WATCH_S)
+        if time.monotonic() - moved[1] > (min(stalled_s, NO_ANSWER_S) if shipper.problem else stalled_s):
+            shipper.stop()
+    state = {Outcome.COMPLETE: State.DELIVERED, Outcome.OPEN: State.OPEN}.get(work.result(), State.FAILED)
+    if state is State.FAILED and interrupted.is_set():
+        state = State.INTERRUPTED
+    problem = "" if state.good else shipper.problem or "no acknowledgement came in time"
+    return Result(folder.path, state, shipper.acked, problem)
+
+
+def _tell(console: Console, result: Result) -> None:
+    records = f" ({result.records:,} records)" if result.records else ""
+    problem = f": {result.problem}" if result.problem else ""
+    _say(console, f"{result.path.name} {result.state.value}{records}{problem}")
+
+
+def _say(console: Console | None, text: str) -> None:
+    if console is not None:
+        console.print(f"runstream: {text}", markup=False, highlight=False, soft_wrap=True)

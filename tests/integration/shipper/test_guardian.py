@@ -1,0 +1,185 @@
+"""The guardian keeps a shipper at work; whatever is killed, every row arrives."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runstream.spool.control import ControlPage, Phase, Word
+from runstream_schemas.events import ExitState
+from runstream_schemas.topics import Topic
+from tests.integration.shipper.runs import RunDir, delivered
+from tests.integration.shipper.test_endings import start_trainer
+from tests.polling import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[3]
+
+
+def guard(run_dir: RunDir) -> subprocess.Popen[bytes]:
+    """Start a guardian, as the client does."""
+    with (run_dir.path / "logs" / "guardian.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "runstream.shipper.guardian", str(run_dir.path)],
+            env=dict(run_dir.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+
+
+@pytest.fixture
+def guardian(run_dir: RunDir) -> Iterator[subprocess.Popen[bytes]]:
+    """Return a guardian of the test's run folder; it and its shipper are ended afterwards."""
+    process = guard(run_dir)
+    yield process
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def word(run_dir: RunDir, word: Word) -> int:
+    """Return a word of the control page."""
+    with ControlPage(run_dir.path / "control") as control:
+        return control[word]
+
+
+def shipper_of(run_dir: RunDir, *, other_than: int = 0) -> int:
+    """Wait for a shipper to be at work, and return its pid."""
+
+    def look() -> int:
+        pid = word(run_dir, Word.SHIPPER_PID)
+        return pid if pid != other_than else 0
+
+    return eventually(look)
+
+
+def test_a_killed_shipper_is_restarted(
+    run_dir: RunDir, guardian: subprocess.Popen[bytes], broker: str, prefix: str
+) -> None:
+    """After a kill the guardian starts another shipper, which delivers the rest; at the end both are gone."""
+    trainer, writer = start_trainer(run_dir, "wait")
+    first = shipper_of(run_dir)
+
+    os.kill(first, signal.SIGKILL)
+    second = shipper_of(run_dir, other_than=first)
+    assert second != first
+    trainer.kill()
+    trainer.communicate()
+
+    assert guardian.wait(30) == 0
+    found = delivered(broker, prefix, run_dir.run)
+    assert found.rows(writer) == [{"n": number} for number in range(100)]
+    assert found.exits()[writer].ending.state is ExitState.CRASHED
+    assert (word(run_dir, Word.PHASE), word(run_dir, Word.GUARDIAN_PID)) == (Phase.DELIVERED, 0)
+
+
+def test_one_guardian_a_folder(run_dir: RunDir, guardian: subprocess.Popen[bytes]) -> None:
+    """A second guardian of the same folder leaves at once."""
+    trainer, _ = start_trainer(run_dir, "wait")
+    pid = eventually(lambda: word(run_dir, Word.GUARDIAN_PID))
+
+    assert (guard(run_dir).wait(20), pid) == (0, guardian.pid)
+    trainer.kill()
+    trainer.communicate()
+
+
+def test_a_guardian_outlives_hangup_and_interrupt(run_dir: RunDir, guardian: subprocess.Popen[bytes]) -> None:
+    """Neither the end of the terminal nor Ctrl-C ends guardian or shipper."""
+    trainer, _ = start_trainer(run_dir, "wait")
+    shipper = shipper_of(run_dir)
+    eventually(lambda: word(run_dir, Word.PHASE) == Phase.CONNECTED)
+
+    for number in (signal.SIGHUP, signal.SIGINT):
+        os.killpg(guardian.pid, number)
+    trainer.kill()
+    trainer.communicate()
+
+    assert guardian.wait(30) == 0
+    assert (
+        word(run_dir, Word.PHASE),
+        "another" in (run_dir.path / "logs" / "guardian.log").read_text(),
+        shipper > 0,
+    ) == (
+        Phase.DELIVERED,
+        False,
+        True,
+    )
+
+
+def test_a_guardian_told_to_stop_takes_its_shipper_along(run_dir: RunDir, guardian: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to the guardian ends both quickly; the folder is left for later."""
+    trainer, _ = start_trainer(run_dir, "wait")
+    shipper = shipper_of(run_dir)
+    eventually(lambda: word(run_dir, Word.PHASE) == Phase.CONNECTED)
+
+    guardian.terminate()
+
+    assert guardian.wait(10) == 0
+    eventually(lambda: not Path(f"/proc/{shipper}").exists())
+    trainer.kill()
+    trainer.communicate()
+
+
+def test_shippers_killed_at_random_lose_and_repeat_nothing(
+    run_dir: RunDir, guardian: subprocess.Popen[bytes], broker: str, prefix: str
+) -> None:
+    """While 100,000 rows and their console lines are logged, shippers are killed again and again; all arrive once."""
+    chance = random.Random(7)
+    rows = 100_000
+    lines = 2_000
+    console = run_dir.path / "logs" / "console.log"
+    trainer = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.shipper.trainer", str(run_dir.path), "1000", "100", "0.05", "finish"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert trainer.stdout is not None
+    writer = bytes.fromhex(trainer.stdout.readline())
+    kills = written = 0
+    next_kill = time.monotonic() + 0.5
+    with console.open("a") as log:
+
+        def done() -> bool:
+            nonlocal kills, written, next_kill
+            if written < lines:
+                for _ in range(50):
+                    log.write(f"2026-11-21T04:00:00.000000Z stdout line {written}\n")
+                    written += 1
+                log.flush()
+            if kills < 12 and time.monotonic() > next_kill and (pid := word(run_dir, Word.SHIPPER_PID)):
+                next_kill = time.monotonic() + chance.uniform(0.3, 1.2)
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    return False  # killed before, and the next one is not there yet
+                kills += 1
+            return kills == 12 and written == lines and guardian.poll() is not None
+
+        eventually(done, within=120, every=0.02)
+    trainer.communicate()
+
+    assert guardian.returncode == 0
+    found = delivered(broker, prefix, run_dir.run)
+    assert found.rows(writer) == [{"n": number} for number in range(rows)]
+    assert found.exits()[writer].ending.counts[Topic.LOG] == rows
+    texts = [row["text"] for shipper in found.writers("shipper") for row in found.rows(shipper) if row is not None]
+    assert texts == [f"line {number}" for number in range(lines)]
+    shippers = found.writers("shipper")
+    exits = found.exits()
+    assert [exits[shipper].ending.counts[Topic.LOG] for shipper in shippers] == [
+        len(found.rows(shipper)) for shipper in shippers
+    ]
