@@ -143,7 +143,8 @@ class Loop:
     async def _reassign(self, partitions: Iterable[TopicPartition]) -> None:
         """Give the lanes new sinks for what is ours: memory does not outlive a change of the assignment."""
         numbers = sorted({partition.partition for partition in partitions})
-        log.info("%s serves partitions %s", self._context.name, numbers)
+        if numbers:
+            log.info("%s serves partitions %s", self._context.name, numbers)
         for index, lane in enumerate(self._lanes):
             mine = [number for number in numbers if number % len(self._lanes) == index]
             for number, sink in lane.assign({number: self._sink(number) for number in mine}).items():
@@ -181,17 +182,26 @@ class Loop:
         clock = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(self._options.watchdog_interval)
-            positions = self._positions()
-            if not positions or any(lane.pausing for lane in self._lanes):
+            stored = self._positions()
+            if not stored or any(lane.pausing for lane in self._lanes):
                 watchdog.forget()
                 continue
             try:
-                _, ends = await log_bounds(self._kafka, list(positions), timeout=self._options.request_timeout)
+                _, ends = await log_bounds(self._kafka, list(stored), timeout=self._options.request_timeout)
+                positions = {partition: await self._reached(partition, offset) for partition, offset in stored.items()}
             except (KafkaError, OSError):
                 watchdog.forget()
                 continue
             if stuck := watchdog.observe(clock(), positions, ends):
                 raise ConsumptionStuck(f"nothing was read from {stuck} for {self._options.watchdog_patience:.0f} s")
+
+    async def _reached(self, partition: TopicPartition, stored: int) -> int:
+        """Return how far reading has come; the last offsets of a log may hold markers that are never handed out."""
+        if self._buffer.holds(partition.partition):
+            return stored
+        async with asyncio.timeout(self._options.first_pause):
+            position: int = await self._kafka.position(partition)
+        return max(stored, position)
 
     def _positions(self) -> dict[TopicPartition, int]:
         return {

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from runstream_consumers.runtime.database import connect
@@ -313,3 +313,23 @@ async def test_a_client_that_reads_nothing_is_noticed(broker: str, prefix: str, 
             await asyncio.wait_for(working, 30)
     finally:
         await kafka.stop()
+
+
+async def test_offsets_that_hold_no_message_are_recorded_and_passed(broker: str, prefix: str, database: str) -> None:
+    """The marker that a transaction leaves in the log is written down as missing, and reading goes on behind it."""
+    run, name = run_in(0), topic_name(prefix, Topic.LOG)
+    producer = AIOKafkaProducer(bootstrap_servers=broker, transactional_id=prefix)
+    await producer.start()
+    try:
+        async with producer.transaction():
+            for seq in range(3):
+                await producer.send(name, encode(block(run, writer(1), seq, 1)), partition=0)
+    finally:
+        await producer.stop()
+    options = replace(QUICK, watchdog_interval=0.1, watchdog_patience=0.5)
+    async with consuming(LedgerConsumer(), settings_of(broker, prefix, database), options):
+        await expect_ledger(database, [block(run, writer(1), 0, 3)])
+        await publish(broker, prefix, [block(run, writer(1), 3, 2)])
+        await expect_ledger(database, [block(run, writer(1), 0, 5)])
+    losses = await fetch(database, "select topic, partition, first, stop, reason from runtime.loss")
+    assert [tuple(row) for row in losses] == [(name, 0, 3, 4, "not in the log, which begins before it")]
