@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from runstream_consumers.runtime.plugin import Batch, Connection, Context
 
-#: Keys whose folds are kept in memory between batches, over all runs of a partition: some 100 bytes each.
-DEFAULT_CACHED_KEYS = 200_000
+#: How much is kept in memory between batches, over all runs of a partition: keys and assignments, some 750 bytes each.
+DEFAULT_CACHED_WEIGHT = 40_000
 
 
 class SummaryConsumer:
@@ -35,9 +35,9 @@ class SummaryConsumer:
 class SummaryPartition:
     """Folds the batches of one partition; keeps the folds of the runs that were active last."""
 
-    def __init__(self, cached_keys: int = DEFAULT_CACHED_KEYS) -> None:
+    def __init__(self, cached_weight: int = DEFAULT_CACHED_WEIGHT) -> None:
         self._folds: OrderedDict[RunPath, RunFold] = OrderedDict()
-        self._cached_keys = cached_keys
+        self._cached_weight = cached_weight
 
     async def load(self, connection: Connection) -> None:
         """Read nothing yet: the folds are read as their runs turn up."""
@@ -61,10 +61,10 @@ class SummaryPartition:
         """Return at once: nothing runs beside the batches."""
 
     def _keep(self, changed: Iterable[RunPath]) -> None:
-        """Drop the folds of the runs that were idle longest, down to the number of keys that may be kept."""
+        """Drop the folds of the runs that were idle longest, down to the weight that may be kept."""
         for run in changed:
             self._folds.move_to_end(run)
-        weight = sum(len(fold.keys) + 1 for fold in self._folds.values())
-        while weight > self._cached_keys:
+        weight = sum(fold.weight for fold in self._folds.values())
+        while weight > self._cached_weight:
             _, idle = self._folds.popitem(last=False)
-            weight -= len(idle.keys) + 1
+            weight -= idle.weight

@@ -59,6 +59,12 @@ class RunFold:
     updated: int = 0
     changed: Changed = field(default_factory=Changed)
 
+    @property
+    def weight(self) -> int:
+        """How much there is to keep: keys, assignments, and something for the run itself."""
+        assigned = (self.manual, self.config, self.attributes, self.metadata)
+        return 10 + len(self.keys) + sum(len(part.entries) for part in assigned)
+
     def fold(self, event: Event, offset: int, append_time: int) -> None:
         """Fold an event in that stood at a partition offset; pass over one that does not count here.
 

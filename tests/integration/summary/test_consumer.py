@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream_consumers.runtime.options import Options
+from runstream_consumers.runtime.plugin import Batch, Received
+from runstream_consumers.runtime.process import prepare_tables
 from runstream_consumers.summary import reader
-from runstream_consumers.summary.consumer import SummaryConsumer
+from runstream_consumers.summary.consumer import SummaryConsumer, SummaryPartition
 from runstream_schemas import values
 from runstream_schemas.events import Entry, Operation, Record, Role, Scope, Stream, Writer
 from runstream_schemas.topics import RunPath, Topic
@@ -163,3 +165,25 @@ async def test_an_event_that_cannot_be_folded_is_kept_apart(broker: str, prefix:
 
         assert [(f"{prefix}.config", "apply")] == [tuple(row) for row in await eventually_async(quarantined)]
     assert document.summary == {"loss": 1.0}
+
+
+async def test_runs_beyond_what_memory_holds_are_read_again(database: str) -> None:
+    """A partition that may keep nothing comes to the same rows as one that keeps everything."""
+    consumer = SummaryConsumer()
+    paths = [RunPath(entity="team", project="p", run_id=f"r{number}") for number in range(3)]
+    found = []
+    for weight in (0, 10_000):
+        async with connected(database) as connection:
+            await connection.execute("drop schema if exists summary cascade; drop schema if exists runtime cascade")
+            await prepare_tables(consumer, database)
+            await connection.execute("set search_path = summary")
+            partition = SummaryPartition(weight)
+            for offset in range(9):
+                event = replace(rows(offset, [{"x": offset}]), run=paths[offset % 3])
+                received = Received(
+                    topic=Topic.LOG, partition=0, offset=offset, append_time=offset + 1, message=b"", event=event
+                )
+                await partition.apply(connection, Batch(partition=0, events=[received]))
+            found.append(await connection.fetch("select * from summary.run order by run"))
+    assert found[0] == found[1]
+    assert [values.load(row["summary"])["x"] for row in sorted(found[0], key=lambda row: row["run_id"])] == [6, 7, 8]
