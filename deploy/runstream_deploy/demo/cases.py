@@ -41,7 +41,7 @@ CASES = {
         Case(name="good", story="ends well", expected="finished"),
         Case(
             name="diverging",
-            story="its learning rate grows until the loss explodes, and it raises",
+            story="raises, because its loss explodes",
             expected="failed",
             seed=2,
             rate=0.01,
