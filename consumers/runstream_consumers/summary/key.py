@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from runstream_consumers.summary.exact import ZERO, Exact, add, canonical
+from runstream_consumers.summary.exact import ZERO, Exact, add
 
 #: The names from the outermost dict to a value.
 Path = tuple[str, ...]
@@ -76,10 +76,6 @@ class KeyFold:
         self.add_special(other.nan, other.above, other.below)
         if other.first is not None and other.last is not None:
             self.see(other.first, other.last)
-
-    def normalise(self) -> None:
-        """Bring the sum to its one canonical spelling."""
-        self.sum = canonical(self.sum)
 
 
 def _before(value: Number, other: Number) -> bool:
