@@ -110,7 +110,7 @@ def _server(broker: str, dsn: str, prefix: str, token: str) -> dict[str, str]:
     }
 
 
-def python(*arguments: object, environment: dict[str, str], within: float = 600) -> str:
+def python(*arguments: object, environment: dict[str, str], within: float = 120) -> str:
     """Run ``python ARGUMENTS`` and return what it printed; raises where it exits with anything but 0."""
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],

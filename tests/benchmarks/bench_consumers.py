@@ -1,0 +1,140 @@
+"""History and summary from topics that are full already, each alone, everything stored in Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+
+from runstream_schemas.codec import encode
+from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
+from tests.benchmarks.blocks import SHAPES, block, rows
+from tests.benchmarks.figures import Figure, at_least
+from tests.benchmarks.processes import cpu_seconds, peak_memory
+from tests.benchmarks.rig import ENTITY, PARTITIONS, Rig, rig
+from tests.conftest import run_aside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.benchmarks.scale import Scale
+
+RUNS = 64
+#: Events that are stored before the clock starts: connecting, assignment and warming up are not what is measured.
+LEAD = 0.1
+EVENTS = {"10 x 10": 40_000, "200 x 20": 4_000}
+#: Events a second at 10 x 10, points a second at 200 x 20.
+BARS = {
+    ("history", "10 x 10"): 8_000.0,
+    ("summary", "10 x 10"): 4_000.0,
+    ("history", "200 x 20"): 5.0e6,
+    ("summary", "200 x 20"): 5.0e6,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Seconds, and the consumer's own CPU seconds, for events after the lead; peak MiB of the consumer."""
+
+    events: int
+    seconds: float
+    cpu: float
+    peak: float
+
+
+def measure(scale: Scale) -> Iterator[Figure]:
+    """Yield events or points a second, by the clock and by the consumer's CPU time."""
+    with rig(scale.folder) as servers:
+        for shape, (block_rows, keys) in SHAPES.items():
+            prefix = servers.new_topics()
+            count = EVENTS[shape] // scale.of(1, 10)
+            run_aside(fill(servers.broker, prefix, count, block_rows, keys))
+            for name in ("history", "summary"):
+                taken = [consume(servers, prefix, name, count) for _ in range(scale.of(3, 1))]
+                yield from _figures(name, shape, block_rows * keys, taken)
+
+
+def _figures(name: str, shape: str, points: int, taken: list[Took]) -> Iterator[Figure]:
+    bar = BARS[name, shape]
+    unit, size = ("events/s", 1) if shape == "10 x 10" else ("M points/s", points / 1e6)
+    limit = at_least(bar if size == 1 else bar / 1e6)
+    rate = median(took.events / took.seconds for took in taken) * size
+    core = median(took.events / took.cpu for took in taken) * size
+    peak = max(took.peak for took in taken)
+    yield Figure(f"{name} {shape}", rate, unit, bar=limit, note=f"by the clock, Postgres beside it; {peak:.0f} MiB")
+    yield Figure(f"{name} {shape}, a core", core, unit, bar=limit, note="by the consumer's own CPU time")
+
+
+def consume(servers: Rig, prefix: str, name: str, count: int) -> Took:
+    """Run a consumer with a fresh database over a prefix until it has stored all events."""
+    environment = servers.server(prefix)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runstream_consumers.runtime", name],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        return run_aside(_watch(process, environment["RUNSTREAM_POSTGRES"], topic_name(prefix, Topic.LOG), count))
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+async def _watch(process: subprocess.Popen[bytes], dsn: str, topic: str, count: int) -> Took:
+    connection = await asyncpg.connect(dsn)
+    deadline = time.monotonic() + 180
+    first: tuple[int, float, float] | None = None
+    try:
+        while time.monotonic() < deadline and process.poll() is None:
+            stored = await _stored(connection, topic)
+            now, cpu = time.monotonic(), cpu_seconds(process.pid)
+            if first is None and stored >= LEAD * count:
+                first = stored, now, cpu
+            if stored >= count and first is not None:
+                return Took(count - first[0], now - first[1], cpu - first[2], peak_memory(process.pid))
+            await asyncio.sleep(0.02)
+    finally:
+        await connection.close()
+    raise RuntimeError(f"the consumer (exit {process.poll()}) did not store {count} events")
+
+
+async def _stored(connection: Any, topic: str) -> int:
+    try:
+        found = await connection.fetchval("select sum(next) from runtime.sink_offset where topic = $1", topic)
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        return 0
+    return int(found or 0)
+
+
+async def fill(broker: str, prefix: str, events: int, block_rows: int, keys: int) -> None:
+    """Append events of many runs in turn, each run's rows numbered as its shipper would."""
+    producer = AIOKafkaProducer(bootstrap_servers=broker, max_batch_size=1 << 20, linger_ms=5)
+    await producer.start()
+    try:
+        content = rows(0, block_rows, keys)
+        runs = [RunPath(entity=ENTITY, project="consumers", run_id=f"run{number}") for number in range(RUNS)]
+        firsts = [block(run, number.to_bytes(16, "big"), 0, content) for number, run in enumerate(runs)]
+        pending = []
+        for number in range(events):
+            event, turn = firsts[number % RUNS], number // RUNS
+            shift = turn * block_rows
+            later = replace(
+                event,
+                seq=shift,
+                orders=event.orders + shift,
+                steps=event.steps + shift,
+                times=event.times + 1000 * shift,
+            )
+            place = partition_of(event.run, PARTITIONS)
+            pending.append(await producer.send(topic_name(prefix, Topic.LOG), encode(later), partition=place))
+        await asyncio.gather(*pending)
+    finally:
+        await producer.stop()
