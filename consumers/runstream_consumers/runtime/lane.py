@@ -188,6 +188,8 @@ class Lane:
             self._disconnect()
             for sink in self._sinks.values():
                 sink.forget()
+            # Also where no message comes: what runs beside the batches has ended with the memory.
+            self.reopen(self._sinks)
             raise
 
     def _note_pause(self, state: RetryCallState) -> None:

@@ -129,6 +129,7 @@ class Sink:
             stored = await self._store.lock_offsets(connection)
             if stored[name].next == lost[0]:
                 await self._lose(connection, name, lost, reason)
+        await self._remember(connection)
 
     async def step(self, connection: Connection, batch: Mapping[str, Sequence[Message]]) -> Outcome:
         """Apply a batch, by topic name with offsets ascending; each record of it once and only once, ever.

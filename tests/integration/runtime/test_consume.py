@@ -168,12 +168,17 @@ async def test_lost_connections_lose_and_repeat_nothing(broker: str, prefix: str
     async with consuming(LedgerConsumer(), settings_of(broker, prefix, database)):
         for start in range(0, 300, 10):
             await publish(broker, prefix, [block(run, writer(number), start, 10) for number, run in enumerate(runs)])
-            await fetch(
-                database,
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where application_name = 'runstream ledger' and datname = current_database()",
-            )
+            await end_connections(database)
         await expect_ledger(database, [block(run, writer(number), 0, 300) for number, run in enumerate(runs)])
+
+
+async def end_connections(database: str) -> None:
+    """Let the database end the consumer's connections."""
+    await fetch(
+        database,
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where application_name = 'runstream ledger' and datname = current_database()",
+    )
 
 
 async def test_messages_deleted_unread_are_recorded_as_lost(broker: str, prefix: str, database: str) -> None:
@@ -333,3 +338,50 @@ async def test_offsets_that_hold_no_message_are_recorded_and_passed(broker: str,
         await expect_ledger(database, [block(run, writer(1), 0, 5)])
     losses = await fetch(database, "select topic, partition, first, stop, reason from runtime.loss")
     assert [tuple(row) for row in losses] == [(name, 0, 3, 4, "not in the log, which begins before it")]
+
+
+class RestlessConsumer(LedgerConsumer):
+    """Notes which partitions have something running beside their batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running: set[LedgerPartition] = set()
+
+    def partition(self, number: int, context: Context) -> LedgerPartition:
+        """Return the work on one partition."""
+        return RestlessPartition(number, context, self)
+
+
+class RestlessPartition(LedgerPartition):
+    """Is among the running until it is cancelled."""
+
+    def __init__(self, number: int, context: Context, consumer: RestlessConsumer) -> None:
+        super().__init__(number, context, strict=False)
+        self.running = consumer.running
+
+    async def background(self) -> None:
+        """Run for ever."""
+        self.running.add(self)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.running.discard(self)
+
+
+async def test_background_work_survives_a_lost_connection(broker: str, prefix: str, database: str) -> None:
+    """After an error of the database, work runs again beside every partition, also where no message comes."""
+    consumer = RestlessConsumer()
+
+    async def runs_anew(before: set[LedgerPartition]) -> set[LedgerPartition]:
+        now = set(consumer.running)
+        assert sorted(partition.number for partition in now) == [0, 1]
+        assert not now & before
+        return now
+
+    async with consuming(consumer, settings_of(broker, prefix, database), replace(QUICK, lanes=1)):
+        first = await eventually_async(lambda: runs_anew(set()))
+        await end_connections(database)
+        await publish(broker, prefix, [block(run_in(0), writer(1), 0, 1)])
+        await eventually_async(lambda: runs_anew(first))
+        await expect_ledger(database, [block(run_in(0), writer(1), 0, 1)])
+    assert consumer.running == set()
