@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from runstream_schemas.rows import unpack_rows
 from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from runstream_schemas.events import Event
@@ -42,11 +42,14 @@ class Server:
     url: str
     answer: dict[str, Any]
     environment: dict[str, str]
-    asked: list[str] = field(default_factory=list)
+    #: Paths of the requests so far.
+    asked: list[str]
+    #: Stops it; a second call does nothing.
+    close: Callable[[], None]
 
 
 @contextmanager
-def serving(broker: str, prefix: str, folder: Path) -> Iterator[Server]:
+def serving(broker: str, prefix: str, folder: Path, *, port: int = 0) -> Iterator[Server]:
     """Answer GET /api/v1/connect as the HTTP API does."""
     answer: dict[str, Any] = {
         "api_version": 1,
@@ -73,7 +76,7 @@ def serving(broker: str, prefix: str, folder: Path) -> Iterator[Server]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it so)
             """Keep quiet."""
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=httpd.serve_forever, daemon=True)
     thread.start()
     environment = {
@@ -82,12 +85,16 @@ def serving(broker: str, prefix: str, folder: Path) -> Iterator[Server]:
         "RUNSTREAM_DATA_DIR": str(folder / "data"),
         "XDG_CACHE_HOME": str(folder / "cache"),
     }
-    try:
-        yield Server(environment["RUNSTREAM_URL"], answer, environment, asked)
-    finally:
+
+    def close() -> None:
         httpd.shutdown()
         httpd.server_close()
         thread.join()
+
+    try:
+        yield Server(environment["RUNSTREAM_URL"], answer, environment, asked, close)
+    finally:
+        close()
 
 
 @dataclass

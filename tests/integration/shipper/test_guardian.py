@@ -108,15 +108,8 @@ def test_a_guardian_outlives_hangup_and_interrupt(run_dir: RunDir, guardian: sub
     trainer.communicate()
 
     assert guardian.wait(30) == 0
-    assert (
-        word(run_dir, Word.PHASE),
-        "another" in (run_dir.path / "logs" / "guardian.log").read_text(),
-        shipper > 0,
-    ) == (
-        Phase.DELIVERED,
-        False,
-        True,
-    )
+    assert "another" not in (run_dir.path / "logs" / "guardian.log").read_text()
+    assert (word(run_dir, Word.PHASE), shipper > 0) == (Phase.DELIVERED, True)
 
 
 def test_a_guardian_told_to_stop_takes_its_shipper_along(run_dir: RunDir, guardian: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,208 @@
+"""Brokers and servers that are gone, frozen or elsewhere: nothing is lost, and delivery goes on by itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runstream.spool.control import ControlPage, Phase, Word
+from runstream_deploy.child import Child
+from runstream_deploy.class_archive import with_archive
+from runstream_deploy.jars import cache_folder, fetch_jars
+from runstream_deploy.java import find_java
+from runstream_deploy.kafka import Kafka
+from runstream_deploy.ports import choose_port
+from runstream_deploy.reaper import descendants
+from runstream_deploy.service import answered
+from runstream_deploy.topics import ensure_topics
+from runstream_schemas.events import ExitState, Kind
+from tests.conftest import run_aside
+from tests.integration.shipper.runs import RunDir, Server, delivered, new_run, serving
+from tests.polling import eventually
+from tests.unit.shipper.spools import SpoolBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runstream_deploy.reaper import Reaper
+
+ROOT = Path(__file__).parents[3]
+
+
+def phase(run_dir: RunDir) -> int:
+    """Return the delivery phase of a run folder."""
+    with ControlPage(run_dir.path / "control") as control:
+        return control[Word.PHASE]
+
+
+def logged(rows: int) -> SpoolBuilder:
+    """Return the spool of a finished writer."""
+    spool = SpoolBuilder()
+    for number in range(rows):
+        spool.append({"n": number})
+    spool.exit()
+    return spool
+
+
+def dead_address() -> str:
+    """Return an address where nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+class OwnBroker:
+    """A broker that a test may freeze and kill."""
+
+    def __init__(self, folder: Path, reaper: Reaper) -> None:
+        self._folder = folder
+        self._reaper = reaper
+        distribution = with_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))
+        port = choose_port()
+        self.kafka = Kafka(folder / "kafka", port=port, controller_port=choose_port({port}), distribution=distribution)
+        self.kafka.prepare()
+        self.start()
+
+    def start(self) -> None:
+        """Start it on its data and wait until it answers."""
+        log = self._folder / "kafka.log"
+        self._child = Child(self.kafka.command(), log, self._reaper)
+        run_aside(answered(self.kafka, self._child, log))
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._child.kill()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal all of it."""
+        for pid in [self._child.pid, *(pid for pid, _ in descendants(self._child.pid))]:
+            os.kill(pid, number)
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path, reaper: Reaper) -> Iterator[OwnBroker]:
+    """Return a broker of the test's own, with topics under the prefix ``own``."""
+    broker = OwnBroker(tmp_path, reaper)
+    run_aside(ensure_topics(broker.kafka.address, "own", partitions=2))
+    yield broker
+    broker.signal(signal.SIGCONT)
+    broker.kill()
+
+
+def test_a_stale_address_is_asked_for_again(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:
+    """Where the broker has moved, the shipper learns its new address from the server."""
+    server.answer["brokers"] = dead_address()
+    run_dir = new_run(tmp_path, server.environment)
+    writer = run_dir.add_writer(logged(10))
+    shipper = run_dir.ship()
+    eventually(lambda: len(server.asked) > 3)
+
+    server.answer["brokers"] = broker
+
+    assert shipper.wait(30) == 0
+    assert delivered(broker, prefix, run_dir.run).rows(writer) == [{"n": number} for number in range(10)]
+
+
+def test_a_server_that_comes_later(broker: str, prefix: str, tmp_path: Path) -> None:
+    """A run whose server is not there yet is delivered as soon as something answers."""
+    with serving(broker, prefix, tmp_path) as gone:
+        environment = gone.environment
+    run_dir = new_run(tmp_path, environment)
+    writer = run_dir.add_writer(logged(10))
+    shipper = run_dir.ship()
+    eventually(lambda: "not delivering" in run_dir.log())
+    assert phase(run_dir) == Phase.NEVER_CONNECTED
+
+    port = int(environment["RUNSTREAM_URL"].rpartition(":")[2])
+    with serving(broker, prefix, tmp_path, port=port):
+        status = shipper.wait(30)
+
+    assert status == 0
+    assert delivered(broker, prefix, run_dir.run).rows(writer) == [{"n": number} for number in range(10)]
+
+
+def test_the_last_answer_of_the_server_is_enough(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:
+    """Where the API is down, a run goes by what it said last: only the broker is needed."""
+    first = new_run(tmp_path, server.environment)
+    first.add_writer(logged(1))
+    first.ship_to_end()
+    down = {**server.environment, "RUNSTREAM_URL": server.environment["RUNSTREAM_URL"]}
+    server.close()
+    run_dir = new_run(tmp_path, down)
+    writer = run_dir.add_writer(logged(10))
+
+    status = run_dir.ship_to_end()
+
+    assert status == 0, run_dir.log()
+    assert delivered(broker, prefix, run_dir.run).rows(writer) == [{"n": number} for number in range(10)]
+
+
+def test_other_partitions_are_refused(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:
+    """Where the topics have another number of partitions than was told, nothing is sent."""
+    server.answer["partitions"] = 3
+    run_dir = new_run(tmp_path, server.environment)
+    run_dir.add_writer(logged(10))
+    shipper = run_dir.ship()
+
+    eventually(lambda: "has 2 partitions where there should be 3" in run_dir.log())
+    shipper.terminate()
+
+    assert shipper.wait(20) == 143
+    assert delivered(broker, prefix, run_dir.run).events == []
+
+
+@pytest.mark.parametrize("fault", ["killed", "frozen"])
+def test_a_broker_gone_for_a_while(tmp_path: Path, own_broker: OwnBroker, fault: str) -> None:
+    """Rows logged while the broker is away arrive after, in order and once; the trainer notices nothing."""
+    with serving(own_broker.kafka.address, "own", tmp_path) as server:
+        run_dir = new_run(tmp_path, server.environment)
+        trainer = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.integration.shipper.trainer",
+                str(run_dir.path),
+                "100",
+                "200",
+                "0.05",
+                "finish",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        assert trainer.stdout is not None
+        writer = bytes.fromhex(trainer.stdout.readline())
+        shipper = run_dir.ship()
+        eventually(lambda: phase(run_dir) == Phase.CONNECTED)
+
+        if fault == "killed":
+            own_broker.kill()
+        else:
+            own_broker.signal(signal.SIGSTOP)
+        eventually(lambda: phase(run_dir) == Phase.BROKER_UNREACHABLE)
+        trainer.communicate()
+        assert trainer.returncode == 0
+        assert shipper.poll() is None
+        if fault == "killed":
+            own_broker.start()
+        else:
+            own_broker.signal(signal.SIGCONT)
+        back = time.monotonic()
+        eventually(lambda: phase(run_dir) in {Phase.CONNECTED, Phase.DELIVERED}, within=60)
+        reconnected = time.monotonic() - back
+        assert shipper.wait(60) == 0
+
+        assert reconnected < 15
+        found = delivered(own_broker.kafka.address, "own", run_dir.run)
+        assert found.rows(writer) == [{"n": number} for number in range(20_000)]
+        assert found.exits()[writer].ending.state is ExitState.FINISHED
+        assert len(found.heartbeats(Kind.GOODBYE)) >= 1
