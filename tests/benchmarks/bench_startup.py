@@ -1,0 +1,77 @@
+"""How long things take to begin and to end: the stack, ``import``, ``init()``, ``finish()``."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING
+
+from runstream_deploy.ports import choose_port
+from runstream_deploy.reaper import Reaper
+from tests.benchmarks.figures import Figure, at_most
+from tests.benchmarks.rig import python
+from tests.benchmarks.sampling import take_turns
+from tests.running_stack import clean_environment, running_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.benchmarks.scale import Scale
+
+#: Seconds that ``finish()`` may wait where nothing answers.
+LIMIT = 2.0
+
+
+def measure(scale: Scale) -> Iterator[Figure]:
+    """Yield seconds and milliseconds."""
+    reaper = Reaper()
+    try:
+        yield from _with_stack(scale, reaper)
+    finally:
+        reaper.close()
+    yield from _without_stack(scale)
+    yield from _import(scale)
+
+
+def _with_stack(scale: Scale, reaper: Reaper) -> Iterator[Figure]:
+    for name in ("cold", "warm"):
+        begin = time.monotonic()
+        with running_stack(scale.folder / "stack", reaper, {}) as stack:
+            note = "fresh data folder; jars and class archive are there" if name == "cold" else "the same data folder"
+            yield Figure(f"stack up, {name}", time.monotonic() - begin, "s", note=note)
+            if name == "warm":
+                lives = [_life(scale, f"up-{number}", stack.environment, 60) for number in range(scale.of(7, 2))]
+    yield Figure("init(), stack up", median(life["init"] for life in lives) * 1000, "ms")
+    yield Figure("finish(), stack up", median(life["finish"] for life in lives) * 1000, "ms", note="until delivered")
+
+
+def _without_stack(scale: Scale) -> Iterator[Figure]:
+    nowhere = {**clean_environment(), "RUNSTREAM_URL": f"http://127.0.0.1:{choose_port()}", "RUNSTREAM_API_KEY": "x"}
+    lives = [_life(scale, f"down-{number}", nowhere, LIMIT) for number in range(scale.of(5, 1))]
+    begun, ended = max(life["init"] for life in lives), max(life["finish"] for life in lives)
+    yield Figure("init(), everything down", begun * 1000, "ms", bar=at_most(1000), note="the slowest")
+    yield Figure(
+        "finish(), everything down", ended / LIMIT, bar=at_most(1.2), note=f"of its limit of {LIMIT} s, the slowest"
+    )
+
+
+def _life(scale: Scale, name: str, environment: dict[str, str], limit: float) -> dict[str, float]:
+    folder = scale.folder / name
+    folder.mkdir()
+    environment = {**environment, "XDG_CACHE_HOME": str(scale.folder / "cache")}
+    found: dict[str, float] = json.loads(
+        python("-m", "tests.benchmarks.lifetime", folder, limit, environment=environment)
+    )
+    return found
+
+
+def _import(scale: Scale) -> Iterator[Figure]:
+    contenders = {
+        code: partial(python, "-c", code, environment=clean_environment())
+        for code in ("pass", "import runstream", "import runstream; runstream.init", "import numpy")
+    }
+    found = {code: median(taken) for code, taken in take_turns(contenders, calls=1, rounds=scale.of(9, 3)).items()}
+    for code in list(contenders)[1:]:
+        yield Figure(f"`{code}`", (found[code] - found["pass"]) * 1000, "ms", note="beyond a bare interpreter")

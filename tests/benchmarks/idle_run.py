@@ -1,0 +1,16 @@
+"""Begins a run, logs a row and waits to be ended; run as a process."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import runstream
+
+run = runstream.init(project="bench", dir=Path(sys.argv[1]), settings={"silent": True})
+run.log({"loss": 1.0})
+sys.stdout.write("ready\n")
+sys.stdout.flush()
+signal.sigwait({signal.SIGUSR1})
+run.finish()
