@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -41,6 +42,8 @@ class Connection:
             # A proxy of the environment is never the way to this machine itself.
             trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
         )
+        # Whoever made an Api in passing need not close it.
+        self._closing = weakref.finalize(self, self._client.close)
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Return the JSON of a GET, non-finite floats restored; parameters of None are left out.
@@ -59,7 +62,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._closing()
 
     def _get(self, path: str, parameters: Mapping[str, Any]) -> Any:
         try:

@@ -1,0 +1,161 @@
+"""`runstream.Api` against a real server."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runstream.exceptions import CommError, UsageError
+from runstream.reading import frames
+from runstream.reading.api import Api
+from runstream.reading.exceptions import AuthenticationError, NotFoundError
+from tests.integration.api.conftest import ROWS, SPIKE, history_row, new_recording
+from tests.integration.api.serving import TOKEN
+
+if TYPE_CHECKING:
+    from tests.integration.api.recording import Recording
+    from tests.integration.api.serving import Served
+
+
+@pytest.fixture
+def api(served: Served, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """Return an Api that finds its server in the environment."""
+    monkeypatch.setenv("RUNSTREAM_URL", served.url)
+    monkeypatch.setenv("RUNSTREAM_API_KEY", TOKEN)
+    return Api()
+
+
+def test_a_run_has_what_was_said_of_it(api: Api, digits: Recording, served: Served) -> None:
+    """The properties of a run are those of its document."""
+    run = api.run(str(digits.run))
+    assert (run.entity, run.project, run.id, run.path) == ("ada", "digits", "digits", ["ada", "digits", "digits"])
+    assert (run.name, run.state, run.qualifiers) == ("bright-river-1", "finished", [])
+    assert (run.tags, run.notes, run.group, run.job_type) == (["baseline"], "A note.", "g", "train")
+    assert run.url == f"{served.url}/ada/digits/runs/digits"
+    assert run.config == {"lr": 0.1, "optimizer": {"name": "sgd", "momentum": 0.9}, "limit": math.inf}
+    assert run.summary["best"] == 0.97
+    assert run.metadata == {"host": "node-7"}
+    assert run.lastHistoryStep == ROWS - 1
+    assert run.delivery["complete"]
+    assert run.transitions[-1]["to"] == "finished"
+    assert run.system_metrics == {"system.cpu.percent": 29.0}
+    assert [line["text"] for line in run.console(lines=2)] == ["line 48", "line 49"]
+    assert repr(run) == "<Run ada/digits/digits (finished)>"
+
+
+def test_a_run_is_found_by_less_than_its_path(api: Api, digits: Recording, served: Served) -> None:
+    """The entity may be left out, and the address of the page names the run as well."""
+    for path in ("digits/digits", "/ada/digits/digits", f"{served.url}/ada/digits/runs/digits"):
+        assert api.run(path).path == [digits.run.entity, digits.run.project, digits.run.run_id]
+
+
+def test_a_scan_is_exact_and_whole(api: Api, digits: Recording) -> None:
+    """Every row comes once, in order, as it was logged, whatever the page size."""
+    rows = list(api.run(str(digits.run)).scan_history(page_size=333))
+    assert list(range(ROWS)) == [row["_step"] for row in rows]
+    plain = [{key: value for key, value in row.items() if not key.startswith("_")} for row in rows]
+    assert [history_row(step) for step in range(ROWS)] == plain
+
+
+def test_a_scan_of_keys_yields_rows_that_have_all_of_them(api: Api, digits: Recording) -> None:
+    """As in W&B, a row that lacks one of the keys is left out."""
+    rows = list(api.run(str(digits.run)).scan_history(keys=["val/accuracy", "train.loss"], min_step=100, max_step=300))
+    expected = [
+        {"_step": step, "val/accuracy": step / ROWS, "train.loss": math.exp(-step / 500)} for step in (199, 299)
+    ]
+    assert expected == rows
+
+
+def test_history_is_a_frame_that_keeps_the_extremes(api: Api, digits: Recording) -> None:
+    """A sample is a DataFrame with flat columns in which no spike is lost."""
+    frame = api.run(str(digits.run)).history(samples=100, keys=["train.loss"])
+    assert list(frame.columns) == ["_step", "train.loss"]
+    assert len(frame) <= 100
+    assert frame["train.loss"].max() == 100.0
+    assert SPIKE in frame["_step"].tolist()
+
+
+def test_history_without_pandas_is_a_list(api: Api, digits: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pandas is not wanted or not installed, rows are dicts."""
+    run = api.run(str(digits.run))
+    rows = run.history(samples=10, keys=["epoch"], pandas=False)
+    assert rows[0] == {"_step": 0, "epoch": 0.0}
+    monkeypatch.setattr(frames, "find_spec", lambda _name: None)
+    assert rows == run.history(samples=10, keys=["epoch"])
+
+
+def test_another_metric_may_be_the_x_axis(api: Api, digits: Recording) -> None:
+    """The x axis stands beside the keys."""
+    frame = api.run(str(digits.run)).history(samples=5000, keys=["val/accuracy"], x_axis="epoch")
+    assert list(frame.columns) == ["epoch", "val/accuracy"]
+    assert list(range(20)) == frame["epoch"].tolist()
+
+
+def test_system_metrics_are_a_stream_of_their_own(api: Api, digits: Recording) -> None:
+    """The machine's metrics are read with the same calls."""
+    frame = api.run(str(digits.run)).history(stream="system")
+    assert [10.0 + step for step in range(20)] == frame["cpu.percent"].tolist()
+
+
+def test_a_run_is_read_anew_when_asked(api: Api, served: Served) -> None:
+    """What was read stays until it is loaded again."""
+    writer = new_recording("reloaded").start({}).rows([{"a": 1}])
+    served.say(writer)
+    run = api.run(str(writer.run))
+    assert run.summary == {"a": 1}
+    served.say(writer.rows([{"a": 2}], first_step=1))
+    assert run.summary == {"a": 1}
+    run.load(force=True)
+    assert run.summary == {"a": 2}
+
+
+def test_runs_of_a_project_come_lazily_newest_first(api: Api, served: Served) -> None:
+    """Runs behave as a sequence over pages."""
+    for number in range(3):
+        served.say(new_recording(f"lazy-{number}", project="lazy").start({}).exit())
+    runs = api.runs("ada/lazy", per_page=2)
+    assert runs[0].id == "lazy-2"
+    assert [run.id for run in runs] == ["lazy-2", "lazy-1", "lazy-0"]
+    assert len(runs) == 3
+    assert runs[-1].id == "lazy-0"
+    assert [run.id for run in runs[1:]] == ["lazy-1", "lazy-0"]
+    assert {"ada"} == {project["entity"] for project in api.projects()}
+
+
+def test_an_unknown_run_is_an_error_that_names_it(api: Api) -> None:
+    """The error is ours, and a LookupError."""
+    with pytest.raises(NotFoundError, match="ada/digits/nothing"):
+        api.run("digits/nothing")
+    assert issubclass(NotFoundError, LookupError)
+
+
+def test_what_the_server_refuses_is_the_callers_error(api: Api, digits: Recording) -> None:
+    """A parameter out of range is told as misuse."""
+    with pytest.raises(UsageError, match="samples"):
+        api.run(str(digits.run)).history(samples=0)
+
+
+def test_where_nothing_answers_the_error_says_what_to_do() -> None:
+    """A stack that is down is told with the command that starts it."""
+    with pytest.raises(CommError, match=r"nothing answers at http://127\.0\.0\.1:1 .*runstream up"):
+        Api({"base_url": "http://127.0.0.1:1"}).run("a/b/c")
+
+
+def test_without_any_address_the_error_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Neither a setting nor a discovery file: the error names both ways."""
+    monkeypatch.delenv("RUNSTREAM_URL", raising=False)
+    monkeypatch.setenv("RUNSTREAM_DATA_DIR", str(tmp_path_factory.mktemp("empty")))
+    with pytest.raises(CommError, match=r"runstream up.*RUNSTREAM_URL"):
+        Api()
+
+
+def test_a_refused_token_is_told(served: Served) -> None:
+    """A host the server does not know is refused, and that is not the same as unreachable."""
+    api = Api({"base_url": served.url.replace("127.0.0.1", "127.0.0.2")}, api_key="wrong")
+    with pytest.raises(CommError):
+        api.projects()
+    assert issubclass(AuthenticationError, CommError)
