@@ -6,7 +6,9 @@ Servers are tied to the test process (``runstream_deploy.reaper``), so that even
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import signal
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from runstream_deploy.child import Child
 from runstream_deploy.class_archive import with_archive
@@ -23,9 +26,11 @@ from runstream_deploy.kafka import Kafka
 from runstream_deploy.object_store import ObjectStore
 from runstream_deploy.ports import choose_port
 from runstream_deploy.postgres import Postgres
-from runstream_deploy.reaper import Reaper
+from runstream_deploy.reaper import Reaper, send
 from runstream_deploy.service import Service, answered
 from runstream_deploy.topics import delete_topics, ensure_topics
+from tests.leftovers import MARK, describe, marked
+from tests.polling import eventually
 from tests.running_stack import Stack as Stack  # noqa: PLC0414 - for the tests to name what the fixture gives
 from tests.running_stack import running_stack
 
@@ -36,6 +41,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Properties are about results: on a busy machine a slow example is no failure.
+settings.register_profile("runstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("runstream")
+
 
 def run_aside(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end on a loop of its own, whatever loop the test may have."""
@@ -43,8 +52,25 @@ def run_aside(work: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, work).result()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """Fail the session if a process that a test started outlives it; end that process."""
+    mark = uuid.uuid4().hex
+    os.environ[MARK] = mark
+    yield
+    del os.environ[MARK]
+    try:
+        eventually(lambda: not describe(marked(mark)), within=30)
+    except AssertionError:
+        left = marked(mark)
+        told = describe(left)
+        for pid, start in left:
+            send(pid, start, signal.SIGKILL)
+        pytest.fail("processes outlived the tests that started them:\n" + "\n".join(told), pytrace=False)
+
+
 @pytest.fixture(scope="session")
-def reaper() -> Iterator[Reaper]:
+def reaper(nothing_left_running: None) -> Iterator[Reaper]:  # noqa: ARG001 - ends before that looks
     """End every server of the session, should the session itself be killed."""
     reaper = Reaper()
     yield reaper

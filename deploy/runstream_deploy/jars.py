@@ -78,6 +78,7 @@ def _run_maven(target: Path, report: Report) -> None:
             last.append(line)
             if "Downloaded from" in line and ".jar" in line:
                 fetched += 1
-                report(f"fetching Apache Kafka {KAFKA_VERSION} from Maven Central: {fetched} jars")
+                if fetched % 10 == 0:
+                    report(f"fetching Apache Kafka {KAFKA_VERSION} from Maven Central: {fetched} jars")
     if process.returncode != 0:
         raise MissingTool(f"Maven could not fetch Kafka's jars:\n{''.join(last)}")
