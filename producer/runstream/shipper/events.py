@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from runstream_schemas.events import (
     Stream,
     Writer,
 )
-from runstream_schemas.rows import pack_rows
+from runstream_schemas.rows import Path, pack_rows
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
@@ -136,13 +137,14 @@ def _columns(block: Block, limits: Limits) -> list[Column]:
         except (TypeError, ValueError, RecursionError):
             pass
         else:
-            if all(_fits(column.path, limits) for column in columns):
+            if all(_fits(column.path, limits.depth, limits.key_length) for column in columns):
                 return columns
     return pack_rows([plain_row(row, limits) for row in block.values])
 
 
-def _fits(path: Sequence[Any], limits: Limits) -> bool:
-    return len(path) <= limits.depth and all(type(name) is str and len(name) <= limits.key_length for name in path)
+@lru_cache(maxsize=1024)
+def _fits(path: Path, depth: int, length: int) -> bool:
+    return len(path) <= depth and all(type(name) is str and len(name) <= length for name in path)
 
 
 def _changes(topic: Topic, block: Block, envelope: Envelope, limits: Limits) -> ChangeEvent:

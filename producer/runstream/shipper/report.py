@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from runstream_schemas import values
 from runstream_schemas.events import ColumnType
 from runstream_schemas.rows import column_values
@@ -46,7 +48,8 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Return the report: rows, and for each key ``points`` (of numbers only), ``last`` and ``count``."""
         keys = {
-            name: {"points": line.points, "last": line.last, "count": line.count} for name, line in self._keys.items()
+            name: {"points": line.points, "last": plain_number(line.last), "count": line.count}
+            for name, line in self._keys.items()
         }
         return {"version": 1, "rows": self.rows, "keys": keys}
 
@@ -64,6 +67,11 @@ class Report:
         except (LookupError, TypeError, ValueError, AttributeError):
             self._keys.clear()
             self.rows = 0
+
+
+def plain_number(value: Any) -> Any:
+    """Return a number of Python's for one of numpy's, anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 class _Line:
@@ -89,7 +97,7 @@ class _Line:
         numbers = column.values
         first = -self.count % self.stride
         self.count += len(numbers)
-        self.last = numbers[-1].item()
+        self.last = numbers[-1]
         if first < len(numbers):
             self.points.extend(numbers[first :: self.stride].tolist())
             while len(self.points) > POINTS:

@@ -53,7 +53,14 @@ class SpoolRecord(NamedTuple):
     step: int
     time: int
     payload: bytes
-    position: Position
+    #: Where it lies: number of the segment, byte within it.
+    segment: int
+    offset: int
+
+    @property
+    def position(self) -> Position:
+        """Where it lies in the spool of its writer."""
+        return Position(self.segment, self.offset)
 
 
 class Stop(Enum):
@@ -87,7 +94,7 @@ def parse(buffer: bytes, offset: int, segment: int, base: int) -> Parsed:
     """
     records: list[SpoolRecord] = []
     view, end = memoryview(buffer), len(buffer)
-    unpack, crc32 = RECORD_HEADER.unpack_from, zlib.crc32
+    unpack, crc32, append, make = RECORD_HEADER.unpack_from, zlib.crc32, records.append, tuple.__new__
     while offset + HEADER_SIZE <= end:
         length, crc, topic, flags, stream, _, order, seq, step, time = unpack(buffer, offset)
         if length == 0:
@@ -100,9 +107,8 @@ def parse(buffer: bytes, offset: int, segment: int, base: int) -> Parsed:
         if crc32(view[offset + CRC_START : stop]) != crc:
             return Parsed(records, offset, Stop.DAMAGED)
         payload = buffer[offset + HEADER_SIZE : stop]
-        records.append(
-            SpoolRecord(topic, flags, stream, order, seq, step, time, payload, Position(segment, base + offset))
-        )
+        fields = (topic, flags, stream, order, seq, step, time, payload, segment, base + offset)
+        append(make(SpoolRecord, fields))  # what SpoolRecord(*fields) does, in a third of its time
         offset = stop + (-stop % ALIGNMENT)
     if offset + _LENGTH.size <= end and _LENGTH.unpack_from(buffer, offset)[0]:
         return Parsed(records, offset, Stop.SHORT, HEADER_SIZE)
