@@ -67,11 +67,11 @@ def shown(keys: Iterable[str], metrics: Sequence[Mapping[str, Any]]) -> list[str
 
 
 def groups(keys: Iterable[str], rest: str) -> list[Group]:
-    """Return keys grouped by what stands before their last ``/``; those without one first, under ``rest``."""
+    """Return keys grouped by what stands before their last ``/``; those without one last, under ``rest``."""
     found: dict[str, list[str]] = {}
     for key in sorted(keys):
         found.setdefault(key.rpartition("/")[0], []).append(key)
-    return [(name or rest, found[name]) for name in sorted(found)]
+    return [(name or rest, found[name]) for name in sorted(found, key=lambda name: (not name, name))]
 
 
 def lasted(known: Known, now: float) -> float | None:

@@ -7,7 +7,7 @@ const Charts = (() => {
   const STEPS = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
   const charts = new Map(); // article -> uPlot
   const waiting = new Set();
-  const api = document.querySelector("main").dataset.api;
+  const { api, started } = document.querySelector("main").dataset;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const sync = uPlot.sync("step");
 
@@ -20,19 +20,29 @@ const Charts = (() => {
   // Non-finite numbers come as {"_type": "float", ...}: a gap in the curve.
   const plain = (value) => (typeof value === "number" ? value : typeof value === "boolean" ? Number(value) : null);
 
-  function data(found) {
+  // The machine is measured by the clock, all else by steps.
+  const isTimed = (article) => article.dataset.stream === "system";
+  const lasting = (seconds) => {
+    if (seconds < 120) return `${Math.round(seconds)}s`;
+    if (seconds < 7200) return `${Number((seconds / 60).toFixed(1))}m`;
+    return `${Number((seconds / 3600).toFixed(2))}h`;
+  };
+
+  function data(article, found) {
     const tables = found.map((one) => {
       const points = new Map();
-      one.steps.forEach((step, index) => points.set(step, plain(one.values[index])));
+      const places = isTimed(article) ? one.times.map((time) => Math.max(0, Math.round((time - started) * 10) / 10)) : one.steps;
+      places.forEach((place, index) => points.set(place, plain(one.values[index])));
       const steps = [...points.keys()].sort((a, b) => a - b);
       return [steps, steps.map((step) => points.get(step))];
     });
     return tables.length === 1 ? tables[0] : uPlot.join(tables, tables.map((table) => table.slice(1).map(() => 2)));
   }
 
-  function axis(side, size) {
+  function axis(side, size, timed) {
     const line = { stroke: css("--line"), width: 1 };
-    const values = (_, splits) => splits.map((split) => (split === null ? "" : number(split)));
+    const said = timed && side === 2 ? lasting : number;
+    const values = (_, splits) => splits.map((split) => (split === null ? "" : said(split)));
     return { side, size, stroke: css("--faint"), font: `11px ${css("--sans")}`, grid: side === 2 ? { show: false } : line,
       ticks: { show: false }, border: { show: side === 2, ...line }, gap: 6, space: side === 2 ? 60 : 34, values, ...(side === 2 ? { incrs: STEPS } : {}) };
   }
@@ -42,8 +52,8 @@ const Charts = (() => {
     const few = found.every((one) => one.steps.length < 40);
     return {
       width: plot.clientWidth, height: plot.clientHeight, legend: { show: false }, padding: [8, 10, 0, 0],
-      scales: { x: { time: false } }, axes: [axis(2, 26), axis(3, 50)],
-      cursor: { sync: { key: sync.key, setSeries: false }, points: { size: 6 }, drag: { x: true, y: false } },
+      scales: { x: { time: false } }, axes: [axis(2, 26, isTimed(article)), axis(3, 50)],
+      cursor: { ...(isTimed(article) ? {} : { sync: { key: sync.key, setSeries: false } }), points: { size: 6 }, drag: { x: true, y: false } },
       series: [{}].concat(found.map((one, index) => ({
         label: one.label, stroke: css(`--c${(index % COLOURS) + 1}`), width: 1.4, spanGaps: false,
         points: { show: few, size: 4, width: 1.4, fill: css("--card") },
@@ -60,7 +70,7 @@ const Charts = (() => {
     const values = chart.data.slice(1).map((column) => (hovering ? column[index] : last(column)));
     const strong = document.createElement("b");
     strong.textContent = values.slice(0, 3).map(number).join("  ");
-    output.replaceChildren(...(hovering ? [`step ${chart.data[0][index]}  `, strong] : [strong]));
+    output.replaceChildren(...(hovering ? [`${isTimed(article) ? lasting(chart.data[0][index]) : `step ${chart.data[0][index]}`}  `, strong] : [strong]));
   }
 
   function keys(article, found) {
@@ -87,7 +97,7 @@ const Charts = (() => {
     const shape = found.map((one) => one.writer).join();
     plot.classList.toggle("empty", found.length === 0);
     if (old && article.dataset.shape === shape) {
-      old.setData(data(found));
+      old.setData(data(article, found));
       return read(article, old, found);
     }
     old?.destroy();
@@ -96,7 +106,7 @@ const Charts = (() => {
     if (!found.length) return undefined;
     article.dataset.shape = shape;
     keys(article, found);
-    const chart = new uPlot(options(article, found), data(found), plot);
+    const chart = new uPlot(options(article, found), data(article, found), plot);
     charts.set(article, chart);
     return read(article, chart, found);
   }
