@@ -13,10 +13,10 @@ class ShipperSettings:
     """How the shipper works; tests and benchmarks pass other values."""
 
     #: Between two looks at the spool while something is going on, and while nothing is.
-    busy_poll_s: float = 0.03
-    idle_poll_s: float = 0.1
+    busy_poll_s: float = 0.04
+    idle_poll_s: float = 0.12
     #: So long after the last record the spool counts as idle.
-    busy_s: float = 2.0
+    busy_s: float = 0.5
     #: Between two looks for new writers, signs of life and saves of the ledger.
     housekeeping_s: float = 1.0
     #: Read from the spool but not acknowledged; bounds the memory.

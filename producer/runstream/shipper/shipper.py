@@ -163,8 +163,8 @@ class Shipper:
             self._busy_until = now + self._settings.busy_s
 
     async def _rest(self) -> None:
-        await asyncio.sleep(0)  # whatever wakes us, the connections get their turn first
-        if self._more:
+        if self._more or self._wake.is_set():
+            await asyncio.sleep(0)  # whatever wakes us, the connections get their turn first
             return
         settings = self._settings
         hurried = time.monotonic() < self._busy_until or self._control[Word.FINISH_REQUESTED]
