@@ -9,6 +9,8 @@ import platform
 import sys
 import tempfile
 import time
+import traceback
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.scale import Scale
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 #: In the order in which they run; each is a module ``bench_NAME`` with ``measure(scale)``.
 NAMES = ("contract", "log", "peers", "startup", "shipper", "consumers", "outage", "idle")
@@ -40,20 +42,29 @@ def main() -> int:
             quick=arguments.quick,
             install=arguments.install,
         )
-        figures = list(_measure(arguments.names or NAMES, scale))
+        failed: list[str] = []
+        figures = list(_measure(arguments.names or NAMES, scale, failed))
     sys.stdout.write(f"\n{machine()}\n\n{table(figures)}\n")
     if arguments.json:
         arguments.json.write_text(json.dumps([figure.as_json() for figure in figures], indent=1) + "\n")
-    return 0
+    if failed:
+        sys.stdout.write(f"\nFAILED: {', '.join(failed)}\n")
+    return 1 if failed else 0
 
 
-def _measure(names: tuple[str, ...] | list[str], scale: Scale) -> Iterator[Figure]:
+def _measure(names: Sequence[str], scale: Scale, failed: list[str]) -> Iterator[Figure]:
+    """Yield the figures of each; what one raises is told, and the others go on."""
     for name in names:
         begin = time.monotonic()
         sys.stderr.write(f"{name} …\n")
-        for figure in import_module(f"tests.benchmarks.bench_{name}").measure(scale):
-            sys.stderr.write(f"  {figure.name}: {figure.value:.4g} {figure.unit} {figure.verdict} {figure.note}\n")
-            yield figure
+        (own := scale.folder / name).mkdir()
+        try:
+            for figure in import_module(f"tests.benchmarks.bench_{name}").measure(replace(scale, folder=own)):
+                sys.stderr.write(f"  {figure.name}: {figure.value:.4g} {figure.unit} {figure.verdict} {figure.note}\n")
+                yield figure
+        except Exception:  # noqa: BLE001 - a server that does not start, say
+            failed.append(name)
+            traceback.print_exc()
         sys.stderr.write(f"{name}: {time.monotonic() - begin:.0f} s\n")
 
 

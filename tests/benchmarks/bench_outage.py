@@ -32,7 +32,7 @@ AFTER = 20.0
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """How the backlog went down after the thaw."""
+    """How the backlog went down: rows, and seconds from the thaw to the first of them and to all but the newest."""
 
     backlog: float
     resumed: float
@@ -83,7 +83,6 @@ def _catch_up(server: Server, run_id: str, thawed: float, outage: float) -> Catc
     start = _stored(server, run_id)
     eventually(lambda: _stored(server, run_id) > start, within=60, every=0.02)
     resumed = time.time()
-    at_resume = _stored(server, run_id)
 
     def rate_is_live() -> bool:
         """Tell whether so much is stored that only the last second can be missing."""
@@ -91,11 +90,7 @@ def _catch_up(server: Server, run_id: str, thawed: float, outage: float) -> Catc
 
     eventually(rate_is_live, within=120, every=0.02)
     now = time.time()
-    return CatchUp(
-        backlog=_stored(server, run_id) - min(at_resume, start + 1),
-        resumed=resumed - thawed,
-        drained=max(now - resumed, 0.02),
-    )
+    return CatchUp(backlog=_stored(server, run_id) - start, resumed=resumed - thawed, drained=now - thawed)
 
 
 def _stored(server: Server, run_id: str) -> int:

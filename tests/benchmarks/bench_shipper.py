@@ -39,8 +39,10 @@ def measure(scale: Scale) -> Iterator[Figure]:
 
 def _figures(name: str, points: int, shipped: list[dict[str, float]], sent: list[dict[str, float]]) -> Iterator[Figure]:
     seconds, cpu = median(took["seconds"] for took in shipped), median(took["cpu"] for took in shipped)
-    note = f"{points / cpu / 1e6:.2f} M points per CPU second; connecting and the exit included"
-    yield Figure(f"shipper {name}", points / seconds / 1e6, "M points/s", bar=at_least(BARS[name]), note=note)
+    limit = at_least(BARS[name])
+    note = "by the clock, from start to the end of the run"
+    yield Figure(f"shipper {name}", points / seconds / 1e6, "M points/s", bar=limit, note=note)
+    yield Figure(f"shipper {name}, a core", points / cpu / 1e6, "M points/s", bar=limit, note="by its own CPU time")
     slower = ratio([took["seconds"] for took in shipped], [took["seconds"] for took in sent])
     yield Figure(f"shipper {name}, of a bare producer", slower, note="time; the same blocks, encoded beforehand")
     peak = max(took["peak"] for took in shipped)
