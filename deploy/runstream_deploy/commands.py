@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from runstream_deploy.exceptions import DataRefused, ServiceFailed
+from runstream_deploy.rotation import rotate
 from runstream_deploy.screen import Progress, say_running, show_status
 from runstream_deploy.service import last_lines
 from runstream_deploy.state import Phase, StackState, read_state
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 #: Longer than a first start on a slow connection takes.
 _START_S = 900.0
 #: Longer than the services are given to end.
-_STOP_S = 90.0
+_STOP_S = 60.0
 
 
 def start(folder: DataFolder, console: Console) -> int:
@@ -48,6 +49,7 @@ def start_detached(folder: DataFolder, console: Console) -> int:
     if (holder := folder.supervisor()) is not None:
         raise DataRefused(f"a stack is already running on {folder.path} (process {holder})")
     log = folder.log("supervisor")
+    rotate(log)
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - this program
             [sys.executable, "-m", "runstream_deploy", "up", "--data-dir", str(folder.path)],
@@ -70,12 +72,13 @@ def stop(folder: DataFolder, console: Console) -> int:
         return 0
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + _STOP_S
     with console.status("stopping"):
-        while folder.is_held():
-            if time.monotonic() > deadline:
-                raise ServiceFailed("the stack", f"still runs after {_STOP_S:.0f} s (process {pid})")
-            time.sleep(0.1)
+        if not _await_free(folder, _STOP_S):
+            # It hangs, or was frozen; its reaper ends the services when it is gone.
+            if (pid := folder.supervisor()) is not None:
+                os.kill(pid, signal.SIGKILL)
+            if not _await_free(folder, _STOP_S):
+                raise ServiceFailed("the stack", f"on {folder.path} does not end")
     console.print("stopped", style="dim")
     return 0
 
@@ -88,6 +91,15 @@ def show(folder: DataFolder, *, as_json: bool) -> int:
     else:
         show_status(Console(), status)
     return 0 if status.healthy else 1
+
+
+def _await_free(folder: DataFolder, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while folder.is_held():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _await_ready(folder: DataFolder, process: subprocess.Popen[bytes], progress: Progress) -> StackState:

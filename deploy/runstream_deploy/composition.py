@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -134,6 +135,8 @@ def told_environment(stack: StackFile, environment: Mapping[str, str], addresses
         "RUNSTREAM_ENTITY": stack.entity,
         "RUNSTREAM_TOKEN": environment.get("RUNSTREAM_TOKEN") or stack.secrets.token,
         "RUNSTREAM_TICK_KEY": environment.get("RUNSTREAM_TICK_KEY") or stack.secrets.tick_key,
+        # A consumer that is started again takes its own place in its group at once, and not that of another stack.
+        "RUNSTREAM_INSTANCE": f"stack-{hashlib.sha256(stack.secrets.tick_key.encode()).hexdigest()[:12]}",
     }
 
 

@@ -40,11 +40,9 @@ class ConsumerProcess:
         """Do nothing: the runtime migrates the consumer's tables itself."""
 
     def command(self) -> Command:
-        """Return how it is started; under a name that stays it gets its partitions back at once."""
-        return Command(
-            arguments=[sys.executable, "-m", "runstream_consumers.runtime", self.name],
-            environment={**self._environment, "RUNSTREAM_INSTANCE": "local"},
-        )
+        """Return how it is started."""
+        arguments = [sys.executable, "-m", "runstream_consumers.runtime", self.name]
+        return Command(arguments=arguments, environment=self._environment)
 
     async def check(self) -> None:
         """Return once the consumer has positions in all partitions; OSError while it has not."""

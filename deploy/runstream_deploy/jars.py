@@ -13,10 +13,12 @@ from pathlib import Path
 
 import platformdirs
 
+from runstream_deploy.child import Command, launched
 from runstream_deploy.exceptions import MissingTool
 
 #: The release that pom.xml names; a test holds the two together.
 KAFKA_VERSION = "4.3.0"
+_COPY = "dependency:copy-dependencies"
 POM = Path(__file__).with_name("pom.xml")
 
 #: Takes one line for the user to see.
@@ -68,11 +70,11 @@ def _run_maven(target: Path, report: Report) -> None:
             "Maven fetches Kafka's jars and was not found; install it (Debian, Ubuntu: apt install maven)"
         )
     report(f"fetching Apache Kafka {KAFKA_VERSION} from Maven Central")
-    arguments = [maven, "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={target}"]
+    command = Command(arguments=[maven, "-B", "-f", str(POM), _COPY, f"-DoutputDirectory={target}"])
     last: deque[str] = deque(maxlen=15)
     fetched = 0
     with subprocess.Popen(  # noqa: S603 - Maven, with our own pom
-        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        launched(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         for line in process.stdout or []:
             last.append(line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import signal
 import subprocess
 import uuid
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
-from runstream_deploy.child import Command
+from runstream_deploy.child import Command, launched
 from runstream_deploy.exceptions import ServiceFailed
 from runstream_deploy.jars import KAFKA_VERSION
 from runstream_deploy.ports import LOOPBACK
@@ -115,7 +114,7 @@ class Kafka:
         arguments = self._distribution.arguments(
             "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)
         )
-        done = subprocess.run(arguments, capture_output=True, text=True, check=False, env={**os.environ})  # noqa: S603
+        done = subprocess.run(launched(Command(arguments=arguments)), capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode != 0:
             raise ServiceFailed(self.name, "could not format its folder", (done.stdout + done.stderr)[-2000:])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from runstream_deploy.composition import Composition, compose
 from runstream_deploy.consumer_process import ConsumerProcess
 from runstream_deploy.data_folder import DataFolder, write_private
 from runstream_deploy.exceptions import ServiceFailed, StackError
-from runstream_deploy.reaper import Reaper
+from runstream_deploy.reaper import Reaper, descendants, send, stat
 from runstream_deploy.stack_file import StackFile, open_stack_file
 from runstream_deploy.state import Board, Condition, Phase
 from runstream_deploy.watch import Watch
@@ -169,7 +170,15 @@ class Supervisor:
     async def _shut_down(self) -> None:
         """Stop readers before the servers they use."""
         self._board.phase(Phase.STOPPING, "stopping")
+        self._end_tools()
         servers = [name for name in ("s3", "postgres", "kafka") if name in self._watches]
         readers = [name for name in self._watches if name not in servers]
         for names in (readers, servers):
             await asyncio.gather(*(self._watches[name].stop() for name in names))
+
+    def _end_tools(self) -> None:
+        """End what a start still waits for, such as Maven: a thread that waits for it cannot be told to stop."""
+        services = {self._reaper.pid, *(watch.pid for watch in self._watches.values())}
+        for pid, start in descendants(os.getpid()):
+            if pid not in services and stat(pid)[1] == os.getpid():
+                send(pid, start, signal.SIGTERM)

@@ -49,6 +49,11 @@ class Watch:
         self._child: Child | None = None
         self._problem_at_start = ""
 
+    @property
+    def pid(self) -> int | None:
+        """The service's process, None where none runs."""
+        return self._child.pid if self._child else None
+
     async def start(self) -> None:
         """Start the service and wait for its first answer.
 

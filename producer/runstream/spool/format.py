@@ -45,9 +45,9 @@ class StreamCode(IntEnum):
 class Flag(IntFlag):
     """What a record does to the row that is open."""
 
-    #: The record begins a row and takes the next ``seq``; without it the record joins the open row and repeats its ``seq``.
+    #: The record begins a row and takes the next ``seq``; without it the record joins the open row, under its ``seq``.
     OPENS = 1
     #: The row ends with this record.
     CLOSES = 2
-    #: The payload is a side note: {"dropped": n, "reason": text}; it uses up ``n`` numbers of its topic from ``seq`` on.
+    #: The payload is a side note: {"dropped": n, "reason": text}; it uses up ``n`` numbers of its topic, ``seq`` on.
     DROPPED = 4

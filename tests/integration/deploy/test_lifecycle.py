@@ -13,6 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from runstream_deploy.child import Identity
+from runstream_deploy.java import find_java
 from runstream_deploy.ports import is_free
 from runstream_deploy.state import read_state
 from tests.conftest import run_aside
@@ -186,3 +187,29 @@ def test_a_service_elsewhere_that_does_not_answer_is_named(tmp_path: Path) -> No
     done = stack_command("up", "--data-dir", str(tmp_path / "data"), settings={"RUNSTREAM_KAFKA": "127.0.0.1:1"})
     assert done.returncode == 1
     assert "kafka at 127.0.0.1:1, which the settings name, does not answer" in " ".join(done.stderr.split())
+
+
+def test_a_stop_while_the_jars_are_fetched_is_not_kept_waiting(tmp_path: Path, reaper: Reaper) -> None:
+    """A signal ends the download too: neither the command nor Maven stays behind."""
+    maven = tmp_path / "bin" / "mvn"
+    maven.parent.mkdir()
+    maven.write_text("#!/bin/sh\nexec sleep 600\n")
+    maven.chmod(0o755)
+    settings = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": f"{maven.parent}:{os.environ['PATH']}"}
+    with starting(tmp_path / "data", reaper, settings=settings) as stack:
+        eventually(lambda: any(b"sleep" in _arguments(pid) for pid, _ in stack.everything()))
+        processes = stack.everything()
+        stack.process.terminate()
+        assert stack.process.wait(30) == 0
+        await_gone(processes, within=1)
+
+
+def test_a_missing_maven_is_said_in_words(tmp_path: Path) -> None:
+    """Where the jars are missing and Maven too, ``up`` ends with 1 and says what to install."""
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.symlink_to(find_java().program)
+    settings = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": str(java.parent), "JAVA_HOME": ""}
+    done = stack_command("up", "--data-dir", str(tmp_path / "data"), settings=settings)
+    assert done.returncode == 1
+    assert "Maven fetches Kafka's jars and was not found; install it" in " ".join(done.stderr.split())
