@@ -16,16 +16,14 @@ class Cluster:
     def __init__(self, brokers: str, *, deadline_s: float = 5.0) -> None:
         self.brokers = brokers
         self._deadline_s = deadline_s
-        self._id: str | None = None
-        self._asking = asyncio.Lock()
+        self._asked: asyncio.Task[str] | None = None
 
     async def id(self) -> str:
         """Return the cluster's id; raises Unavailable where no broker answers in time."""
-        if self._id is None:
-            async with self._asking:
-                if self._id is None:
-                    self._id = await self._ask()
-        return self._id
+        if self._asked is None or (self._asked.done() and self._asked.exception()):
+            self._asked = asyncio.create_task(self._ask())
+        # All who come while the question is open share its answer; one who leaves does not take it from the others.
+        return await asyncio.shield(self._asked)
 
     async def _ask(self) -> str:
         client = AIOKafkaAdminClient(

@@ -62,9 +62,9 @@ async def health() -> dict[str, str]:
     return {"status": "ok", "version": version("runstream")}
 
 
-@router.get("/readyz", summary="Whether Kafka and Postgres answer this process")
+@router.get("/readyz", summary="Whether this process has reached Kafka and Postgres")
 async def ready(services: TheServices, connection: TheConnection) -> dict[str, Any]:
-    """Answer 503 with the service that is missing, else 200."""
+    """Answer 503 with the service that is missing, else 200. Kafka has to have answered once, Postgres now."""
     await services.cluster.id()
     await connection.fetchval("SELECT 1")
     return {"status": "ok"}

@@ -1,6 +1,10 @@
 // Draws each article[data-key] of a run page with uPlot, once it comes into view, from the API's series.
 "use strict";
 const Charts = (() => {
+  if (typeof uPlot === "undefined") {
+    document.querySelectorAll(".plot").forEach((plot) => plot.append("The chart library is missing: run make web."));
+    return { watch: () => {}, refresh: async () => {} };
+  }
   const SAMPLES = 600;
   const COLOURS = 8;
   const LISTED = 64;
