@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from runstream_schemas.codec import encode
 from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
 from tests.benchmarks.blocks import SHAPES, block, rows
-from tests.benchmarks.figures import Figure, at_least
+from tests.benchmarks.figures import Figure, at_least, at_most
 from tests.benchmarks.processes import cpu_seconds, peak_memory
 from tests.benchmarks.rig import ENTITY, PARTITIONS, Rig, rig
 from tests.conftest import run_aside
@@ -41,12 +41,13 @@ BARS = {
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Seconds, and the consumer's own CPU seconds, for events after the lead; peak MiB of the consumer."""
+    """Seconds, and the consumer's own CPU seconds, for events after the lead; its peak MiB; bytes of its tables."""
 
     events: int
     seconds: float
     cpu: float
     peak: float
+    stored: int
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
@@ -58,10 +59,10 @@ def measure(scale: Scale) -> Iterator[Figure]:
             run_aside(fill(servers.broker, prefix, count, block_rows, keys))
             for name in ("history", "summary"):
                 taken = [consume(servers, prefix, name, count) for _ in range(scale.of(3, 1))]
-                yield from _figures(name, shape, block_rows * keys, taken)
+                yield from _figures(name, shape, block_rows * keys, count, taken)
 
 
-def _figures(name: str, shape: str, points: int, taken: list[Took]) -> Iterator[Figure]:
+def _figures(name: str, shape: str, points: int, count: int, taken: list[Took]) -> Iterator[Figure]:
     bar = BARS[name, shape]
     unit, size = ("events/s", 1) if shape == "10 x 10" else ("M points/s", points / 1e6)
     limit = at_least(bar if size == 1 else bar / 1e6)
@@ -70,6 +71,10 @@ def _figures(name: str, shape: str, points: int, taken: list[Took]) -> Iterator[
     peak = max(took.peak for took in taken)
     yield Figure(f"{name} {shape}", rate, unit, bar=limit, note=f"by the clock, Postgres beside it; {peak:.0f} MiB")
     yield Figure(f"{name} {shape}, a core", core, unit, bar=limit, note="by the consumer's own CPU time")
+    if name == "history":
+        stored = taken[-1].stored / (count * points * 8)
+        note = "bytes on disk for each byte of packed values, indices included"
+        yield Figure(f"{name} {shape} on disk", stored, bar=at_most(2), note=note)
 
 
 def consume(servers: Rig, prefix: str, name: str, count: int) -> Took:
@@ -99,11 +104,21 @@ async def _watch(process: subprocess.Popen[bytes], dsn: str, topic: str, count: 
             if first is None and stored >= LEAD * count:
                 first = stored, now, cpu
             if stored >= count and first is not None:
-                return Took(count - first[0], now - first[1], cpu - first[2], peak_memory(process.pid))
+                return Took(
+                    count - first[0], now - first[1], cpu - first[2], peak_memory(process.pid), await _size(connection)
+                )
             await asyncio.sleep(0.02)
     finally:
         await connection.close()
     raise RuntimeError(f"the consumer (exit {process.poll()}) did not store {count} events")
+
+
+async def _size(connection: Any) -> int:
+    query = """
+        select sum(pg_total_relation_size(c.oid)) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where c.relkind = 'r' and n.nspname in ('history', 'summary')
+    """
+    return int(await connection.fetchval(query))
 
 
 async def _stored(connection: Any, topic: str) -> int:

@@ -7,7 +7,6 @@ import struct
 import time
 import zlib
 from contextlib import contextmanager
-from itertools import cycle
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -27,22 +26,23 @@ if TYPE_CHECKING:
 SIZE = 64 * 1024 * 1024
 
 
+Row = dict[str, float]
+FLOOR = "floor: msgpack + CRC-32 + length + copy into mapped memory"
+
+
 def measure(scale: Scale) -> Iterator[Figure]:
     """Yield ratios of medians, the tail, and the last calls against the first."""
-    content = rows(0, 1000, 10)
-    calls, rounds = scale.of(2_000, 200), scale.of(30, 5)
+    content, rounds = rows(0, scale.of(2_000, 200), 10), scale.of(30, 5)
     with mapped(scale.folder / "floor") as memory, offline_run(scale.folder) as run:
-        contenders = {
-            "floor": floor(memory, cycle(content)),
-            "copy": encode_and_copy(memory, cycle(content)),
-            "log": logging(run, cycle(content)),
-        }
-        found: dict[str, list[list[int]]] = {name: [latencies(call, calls)] for name, call in contenders.items()}
+        contenders = {"floor": floor(memory), "copy": encode_and_copy(memory), "log": run.log}
+        for call in contenders.values():
+            latencies(call, content)
+        found: dict[str, list[list[int]]] = {name: [] for name in contenders}
         for _ in range(rounds):
             for name, call in contenders.items():
-                found[name].append(latencies(call, calls))
-    halves = {name: [percentile(samples, 0.5) for samples in taken[1:]] for name, taken in found.items()}
-    every = [sample for samples in found["log"][1:] for sample in samples]
+                found[name].append(latencies(call, content))
+    halves = {name: [percentile(samples, 0.5) for samples in taken] for name, taken in found.items()}
+    every = [sample for samples in found["log"] for sample in samples]
     p50, p99 = percentile(every, 0.5), percentile(every, 0.99)
     yield Figure("log() p50", p50 / 1000, "µs", note="10 scalars, offline, timer included")
     yield Figure("log() p50, of the floor", ratio(halves["log"], halves["floor"]), bar=at_most(2.5), note=FLOOR)
@@ -52,27 +52,24 @@ def measure(scale: Scale) -> Iterator[Figure]:
     yield from _steadiness(scale)
 
 
-FLOOR = "floor: msgpack + CRC-32 + length + copy into mapped memory"
-
-
 def _steadiness(scale: Scale) -> Iterator[Figure]:
     total, part = scale.of(200_000, 20_000), scale.of(10_000, 2_000)
     with offline_run(scale.folder) as run:
-        call = logging(run, cycle(rows(0, 1000, 10)))
-        latencies(call, 1000)
-        taken = latencies(call, total)
+        content = rows(0, 1000, 10)
+        latencies(run.log, content)
+        taken = [spent for _ in range(total // 1000) for spent in latencies(run.log, content)]
     first, last = percentile(taken[:part], 0.5), percentile(taken[-part:], 0.5)
     note = f"p50 of the last {part} of {total} calls, of the first {part}"
     yield Figure("log() late in a run, of early", last / first, bar=at_most(1.2), note=note)
 
 
-def floor(memory: mmap.mmap, content: Iterator[dict[str, float]]) -> Callable[[], object]:
+def floor(memory: mmap.mmap) -> Callable[[Row], object]:
     """Return the least that a record costs which a reader can find and check: length, CRC, payload."""
     encode, crc32, pack, position = msgspec.msgpack.Encoder().encode, zlib.crc32, struct.Struct("<II").pack, 0
 
-    def call() -> None:
+    def call(row: Row) -> None:
         nonlocal position
-        payload = encode(next(content))
+        payload = encode(row)
         record = pack(len(payload), crc32(payload)) + payload
         end = position + len(record)
         memory[position:end] = record
@@ -81,25 +78,16 @@ def floor(memory: mmap.mmap, content: Iterator[dict[str, float]]) -> Callable[[]
     return call
 
 
-def encode_and_copy(memory: mmap.mmap, content: Iterator[dict[str, float]]) -> Callable[[], object]:
+def encode_and_copy(memory: mmap.mmap) -> Callable[[Row], object]:
     """Return the floor without length and CRC."""
     encode, position = msgspec.msgpack.Encoder().encode, 0
 
-    def call() -> None:
+    def call(row: Row) -> None:
         nonlocal position
-        payload = encode(next(content))
+        payload = encode(row)
         end = position + len(payload)
         memory[position:end] = payload
         position = end if end < SIZE - 4096 else 0
-
-    return call
-
-
-def logging(run: runstream.Run, content: Iterator[dict[str, float]]) -> Callable[[], object]:
-    """Return one call of ``log()``."""
-
-    def call() -> None:
-        run.log(next(content))
 
     return call
 

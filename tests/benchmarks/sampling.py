@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import time
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+T = TypeVar("T")
 
 
 def take_turns(contenders: Mapping[str, Callable[[], object]], *, calls: int, rounds: int) -> dict[str, list[float]]:
@@ -31,13 +33,13 @@ def _seconds(call: Callable[[], object], calls: int) -> float:
     return (time.perf_counter() - begin) / calls
 
 
-def latencies(call: Callable[[], object], calls: int) -> list[int]:
-    """Return the nanoseconds of each call."""
+def latencies(call: Callable[[T], object], arguments: Iterable[T]) -> list[int]:
+    """Return the nanoseconds of each call, one an argument."""
     clock = time.perf_counter_ns
     found = []
-    for _ in range(calls):
+    for argument in arguments:
         begin = clock()
-        call()
+        call(argument)
         found.append(clock() - begin)
     return found
 
