@@ -44,6 +44,8 @@ _STREAMS = {
     StreamCode.SYSTEM: Stream.SYSTEM,
     StreamCode.CONSOLE: Stream.CONSOLE,
 }
+#: The fields that an event of these topics cannot be without, for a marker, which is about nothing.
+_NAMELESS = {Topic.FILE: {"path": ""}, Topic.ARTIFACT: {"name": ""}, Topic.ALERT: {"title": ""}}
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _SCOPES = {scope.value: scope for scope in Scope}
 
@@ -193,8 +195,18 @@ def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> Event:
             times=none,
             reason=block.reason,
         )
-    kind = ChangeEvent if topic in {Topic.CONFIG, Topic.SUMMARY} else RawEvent
-    return kind(
+    if topic in {Topic.CONFIG, Topic.SUMMARY}:
+        return ChangeEvent(
+            topic=topic,
+            kind=Kind.DROPPED,
+            run=envelope.run,
+            writer=envelope.writer,
+            time=now,
+            seq=block.seq,
+            count=block.count,
+            reason=block.reason,
+        )
+    return RawEvent(
         topic=topic,
         kind=Kind.DROPPED,
         run=envelope.run,
@@ -202,6 +214,7 @@ def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> Event:
         time=now,
         seq=block.seq,
         count=block.count,
+        fields=_NAMELESS[topic],
         reason=block.reason,
     )
 

@@ -1,0 +1,70 @@
+"""What is delivered, written down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runstream.shipper.ledger import Ledger, PartitionMismatchError, WriterAccount
+from runstream.spool.format import TopicCode
+from runstream.spool.reader import Position
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WRITER = bytes(range(16))
+
+
+def test_a_ledger_reads_what_it_wrote(tmp_path: Path) -> None:
+    """All accounts come back as they were saved."""
+    ledger = Ledger(tmp_path / "delivery.json", console=12, complete=True)
+    account = ledger.account("cluster", entity="team", prefix="p", partitions=8)
+    account.writers[WRITER] = WriterAccount(
+        {TopicCode.LOG: 7, TopicCode.CONFIG: 1}, Position(3, 640), exit_acked=True, goodbye_acked=False, closed=False
+    )
+
+    ledger.save()
+
+    assert Ledger.load(tmp_path / "delivery.json") == ledger
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"clusters": {"c": 1}}', '{"clusters": {"c": {"writers": {"zz": {}}}}}']
+)
+def test_a_damaged_ledger_is_an_empty_one(tmp_path: Path, text: str) -> None:
+    """Where the file says nothing sensible, everything is sent again, which consumers trim."""
+    path = tmp_path / "delivery.json"
+    path.write_text(text)
+
+    assert Ledger.load(path) == Ledger(path)
+
+
+def test_other_partitions_are_refused(tmp_path: Path) -> None:
+    """A cluster whose topics have another number of partitions than before is refused."""
+    ledger = Ledger(tmp_path / "delivery.json")
+    ledger.account("cluster", entity="team", prefix="p", partitions=8)
+
+    with pytest.raises(PartitionMismatchError, match="8 partitions; now there are 9"):
+        ledger.account("cluster", entity="team", prefix="p", partitions=9)
+
+
+def test_the_entity_is_pinned_at_the_first_delivery(tmp_path: Path) -> None:
+    """What the server said first holds for this run and cluster."""
+    ledger = Ledger(tmp_path / "delivery.json")
+    ledger.account("cluster", entity="first", prefix="p", partitions=8)
+
+    account = ledger.account("cluster", entity="second", prefix="p", partitions=8)
+
+    assert account.entity == "first"
+
+
+def test_the_floor_is_what_any_cluster_has(tmp_path: Path) -> None:
+    """What was delivered anywhere was recorded, whether or not its segments are still there."""
+    ledger = Ledger(tmp_path / "delivery.json")
+    for cluster, acked in (("a", {TopicCode.LOG: 5}), ("b", {TopicCode.LOG: 3, TopicCode.CONFIG: 1})):
+        account = ledger.account(cluster, entity="team", prefix="p", partitions=8)
+        account.writers[WRITER] = WriterAccount({int(code): seq for code, seq in acked.items()})
+
+    assert ledger.floor(WRITER) == {TopicCode.LOG: 5, TopicCode.CONFIG: 1}
+    assert ledger.floor(bytes(16)) == {}
