@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runstream.spool.control import Phase, Word
+from runstream.tracking.folder import process_started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +28,8 @@ _NEVER_ANSWERED_S = 5.0
 _DEFAULT_LIMIT_S = 60.0
 #: Starts its arguments in the background and ends: the guardian is nobody's child here, and leaves no zombie.
 _DETACH = '"$@" &'
+#: Tells the guardian which of its descriptors is the pidfd of this process, and whose: DESCRIPTOR:PID:STARTED.
+_TRAINER = "RUNSTREAM_TRAINER_PIDFD"
 
 
 class Delivery:
@@ -48,6 +52,10 @@ class Delivery:
             OSError: They cannot be started.
         """
         self._started_at = time.monotonic()
+        environ = _with_absolute_paths(self._environ)
+        pidfd = _own_pidfd()
+        if pidfd is not None:
+            environ[_TRAINER] = f"{pidfd}:{os.getpid()}:{process_started(os.getpid()) or ''}"
         command = [sys.executable, "-m", "runstream.shipper.guardian", os.fspath(self._folder.path)]
         log = os.open(self._folder.logs / "guardian.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -57,12 +65,15 @@ class Delivery:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env=_with_absolute_paths(self._environ),
+                env=environ,
+                pass_fds=() if pidfd is None else (pidfd,),
                 start_new_session=True,
                 check=True,
             )
         finally:
             os.close(log)
+            if pidfd is not None:
+                os.close(pidfd)
 
     def ensure(self) -> None:
         """Start the guardian again if it and the shipper are gone.
@@ -135,9 +146,24 @@ def _is_ours(pid: int) -> bool:
         return False
 
 
+def _own_pidfd() -> int | None:
+    """Return a pidfd of this process, by which its shipper learns how it ended; None where there is no such thing."""
+    try:
+        pidfd = os.pidfd_open(os.getpid())
+    except (OSError, AttributeError):
+        return None
+    try:
+        # Where standard input is closed it may have got that number, which the guardian's takes.
+        return fcntl.fcntl(pidfd, fcntl.F_DUPFD_CLOEXEC, 3)
+    except OSError:
+        return None
+    finally:
+        os.close(pidfd)
+
+
 def _with_absolute_paths(environ: Mapping[str, str]) -> dict[str, str]:
     """Make PYTHONPATH mean the same in another folder."""
-    changed = dict(environ)
+    changed = {name: value for name, value in environ.items() if name != _TRAINER}
     if paths := environ.get("PYTHONPATH"):
         changed["PYTHONPATH"] = os.pathsep.join(os.path.abspath(path) for path in paths.split(os.pathsep))  # noqa: PTH100
     return changed

@@ -29,6 +29,7 @@ class ExitHooks:
         self._at_exit = at_exit
         self._at_signal = at_signal
         self._noted: Outcome | None = None
+        self._signalled: Outcome | None = None
         self._excepthook = sys.excepthook
         self._sys_exit = sys.exit
         self._handler: Any = None
@@ -77,7 +78,7 @@ class ExitHooks:
         outcome = from_signal(number)
         if callable(self._handler):
             # Whoever handles the signal decides whether it is the end; if it is, this is why.
-            self._noted = outcome
+            self._signalled = outcome
             self._handler(number, frame)
             return
         self._at_signal(outcome)
@@ -86,7 +87,7 @@ class ExitHooks:
 
     def _on_exit(self) -> None:
         if self._installed:
-            self._at_exit(self._noted or from_exit_code(0))
+            self._at_exit(self._signalled or self._noted or from_exit_code(0))
 
     def _on_child_exit(self) -> None:
         if self._installed:

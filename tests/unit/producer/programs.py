@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 BEGIN = """
@@ -23,9 +25,10 @@ def environment(folder: Path) -> dict[str, str]:
     return {**kept, "HOME": str(folder), "PYTHONWARNINGS": "error"}
 
 
-def start(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> subprocess.Popen[str]:
-    """Start a program in a folder; what it prints comes through pipes."""
-    return subprocess.Popen(
+@contextmanager
+def started(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a program in a folder; what it prints comes through pipes. It is killed when the block is left."""
+    process = subprocess.Popen(
         [sys.executable, "-c", begin + source],
         cwd=folder,
         env=environment(folder) | more,
@@ -33,10 +36,15 @@ def start(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> subp
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def finished(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> tuple[int, str, str]:
     """Run a program to its end; return exit status, stdout and stderr."""
-    with start(folder, source, begin=begin, **more) as process:
+    with started(folder, source, begin=begin, **more) as process:
         output, errors = process.communicate(timeout=60)
     return process.returncode, output, errors

@@ -1,0 +1,83 @@
+"""SIGKILL at any moment: what log() returned from is in the spool."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import random
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from runstream.spool.reader import SpoolReader
+from runstream.spool.writer import SpoolWriter
+from runstream.tracking.history import History
+from tests.unit.producer.spooled import rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROUNDS = 150
+SMALL = 4096
+
+
+def test_nothing_that_was_logged_is_lost(tmp_path: Path) -> None:
+    """A process that is killed while it logs leaves every row that log() returned from, and at most one more."""
+    draw = random.Random(1)
+    reached = mmap.mmap(-1, 4096)
+    total = 0
+    for number in range(ROUNDS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        _kill(_logging(folder, reached), reached, draw.random() * 0.02)
+        returned = int.from_bytes(reached[:8], "little")
+        found = rows(folder)
+
+        assert len(found) - returned in {0, 1}
+        assert [*range(len(found))] == [row.values["value"] for row in found]
+        assert [*range(len(found))] == [row.seq for row in found]
+        total += returned
+    assert total > ROUNDS
+
+
+def test_a_torn_tail_is_cut(tmp_path: Path) -> None:
+    """A record whose bytes did not all get there is no record, and those before it are read."""
+    history = History(SpoolWriter(tmp_path, bytes(16)))
+    for value in range(3):
+        history.log({"value": value})
+    (segment,) = tmp_path.iterdir()
+    data = bytearray(segment.read_bytes())
+    start = data.rindex(b"value")
+    data[start:] = bytes(len(data) - start)
+    segment.write_bytes(data)
+
+    reader = SpoolReader(tmp_path)
+    assert [record.seq for record in reader.read(ended=True)] == [0, 1]
+    assert reader.read(ended=True) == []
+
+
+def _logging(folder: Path, reached: mmap.mmap) -> int:
+    """Fork a process that logs until it is killed, and says how far it got once log() returns."""
+    reached[:8] = bytes(8)
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        history = History(SpoolWriter(folder, bytes(16), smallest=SMALL, largest=4 * SMALL))
+        value = 0
+        while True:
+            history.log({"value": value, "text": "x" * (value * 31 % 200)}, commit=True)
+            value += 1
+            reached[:8] = value.to_bytes(8, "little")
+    finally:
+        os._exit(1)
+
+
+def _kill(pid: int, reached: mmap.mmap, after_s: float) -> None:
+    """Kill a process some time after its first row."""
+    deadline = time.monotonic() + 10
+    while not any(reached[:8]) and time.monotonic() < deadline:
+        time.sleep(0.0005)
+    time.sleep(after_s)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
