@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from runstream_consumers.api import documents
-from runstream_consumers.api.answers import ValuesResponse
+from runstream_consumers.api import documents, models
+from runstream_consumers.api.answers import ValuesResponse, described
 from runstream_consumers.api.problems import BadParameter
 from runstream_consumers.api.sampling import rows_json, series_json
 from runstream_consumers.api.services import TheConnection, TheRun
@@ -28,7 +28,7 @@ MaxStep = Annotated[int | None, Query(ge=_LEAST, le=_GREATEST, description="End 
 StreamName = Annotated[Literal["history", "system", "console"], Query()]
 
 
-@router.get("/history", summary="Rows, sampled where there are many")
+@router.get("/history", summary="Rows, sampled where there are many", responses=described(models.SampledRows))
 async def sampled(
     run: TheRun,
     connection: TheConnection,
@@ -50,7 +50,7 @@ async def sampled(
     return ValuesResponse({"sampled": page.next is not None, "rows": rows})
 
 
-@router.get("/series", summary="Points of each metric, for a chart")
+@router.get("/series", summary="Points of each metric, for a chart", responses=described(models.SeriesList))
 async def series(
     run: TheRun,
     connection: TheConnection,
@@ -70,7 +70,7 @@ async def series(
     return ValuesResponse({"series": series_json(found, documents.labels(writers))})
 
 
-@router.get("/scan", summary="Every row, page by page")
+@router.get("/scan", summary="Every row, page by page", responses=described(models.RowPage))
 async def scan(
     run: TheRun,
     connection: TheConnection,
@@ -102,7 +102,7 @@ async def scan(
     )
 
 
-@router.get("/console", summary="The end of what the run printed")
+@router.get("/console", summary="The end of what the run printed", responses=described(models.ConsoleAnswer))
 async def console(
     run: TheRun, connection: TheConnection, lines: Annotated[int, Query(ge=1, le=10_000)] = 200
 ) -> Response:
@@ -114,7 +114,7 @@ async def console(
     )
 
 
-@router.get("/system", summary="Metrics of the machine, sampled")
+@router.get("/system", summary="Metrics of the machine, sampled", responses=described(models.SeriesList))
 async def system(run: TheRun, connection: TheConnection, samples: Samples = 500) -> Response:
     """Return the series of the stream `system`: processor, memory, disk, network, accelerators, the process."""
     return await series(run, connection, samples=samples, stream="system")

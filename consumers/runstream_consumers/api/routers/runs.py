@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from runstream_consumers.api import documents
-from runstream_consumers.api.answers import ValuesResponse
+from runstream_consumers.api import documents, models
+from runstream_consumers.api.answers import ValuesResponse, described
 from runstream_consumers.api.delivery import as_json, delivery
 from runstream_consumers.api.services import TheConnection, TheRun, TheServices
 from runstream_consumers.liveness import reader as liveness
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/v1", tags=["runs"])
 RUN = "/runs/{entity}/{project}/{run_id}"
 
 
-@router.get("/projects", summary="Projects, last changed first")
+@router.get("/projects", summary="Projects, last changed first", responses=described(models.ProjectList))
 async def projects(connection: TheConnection, services: TheServices) -> dict[str, list[dict[str, Any]]]:
     """Return each project's entity, name, number of runs, last change and page."""
     found = await summary.projects(connection)
@@ -38,7 +38,7 @@ async def projects(connection: TheConnection, services: TheServices) -> dict[str
     }
 
 
-@router.get("/runs", summary="Runs, newest first")
+@router.get("/runs", summary="Runs, newest first", responses=described(models.RunList))
 async def runs(
     connection: TheConnection,
     services: TheServices,
@@ -54,7 +54,7 @@ async def runs(
     return ValuesResponse({"runs": listed, "next": documents.next_of(found, limit)})
 
 
-@router.get(RUN, summary="One run")
+@router.get(RUN, summary="One run", responses=described(models.RunDocument))
 async def run(run: TheRun, connection: TheConnection, services: TheServices) -> Response:
     """Return the document of a run."""
     return ValuesResponse(documents.run_json(await documents.find(connection, run), services.url))
@@ -74,14 +74,20 @@ async def run_config(run: TheRun, connection: TheConnection) -> Response:
     return ValuesResponse({} if found.document is None else found.document.config)
 
 
-@router.get(f"{RUN}/state", summary="The state of a run, of its writers, and its transitions")
+@router.get(
+    f"{RUN}/state",
+    summary="The state of a run, of its writers, and its transitions",
+    responses=described(models.StateAnswer),
+)
 async def run_state(run: TheRun, connection: TheConnection) -> Response:
     """Return the state, its qualifiers, every writer and every transition with its reason."""
     found = await documents.find(connection, run)
     return ValuesResponse(documents.state_json(found.state))
 
 
-@router.get(f"{RUN}/delivery", summary="What has arrived, per writer and topic")
+@router.get(
+    f"{RUN}/delivery", summary="What has arrived, per writer and topic", responses=described(models.DeliveryAnswer)
+)
 async def run_delivery(run: TheRun, connection: TheConnection) -> Response:
     """Return what each writer counted, what is stored of it and what is missing."""
     # States first: what is stored only grows, so a count read earlier can't make a whole run look incomplete for good.

@@ -1,0 +1,193 @@
+"""The shapes of the API's answers, for its OpenAPI description; the tests hold the answers to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+#: Whatever a user gave: JSON, with non-finite floats tagged.
+Value = Any
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class Problem(_Answer):
+    """What went wrong."""
+
+    code: str
+    message: str
+
+
+class ProblemAnswer(_Answer):
+    """Every answer that is an error."""
+
+    error: Problem
+
+
+class Project(_Answer):
+    """A project."""
+
+    entity: str
+    project: str
+    runs: int
+    updated_at: str
+    url: str
+
+
+class ProjectList(_Answer):
+    """Projects, last changed first."""
+
+    projects: list[Project]
+
+
+class RunDocument(_Answer):
+    """A run."""
+
+    entity: str
+    project: str
+    id: str
+    name: str
+    state: str
+    qualifiers: list[str]
+    notes: str | None
+    tags: list[str]
+    group: str | None
+    job_type: str | None
+    created_at: str | None
+    updated_at: str | None
+    last_step: int | None
+    config: dict[str, Value]
+    summary: dict[str, Value]
+    metrics: list[dict[str, Value]]
+    metadata: dict[str, Value]
+    url: str
+
+
+class RunList(_Answer):
+    """A page of runs, newest first."""
+
+    runs: list[RunDocument]
+    next: str | None
+
+
+class WriterState(_Answer):
+    """A process that wrote to the run."""
+
+    writer: str
+    role: str
+    label: str
+    host: str
+    state: str
+    qualifiers: list[str]
+    last_time: float
+    exit_code: int | None
+    signal: int | None
+    reason: str
+
+
+class Transition(_Answer):
+    """A change of the run's state."""
+
+    time: float
+    before: str | None = Field(alias="from")
+    to: str
+    reason: str
+
+
+class StateAnswer(_Answer):
+    """The state of a run and how it came about."""
+
+    state: str
+    qualifiers: list[str]
+    writers: list[WriterState]
+    transitions: list[Transition]
+
+
+class TopicDelivery(_Answer):
+    """Records of a writer in a topic; ``missing`` are half-open ranges of record numbers."""
+
+    stored: int
+    counted: int | None
+    missing: list[tuple[int, int]]
+
+
+class WriterDelivery(_Answer):
+    """What has arrived from a writer."""
+
+    writer: str
+    role: str
+    label: str
+    complete: bool
+    topics: dict[str, TopicDelivery]
+
+
+class DeliveryAnswer(_Answer):
+    """What has arrived of a run."""
+
+    complete: bool
+    writers: list[WriterDelivery]
+
+
+class Row(BaseModel):
+    """A logged row: its values, and where and when it was logged."""
+
+    model_config = ConfigDict(extra="allow")
+
+    step: int = Field(alias="_step")
+    timestamp: float = Field(alias="_timestamp")
+    runtime: float | None = Field(default=None, alias="_runtime")
+    writer: str = Field(alias="_writer")
+    late: bool | None = Field(default=None, alias="_late")
+
+
+class RowPage(_Answer):
+    """A page of rows by step."""
+
+    rows: list[Row]
+    next: str | None
+
+
+class SampledRows(_Answer):
+    """Rows by step; sampled where there were more than asked for."""
+
+    sampled: bool
+    rows: list[Row]
+
+
+class Series(_Answer):
+    """Points of one key and writer; times are seconds since 1970."""
+
+    key: str
+    writer: str
+    label: str
+    steps: list[int]
+    times: list[float]
+    values: list[Value]
+
+
+class SeriesList(_Answer):
+    """Series, by key and label."""
+
+    series: list[Series]
+
+
+class ConsoleLine(BaseModel):
+    """A line that the run printed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    time: float
+    writer: str
+    stream: str
+    text: str
+    label: str
+    host: str
+
+
+class ConsoleAnswer(_Answer):
+    """The last lines, oldest first."""
+
+    lines: list[ConsoleLine]
