@@ -63,8 +63,6 @@ def train(folder: DataFolder) -> list[Rehearsal]:
     # Whatever the environment says, this stack is meant.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("RUNSTREAM_", "WANDB_"))}
     environment["RUNSTREAM_DATA_DIR"] = str(folder.path)
-    # Several processes on few cores: each is fastest with one thread.
-    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return [begin(case, work, environment) for case in CASES.values()]
 
 

@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # ships no types
 
 import runstream
 from runstream_deploy.demo import digits
@@ -16,12 +17,20 @@ from runstream_deploy.demo.cases import CASES, Case
 from runstream_deploy.demo.network import Network
 from runstream_deploy.demo.ranks import Alone, Pair, Ranks
 
-if TYPE_CHECKING:
-    from runstream import Run
-
 PROJECT = "digits"
 #: Guessing at random costs 2.3.
 HIGHEST_LOSS = 10.0
+
+
+class Tracked(Protocol):
+    """What training needs of a run."""
+
+    @property
+    def summary(self) -> Any:
+        """Takes single values."""
+
+    def log(self, row: dict[str, float], /) -> None:
+        """Take the values of a step."""
 
 
 class DivergedError(ArithmeticError):
@@ -51,12 +60,14 @@ def main(name: str, run_id: str, rank: int = 0, descriptor: int = -1) -> None:
             ranks.close()
 
 
-def train(case: Case, run: Run, rank: int, ranks: Ranks) -> None:
+def train(case: Case, run: Tracked, rank: int, ranks: Ranks) -> None:
     """Train, log every step, and validate after every epoch.
 
     Raises:
         DivergedError: the loss has grown beyond all bounds.
     """
+    # Several processes share few cores, and the matrices are small: each is fastest with one thread.
+    threadpool_limits(1)
     training, validation = digits.load()
     training = training.shard(rank, case.ranks)
     network = Network([64, *case.hidden, 10], np.random.default_rng(case.seed))
