@@ -35,7 +35,6 @@ from runstream_schemas.events import (
 )
 from runstream_schemas.exceptions import LimitExceeded, MalformedEvent, UnknownSchema
 from runstream_schemas.framing import frame
-from runstream_schemas.limits import DEFAULT_LIMITS
 from runstream_schemas.rows import unpack_rows
 from runstream_schemas.topics import RunPath, Topic
 from tests.contract.avro_bytes import text, zigzag
@@ -49,7 +48,8 @@ WRITER = Writer(id=bytes(range(16)), role=Role.PRIMARY)
 HEAD = zigzag(1) + text("e") + text("p") + text("r") + WRITER.id + zigzag(1) + zigzag(0) + zigzag(0) + zigzag(0)
 #: a block of one row up to its columns.
 ONE_ROW = HEAD + zigzag(1) + zigzag(1) + zigzag(0) + text(b"") + zigzag(0) + text(b"") + text(bytes(8))
-ROOM = DEFAULT_LIMITS.message_bytes - 200
+#: Bytes of a bomb: enough to show what each costs.
+ROOM = 256 * 1024
 
 
 def message_of(topic: Topic, body: bytes) -> bytes:
@@ -291,10 +291,9 @@ BOMBS: dict[str, tuple[Topic, bytes]] = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_costs_what_its_size_allows(name: str) -> None:
-    """The largest message, however made, needs no more than 128 times its size, and is refused or read."""
+    """A message, however made, needs no more than 128 times its size, and is refused or read."""
     topic, body = BOMBS[name]
     message = message_of(topic, body)
-    assert len(message) <= DEFAULT_LIMITS.message_bytes
     tracemalloc.start()
     begin = time.process_time()
     try:
@@ -306,4 +305,4 @@ def test_a_bomb_costs_what_its_size_allows(name: str) -> None:
         tracemalloc.stop()
     # Generous: this is a bound against hanging, not a measurement.
     assert seconds < 30
-    assert peak < 128 * DEFAULT_LIMITS.message_bytes
+    assert peak < 128 * max(len(message), 8192)
