@@ -41,7 +41,7 @@ def test_lists_and_errors_are_as_described(served: Served, digits: Recording) ->
     page = models.RunList.model_validate(served.get("/api/v1/runs", project=digits.run.project))
     assert digits.run.run_id in [run.id for run in page.runs]
     problems = [served.ask("/api/v1/runs/a/b/c"), served.ask("/api/v1/nothing"), served.ask("/api/v1/runs", limit=0)]
-    assert [404, 404, 422] == [answer.status_code for answer in problems]
+    assert [answer.status_code for answer in problems] == [404, 404, 422]
     for answer in problems:
         models.ProblemAnswer.model_validate(answer.json())
 
