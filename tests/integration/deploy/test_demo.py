@@ -1,0 +1,28 @@
+"""``make demo`` against a running stack."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.conftest import Stack
+
+
+def test_four_runs_come_to_their_states(stack: Stack) -> None:
+    """The API has each run complete and in the state its case means to end in, and their curves are drawn."""
+    done = subprocess.run(
+        [sys.executable, "-m", "runstream_deploy.demo"],
+        env={**stack.environment, "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.findall(r"✓ (\w+)", done.stdout) == ["finished", "failed", "crashed", "finished"]
+    assert done.stdout.count("delivery") == done.stdout.count("complete") == 4
+    assert f"{stack.url}/{stack.entity}/digits" in done.stdout
+    assert re.search(r"train/loss .*[▁▂▃▄▅▆▇█]{8,}", done.stdout) is not None
