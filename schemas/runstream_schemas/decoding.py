@@ -228,6 +228,7 @@ def _exit(fields: Mapping[str, Any], head: _Head, numbers: _Numbers) -> ExitEven
         seq=numbers.seq,
         count=_within(numbers.count, 1, "count"),
         order=_within(fields["order"], _INT64_MAX, "order"),
+        beats=fields["beats"],
         ending=_ending(fields),
     )
 

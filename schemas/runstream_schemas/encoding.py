@@ -48,6 +48,7 @@ def fields_of(event: Event) -> dict[str, Any]:
             _add_heartbeat(fields, event)
         case ExitEvent():
             fields["order"] = event.order
+            fields["beats"] = event.beats
             _add_ending(fields, event.ending)
         case RawEvent():
             fields.update(event.fields)

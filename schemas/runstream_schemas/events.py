@@ -201,7 +201,10 @@ class HeartbeatEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitEvent:
-    """The last record of a writer."""
+    """The last record of a writer.
+
+    ``beats``: beats of the writer were sent, or may have been, and a goodbye follows; they alone tell its state.
+    """
 
     topic = Topic.EXIT
     kind: Kind
@@ -211,6 +214,7 @@ class ExitEvent:
     seq: int = 0
     count: int = 1
     order: int
+    beats: bool = False
     ending: Ending
 
 

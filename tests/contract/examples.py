@@ -185,7 +185,9 @@ def _lives() -> dict[str, Event]:
         "heartbeat/goodbye": HeartbeatEvent(
             kind=Kind.GOODBYE, run=RUN, writer=PRIMARY, time=NOON, number=4, order=405, host="node-1", ending=ending
         ),
-        "exit/killed": ExitEvent(kind=Kind.DATA, run=RUN, writer=PRIMARY, time=NOON, order=404, ending=ending),
+        "exit/killed": ExitEvent(
+            kind=Kind.DATA, run=RUN, writer=PRIMARY, time=NOON, order=404, beats=True, ending=ending
+        ),
         "exit/finished": ExitEvent(kind=Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404, ending=finished),
     }
 

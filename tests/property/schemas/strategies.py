@@ -191,6 +191,7 @@ exits = st.builds(
     time=times,
     seq=seqs,
     order=numbers,
+    beats=st.booleans(),
     ending=endings,
 )
 files = st.builds(
