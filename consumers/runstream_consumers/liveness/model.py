@@ -208,6 +208,9 @@ class PartitionModel:
         if writer.exit is not None:
             return ""
         writer.exit = event.ending
+        if event.beats:  # its state is the matter of its beats and its goodbye, however far behind we are in those
+            self._touch(writer)
+            return "known by its exit"
         return self._end(writer, Signal.EXIT)
 
     def _end(self, writer: Writer, signal: Signal) -> str:

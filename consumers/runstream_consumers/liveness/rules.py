@@ -6,8 +6,9 @@ A writer
 3. is presumed crashed once it was silent for too long while the path was open. The next beat with the trainer alive
    takes that back; nothing else does, data least of all.
 4. is closed by its goodbye, for good: later beats were on their way before it.
-5. that was never heard takes its state from its exit; a beat or a goodbye overrules that, so that the state of whoever
-   was heard follows from the heartbeat topic alone, however far the other topics are behind.
+5. that never beat, as its exit says, takes its state from its exit. The exit of one that did changes no state; and
+   where a beat or a goodbye comes all the same, it overrules the exit. So the state of whoever was heard follows from
+   the heartbeat topic alone, however far the other topics are ahead or behind.
 What the table does not name changes nothing.
 
 A run
@@ -72,6 +73,7 @@ class Signal(Enum):
     #: Too long a silence.
     SILENCE = "silence"
     GOODBYE = "goodbye"
+    #: The exit of a writer that never beat.
     EXIT = "exit"
 
 

@@ -83,9 +83,10 @@ def goodbye(writer: Writer, state: ExitState = ExitState.FINISHED) -> HeartbeatE
     return HeartbeatEvent(kind=Kind.GOODBYE, run=run_of(writer), writer=writer, time=0, ending=Ending(state=state))
 
 
-def exited(writer: Writer, state: ExitState = ExitState.FINISHED) -> ExitEvent:
-    """Return an exit."""
-    return ExitEvent(kind=Kind.DATA, run=run_of(writer), writer=writer, time=0, order=0, ending=Ending(state=state))
+def exited(writer: Writer, state: ExitState = ExitState.FINISHED, *, beats: bool = False) -> ExitEvent:
+    """Return an exit, of a writer that beats or of one that never did."""
+    ending = Ending(state=state)
+    return ExitEvent(kind=Kind.DATA, run=run_of(writer), writer=writer, time=0, order=0, beats=beats, ending=ending)
 
 
 def configured(writer: Writer) -> ChangeEvent:
@@ -137,13 +138,26 @@ def _heartbeat(draw: st.DrawFn, ticks: int) -> HeartbeatEvent:
 def other_records(draw: st.DrawFn) -> list[Placed]:
     """Draw records of ``exit`` and ``config``."""
     writers = st.sampled_from(WRITERS)
-    events = st.one_of(writers.map(exited), writers.map(configured))
+    exits = st.builds(exited, writers, st.sampled_from(ExitState), beats=st.booleans())
+    events = st.one_of(exits, writers.map(configured))
     return [Placed(draw(events), draw(st.integers(900, 1_100))) for _ in range(draw(st.integers(0, 6)))]
 
 
 def mixed(chances: Sequence[float], heartbeat: Sequence[Placed], others: Sequence[Placed]) -> list[Placed]:
-    """Return the records of both topics, the others where their chances put them among the heartbeats."""
+    """Return the records of all topics, the others where chances put them among the heartbeats; each topic in order."""
+    placed_at: list[tuple[int, Placed]] = []
+    for topic in (Topic.EXIT, Topic.CONFIG):
+        of_topic = [
+            (placed, chance) for placed, chance in zip(others, chances, strict=False) if topic_of(placed) is topic
+        ]
+        places = sorted(round(chance * len(heartbeat)) for _, chance in of_topic)
+        placed_at += zip(places, (placed for placed, _ in of_topic), strict=True)
     log = list(heartbeat)
-    for placed, chance in zip(others, chances, strict=False):
-        log.insert(round(chance * len(log)), placed)
+    for shift, (place, placed) in enumerate(sorted(placed_at, key=lambda item: item[0])):
+        log.insert(place + shift, placed)
     return log
+
+
+def topic_of(placed: Placed) -> Topic:
+    """Return the topic of an event."""
+    return placed.event.topic

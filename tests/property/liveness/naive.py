@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstream_schemas.events import HeartbeatEvent, Kind
+from runstream_consumers.liveness.rules import State
+from runstream_schemas.events import ExitEvent, ExitState, HeartbeatEvent, Kind
 from tests.property.liveness.logs import LIMITS, Placed, is_signed
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Heard:
     number: int = -1
     silence: int = 0
     cut_off: bool = False
+    end: ExitState | None = None
 
     @property
     def on_the_clock(self) -> bool:
@@ -49,10 +51,37 @@ def naive(log: Iterable[Placed]) -> dict[bytes, Heard]:
         if event.kind is Kind.GOODBYE:
             if writer.state != "closed":
                 writer.state = "closed"
+                writer.end = None if event.ending is None else event.ending.state
         elif event.number > writer.number:
             writer.number = event.number
             _hear(writer, alive=event.trainer_alive)
     return writers
+
+
+def naive_states(log: Iterable[Placed], others: Iterable[Placed]) -> dict[bytes, State]:
+    """Return what all writers are shown as: by the heartbeats, else by the first exit, if it says that none beat."""
+    heard = naive(log)
+    exits: dict[bytes, ExitEvent] = {}
+    known = set(heard)
+    for placed in others:
+        known.add(placed.event.writer.id)
+        if isinstance(placed.event, ExitEvent):
+            exits.setdefault(placed.event.writer.id, placed.event)
+    return {name: _shown(heard.get(name), exits.get(name)) for name in known}
+
+
+def _shown(heard: Heard | None, exited: ExitEvent | None) -> State:
+    state = "unheard" if heard is None else heard.state
+    if state == "running":
+        return State.RUNNING
+    if state == "presumed":
+        return State.CRASHED
+    end = heard.end if heard is not None else None
+    if state == "unheard":
+        end = exited.ending.state if exited is not None and not exited.beats else None
+        if end is None:
+            return State.PENDING
+    return State.CRASHED if end in (None, ExitState.UNKNOWN) else State(end.value)
 
 
 def _hear(writer: Heard, *, alive: bool) -> None:

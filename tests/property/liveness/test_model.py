@@ -19,6 +19,7 @@ from tests.property.liveness.logs import (
     Placed,
     at_client_time,
     beat,
+    configured,
     exited,
     folded,
     goodbye,
@@ -28,7 +29,7 @@ from tests.property.liveness.logs import (
     other_records,
     tick,
 )
-from tests.property.liveness.naive import naive
+from tests.property.liveness.naive import naive, naive_states
 
 if TYPE_CHECKING:
     import random
@@ -54,6 +55,11 @@ def phases(model: PartitionModel) -> dict[bytes, tuple[Phase, bool]]:
     }
 
 
+def changes(model: PartitionModel) -> list[tuple[object, ...]]:
+    """Return the changes of state that were recorded."""
+    return [(change.run, change.writer, change.before, change.after) for change in model.touched.transitions]
+
+
 @settings(max_examples=400)
 @given(heartbeats())
 def test_the_model_agrees_with_a_naive_one(log: list[Placed]) -> None:
@@ -72,6 +78,41 @@ def test_whoever_was_heard_is_judged_by_the_heartbeats_alone(
 ) -> None:
     """However far exits and configs are ahead or behind, they change nothing for a writer that was heard."""
     assert phases(folded(log)) == phases(folded(mixed(chances, log, others)))
+
+
+@settings(max_examples=300)
+@given(heartbeats(), other_records(), _CHANCES)
+def test_the_model_agrees_with_a_naive_one_on_all_topics(
+    log: list[Placed], others: list[Placed], chances: Sequence[float]
+) -> None:
+    """With exits and configs read somewhere in between, all writers are shown as the naive model shows them."""
+    found = folded(mixed(chances, log, others))
+    assert naive_states(log, others) == {name: writer.state for name, writer in writers_of(found).items()}
+
+
+@given(heartbeats(), _CHANCES, st.sampled_from(ExitState))
+def test_an_exit_of_a_writer_that_beats_changes_no_state(
+    log: list[Placed], chances: Sequence[float], state: ExitState
+) -> None:
+    """Wherever it is read, ahead of the beats or behind: all states and transitions are those without it."""
+    known = [Placed(configured(writer), 900) for writer in WRITERS]
+    exits = [Placed(exited(writer, state, beats=True), 900) for writer in WRITERS[: len(chances)]]
+    without, with_exits = folded(known + log), folded(known + mixed(chances, log, exits))
+    assert changes(without) == changes(with_exits)
+    assert phases(without) == phases(with_exits)
+
+
+@given(heartbeats(), _CHANCES)
+def test_a_run_does_not_go_to_its_end_and_back(log: list[Placed], chances: Sequence[float]) -> None:
+    """Of a writer that says in its exit that it beats, no end but a presumed one is ever taken back."""
+    exits = [Placed(exited(writer, beats=True), 900) for writer in WRITERS[: len(chances)]]
+    model = PartitionModel(LIMITS, is_signed)
+    ended: set[bytes] = set()
+    for placed in mixed(chances, log, exits):
+        model.apply(placed.event, placed.time)
+        found = {writer.id: writer for writer in writers_of(model).values() if writer.id != WRITERS[-1].id}
+        assert not any(found[name].state in (State.PENDING, State.RUNNING) for name in ended)
+        ended |= {name for name, writer in found.items() if writer.phase in (Phase.CLOSED, Phase.EXITED)}
 
 
 @given(heartbeats(), other_records(), _CHANCES, _CHANCES)
