@@ -21,6 +21,7 @@ def _scan(served: Served, recording: Recording, **parameters: Any) -> list[dict[
     cursor = None
     while True:
         page = served.run(recording, "/scan", **parameters, **({"cursor": cursor} if cursor else {}))
+        assert len(page["rows"]) <= parameters.get("page_size", 1000)
         rows += page["rows"]
         cursor = page["next"]
         if cursor is None:
