@@ -14,6 +14,7 @@ import sys
 from enum import IntEnum
 from pathlib import Path
 
+from runstream.shipper.process import Inherited
 from runstream.shipper.run_folder import RunFolder, UnusableRunError, lock
 from runstream.shipper.settings import ShipperSettings
 
@@ -31,11 +32,11 @@ class Status(IntEnum):
     STOPPED = 143
 
 
-async def deliver(folder: RunFolder, settings: ShipperSettings) -> Status:
-    """Run a shipper until it is done or told to stop."""
+async def deliver(folder: RunFolder, settings: ShipperSettings, trainer: Inherited | None) -> Status:
+    """Run a shipper until it is done or told to stop; ``trainer`` is the pidfd of who started it."""
     from runstream.shipper.shipper import Outcome, Shipper  # noqa: PLC0415 (heavy, and not needed where busy)
 
-    shipper = Shipper(folder, os.environ, settings)
+    shipper = Shipper(folder, os.environ, settings, trainer=trainer)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shipper.stop)
     statuses = {Outcome.COMPLETE: Status.COMPLETE, Outcome.GIVEN_UP: Status.GIVEN_UP}
     return statuses.get(await shipper.run(), Status.STOPPED)
@@ -50,6 +51,7 @@ def main(arguments: list[str]) -> Status:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logging()
+    trainer = Inherited.take(os.environ)
     try:
         folder = RunFolder(Path(arguments[0]))
         descriptor = lock(folder.path / "shipper.lock")
@@ -59,7 +61,7 @@ def main(arguments: list[str]) -> Status:
     if descriptor is None:
         log.info("another shipper delivers %s", folder.path)
         return Status.BUSY
-    return asyncio.run(deliver(folder, ShipperSettings()))
+    return asyncio.run(deliver(folder, ShipperSettings(), trainer))
 
 
 def configure_logging() -> None:

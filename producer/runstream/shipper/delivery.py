@@ -103,12 +103,27 @@ class Delivery:
         return False
 
     def send_exits(self) -> None:
-        """Hand over the exits that are known and not on the way yet."""
+        """Hand over the exits that are known, may be told, and are not on the way yet."""
         if not self.connected:
             return
         for tail in self.tails.values():
-            if tail.exit is not None and not tail.exit_sent:
+            decided = tail.account.beats_saved or not tail.trains
+            if tail.exit is not None and decided and not tail.exit_sent:
                 self._send_exit(tail)
+
+    def decide_beats(self, *, live: bool) -> list[WriterAccount]:
+        """Decide of which writers beats are sent: those that live; return the accounts in which that is news.
+
+        A writer whose exit is known before its first beat never beats: its exit alone tells its state.
+        """
+        decided = []
+        for tail in self.tails.values() if self._account is not None else ():
+            ended = tail.exit is not None
+            if tail.trains and tail.account.beats is None and (ended or (live and not tail.dead)):
+                tail.account.beats = not ended
+                decided.append(tail.account)
+        self.changed = self.changed or bool(decided)
+        return decided
 
     def pending(self) -> int:
         """Return how many records were read and are not acknowledged."""
@@ -159,7 +174,7 @@ class Delivery:
         courier, destination = self._courier, self.destination
         if courier is None or destination is None or tail.exit is None:
             return
-        event = tail.exit.event(Envelope(destination.run, tail.card.writer))
+        event = tail.exit.event(Envelope(destination.run, tail.card.writer), beats=bool(tail.account.beats))
         tail.exit_sent = True
         courier.send(Topic.EXIT, Parcel(encode(event), partial(self._acknowledge_exit, tail)))
 

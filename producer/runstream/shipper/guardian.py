@@ -19,6 +19,10 @@ NAME = "runstream.shipper.guardian"
 #: Exit statuses of the shipper behind which there is no use in another: complete, wrong usage, no run folder, given up.
 FINAL = frozenset([0, 64, 66, 75])
 
+#: Environment variable that names the trainer's pidfd, as ``DESCRIPTOR:PID:STARTED``. The guardian holds the descriptor
+#: open and hands it to every shipper, which can so learn how the trainer ended even where it came too late to see it.
+TRAINER = "RUNSTREAM_TRAINER_PIDFD"
+
 _CONTROL_SIZE = 4096
 #: Offset of the guardian's pid in the control page.
 _PID_WORD = 24
@@ -39,7 +43,7 @@ def main(arguments: list[str]) -> int:
         os.execv(sys.executable, [sys.executable, "-I", "-S", os.path.abspath(__file__), folder, NAME])  # noqa: PTH100, S606
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.closerange(3, 256)
+    close_all_but(os.environ.get(TRAINER, ""))
     try:
         lock = os.open(os.path.join(folder, "guardian.lock"), os.O_RDWR | os.O_CREAT, 0o600)  # noqa: PTH118
     except OSError as error:
@@ -54,6 +58,14 @@ def main(arguments: list[str]) -> int:
         return guard(folder)
     finally:
         tell_pid(folder, 0)
+
+
+def close_all_but(trainer: str) -> None:
+    """Close what was inherited, but for the trainer's pidfd."""
+    descriptor = trainer.partition(":")[0]
+    kept = int(descriptor) if descriptor.isdecimal() else 0
+    os.closerange(3, min(max(kept, 3), 256))
+    os.closerange(max(kept + 1, 3), 256)
 
 
 def guard(folder: str) -> int:

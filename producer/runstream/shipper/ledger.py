@@ -29,6 +29,10 @@ class WriterAccount:
     acked: dict[int, int] = field(default_factory=dict)
     #: Where reading begins after a restart; None at the beginning.
     resume: Position | None = None
+    #: Whether beats of the writer are sent: decided once, and saved, before the first beat or the exit; None till then.
+    beats: bool | None = None
+    #: That decision lies in the file.
+    beats_saved: bool = False
     exit_acked: bool = False
     goodbye_acked: bool = False
     #: Everything of the writer is delivered.
@@ -44,6 +48,7 @@ class WriterAccount:
         return {
             "acked": {TopicCode(topic).name.lower(): seq for topic, seq in self.acked.items()},
             "resume": self.resume,
+            "beats": self.beats,
             "exit": self.exit_acked,
             "goodbye": self.goodbye_acked,
             "closed": self.closed,
@@ -54,9 +59,12 @@ class WriterAccount:
         """Return the account that a JSON object describes."""
         resume = data.get("resume")
         acked = data.get("acked") or {}
+        beats = data.get("beats")
         return cls(
             acked={code: int(acked[code.name.lower()]) for code in TopicCode if code.name.lower() in acked},
             resume=Position(int(resume[0]), int(resume[1])) if resume else None,
+            beats=None if beats is None else bool(beats),
+            beats_saved=beats is not None,
             exit_acked=bool(data.get("exit")),
             goodbye_acked=bool(data.get("goodbye")),
             closed=bool(data.get("closed")),

@@ -1,7 +1,8 @@
 """Whether a writer's process lives, and how it ended.
 
 How a process ended is asked, in this order, of its pidfd (``PIDFD_GET_INFO``, Linux 6.15 and later: once its parent has
-reaped it) and of ``/proc`` (while it waits to be reaped). Where neither knows, the answer is "unknown".
+reaped it) and of ``/proc`` (while it waits to be reaped). Where neither knows, the answer is "unknown". A trainer may
+end before its shipper has come up; so it opens a pidfd of itself, which the shipper inherits by way of the guardian.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING
 from runstream_schemas.events import Ending, ExitState
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from runstream.shipper.run_folder import WriterCard
 
 #: struct pidfd_info: mask, cgroup id, pid, tgid, ppid, eight user and group ids, exit code.
@@ -30,6 +33,10 @@ _INFO_EXIT = 1 << 3
 _GET_INFO = 3 << 30 | _INFO.size << 16 | 0xFF << 8 | 11
 #: Fields of /proc/PID/stat behind the name, counted from 0: state, start time, exit code.
 _STATE, _START, _EXIT_CODE = 0, 19, 49
+#: Names the inherited pidfd of the trainer, see the guardian.
+_TRAINER = "RUNSTREAM_TRAINER_PIDFD"
+#: Seconds that an ended process is given to be reaped, so that the kernel tells how it ended.
+REAPED_WITHIN_S = 1.0
 #: Seconds that a silent spool of another machine's writer must be old before the writer is taken for dead.
 FOREIGN_SILENCE_S = 3600.0
 
@@ -77,19 +84,49 @@ def is_alive(card: WriterCard, host: Host, *, last_write: float, now: float) -> 
     return card.pid_started is None or int(fields[_START]) == card.pid_started
 
 
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """The pidfd of the trainer that started us; it is good after the trainer's end, too."""
+
+    descriptor: int
+    pid: int
+    #: Clock ticks after boot; None where the trainer could not tell.
+    started: int | None
+
+    @classmethod
+    def take(cls, environ: MutableMapping[str, str]) -> Inherited | None:
+        """Take the pidfd that the environment names; None where it names none, or what it names is no pidfd."""
+        fields = environ.pop(_TRAINER, "").split(":")
+        try:
+            descriptor, pid, begun = int(fields[0]), int(fields[1]), int(fields[2] or -1)
+            if "\nPid:" not in Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii"):
+                return None
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 (positional only)
+        except (OSError, ValueError, LookupError):
+            return None
+        return cls(descriptor, pid, None if begun < 0 else begun)
+
+    def is_of(self, card: WriterCard, host: Host) -> bool:
+        """Tell whether this is the pidfd of a writer's process."""
+        return (card.pid, card.pid_started, card.boot_id) == (self.pid, self.started, host.boot_id)
+
+
 class Watched:
     """A process that is watched by its pidfd, so that its end is seen at once and its pid cannot be mistaken.
 
     Args:
-        pid: The process, which must live.
+        card: A writer of the process.
+        descriptor: A pidfd of the process, which is closed in the end; None to open one, for which it must live.
 
     Raises:
-        OSError: There is no such process, or the kernel cannot do this.
+        OSError: There is no such process, or this system has no pidfds.
     """
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.descriptor = os.pidfd_open(pid)
+    def __init__(self, card: WriterCard, descriptor: int | None = None) -> None:
+        if descriptor is None and not hasattr(os, "pidfd_open"):
+            raise OSError("there are no pidfds here")
+        self._card = card
+        self.descriptor = os.pidfd_open(card.pid) if descriptor is None else descriptor
 
     def ended(self) -> bool:
         """Tell whether the process has ended."""
@@ -105,14 +142,14 @@ class Watched:
             mask, *_, status = _INFO.unpack(buffer)
             if mask & _INFO_EXIT:
                 return int(status)
-        return _zombie_status(self.pid)
+        return zombie_status(self._card)
 
     def close(self) -> None:
         """Close the pidfd."""
         os.close(self.descriptor)
 
 
-def find_wait_status(watched: Watched, *, within: float = 0.3) -> int | None:
+def find_wait_status(watched: Watched, *, within: float = REAPED_WITHIN_S) -> int | None:
     """Return how an ended process ended, asking again for a moment, since nobody may have reaped it yet."""
     deadline = time.monotonic() + within
     while (status := watched.wait_status()) is None and time.monotonic() < deadline:
@@ -142,10 +179,13 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def _zombie_status(pid: int) -> int | None:
-    fields = _stat(pid)
-    if fields is None or fields[_STATE] != "Z" or len(fields) <= _EXIT_CODE or not _may_look(pid):
+def zombie_status(card: WriterCard) -> int | None:
+    """Return how a writer's process ended, as ``wait()`` would, while it waits to be reaped; else None."""
+    fields = _stat(card.pid)
+    if fields is None or fields[_STATE] != "Z" or len(fields) <= _EXIT_CODE or not _may_look(card.pid):
         return None
+    if card.pid_started not in {None, int(fields[_START])}:
+        return None  # another process has this pid by now
     return int(fields[_EXIT_CODE])
 
 

@@ -27,6 +27,7 @@ from runstream_schemas.events import HeartbeatEvent, Kind, Role
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from runstream.shipper.process import Inherited
     from runstream.shipper.route import Destination
     from runstream.shipper.run_folder import RunFolder
     from runstream.shipper.settings import ShipperSettings
@@ -60,6 +61,7 @@ class Shipper:
         live: Beat, sample the system and go on until every writer has ended. Otherwise deliver what there is: an
             offline run, without a word of its being alive.
         progress: Called about every tenth of a second with records acknowledged and pending.
+        trainer: The pidfd of the process that had this shipper started.
     """
 
     def __init__(
@@ -70,11 +72,13 @@ class Shipper:
         *,
         live: bool = True,
         progress: Callable[[int, int], None] | None = None,
+        trainer: Inherited | None = None,
     ) -> None:
         self._folder = folder
         self._settings = settings
         self._live = live
         self._progress = progress
+        self._trainer = trainer
         self._host = Host.here()
         self._route = Route(folder.card, environ, settings.ask_deadline_s)
         self._ledger = Ledger.load(folder.ledger)
@@ -243,7 +247,9 @@ class Shipper:
         tails = self._delivery.tails
         for writer in self._folder.writers():
             if writer not in tails and not self._ledger.closed(writer):
-                self._delivery.add(WriterTail(self._folder, self._folder.writer_card(writer), self._host))
+                self._delivery.add(
+                    WriterTail(self._folder, self._folder.writer_card(writer), self._host, self._trainer)
+                )
                 self._pulse.poke()
         for tail in tails.values():
             if tail.card.id == self._sources.writer.id or tail.account.closed:
@@ -295,7 +301,9 @@ class Shipper:
 
     def _beats(self, where: Destination) -> Iterator[HeartbeatEvent]:
         for tail in self._delivery.tails.values():
-            if not tail.trains or tail.dead or tail.account.exit_acked or tail.account.closed:
+            account = tail.account
+            told = account.beats and account.beats_saved
+            if not tail.trains or not told or tail.dead or account.exit_acked or account.closed:
                 continue
             # Beats numbered below one that was seen count for nothing, so that the numbers must go on where a shipper
             # that was killed left off: the machine's clock since boot does, and its trainer was of the same boot.
@@ -328,10 +336,17 @@ class Shipper:
 
     async def _settle(self) -> Outcome | None:
         """Close what is delivered, save, report; return the outcome once there is nothing more to do."""
+        decided = self._delivery.decide_beats(live=self._live)
         closed = [tail for tail in self._delivery.tails.values() if self._close_writer(tail)]
         due = time.monotonic() - self._saved >= self._settings.housekeeping_s and self._delivery.changed
-        if closed or due:
+        if closed or due or decided:
             await self._save()
+        if decided:
+            # Even where the disk is full and the ledger could not be written: a run that is alive must say so.
+            for account in decided:
+                account.beats_saved = True
+            self._pulse.poke()
+            self._wake.set()
         return await self._finish()
 
     def _close_writer(self, tail: WriterTail) -> bool:
@@ -372,7 +387,7 @@ class Shipper:
 
     def _caught_up(self, tails: list[WriterTail]) -> bool:
         """Tell whether everything that living writers have written so far is delivered."""
-        return self._quiet and all(tail.account.closed or not tail.dead for tail in tails)
+        return self._quiet and all(tail.account.closed or (not tail.dead and tail.exit is None) for tail in tails)
 
     async def _save(self) -> None:
         """Write the ledger, then delete what it makes superfluous."""

@@ -12,7 +12,7 @@ import msgspec
 
 from runstream.shipper.assembly import Assembler
 from runstream.shipper.ledger import WriterAccount
-from runstream.shipper.process import Watched, ending_of, find_wait_status, is_alive
+from runstream.shipper.process import Watched, ending_of, find_wait_status, is_alive, zombie_status
 from runstream.shipper.run_folder import read_json, write_json
 from runstream.shipper.tally import Tally, tally
 from runstream.spool.format import TopicCode
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from runstream.shipper.block import Block
     from runstream.shipper.events import Envelope
-    from runstream.shipper.process import Host
+    from runstream.shipper.process import Host, Inherited
     from runstream.shipper.run_folder import RunFolder, WriterCard
     from runstream.spool.reader import Position, SpoolRecord
     from runstream_schemas.limits import Limits
@@ -44,14 +44,15 @@ class Exit:
     def __init__(self, ending: Ending, order: int, time: int) -> None:
         self.ending, self.order, self.time = ending, order, time
 
-    def event(self, envelope: Envelope) -> ExitEvent:
-        """Return the exit as an event."""
+    def event(self, envelope: Envelope, *, beats: bool) -> ExitEvent:
+        """Return the exit as an event; ``beats``: beats of the writer were sent, or may have been."""
         return ExitEvent(
             kind=Kind.DATA,
             run=envelope.run,
             writer=envelope.writer,
             time=self.time,
             order=self.order,
+            beats=beats,
             ending=self.ending,
         )
 
@@ -63,10 +64,12 @@ class WriterTail:
         folder: The run.
         card: The writer.
         host: This machine.
+        trainer: The pidfd that was inherited, of whichever process it is.
     """
 
-    def __init__(self, folder: RunFolder, card: WriterCard, host: Host) -> None:
+    def __init__(self, folder: RunFolder, card: WriterCard, host: Host, trainer: Inherited | None = None) -> None:
         self.card = card
+        self._inherited = trainer if trainer is not None and trainer.is_of(card, host) else None
         self.path = folder.writer_folder(card.id)
         self._host = host
         self._watched: Watched | None = None
@@ -184,6 +187,8 @@ class WriterTail:
         """Look whether the process lives; return its pidfd when it begins to be watched."""
         if self.dead or self._watched is not None:
             return None
+        if self._inherited is not None:
+            return self._take_over(self._inherited)
         if is_alive(self.card, self._host, last_write=self._last_write(), now=now):
             if self.card.boot_id == self._host.boot_id:
                 with contextlib.suppress(OSError):
@@ -192,8 +197,13 @@ class WriterTail:
             self.dead = True
         return None
 
+    def _take_over(self, inherited: Inherited) -> int | None:
+        self._watched = Watched(self.card, os.dup(inherited.descriptor))
+        self.dead = self._watched.ended()
+        return None if self.dead else self._watched.descriptor
+
     def _watch(self) -> int | None:
-        watched = Watched(self.card.pid)
+        watched = Watched(self.card)
         # The pid may have been taken by another process before the pidfd was opened.
         if not is_alive(self.card, self._host, last_write=0.0, now=0.0):
             watched.close()
@@ -236,9 +246,11 @@ class WriterTail:
         return tally(self.path, self._reader.position, known, self._assembler.next_order)
 
     def _wait_status(self, *, identify: bool) -> int | None:
-        if self._watched is None or not identify:
+        if not identify:
             return None
-        return find_wait_status(self._watched)
+        if self._watched is not None:
+            return find_wait_status(self._watched)
+        return zombie_status(self.card) if self.card.boot_id == self._host.boot_id else None
 
     def _last_write(self) -> float:
         times = [0.0]
