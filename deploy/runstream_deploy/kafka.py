@@ -14,7 +14,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from runstream_deploy.child import Command, launched
-from runstream_deploy.exceptions import ServiceFailed
+from runstream_deploy.exceptions import DataRefused, ServiceFailed
 from runstream_deploy.jars import KAFKA_VERSION
 from runstream_deploy.ports import LOOPBACK
 
@@ -93,9 +93,16 @@ class Kafka:
         return {"kafka": self.port, "kafka's controller": self.controller_port}
 
     def prepare(self) -> None:
-        """Write the settings; give the folder a cluster id the first time."""
+        """Write the settings; give the folder a cluster id the first time.
+
+        Raises:
+            DataRefused: the folder's name has a comma in it.
+            ServiceFailed: the folder could not be formatted.
+        """
+        if "," in str(self.folder):
+            raise DataRefused(f"Kafka takes a comma for the end of a folder's name; rename {self.folder}")
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._settings.write_text("".join(f"{key}={value}\n" for key, value in self._properties().items()))
+        self._settings.write_text("".join(f"{key}={escape(value)}\n" for key, value in self._properties().items()))
         if not (self.folder / "data" / "meta.properties").exists():
             self._format()
 
@@ -154,6 +161,13 @@ class Kafka:
             "broker.session.timeout.ms": 2000,
             "broker.heartbeat.interval.ms": 500,
         }
+
+
+def escape(value: object) -> str:
+    """Return a value as a Java properties file spells it: ASCII, with the rest as UTF-16 escapes."""
+    units = str(value).replace("\\", "\\\\").encode("utf-16-be")
+    codes = [int.from_bytes(units[place : place + 2], "big") for place in range(0, len(units), 2)]
+    return "".join(chr(code) if 0x20 <= code < 0x7F else f"\\u{code:04x}" for code in codes)  # noqa: PLR2004 - ASCII
 
 
 async def answers(address: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from runstream_deploy.child import Command, Identity, launched
 from runstream_deploy.data_folder import DataFolder
 from runstream_deploy.reaper import Reaper, descendants, is_running
-from runstream_deploy.state import Phase, read_state
+from runstream_deploy.state import Phase, ServiceState, read_state
 from tests.polling import eventually
 from tests.running_stack import FAST, clean_environment
 
@@ -53,6 +53,12 @@ class Foreground:
     def everything(self) -> list[ProcessId]:
         """Return (pid, start) of every process of the stack, the reaper included, but not the supervisor's."""
         return descendants(self.process.pid)
+
+    def services(self) -> list[ServiceState]:
+        """Return how the services do, as the supervisor says."""
+        state = read_state(self.folder)
+        assert state is not None
+        return list(state.services.values())
 
     def ports(self) -> dict[str, int]:
         """Return the ports that the data folder keeps."""

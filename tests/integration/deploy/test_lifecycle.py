@@ -15,7 +15,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from runstream_deploy.child import Identity
 from runstream_deploy.java import find_java
 from runstream_deploy.ports import is_free
-from runstream_deploy.state import read_state
 from tests.conftest import run_aside
 from tests.integration.deploy.stacks import await_gone, foreground, stack_command, starting
 from tests.polling import eventually
@@ -68,6 +67,19 @@ async def _first(port: int) -> bytes:
         await consumer.stop()
 
 
+def test_a_data_folder_may_have_a_name_of_any_language(tmp_path: Path, reaper: Reaper) -> None:
+    """Spaces, accents and characters beyond 16 bits do no harm, to Java either."""
+    with foreground(tmp_path / "läufe 跑 🚀", reaper) as stack:
+        assert all(row.condition == "running" for row in stack.services())
+
+
+def test_a_comma_in_the_name_of_a_data_folder_is_refused(tmp_path: Path) -> None:
+    """Kafka would take it for two folders."""
+    done = stack_command("up", "--data-dir", str(tmp_path / "a,b"))
+    assert done.returncode == 1
+    assert "a comma" in done.stderr
+
+
 def test_a_killed_supervisor_leaves_nothing(tmp_path: Path, reaper: Reaper) -> None:
     """After SIGKILL of the supervisor every process ends by itself, and the next start finds the data whole."""
     with foreground(tmp_path / "data", reaper) as stack:
@@ -82,9 +94,8 @@ def test_a_killed_supervisor_leaves_nothing(tmp_path: Path, reaper: Reaper) -> N
 def test_a_killed_supervisor_leaves_nothing_that_hangs(tmp_path: Path, reaper: Reaper) -> None:
     """Services that are frozen, and so cannot act on any request, are killed once the supervisor is gone."""
     with foreground(tmp_path / "data", reaper) as stack:
-        processes, services = stack.everything(), read_state(stack.folder)
-        assert services is not None
-        for row in services.services.values():
+        processes = stack.everything()
+        for row in stack.services():
             if row.pid:
                 os.kill(row.pid, signal.SIGSTOP)
         stack.process.kill()
