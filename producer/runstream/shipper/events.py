@@ -30,7 +30,7 @@ from runstream_schemas.rows import Path, pack_rows
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from runstream.shipper.block import Block
     from runstream_schemas.limits import Limits
@@ -45,7 +45,11 @@ _STREAMS = {
     StreamCode.CONSOLE: Stream.CONSOLE,
 }
 #: The fields that an event of these topics cannot be without, for a marker, which is about nothing.
-_NAMELESS = {Topic.FILE: {"path": ""}, Topic.ARTIFACT: {"name": ""}, Topic.ALERT: {"title": ""}}
+_NAMELESS: Mapping[Topic, Mapping[str, Any]] = {
+    Topic.FILE: {"path": "", "sha256": b""},
+    Topic.ARTIFACT: {"name": "", "digest": b""},
+    Topic.ALERT: {"title": ""},
+}
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _SCOPES = {scope.value: scope for scope in Scope}
 
