@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
 from runstream.spool.control import Word
 from runstream.tracking.terminal import report_lines
 from runstream_schemas import values
+from runstream_schemas.rows import flatten
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from runstream.settings import Settings
     from runstream.tracking.delivery import Delivery
     from runstream.tracking.folder import RunFolder
@@ -33,14 +37,20 @@ class Closing:
         self._settings = settings
         self._terminal = terminal
 
-    def conclude(self, delivery: Delivery | None, *, dropped: int) -> None:
-        """Wait within the limit, then say what became of the run; Ctrl-C ends the waiting."""
+    def conclude(self, delivery: Delivery | None, *, last: Mapping[str, Any], dropped: int) -> None:
+        """Wait within the limit, then say what became of the run; Ctrl-C ends the waiting.
+
+        Args:
+            delivery: What delivers; None for an offline run.
+            last: The last values that this process logged or set.
+            dropped: How many records it dropped.
+        """
         if dropped:
             self._terminal.warn(f"{dropped} records were dropped because the disk was full")
         if delivery is None:
             self._terminal.detail(f"To deliver this offline run: runstream sync {self._path}")
         elif self._wait(delivery):
-            self._report()
+            self._report(last)
             self._addresses()
             self._terminal.detail(f"Synced {self._folder.control[Word.ACKED]} records")
         else:
@@ -70,16 +80,14 @@ class Closing:
         finally:
             self._terminal.end_progress()
 
-    def _report(self) -> None:
-        try:
-            report: dict[str, Any] = values.load(self._folder.report.read_text())
-            keys = sorted(report["keys"].items())
-            lines = report_lines(
-                [(key, line["points"]) for key, line in keys], [(key, line["last"]) for key, line in keys]
-            )
-        except (OSError, ValueError, AttributeError, TypeError, LookupError):
-            return
-        for line in lines:
+    def _report(self, last: Mapping[str, Any]) -> None:
+        keys: dict[str, Any] = {}
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+            keys = values.load(self._folder.report.read_text())["keys"]
+        summary = {key: line["last"] for key, line in keys.items()}
+        summary |= {".".join(path): value for path, value in flatten(last)}
+        history = [(key, line["points"]) for key, line in sorted(keys.items())]
+        for line in report_lines(history, sorted(summary.items())):
             self._terminal.detail(line)
 
     def _addresses(self) -> None:

@@ -23,6 +23,8 @@ _SILENT_S = 5.0
 #: Time a new guardian has to come up before another is started.
 _STARTING_S = 10.0
 _POLL_S = 0.02
+#: Waits that are shorter are not worth a word.
+_PATIENT_S = 0.5
 #: Longest wait of finish() for a server that has never answered this run.
 _NEVER_ANSWERED_S = 5.0
 _DEFAULT_LIMIT_S = 60.0
@@ -103,7 +105,7 @@ class Delivery:
 
         Args:
             limit_s: Seconds. None: 60, but where the shipper dies with this process, as long as delivery gets on.
-            progress: Called with the pending records while waiting.
+            progress: Called with the pending records, once the wait is worth a word.
         """
         started = moved = time.monotonic()
         acked = -1
@@ -123,7 +125,8 @@ class Delivery:
             since = moved if limit_s is None and dies_with_us(self._environ) else started
             if now - since >= limit:
                 return False
-            progress(self.pending)
+            if now - started > _PATIENT_S:
+                progress(self.pending)
             self.ensure()
             time.sleep(_POLL_S)
         return True

@@ -15,9 +15,10 @@ _GPU_MODEL = re.compile(r"^Model:\s*(.+?)\s*$", re.MULTILINE)
 
 def metadata() -> dict[str, Any]:
     """Return host, program, versions, number of processors and, where there are any, the GPUs' models."""
+    system = os.uname()
     found: dict[str, Any] = {
         "host": socket.gethostname(),
-        "os": platform.platform(),
+        "os": f"{system.sysname} {system.release} {system.machine}",
         "python": platform.python_version(),
         "executable": sys.executable,
         "program": program(),

@@ -1,0 +1,39 @@
+"""No test leaves processes behind that deliver its runs for a day."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.polling import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def nobody_delivers(tmp_path: Path) -> Iterator[None]:
+    """End guardians, then shippers, of the runs below the test's folder."""
+    yield
+    if any(tmp_path.rglob("guardian.log")):
+        for name in ("guardian", "shipper"):
+            eventually(lambda name=name: _end(tmp_path, name) == 0)  # type: ignore[misc]
+
+
+def _end(folder: Path, name: str) -> int:
+    """Kill the processes of a name that have a folder below this one; return how many there were."""
+    found = 0
+    for process in Path("/proc").iterdir():
+        if not process.name.isdecimal():
+            continue
+        with suppress(OSError):
+            command = (process / "cmdline").read_bytes()
+            if name.encode() in command.replace(os.fsencode(folder), b"") and os.fsencode(folder) in command:
+                os.kill(int(process.name), signal.SIGKILL)
+                found += 1
+    return found

@@ -1,0 +1,302 @@
+"""Beginning and ending runs: modes, names, folders, and a world without servers."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runstream.spool.control import ControlPage, Word
+from runstream.spool.format import TopicCode
+from tests.unit.producer.programs import BEGIN, finished
+from tests.unit.producer.spooled import of_topic, only_run, primary, rows, steps_and_values, writers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ONLINE = BEGIN.replace("offline", "online").replace('{"silent": True}', '{"finish_timeout_s": 0.2}')
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """Answer /api/v1/connect, and nothing else, on a free port."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(
+                {
+                    "api_version": 1,
+                    "cluster_id": "c",
+                    "brokers": "127.0.0.1:1",
+                    "prefix": "p",
+                    "partitions": 8,
+                    "entity": "ada",
+                    "url": "http://pages.example",
+                    "something_new": 1,
+                }
+            ).encode()
+            allowed = self.headers["Authorization"] == "Bearer secret-token"
+            self.send_response(200 if allowed else 401)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as serving:
+        thread = threading.Thread(target=serving.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+        thread.join()
+
+
+def test_the_first_record_describes_the_run(tmp_path: Path) -> None:
+    """Names, config and where it runs are in one record, ahead of everything."""
+    source = """
+import argparse, runstream
+run = runstream.init(
+    mode="offline", project="p", id="r", name="n", notes="some", tags=["a", "b"], group="g", job_type="train",
+    config=argparse.Namespace(lr=0.1, layers=[1, 2], net={"depth": 3}, device=object),
+)
+"""
+    assert finished(tmp_path, source, begin="")[0] == 0
+
+    entries = of_topic(primary(tmp_path), TopicCode.CONFIG)[0]
+    found = {(scope, *path): value for scope, operation, path, value in entries if operation == "set"}
+    expected = {"name": "n", "notes": "some", "tags": ["a", "b"], "group": "g", "job_type": "train"}
+    assert expected == {name: found["attribute", name] for name in expected}
+    assert {"lr": 0.1, "layers": [1, 2], "net": {"depth": 3}, "device": str(object)} == {
+        path[1]: value for path, value in found.items() if path[0] == "config"
+    }
+    assert socket.gethostname() == found["metadata", "host"]
+
+
+def test_the_folder_is_private_and_says_what_it_is(tmp_path: Path) -> None:
+    """Nobody else reads the run folder; run.json and writer.json describe it."""
+    finished(tmp_path, "run.log({'x': 1})")
+
+    run = only_run(tmp_path)
+    assert {0o700} == {path.stat().st_mode & 0o777 for path in [run, *run.rglob("*")] if path.is_dir()}
+    assert {0o600} == {path.stat().st_mode & 0o777 for path in run.rglob("*") if path.is_file()}
+    description = json.loads((run / "run.json").read_text())
+    assert tuple(description[name] for name in ("version", "run_id", "entity", "project", "mode")) == (
+        1,
+        "r1",
+        None,
+        "demo",
+        "offline",
+    )
+    writer = json.loads((primary(tmp_path) / "writer.json").read_text())
+    assert (writer["role"], writer["continues"]) == ("primary", [])
+    assert writer["pid_started"] > 0
+
+
+def test_offline_says_how_to_deliver(tmp_path: Path) -> None:
+    """An offline run starts nothing, and prints the command that delivers it."""
+    _, _, errors = finished(tmp_path, "run.log({'x': 1})", begin=BEGIN.replace('{"silent": True}', "None"))
+
+    folder = only_run(tmp_path).relative_to(tmp_path)
+    assert f"runstream: To deliver this offline run: runstream sync {folder}\n" in errors
+    assert not (only_run(tmp_path) / "logs" / "guardian.log").exists()
+
+
+def test_silent_prints_nothing(tmp_path: Path) -> None:
+    """A silent run leaves the terminal to the program."""
+    assert finished(tmp_path, "print('mine')") == (0, "mine\n", "")
+
+
+def test_disabled_accepts_everything_and_leaves_nothing(tmp_path: Path) -> None:
+    """A disabled run can be called like any other, bad arguments and calls after its end included."""
+    source = """
+run = runstream.init(mode="disabled", config={"lr": 1}, project="p")
+run.log({"x": object()}); run.log([]); runstream.log({"y": 1}, step=5)
+run.summary["best"] = 2; run.config.epochs = 3
+run.define_metric("x", summary="min")
+assert (run.summary["best"], run.config.lr, run.config["epochs"], run.step) == (2, 1, 3, 0)
+assert (run.disabled, run.dir, run.url, run.offline) == (True, "", None, False)
+run.finish(); run.log({"z": 1})
+"""
+    assert finished(tmp_path, source, begin="import runstream") == (0, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_and_finish_with_everything_down(tmp_path: Path) -> None:
+    """Without a server init() takes under a second and says so, finish() keeps its limit, and nothing is lost."""
+    begin = "import time; t0 = time.monotonic()\n" + ONLINE + "\nt1 = time.monotonic()\n"
+    source = "run.log({'x': 1})\nt2 = time.monotonic()\nrun.finish()\nprint(t1 - t0, time.monotonic() - t2)"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"  # takes connections, and never answers
+        status, output, errors = finished(tmp_path, source, begin=begin, RUNSTREAM_URL=url)
+
+    init_s, finish_s = (float(part) for part in output.split())
+    assert status == 0
+    assert init_s < 2.5  # a second, on a machine that is not busy with other tests
+    assert finish_s < 2.0
+    assert f"runstream: {url} does not answer" in errors
+    assert f"runstream sync {only_run(tmp_path).relative_to(tmp_path)}" in errors
+    assert steps_and_values(primary(tmp_path)) == [(0, {"x": 1})]
+    with ControlPage(only_run(tmp_path) / "control") as control:
+        assert control[Word.FINISH_REQUESTED] == 1
+
+
+def test_a_server_completes_the_names(tmp_path: Path, server: str) -> None:
+    """Entity and addresses come from the server that answers, and are remembered for when it does not."""
+    source = "print(run.entity, run.path, run.url, run.project_url)"
+    page = "http://pages.example/ada/demo"
+    expected = f"ada ada/demo/r1 {page}/runs/r1 {page}\n"
+    more = {"RUNSTREAM_URL": server, "RUNSTREAM_API_KEY": "secret-token"}
+
+    _, output, errors = finished(tmp_path, source, begin=ONLINE, **more)
+    assert expected == output
+    assert f"runstream: 🚀 View run at {page}/runs/r1\n" in errors
+
+    _, output, errors = finished(tmp_path, source, begin=ONLINE, **(more | {"RUNSTREAM_API_KEY": "wrong"}))
+    assert expected == output
+    assert "refuses the API key" in errors
+    assert not any(b"secret-token" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_second_init_gives_the_active_run(tmp_path: Path) -> None:
+    """While a run is active, init() warns and returns it, whatever its arguments."""
+    source = """
+again = runstream.init(project="other", mode="offline")
+assert again is run is runstream.run
+run.finish()
+assert runstream.run is None
+other = runstream.init(mode="offline", settings={"silent": True})
+assert other is not run and other.id != run.id
+"""
+    status, _, errors = finished(tmp_path, source, begin=BEGIN.replace('{"silent": True}', '{"quiet": True}'))
+
+    assert status == 0
+    assert "WARNING run r1 is active" in errors
+
+
+def test_two_processes_with_one_id_both_write(tmp_path: Path) -> None:
+    """Runs of one id do not overwrite each other: each process has a folder and a writer of its own."""
+    for value in range(2):
+        finished(tmp_path, f"run.log({{'x': {value}}})")
+
+    found = sorted(
+        rows(writer)[0].values["x"] for run in (tmp_path / "runstream").iterdir() for writer in writers(run, "primary")
+    )
+    assert found == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("more", "settings", "role", "label"),
+    [
+        ({}, {}, "primary", ""),
+        ({"RANK": "0"}, {}, "primary", "rank 0"),
+        ({"RANK": "3"}, {}, "worker", "rank 3"),
+        ({"RANK": "3"}, {"x_primary": True, "x_label": "chief"}, "primary", "chief"),
+        ({}, {"x_primary": False, "x_label": "loader"}, "worker", "loader"),
+    ],
+)
+def test_shared_runs_have_roles(
+    tmp_path: Path, more: dict[str, str], settings: dict[str, Any], role: str, label: str
+) -> None:
+    """In a shared run rank 0 decides, unless the settings say who does; labels tell the writers apart."""
+    begin = f"""
+import runstream
+settings = {settings!r} | {{"silent": True, "finish_timeout_s": 0}}
+run = runstream.init(mode="shared", id="r1", settings=settings)
+"""
+    finished(tmp_path, "run.log({'x': 1})", begin=begin, **more)
+
+    (writer,) = writers(only_run(tmp_path), role)
+    assert label == json.loads((writer / "writer.json").read_text())["label"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("project='a/b'", "project 'a/b'"),
+        ("project='x' * 129", "longer than 128"),
+        ("entity=' '", "entity is a string that is not empty"),
+        ("id='..'", "run id '..'"),
+        ("id='a\\0b'", "run id"),
+        ("mode='onlin'", "mode='onlin'"),
+        ("mode='shared'", "needs the id"),
+        ("settings={'finish_timeout_s': -1}", "finish_timeout_s=-1"),
+        ("settings={'disk': 'maybe'}", "disk='maybe'"),
+        ("config=3", "config is a dict"),
+        ("config={1: 2}", "config keys are strings"),
+    ],
+)
+def test_bad_arguments_are_named(tmp_path: Path, arguments: str, message: str) -> None:
+    """An argument that makes no sense is an error that names it, before anything is made."""
+    status, _, errors = finished(tmp_path, f"runstream.init({arguments})", begin="import runstream\n")
+
+    assert status == 1
+    assert message in errors.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_log_after_finish_is_an_error(tmp_path: Path) -> None:
+    """A finished run takes nothing more, and the module functions say that a run is to be begun."""
+    source = """
+run.finish()
+for call in (
+    lambda: run.log({"x": 1}), lambda: run.summary.update({"x": 1}), lambda: run.config.update({"x": 1}),
+    lambda: run.define_metric("x"), lambda: setattr(run, "name", "n"),
+    lambda: runstream.log({}), lambda: runstream.config, lambda: runstream.summary,
+):
+    try:
+        call()
+    except runstream.UsageError:
+        continue
+    raise SystemExit("no error")
+"""
+    assert finished(tmp_path, source) == (0, "", "")
+
+
+def test_an_unknown_setting_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    """Settings that scripts carry over from elsewhere do not stop them."""
+    begin = (
+        "import runstream\nrun = runstream.init(mode='offline', settings={'silent': True, 'start_method': 'thread'})"
+    )
+    assert finished(tmp_path, "", begin=begin) == (
+        0,
+        "",
+        "runstream: WARNING there is no setting 'start_method'; it is left out\n",
+    )
+
+
+def test_a_folder_that_cannot_be_made_is_made_elsewhere(tmp_path: Path) -> None:
+    """Where the run folder cannot lie where it should, it lies with the temporary files."""
+    (tmp_path / "runstream").write_text("a file is in the way")
+    (tmp_path / "tmp").mkdir()
+    finished(tmp_path, "run.log({'x': 1})", TMPDIR=str(tmp_path / "tmp"))
+
+    assert steps_and_values(primary(tmp_path / "tmp")) == [(0, {"x": 1})]
+
+
+def test_console_lines_are_captured(tmp_path: Path) -> None:
+    """What Python prints goes where it always went, and into the run's log with time and stream."""
+    source = """
+print("one"); sys.stderr.write("two\\nthr"); sys.stderr.write("ee\\n")
+for percent in range(100):
+    sys.stdout.write(f"\\r{percent} %")
+run.finish()
+print("after")
+"""
+    status, output, errors = finished(tmp_path, source)
+
+    lines = [line.split(" ", 2)[1:] for line in (only_run(tmp_path) / "logs" / "console.log").read_text().splitlines()]
+    assert lines == [["stdout", "one"], ["stderr", "two"], ["stderr", "three"], ["stdout", "99 %"]]
+    assert (status, errors) == (0, "two\nthree\n")
+    assert output.endswith("99 %after\n")
+
+
+def test_importing_loads_little(tmp_path: Path) -> None:
+    """The import loads neither the settings' nor the reading side's libraries."""
+    heavy = ("pydantic", "httpx", "numpy", "aiokafka", "rich")
+    source = f"import sys, runstream\nprint([name for name in {heavy} if name in sys.modules])"
+    assert finished(tmp_path, source, begin="") == (0, "[]\n", "")
