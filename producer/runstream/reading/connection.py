@@ -29,7 +29,13 @@ class Connection:
     """Gets JSON from one server; safe to share between threads."""
 
     def __init__(self, url: str, token: str | None, *, timeout: float, patience: float = 3.0) -> None:
-        """Prepare requests to ``url``; ``timeout`` seconds each, ``patience`` seconds for a server that is busy."""
+        """Prepare requests to ``url``; ``timeout`` seconds each, ``patience`` seconds for a server that is busy.
+
+        Raises UsageError where ``url`` is no address.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError(f"{url!r} is no address of a server: it looks like http://host:port")
         self.url = url.rstrip("/")
         self._patience = patience
         headers = {"Accept": "application/json", "User-Agent": "runstream"}
@@ -40,7 +46,7 @@ class Connection:
             headers=headers,
             timeout=timeout,
             # A proxy of the environment is never the way to this machine itself.
-            trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
+            trust_env=parts.hostname not in _LOOPBACK,
         )
         # Whoever made an Api in passing need not close it.
         self._closing = weakref.finalize(self, self._client.close)
@@ -70,9 +76,12 @@ class Connection:
         except httpx.TransportError as error:
             message = f"nothing answers at {self.url} ({_why(error)}): start the stack with `runstream up`"
             raise CommError(message) from error
-        if response.is_success:
+        if not response.is_success:
+            raise _error(response)
+        try:
             return values.load(response.text)
-        raise _error(response)
+        except ValueError as error:
+            raise ServerError(f"{self.url} is no Runstream server: it answers with something else") from error
 
 
 def _error(response: httpx.Response) -> Exception:
