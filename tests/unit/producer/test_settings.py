@@ -1,0 +1,72 @@
+"""Where settings come from, and which goes before which."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import ValidationError
+
+from runstream.exceptions import UsageError
+from runstream.settings import Settings, from_files, resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_arguments_then_ours_then_wandbs_then_files() -> None:
+    """The nearest source that says something wins."""
+    environ = {"RUNSTREAM_PROJECT": "ours", "WANDB_PROJECT": "theirs", "WANDB_NAME": "name", "WANDB_TAGS": "a, b,"}
+    files = {"project": "file", "run_group": "group", "run_name": "file"}
+
+    found = resolve({"entity": "me", "project": None}, environ, files)
+
+    assert (
+        found.entity,
+        found.project,
+        found.run_name,
+        found.run_tags,
+        found.run_group,
+    ) == ("me", "ours", "name", ("a", "b"), "group")
+    assert resolve({"project": "argument"}, environ, files).project == "argument"
+    assert resolve({}, {}, {}).project == "uncategorized"
+
+
+@pytest.mark.parametrize(("given", "expected"), [("dryrun", "offline"), ("run", "online"), ("disabled", "disabled")])
+def test_modes_of_wandb_are_understood(given: str, expected: str) -> None:
+    """Older names of modes still mean what they meant."""
+    assert expected == resolve({}, {"WANDB_MODE": given}, {}).mode
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [{"RUNSTREAM_MODE": "x"}, {"RUNSTREAM_DISK": "x"}, {"RUNSTREAM_FINISH_TIMEOUT_S": "-1"}, {"WANDB_SILENT": "x"}],
+)
+def test_a_value_that_does_not_fit_is_named(environ: dict[str, str]) -> None:
+    """The error names the setting and the value."""
+    with pytest.raises(UsageError, match="setting "):
+        resolve({}, environ, {})
+
+
+def test_settings_do_not_change() -> None:
+    """The settings of a run are frozen, and do not show a key."""
+    settings = Settings(api_key="secret")
+    with pytest.raises(ValidationError):
+        settings.project = "other"
+    assert "secret" not in repr(settings)
+
+
+def test_files_are_read(tmp_path: Path) -> None:
+    """The folder's file goes before the user's, and one that is no TOML is an error."""
+    user = tmp_path / "home" / "runstream"
+    user.mkdir(parents=True)
+    (user / "config.toml").write_text('project = "user"\nentity = "user"\n')
+    (tmp_path / "runstream.toml").write_text('project = "folder"\n')
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "home")}
+
+    assert from_files(environ, tmp_path) == {"project": "folder", "entity": "user"}
+    assert from_files({"XDG_CONFIG_HOME": str(tmp_path / "none")}, user) == {}
+
+    (tmp_path / "runstream.toml").write_text("project = ")
+    with pytest.raises(UsageError, match="no valid TOML"):
+        from_files(environ, tmp_path)

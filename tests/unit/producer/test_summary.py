@@ -1,0 +1,87 @@
+"""The summary of a run, as the process that logs sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runstream.exceptions import DataError
+from runstream.tracking.recorder import DisabledRecorder
+from runstream.tracking.summary import Summary
+
+
+class Recorder(DisabledRecorder):
+    """Keeps what was recorded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recorded: list[Any] = []
+
+    def record_summary(self, entries: Any, apply: Any) -> None:
+        """Keep the entries, and apply them."""
+        self.recorded += entries
+        super().record_summary(entries, apply)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """Begin with nested last values."""
+    recorder = Recorder()
+    recorder.last_values().update({"loss": 0.5, "n": {"x": 1, "deep": {"y": 2}}})
+    return recorder
+
+
+@pytest.fixture
+def summary(recorder: Recorder) -> Summary:
+    """Look at them."""
+    return Summary(recorder)
+
+
+def test_it_shows_last_values(summary: Summary) -> None:
+    """Values are read by key and attribute, nested ones too."""
+    assert (summary["loss"], summary.n.x, summary["n"]["deep"]["y"]) == (0.5, 1, 2)
+    assert (summary.get("missing"), summary.get("missing", 7)) == (None, 7)
+    assert ["loss", "n"] == list(summary) == list(summary.keys())
+    assert "loss" in summary
+    assert summary.as_dict() == {"loss": 0.5, "n": {"x": 1, "deep": {"y": 2}}}
+
+
+def test_what_is_set_is_recorded_and_seen(summary: Summary, recorder: Recorder) -> None:
+    """Setting records the path and the plain value, at any depth."""
+    summary["best"] = np.float64(0.25)
+    summary.n.deep.z = None
+    summary.update({"n2": {"a": 1}}, more=2)
+    del summary["loss"]
+
+    assert recorder.recorded == [
+        ["set", ["best"], 0.25],
+        ["set", ["n", "deep", "z"], None],
+        ["set", ["n2"], {"a": 1}],
+        ["set", ["more"], 2],
+        ["remove", ["loss"], None],
+    ]
+    assert summary == {"best": 0.25, "n": {"x": 1, "deep": {"y": 2, "z": None}}, "n2": {"a": 1}, "more": 2}
+
+
+def test_a_copy_is_no_view(summary: Summary) -> None:
+    """Changing the dict that as_dict() gave changes nothing."""
+    summary.as_dict()["n"]["x"] = 9
+
+    assert summary.n.x == 1
+
+
+@pytest.mark.parametrize("bad", [{1: 2}, {"": 1}, {"x": object()}, {"k" * 513: 1}])
+def test_bad_values_are_refused_whole(summary: Summary, recorder: Recorder, bad: Any) -> None:
+    """Nothing of a call with a bad key or value is recorded."""
+    with pytest.raises(DataError):
+        summary.update({"good": 1} | bad)
+    assert recorder.recorded == []
+    assert "good" not in summary
+
+
+def test_deleting_what_is_not_there_is_an_error(summary: Summary) -> None:
+    """A missing key cannot be deleted."""
+    with pytest.raises(KeyError):
+        del summary["missing"]
