@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -30,16 +31,18 @@ def mapped(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-@pytest.fixture
-def full_disk() -> Iterator[Callable[[bool], None]]:
-    """Give a switch that lets no file of this process grow any more, which is how a full disk looks."""
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file of this process grow any more, which is how a full disk looks.
+
+    Within a test only: what pytest reports between a test and the end of its fixtures may go to a file as well.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def switch(full: bool) -> None:  # noqa: FBT001
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]) if full else before)
-
-    yield switch
-    switch(False)  # noqa: FBT003
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_is_appended_is_read(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
@@ -88,18 +91,17 @@ def test_a_closed_writer_refuses(tmp_path: Path) -> None:
     assert len(records(tmp_path)) == 1
 
 
-def test_a_full_disk_drops_and_counts(tmp_path: Path, full_disk: Callable[[bool], None]) -> None:
+def test_a_full_disk_drops_and_counts(tmp_path: Path) -> None:
     """What finds no room is dropped by count; once there is room, a marker uses up its numbers, then rows go on."""
     said: list[str] = []
     history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, report=said.append))
     history.log({"x": 0.0})
-    full_disk(True)  # noqa: FBT003
-    while not history.writer.dropped:
-        history.log({"x": 1.0})
-    before = history.writer.next_row - 1
-    for _ in range(9):
-        history.log({"x": 2.0})
-    full_disk(False)  # noqa: FBT003
+    with full_disk():
+        while not history.writer.dropped:
+            history.log({"x": 1.0})
+        before = history.writer.next_row - 1
+        for _ in range(9):
+            history.log({"x": 2.0})
     _until_room(history)
     history.log({"x": 3.0})
 
@@ -113,59 +115,56 @@ def test_a_full_disk_drops_and_counts(tmp_path: Path, full_disk: Callable[[bool]
     assert said
 
 
-def test_a_full_disk_leaves_room_for_the_end(tmp_path: Path, full_disk: Callable[[bool], None]) -> None:
+def test_a_full_disk_leaves_room_for_the_end(tmp_path: Path) -> None:
     """The exit, and the count of what was dropped before it, are recorded although nothing else fits."""
     history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
-    full_disk(True)  # noqa: FBT003
-    while history.writer.dropped < 5:
-        history.log({"x": 1.0})
+    with full_disk():
+        while history.writer.dropped < 5:
+            history.log({"x": 1.0})
 
-    assert history.writer.append_last({"state": "finished", "reason": "r" * 500})
+        assert history.writer.append_last({"state": "finished", "reason": "r" * 500})
     assert [record.topic for record in records(tmp_path)[-2:]] == [TopicCode.LOG, TopicCode.EXIT]
     assert of_topic(tmp_path, TopicCode.LOG)[-1] == {"dropped": 5, "reason": "the disk was full"}
 
 
-def test_a_row_that_lost_its_beginning_begins_again(tmp_path: Path, full_disk: Callable[[bool], None]) -> None:
+def test_a_row_that_lost_its_beginning_begins_again(tmp_path: Path) -> None:
     """A call that would join a dropped row opens one of the same step."""
     history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
-    full_disk(True)  # noqa: FBT003
-    step = 0
-    while not history.writer.dropped:
-        step += 1
-        history.log({"a": 1.0}, step=step)
-    full_disk(False)  # noqa: FBT003
+    with full_disk():
+        step = 0
+        while not history.writer.dropped:
+            step += 1
+            history.log({"a": 1.0}, step=step)
     _until_room(history, step)
 
     last = rows(tmp_path)[-1]
     assert (step, {"a": 2.0}) == (last.step, last.values)
 
 
-def test_a_full_disk_raises_if_told_to(tmp_path: Path, full_disk: Callable[[bool], None]) -> None:
+def test_a_full_disk_raises_if_told_to(tmp_path: Path) -> None:
     """With the policy to raise, the call fails, nothing of it is recorded, and numbers go on where they were."""
     history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=DiskPolicy.RAISE))
-    full_disk(True)  # noqa: FBT003
-    recorded = 0
-    with pytest.raises(DiskFullError):  # noqa: PT012 - which of them raises is not known
-        for recorded in range(1000):
-            history.log({"x": float(recorded)})
-    full_disk(False)  # noqa: FBT003
+    with full_disk():
+        recorded = 0
+        with pytest.raises(DiskFullError):  # noqa: PT012 - which of them raises is not known
+            for recorded in range(1000):
+                history.log({"x": float(recorded)})
     history.log({"x": -1.0})
 
     assert [*range(recorded + 1)] == [row.seq for row in rows(tmp_path)]
     assert history.writer.dropped == 0
 
 
-def test_a_full_disk_blocks_if_told_to(tmp_path: Path, full_disk: Callable[[bool], None]) -> None:
+def test_a_full_disk_blocks_if_told_to(tmp_path: Path) -> None:
     """With the policy to block, a call waits for room and loses nothing."""
     waiting = threading.Event()
     history = History(
         SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=DiskPolicy.BLOCK, report=lambda _: waiting.set())
     )
-    full_disk(True)  # noqa: FBT003
-    thread = threading.Thread(target=lambda: [history.log({"x": float(value)}) for value in range(200)])
-    thread.start()
-    assert waiting.wait(10)
-    full_disk(False)  # noqa: FBT003
+    with full_disk():
+        thread = threading.Thread(target=lambda: [history.log({"x": float(value)}) for value in range(200)])
+        thread.start()
+        assert waiting.wait(10)
     thread.join(10)
 
     assert [{"x": float(value)} for value in range(200)] == [row.values for row in rows(tmp_path)]
