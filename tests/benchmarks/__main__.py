@@ -43,8 +43,9 @@ def main() -> int:
             install=arguments.install,
         )
         failed: list[str] = []
+        load = os.getloadavg()[0]
         figures = list(_measure(arguments.names or NAMES, scale, failed))
-    sys.stdout.write(f"\n{machine()}\n\n{table(figures)}\n")
+    sys.stdout.write(f"\n{machine()}; load {load:.1f} at the start\n\n{table(figures)}\n")
     if arguments.json:
         arguments.json.write_text(json.dumps([figure.as_json() for figure in figures], indent=1) + "\n")
     if failed:
