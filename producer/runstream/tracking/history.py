@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runstream.exceptions import DataError
+from runstream.exceptions import DataError, Error
 from runstream.spool.format import Flag, StreamCode, TopicCode
 from runstream.spool.writer import LOGGING, WHOLE, SpoolWriter, kind_of
+from runstream.tracking.step_metrics import StepMetrics
 from runstream.tracking.values import checked_row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    Rescue = Callable[[Exception, Any, int | None, bool | None], None]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -46,14 +49,27 @@ class History:
     Args:
         writer: Where rows go; it keeps the counter and the step of the open row.
         counter: The step of the first row that is logged without one.
+        care: Called about once a second while rows are logged, with their time.
+        rescue: Called with what an append raised that is no :class:`Error`, and with the arguments of the call.
     """
 
-    __slots__ = ("_base", "_held", "_shape", "_shapes", "_touched", "writer")
+    __slots__ = ("_base", "_care", "_care_at", "_held", "_rescue", "_shape", "_shapes", "_steps", "_touched", "writer")
 
-    def __init__(self, writer: SpoolWriter, counter: int = 0) -> None:
+    def __init__(
+        self,
+        writer: SpoolWriter,
+        counter: int = 0,
+        *,
+        care: Callable[[int], None] = lambda _: None,
+        rescue: Rescue | None = None,
+    ) -> None:
         self.writer = writer
         writer.counter = counter
         writer.rotated = self._fold
+        self._care = care
+        self._care_at = 0
+        self._rescue = rescue
+        self._steps: StepMetrics | None = None
         self._shape = Shape([], -1)
         self._shapes: dict[tuple[str, ...], Shape] = {}
         #: Shapes whose last values lie in the segment.
@@ -68,13 +84,17 @@ class History:
         """The step that the next row without one gets, or that of the open row."""
         return self.writer.counter
 
-    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> int:  # noqa: FBT001
-        """Append one call of ``log()``; return its time in microseconds since 1970.
+    def log(  # noqa: C901 - in one piece, since each call of another function can be measured
+        self,
+        data: Mapping[str, Any],
+        step: int | None = None,
+        commit: bool | None = None,  # noqa: FBT001 - the signature of W&B
+        sync: bool | None = None,  # noqa: ARG002, FBT001
+    ) -> None:
+        """Append one call of ``log()``.
 
         Raises:
             DataError: See :func:`checked_row`; nothing was recorded.
-            ForkedError: The process is a fork.
-            ClosedError: The writer is closed.
             DiskFullError: There is no room, and the policy is to raise.
         """
         latest = self._shape
@@ -91,7 +111,8 @@ class History:
         now = _time_ns() // 1000
         writer = self.writer
         if writer.claimed_by:
-            return self._log_claimed(payload, now, step, commit)
+            self._log_claimed(payload, now, data, step, commit)
+            return
         writer.claimed_by = LOGGING
         claimed = writer
         try:
@@ -103,24 +124,40 @@ class History:
                     if not shape.position:
                         self._touched.append(shape)
                     shape.position = position
-                if position >= 0:
-                    return now
-            self._append(payload, now, step, commit)
+                if position < 0:
+                    self._append(payload, now, step, commit)
+            else:
+                self._append(payload, now, step, commit)
+        except Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - whoever made this History decides what becomes of it
+            self._fail(error, data, step, commit)
         finally:
             writer.claimed_by = 0
-        return now
+        if now > self._care_at:
+            self._care_at = now + _CARE_EVERY
+            self._care(now)
 
-    def _log_claimed(
-        self,
-        payload: bytes,
-        now: int,
-        step: int | None,
-        commit: bool | None,  # noqa: FBT001
-    ) -> int:
+    def synchronise(self, name: str, step_metric: str) -> None:
+        """Insert the last value of a step metric into rows that have a metric and lack it."""
+        self._steps = self._steps or StepMetrics()
+        self._steps.add(name, step_metric)
+        self._shape = Shape([], -1)
+
+    def _log_claimed(self, payload: bytes, now: int, data: Any, step: int | None, commit: bool | None) -> None:  # noqa: FBT001
         """Append while another thread, or an interrupted call of this one, does."""
-        with self.writer.claim():
-            self._append(payload, now, step, commit)
-        return now
+        try:
+            with self.writer.claim():
+                self._append(payload, now, step, commit)
+        except Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in log()
+            self._fail(error, data, step, commit)
+
+    def _fail(self, error: Exception, data: Any, step: int | None, commit: bool | None) -> None:  # noqa: FBT001
+        if self._rescue is None:
+            raise error
+        self._rescue(error, data, step, commit)
 
     def _append(self, payload: bytes, now: int, step: int | None, commit: bool | None) -> None:  # noqa: FBT001
         writer = self.writer
@@ -144,9 +181,10 @@ class History:
 
     def in_child(self, writer: SpoolWriter) -> History:
         """Return the rows of a forked child: its steps and last values go on from here."""
-        child = History(writer, self.counter)
+        child = History(writer, self.counter, care=self._care, rescue=self._rescue)
         self._fold()
         merge(child._base, self._base)
+        child._steps = self._steps
         return child
 
     def last_values(self) -> dict[str, Any]:
@@ -172,6 +210,8 @@ class History:
 
     def _checked(self, data: Any) -> tuple[Shape | None, bytes]:
         """Return the shape of a row, None for one that does not replace all its last values; and its msgpack."""
+        if self._steps is not None:
+            data = self._steps.inserted(data)
         row = checked_row(data)
         payload = _encode(row)
         if any(value is None or type(value) is dict for value in row.values()):
@@ -183,11 +223,13 @@ class History:
                 self.last_values()
                 self._shapes.clear()
             shape = self._shapes[keys] = Shape([*row], len(_encode(dict.fromkeys(row, 0.0))))
-        if len(row) == len(data) > 0:
+        if len(row) == len(data) > 0 and self._steps is None:
             self._shape = shape
         return shape, payload
 
 
+#: Microseconds between two calls of ``care``.
+_CARE_EVERY = 1_000_000
 #: Key lists that are remembered; a program that makes up new ones for ever must not fill the memory.
 _MOST_SHAPES = 1000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from runstream.tracking.outcome import Outcome
 
@@ -22,14 +22,8 @@ class Recorder(Protocol):
     def counter(self) -> int:
         """The step of the next row without one, or that of the open row."""
 
-    def log(
-        self,
-        data: Mapping[str, Any],
-        step: int | None = None,
-        commit: bool | None = None,  # noqa: FBT001 - the signature of W&B
-        sync: bool | None = None,  # noqa: FBT001
-    ) -> None:
-        """Record one call of ``log()``."""
+    def logger(self) -> Callable[..., None]:
+        """Return what records one call of ``log()``: a function of data, step, commit and sync."""
 
     def record_config(self, entries: Sequence[ConfigEntry]) -> None:
         """Record changes of attributes, config, metric definitions or metadata."""
@@ -55,14 +49,9 @@ class DisabledRecorder:
     def __init__(self) -> None:
         self._summary: dict[str, Any] = {}
 
-    def log(
-        self,
-        data: Mapping[str, Any],
-        step: int | None = None,
-        commit: bool | None = None,  # noqa: FBT001 - the signature of W&B
-        sync: bool | None = None,  # noqa: FBT001
-    ) -> None:
-        """Do nothing."""
+    def logger(self) -> Callable[..., None]:
+        """Return what does nothing."""
+        return _ignore
 
     def record_config(self, entries: Sequence[ConfigEntry]) -> None:
         """Do nothing."""
@@ -81,3 +70,7 @@ class DisabledRecorder:
 
     def finish(self, outcome: Outcome) -> None:
         """Do nothing."""
+
+
+def _ignore(data: Any, step: Any = None, commit: Any = None, sync: Any = None) -> None:
+    """Take what ``log()`` takes."""

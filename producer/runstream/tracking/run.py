@@ -58,8 +58,8 @@ class Run:
         self._name = identity.name
         self._notes = settings.run_notes
         self._tags = settings.run_tags
-        # The method below says what it does; this saves one call in it, which can be measured.
-        self.__dict__["log"] = recorder.log
+        # The method of this name says what it does; this saves a call, which can be measured.
+        self._log = self.__dict__["log"] = recorder.logger()
 
     def log(
         self,
@@ -83,8 +83,7 @@ class Run:
             UsageError: The run is finished.
             DiskFullError: The disk is full, and the setting ``disk`` is ``raise``.
         """
-        del sync
-        self._recorder.log(data, step, commit)
+        self._log(data, step, commit, sync)
 
     def define_metric(  # noqa: PLR0917 - the signature of W&B
         self,

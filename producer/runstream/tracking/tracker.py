@@ -15,7 +15,6 @@ from runstream.tracking.console import ConsoleCapture
 from runstream.tracking.delivery import Delivery, dies_with_us
 from runstream.tracking.exit_hooks import ExitHooks
 from runstream.tracking.history import History
-from runstream.tracking.step_metrics import StepMetrics
 from runstream_schemas.events import Role, Scope
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from runstream.tracking.recorder import ConfigEntry, SummaryEntry
     from runstream.tracking.terminal import Terminal
 
-#: Microseconds between two looks at the delivery's signs of life.
-_CHECK_EVERY = 1_000_000
 #: Seconds that SIGTERM waits for delivery where the shipper dies with this process; orchestrators give 30.
 _LAST_WORDS_S = 10.0
 
@@ -71,11 +68,9 @@ class Tracker:
         self._owner = os.getpid()
         self._ending = threading.RLock()
         self._finished = False
-        self._steps: StepMetrics | None = None
         self._delivery = None if settings.mode == "offline" else Delivery(folder, environ)
-        self._check_at = 0
         self._adopting = threading.Lock()
-        self._history = History(self._new_writer(role, first))
+        self._history = History(self._new_writer(role, first), care=self._check, rescue=self._rescue)
         self._console = ConsoleCapture(folder.logs / "console.log")
         self._hooks = ExitHooks(self.finish, self._finish_at_signal)
 
@@ -92,30 +87,12 @@ class Tracker:
         """The step of the next row without one, or that of the open row."""
         return self._history.counter
 
-    def log(
-        self,
-        data: Mapping[str, Any],
-        step: int | None = None,
-        commit: bool | None = None,  # noqa: FBT001 - the signature of W&B
-        sync: bool | None = None,  # noqa: ARG002, FBT001
-    ) -> None:
-        """Append a row, or join the open one.
+    def logger(self) -> Callable[..., None]:
+        """Return what appends a row, or joins the open one.
 
-        Raises:
-            DataError: The data cannot be recorded; nothing of it was.
-            UsageError: The run is finished.
-            DiskFullError: There is no room, and ``disk="raise"`` is set.
+        It is handed out whole, not called from here: each call between the program and the spool can be measured.
         """
-        if self._steps is not None:
-            data = self._steps.inserted(data)
-        try:
-            now = self._history.log(data, step, commit)
-        except Error:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong here, training goes on
-            now = self._log_again(error, data, step, commit)
-        if now > self._check_at:
-            self._check(now)
+        return self._history.log
 
     def record_config(self, entries: Sequence[ConfigEntry]) -> None:
         """Append changes of attributes, config, metric definitions or metadata.
@@ -141,8 +118,7 @@ class Tracker:
 
     def synchronise(self, name: str, step_metric: str) -> None:
         """Insert the last value of a step metric into rows that have a metric and lack it."""
-        self._steps = self._steps or StepMetrics()
-        self._steps.add(name, step_metric)
+        self._history.synchronise(name, step_metric)
 
     def finish(self, outcome: Outcome) -> None:
         """Append the exit; in the process that began the run, also wait for delivery and say how it went."""
@@ -192,20 +168,20 @@ class Tracker:
             else:
                 return
 
-    def _log_again(self, error: Exception, data: Any, step: int | None, commit: bool | None) -> int:  # noqa: FBT001
-        """Log from a fork that has no writer of its own yet; degrade everything else to a warning."""
+    def _rescue(self, error: Exception, data: Any, step: int | None, commit: bool | None) -> None:  # noqa: FBT001
+        """Log from a fork, into the writer of its own; degrade what else went wrong in a row to a warning."""
         if isinstance(error, ClosedError):
             raise self._finished_error() from None
         try:
             if isinstance(error, ForkedError):
                 self._adopt()
-                return self._history.log(data, step, commit)
+                self._history.log(data, step, commit)
+                return
         except Error:
             raise
-        except Exception as another:  # noqa: BLE001 - see log()
+        except Exception as another:  # noqa: BLE001 - whatever goes wrong here, training goes on
             error = another
         self._terminal.warn(f"a row could not be recorded: {error!r}")
-        return 0
 
     def _adopt(self) -> None:
         """Become a writer of its own: this process is a fork that logs for the first time."""
@@ -231,7 +207,7 @@ class Tracker:
         self._folder.control[Word.DROPPED] = self._history.writer.dropped
 
     def _check(self, now: int) -> None:
-        self._check_at = now + _CHECK_EVERY
+        del now
         if self._delivery is not None and os.getpid() == self._owner:
             self._try("start delivery again", self._delivery.ensure)
 

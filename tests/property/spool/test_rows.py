@@ -83,7 +83,7 @@ def test_last_values_are_a_merge_of_the_rows(
     with tempfile.TemporaryDirectory() as folder:
         history = History(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))
         for data, step, _ in calls:
-            history.log(data, *([] if step is None else [step, True]))
+            history.log(data, step, None if step is None else True)
             _merge(expected, {key: value for key, value in data.items() if value is not None})
         assert expected == history.last_values()
 

@@ -232,6 +232,7 @@ def test_last_values_follow_the_rows(history: History) -> None:
     """The summary has the last value of each key; None leaves it, dicts merge, held data waits."""
     history.log({"a": 1, "n": {"x": 1}})
     history.log({"a": 2, "n": {"y": 2}})
+    history.log({"a": None, "n": {}})
     history.log({"a": None, "b": 1})
     history.log({"a": 5}, commit=False)
 

@@ -162,7 +162,7 @@ def test_a_full_disk_blocks_if_told_to(tmp_path: Path) -> None:
         SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=DiskPolicy.BLOCK, report=lambda _: waiting.set())
     )
     with full_disk():
-        thread = threading.Thread(target=lambda: [history.log({"x": float(value)}) for value in range(200)])
+        thread = threading.Thread(target=lambda: _log_numbers(history, 200))
         thread.start()
         assert waiting.wait(10)
     thread.join(10)
@@ -271,6 +271,11 @@ class _AtCall:
             self.happened = True
             sys.setprofile(None)
             self._action()
+
+
+def _log_numbers(history: History, count: int) -> None:
+    for value in range(count):
+        history.log({"x": float(value)})
 
 
 def _log_many(history: History, name: str) -> None:
