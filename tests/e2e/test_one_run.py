@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +31,12 @@ def complete(server: Server, run_id: str) -> Any:
     return server.run(run_id)
 
 
+def ends_of(server: Server, run_id: str) -> list[str]:
+    """Return the states that the run has taken from its first end on: one, if it never left that again."""
+    states = [transition["to"] for transition in server.run(run_id, "/state")["transitions"]]
+    return list(dropwhile(lambda state: state in {"pending", "running"}, states))
+
+
 def test_every_row_comes_back_as_it_was_logged(stack: Stack, server: Server, tmp_path: Path) -> None:
     """A finished run has its state, its rows in order, its summary and nothing missing."""
     run_id = new_id()
@@ -40,6 +47,7 @@ def test_every_row_comes_back_as_it_was_logged(stack: Stack, server: Server, tmp
     run = complete(server, run_id)
     rows = server.rows(run_id)
     assert run["state"] == "finished"
+    assert ends_of(server, run_id) == ["finished"]
     assert [row["_step"] for row in rows] == list(range(300))
     assert [plain(row) for row in rows] == [values("", row, 3) for row in range(300)]
     assert {key: run["summary"][key] for key in values("", 0, 3)} == values("", 299, 3)
@@ -75,6 +83,7 @@ def test_the_state_tells_how_the_process_ended(  # noqa: PLR0917 - fixtures and 
     if told is not None:
         ending = server.run(run_id, "/state")
         assert told in json.dumps(ending), ending
+    assert ends_of(server, run_id) == [state]
 
 
 def test_two_processes_that_init_the_same_id_overwrite_nothing(stack: Stack, server: Server, tmp_path: Path) -> None:

@@ -144,6 +144,27 @@ async def test_a_run_without_beats_is_pending_until_its_exit(
     assert await ticks(broker, prefix) == {}
 
 
+async def test_the_exit_of_a_writer_that_beats_is_no_end_before_its_beats_are_read(
+    broker: str, prefix: str, settings: ServerSettings
+) -> None:
+    """Read ahead of them it changes no state, though its details are there; the goodbye ends the run, once."""
+    async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
+        await ready(connection)
+        await feed(broker, prefix, [configured(TRAINER), exited(TRAINER, ExitState.FAILED, beats=True)])
+
+        async def known() -> bool:
+            state = await reader.state(connection, RUN)
+            return state is not None and state.writers[0].counts is not None
+
+        await eventually_async(known)
+        await shown(connection, "pending")
+        await feed(broker, prefix, [beat(TRAINER, 1)])
+        await shown(connection, "running")
+        await feed(broker, prefix, [goodbye(TRAINER, ExitState.FAILED)])
+        state = await shown(connection, "failed")
+    assert [item.to_state for item in state.transitions] == ["pending", "running", "failed"]
+
+
 async def test_ticks_are_signed_numbered_and_only_where_they_are_wanted(
     broker: str, prefix: str, settings: ServerSettings
 ) -> None:
