@@ -99,6 +99,8 @@ class Postgres:
                 "(pg_dump), or choose another --data-dir: everything in it can be rebuilt from Kafka"
             )
 
+        self._forget_dead_server()
+
     def command(self) -> Command:
         """Return how the server is started; SIGINT is its fast and clean way to stop."""
         options = [f"--{name}={value}" for name, value in self._settings.items()]
@@ -120,6 +122,22 @@ class Postgres:
                 await connection.execute(f'CREATE DATABASE "{name}"')
         finally:
             await connection.close(timeout=5)
+
+    def _forget_dead_server(self) -> None:
+        """Remove the pid file of a server that was killed.
+
+        The server itself would take the file for valid where another process has got the number by now, as happens
+        after a restart of a container, where the same numbers come up each time.
+        """
+        file = self.folder / "postmaster.pid"
+        if file.exists():
+            pid = file.read_text().partition("\n")[0]
+            try:
+                alive = Path(f"/proc/{pid}/cwd").samefile(self.folder)
+            except OSError:
+                alive = False
+            if not alive:
+                file.unlink()
 
     def _initialise(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

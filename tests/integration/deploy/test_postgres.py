@@ -61,6 +61,21 @@ def effective_capabilities(pid: int) -> int:
     return int(next(line for line in lines if line.startswith("CapEff")).split()[1], 16)
 
 
+async def test_the_number_of_a_killed_server_may_belong_to_another_process(tmp_path: Path, reaper: Reaper) -> None:
+    """A pid file that names a living process which is no server of this folder does not stop a start."""
+    postgres = Postgres(tmp_path / "data", port=choose_port(), password="x")
+    postgres.prepare()
+    (tmp_path / "data" / "postmaster.pid").write_text(f"{os.getppid()}\n{tmp_path / 'data'}\n")
+    postgres.prepare()
+    child = Child(postgres.command(), tmp_path / "log", reaper)
+    try:
+        await answered(postgres, child, tmp_path / "log")
+        postgres.prepare()
+        assert (tmp_path / "data" / "postmaster.pid").read_text().startswith(f"{child.pid}\n")
+    finally:
+        child.stop()
+
+
 def test_a_folder_that_nobody_can_reach_is_refused(tmp_path: Path) -> None:
     """Where the server would run as nobody, a closed folder above its data is named, with the ways out."""
     (tmp_path / "closed").mkdir(mode=0o700)
