@@ -100,7 +100,8 @@ class Courier:
                 await self._producer.start()
                 found = await self._producer.partitions_for(name)
         except (KafkaError, TimeoutError, OSError) as error:
-            raise DeliveryError(f"the broker cannot be reached: {type(error).__name__} {error}") from error
+            problem = f"{type(error).__name__} {error}".strip()
+            raise DeliveryError(f"the broker cannot be reached, or has no topic {name}: {problem}") from error
         if len(found or ()) != self._partitions:
             raise DeliveryError(
                 f"topic {name} has {len(found or ())} partitions where there should be {self._partitions}"

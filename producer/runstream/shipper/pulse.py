@@ -54,6 +54,17 @@ class Pulse:
         self._settings = settings
         self._goodbyes: list[_Goodbye] = []
         self._poked = asyncio.Event()
+        self._reachable = asyncio.Event()
+
+    def note_broker(self, *, reachable: bool) -> None:
+        """Take note whether the broker can be reached, which is found out by who delivers the rows.
+
+        A connection that there is is kept; a new one is made only while the broker can be reached.
+        """
+        if reachable:
+            self._reachable.set()
+        else:
+            self._reachable.clear()
 
     def poke(self) -> None:
         """Beat now: there is a new writer."""
@@ -69,6 +80,7 @@ class Pulse:
         retry = self._settings.first_retry_s
         while True:
             courier: Courier | None = None
+            await self._reachable.wait()
             try:
                 destination = await self._resolve()
                 courier = courier_to(destination, self._settings, self._settings.send_deadline_s)

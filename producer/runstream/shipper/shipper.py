@@ -47,7 +47,7 @@ class Outcome(Enum):
     OPEN = "open"
     #: It was told to stop.
     STOPPED = "stopped"
-    #: No server has answered for so long that waiting on is no use.
+    #: No server has answered for so long that waiting on is no use, or the folder was deleted.
     GIVEN_UP = "given up"
 
 
@@ -92,12 +92,14 @@ class Shipper:
         self._beat_numbers: dict[bytes, int] = {}
         self._investigations: dict[bytes, asyncio.Task[None]] = {}
         self._parting: set[bytes] = set()
+        #: Writers that were delivered wholly before this shipper began.
+        self._closed_before: set[bytes] = set()
         self._spool_changed = 0
         self._housekept = self._saved = self._reported = 0.0
         #: The last turn left something to read; it found everything read and acknowledged.
         self._more = self._quiet = False
         self._busy_until = 0.0
-        self._stopping = False
+        self._stopping = self._gone = False
         #: Why nothing is delivered at the moment; empty while it is.
         self.problem = ""
 
@@ -137,6 +139,9 @@ class Shipper:
             self._turn()
             if (outcome := await self._settle()) is not None:
                 return outcome
+            if self._gone:
+                log.warning("%s was deleted", self._folder.path)
+                return Outcome.GIVEN_UP
             if self._delivery.connected or self._lives():
                 quiet_since = time.monotonic()
             elif time.monotonic() - quiet_since > self._settings.patience_s:
@@ -220,6 +225,7 @@ class Shipper:
     def _connected(self, where: Destination) -> None:
         self.problem = ""
         self._control[Word.PHASE] = Phase.CONNECTED
+        self._pulse.note_broker(reachable=True)
         log.info("delivering %s to %s", where.run, where.connection.brokers)
         self._wake.set()
 
@@ -227,6 +233,7 @@ class Shipper:
         if problem != self.problem:
             self.problem = problem
             log.warning("not delivering: %s", problem)
+        self._pulse.note_broker(reachable=False)
         if self._control[Word.PHASE] == Phase.CONNECTED:
             self._control[Word.PHASE] = Phase.BROKER_UNREACHABLE
 
@@ -241,15 +248,20 @@ class Shipper:
     def _look_around(self) -> None:
         """Find new writers, and those that have died unseen; give a sign of life."""
         self._spool_changed = self._spool_stamp()
+        self._gone = not self._folder.path.exists()
         self._housekept = time.monotonic()
         now = time.time()
         self._control[Word.SHIPPER_ALIVE] = int(now * 1_000_000)
         tails = self._delivery.tails
         for writer in self._folder.writers():
-            if writer not in tails and not self._ledger.closed(writer):
-                self._delivery.add(
-                    WriterTail(self._folder, self._folder.writer_card(writer), self._host, self._trainer)
-                )
+            if writer in tails or writer in self._closed_before:
+                continue
+            tail = WriterTail(self._folder, self._folder.writer_card(writer), self._host, self._trainer)
+            if self._ledger.closed(writer):
+                self._closed_before.add(writer)
+                tail.delete_segments()  # what a shipper that was killed had no time to
+            else:
+                self._delivery.add(tail)
                 self._pulse.poke()
         for tail in tails.values():
             if tail.card.id == self._sources.writer.id or tail.account.closed:
@@ -366,7 +378,7 @@ class Shipper:
         tails = self._delivery.tails.values()
         own = self._sources.writer
         others = [tail for tail in tails if tail.card.id != own.id]
-        complete = all(tail.account.closed for tail in others) and (bool(others) or self._ledger.complete)
+        complete = all(tail.account.closed for tail in others) and bool(others or self._closed_before)
         if not complete and (self._live or not self._caught_up(others)):
             return None
         if not own.ended:

@@ -174,6 +174,11 @@ class WriterTail:
             if closed or (resume is not None and number < resume.segment)
         ]
 
+    def delete_segments(self) -> None:
+        """Delete all segments: everything is delivered."""
+        for number in list(segments(self.path)):
+            segment_path(self.path, number).unlink(missing_ok=True)
+
     def close(self) -> None:
         """Close files."""
         self._reader.close()

@@ -130,3 +130,20 @@ def test_the_report_tells_what_was_delivered(run_dir: RunDir) -> None:
     line = report["keys"]["n"]
     assert (report["rows"], line["count"], line["last"], line["points"][:2]) == (1000, 1000, 999, [0, 32])
     assert len(line["points"]) <= 40
+
+
+def test_a_shipper_killed_just_before_the_end_is_made_up_for(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """Where all is delivered but nobody has said so, the next shipper tidies up, sends nothing, and completes."""
+    writer = run_dir.add_writer(finished_run(10))
+    segment = run_dir.path / "spool" / writer.hex() / "00000000.seg"
+    content = segment.read_bytes()
+    run_dir.ship_to_end()
+    before = len(delivered(broker, prefix, run_dir.run).events)
+    ledger = json.loads((run_dir.path / "delivery.json").read_text())
+    (run_dir.path / "delivery.json").write_text(json.dumps({**ledger, "complete": False}))
+    segment.write_bytes(content)
+
+    status = run_dir.ship_to_end()
+
+    assert (status, segment.exists()) == (0, False)
+    assert len(delivered(broker, prefix, run_dir.run).events) == before

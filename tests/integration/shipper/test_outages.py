@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -127,6 +128,19 @@ def test_a_server_that_comes_later(broker: str, prefix: str, tmp_path: Path) -> 
 
     assert status == 0
     assert delivered(broker, prefix, run_dir.run).rows(writer) == [{"n": number} for number in range(10)]
+
+
+def test_a_deleted_folder_is_left(server: Server, tmp_path: Path) -> None:
+    """A shipper whose run folder was deleted ends, so that none is left behind for ever."""
+    server.answer["brokers"] = dead_address()
+    run_dir = new_run(tmp_path, server.environment)
+    run_dir.add_writer(logged(10))
+    shipper = run_dir.ship()
+    eventually(lambda: "not delivering" in run_dir.log())
+
+    shutil.rmtree(run_dir.path)
+
+    assert shipper.wait(20) == 75
 
 
 def test_the_last_answer_of_the_server_is_enough(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:
