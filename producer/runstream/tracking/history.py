@@ -111,7 +111,7 @@ class History:
         now = _time_ns() // 1000
         writer = self.writer
         if writer.claimed_by:
-            self._log_claimed(payload, now, data, step, commit)
+            self._log_claimed(shape, payload, now, data, step, commit)
             return
         writer.claimed_by = LOGGING
         claimed = writer
@@ -125,9 +125,9 @@ class History:
                         self._touched.append(shape)
                     shape.position = position
                 if position < 0:
-                    self._append(payload, now, step, commit)
+                    self._append(shape, payload, now, step, commit)
             else:
-                self._append(payload, now, step, commit)
+                self._append(shape, payload, now, step, commit)
         except Error:
             raise
         except Exception as error:  # noqa: BLE001 - whoever made this History decides what becomes of it
@@ -144,11 +144,19 @@ class History:
         self._steps.add(name, step_metric)
         self._shape = Shape([], -1)
 
-    def _log_claimed(self, payload: bytes, now: int, data: Any, step: int | None, commit: bool | None) -> None:  # noqa: FBT001
+    def _log_claimed(  # noqa: PLR0917 - those of log()
+        self,
+        shape: Shape | None,
+        payload: bytes,
+        now: int,
+        data: Any,
+        step: int | None,
+        commit: bool | None,  # noqa: FBT001
+    ) -> None:
         """Append while another thread, or an interrupted call of this one, does."""
         try:
             with self.writer.claim():
-                self._append(payload, now, step, commit)
+                self._append(shape, payload, now, step, commit)
         except Error:
             raise
         except Exception as error:  # noqa: BLE001 - as in log()
@@ -159,7 +167,14 @@ class History:
             raise error
         self._rescue(error, data, step, commit)
 
-    def _append(self, payload: bytes, now: int, step: int | None, commit: bool | None) -> None:  # noqa: FBT001
+    def _append(
+        self,
+        shape: Shape | None,
+        payload: bytes,
+        now: int,
+        step: int | None,
+        commit: bool | None,  # noqa: FBT001
+    ) -> None:
         writer = self.writer
         while True:
             order, counter, open_step, seq = writer.order, writer.counter, writer.open_step, writer.next_row
@@ -174,10 +189,18 @@ class History:
             position = writer.append_row(order, kind, seq - joins, row, now, payload, after, None if closes else row)
             if position >= 0:
                 break
-        if position > 0:
+        if position > 0 and (shape is None or commit is False):
             merge(self._held, _decode(payload))
         if commit is not False:
             self._release()
+            if position > 0 and shape is not None:
+                self._touch(shape, position)
+
+    def _touch(self, shape: Shape, position: int) -> None:
+        """Note where the last values of a shape lie."""
+        if not shape.position:
+            self._touched.append(shape)
+        shape.position = position
 
     def in_child(self, writer: SpoolWriter) -> History:
         """Return the rows of a forked child: its steps and last values go on from here."""
