@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,20 +19,27 @@ if TYPE_CHECKING:
 
     from runstream.tracking.folder import RunFolder
 
-#: A shipper that has given no sign of life for so long is looked at more closely.
-_SILENT_S = 5.0
-#: Time a new guardian has to come up before another is started.
-_STARTING_S = 10.0
 _POLL_S = 0.02
-#: Waits that are shorter are not worth a word.
-_PATIENT_S = 0.5
-#: Longest wait of finish() for a server that has never answered this run.
-_NEVER_ANSWERED_S = 5.0
-_DEFAULT_LIMIT_S = 60.0
 #: Starts its arguments in the background and ends: the guardian is nobody's child here, and leaves no zombie.
 _DETACH = '"$@" &'
 #: Tells the guardian which of its descriptors is the pidfd of this process, and whose: DESCRIPTOR:PID:STARTED.
 _TRAINER = "RUNSTREAM_TRAINER_PIDFD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait for what, in seconds."""
+
+    #: A shipper that has given no sign of life for so long is looked at more closely.
+    silent_s: float = 5.0
+    #: A new guardian has so long to come up before another is started.
+    starting_s: float = 10.0
+    #: Waits that are shorter are not worth a word.
+    quiet_s: float = 0.5
+    #: Longest wait for a server that has never answered this run.
+    never_answered_s: float = 5.0
+    #: Longest wait for a server that has.
+    delivery_s: float = 60.0
 
 
 class Delivery:
@@ -40,11 +48,13 @@ class Delivery:
     Args:
         folder: The run folder.
         environ: Environment of the processes.
+        patience: How long to wait for what.
     """
 
-    def __init__(self, folder: RunFolder, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: RunFolder, environ: Mapping[str, str], patience: Patience | None = None) -> None:
         self._folder = folder
         self._environ = dict(environ)
+        self._patience = patience or Patience()
         self._started_at = float("-inf")
 
     def start(self) -> None:
@@ -85,7 +95,8 @@ class Delivery:
         """
         control = self._folder.control
         silent_s = time.time() - control[Word.SHIPPER_ALIVE] / 1e6
-        if silent_s < _SILENT_S or time.monotonic() - self._started_at < _STARTING_S:
+        starting_s = time.monotonic() - self._started_at
+        if silent_s < self._patience.silent_s or starting_s < self._patience.starting_s:
             return
         if not (_is_ours(control[Word.SHIPPER_PID]) or _is_ours(control[Word.GUARDIAN_PID])):
             self.start()
@@ -119,13 +130,13 @@ class Delivery:
             if limit_s is not None:
                 limit = limit_s
             elif phase == Phase.NEVER_CONNECTED:
-                limit = _NEVER_ANSWERED_S
+                limit = self._patience.never_answered_s
             else:
-                limit = _DEFAULT_LIMIT_S
+                limit = self._patience.delivery_s
             since = moved if limit_s is None and dies_with_us(self._environ) else started
             if now - since >= limit:
                 return False
-            if now - started > _PATIENT_S:
+            if now - started > self._patience.quiet_s:
                 progress(self.pending)
             self.ensure()
             time.sleep(_POLL_S)

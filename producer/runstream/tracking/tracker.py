@@ -133,8 +133,8 @@ class Tracker:
             self._console.stop()
             if not self._close(outcome):
                 self._terminal.warn("the end of the run could not be recorded: the disk is full")
-            writer = self._history.writer
-            self._closing.conclude(self._delivery, last=self._history.last_values(), dropped=writer.dropped)
+            last, dropped = self._history.last_values(), self._history.writer.dropped
+            self._try("wait for delivery", lambda: self._closing.conclude(self._delivery, last=last, dropped=dropped))
 
     def _finish_child(self, outcome: Outcome) -> None:
         """End a forked child: it has a say in nothing but its own writer, if it ever logged."""

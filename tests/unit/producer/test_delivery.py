@@ -1,0 +1,120 @@
+"""Guardian and shipper, as the process that logs sees them."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runstream.spool.control import Phase, Word
+from runstream.tracking.delivery import Delivery, Patience, dies_with_us
+from runstream.tracking.folder import RunFolder
+from tests.polling import eventually
+from tests.unit.producer.programs import environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUICK = Patience(silent_s=0.3, starting_s=1.0, quiet_s=0.0, never_answered_s=0.2, delivery_s=0.4)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """Make a run folder."""
+    description: dict[str, object] = {
+        "entity": None,
+        "project": "p",
+        "mode": "online",
+        "name": "n",
+        "label": "",
+        "settings": {},
+        "url": None,
+    }
+    return RunFolder.create(tmp_path, "r1", description)
+
+
+def test_nobodys_children(folder: RunFolder, tmp_path: Path) -> None:
+    """Guardian and shipper come up in sessions of their own, and are not this process's to reap."""
+    Delivery(folder, environment(tmp_path), QUICK).start()
+
+    guardian = eventually(lambda: folder.control[Word.GUARDIAN_PID])
+    shipper = eventually(lambda: folder.control[Word.SHIPPER_PID])
+    assert os.getsid(0) not in {os.getsid(guardian), os.getsid(shipper)}
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_both_are_started_again_when_both_are_gone(folder: RunFolder, tmp_path: Path) -> None:
+    """A look at the signs of life starts them once they are silent and dead, and not while one lives."""
+    delivery = Delivery(folder, environment(tmp_path), QUICK)
+    delivery.start()
+    first = eventually(lambda: folder.control[Word.GUARDIAN_PID])
+    eventually(lambda: folder.control[Word.SHIPPER_ALIVE])
+    delivery.ensure()
+    os.kill(first, signal.SIGKILL)
+    os.kill(folder.control[Word.SHIPPER_PID], signal.SIGKILL)
+
+    def another() -> bool:
+        delivery.ensure()
+        return folder.control[Word.GUARDIAN_PID] not in {0, first}
+
+    assert eventually(another)
+
+
+def test_waiting_ends_with_delivery(folder: RunFolder) -> None:
+    """The wait is over when the shipper says that everything is delivered; the shipper is told of it."""
+    delivery = Delivery(folder, {}, QUICK)
+    folder.control[Word.PENDING] = 3
+    seen: list[int] = []
+
+    def progress(pending: int) -> None:
+        seen.append(pending)
+        folder.control[Word.PHASE] = Phase.DELIVERED
+
+    assert delivery.wait(None, progress)
+    assert (seen, folder.control[Word.FINISH_REQUESTED], delivery.done) == ([3], 1, True)
+
+
+@pytest.mark.parametrize(
+    ("phase", "limit", "expected"),
+    [
+        (Phase.NEVER_CONNECTED, None, 0.2),
+        (Phase.CONNECTED, None, 0.4),
+        (Phase.BROKER_UNREACHABLE, None, 0.4),
+        (Phase.CONNECTED, 0.1, 0.1),
+        (Phase.NEVER_CONNECTED, 0.0, 0.0),
+    ],
+)
+def test_waiting_has_a_limit(folder: RunFolder, phase: Phase, limit: float | None, expected: float) -> None:
+    """Where nothing gets on, the wait ends at its limit, which depends on whether a server ever answered."""
+    folder.control[Word.PHASE] = phase
+    folder.control[Word.SHIPPER_ALIVE] = time.time_ns() // 1000 + 10**9
+    begin = time.monotonic()
+
+    assert not Delivery(folder, {}, QUICK).wait(limit, lambda _: None)
+    assert expected <= time.monotonic() - begin
+
+
+@pytest.mark.parametrize("limit", [None, math.inf])
+def test_a_container_waits_while_delivery_gets_on(folder: RunFolder, limit: float | None) -> None:
+    """Where the shipper would die with this process, the limit counts from the last record that was delivered."""
+    folder.control[Word.PHASE] = Phase.CONNECTED
+    folder.control[Word.SHIPPER_ALIVE] = time.time_ns() // 1000 + 10**9
+    begin = time.monotonic()
+
+    def progress(_: int) -> None:
+        folder.control[Word.ACKED] += 1
+        if time.monotonic() - begin > 3 * QUICK.delivery_s:
+            folder.control[Word.PHASE] = Phase.DELIVERED
+
+    assert Delivery(folder, {"SLURM_STEP_ID": "0"}, QUICK).wait(limit, progress)
+
+
+@pytest.mark.parametrize("variable", ["SLURM_STEP_ID", "KUBERNETES_SERVICE_HOST"])
+def test_containers_and_steps_are_known(variable: str) -> None:
+    """The environment says where processes end together."""
+    assert dies_with_us({variable: "x"})
