@@ -131,39 +131,39 @@ def test_shippers_killed_at_random_lose_and_repeat_nothing(
 ) -> None:
     """While 100,000 rows and their console lines are logged, shippers are killed again and again; all arrive once."""
     chance = random.Random(7)
-    rows = 100_000
-    lines = 2_000
-    console = run_dir.path / "logs" / "console.log"
+    rows, lines, kills = 100_000, 2_000, 8
+    arguments = [str(run_dir.path), "1000", "100", "0.05", "wait"]
     trainer = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.shipper.trainer", str(run_dir.path), "1000", "100", "0.05", "finish"],
+        [sys.executable, "-m", "tests.integration.shipper.trainer", *arguments],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
     )
     assert trainer.stdout is not None
     writer = bytes.fromhex(trainer.stdout.readline())
-    kills = written = 0
+    killed: set[int] = set()
+    written = 0
     next_kill = time.monotonic() + 0.5
-    with console.open("a") as log:
+    with (run_dir.path / "logs" / "console.log").open("a") as log:
 
         def done() -> bool:
-            nonlocal kills, written, next_kill
-            if written < lines:
-                for _ in range(50):
-                    log.write(f"2026-11-21T04:00:00.000000Z stdout line {written}\n")
-                    written += 1
-                log.flush()
-            if kills < 12 and time.monotonic() > next_kill and (pid := word(run_dir, Word.SHIPPER_PID)):
+            nonlocal written, next_kill
+            for _ in range(50 if written < lines else 0):
+                log.write(f"2026-11-21T04:00:00.000000Z stdout line {written}\n")
+                written += 1
+            log.flush()
+            pid = word(run_dir, Word.SHIPPER_PID)
+            if pid not in {0, *killed} and time.monotonic() > next_kill:
                 next_kill = time.monotonic() + chance.uniform(0.3, 1.2)
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    return False  # killed before, and the next one is not there yet
-                kills += 1
-            return kills == 12 and written == lines and guardian.poll() is not None
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+            return len(killed) == kills and written == lines
 
         eventually(done, within=120, every=0.02)
+    assert trainer.stdout.readline() == "done\n"
+    trainer.kill()
     trainer.communicate()
+    guardian.wait(60)
 
     assert guardian.returncode == 0
     found = delivered(broker, prefix, run_dir.run)
