@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
-import threading
 import time
 import weakref
 import zlib
@@ -15,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runstream.exceptions import DiskFullError
+from runstream.spool.claim import Claim
 from runstream.spool.format import ALIGNMENT, RECORD_HEADER, SEGMENT_HEADER, Flag, StreamCode, TopicCode
 from runstream.spool.segment import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
 
 HEADER_SIZE = RECORD_HEADER.size
 FIRST = SEGMENT_HEADER.size
@@ -33,8 +31,6 @@ SMALLEST_SEGMENT = 256 * 1024
 LARGEST_SEGMENT = 4 * 1024 * 1024
 #: Taken when the disk has no room for a whole segment.
 LAST_RESORT = 16 * 1024
-#: In place of a thread that claims the writer for one row: it has a local variable ``claimed`` that is the writer.
-LOGGING = -1
 #: Kept free at the end of every segment for markers and the exit, so that a full disk does not swallow them.
 RESERVE = 2048
 #: Seconds between two attempts to get room on a full disk.
@@ -88,35 +84,6 @@ class SpoolWriter:
     Raises:
         OSError: The first segment cannot be made.
     """
-
-    __slots__ = (
-        "__weakref__",
-        "_bytes",
-        "_folder",
-        "_largest",
-        "_limit",
-        "_mapped",
-        "_next",
-        "_next_size",
-        "_policy",
-        "_position",
-        "_report",
-        "_retry_at",
-        "_waiting",
-        "_words",
-        "_writer",
-        "claimed_by",
-        "closed",
-        "counter",
-        "counts",
-        "dropped",
-        "next_row",
-        "open_step",
-        "order",
-        "pid",
-        "rotated",
-        "segment",
-    )
 
     def __init__(
         self,
@@ -421,43 +388,6 @@ class SpoolWriter:
                 self._waiting.pop(topic, None)
 
 
-class Claim:
-    """The right of one thread to append; a thread that has it may take it again.
-
-    Args:
-        writer: What is claimed.
-    """
-
-    def __init__(self, writer: SpoolWriter) -> None:
-        self._writer = writer
-        self._before = 0
-
-    def __enter__(self) -> None:
-        writer, this = self._writer, threading.get_ident()
-        if writer.claimed_by == this or (writer.claimed_by == LOGGING and _interrupts(writer)):
-            self._before = writer.claimed_by
-            return
-        while writer.claimed_by:
-            time.sleep(_WAIT_S)
-        # No call since the comparison, so no other thread came in between.
-        writer.claimed_by = this
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._writer.claimed_by = self._before
-
-
-def _interrupts(writer: SpoolWriter) -> bool:
-    """Tell whether this thread itself is in the middle of a row, which a signal handler interrupted."""
-    frame = sys._getframe(1)  # noqa: SLF001 - the only way to ask, and cheaper here than a thread's id in every row
-    while frame is not None:
-        if frame.f_locals.get("claimed") is writer:
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False
-
-
 def _after_fork(reference: weakref.ref[SpoolWriter]) -> None:
     """Stop a forked child from appending, which is its parent's right; the thread that had a claim is not there."""
     if (writer := reference()) is not None and writer.forked:
@@ -465,7 +395,5 @@ def _after_fork(reference: weakref.ref[SpoolWriter]) -> None:
         writer.claimed_by = 0
 
 
-#: While another thread appends, which takes a microsecond, or gets a new segment.
-_WAIT_S = 2e-5
 _pack = _TAIL.pack
 _crc32 = zlib.crc32

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runstream.exceptions import DataError, Error
+from runstream.spool.claim import LOGGING
 from runstream.spool.format import Flag, StreamCode, TopicCode
-from runstream.spool.writer import LOGGING, WHOLE, SpoolWriter, kind_of
+from runstream.spool.writer import WHOLE, SpoolWriter, kind_of
 from runstream.tracking.step_metrics import StepMetrics
 from runstream.tracking.values import checked_row
 
