@@ -84,6 +84,8 @@ def train(case: Case, run: Tracked, rank: int, ranks: Ranks) -> None:
             if step % steps_of_epoch == 0:
                 row |= {"epoch": epoch} | (validate(network, validation) if rank == 0 else {})
             run.log(row)
+        # Shown as the run's console.
+        print(f"epoch {epoch:2}: loss {row['train/loss']:.4f}", flush=True)  # noqa: T201
     run.summary["steps"] = step
 
 
