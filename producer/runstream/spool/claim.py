@@ -6,6 +6,7 @@ calls, function starts and backward jumps only, so nothing comes in between. A l
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -32,10 +33,15 @@ class Claim:
 
     Args:
         writer: What is claimed.
+        within_s: Longest wait for another thread, in seconds.
+
+    Raises:
+        TimeoutError: Another thread kept it for so long.
     """
 
-    def __init__(self, writer: Claimed) -> None:
+    def __init__(self, writer: Claimed, within_s: float = math.inf) -> None:
         self._writer = writer
+        self._within_s = within_s
         self._before = 0
 
     def __enter__(self) -> None:
@@ -43,7 +49,10 @@ class Claim:
         if writer.claimed_by == this or (writer.claimed_by == LOGGING and _interrupts(writer)):
             self._before = writer.claimed_by
             return
+        deadline = time.monotonic() + self._within_s
         while writer.claimed_by:
+            if time.monotonic() > deadline:
+                raise TimeoutError
             time.sleep(_WAIT_S)
         # No call since the comparison, so no other thread came in between.
         writer.claimed_by = this

@@ -314,12 +314,15 @@ def segment_path(folder: Path, segment: int) -> Path:
 
 
 def segments(folder: Path) -> Iterator[int]:
-    """Yield the numbers of the segments that lie in a writer's folder, in no order."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            stem, _, suffix = entry.name.partition(".")
-            if suffix == "seg" and stem.isdigit():
-                yield int(stem)
+    """Yield the numbers of the segments that lie in a writer's folder, in no order; none where there is no folder."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 (names are all that is wanted)
+    except FileNotFoundError:
+        return
+    for name in names:
+        stem, _, suffix = name.partition(".")
+        if suffix == "seg" and stem.isdecimal():
+            yield int(stem)
 
 
 def _ascending(records: list[SpoolRecord], order: int) -> Iterator[SpoolRecord]:

@@ -218,13 +218,7 @@ class SpoolWriter:
         return position > 0
 
     def append(self, topic: TopicCode, value: Any, flags: Flag = WHOLE) -> bool:
-        """Append a record that is no row; return False if it was dropped.
-
-        Raises:
-            ForkedError: As :meth:`append_row`.
-            ClosedError: As :meth:`append_row`.
-            DiskFullError: As :meth:`append_row`.
-        """
+        """Append a record that is no row; return False if it was dropped. Raises what :meth:`append_row` does."""
         payload = msgspec.msgpack.encode(value)
         kind = kind_of(topic, flags)
         with Claim(self):
@@ -237,19 +231,25 @@ class SpoolWriter:
                     self.counts[topic] = seq + 1
                     return True
 
-    def append_last(self, value: Any) -> bool:
-        """Append the exit, out of the room that was kept for it, and close; False if not even that was there."""
-        with Claim(self):
-            if self.closed:
-                return False
-            self._limit = self.segment.size
-            try:
-                self._mark_dropped()
-                return self.append(TopicCode.EXIT, value)
-            except DiskFullError:
-                return False
-            finally:
-                self.close()
+    def append_last(self, value: Any, *, within_s: float = 5.0) -> bool:
+        """Append the exit, out of the room that was kept for it, and close; False if that could not be done.
+
+        Args:
+            value: The payload.
+            within_s: Longest wait for a thread that is in the middle of an append, and may itself wait for room.
+        """
+        try:
+            with Claim(self, within_s):
+                if self.closed:
+                    return False
+                self._limit = self.segment.size
+                try:
+                    self._mark_dropped()
+                    return self.append(TopicCode.EXIT, value)
+                finally:
+                    self.close()
+        except (DiskFullError, TimeoutError):
+            return False
 
     def read(self, position: int) -> bytes:
         """Return the payload of the record at a position of the current segment."""

@@ -170,6 +170,22 @@ def test_a_full_disk_blocks_if_told_to(tmp_path: Path) -> None:
     assert [{"x": float(value)} for value in range(200)] == [row.values for row in rows(tmp_path)]
 
 
+def test_the_end_does_not_wait_for_room_for_ever(tmp_path: Path) -> None:
+    """While a thread waits for room, the writer cannot be ended, and says so in time."""
+    waiting = threading.Event()
+    policy = DiskPolicy.BLOCK
+    writer = SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=policy, report=lambda _: waiting.set())
+    thread = threading.Thread(target=_log_numbers, args=(History(writer), 200))
+    with full_disk():
+        thread.start()
+        assert waiting.wait(10)
+        assert not writer.append_last({"state": "killed"}, within_s=0.1)
+    thread.join(10)
+
+    assert writer.append_last({"state": "finished"})
+    assert of_topic(tmp_path, TopicCode.EXIT) == [{"state": "finished"}]
+
+
 def test_threads_do_not_disturb_one_another(tmp_path: Path) -> None:
     """What many threads log at once is all there, each thread's rows in order, numbers without holes."""
     history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
