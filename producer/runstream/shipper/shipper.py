@@ -11,18 +11,18 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from runstream.shipper.courier import DeliveryError
+from runstream.shipper.connector import Connector
 from runstream.shipper.delivery import Delivery
-from runstream.shipper.ledger import Ledger, PartitionMismatchError
+from runstream.shipper.heartbeats import beat_of, goodbye_of
+from runstream.shipper.ledger import Ledger
 from runstream.shipper.process import Host
-from runstream.shipper.pulse import Pulse, courier_to
+from runstream.shipper.pulse import Pulse
 from runstream.shipper.report import Report
-from runstream.shipper.route import NoServerError, Route, destination
 from runstream.shipper.run_folder import read_json, write_json
 from runstream.shipper.sources import Sources
 from runstream.shipper.tail import WriterTail
 from runstream.spool.control import ControlPage, Phase, Word
-from runstream_schemas.events import HeartbeatEvent, Kind, Role
+from runstream_schemas.events import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from runstream.shipper.route import Destination
     from runstream.shipper.run_folder import RunFolder
     from runstream.shipper.settings import ShipperSettings
+    from runstream_schemas.events import HeartbeatEvent
 
 log = logging.getLogger(__name__)
 
@@ -80,15 +81,23 @@ class Shipper:
         self._progress = progress
         self._trainer = trainer
         self._host = Host.here()
-        self._route = Route(folder.card, environ, settings.ask_deadline_s)
         self._ledger = Ledger.load(folder.ledger)
         self._report = Report()
         self._report.restore(read_json(folder.report) or {})
         self._delivery = Delivery(self._ledger, self._report, settings, self._part)
-        self._pulse = Pulse(self._resolve, self._beats if live else None, settings)
-        self._sources = Sources(folder, self._host, console=self._ledger.console, sample=live)
         self._control = ControlPage.create(folder.control)
         self._wake = asyncio.Event()
+        self._connector = Connector(
+            folder.card,
+            environ,
+            self._ledger,
+            settings,
+            self._control,
+            moved=self._wake.set,
+            reachable=lambda reachable: self._pulse.note_broker(reachable=reachable),
+        )
+        self._pulse = Pulse(self._connector.resolve, self._beats if live else None, settings)
+        self._sources = Sources(folder, self._host, console=self._ledger.console, sample=live)
         self._beat_numbers: dict[bytes, int] = {}
         self._investigations: dict[bytes, asyncio.Task[None]] = {}
         self._parting: set[bytes] = set()
@@ -100,8 +109,11 @@ class Shipper:
         self._more = self._quiet = False
         self._busy_until = 0.0
         self._stopping = self._gone = False
-        #: Why nothing is delivered at the moment; empty while it is.
-        self.problem = ""
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is delivered at the moment; empty while it is."""
+        return self._connector.problem
 
     @property
     def acked(self) -> int:
@@ -119,7 +131,7 @@ class Shipper:
         self._control[Word.PHASE] = Phase.NEVER_CONNECTED
         self._sources.begin()
         self._look_around()
-        tasks = [asyncio.create_task(self._keep_connected()), asyncio.create_task(self._pulse.run())]
+        tasks = [asyncio.create_task(self._connector.run(self._delivery)), asyncio.create_task(self._pulse.run())]
         try:
             return await self._work(tasks)
         finally:
@@ -180,62 +192,6 @@ class Shipper:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(settings.busy_poll_s if hurried else settings.idle_poll_s):
                 await self._wake.wait()
-
-    # --- connecting
-
-    async def _resolve(self) -> Destination:
-        connection = await self._route.ask()
-        card = self._folder.card
-        account = self._ledger.account(
-            connection.cluster_id,
-            entity=card.entity or connection.entity,
-            prefix=connection.prefix,
-            partitions=connection.partitions,
-        )
-        return destination(card, connection, account.entity)
-
-    async def _keep_connected(self) -> None:
-        settings = self._settings
-        retry, deadline = settings.first_retry_s, settings.send_deadline_s
-        while True:
-            courier = None
-            try:
-                where = await self._resolve()
-                courier = courier_to(where, settings, deadline)
-                await courier.start()
-                self._connected(where)
-                retry, before = settings.first_retry_s, self._delivery.acked
-                self._delivery.open(where, self._ledger.clusters[where.connection.cluster_id], courier)
-                while not courier.failed.is_set():
-                    await courier.progress.wait()
-                    courier.progress.clear()
-                    self._wake.set()
-                got_on = self._delivery.acked > before
-                deadline = settings.send_deadline_s if got_on else min(2 * deadline, settings.longest_send_deadline_s)
-                self._disconnected(str(courier.error))
-            except (NoServerError, DeliveryError, PartitionMismatchError) as error:
-                self._disconnected(str(error))
-            finally:
-                self._delivery.shut()
-                if courier is not None:
-                    await courier.discard()
-            await asyncio.sleep(retry)
-            retry = min(2 * retry, settings.longest_retry_s)
-
-    def _connected(self, where: Destination) -> None:
-        self.problem = ""
-        self._control[Word.PHASE] = Phase.CONNECTED
-        self._pulse.note_broker(reachable=True)
-        log.info("delivering %s to %s", where.run, where.connection.brokers)
-        self._wake.set()
-
-    def _disconnected(self, problem: str) -> None:
-        if problem != self.problem:
-            self.problem = problem
-            log.warning("not delivering: %s", problem)
-        self._pulse.note_broker(reachable=False)
-        if self._control[Word.PHASE] == Phase.CONNECTED:
-            self._control[Word.PHASE] = Phase.BROKER_UNREACHABLE
 
     # --- writers
 
@@ -321,25 +277,13 @@ class Shipper:
             # that was killed left off: the machine's clock since boot does, and its trainer was of the same boot.
             since_boot = time.monotonic_ns() // 1_000_000
             number = self._beat_numbers[tail.card.id] = max(self._beat_numbers.get(tail.card.id, 0) + 1, since_boot)
-            yield HeartbeatEvent(
-                kind=Kind.BEAT,
-                run=where.run,
-                writer=tail.card.writer,
-                time=time.time_ns() // 1000,
-                number=number,
-                order=tail.next_order,
-                trainer_alive=True,
-                interval_ms=int(1000 * where.connection.heartbeat_interval_s),
-                pending=tail.pending(),
-                host=tail.card.host,
-                label=tail.card.label,
-            )
+            yield beat_of(tail, where, number)
 
     def _part(self, tail: WriterTail) -> None:
         """Say goodbye, once, for a writer whose exit is acknowledged."""
         if tail.trains and tail.card.id not in self._parting:
             self._parting.add(tail.card.id)
-            self._pulse.say_goodbye(partial(_goodbye, tail), partial(self._parted, tail))
+            self._pulse.say_goodbye(partial(goodbye_of, tail), partial(self._parted, tail))
 
     def _parted(self, tail: WriterTail) -> None:
         tail.account.goodbye_acked = True
@@ -436,18 +380,3 @@ class Shipper:
         self._sources.close()
         self._control[Word.SHIPPER_PID] = 0
         self._control.close()
-
-
-def _goodbye(tail: WriterTail, where: Destination) -> HeartbeatEvent:
-    if tail.exit is None:
-        raise RuntimeError(f"{tail.label} has not ended")
-    return HeartbeatEvent(
-        kind=Kind.GOODBYE,
-        run=where.run,
-        writer=tail.card.writer,
-        time=tail.exit.time,
-        order=tail.exit.order + 1,
-        host=tail.card.host,
-        label=tail.card.label,
-        ending=tail.exit.ending,
-    )

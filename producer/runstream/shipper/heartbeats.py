@@ -1,0 +1,49 @@
+"""The beat and the goodbye of a writer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from runstream_schemas.events import HeartbeatEvent, Kind
+
+if TYPE_CHECKING:
+    from runstream.shipper.route import Destination
+    from runstream.shipper.tail import WriterTail
+
+
+def beat_of(tail: WriterTail, where: Destination, number: int) -> HeartbeatEvent:
+    """Return the beat of a writer that lives."""
+    return HeartbeatEvent(
+        kind=Kind.BEAT,
+        run=where.run,
+        writer=tail.card.writer,
+        time=time.time_ns() // 1000,
+        number=number,
+        order=tail.next_order,
+        trainer_alive=True,
+        interval_ms=int(1000 * where.connection.heartbeat_interval_s),
+        pending=tail.pending(),
+        host=tail.card.host,
+        label=tail.card.label,
+    )
+
+
+def goodbye_of(tail: WriterTail, where: Destination) -> HeartbeatEvent:
+    """Return the goodbye of a writer whose exit is acknowledged.
+
+    Raises:
+        RuntimeError: How it ended is not known.
+    """
+    if tail.exit is None:
+        raise RuntimeError(f"{tail.label} has not ended")
+    return HeartbeatEvent(
+        kind=Kind.GOODBYE,
+        run=where.run,
+        writer=tail.card.writer,
+        time=tail.exit.time,
+        order=tail.exit.order + 1,
+        host=tail.card.host,
+        label=tail.card.label,
+        ending=tail.exit.ending,
+    )
