@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runstream_deploy.child import Command, Identity, launched
@@ -18,7 +19,6 @@ from tests.running_stack import FAST, clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 ProcessId = tuple[int, int]
 
@@ -108,3 +108,11 @@ def await_gone(processes: list[ProcessId], *, within: float) -> None:
         return True
 
     eventually(gone, within=within)
+
+
+def arguments_of(pid: int) -> bytes:
+    """Return the command line of a process; empty where it has ended since it was listed."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

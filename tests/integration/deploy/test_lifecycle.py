@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,10 +15,12 @@ from runstream_deploy.child import Identity
 from runstream_deploy.java import find_java
 from runstream_deploy.ports import is_free
 from tests.conftest import run_aside
-from tests.integration.deploy.stacks import await_gone, foreground, stack_command, starting
+from tests.integration.deploy.stacks import arguments_of, await_gone, foreground, stack_command, starting
 from tests.polling import eventually
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runstream_deploy.object_store import ObjectStore
     from runstream_deploy.reaper import Reaper
 
@@ -106,15 +107,11 @@ def test_a_killed_supervisor_and_reaper_leave_nothing(tmp_path: Path, reaper: Re
     """Even with the reaper killed at the same moment, the kernel tells every service to end."""
     with foreground(tmp_path / "data", reaper) as stack:
         processes = stack.everything()
-        watcher = next(pid for pid, _ in processes if b"reaper.py" in _arguments(pid))
+        watcher = next(pid for pid, _ in processes if b"reaper.py" in arguments_of(pid))
         stack.process.send_signal(signal.SIGSTOP)
         os.kill(watcher, signal.SIGKILL)
         stack.process.kill()
         await_gone(processes, within=_REAPED_S)
-
-
-def _arguments(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_a_supervisor_killed_while_it_starts_leaves_nothing(tmp_path: Path, reaper: Reaper) -> None:
@@ -208,7 +205,7 @@ def test_a_stop_while_the_jars_are_fetched_is_not_kept_waiting(tmp_path: Path, r
     maven.chmod(0o755)
     settings = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": f"{maven.parent}:{os.environ['PATH']}"}
     with starting(tmp_path / "data", reaper, settings=settings) as stack:
-        eventually(lambda: any(b"sleep" in _arguments(pid) for pid, _ in stack.everything()))
+        eventually(lambda: any(b"sleep" in arguments_of(pid) for pid, _ in stack.everything()))
         processes = stack.everything()
         stack.process.terminate()
         assert stack.process.wait(30) == 0

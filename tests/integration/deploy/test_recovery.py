@@ -10,6 +10,7 @@ import pytest
 
 from runstream_deploy.reaper import descendants, is_running
 from runstream_deploy.state import Condition
+from tests.integration.deploy.stacks import arguments_of
 from tests.polling import eventually
 from tests.running_stack import Stack, running_stack
 
@@ -48,7 +49,7 @@ def test_a_killed_reaper_is_replaced(own_stack: Stack) -> None:
 
     def reaper() -> tuple[int, int] | None:
         for pid, start in descendants(supervisor):
-            if b"reaper.py" in (own_stack.data_dir / f"/proc/{pid}/cmdline").read_bytes():
+            if b"reaper.py" in arguments_of(pid):
                 return pid, start
         return None
 

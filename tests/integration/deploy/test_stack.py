@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from runstream_deploy.reaper import descendants
+from tests.integration.deploy.stacks import arguments_of
 from tests.polling import eventually
 
 if TYPE_CHECKING:
@@ -66,8 +67,7 @@ def test_secrets_do_not_show_in_the_process_list(stack: Stack) -> None:
     secrets = json.loads((stack.data_dir / "stack.json").read_text())["secrets"].values()
     supervisor = stack.state().pid
     for pid, _ in [(supervisor, 0), *descendants(supervisor)]:
-        arguments = (stack.data_dir / f"/proc/{pid}/cmdline").read_text()
-        assert [secret for secret in secrets if secret in arguments] == []
+        assert [secret for secret in secrets if secret.encode() in arguments_of(pid)] == []
 
 
 def test_a_second_stack_on_the_same_data_is_refused(stack: Stack) -> None:
