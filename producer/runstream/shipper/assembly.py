@@ -1,6 +1,6 @@
 """From appends to records as they are published: rows are joined, numbers are checked, what is missing is marked.
 
-Pure: spool records in, blocks out. The rules of numbering are those of ``docs/shipper.md``.
+Pure: spool records in, blocks out. The rules of numbering are those of ``docs/spool.md``.
 """
 
 from __future__ import annotations
