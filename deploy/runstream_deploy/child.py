@@ -56,7 +56,12 @@ def launched(command: Command, reaper: Reaper | None = None) -> list[str]:
 
 async def process_ended(pid: int) -> None:
     """Wait for a child process that has not been waited for yet to end."""
-    descriptor = os.pidfd_open(pid)
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        # A kernel before 5.3, or a Python that was built for one.
+        await process_seen_to_end(pid)
+        return
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_reader(descriptor, ended.set)
@@ -65,6 +70,13 @@ async def process_ended(pid: int) -> None:
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+
+
+async def process_seen_to_end(pid: int, *, every: float = 0.2) -> None:
+    """Wait for a child process to end by looking ``every`` so many seconds; it can still be waited for afterwards."""
+    look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while os.waitid(os.P_PID, pid, look) is None:  # noqa: ASYNC110, ASYNC222 - nobody tells, and a look returns at once
+        await asyncio.sleep(every)
 
 
 class Child:
@@ -99,7 +111,8 @@ class Child:
 
     async def ended(self) -> int:
         """Wait for the service to end, without looking again and again; return how it ended."""
-        await process_ended(self.pid)
+        if self.exit_code() is None:
+            await process_ended(self.pid)
         return self._process.wait()
 
     def ask_to_stop(self) -> None:
