@@ -51,10 +51,8 @@ async def test_the_end_of_a_process_is_waited_for(wait: Callable[[int], Awaitabl
 
 async def test_a_child_ends_by_its_own_stop_signal(tmp_path: Path, reaper: Reaper) -> None:
     """What the service does on that signal decides its exit code."""
-    program = "import signal, sys, time; signal.signal(signal.SIGINT, lambda *_: sys.exit(7)); print(1, flush=True); time.sleep(600)"
-    child = Child(
-        Command(arguments=[sys.executable, "-c", program], stop_signal=signal.SIGINT), tmp_path / "log", reaper
-    )
+    command = Command(arguments=[sys.executable, "-c", OBEDIENT], stop_signal=signal.SIGINT)
+    child = Child(command, tmp_path / "log", reaper)
     eventually((tmp_path / "log").read_text)
     child.stop()
     assert await child.ended() == 7
