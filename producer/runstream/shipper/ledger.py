@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runstream.shipper.run_folder import read_json, write_json
+from runstream.shipper.run_folder import read_json
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import Position
 
@@ -140,10 +140,6 @@ class Ledger:
             for name, account in self.clusters.items()
         }
         return {"version": 1, "complete": self.complete, "console": self.console, "clusters": clusters}
-
-    def save(self) -> None:
-        """Write the file; once this returns it survives a power cut."""
-        write_json(self.path, self.to_json())
 
 
 def _cluster(data: dict[str, Any]) -> ClusterAccount:

@@ -173,6 +173,19 @@ def test_other_partitions_are_refused(server: Server, tmp_path: Path, broker: st
     assert delivered(broker, prefix, run_dir.run).events == []
 
 
+def test_topics_that_are_not_there_are_told(server: Server, tmp_path: Path) -> None:
+    """Where the topics do not exist the shipper says so and tries on, and does not make them."""
+    server.answer["prefix"] = "absent"
+    run_dir = new_run(tmp_path, server.environment)
+    run_dir.add_writer(logged(10))
+    shipper = run_dir.ship()
+
+    eventually(lambda: "or has no topic absent.log" in run_dir.log())
+    shipper.terminate()
+
+    assert shipper.wait(20) == 143
+
+
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
 def test_a_broker_gone_for_a_while(tmp_path: Path, own_broker: OwnBroker, fault: str) -> None:
     """Rows logged while the broker is away arrive after, in order and once; the trainer notices nothing."""

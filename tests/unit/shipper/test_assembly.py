@@ -183,6 +183,39 @@ def test_missing_rows_leave_a_marker() -> None:
     ]
 
 
+def test_rows_keep_their_orders_over_a_lost_change() -> None:
+    """Where a record of another topic is lost between rows, the rows go on with their own orders."""
+    spool = SpoolBuilder()
+    for number in range(3):
+        spool.append({"a": number})
+    spool.append([["config", "set", ["a"], 1]], topic=CONFIG, flags=0)
+    spool.append({"a": 3})
+    del spool.records[3]
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.orders) for block in subject.blocks()] == [(0, [0, 1, 2, 4])]
+
+
+def test_rows_whose_numbers_jump_are_marked() -> None:
+    """A jump of seq is a gap even where the orders know of none."""
+    spool = SpoolBuilder()
+    spool.append({"a": 0})
+    spool.append({"a": 1})
+    spool.seqs[LOG] = 5
+    spool.append({"a": 5})
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [
+        (0, 2, ""),
+        (2, 3, DAMAGED),
+        (5, 1, ""),
+    ]
+
+
 def test_a_row_that_lost_an_append_is_not_published() -> None:
     """A row of which an append may be missing is marked as missing: half a row would be a wrong row."""
     spool = SpoolBuilder()

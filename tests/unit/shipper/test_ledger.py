@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream.shipper.ledger import Ledger, PartitionMismatchError, WriterAccount
+from runstream.shipper.run_folder import write_json
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import Position
 
@@ -24,7 +25,7 @@ def test_a_ledger_reads_what_it_wrote(tmp_path: Path) -> None:
         {TopicCode.LOG: 7, TopicCode.CONFIG: 1}, Position(3, 640), exit_acked=True, goodbye_acked=False, closed=False
     )
 
-    ledger.save()
+    write_json(ledger.path, ledger.to_json())
 
     assert Ledger.load(tmp_path / "delivery.json") == ledger
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 
 from runstream.spool.reader import Position, SpoolReader
 from tests.unit.shipper.spools import SpoolBuilder, record_bytes
@@ -149,12 +150,13 @@ def test_reads_a_record_longer_than_the_chunk(tmp_path: Path) -> None:
     assert values(SpoolReader(tmp_path), limit=512) == [{"text": "a" * 5000}, {"x": 1}]
 
 
-def test_a_record_inside_a_string_is_no_record(tmp_path: Path) -> None:
+@pytest.mark.parametrize("padding", range(8))
+def test_a_record_inside_a_string_is_no_record(tmp_path: Path, padding: int) -> None:
     """Bytes of a record that lie in a damaged payload are not taken for one when their order does not fit."""
     spool = SpoolBuilder()
     spool.append({"x": 0})
     inner = record_bytes(msgspec.msgpack.encode({"fake": True}), order=500, seq=500)
-    spool.append({"padding": "1234567" + "8" * 9, "inner": bytes(8) + inner})
+    spool.append({"padding": "x" * padding, "inner": inner})
     spool.append({"x": 2})
     spool.records[1] = b"\x40\x01" + spool.records[1][2:]
     spool.write(tmp_path)
