@@ -115,24 +115,29 @@ def parse(buffer: bytes, offset: int, segment: int, base: int) -> Parsed:
     return Parsed(records, offset, Stop.EMPTY)
 
 
-def resynchronise(buffer: bytes, orders: range) -> int | None:
+def resynchronise(buffer: bytes, order: int, slack: int) -> int | None:
     """Return where in a buffer that begins with damage the next whole record begins; None where there is none.
 
-    A candidate must lie at a multiple of 8, carry the right CRC, and have one of the ``orders`` that the bytes passed
-    over can explain, so that a string that happens to hold the bytes of a record is hardly ever taken for one.
+    A candidate must lie at a multiple of 8, carry the right CRC, and have an order that the bytes passed over can
+    explain, so that a string that happens to hold the bytes of a record is hardly ever taken for one.
+
+    Args:
+        buffer: Bytes of a segment from where a record should have begun.
+        order: The order that this record should have had.
+        slack: How many orders may be missing besides those that lay in the buffer.
     """
     view, offset = memoryview(buffer), ALIGNMENT
     while (match := _NOT_ZERO.search(buffer, offset)) is not None:
         offset = match.start() & -ALIGNMENT
         if offset + HEADER_SIZE > len(buffer):
             return None
-        length, crc, _, flags, stream, reserved, order, *_ = RECORD_HEADER.unpack_from(buffer, offset)
+        length, crc, _, flags, stream, reserved, found, *_ = RECORD_HEADER.unpack_from(buffer, offset)
         plausible = (
             HEADER_SIZE <= length <= len(buffer) - offset
             and flags <= _LAST_FLAGS
             and stream <= _LAST_STREAM
             and reserved == 0
-            and order in orders
+            and order <= found <= order + slack + offset // HEADER_SIZE
         )
         if plausible and zlib.crc32(view[offset + CRC_START : offset + length]) == crc:
             return offset
@@ -249,8 +254,7 @@ class SpoolReader:
         window = os.pread(self._descriptor, WINDOW, self._offset)
         if parse(window[: 2 * CHUNK], 0, self._segment, self._offset).records:
             return True  # it was only half written when it was read before
-        expected = self.next_order or 0
-        found = resynchronise(window, range(expected, expected + self._slack + len(window) // HEADER_SIZE))
+        found = resynchronise(window, self.next_order or 0, self._slack)
         if found is None and not final:
             return False
         passed = len(window) if found is None else found
@@ -288,7 +292,9 @@ class SpoolReader:
         if len(header) < SEGMENT_HEADER.size or not header.startswith(SEGMENT_MAGIC):
             return _ANY_ORDER
         first = int(SEGMENT_HEADER.unpack(header)[4])
-        return max(first - (self.next_order or 0), 0)
+        if self.next_order is None:
+            return first + self._offset // HEADER_SIZE
+        return max(first - self.next_order, 0)
 
     def _turn_to(self, segment: int) -> None:
         self.close()

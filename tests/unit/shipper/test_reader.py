@@ -132,6 +132,19 @@ def test_begins_at_a_position(tmp_path: Path) -> None:
     assert [{"x": number} for number in range(3, 10)] == values(later)
 
 
+def test_begins_at_a_position_that_is_damaged(tmp_path: Path) -> None:
+    """Where the very record is damaged at which reading begins after a restart, it goes on with the next."""
+    spool = built(10)
+    spool.write(tmp_path, segments=2)
+    position = SpoolReader(tmp_path).read(ended=True)[3].position
+    path = tmp_path / "00000000.seg"
+    data = bytearray(path.read_bytes())
+    data[position.offset + 50] ^= 1
+    path.write_bytes(data)
+
+    assert values(SpoolReader(tmp_path, position)) == [{"x": number} for number in range(4, 10)]
+
+
 def test_begins_at_the_next_segment_when_the_first_is_gone(tmp_path: Path) -> None:
     """A cursor into a segment that was deleted leads to the next that is there."""
     built(10).write(tmp_path, segments=2)
