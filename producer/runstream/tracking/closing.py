@@ -72,7 +72,7 @@ class Closing:
             return delivery.wait(
                 self._settings.finish_timeout_s,
                 lambda pending: self._terminal.progress(
-                    f"Waiting for {pending} records to be delivered (Ctrl-C to leave)"
+                    f"Waiting for {f'{pending} records' if pending else 'the rest'} to be delivered (Ctrl-C to leave)"
                 ),
             )
         except KeyboardInterrupt:

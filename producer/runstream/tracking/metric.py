@@ -68,7 +68,8 @@ def checked_metric(
         if value is None and what == "step_metric":
             continue
         if not isinstance(value, str) or not 0 < len(value) <= DEFAULT_LIMITS.key_length:
-            raise UsageError(f"define_metric({what}=...) is a string that is not empty, not {value!r:.60}")
+            longest = DEFAULT_LIMITS.key_length
+            raise UsageError(f"define_metric({what}=...) is a string of 1 to {longest} characters, not {value!r:.60}")
     if "*" in name[:-1]:
         raise UsageError(f"define_metric({name!r}): a * stands at the end only")
     if step_metric is not None and "*" in step_metric:
