@@ -53,6 +53,14 @@ def run_aside(work: Coroutine[Any, Any, T]) -> T:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def ctrl_c_reaches_programs() -> Iterator[None]:
+    """Let the programs under test be interrupted: whoever is run in the background by a shell hands on deaf ears."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def nothing_left_running() -> Iterator[None]:
     """Fail the session if a process that a test started outlives it; end that process."""
     mark = uuid.uuid4().hex
