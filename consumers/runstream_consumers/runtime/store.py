@@ -72,10 +72,6 @@ class SinkStore:
             QUERIES["make_offsets"], self.sink, self.partition, list(starts.keys()), list(starts.values())
         )
 
-    async def read_offsets(self, connection: Connection) -> dict[str, StoredOffset]:
-        """Return the offsets of the topics that have a row."""
-        return _offsets(await connection.fetch(QUERIES["read_offsets"], self.sink, self.partition, self.topics))
-
     async def lock_offsets(self, connection: Connection) -> dict[str, StoredOffset]:
         """Lock the rows of all topics until the transaction ends, in one order, and return them."""
         rows = await connection.fetch(QUERIES["lock_offsets"], self.sink, self.partition, self.topics)

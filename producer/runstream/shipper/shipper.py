@@ -22,7 +22,6 @@ from runstream.shipper.run_folder import read_json, write_json
 from runstream.shipper.sources import Sources
 from runstream.shipper.tail import WriterTail
 from runstream.spool.control import ControlPage, Phase, Word
-from runstream_schemas.events import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -230,11 +229,7 @@ class Shipper:
         self._count()
 
     def _count(self) -> None:
-        unread = 0
-        for tail in self._delivery.tails.values():
-            if tail.card.role is Role.PRIMARY and not tail.drained:
-                unread = max(unread, self._control[Word.APPENDED] - tail.next_order)
-        pending = self._delivery.pending() + unread
+        pending = self._delivery.pending()
         self._control[Word.PENDING] = pending
         self._control[Word.ACKED] = self._delivery.acked
         if self._progress is not None:

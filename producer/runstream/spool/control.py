@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ class Word(IntEnum):
     SHIPPER_PID = 16
     #: Guardian.
     GUARDIAN_PID = 24
-    #: Shipper: what the server asks for, a :class:`ServerFlag`.
-    SERVER_FLAGS = 32
     #: Trainer: 1 once ``finish()`` waits; the shipper then flushes at once.
     FINISH_REQUESTED = 40
     #: Shipper: records it has seen in the spool that no broker has acknowledged.
@@ -43,16 +41,6 @@ class Word(IntEnum):
     PHASE = 64
     #: Trainer: records dropped by policy.
     DROPPED = 72
-    #: Trainer: appends of the primary writer so far, its next ``order``.
-    APPENDED = 80
-
-
-class ServerFlag(IntFlag):
-    """What the server asks of the run."""
-
-    STOP = 1
-    DELETED = 2
-    QUOTA = 4
 
 
 class Phase(IntEnum):

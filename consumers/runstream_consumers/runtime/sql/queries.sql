@@ -3,9 +3,6 @@ insert into runtime.sink_offset (sink, partition, topic, next)
 select $1, $2, topic, next from unnest($3::text[], $4::bigint[]) as made (topic, next)
 on conflict do nothing;
 
--- name: read_offsets
-select topic, next, redrives from runtime.sink_offset where sink = $1 and partition = $2 and topic = any($3::text[]);
-
 -- name: lock_offsets
 select topic, next, redrives from runtime.sink_offset
 where sink = $1 and partition = $2 and topic = any($3::text[])
