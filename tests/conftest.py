@@ -33,6 +33,7 @@ from tests.leftovers import MARK, describe, marked
 from tests.polling import eventually
 from tests.running_stack import Stack as Stack  # noqa: PLC0414 - for the tests to name what the fixture gives
 from tests.running_stack import running_stack
+from tests.trainers import Server
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -90,6 +91,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[
     """Run a whole local stack whose liveness is counted in seconds; see ``tests/running_stack.py``."""
     with running_stack(tmp_path_factory.mktemp("stack") / "data", reaper) as stack:
         yield stack
+
+
+@pytest.fixture
+def server(stack: Stack) -> Server:
+    """Return the HTTP API of the stack, as a plain client sees it."""
+    return Server(url=stack.url, token=stack.token, entity=stack.entity)
 
 
 @contextmanager

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from tests.running_stack import Stack
 
 
-@pytest.fixture
-def server(stack: Stack) -> Server:
-    """Return the stack's HTTP API."""
-    return Server(url=stack.url, token=stack.token, entity=stack.entity)
-
-
 def complete(server: Server, run_id: str) -> Any:
     """Wait until everything that the run's writers counted is stored; return the run."""
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)

@@ -68,10 +68,9 @@ def consumers(stack: Stack) -> list[int]:
 
 @pytest.mark.timeout(900)
 def test_two_million_values_arrive_exactly_once_while_shippers_and_consumers_are_killed(
-    stack: Stack, tmp_path: Path
+    stack: Stack, server: Server, tmp_path: Path
 ) -> None:
     """Eight processes log 100 000 rows while shippers, guardians and consumers die: each row comes exactly once."""
-    server = Server(url=stack.url, token=stack.token, entity=stack.entity)
     run_id = new_id()
     journal = tmp_path / "journal"
     size = ("--rows", ROWS, "--metrics", METRICS)

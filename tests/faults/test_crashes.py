@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from tests.running_stack import Stack
 
 
-@pytest.fixture
-def server(stack: Stack) -> Server:
-    """Return the stack's HTTP API."""
-    return Server(url=stack.url, token=stack.token, entity=stack.entity)
-
-
 def started(stack: Stack, server: Server, folder: Path, run_id: str, **extra: str) -> Popen[str]:
     """Start a trainer that logs 200 rows and then waits, and wait until it is seen running."""
     arguments = ("--id", run_id, "--rows", 200, "--end", "wait", "--journal", folder / "journal")

@@ -22,9 +22,10 @@ OUTAGE_S = 60.0
 
 
 @pytest.mark.timeout(400)
-def test_a_minute_without_the_broker_loses_nothing_and_crashes_nobody(stack: Stack, tmp_path: Path) -> None:
+def test_a_minute_without_the_broker_loses_nothing_and_crashes_nobody(
+    stack: Stack, server: Server, tmp_path: Path
+) -> None:
     """A frozen broker for 60 s: rows go on being accepted, the state stays running, everything arrives after."""
-    server = Server(url=stack.url, token=stack.token, entity=stack.entity)
     run_id = new_id()
     journal = tmp_path / "journal"
     rows = 10_000
