@@ -10,6 +10,7 @@ import numpy as np
 from runstream_schemas import values
 from runstream_schemas.encoding import DTYPES, INT64, UINT32
 from runstream_schemas.events import (
+    Branch,
     ChangeEvent,
     Column,
     ColumnType,
@@ -103,13 +104,17 @@ def _head(topic: Topic, fields: Mapping[str, Any], limits: Limits) -> _Head:
     run = RunPath(entity=fields["entity"], project=fields["project"], run_id=fields["run_id"])
     # A tick is of a partition, not of a run.
     if not (topic is Topic.HEARTBEAT and kind is Kind.TICK):
-        for name in (run.entity, run.project, run.run_id):
-            if len(name) > limits.name_length:
-                raise LimitExceeded(f"name of {len(name)} characters; at most {limits.name_length}")
-            if not is_name(name):
-                raise MalformedEvent(f"{name!r} names no entity, project or run")
+        _check_names(run, limits)
     writer = Writer(id=fields["writer_id"], role=_ROLES[fields["role"]], continues=tuple(fields["continues"]))
     return _Head(kind, run, writer, _within(fields["time"], _TIME_MAX, "time"))
+
+
+def _check_names(run: RunPath, limits: Limits) -> None:
+    for name in (run.entity, run.project, run.run_id):
+        if len(name) > limits.name_length:
+            raise LimitExceeded(f"name of {len(name)} characters; at most {limits.name_length}")
+        if not is_name(name):
+            raise MalformedEvent(f"{name!r} names no entity, project or run")
 
 
 def _numbers(fields: Mapping[str, Any]) -> _Numbers:
@@ -179,7 +184,15 @@ def _log(fields: Mapping[str, Any], head: _Head, numbers: _Numbers, limits: Limi
         times=times,
         columns=columns,
         reason=fields["reason"],
+        branch=_branch(fields, numbers, limits) if head.kind is Kind.BRANCH else None,
     )
+
+
+def _branch(fields: Mapping[str, Any], numbers: _Numbers, limits: Limits) -> Branch:
+    run = RunPath(entity=fields["branch_entity"], project=fields["branch_project"], run_id=fields["branch_run_id"])
+    _check_names(run, limits)
+    _within(numbers.count, 1, "count")
+    return Branch(run=run, step=_within(fields["branch_step"], _INT64_MAX, "step", least=~_INT64_MAX))
 
 
 def _change(topic: Topic, fields: Mapping[str, Any], head: _Head, numbers: _Numbers, limits: Limits) -> ChangeEvent:
@@ -216,6 +229,9 @@ def _heartbeat(fields: Mapping[str, Any], head: _Head) -> HeartbeatEvent:
         label=fields["label"],
         ending=_ending(fields) if head.kind is Kind.GOODBYE else None,
         signature=fields["signature"],
+        preempting=fields["preempting"],
+        decides=fields["decides"],
+        waits_for_all=fields["waits_for_all"],
     )
 
 
@@ -229,6 +245,8 @@ def _exit(fields: Mapping[str, Any], head: _Head, numbers: _Numbers) -> ExitEven
         count=_within(numbers.count, 1, "count"),
         order=_within(fields["order"], _INT64_MAX, "order"),
         beats=fields["beats"],
+        decides=fields["decides"],
+        waits_for_all=fields["waits_for_all"],
         ending=_ending(fields),
     )
 

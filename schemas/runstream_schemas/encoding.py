@@ -49,6 +49,8 @@ def fields_of(event: Event) -> dict[str, Any]:
         case ExitEvent():
             fields["order"] = event.order
             fields["beats"] = event.beats
+            fields["decides"] = event.decides
+            fields["waits_for_all"] = event.waits_for_all
             _add_ending(fields, event.ending)
         case RawEvent():
             fields.update(event.fields)
@@ -86,6 +88,11 @@ def _add_log(fields: dict[str, Any], event: LogEvent) -> None:
         _column_fields(column) for column in event.columns if column.rows is None or len(column.rows) > 0
     ]
     fields["reason"] = event.reason
+    if (branch := event.branch) is not None:
+        fields["branch_entity"] = branch.run.entity
+        fields["branch_project"] = branch.run.project
+        fields["branch_run_id"] = branch.run.run_id
+        fields["branch_step"] = branch.step
 
 
 def _column_fields(column: Column) -> dict[str, Any]:
@@ -118,6 +125,9 @@ def _add_heartbeat(fields: dict[str, Any], event: HeartbeatEvent) -> None:
     fields["host"] = event.host
     fields["label"] = event.label
     fields["signature"] = event.signature
+    fields["preempting"] = event.preempting
+    fields["decides"] = event.decides
+    fields["waits_for_all"] = event.waits_for_all
     if event.ending is not None:
         _add_ending(fields, event.ending)
 

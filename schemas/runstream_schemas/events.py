@@ -36,6 +36,7 @@ class Kind(Enum):
     BEAT = "beat"
     TICK = "tick"
     GOODBYE = "goodbye"
+    BRANCH = "branch"
 
 
 class Stream(Enum):
@@ -111,8 +112,17 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """Where the rows of a run go on from: those of a run up to a step, of another (a fork) or of itself (a rewind)."""
+
+    run: RunPath
+    #: The last step that counts.
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogEvent:
-    """A block of rows of one stream of one writer; ``count`` rows from ``seq`` on."""
+    """A block of rows of one stream of one writer; ``count`` rows from ``seq`` on. Of kind branch: no rows, one number."""
 
     topic = Topic.LOG
     kind: Kind
@@ -130,6 +140,7 @@ class LogEvent:
     times: NDArray[np.int64]
     columns: Sequence[Column] = ()
     reason: str = ""
+    branch: Branch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +208,12 @@ class HeartbeatEvent:
     label: str = ""
     ending: Ending | None = None
     signature: bytes = b""
+    #: The trainer has announced that it is about to be preempted.
+    preempting: bool = False
+    #: Whether the writer has a say in the state of its run.
+    decides: bool = True
+    #: Of a primary: the run goes on until every writer that decides has ended.
+    waits_for_all: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +233,9 @@ class ExitEvent:
     order: int
     beats: bool = False
     ending: Ending
+    #: As in :class:`HeartbeatEvent`.
+    decides: bool = True
+    waits_for_all: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ import numpy as np
 from runstream_schemas import registry
 from runstream_schemas.codec import encode
 from runstream_schemas.events import (
+    Branch,
     ChangeEvent,
     Ending,
     Entry,
@@ -113,6 +114,12 @@ def _blocks() -> dict[str, Event]:
             writer=SHIPPER,
             stream=Stream.CONSOLE,
         ),
+        "log/fork": block(
+            [],
+            kind=Kind.BRANCH,
+            count=1,
+            branch=Branch(run=RunPath(entity="ada", project="digits", run_id="parent01"), step=41),
+        ),
         "log/dropped": block(
             [],
             kind=Kind.DROPPED,
@@ -178,6 +185,8 @@ def _lives() -> dict[str, Event]:
             pending=2,
             host="node-1",
             label="rank0",
+            preempting=True,
+            waits_for_all=True,
         ),
         "heartbeat/tick": HeartbeatEvent(
             kind=Kind.TICK, run=nobody, writer=SHIPPER, time=NOON, number=1000, signature=bytes(range(32))
@@ -189,6 +198,9 @@ def _lives() -> dict[str, Event]:
             kind=Kind.DATA, run=RUN, writer=PRIMARY, time=NOON, order=404, beats=True, ending=ending
         ),
         "exit/finished": ExitEvent(kind=Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404, ending=finished),
+        "exit/without_a_say": ExitEvent(
+            kind=Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404, ending=finished, decides=False
+        ),
     }
 
 
