@@ -21,3 +21,7 @@ class DataError(Error, ValueError, TypeError):
 
 class DiskFullError(Error):
     """There is no room for the spool, and ``disk="raise"`` is set; nothing of that call was recorded."""
+
+
+class UnsupportedError(Error, NotImplementedError):
+    """A name of W&B's interface that this version does not carry out; nothing of the call was done."""

@@ -22,7 +22,7 @@ class Settings(BaseModel):
 
     #: Account or team; None: as the server says.
     entity: str | None = None
-    project: str = "uncategorized"
+    project: str = "Uncategorized"
     run_id: str | None = None
     run_name: str | None = None
     run_notes: str | None = None
@@ -31,6 +31,23 @@ class Settings(BaseModel):
     run_job_type: str | None = None
     sweep_id: str | None = None
     mode: Literal["online", "offline", "disabled", "shared"] = "online"
+    #: What becomes of an active run when ``init()`` is called: True is ``finish_previous``, False ``return_previous``.
+    reinit: Literal["default", "finish_previous", "return_previous", "create_new"] | bool = "default"
+    #: Whether an earlier run of this id is carried on: ``allow``: if there is one; ``must``: there is one;
+    #: ``never``: there is none; ``auto``: if the latest run of this machine and folder did not end in order.
+    resume: Literal["allow", "must", "never", "auto"] | None = None
+    #: ``ID?_step=N``: carry on a run from a step; what follows there is hidden.
+    resume_from: str | None = None
+    #: ``ID?_step=N``: begin a new run with another's rows up to a step.
+    fork_from: str | None = None
+    #: Longest wait of ``init()``, in seconds, for the answer without which ``resume`` cannot be decided.
+    init_timeout: float = Field(default=10.0, gt=0)
+    #: Save the code that runs; comes with files and artifacts.
+    save_code: bool = False
+    #: Make rows of what is written for TensorBoard.
+    sync_tensorboard: bool = False
+    #: Raise KeyboardInterrupt from ``log()`` where somebody asked for the run to be stopped.
+    raise_on_stop: bool = False
     #: Folder in which the folder ``runstream`` with the run folders is made; None: the current one.
     root_dir: Path | None = None
     #: Address of the server; None: the local stack.
@@ -59,6 +76,8 @@ class Settings(BaseModel):
     x_primary: bool | None = None
     #: Whether the end of this process has a say in the state of the run.
     x_update_finish_state: bool = True
+    #: What ends a shared run: the end of its primary, or that of all its writers.
+    x_ends_with: Literal["primary", "all"] = "primary"
     #: Look up the signal that ended the process where the kernel tells it.
     identify_exit_signal: bool = True
 
@@ -82,6 +101,14 @@ _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "run_job_type": ("RUNSTREAM_JOB_TYPE", "WANDB_JOB_TYPE"),
     "sweep_id": ("RUNSTREAM_SWEEP_ID", "WANDB_SWEEP_ID"),
     "mode": ("RUNSTREAM_MODE", "WANDB_MODE"),
+    "reinit": ("RUNSTREAM_REINIT", "WANDB_REINIT"),
+    "resume": ("RUNSTREAM_RESUME", "WANDB_RESUME"),
+    "resume_from": ("RUNSTREAM_RESUME_FROM",),
+    "fork_from": ("RUNSTREAM_FORK_FROM",),
+    "init_timeout": ("RUNSTREAM_INIT_TIMEOUT", "WANDB_INIT_TIMEOUT"),
+    "save_code": ("RUNSTREAM_SAVE_CODE",),
+    "sync_tensorboard": ("RUNSTREAM_SYNC_TENSORBOARD", "WANDB_SYNC_TENSORBOARD"),
+    "raise_on_stop": ("RUNSTREAM_RAISE_ON_STOP",),
     "root_dir": ("RUNSTREAM_DIR", "WANDB_DIR"),
     "base_url": ("RUNSTREAM_URL",),
     "api_key": ("RUNSTREAM_API_KEY",),
@@ -96,6 +123,7 @@ _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "x_label": ("RUNSTREAM_X_LABEL", "WANDB_X_LABEL"),
     "x_primary": ("RUNSTREAM_X_PRIMARY", "WANDB_X_PRIMARY"),
     "x_update_finish_state": ("RUNSTREAM_X_UPDATE_FINISH_STATE", "WANDB_X_UPDATE_FINISH_STATE"),
+    "x_ends_with": ("RUNSTREAM_X_ENDS_WITH",),
     "identify_exit_signal": ("RUNSTREAM_IDENTIFY_EXIT_SIGNAL",),
 }
 _WANDB_MODES = {"dryrun": "offline", "run": "online", "dry-run": "offline"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import DataError, UsageError
@@ -22,15 +22,27 @@ class Config:
 
     Args:
         items: The values to begin with, which are recorded by whoever makes the run.
-        record: Called with the entries of each change.
+        record: Called with the entries of each change; None: nothing is recorded.
+        locked: Keys that keep their value whatever is set; a sweep chose them.
     """
 
     _items: dict[str, Any]
     _record: Callable[[Sequence[ConfigEntry]], None]
+    _locked: frozenset[str]
 
-    def __init__(self, items: Mapping[str, Any], record: Callable[[Sequence[ConfigEntry]], None]) -> None:
+    def __init__(
+        self,
+        items: Mapping[str, Any],
+        record: Callable[[Sequence[ConfigEntry]], None] | None = None,
+        locked: Iterable[str] = (),
+    ) -> None:
         object.__setattr__(self, "_items", dict(items))
-        object.__setattr__(self, "_record", record)
+        object.__setattr__(self, "_record", record or _unrecorded)
+        object.__setattr__(self, "_locked", frozenset(locked))
+
+    def recorded_by(self, record: Callable[[Sequence[ConfigEntry]], None]) -> Config:
+        """Return this config with its changes recorded in another way."""
+        return Config(self._items, record, self._locked)
 
     def update(self, values: Any, allow_val_change: bool | None = None) -> None:  # noqa: FBT001 - the signature of W&B
         """Set several keys.
@@ -115,6 +127,52 @@ class Config:
         return f"Config({self._items!r})"
 
 
+class StaticConfig(Mapping[str, Any]):
+    """A config that can be read only; its keys are attributes too.
+
+    Args:
+        config: What it shows, as it is when it is looked at.
+    """
+
+    _config: Config
+
+    def __init__(self, config: Config) -> None:
+        object.__setattr__(self, "_config", config)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._config[key]
+
+    def __getattr__(self, key: str) -> Any:
+        return getattr(self._config, key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise AttributeError("run.config_static is read only; change run.config")
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        self[key] = value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._config)
+
+    def __len__(self) -> int:
+        return len(self._config)
+
+    def __repr__(self) -> str:
+        return f"StaticConfig({self._config.as_dict()!r})"
+
+
+def checked_keys(keys: Any) -> list[str]:
+    """Return a list of config keys.
+
+    Raises:
+        UsageError: It is none.
+    """
+    found = [] if isinstance(keys, str) else list(keys)
+    if isinstance(keys, str) or not all(isinstance(key, str) for key in found):
+        raise UsageError(f"pin_config_keys() takes a list of config keys, not {keys!r:.60}")
+    return found
+
+
 def as_config(values: Any) -> dict[str, Any]:
     """Return config values as plain ones.
 
@@ -137,6 +195,10 @@ def as_config(values: Any) -> dict[str, Any]:
 def config_entry(key: str, value: Any, scope: Scope = Scope.CONFIG) -> ConfigEntry:
     """Return the entry that sets a top-level key."""
     return [scope.value, Operation.SET.value, [key], value]
+
+
+def _unrecorded(entries: Sequence[ConfigEntry]) -> None:
+    """Stand for a recorder where there is none yet."""
 
 
 def _plain_or_text(value: Any) -> Any:

@@ -32,6 +32,10 @@ class Identity:
             return None
         return f"{self.server_url}/{self.entity}/{self.project}"
 
+    def sweep_url(self, sweep_id: str | None) -> str | None:
+        """Return the address of a sweep's page, if it is known."""
+        return None if self.project_url is None or sweep_id is None else f"{self.project_url}/sweeps/{sweep_id}"
+
     @property
     def url(self) -> str | None:
         """Address of the run's page, if it is known."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from runstream.discovery import Connection, connect, find_server, recall, remember
 from runstream.exceptions import CommError, UsageError
 from runstream.settings import Settings, from_files, resolve
+from runstream.tracking.backing import Backing
 from runstream.tracking.closing import Closing
 from runstream.tracking.config import as_config, config_entry
 from runstream.tracking.folder import RunFolder
@@ -121,14 +122,16 @@ def _begin(settings: Settings, config: Mapping[str, Any], environ: Mapping[str, 
         first=_first_record(settings, identity, config, environ, started),
         environ=environ,
     )
-    run = Run(
-        tracker,
-        identity,
-        settings,
-        config=config,
-        folder=os.fspath(folder.files),
-        started=started,
-        ended=SESSION.end,
+    run = Run(settings.model_copy(update={"run_id": identity.run_id}), dict(config))
+    run._begin(  # noqa: SLF001 - this module makes runs
+        Backing(
+            recorder=tracker,
+            identity=identity,
+            terminal=terminal,
+            folder=os.fspath(folder.files),
+            started=started,
+            ended=SESSION.end,
+        )
     )
     _announce(terminal, settings, identity, folder, problem)
     tracker.start()
@@ -136,7 +139,18 @@ def _begin(settings: Settings, config: Mapping[str, Any], environ: Mapping[str, 
 
 
 def _disabled(settings: Settings, identity: Identity, config: Mapping[str, Any]) -> Run:
-    return Run(DisabledRecorder(), identity, settings, config=config, folder="", started=time.time(), ended=SESSION.end)
+    run = Run(settings.model_copy(update={"run_id": identity.run_id}), dict(config))
+    run._begin(  # noqa: SLF001
+        Backing(
+            recorder=DisabledRecorder(),
+            identity=identity,
+            terminal=Terminal(silent=settings.silent, quiet=settings.quiet),
+            folder="",
+            started=time.time(),
+            ended=SESSION.end,
+        )
+    )
+    return run
 
 
 def _meet(identity: Identity, settings: Settings, environ: Mapping[str, str]) -> tuple[Identity, str]:

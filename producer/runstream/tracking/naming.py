@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import secrets
+from typing import Any
 
 from runstream.exceptions import UsageError
 from runstream_schemas.limits import DEFAULT_LIMITS
@@ -42,6 +43,23 @@ def random_name() -> str:
     """Return a display name a human can remember, such as ``earnest-sunset-417``."""
     draw = random.SystemRandom()
     return f"{draw.choice(_ADJECTIVES)}-{draw.choice(_NOUNS)}-{draw.randrange(1, 1000)}"
+
+
+def checked_tags(tags: Any) -> tuple[str, ...]:
+    """Return the tags of a run; a bare string is one tag.
+
+    Raises:
+        UsageError: A tag is no string, or they are no sequence.
+    """
+    found = (tags,) if isinstance(tags, str) else tags
+    try:
+        found = tuple(found)
+    except TypeError:
+        raise UsageError(f"tags are a list of strings, not {tags!r:.60}") from None
+    for tag in found:
+        if not isinstance(tag, str):
+            raise UsageError(f"tags are strings, not {tag!r:.60}")
+    return found
 
 
 def checked_name(what: str, name: str) -> str:

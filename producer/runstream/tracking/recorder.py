@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from runstream.exceptions import UsageError
+from runstream.tracking.backing import Backing
+from runstream.tracking.identity import Identity
+from runstream.tracking.status import RunStatus
+from runstream.tracking.terminal import Terminal
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from runstream.settings import Settings
     from runstream.tracking.outcome import Outcome
 
 #: [scope, operation, path, value]
@@ -36,6 +43,22 @@ class Recorder(Protocol):
 
     def synchronise(self, name: str, step_metric: str) -> None:
         """Insert the last value of a step metric into rows that have a metric and lack it."""
+
+    def record_alert(self, alert: Mapping[str, Any]) -> None:
+        """Record an alert."""
+
+    def mark_preempting(self) -> None:
+        """Record that the process is about to be preempted, and have that sent at once."""
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether somebody asked for the run to be stopped."""
+
+    def status(self) -> RunStatus:
+        """Return how far delivery is."""
+
+    def detach(self) -> None:
+        """Let go of the run without an end."""
 
     def finish(self, outcome: Outcome) -> None:
         """Record the end and wait for delivery within the limit; a second call does nothing."""
@@ -68,9 +91,63 @@ class DisabledRecorder:
     def synchronise(self, name: str, step_metric: str) -> None:
         """Do nothing."""
 
+    def record_alert(self, alert: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def mark_preempting(self) -> None:
+        """Do nothing."""
+
+    should_stop = False
+
+    def status(self) -> RunStatus:
+        """Return that nothing is to be delivered."""
+        return RunStatus(sync_items_total=0, sync_items_pending=0, sync_time=None)
+
+    def detach(self) -> None:
+        """Do nothing."""
+
     def finish(self, outcome: Outcome) -> None:
         """Do nothing."""
 
 
+class UnbegunRecorder(DisabledRecorder):
+    """Stands behind a run that ``init()`` did not make: it refuses what would be recorded."""
+
+    def logger(self) -> Callable[..., None]:
+        """Return what refuses every row."""
+        return _refuse
+
+    def record_config(self, entries: Sequence[ConfigEntry]) -> None:
+        """Refuse."""
+        _refuse(entries)
+
+    def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
+        """Refuse."""
+        _refuse(entries, apply)
+
+    def record_alert(self, alert: Mapping[str, Any]) -> None:
+        """Refuse."""
+        _refuse(alert)
+
+
+def unbegun(settings: Settings) -> Backing:
+    """Return what stands behind a run that has not begun."""
+    identity = Identity(
+        entity=settings.entity, project=settings.project, run_id=settings.run_id or "", name=settings.run_name or ""
+    )
+    return Backing(
+        recorder=UnbegunRecorder(),
+        identity=identity,
+        terminal=Terminal(silent=settings.silent, quiet=settings.quiet),
+        folder="",
+        started=0.0,
+        ended=lambda _: None,
+    )
+
+
 def _ignore(data: Any, step: Any = None, commit: Any = None, sync: Any = None) -> None:
     """Take what ``log()`` takes."""
+
+
+def _refuse(*_arguments: Any, **_keywords: Any) -> None:
+    raise UsageError("this run has not begun: runs are begun by runstream.init()")

@@ -2,64 +2,75 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from runstream.exceptions import UsageError
-from runstream.tracking.config import Config, config_entry
+from runstream import watching
+from runstream.tracking import display
+from runstream.tracking.alert import checked_alert
+from runstream.tracking.config import Config, StaticConfig, checked_keys, config_entry
+from runstream.tracking.files_to_come import FilesToCome
 from runstream.tracking.metric import checked_metric
+from runstream.tracking.naming import checked_tags
 from runstream.tracking.outcome import from_exception, from_exit_code
+from runstream.tracking.recorder import unbegun
 from runstream.tracking.summary import Summary
 from runstream_schemas.events import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import timedelta
     from types import TracebackType
 
+    import torch
+
     from runstream.settings import Settings
-    from runstream.tracking.identity import Identity
+    from runstream.tracking.alert import AlertLevel
+    from runstream.tracking.backing import Backing
     from runstream.tracking.metric import Metric
-    from runstream.tracking.recorder import Recorder
+    from runstream.tracking.status import RunStatus
 
 
-class Run:
-    """A unit of computation that is tracked; made by :func:`runstream.init`.
+class Run(FilesToCome):
+    """A unit of computation that is tracked. :func:`runstream.init` makes and begins one.
 
     As a context manager it finishes when the block is left, as failed if by an exception.
 
     Args:
-        recorder: Takes what is logged.
-        identity: Names of the run.
         settings: The settings in force.
         config: The config to begin with.
-        folder: Where the run keeps its files; empty for a disabled run.
-        started: Seconds since 1970.
-        ended: Called once the run is finished.
+        sweep_config: Config that a sweep chose; goes before both others, and is locked.
+        launch_config: Config that a launcher chose; goes before ``config``.
     """
 
     def __init__(
         self,
-        recorder: Recorder,
-        identity: Identity,
         settings: Settings,
-        *,
-        config: Mapping[str, Any],
-        folder: str,
-        started: float,
-        ended: Callable[[Run], None],
+        config: dict[str, Any] | None = None,
+        sweep_config: dict[str, Any] | None = None,
+        launch_config: dict[str, Any] | None = None,
     ) -> None:
-        self._recorder = recorder
-        self._identity = identity
         self._settings = settings
-        self._config = Config(config, recorder.record_config)
-        self._summary = Summary(recorder)
-        self._folder = folder
-        self._started = started
-        self._ended = ended
-        self._name = identity.name
+        self._name = settings.run_name
         self._notes = settings.run_notes
         self._tags = settings.run_tags
+        self._config = Config(
+            {**(config or {}), **(launch_config or {}), **(sweep_config or {})}, locked=sweep_config or ()
+        )
+        self._bind(unbegun(settings))
+
+    def _begin(self, backing: Backing) -> None:
+        """Hand everything on to what stands behind the run from now on; only ``init()`` calls this."""
+        self._name = backing.identity.name
+        self._bind(backing)
+
+    def _bind(self, backing: Backing) -> None:
+        self._backing = backing
+        self._recorder = backing.recorder
+        self._identity = backing.identity
+        self._config = self._config.recorded_by(backing.recorder.record_config)
+        self._summary = Summary(backing.recorder)
         # The method of this name says what it does; this saves a call, which can be measured.
-        self._log = self.__dict__["log"] = recorder.logger()
+        self._log = self.__dict__["log"] = backing.recorder.logger()
 
     def log(
         self,
@@ -132,18 +143,112 @@ class Run:
             exit_code: 0 for finished, anything else for failed; None is 0.
             quiet: Means nothing; the setting of this name does.
         """
-        del quiet
+        if quiet is not None:
+            self._deprecated("finish(quiet=...)", "the setting quiet")
         self._end(lambda: self._recorder.finish(from_exit_code(exit_code or 0)))
 
     def join(self, exit_code: int | None = None) -> None:
         """Do what :meth:`finish` does; the older name."""
+        self._deprecated("join()", "finish()")
         self.finish(exit_code)
+
+    def alert(
+        self,
+        title: str,
+        text: str,
+        level: str | AlertLevel | None = None,
+        wait_duration: float | timedelta | None = None,
+    ) -> None:
+        """Raise an alert: it is stored with the run, and shown and sent on by the server.
+
+        Args:
+            title: Shorter than 64 characters; a longer one is shortened with a warning, and kept whole beside it.
+            text: What happened.
+            level: ``INFO`` (the default), ``WARN`` or ``ERROR``.
+            wait_duration: Seconds in which a further alert of this title is dropped; None or 0: a minute.
+
+        Raises:
+            UsageError: An argument makes no sense, or the run is finished.
+        """
+        self._recorder.record_alert(checked_alert(title, text, level, wait_duration, self._backing.terminal))
+
+    def mark_preempting(self) -> None:
+        """Say that the run is about to be preempted; the server is told at once, whatever becomes of this process."""
+        self._recorder.mark_preempting()
+
+    def status(self) -> RunStatus:
+        """Return how much of what was recorded has been delivered.
+
+        Raises:
+            UsageError: The run is finished.
+        """
+        return self._recorder.status()
+
+    def detach(self) -> None:
+        """Let go of the run without ending it; see docs/client.md."""
+        self._end(self._recorder.detach)
+
+    def watch(  # noqa: PLR0917 - the signature of W&B
+        self,
+        models: torch.nn.Module | Sequence[torch.nn.Module],
+        criterion: Any = None,
+        log: Literal["gradients", "parameters", "all"] | None = "gradients",
+        log_freq: int = 1000,
+        idx: int | None = None,
+        log_graph: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Log histograms of a PyTorch model's gradients and parameters, and its graph.
+
+        Args:
+            models: One model or several.
+            criterion: The loss function; means nothing.
+            log: What to log; None: nothing but the graph, if asked for.
+            log_freq: Log at every so many batches.
+            idx: Number of the (first) model among several calls.
+            log_graph: Whether the graph of the model goes to the summary.
+
+        Raises:
+            ValueError: A model is no ``torch.nn.Module``.
+        """
+        watching.watch(self, models, criterion=criterion, log=log, log_freq=log_freq, idx=idx, log_graph=log_graph)
+
+    def unwatch(self, models: torch.nn.Module | Sequence[torch.nn.Module] | None = None) -> None:
+        """Take the hooks of :meth:`watch` out of models again; None: of all.
+
+        Raises:
+            ValueError: A model is no ``torch.nn.Module``.
+        """
+        watching.unwatch(self, models)
+
+    def pin_config_keys(self, keys: Sequence[str]) -> None:
+        """Show these config keys at the top of the run's page; replaces what was pinned before.
+
+        Raises:
+            UsageError: That is no list of strings, or the run is finished.
+        """
+        self._set_attribute("pinned_config_keys", checked_keys(keys))
+
+    def display(self, height: int = 420, hidden: bool = False) -> bool:  # noqa: FBT001, FBT002 - the signature of W&B
+        """Show the run's page in a notebook; return whether it was shown.
+
+        Args:
+            height: Of the frame, in pixels.
+            hidden: Show a button that opens the frame.
+        """
+        return display.show(self, height, hidden=hidden)
+
+    def to_html(self, height: int = 420, hidden: bool = False) -> str:  # noqa: FBT001, FBT002
+        """Return HTML with the run's page in a frame; arguments as in :meth:`display`."""
+        return display.frame(self, height, hidden=hidden)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
 
     def _end(self, finish: Callable[[], None]) -> None:
         try:
             finish()
         finally:
-            self._ended(self)
+            self._backing.ended(self)
 
     def __enter__(self) -> Self:
         return self
@@ -166,7 +271,7 @@ class Run:
         return self._identity.run_id
 
     @property
-    def name(self) -> str:
+    def name(self) -> str | None:
         """Display name; may be changed, need not be unique."""
         return self._name
 
@@ -192,9 +297,7 @@ class Run:
 
     @tags.setter
     def tags(self, tags: Iterable[str]) -> None:
-        if isinstance(tags, str):
-            raise UsageError(f"tags are a list of strings, not the string {tags!r}")
-        found = tuple(tags)
+        found = checked_tags(tags)
         self._set_attribute("tags", list(found))
         self._tags = found
 
@@ -204,8 +307,13 @@ class Run:
         return self._config
 
     @property
+    def config_static(self) -> StaticConfig:
+        """The config, read only."""
+        return StaticConfig(self._config)
+
+    @property
     def summary(self) -> Summary:
-        """Last values of what was logged, and what was set by hand."""
+        """What the metrics come to by their definitions, by default their last values; and what was set by hand."""
         return self._summary
 
     @property
@@ -220,6 +328,7 @@ class Run:
 
     def project_name(self) -> str:
         """Return the project; the older way."""
+        self._deprecated("project_name()", "project")
         return self.project
 
     @property
@@ -230,25 +339,40 @@ class Run:
     @property
     def url(self) -> str | None:
         """Address of the run's page; None for an offline or disabled run, and while no server is known."""
+        self._warn_offline()
         return self._identity.url
 
     def get_url(self) -> str | None:
         """Return :attr:`url`; the older way."""
+        self._deprecated("get_url()", "url")
         return self.url
 
     @property
     def project_url(self) -> str | None:
         """Address of the project's page; None as for :attr:`url`."""
+        self._warn_offline()
         return self._identity.project_url
 
     def get_project_url(self) -> str | None:
         """Return :attr:`project_url`; the older way."""
+        self._deprecated("get_project_url()", "project_url")
         return self.project_url
+
+    @property
+    def sweep_url(self) -> str | None:
+        """Address of the sweep's page; None without a sweep, and as for :attr:`url`."""
+        self._warn_offline()
+        return self._identity.sweep_url(self.sweep_id)
+
+    def get_sweep_url(self) -> str | None:
+        """Return :attr:`sweep_url`; the older way."""
+        self._deprecated("get_sweep_url()", "sweep_url")
+        return self.sweep_url
 
     @property
     def dir(self) -> str:
         """Folder for files of the run; empty for a disabled run."""
-        return self._folder
+        return self._backing.folder
 
     @property
     def step(self) -> int:
@@ -256,9 +380,20 @@ class Run:
         return self._recorder.counter
 
     @property
+    def starting_step(self) -> int:
+        """The step of the run's first row here; greater than 0 where an earlier run is carried on."""
+        return self._backing.starting_step
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether somebody asked for the run to be stopped; looked up without a system call."""
+        return self._recorder.should_stop
+
+    @property
     def mode(self) -> str:
-        """``online``, ``offline``, ``disabled`` or ``shared``."""
-        return self._settings.mode
+        """``dryrun`` for an offline run, ``run`` for any other; the way of W&B 0.9."""
+        self._deprecated("mode", "offline or disabled")
+        return "dryrun" if self.offline else "run"
 
     @property
     def offline(self) -> bool:
@@ -272,8 +407,8 @@ class Run:
 
     @property
     def resumed(self) -> bool:
-        """Whether the run carries on an earlier one; no run does."""
-        return False
+        """Whether the run carries on an earlier one."""
+        return self._backing.resumed
 
     @property
     def group(self) -> str:
@@ -293,7 +428,7 @@ class Run:
     @property
     def start_time(self) -> float:
         """When the run started, in seconds since 1970."""
-        return self._started
+        return self._backing.started
 
     @property
     def settings(self) -> Settings:
@@ -302,6 +437,21 @@ class Run:
 
     def _set_attribute(self, name: str, value: Any) -> None:
         self._recorder.record_config([config_entry(name, value, Scope.ATTRIBUTE)])
+
+    def _deprecated(self, name: str, instead: str) -> None:
+        self._backing.terminal.warn(f"run.{name} is deprecated; use {instead} instead")
+
+    def _warn_offline(self) -> None:
+        if self.offline:
+            self._backing.terminal.warn("URL not available in offline run")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and not hasattr(type(self), name):
+            # As W&B does, in class and all: a misspelt attribute is not kept in silence.
+            raise Exception(  # noqa: TRY002
+                f"a run has no attribute {name!r} to set; use run.config[{name!r}] or run.summary[{name!r}]"
+            )
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return f"<runstream.Run {self.path}>"

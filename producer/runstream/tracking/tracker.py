@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runstream.tracking.folder import RunFolder
     from runstream.tracking.outcome import Outcome
     from runstream.tracking.recorder import ConfigEntry, SummaryEntry
+    from runstream.tracking.status import RunStatus
     from runstream.tracking.terminal import Terminal
 
 #: Seconds that SIGTERM waits for delivery where the shipper dies with this process; orchestrators give 30.
@@ -111,6 +112,39 @@ class Tracker:
         self._append(TopicCode.SUMMARY, list(entries))
         with self._history.writer.claim():
             apply(self._history.last_values())
+
+    def record_alert(self, alert: Mapping[str, Any]) -> None:
+        """Append an alert.
+
+        Raises:
+            UsageError: The run is finished.
+        """
+        self._append(TopicCode.ALERT, dict(alert))
+
+    def mark_preempting(self) -> None:
+        """Say on the control page that the process is about to be preempted: the shipper beats at once.
+
+        Raises:
+            UsageError: The run is finished.
+        """
+        raise NotImplementedError
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether somebody asked for the run to be stopped, as the shipper has it from the server."""
+        raise NotImplementedError
+
+    def status(self) -> RunStatus:
+        """Return how far delivery is, from the positions that the broker acknowledged.
+
+        Raises:
+            UsageError: The run is finished.
+        """
+        raise NotImplementedError
+
+    def detach(self) -> None:
+        """Let go of the run without an end."""
+        raise NotImplementedError
 
     def last_values(self) -> dict[str, Any]:
         """Return the last value of every key that this process logged or set."""

@@ -29,7 +29,7 @@ def test_arguments_then_ours_then_wandbs_then_files() -> None:
         found.run_group,
     ) == ("me", "ours", "name", ("a", "b"), "group")
     assert resolve({"project": "argument"}, environ, files).project == "argument"
-    assert resolve({}, {}, {}).project == "uncategorized"
+    assert resolve({}, {}, {}).project == "Uncategorized"
 
 
 @pytest.mark.parametrize(("given", "expected"), [("dryrun", "offline"), ("run", "online"), ("disabled", "disabled")])
