@@ -1,0 +1,195 @@
+"""Adapter for Runstream: cases run against a stack that answers, and their outcome is read back through its HTTP API.
+
+The stack is the one that ``RUNSTREAM_URL`` and ``RUNSTREAM_API_KEY`` name. All cases use the same run ids, so each case
+has an entity of its own; offline cases are recorded without one, as the reference's were, and get it when they are
+synced. What the adapter leaves out, the notes allow: late rows, which the reference drops, and of name, entity and
+project what the user did not set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_TMP = Path()
+#: A run is complete within this many seconds of its end, on a machine that does little else.
+_DEADLINE_S = 60.0
+_OWN = ("_timestamp", "_runtime", "_writer", "_late")
+
+
+def start(tmpdir: str) -> ModuleType:
+    """Make ready for a case: return the module under test."""
+    attach(tmpdir)
+    os.environ |= {"RUNSTREAM_CONSOLE": "off", "RUNSTREAM_X_DISABLE_STATS": "true"}
+    if not _is_offline():
+        os.environ["RUNSTREAM_ENTITY"] = _entity()
+    import runstream  # noqa: PLC0415 - the reading process does without
+
+    return runstream
+
+
+def attach(tmpdir: str) -> None:
+    """Make ready to read a case's outcome."""
+    global _TMP  # noqa: PLW0603 - the runner's interface is a module
+    _TMP = Path(tmpdir)
+
+
+def outcome(run_id: str) -> dict[str, Any] | None:
+    """Return what the stack holds of a run, once all of it has arrived; None if there is no such run."""
+    folders = sorted((_TMP / "work").rglob(f"run-*-{run_id}*/run.json"), key=lambda path: path.stat().st_mtime_ns)
+    if not folders:
+        return None
+    for path in folders:
+        _sync_if_offline(path)
+    described = json.loads(folders[-1].read_text())
+    run = f"/api/v1/runs/{quote(described['entity'] or _entity())}/{quote(described['project'])}/{quote(run_id)}"
+    _eventually_complete(run, len(folders))
+    document = _get(run)
+    state = _get(f"{run}/state")
+    alerts = _alerts(run)
+    primaries = [writer for writer in state["writers"] if writer["role"] == "primary"]
+    last_step = {} if document["last_step"] is None else {"_step": document["last_step"]}
+    return {
+        "history": [_row(row) for row in _rows(run)],
+        "summary": last_step | document["summary"],
+        "config": document["config"],
+        "metrics": [_metric(metric) for metric in document["metrics"]],
+        "exit_code": max(primaries, key=lambda writer: writer["last_time"])["exit_code"],
+        "attrs": _attributes(document, described),
+        "files": {},
+        "charts": {},
+        "artifacts": [],
+        "used_artifacts": [],
+        "alerts": [_alert(alert) for alert in alerts],
+        "preempting": any(
+            change["to"] in {"preempting", "preempted"} or change["from"] == "preempting"
+            for change in state["transitions"]
+        ),
+        "files_dir": None,
+    }
+
+
+def _alerts(run: str) -> list[dict[str, Any]]:
+    try:
+        found: list[dict[str, Any]] = _get(f"{run}/alerts")["alerts"]
+    except urllib.error.HTTPError:
+        return []
+    return found
+
+
+def _is_offline() -> bool:
+    """Tell whether the case under way says that it is recorded offline."""
+    if "--child" not in sys.argv:
+        return False
+    case = Path(__file__).parent / "cases" / f"{sys.argv[sys.argv.index('--child') + 2]}.py"
+    return "\nOFFLINE = True\n" in case.read_text()
+
+
+def _entity() -> str:
+    return _TMP.name
+
+
+def _sync_if_offline(path: Path) -> None:
+    described = json.loads(path.read_text())
+    if described["mode"] != "offline":
+        return
+    described["entity"] = described["entity"] or _entity()
+    path.write_text(json.dumps(described))
+    subprocess.run(
+        [sys.executable, "-m", "runstream.cli.main", "sync", os.fspath(path.parent)], check=True, stdout=sys.stderr
+    )
+
+
+def _eventually_complete(run: str, folders: int) -> None:
+    deadline = time.monotonic() + _DEADLINE_S
+    while time.monotonic() < deadline:
+        try:
+            delivery = _get(f"{run}/delivery")
+            if delivery["complete"] and len(delivery["writers"]) >= folders:
+                return
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+        time.sleep(0.05)
+    raise TimeoutError(f"{run} is not complete: {_get(f'{run}/delivery')}")
+
+
+def _get(path: str, **query: str) -> Any:
+    url = os.environ["RUNSTREAM_URL"] + path + (f"?{urlencode(query)}" if query else "")
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {os.environ['RUNSTREAM_API_KEY']}"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return _plain(json.load(answer))
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON with its tagged floats as floats."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        if value.keys() == {"_type", "value"} and value["_type"] == "float":
+            return float(value["value"])
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _rows(run: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    after: dict[str, str] = {}
+    while True:
+        page = _get(f"{run}/scan", late="exclude", **after)
+        rows += page["rows"]
+        if page["next"] is None:
+            return rows
+        after = {"cursor": page["next"]}
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in _OWN}
+
+
+def _metric(metric: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": metric["name"],
+        "glob": bool(metric.get("glob", metric["name"].endswith("*"))),
+        "step_metric": metric.get("step_metric"),
+        "step_sync": bool(metric.get("step_sync")),
+        "hidden": bool(metric.get("hidden")),
+        "summary": sorted(metric.get("summary") or []),
+        "goal": metric.get("goal"),
+    }
+
+
+def _attributes(document: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes that the user set: the reference's recordings know no others."""
+    entity = document["entity"]
+    project = document["project"]
+    return {
+        "entity": None if entity == _entity() else entity,
+        "project": "uncategorized" if project == "Uncategorized" else project,
+        "name": document["name"] if described.get("named") else None,
+        "notes": document["notes"] or None,
+        "tags": sorted(document["tags"]),
+        "group": document["group"] or None,
+        "job_type": document["job_type"] or None,
+        "sweep_id": None,
+    }
+
+
+def _alert(alert: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "title": alert["full_title"] or alert["title"],
+        "text": alert["text"],
+        "level": alert["level"],
+        "wait_duration_ms": alert["wait_duration_ms"],
+    }

@@ -1,0 +1,74 @@
+"""The corpus of recorded behaviour of W&B's SDK: each case does here what it did there, read back from the stack."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.running_stack import Stack
+
+HERE = Path(__file__).parent
+#: The families that are done; the others come with files, media and artifacts.
+FAMILIES = ("alert", "config", "identity", "lifecycle", "log", "metric", "mode", "resume", "summary", "watch")
+
+#: Where a case rightly does something else here: what differs, and the text that says so.
+DIFFERENCES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "identity__no_project": (("returned.project", "returned.path"), 'the default project is called "Uncategorized"'),
+}
+
+
+def _load(name: str) -> Any:
+    sys.path.insert(0, str(HERE))
+    try:
+        spec = importlib.util.spec_from_file_location(f"parity_{name}", HERE / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(HERE))
+    return module
+
+
+RUNNER = _load("run_parity")
+CASES = [
+    path.stem
+    for path in sorted((HERE / "cases").glob("*.py"))
+    if path.stem.split("__")[0] in FAMILIES and RUNNER.facts(path.stem).SKIP is None
+]
+
+
+@pytest.fixture(scope="module")
+def outcomes(stack: Stack) -> Iterator[Mapping[str, Future[Any]]]:
+    """Run all cases, a few at a time, each in processes of its own."""
+    before = dict(os.environ)
+    os.environ |= {"RUNSTREAM_URL": stack.url, "RUNSTREAM_API_KEY": stack.token}
+    adapter = str(HERE / "adapter.py")
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        yield {case: pool.submit(RUNNER.one, adapter, case, 120) for case in CASES}
+        pool.shutdown(cancel_futures=True)
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("case", CASES)
+def test_case(case: str, outcomes: Mapping[str, Future[Any]]) -> None:
+    """A case has the outcome that was recorded, but for what our documents say otherwise."""
+    got = outcomes[case].result()
+    assert "harness_error" not in got, got["harness_error"]
+    recorded = json.loads((HERE / "golden" / f"{case}.json").read_text())["outcome"]
+    found = list(RUNNER.compare(RUNNER.facts(case), recorded, got))
+    allowed, _reason = DIFFERENCES.get(case, ((), ""))
+    assert [line for line in found if not line.startswith(allowed)] == []
+    assert len(found) >= len(allowed), "the case is no different any more: take it off the list"
