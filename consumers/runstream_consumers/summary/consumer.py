@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from runstream_consumers.summary import store
-from runstream_consumers.summary.model import RunFold, counts
+from runstream_schemas.summary.fold import RunFold, counts
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runstream_consumers.summary.assignments import Assigned, Assignments, Removed
-from runstream_consumers.summary.definitions import Definition, Definitions
-from runstream_consumers.summary.exact import canonical
-from runstream_consumers.summary.key import KeyFold, Seen
-from runstream_consumers.summary.model import RunFold
 from runstream_schemas import values
+from runstream_schemas.summary.assignments import Assigned, Assignments, Removed
+from runstream_schemas.summary.definitions import Definition, Definitions
+from runstream_schemas.summary.exact import canonical
+from runstream_schemas.summary.fold import RunFold
+from runstream_schemas.summary.key import KeyFold, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.runtime.queries import load_queries
 from runstream_consumers.runtime.run_key import run_key
-from runstream_consumers.summary.model import Changed, RunFold
 from runstream_consumers.summary.packing import pack_document, pack_keys, texts, unpack
-from runstream_consumers.summary.projection import project
 from runstream_schemas import values
+from runstream_schemas.summary.fold import Changed, RunFold
+from runstream_schemas.summary.projection import project
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

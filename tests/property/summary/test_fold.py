@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream_consumers.summary.definitions import Definition
-from runstream_consumers.summary.key import KeyFold
-from runstream_consumers.summary.model import RunFold
 from runstream_consumers.summary.packing import pack_document, pack_keys, texts, unpack
-from runstream_consumers.summary.projection import Nothing, project, shown
 from runstream_schemas import values
 from runstream_schemas.events import LogEvent
+from runstream_schemas.summary.definitions import Definition
+from runstream_schemas.summary.fold import RunFold
+from runstream_schemas.summary.key import KeyFold
+from runstream_schemas.summary.projection import Nothing, project, shown
 from tests.property.summary.naive import aggregate, cells, overlaid
 from tests.property.summary.runs import RUN, Placed, one_by_one, runs
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from runstream_consumers.summary.model import RunFold
-from runstream_consumers.summary.projection import project
 from runstream_schemas import values
 from runstream_schemas.events import Entry, Operation, Record, Role, Scope, Writer
+from runstream_schemas.summary.fold import RunFold
+from runstream_schemas.summary.projection import project
 from runstream_schemas.topics import Topic
 from tests.property.summary.runs import RUN, change_event, log_event
 

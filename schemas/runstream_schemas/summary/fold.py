@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runstream_consumers.summary.assignments import Assigned, Assignments, Removed, Tag
-from runstream_consumers.summary.block import fold_block
-from runstream_consumers.summary.definitions import Definition, Definitions, parse
 from runstream_schemas import values
 from runstream_schemas.events import (
     ChangeEvent,
@@ -22,10 +19,13 @@ from runstream_schemas.events import (
     Stream,
     Writer,
 )
+from runstream_schemas.summary.assignments import Assigned, Assignments, Removed, Tag
+from runstream_schemas.summary.block import fold_block
+from runstream_schemas.summary.definitions import Definition, Definitions, parse
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
-    from runstream_consumers.summary.key import KeyFold, Path
+    from runstream_schemas.summary.key import KeyFold, Path
 
 
 @dataclass(slots=True)

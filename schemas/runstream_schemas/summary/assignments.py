@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runstream_consumers.summary.key import Path
+    from runstream_schemas.summary.key import Path
 
 #: What decides between assignments: compared item by item, the greatest is the latest.
 Tag = tuple[int, ...]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runstream_consumers.summary.exact import Exact, float_sums, int_sums
-from runstream_consumers.summary.key import KeyFold, Path, Seen
 from runstream_schemas import values
 from runstream_schemas.events import Column, ColumnType, LogEvent
+from runstream_schemas.summary.exact import Exact, float_sums, int_sums
+from runstream_schemas.summary.key import KeyFold, Path, Seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

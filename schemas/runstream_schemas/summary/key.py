@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from runstream_consumers.summary.exact import ZERO, Exact, add
+from runstream_schemas.summary.exact import ZERO, Exact, add
 
 #: The names from the outermost dict to a value.
 Path = tuple[str, ...]

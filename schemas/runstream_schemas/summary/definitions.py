@@ -11,8 +11,8 @@ from runstream_schemas.exceptions import MalformedEvent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runstream_consumers.summary.assignments import Tag
-    from runstream_consumers.summary.key import Path
+    from runstream_schemas.summary.assignments import Tag
+    from runstream_schemas.summary.key import Path
 
 AGGREGATIONS = ("min", "max", "mean", "last", "first", "best", "copy", "none")
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from runstream_consumers.summary.assignments import Assigned, Assignments, put
-from runstream_consumers.summary.exact import fraction
+from runstream_schemas.summary.assignments import Assigned, Assignments, put
+from runstream_schemas.summary.exact import fraction
 
 if TYPE_CHECKING:
-    from runstream_consumers.summary.definitions import Definition, Definitions
-    from runstream_consumers.summary.key import KeyFold, Path, Seen
+    from runstream_schemas.summary.definitions import Definition, Definitions
+    from runstream_schemas.summary.key import KeyFold, Path, Seen
 
 #: For each writer the writers it continues, directly.
 Continues = Mapping[bytes, frozenset[bytes]]
