@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from runstream.exceptions import CommError, DataError, DiskFullError, Error, UsageError
+from runstream.exceptions import CommError, DataError, DiskFullError, Error, UnsupportedError, UsageError
 from runstream.tracking.session import SESSION as _SESSION
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "Error",
     "Run",
     "Settings",
+    "UnsupportedError",
     "UsageError",
     "config",
     "define_metric",

@@ -1,4 +1,4 @@
-"""Methods of a run for files, models and artifacts: their names and signatures, and an error that says when they come."""
+"""Methods of a run for files, models and artifacts: their signatures, and an error that says when they come."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 class FilesToCome:
     """The methods that come with files and artifacts; until then each of them raises :class:`UnsupportedError`."""
+
+    disabled: Any
 
     def finish_artifact(
         self,
@@ -72,7 +74,7 @@ class FilesToCome:
         data_table: Any,
         fields: dict[str, Any],
         string_fields: dict[str, Any] | None = None,
-        split_table: bool | None = False,  # noqa: FBT001, FBT002 - the signature of W&B
+        split_table: bool | None = False,
     ) -> Any:
         """Make a plot of a table."""
         raise _unsupported("plot_table")
@@ -81,7 +83,7 @@ class FilesToCome:
         self,
         name: str,
         run_path: str | None = None,
-        replace: bool = False,  # noqa: FBT001, FBT002
+        replace: bool = False,
         root: str | None = None,
     ) -> Any:
         """Download a file of a run."""
@@ -93,7 +95,9 @@ class FilesToCome:
         base_path: str | os.PathLike[str] | None = None,
         policy: str = "live",
     ) -> bool | list[str]:
-        """Upload files."""
+        """Upload files; a disabled run keeps nothing, and returns False."""
+        if self.disabled:
+            return False
         raise _unsupported("save")
 
     def upsert_artifact(

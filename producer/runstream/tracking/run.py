@@ -254,12 +254,12 @@ class Run(FilesToCome):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> bool:
-        if error is None:
+        if exc_val is None:
             self.finish(0)
             return False
-        outcome = from_exception(error)
+        outcome = from_exception(exc_val)
         if outcome.exit_code == 0:
             outcome = from_exit_code(1)  # Leaving the block early is not the end that was planned, as in W&B.
         self._end(lambda: self._recorder.finish(outcome))
