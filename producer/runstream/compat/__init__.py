@@ -1,0 +1,1 @@
+"""Programs written for W&B, unchanged: ``import wandb`` answered by Runstream, and calls of W&B mirrored into it."""

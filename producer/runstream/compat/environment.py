@@ -1,0 +1,45 @@
+"""Reading and setting the names of a run in the environment, as ``wandb.env`` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+
+Environment = MutableMapping[str, str]
+
+PROJECT = "WANDB_PROJECT"
+ENTITY = "WANDB_ENTITY"
+MODE = "WANDB_MODE"
+RUN_ID = "WANDB_RUN_ID"
+NAME = "WANDB_NAME"
+DIR = "WANDB_DIR"
+API_KEY = "WANDB_API_KEY"
+SILENT = "WANDB_SILENT"
+
+
+def get_project(default: str | None = None, env: Environment | None = None) -> str | None:
+    """Return the project that the environment names."""
+    return _environment(env).get(PROJECT, default)
+
+
+def get_entity(default: str | None = None, env: Environment | None = None) -> str | None:
+    """Return the entity that the environment names."""
+    return _environment(env).get(ENTITY, default)
+
+
+def set_project(value: str, env: Environment | None = None) -> None:
+    """Name the project of later runs; None names none."""
+    _set(PROJECT, value or "uncategorized", env)
+
+
+def set_entity(value: str, env: Environment | None = None) -> None:
+    """Name the entity of later runs."""
+    _set(ENTITY, value, env)
+
+
+def _set(name: str, value: str, env: Environment | None) -> None:
+    _environment(env)[name] = value
+
+
+def _environment(env: Environment | None) -> Environment:
+    return os.environ if env is None else env

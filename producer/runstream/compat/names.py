@@ -1,0 +1,87 @@
+"""Which name of W&B is answered by what: a table, read by the finder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The version of W&B whose interface is answered; integrations ask for 0.12.10 at least.
+VERSION = "0.31.0"
+ROOT = "wandb"
+
+_STAND_INS = "runstream.compat.stand_ins"
+_ERRORS = {
+    "Error": "runstream.exceptions:Error",
+    "CommError": "runstream.exceptions:CommError",
+    "AuthenticationError": "runstream.exceptions:CommError",
+    "UsageError": "runstream.exceptions:UsageError",
+    "UnsupportedError": "runstream.exceptions:UnsupportedError",
+}
+_READING = {
+    "Api": "runstream.reading.api:Api",
+    "Run": "runstream.reading.run:Run",
+    "Runs": "runstream.reading.runs:Runs",
+}
+_MEDIA = "runstream.media_to_come"
+
+#: Modules by name; each has attributes by name, as MODULE:ATTRIBUTE or MODULE, and under ``*`` the module that has all
+#: the others. A string alone is such a module.
+MODULES: Mapping[str, str | Mapping[str, str]] = {
+    "wandb": {
+        "*": "runstream",
+        "errors": "wandb.errors",
+        "wandb_sdk": "wandb.sdk",
+        "wandb_lib": "wandb.sdk.lib",
+        "_attach": f"{_STAND_INS}:attach",
+        "attach": f"{_STAND_INS}:attach",
+        "ensure_configured": f"{_STAND_INS}:ensure_configured",
+    },
+    "wandb.apis": {"PublicApi": "runstream.reading.api:Api"},
+    "wandb.apis.public": _READING,
+    "wandb.apis.public.runs": _READING,
+    "wandb.data_types": _MEDIA,
+    "wandb.env": "runstream.compat.environment",
+    "wandb.errors": _ERRORS,
+    "wandb.errors.errors": _ERRORS,
+    "wandb.errors.term": {
+        name: f"{_STAND_INS}:{name}" for name in ("termlog", "termwarn", "termerror")
+    },
+    "wandb.integration": {},
+    "wandb.integration.keras": "runstream.integration.keras",
+    "wandb.integration.lightgbm": "runstream.integration.lightgbm",
+    "wandb.integration.sb3": "runstream.integration.sb3",
+    "wandb.integration.xgboost": "runstream.integration.xgboost",
+    "wandb.keras": "runstream.integration.keras",
+    "wandb.lightgbm": "runstream.integration.lightgbm",
+    "wandb.plot": "runstream.plot",
+    "wandb.sdk": {
+        "Settings": "runstream.settings:Settings",
+        "init": "runstream.tracking.initialise:init",
+        "login": f"{_STAND_INS}:login",
+        "setup": f"{_STAND_INS}:setup",
+    },
+    "wandb.sdk.data_types": _MEDIA,
+    "wandb.sdk.lib": {"RunDisabled": f"{_STAND_INS}:RunDisabled"},
+    "wandb.sdk.lib.config_util": {"ConfigError": "runstream.exceptions:UsageError"},
+    "wandb.sdk.lib.disabled": {"RunDisabled": f"{_STAND_INS}:RunDisabled"},
+    "wandb.sdk.lib.paths": {name: f"{_STAND_INS}:{name}" for name in ("StrPath", "FilePathStr", "LogicalPath")},
+    "wandb.sdk.lib.runid": {"generate_id": "runstream.tracking.naming:random_id"},
+    "wandb.sdk.lib.telemetry": {"context": f"{_STAND_INS}:telemetry_context"},
+    "wandb.sdk.wandb_config": {"Config": "runstream.tracking.config:Config"},
+    "wandb.sdk.wandb_init": {"init": "runstream.tracking.initialise:init"},
+    "wandb.sdk.wandb_run": {
+        "Run": "runstream.tracking.run:Run",
+        "finish": "runstream:finish",
+    },
+    "wandb.sdk.wandb_settings": {"Settings": "runstream.settings:Settings"},
+    "wandb.sdk.wandb_summary": {"Summary": "runstream.tracking.summary:Summary"},
+    "wandb.util": {
+        "add_import_hook": f"{_STAND_INS}:add_import_hook",
+        "generate_id": "runstream.tracking.naming:random_id",
+        "get_module": f"{_STAND_INS}:get_module",
+    },
+    "wandb.wandb_run": {"Run": "runstream.tracking.run:Run"},
+    "wandb.xgboost": "runstream.integration.xgboost",
+}
