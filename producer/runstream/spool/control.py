@@ -41,6 +41,14 @@ class Word(IntEnum):
     PHASE = 64
     #: Trainer: records dropped by policy.
     DROPPED = 72
+    #: Shipper: 1 once it has learnt that somebody asked for the run to be stopped.
+    STOP_REQUESTED = 80
+    #: Trainer: 1 once it has said that it is about to be preempted; the shipper then beats at once.
+    PREEMPTING = 88
+    #: Shipper: microseconds since 1970 at which a record was acknowledged last; 0: never.
+    LAST_ACKED = 96
+    #: Shipper: 1 once all is acknowledged but for exits that the end of a process decides.
+    AWAITS_END = 104
 
 
 class Phase(IntEnum):

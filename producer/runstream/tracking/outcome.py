@@ -22,6 +22,8 @@ class Outcome:
     #: 0: none.
     signal: int = 0
     reason: str = ""
+    #: Whether the end has a say in the state of the run.
+    decides: bool = True
 
     def as_record(self) -> dict[str, Any]:
         """Return the payload of the exit record."""
@@ -30,7 +32,12 @@ class Outcome:
             "exit_code": self.exit_code,
             "signal": self.signal,
             "reason": self.reason[:_LONGEST_REASON],
+            **({} if self.decides else {"decides": False}),
         }
+
+
+#: The process has let go of the run, which goes on without it.
+DETACHED = Outcome(ExitState.FINISHED, reason="detached", decides=False)
 
 
 def from_exit_code(code: int) -> Outcome:

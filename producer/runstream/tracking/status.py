@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from runstream.spool.control import Word
+from runstream_schemas import values
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from runstream.tracking.folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +23,23 @@ class RunStatus:
     sync_items_pending: int
     #: When one was acknowledged last; None: never.
     sync_time: datetime | None
+
+
+def acknowledged(folder: RunFolder, writer: bytes) -> int:
+    """Return how many records of a writer are acknowledged, as the shipper wrote it down about a second ago at most."""
+    try:
+        clusters = values.load((folder.path / "delivery.json").read_text())["clusters"]
+        return max((_records(cluster, writer) for cluster in clusters.values()), default=0)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return 0
+
+
+def last_acknowledged(folder: RunFolder) -> datetime | None:
+    """Return when a record was acknowledged last, in UTC; None: never."""
+    time = folder.control[Word.LAST_ACKED]
+    return datetime.fromtimestamp(time / 1e6, UTC) if time else None
+
+
+def _records(cluster: dict[str, Any], writer: bytes) -> int:
+    account = cluster["writers"].get(writer.hex())
+    return 0 if account is None else sum(account["acked"].values())

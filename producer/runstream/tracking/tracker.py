@@ -15,6 +15,8 @@ from runstream.tracking.console import ConsoleCapture
 from runstream.tracking.delivery import Delivery, dies_with_us
 from runstream.tracking.exit_hooks import ExitHooks
 from runstream.tracking.history import History
+from runstream.tracking.outcome import DETACHED
+from runstream.tracking.status import RunStatus, acknowledged, last_acknowledged
 from runstream_schemas.events import Role, Scope
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from runstream.tracking.folder import RunFolder
     from runstream.tracking.outcome import Outcome
     from runstream.tracking.recorder import ConfigEntry, SummaryEntry
-    from runstream.tracking.status import RunStatus
     from runstream.tracking.terminal import Terminal
 
 #: Seconds that SIGTERM waits for delivery where the shipper dies with this process; orchestrators give 30.
@@ -127,12 +128,14 @@ class Tracker:
         Raises:
             UsageError: The run is finished.
         """
-        raise NotImplementedError
+        # The record comes first: who dies in between has said so, if not as soon.
+        self._append(TopicCode.CONFIG, [config_entry("preempting", True, Scope.ATTRIBUTE)])  # noqa: FBT003
+        self._folder.control[Word.PREEMPTING] = 1
 
     @property
     def should_stop(self) -> bool:
         """Whether somebody asked for the run to be stopped, as the shipper has it from the server."""
-        raise NotImplementedError
+        return self._folder.control[Word.STOP_REQUESTED] != 0
 
     def status(self) -> RunStatus:
         """Return how far delivery is, from the positions that the broker acknowledged.
@@ -140,11 +143,18 @@ class Tracker:
         Raises:
             UsageError: The run is finished.
         """
-        raise NotImplementedError
+        writer = self._history.writer
+        if self._finished or writer.closed:
+            raise self._finished_error()
+        total = writer.next_row + sum(writer.counts)
+        acked = acknowledged(self._folder, self._writer_id)
+        return RunStatus(
+            sync_items_total=total, sync_items_pending=max(total - acked, 0), sync_time=last_acknowledged(self._folder)
+        )
 
     def detach(self) -> None:
-        """Let go of the run without an end."""
-        raise NotImplementedError
+        """Let go of the run without an end: its writer ends, and has no say in the state of the run."""
+        self.finish(DETACHED)
 
     def last_values(self) -> dict[str, Any]:
         """Return the last value of every key that this process logged or set."""
@@ -231,6 +241,7 @@ class Tracker:
 
     def _new_writer(self, role: Role, first: Sequence[ConfigEntry]) -> SpoolWriter:
         path, writer_id = self._folder.new_writer(role.value, self._label)
+        self._writer_id = writer_id
         policy = DiskPolicy(self._settings.disk)
         writer = SpoolWriter(path, writer_id, policy=policy, report=self._report)
         writer.append(TopicCode.CONFIG, list(first))
