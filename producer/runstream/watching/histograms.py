@@ -1,0 +1,149 @@
+"""Histograms of tensors, in the form that W&B gives them: 64 bins, or one where all values are equal.
+
+A tensor on the CPU is counted at once. One on an accelerator is counted there, without waiting for it, and all that
+were counted come over together: waiting for each would stop the training once for every parameter.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+BINS = 64
+#: Values that are looked at together: bounds the memory that counting takes, and what float32 can count exactly.
+_CHUNK = 1 << 22
+
+Histogram = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Bounds and counts of a tensor, where the tensor lies."""
+
+    #: The bits of both bounds as float32, then the counts; int64.
+    numbers: Any
+    #: Zeros that a sparse tensor does not hold.
+    zeros: int
+
+
+def measured(torch: Any, tensor: Any) -> Histogram | Counted | None:
+    """Return the histogram of a tensor, None where it has no finite value; or what it is made of, not waited for.
+
+    Args:
+        torch: The module.
+        tensor: Of any layout and type. Of a distributed one, only the part that lies here is counted; of complex
+            numbers, the magnitudes.
+    """
+    values, zeros = _flat(tensor.detach())
+    if values.device.type == "cpu":
+        return _on_cpu(torch, values, zeros)
+    return Counted(_on_device(torch, values, zeros), zeros)
+
+
+def collected(torch: Any, found: Mapping[str, Histogram | Counted | None]) -> dict[str, Histogram]:
+    """Return histograms by name; those that were counted on an accelerator come over in one transfer for each."""
+    histograms = {name: item for name, item in found.items() if isinstance(item, dict)}
+    by_device: dict[Any, dict[str, Counted]] = {}
+    for name, item in found.items():
+        if isinstance(item, Counted):
+            by_device.setdefault(item.numbers.device, {})[name] = item
+    for counted in by_device.values():
+        rows = torch.stack([item.numbers for item in counted.values()]).tolist()
+        for (name, item), (low, high, *counts) in zip(counted.items(), rows, strict=True):
+            histogram = _histogram(_from_bits(low), _from_bits(high), counts, item.zeros)
+            if histogram is not None:
+                histograms[name] = histogram
+    return histograms
+
+
+def _flat(tensor: Any) -> tuple[Any, int]:
+    """Return the values of a tensor in one dimension, as floats of 32 or 64 bits; and how many zeros it leaves out."""
+    if hasattr(tensor, "to_local"):
+        tensor = tensor.to_local()
+    zeros = 0
+    if tensor.is_sparse:
+        tensor = tensor.coalesce()
+        zeros = tensor.numel() - tensor.values().numel()
+        tensor = tensor.values()
+    elif str(tensor.layout) != "torch.strided":
+        tensor = tensor.to_dense()
+    if tensor.is_complex():
+        tensor = tensor.abs()
+    exact = str(tensor.dtype) in {"torch.float32", "torch.float64"}
+    return (tensor if exact else tensor.float()).reshape(-1), zeros
+
+
+def _on_cpu(torch: Any, values: Any, zeros: int) -> Histogram | None:
+    if values.numel():
+        low, high = (bound.item() for bound in torch.aminmax(values))
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return _on_cpu(torch, values[torch.isfinite(values)], zeros)
+    elif zeros:
+        low = high = 0.0
+    else:
+        return None
+    if zeros:
+        low, high = min(low, 0.0), max(high, 0.0)
+    if low == high:
+        return _histogram(low, high, [values.numel()], zeros)
+    if not math.isfinite(torch.tensor(high, dtype=values.dtype) - torch.tensor(low, dtype=values.dtype)):
+        values, low, high = values / 4, low / 4, high / 4  # the histogram of what is far apart, drawn closer
+        return _scaled(_histogram(low, high, _counts(torch, values, low, high), zeros), 4)
+    return _histogram(low, high, _counts(torch, values, low, high), zeros)
+
+
+def _counts(torch: Any, values: Any, low: float, high: float) -> list[int]:
+    total = sum(torch.histc(part, BINS, low, high).long() for part in _chunks(values))
+    return [int(count) for count in total.tolist()]  # type: ignore[attr-defined]
+
+
+def _scaled(histogram: Histogram | None, factor: float) -> Histogram | None:
+    return histogram and {**histogram, "bins": [edge * factor for edge in histogram["bins"]]}
+
+
+def _on_device(torch: Any, values: Any, zeros: int) -> Any:
+    """Count without an answer of the device: no branch depends on a value, and no size does."""
+    values = values.float()
+    low = high = values.new_zeros(()) if zeros else None
+    for part in _chunks(values):
+        finite = torch.isfinite(part)
+        least, most = part.where(finite, math.inf).amin(), part.where(finite, -math.inf).amax()
+        low = least if low is None else torch.minimum(low, least)
+        high = most if high is None else torch.maximum(high, most)
+    counts = torch.zeros(BINS, dtype=torch.int64, device=values.device)
+    if low is None or high is None:
+        low = high = values.new_zeros(())
+    for part in _chunks(values):
+        # Halves, since the distance between two floats may be beyond a float.
+        place = (part / 2 - low / 2) / (high / 2 - low / 2) * BINS
+        index = place.nan_to_num(0.0).clamp(0, BINS - 1).long()
+        counts.scatter_add_(0, index, torch.isfinite(part).long())
+    bounds = torch.stack([low, high]).view(torch.int32).long()
+    return torch.cat([bounds, counts])
+
+
+def _chunks(values: Any) -> Iterator[Any]:
+    for start in range(0, values.numel(), _CHUNK):
+        yield values[start : start + _CHUNK]
+
+
+def _from_bits(number: int) -> float:
+    (value,) = struct.unpack("<f", struct.pack("<i", number))
+    return float(value)
+
+
+def _histogram(low: float, high: float, counts: list[int], zeros: int) -> Histogram | None:
+    if not sum(counts) + zeros:
+        return None
+    if low == high:
+        return {"_type": "histogram", "values": [sum(counts) + zeros], "bins": [low, high]}
+    if zeros:
+        counts[min(int(-low / (high - low) * BINS), BINS - 1)] += zeros
+    step = high / BINS - low / BINS
+    bins = [*(low + step * edge for edge in range(BINS)), high]
+    return {"_type": "histogram", "values": counts, "bins": bins}
