@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WRITERS = 8
 ROWS = 12_500
 METRICS = 20
-CONSUMERS = ("history", "summary", "liveness")
+CONSUMERS = ("history", "summary", "liveness", "alerts")
 
 
 class Killer(threading.Thread):

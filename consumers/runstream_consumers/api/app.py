@@ -15,7 +15,7 @@ from runstream_consumers.api.cluster import Cluster
 from runstream_consumers.api.database import PoolLimits, open_database
 from runstream_consumers.api.headers import SafeHeaders
 from runstream_consumers.api.peers import Peers, trusted_users
-from runstream_consumers.api.routers import connection, history, registry, runs
+from runstream_consumers.api.routers import alerts, connection, history, registry, runs
 from runstream_consumers.api.services import Services
 from runstream_consumers.settings import ServerSettings
 from runstream_consumers.web import pages
@@ -43,7 +43,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
     problems.register(app, pages.problem_page)
     # First: the pages' routes take any two names.
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
-    for module in (connection, registry, runs, history, pages):
+    for module in (connection, registry, runs, history, alerts, pages):
         app.include_router(module.router)
     policy = Policy(
         token=settings.token,

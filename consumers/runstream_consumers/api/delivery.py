@@ -17,6 +17,7 @@ OWNERS: Mapping[Topic, str] = {
     Topic.CONFIG: "summary",
     Topic.SUMMARY: "summary",
     Topic.EXIT: "liveness",
+    Topic.ALERT: "alerts",
 }
 
 

@@ -18,7 +18,13 @@ from runstream_schemas.topics import RunPath
 _MICROSECONDS = 1_000_000
 
 #: Attributes that are fields of the document, with what stands there when a run has not set them.
-_ATTRIBUTES: Mapping[str, Any] = {"notes": None, "tags": [], "group": None, "job_type": None}
+_ATTRIBUTES: Mapping[str, Any] = {
+    "notes": None,
+    "tags": [],
+    "group": None,
+    "job_type": None,
+    "pinned_config_keys": [],
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

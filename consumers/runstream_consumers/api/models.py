@@ -63,6 +63,7 @@ class RunDocument(_Answer):
     summary: dict[str, Value]
     metrics: list[dict[str, Value]]
     metadata: dict[str, Value]
+    pinned_config_keys: list[str]
     url: str
 
 
@@ -104,6 +105,31 @@ class StateAnswer(_Answer):
     qualifiers: list[str]
     writers: list[WriterState]
     transitions: list[Transition]
+
+
+class Alert(_Answer):
+    """An alert; `time` is when the brokers got it, `raised` when it was raised by the clock there."""
+
+    entity: str
+    project: str
+    run: str
+    title: str
+    full_title: str
+    text: str
+    level: str
+    wait_duration: float
+    time: float
+    raised: float
+    writer: str
+    repeat: bool
+    repeats: int
+
+
+class AlertList(_Answer):
+    """A page of alerts."""
+
+    alerts: list[Alert]
+    next: str | None
 
 
 class TopicDelivery(_Answer):

@@ -13,7 +13,7 @@ from runstream.reading.run import Run
 from runstream.reading.runs import Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _TIMEOUT_S = 30.0
 
@@ -75,6 +75,28 @@ class Api:
         named = parse_project(path, self._defaults)
         entity = named.entity or self.default_entity
         return Runs(self._connection, entity=entity, project=named.project, per_page=per_page)
+
+    def alerts(self, path: str | None = None, per_page: int = 50, *, repeats: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield the alerts of a project's runs (paths as for :meth:`runs`), newest first, read page by page.
+
+        Args:
+            path: ``entity/project`` or ``project``; without one, the alerts of all projects.
+            per_page: How many to read at a time.
+            repeats: Also those that came again within the ``wait_duration`` of one that is shown.
+        """
+        entity, project = self._defaults.entity, None
+        if path is not None:
+            named = parse_project(path, self._defaults)
+            entity, project = named.entity or self.default_entity, named.project
+        cursor = None
+        while True:
+            page = self._connection.get(
+                "/api/v1/alerts", entity=entity, project=project, limit=per_page, repeats=repeats, after=cursor
+            )
+            yield from page["alerts"]
+            cursor = page["next"]
+            if cursor is None:
+                return
 
     def projects(self) -> list[dict[str, Any]]:
         """Return the projects, last changed first: ``{"entity", "project", "runs", "updated_at", "url"}``."""

@@ -160,6 +160,11 @@ class Run:
         return list(self.load()["metrics"])
 
     @property
+    def pinned_config_keys(self) -> list[str]:
+        """The config keys that stand at the top of the run's page."""
+        return list(self.load()["pinned_config_keys"])
+
+    @property
     def lastHistoryStep(self) -> int:  # noqa: N802  # W&B's name
         """The last step of the history; -1 where nothing was logged."""
         last = self.load()["last_step"]
@@ -264,6 +269,26 @@ class Run:
     def console(self, lines: int = 100) -> list[dict[str, Any]]:
         """Return the last lines the run printed: ``{"time", "stream", "text", "label", "host"}``, oldest first."""
         return list(self._get("console", lines=lines)["lines"])
+
+    @property
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alerts of the run in order, less repeats: ``{"title", "full_title", "text", "level", "time", …}``."""
+        return list(self.scan_alerts())
+
+    def scan_alerts(self, page_size: int = 1000, *, repeats: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield the alerts of the run in the order they were raised in, read page by page.
+
+        Args:
+            page_size: How many to read at a time.
+            repeats: Also those that came again within the ``wait_duration`` of one that is shown; ``repeat`` is True.
+        """
+        cursor = None
+        while True:
+            page = self._get("alerts", limit=page_size, repeats=repeats, after=cursor)
+            yield from page["alerts"]
+            cursor = page["next"]
+            if cursor is None:
+                return
 
     def _optional(self, name: str) -> str | None:
         value = self.load()[name]

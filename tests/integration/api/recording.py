@@ -20,6 +20,7 @@ from runstream_schemas.events import (
     Kind,
     LogEvent,
     Operation,
+    RawEvent,
     Record,
     Role,
     Scope,
@@ -100,6 +101,30 @@ class Recording:
         )
         self._orders += count
         self.events.append(event)
+        return self
+
+    def alert(self, title: str, text: str = "", *, level: str = "info", wait_ms: int = 60_000) -> Recording:
+        """Raise an alert."""
+        fields = {
+            "title": title,
+            "full_title": "",
+            "text": text,
+            "level": level,
+            "wait_duration_ms": wait_ms,
+        }
+        self.events.append(
+            RawEvent(
+                topic=Topic.ALERT,
+                kind=Kind.DATA,
+                run=self.run,
+                writer=self.writer,
+                time=STARTED,
+                seq=self._take(Topic.ALERT, 1),
+                order=self._orders,
+                fields=fields,
+            )
+        )
+        self._orders += 1
         return self
 
     def leave_out(self, count: int) -> Recording:

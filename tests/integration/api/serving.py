@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TOKEN = "token-of-the-tests"  # not a secret
 ENTITY = "ada"
 PARTITIONS = 2
-_CONSUMERS = ("history", "summary", "liveness")
+_CONSUMERS = ("history", "summary", "liveness", "alerts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def path(run: RunPath) -> str:
 
 @contextmanager
 def serving(broker: str, prefix: str, dsn: str, reaper: Reaper, folder: Path) -> Iterator[Served]:
-    """Run the three consumers and the API until the block ends."""
+    """Run the consumers and the API until the block ends."""
     settings = {
         "RUNSTREAM_KAFKA": broker,
         "RUNSTREAM_POSTGRES": dsn,

@@ -18,6 +18,7 @@ _PARTS: list[tuple[str, type[BaseModel]]] = [
     ("", models.RunDocument),
     ("/state", models.StateAnswer),
     ("/delivery", models.DeliveryAnswer),
+    ("/alerts", models.AlertList),
     ("/history", models.SampledRows),
     ("/series", models.SeriesList),
     ("/scan", models.RowPage),

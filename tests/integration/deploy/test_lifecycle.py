@@ -185,7 +185,7 @@ def test_services_that_run_elsewhere_are_used(tmp_path: Path, reaper: Reaper, el
         status = json.loads(stack_command("status", "--json", "--data-dir", str(stack.folder.path), settings={}).stdout)
     assert {row["name"]: row["condition"] for row in status["services"]} == {
         **dict.fromkeys(["kafka", "postgres", "s3"], "outside"),
-        **dict.fromkeys(["history", "liveness", "summary", "api"], "running"),
+        **dict.fromkeys(["alerts", "history", "liveness", "summary", "api"], "running"),
     }
     assert status["healthy"]
 

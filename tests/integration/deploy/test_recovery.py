@@ -27,7 +27,7 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Itera
         yield stack
 
 
-@pytest.mark.parametrize("service", ["s3", "api", "history", "summary", "liveness", "postgres", "kafka"])
+@pytest.mark.parametrize("service", ["s3", "api", "history", "summary", "liveness", "alerts", "postgres", "kafka"])
 def test_a_killed_service_is_started_again(own_stack: Stack, service: str) -> None:
     """After SIGKILL the service runs again as another process, and the restart and its reason are on show."""
     before, restarts = own_stack.pid(service), own_stack.state().services[service].restarts

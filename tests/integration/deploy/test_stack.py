@@ -35,10 +35,11 @@ def test_status_says_that_every_service_is_well(stack: Stack) -> None:
     done = eventually(lambda: _successful(command(stack, "status", "--json")))
     status = json.loads(done.stdout)
     assert {row["name"]: row["condition"] for row in status["services"]} == dict.fromkeys(
-        ["kafka", "postgres", "s3", "history", "liveness", "summary", "api"], "running"
+        ["kafka", "postgres", "s3", "alerts", "history", "liveness", "summary", "api"], "running"
     )
     assert all(row["pid"] and row["memory"] for row in status["services"])
-    assert {row["name"] for row in status["services"] if row["lag"] is not None} == {"history", "summary", "liveness"}
+    with_lag = {row["name"] for row in status["services"] if row["lag"] is not None}
+    assert with_lag == {"alerts", "history", "summary", "liveness"}
     assert stack.url == status["url"]
 
 

@@ -1,0 +1,1 @@
+"""The alerts consumer: keeps what runs raised, and tells repeats from news by the brokers' clock."""

@@ -1,0 +1,47 @@
+"""The alerts consumer, as the runtime runs it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from runstream_consumers.alerts import store
+from runstream_schemas.events import Kind, RawEvent
+from runstream_schemas.topics import Topic
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from runstream_consumers.runtime.plugin import Batch, Connection, Context
+
+
+class AlertsConsumer:
+    """Keeps every alert, and marks those that come again within the wait of one that was shown."""
+
+    name: str = "alerts"
+    topics: frozenset[Topic] = frozenset({Topic.ALERT})
+    migrations: Traversable = files("runstream_consumers.alerts") / "migrations"
+
+    def partition(self, number: int, context: Context) -> AlertsPartition:  # noqa: ARG002
+        """Return the work on one partition."""
+        return AlertsPartition()
+
+
+class AlertsPartition:
+    """Stores the alerts of one partition; keeps nothing in memory, for alerts are few."""
+
+    async def load(self, connection: Connection) -> None:
+        """Read nothing: what is known of a title is read when it comes again."""
+
+    async def apply(self, connection: Connection, batch: Batch) -> None:
+        """Store the alerts of a batch."""
+        alerts = [
+            (received, event)
+            for received in batch.events
+            if isinstance(event := received.event, RawEvent) and event.kind is Kind.DATA
+        ]
+        if alerts:
+            await store.add(connection, batch.partition, alerts)
+
+    async def background(self) -> None:
+        """Return at once: nothing runs beside the batches."""

@@ -1,0 +1,95 @@
+"""Reads alerts from the table of the alerts consumer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runstream_consumers.alerts.store import QUERIES
+from runstream_consumers.runtime.run_key import run_key
+from runstream_schemas import values
+from runstream_schemas.topics import RunPath
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runstream_consumers.runtime.plugin import Connection
+
+#: Append time, partition and offset of an alert: where a list of several runs' alerts goes on.
+Place = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """An alert; times are microseconds since 1970."""
+
+    run: RunPath
+    writer: bytes
+    partition: int
+    offset: int
+    #: Of its writer's appends.
+    order: int
+    #: When the brokers got it.
+    append_time: int
+    #: When it was raised, by the clock there.
+    time: int
+    title: str
+    #: The title as it was given, where it was too long; else the same.
+    full_title: str
+    text: str
+    #: INFO, WARN, ERROR or UNKNOWN.
+    level: str
+    wait_ms: int
+    #: Whether it came within the wait of one of its title that was shown.
+    repeat: bool
+    #: How many came within its own wait.
+    repeats: int
+
+    @property
+    def place(self) -> Place:
+        """What :func:`of_project` takes as ``after`` to go on behind this alert."""
+        return self.append_time, self.partition, self.offset
+
+
+async def of_run(
+    connection: Connection, run: RunPath, *, repeats: bool = False, limit: int = 1000, after: int = -1
+) -> list[Alert]:
+    """Return the alerts of a run behind an offset, in the order they were raised in; repeats only if asked for."""
+    return _alerts(await connection.fetch(QUERIES["of_run"], run_key(run), repeats, after, limit))
+
+
+async def of_project(
+    connection: Connection,
+    *,
+    entity: str | None = None,
+    project: str | None = None,
+    repeats: bool = False,
+    limit: int = 50,
+    after: Place | None = None,
+) -> list[Alert]:
+    """Return the alerts of all runs of a project, newest first, from behind a place; repeats only if asked for."""
+    place = (None, None, None) if after is None else after
+    return _alerts(await connection.fetch(QUERIES["of_project"], entity, project, repeats, *place, limit))
+
+
+def _alerts(rows: Sequence[Any]) -> list[Alert]:
+    return [_alert(row, values.load(row["content"])) for row in rows]
+
+
+def _alert(row: Any, content: dict[str, str]) -> Alert:
+    return Alert(
+        run=RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"]),
+        writer=row["writer"].bytes,
+        partition=row["partition"],
+        offset=row["offset"],
+        order=row["order"],
+        append_time=row["append_time"],
+        time=row["time"],
+        title=content["title"],
+        full_title=content["full_title"] or content["title"],
+        text=content["text"],
+        level=row["level"].upper(),
+        wait_ms=row["wait_ms"],
+        repeat=row["repeat_of"] is not None,
+        repeats=row["repeats"],
+    )

@@ -1,0 +1,111 @@
+"""The table of alerts, written."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from runstream_consumers.alerts.model import Raised, repeats
+from runstream_consumers.runtime.queries import load_queries
+from runstream_consumers.runtime.run_key import run_key, writer_key
+from runstream_schemas import values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runstream_consumers.runtime.plugin import Connection, Received
+    from runstream_schemas.events import RawEvent
+
+QUERIES = load_queries(files("runstream_consumers.alerts") / "queries.sql")
+
+#: A run, and a whole title of its alerts.
+TitleKey = tuple[UUID, bytes]
+#: An alert of a title that is stored already, and what it was taken to repeat.
+Known = tuple[Raised, int | None]
+
+_COLUMNS = (
+    "partition",
+    "offset",
+    "run",
+    "entity",
+    "project",
+    "run_id",
+    "writer",
+    "seq",
+    "order",
+    "append_time",
+    "time",
+    "level",
+    "wait_ms",
+    "title",
+    "content",
+    "repeat_of",
+)
+
+
+async def add(connection: Connection, partition: int, alerts: Sequence[tuple[Received, RawEvent]]) -> None:
+    """Write alerts of a partition, and mark what repeats what, among those that are stored too."""
+    new: dict[TitleKey, list[Raised]] = {}
+    for received, event in alerts:
+        new.setdefault(_title_key(event), []).append(_raised(received, event))
+    marks: dict[int, int | None] = {}
+    changed: dict[int, int | None] = {}
+    known = await _known(connection, new)
+    for key, raised in new.items():
+        stored = known.get(key, [])
+        found = repeats([*(one for one, _ in stored), *raised])
+        changed |= {one.offset: found[one.offset] for one, before in stored if found[one.offset] != before}
+        marks |= found
+    rows = [_row(partition, received, event, marks) for received, event in alerts]
+    await connection.copy_records_to_table("alert", records=rows, columns=_COLUMNS)
+    if changed:
+        # An alert came back from quarantine, and stands before others of its title.
+        await connection.execute(QUERIES["mark"], partition, list(changed), list(changed.values()))
+
+
+async def _known(connection: Connection, new: Mapping[TitleKey, Sequence[Raised]]) -> dict[TitleKey, list[Known]]:
+    """Return what is stored of titles and may decide over their new alerts, or be decided over by them."""
+    firsts = [min(one.offset for one in raised) for raised in new.values()]
+    runs, titles = [run for run, _ in new], [title for _, title in new]
+    found: dict[TitleKey, list[Known]] = {}
+    for row in await connection.fetch(QUERIES["known"], runs, titles, firsts):
+        raised = Raised(offset=row["offset"], time=row["append_time"], wait=row["wait_ms"] * 1000)
+        found.setdefault((row["run"], row["title"]), []).append((raised, row["repeat_of"]))
+    return found
+
+
+def _raised(received: Received, event: RawEvent) -> Raised:
+    return Raised(offset=received.offset, time=received.append_time, wait=_wait_ms(event) * 1000)
+
+
+def _wait_ms(event: RawEvent) -> int:
+    return max(0, int(event.fields["wait_duration_ms"]))
+
+
+def _title_key(event: RawEvent) -> TitleKey:
+    whole: str = event.fields["full_title"] or event.fields["title"]
+    return run_key(event.run), hashlib.sha256(whole.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def _row(partition: int, received: Received, event: RawEvent, marks: Mapping[int, int | None]) -> tuple[Any, ...]:
+    fields, (run, title) = event.fields, _title_key(event)
+    return (
+        partition,
+        received.offset,
+        run,
+        event.run.entity,
+        event.run.project,
+        event.run.run_id,
+        writer_key(event.writer.id),
+        event.seq,
+        event.order,
+        received.append_time,
+        event.time,
+        fields["level"],
+        _wait_ms(event),
+        title,
+        values.dump({name: fields[name] for name in ("title", "full_title", "text")}),
+        marks[received.offset],
+    )

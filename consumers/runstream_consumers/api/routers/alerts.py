@@ -1,0 +1,90 @@
+"""Alerts: of one run, and of all runs of a project."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from runstream_consumers.alerts import reader as alerts
+from runstream_consumers.alerts.reader import Alert, Place
+from runstream_consumers.api import documents, models
+from runstream_consumers.api.answers import ValuesResponse, described
+from runstream_consumers.api.problems import BadParameter
+from runstream_consumers.api.routers.runs import RUN
+from runstream_consumers.api.services import TheConnection, TheRun
+
+router = APIRouter(prefix="/api/v1", tags=["alerts"])
+
+_GREATEST = 2**63 - 1
+
+Repeats = Annotated[bool, Query(description="Also those that came again within the wait of one that was shown")]
+After = Annotated[str | None, Query(description="`next` of the answer before")]
+
+
+@router.get(f"{RUN}/alerts", summary="Alerts of a run", responses=described(models.AlertList))
+async def run_alerts(
+    run: TheRun,
+    connection: TheConnection,
+    *,
+    repeats: Repeats = False,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    after: After = None,
+) -> Response:
+    """Return the alerts of a run in the order they were raised in; `next` is null at the end."""
+    await documents.find(connection, run)
+    behind = -1 if after is None else _numbers(after, 1)[0]
+    found = await alerts.of_run(connection, run, repeats=repeats, limit=limit, after=behind)
+    following = str(found[-1].offset) if len(found) == limit else None
+    return ValuesResponse({"alerts": [alert_json(alert) for alert in found], "next": following})
+
+
+@router.get("/alerts", summary="Alerts of a project, newest first", responses=described(models.AlertList))
+async def project_alerts(
+    connection: TheConnection,
+    *,
+    entity: str | None = None,
+    project: str | None = None,
+    repeats: Repeats = False,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    after: After = None,
+) -> Response:
+    """Return the alerts of all runs of a project, or of all there are; `next` is null at the end."""
+    place = None if after is None else _place(after)
+    found = await alerts.of_project(
+        connection, entity=entity, project=project, repeats=repeats, limit=limit, after=place
+    )
+    following = ".".join(map(str, found[-1].place)) if len(found) == limit else None
+    return ValuesResponse({"alerts": [alert_json(alert) for alert in found], "next": following})
+
+
+def alert_json(alert: Alert) -> dict[str, Any]:
+    """Return the JSON form of an alert."""
+    return {
+        "entity": alert.run.entity,
+        "project": alert.run.project,
+        "run": alert.run.run_id,
+        "title": alert.title,
+        "full_title": alert.full_title,
+        "text": alert.text,
+        "level": alert.level,
+        "wait_duration": alert.wait_ms / 1000,
+        "time": documents.seconds(alert.append_time),
+        "raised": documents.seconds(alert.time),
+        "writer": alert.writer.hex(),
+        "repeat": alert.repeat,
+        "repeats": alert.repeats,
+    }
+
+
+def _place(text: str) -> Place:
+    time, partition, offset = _numbers(text, 3)
+    return time, min(partition, 2**31 - 1), offset
+
+
+def _numbers(text: str, count: int) -> list[int]:
+    parts = text.split(".")
+    if len(parts) != count or not all(part.isascii() and part.isdecimal() and len(part) < 20 for part in parts):  # noqa: PLR2004
+        raise BadParameter("after", "is not the `next` of an answer")
+    return [min(int(part), _GREATEST) for part in parts]
