@@ -47,3 +47,6 @@ from summary.run group by entity, project order by max(updated) desc, entity, pr
 
 -- name: keys
 select keys from summary.run where run = $1
+
+-- name: folds
+select run, created, updated, last_step, keys, document from summary.run where run = $1

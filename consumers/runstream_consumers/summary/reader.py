@@ -9,8 +9,9 @@ from uuid import UUID
 
 from runstream_consumers.runtime.run_key import run_key
 from runstream_consumers.summary.packing import numeric_keys
-from runstream_consumers.summary.store import QUERIES
+from runstream_consumers.summary.store import QUERIES, fold_of
 from runstream_schemas import values
+from runstream_schemas.summary.state import run_state
 from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ async def keys(connection: Connection, run: RunPath) -> list[str]:
     """Return the logged keys that ever had a number, shown or not; sorted, their paths joined by dots."""
     packed = await connection.fetchval(QUERIES["keys"], run_key(run))
     return [] if packed is None else sorted(".".join(path) for path in numeric_keys(packed))
+
+
+async def folds(connection: Connection, run: RunPath) -> dict[str, Any] | None:
+    """Return what a process that carries the run on needs to go on folding, as ``run_state`` has it; None as above."""
+    row = await connection.fetchrow(QUERIES["folds"], run_key(run))
+    return None if row is None else run_state(fold_of(run, row))
 
 
 async def runs(

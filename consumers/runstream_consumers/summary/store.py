@@ -10,7 +10,7 @@ from runstream_consumers.runtime.run_key import run_key
 from runstream_consumers.summary.packing import pack_document, pack_keys, texts, unpack
 from runstream_schemas import values
 from runstream_schemas.summary.fold import Changed, RunFold
-from runstream_schemas.summary.projection import project
+from runstream_schemas.summary.projection import summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -28,12 +28,15 @@ async def load(connection: Connection, runs: Collection[RunPath]) -> dict[RunPat
     if not runs:
         return {}
     paths = {run_key(run): run for run in runs}
-    found = {}
-    for row in await connection.fetch(QUERIES["load"], list(paths)):
-        fold = unpack(paths[row["run"]], row["keys"], row["document"])
-        fold.created, fold.updated, fold.last_step = row["created"], row["updated"], row["last_step"]
-        found[fold.run] = fold
-    return found
+    rows = await connection.fetch(QUERIES["load"], list(paths))
+    return {paths[row["run"]]: fold_of(paths[row["run"]], row) for row in rows}
+
+
+def fold_of(run: RunPath, row: Any) -> RunFold:
+    """Return the fold that a row of the table keeps."""
+    fold = unpack(run, row["keys"], row["document"])
+    fold.created, fold.updated, fold.last_step = row["created"], row["updated"], row["last_step"]
+    return fold
 
 
 async def create(connection: Connection, folds: Sequence[RunFold]) -> None:
@@ -54,7 +57,7 @@ async def save(connection: Connection, folds: Sequence[RunFold]) -> None:
 def _columns(fold: RunFold) -> tuple[Any, ...]:
     """Return the columns of a run's row, None for what need not be written, and mark the fold as unchanged."""
     changed, fold.changed = fold.changed, Changed()
-    shown = values.dump(project(fold.keys, fold.manual, fold.definitions, fold.continues))
+    shown = values.dump(summary_of(fold))
     described = texts(fold) if changed.document else dict.fromkeys(_TEXTS)
     return (
         run_key(fold.run),

@@ -20,10 +20,13 @@ Keys = MutableMapping[Path, KeyFold]
 _NUMBERS = (ColumnType.FLOAT64, ColumnType.INT64)
 
 
-def fold_block(keys: Keys, event: LogEvent, offset: int) -> None:
-    """Fold the rows of a block, found at a partition offset, into the folds of their keys."""
+def fold_block(keys: Keys, event: LogEvent, offset: int) -> Seen | None:
+    """Fold the rows of a block, found at a partition offset, into the folds of their keys.
+
+    Returns the tag, writer and time of the block's latest row; None for a block without rows.
+    """
     if not event.count:
-        return
+        return None
     block = _Block(event, offset)
     whole: dict[ColumnType, list[Column]] = {}
     for column in event.columns:
@@ -35,6 +38,8 @@ def fold_block(keys: Keys, event: LogEvent, offset: int) -> None:
             _fold_others(keys, block, column)
     for columns in whole.values():
         _fold_numbers(keys, block, columns, _stack(columns))
+    _, last = block.ends(None)
+    return block.seen(last, int(event.times[last]))
 
 
 class _Block:

@@ -1,4 +1,4 @@
-"""The fold of a run: from its events to what the summary consumer keeps. Pure; the rules are in docs/summary.md."""
+"""The fold of a run: from its events to what is kept of them. Pure; the rules are in docs/summary.md."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from runstream_schemas.summary.definitions import Definition, Definitions, parse
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
-    from runstream_schemas.summary.key import KeyFold, Path
+    from runstream_schemas.summary.key import KeyFold, Path, Seen
 
 
 @dataclass(slots=True)
@@ -55,6 +55,8 @@ class RunFold:
     definitions: Definitions = field(default_factory=Definitions)
     continues: dict[bytes, frozenset[bytes]] = field(default_factory=dict)
     last_step: int | None = None
+    #: Tag and writer of the latest row, by the order of tags; its value is the row's time, of the client's clock.
+    latest: Seen | None = None
     created: int = 0
     updated: int = 0
     changed: Changed = field(default_factory=Changed)
@@ -84,8 +86,9 @@ class RunFold:
         self.updated = max(self.updated, append_time)
 
     def _fold_rows(self, event: LogEvent, offset: int) -> None:
-        fold_block(self.keys, event, offset)
-        if event.count:
+        latest = fold_block(self.keys, event, offset)
+        if latest is not None:
+            self.latest = latest if self.latest is None else max(self.latest, latest, key=_tag_of)
             step = int(event.steps.max())
             self.last_step = step if self.last_step is None else max(self.last_step, step)
         self.changed.keys = True
@@ -114,6 +117,10 @@ class RunFold:
                     _assign(target, entry, (rank, *tag), writer, record)
             case Scope.UNKNOWN:
                 pass
+
+
+def _tag_of(seen: Seen) -> Tag:
+    return seen.tag
 
 
 def counts(event: Event) -> bool:

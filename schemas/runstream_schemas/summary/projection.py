@@ -11,6 +11,7 @@ from runstream_schemas.summary.exact import fraction
 
 if TYPE_CHECKING:
     from runstream_schemas.summary.definitions import Definition, Definitions
+    from runstream_schemas.summary.fold import RunFold
     from runstream_schemas.summary.key import KeyFold, Path, Seen
 
 #: For each writer the writers it continues, directly.
@@ -19,6 +20,28 @@ Continues = Mapping[bytes, frozenset[bytes]]
 
 class Nothing:
     """Marks a key that the summary does not show."""
+
+
+def summary_of(fold: RunFold) -> dict[str, Any]:
+    """Return the summary of a run as readers get it: what is projected, and the place of the latest row.
+
+    ``_step`` is the greatest step of any row, ``_timestamp`` the time of the latest in seconds since 1970, and
+    ``_runtime`` how long after the run's start that was. Whatever is logged or set under these names gives way.
+    """
+    tree = project(fold.keys, fold.manual, fold.definitions, fold.continues)
+    if fold.latest is None:
+        return tree
+    start = fold.attributes.entries.get(("start_time",))
+    where = place(fold.latest.tag[0], fold.latest.value, None if start is None else start.value)
+    return dict(sorted((tree | where).items()))
+
+
+def place(step: int, time: int, start: Any) -> dict[str, Any]:
+    """Return what the summary says of the latest row: its step, time in microseconds, and seconds since the start."""
+    timestamp = time / 1_000_000
+    known = isinstance(start, int | float)
+    runtime = {"_runtime": max(0.0, round(timestamp - start, 6))} if known else {}
+    return {**runtime, "_step": step, "_timestamp": timestamp}
 
 
 def project(

@@ -99,7 +99,8 @@ async def test_a_run_from_its_events_to_its_document(broker: str, prefix: str, d
             return document
 
         document = await eventually_async(complete)
-    assert document.summary == {"acc": {"val": 0.5}, "loss": {"min": 0.25}, "note": "a\0b \ud800"}
+    logged = {"acc": {"val": 0.5}, "loss": {"min": 0.25}, "note": "a\0b \ud800"}
+    assert document.summary == logged | {"_step": 3, "_timestamp": 3e-6}
     assert document.config == {"lr": 0.1, "layers": {"sizes": [1, 2]}}
     assert (document.attributes, document.metadata) == ({"name": "sunny-sky-1"}, {"host": "node\0one"})
     assert [(metric["name"], metric["summary"]) for metric in document.metrics] == [("loss", ["min"])]
@@ -164,7 +165,7 @@ async def test_an_event_that_cannot_be_folded_is_kept_apart(broker: str, prefix:
             return list(await connection.fetch("select topic, stage from runtime.quarantine"))
 
         assert [(f"{prefix}.config", "apply")] == [tuple(row) for row in await eventually_async(quarantined)]
-    assert document.summary == {"loss": 1.0}
+    assert document.summary == {"loss": 1.0, "_step": 1, "_timestamp": 1e-6}
 
 
 async def test_runs_beyond_what_memory_holds_are_read_again(database: str) -> None:

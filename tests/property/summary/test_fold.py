@@ -16,7 +16,8 @@ from runstream_schemas.events import LogEvent
 from runstream_schemas.summary.definitions import Definition
 from runstream_schemas.summary.fold import RunFold
 from runstream_schemas.summary.key import KeyFold
-from runstream_schemas.summary.projection import Nothing, project, shown
+from runstream_schemas.summary.projection import Nothing, project, shown, summary_of
+from runstream_schemas.summary.state import run_fold, run_state
 from tests.property.summary.naive import aggregate, cells, overlaid
 from tests.property.summary.runs import RUN, Placed, one_by_one, runs
 
@@ -37,7 +38,7 @@ def folded(placed: Iterable[Placed]) -> RunFold:
 
 def all_of(fold: RunFold) -> tuple[Any, ...]:
     """Return everything that is stored of a fold, in a form that compares NaN equal."""
-    summary = values.dump(project(fold.keys, fold.manual, fold.definitions, fold.continues))
+    summary = values.dump(summary_of(fold))
     return pack_keys(fold), pack_document(fold), texts(fold), summary, fold.last_step, fold.created, fold.updated
 
 
@@ -59,6 +60,14 @@ def test_a_fold_goes_on_from_what_was_stored(placed: list[Placed], shuffle: rand
     for item in placed[middle:]:
         again.fold(item.event, item.offset, item.append_time)
     assert all_of(folded(placed)) == all_of(again)
+
+
+@given(runs())
+def test_a_fold_travels_as_json(placed: list[Placed]) -> None:
+    """What the API serves of a fold is the whole of it."""
+    fold = folded(placed)
+    again = run_fold(RUN, values.load(values.dump(run_state(fold))))
+    assert all_of(fold) == all_of(again)
 
 
 @given(runs(), _SHUFFLES)

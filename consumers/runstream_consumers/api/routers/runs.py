@@ -10,6 +10,7 @@ from starlette.responses import Response
 from runstream_consumers.api import documents, models
 from runstream_consumers.api.answers import ValuesResponse, described
 from runstream_consumers.api.delivery import as_json, delivery
+from runstream_consumers.api.problems import RunNotFound
 from runstream_consumers.api.services import TheConnection, TheRun, TheServices
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime import reader as runtime
@@ -65,6 +66,15 @@ async def run_summary(run: TheRun, connection: TheConnection) -> Response:
     """Return the summary, nested as it was logged."""
     found = await documents.find(connection, run)
     return ValuesResponse({} if found.document is None else found.document.summary)
+
+
+@router.get(f"{RUN}/folds", summary="What a process that carries the run on goes on folding from")
+async def run_folds(run: TheRun, connection: TheConnection) -> Response:
+    """Return the folds, assignments and definitions of a run (docs/summary.md)."""
+    found = await summary.folds(connection, run)
+    if found is None:
+        raise RunNotFound(run)
+    return ValuesResponse(found)
 
 
 @router.get(f"{RUN}/config", summary="The config of a run")
