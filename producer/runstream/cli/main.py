@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from runstream.cli import reading
+from runstream.cli import reading, running
 from runstream.exceptions import Error
 
 _HELP = """Track machine-learning runs as events on Apache Kafka.
@@ -30,6 +30,7 @@ def create_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     reading.register(app)
+    running.register(app)
     app.command("sync")(sync)
     app.command("version")(show_version)
     for entry in sorted(entry_points(group="runstream.commands"), key=lambda entry: entry.name):

@@ -64,7 +64,7 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
     },
     "wandb.sdk.data_types": _MEDIA,
     "wandb.sdk.lib": {"RunDisabled": f"{_STAND_INS}:RunDisabled"},
-    "wandb.sdk.lib.config_util": {"ConfigError": "runstream.exceptions:UsageError"},
+    "wandb.sdk.lib.config_util": {"ConfigError": "runstream.exceptions:ConfigError"},
     "wandb.sdk.lib.disabled": {"RunDisabled": f"{_STAND_INS}:RunDisabled"},
     "wandb.sdk.lib.paths": {name: f"{_STAND_INS}:{name}" for name in ("StrPath", "FilePathStr", "LogicalPath")},
     "wandb.sdk.lib.runid": {"generate_id": "runstream.tracking.naming:random_id"},
