@@ -64,7 +64,7 @@ clean: ## Remove what was made here; runs and their data stay
 
 .venv/.dev: .venv/.demo
 	@echo "installing what the tests need"
-	$(BIN)/python -m pip install --quiet --editable '.[server,local,demo,pandas]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[server,local,demo,pandas,tensorboard]' --group dev
 	@touch $@
 
 $(VENDOR): $(WEB)/package.json $(WEB)/package-lock.json
