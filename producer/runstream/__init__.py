@@ -49,12 +49,40 @@ _LAZY = {
     "Run": "runstream.tracking.run",
     "Settings": "runstream.settings",
     "init": "runstream.tracking.initialise",
+    **dict.fromkeys(("termerror", "termlog", "termwarn"), "runstream.messages"),
+    # What scripts written for W&B name besides, and what comes with files and artifacts.
+    **dict.fromkeys(
+        ("agent", "controller", "login", "require", "setup", "sweep", "teardown"), "runstream.compat.stand_ins"
+    ),
+    **dict.fromkeys(
+        (
+            "Artifact",
+            "ArtifactTTL",
+            "Audio",
+            "Classes",
+            "EvalTable",
+            "Graph",
+            "Histogram",
+            "Html",
+            "Image",
+            "JoinedTable",
+            "Molecule",
+            "Object3D",
+            "Plotly",
+            "Table",
+            "Video",
+        ),
+        "runstream.media_to_come",
+    ),
 }
+_SUBMODULES = frozenset({"integration", "plot"})
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
+    if name in _SUBMODULES:
+        return import_module(f"{__name__}.{name}")
     if name == "run":
         return _SESSION.run
     if name in {"config", "summary"}:

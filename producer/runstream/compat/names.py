@@ -45,9 +45,7 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
     "wandb.env": "runstream.compat.environment",
     "wandb.errors": _ERRORS,
     "wandb.errors.errors": _ERRORS,
-    "wandb.errors.term": {
-        name: f"{_STAND_INS}:{name}" for name in ("termlog", "termwarn", "termerror")
-    },
+    "wandb.errors.term": {name: f"runstream.messages:{name}" for name in ("termlog", "termwarn", "termerror")},
     "wandb.integration": {},
     "wandb.integration.keras": "runstream.integration.keras",
     "wandb.integration.lightgbm": "runstream.integration.lightgbm",
@@ -78,7 +76,7 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
     "wandb.sdk.wandb_settings": {"Settings": "runstream.settings:Settings"},
     "wandb.sdk.wandb_summary": {"Summary": "runstream.tracking.summary:Summary"},
     "wandb.util": {
-        "add_import_hook": f"{_STAND_INS}:add_import_hook",
+        "add_import_hook": "runstream.compat.import_hooks:add_import_hook",
         "generate_id": "runstream.tracking.naming:random_id",
         "get_module": f"{_STAND_INS}:get_module",
     },

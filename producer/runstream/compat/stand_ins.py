@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from runstream.compat.import_hooks import add_import_hook as add_import_hook
 from runstream.exceptions import UnsupportedError, UsageError
+from runstream.messages import termwarn
 from runstream.tracking.session import SESSION
 
 if TYPE_CHECKING:
@@ -19,14 +18,12 @@ StrPath = str | os.PathLike[str]
 FilePathStr = str
 LogicalPath = str
 
-_told: set[str] = set()
-
 
 class RunDisabled:
     """The class of disabled runs in an old W&B; a disabled run is a ``Run`` here, so nothing is of this class."""
 
 
-def login(
+def login(  # noqa: PLR0917 - the signature of W&B
     key: str | None = None,
     relogin: bool | None = None,  # noqa: FBT001 - the signature of W&B
     host: str | None = None,
@@ -86,30 +83,6 @@ def sweep(*_arguments: Any, **_keywords: Any) -> Any:
 
 
 agent = controller = sweep
-
-
-def termlog(string: str = "", newline: bool = True, repeat: bool = True, prefix: bool = True) -> None:  # noqa: FBT001, FBT002
-    """Print a line on standard error, with ``runstream:`` before it; once only if not to be repeated."""
-    _print("", string, newline=newline, repeat=repeat, prefix=prefix)
-
-
-def termwarn(string: str, newline: bool = True, repeat: bool = True, prefix: bool = True) -> None:  # noqa: FBT001, FBT002
-    """Print a warning as :func:`termlog` prints a line."""
-    _print("WARNING ", string, newline=newline, repeat=repeat, prefix=prefix)
-
-
-def termerror(string: str, newline: bool = True, repeat: bool = True, prefix: bool = True) -> None:  # noqa: FBT001, FBT002
-    """Print an error as :func:`termlog` prints a line."""
-    _print("ERROR ", string, newline=newline, repeat=repeat, prefix=prefix)
-
-
-def _print(kind: str, text: str, *, newline: bool, repeat: bool, prefix: bool) -> None:
-    if not repeat and text in _told:
-        return
-    _told.add(text)
-    # A program's own end must not fail for a terminal that is gone.
-    if sys.stderr is not None:
-        sys.stderr.write(f"{'runstream: ' if prefix else ''}{kind}{text}{chr(10) if newline else ''}")
 
 
 class _Features:

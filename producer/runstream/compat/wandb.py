@@ -1,4 +1,4 @@
-"""Importing this module makes every later ``import wandb`` of the process resolve to Runstream; see docs/integrations.md.
+"""Importing this module makes every later ``import wandb`` of the process resolve to Runstream.
 
 Raises ImportError at import where the real W&B is imported already: who holds its names would go on using them.
 """

@@ -1,3 +1,4 @@
+# noqa: INP001 - a folder of PYTHONPATH, not a package
 """Run by every Python that has this folder in PYTHONPATH as it starts: lets Runstream answer ``import wandb``.
 
 ``runstream run`` puts the folder there, so that it holds for the script and for all Python processes that it starts. A
@@ -22,6 +23,6 @@ def _run_the_hidden_one() -> None:
 
 # A Python of another environment may have no Runstream; it keeps its own wandb.
 if importlib.util.find_spec("runstream") is not None:
-    import runstream.compat.wandb
+    import runstream.compat.wandb  # noqa: F401 - its import is what it does
 
 _run_the_hidden_one()
