@@ -112,7 +112,8 @@ def state_json(state: liveness.RunState | None) -> dict[str, Any]:
 def row_json(row: Row, started: float | None) -> dict[str, Any]:
     """Return a row with its step, time and writer beside its values."""
     place = place_json(step=row.step, writer=row.writer, time=row.time, started=started)
-    return {**row.values, **place, "_late": row.late}
+    hidden = {"_hidden": True} if row.hidden else {}
+    return {**row.values, **place, "_late": row.late, **hidden}
 
 
 def place_json(*, step: int, writer: bytes, time: int, started: float | None) -> dict[str, Any]:

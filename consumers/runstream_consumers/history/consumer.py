@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from runstream_consumers.history.store import WriterKey
     from runstream_consumers.runtime.plugin import Batch, Connection, Context, Received
+    from runstream_schemas.events import Branch
     from runstream_schemas.topics import RunPath
 
 #: Writers, and runs, that a partition remembers.
@@ -42,6 +43,7 @@ class HistoryPartition:
     def __init__(self) -> None:
         self._writers: dict[WriterKey, WriterSteps] = {}
         self._runs: set[UUID] = set()
+        self._lineage: set[tuple[UUID, UUID, UUID]] = set()
 
     async def load(self, connection: Connection) -> None:
         """Read nothing: writers are read when their first block comes."""
@@ -52,9 +54,12 @@ class HistoryPartition:
         await self._add_runs(connection, {run_key(event.run): event.run for _, event in events})
         blocks = [(item, event) for item, event in events if event.kind is Kind.DATA]
         await self._add_blocks(connection, blocks)
-        await store.add_markers(
-            connection, [_marker(item, event) for item, event in events if event.kind is not Kind.DATA]
+        await self._add_lineage(connection, [event for _, event in events])
+        await store.add_branches(
+            connection, [_branch(item, event, event.branch) for item, event in events if event.branch]
         )
+        others = [(item, event) for item, event in events if event.kind is not Kind.DATA and not event.branch]
+        await store.add_markers(connection, [_marker(item, event) for item, event in others])
 
     async def background(self) -> None:
         """Do nothing beside the batches."""
@@ -75,6 +80,18 @@ class HistoryPartition:
         await store.add_blocks(connection, rows)
         await store.save_writers(connection, {key: self._writers[key] for key in sorted(set(keys))})
 
+    async def _add_lineage(self, connection: Connection, events: Sequence[LogEvent]) -> None:
+        """Write down whom the writers continue that were not seen to continue anyone before."""
+        found = {(run_key(event.run), event.writer) for event in events if event.writer.continues}
+        pairs = {
+            (run, writer_key(writer.id), writer_key(earlier)) for run, writer in found for earlier in writer.continues
+        }
+        if new := sorted(pairs - self._lineage):
+            await store.add_lineage(connection, new)
+            if len(self._lineage) > _REMEMBERED:
+                self._lineage.clear()
+            self._lineage |= pairs
+
     async def _load_writers(self, connection: Connection, keys: set[WriterKey]) -> None:
         if len(self._writers) > _REMEMBERED:
             self._writers.clear()
@@ -84,7 +101,7 @@ class HistoryPartition:
 
     def _row(self, item: Received, event: LogEvent, key: WriterKey) -> tuple[Any, ...]:
         before = self._writers[key]
-        block, self._writers[key] = measure(event, before)
+        block, self._writers[key] = measure(event, before, item.append_time)
         run, stream, writer = key
         return (
             run,
@@ -107,6 +124,11 @@ class HistoryPartition:
 
 def _key(event: LogEvent) -> WriterKey:
     return run_key(event.run), store.STREAM_NUMBERS[event.stream], writer_key(event.writer.id)
+
+
+def _branch(item: Received, event: LogEvent, branch: Branch) -> tuple[Any, ...]:
+    run, _, writer = _key(event)
+    return run, writer, event.seq, run_key(branch.run), branch.step, item.offset, item.append_time
 
 
 def _marker(item: Received, event: LogEvent) -> tuple[Any, ...]:

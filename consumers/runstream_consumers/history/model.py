@@ -31,6 +31,22 @@ class WriterSteps:
     rows: int = 0
     #: Rows below the greatest step before them.
     late: int = 0
+    #: Its first row: seq, step, and when the broker got it.
+    first_seq: int = 2**63 - 1
+    first_step: int = 0
+    began: int = 0
+
+    def columns(self) -> tuple[int, ...]:
+        """Return the values in the order of the table."""
+        return (
+            self.greatest,
+            self.widest,
+            self.rows,
+            self.late,
+            self.first_seq,
+            self.first_step,
+            self.began,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +58,10 @@ class BlockSteps:
     late: int
 
 
-def measure(event: LogEvent, before: WriterSteps) -> tuple[BlockSteps, WriterSteps]:
+def measure(event: LogEvent, before: WriterSteps, append_time: int = 0) -> tuple[BlockSteps, WriterSteps]:
     """Return the steps of a block with at least one row, and what its writer has logged with it."""
     steps = event.steps
+    is_first = event.seq < before.first_seq
     first, last = int(steps[0]), int(steps[-1])
     if first >= before.greatest and bool((steps[1:] >= steps[:-1]).all()):
         block = BlockSteps(first, last, 0)
@@ -56,6 +73,9 @@ def measure(event: LogEvent, before: WriterSteps) -> tuple[BlockSteps, WriterSte
         widest=max(before.widest, block.greatest - block.least),
         rows=before.rows + event.count,
         late=before.late + block.late,
+        first_seq=event.seq if is_first else before.first_seq,
+        first_step=first if is_first else before.first_step,
+        began=append_time if is_first else before.began,
     )
     return block, after
 

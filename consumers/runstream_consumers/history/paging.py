@@ -1,4 +1,4 @@
-"""Pages of rows in the order (step, offset, order), from blocks that may overlap in any way. Pure.
+"""Pages of rows by (step, offset, order), inherited ones first, from blocks that may overlap in any way. Pure.
 
 Blocks come by their least step. A page is full when no later block can hold a row that belongs in it; memory is bounded
 by the page and one block, whatever the overlap.
@@ -26,6 +26,8 @@ class Cursor(NamedTuple):
     """The place of a row among all rows of a run; a page begins behind it."""
 
     step: int
+    #: Of the run that it comes from among those of the view.
+    rank: int
     offset: int
     order: int
 
@@ -45,6 +47,15 @@ class Row:
     #: Below its writer's greatest step before it, or at a step that another row already has.
     late: bool
     values: dict[str, Any]
+    #: No part of the default view: a writer that continues this one, or a rewind, took its place.
+    hidden: bool = False
+    #: 0, but for a fork, whose ancestors' rows come first.
+    rank: int = 0
+
+    @property
+    def place(self) -> Cursor:
+        """Where it stands among all rows."""
+        return Cursor(self.step, self.rank, self.offset, self.order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,21 +67,43 @@ class Page:
 
 
 class PageBuilder:
-    """Collects the rows of one page from blocks that come by their least step."""
+    """Collects the rows of one page from blocks that come by their least step.
+
+    Args:
+        selection: The keys that are asked for.
+        limit: Most rows of the page.
+        first_step: First step, inclusive.
+        last_step: Last step, inclusive.
+        after: Where the page before ended.
+        budget: Rows to look at before a page may be short.
+        late: Whether late rows are wanted.
+        hidden: Whether rows are wanted that the default view hides.
+    """
 
     def __init__(
-        self, selection: Selection, *, limit: int, first_step: int, last_step: int, after: Cursor | None, budget: int
+        self,
+        selection: Selection,
+        *,
+        limit: int,
+        first_step: int,
+        last_step: int,
+        after: Cursor | None,
+        budget: int,
+        late: bool = True,
+        hidden: bool = False,
     ) -> None:
         self._selection = selection
         self._limit = limit
         self._first_step = first_step
         self._last_step = last_step
-        self._after = after or Cursor(first_step, -1, -1)
+        self._after = after or Cursor(first_step, -1, -1, -1)
         self._budget = budget
+        self._late = late
+        self._hidden = hidden
         #: The smallest rows so far, one more than the page holds; the greatest on top.
-        self._heap: list[tuple[int, int, int, Row]] = []
+        self._heap: list[tuple[int, int, int, int, Row]] = []
         #: The first row at each step: that one is not late.
-        self._first: dict[int, tuple[int, int]] = {}
+        self._first: dict[int, tuple[int, int, int]] = {}
         self._settled: Cursor | None = None
 
     def done(self, block: Block) -> bool:
@@ -79,25 +112,30 @@ class PageBuilder:
             return block.least > -self._heap[0][0]
         if self._budget <= 0 and block.least > self._after.step + 1:
             # So many rows without what was asked for: give back a short page rather than take ever longer.
-            self._settled = Cursor(block.least - 1, GREATEST, GREATEST)
+            self._settled = Cursor(block.least - 1, GREATEST, GREATEST, GREATEST)
             return True
         return False
 
     def add(self, block: Block) -> None:
         """Take in the rows of a block."""
+        if not (block.is_shown or self._hidden):
+            return
         event = block.event()
         self._budget -= event.count
         late = block.late(event).tolist()
         steps, orders, times = event.steps.tolist(), event.orders.tolist(), event.times.tolist()
         values = unpack_rows(self._selection.narrow(event))
+        ends_before, hidden_from = block.bounds.ends_before, block.bounds.hidden_from
         self._forget(block.least)
         for index, step in enumerate(steps):
             if not self._first_step <= step <= self._last_step or self._beyond(step):
                 continue
-            place = (block.offset, orders[index])
-            if place < self._first.setdefault(step, place):
-                self._first[step] = place
-            if (step, *place) <= self._after or (not values[index] and self._selection.keys is not None):
+            if ends_before is not None and step >= ends_before:
+                continue
+            hidden = hidden_from is not None and step >= hidden_from
+            if not self._is_wanted(step, (block.rank, block.offset, orders[index]), hidden=hidden):
+                continue
+            if not values[index] and self._selection.keys is not None:
                 continue
             self._offer(
                 Row(
@@ -108,33 +146,44 @@ class PageBuilder:
                     writer=block.writer,
                     late=late[index],
                     values=values[index],
+                    hidden=hidden,
+                    rank=block.rank,
                 )
             )
 
     def page(self) -> Page:
         """Return the page, once a block is ``done`` or there are no more."""
-        rows = [entry[3] for entry in sorted(self._heap, key=lambda entry: entry[:3], reverse=True)]
+        rows = [entry[-1] for entry in sorted(self._heap, key=lambda entry: entry[:-1], reverse=True)]
         following = self._settled
         if following is not None:
             rows = [row for row in rows if row.step <= following.step]
         elif len(rows) > self._limit:
             rows.pop()
-            following = Cursor(rows[-1].step, rows[-1].offset, rows[-1].order)
-        return Page(rows=[self._marked(row) for row in rows], next=following)
+            following = rows[-1].place
+        marked = [self._marked(row) for row in rows]
+        return Page(rows=[row for row in marked if self._late or not row.late], next=following)
+
+    def _is_wanted(self, step: int, place: tuple[int, int, int], *, hidden: bool) -> bool:
+        """Tell whether a row belongs on this page, keys apart; note it as the first at its step, if it is."""
+        if hidden and not self._hidden:
+            return False
+        if not hidden and place < self._first.setdefault(step, place):
+            self._first[step] = place
+        return (step, *place) > self._after
 
     def _beyond(self, step: int) -> bool:
         """Tell whether the page is full with rows at lower steps."""
         return len(self._heap) > self._limit and step > -self._heap[0][0]
 
     def _offer(self, row: Row) -> None:
-        entry = (-row.step, -row.offset, -row.order, row)
+        entry = (-row.step, -row.rank, -row.offset, -row.order, row)
         if len(self._heap) <= self._limit:
             heapq.heappush(self._heap, entry)
         else:
             heapq.heappushpop(self._heap, entry)
 
     def _marked(self, row: Row) -> Row:
-        taken = self._first[row.step] != (row.offset, row.order)
+        taken = not row.hidden and self._first[row.step] != (row.rank, row.offset, row.order)
         return replace(row, late=True) if taken and not row.late else row
 
     def _forget(self, least: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,12 +12,15 @@ from runstream_consumers.history.paging import GREATEST, Cursor, Page, PageBuild
 from runstream_consumers.history.sampling import Sampler, Series
 from runstream_consumers.history.selection import Selection, key_of
 from runstream_consumers.history.store import QUERIES, STREAM_NUMBERS
+from runstream_consumers.history.untaken import Untaken
+from runstream_consumers.history.view import BranchFacts, RunFacts, Source, WriterFacts, lines_of, view_of
 from runstream_consumers.runtime.run_key import run_key
 from runstream_schemas.events import Stream
 from runstream_schemas.rows import unpack_rows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+    from uuid import UUID
 
     from numpy.typing import NDArray
 
@@ -33,6 +36,8 @@ _FETCHED_BYTES = 4 * 1024 * 1024
 #: Rows looked at for one page.
 _BUDGET = 200_000
 _FEWEST_SAMPLES = 4
+#: Forks of forks that are followed; behind that somebody plays with us.
+_GENERATIONS = 100
 
 
 async def scan(
@@ -45,8 +50,12 @@ async def scan(
     max_step: int | None = None,
     after: Cursor | None = None,
     limit: int = 1000,
+    late: bool = True,
+    hidden: bool = False,
 ) -> Page:
     """Return the rows of a run behind ``after``, by (step, offset, order), exactly as they were logged.
+
+    The rows that a fork inherits come before its own at the same step.
 
     Args:
         connection: Must not be within a transaction that an error has ended.
@@ -57,8 +66,10 @@ async def scan(
         min_step: Only rows from this step on.
         max_step: Only rows below this step.
         after: The ``next`` of the page before.
-        limit: Most rows of the page. It may hold fewer, even none, while there are more pages, when rows that have
-            the keys are few and far between.
+        limit: Most rows of the page. It may hold fewer, even none, while there are more pages, when rows that are
+            wanted are few and far between.
+        late: Also rows below their writer's greatest step, and rows at a step that another one has.
+        hidden: Also rows in whose place a resumed or rewound run has logged others, marked as such.
     """
     first = NO_STEP if min_step is None else min_step
     builder = PageBuilder(
@@ -68,10 +79,13 @@ async def scan(
         last_step=_last_step(max_step),
         after=after,
         budget=max(_BUDGET, 2 * limit),
+        late=late,
+        hidden=hidden,
     )
     begin = first if after is None else max(first, after.step)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        async for block in _blocks(connection, run, stream, begin, max_step):
+        sources = await _view(connection, run, stream)
+        async for block in _blocks(connection, sources, stream, begin, max_step):
             if builder.done(block):
                 break
             builder.add(block)
@@ -87,16 +101,19 @@ async def sample(
     stream: Stream = Stream.HISTORY,
     min_step: int | None = None,
     max_step: int | None = None,
+    late: bool = True,
 ) -> dict[str, Series]:
     """Return the numeric values of keys as series of at most ``samples`` points (4 at least) that keep the extremes.
 
-    Keys mean what they mean for :func:`scan`; a key that names a dict gives a series for each number in it, under the
-    key of its own. Booleans count as 0 and 1; integers beyond 2**53 are rounded; keys without numbers are left out.
+    Keys and ``late`` mean what they mean for :func:`scan`; a key that names a dict gives a series for each number in
+    it, under the key of its own. Booleans count as 0 and 1; integers beyond 2**53 are rounded; keys without numbers are
+    left out.
     """
     selection = Selection.of(keys)
     samplers: dict[str, Sampler] = {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        async for event, wanted in _sampled_blocks(connection, run, stream, min_step, max_step):
+        sources = await _view(connection, run, stream)
+        async for event, wanted in _sampled_blocks(connection, sources, stream, min_step, max_step, late=late):
             for key, steps, times, values in _points(event, wanted, selection):
                 samplers.setdefault(key, Sampler(max(samples, _FEWEST_SAMPLES))).add(steps, times, values)
     return {key: sampler.series() for key, sampler in sorted(samplers.items())}
@@ -111,14 +128,22 @@ async def series(
     stream: Stream = Stream.HISTORY,
     min_step: int | None = None,
     max_step: int | None = None,
+    late: bool = True,
+    joined: bool = False,
 ) -> dict[tuple[str, bytes], Series]:
-    """Return what :func:`sample` does, for each key and writer a series of its own."""
+    """Return what :func:`sample` does, for each key and writer a series of its own.
+
+    Where they are ``joined``, a writer and those that it continues are one, under the last of them.
+    """
     selection = Selection.of(keys)
     samplers: dict[tuple[str, bytes], Sampler] = {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        async for event, wanted in _sampled_blocks(connection, run, stream, min_step, max_step):
+        sources = await _view(connection, run, stream)
+        lines = {writer.bytes: line.bytes for writer, line in lines_of(sources).items()} if joined else {}
+        async for event, wanted in _sampled_blocks(connection, sources, stream, min_step, max_step, late=late):
+            line = lines.get(event.writer.id, event.writer.id)
             for key, steps, times, values in _points(event, wanted, selection):
-                sampler = samplers.setdefault((key, event.writer.id), Sampler(max(samples, _FEWEST_SAMPLES)))
+                sampler = samplers.setdefault((key, line), Sampler(max(samples, _FEWEST_SAMPLES)))
                 sampler.add(steps, times, values)
     return {place: sampler.series() for place, sampler in sorted(samplers.items())}
 
@@ -151,33 +176,95 @@ async def tail(connection: Connection, run: RunPath, *, stream: Stream, rows: in
     return found[max(0, len(found) - rows) :]
 
 
+async def _view(connection: Connection, run: RunPath, stream: Stream) -> list[Source]:
+    """Return where the rows of a run come from; only those of the history can come from another one."""
+    key = run_key(run)
+    lineage = [await _facts(connection, key, stream)]
+    while (fork := lineage[-1].fork) is not None and len(lineage) < _GENERATIONS:
+        if any(known.run == fork.origin for known in lineage):
+            break
+        lineage.append(await _facts(connection, fork.origin, stream))
+    return view_of(lineage)
+
+
+async def _facts(connection: Connection, key: UUID, stream: Stream) -> RunFacts:
+    writers = {
+        row["writer"]: WriterFacts(row["first_step"], row["began"], row["widest"])
+        for row in await connection.fetch(QUERIES["writers_of"], key, STREAM_NUMBERS[stream])
+    }
+    if stream is not Stream.HISTORY:
+        return RunFacts(key, writers)
+    lineage: dict[UUID, frozenset[UUID]] = {}
+    for row in await connection.fetch(QUERIES["lineage_of"], key):
+        lineage[row["writer"]] = lineage.get(row["writer"], frozenset()) | {row["continues"]}
+    branches = [BranchFacts(**row) for row in await connection.fetch(QUERIES["branches_of"], key)]
+    return RunFacts(key, writers, lineage, branches)
+
+
 async def _blocks(
-    connection: Connection, run: RunPath, stream: Stream, first: int, max_step: int | None
+    connection: Connection, sources: Sequence[Source], stream: Stream, first: int, max_step: int | None
 ) -> AsyncIterator[Block]:
-    """Yield the blocks that may hold rows from a step on, by their least step."""
-    key, number = run_key(run), STREAM_NUMBERS[stream]
+    """Yield the blocks of all sources that may hold rows from a step on, by their least step."""
+    ways = [_blocks_of(connection, source, stream, first, max_step) for source in sources]
+    waiting = [(block, way) for way in ways if (block := await anext(way, None)) is not None]
+    while waiting:
+        index = min(range(len(waiting)), key=lambda index: waiting[index][0].least)
+        block, way = waiting[index]
+        yield block
+        following = await anext(way, None)
+        waiting[index : index + 1] = [] if following is None else [(following, way)]
+
+
+async def _blocks_of(
+    connection: Connection, source: Source, stream: Stream, first: int, max_step: int | None
+) -> AsyncGenerator[Block]:
     # No block is wider than this, so none that begins earlier reaches the first step: the index finds the place.
-    widest: int = await connection.fetchval(QUERIES["widest"], key, number)
-    begin = max(NO_STEP, first - widest)
-    cursor = await connection.cursor(QUERIES["blocks_from_step"], key, number, begin, first, _last_step(max_step))
+    begin = max(NO_STEP, first - source.facts.widest)
+    last = _last_step(max_step) if source.ends_before is None else min(_last_step(max_step), source.ends_before - 1)
+    place = (source.facts.run, STREAM_NUMBERS[stream])
+    cursor = await connection.cursor(QUERIES["blocks_from_step"], *place, begin, first, last)
     count = _FEWEST_BLOCKS
     while rows := await cursor.fetch(count):
         for row in rows:
-            yield Block.of(row)
+            if (block := _block(row, source)) is not None:
+                yield block
         if sum(len(row["message"]) for row in rows) < _FETCHED_BYTES // 2:
             count *= 2
 
 
+def _block(row: Any, source: Source) -> Block | None:
+    bounds = source.place(row["writer"], row["offset"])
+    return None if bounds is None else Block.of(row, source.rank, bounds)
+
+
 async def _sampled_blocks(
-    connection: Connection, run: RunPath, stream: Stream, min_step: int | None, max_step: int | None
+    connection: Connection,
+    sources: Sequence[Source],
+    stream: Stream,
+    min_step: int | None,
+    max_step: int | None,
+    *,
+    late: bool,
 ) -> AsyncIterator[tuple[LogEvent, NDArray[np.bool_] | None]]:
-    """Yield the blocks that hold rows within the steps, and which of their rows do; None: all."""
+    """Yield the blocks that hold rows that are wanted, and which of their rows are; None: all."""
     first, last = NO_STEP if min_step is None else min_step, _last_step(max_step)
-    async for block in _blocks(connection, run, stream, first, max_step):
+    untaken = Untaken()
+    async for block in _blocks(connection, sources, stream, first, max_step):
+        if not block.is_shown:
+            continue
         event = block.event()
         wanted = (event.steps >= first) & (event.steps <= last)
-        if wanted.any():
+        if (shown := block.shown(event.steps)) is not None:
+            wanted &= shown
+        if not late:
+            for _, settled, good in untaken.add(block, event, wanted):
+                if good.any():
+                    yield settled, good
+        elif wanted.any():
             yield event, None if wanted.all() else wanted
+    for _, settled, good in untaken.rest():
+        if good.any():
+            yield settled, good
 
 
 def _points(

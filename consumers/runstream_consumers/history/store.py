@@ -62,7 +62,13 @@ async def load_writers(connection: Connection, keys: Sequence[WriterKey]) -> dic
     rows = await connection.fetch(QUERIES["load_writers"], *_columns(keys, 3))
     return {
         (row["run"], row["stream"], row["writer"]): WriterSteps(
-            row["greatest"], row["widest"], row["rows"], row["late"]
+            greatest=row["greatest"],
+            widest=row["widest"],
+            rows=row["rows"],
+            late=row["late"],
+            first_seq=row["first_seq"],
+            first_step=row["first_step"],
+            began=row["began"],
         )
         for row in rows
     }
@@ -71,8 +77,20 @@ async def load_writers(connection: Connection, keys: Sequence[WriterKey]) -> dic
 async def save_writers(connection: Connection, writers: Mapping[WriterKey, WriterSteps]) -> None:
     """Write what writers have logged."""
     if writers:
-        rows = [(*key, steps.greatest, steps.widest, steps.rows, steps.late) for key, steps in writers.items()]
-        await connection.execute(QUERIES["save_writers"], *_columns(rows, 7))
+        rows = [(*key, *steps.columns()) for key, steps in writers.items()]
+        await connection.execute(QUERIES["save_writers"], *_columns(rows, 10))
+
+
+async def add_lineage(connection: Connection, pairs: Sequence[tuple[UUID, UUID, UUID]]) -> None:
+    """Write down whom writers continue: run key, writer key, key of the writer that is continued."""
+    if pairs:
+        await connection.execute(QUERIES["add_lineage"], *_columns(pairs, 3))
+
+
+async def add_branches(connection: Connection, branches: Sequence[tuple[Any, ...]]) -> None:
+    """Write forks and rewinds, whose values come in the order of the statement."""
+    if branches:
+        await connection.executemany(QUERIES["add_branches"], branches)
 
 
 async def add_blocks(connection: Connection, blocks: Iterable[tuple[Any, ...]]) -> None:

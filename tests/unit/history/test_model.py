@@ -17,6 +17,6 @@ def test_a_row_below_the_greatest_step_before_it_is_late() -> None:
 def test_blocks_add_up_to_what_a_writer_has_logged() -> None:
     """Rows, late rows, the greatest step and the widest block are carried on."""
     first, after = measure(block(run_in(0), writer(1), 0, 3, steps=[0, 10, 4]), WriterSteps())
-    assert (first, after) == (BlockSteps(0, 10, 1), WriterSteps(greatest=10, widest=10, rows=3, late=1))
+    assert (first, after) == (BlockSteps(0, 10, 1), WriterSteps(greatest=10, widest=10, rows=3, late=1, first_seq=0))
     second, after = measure(block(run_in(0), writer(1), 3, 2, steps=[10, 11]), after)
-    assert (second, after) == (BlockSteps(10, 11, 0), WriterSteps(greatest=11, widest=10, rows=5, late=1))
+    assert (second, after) == (BlockSteps(10, 11, 0), WriterSteps(greatest=11, widest=10, rows=5, late=1, first_seq=0))

@@ -25,6 +25,10 @@ Keys = Annotated[list[str] | None, Query(description="Only these; a dict's name 
 Samples = Annotated[int, Query(ge=1, le=20_000, description="Most points of one key")]
 MinStep = Annotated[int | None, Query(ge=_LEAST, le=_GREATEST, description="First step, inclusive")]
 MaxStep = Annotated[int | None, Query(ge=_LEAST, le=_GREATEST, description="End step, exclusive")]
+Late = Annotated[
+    Literal["include", "exclude"], Query(description="Rows below their writer's greatest step, or at a step taken")
+]
+Hidden = Annotated[bool, Query(description="Also rows that a resume or a rewind took the place of, with `_hidden`")]
 StreamName = Annotated[Literal["history", "system", "console"], Query()]
 
 
@@ -38,10 +42,12 @@ async def sampled(
     min_step: MinStep = None,
     max_step: MaxStep = None,
     stream: StreamName = "history",
+    late: Late = "include",
 ) -> Response:
     """Return all rows if there are no more than `samples`, else rows that keep each key's extremes."""
     known = await documents.find(connection, run)
     within: dict[str, Any] = {"stream": Stream(stream), "keys": keys, "min_step": min_step, "max_step": max_step}
+    within["late"] = late == "include"
     page = await history.scan(connection, run, limit=samples, **within)
     if page.next is None:
         rows = [documents.row_json(row, known.started) for row in page.rows]
@@ -60,11 +66,23 @@ async def series(
     min_step: MinStep = None,
     max_step: MaxStep = None,
     stream: StreamName = "history",
+    late: Late = "include",
 ) -> Response:
-    """Return for each numeric key and writer its steps, times and values; at most `samples` points each."""
+    """Return for each numeric key and writer its steps, times and values; at most `samples` points each.
+
+    A writer and those that it continues are one; a fork's writer and those whose rows it inherits, too.
+    """
     known = await documents.find(connection, run)
     found = await history.series(
-        connection, run, keys=keys, samples=samples, stream=Stream(stream), min_step=min_step, max_step=max_step
+        connection,
+        run,
+        keys=keys,
+        samples=samples,
+        stream=Stream(stream),
+        min_step=min_step,
+        max_step=max_step,
+        late=late == "include",
+        joined=True,
     )
     writers = [] if known.state is None else known.state.writers
     return ValuesResponse({"series": series_json(found, documents.labels(writers))})
@@ -81,6 +99,8 @@ async def scan(
     page_size: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     cursor: Annotated[str | None, Query(description="`next` of the answer before")] = None,
     stream: StreamName = "history",
+    late: Late = "include",
+    hidden: Hidden = False,
 ) -> Response:
     """Return rows by step, exact, nothing merged; with `keys`, the rows that have one of them."""
     known = await documents.find(connection, run)
@@ -93,6 +113,8 @@ async def scan(
         max_step=max_step,
         after=None if cursor is None else _cursor(cursor),
         limit=page_size,
+        late=late == "include",
+        hidden=hidden,
     )
     return ValuesResponse(
         {

@@ -4,27 +4,50 @@ select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[])
 on conflict do nothing;
 
 -- name: load_writers
-select writer.run, writer.stream, writer.writer, greatest, widest, rows, late
+select writer.run, writer.stream, writer.writer, greatest, widest, rows, late, first_seq, first_step, began
 from unnest($1::uuid[], $2::smallint[], $3::uuid[]) as wanted (run, stream, writer)
 join writer using (run, stream, writer);
 
 -- name: save_writers
-insert into writer (run, stream, writer, greatest, widest, rows, late)
-select * from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+insert into writer (run, stream, writer, greatest, widest, rows, late, first_seq, first_step, began)
+select * from unnest(
+    $1::uuid[], $2::smallint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+    $8::bigint[], $9::bigint[], $10::bigint[]
+)
 on conflict (run, stream, writer) do update
-set greatest = excluded.greatest, widest = excluded.widest, rows = excluded.rows, late = excluded.late;
+set greatest = excluded.greatest, widest = excluded.widest, rows = excluded.rows, late = excluded.late,
+    first_seq = excluded.first_seq, first_step = excluded.first_step, began = excluded.began;
+
+-- name: add_lineage
+insert into lineage (run, writer, continues) select * from unnest($1::uuid[], $2::uuid[], $3::uuid[])
+on conflict do nothing;
+
+-- name: add_branches
+insert into branch (run, writer, seq, origin, step, "offset", append_time) values ($1, $2, $3, $4, $5, $6, $7)
+on conflict do nothing;
 
 -- name: add_markers
 insert into marker (run, writer, seq, count, kind, stream, reason, partition, "offset", append_time)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
--- name: widest
-select coalesce(max(widest), 0) from history.writer where run = $1 and stream = $2;
+-- name: writers_of
+select writer, widest, first_step, began from history.writer where run = $1 and stream = $2;
+
+-- name: lineage_of
+select writer, continues from history.lineage where run = $1;
+
+-- name: branches_of
+select writer, origin, step, "offset", append_time from history.branch where run = $1 order by "offset", seq;
 
 -- name: blocks_from_step
-select writer, "offset", greatest, min_step, message from history.block
+select writer, "offset", seq, greatest, min_step, message from history.block
 where run = $1 and stream = $2 and min_step >= $3 and max_step >= $4 and min_step <= $5
 order by min_step, "offset", seq;
+
+-- name: blocks_to_step
+select writer, "offset", seq, greatest, min_step, max_step, message from history.block
+where run = $1 and stream = $2 and min_step <= $3
+order by max_step desc, "offset" desc, seq desc;
 
 -- name: latest_blocks
 select writer, "offset", seq, greatest, min_step, message from history.block

@@ -1,0 +1,88 @@
+"""The rows that are not late, block by block. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from runstream_consumers.history.blocks import Block
+    from runstream_schemas.events import LogEvent
+
+_HELD = 65_536
+
+
+@dataclass(slots=True)
+class _Held:
+    block: Block
+    event: LogEvent
+    #: The rows that are shown, less those that turned out to be at a step that was taken.
+    good: NDArray[np.bool_]
+    #: Rows of which that is not known yet.
+    open: NDArray[np.bool_]
+
+
+class Untaken:
+    """Holds blocks, which come by their least step, back until it is known which of their rows are late.
+
+    Memory is bounded by the blocks that overlap at one step.
+
+    Args:
+        patience: Rows that are held before it is looked which of them can go.
+    """
+
+    def __init__(self, patience: int = _HELD) -> None:
+        self._held: list[_Held] = []
+        self._rows = 0
+        self._least_patience = self._patience = patience
+
+    def add(
+        self, block: Block, event: LogEvent, shown: NDArray[np.bool_] | None
+    ) -> Iterator[tuple[Block, LogEvent, NDArray[np.bool_]]]:
+        """Take in a block; yield those of which all is known now, with the rows that are shown and not late."""
+        if self._rows >= self._patience:
+            yield from self._settled(block.least)
+            self._patience = max(self._least_patience, 2 * self._rows)
+        good = np.ones(event.count, dtype=np.bool_) if shown is None else shown
+        self._held.append(_Held(block, event, good.copy(), good.copy()))
+        self._rows += event.count
+
+    def rest(self) -> Iterator[tuple[Block, LogEvent, NDArray[np.bool_]]]:
+        """Yield what is still held, once there are no more blocks."""
+        yield from self._settled(None)
+
+    def _settled(self, least: int | None) -> Iterator[tuple[Block, LogEvent, NDArray[np.bool_]]]:
+        self._mark_taken(least)
+        ready = [held for held in self._held if not held.open.any()]
+        self._held = [held for held in self._held if held.open.any()]
+        self._rows = sum(held.event.count for held in self._held)
+        for held in ready:
+            yield held.block, held.event, held.good & ~held.block.late(held.event)
+
+    def _mark_taken(self, least: int | None) -> None:
+        """Mark the rows below a step that are not the first at theirs."""
+        chosen = []
+        for held in self._held:
+            now = held.open if least is None else held.open & (held.event.steps < least)
+            held.open = held.open & ~now
+            chosen.append(np.flatnonzero(now))
+        sizes = [len(rows) for rows in chosen]
+        if not sum(sizes):
+            return
+        steps = np.concatenate([held.event.steps[rows] for held, rows in zip(self._held, chosen, strict=True)])
+        orders = np.concatenate([held.event.orders[rows] for held, rows in zip(self._held, chosen, strict=True)])
+        numbers = np.repeat(np.arange(len(self._held)), sizes)
+        ranks = np.array([held.block.rank for held in self._held])[numbers]
+        offsets = np.array([held.block.offset for held in self._held])[numbers]
+        sorting = np.lexsort((orders, offsets, ranks, steps))
+        again = np.flatnonzero(np.diff(steps[sorting]) == 0) + 1
+        taken = sorting[again]
+        rows = np.concatenate(chosen)
+        for number in np.unique(numbers[taken]):
+            self._held[number].good[rows[taken[numbers[taken] == number]]] = False

@@ -1,0 +1,272 @@
+"""The view of runs that were resumed, rewound and forked, against a model that looks at each row by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runstream_consumers.history.blocks import Block
+from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
+from runstream_consumers.history.paging import GREATEST, PageBuilder
+from runstream_consumers.history.selection import Selection
+from runstream_consumers.history.untaken import Untaken
+from runstream_consumers.history.view import BranchFacts, RunFacts, WriterFacts, view_of
+from runstream_schemas.codec import encode
+from runstream_schemas.events import Kind, LogEvent, Role, Stream, Writer
+from runstream_schemas.rows import pack_rows
+from runstream_schemas.topics import RunPath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RUN = RunPath(entity="e", project="p", run_id="r")
+RUNS = [UUID(int=1000 + number) for number in range(3)]
+#: The runs lie in partitions whose offsets have nothing to do with each other.
+FIRST_OFFSET = [50, 0, 900]
+
+
+@dataclass
+class Process:
+    """A writer of a run, in the order of time."""
+
+    run: int
+    continues: frozenset[int]
+    #: Time, run, step.
+    branch: tuple[int, int, int] | None
+    began: int | None = None
+    steps: list[int] = field(default_factory=list)
+
+
+class Logged(NamedTuple):
+    """A row: by whom, when, at which step."""
+
+    writer: int
+    time: int
+    order: int
+    step: int
+    #: Below its writer's greatest step before it.
+    behind: bool
+
+
+@dataclass
+class World:
+    """All that was ever said, in the order in which the brokers got it."""
+
+    writers: list[Process] = field(default_factory=list)
+    #: Time, writer, steps.
+    blocks: list[tuple[int, int, list[int]]] = field(default_factory=list)
+
+    def rows(self, run: int) -> Iterator[Logged]:
+        """Yield the rows that the writers of a run logged themselves."""
+        logged: dict[int, list[int]] = {}
+        for time, writer, steps in self.blocks:
+            if self.writers[writer].run == run:
+                for step in steps:
+                    before = logged.setdefault(writer, [])
+                    yield Logged(writer, time, len(before), step, any(step < other for other in before))
+                    before.append(step)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Draw what may be said: processes that begin, resume, rewind, fork, and log, in any order."""
+    world = World()
+    for time in range(1, draw(st.integers(2, 14))):
+        if not world.writers or draw(st.integers(0, 2)) == 0:
+            run = draw(st.integers(0, len(RUNS) - 1))
+            earlier = [number for number, writer in enumerate(world.writers) if writer.run == run]
+            continues = draw(st.frozensets(st.sampled_from(earlier), max_size=2)) if earlier else frozenset()
+            branch = None
+            if draw(st.booleans()):
+                branch = (time, draw(st.integers(0, len(RUNS) - 1)), draw(st.integers(-1, 8)))
+            world.writers.append(Process(run, continues, branch))
+        else:
+            writer = draw(st.integers(0, len(world.writers) - 1))
+            steps = draw(st.lists(st.integers(0, 9), min_size=1, max_size=4))
+            process = world.writers[writer]
+            process.began = time if process.began is None else process.began
+            process.steps += steps
+            world.blocks.append((time, writer, steps))
+    return world
+
+
+# --- the model
+
+
+def carried_on(world: World, writer: int) -> set[int]:
+    """Return whom a writer continues, directly or not."""
+    found = set(world.writers[writer].continues)
+    for earlier in world.writers[writer].continues:
+        found |= carried_on(world, earlier)
+    return found
+
+
+def items(world: World, run: int, until: int, seen: frozenset[int]) -> list[tuple[Logged, int, int, int]]:
+    """Return the rows of a run and those that it inherits, each with owner, time, and depth of its run."""
+    found = [
+        (row, row.writer, row.time, 0)
+        for row in world.rows(run)
+        if (began := world.writers[row.writer].began) is not None and began < until
+    ]
+    for number, writer in enumerate(world.writers):
+        if writer.run == run and writer.branch is not None and writer.branch[1] != run and writer.branch[0] < until:
+            time, origin, step = writer.branch
+            if origin not in seen:
+                inherited = shown(world, origin, time, seen | {origin})
+                found += [(row, number, time, depth + 1) for row, depth in inherited if row.step <= step]
+            break
+    return found
+
+
+def is_hidden(world: World, run: int, until: int, item: tuple[Logged, int, int, int]) -> bool:
+    """Tell whether some later writer took the place of a row."""
+    row, owner, time, _ = item
+    for number, writer in enumerate(world.writers):
+        if writer.run != run or number == owner:
+            continue
+        continued = owner in carried_on(world, number)
+        if continued and writer.began is not None and writer.began < until and row.step >= writer.steps[0]:
+            return True
+        if writer.branch is not None and writer.branch[1] == run and writer.branch[0] < until:
+            before = time < writer.branch[0]
+            if row.step > writer.branch[2] and (continued or before):
+                return True
+    return False
+
+
+def shown(world: World, run: int, until: int, seen: frozenset[int]) -> list[tuple[Logged, int]]:
+    """Return what the view of a run shows, each row with the depth of its run."""
+    found = items(world, run, until, seen)
+    return [(item[0], item[3]) for item in found if not is_hidden(world, run, until, item)]
+
+
+def expected(world: World, run: int) -> list[tuple[Any, ...]]:
+    """Return all rows of the view and the hidden ones, in order: writer, order, step, late, hidden."""
+    found = items(world, run, 10**6, frozenset({run}))
+    found.sort(key=lambda item: (item[0].step, -item[3], offset(world, item[0]), item[0].order))
+    taken: set[int] = set()
+    rows = []
+    for item in found:
+        row, hidden = item[0], is_hidden(world, run, 10**6, item)
+        rows.append((row.writer, row.order, row.step, row.behind or (not hidden and row.step in taken), hidden))
+        if not hidden:
+            taken.add(row.step)
+    return rows
+
+
+def offset(world: World, row: Logged) -> int:
+    """Return the place of a row's block in its partition."""
+    return FIRST_OFFSET[world.writers[row.writer].run] + row.time
+
+
+# --- what is tested
+
+
+def key(writer: int) -> UUID:
+    """Return the key of a writer."""
+    return UUID(int=writer + 1)
+
+
+def facts_of(world: World, run: int) -> RunFacts:
+    """Return what the tables hold of a run."""
+    mine = {number: writer for number, writer in enumerate(world.writers) if writer.run == run}
+    return RunFacts(
+        RUNS[run],
+        {key(number): WriterFacts(writer.steps[0], writer.began) for number, writer in mine.items() if writer.began},
+        {key(number): frozenset(map(key, writer.continues)) for number, writer in mine.items() if writer.continues},
+        [
+            BranchFacts(key(number), RUNS[branch[1]], branch[2], FIRST_OFFSET[run] + branch[0], branch[0])
+            for number, writer in mine.items()
+            if (branch := writer.branch) is not None
+        ],
+    )
+
+
+def blocks_of(world: World, run: int) -> list[Block]:
+    """Return the blocks of a view by their least step, as the reader finds them."""
+    lineage = [facts_of(world, run)]
+    while (fork := lineage[-1].fork) is not None and all(facts.run != fork.origin for facts in lineage):
+        lineage.append(facts_of(world, RUNS.index(fork.origin)))
+    blocks = []
+    for source in view_of(lineage):
+        written: dict[int, WriterSteps] = {}
+        number = RUNS.index(source.facts.run)
+        for time, writer, steps in world.blocks:
+            if world.writers[writer].run == number:
+                before = written.get(writer, WriterSteps())
+                event = event_of(writer, before.rows, steps)
+                block, written[writer] = measure(event, before)
+                at = FIRST_OFFSET[number] + time
+                if (bounds := source.place(key(writer), at)) is not None:
+                    stored = Block(
+                        event.writer.id, at, block.least, before.greatest, encode(event), source.rank, bounds
+                    )
+                    blocks.append(stored)
+    return sorted(blocks, key=lambda block: (block.least, block.rank, block.offset))
+
+
+def event_of(writer: int, seq: int, steps: list[int]) -> LogEvent:
+    """Return a block of rows."""
+    orders = np.arange(seq, seq + len(steps))
+    return LogEvent(
+        kind=Kind.DATA,
+        run=RUN,
+        writer=Writer(id=key(writer).bytes, role=Role.PRIMARY),
+        time=0,
+        seq=seq,
+        count=len(steps),
+        stream=Stream.HISTORY,
+        orders=orders,
+        steps=np.array(steps),
+        times=orders * 10,
+        columns=pack_rows([{"at": int(order)} for order in orders]),
+    )
+
+
+def read(blocks: list[Block], limit: int, **asked: bool) -> list[tuple[Any, ...]]:
+    """Read page after page, as the reader does."""
+    rows: list[tuple[Any, ...]] = []
+    after = None
+    while True:
+        builder = PageBuilder(
+            Selection.of(None), limit=limit, first_step=NO_STEP, last_step=GREATEST, after=after, budget=20, **asked
+        )
+        for block in blocks:
+            if builder.done(block):
+                break
+            builder.add(block)
+        page = builder.page()
+        rows += [(UUID(bytes=row.writer).int - 1, row.order, row.step, row.late, row.hidden) for row in page.rows]
+        if page.next is None:
+            return rows
+        after = page.next
+
+
+@given(worlds(), st.integers(0, len(RUNS) - 1), st.integers(1, 9))
+def test_a_view_is_what_the_rules_say_of_each_row(world: World, run: int, limit: int) -> None:
+    """However runs are resumed, rewound and forked, what is shown, hidden and late is as the words say."""
+    blocks = blocks_of(world, run)
+    rows = expected(world, run)
+
+    assert read(blocks, limit, hidden=True) == rows
+    assert read(blocks, limit) == [row for row in rows if not row[4]]
+    assert read(blocks, limit, late=False) == [row for row in rows if not row[3] and not row[4]]
+
+
+@given(worlds(), st.integers(0, len(RUNS) - 1), st.integers(1, 6))
+def test_rows_that_are_not_late_are_found_block_by_block(world: World, run: int, patience: int) -> None:
+    """What is sampled without late rows is the view without them, however few rows are held at a time."""
+    untaken = Untaken(patience)
+    found = []
+    blocks = [block for block in blocks_of(world, run) if block.is_shown]
+    settled = [part for block in blocks for part in untaken.add(block, block.event(), block.shown(block.event().steps))]
+    for block, event, good in [*settled, *untaken.rest()]:
+        writer = UUID(bytes=block.writer).int - 1
+        found += [(writer, int(event.orders[row]), int(event.steps[row])) for row in np.flatnonzero(good)]
+
+    assert sorted(found) == sorted(row[:3] for row in expected(world, run) if not row[3] and not row[4])
