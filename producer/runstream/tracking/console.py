@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from functools import partial
+from typing import TYPE_CHECKING, TextIO
 
 from runstream_schemas.limits import DEFAULT_LIMITS
 
@@ -45,10 +46,55 @@ class LineBuffer:
         self._rest = rest[-DEFAULT_LIMITS.string_length :]
 
 
+class Tap:
+    """Stands in the place of a stream's ``write``, and hands what is written on to whoever listens.
+
+    Args:
+        stream: The stream.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._before = vars(stream).get("write")
+        self._write = stream.write
+        self.listeners: tuple[Callable[[str], None], ...] = ()
+
+    def __call__(self, text: str) -> int:
+        """Write, and hand on."""
+        written = self._write(text)
+        for listener in self.listeners:
+            listener(text)
+        return written
+
+    @classmethod
+    def listen(cls, stream: TextIO, listener: Callable[[str], None]) -> Tap:
+        """Add a listener to a stream's tap, which is put in place if it has none.
+
+        Raises:
+            AttributeError: The stream cannot be tapped; or TypeError.
+        """
+        tap = vars(stream).get("write")
+        if not isinstance(tap, Tap):
+            tap = cls(stream)
+            stream.write = tap  # type: ignore[method-assign]
+        tap.listeners += (listener,)
+        return tap
+
+    def leave(self, stream: TextIO, listener: Callable[[str], None]) -> None:
+        """Take a listener out, and with the last of them the tap, unless somebody has put something over it."""
+        self.listeners = tuple(one for one in self.listeners if one is not listener)
+        if self.listeners or vars(stream).get("write") is not self:
+            return
+        if self._before is None:
+            del stream.write
+        else:
+            stream.write = self._before  # type: ignore[method-assign]
+
+
 class ConsoleCapture:
     """Appends the lines of ``sys.stdout`` and ``sys.stderr`` to a file, from :meth:`start` to :meth:`stop`.
 
     The streams stay the objects that they were; only their ``write`` is wrapped, so nobody's reference to them is lost.
+    Several captures may begin and end in any order.
 
     Args:
         path: The file.
@@ -58,7 +104,8 @@ class ConsoleCapture:
         self._path = path
         self._descriptor = -1
         self._lock = threading.RLock()
-        self._wrapped: list[tuple[TextIO, Any, str, LineBuffer]] = []
+        self._tapped: list[tuple[TextIO, Tap, Callable[[str], None]]] = []
+        self._buffers: dict[str, LineBuffer] = {}
 
     def start(self) -> None:
         """Begin to capture; a stream that cannot be wrapped is left alone.
@@ -71,34 +118,31 @@ class ConsoleCapture:
         for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
             if stream is None:
                 continue
-            buffer = LineBuffer()
-            wrapper = self._wrapper(name, stream.write, buffer)
+            self._buffers[name] = LineBuffer()
+            listener = partial(self._hear, name)
             try:
-                stream.write = wrapper  # type: ignore[method-assign]
+                tap = Tap.listen(stream, listener)
             except (AttributeError, TypeError):
                 continue
-            self._wrapped.append((stream, wrapper, name, buffer))
+            self._tapped.append((stream, tap, listener))
 
     def stop(self) -> None:
         """Give the streams back and write what is left of a last line."""
         with self._lock:
-            for stream, wrapper, name, buffer in self._wrapped:
-                if stream.__dict__.get("write") is wrapper:
-                    del stream.write
+            for stream, tap, listener in self._tapped:
+                tap.leave(stream, listener)
+            self._tapped.clear()
+            for name, buffer in self._buffers.items():
                 self._append(name, buffer.flush())
-            self._wrapped.clear()
+            self._buffers.clear()
             if self._descriptor >= 0:
                 os.close(self._descriptor)
                 self._descriptor = -1
 
-    def _wrapper(self, name: str, write: Callable[[str], int], buffer: LineBuffer) -> Callable[[str], int]:
-        def capture(text: str) -> int:
-            written = write(text)
-            with self._lock:
-                self._append(name, buffer.feed(text))
-            return written
-
-        return capture
+    def _hear(self, name: str, text: str) -> None:
+        with self._lock:
+            if name in self._buffers:
+                self._append(name, self._buffers[name].feed(text))
 
     def _append(self, name: str, lines: list[str]) -> None:
         if not lines or self._descriptor < 0:

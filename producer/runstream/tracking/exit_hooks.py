@@ -1,43 +1,81 @@
-"""Noticing how the process ends: uncaught exceptions, ``sys.exit``, SIGTERM, the end of the script."""
+"""Noticing how the process ends: uncaught exceptions, ``sys.exit``, SIGTERM, the end of the script.
+
+The hooks belong to the process. They are put in place with the first run that is live and taken out after the last,
+so that runs may begin and end in any order.
+"""
 
 from __future__ import annotations
 
 import atexit
+import dis
 import os
 import signal
 import sys
 import threading
 from multiprocessing import util as multiprocessing_util
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from runstream.tracking.outcome import Outcome, from_exception, from_exit_code, from_signal, system_exit_code
+from runstream.tracking.outcome import (
+    LEFT_TO_STATUS,
+    Outcome,
+    from_exception,
+    from_exit_code,
+    from_signal,
+    system_exit_code,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType, TracebackType
 
 
+class Live(Protocol):
+    """What is told of the end of the process."""
+
+    def finish(self, outcome: Outcome) -> None:
+        """End: the interpreter ends in order."""
+
+    def finish_at_signal(self, outcome: Outcome) -> None:
+        """End at once: when this has returned, a signal ends the process."""
+
+    def warned_by_signal(self, outcome: Outcome) -> None:
+        """Take note of a signal that may be the end: the program handles it."""
+
+
 class ExitHooks:
-    """Hooks of the interpreter, from :meth:`install` to :meth:`remove`; each calls what it found in its place.
+    """Hooks of the interpreter while something is live; each calls what it found in its place."""
 
-    Args:
-        at_exit: Called with the outcome when the interpreter ends in order.
-        at_signal: Called with the outcome when SIGTERM is about to end the process at once.
-    """
-
-    def __init__(self, at_exit: Callable[[Outcome], None], at_signal: Callable[[Outcome], None]) -> None:
-        self._at_exit = at_exit
-        self._at_signal = at_signal
+    def __init__(self) -> None:
+        self._live: list[Live] = []
         self._noted: Outcome | None = None
         self._signalled: Outcome | None = None
         self._excepthook = sys.excepthook
         self._sys_exit = sys.exit
         self._handler: Any = None
-        self._installed = False
+        self._main: FrameType | None = None
+        self._child = 0
 
-    def install(self) -> None:
-        """Put the hooks in place; the one for SIGTERM only from the main thread."""
-        self._installed = True
+    def add(self, live: Live) -> None:
+        """Tell something of the end from now on. The hook for SIGTERM is put in place only from the main thread."""
+        self._live.append(live)
+        if len(self._live) == 1:
+            self._install()
+
+    def remove(self, live: Live) -> None:
+        """Tell it no more; after the last, take the hooks out, but for those that somebody has put another before."""
+        if live in self._live:
+            self._live.remove(live)
+            if not self._live:
+                self._uninstall()
+
+    def watch_child(self) -> None:
+        """Notice the end of this process too if multiprocessing forked it: it ends by ``os._exit()``."""
+        if self._child != os.getpid():
+            self._child = os.getpid()
+            multiprocessing_util.Finalize(None, self._on_child_exit, exitpriority=0)
+
+    def _install(self) -> None:
+        self._noted = self._signalled = None
+        self._main = _main_frame()
         self._excepthook, sys.excepthook = sys.excepthook, self._on_exception
         self._sys_exit, sys.exit = sys.exit, self._on_sys_exit  # type: ignore[assignment]
         atexit.register(self._on_exit)
@@ -46,15 +84,7 @@ class ExitHooks:
             if self._handler is signal.SIG_DFL or callable(self._handler):
                 signal.signal(signal.SIGTERM, self._on_signal)
 
-    def watch_child(self) -> None:
-        """Notice the end of this process too if multiprocessing forked it: it ends by ``os._exit()``."""
-        multiprocessing_util.Finalize(None, self._on_child_exit, exitpriority=0)
-
-    def remove(self) -> None:
-        """Take the hooks out again, unless somebody has put another in front."""
-        if not self._installed:
-            return
-        self._installed = False
+    def _uninstall(self) -> None:
         if sys.excepthook == self._on_exception:
             sys.excepthook = self._excepthook
         if sys.exit == self._on_sys_exit:
@@ -63,14 +93,15 @@ class ExitHooks:
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and signal.getsignal(signal.SIGTERM) == self._on_signal:
             signal.signal(signal.SIGTERM, self._handler)
+        self._main = None
 
     def _on_exception(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        if self._installed:
+        if self._live:
             self._noted = from_exception(error)
         self._excepthook(kind, error, traceback)
 
     def _on_sys_exit(self, status: Any = None, /) -> None:
-        if self._installed and threading.current_thread() is threading.main_thread():
+        if self._live and threading.current_thread() is threading.main_thread():
             self._noted = from_exit_code(system_exit_code(status))
         self._sys_exit(status)
 
@@ -79,17 +110,46 @@ class ExitHooks:
         if callable(self._handler):
             # Whoever handles the signal decides whether it is the end; if it is, this is why.
             self._signalled = outcome
+            for live in [*self._live]:
+                live.warned_by_signal(outcome)
             self._handler(number, frame)
             return
-        self._at_signal(outcome)
+        for live in [*self._live]:
+            live.finish_at_signal(outcome)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
     def _on_exit(self) -> None:
-        if self._installed:
-            self._at_exit(self._signalled or self._noted or from_exit_code(0))
+        self._finish_all(self._signalled or self._how_the_script_ended())
 
     def _on_child_exit(self) -> None:
-        if self._installed:
-            error = sys.exc_info()[1]
-            self._at_exit(from_exit_code(0) if error is None else from_exception(error))
+        error = sys.exc_info()[1]
+        self._finish_all(from_exit_code(0) if error is None else from_exception(error))
+
+    def _finish_all(self, outcome: Outcome) -> None:
+        for live in [*self._live][::-1]:
+            live.finish(outcome)
+
+    def _how_the_script_ended(self) -> Outcome:
+        if self._main is not None and _returned(self._main):
+            return from_exit_code(0)  # what was noted was caught
+        if self._noted is not None or self._main is None:
+            return self._noted or from_exit_code(0)
+        # SystemExit that was raised without sys.exit(): Python shows it to no hook, but it has left its trace.
+        return LEFT_TO_STATUS
+
+
+def _main_frame() -> FrameType | None:
+    """Return the outermost frame of the main thread: the script itself, or what runs it."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - documented
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _returned(frame: FrameType) -> bool:
+    """Tell whether a frame that is left was left by a return, not by an exception."""
+    return dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("RETURN")
+
+
+EXIT_HOOKS = ExitHooks()

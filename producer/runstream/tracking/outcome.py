@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from runstream_schemas.events import ExitState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LONGEST_REASON = 500
 #: What a shell reports for a process that Ctrl-C ended; W&B says 255.
@@ -24,6 +27,8 @@ class Outcome:
     reason: str = ""
     #: Whether the end has a say in the state of the run.
     decides: bool = True
+    #: Whether the exit status of the process says better; then this holds only where nobody knows that.
+    by_status: bool = False
 
     def as_record(self) -> dict[str, Any]:
         """Return the payload of the exit record."""
@@ -33,9 +38,27 @@ class Outcome:
             "signal": self.signal,
             "reason": self.reason[:_LONGEST_REASON],
             **({} if self.decides else {"decides": False}),
+            **({"by_status": True} if self.by_status else {}),
         }
 
+    @property
+    def in_order(self) -> bool:
+        """Whether the process ended as it was meant to."""
+        return self.state is ExitState.FINISHED
 
+    def stopped(self) -> Outcome:
+        """Return this end as that of a run that somebody asked to stop."""
+        reason = "stopped by a command" + (f"; {self.reason}" if self.reason else "")
+        return replace(self, state=ExitState.KILLED, reason=reason)
+
+    def preempted(self) -> Outcome:
+        """Return this end as that of a process that was preempted."""
+        reason = "preempted" + (f"; {self.reason}" if self.reason else "")
+        return replace(self, state=ExitState.PREEMPTED, reason=reason)
+
+
+#: By SystemExit, with a code that nobody was told.
+LEFT_TO_STATUS = Outcome(ExitState.FINISHED, reason="SystemExit with a code that is not known", by_status=True)
 #: The process has let go of the run, which goes on without it.
 DETACHED = Outcome(ExitState.FINISHED, reason="detached", decides=False)
 
@@ -61,6 +84,11 @@ def from_exception(error: BaseException) -> Outcome:
 def from_signal(number: int) -> Outcome:
     """Return the outcome of a signal that ends the process."""
     return Outcome(ExitState.KILLED, 128 + number, number, f"killed by {signal.Signals(number).name}")
+
+
+def is_preemptible(environ: Mapping[str, str]) -> bool:
+    """Tell whether SIGTERM means that the machine is wanted for something else: under Slurm and Kubernetes."""
+    return "SLURM_JOB_ID" in environ or "KUBERNETES_SERVICE_HOST" in environ
 
 
 def system_exit_code(code: object) -> int:

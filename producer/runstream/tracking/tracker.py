@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,9 @@ from runstream.spool.writer import ClosedError, DiskPolicy, ForkedError, SpoolWr
 from runstream.tracking.config import config_entry
 from runstream.tracking.console import ConsoleCapture
 from runstream.tracking.delivery import Delivery, dies_with_us
-from runstream.tracking.exit_hooks import ExitHooks
+from runstream.tracking.exit_hooks import EXIT_HOOKS
 from runstream.tracking.history import History
-from runstream.tracking.outcome import DETACHED
+from runstream.tracking.outcome import DETACHED, is_preemptible
 from runstream.tracking.status import RunStatus, acknowledged, last_acknowledged
 from runstream_schemas.events import Role, Scope
 
@@ -68,19 +69,20 @@ class Tracker:
         self._closing = closing
         self._environ = environ
         self._owner = os.getpid()
+        self._schedulers_signal = is_preemptible(environ)
         self._ending = threading.RLock()
         self._finished = False
         self._delivery = None if settings.mode == "offline" else Delivery(folder, environ)
         self._adopting = threading.Lock()
         self._history = History(self._new_writer(role, first), care=self._check, rescue=self._rescue)
         self._console = ConsoleCapture(folder.logs / "console.log")
-        self._hooks = ExitHooks(self.finish, self._finish_at_signal)
+        self._interrupted = False
 
     def start(self) -> None:
         """Begin to capture the console, watch for the end and deliver; what fails of it is a warning."""
         if self._settings.console != "off":
             self._try("capture the console", self._console.start)
-        self._hooks.install()
+        EXIT_HOOKS.add(self)
         if self._delivery is not None:
             self._try("start delivery", self._delivery.start)
 
@@ -173,7 +175,7 @@ class Tracker:
                 self._finish_child(outcome)
                 return
             self._finished = True
-            self._hooks.remove()
+            EXIT_HOOKS.remove(self)
             self._console.stop()
             if not self._close(outcome):
                 self._terminal.warn("the end of the run could not be recorded: the disk is full")
@@ -186,7 +188,12 @@ class Tracker:
         if not self._history.writer.forked:
             self._close(outcome)
 
-    def _finish_at_signal(self, outcome: Outcome) -> None:
+    def warned_by_signal(self, outcome: Outcome) -> None:
+        """Take note, in a signal handler, of a signal that the program handles: a scheduler's announces the end."""
+        if outcome.signal == signal.SIGTERM and self._schedulers_signal and not self._finished:
+            self._try("say that the run is about to be preempted", self.mark_preempting)
+
+    def finish_at_signal(self, outcome: Outcome) -> None:
         """Record the end in a signal handler, right before the signal ends the process."""
         if self._finished or (os.getpid() != self._owner and self._history.writer.forked):
             return
@@ -199,7 +206,19 @@ class Tracker:
     def _close(self, outcome: Outcome) -> bool:
         writer = self._history.writer
         self._folder.control[Word.DROPPED] = writer.dropped
-        return writer.append_last(outcome.as_record())
+        return writer.append_last(self._judged(outcome).as_record())
+
+    def _judged(self, outcome: Outcome) -> Outcome:
+        """Return an end in the light of what was asked for or announced before it."""
+        control = self._folder.control
+        if not outcome.decides:
+            return outcome
+        if control[Word.STOP_REQUESTED]:
+            return outcome.stopped()
+        by_scheduler = outcome.signal == signal.SIGTERM and self._schedulers_signal
+        if by_scheduler or (control[Word.PREEMPTING] and not outcome.in_order):
+            return outcome.preempted()
+        return outcome
 
     def _append(self, topic: TopicCode, value: Any) -> None:
         for _ in range(2):
@@ -237,7 +256,7 @@ class Tracker:
             self._label = f"{self._label}/{os.getpid()}" if self._label else f"pid {os.getpid()}"
             writer = self._new_writer(Role.CHILD, [config_entry("label", self._label, Scope.ATTRIBUTE)])
             self._history = history.in_child(writer)
-            self._hooks.watch_child()
+            EXIT_HOOKS.watch_child()
 
     def _new_writer(self, role: Role, first: Sequence[ConfigEntry]) -> SpoolWriter:
         path, writer_id = self._folder.new_writer(role.value, self._label)
@@ -253,8 +272,12 @@ class Tracker:
 
     def _check(self, now: int) -> None:
         del now
-        if self._delivery is not None and os.getpid() == self._owner:
-            self._try("start delivery again", self._delivery.ensure)
+        if self._delivery is None or os.getpid() != self._owner:
+            return
+        self._try("start delivery again", self._delivery.ensure)
+        if self._settings.raise_on_stop and self.should_stop and not self._interrupted:
+            self._interrupted = True
+            raise KeyboardInterrupt("somebody asked for the run to be stopped")
 
     def _try(self, what: str, action: Callable[[], None]) -> None:
         try:
