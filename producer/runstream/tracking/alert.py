@@ -6,14 +6,17 @@ from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from runstream.exceptions import UsageError
-
 if TYPE_CHECKING:
     from runstream.tracking.terminal import Terminal
 
 #: Titles are shorter than this.
 TITLE_LENGTH = 64
+#: What is kept at most of a whole title and of a text: one message must hold both.
+FULL_TITLE_LENGTH = 4096
+TEXT_LENGTH = 65_536
 DEFAULT_WAIT_S = 60.0
+#: About a hundred years: longer waits mean for ever.
+LONGEST_WAIT_S = 3.2e9
 
 
 class AlertLevel(Enum):
@@ -31,23 +34,36 @@ def checked_alert(
     wait_duration: float | timedelta | None,
     terminal: Terminal,
 ) -> dict[str, Any]:
-    """Return the payload of an alert's record; a title that is too long is shortened with a warning.
+    """Return the payload of an alert's record; what is too long is shortened with a warning.
 
     Raises:
-        UsageError: An argument makes no sense.
+        TypeError: The wait is no duration.
+        ValueError: There is no such level.
     """
-    whole = str(title)
-    shown = whole
-    if len(whole) >= TITLE_LENGTH:
-        shown = whole[: TITLE_LENGTH - 2] + "…"
-        terminal.warn(f"the alert's title has {len(whole)} characters; it is shown as {shown!r} and kept whole")
+    shown, whole = _titles(str(title), terminal)
     return {
         "title": shown,
         "full_title": whole if shown != whole else "",
-        "text": str(text),
+        "text": _shortened("text", str(text), TEXT_LENGTH, terminal),
         "level": _level(level).value.lower(),
-        "wait_duration_ms": round(_seconds(wait_duration) * 1000),
+        "wait_duration_ms": round(_seconds(wait_duration, terminal) * 1000),
     }
+
+
+def _titles(title: str, terminal: Terminal) -> tuple[str, str]:
+    """Return a title as it is shown, and whole."""
+    if len(title) < TITLE_LENGTH:
+        return title, title
+    shown = title[: TITLE_LENGTH - 2] + "…"
+    terminal.warn(f"the alert's title has {len(title)} characters; it is shown as {shown!r} and kept whole")
+    return shown, _shortened("title", title, FULL_TITLE_LENGTH, terminal)
+
+
+def _shortened(what: str, text: str, length: int, terminal: Terminal) -> str:
+    if len(text) <= length:
+        return text
+    terminal.warn(f"the alert's {what} has {len(text)} characters; the first {length} are kept")
+    return f"{text[:length]}… ({len(text)} characters, shortened)"
 
 
 def _level(level: str | AlertLevel | None) -> AlertLevel:
@@ -56,14 +72,16 @@ def _level(level: str | AlertLevel | None) -> AlertLevel:
     try:
         return AlertLevel(level)
     except ValueError:
-        raise UsageError(f"alert(level={level!r}): it is one of INFO, WARN and ERROR") from None
+        raise ValueError(f"alert(level={level!r}): it is one of 'INFO', 'WARN' and 'ERROR'") from None
 
 
-def _seconds(wait: float | timedelta | None) -> float:
+def _seconds(wait: float | timedelta | None, terminal: Terminal) -> float:
+    if wait is None:
+        return DEFAULT_WAIT_S
     if isinstance(wait, timedelta):
         wait = wait.total_seconds()
-    if wait is None or wait == 0:
-        return DEFAULT_WAIT_S
-    if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 < wait < float("inf"):
-        raise UsageError(f"alert(wait_duration={wait!r}): it is seconds or a timedelta, and not negative")
-    return wait
+    elif isinstance(wait, bool) or not isinstance(wait, (int, float)):
+        raise TypeError(f"alert(wait_duration={wait!r}): it is seconds (int or float) or a datetime.timedelta")
+    if not wait >= 0:  # NaN is not, either
+        terminal.warn(f"alert(wait_duration={wait!r}) is no time to wait; it is taken as a minute")
+    return min(wait, LONGEST_WAIT_S) if wait > 0 else DEFAULT_WAIT_S

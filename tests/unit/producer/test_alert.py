@@ -1,0 +1,87 @@
+"""What `run.alert()` takes, and what it records of it."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from runstream.tracking.alert import TEXT_LENGTH, AlertLevel, checked_alert
+from runstream.tracking.terminal import Terminal
+
+
+def checked(title: str = "t", text: str = "x", level: Any = None, wait: Any = None) -> dict[str, Any]:
+    """Return the payload of an alert."""
+    return checked_alert(title, text, level, wait, Terminal())
+
+
+def test_an_alert_is_info_and_waits_a_minute_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    """Levels are lower case in the contract; a title that fits stands once."""
+    assert checked("Title", "More\nlines") == {
+        "title": "Title",
+        "full_title": "",
+        "text": "More\nlines",
+        "level": "info",
+        "wait_duration_ms": 60_000,
+    }
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("level", ["WARN", AlertLevel.WARN])
+def test_a_level_is_a_name_in_capitals_or_an_alert_level(level: str | AlertLevel) -> None:
+    """Both say the same."""
+    assert checked(level=level)["level"] == "warn"
+
+
+@pytest.mark.parametrize("level", ["warn", "LOUD", "", 3])
+def test_any_other_level_is_an_error(level: Any) -> None:
+    """The message names the levels."""
+    with pytest.raises(ValueError, match="'INFO', 'WARN' and 'ERROR'"):
+        checked(level=level)
+
+
+@pytest.mark.parametrize(
+    ("wait", "milliseconds"),
+    [(5, 5000), (1.5, 1500), (timedelta(minutes=2), 120_000), (0, 60_000), (timedelta(), 60_000), (0.0004, 0)],
+)
+def test_a_wait_is_seconds_or_a_timedelta(wait: Any, milliseconds: int) -> None:
+    """Nothing, 0 and an empty timedelta are a minute."""
+    assert milliseconds == checked(wait=wait)["wait_duration_ms"]
+
+
+@pytest.mark.parametrize("wait", ["5", [], True])
+def test_a_wait_that_is_no_duration_is_an_error(wait: Any) -> None:
+    """As in W&B it is a TypeError."""
+    with pytest.raises(TypeError, match="wait_duration"):
+        checked(wait=wait)
+
+
+@pytest.mark.parametrize("wait", [-1, math.nan, timedelta(seconds=-3)])
+def test_a_wait_that_cannot_be_is_a_minute_with_a_warning(wait: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """A miscalculated wait does not cost the alert."""
+    assert checked(wait=wait)["wait_duration_ms"] == 60_000
+    assert "WARNING" in capsys.readouterr().err
+
+
+def test_an_endless_wait_fits_the_contract() -> None:
+    """Infinity is about a hundred years."""
+    assert 3e12 < checked(wait=math.inf)["wait_duration_ms"] < 2**62
+
+
+def test_titles_of_64_characters_are_shortened_and_kept_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """63 characters are shown as they are; 64 are shown with a mark, and the whole stands beside them."""
+    assert checked("t" * 63)["title"] == "t" * 63
+    assert capsys.readouterr().err == ""
+    found = checked("t" * 64)
+    assert (found["title"], found["full_title"]) == ("t" * 62 + "…", "t" * 64)
+    assert "64 characters" in capsys.readouterr().err
+
+
+def test_a_text_that_is_too_long_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its beginning is kept, with how long it was, and there is a warning."""
+    text = checked(text="x" * (TEXT_LENGTH + 1))["text"]
+    assert text.startswith("x" * TEXT_LENGTH)
+    assert text.endswith(f"({TEXT_LENGTH + 1} characters, shortened)")
+    assert "WARNING" in capsys.readouterr().err
