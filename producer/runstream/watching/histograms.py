@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 BINS = 64
 #: Values that are looked at together: bounds the memory that counting takes, and what float32 can count exactly.
 _CHUNK = 1 << 22
+#: What is so far apart that torch cannot count it is drawn closer by this.
+_CLOSER = 4 * BINS
 
 Histogram = dict[str, Any]
 
@@ -39,9 +41,14 @@ def measured(torch: Any, tensor: Any) -> Histogram | Counted | None:
         tensor: Of any layout and type. Of a distributed one, only the part that lies here is counted; of complex
             numbers, the magnitudes.
     """
+    if tensor.device.type == "cpu":
+        return _on_cpu(torch, *_flat(tensor.detach()))
+    return counted_there(torch, tensor)
+
+
+def counted_there(torch: Any, tensor: Any) -> Counted:
+    """Return what the histogram of a tensor is made of, counted where the tensor lies."""
     values, zeros = _flat(tensor.detach())
-    if values.device.type == "cpu":
-        return _on_cpu(torch, values, zeros)
     return Counted(_on_device(torch, values, zeros), zeros)
 
 
@@ -91,9 +98,9 @@ def _on_cpu(torch: Any, values: Any, zeros: int) -> Histogram | None:
         low, high = min(low, 0.0), max(high, 0.0)
     if low == high:
         return _histogram(low, high, [values.numel()], zeros)
-    if not math.isfinite(torch.tensor(high, dtype=values.dtype) - torch.tensor(low, dtype=values.dtype)):
-        values, low, high = values / 4, low / 4, high / 4  # the histogram of what is far apart, drawn closer
-        return _scaled(_histogram(low, high, _counts(torch, values, low, high), zeros), 4)
+    if not math.isfinite(torch.tensor([high, -low], dtype=values.dtype).mul(BINS).sum()):
+        values, low, high = values / _CLOSER, low / _CLOSER, high / _CLOSER
+        return _scaled(_histogram(low, high, _counts(torch, values, low, high), zeros), _CLOSER)
     return _histogram(low, high, _counts(torch, values, low, high), zeros)
 
 

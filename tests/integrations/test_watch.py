@@ -1,0 +1,323 @@
+"""``watch()`` with real torch: what it logs, when, and what is left behind."""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import runstream
+from tests.unit.producer.spooled import primary, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+torch: Any = pytest.importorskip("torch")
+
+pytestmark = pytest.mark.integrations
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[runstream.Run]:
+    """Begin an offline run in a folder of its own."""
+    run = runstream.init(project="p", mode="offline", dir=tmp_path, settings={"silent": True})
+    yield run
+    run.finish()
+
+
+def network() -> Any:
+    """Return a model of two layers and four parameters."""
+    return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+
+
+def hooks_of(model: Any) -> int:
+    """Count the hooks in a model as torch has them, whoever put them there."""
+    modules = sum(len(module._forward_hooks) for module in model.modules())  # noqa: SLF001 - torch has no other count
+    return modules + sum(len(item._backward_hooks or ()) for item in model.parameters())  # noqa: SLF001
+
+
+def train(run: runstream.Run, model: Any, steps: int, given: Any = None) -> None:
+    """Run forward and backward passes, and log a row for each."""
+    for step in range(steps):
+        model.zero_grad()
+        model(torch.ones(2, 4) if given is None else given).sum().backward()
+        run.log({"step": step})
+
+
+def logged(run: runstream.Run, folder: Path) -> list[dict[str, Any]]:
+    """Finish a run and return its rows."""
+    run.finish()
+    return [row.values for row in rows(primary(folder))]
+
+
+def histograms(row: dict[str, Any]) -> set[str]:
+    """Return the keys of a row that hold histograms."""
+    return {key for key, value in row.items() if isinstance(value, dict) and value["_type"] == "histogram"}
+
+
+def test_gradients_are_logged_by_default_with_the_row_of_every_so_many_passes(
+    run: runstream.Run, tmp_path: Path
+) -> None:
+    """Each third row has the histogram of each parameter's gradient, and the others nothing."""
+    model = network()
+    run.watch(model, log_freq=3)
+
+    train(run, model, 7)
+
+    names = {"gradients/0.weight", "gradients/0.bias", "gradients/2.weight", "gradients/2.bias"}
+    found = [histograms(row) for row in logged(run, tmp_path)]
+    assert found == [set(), set(), names, set(), set(), names, set()]
+
+
+def test_the_default_is_every_thousandth_pass(run: runstream.Run, tmp_path: Path) -> None:
+    """The 999th row has no histogram yet, the 1000th has."""
+    model = network()
+    run.watch(model)
+
+    train(run, model, 1000)
+
+    found = logged(run, tmp_path)
+    assert not any(histograms(row) for row in found[:999])
+    assert len(histograms(found[999])) == 4
+
+
+def test_a_histogram_has_64_bins_and_every_value_in_one(run: runstream.Run, tmp_path: Path) -> None:
+    """Bins are evenly spaced from the least value to the greatest; counts add up; edges are one more."""
+    model = network()
+    weight = model[0].weight.detach().clone()
+    run.watch(model, log="parameters", log_freq=1)
+
+    model(torch.ones(2, 4))
+    run.log({"x": 1})
+
+    found = logged(run, tmp_path)[0]["parameters/0.weight"]
+    assert found["_type"] == "histogram"
+    assert len(found["values"]) == 64
+    assert len(found["bins"]) == 65
+    assert sum(found["values"]) == 12
+    assert (found["bins"][0], found["bins"][-1]) == (weight.min().item(), weight.max().item())
+    assert found["values"] == torch.histc(weight, 64).long().tolist()
+
+
+def test_equal_values_are_a_single_bin(run: runstream.Run, tmp_path: Path) -> None:
+    """A parameter that is all ones has one bin."""
+    model = network()
+    torch.nn.init.ones_(model[0].weight)
+    run.watch(model, log="parameters", log_freq=1)
+
+    model(torch.ones(2, 4))
+    run.log({})
+
+    assert logged(run, tmp_path)[0]["parameters/0.weight"] == {
+        "_type": "histogram",
+        "values": [12],
+        "bins": [1.0, 1.0],
+    }
+
+
+def test_parameters_count_forward_passes_evaluation_included(run: runstream.Run, tmp_path: Path) -> None:
+    """The second forward pass without a backward one is logged; gradients wait for backward passes."""
+    model = network()
+    run.watch(model, log="all", log_freq=2)
+
+    with torch.no_grad():
+        model(torch.ones(2, 4))
+        model(torch.ones(2, 4))
+    run.log({})
+    train(run, model, 2)
+
+    evaluated, first, second = (histograms(row) for row in logged(run, tmp_path))
+    assert {key.split("/")[0] for key in evaluated} == {"parameters"}
+    assert first == set()
+    assert {key.split("/")[0] for key in second} == {"parameters", "gradients"}
+
+
+def test_a_second_model_has_a_prefix_and_idx_chooses_it(run: runstream.Run, tmp_path: Path) -> None:
+    """Models are numbered through the run's calls; number 0 has no prefix, others one without a separator."""
+    first, second, third = network(), network(), network()
+    run.watch([first, second], log_freq=1)
+    run.watch(third, log_freq=1, idx=7)
+
+    for model in (first, second, third):
+        train(run, model, 1)
+
+    assert [min(histograms(row)) for row in logged(run, tmp_path)] == [
+        "gradients/0.bias",
+        "gradients/graph_10.bias",
+        "gradients/graph_70.bias",
+    ]
+
+
+def test_hooks_are_one_for_each_parameter_and_one_for_the_model(run: runstream.Run) -> None:
+    """Watching all puts one hook on each trained parameter and one on the model; unwatch takes them out."""
+    model = network()
+    model[0].bias.requires_grad = False
+
+    run.watch(model, log="all")
+
+    assert hooks_of(model) == 3 + 1
+    run.unwatch(model)
+    assert hooks_of(model) == 0
+
+
+def test_unwatch_without_models_takes_all_hooks_out(run: runstream.Run) -> None:
+    """Both models are left as they were."""
+    models = [network(), network()]
+    run.watch(models, log="all", log_graph=True)
+
+    run.unwatch()
+
+    assert [hooks_of(model) for model in models] == [0, 0]
+
+
+def test_the_end_of_the_run_takes_the_hooks_out(run: runstream.Run) -> None:
+    """A model that outlives its run trains on without hooks."""
+    model = network()
+    run.watch(model, log="all")
+
+    run.finish()
+
+    assert hooks_of(model) == 0
+
+
+def test_log_none_watches_nothing(run: runstream.Run) -> None:
+    """Without gradients, parameters and graph there is no hook."""
+    model = network()
+    run.watch(model, log=None)
+    assert hooks_of(model) == 0
+
+
+@pytest.mark.parametrize("models", [object(), [network, 1], "model", None])
+def test_what_is_no_module_is_refused(run: runstream.Run, models: Any) -> None:
+    """One that is no Module is a ValueError, and so is a list with one."""
+    with pytest.raises(ValueError, match=r"torch\.nn\.Module"):
+        run.watch(models)
+
+
+def test_the_graph_goes_to_the_summary(run: runstream.Run, tmp_path: Path) -> None:
+    """After the first pass the summary has modules, their shapes and which feeds which; no row has it."""
+    model = network()
+    run.watch(model, log=None, log_graph=True)
+
+    train(run, model, 2)
+
+    graph = run.summary["graph_0"]
+    assert [(node["name"], node["output_shape"]) for node in graph["nodes"]] == [
+        ("0", [[2, 3]]),
+        ("1", [[2, 3]]),
+        ("2", [[2, 1]]),
+    ]
+    assert [list(edge) for edge in graph["edges"]] == [[0, 1], [1, 2]]
+    assert hooks_of(model) == 0
+    assert [set(row) for row in logged(run, tmp_path)] == [{"step"}, {"step"}]
+
+
+@pytest.mark.parametrize(
+    ("values", "counted"),
+    [
+        ([1.0, math.nan, math.inf, 2.0], 2),
+        ([-3e38, 0.0, 3e38], 3),
+        ([1e-45, 2e-45], 2),
+    ],
+    ids=["non-finite", "far apart", "tiny"],
+)
+def test_strange_values_are_counted_as_far_as_they_are_finite(
+    run: runstream.Run, tmp_path: Path, values: list[float], counted: int
+) -> None:
+    """What is not finite is left out; no span is too wide or too narrow."""
+    parameter = torch.nn.Parameter(torch.tensor(values))
+    run.watch(torch.nn.ParameterList([parameter]), log_freq=1)
+
+    (parameter * torch.tensor(values)).sum().backward()
+    run.log({})
+
+    found = logged(run, tmp_path)[0]["gradients/0"]
+    assert sum(found["values"]) == counted
+    assert all(math.isfinite(edge) for edge in found["bins"])
+
+
+def test_a_gradient_without_a_finite_value_is_left_out(run: runstream.Run, tmp_path: Path) -> None:
+    """All NaN: no histogram, no warning, and the training goes on."""
+    parameter = torch.nn.Parameter(torch.ones(3))
+    run.watch(torch.nn.ParameterList([parameter]), log_freq=1)
+
+    (parameter * math.nan).sum().backward()
+    run.log({"x": 1})
+
+    assert logged(run, tmp_path) == [{"x": 1}]
+
+
+def test_half_precision_and_sparse_gradients_are_counted_whole(run: runstream.Run, tmp_path: Path) -> None:
+    """bfloat16 is counted as float32; the zeros that a sparse gradient leaves out count."""
+    model = torch.nn.Sequential(torch.nn.Embedding(10, 4, sparse=True), torch.nn.Linear(4, 2)).bfloat16()
+    run.watch(model, log_freq=1)
+
+    train(run, model, 1, torch.tensor([1, 2]))
+
+    found = logged(run, tmp_path)[0]
+    assert sum(found["gradients/0.weight"]["values"]) == 40
+    assert sum(found["gradients/1.weight"]["values"]) == 8
+
+
+def test_a_shared_parameter_is_logged_once(run: runstream.Run, tmp_path: Path) -> None:
+    """Two layers with one weight have one histogram of its whole gradient."""
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3, bias=False), torch.nn.Linear(3, 3, bias=False))
+    model[1].weight = model[0].weight
+    run.watch(model, log_freq=1)
+
+    train(run, model, 2, torch.ones(1, 3))
+
+    assert [histograms(row) for row in logged(run, tmp_path)] == [{"gradients/0.weight"}] * 2
+
+
+def test_counting_on_an_accelerator_gives_the_same_histogram() -> None:
+    """The way that never waits for the device, taken on the CPU, agrees with the other one."""
+    from runstream.watching import histograms as counting  # noqa: PLC0415 (needs torch beside it)
+
+    for given in (torch.randn(5000), torch.ones(7), torch.tensor([1.0, math.inf, 3.0]), -torch.rand(9).half()):
+        there = counting.counted_there(torch, given)
+        assert counting.collected(torch, {"x": there}) == {"x": counting.measured(torch, given)}
+
+
+def test_what_goes_wrong_in_a_hook_is_a_warning(
+    run: runstream.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An accelerator without memory, say: one line, and the training goes on."""
+    run.finish()
+    noisy = runstream.init(project="p", mode="offline", dir=tmp_path / "noisy")
+    model = network()
+    noisy.watch(model, log_freq=1)
+    monkeypatch.setattr(torch, "aminmax", lambda _: 1 // 0)
+
+    train(noisy, model, 2)
+
+    assert "cannot log the gradient of 0.weight" in capsys.readouterr().err
+    assert [set(row) for row in logged(noisy, tmp_path / "noisy")] == [{"step"}, {"step"}]
+
+
+def test_a_watched_model_can_be_copied_and_saved_whole(run: runstream.Run, tmp_path: Path) -> None:
+    """Neither the copy nor what is loaded is watched, and saving warns of nothing."""
+    model = network()
+    run.watch(model, log="all", log_freq=1)
+
+    stored = io.BytesIO()
+    torch.save(model, stored)
+    stored.seek(0)
+    for other in (copy.deepcopy(model), torch.load(stored, weights_only=False)):
+        other(torch.ones(2, 4)).sum().backward()
+        run.log({"x": 1})
+
+    assert logged(run, tmp_path) == [{"x": 1}, {"x": 1}]
+
+
+def test_a_disabled_run_watches_nothing() -> None:
+    """Nothing is refused, and no hook is put in."""
+    with runstream.init(mode="disabled") as run:
+        model = network()
+        run.watch(model, log="all")
+        run.unwatch()
+        assert hooks_of(model) == 0
