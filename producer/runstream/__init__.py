@@ -5,88 +5,141 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from runstream.exceptions import CommError, DataError, DiskFullError, Error, UnsupportedError, UsageError
+from runstream.exceptions import CommError, ConfigError, DataError, DiskFullError, Error, UnsupportedError, UsageError
 from runstream.tracking.session import SESSION as _SESSION
+from runstream.tracking.session import BeforeInit as _BeforeInit
 
 if TYPE_CHECKING:
+    from runstream import plot as plot
+    from runstream.compat import environment as env
+    from runstream.compat.stand_ins import agent as agent
+    from runstream.compat.stand_ins import controller as controller
+    from runstream.compat.stand_ins import login as login
+    from runstream.compat.stand_ins import require as require
+    from runstream.compat.stand_ins import setup as setup
+    from runstream.compat.stand_ins import sweep as sweep
+    from runstream.compat.stand_ins import termerror as termerror
+    from runstream.compat.stand_ins import termlog as termlog
+    from runstream.compat.stand_ins import termwarn as termwarn
     from runstream.reading.api import Api as Api
     from runstream.settings import Settings as Settings
-    from runstream.tracking.config import Config
+    from runstream.tracking.alert import AlertLevel as AlertLevel
+    from runstream.tracking.config import Config as Config
     from runstream.tracking.initialise import init as init
     from runstream.tracking.run import Run as Run
-    from runstream.tracking.summary import Summary
+    from runstream.tracking.summary import Summary as Summary
 
     run: Run | None
     config: Config
     summary: Summary
 
 __all__ = [
+    "AlertLevel",
     "Api",
     "CommError",
+    "Config",
+    "ConfigError",
     "DataError",
     "DiskFullError",
     "Error",
     "Run",
     "Settings",
+    "Summary",
     "UnsupportedError",
     "UsageError",
+    "agent",
+    "alert",
     "config",
+    "controller",
     "define_metric",
+    "env",
     "finish",
     "init",
+    "link_artifact",
+    "link_model",
     "log",
+    "log_artifact",
+    "log_code",
+    "log_model",
+    "login",
+    "mark_preempting",
+    "plot",
+    "plot_table",
+    "require",
+    "restore",
     "run",
+    "save",
+    "setup",
     "summary",
+    "sweep",
+    "teardown",
+    "termerror",
+    "termlog",
+    "termwarn",
+    "unwatch",
+    "upsert_artifact",
+    "use_artifact",
+    "use_model",
+    "watch",
 ]
 
 log = _SESSION.log
 define_metric = _SESSION.define_metric
+alert = _SESSION.alert
+watch = _SESSION.watch
+unwatch = _SESSION.unwatch
+mark_preempting = _SESSION.mark_preempting
 finish = _SESSION.finish
+teardown = _SESSION.teardown
 
+link_artifact = _SESSION.run_function("link_artifact")
+link_model = _SESSION.run_function("link_model")
+log_artifact = _SESSION.run_function("log_artifact")
+log_code = _SESSION.run_function("log_code")
+log_model = _SESSION.run_function("log_model")
+restore = _SESSION.run_function("restore")
+save = _SESSION.run_function("save")
+upsert_artifact = _SESSION.run_function("upsert_artifact")
+use_artifact = _SESSION.run_function("use_artifact")
+use_model = _SESSION.run_function("use_model")
+
+_STAND_INS = "runstream.compat.stand_ins"
 #: Imported at first use: a program that only logs needs neither the reading side nor, before init(), the settings.
 _LAZY = {
+    "AlertLevel": "runstream.tracking.alert",
     "Api": "runstream.reading.api",
+    "Config": "runstream.tracking.config",
     "Run": "runstream.tracking.run",
     "Settings": "runstream.settings",
+    "Summary": "runstream.tracking.summary",
+    "agent": _STAND_INS,
+    "controller": _STAND_INS,
     "init": "runstream.tracking.initialise",
-    **dict.fromkeys(("termerror", "termlog", "termwarn"), "runstream.messages"),
-    # What scripts written for W&B name besides, and what comes with files and artifacts.
-    **dict.fromkeys(
-        ("agent", "controller", "login", "require", "setup", "sweep", "teardown"), "runstream.compat.stand_ins"
-    ),
-    **dict.fromkeys(
-        (
-            "Artifact",
-            "ArtifactTTL",
-            "Audio",
-            "Classes",
-            "EvalTable",
-            "Graph",
-            "Histogram",
-            "Html",
-            "Image",
-            "JoinedTable",
-            "Molecule",
-            "Object3D",
-            "Plotly",
-            "Table",
-            "Video",
-        ),
-        "runstream.media_to_come",
-    ),
+    "login": _STAND_INS,
+    "require": _STAND_INS,
+    "setup": _STAND_INS,
+    "sweep": _STAND_INS,
+    "termerror": _STAND_INS,
+    "termlog": _STAND_INS,
+    "termwarn": _STAND_INS,
 }
-_SUBMODULES = frozenset({"integration", "plot"})
+#: Modules of ours under the names that W&B gives them.
+_MODULES = {"env": "runstream.compat.environment", "plot": "runstream.plot"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Any:  # noqa: PLR0911 - a table, for the most part
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
-    if name in _SUBMODULES:
-        return import_module(f"{__name__}.{name}")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name == "run":
         return _SESSION.run
+    if name == "plot_table":
+        return import_module("runstream.tracking.run").Run.plot_table
     if name in {"config", "summary"}:
-        return getattr(_SESSION.active(name), name)
+        return _BeforeInit(name) if _SESSION.run is None else getattr(_SESSION.run, name)
     if name == "__version__":
         return import_module("importlib.metadata").version("runstream")
+    if name[:1].isupper() and hasattr(media := import_module("runstream.media_to_come"), name):
+        return getattr(media, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,12 +10,14 @@ import ssl
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from runstream.exceptions import CommError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from runstream_schemas.topics import RunPath
 
 API_VERSION = 1
 _LARGEST_ANSWER = 1024 * 1024
@@ -83,22 +85,39 @@ def connect(server: Server, timeout: float) -> Connection:
     Raises:
         CommError: It does not answer in time, refuses, or answers with something else.
     """
+    return _parse(server, _ask(server, "GET", "/connect", timeout))
+
+
+def take_number(server: Server, run: RunPath, timeout: float) -> int:
+    """Return the number of a run in its project, which the server gives it once and for all.
+
+    Args:
+        server: Whom to ask.
+        run: The run.
+        timeout: Seconds for each of connecting and answering.
+
+    Raises:
+        CommError: It does not answer in time, refuses, or answers with something else.
+    """
+    path = "/".join(quote(part, safe="") for part in (run.entity, run.project, run.run_id))
+    body = _ask(server, "POST", f"/runs/{path}/number", timeout)
+    try:
+        return int(json.loads(body)["number"])
+    except (ValueError, TypeError, LookupError) as error:
+        raise CommError(f"{server.url} gives no number: it answers with something else") from error
+
+
+def _ask(server: Server, method: str, path: str, timeout: float) -> bytes:
+    """Return the body of an answer of the API; raises CommError."""
     parts = urlsplit(server.url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise CommError(f"{server.url!r} is no address of a server: it looks like http://host:port")
     headers = {"Accept": "application/json"}
     if server.token:
         headers["Authorization"] = f"Bearer {server.token}"
-    # Spoken to directly: a proxy that the environment names must not stand between a client and its own machine.
-    if parts.scheme == "https":
-        tls = ssl.create_default_context()
-        link: http.client.HTTPConnection = http.client.HTTPSConnection(
-            parts.hostname, parts.port, timeout=timeout, context=tls
-        )
-    else:
-        link = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+    link = _link(parts.scheme, parts.hostname, parts.port, timeout)
     try:
-        link.request("GET", f"{parts.path}/api/v1/connect", headers=headers)
+        link.request(method, f"{parts.path}/api/v{API_VERSION}{path}", headers=headers)
         answer = link.getresponse()
         body = answer.read(_LARGEST_ANSWER)
     except (OSError, http.client.HTTPException) as error:
@@ -109,7 +128,15 @@ def connect(server: Server, timeout: float) -> Connection:
         raise CommError(f"{server.url} refuses the API key (RUNSTREAM_API_KEY)")
     if answer.status != http.client.OK:
         raise CommError(f"{server.url} answers with status {answer.status}")
-    return _parse(server, body)
+    return body
+
+
+def _link(scheme: str, host: str, port: int | None, timeout: float) -> http.client.HTTPConnection:
+    """Return a connection that is spoken to directly: no proxy stands between a client and its own machine."""
+    if scheme == "https":
+        tls = ssl.create_default_context()
+        return http.client.HTTPSConnection(host, port, timeout=timeout, context=tls)
+    return http.client.HTTPConnection(host, port, timeout=timeout)
 
 
 def remember(server: Server, connection: Connection, environ: Mapping[str, str]) -> None:

@@ -11,6 +11,10 @@ class UsageError(Error):
     """A call that makes no sense here: a bad argument of ``init()``, or a write to a finished run."""
 
 
+class ConfigError(UsageError):
+    """A config that cannot be read, or a change of a config value that nobody allowed."""
+
+
 class CommError(Error):
     """The server cannot be reached, or answers with an error."""
 

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from runstream.exceptions import UsageError
+from runstream.tracking.naming import checked_tags
+from runstream_schemas.topics import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 class Settings(BaseModel):
-    """How a run is tracked. Frozen; names that W&B has mean what they mean there."""
+    """How a run is tracked. Frozen; names that W&B has mean what they mean there.
+
+    A name that is no setting is left out with a warning.
+
+    Raises:
+        ValueError: A value does not fit its setting.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=True)
 
     #: Account or team; None: as the server says.
     entity: str | None = None
-    project: str = "Uncategorized"
+    project: str = DEFAULT_PROJECT
     run_id: str | None = None
     run_name: str | None = None
     run_notes: str | None = None
@@ -31,6 +40,14 @@ class Settings(BaseModel):
     run_job_type: str | None = None
     sweep_id: str | None = None
     mode: Literal["online", "offline", "disabled", "shared"] = "online"
+    #: Whether a config value may change without a word.
+    allow_val_change: bool = False
+    #: Files whose config lies under that of ``init()``, later ones over earlier ones.
+    config_paths: tuple[str, ...] = ()
+    #: File with the config that a launcher chose; goes before that of ``init()``.
+    launch_config_path: str | None = None
+    #: File with the config that a sweep chose; goes before all other, and is locked.
+    sweep_param_path: str | None = None
     #: What becomes of an active run when ``init()`` is called: True is ``finish_previous``, False ``return_previous``.
     reinit: Literal["default", "finish_previous", "return_previous", "create_new"] | bool = "default"
     #: Whether an earlier run of this id is carried on: ``allow``: if there is one; ``must``: there is one;
@@ -81,12 +98,27 @@ class Settings(BaseModel):
     #: Look up the signal that ended the process where the kernel tells it.
     identify_exit_signal: bool = True
 
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_the_unknown(cls, given: Any) -> Any:
+        for name in sorted(set(given) - set(cls.model_fields)) if isinstance(given, dict) else ():
+            sys.stderr.write(f"runstream: WARNING there is no setting {name!r}; it is left out\n")
+        return given
+
     @field_validator("run_tags", mode="before")
     @classmethod
-    def _split_tags(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(tag.strip() for tag in value.split(",") if tag.strip())
-        return value
+    def _check_tags(cls, value: Any) -> Any:
+        return () if value is None else checked_tags(value)
+
+    @field_validator("config_paths", mode="before")
+    @classmethod
+    def _one_path(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("resume", mode="before")
+    @classmethod
+    def _resume_by_a_bool(cls, value: Any) -> Any:
+        return {True: "auto", False: None}[value] if isinstance(value, bool) else value or None
 
 
 #: Environment variables behind RUNSTREAM_ and, where the meaning is the same, behind WANDB_.
@@ -101,6 +133,10 @@ _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "run_job_type": ("RUNSTREAM_JOB_TYPE", "WANDB_JOB_TYPE"),
     "sweep_id": ("RUNSTREAM_SWEEP_ID", "WANDB_SWEEP_ID"),
     "mode": ("RUNSTREAM_MODE", "WANDB_MODE"),
+    "allow_val_change": ("RUNSTREAM_ALLOW_VAL_CHANGE",),
+    "config_paths": ("RUNSTREAM_CONFIG_PATHS", "WANDB_CONFIG_PATHS"),
+    "launch_config_path": ("RUNSTREAM_LAUNCH_CONFIG_PATH", "WANDB_LAUNCH_CONFIG_PATH"),
+    "sweep_param_path": ("RUNSTREAM_SWEEP_PARAM_PATH", "WANDB_SWEEP_PARAM_PATH"),
     "reinit": ("RUNSTREAM_REINIT", "WANDB_REINIT"),
     "resume": ("RUNSTREAM_RESUME", "WANDB_RESUME"),
     "resume_from": ("RUNSTREAM_RESUME_FROM",),
@@ -126,6 +162,8 @@ _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "x_ends_with": ("RUNSTREAM_X_ENDS_WITH",),
     "identify_exit_signal": ("RUNSTREAM_IDENTIFY_EXIT_SIGNAL",),
 }
+#: Lists, whose items stand between commas in the environment.
+_LISTS = frozenset({"run_tags", "config_paths"})
 _WANDB_MODES = {"dryrun": "offline", "run": "online", "dry-run": "offline"}
 
 
@@ -133,13 +171,13 @@ def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str], files: Map
     """Return the settings in force: what an argument leaves at None is looked up further on.
 
     Raises:
-        UsageError: A value does not fit its setting; the message names the setting and what it takes.
+        ValueError: A value does not fit its setting; the message names the setting and what it takes.
     """
     found = dict(files)
     for name, variables in _VARIABLES.items():
         value = next((environ[variable] for variable in variables if environ.get(variable)), None)
         if value is not None:
-            found[name] = value
+            found[name] = _items(value) if name in _LISTS else value
     found |= {name: value for name, value in arguments.items() if value is not None}
     if found.get("mode") in _WANDB_MODES:
         found["mode"] = _WANDB_MODES[found["mode"]]
@@ -148,7 +186,12 @@ def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str], files: Map
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"setting {name}={found.get(name)!r}: {first['msg']}") from None
+        # As in W&B, a ValueError and not an Error: the value is at fault, not what is done with it.
+        raise ValueError(f"setting {name}={found.get(name)!r}: {first['msg']}") from None
+
+
+def _items(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 def from_files(environ: Mapping[str, str], folder: Path) -> dict[str, Any]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PREFIX = "runstream"
 DEFAULT_PARTITIONS = 8
+#: The project of runs that name none.
+DEFAULT_PROJECT = "Uncategorized"
 
 #: Slashes, control characters, lone surrogates anywhere; or nothing but one or two dots.
 _NO_NAME = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\.{1,2}$")
@@ -43,6 +45,11 @@ class RunPath:
 
     def __str__(self) -> str:
         return f"{self.entity}/{self.project}/{self.run_id}"
+
+
+def canonical_project(project: str) -> str:
+    """Return the name under which a project is published: the default project is one, however its name is spelt."""
+    return DEFAULT_PROJECT if project.lower() == DEFAULT_PROJECT.lower() else project
 
 
 def topic_name(prefix: str, topic: Topic) -> str:

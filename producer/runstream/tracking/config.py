@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import TYPE_CHECKING, Any
 
-from runstream.exceptions import DataError, UsageError
-from runstream.tracking.values import plain
+from runstream.exceptions import ConfigError, UsageError
+from runstream.tracking.config_source import as_config
 from runstream_schemas.events import Operation, Scope
-from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from runstream.tracking.recorder import ConfigEntry
@@ -17,51 +16,61 @@ if TYPE_CHECKING:
 class Config:
     """Hyperparameters: a mapping whose keys are attributes too. What is changed is recorded at once.
 
-    A key that has a value keeps it: changing it needs ``update(..., allow_val_change=True)``. Values of a type that
-    cannot be recorded are recorded as their text.
+    A key that has a value keeps it: changing it needs ``update(..., allow_val_change=True)``, or the argument of this
+    name of ``init()``. A dict is replaced as a whole. What is changed within a value, such as
+    ``config["net"]["depth"] = 3``, is not recorded; assign the value again. Keys that begin with an underscore are
+    kept and recorded, but not listed. Values of a type that cannot be recorded are recorded as their text.
 
     Args:
         items: The values to begin with, which are recorded by whoever makes the run.
         record: Called with the entries of each change; None: nothing is recorded.
         locked: Keys that keep their value whatever is set; a sweep chose them.
+        allow_val_change: Whether keys may change without a word.
+        warn: Called with what was ignored.
     """
 
     _items: dict[str, Any]
     _record: Callable[[Sequence[ConfigEntry]], None]
     _locked: frozenset[str]
+    _allowed: bool
+    _warn: Callable[[str], None]
 
     def __init__(
         self,
         items: Mapping[str, Any],
         record: Callable[[Sequence[ConfigEntry]], None] | None = None,
         locked: Iterable[str] = (),
+        *,
+        allow_val_change: bool = False,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
-        object.__setattr__(self, "_items", dict(items))
+        object.__setattr__(self, "_items", as_config(items))
         object.__setattr__(self, "_record", record or _unrecorded)
         object.__setattr__(self, "_locked", frozenset(locked))
+        object.__setattr__(self, "_allowed", allow_val_change)
+        object.__setattr__(self, "_warn", warn or _unrecorded)
 
-    def recorded_by(self, record: Callable[[Sequence[ConfigEntry]], None]) -> Config:
-        """Return this config with its changes recorded in another way."""
-        return Config(self._items, record, self._locked)
+    def recorded_by(
+        self, record: Callable[[Sequence[ConfigEntry]], None], warn: Callable[[str], None] | None = None
+    ) -> Config:
+        """Return this config with its changes recorded, and its warnings said, in another way."""
+        return Config(self._items, record, self._locked, allow_val_change=self._allowed, warn=warn or self._warn)
 
     def update(self, values: Any, allow_val_change: bool | None = None) -> None:  # noqa: FBT001 - the signature of W&B
         """Set several keys.
 
         Args:
-            values: A mapping, or an object whose attributes are meant, such as an ``argparse.Namespace``.
-            allow_val_change: Whether keys that have another value may change.
+            values: A mapping, or anything else that ``init(config=...)`` takes.
+            allow_val_change: Whether keys that have another value may change; None: as ``init()`` was told.
 
         Raises:
-            UsageError: A key has another value, and may not change.
+            ConfigError: A key has another value, and may not change; or a file that is named cannot be read.
             DataError: A key is no string or too long.
+            TypeError: The values are no mapping, nor anything that stands for one.
         """
-        changed = as_config(values)
-        for key, value in changed.items():
-            if not allow_val_change and key in self._items and self._items[key] != value:
-                raise UsageError(
-                    f"config[{key!r}] is {self._items[key]!r} and would become {value!r}; "
-                    "if that is meant, call config.update(..., allow_val_change=True)"
-                )
+        changed = self._unlocked(as_config(values))
+        if not (self._allowed if allow_val_change is None else allow_val_change):
+            self._refuse_changes(changed)
         self._set(changed)
 
     def setdefaults(self, values: Any) -> dict[str, Any]:
@@ -71,7 +80,7 @@ class Config:
 
     def as_dict(self) -> dict[str, Any]:
         """Return a copy as a plain dict."""
-        return dict(self._items)
+        return {key: value for key, value in self._items.items() if not key.startswith("_")}
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return a value, or the default where there is none."""
@@ -79,25 +88,45 @@ class Config:
 
     def keys(self) -> KeysView[str]:
         """Return the keys."""
-        return self._items.keys()
+        return self.as_dict().keys()
 
     def values(self) -> ValuesView[Any]:
         """Return the values."""
-        return self._items.values()
+        return self.as_dict().values()
 
     def items(self) -> ItemsView[str, Any]:
         """Return keys and values."""
-        return self._items.items()
+        return self.as_dict().items()
+
+    def _unlocked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values without those that would change what a sweep chose."""
+        for key in self._locked & values.keys():
+            if self._items[key] != values[key]:
+                self._warn(
+                    f"config[{key!r}] was chosen by the sweep and stays {self._items[key]!r}; the change is ignored"
+                )
+        return {key: value for key, value in values.items() if key not in self._locked}
+
+    def _refuse_changes(self, values: Mapping[str, Any]) -> None:
+        for key, value in values.items():
+            if key in self._items and self._items[key] != value:
+                raise ConfigError(
+                    f"config[{key!r}] is {self._items[key]!r} and would become {value!r}; "
+                    "if that is meant, call config.update(..., allow_val_change=True)"
+                )
 
     def _set(self, values: Mapping[str, Any]) -> None:
-        entries = [
-            config_entry(key, value)
-            for key, value in values.items()
-            if key not in self._items or self._items[key] != value
-        ]
+        entries = [config_entry(key, value) for key, value in values.items() if not self._has(key, value)]
         if entries:
             self._record(entries)
         self._items.update(values)
+
+    def _has(self, key: str, value: Any) -> bool:
+        """Say whether a value is recorded already; of a dict or list, which may have changed within, nobody knows."""
+        if key not in self._items or isinstance(value, dict | list):
+            return False
+        known = self._items[key]
+        return type(known) is type(value) and bool(known == value)
 
     def __getitem__(self, key: str) -> Any:
         return self._items[key]
@@ -173,38 +202,10 @@ def checked_keys(keys: Any) -> list[str]:
     return found
 
 
-def as_config(values: Any) -> dict[str, Any]:
-    """Return config values as plain ones.
-
-    Raises:
-        DataError: There is a key that is no string or too long, or no keys at all.
-    """
-    if values is None:
-        return {}
-    if not isinstance(values, Mapping):
-        try:
-            values = vars(values)
-        except TypeError:
-            raise DataError(f"config is a dict or a namespace, not {values!r}") from None
-    for key in values:
-        if not isinstance(key, str) or not 0 < len(key) <= DEFAULT_LIMITS.key_length:
-            raise DataError(f"config keys are strings of 1 to {DEFAULT_LIMITS.key_length} characters, not {key!r:.60}")
-    return {str(key): _plain_or_text(value) for key, value in values.items()}
-
-
 def config_entry(key: str, value: Any, scope: Scope = Scope.CONFIG) -> ConfigEntry:
     """Return the entry that sets a top-level key."""
     return [scope.value, Operation.SET.value, [key], value]
 
 
-def _unrecorded(entries: Sequence[ConfigEntry]) -> None:
-    """Stand for a recorder where there is none yet."""
-
-
-def _plain_or_text(value: Any) -> Any:
-    try:
-        return plain(value)
-    except DataError:
-        if isinstance(value, Mapping):
-            return {str(key): _plain_or_text(inner) for key, inner in value.items()}
-        return plain(str(value))
+def _unrecorded(_: object) -> None:
+    """Stand for a recorder, or for a terminal, where there is none yet."""

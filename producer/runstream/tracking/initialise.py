@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runstream.discovery import Connection, connect, find_server, recall, remember
-from runstream.exceptions import CommError, UsageError
+from runstream.exceptions import UsageError
 from runstream.settings import Settings, from_files, resolve
 from runstream.tracking.backing import Backing
 from runstream.tracking.closing import Closing
-from runstream.tracking.config import as_config, config_entry
+from runstream.tracking.config import config_entry
+from runstream.tracking.config_source import Configs, as_config, chosen
 from runstream.tracking.folder import RunFolder
 from runstream.tracking.identity import Identity, label_of, role_of
+from runstream.tracking.meeting import Meeting, meet, number_of
 from runstream.tracking.metadata import metadata, program
-from runstream.tracking.naming import checked_name, random_id, random_name
+from runstream.tracking.naming import DisplayName, checked_name, generated_name, random_id
 from runstream.tracking.recorder import DisabledRecorder
 from runstream.tracking.run import Run
 from runstream.tracking.session import SESSION
 from runstream.tracking.terminal import Terminal
 from runstream.tracking.tracker import Tracker
 from runstream_schemas.events import Scope
+from runstream_schemas.topics import canonical_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from runstream.tracking.config import Config
     from runstream.tracking.recorder import ConfigEntry
 
 
@@ -41,40 +44,68 @@ def init(  # noqa: PLR0917 - the signature of W&B
     notes: str | None = None,
     tags: Sequence[str] | str | None = None,
     config: Any = None,
+    config_exclude_keys: Sequence[str] | None = None,
+    config_include_keys: Sequence[str] | None = None,
+    allow_val_change: bool | None = None,  # noqa: FBT001
     group: str | None = None,
     job_type: str | None = None,
     mode: str | None = None,
+    force: bool | None = None,  # noqa: FBT001
+    anonymous: str | None = None,
+    reinit: str | bool | None = None,  # noqa: FBT001
+    resume: str | bool | None = None,  # noqa: FBT001
+    resume_from: str | None = None,
+    fork_from: str | None = None,
+    save_code: bool | None = None,  # noqa: FBT001
+    tensorboard: bool | None = None,  # noqa: FBT001
+    sync_tensorboard: bool | None = None,  # noqa: FBT001
+    monitor_gym: bool | None = None,  # noqa: FBT001
     settings: Settings | Mapping[str, Any] | None = None,
+    magic: Any = None,
 ) -> Run:
     """Begin a run, and make it the active one of this process. Needs no network, and takes under a second without.
 
-    While a run is active it is returned again, with a warning.
+    While a run is active it is returned again, with a warning; ``reinit`` says otherwise.
 
     Args:
         entity: Account or team; None: as the server says.
-        project: Project; by default ``uncategorized``.
+        project: Project; by default ``Uncategorized``. Logging makes one that does not exist.
         dir: Folder in which the folder ``runstream`` is made; by default the current one.
         id: Identifier of the run; by default 8 random letters and digits. Several processes may write to one id.
-        name: Display name; by default two random words and a number.
+        name: Display name; by default two words, and a number that the server gives.
         notes: Notes on the run.
-        tags: Tags of the run.
-        config: Hyperparameters: a dict, or an object such as an ``argparse.Namespace``.
+        tags: Tags of the run; a bare string is one tag.
+        config: Hyperparameters: a dict, the path of a YAML or JSON file, a dataclass or pydantic object, absl's flags,
+            or an object such as an ``argparse.Namespace``. It lies over ``config-defaults.yaml`` of the current
+            folder, and under what a launcher or a sweep chose.
+        config_exclude_keys: Keys of ``config`` to leave out.
+        config_include_keys: The only keys of ``config`` to take.
+        allow_val_change: Whether config values may change later without a word.
         group: Name of a group of runs.
         job_type: What kind of run it is within its group.
         mode: ``online``; ``offline``: delivered later by ``runstream sync``; ``disabled``: nothing is recorded;
             ``shared``: one of several processes that write to one run.
+        force: Means nothing here.
+        anonymous: Means nothing here.
+        reinit: What becomes of an active run: ``finish_previous`` or True, ``return_previous`` or False (without a
+            warning), ``create_new``: it goes on beside the new one, which does not become :data:`runstream.run`.
+        resume: Whether an earlier run of this id is carried on, see :class:`Settings`; True is ``auto``.
+        resume_from: ``ID?_step=N``: carry on a run from a step.
+        fork_from: ``ID?_step=N``: begin a new run with the rows of another up to a step.
+        save_code: Comes with files and artifacts.
+        tensorboard: The older name of ``sync_tensorboard``.
+        sync_tensorboard: Make rows of what is written for TensorBoard.
+        monitor_gym: Means nothing here.
         settings: Further settings, see :class:`Settings`; the arguments above go before them.
+        magic: Means nothing here.
 
     Raises:
-        UsageError: An argument or a setting makes no sense.
+        UsageError: An argument makes no sense, or does not go with another.
+        ValueError: A value does not fit its setting.
+        ConfigError: A config file is missing, or no config.
         DataError: The config has a key that cannot be recorded.
+        TypeError: The config is nothing that holds keys and values.
     """
-    if (active := SESSION.own) is not None:
-        Terminal(silent=active.settings.silent).line(
-            f"WARNING run {active.id} is active, and init() returns it; call runstream.finish() first to begin another"
-        )
-        return active
-    environ = os.environ
     arguments = {
         "entity": entity,
         "project": project,
@@ -83,34 +114,54 @@ def init(  # noqa: PLR0917 - the signature of W&B
         "run_name": name,
         "run_notes": notes,
         "run_tags": tags,
+        "allow_val_change": allow_val_change,
         "run_group": group,
         "run_job_type": job_type,
         "mode": mode,
+        "reinit": reinit,
+        "resume": resume,
+        "resume_from": resume_from,
+        "fork_from": fork_from,
+        "save_code": save_code,
+        "sync_tensorboard": sync_tensorboard if sync_tensorboard is not None else tensorboard,
     }
+    environ = os.environ
     found = resolve(_given(settings) | _without_none(arguments), environ, from_files(environ, Path.cwd()))
-    run = _begin(_checked(found), as_config(config), environ)
-    SESSION.begin(run)
+    terminal = Terminal(silent=found.silent, quiet=found.quiet)
+    ignored = {"force": force, "anonymous": anonymous, "monitor_gym": monitor_gym, "magic": magic}
+    _warn_of_the_ignored(terminal, found, ignored)
+    if (active := SESSION.make_way(found.reinit, terminal.warn)) is not None:
+        return active
+    checked = _checked(found)
+    chosen_config = chosen(as_config(config), config_include_keys, config_exclude_keys)
+    run = _begin(checked, Configs.of(checked, chosen_config, Path.cwd()), environ, terminal)
+    SESSION.begin(run, aside=checked.reinit == "create_new")
     return run
 
 
-def _begin(settings: Settings, config: Mapping[str, Any], environ: Mapping[str, str]) -> Run:
-    terminal = Terminal(silent=settings.silent, quiet=settings.quiet)
+def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], terminal: Terminal) -> Run:
+    run_id = settings.run_id or random_id()
+    name = DisplayName(settings.run_name, generated_name(run_id))
     identity = Identity(
-        entity=settings.entity,
-        project=settings.project,
-        run_id=settings.run_id or random_id(),
-        name=settings.run_name or random_name(),
+        entity=settings.entity, project=canonical_project(settings.project), run_id=run_id, name=str(name)
     )
+    settings = settings.model_copy(update={"run_id": run_id})
+    run = Run(settings, configs.given, configs.sweep, configs.launch)
     if settings.mode == "disabled":
-        return _disabled(settings, identity, config)
+        return _disabled(run, identity, terminal)
     if settings.api_key is not None:
         environ = {**environ, "RUNSTREAM_API_KEY": settings.api_key}
-    identity, problem = (identity, "") if settings.mode == "offline" else _meet(identity, settings, environ)
+    met = Meeting(None, identity) if settings.mode == "offline" else meet(identity, settings, environ)
+    # Whatever else the server has to say of the run before it begins (resume, fork) is asked here.
+    if met.answers and not name.given:
+        name = replace(name, number=number_of(met, settings))
+    identity = replace(met.identity, name=str(name))
     try:
-        folder = _new_folder(settings, identity, environ)
+        folder = _new_folder(settings, identity, name, environ)
     except OSError as error:
         terminal.warn(f"no folder for the run can be made ({error}): this run is not tracked")
-        return _disabled(settings.model_copy(update={"mode": "disabled"}), identity, config)
+        run = Run(settings.model_copy(update={"mode": "disabled"}), run.config.as_dict())
+        return _disabled(run, identity, terminal)
     started = time.time()
     tracker = Tracker(
         folder,
@@ -119,10 +170,9 @@ def _begin(settings: Settings, config: Mapping[str, Any], environ: Mapping[str, 
         label=label_of(settings, environ),
         terminal=terminal,
         closing=Closing(folder, identity, settings, terminal),
-        first=_first_record(settings, identity, config, environ, started),
+        first=_first_record(settings, name, run.config, environ, started),
         environ=environ,
     )
-    run = Run(settings.model_copy(update={"run_id": identity.run_id}), dict(config))
     run._begin(  # noqa: SLF001 - this module makes runs
         Backing(
             recorder=tracker,
@@ -133,19 +183,19 @@ def _begin(settings: Settings, config: Mapping[str, Any], environ: Mapping[str, 
             ended=SESSION.end,
         )
     )
-    _announce(terminal, settings, identity, folder, problem)
+    _announce(terminal, settings, identity, folder, met.problem)
     tracker.start()
     return run
 
 
-def _disabled(settings: Settings, identity: Identity, config: Mapping[str, Any]) -> Run:
-    run = Run(settings.model_copy(update={"run_id": identity.run_id}), dict(config))
+def _disabled(run: Run, identity: Identity, terminal: Terminal) -> Run:
     run._begin(  # noqa: SLF001
         Backing(
             recorder=DisabledRecorder(),
             identity=identity,
-            terminal=Terminal(silent=settings.silent, quiet=settings.quiet),
-            folder="",
+            terminal=terminal,
+            # Libraries write into the folder of a run without asking whether it is disabled.
+            folder=tempfile.gettempdir(),
             started=time.time(),
             ended=SESSION.end,
         )
@@ -153,30 +203,7 @@ def _disabled(settings: Settings, identity: Identity, config: Mapping[str, Any])
     return run
 
 
-def _meet(identity: Identity, settings: Settings, environ: Mapping[str, str]) -> tuple[Identity, str]:
-    """Return the run's names as the server completes them, and what was wrong with the server, if anything."""
-    server = find_server(environ, settings.base_url)
-    if server is None:
-        return identity, "no server is known (start one with `runstream up`, or set RUNSTREAM_URL)"
-    connection: Connection | None
-    try:
-        connection, problem = connect(server, settings.connect_timeout_s), ""
-        remember(server, connection, environ)
-    except CommError as error:
-        connection, problem = recall(server, environ), str(error)
-    if connection is None:
-        return identity, problem
-    completed = Identity(
-        entity=identity.entity or connection.entity,
-        project=identity.project,
-        run_id=identity.run_id,
-        name=identity.name,
-        server_url=connection.url or server.url,
-    )
-    return completed, problem
-
-
-def _new_folder(settings: Settings, identity: Identity, environ: Mapping[str, str]) -> RunFolder:
+def _new_folder(settings: Settings, identity: Identity, name: DisplayName, environ: Mapping[str, str]) -> RunFolder:
     """Make the run folder; where that cannot be done, one in the folder for temporary files.
 
     Raises:
@@ -187,6 +214,9 @@ def _new_folder(settings: Settings, identity: Identity, environ: Mapping[str, st
         "project": identity.project,
         "mode": settings.mode,
         "name": identity.name,
+        "named": bool(name.given),
+        "generated_name": name.generated,
+        "number": name.number,
         "program": program(),
         "label": label_of(settings, environ),
         "settings": {
@@ -206,10 +236,12 @@ def _new_folder(settings: Settings, identity: Identity, environ: Mapping[str, st
 
 
 def _first_record(
-    settings: Settings, identity: Identity, config: Mapping[str, Any], environ: Mapping[str, str], started: float
+    settings: Settings, name: DisplayName, config: Config, environ: Mapping[str, str], started: float
 ) -> list[ConfigEntry]:
     attributes = {
-        "name": identity.name,
+        "name": name.given,
+        "generated_name": None if name.given else name.generated,
+        "number": name.number,
         "notes": settings.run_notes,
         "tags": list(settings.run_tags),
         "group": settings.run_group,
@@ -225,7 +257,7 @@ def _first_record(
             if value not in (None, [], "")
         ),
         *(config_entry(key, value, Scope.METADATA) for key, value in metadata().items()),
-        *(config_entry(key, value) for key, value in config.items()),
+        *(config_entry(key, config[key]) for key in config),
     ]
 
 
@@ -245,16 +277,19 @@ def _announce(terminal: Terminal, settings: Settings, identity: Identity, folder
 def _given(settings: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
     if settings is None:
         return {}
-    if isinstance(settings, Settings):
-        return settings.model_dump(exclude_unset=True)
-    found = dict(settings)
-    for name in sorted(set(found) - set(Settings.model_fields)):
-        sys.stderr.write(f"runstream: WARNING there is no setting {name!r}; it is left out\n")
-    return found
+    return settings.model_dump(exclude_unset=True) if isinstance(settings, Settings) else dict(settings)
 
 
 def _without_none(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _warn_of_the_ignored(terminal: Terminal, settings: Settings, ignored: Mapping[str, Any]) -> None:
+    for name, value in ignored.items():
+        if value:
+            terminal.warn(f"init({name}={value!r}) means nothing here, and is ignored")
+    if settings.save_code:
+        terminal.warn("save_code comes with files and artifacts, which this version does not have; no code is saved")
 
 
 def _checked(settings: Settings) -> Settings:

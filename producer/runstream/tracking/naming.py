@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
 import re
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
 from runstream.exceptions import UsageError
@@ -12,6 +13,7 @@ from runstream_schemas.limits import DEFAULT_LIMITS
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 8
+_TAG_LENGTH = 64
 #: What a URL or a path would have to escape, or a shell take for itself, is kept out of paths.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f/\\#?%:*\"<>|]")
 
@@ -39,26 +41,45 @@ def random_id() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
 
 
-def random_name() -> str:
-    """Return a display name a human can remember, such as ``earnest-sunset-417``."""
-    draw = random.SystemRandom()
-    return f"{draw.choice(_ADJECTIVES)}-{draw.choice(_NOUNS)}-{draw.randrange(1, 1000)}"
+def generated_name(run_id: str) -> str:
+    """Return two words that a human can remember, such as ``earnest-sunset``.
+
+    They follow from the run's id: whoever writes to a run, or carries it on, gives it the same name without asking.
+    """
+    number = int.from_bytes(hashlib.sha256(run_id.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+    adjective, noun = number % len(_ADJECTIVES), number // len(_ADJECTIVES) % len(_NOUNS)
+    return f"{_ADJECTIVES[adjective]}-{_NOUNS[noun]}"
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayName:
+    """What a run is shown as: the name it was given, else the generated one with the run's number in its project."""
+
+    given: str | None
+    generated: str
+    #: None until a server gave one.
+    number: int | None = None
+
+    def __str__(self) -> str:
+        if self.given:
+            return self.given
+        return self.generated if self.number is None else f"{self.generated}-{self.number}"
 
 
 def checked_tags(tags: Any) -> tuple[str, ...]:
     """Return the tags of a run; a bare string is one tag.
 
     Raises:
-        UsageError: A tag is no string, or they are no sequence.
+        ValueError: A tag is no string, empty or too long, or they are no sequence.
     """
     found = (tags,) if isinstance(tags, str) else tags
     try:
         found = tuple(found)
     except TypeError:
-        raise UsageError(f"tags are a list of strings, not {tags!r:.60}") from None
+        raise ValueError(f"tags are a list of strings, not {tags!r:.60}") from None
     for tag in found:
-        if not isinstance(tag, str):
-            raise UsageError(f"tags are strings, not {tag!r:.60}")
+        if not isinstance(tag, str) or not 0 < len(tag) <= _TAG_LENGTH:
+            raise ValueError(f"tags are strings of 1 to {_TAG_LENGTH} characters, not {tag!r:.80}")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runstream.exceptions import UsageError
@@ -11,7 +12,7 @@ from runstream.tracking.status import RunStatus
 from runstream.tracking.terminal import Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from runstream.settings import Settings
     from runstream.tracking.outcome import Outcome
@@ -146,7 +147,10 @@ def unbegun(settings: Settings) -> Backing:
 
 
 def _ignore(data: Any, step: Any = None, commit: Any = None, sync: Any = None) -> None:
-    """Take what ``log()`` takes."""
+    """Take what ``log()`` takes, and as in W&B refuse only what is no dict."""
+    del step, commit, sync
+    if not isinstance(data, Mapping):
+        raise TypeError(f"log() takes a dict of metrics, not a value of type {type(data).__name__}")
 
 
 def _refuse(*_arguments: Any, **_keywords: Any) -> None:

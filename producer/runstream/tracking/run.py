@@ -54,7 +54,9 @@ class Run(FilesToCome):
         self._notes = settings.run_notes
         self._tags = settings.run_tags
         self._config = Config(
-            {**(config or {}), **(launch_config or {}), **(sweep_config or {})}, locked=sweep_config or ()
+            {**(config or {}), **(launch_config or {}), **(sweep_config or {})},
+            locked=sweep_config or (),
+            allow_val_change=settings.allow_val_change,
         )
         self._bind(unbegun(settings))
 
@@ -67,7 +69,7 @@ class Run(FilesToCome):
         self._backing = backing
         self._recorder = backing.recorder
         self._identity = backing.identity
-        self._config = self._config.recorded_by(backing.recorder.record_config)
+        self._config = self._config.recorded_by(backing.recorder.record_config, backing.terminal.warn)
         self._summary = Summary(backing.recorder)
         # The method of this name says what it does; this saves a call, which can be measured.
         self._log = self.__dict__["log"] = backing.recorder.logger()
@@ -168,7 +170,9 @@ class Run(FilesToCome):
             wait_duration: Seconds in which a further alert of this title is dropped; None or 0: a minute.
 
         Raises:
-            UsageError: An argument makes no sense, or the run is finished.
+            TypeError: The wait is neither a number nor a timedelta.
+            ValueError: There is no such level.
+            UsageError: The run is finished.
         """
         self._recorder.record_alert(checked_alert(title, text, level, wait_duration, self._backing.terminal))
 
@@ -245,6 +249,7 @@ class Run(FilesToCome):
         return self.to_html()
 
     def _end(self, finish: Callable[[], None]) -> None:
+        watching.unwatch(self, None)
         try:
             finish()
         finally:
@@ -292,12 +297,16 @@ class Run(FilesToCome):
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Tags of the run; may be changed."""
+        """Tags of the run; may be changed. Invalid ones are a warning, and change nothing."""
         return self._tags
 
     @tags.setter
     def tags(self, tags: Iterable[str]) -> None:
-        found = checked_tags(tags)
+        try:
+            found = checked_tags(tags)
+        except ValueError as error:
+            self._backing.terminal.warn(f"Invalid tag: {error}; the tags stay as they were")
+            return
         self._set_attribute("tags", list(found))
         self._tags = found
 
@@ -323,8 +332,8 @@ class Run(FilesToCome):
 
     @property
     def project(self) -> str:
-        """Project of the run."""
-        return self._identity.project
+        """Project of the run, as it was given; ``uncategorized``, however it is spelt, is the default project."""
+        return self._settings.project
 
     def project_name(self) -> str:
         """Return the project; the older way."""
@@ -432,8 +441,8 @@ class Run(FilesToCome):
 
     @property
     def settings(self) -> Settings:
-        """The settings in force; frozen."""
-        return self._settings
+        """A copy of the settings in force; frozen."""
+        return self._settings.model_copy()
 
     def _set_attribute(self, name: str, value: Any) -> None:
         self._recorder.record_config([config_entry(name, value, Scope.ATTRIBUTE)])

@@ -69,7 +69,15 @@ def test_namespaces_and_strange_values_are_taken(config: Config) -> None:
     assert (config.device, config.nested) == ("range(0, 3)", {"x": "range(0, 1)"})
 
 
-@pytest.mark.parametrize("bad", [3, {1: 2}, {"": 1}, {"k" * 513: 1}])
+@pytest.mark.parametrize("bad", [3, [("a", 1)], argparse])
+def test_what_holds_no_keys_is_a_type_error(config: Config, recorded: list[Any], bad: Any) -> None:
+    """A number, a list of pairs or a module is no config."""
+    with pytest.raises(TypeError, match="config is a dict"):
+        config.update(bad)
+    assert recorded == []
+
+
+@pytest.mark.parametrize("bad", [{1: 2}, {"": 1}, {"k" * 513: 1}])
 def test_bad_keys_are_refused(config: Config, recorded: list[Any], bad: Any) -> None:
     """Keys are strings that are neither empty nor too long."""
     with pytest.raises(DataError):

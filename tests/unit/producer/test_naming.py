@@ -7,16 +7,43 @@ import re
 import pytest
 
 from runstream.exceptions import UsageError
-from runstream.tracking.naming import checked_name, random_id, random_name
+from runstream.tracking.naming import DisplayName, checked_name, checked_tags, generated_name, random_id
 
 
 def test_ids_and_names_look_as_promised() -> None:
-    """Ids are 8 letters and digits, names two words and a number; neither repeats."""
-    ids, names = {random_id() for _ in range(200)}, [random_name() for _ in range(200)]
+    """Ids are 8 letters and digits and do not repeat; names are two words that follow from them."""
+    ids = {random_id() for _ in range(200)}
+    names = {one: generated_name(one) for one in ids}
 
     assert len(ids) == 200
     assert all(re.fullmatch("[a-z0-9]{8}", one) for one in ids)
-    assert all(re.fullmatch("[a-z]+-[a-z]+-[0-9]+", one) for one in names)
+    assert all(re.fullmatch("[a-z]+-[a-z]+", name) for name in names.values())
+    assert len(set(names.values())) > 150
+    assert all(name == generated_name(one) for one, name in names.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (DisplayName(None, "earnest-sunset"), "earnest-sunset"),
+        (DisplayName(None, "earnest-sunset", 1), "earnest-sunset-1"),
+        (DisplayName("mine", "earnest-sunset", 1), "mine"),
+        (DisplayName("", "earnest-sunset", 1), "earnest-sunset-1"),
+    ],
+)
+def test_a_run_is_shown_by_the_best_name_it_has(name: DisplayName, shown: str) -> None:
+    """A name that was given beats the generated one, which carries the number as soon as there is one."""
+    assert str(name) == shown
+
+
+def test_tags_are_strings_of_1_to_64_characters() -> None:
+    """A bare string is one tag; repeated ones stay; what is no tag is refused by name."""
+    assert checked_tags("single") == ("single",)
+    assert checked_tags(["x", "y", "x"]) == ("x", "y", "x")
+    assert checked_tags(["t" * 64]) == ("t" * 64,)
+    for bad in ([""], ["t" * 65], [5], 5):
+        with pytest.raises(ValueError, match="tags are"):
+            checked_tags(bad)
 
 
 @pytest.mark.parametrize("name", ["a", "A b_c-d.e", "ünïcode", "x" * 128])

@@ -44,7 +44,7 @@ def test_modes_of_wandb_are_understood(given: str, expected: str) -> None:
 )
 def test_a_value_that_does_not_fit_is_named(environ: dict[str, str]) -> None:
     """The error names the setting and the value."""
-    with pytest.raises(UsageError, match="setting "):
+    with pytest.raises(ValueError, match="setting "):
         resolve({}, environ, {})
 
 
