@@ -23,7 +23,7 @@ UNREADABLE = "the record cannot be read"
 
 _WHOLE = int(Flag.OPENS | Flag.CLOSES)
 _INT32 = 2**31
-_OPENS, _CLOSES, _DROPPED = int(Flag.OPENS), int(Flag.CLOSES), int(Flag.DROPPED)
+_OPENS, _CLOSES, _DROPPED, _BESIDE = int(Flag.OPENS), int(Flag.CLOSES), int(Flag.DROPPED), int(Flag.BESIDE)
 #: Topics whose events carry many records.
 _MANY = frozenset([int(TopicCode.LOG), int(TopicCode.CONFIG), int(TopicCode.SUMMARY)])
 _LOG, _EXIT = int(TopicCode.LOG), int(TopicCode.EXIT)
@@ -44,6 +44,7 @@ class Assembler:
     """
 
     def __init__(self, acked: Mapping[int, int], *, block_bytes: int, block_rows: int) -> None:
+        #: The next ``seq`` of each topic as it is read, which for rows is behind the open one.
         self._next = dict(acked)
         self._block_bytes = block_bytes
         self._block_rows = block_rows
@@ -51,6 +52,8 @@ class Assembler:
         self._filling: dict[int, Block] = {}
         self._ready: list[Block] = []
         self._open: _OpenRow | None = None
+        #: What was read behind the open row: it is published once that is, so that blocks are contiguous in ``seq``.
+        self._behind: list[Block | tuple[SpoolRecord, Any]] = []
         #: The order behind the last append that was taken; None before the first.
         self.next_order: int | None = None
         #: The last record of the writer, once it was taken.
@@ -59,10 +62,7 @@ class Assembler:
     @property
     def counts(self) -> dict[int, int]:
         """Records of each topic so far, the open row included."""
-        counts = dict(self._next)
-        if self._open is not None:
-            counts[_LOG] = self._open.seq + 1
-        return counts
+        return dict(self._next)
 
     @property
     def oldest(self) -> Position | None:
@@ -130,10 +130,11 @@ class Assembler:
         return index
 
     def close_row(self) -> None:
-        """End the row that is open: the writer appends no more."""
+        """End the row that is open: nothing joins it any more."""
         if (row := self._open) is not None:
             self._open = None
             self._add(row, row.values, row.size)
+            self._release()
 
     def blocks(self) -> list[Block]:
         """Return the blocks made of all whole records taken so far, and forget them."""
@@ -144,15 +145,16 @@ class Assembler:
 
     def _take_log(self, record: SpoolRecord) -> None:
         flags, seq = record.flags, record.seq
-        if flags & _DROPPED or flags & _OPENS:
+        if flags & _DROPPED or (flags & _OPENS and not flags & _BESIDE):
             self.close_row()
         expected = self._next.get(_LOG, 0)
         if flags & _DROPPED:
             self._take_dropped(record)
         elif (row := self._open) is not None and not flags & _OPENS and row.seq == seq:
             self._join(row, record)
-        elif seq < expected:
-            return  # delivered before, or its row was given up already
+        elif seq < expected:  # delivered before, or its row was given up already
+            if not flags & _OPENS:
+                self.close_row()  # the lost append that opened another row did so before
         elif not flags & _OPENS:
             self._miss(_LOG, seq + 1, record.position, DAMAGED)  # the beginning of this row is gone
         else:
@@ -164,6 +166,10 @@ class Assembler:
         values = self._row_of(record)
         if values is None:
             self._miss(_LOG, record.seq + 1, record.position, UNREADABLE)
+            return
+        self._next[_LOG] = record.seq + 1
+        if self._open is not None:
+            self._behind.append((record, values))
         elif record.flags & _CLOSES:
             self._add(record, values, len(record.payload))
         else:
@@ -202,6 +208,7 @@ class Assembler:
         except (msgspec.DecodeError, ValueError, RecursionError):
             self._miss(topic, seq + 1, record.position, UNREADABLE)
             return
+        self._next[topic] = seq + 1
         self._add(record, values, len(record.payload))
 
     def _take_dropped(self, record: SpoolRecord) -> None:
@@ -233,21 +240,39 @@ class Assembler:
         row = self._open
         if row is None:
             return
-        explained = record.topic == _LOG and record.flags & _OPENS and record.seq - row.seq - 1 == missing
+        explained = record.topic == _LOG and record.flags & _OPENS and record.seq - self._next[_LOG] == missing
         if not explained:
             self._give_up_row(DAMAGED)
 
     def _give_up_row(self, reason: str) -> None:
         if (row := self._open) is not None:
             self._open = None
-            self._miss(_LOG, row.seq + 1, row.position, reason)
+            self._mark(Block(_LOG, 0, row.seq, row.position, reason=reason, missing=1))
+            self._release()
 
     def _miss(self, topic: int, stop: int, start: Position, reason: str) -> None:
         """Mark the records from the next expected one up to ``stop`` as missing."""
         expected = self._next.get(topic, 0)
-        self._finish(topic)
-        self._ready.append(Block(topic, 0, expected, start, reason=reason, missing=stop - expected))
         self._next[topic] = stop
+        block = Block(topic, 0, expected, start, reason=reason, missing=stop - expected)
+        if topic == _LOG and self._open is not None:
+            self._behind.append(block)
+        else:
+            self._mark(block)
+
+    def _mark(self, missing: Block) -> None:
+        self._finish(missing.topic)
+        self._ready.append(missing)
+
+    def _release(self) -> None:
+        """Publish what was read behind the row that was open."""
+        behind, self._behind = self._behind, []
+        for item in behind:
+            if isinstance(item, Block):
+                self._mark(item)
+            else:
+                record, values = item
+                self._add(record, values, len(record.payload))
 
     def _finish(self, topic: int) -> None:
         if (block := self._filling.pop(topic, None)) is not None:
@@ -256,7 +281,12 @@ class Assembler:
     def _add(self, append: SpoolRecord | _OpenRow, values: Any, size: int) -> None:
         topic, stream = append.topic, append.stream
         block = self._filling.get(topic)
-        if block is None or block.stream != stream or block.size >= self._block_bytes:
+        if (
+            block is None
+            or block.stream != stream
+            or block.size >= self._block_bytes
+            or block.orders[-1] > append.order  # a late row, logged before the last append of the row in front of it
+        ):
             self._finish(topic)
             block = self._filling[topic] = Block(topic, stream, append.seq, append.position)
         block.orders.append(append.order)
@@ -265,7 +295,6 @@ class Assembler:
         block.values.append(values)
         block.size += size
         block.largest = max(block.largest, size)
-        self._next[topic] = append.seq + 1
         if len(block.values) >= (self._block_rows if topic in _MANY else 1):
             self._finish(topic)
 

@@ -51,3 +51,5 @@ class Flag(IntFlag):
     CLOSES = 2
     #: The payload is a side note: {"dropped": n, "reason": text}; it uses up ``n`` numbers of its topic, ``seq`` on.
     DROPPED = 4
+    #: The record is a whole row beside the one that is open, which stays open: a late row, logged at an earlier step.
+    BESIDE = 8

@@ -8,7 +8,7 @@ import time
 import weakref
 import zlib
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -59,6 +59,19 @@ def kind_of(topic: TopicCode, flags: Flag, stream: StreamCode = StreamCode.NONE)
 
 
 WHOLE = Flag.OPENS | Flag.CLOSES
+
+
+class Rows(NamedTuple):
+    """Where a writer is in its rows; what an append takes from here and leaves behind."""
+
+    #: The seq of the next row.
+    next_row: int
+    #: The step of the next row without one, or that of the open row if that is the latest.
+    counter: int
+    #: The step of the open row, None while none is open.
+    open_step: int | None
+    #: The seq of the open row.
+    open_row: int
 
 
 class SpoolWriter:
@@ -114,6 +127,8 @@ class SpoolWriter:
         self.counter = 0
         #: The step of the open row, None while none is open.
         self.open_step: int | None = None
+        #: The seq of the open row.
+        self.open_row = 0
         #: The seq of the next row.
         self.next_row = 0
         #: Records of each topic but the log so far, by topic code.
@@ -145,28 +160,19 @@ class SpoolWriter:
         """Return a context in which this thread alone appends; a thread that has it may take it again."""
         return Claim(self)
 
-    def append_row(  # noqa: PLR0917 - by position, since it is faster
-        self,
-        order: int,
-        kind: int,
-        seq: int,
-        step: int,
-        now: int,
-        payload: bytes,
-        counter: int,
-        open_step: int | None,
-    ) -> int:
-        """Append to the log. The caller has claimed the writer.
+    @property
+    def rows(self) -> Rows:
+        """Where the writer is in its rows."""
+        return Rows(self.next_row, self.counter, self.open_step, self.open_row)
+
+    def append_row(self, order: int, kind: int, now: int, payload: bytes) -> int:
+        """Append a whole row at the counter, while no row is open. The caller has claimed the writer.
 
         Args:
-            order: :attr:`order`, read before anything else that the other arguments were made of.
-            kind: What :func:`kind_of` gives.
-            seq: :attr:`next_row` to open a row, one less to join the open one.
-            step: Step of the row.
+            order: :attr:`order`, read before it was found that no row is open.
+            kind: What :func:`kind_of` gives for :data:`WHOLE`.
             now: Microseconds since 1970.
             payload: msgpack.
-            counter: What :attr:`counter` is from now on.
-            open_step: What :attr:`open_step` is from now on.
 
         Returns:
             Where in the segment the record lies; 0 if it was dropped; -1 if another append of this thread came in
@@ -177,15 +183,12 @@ class SpoolWriter:
             ClosedError: The last record is appended already.
             DiskFullError: There is no room, and the policy is to raise.
         """
-        position = self._position
+        seq, step, position = self.next_row, self.counter, self._position
         body = _pack(kind, order, seq, step, now) + payload
         start = position + _PREFIX
         end = start + len(body)
         if end > self._limit:
-            if not self._has_room(TopicCode.LOG, len(payload)):
-                self.counter, self.open_step = counter, None
-                return 0
-            return -1
+            return self._without_room(len(payload), step + 1)
         crc = _crc32(body)
         word = position >> 2
         # From the comparison to the last assignment: no calls, so nothing comes in between (see the class).
@@ -197,8 +200,44 @@ class SpoolWriter:
         self._position = end + 7 & -8
         self.order = order + 1
         self.next_row = seq + 1
+        self.counter = step + 1
+        return position
+
+    def append_part(  # noqa: PLR0917 - as append_row()
+        self, order: int, kind: int, seq: int, step: int, now: int, payload: bytes, after: Rows
+    ) -> int:
+        """Append to the log what need not be a whole row at the counter. Returns and raises as :meth:`append_row`.
+
+        Args:
+            order: :attr:`order`, read before anything else that the other arguments were made of.
+            kind: What :func:`kind_of` gives.
+            seq: The seq of the row.
+            step: The step of the row.
+            now: Microseconds since 1970.
+            payload: msgpack.
+            after: Where the writer is in its rows from now on.
+        """
+        next_row, counter, open_step, open_row = after
+        position = self._position
+        body = _pack(kind, order, seq, step, now) + payload
+        start = position + _PREFIX
+        end = start + len(body)
+        if end > self._limit:
+            return self._without_room(len(payload), counter)
+        crc = _crc32(body)
+        word = position >> 2
+        # No calls from here to the last assignment, as in append_row().
+        if self.order != order:
+            return -1
+        self._bytes[start:end] = body
+        self._words[word + 1] = crc
+        self._words[word] = end - position
+        self._position = end + 7 & -8
+        self.order = order + 1
+        self.next_row = next_row
         self.counter = counter
         self.open_step = open_step
+        self.open_row = open_row
         return position
 
     def append_whole_row(self, stream: StreamCode, step: int, now: int, payload: bytes) -> bool:
@@ -214,7 +253,8 @@ class SpoolWriter:
             position = -1
             while position < 0:
                 order, seq = self.order, self.next_row
-                position = self.append_row(order, kind, seq, step, now, payload, step + 1, None)
+                after = Rows(seq + 1, step + 1, None, seq)
+                position = self.append_part(order, kind, seq, step, now, payload, after)
         return position > 0
 
     def append(self, topic: TopicCode, value: Any, flags: Flag = WHOLE) -> bool:
@@ -251,10 +291,10 @@ class SpoolWriter:
         except (DiskFullError, TimeoutError):
             return False
 
-    def read(self, position: int) -> bytes:
-        """Return the payload of the record at a position of the current segment."""
-        length = int.from_bytes(self._bytes[position : position + 4], "little")
-        return self._bytes[position + HEADER_SIZE : position + length]
+    def read(self, position: int) -> tuple[int, bytes]:
+        """Return step and payload of the record at a position of the current segment."""
+        length, *_, step, _ = RECORD_HEADER.unpack(self._bytes[position : position + HEADER_SIZE])
+        return step, self._bytes[position + HEADER_SIZE : position + length]
 
     def close(self) -> None:
         """Let go of the segment; every later append is refused."""
@@ -283,6 +323,13 @@ class SpoolWriter:
         self._position = end + 7 & -8
         self.order = order + 1
         return True
+
+    def _without_room(self, length: int, counter: int) -> int:
+        """Make room for an append to the log, or drop it, which closes the open row; return -1 or 0."""
+        if self._has_room(TopicCode.LOG, length):
+            return -1
+        self.counter, self.open_step = counter, None
+        return 0
 
     def _has_room(self, topic: int, length: int) -> bool:
         """Make room for a record, or count it as dropped and return False.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import operator
 from time import time_ns as _time_ns
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runstream.exceptions import DataError, Error
+from runstream.exceptions import Error
 from runstream.spool.claim import LOGGING
-from runstream.spool.format import Flag, StreamCode, TopicCode
+from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.writer import WHOLE, SpoolWriter, kind_of
+from runstream.tracking.last_values import LastValues, merge
+from runstream.tracking.placing import checked_step, place
 from runstream.tracking.step_metrics import StepMetrics
 from runstream.tracking.values import checked_row
 
@@ -25,11 +26,6 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
 _WHOLE = kind_of(TopicCode.LOG, WHOLE, StreamCode.HISTORY)
-_OPENS = kind_of(TopicCode.LOG, Flag.OPENS, StreamCode.HISTORY)
-_JOINS = kind_of(TopicCode.LOG, Flag(0), StreamCode.HISTORY)
-_ENDS = kind_of(TopicCode.LOG, Flag.CLOSES, StreamCode.HISTORY)
-
-_INT64 = range(-(2**63), 2**63)
 
 
 class Shape:
@@ -52,9 +48,24 @@ class History:
         counter: The step of the first row that is logged without one.
         care: Called about once a second while rows are logged, with their time.
         rescue: Called with what an append raised that is no :class:`Error`, and with the arguments of the call.
+        warn: Called with one sentence when a call is taken otherwise than its author may think.
     """
 
-    __slots__ = ("_base", "_care", "_care_at", "_held", "_rescue", "_shape", "_shapes", "_steps", "_touched", "writer")
+    __slots__ = (
+        "_care",
+        "_care_at",
+        "_held",
+        "_held_step",
+        "_last",
+        "_rescue",
+        "_shape",
+        "_shapes",
+        "_steps",
+        "_touched",
+        "_warn",
+        "_warned",
+        "writer",
+    )
 
     def __init__(
         self,
@@ -63,6 +74,7 @@ class History:
         *,
         care: Callable[[int], None] = lambda _: None,
         rescue: Rescue | None = None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.writer = writer
         writer.counter = counter
@@ -70,27 +82,30 @@ class History:
         self._care = care
         self._care_at = 0
         self._rescue = rescue
+        self._warn = warn
+        self._warned = False
         self._steps: StepMetrics | None = None
         self._shape = Shape([], -1)
         self._shapes: dict[tuple[str, ...], Shape] = {}
         #: Shapes whose last values lie in the segment.
         self._touched: list[Shape] = []
         #: Last values, but for those that only the segment holds.
-        self._base: dict[str, Any] = {}
+        self._last = LastValues()
         #: Of the open row, what ``commit=False`` keeps out of the summary.
         self._held: dict[str, Any] = {}
+        self._held_step = 0
 
     @property
     def counter(self) -> int:
         """The step that the next row without one gets, or that of the open row."""
         return self.writer.counter
 
-    def log(  # noqa: C901 - in one piece, since each call of another function can be measured
+    def log(  # noqa: C901, PLR0912 - in one piece, since each call of another function can be measured
         self,
         data: Mapping[str, Any],
         step: int | None = None,
         commit: bool | None = None,  # noqa: FBT001 - the signature of W&B
-        sync: bool | None = None,  # noqa: ARG002, FBT001
+        sync: bool | None = None,  # noqa: FBT001
     ) -> None:
         """Append one call of ``log()``.
 
@@ -102,8 +117,8 @@ class History:
         shape: Shape | None = latest
         try:
             payload = _encode(data)
-            # The keys were looked at before. A row of their all-float length holds numbers and short strings, or
-            # else values that add up to a number, which nothing but numbers do: the two fastest ways to know.
+            # The keys were looked at before. A row of their all-float length holds numbers and short values (see
+            # _fold()), or else values that add up to a number, which nothing but numbers do: the fastest ways to know.
             known = [*data] == latest.keys and (len(payload) == latest.length or type(sum(data.values(), 0.0)) is float)
         except Exception:  # noqa: BLE001 - strange values may raise anything here; they are looked at below
             known = False
@@ -119,8 +134,7 @@ class History:
         try:
             order = claimed.order
             if step is None and commit is not False and claimed.open_step is None and shape is not None:
-                counter = claimed.counter
-                position = claimed.append_row(order, _WHOLE, claimed.next_row, counter, now, payload, counter + 1, None)
+                position = claimed.append_row(order, _WHOLE, now, payload)
                 if position > 0:
                     if not shape.position:
                         self._touched.append(shape)
@@ -135,6 +149,8 @@ class History:
             self._fail(error, data, step, commit)
         finally:
             writer.claimed_by = 0
+        if sync is not None:
+            self._warn("log(sync=...) is deprecated and does nothing")
         if now > self._care_at:
             self._care_at = now + _CARE_EVERY
             self._care(now)
@@ -177,25 +193,37 @@ class History:
         commit: bool | None,  # noqa: FBT001
     ) -> None:
         writer = self.writer
+        step = None if step is None else checked_step(step)
         while True:
-            order, counter, open_step, seq = writer.order, writer.counter, writer.open_step, writer.next_row
-            row = counter if step is None else _as_step(step)
-            joins = row == open_step
-            closes = commit if commit is not None else step is None
-            latest = max(counter, row)
-            after = latest + 1 if closes and row == latest else latest
-            kind = (_ENDS if closes else _JOINS) if joins else (_WHOLE if closes else _OPENS)
-            if not joins:
+            order, counter = writer.order, writer.counter
+            kind, seq, at, after, late, ends_open = place(writer.rows, step, commit)
+            if ends_open:
                 self._release()
-            position = writer.append_row(order, kind, seq - joins, row, now, payload, after, None if closes else row)
+            position = writer.append_part(order, kind, seq, at, now, payload, after)
             if position >= 0:
                 break
+        if late:
+            self._take_late(position, payload, at, counter)
+            return
         if position > 0 and (shape is None or commit is False):
             merge(self._held, _decode(payload))
+            self._held_step = at
         if commit is not False:
             self._release()
             if position > 0 and shape is not None:
                 self._touch(shape, position)
+
+    def _take_late(self, position: int, payload: bytes, step: int, counter: int) -> None:
+        """Take the values of a late row, and say once that steps go backwards."""
+        if position > 0:
+            self._fold()
+            self._last.take_late(_decode(payload), step)
+        if not self._warned:
+            self._warned = True
+            self._warn(
+                f"step {step} is lower than the current step {counter}: the row is kept, marked late, and later steps "
+                "keep the last values (said once)"
+            )
 
     def _touch(self, shape: Shape, position: int) -> None:
         """Note where the last values of a shape lie."""
@@ -205,9 +233,10 @@ class History:
 
     def in_child(self, writer: SpoolWriter) -> History:
         """Return the rows of a forked child: its steps and last values go on from here."""
-        child = History(writer, self.counter, care=self._care, rescue=self._rescue)
+        child = History(writer, self.counter, care=self._care, rescue=self._rescue, warn=self._warn)
+        child._warned = self._warned
         self._fold()
-        merge(child._base, self._base)
+        child._last = self._last.copy()
         child._steps = self._steps
         return child
 
@@ -215,12 +244,12 @@ class History:
         """Return the last value of every key that was logged, nested as it was logged."""
         with self.writer.claim():
             self._fold()
-            return self._base
+            return self._last.values
 
     def _release(self) -> None:
         if self._held:
             self._fold()
-            merge(self._base, self._held, skip_none=True)
+            self._last.take(self._held, self._held_step)
             self._held = {}
 
     def _fold(self) -> None:
@@ -230,7 +259,8 @@ class History:
             position, shape.position = shape.position, 0
             # A signal handler that logged meanwhile may have taken the segment away; a last value is not worth more.
             with contextlib.suppress(msgspec.DecodeError, ValueError, AttributeError):
-                merge(self._base, _decode(self.writer.read(position)), skip_none=True)
+                step, payload = self.writer.read(position)
+                self._last.take_flat(_decode(payload), step)
 
     def _checked(self, data: Any) -> tuple[Shape | None, bytes]:
         """Return the shape of a row, None for one that does not replace all its last values; and its msgpack."""
@@ -256,27 +286,3 @@ class History:
 _CARE_EVERY = 1_000_000
 #: Key lists that are remembered; a program that makes up new ones for ever must not fill the memory.
 _MOST_SHAPES = 1000
-
-
-def merge(target: dict[str, Any], source: Mapping[str, Any], *, skip_none: bool = False) -> None:
-    """Merge a nested dict into another, in place; a dict meets a dict key by key, everything else is replaced."""
-    for key, value in source.items():
-        old = target.get(key)
-        if isinstance(value, dict):
-            if not isinstance(old, dict):
-                if not value:
-                    continue
-                old = target[key] = {}
-            merge(old, value, skip_none=skip_none)
-        elif value is not None or not skip_none:
-            target[key] = value
-
-
-def _as_step(step: Any) -> int:
-    try:
-        number = operator.index(step)
-    except TypeError:
-        raise DataError(f"step is an integer, not {step!r}") from None
-    if number not in _INT64:
-        raise DataError(f"the step {number} is beyond 64 bits")
-    return number

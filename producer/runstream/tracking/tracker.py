@@ -74,7 +74,9 @@ class Tracker:
         self._finished = False
         self._delivery = None if settings.mode == "offline" else Delivery(folder, environ)
         self._adopting = threading.Lock()
-        self._history = History(self._new_writer(role, first), care=self._check, rescue=self._rescue)
+        self._history = History(
+            self._new_writer(role, first), care=self._check, rescue=self._rescue, warn=terminal.warn
+        )
         self._console = ConsoleCapture(folder.logs / "console.log")
         self._interrupted = False
 

@@ -42,18 +42,21 @@ def of_topic(writer: Path, topic: TopicCode) -> list[Any]:
 def rows(writer: Path) -> list[Row]:
     """Return the rows of a writer: appends that opened them, with those that joined them merged in."""
     found: list[Row] = []
-    is_open = False
+    is_open: Row | None = None
     for record in records(writer):
         if record.topic != TopicCode.LOG or record.flags & Flag.DROPPED:
             continue
         values = msgspec.msgpack.decode(record.payload)
+        row = is_open
         if record.flags & Flag.OPENS:
-            found.append(Row(record.seq, record.step, values))
+            row = Row(record.seq, record.step, values)
+            found.append(row)
         else:
-            assert is_open, "an append joins a row that is closed"
-            assert found[-1].seq == record.seq
-            _merge(found[-1].values, values)
-        is_open = not record.flags & Flag.CLOSES
+            assert row is not None, "an append joins a row that is closed"
+            assert row.seq == record.seq
+            _merge(row.values, values)
+        if not record.flags & Flag.BESIDE:
+            is_open = None if record.flags & Flag.CLOSES else row
     return found
 
 

@@ -12,6 +12,7 @@ import pytest
 from runstream.exceptions import DataError, Error
 from runstream.spool.writer import SpoolWriter
 from runstream.tracking.history import History
+from runstream.tracking.placing import MOST_BESIDE
 from tests.unit.producer.spooled import rows, steps_and_values
 
 if TYPE_CHECKING:
@@ -79,24 +80,87 @@ def test_held_data_keeps_its_own_row(history: History, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("step", [3, -2])
 def test_a_lower_step_is_kept_as_a_row_of_its_own(history: History, tmp_path: Path, step: int) -> None:
-    """A step below the latest is neither dropped nor a new beginning of the count."""
+    """A call below the latest step is neither dropped nor joined by another, and is no new beginning of the count."""
     history.log({"a": 1}, step=10, commit=True)
     history.log({"late": 1}, step=step)
-    history.log({"late": 2}, step=step)
+    history.log({"late": 2}, step=step, commit=False)
     history.log({"b": 2})
 
-    assert [(10, {"a": 1}), (step, {"late": 2}), (11, {"b": 2})] == steps_and_values(tmp_path)
+    assert steps_and_values(tmp_path) == [(10, {"a": 1}), (step, {"late": 1}), (step, {"late": 2}), (11, {"b": 2})]
 
 
-def test_a_lower_step_closes_the_open_row(history: History, tmp_path: Path) -> None:
-    """The open row ends, and what is logged to its step afterwards is another row of that step."""
+def test_a_lower_step_leaves_the_open_row_open(history: History, tmp_path: Path) -> None:
+    """What is logged to the open row after a late one joins it, and the late row keeps the number behind it."""
     history.log({"a": 1}, step=10)
     history.log({"late": 1}, step=3)
     history.log({"b": 2}, step=10)
+    history.log({"late": 2}, step=9, commit=True)
+    history.log({"c": 3})
+    history.log({"d": 4})
+
+    assert steps_and_values(tmp_path) == [
+        (10, {"a": 1, "b": 2, "c": 3}),
+        (3, {"late": 1}),
+        (9, {"late": 2}),
+        (11, {"d": 4}),
+    ]
+    assert [row.seq for row in rows(tmp_path)] == [0, 1, 2, 3]
+
+
+def test_a_closed_step_is_not_opened_again(history: History, tmp_path: Path) -> None:
+    """A call at a step whose row is closed is a late row, too."""
+    history.log({"a": 1}, step=1, commit=True)
+    history.log({"b": 2}, step=1)
     history.log({"c": 3})
 
-    assert steps_and_values(tmp_path) == [(10, {"a": 1}), (3, {"late": 1}), (10, {"b": 2, "c": 3})]
-    assert history.counter == 11
+    assert steps_and_values(tmp_path) == [(1, {"a": 1}), (1, {"b": 2}), (2, {"c": 3})]
+
+
+def test_late_rows_do_not_wait_for_ever(history: History, tmp_path: Path) -> None:
+    """After a thousand late rows behind it the open row ends, since rows are published in their order."""
+    history.log({"a": 1}, step=5000)
+    for step in range(MOST_BESIDE + 1):
+        history.log({"late": 1}, step=step)
+    history.log({"a": 2})
+
+    found = steps_and_values(tmp_path)
+    assert [found[0], found[-1]] == [(5000, {"a": 1}), (5001, {"a": 2})]
+    assert len(found) == MOST_BESIDE + 3
+
+
+def test_going_backwards_is_said_once(tmp_path: Path) -> None:
+    """The first late step is worth a warning, which says that the row is kept; the others are not."""
+    said: list[str] = []
+    history = History(SpoolWriter(tmp_path, bytes(16)), warn=said.append)
+    history.log({"a": 1}, step=10)
+    for step in (9, 3, 10, 4):
+        history.log({"a": 1}, step=step)
+
+    (warning,) = said
+    assert warning.startswith("step 9 is lower than the current step 10: the row is kept, marked late")
+
+
+def test_the_sync_argument_means_nothing(tmp_path: Path) -> None:
+    """The sync of the older interface is taken with a warning and changes nothing."""
+    said: list[str] = []
+    history = History(SpoolWriter(tmp_path, bytes(16)), warn=said.append)
+    history.log({"a": 1}, sync=True)
+    history.log({"a": 2}, None, None, False)  # noqa: FBT003 - by position, as W&B takes it
+    history.log({"a": 3})
+
+    assert steps_and_values(tmp_path) == [(0, {"a": 1}), (1, {"a": 2}), (2, {"a": 3})]
+    assert {"log(sync=...) is deprecated and does nothing"} == set(said)
+
+
+def test_a_late_row_changes_no_later_value(history: History) -> None:
+    """The last value is that of the greatest step; a key that only a late row has is shown, too."""
+    history.log({"a": 1, "n": {"x": 1}}, step=5, commit=True)
+    history.log({"a": 2, "n": {"x": 2, "y": 2}, "only": 1}, step=3)
+    history.log({"only": 0}, step=2)
+    history.log({"y": 9, "n": 4}, step=1)
+    history.log({"y": 8})
+
+    assert history.last_values() == {"a": 1, "n": {"x": 1, "y": 2}, "only": 1, "y": 8}
 
 
 def test_an_empty_row_closes_or_stands_alone(history: History, tmp_path: Path) -> None:

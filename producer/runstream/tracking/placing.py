@@ -1,0 +1,82 @@
+"""The rules of steps: which row a call of ``log()`` belongs to. Pure; described in docs/client.md."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runstream.exceptions import DataError
+from runstream.spool.format import Flag, StreamCode, TopicCode
+from runstream.spool.writer import WHOLE, Rows, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_KINDS: Mapping[Flag, int] = {
+    flags: kind_of(TopicCode.LOG, flags, StreamCode.HISTORY)
+    for flags in (WHOLE, Flag.OPENS, Flag(0), Flag.CLOSES, WHOLE | Flag.BESIDE)
+}
+_INT64 = range(-(2**63), 2**63)
+#: Late rows that may wait behind an open one, since rows are published in the order in which they began.
+MOST_BESIDE = 1000
+
+
+class Place(NamedTuple):
+    """Where one call goes."""
+
+    #: Topic, flags and stream of its record.
+    kind: int
+    #: The row.
+    seq: int
+    step: int
+    #: Where the writer is in its rows then.
+    after: Rows
+    #: Whether the row lies below the greatest step, or at one that is closed: it is then whole, and the open row stays.
+    late: bool
+    #: Whether it is another row than the one that was open, which therefore ends.
+    ends_open: bool
+
+
+def place(rows: Rows, step: int | None, commit: bool | None) -> Place:  # noqa: FBT001 - the arguments of log()
+    """Return where a call goes.
+
+    Args:
+        rows: Where the writer is in its rows.
+        step: As given to ``log()``, an integer of 64 bits; None: the open row, or a row at the counter.
+        commit: As given to ``log()``; None: the row is complete, unless a step is given.
+    """
+    seq, counter, open_step, open_row = rows
+    at = counter if step is None else step
+    if at < counter:
+        return _late(rows, at)
+    closes = step is None if commit is None else bool(commit)
+    joins = at == open_step
+    kind = _KINDS[(Flag(0) if joins else Flag.OPENS) | (Flag.CLOSES if closes else Flag(0))]
+    row, following = (open_row, seq) if joins else (seq, seq + 1)
+    after = Rows(following, at + closes, None if closes else at, row)
+    return Place(kind, row, at, after, late=False, ends_open=not joins)
+
+
+def _late(rows: Rows, at: int) -> Place:
+    seq, counter, open_step, open_row = rows
+    if open_step is None:
+        return Place(_KINDS[WHOLE], seq, at, Rows(seq + 1, counter, None, open_row), late=True, ends_open=False)
+    if seq - open_row > MOST_BESIDE:
+        return Place(_KINDS[WHOLE], seq, at, Rows(seq + 1, counter + 1, None, open_row), late=True, ends_open=True)
+    kind = _KINDS[WHOLE | Flag.BESIDE]
+    return Place(kind, seq, at, Rows(seq + 1, counter, open_step, open_row), late=True, ends_open=False)
+
+
+def checked_step(step: Any) -> int:
+    """Return a step as an integer.
+
+    Raises:
+        DataError: It is no integer, or beyond 64 bits.
+    """
+    try:
+        number = operator.index(step)
+    except TypeError:
+        raise DataError(f"step is an integer, not {step!r:.60}; nothing of this call was recorded") from None
+    if number not in _INT64:
+        raise DataError(f"the step {number} is beyond 64 bits; nothing of this call was recorded")
+    return number
