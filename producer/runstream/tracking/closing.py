@@ -13,6 +13,7 @@ from runstream_schemas.rows import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from runstream.settings import Settings
     from runstream.tracking.delivery import Delivery
@@ -47,25 +48,17 @@ class Closing:
         """
         if dropped:
             self._terminal.warn(f"{dropped} records were dropped because the disk was full")
-        if delivery is None:
-            self._terminal.detail(f"To deliver this offline run: runstream sync {self._path}")
-        elif self._wait(delivery):
-            self._report(last)
+        delivered = delivery is not None and self._wait(delivery)
+        with self._terminal.block():
+            self._report(last, whole=delivered)
             self._addresses()
-            self._terminal.detail(f"Synced {self._folder.control[Word.ACKED]} records")
-        else:
-            self._addresses()
-            pending = delivery.pending
-            what = f"{pending} records are" if pending else "The run is"
-            self._terminal.line(
-                f"{what} not delivered yet; delivery goes on in the background. "
-                f"To deliver by hand: runstream sync {self._path}"
-            )
-        self._terminal.detail(f"Find logs at: {os.path.relpath(self._folder.logs)}")
-
-    @property
-    def _path(self) -> str:
-        return os.path.relpath(self._folder.path)
+            if delivery is None:
+                self._terminal.detail(f"To deliver this offline run: runstream sync {shown_path(self._folder.path)}")
+            elif delivered:
+                self._terminal.detail(self._synced())
+            else:
+                self._terminal.line(self._to_come(delivery.pending))
+            self._terminal.detail(f"Find logs at: {shown_path(self._folder.logs, dotted=True)}")
 
     def _wait(self, delivery: Delivery) -> bool:
         try:
@@ -80,19 +73,41 @@ class Closing:
         finally:
             self._terminal.end_progress()
 
-    def _report(self, last: Mapping[str, Any]) -> None:
+    def _report(self, last: Mapping[str, Any], *, whole: bool) -> None:
+        """Print curves, which are known once everything is delivered, and the summary."""
         keys: dict[str, Any] = {}
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-            keys = values.load(self._folder.report.read_text())["keys"]
+        if whole:
+            with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+                keys = values.load(self._folder.report.read_text())["keys"]
         summary = {key: line["last"] for key, line in keys.items()}
         summary |= {".".join(path): value for path, value in flatten(last)}
         history = [(key, line["points"]) for key, line in sorted(keys.items())]
-        for line in report_lines(history, sorted(summary.items())):
+        lines = report_lines(history, sorted(summary.items()))
+        for line in ["", *lines, ""] if lines else ():
             self._terminal.detail(line)
 
     def _addresses(self) -> None:
         identity = self._identity
         if identity.url is not None:
-            self._terminal.detail()
             self._terminal.line(f"🚀 View run {identity.name} at: {identity.url}")
-            self._terminal.detail(f"⭐️ View project at: {identity.project_url}")
+            self._terminal.line(f"⭐️ View project at: {identity.project_url}")
+
+    def _synced(self) -> str:
+        records = self._folder.control[Word.ACKED]
+        return f"Synced {records} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)"
+
+    def _to_come(self, pending: int) -> str:
+        what = f"{pending} records are" if pending else "The run is"
+        return (
+            f"{what} not delivered yet; delivery goes on in the background. "
+            f"To deliver by hand: runstream sync {shown_path(self._folder.path)}"
+        )
+
+
+def shown_path(path: Path, *, dotted: bool = False) -> str:
+    """Return a path as seen from the current folder, if there is one; ``dotted`` with ``./`` before it."""
+    try:
+        relative = os.path.relpath(path)
+    except OSError:
+        return os.fspath(path)
+    return relative if not dotted or relative.startswith(os.pardir) else os.path.join(os.curdir, relative)  # noqa: PTH118

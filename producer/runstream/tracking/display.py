@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import html
-import sys
 from typing import TYPE_CHECKING
+
+from runstream.tracking.notebook import is_notebook, show_html
 
 if TYPE_CHECKING:
     from runstream.tracking.run import Run
 
+#: Shows the frame behind the button, and hides the button.
+_REVEAL = "this.nextElementSibling.style.display='block';this.style.display='none'"
+
 
 def frame(run: Run, height: int, *, hidden: bool) -> str:
     """Return HTML with the run's page in a frame of a height in pixels, or a note where it has no page."""
-    url = None if run.offline or run.disabled else run.url
+    url = _page(run)
     if url is None:
         return f"<p>Run {html.escape(run.id)} has no page: it is not online.</p>"
-    address = html.escape(url, quote=True)
-    style = f"border:none;width:100%;height:{int(height)}px;"
+    label = html.escape(run.name or run.id)
+    style = f"border:none;width:100%;height:{max(0, int(height))}px;"
+    shown = f'<iframe title="Run {label}" src="{html.escape(url, quote=True)}?embed=true" style="{style}"></iframe>'
     if not hidden:
-        return f'<iframe src="{address}?embed=true" style="{style}"></iframe>'
-    return f'<details><summary>Show run</summary><iframe src="{address}?embed=true" style="{style}"></iframe></details>'
+        return shown
+    button = f'<button type="button" onclick="{_REVEAL}">Show run {label}</button>'
+    return button + shown.replace(f'style="{style}"', f'style="{style}display:none;" loading="lazy"')
 
 
 def show(run: Run, height: int, *, hidden: bool) -> bool:
-    """Show the frame in a notebook; return whether there is one and the run has a page."""
-    shell = sys.modules.get("IPython")
-    if shell is None or run.disabled or run.offline:
+    """Show the frame in a notebook; return whether it was shown: there is a notebook, and the run has a page."""
+    if not is_notebook() or _page(run) is None:
         return False
-    interactive = shell.get_ipython()
-    if interactive is None or not hasattr(interactive, "kernel"):
-        return False
-    from IPython.display import HTML, display  # noqa: PLC0415 - there only in a notebook
+    return show_html(frame(run, height, hidden=hidden))
 
-    display(HTML(frame(run, height, hidden=hidden)))
-    return True
+
+def _page(run: Run) -> str | None:
+    return None if run.offline or run.disabled else run.url
