@@ -107,6 +107,26 @@ def take_number(server: Server, run: RunPath, timeout: float) -> int:
         raise CommError(f"{server.url} gives no number: it answers with something else") from error
 
 
+def stop_request(server: Server, run: RunPath, timeout: float) -> tuple[frozenset[bytes], float]:
+    """Return the writers of a run that somebody asked to stop, and after how many seconds to ask again.
+
+    Args:
+        server: Whom to ask.
+        run: The run.
+        timeout: Seconds for each of connecting and answering.
+
+    Raises:
+        CommError: It does not answer in time, refuses, knows nothing of the run, or answers with something else.
+    """
+    path = "/".join(quote(part, safe="") for part in (run.entity, run.project, run.run_id))
+    body = _ask(server, "GET", f"/runs/{path}/stop", timeout)
+    try:
+        found = json.loads(body)
+        return frozenset(map(bytes.fromhex, found["writers"])), float(found["ask_again_s"])
+    except (ValueError, TypeError, LookupError) as error:
+        raise CommError(f"{server.url} says nothing of a stop: it answers with something else") from error
+
+
 def _ask(server: Server, method: str, path: str, timeout: float) -> bytes:
     """Return the body of an answer of the API; raises CommError."""
     parts = urlsplit(server.url)

@@ -174,7 +174,12 @@ class Delivery:
         courier, destination = self._courier, self.destination
         if courier is None or destination is None or tail.exit is None:
             return
-        event = tail.exit.event(Envelope(destination.run, tail.card.writer), beats=bool(tail.account.beats))
+        event = tail.exit.event(
+            Envelope(destination.run, tail.card.writer),
+            beats=bool(tail.account.beats),
+            decides=tail.decides,
+            waits_for_all=tail.waits_for_all,
+        )
         tail.exit_sent = True
         courier.send(Topic.EXIT, Parcel(encode(event), partial(self._acknowledge_exit, tail)))
 

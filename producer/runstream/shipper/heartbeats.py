@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from runstream.shipper.tail import WriterTail
 
 
-def beat_of(tail: WriterTail, where: Destination, number: int) -> HeartbeatEvent:
-    """Return the beat of a writer that lives."""
+def beat_of(tail: WriterTail, where: Destination, number: int, *, preempting: bool) -> HeartbeatEvent:
+    """Return the beat of a writer that lives; ``preempting``: it is about to be preempted."""
     return HeartbeatEvent(
         kind=Kind.BEAT,
         run=where.run,
@@ -26,6 +26,9 @@ def beat_of(tail: WriterTail, where: Destination, number: int) -> HeartbeatEvent
         pending=tail.pending(),
         host=tail.card.host,
         label=tail.card.label,
+        preempting=preempting,
+        decides=tail.decides,
+        waits_for_all=tail.waits_for_all,
     )
 
 
@@ -46,4 +49,6 @@ def goodbye_of(tail: WriterTail, where: Destination) -> HeartbeatEvent:
         host=tail.card.host,
         label=tail.card.label,
         ending=tail.exit.ending,
+        decides=tail.decides,
+        waits_for_all=tail.waits_for_all,
     )

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from runstream_schemas.events import Ending, ExitState
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Mapping, MutableMapping
 
     from runstream.shipper.run_folder import WriterCard
 
@@ -167,9 +167,13 @@ def ending_of(status: int | None) -> Ending:
         state = ExitState.KILLED if number in {signal.SIGTERM, signal.SIGINT} else ExitState.CRASHED
         return Ending(state=state, exit_code=128 + number, signal=number, reason=f"ended by {_name(number)}")
     code = os.waitstatus_to_exitcode(status)
-    if code:
-        return Ending(state=ExitState.FAILED, exit_code=code, reason=f"exit status {code} without finish()")
-    return Ending(state=ExitState.FINISHED, exit_code=0, reason="exit status 0 without finish()")
+    state = ExitState.FAILED if code else ExitState.FINISHED
+    return Ending(state=state, exit_code=code, reason=f"exit status {code} without finish()")
+
+
+def is_preemptible(environ: Mapping[str, str]) -> bool:
+    """Tell whether SIGTERM means that the machine is wanted for something else: under Slurm and Kubernetes."""
+    return "SLURM_JOB_ID" in environ or "KUBERNETES_SERVICE_HOST" in environ
 
 
 def _name(number: int) -> str:

@@ -46,6 +46,16 @@ class RunCard:
         return self.settings.get("identify_exit_signal") is not False
 
     @property
+    def decides(self) -> bool:
+        """Whether the writers have a say in the state of the run."""
+        return self.settings.get("update_finish_state") is not False
+
+    @property
+    def waits_for_all(self) -> bool:
+        """Whether the run goes on until every writer that decides has ended."""
+        return self.settings.get("ends_with") == "all"
+
+    @property
     def system_interval_s(self) -> float:
         """Seconds between two samples of the system; 0 where none are wanted."""
         if self.settings.get("capture_system_metrics") is False:

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 from runstream.shipper.connector import Connector
 from runstream.shipper.delivery import Delivery
+from runstream.shipper.exits import Circumstances
 from runstream.shipper.heartbeats import beat_of, goodbye_of
 from runstream.shipper.ledger import Ledger
-from runstream.shipper.process import Host
+from runstream.shipper.process import Host, is_preemptible
 from runstream.shipper.pulse import Pulse
 from runstream.shipper.report import Report
 from runstream.shipper.run_folder import read_json, write_json
 from runstream.shipper.sources import Sources
+from runstream.shipper.stopping import StopWatch
 from runstream.shipper.tail import WriterTail
 from runstream.spool.control import ControlPage, Phase, Word
 
@@ -97,6 +99,16 @@ class Shipper:
         )
         self._pulse = Pulse(self._connector.resolve, self._beats if live else None, settings)
         self._sources = Sources(folder, self._host, console=self._ledger.console, sample=live)
+        self._stop_watch = StopWatch(
+            folder.card.url,
+            environ,
+            self._control,
+            settings.ask_deadline_s,
+            run=lambda: self._delivery.destination and self._delivery.destination.run,
+            writers=lambda: [tail.card.id for tail in self._delivery.tails.values() if tail.lives],
+        )
+        self._preemptible = is_preemptible(environ)
+        self._told_preempting = False
         self._beat_numbers: dict[bytes, int] = {}
         self._investigations: dict[bytes, asyncio.Task[None]] = {}
         self._parting: set[bytes] = set()
@@ -131,6 +143,8 @@ class Shipper:
         self._sources.begin()
         self._look_around()
         tasks = [asyncio.create_task(self._connector.run(self._delivery)), asyncio.create_task(self._pulse.run())]
+        if self._live:
+            tasks.append(asyncio.create_task(self._stop_watch.run()))
         try:
             return await self._work(tasks)
         finally:
@@ -145,7 +159,7 @@ class Shipper:
         while not self._stopping:
             for task in tasks:
                 if task.done():
-                    task.result()  # raises: neither ever returns
+                    task.result()  # raises: only the one that watches for a stop ever returns
             self._wake.clear()
             self._turn()
             if (outcome := await self._settle()) is not None:
@@ -175,6 +189,9 @@ class Shipper:
             self._sources.collect(trainers, pending=own.pending() if own else 0, now=now)
         if own is None and self._sources.writer.begun:
             self._look_around()
+        if self._preempting and not self._told_preempting:
+            self._told_preempting = True
+            self._pulse.poke()
         delivery.send_exits()
         self._more = delivery.pump(_SLICE_S)
         delivery.send_exits()
@@ -231,6 +248,8 @@ class Shipper:
     def _count(self) -> None:
         pending = self._delivery.pending()
         self._control[Word.PENDING] = pending
+        if self._delivery.acked != self._control[Word.ACKED]:
+            self._control[Word.LAST_ACKED] = time.time_ns() // 1000
         self._control[Word.ACKED] = self._delivery.acked
         if self._progress is not None:
             self._progress(self._delivery.acked, pending)
@@ -248,7 +267,7 @@ class Shipper:
         identify = self._folder.card.identify_exit_signal
         try:
             floor = self._ledger.floor(tail.card.id)
-            found = await tail.find_exit(floor, identify=identify, now=time.time_ns() // 1000)
+            found = await tail.find_exit(floor, self._circumstances, identify=identify, now=time.time_ns() // 1000)
         except OSError as error:
             log.warning("%s has ended, but how cannot be noted yet: %s", tail.label, error)
             del self._investigations[tail.card.id]
@@ -257,8 +276,17 @@ class Shipper:
         log.info("%s ended: %s %s", tail.label, found.ending.state.value, found.ending.reason)
         self._wake.set()
 
+    @property
+    def _preempting(self) -> bool:
+        return self._control[Word.PREEMPTING] != 0
+
+    @property
+    def _circumstances(self) -> Circumstances:
+        stop = self._control[Word.STOP_REQUESTED] != 0
+        return Circumstances(stop=stop, preempting=self._preempting, preemptible=self._preemptible)
+
     def _lives(self) -> bool:
-        return any(tail.trains and not tail.dead and tail.exit is None for tail in self._delivery.tails.values())
+        return any(tail.lives for tail in self._delivery.tails.values())
 
     # --- beats, goodbyes, the end
 
@@ -272,7 +300,7 @@ class Shipper:
             # that was killed left off: the machine's clock since boot does, and its trainer was of the same boot.
             since_boot = time.monotonic_ns() // 1_000_000
             number = self._beat_numbers[tail.card.id] = max(self._beat_numbers.get(tail.card.id, 0) + 1, since_boot)
-            yield beat_of(tail, where, number)
+            yield beat_of(tail, where, number, preempting=self._preempting)
 
     def _part(self, tail: WriterTail) -> None:
         """Say goodbye, once, for a writer whose exit is acknowledged."""
@@ -318,6 +346,7 @@ class Shipper:
         own = self._sources.writer
         others = [tail for tail in tails if tail.card.id != own.id]
         complete = all(tail.account.closed for tail in others) and bool(others or self._closed_before)
+        await self._note_awaited(others)
         if not complete and (self._live or not self._caught_up(others)):
             return None
         if not own.ended:
@@ -335,6 +364,18 @@ class Shipper:
             return Outcome.OPEN
         self._control[Word.PHASE] = Phase.DELIVERED
         return Outcome.COMPLETE
+
+    async def _note_awaited(self, tails: list[WriterTail]) -> None:
+        """Tell the trainer when only its end is missing: it waits for delivery, and must not wait for itself."""
+        awaited = all(tail.account.closed or tail.awaits_end for tail in tails) and any(
+            tail.awaits_end for tail in tails
+        )
+        if awaited and not self._control[Word.AWAITS_END]:
+            await self._save()
+            self._write_report()
+            self._count()
+        if awaited != bool(self._control[Word.AWAITS_END]):
+            self._control[Word.AWAITS_END] = int(awaited)
 
     def _caught_up(self, tails: list[WriterTail]) -> bool:
         """Tell whether everything that living writers have written so far is delivered."""

@@ -6,55 +6,36 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from runstream.shipper.assembly import Assembler
+from runstream.shipper.exits import (
+    SHIPPER_DIED,
+    Circumstances,
+    Exit,
+    counted,
+    exit_of,
+    from_json,
+    is_left_to_status,
+    judged,
+    to_json,
+)
 from runstream.shipper.ledger import WriterAccount
 from runstream.shipper.process import Watched, ending_of, find_wait_status, is_alive, zombie_status
 from runstream.shipper.run_folder import read_json, write_json
 from runstream.shipper.tally import Tally, tally
-from runstream.spool.format import TopicCode
 from runstream.spool.reader import SpoolReader, segment_path, segments
-from runstream_schemas.events import Ending, ExitEvent, ExitState, Kind, Role
-from runstream_schemas.topics import Topic
+from runstream_schemas.events import Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from runstream.shipper.block import Block
-    from runstream.shipper.events import Envelope
     from runstream.shipper.process import Host, Inherited
     from runstream.shipper.run_folder import RunFolder, WriterCard
-    from runstream.spool.reader import Position, SpoolRecord
+    from runstream.spool.reader import Position
     from runstream_schemas.limits import Limits
-
-_STATES = {state.value: state for state in ExitState}
-#: Topics whose counts an exit names even where they are zero.
-_COUNTED = (Topic.LOG, Topic.CONFIG, Topic.SUMMARY)
-
-
-class Exit:
-    """How a writer ended, where among its appends, and when."""
-
-    __slots__ = ("ending", "order", "time")
-
-    def __init__(self, ending: Ending, order: int, time: int) -> None:
-        self.ending, self.order, self.time = ending, order, time
-
-    def event(self, envelope: Envelope, *, beats: bool) -> ExitEvent:
-        """Return the exit as an event; ``beats``: beats of the writer were sent, or may have been."""
-        return ExitEvent(
-            kind=Kind.DATA,
-            run=envelope.run,
-            writer=envelope.writer,
-            time=self.time,
-            order=self.order,
-            beats=beats,
-            ending=self.ending,
-        )
 
 
 class WriterTail:
@@ -71,10 +52,13 @@ class WriterTail:
         self.card = card
         self._inherited = trainer if trainer is not None and trainer.is_of(card, host) else None
         self.path = folder.writer_folder(card.id)
+        self._run = folder.card
         self._host = host
         self._watched: Watched | None = None
         self._flight: dict[int, deque[tuple[Position, int]]] = {}
         self._exit_position: Position | None = None
+        #: The last record was read, and leaves it to the exit status of the process how it ended.
+        self._left_to_status = False
         self._reader = SpoolReader(self.path)
         self._assembler = Assembler({}, block_bytes=1, block_rows=1)
         self.account = WriterAccount()
@@ -90,6 +74,11 @@ class WriterTail:
     def trains(self) -> bool:
         """Whether this is a process of the user's, not a shipper."""
         return self.card.role is not Role.SHIPPER
+
+    @property
+    def lives(self) -> bool:
+        """Whether this is a process of the user's that goes on."""
+        return self.trains and not self.dead and self.exit is None
 
     @property
     def label(self) -> str:
@@ -110,6 +99,22 @@ class WriterTail:
     def delivered(self) -> bool:
         """Whether everything of the writer, its exit included, is acknowledged."""
         return self.drained and self.account.exit_acked and not any(self._flight.values())
+
+    @property
+    def awaits_end(self) -> bool:
+        """Whether everything is acknowledged but the exit, for which the process has to end first."""
+        drained = self.drained and not any(self._flight.values())
+        return drained and self._left_to_status and self.exit is None and not self.dead
+
+    @property
+    def decides(self) -> bool:
+        """Whether the writer has a say in the state of its run."""
+        return self._run.decides and (self.exit is None or self.exit.decides)
+
+    @property
+    def waits_for_all(self) -> bool:
+        """Whether the run goes on until every writer that decides has ended."""
+        return self._run.waits_for_all
 
     # --- what is read
 
@@ -134,7 +139,9 @@ class WriterTail:
         if (last := self._assembler.exit) is not None:
             self.drained = True
             self._exit_position = last.position
-            self.exit = self.exit or exit_of(last, self._assembler.counts)
+            self._left_to_status = is_left_to_status(last)
+            if self.exit is None and not self._left_to_status:
+                self.exit = exit_of(last, self._assembler.counts)
         elif not records and self.dead and self.exit is not None:
             self._assembler.close_row()
             self.drained = True
@@ -221,29 +228,40 @@ class WriterTail:
         """Note that the process has ended; from now on the tail of its spool is final."""
         self.dead = True
 
-    async def find_exit(self, floor: Mapping[int, int], *, identify: bool, now: int) -> Exit:
+    async def find_exit(
+        self, floor: Mapping[int, int], circumstances: Circumstances, *, identify: bool, now: int
+    ) -> Exit:
         """Find out how the dead writer ended, and keep the answer: it is given once and for all.
 
-        The writer's own last record decides; else an answer that was found before, the kernel, or "unknown".
+        The writer's own last record decides, unless it leaves that to the exit status; else an answer that was found
+        before, the kernel, or "unknown".
 
         Args:
             floor: By topic code, how many records are known from what was delivered and deleted.
+            circumstances: What had gone before.
             identify: Whether the kernel may be asked.
             now: Microseconds since 1970.
         """
         found, status = await asyncio.gather(
             asyncio.to_thread(self._tally, floor), asyncio.to_thread(self._wait_status, identify=identify)
         )
-        if found.exit is not None:
+        if found.exit is not None and not is_left_to_status(found.exit):
             return exit_of(found.exit, found.counts)
         path = self.path / "exit.json"
         stored = read_json(path)
         if stored is None:
-            ending = ending_of(status) if self.trains else _SHIPPER_DIED
-            time = now if self._watched is not None else found.last_time or now
-            stored = _to_json(Exit(_counted(ending, found.counts), found.next_order or 0, time))
+            stored = to_json(self._conclude(found, status, circumstances, now))
             write_json(path, stored)
-        return _from_json(stored)
+        return from_json(stored)
+
+    def _conclude(self, found: Tally, status: int | None, circumstances: Circumstances, now: int) -> Exit:
+        if found.exit is not None and status is None:
+            return exit_of(found.exit, found.counts)
+        ending = judged(ending_of(status), circumstances) if self.trains else SHIPPER_DIED
+        if found.exit is not None:
+            return Exit(counted(ending, found.counts), found.exit.order, found.exit.time)
+        time = now if self._watched is not None else found.last_time or now
+        return Exit(counted(ending, found.counts), found.next_order or 0, time)
 
     def _tally(self, floor: Mapping[int, int]) -> Tally:
         counts = self._assembler.counts
@@ -251,7 +269,7 @@ class WriterTail:
         return tally(self.path, self._reader.position, known, self._assembler.next_order)
 
     def _wait_status(self, *, identify: bool) -> int | None:
-        if not identify:
+        if not identify and not self._left_to_status:
             return None
         if self._watched is not None:
             return find_wait_status(self._watched)
@@ -263,60 +281,3 @@ class WriterTail:
             with contextlib.suppress(OSError):
                 times.append(os.stat(segment_path(self.path, number)).st_mtime)  # noqa: PTH116 (one call)
         return max(times)
-
-
-_SHIPPER_DIED = Ending(state=ExitState.CRASHED, signal=-1, reason="the shipper was restarted")
-
-
-def exit_of(record: SpoolRecord, counts: dict[int, int]) -> Exit:
-    """Return the exit that a writer recorded itself, with what it appended in all."""
-    try:
-        data = msgspec.msgpack.decode(record.payload)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        data = None
-    return Exit(_counted(_ending(data if isinstance(data, dict) else {}), counts), record.order, record.time)
-
-
-def _ending(data: dict[str, Any]) -> Ending:
-    code, signal = data.get("exit_code"), data.get("signal")
-    return Ending(
-        state=_STATES.get(str(data.get("state")), ExitState.UNKNOWN),
-        exit_code=code if isinstance(code, int) else -1,
-        signal=signal if isinstance(signal, int) else 0,
-        reason=str(data.get("reason") or ""),
-    )
-
-
-def _counted(ending: Ending, counts: dict[int, int]) -> Ending:
-    by_topic = {Topic[code.name]: counts.get(code, 0) for code in TopicCode if code is not TopicCode.EXIT}
-    shown = {topic: count for topic, count in by_topic.items() if count or topic in _COUNTED}
-    return Ending(
-        state=ending.state,
-        exit_code=ending.exit_code,
-        signal=ending.signal,
-        reason=ending.reason,
-        counts={**shown, Topic.EXIT: 1},
-    )
-
-
-def _to_json(exit: Exit) -> dict[str, Any]:  # noqa: A002 (the word of the contract)
-    ending = exit.ending
-    return {
-        "version": 1,
-        "order": exit.order,
-        "time": exit.time,
-        "state": ending.state.value,
-        "exit_code": ending.exit_code,
-        "signal": ending.signal,
-        "reason": ending.reason,
-        "counts": {topic.value: count for topic, count in ending.counts.items()},
-    }
-
-
-def _from_json(data: dict[str, Any]) -> Exit:
-    counts = {Topic(name): int(count) for name, count in (data.get("counts") or {}).items()}
-    ending = _ending(data)
-    ending = Ending(
-        state=ending.state, exit_code=ending.exit_code, signal=ending.signal, reason=ending.reason, counts=counts
-    )
-    return Exit(ending, int(data.get("order") or 0), int(data.get("time") or 0))

@@ -103,8 +103,9 @@ class Delivery:
 
     @property
     def done(self) -> bool:
-        """Whether everything in the folder, exits included, is acknowledged."""
-        return self._folder.control[Word.PHASE] == Phase.DELIVERED
+        """Whether everything in the folder is acknowledged, but for the exits that the end of this process decides."""
+        control = self._folder.control
+        return control[Word.PHASE] == Phase.DELIVERED or control[Word.AWAITS_END] != 0
 
     @property
     def pending(self) -> int:
