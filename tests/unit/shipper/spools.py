@@ -47,6 +47,8 @@ class SpoolBuilder:
     records: list[bytes] = field(default_factory=list)
     order: int = 0
     seqs: dict[int, int] = field(default_factory=dict)
+    #: The seq of the row that was opened last, but for those beside it.
+    row: int = 0
 
     def append(
         self,
@@ -61,7 +63,7 @@ class SpoolBuilder:
         """Append a value as the writer would."""
         joins = topic is TopicCode.LOG and not flags & Flag.OPENS and not flags & Flag.DROPPED
         taken = value["dropped"] if flags & Flag.DROPPED else 0 if joins else 1
-        seq = self.seqs.get(topic, 0) - (1 if joins else 0)
+        seq = self.row if joins else self.seqs.get(topic, 0)
         self.records.append(
             record_bytes(
                 msgspec.msgpack.encode(value),
@@ -74,7 +76,10 @@ class SpoolBuilder:
                 time=1_000_000 + self.order if time is None else time,
             )
         )
-        self.seqs[topic] = seq + (0 if joins else taken) + (1 if joins else 0)
+        if not joins:
+            self.seqs[topic] = seq + taken
+        if topic is TopicCode.LOG and not joins and not flags & Flag.BESIDE:
+            self.row = seq
         self.order += 1
 
     def exit(self, state: str = "finished", exit_code: int = 0) -> None:

@@ -89,6 +89,100 @@ def test_the_next_row_closes_the_open_one() -> None:
     assert [block.values for block in subject.blocks()] == [[{"a": 1}]]
 
 
+def test_late_rows_wait_behind_the_open_one() -> None:
+    """A row beside the open one is published behind it, in the order of seq, when the open one is closed."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1}, flags=Flag.OPENS, step=10)
+    spool.append({"late": 1}, flags=WHOLE | Flag.BESIDE, step=3)
+    spool.append({"b": 1}, flags=0, step=10)
+    spool.append({"late": 2}, flags=WHOLE | Flag.BESIDE, step=4)
+    records = records_of(spool)
+    subject = assembler()
+
+    subject.take(records)
+
+    assert ([], {LOG: 3}, records[0].position) == (subject.blocks(), subject.counts, subject.oldest)
+
+    spool.append({"c": 1}, flags=Flag.CLOSES, step=10)
+    spool.append({"d": 1}, step=11)
+    subject.take(records_of(spool)[4:])
+
+    # The orders of a block ascend: the closed row has the order of its last append.
+    assert [(block.seq, block.orders, block.steps, block.values) for block in subject.blocks()] == [
+        (0, [4], [10], [{"a": 1, "b": 1, "c": 1}]),
+        (1, [1, 3, 5], [3, 4, 11], [{"late": 1}, {"late": 2}, {"d": 1}]),
+    ]
+    assert subject.oldest is None
+
+
+def test_a_late_row_alone_waits_for_nothing() -> None:
+    """Where the open row is not known, since it was delivered before, a row beside it is a row like any other."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1}, flags=Flag.OPENS)
+    spool.append({"late": 1}, flags=WHOLE | Flag.BESIDE)
+    spool.append({"late": 2}, flags=WHOLE | Flag.BESIDE)
+    spool.append({"b": 1}, flags=Flag.CLOSES)
+    subject = assembler({LOG: 2})
+
+    subject.take(records_of(spool)[2:])
+
+    assert [(block.seq, block.values) for block in subject.blocks()] == [(2, [{"late": 2}])]
+
+
+def test_a_late_row_is_kept_although_the_one_in_front_is_not() -> None:
+    """Where an append of the open row may be lost, that row is marked, and those behind it are published."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1}, flags=Flag.OPENS)
+    spool.append({"late": 1}, flags=WHOLE | Flag.BESIDE)
+    spool.append({"b": 1}, flags=0)
+    spool.append({"late": 2}, flags=WHOLE | Flag.BESIDE)
+    spool.append({"c": 1}, flags=Flag.CLOSES)
+    del spool.records[2]
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [(0, 1, DAMAGED), (1, 2, "")]
+
+
+def test_a_lost_late_row_leaves_a_marker_behind_the_open_one() -> None:
+    """Late rows that are lost are marked in their place, and the open row in front of them is whole."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1}, flags=Flag.OPENS)
+    spool.append({"late": 1}, flags=WHOLE | Flag.BESIDE)
+    spool.append({"late": 2}, flags=WHOLE | Flag.BESIDE)
+    spool.append({"b": 1}, flags=Flag.CLOSES)
+    del spool.records[1]
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.values, block.reason) for block in subject.blocks()] == [
+        (0, [{"a": 1, "b": 1}], ""),
+        (1, [], DAMAGED),
+        (2, [{"late": 2}], ""),
+    ]
+
+
+def test_a_row_that_was_lost_whole_has_ended_the_one_before() -> None:
+    """An append that joins a row whose beginning is lost shows that the row before is complete."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1}, flags=Flag.OPENS)
+    spool.append({"b": 1}, flags=Flag.OPENS)
+    spool.append({"late": 1}, flags=WHOLE | Flag.BESIDE)
+    spool.append({"c": 1}, flags=0)
+    del spool.records[1]
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    assert [(block.seq, block.values, block.reason) for block in subject.blocks()] == [
+        (0, [{"a": 1}], ""),
+        (1, [], DAMAGED),
+        (2, [{"late": 1}], ""),
+    ]
+
+
 def test_exit_closes_the_open_row() -> None:
     """The last record of a writer ends the row that is open and is kept apart."""
     spool = SpoolBuilder()
