@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from runstream.spool.control import Word
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from runstream.tracking.folder import RunFolder
     from runstream.tracking.identity import Identity
     from runstream.tracking.terminal import Terminal
+
+#: Seconds of waiting that are worth a line where it cannot be taken away again.
+_WORTH_A_LINE_S = 5.0
 
 
 class Closing:
@@ -61,13 +65,16 @@ class Closing:
             self._terminal.detail(f"Find logs at: {shown_path(self._folder.logs, dotted=True)}")
 
     def _wait(self, delivery: Delivery) -> bool:
+        started = time.monotonic()
+
+        def progress(pending: int) -> None:
+            # A line in a file stays: it is written only where the wait needs an explanation.
+            if self._terminal.replaces_lines or time.monotonic() - started > _WORTH_A_LINE_S:
+                what = f"{pending} records" if pending else "the rest"
+                self._terminal.progress(f"Waiting for {what} to be delivered (Ctrl-C to leave)")
+
         try:
-            return delivery.wait(
-                self._settings.finish_timeout_s,
-                lambda pending: self._terminal.progress(
-                    f"Waiting for {f'{pending} records' if pending else 'the rest'} to be delivered (Ctrl-C to leave)"
-                ),
-            )
+            return delivery.wait(self._settings.finish_timeout_s, progress)
         except KeyboardInterrupt:
             return False
         finally:

@@ -183,7 +183,8 @@ def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], ter
             ended=SESSION.end,
         )
     )
-    _announce(terminal, settings, identity, folder, met.problem)
+    with terminal.block():
+        _announce(terminal, settings, identity, folder, met.problem)
     tracker.start()
     return run
 
@@ -270,7 +271,7 @@ def _announce(terminal: Terminal, settings: Settings, identity: Identity, folder
     if problem:
         terminal.line(f"{problem}; recording to {os.path.relpath(folder.path)}, delivered as soon as a server answers")
     elif identity.url is not None:
-        terminal.detail(f"⭐️ View project at {identity.project_url}")
+        terminal.line(f"⭐️ View project at {identity.project_url}")
         terminal.line(f"🚀 View run at {identity.url}")
 
 

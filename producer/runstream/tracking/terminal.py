@@ -83,7 +83,7 @@ class Terminal:
         """Show a line that the next one replaces; where nobody is looking, print the first one only."""
         if self._quiet:
             return
-        if _takes_control_codes():
+        if self.replaces_lines:
             self._write(f"{_CLEAR_LINE}{PREFIX} {text}")
         elif not self._progress_shown:
             self.line(text)
@@ -91,9 +91,17 @@ class Terminal:
 
     def end_progress(self) -> None:
         """Take the progress line away."""
-        if self._progress_shown and _takes_control_codes():
+        if self._progress_shown and self.replaces_lines:
             self._write(_CLEAR_LINE)
         self._progress_shown = False
+
+    @property
+    def replaces_lines(self) -> bool:
+        """Whether standard error is a terminal that takes control codes."""
+        try:
+            return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        except (ValueError, AttributeError):
+            return False  # Closed, or missing.
 
     @staticmethod
     def _write(text: str) -> None:
@@ -136,13 +144,6 @@ def report_lines(
 def _shown(value: Any) -> str:
     text = printable(f"{value:.6g}" if isinstance(value, float) else str(value))
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
-
-
-def _takes_control_codes() -> bool:
-    try:
-        return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    except (ValueError, AttributeError):
-        return False  # Closed, or missing.
 
 
 def _as_html(lines: Sequence[str]) -> str:
