@@ -50,6 +50,9 @@ class RunDocument(_Answer):
     project: str
     id: str
     name: str
+    #: The two words of a run that was given no name, and its number in its project; ``name`` is made of them.
+    generated_name: str | None
+    number: int | None
     state: str
     qualifiers: list[str]
     notes: str | None
@@ -65,6 +68,12 @@ class RunDocument(_Answer):
     metadata: dict[str, Value]
     pinned_config_keys: list[str]
     url: str
+
+
+class NumberAnswer(_Answer):
+    """The number of a run in its project."""
+
+    number: int
 
 
 class RunList(_Answer):
@@ -105,6 +114,34 @@ class StateAnswer(_Answer):
     qualifiers: list[str]
     writers: list[WriterState]
     transitions: list[Transition]
+
+
+class EarlierWriter(_Answer):
+    """A process that wrote to a run, and whose work it carried on."""
+
+    writer: str
+    role: str
+    label: str
+    state: str
+    continues: list[str]
+
+
+class Standing(_Answer):
+    """How a run stands, for a process that is about to carry it on or to branch off."""
+
+    exists: bool
+    state: str | None
+    last_step: int | None
+    attributes: dict[str, Value]
+    config: dict[str, Value]
+    metrics: list[dict[str, Value]]
+    #: What the summary goes on from, see docs/summary.md; null where nothing is known.
+    folds: dict[str, Value] | None
+    #: The last value of each key up to the step that was asked for: path and value, oldest first.
+    values: list[tuple[list[str], Value]] | None
+    writers: list[EarlierWriter]
+    #: Records that writers counted at their end and that have not arrived yet.
+    on_their_way: int
 
 
 class Alert(_Answer):
@@ -167,6 +204,8 @@ class Row(BaseModel):
     runtime: float | None = Field(default=None, alias="_runtime")
     writer: str = Field(alias="_writer")
     late: bool | None = Field(default=None, alias="_late")
+    #: Only where hidden rows were asked for: another took its place.
+    hidden: bool | None = Field(default=None, alias="_hidden")
 
 
 class RowPage(_Answer):

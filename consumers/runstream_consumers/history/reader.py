@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,16 +11,16 @@ from runstream_consumers.history.model import NO_STEP
 from runstream_consumers.history.paging import GREATEST, Cursor, Page, PageBuilder, Row
 from runstream_consumers.history.sampling import Sampler, Series
 from runstream_consumers.history.selection import Selection, key_of
+from runstream_consumers.history.sources import block_of, load_view
 from runstream_consumers.history.store import QUERIES, STREAM_NUMBERS
 from runstream_consumers.history.untaken import Untaken
-from runstream_consumers.history.view import BranchFacts, RunFacts, Source, WriterFacts, lines_of, view_of
+from runstream_consumers.history.view import Source, lines_of
 from runstream_consumers.runtime.run_key import run_key
 from runstream_schemas.events import Stream
 from runstream_schemas.rows import unpack_rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-    from uuid import UUID
 
     from numpy.typing import NDArray
 
@@ -36,8 +36,6 @@ _FETCHED_BYTES = 4 * 1024 * 1024
 #: Rows looked at for one page.
 _BUDGET = 200_000
 _FEWEST_SAMPLES = 4
-#: Forks of forks that are followed; behind that somebody plays with us.
-_GENERATIONS = 100
 
 
 async def scan(
@@ -84,7 +82,7 @@ async def scan(
     )
     begin = first if after is None else max(first, after.step)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        sources = await _view(connection, run, stream)
+        sources = await load_view(connection, run, stream)
         async for block in _blocks(connection, sources, stream, begin, max_step):
             if builder.done(block):
                 break
@@ -112,7 +110,7 @@ async def sample(
     selection = Selection.of(keys)
     samplers: dict[str, Sampler] = {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        sources = await _view(connection, run, stream)
+        sources = await load_view(connection, run, stream)
         async for event, wanted in _sampled_blocks(connection, sources, stream, min_step, max_step, late=late):
             for key, steps, times, values in _points(event, wanted, selection):
                 samplers.setdefault(key, Sampler(max(samples, _FEWEST_SAMPLES))).add(steps, times, values)
@@ -138,7 +136,7 @@ async def series(
     selection = Selection.of(keys)
     samplers: dict[tuple[str, bytes], Sampler] = {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        sources = await _view(connection, run, stream)
+        sources = await load_view(connection, run, stream)
         lines = {writer.bytes: line.bytes for writer, line in lines_of(sources).items()} if joined else {}
         async for event, wanted in _sampled_blocks(connection, sources, stream, min_step, max_step, late=late):
             line = lines.get(event.writer.id, event.writer.id)
@@ -176,31 +174,6 @@ async def tail(connection: Connection, run: RunPath, *, stream: Stream, rows: in
     return found[max(0, len(found) - rows) :]
 
 
-async def _view(connection: Connection, run: RunPath, stream: Stream) -> list[Source]:
-    """Return where the rows of a run come from; only those of the history can come from another one."""
-    key = run_key(run)
-    lineage = [await _facts(connection, key, stream)]
-    while (fork := lineage[-1].fork) is not None and len(lineage) < _GENERATIONS:
-        if any(known.run == fork.origin for known in lineage):
-            break
-        lineage.append(await _facts(connection, fork.origin, stream))
-    return view_of(lineage)
-
-
-async def _facts(connection: Connection, key: UUID, stream: Stream) -> RunFacts:
-    writers = {
-        row["writer"]: WriterFacts(row["first_step"], row["began"], row["widest"])
-        for row in await connection.fetch(QUERIES["writers_of"], key, STREAM_NUMBERS[stream])
-    }
-    if stream is not Stream.HISTORY:
-        return RunFacts(key, writers)
-    lineage: dict[UUID, frozenset[UUID]] = {}
-    for row in await connection.fetch(QUERIES["lineage_of"], key):
-        lineage[row["writer"]] = lineage.get(row["writer"], frozenset()) | {row["continues"]}
-    branches = [BranchFacts(**row) for row in await connection.fetch(QUERIES["branches_of"], key)]
-    return RunFacts(key, writers, lineage, branches)
-
-
 async def _blocks(
     connection: Connection, sources: Sequence[Source], stream: Stream, first: int, max_step: int | None
 ) -> AsyncIterator[Block]:
@@ -226,15 +199,10 @@ async def _blocks_of(
     count = _FEWEST_BLOCKS
     while rows := await cursor.fetch(count):
         for row in rows:
-            if (block := _block(row, source)) is not None:
+            if (block := block_of(row, source)) is not None:
                 yield block
         if sum(len(row["message"]) for row in rows) < _FETCHED_BYTES // 2:
             count *= 2
-
-
-def _block(row: Any, source: Source) -> Block | None:
-    bounds = source.place(row["writer"], row["offset"])
-    return None if bounds is None else Block.of(row, source.rank, bounds)
 
 
 async def _sampled_blocks(

@@ -35,6 +35,8 @@ class WriterState:
     reason: str
     #: How many records it appended in all, by the name of the topic; None before its end is known.
     counts: dict[str, int] | None
+    #: The writers whose work it carries on.
+    continues: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,4 +99,5 @@ def _writer(row: Any) -> WriterState:
         signal=ending.get("signal"),
         reason=ending.get("reason", ""),
         counts=ending.get("counts"),
+        continues=[bytes.fromhex(earlier) for earlier in details["continues"]],
     )
