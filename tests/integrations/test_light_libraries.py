@@ -1,0 +1,98 @@
+"""Scripts and libraries written for W&B, unchanged, against the real stack: those that are small to install."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integrations.scripts import api, execute, rows, run_of, stored, values
+from tests.polling import eventually
+from tests.trainers import new_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.running_stack import Stack
+
+
+def test_a_plain_script_is_tracked_as_it_stands(stack: Stack, tmp_path: Path) -> None:
+    """Config, rows, summary, name, tags and notes of a script that imports wandb are Runstream's."""
+    run = run_of("plain_wandb", stack=stack, run_id=new_id(), folder=tmp_path)
+
+    assert run.state == "finished"
+    assert run.config == {"lr": 0.1, "layers": [4, 3], "batch": 8}
+    assert values(run, "loss") == [4, 3, 2, 1, 2]
+    assert run.summary["loss"] == {"min": 1}
+    assert run.summary["accuracy"] == 0.8
+    assert run.summary["best"] == 3
+    assert (run.name, run.tags, run.notes) == ("renamed", ["plain"], "a plain script")
+
+
+def test_a_script_that_fails_fails_as_under_python(stack: Stack, tmp_path: Path) -> None:
+    """The traceback shows the script's frames and nobody else's, the exit status is 1, and the run has failed."""
+    run_id = new_id()
+
+    status, output = execute("plain_wandb", "--fail", stack=stack, run_id=run_id, folder=tmp_path)
+
+    run = stored(stack, run_id)
+    assert status == 1
+    assert "RuntimeError: the script's own error" in output
+    assert output.count('  File "') == output.count('plain_wandb.py", line') == 2
+    assert run.state == "failed"
+    assert len(values(run, "loss")) == 5
+
+
+def test_xgboost(stack: Stack, tmp_path: Path) -> None:
+    """A row an iteration, the model's parameters, known metrics summed up by their best value, and the best score."""
+    run = run_of("train_xgboost", stack=stack, run_id=new_id(), folder=tmp_path)
+
+    assert values(run, "epoch") == [0, 1, 2, 3, 4]
+    assert [len(values(run, f"{data}-{metric}")) for data in ("train", "valid") for metric in ("auc", "logloss")] == [
+        5
+    ] * 4
+    assert run.config["learner"]["objective"]["name"] == "binary:logistic"
+    assert run.summary["valid-logloss"] == {"min": min(values(run, "valid-logloss"))}
+    assert run.summary["valid-auc"] == {"max": max(values(run, "valid-auc"))}
+    assert run.summary["best_iteration"] == 4
+    assert run.summary["best_score"] == pytest.approx(run.summary["valid-logloss"]["min"])
+    assert run.state == "finished"
+
+
+def test_lightgbm(stack: Stack, tmp_path: Path) -> None:
+    """A row an iteration, the training's parameters, metrics summed up by their best value, and the best scores."""
+    run = run_of("train_lightgbm", stack=stack, run_id=new_id(), folder=tmp_path)
+
+    assert values(run, "iteration") == [0, 1, 2, 3, 4]
+    assert run.config["num_leaves"] == 4
+    assert run.config["metric"] == ["auc", "binary_logloss"]
+    assert run.summary["valid_1_binary_logloss"] == {"min": min(values(run, "valid_1_binary_logloss"))}
+    assert run.summary["training_auc"] == {"max": max(values(run, "training_auc"))}
+    assert run.summary["best_score"]["valid_1"].keys() == {"auc", "binary_logloss"}
+    assert run.state == "finished"
+
+
+def test_optuna_makes_one_run_of_a_study(stack: Stack, tmp_path: Path) -> None:
+    """Each trial is a row with its parameter and its value."""
+    run = run_of("study_optuna", stack=stack, run_id=new_id(), folder=tmp_path)
+
+    found = rows(run)
+    assert [row["loss"] for row in found] == pytest.approx([row["x"] ** 2 for row in found])
+    assert len(found) == 3
+    assert run.config["direction"] == ["MINIMIZE"]
+    assert run.state == "finished"
+
+
+def test_optuna_makes_a_run_of_each_trial(stack: Stack, tmp_path: Path) -> None:
+    """With ``as_multirun`` each trial is a run of the group, with its parameter as config."""
+    group = new_id()
+
+    status, output = execute("study_optuna", "--many", stack=stack, run_id=group, folder=tmp_path)
+
+    assert status == 0, output
+    runs = eventually(
+        lambda: [run for run in api(stack).runs("tests") if run.group == group and run.state == "finished"], within=60
+    )
+    eventually(lambda: len([run for run in api(stack).runs("tests") if run.group == group]) == 3, within=30)
+    for run in (stored(stack, run.id) for run in runs):
+        assert values(run, "loss") == [pytest.approx(run.config["x"] ** 2)]
