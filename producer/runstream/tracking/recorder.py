@@ -42,6 +42,9 @@ class Recorder(Protocol):
     def last_values(self) -> dict[str, Any]:
         """Return the last value of every key."""
 
+    def summary(self) -> dict[str, Any]:
+        """Return the summary as this process knows it, not to be changed."""
+
     def synchronise(self, name: str, step_metric: str) -> None:
         """Insert the last value of a step metric into rows that have a metric and lack it."""
 
@@ -86,6 +89,10 @@ class DisabledRecorder:
         apply(self._summary)
 
     def last_values(self) -> dict[str, Any]:
+        """Return what was set by hand."""
+        return self._summary
+
+    def summary(self) -> dict[str, Any]:
         """Return what was set by hand."""
         return self._summary
 

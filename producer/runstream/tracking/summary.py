@@ -1,16 +1,16 @@
-"""The summary of a run, as the process that logs sees it: last values, and what was set by hand."""
+"""The summary of a run, as the process that logs sees it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import DataError
-from runstream.tracking.values import plain
+from runstream.tracking.set_values import set_value
 from runstream_schemas.events import Operation
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import ItemsView, Iterator, KeysView, Mapping
+    from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 
     from runstream.tracking.recorder import Recorder, SummaryEntry
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 class Summary:
     """A mapping whose keys are attributes too; a nested dict is such a mapping itself.
 
-    It shows the values that this process logged last. What is set by hand is recorded at once and counts until the key
-    is logged again. Aggregates (``define_metric``) and what other writers logged are seen where the run is read back.
+    It shows what the server shows once everything is delivered: last values, aggregates by the definitions in force
+    (``define_metric``), ``_step``, ``_timestamp`` and ``_runtime`` of the latest row, and what was set by hand, which
+    counts until the key is logged again. A row counts once it is complete. What other processes log to the run is seen
+    where the run is read back. Once the run is finished it reads as empty.
 
     Args:
         recorder: Keeps and records the values.
@@ -40,39 +42,56 @@ class Summary:
         except KeyError:
             return default
 
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return a value; where there is none, set it to the default first.
+
+        Raises:
+            DataError: As :meth:`update`.
+            UsageError: As :meth:`update`.
+        """
+        if key not in self:
+            self[key] = default
+        return self[key]
+
     def keys(self) -> KeysView[str]:
         """Return the keys."""
         return self._here().keys()
 
     def items(self) -> ItemsView[str, Any]:
         """Return keys and values, nested ones as plain dicts."""
-        return self._here().items()
+        return self.as_dict().items()
+
+    def values(self) -> ValuesView[Any]:
+        """Return the values, nested ones as plain dicts."""
+        return self.as_dict().values()
 
     def as_dict(self) -> dict[str, Any]:
         """Return a copy as a plain dict."""
-        return _copied(self._here())
+        return {key: copied(value) for key, value in self._here().items()}
 
     def update(self, values: Mapping[str, Any] | None = None, **more: Any) -> None:
-        """Set several keys.
+        """Set several keys; a dict replaces what stands at its key.
+
+        NaN becomes None, and an array of more than 32 numbers a dict of its statistics.
 
         Raises:
             DataError: A key is no string or too long, or a value of a strange type; nothing was recorded.
             UsageError: The run is finished.
         """
-        plain_values = {_checked(key): plain(value) for key, value in {**(values or {}), **more}.items()}
+        plain_values = {_checked(key): set_value(value) for key, value in {**(values or {}), **more}.items()}
         entries: list[SummaryEntry] = [
             [Operation.SET.value, [*self._path, key], value] for key, value in plain_values.items()
         ]
 
         def apply(root: dict[str, Any]) -> None:
-            _inner(root, self._path, make=True).update(_copied(plain_values))
+            _inner(root, self._path, make=True).update(copied(plain_values))
 
         if entries:
             self._recorder.record_summary(entries, apply)
 
     def __getitem__(self, key: str) -> Any:
         value = self._here()[key]
-        return Summary(self._recorder, (*self._path, key)) if isinstance(value, dict) else value
+        return Summary(self._recorder, (*self._path, key)) if isinstance(value, dict) else copied(value)
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.update({key: value})
@@ -116,7 +135,7 @@ class Summary:
         return f"Summary({self._here()!r})"
 
     def _here(self) -> dict[str, Any]:
-        return _inner(self._recorder.last_values(), self._path)
+        return _inner(self._recorder.summary(), self._path)
 
 
 def _inner(root: dict[str, Any], path: tuple[str, ...], *, make: bool = False) -> dict[str, Any]:
@@ -130,8 +149,11 @@ def _inner(root: dict[str, Any], path: tuple[str, ...], *, make: bool = False) -
     return root
 
 
-def _copied(value: dict[str, Any]) -> dict[str, Any]:
-    return {key: _copied(inner) if isinstance(inner, dict) else inner for key, inner in value.items()}
+def copied(value: Any) -> Any:
+    """Return a plain value that can be changed without changing the original."""
+    if isinstance(value, dict):
+        return {key: copied(inner) for key, inner in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _checked(key: Any) -> str:

@@ -17,11 +17,12 @@ from runstream.tracking.delivery import Delivery, dies_with_us
 from runstream.tracking.exit_hooks import EXIT_HOOKS
 from runstream.tracking.history import History
 from runstream.tracking.outcome import DETACHED, is_preemptible
+from runstream.tracking.own_summary import OwnSummary
 from runstream.tracking.status import RunStatus, acknowledged, last_acknowledged
 from runstream_schemas.events import Role, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from runstream.settings import Settings
     from runstream.tracking.closing import Closing
@@ -164,6 +165,17 @@ class Tracker:
         """Return the last value of every key that this process logged or set."""
         return self._history.last_values()
 
+    def summary(self) -> dict[str, Any]:
+        """Return the summary as this process knows it, not to be changed; empty, with a warning, after the end."""
+        if self._finished:
+            self._terminal.warn("summary data not available: the run is finished; read it with runstream.Api().run()")
+            return {}
+        return self._summary.values(self._history.writer.order)
+
+    def seed_summary(self, folds: Mapping[str, Any], continues: Iterable[bytes]) -> None:
+        """Begin the summary with what the server knows of the run; see :meth:`OwnSummary.seed`."""
+        self._summary.seed(folds, continues)
+
     def synchronise(self, name: str, step_metric: str) -> None:
         """Insert the last value of a step metric into rows that have a metric and lack it."""
         self._history.synchronise(name, step_metric)
@@ -256,13 +268,16 @@ class Tracker:
             self._ending = threading.RLock()
             history = self._history
             self._label = f"{self._label}/{os.getpid()}" if self._label else f"pid {os.getpid()}"
+            parent = self._summary
             writer = self._new_writer(Role.CHILD, [config_entry("label", self._label, Scope.ATTRIBUTE)])
+            self._summary.forked_from(parent)
             self._history = history.in_child(writer)
             EXIT_HOOKS.watch_child()
 
     def _new_writer(self, role: Role, first: Sequence[ConfigEntry]) -> SpoolWriter:
         path, writer_id = self._folder.new_writer(role.value, self._label)
         self._writer_id = writer_id
+        self._summary = OwnSummary(path, writer_id, role)
         policy = DiskPolicy(self._settings.disk)
         writer = SpoolWriter(path, writer_id, policy=policy, report=self._report)
         writer.append(TopicCode.CONFIG, list(first))

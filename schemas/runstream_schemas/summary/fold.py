@@ -22,10 +22,11 @@ from runstream_schemas.events import (
 from runstream_schemas.summary.assignments import Assigned, Assignments, Removed, Tag
 from runstream_schemas.summary.block import fold_block
 from runstream_schemas.summary.definitions import Definition, Definitions, parse
+from runstream_schemas.summary.key import KeyFold
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
-    from runstream_schemas.summary.key import KeyFold, Path, Seen
+    from runstream_schemas.summary.key import Path, Seen
 
 
 @dataclass(slots=True)
@@ -64,8 +65,7 @@ class RunFold:
     @property
     def weight(self) -> int:
         """How much there is to keep: keys, assignments, and something for the run itself."""
-        assigned = (self.manual, self.config, self.attributes, self.metadata)
-        return 10 + len(self.keys) + sum(len(part.entries) for part in assigned)
+        return 10 + len(self.keys) + sum(len(part.entries) for part in self._assigned())
 
     def fold(self, event: Event, offset: int, append_time: int) -> None:
         """Fold an event in that stood at a partition offset; pass over one that does not count here.
@@ -85,10 +85,37 @@ class RunFold:
         self.created = min(self.created or append_time, append_time)
         self.updated = max(self.updated, append_time)
 
+    def merge(self, other: RunFold) -> None:
+        """Fold in what another fold has of other events of the run; that one can still be used."""
+        for path, fold in other.keys.items():
+            self.keys.setdefault(path, KeyFold()).merge(fold)
+        for mine, theirs in zip(self._assigned(), other._assigned(), strict=True):
+            for path, assigned in theirs.entries.items():
+                mine.assign(path, assigned)
+        for given in other.definitions.given.values():
+            for tag, definition in given.items():
+                self.definitions.define(tag, definition)
+        for writer, earlier in other.continues.items():
+            self.continues[writer] = self.continues.get(writer, frozenset()) | earlier
+        if other.latest is not None:
+            self._see_row(other.latest)
+        if other.last_step is not None:
+            self.last_step = other.last_step if self.last_step is None else max(self.last_step, other.last_step)
+        self.created = min(self.created or other.created, other.created or self.created)
+        self.updated = max(self.updated, other.updated)
+        self.changed = Changed(keys=True, document=True)
+
+    def _assigned(self) -> tuple[Assignments, ...]:
+        return self.manual, self.config, self.attributes, self.metadata
+
+    def _see_row(self, latest: Seen) -> None:
+        if self.latest is None or latest.tag > self.latest.tag:
+            self.latest = latest
+
     def _fold_rows(self, event: LogEvent, offset: int) -> None:
         latest = fold_block(self.keys, event, offset)
         if latest is not None:
-            self.latest = latest if self.latest is None else max(self.latest, latest, key=_tag_of)
+            self._see_row(latest)
             step = int(event.steps.max())
             self.last_step = step if self.last_step is None else max(self.last_step, step)
         self.changed.keys = True
@@ -117,10 +144,6 @@ class RunFold:
                     _assign(target, entry, (rank, *tag), writer, record)
             case Scope.UNKNOWN:
                 pass
-
-
-def _tag_of(seen: Seen) -> Tag:
-    return seen.tag
 
 
 def counts(event: Event) -> bool:

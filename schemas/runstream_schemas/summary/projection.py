@@ -51,21 +51,28 @@ def project(
     tree = manual.resolve()
     for path in sorted(_surviving(keys)):
         fold = keys[path]
-        if fold.last is None or not _beats(fold.last, manual, path, continues):
+        over = list(manual.around(path)) if manual.entries else []
+        if fold.last is None or not all(_is_later(fold.last, known, continues) for known in over):
             continue
-        value = shown(fold, definitions.of(path))
+        value = shown(fold, definitions.of(path), by_hand=bool(over))
         if value is not Nothing:
             put(tree, path, value)
     return dict(sorted(tree.items()))
 
 
-def shown(fold: KeyFold, definition: Definition | None) -> Any:
-    """Return what the summary shows of a key, or Nothing."""
+def shown(fold: KeyFold, definition: Definition | None, *, by_hand: bool = False) -> Any:
+    """Return what the summary shows of a key, or Nothing.
+
+    Args:
+        fold: What was logged under the key.
+        definition: What speaks for it.
+        by_hand: Whether it was set by hand once: then its last value takes the place of what was set.
+    """
     wanted = definition.summary if definition is not None else None
-    if not wanted or wanted == {"copy"}:
-        return Nothing if fold.last is None else fold.last.value
-    if "none" in wanted:
+    if wanted and "none" in wanted:
         return Nothing
+    if by_hand or not wanted or wanted == {"copy"}:
+        return Nothing if fold.last is None else fold.last.value
     maximize = definition is not None and definition.goal is not None and definition.goal.startswith("max")
     aggregates = {name: _aggregate(fold, name, maximize=maximize) for name in sorted(wanted)}
     return {name: value for name, value in aggregates.items() if value is not Nothing} or Nothing
@@ -121,11 +128,6 @@ def _surviving(keys: Mapping[Path, KeyFold]) -> set[Path]:
             if outer is not None and outer.last is not None and fold.last is not None:
                 surviving.discard(path if outer.last.tag > fold.last.tag else path[:depth])
     return surviving
-
-
-def _beats(last: Seen, manual: Assignments, path: Path, continues: Continues) -> bool:
-    """Whether a logged value stands above everything that was set by hand at, around and below its path."""
-    return not manual.entries or all(_is_later(last, known, continues) for known in manual.around(path))
 
 
 def _is_later(last: Seen, known: Assigned, continues: Continues) -> bool:

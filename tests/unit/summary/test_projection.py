@@ -202,11 +202,13 @@ def test_by_hand_stands_against_other_writers_unless_they_continue() -> None:
     assert story.log({"x": 0}, writer=RESUMED).summary == {"acc": 4, "x": 0}
 
 
-def test_by_hand_replaces_an_aggregated_dict_until_the_next_row() -> None:
-    """The aggregates come back with the next row, complete."""
-    story = Story().define("a", summary=["min"]).log({"a": 1}).set("a", "best")
-    assert story.summary == {"a": "best"}
-    assert story.log({"a": 3}).summary == {"a": {"min": 1}}
+def test_by_hand_replaces_an_aggregated_dict_for_good() -> None:
+    """What is logged after a value was set by hand is shown as it is; with none, what was set stands."""
+    story = Story().define("a", summary=["min"]).log({"a": 1, "b": 1}).set("a", "best")
+    assert story.summary == {"a": "best", "b": 1}
+    assert story.log({"a": 3}).summary == {"a": 3, "b": 1}
+    assert story.define("a", summary=["max"]).log({"a": 2}).summary == {"a": 2, "b": 1}
+    assert story.define("a", summary=["none"]).summary == {"a": "best", "b": 1}
 
 
 def test_a_nested_value_set_by_hand_replaces_what_is_below() -> None:

@@ -1,0 +1,181 @@
+"""From the appends of one writer to the events that its summary is folded from. Pure.
+
+Rows are put together as the shipper does, by the rules of docs/spool.md; a row that is open is not in the summary yet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from runstream.spool.format import Flag, StreamCode, TopicCode
+from runstream_schemas import values
+from runstream_schemas.events import (
+    ChangeEvent,
+    Entry,
+    Event,
+    Kind,
+    LogEvent,
+    Operation,
+    Record,
+    Scope,
+    Stream,
+    Writer,
+)
+from runstream_schemas.rows import pack_rows
+from runstream_schemas.topics import RunPath, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from runstream.spool.reader import SpoolRecord
+
+#: The folds of one writer do not ask which run they are of.
+RUN = RunPath(entity="", project="", run_id="")
+
+_LOG, _HISTORY = int(TopicCode.LOG), int(StreamCode.HISTORY)
+_CHANGES = {int(TopicCode.CONFIG): Topic.CONFIG, int(TopicCode.SUMMARY): Topic.SUMMARY}
+_OPENS, _CLOSES, _DROPPED, _BESIDE = (int(flag) for flag in (Flag.OPENS, Flag.CLOSES, Flag.DROPPED, Flag.BESIDE))
+_OPERATIONS = {operation.value: operation for operation in Operation}
+_SCOPES = {scope.value: scope for scope in Scope}
+_decode = msgspec.msgpack.Decoder().decode
+_UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
+
+
+class Row:
+    """A row: ``order`` and ``time`` are those of the last append that joined it."""
+
+    __slots__ = ("order", "seq", "step", "time", "values")
+
+    def __init__(self, seq: int, step: int, order: int, time: int, values: dict[str, Any]) -> None:
+        self.seq, self.step, self.order, self.time, self.values = seq, step, order, time, values
+
+    def to_data(self) -> list[Any]:
+        """Return the row as plain data."""
+        return [self.seq, self.step, self.order, self.time, self.values]
+
+
+class Appends:
+    """Takes the appends of a writer, and gives the events of what is whole.
+
+    Args:
+        writer: The writer.
+        open_row: The row that was open when the appends before these ended.
+    """
+
+    def __init__(self, writer: Writer, open_row: Row | None = None) -> None:
+        self._writer = writer
+        self.open_row = open_row
+        self._rows: list[Row] = []
+        self._changes: dict[Topic, list[Record]] = {}
+
+    def take(self, records: Iterable[SpoolRecord]) -> None:
+        """Take the next appends; what cannot be read is passed over, as the shipper marks it as missing."""
+        for record in records:
+            try:
+                if record.topic == _LOG:
+                    if record.stream == _HISTORY:
+                        self._take_part(record)
+                elif (topic := _CHANGES.get(record.topic)) is not None and not record.flags & _DROPPED:
+                    self._take_change(topic, record)
+            except _UNREADABLE:
+                self.open_row = None
+
+    def give_up_row(self) -> None:
+        """Forget the row that is open: appends are missing that may have belonged to it."""
+        self.open_row = None
+
+    def events(self) -> list[Event]:
+        """Return the events of what was taken, and forget it, but for the row that is open."""
+        rows, self._rows = self._rows, []
+        changes, self._changes = self._changes, {}
+        events: list[Event] = [] if not rows else [_block(self._writer, rows)]
+        return [*events, *(_change(self._writer, topic, records) for topic, records in changes.items())]
+
+    def _take_part(self, record: SpoolRecord) -> None:
+        flags = record.flags
+        if flags & _DROPPED:
+            self._close_row()
+            return
+        row = self.open_row
+        if flags & _OPENS:
+            if row is not None and not flags & _BESIDE:
+                self._close_row()
+            opened = Row(record.seq, record.step, record.order, record.time, _row_of(record))
+            if flags & _CLOSES:
+                self._rows.append(opened)
+            else:
+                self.open_row = opened
+        elif row is not None and row.seq == record.seq:
+            _merge(row.values, _row_of(record))
+            row.order, row.time = record.order, record.time
+            if flags & _CLOSES:
+                self._close_row()
+
+    def _close_row(self) -> None:
+        if self.open_row is not None:
+            self._rows.append(self.open_row)
+            self.open_row = None
+
+    def _take_change(self, topic: Topic, record: SpoolRecord) -> None:
+        entries = tuple(_entries(topic, _decode(record.payload)))
+        if entries:
+            self._changes.setdefault(topic, []).append(Record(order=record.order, time=record.time, entries=entries))
+
+
+def _row_of(record: SpoolRecord) -> dict[str, Any]:
+    row = _decode(record.payload)
+    if type(row) is not dict:
+        raise ValueError("a row is a dict")
+    return row
+
+
+def _merge(row: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        current = row.get(key)
+        if isinstance(current, dict) and isinstance(value, dict):
+            _merge(current, value)
+        else:
+            row[key] = value
+
+
+def _entries(topic: Topic, payload: Any) -> Iterator[Entry]:
+    """Yield the entries of a change: config has [scope, op, path, value], the summary [op, path, value]."""
+    for item in payload if isinstance(payload, list) else ():
+        scope, fields = (item[0], item[1:]) if topic is Topic.CONFIG else ("unknown", item)
+        operation, path, value = (*fields, None)[:3]
+        found = _SCOPES.get(scope, Scope.UNKNOWN)
+        if topic is Topic.SUMMARY or found in {Scope.METRIC, Scope.ATTRIBUTE}:
+            op = _OPERATIONS.get(operation, Operation.UNKNOWN)
+            yield Entry(op=op, path=tuple(path), value=values.dump(value), scope=found)
+
+
+def _block(writer: Writer, rows: list[Row]) -> LogEvent:
+    return LogEvent(
+        kind=Kind.DATA,
+        run=RUN,
+        writer=writer,
+        time=rows[-1].time,
+        seq=rows[0].seq,
+        count=len(rows),
+        stream=Stream.HISTORY,
+        orders=np.array([row.order for row in rows], dtype=np.int64),
+        steps=np.array([row.step for row in rows], dtype=np.int64),
+        times=np.array([row.time for row in rows], dtype=np.int64),
+        columns=pack_rows([row.values for row in rows]),
+    )
+
+
+def _change(writer: Writer, topic: Topic, records: list[Record]) -> ChangeEvent:
+    return ChangeEvent(
+        topic=topic,
+        kind=Kind.DATA,
+        run=RUN,
+        writer=writer,
+        time=records[-1].time,
+        seq=0,
+        count=len(records),
+        records=tuple(records),
+    )
