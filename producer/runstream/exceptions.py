@@ -19,7 +19,7 @@ class CommError(Error):
     """The server cannot be reached, or answers with an error."""
 
 
-class DataError(Error, ValueError, TypeError):
+class DataError(Error, TypeError, ValueError):
     """What was passed to ``log()``, config or summary cannot be recorded; nothing of that call was."""
 
 
