@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from runstream.compat.stand_ins import require as require
     from runstream.compat.stand_ins import setup as setup
     from runstream.compat.stand_ins import sweep as sweep
-    from runstream.compat.stand_ins import termerror as termerror
-    from runstream.compat.stand_ins import termlog as termlog
-    from runstream.compat.stand_ins import termwarn as termwarn
+    from runstream.messages import termerror as termerror
+    from runstream.messages import termlog as termlog
+    from runstream.messages import termwarn as termwarn
     from runstream.reading.api import Api as Api
     from runstream.settings import Settings as Settings
     from runstream.tracking.alert import AlertLevel as AlertLevel
@@ -103,7 +103,6 @@ upsert_artifact = _SESSION.run_function("upsert_artifact")
 use_artifact = _SESSION.run_function("use_artifact")
 use_model = _SESSION.run_function("use_model")
 
-_STAND_INS = "runstream.compat.stand_ins"
 #: Imported at first use: a program that only logs needs neither the reading side nor, before init(), the settings.
 _LAZY = {
     "AlertLevel": "runstream.tracking.alert",
@@ -112,22 +111,40 @@ _LAZY = {
     "Run": "runstream.tracking.run",
     "Settings": "runstream.settings",
     "Summary": "runstream.tracking.summary",
-    "agent": _STAND_INS,
-    "controller": _STAND_INS,
     "init": "runstream.tracking.initialise",
-    "login": _STAND_INS,
-    "require": _STAND_INS,
-    "setup": _STAND_INS,
-    "sweep": _STAND_INS,
-    "termerror": _STAND_INS,
-    "termlog": _STAND_INS,
-    "termwarn": _STAND_INS,
+    **dict.fromkeys(("termerror", "termlog", "termwarn"), "runstream.messages"),
+    # What scripts written for W&B name besides, and what comes with files and artifacts.
+    **dict.fromkeys(("agent", "controller", "login", "require", "setup", "sweep"), "runstream.compat.stand_ins"),
+    **dict.fromkeys(
+        (
+            "Artifact",
+            "ArtifactTTL",
+            "Audio",
+            "Classes",
+            "EvalTable",
+            "Graph",
+            "Histogram",
+            "Html",
+            "Image",
+            "JoinedTable",
+            "Molecule",
+            "Object3D",
+            "Plotly",
+            "Table",
+            "Video",
+        ),
+        "runstream.media_to_come",
+    ),
 }
 #: Modules of ours under the names that W&B gives them.
-_MODULES = {"env": "runstream.compat.environment", "plot": "runstream.plot"}
+_MODULES = {
+    "env": "runstream.compat.environment",
+    "integration": "runstream.integration",
+    "plot": "runstream.plot",
+}
 
 
-def __getattr__(name: str) -> Any:  # noqa: PLR0911 - a table, for the most part
+def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
     if name in _MODULES:
@@ -140,6 +157,4 @@ def __getattr__(name: str) -> Any:  # noqa: PLR0911 - a table, for the most part
         return _BeforeInit(name) if _SESSION.run is None else getattr(_SESSION.run, name)
     if name == "__version__":
         return import_module("importlib.metadata").version("runstream")
-    if name[:1].isupper() and hasattr(media := import_module("runstream.media_to_come"), name):
-        return getattr(media, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

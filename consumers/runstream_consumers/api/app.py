@@ -12,10 +12,11 @@ from fastapi.staticfiles import StaticFiles
 from runstream_consumers.api import problems
 from runstream_consumers.api.access import Access, Policy
 from runstream_consumers.api.cluster import Cluster
+from runstream_consumers.api.control import open_control
 from runstream_consumers.api.database import PoolLimits, open_database
 from runstream_consumers.api.headers import SafeHeaders
 from runstream_consumers.api.peers import Peers, trusted_users
-from runstream_consumers.api.routers import alerts, connection, history, registry, runs
+from runstream_consumers.api.routers import alerts, connection, history, numbers, registry, runs, standing
 from runstream_consumers.api.services import Services
 from runstream_consumers.settings import ServerSettings
 from runstream_consumers.web import pages
@@ -26,8 +27,12 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_database(settings.postgres, limits or PoolLimits()) as database:
-            app.state.services = Services(settings=settings, database=database, cluster=Cluster(settings.kafka))
+        async with (
+            open_database(settings.postgres, limits or PoolLimits()) as database,
+            open_control(settings.postgres) as control,
+        ):
+            cluster = Cluster(settings.kafka)
+            app.state.services = Services(settings=settings, database=database, control=control, cluster=cluster)
             yield
 
     app = FastAPI(
@@ -43,7 +48,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
     problems.register(app, pages.problem_page)
     # First: the pages' routes take any two names.
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
-    for module in (connection, registry, runs, history, alerts, pages):
+    for module in (connection, registry, runs, standing, numbers, history, alerts, pages):
         app.include_router(module.router)
     policy = Policy(
         token=settings.token,

@@ -1,4 +1,4 @@
-"""A small pool of read-only Postgres connections, with a deadline for getting one."""
+"""A small pool of Postgres connections, read-only unless said otherwise, with a deadline for getting one."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(dsn: str, limits: PoolLimits) -> AsyncIterator[Database]:
-    """Open a pool of read-only connections and close it at the end; connects to nothing yet."""
+async def open_database(dsn: str, limits: PoolLimits, *, read_only: bool = True) -> AsyncIterator[Database]:
+    """Open a pool of connections and close it at the end; connects to nothing yet."""
     pool = await asyncpg.create_pool(
         dsn,
         min_size=0,
@@ -57,7 +57,7 @@ async def open_database(dsn: str, limits: PoolLimits) -> AsyncIterator[Database]
         max_inactive_connection_lifetime=limits.idle_s,
         server_settings={
             "application_name": "runstream-api",
-            "default_transaction_read_only": "on",
+            "default_transaction_read_only": "on" if read_only else "off",
             "statement_timeout": str(int(limits.statement_s * 1000)),
         },
     )

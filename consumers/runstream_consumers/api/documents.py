@@ -13,7 +13,7 @@ from runstream_consumers.api.problems import BadParameter, RunNotFound
 from runstream_consumers.history.reader import Row
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.summary import reader as summary
-from runstream_schemas.topics import RunPath
+from runstream_schemas.topics import RunPath, canonical_project
 
 _MICROSECONDS = 1_000_000
 
@@ -36,12 +36,30 @@ class Known:
     state: liveness.RunState | None
 
     @property
+    def name(self) -> str:
+        """What the run is shown as; see :func:`display_name`."""
+        return display_name({} if self.document is None else self.document.attributes, self.run.run_id)
+
+    @property
     def started(self) -> float | None:
         """When the run began, in seconds since 1970: as its first writer said, else its first event's time."""
         if self.document is None:
             return None
         said = self.document.attributes.get("start_time")
         return float(said) if isinstance(said, int | float) else self.document.created / _MICROSECONDS
+
+
+def display_name(attributes: Mapping[str, Any], run_id: str) -> str:
+    """Return what a run is shown as: its name, else its generated one with its number, else its id.
+
+    The client that shows a run's own name (``runstream.tracking.naming.DisplayName``) follows the same rule.
+    """
+    if name := attributes.get("name"):
+        return str(name)
+    generated, number = attributes.get("generated_name"), attributes.get("number")
+    if not generated:
+        return run_id
+    return str(generated) if number is None else f"{generated}-{number}"
 
 
 async def find(connection: Connection, run: RunPath) -> Known:
@@ -58,6 +76,7 @@ async def find_runs(
 ) -> list[Known]:
     """Return runs, newest first, with their states; raises BadParameter for an ``after`` that is no cursor."""
     try:
+        project = None if project is None else canonical_project(project)
         documents = await summary.runs(connection, entity=entity, project=project, limit=limit, after=after)
     except (ValueError, OverflowError) as error:
         raise BadParameter("after", "is not the `next` of an answer") from error
@@ -79,7 +98,7 @@ def run_json(known: Known, url: str) -> dict[str, Any]:
         "entity": run.entity,
         "project": run.project,
         "id": run.run_id,
-        "name": attributes.get("name") or run.run_id,
+        "name": known.name,
         "state": "pending" if state is None else state.state,
         "qualifiers": [] if state is None else list(state.qualifiers),
         **{name: attributes.get(name) or default for name, default in _ATTRIBUTES.items()},

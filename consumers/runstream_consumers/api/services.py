@@ -9,10 +9,11 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from runstream_consumers.api.cluster import Cluster
+from runstream_consumers.api.control import Control
 from runstream_consumers.api.database import Connection, Database
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.limits import DEFAULT_LIMITS
-from runstream_schemas.topics import RunPath
+from runstream_schemas.topics import RunPath, canonical_project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Services:
 
     settings: ServerSettings
     database: Database
+    control: Control
     cluster: Cluster
 
     @property
@@ -51,7 +53,7 @@ Name = Annotated[str, Path(min_length=1, max_length=DEFAULT_LIMITS.name_length)]
 
 def run_path(entity: Name, project: Name, run_id: Name) -> RunPath:
     """Return the run that the path of a request names."""
-    return RunPath(entity=entity, project=project, run_id=run_id)
+    return RunPath(entity=entity, project=canonical_project(project), run_id=run_id)
 
 
 TheRun = Annotated[RunPath, Depends(run_path)]

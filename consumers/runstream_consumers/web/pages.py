@@ -22,7 +22,7 @@ from runstream_consumers.runtime import reader as runtime
 from runstream_consumers.summary import reader as summary
 from runstream_consumers.web import filters, view
 from runstream_schemas.events import Stream
-from runstream_schemas.topics import RunPath
+from runstream_schemas.topics import RunPath, canonical_project
 
 #: The scripts, styles and pictures that pages load.
 STATIC = Path(__file__).parent / "static"
@@ -76,7 +76,7 @@ async def project(
         .get_template("project.html")
         .render(
             entity=entity,
-            project=project,
+            project=canonical_project(project),
             runs=lines,
             keys=view.columns(lines),
             live=any(line.state in view.OPEN for line in lines),

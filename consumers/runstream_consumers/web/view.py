@@ -41,7 +41,7 @@ def run_line(known: Known, now: float) -> RunLine:
     document, state = known.document, known.state
     return RunLine(
         id=known.run.run_id,
-        name=(document and document.attributes.get("name")) or known.run.run_id,
+        name=known.name,
         path=run_path(known.run),
         state="pending" if state is None else state.state,
         qualifiers=[] if state is None else list(state.qualifiers),

@@ -14,6 +14,7 @@ from runstream_consumers.api.answers import ValuesResponse, described
 from runstream_consumers.api.problems import BadParameter
 from runstream_consumers.api.routers.runs import RUN
 from runstream_consumers.api.services import TheConnection, TheRun
+from runstream_schemas.topics import canonical_project
 
 router = APIRouter(prefix="/api/v1", tags=["alerts"])
 
@@ -52,6 +53,7 @@ async def project_alerts(
 ) -> Response:
     """Return the alerts of all runs of a project, or of all there are; `next` is null at the end."""
     place = None if after is None else _place(after)
+    project = None if project is None else canonical_project(project)
     found = await alerts.of_project(
         connection, entity=entity, project=project, repeats=repeats, limit=limit, after=place
     )

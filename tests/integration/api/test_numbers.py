@@ -1,0 +1,129 @@
+"""The number of a run in its project, and the names that are made of it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING
+
+import asyncpg
+import httpx
+
+from tests.conftest import run_aside
+from tests.integration.api.conftest import new_recording
+from tests.integration.api.serving import ENTITY, TOKEN
+
+if TYPE_CHECKING:
+    from runstream_deploy.postgres import Postgres
+    from tests.integration.api.serving import Served
+
+_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def _project() -> str:
+    return f"p{uuid.uuid4().hex[:10]}"
+
+
+def _number(served: Served, project: str, run_id: str) -> int:
+    answer = httpx.post(f"{served.url}/api/v1/runs/{ENTITY}/{project}/{run_id}/number", headers=_TOKEN, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return int(answer.json()["number"])
+
+
+def test_a_run_is_numbered_once_in_its_project(served: Served) -> None:
+    """Numbers count from 1 in each project, and a run that asks again gets its own."""
+    first, second = _project(), _project()
+
+    assert [_number(served, first, run) for run in ("a", "b", "a", "c", "b")] == [1, 2, 1, 3, 2]
+    assert _number(served, second, "a") == 1
+
+
+def test_a_thousand_runs_that_begin_at_once_get_a_thousand_numbers(served: Served) -> None:
+    """Requests of one project that come together get numbers of their own, without a gap, and keep them."""
+    project = _project()
+
+    async def ask(client: httpx.AsyncClient, run: int) -> int:
+        answer = await client.post(f"{served.url}/api/v1/runs/{ENTITY}/{project}/r{run}/number", headers=_TOKEN)
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["number"])
+
+    async def ask_all() -> list[list[int]]:
+        limits = httpx.Limits(max_connections=100)
+        async with httpx.AsyncClient(limits=limits, timeout=120) as client:
+            return [await asyncio.gather(*(ask(client, run) for run in range(count))) for count in (1000, 50)]
+
+    first, again = run_aside(ask_all())
+
+    assert sorted(first) == list(range(1, 1001))
+    assert first[:50] == again
+
+
+def test_many_requests_for_one_run_get_one_number(served: Served) -> None:
+    """The ranks of a run that begin together agree on its number."""
+    project = _project()
+
+    async def ask_all() -> set[int]:
+        async with httpx.AsyncClient(timeout=60) as client:
+            url = f"{served.url}/api/v1/runs/{ENTITY}/{project}/shared/number"
+            answers = await asyncio.gather(*(client.post(url, headers=_TOKEN) for _ in range(50)))
+            return {answer.json()["number"] for answer in answers}
+
+    assert run_aside(ask_all()) == {1}
+
+
+def test_a_lost_counter_begins_above_what_was_published(served: Served, postgres: Postgres) -> None:
+    """Without the schema ``control`` runs keep the numbers that they published, and no other run gets one of them."""
+    project = _project()
+    known = new_recording("known", project=project).start({}, generated_name="calm-lake", number=41)
+    named = new_recording("named", project=project).start({}, name="mine")
+    served.say(known, named)
+
+    async def drop() -> None:
+        connection = await asyncpg.connect(postgres.address(served.prefix))
+        await connection.execute("drop schema if exists control cascade")
+        await connection.execute("delete from runtime.migration where schema = 'control'")
+        await connection.close()
+
+    run_aside(drop())
+    httpx.post(f"{served.url}/api/v1/runs/{ENTITY}/{project}/any/number", headers=_TOKEN, timeout=30)
+
+    assert _number(served, project, "known") == 41
+    assert _number(served, project, "another") > 41
+
+
+def test_a_run_is_shown_by_the_best_name_it_has(served: Served) -> None:
+    """A given name beats the generated one, which has its number once that is published; else it is the id."""
+    project = _project()
+    given = {
+        "named": {"name": "mine", "generated_name": "calm-lake", "number": 3},
+        "numbered": {"generated_name": "calm-lake", "number": 3},
+        "offline": {"generated_name": "calm-lake"},
+        "bare": {},
+    }
+    served.say(*(new_recording(run, project=project).start({}, **attributes) for run, attributes in given.items()))
+
+    found = {run["id"]: run["name"] for run in served.get("/api/v1/runs", entity=ENTITY, project=project)["runs"]}
+    assert found == {"named": "mine", "numbered": "calm-lake-3", "offline": "calm-lake", "bare": "bare"}
+    page = served.ask(f"/{ENTITY}/{project}").text
+    assert "calm-lake-3" in page
+
+
+def test_the_default_project_is_found_by_every_spelling(served: Served) -> None:
+    """``uncategorized`` is ``Uncategorized``: in the path of a run, in lists, on pages and for numbers."""
+    run = f"r{uuid.uuid4().hex[:8]}"
+    served.say(new_recording(run, project="Uncategorized").start({}, name="mine"))
+
+    for project in ("Uncategorized", "uncategorized"):
+        document = served.get(f"/api/v1/runs/{ENTITY}/{project}/{run}")
+        assert (document["project"], document["id"]) == ("Uncategorized", run)
+        listed = served.get("/api/v1/runs", entity=ENTITY, project=project)["runs"]
+        assert run in {one["id"] for one in listed}
+        assert served.ask(f"/{ENTITY}/{project}/runs/{run}").status_code == 200
+    assert _number(served, "uncategorized", "x") == _number(served, "Uncategorized", "x")
+
+
+def test_what_is_no_name_gets_no_number(served: Served) -> None:
+    """A path that no run can have is refused with the part that is wrong."""
+    answer = httpx.post(f"{served.url}/api/v1/runs/{ENTITY}/p/a%00b/number", headers=_TOKEN, timeout=30)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_parameter")
