@@ -7,7 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from runstream.spool.control import Word
+from runstream.tracking.status import delivered
 from runstream.tracking.terminal import report_lines
 from runstream_schemas import values
 from runstream_schemas.rows import flatten
@@ -52,13 +52,13 @@ class Closing:
         """
         if dropped:
             self._terminal.warn(f"{dropped} records were dropped because the disk was full")
-        delivered = delivery is not None and self._wait(delivery)
+        arrived = delivery is not None and self._wait(delivery)
         with self._terminal.block():
-            self._report(last, whole=delivered)
+            self._report(last, whole=arrived)
             self._addresses()
             if delivery is None:
                 self._terminal.detail(f"To deliver this offline run: runstream sync {shown_path(self._folder.path)}")
-            elif delivered:
+            elif arrived:
                 self._terminal.detail(self._synced())
             else:
                 self._terminal.line(self._to_come(delivery.pending))
@@ -100,8 +100,7 @@ class Closing:
             self._terminal.line(f"⭐️ View project at: {identity.project_url}")
 
     def _synced(self) -> str:
-        records = self._folder.control[Word.ACKED]
-        return f"Synced {records} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)"
+        return f"Synced {delivered(self._folder)} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)"
 
     def _to_come(self, pending: int) -> str:
         what = f"{pending} records are" if pending else "The run is"

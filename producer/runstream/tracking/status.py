@@ -34,10 +34,23 @@ def acknowledged(folder: RunFolder, writer: bytes) -> int:
         return 0
 
 
+def delivered(folder: RunFolder) -> int:
+    """Return how many records of all writers of a run folder are acknowledged, exits included."""
+    try:
+        clusters = values.load((folder.path / "delivery.json").read_text())["clusters"]
+        return max((_all_records(cluster) for cluster in clusters.values()), default=0)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return 0
+
+
 def last_acknowledged(folder: RunFolder) -> datetime | None:
     """Return when a record was acknowledged last, in UTC; None: never."""
     time = folder.control[Word.LAST_ACKED]
     return datetime.fromtimestamp(time / 1e6, UTC) if time else None
+
+
+def _all_records(cluster: dict[str, Any]) -> int:
+    return sum(sum(account["acked"].values()) + bool(account["exit"]) for account in cluster["writers"].values())
 
 
 def _records(cluster: dict[str, Any], writer: bytes) -> int:

@@ -1,0 +1,28 @@
+"""The two programs whose output the reference documents show, with what they log made plain."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import runstream
+
+
+def main() -> None:
+    """Run the example that the first argument names, with the arguments of ``init()`` that the second holds."""
+    example, arguments = sys.argv[1], json.loads(sys.argv[2])
+    if example == "once":
+        with runstream.init(**arguments) as run:
+            run.log({"accuracy": 0.9, "loss": 0.1})
+        return
+    config = {"epochs": 10, "learning_rate": 0.01}
+    with runstream.init(config=config, **arguments) as run:
+        print(f"lr: {config['learning_rate']}", flush=True)  # noqa: T201
+        for epoch in range(10):
+            accuracy, loss = epoch / 10, 2.0**-epoch
+            print(f"epoch={epoch}, accuracy={accuracy}, loss={loss}", flush=True)  # noqa: T201
+            run.log({"accuracy": accuracy, "loss": loss})
+
+
+if __name__ == "__main__":
+    main()
