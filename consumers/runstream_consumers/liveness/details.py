@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runstream_consumers.liveness.writer import Say
 from runstream_schemas import values
 from runstream_schemas.events import Ending, ExitState
 from runstream_schemas.topics import Topic
@@ -24,6 +25,9 @@ def details_of(writer: Writer) -> str:
             "stale": writer.stale,
             "unreachable": writer.unreachable,
             "finishing": writer.finishing,
+            "preempting": writer.preempting,
+            "heard_say": list(writer.heard_say),
+            "exit_say": list(writer.exit_say),
             "goodbye": _fields(writer.goodbye),
             "exit": _fields(writer.exit),
         }
@@ -39,6 +43,10 @@ def with_details(writer: Writer, text: str) -> Writer:
     writer.stale = details["stale"]
     writer.unreachable = details["unreachable"]
     writer.finishing = details["finishing"]
+    # What was stored before there were these says nothing of them.
+    writer.preempting = details.get("preempting", False)
+    writer.heard_say = Say(*details.get("heard_say", ()))
+    writer.exit_say = Say(*details.get("exit_say", ()))
     writer.goodbye = _ending(details["goodbye"])
     writer.exit = _ending(details["exit"])
     return writer

@@ -194,13 +194,18 @@ class PartitionModel:
             writer.heard = self.clock.available
             writer.stale = writer.unreachable = False
             writer.finishing = not event.trainer_alive
+            writer.preempting = event.preempting
+            self._hear_say(writer, event)
             self._running.move_to_end((writer.run, writer.id))
-        return f"beats again after {seconds(silence)}" if revived else "beats"
+        if revived:
+            return f"beats again after {seconds(silence)}"
+        return "about to be preempted" if event.preempting else "beats"
 
     def _goodbye(self, writer: Writer, event: HeartbeatEvent) -> str:
         if event.ending is None or writer.goodbye is not None:
             return ""
         writer.goodbye = event.ending
+        self._hear_say(writer, event)
         self._describe(writer, event.host, event.label)
         return self._end(writer, Signal.GOODBYE)
 
@@ -208,6 +213,7 @@ class PartitionModel:
         if writer.exit is not None:
             return ""
         writer.exit = event.ending
+        writer.exit_say = writer.exit_say.also(event.decides, event.waits_for_all)
         if event.beats:  # its state is the matter of its beats and its goodbye, however far behind we are in those
             self._touch(writer)
             return "known by its exit"
@@ -218,6 +224,12 @@ class PartitionModel:
         if phase := TRANSITIONS.get((writer.phase, signal)):
             self._enter(writer, phase)
         return describe(writer.goodbye or writer.exit)
+
+    def _hear_say(self, writer: Writer, event: HeartbeatEvent) -> None:
+        said = writer.heard_say.also(event.decides, event.waits_for_all)
+        if said != writer.heard_say:
+            writer.heard_say = said
+            self._touch(writer)
 
     def _describe(self, writer: Writer, host: str, label: str) -> None:
         if (host and not writer.host) or (label and not writer.label):

@@ -9,13 +9,19 @@ A writer
 5. that never beat, as its exit says, takes its state from its exit. The exit of one that did changes no state; and
    where a beat or a goodbye comes all the same, it overrules the exit. So the state of whoever was heard follows from
    the heartbeat topic alone, however far the other topics are ahead or behind.
+6. is ``preempting``, not ``running``, while its latest beat says so; what then ends in no order, or falls silent, was
+   ``preempted``.
 What the table does not name changes nothing.
 
 A run
-6. is decided by its primary writers. One that runs makes the run ``running``; else the newest one decides that no other
+7. is decided by its primary writers. One that runs makes the run ``running``; else the newest one decides that no other
    continues, newest by the append time of its first record: a new primary reopens the run.
-7. without a primary is decided by its workers: ``running`` while one runs, ``pending`` while one is pending, then the
-   worst of their ends. Shippers, forked children and commands never decide.
+8. without a primary is decided by its workers: ``running`` while one runs, ``preempting`` while one is, ``pending``
+   while one is pending, then the worst of their ends. Shippers, forked children and commands never decide.
+9. whose newest primary waits for all is decided as in 8. by that primary and the workers that came with it: those that
+   are open, and those whose first record is nearer to its first than to that of an earlier primary.
+10. passes over who has no say (setting ``x_update_finish_state``, or after ``detach()``). Where nobody has one, the run
+   is ``running`` while one of its primaries and workers runs, else ``pending``.
 """
 
 from __future__ import annotations
@@ -99,8 +105,20 @@ ENDS: Mapping[ExitState, State] = {
     ExitState.PREEMPTED: State.PREEMPTED,
 }
 
+#: Ends that are those of a preemption where one was announced. Whoever was killed was told to end for another reason.
+_DISORDERLY = frozenset({State.CRASHED, State.FAILED})
+
+#: States of writers that are not over, from the one that says most of a run.
+_GOING_ON = (State.RUNNING, State.PREEMPTING, State.PENDING)
+
 #: From the best end to the worst.
 _ENDS_BY_WORTH = (State.FINISHED, State.PREEMPTED, State.KILLED, State.FAILED, State.CRASHED)
+
+
+def end_of(end: ExitState, *, preempting: bool) -> State:
+    """Return how an end is shown; ``preempting``: the writer had announced that it was about to be preempted."""
+    shown = ENDS[end]
+    return State.PREEMPTED if preempting and shown in _DISORDERLY else shown
 
 
 class Deciding(Protocol):
@@ -115,6 +133,10 @@ class Deciding(Protocol):
     @property
     def first(self) -> int: ...  # noqa: D102
     @property
+    def decides(self) -> bool: ...  # noqa: D102
+    @property
+    def waits_for_all(self) -> bool: ...  # noqa: D102
+    @property
     def state(self) -> State: ...  # noqa: D102
     @property
     def qualifiers(self) -> frozenset[Qualifier]: ...  # noqa: D102
@@ -125,26 +147,48 @@ Standing = tuple[State, frozenset[Qualifier]]
 
 def run_standing(writers: Iterable[Deciding]) -> Standing:
     """Return the state of a run and its qualifiers: those that all deciding writers share."""
-    found = list(writers)
-    deciding = [writer for writer in found if writer.role is Role.PRIMARY]
+    found = [writer for writer in writers if writer.role in {Role.PRIMARY, Role.WORKER}]
+    deciding = [writer for writer in found if writer.decides]
     if not deciding:
-        return _of_workers([writer for writer in found if writer.role is Role.WORKER])
-    if running := [writer for writer in deciding if writer.state is State.RUNNING]:
-        return State.RUNNING, _shared(running)
-    continued = frozenset[bytes]().union(*(writer.continues for writer in deciding))
-    candidates = [writer for writer in deciding if writer.id not in continued] or deciding
-    newest = max(candidates, key=lambda writer: (writer.first, writer.id))
+        return _of_onlookers(found)
+    workers = [writer for writer in deciding if writer.role is Role.WORKER]
+    primaries = [writer for writer in deciding if writer.role is Role.PRIMARY]
+    if not primaries:
+        return _of_all(workers)
+    newest = _newest(primaries)
+    if newest.waits_for_all:
+        return _of_all([newest, *_that_came_with(newest, primaries, workers)])
+    for state in (State.RUNNING, State.PREEMPTING):
+        if going_on := [writer for writer in primaries if writer.state is state]:
+            return state, _shared(going_on)
     return newest.state, newest.qualifiers
 
 
-def _of_workers(workers: list[Deciding]) -> Standing:
-    for state in (State.RUNNING, State.PENDING):
-        if found := [worker for worker in workers if worker.state is state]:
+def _newest(primaries: list[Deciding]) -> Deciding:
+    continued = frozenset[bytes]().union(*(writer.continues for writer in primaries))
+    candidates = [writer for writer in primaries if writer.id not in continued] or primaries
+    return max(candidates, key=lambda writer: (writer.first, writer.id))
+
+
+def _that_came_with(newest: Deciding, primaries: list[Deciding], workers: list[Deciding]) -> list[Deciding]:
+    def came_with_it(worker: Deciding) -> bool:
+        return min(primaries, key=lambda primary: (abs(primary.first - worker.first), -primary.first)) is newest
+
+    return [worker for worker in workers if worker.state in _GOING_ON or came_with_it(worker)]
+
+
+def _of_all(writers: list[Deciding]) -> Standing:
+    for state in _GOING_ON:
+        if found := [writer for writer in writers if writer.state is state]:
             return state, _shared(found)
-    if not workers:
-        return State.PENDING, frozenset()
-    worst = max((worker.state for worker in workers), key=_ENDS_BY_WORTH.index)
-    return worst, _shared([worker for worker in workers if worker.state is worst])
+    worst = max((writer.state for writer in writers), key=_ENDS_BY_WORTH.index)
+    return worst, _shared([writer for writer in writers if writer.state is worst])
+
+
+def _of_onlookers(writers: list[Deciding]) -> Standing:
+    if running := [writer for writer in writers if writer.state is State.RUNNING]:
+        return State.RUNNING, _shared(running)
+    return State.PENDING, frozenset()
 
 
 def _shared(writers: list[Deciding]) -> frozenset[Qualifier]:

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from runstream_consumers.liveness.rules import ENDS, Phase, Qualifier, Standing, State
-from runstream_schemas.events import Role
+from runstream_consumers.liveness.rules import Phase, Qualifier, Standing, State, end_of
+from runstream_schemas.events import ExitState, Role
 
 if TYPE_CHECKING:
     from runstream_schemas.events import Ending
     from runstream_schemas.topics import RunPath
 
 _NONE: frozenset[Qualifier] = frozenset()
+
+
+class Say(NamedTuple):
+    """What a writer says of its part in the state of its run."""
+
+    #: It has a say.
+    decides: bool = True
+    #: Of a primary: the run goes on until every writer that decides has ended.
+    waits_for_all: bool = False
+
+    def also(self, decides: bool, waits_for_all: bool) -> Say:  # noqa: FBT001 - the fields of an event
+        """Return what holds once this was said too; who has once given up its say has none, whatever came first."""
+        return Say(self.decides and decides, self.waits_for_all or waits_for_all)
+
+
+_SAY = Say()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +53,11 @@ class Writer:
     unreachable: bool = False
     #: Its last beat said that the trainer is gone.
     finishing: bool = False
+    #: Its last beat with the trainer alive said that it is about to be preempted.
+    preempting: bool = False
+    #: Its part in the run by its beats and its goodbye, and by its exit.
+    heard_say: Say = _SAY
+    exit_say: Say = _SAY
     goodbye: Ending | None = None
     exit: Ending | None = None
 
@@ -52,12 +73,31 @@ class Writer:
             case Phase.UNHEARD:
                 return State.PENDING
             case Phase.RUNNING:
-                return State.RUNNING
+                return State.PREEMPTING if self.preempting else State.RUNNING
             case Phase.PRESUMED:
-                return State.CRASHED
+                return end_of(ExitState.CRASHED, preempting=self.preempting)
             case Phase.CLOSED | Phase.EXITED:
                 ending = self.goodbye if self.phase is Phase.CLOSED else self.exit
-                return State.CRASHED if ending is None else ENDS[ending.state]
+                return end_of(ExitState.CRASHED if ending is None else ending.state, preempting=self.preempting)
+
+    @property
+    def decides(self) -> bool:
+        """Whether it has a say in the state of its run."""
+        return self._say.decides
+
+    @property
+    def waits_for_all(self) -> bool:
+        """Whether, as a primary, it leaves the run open until every writer that decides has ended."""
+        return self._say.waits_for_all
+
+    @property
+    def _say(self) -> Say:
+        match self.phase:
+            case Phase.UNHEARD:
+                return _SAY
+            case Phase.EXITED:
+                return self.exit_say
+        return self.heard_say
 
     @property
     def qualifiers(self) -> frozenset[Qualifier]:

@@ -73,20 +73,43 @@ def tick(number: int, *, signed: bool = True) -> HeartbeatEvent:
     return HeartbeatEvent(kind=Kind.TICK, run=nothing, writer=nobody, time=0, number=number, signature=signature)
 
 
-def beat(writer: Writer, number: int, *, alive: bool = True) -> HeartbeatEvent:
+def beat(
+    writer: Writer, number: int, *, alive: bool = True, preempting: bool = False, decides: bool = True
+) -> HeartbeatEvent:
     """Return a beat."""
-    return HeartbeatEvent(kind=Kind.BEAT, run=run_of(writer), writer=writer, time=0, number=number, trainer_alive=alive)
+    return HeartbeatEvent(
+        kind=Kind.BEAT,
+        run=run_of(writer),
+        writer=writer,
+        time=0,
+        number=number,
+        trainer_alive=alive,
+        preempting=preempting,
+        decides=decides,
+    )
 
 
-def goodbye(writer: Writer, state: ExitState = ExitState.FINISHED) -> HeartbeatEvent:
+def goodbye(writer: Writer, state: ExitState = ExitState.FINISHED, *, decides: bool = True) -> HeartbeatEvent:
     """Return a goodbye."""
-    return HeartbeatEvent(kind=Kind.GOODBYE, run=run_of(writer), writer=writer, time=0, ending=Ending(state=state))
+    ending = Ending(state=state)
+    return HeartbeatEvent(kind=Kind.GOODBYE, run=run_of(writer), writer=writer, time=0, ending=ending, decides=decides)
 
 
-def exited(writer: Writer, state: ExitState = ExitState.FINISHED, *, beats: bool = False) -> ExitEvent:
+def exited(
+    writer: Writer, state: ExitState = ExitState.FINISHED, *, beats: bool = False, decides: bool = True
+) -> ExitEvent:
     """Return an exit, of a writer that beats or of one that never did."""
     ending = Ending(state=state)
-    return ExitEvent(kind=Kind.DATA, run=run_of(writer), writer=writer, time=0, order=0, beats=beats, ending=ending)
+    return ExitEvent(
+        kind=Kind.DATA,
+        run=run_of(writer),
+        writer=writer,
+        time=0,
+        order=0,
+        beats=beats,
+        ending=ending,
+        decides=decides,
+    )
 
 
 def configured(writer: Writer) -> ChangeEvent:
@@ -129,16 +152,22 @@ def _heartbeat(draw: st.DrawFn, ticks: int) -> HeartbeatEvent:
         case "forged":
             return tick(ticks + 100, signed=False)
         case "goodbye":
-            return goodbye(writer, draw(st.sampled_from(list(ExitState))))
+            return goodbye(writer, draw(st.sampled_from(list(ExitState))), decides=draw(st.booleans()))
         case _:
-            return beat(writer, draw(st.integers(0, 12) | st.integers(0, 99)), alive=draw(st.integers(0, 3)) > 0)
+            return beat(
+                writer,
+                draw(st.integers(0, 12) | st.integers(0, 99)),
+                alive=draw(st.integers(0, 3)) > 0,
+                preempting=draw(st.integers(0, 3)) == 0,
+                decides=draw(st.integers(0, 3)) > 0,
+            )
 
 
 @st.composite
 def other_records(draw: st.DrawFn) -> list[Placed]:
     """Draw records of ``exit`` and ``config``."""
     writers = st.sampled_from(WRITERS)
-    exits = st.builds(exited, writers, st.sampled_from(ExitState), beats=st.booleans())
+    exits = st.builds(exited, writers, st.sampled_from(ExitState), beats=st.booleans(), decides=st.booleans())
     events = st.one_of(exits, writers.map(configured))
     return [Placed(draw(events), draw(st.integers(900, 1_100))) for _ in range(draw(st.integers(0, 6)))]
 

@@ -24,6 +24,8 @@ class Heard:
     number: int = -1
     silence: int = 0
     cut_off: bool = False
+    preempting: bool = False
+    decides: bool = True
     end: ExitState | None = None
 
     @property
@@ -51,10 +53,11 @@ def naive(log: Iterable[Placed]) -> dict[bytes, Heard]:
         if event.kind is Kind.GOODBYE:
             if writer.state != "closed":
                 writer.state = "closed"
+                writer.decides = writer.decides and event.decides
                 writer.end = None if event.ending is None else event.ending.state
         elif event.number > writer.number:
             writer.number = event.number
-            _hear(writer, alive=event.trainer_alive)
+            _hear(writer, event)
     return writers
 
 
@@ -70,26 +73,35 @@ def naive_states(log: Iterable[Placed], others: Iterable[Placed]) -> dict[bytes,
     return {name: _shown(heard.get(name), exits.get(name)) for name in known}
 
 
+def naive_says(log: Iterable[Placed]) -> dict[bytes, bool]:
+    """Return which of the writers that are heard have a say in the state of their run."""
+    return {name: writer.decides for name, writer in naive(log).items() if writer.state != "unheard"}
+
+
 def _shown(heard: Heard | None, exited: ExitEvent | None) -> State:
     state = "unheard" if heard is None else heard.state
+    preempting = heard is not None and heard.preempting
     if state == "running":
-        return State.RUNNING
+        return State.PREEMPTING if preempting else State.RUNNING
     if state == "presumed":
-        return State.CRASHED
+        return State.PREEMPTED if preempting else State.CRASHED
     end = heard.end if heard is not None else None
     if state == "unheard":
         end = exited.ending.state if exited is not None and not exited.beats else None
         if end is None:
             return State.PENDING
-    return State.CRASHED if end in (None, ExitState.UNKNOWN) else State(end.value)
+    shown = State.CRASHED if end in (None, ExitState.UNKNOWN) else State(end.value)
+    return State.PREEMPTED if preempting and shown in (State.CRASHED, State.FAILED) else shown
 
 
-def _hear(writer: Heard, *, alive: bool) -> None:
-    if alive and writer.state in ("unheard", "presumed"):
+def _hear(writer: Heard, event: HeartbeatEvent) -> None:
+    if event.trainer_alive and writer.state in ("unheard", "presumed"):
         writer.state = "running"
     if writer.on_the_clock:
         writer.silence = 0
         writer.cut_off = False
+        writer.preempting = event.preempting
+        writer.decides = writer.decides and event.decides
 
 
 def _pass(writers: dict[bytes, Heard], passed: int) -> None:

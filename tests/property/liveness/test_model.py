@@ -29,7 +29,7 @@ from tests.property.liveness.logs import (
     other_records,
     tick,
 )
-from tests.property.liveness.naive import naive, naive_states
+from tests.property.liveness.naive import naive, naive_says, naive_states
 
 if TYPE_CHECKING:
     import random
@@ -90,6 +90,16 @@ def test_the_model_agrees_with_a_naive_one_on_all_topics(
     assert naive_states(log, others) == {name: writer.state for name, writer in writers_of(found).items()}
 
 
+@given(heartbeats(), other_records(), _CHANCES)
+def test_who_has_a_say_follows_from_the_heartbeats_of_whoever_was_heard(
+    log: list[Placed], others: list[Placed], chances: Sequence[float]
+) -> None:
+    """Who once gave up its say in a heartbeat has none, whatever its exit says and whenever that is read."""
+    found = writers_of(folded(mixed(chances, log, others)))
+    expected = naive_says(log)
+    assert expected == {name: found[name].decides for name in expected}
+
+
 @given(heartbeats(), _CHANCES, st.sampled_from(ExitState))
 def test_an_exit_of_a_writer_that_beats_changes_no_state(
     log: list[Placed], chances: Sequence[float], state: ExitState
@@ -111,7 +121,7 @@ def test_a_run_does_not_go_to_its_end_and_back(log: list[Placed], chances: Seque
     for placed in mixed(chances, log, exits):
         model.apply(placed.event, placed.time)
         found = {writer.id: writer for writer in writers_of(model).values() if writer.id != WRITERS[-1].id}
-        assert not any(found[name].state in (State.PENDING, State.RUNNING) for name in ended)
+        assert not any(found[name].state in (State.PENDING, State.RUNNING, State.PREEMPTING) for name in ended)
         ended |= {name for name, writer in found.items() if writer.phase in (Phase.CLOSED, Phase.EXITED)}
 
 
@@ -213,10 +223,11 @@ def test_data_never_revives(log: list[Placed], state: ExitState) -> None:
     model = folded(log)
     presumed = [writer for writer in writers_of(model).values() if writer.phase is Phase.PRESUMED]
     for writer in presumed:
+        end = State.PREEMPTED if writer.preempting else State.CRASHED
         model.apply(exited(WRITERS[writer.id[0]], state), 3_000)
-        assert (writer.phase, writer.state) == (Phase.PRESUMED, State.CRASHED)
+        assert (writer.phase, writer.state) == (Phase.PRESUMED, end)
         model.apply(goodbye(WRITERS[writer.id[0]], ExitState.CRASHED), 3_001)
-        assert (writer.phase, writer.state) == (Phase.CLOSED, State.CRASHED)
+        assert (writer.phase, writer.state) == (Phase.CLOSED, end)
 
 
 @given(heartbeats(), other_records(), _CHANCES)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runstream_consumers.liveness.rules import ENDS, TRANSITIONS, Phase, Qualifier, Signal, State, run_standing
-from runstream_consumers.liveness.writer import Writer, describe
+from runstream_consumers.liveness.rules import ENDS, TRANSITIONS, Phase, Qualifier, Signal, State, end_of, run_standing
+from runstream_consumers.liveness.writer import Say, Writer, describe
 from runstream_schemas.events import Ending, ExitState, Role
 from runstream_schemas.topics import RunPath
 
@@ -65,6 +65,75 @@ def test_workers_decide_where_there_is_no_primary() -> None:
     assert run_standing([done, failed, writer(3, Phase.PRESUMED, role=Role.WORKER)])[0] is State.CRASHED
     assert run_standing([done, closed(3, ExitState.CRASHED, role=Role.SHIPPER)])[0] is State.FINISHED
     assert run_standing([failed, closed(3, ExitState.FINISHED)])[0] is State.FINISHED
+
+
+def without_say(made: Writer) -> Writer:
+    """Return a writer that was heard to have no say."""
+    made.heard_say = Say(decides=False)
+    return made
+
+
+def waiting(made: Writer) -> Writer:
+    """Return a primary that was heard to wait for all."""
+    made.heard_say = Say(waits_for_all=True)
+    return made
+
+
+def test_who_has_no_say_is_passed_over() -> None:
+    """A writer without a say counts only while it runs and nobody has one."""
+    done = closed(1, ExitState.FINISHED, role=Role.WORKER)
+    aside = without_say(closed(2, ExitState.CRASHED, role=Role.WORKER))
+    assert run_standing([done, aside])[0] is State.FINISHED
+    assert run_standing([aside])[0] is State.PENDING
+    assert run_standing([aside, without_say(writer(3, Phase.RUNNING))])[0] is State.RUNNING
+    assert run_standing([without_say(closed(1, ExitState.FINISHED))])[0] is State.PENDING
+
+
+def test_a_run_is_over_when_its_primary_says_so() -> None:
+    """Workers that run on, or that failed, change nothing, unless the primary waits for all."""
+    primary = closed(1, ExitState.FINISHED)
+    running, failed = writer(2, Phase.RUNNING, role=Role.WORKER), closed(3, ExitState.FAILED, role=Role.WORKER)
+    assert run_standing([primary, running, failed])[0] is State.FINISHED
+    assert run_standing([waiting(primary), running, failed])[0] is State.RUNNING
+    assert run_standing([waiting(primary), closed(2, ExitState.FINISHED, role=Role.WORKER), failed])[0] is State.FAILED
+    assert run_standing([waiting(primary), without_say(failed)])[0] is State.FINISHED
+
+
+def test_workers_of_an_earlier_attempt_do_not_count() -> None:
+    """Where a primary waits for all, only the workers count that came with it, and those that still run."""
+    first, second = waiting(closed(1, ExitState.CRASHED)), waiting(closed(10, ExitState.FINISHED, continues=1))
+    early, late = closed(2, ExitState.CRASHED, role=Role.WORKER), closed(9, ExitState.FINISHED, role=Role.WORKER)
+    assert run_standing([first, early])[0] is State.CRASHED
+    assert run_standing([first, early, second, late])[0] is State.FINISHED
+    still = writer(3, Phase.RUNNING, role=Role.WORKER)
+    assert run_standing([first, early, second, late, still])[0] is State.RUNNING
+
+
+def test_a_preempting_run_is_preempting_while_none_goes_on_without() -> None:
+    """Preempting is shown where no writer that decides just runs; a resumed run runs again."""
+    preempting = writer(1, Phase.RUNNING)
+    preempting.preempting = True
+    assert run_standing([preempting])[0] is State.PREEMPTING
+    assert run_standing([preempting, writer(2, Phase.RUNNING)])[0] is State.RUNNING
+    gone = closed(1, ExitState.CRASHED)
+    gone.preempting = True
+    assert run_standing([gone])[0] is State.PREEMPTED
+    assert run_standing([gone, writer(2, Phase.RUNNING, continues=1)])[0] is State.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("end", "shown"),
+    [
+        (ExitState.FINISHED, State.FINISHED),
+        (ExitState.FAILED, State.PREEMPTED),
+        (ExitState.CRASHED, State.PREEMPTED),
+        (ExitState.UNKNOWN, State.PREEMPTED),
+        (ExitState.KILLED, State.KILLED),
+    ],
+)
+def test_an_announced_preemption_explains_an_end_in_no_order(end: ExitState, shown: State) -> None:
+    """Who finishes has finished, and who was told to stop was killed."""
+    assert end_of(end, preempting=True) is shown
 
 
 @pytest.mark.parametrize("signal", list(Signal))
