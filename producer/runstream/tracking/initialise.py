@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runstream import tensorboard as event_files
 from runstream.exceptions import UsageError
 from runstream.settings import Settings, from_files, resolve
 from runstream.tracking.backing import Backing
@@ -136,6 +137,7 @@ def init(  # noqa: PLR0917 - the signature of W&B
     chosen_config = chosen(as_config(config), config_include_keys, config_exclude_keys)
     run = _begin(checked, Configs.of(checked, chosen_config, Path.cwd()), environ, terminal)
     SESSION.begin(run, aside=checked.reinit == "create_new")
+    event_files.begin(run)
     return run
 
 
@@ -226,6 +228,7 @@ def _new_folder(settings: Settings, identity: Identity, name: DisplayName, envir
             "disk": settings.disk,
             "identify_exit_signal": settings.identify_exit_signal,
             "update_finish_state": settings.x_update_finish_state,
+            "ends_with": settings.x_ends_with,
         },
         "url": settings.base_url or environ.get("RUNSTREAM_URL") or None,
     }
