@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from enum import Enum
+from numbers import Real
 from typing import Any
 
 import msgspec
@@ -16,8 +20,14 @@ RESERVED = frozenset({"_step", "_timestamp", "_runtime", "_writer", "_late"})
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _SCALARS = frozenset({float, bool, type(None)})
-#: More items than this make an array too long for a list in a row.
+
+#: What becomes of an array of more than :data:`LONGEST_LIST` elements, given as numpy's.
+LongArray = Callable[[Any], Any]
+#: Elements up to which an array is a list.
+LONGEST_LIST = 32
+#: Elements that are too many for a list in any case.
 _LONGEST_ARRAY = 100_000
+_BINS = 32
 
 
 def checked_row(data: Any) -> dict[str, Any]:
@@ -28,11 +38,11 @@ def checked_row(data: Any) -> dict[str, Any]:
     """
     if not isinstance(data, Mapping):
         raise DataError(f"log() takes a dict of metrics, not {_named(data)}")
-    row = plain_mapping(data)
+    row = plain_mapping(data, long_array=histogram)
     return {key: value for key, value in row.items() if key and key not in RESERVED}
 
 
-def plain_mapping(data: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
+def plain_mapping(data: Mapping[Any, Any], depth: int = 0, *, long_array: LongArray | None = None) -> dict[str, Any]:
     """Return a mapping with string keys and plain values only.
 
     Raises:
@@ -41,44 +51,63 @@ def plain_mapping(data: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
     if depth > DEFAULT_LIMITS.depth:
         raise DataError(f"nested deeper than {DEFAULT_LIMITS.depth} levels")
     result = {}
-    for key, value in data.items():
-        if not isinstance(key, str):
-            raise DataError(f"keys are strings, not {_named(key)}")
+    for given, value in data.items():
+        key = str.__str__(given) if isinstance(given, str) else _inner_key(given, depth)
         if len(key) > DEFAULT_LIMITS.key_length:
             raise DataError(f"the key {key[:40]!r}… is longer than {DEFAULT_LIMITS.key_length} characters")
         try:
-            result[str(key)] = value if type(value) in _SCALARS else plain(value, depth)
+            result[key] = value if type(value) in _SCALARS else plain(value, depth, long_array=long_array)
         except DataError as error:
             raise DataError(f"{key!r}: {error}") from None
     return result
 
 
-def plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one a kind of value
+def plain(  # noqa: PLR0911 - one a kind of value
+    value: Any, depth: int = 0, *, long_array: LongArray | None = None
+) -> Any:
     """Return a value as None, bool, int of 64 bits, float, string, list or dict of such.
 
     Integers beyond 64 bits become floats, strings over the limit are shortened and end with a note of their length,
-    arrays of one element become numbers, sets become lists; dates, decimals and the like become what msgspec makes
-    of them.
+    arrays of one element become numbers, sets become lists, bytes, complex numbers and dates text, members of an enum
+    their values; dataclasses and the like become what msgspec makes of them.
+
+    Args:
+        value: Any value.
+        depth: How deep it lies.
+        long_array: What becomes of an array of more than 32 elements; None: a list.
 
     Raises:
         DataError: There is no such form.
     """
     match value:
+        case Enum():
+            return plain(value.value, depth + 1, long_array=long_array)
         case None | bool() | float():
             return float(value) if isinstance(value, float) else value
         case int():
             return int(value) if _INT64_MIN <= value <= _INT64_MAX else as_float(value)
         case str():
-            return shortened(str(value))
+            return shortened(str.__str__(value))
         case Mapping():
-            return plain_mapping(value, depth + 1)
+            return plain_mapping(value, depth + 1, long_array=long_array)
         case list() | tuple() | set() | frozenset():
             if depth > DEFAULT_LIMITS.depth:
                 raise DataError(f"nested deeper than {DEFAULT_LIMITS.depth} levels")
-            return [plain(item, depth + 1) for item in value]
-    if hasattr(value, "item") and hasattr(value, "tolist"):
-        return _from_array(value, depth)
-    return _from_object(value, depth)
+            return [plain(item, depth + 1, long_array=long_array) for item in value]
+    return _plain_object(value, depth, long_array)
+
+
+def histogram(array: Any) -> dict[str, Any]:
+    """Return the histogram of an array of numbers, in 32 bins between the least and the greatest.
+
+    Raises:
+        TypeError: The array does not hold numbers.
+        ValueError: One of them is not finite.
+    """
+    import numpy as np  # noqa: PLC0415 - whoever has an array has imported it
+
+    counts, edges = np.histogram(array.astype(np.uint8) if array.dtype == bool else array, bins=_BINS)
+    return {"_type": "histogram", "values": counts.tolist(), "bins": edges.tolist()}
 
 
 def as_float(value: int) -> float:
@@ -102,23 +131,66 @@ def shortened(text: str) -> str:
     return text
 
 
-def _from_array(value: Any, depth: int) -> Any:
+def _inner_key(key: Any, depth: int) -> str:
+    """Return a key that is no string as JSON would spell it; only nested dicts may have such."""
+    if depth and (key is None or isinstance(key, bool)):
+        return {None: "null", True: "true", False: "false"}[key]
+    if depth and isinstance(key, Real):
+        return str(key)
+    raise DataError(f"keys are strings, not {_named(key)}")
+
+
+def _as_text(value: Any) -> str | None:
+    """Return the text that a value of Python's own is recorded as, None for other values."""
+    match value:
+        case bytes() | bytearray() | memoryview():
+            return bytes(value).decode(errors="backslashreplace")
+        case complex():
+            return str(value).strip("()")
+        case dt.date() | dt.time():  # a datetime is a date
+            return value.isoformat()
+        case Decimal():
+            return str(value)
+    return None
+
+
+def _plain_object(value: Any, depth: int, long_array: LongArray | None) -> Any:
+    """Return what is recorded of a value that neither msgpack has a word for nor holds others."""
+    if (text := _as_text(value)) is not None:
+        return shortened(text)
+    if hasattr(value, "item") and hasattr(value, "tolist"):
+        return _converted(value, lambda: _from_array(value, long_array), depth)
+    if callable(getattr(value, "numpy", None)):
+        return _converted(value, lambda: _from_array(value.numpy(), long_array), depth)
+    return _converted(value, lambda: msgspec.to_builtins(value, str_keys=True, enc_hook=_refuse), depth)
+
+
+def _from_array(value: Any, long_array: LongArray | None) -> Any:
     """Numpy scalars and arrays, torch tensors and the like: they know ``item`` and ``tolist``."""
     size = getattr(value, "size", 1)
     size = size() if callable(size) else size
     count = math.prod(size) if isinstance(size, (tuple, list)) else int(size)
     if count == 1:
-        return _or_data_error(value, value.item, depth)
+        return value.item()
+    if count > LONGEST_LIST and long_array is not None:
+        return long_array(_as_numpy(value))
     if count > _LONGEST_ARRAY:
         raise DataError(f"an array of {count} elements is too long for a row (at most {_LONGEST_ARRAY})")
-    return _or_data_error(value, value.tolist, depth)
+    return value.tolist()
 
 
-def _from_object(value: Any, depth: int) -> Any:
-    return _or_data_error(value, lambda: msgspec.to_builtins(value, str_keys=True, enc_hook=_refuse), depth)
+def _as_numpy(value: Any) -> Any:
+    """Return a tensor, wherever it lies and whatever its type, as an array of numpy's."""
+    import numpy as np  # noqa: PLC0415 - as in histogram()
+
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        if "bfloat16" in str(value.dtype):  # which numpy does not have
+            value = value.float()
+    return np.asarray(value)
 
 
-def _or_data_error(value: Any, convert: Any, depth: int) -> Any:
+def _converted(value: Any, convert: Callable[[], Any], depth: int) -> Any:
     try:
         converted = convert()
     except DataError:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict, UserDict, defaultdict
+from datetime import date, datetime
 from decimal import Decimal
+from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +21,21 @@ from tests.unit.producer.spooled import rows, steps_and_values
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+EDGES = np.histogram(np.arange(320), bins=32)[1].tolist()
+
+
+class Colour(Enum):
+    """An enum of numbers."""
+
+    RED = 1
+
+
+class Shade(str, Enum):  # noqa: UP042 - its str() is not its value
+    """An enum whose members are strings."""
+
+    DARK = "dark"
 
 
 @pytest.fixture
@@ -206,11 +225,14 @@ def test_what_is_no_integer_of_64_bits_is_no_step(history: History, tmp_path: Pa
         {1: 2},
         {"x": 1, None: 2},
         {"k" * 513: 1},
-        {"n": {1: 2}},
         {"n": {"m": [{("a",): 1}]}},
+        {"n": {"k" * 513: 1}},
         {"x": object()},
         {"x": range(3)},
         {"x": lambda: 0},
+        {"x": (1 for _ in "a")},
+        {"x": np.array(["a"] * 33)},
+        {"x": np.array([math.nan] * 33)},
     ],
 )
 def test_bad_data_is_refused_whole(history: History, tmp_path: Path, data: Any) -> None:
@@ -228,7 +250,7 @@ def test_keys_that_were_good_do_not_excuse_bad_values(history: History, tmp_path
     """A row of known keys is looked at again when its values are no numbers."""
     history.log({"x": 1.0, "y": 2.0})
     with pytest.raises(DataError):
-        history.log({"x": {1: 2.0}, "y": 2.0})
+        history.log({"x": range(3), "y": 2.0})
 
     assert steps_and_values(tmp_path) == [(0, {"x": 1.0, "y": 2.0})]
 
@@ -254,6 +276,22 @@ def test_keys_that_were_good_do_not_excuse_bad_values(history: History, tmp_path
         ((1, 2), [1, 2]),
         ({1}, [1]),
         (Decimal("1.5"), "1.5"),
+        (b"abc", "abc"),
+        (b"\xff", "\\xff"),
+        (1 + 2j, "1+2j"),
+        (np.complex128(1 + 2j), "1+2j"),
+        (date(2020, 1, 2), "2020-01-02"),
+        (datetime(2020, 1, 2, 3, 4, 5), "2020-01-02T03:04:05"),  # noqa: DTZ001 - as it is logged
+        (np.datetime64("2020-01-02"), "2020-01-02"),
+        (Colour.RED, 1),
+        (Shade.DARK, "dark"),
+        (np.array([]), []),
+        (np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
+        (np.zeros(32), [0.0] * 32),
+        (np.arange(320).reshape(10, 32), {"_type": "histogram", "values": [10] * 32, "bins": EDGES}),
+        ([np.arange(320)], [{"_type": "histogram", "values": [10] * 32, "bins": EDGES}]),
+        (list(range(40)), list(range(40))),
+        ({1: "one", 2.5: "x", None: 0, np.int64(3): 3}, {"1": "one", "2.5": "x", "null": 0, "3": 3}),
         ({"a": {"b": 1}, "e": {}}, {"a": {"b": 1}, "e": {}}),
         ([1, [2, {"x": np.float64(3)}]], [1, [2, {"x": 3.0}]]),
     ],
@@ -265,6 +303,75 @@ def test_values_are_recorded_as_plain_ones(history: History, tmp_path: Path, giv
     ((_, values),) = steps_and_values(tmp_path)
     assert {"v": expected} == values
     assert type(expected) is type(values["v"])
+
+
+def test_long_arrays_of_booleans_have_a_histogram(history: History, tmp_path: Path) -> None:
+    """True and false are counted as 1 and 0."""
+    history.log({"v": np.array([True] * 30 + [False] * 10)})
+
+    ((_, values),) = steps_and_values(tmp_path)
+    assert (values["v"]["values"][0], values["v"]["values"][-1]) == (10, 30)
+
+
+class Tensor:
+    """What torch's tensors look like, where they are not numpy's arrays."""
+
+    dtype = "torch.bfloat16"
+
+    def __init__(self, array: Any, *, wrapped: bool = True) -> None:
+        self._array = np.asarray(array)
+        self._wrapped = wrapped
+
+    def size(self) -> tuple[int, ...]:
+        """Return the shape."""
+        return self._array.shape
+
+    def item(self) -> Any:
+        """Return the one element."""
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        """Return lists."""
+        return self._array.tolist()
+
+    def detach(self) -> Tensor:
+        """Return itself."""
+        return self
+
+    cpu = detach
+
+    def float(self) -> Any:
+        """Return what numpy takes."""
+        return self._array
+
+
+def test_tensors_are_recorded_as_arrays_are(history: History, tmp_path: Path) -> None:
+    """A tensor of one element is a number, a short one a list, a long one a histogram."""
+    history.log({"zero": Tensor(1.5), "one": Tensor([[2]]), "few": Tensor([1, 2]), "many": Tensor(range(320))})
+
+    ((_, values),) = steps_and_values(tmp_path)
+    assert {key: values[key] for key in ("zero", "one", "few")} == {"zero": 1.5, "one": 2, "few": [1, 2]}
+    assert values["many"] == {"_type": "histogram", "values": [10] * 32, "bins": EDGES}
+
+
+@pytest.mark.parametrize("make", [OrderedDict, lambda data: defaultdict(int, data), UserDict, MappingProxyType])
+def test_any_mapping_is_a_row(history: History, tmp_path: Path, make: Any) -> None:
+    """What is a mapping need not be a dict."""
+    for _ in range(2):
+        history.log(make({"a": 1, "n": MappingProxyType({"x": 2.0})}))
+
+    assert steps_and_values(tmp_path) == [(step, {"a": 1, "n": {"x": 2.0}}) for step in range(2)]
+
+
+def test_the_data_stay_the_callers(history: History, tmp_path: Path) -> None:
+    """Nothing is changed in the caller's dict, and what it changes later changes no row."""
+    data: dict[str, Any] = {"a": 1, "_step": 7, "n": {"b": [1, 2]}}
+    history.log(data, commit=False)
+    data["n"]["b"].append(3)
+    history.log({"c": 1})
+
+    assert steps_and_values(tmp_path) == [(0, {"a": 1, "n": {"b": [1, 2]}, "c": 1})]
+    assert data == {"a": 1, "_step": 7, "n": {"b": [1, 2, 3]}}
 
 
 def test_nan_is_kept(history: History, tmp_path: Path) -> None:
