@@ -11,7 +11,8 @@ import msgspec
 
 from runstream.shipper.process import started
 from runstream.shipper.run_folder import write_json
-from runstream.spool.writer import SpoolWriter
+from runstream.spool.format import TopicCode
+from runstream.spool.writer import DiskPolicy, SpoolWriter
 
 if TYPE_CHECKING:
     from runstream.shipper.process import Host
@@ -27,11 +28,17 @@ class OwnWriter:
     Args:
         folder: The run.
         host: This machine.
+        source: Where the rows come from; empty: from the shipper itself.
+        policy: What to do when the disk is full.
     """
 
-    def __init__(self, folder: RunFolder, host: Host) -> None:
+    def __init__(
+        self, folder: RunFolder, host: Host, *, source: str = "", policy: DiskPolicy = DiskPolicy.DROP
+    ) -> None:
         self._folder = folder
         self._host = host
+        self._source = source
+        self._policy = policy
         self._writer: SpoolWriter | None = None
         self._encode = msgspec.msgpack.Encoder().encode
         self.id = secrets.token_bytes(16)
@@ -52,6 +59,16 @@ class OwnWriter:
             self._writer = self._make()
         self._writer.append_whole_row(stream, step, now, self._encode(row))
 
+    def change(self, entries: list[list[Any]]) -> None:
+        """Append a change of attributes.
+
+        Raises:
+            OSError: The disk has no room for a first segment.
+        """
+        if self._writer is None:
+            self._writer = self._make()
+        self._writer.append(TopicCode.CONFIG, entries)
+
     def end(self) -> None:
         """Append the exit, if there is anything to end; a second call does nothing."""
         if self._writer is not None and not self.ended:
@@ -71,6 +88,7 @@ class OwnWriter:
             "host": self._host.name,
             "label": self._folder.card.label,
             "continues": [],
+            "source": self._source,
         }
         write_json(path / "writer.json", card, durable=False)
-        return SpoolWriter(path, self.id, smallest=_SEGMENT_BYTES)
+        return SpoolWriter(path, self.id, smallest=_SEGMENT_BYTES, policy=self._policy)

@@ -347,6 +347,8 @@ class Shipper:
         others = [tail for tail in tails if tail.card.id != own.id]
         complete = all(tail.account.closed for tail in others) and bool(others or self._closed_before)
         await self._note_awaited(others)
+        if self._sources.reading():
+            return None
         if not complete and (self._live or not self._caught_up(others)):
             return None
         if not own.ended:

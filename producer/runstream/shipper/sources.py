@@ -1,4 +1,4 @@
-"""What the shipper itself adds to a run: the console's lines and samples of the system."""
+"""What the shipper adds to a run: the console's lines, samples of the system, and who reads event files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from runstream.shipper.console import ConsoleLog, last_spooled
+from runstream.shipper.event_reader import EventReader
 from runstream.shipper.own_writer import OwnWriter
 from runstream.spool.format import StreamCode
 from runstream_schemas.events import Role
@@ -48,6 +49,9 @@ class Sources:
         self._interval = folder.card.system_interval_s if sample else 0.0
         self._sampler: SystemSampler | None = None
         self._due = 0.0
+        self._events = EventReader(folder)
+        #: No writer of the user's will write any more.
+        self._ending = False
 
     @property
     def console_offset(self) -> int:
@@ -70,10 +74,17 @@ class Sources:
             pending: Rows of the own writer that are not acknowledged.
             now: Seconds, of a clock that does not jump.
         """
+        trainers = list(trainers)
         if pending < _PENDING_LINES:
             self._take_lines(final=False)
         if self._interval and now >= self._due:
             self._sample([tail.card.pid for tail in trainers], now)
+        self._ending = all(tail.exit is not None for tail in trainers)
+        self._events.turn(now, ending=self._ending)
+
+    def reading(self) -> bool:
+        """Tell whether rows of event files will come although all trainers have ended."""
+        return self._ending and not self._events.settled()
 
     def drain(self) -> None:
         """Take all that is left of the console: nobody writes it any more."""
@@ -81,8 +92,9 @@ class Sources:
             pass
 
     def close(self) -> None:
-        """Close files."""
+        """Close files, and let go of the reader."""
         self._console.close()
+        self._events.close()
 
     def _take_lines(self, *, final: bool) -> bool:
         before = self._console.offset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from runstream import watching
+from runstream import tensorboard, watching
 from runstream.tracking import display
 from runstream.tracking.alert import checked_alert
 from runstream.tracking.config import Config, StaticConfig, checked_keys, config_entry
@@ -250,6 +250,7 @@ class Run(FilesToCome):
 
     def _end(self, finish: Callable[[], None]) -> None:
         watching.unwatch(self, None)
+        tensorboard.end(self)
         try:
             finish()
         finally:
