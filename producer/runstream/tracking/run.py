@@ -248,6 +248,9 @@ class Run(FilesToCome):
     def _repr_html_(self) -> str:
         return self.to_html()
 
+    def _label(self, *labels: Any, **named: Any) -> None:
+        """Do nothing: by this libraries tell W&B which of them is in use."""
+
     def _end(self, finish: Callable[[], None]) -> None:
         watching.unwatch(self, None)
         tensorboard.end(self)
