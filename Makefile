@@ -10,7 +10,7 @@ WEB := consumers/runstream_consumers/web
 VENDOR := $(WEB)/static/vendor/uPlot.iife.min.js
 PACKAGES := producer consumers schemas deploy tests
 
-.PHONY: help demo setup web test lint type imports format bench wheel clean
+.PHONY: help demo setup web test lint type imports format integrations bench wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -39,6 +39,10 @@ format: setup ## Format the code
 	$(BIN)/ruff format $(PACKAGES)
 	$(BIN)/ruff check --fix-only $(PACKAGES)
 
+integrations: .venv-integrations/.done $(VENDOR) ## Train with the libraries that know W&B, against a real stack (some 6 GB of them)
+	.venv-integrations/bin/python -m pytest -v -m 'integrations or not integrations' tests/integrations $(PYTEST)
+	@.venv-integrations/bin/python -m tests.integrations.versions
+
 bench: setup ## Measure, as ratios within one run (docs/benchmarks.md)
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
@@ -46,7 +50,7 @@ wheel: setup ## Build the wheel
 	$(BIN)/python -m build --wheel
 
 clean: ## Remove what was made here; runs and their data stay
-	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-integrations dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	rm -rf $(WEB)/node_modules $(WEB)/static/vendor
 	find $(PACKAGES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -65,6 +69,13 @@ clean: ## Remove what was made here; runs and their data stay
 .venv/.dev: .venv/.demo
 	@echo "installing what the tests need"
 	$(BIN)/python -m pip install --quiet --editable '.[server,local,demo,pandas,tensorboard]' --group dev
+	@touch $@
+
+.venv-integrations/.done: pyproject.toml
+	@echo "making .venv-integrations: torch and the libraries that bring it, a few minutes"
+	$(PYTHON) -m venv .venv-integrations
+	.venv-integrations/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-integrations/bin/python -m pip install --editable '.[server,local,pandas,tensorboard]' --group dev --group integrations
 	@touch $@
 
 $(VENDOR): $(WEB)/package.json $(WEB)/package-lock.json
