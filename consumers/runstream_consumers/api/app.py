@@ -12,11 +12,13 @@ from fastapi.staticfiles import StaticFiles
 from runstream_consumers.api import problems
 from runstream_consumers.api.access import Access, Policy
 from runstream_consumers.api.cluster import Cluster
+from runstream_consumers.api.commands import open_commands
 from runstream_consumers.api.control import open_control
 from runstream_consumers.api.database import PoolLimits, open_database
 from runstream_consumers.api.headers import SafeHeaders
+from runstream_consumers.api.pace import Pace
 from runstream_consumers.api.peers import Peers, trusted_users
-from runstream_consumers.api.routers import alerts, connection, history, numbers, registry, runs, standing
+from runstream_consumers.api.routers import alerts, commands, connection, history, numbers, registry, runs, standing
 from runstream_consumers.api.services import Services
 from runstream_consumers.settings import ServerSettings
 from runstream_consumers.web import pages
@@ -30,9 +32,17 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
         async with (
             open_database(settings.postgres, limits or PoolLimits()) as database,
             open_control(settings.postgres) as control,
+            open_commands(settings.kafka, settings.prefix, settings.partitions) as to_runs,
         ):
             cluster = Cluster(settings.kafka)
-            app.state.services = Services(settings=settings, database=database, control=control, cluster=cluster)
+            app.state.services = Services(
+                settings=settings,
+                database=database,
+                control=control,
+                cluster=cluster,
+                commands=to_runs,
+                pace=Pace(),
+            )
             yield
 
     app = FastAPI(
@@ -48,7 +58,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
     problems.register(app, pages.problem_page)
     # First: the pages' routes take any two names.
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
-    for module in (connection, registry, runs, standing, numbers, history, alerts, pages):
+    for module in (connection, registry, runs, standing, commands, numbers, history, alerts, pages):
         app.include_router(module.router)
     policy = Policy(
         token=settings.token,

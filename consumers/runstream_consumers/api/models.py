@@ -107,6 +107,19 @@ class Transition(_Answer):
     reason: str
 
 
+class StopAnswer(_Answer):
+    """The processes that were asked to stop, in hexadecimal."""
+
+    writers: list[str]
+
+
+class StopState(_Answer):
+    """The processes that are asked to stop, and after how many seconds a shipper asks again."""
+
+    writers: list[str]
+    ask_again_s: float
+
+
 class StateAnswer(_Answer):
     """The state of a run and how it came about."""
 

@@ -32,6 +32,9 @@ where known.run = given.run
 select entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics
 from summary.run where run = $1
 
+-- name: attributes
+select attributes from summary.run where run = $1
+
 -- name: runs
 -- Newest first; $4 and $5 are the last run of the page before.
 select run, entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics

@@ -55,6 +55,13 @@ async def run(connection: Connection, run: RunPath) -> RunDocument | None:
     return None if row is None else _document(row)
 
 
+async def attributes(connection: Connection, run: RunPath) -> dict[str, Any]:
+    """Return the attributes of a run alone; empty where nothing of it has arrived."""
+    text = await connection.fetchval(QUERIES["attributes"], run_key(run))
+    found: dict[str, Any] = {} if text is None else values.load(text)
+    return found
+
+
 async def keys(connection: Connection, run: RunPath) -> list[str]:
     """Return the logged keys that ever had a number, shown or not; sorted, their paths joined by dots."""
     packed = await connection.fetchval(QUERIES["keys"], run_key(run))
