@@ -1,0 +1,77 @@
+"""The table of docs/errors.md is true, row by row."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import runstream
+from tests.unit.producer.programs import finished
+
+PAGE = Path(__file__).parents[3] / "docs" / "errors.md"
+ROW = re.compile(r"^\| `(?P<call>.+?)` \| `(?P<error>\w+)` \| ", re.MULTILINE)
+ROWS = [(match["call"], match["error"]) for match in ROW.finditer(PAGE.read_text(encoding="utf-8"))]
+
+#: Runs every call, and says of each what it raised: the names of the error's classes, and its text.
+PROGRAM = """
+import json, sys
+import runstream
+quiet = {"silent": True, "console": "off"}
+said = {}
+def attempt(call, names):
+    try:
+        exec(call.replace("init(", "init(settings=settings, "), names)
+    except Exception as error:
+        said[call] = [[kind.__name__ for kind in type(error).__mro__], str(error)]
+    else:
+        said[call] = [[], ""]
+calls = json.loads(sys.stdin.read())
+settings = runstream.Settings(silent=True, console="off", connect_timeout_s=0.2, init_timeout=0.5)
+for call in calls:
+    if call.startswith("runstream."):
+        attempt(call, {"runstream": runstream, "settings": settings})
+        runstream.finish()
+done = runstream.init(project="p", mode="offline", settings=quiet)
+done.finish()
+run = runstream.init(project="p", mode="offline", config={"lr": 0.1}, settings=quiet)
+for call in calls:
+    if not call.startswith("runstream."):
+        attempt(call, {"run": run, "done": done})
+run.finish()
+print(json.dumps(said))
+"""
+
+
+@pytest.fixture(scope="module")
+def raised(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[str], str]]:
+    """Return for each call of the table the classes of what it raised, and the message."""
+    folder = tmp_path_factory.mktemp("errors")
+    program = PROGRAM.replace("sys.stdin.read()", repr(json.dumps([call for call, _ in ROWS])))
+    status, output, errors = finished(folder, program, begin="", RUNSTREAM_URL="http://127.0.0.1:9")
+    assert status == 0, errors
+    found: dict[str, tuple[list[str], str]] = json.loads(output)
+    return found
+
+
+@pytest.mark.parametrize(("call", "error"), ROWS)
+def test_a_call_raises_what_the_table_says(raised: dict[str, tuple[list[str], str]], call: str, error: str) -> None:
+    """The error is of the class that the table names, with a message of some length."""
+    kinds, message = raised[call]
+
+    assert error in kinds
+    assert len(message) > 20, message
+
+
+def test_the_table_is_there() -> None:
+    """A change of the page's form does not leave the test without rows."""
+    assert len(ROWS) > 40
+
+
+def test_invalid_data_is_both_a_value_error_and_a_type_error() -> None:
+    """One class of ours, and both of the builtin ones that W&B's users catch."""
+    assert issubclass(runstream.DataError, runstream.Error)
+    assert issubclass(runstream.DataError, ValueError)
+    assert issubclass(runstream.DataError, TypeError)
