@@ -13,7 +13,7 @@ PACKAGES := producer consumers schemas deploy tests
 .PHONY: help demo setup web test lint type imports format integrations bench wheel clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
 demo: .venv/.demo $(VENDOR) ## Start the local stack, train four small networks, show what the HTTP API has of them
 	@$(BIN)/python -m runstream_deploy.demo

@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 PROJECT = "tests"
+_LONGEST_S = 240
 
 
-def execute(
-    script: str, *arguments: str, stack: Stack, run_id: str, folder: Path, within: float = 240, **more: str
-) -> tuple[int, str]:
+def execute(script: str, *arguments: str, stack: Stack, run_id: str, folder: Path, **more: str) -> tuple[int, str]:
     """Run a script by ``runstream run`` in a folder; return its exit status and what it printed.
 
     Args:
@@ -32,7 +31,6 @@ def execute(
         stack: Where the run goes.
         run_id: The run.
         folder: Where it runs.
-        within: Seconds after which it is killed, and the test fails.
         more: Environment variables.
     """
     environment = {"WANDB_PROJECT": PROJECT, "WANDB_RUN_ID": run_id, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
@@ -47,7 +45,7 @@ def execute(
             start_new_session=True,
         )
         try:
-            status = process.wait(within)
+            status = process.wait(_LONGEST_S)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise

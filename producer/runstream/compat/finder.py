@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ class Finder:
         return [AnsweredDistribution()]
 
 
-class _Loader:
+class _Loader(Loader):
     """Makes modules whose attributes are looked up when they are asked for."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
