@@ -38,6 +38,7 @@ RUN = RunPath(entity="", project="", run_id="")
 _LOG, _HISTORY = int(TopicCode.LOG), int(StreamCode.HISTORY)
 _CHANGES = {int(TopicCode.CONFIG): Topic.CONFIG, int(TopicCode.SUMMARY): Topic.SUMMARY}
 _OPENS, _CLOSES, _DROPPED, _BESIDE = (int(flag) for flag in (Flag.OPENS, Flag.CLOSES, Flag.DROPPED, Flag.BESIDE))
+_BRANCH = int(Flag.BRANCH)
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _SCOPES = {scope.value: scope for scope in Scope}
 _decode = msgspec.msgpack.Decoder().decode
@@ -62,12 +63,15 @@ class Appends:
 
     Args:
         writer: The writer.
-        open_row: The row that was open when the appends before these ended.
+        waiting: What :meth:`waiting` gave when the appends before these ended.
     """
 
-    def __init__(self, writer: Writer, open_row: Row | None = None) -> None:
+    def __init__(self, writer: Writer, waiting: Iterable[list[Any]] = ()) -> None:
         self._writer = writer
-        self.open_row = open_row
+        rows = [Row(*data) for data in waiting]
+        self._open: Row | None = rows[0] if rows else None
+        #: Late rows, which are published behind the row that was open before them.
+        self._behind: list[Row] = rows[1:]
         self._rows: list[Row] = []
         self._changes: dict[Topic, list[Record]] = {}
 
@@ -81,11 +85,16 @@ class Appends:
                 elif (topic := _CHANGES.get(record.topic)) is not None and not record.flags & _DROPPED:
                     self._take_change(topic, record)
             except _UNREADABLE:
-                self.open_row = None
+                self.give_up_row()
+
+    def waiting(self) -> list[list[Any]]:
+        """Return, as plain data, the row that is open and the late rows behind it."""
+        return [] if self._open is None else [row.to_data() for row in (self._open, *self._behind)]
 
     def give_up_row(self) -> None:
         """Forget the row that is open: appends are missing that may have belonged to it."""
-        self.open_row = None
+        self._open = None
+        self._close_row()
 
     def events(self) -> list[Event]:
         """Return the events of what was taken, and forget it, but for the row that is open."""
@@ -96,28 +105,37 @@ class Appends:
 
     def _take_part(self, record: SpoolRecord) -> None:
         flags = record.flags
-        if flags & _DROPPED:
+        if flags & (_DROPPED | _BRANCH):
             self._close_row()
             return
-        row = self.open_row
+        row = self._open
         if flags & _OPENS:
-            if row is not None and not flags & _BESIDE:
+            if not flags & _BESIDE:
                 self._close_row()
-            opened = Row(record.seq, record.step, record.order, record.time, _row_of(record))
-            if flags & _CLOSES:
-                self._rows.append(opened)
-            else:
-                self.open_row = opened
+            if not flags & _BRANCH:
+                opened = Row(record.seq, record.step, record.order, record.time, _row_of(record))
+                self._open_row(opened, closes=bool(flags & _CLOSES))
         elif row is not None and row.seq == record.seq:
             _merge(row.values, _row_of(record))
             row.order, row.time = record.order, record.time
             if flags & _CLOSES:
                 self._close_row()
 
+    def _open_row(self, row: Row, *, closes: bool) -> None:
+        if self._open is not None:
+            self._behind.append(row)
+        elif closes:
+            self._rows.append(row)
+        else:
+            self._open = row
+
     def _close_row(self) -> None:
-        if self.open_row is not None:
-            self._rows.append(self.open_row)
-            self.open_row = None
+        if self._open is not None:
+            self._rows.append(self._open)
+            self._open = None
+        if self._behind:
+            self._rows += self._behind
+            self._behind = []
 
     def _take_change(self, topic: Topic, record: SpoolRecord) -> None:
         entries = tuple(_entries(topic, _decode(record.payload)))

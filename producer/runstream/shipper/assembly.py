@@ -24,6 +24,7 @@ UNREADABLE = "the record cannot be read"
 _WHOLE = int(Flag.OPENS | Flag.CLOSES)
 _INT32 = 2**31
 _OPENS, _CLOSES, _DROPPED, _BESIDE = int(Flag.OPENS), int(Flag.CLOSES), int(Flag.DROPPED), int(Flag.BESIDE)
+_BRANCH = int(Flag.BRANCH)
 #: Topics whose events carry many records.
 _MANY = frozenset([int(TopicCode.LOG), int(TopicCode.CONFIG), int(TopicCode.SUMMARY)])
 _LOG, _EXIT = int(TopicCode.LOG), int(TopicCode.EXIT)
@@ -170,6 +171,8 @@ class Assembler:
         self._next[_LOG] = record.seq + 1
         if self._open is not None:
             self._behind.append((record, values))
+        elif record.flags & _BRANCH:
+            self._add_branch(record, values)
         elif record.flags & _CLOSES:
             self._add(record, values, len(record.payload))
         else:
@@ -277,6 +280,13 @@ class Assembler:
     def _finish(self, topic: int) -> None:
         if (block := self._filling.pop(topic, None)) is not None:
             self._ready.append(block)
+
+    def _add_branch(self, record: SpoolRecord, values: Any) -> None:
+        """Publish in an event of its own that the rows go on from a run."""
+        self._finish(_LOG)
+        block = Block(_LOG, record.stream, record.seq, record.position, is_branch=True)
+        block.orders, block.steps, block.times, block.values = [record.order], [record.step], [record.time], [values]
+        self._ready.append(block)
 
     def _add(self, append: SpoolRecord | _OpenRow, values: Any, size: int) -> None:
         topic, stream = append.topic, append.stream

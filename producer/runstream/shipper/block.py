@@ -33,6 +33,8 @@ class Block:
     reason: str = ""
     #: How many records are missing.
     missing: int = 0
+    #: The one record is no row: the rows go on from a run up to its step, see :data:`Flag.BRANCH`.
+    is_branch: bool = False
 
     @property
     def count(self) -> int:

@@ -13,6 +13,7 @@ from runstream.spool.format import StreamCode, TopicCode
 from runstream_schemas import values
 from runstream_schemas.codec import encode
 from runstream_schemas.events import (
+    Branch,
     ChangeEvent,
     Column,
     Entry,
@@ -103,7 +104,7 @@ def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> E
     if block.reason:
         return _marker(topic, block, envelope, now)
     if topic is Topic.LOG:
-        return _rows(block, envelope, limits)
+        return _branch(block, envelope) if block.is_branch else _rows(block, envelope, limits)
     if topic in {Topic.CONFIG, Topic.SUMMARY}:
         return _changes(topic, block, envelope, limits)
     return RawEvent(
@@ -132,6 +133,26 @@ def _rows(block: Block, envelope: Envelope, limits: Limits) -> LogEvent:
         steps=np.array(block.steps, dtype=np.int64),
         times=np.array(block.times, dtype=np.int64),
         columns=_columns(block, limits),
+    )
+
+
+def _branch(block: Block, envelope: Envelope) -> LogEvent:
+    """Return where the rows go on from; a run that is only called by its id is one of the same project."""
+    none = np.empty(0, dtype=np.int64)
+    run_id = block.values[0].get("run_id") or envelope.run.run_id
+    origin = RunPath(entity=envelope.run.entity, project=envelope.run.project, run_id=str(run_id))
+    return LogEvent(
+        kind=Kind.BRANCH,
+        run=envelope.run,
+        writer=envelope.writer,
+        time=block.times[0],
+        seq=block.seq,
+        count=1,
+        stream=_STREAMS.get(StreamCode(block.stream), Stream.HISTORY),
+        orders=none,
+        steps=none,
+        times=none,
+        branch=Branch(run=origin, step=block.steps[0]),
     )
 
 
@@ -241,4 +262,5 @@ def _part(block: Block, start: int, stop: int) -> Block:
 
 
 def _absent(block: Block, reason: str) -> Block:
-    return replace(block, orders=[], steps=[], times=[], values=[], reason=reason, missing=block.count)
+    count = block.count
+    return replace(block, orders=[], steps=[], times=[], values=[], reason=reason, missing=count, is_branch=False)

@@ -53,3 +53,6 @@ class Flag(IntFlag):
     DROPPED = 4
     #: The record is a whole row beside the one that is open, which stays open: a late row, logged at an earlier step.
     BESIDE = 8
+    #: The record is no row but uses up a ``seq``: {"run_id": id, or None for the run itself}; the step is the last one
+    #: that counts of it. The rows of the writer go on from there (a fork, a rewind).
+    BRANCH = 16

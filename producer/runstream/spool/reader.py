@@ -14,7 +14,7 @@ import zlib
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
-from runstream.spool.format import ALIGNMENT, CRC_START, RECORD_HEADER, SEGMENT_HEADER, SEGMENT_MAGIC, StreamCode
+from runstream.spool.format import ALIGNMENT, CRC_START, RECORD_HEADER, SEGMENT_HEADER, SEGMENT_MAGIC, Flag, StreamCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ WINDOW = 8 * 1024 * 1024
 _LENGTH = struct.Struct("<I")
 _NOT_ZERO = re.compile(rb"[^\0]")
 _LAST_STREAM = max(StreamCode)
-_LAST_FLAGS = 7
+_LAST_FLAGS = sum(Flag)
 #: So many orders may be missing where nothing says how many are.
 _ANY_ORDER = 2**62
 

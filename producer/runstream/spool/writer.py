@@ -257,6 +257,28 @@ class SpoolWriter:
                 position = self.append_part(order, kind, seq, step, now, payload, after)
         return position > 0
 
+    def append_branch(self, run_id: str | None, step: int) -> bool:
+        """Append that the rows go on from those of a run up to a step; return False if it was dropped.
+
+        Args:
+            run_id: The run, of the same project; None: the writer's own.
+            step: The last step that counts.
+
+        Raises:
+            ForkedError: As :meth:`append_row`.
+            ClosedError: As :meth:`append_row`.
+            DiskFullError: As :meth:`append_row`.
+        """
+        kind = kind_of(TopicCode.LOG, WHOLE | Flag.BRANCH, StreamCode.HISTORY)
+        payload = msgspec.msgpack.encode({"run_id": run_id})
+        with Claim(self):
+            position = -1
+            while position < 0:
+                order, (seq, counter, open_step, open_row) = self.order, self.rows
+                after = Rows(seq + 1, counter, open_step, open_row)
+                position = self.append_part(order, kind, seq, step, time.time_ns() // 1000, payload, after)
+        return position > 0
+
     def append(self, topic: TopicCode, value: Any, flags: Flag = WHOLE) -> bool:
         """Append a record that is no row; return False if it was dropped. Raises what :meth:`append_row` does."""
         payload = msgspec.msgpack.encode(value)

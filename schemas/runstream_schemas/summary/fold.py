@@ -26,6 +26,8 @@ from runstream_schemas.summary.key import KeyFold
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from runstream_schemas.summary.key import Path, Seen
 
 
@@ -58,6 +60,8 @@ class RunFold:
     last_step: int | None = None
     #: Tag and writer of the latest row, by the order of tags; its value is the row's time, of the client's clock.
     latest: Seen | None = None
+    #: Offset and writer of the latest fork or rewind: rows of the past do not count any more.
+    branch: tuple[int, bytes] | None = None
     created: int = 0
     updated: int = 0
     changed: Changed = field(default_factory=Changed)
@@ -74,14 +78,14 @@ class RunFold:
         """
         if not counts(event):
             return
-        if isinstance(event, LogEvent):
-            self._fold_rows(event, offset)
-        elif isinstance(event, ChangeEvent):
-            self._fold_changes(event, offset)
         if event.writer.continues:
             known = self.continues.get(event.writer.id, frozenset())
             self.continues[event.writer.id] = known | frozenset(event.writer.continues)
             self.changed.document = True
+        if isinstance(event, LogEvent):
+            self._fold_log(event, offset)
+        elif isinstance(event, ChangeEvent):
+            self._fold_changes(event, offset)
         self.created = min(self.created or append_time, append_time)
         self.updated = max(self.updated, append_time)
 
@@ -111,6 +115,24 @@ class RunFold:
     def _see_row(self, latest: Seen) -> None:
         if self.latest is None or latest.tag > self.latest.tag:
             self.latest = latest
+
+    def _fold_log(self, event: LogEvent, offset: int) -> None:
+        if event.branch is not None:
+            self._branch_off(event.branch.step, offset, event.writer)
+        elif not self._is_past(event.writer, offset):
+            self._fold_rows(event, offset)
+
+    def _branch_off(self, step: int, offset: int, writer: Writer) -> None:
+        """Begin anew: what the run goes on from is not known here, and said by whoever branches it off by hand."""
+        if self.branch is None or self.branch[0] < offset:
+            self.keys, self.latest, self.last_step, self.branch = {}, None, step, (offset, writer.id)
+            self.changed = Changed(keys=True, document=True)
+
+    def _is_past(self, writer: Writer, offset: int) -> bool:
+        """Tell whether rows were logged before the run was rewound, though they may have come late."""
+        if self.branch is None or writer.id == self.branch[1]:
+            return False
+        return offset < self.branch[0] or writer.id in earlier_writers(self.continues, self.branch[1])
 
     def _fold_rows(self, event: LogEvent, offset: int) -> None:
         latest = fold_block(self.keys, event, offset)
@@ -149,8 +171,19 @@ class RunFold:
 def counts(event: Event) -> bool:
     """Whether an event is one that the summary folds: rows of the history, and changes of config and summary."""
     if isinstance(event, LogEvent):
-        return event.kind is Kind.DATA and event.stream is Stream.HISTORY
+        return event.kind in {Kind.DATA, Kind.BRANCH} and event.stream is Stream.HISTORY
     return isinstance(event, ChangeEvent) and event.kind is Kind.DATA
+
+
+def earlier_writers(continues: Mapping[bytes, Iterable[bytes]], writer: bytes) -> set[bytes]:
+    """Return the writers that a writer continues, directly or not."""
+    found: set[bytes] = set()
+    waiting = [writer]
+    while waiting:
+        new = set(continues.get(waiting.pop(), ())) - found - {writer}
+        found |= new
+        waiting.extend(new)
+    return found
 
 
 def _assign(target: Assignments, entry: Entry, tag: Tag, writer: Writer, record: Record) -> None:

@@ -74,12 +74,13 @@ def document_state(fold: RunFold) -> list[Any]:
     """Return all that :func:`keys_state` leaves out: assignments, definitions, and who continues whom."""
     parts = [_assignments_state(getattr(fold, name)) for name in _PARTS]
     continues = [[writer.hex(), sorted(one.hex() for one in past)] for writer, past in sorted(fold.continues.items())]
-    return [VERSION, parts, _given_state(fold.definitions), continues]
+    branch = None if fold.branch is None else [fold.branch[0], fold.branch[1].hex()]
+    return [VERSION, parts, _given_state(fold.definitions), continues, branch]
 
 
 def take_document(fold: RunFold, state: list[Any]) -> None:
     """Put assignments, definitions and who continues whom in the place of those of a fold."""
-    version, parts, given, continues = state
+    version, parts, given, continues, *later = state
     if version == 1:
         parts = [[(path, tag, writer.hex(), *rest) for path, tag, writer, *rest in part] for part in parts]
         continues = [[writer.hex(), [one.hex() for one in past]] for writer, past in continues]
@@ -88,6 +89,8 @@ def take_document(fold: RunFold, state: list[Any]) -> None:
     for name, part in zip(_PARTS, parts, strict=True):
         setattr(fold, name, _assignments(part))
     fold.definitions = _given(given)
+    branch = later[0] if later else None
+    fold.branch = None if branch is None else (branch[0], bytes.fromhex(branch[1]))
     fold.continues = {
         bytes.fromhex(writer): frozenset(bytes.fromhex(one) for one in past) for writer, past in continues
     }

@@ -19,6 +19,7 @@ _PARTS: list[tuple[str, type[BaseModel]]] = [
     ("/state", models.StateAnswer),
     ("/delivery", models.DeliveryAnswer),
     ("/alerts", models.AlertList),
+    ("/standing", models.Standing),
     ("/history", models.SampledRows),
     ("/series", models.SeriesList),
     ("/scan", models.RowPage),
