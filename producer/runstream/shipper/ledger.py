@@ -89,6 +89,8 @@ class Ledger:
     clusters: dict[str, ClusterAccount] = field(default_factory=dict)
     #: Bytes of ``console.log`` that lie in a spool or are delivered.
     console: int = 0
+    #: The run's number in its project, where the shipper had to ask for it and has recorded it.
+    number: int | None = None
     #: Everything in the folder is delivered.
     complete: bool = False
 
@@ -100,6 +102,7 @@ class Ledger:
         try:
             ledger.clusters = {name: _cluster(item) for name, item in (data.get("clusters") or {}).items()}
             ledger.console = int(data.get("console") or 0)
+            ledger.number = None if data.get("number") is None else int(data["number"])
             ledger.complete = bool(data.get("complete"))
         except (TypeError, ValueError, AttributeError, LookupError):
             return cls(path)
@@ -139,7 +142,13 @@ class Ledger:
             }
             for name, account in self.clusters.items()
         }
-        return {"version": 1, "complete": self.complete, "console": self.console, "clusters": clusters}
+        return {
+            "version": 1,
+            "complete": self.complete,
+            "console": self.console,
+            "number": self.number,
+            "clusters": clusters,
+        }
 
 
 def _cluster(data: dict[str, Any]) -> ClusterAccount:

@@ -35,6 +35,8 @@ class RunCard:
     mode: str
     started: int
     name: str
+    #: The run is shown by a generated name, and the server did not number it when it began.
+    wants_number: bool = False
     host: str
     label: str
     url: str | None
@@ -199,6 +201,7 @@ def _run_card(path: Path) -> RunCard:
         mode=_text(data.get("mode")),
         started=_integer(data.get("started")),
         name=_text(data.get("name")) or run_id,
+        wants_number=bool(data.get("generated_name")) and not data.get("named") and data.get("number") is None,
         host=_text(data.get("host")),
         label=_text(data.get("label")),
         url=_text(data.get("url")) or None,

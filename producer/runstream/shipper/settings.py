@@ -35,6 +35,9 @@ class ShipperSettings:
     discard_deadline_s: float = 1.0
     #: To ask the server for its brokers.
     ask_deadline_s: float = 3.0
+    #: To ask the server for the run's number, and how long the end of delivery waits for it.
+    number_deadline_s: float = 10.0
+    number_patience_s: float = 20.0
     #: Between two attempts to connect.
     first_retry_s: float = 0.2
     longest_retry_s: float = 1.5

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from runstream.tracking.terminal import Terminal
 
 
+def _as_it_was(identity: Identity) -> Identity:
+    return identity
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backing:
     """The parts that a run hands everything on to."""
@@ -30,6 +34,8 @@ class Backing:
     started: float
     #: Called once the run is finished.
     ended: Callable[[Run], None]
+    #: Completes the names by what the server said since.
+    learn: Callable[[Identity], Identity] = _as_it_was
     #: Whether the run carries on an earlier one.
     resumed: bool = False
     #: The step that the first row without one gets.

@@ -18,7 +18,7 @@ from runstream.tracking.config import config_entry
 from runstream.tracking.config_source import Configs, as_config, chosen
 from runstream.tracking.folder import RunFolder
 from runstream.tracking.identity import Identity, label_of, role_of
-from runstream.tracking.meeting import Meeting, meet, number_of
+from runstream.tracking.meeting import Learning, Meeting, meet, number_of
 from runstream.tracking.metadata import metadata, program
 from runstream.tracking.naming import DisplayName, checked_name, generated_name, random_id
 from runstream.tracking.recorder import DisabledRecorder
@@ -183,6 +183,7 @@ def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], ter
             folder=os.fspath(folder.files),
             started=started,
             ended=SESSION.end,
+            learn=Learning(folder.path, name, met.server, environ),
         )
     )
     with terminal.block():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,12 @@ from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from runstream.discovery import Server
     from runstream.settings import Settings
     from runstream.tracking.identity import Identity
+    from runstream.tracking.naming import DisplayName
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,46 @@ def meet(identity: Identity, settings: Settings, environ: Mapping[str, str]) -> 
         connection = known
     completed = replace(identity, entity=identity.entity or connection.entity, server_url=connection.url or server.url)
     return Meeting(server, completed, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """What no server said when the run began, looked up in its folder once the shipper has learnt it.
+
+    Args:
+        folder: The run folder.
+        name: How the run is called, as far as was known when it began.
+        server: Whose addresses they are.
+        environ: Where the server's answers are remembered.
+    """
+
+    folder: Path
+    name: DisplayName
+    server: Server | None
+    environ: Mapping[str, str]
+
+    def __call__(self, identity: Identity) -> Identity:
+        """Return the names, with what is known by now."""
+        if identity.url is not None and (self.name.given or identity.name != self.name.generated):
+            return identity
+        entity, number = self._delivered()
+        known = None if self.server is None else recall(self.server, self.environ)
+        return replace(
+            identity,
+            entity=identity.entity or entity,
+            name=str(self.name) if number is None else str(replace(self.name, number=number)),
+            server_url=identity.server_url or (known.url or None if known else None),
+        )
+
+    def _delivered(self) -> tuple[str | None, int | None]:
+        """Return the entity to which the run is delivered, and its number, as the shipper keeps them."""
+        try:
+            found = json.loads((self.folder / "delivery.json").read_bytes())
+            entities = [str(cluster["entity"]) for cluster in found["clusters"].values()]
+            number = found.get("number")
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
+            return None, None
+        return (entities[0] if entities else None), number if isinstance(number, int) else None
 
 
 def number_of(met: Meeting, settings: Settings) -> int | None:

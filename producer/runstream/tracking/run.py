@@ -13,6 +13,7 @@ from runstream.tracking.metric import checked_metric
 from runstream.tracking.naming import checked_tags
 from runstream.tracking.outcome import from_exception, from_exit_code
 from runstream.tracking.recorder import unbegun
+from runstream.tracking.session import SESSION
 from runstream.tracking.summary import Summary
 from runstream_schemas.events import Scope
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from runstream.settings import Settings
     from runstream.tracking.alert import AlertLevel
     from runstream.tracking.backing import Backing
+    from runstream.tracking.identity import Identity
     from runstream.tracking.metric import Metric
     from runstream.tracking.status import RunStatus
 
@@ -62,7 +64,6 @@ class Run(FilesToCome):
 
     def _begin(self, backing: Backing) -> None:
         """Hand everything on to what stands behind the run from now on; only ``init()`` calls this."""
-        self._name = backing.identity.name
         self._bind(backing)
 
     def _bind(self, backing: Backing) -> None:
@@ -281,8 +282,8 @@ class Run(FilesToCome):
 
     @property
     def name(self) -> str | None:
-        """Display name; may be changed, need not be unique."""
-        return self._name
+        """Display name; may be changed, need not be unique. Made up where none was given, numbered by the server."""
+        return self._name or self._known.name or None
 
     @name.setter
     def name(self, name: str) -> None:
@@ -332,7 +333,7 @@ class Run(FilesToCome):
     @property
     def entity(self) -> str:
         """Account or team of the run; empty until a server said which."""
-        return self._identity.entity or ""
+        return self._known.entity or ""
 
     @property
     def project(self) -> str:
@@ -353,7 +354,7 @@ class Run(FilesToCome):
     def url(self) -> str | None:
         """Address of the run's page; None for an offline or disabled run, and while no server is known."""
         self._warn_offline()
-        return self._identity.url
+        return self._known.url
 
     def get_url(self) -> str | None:
         """Return :attr:`url`; the older way."""
@@ -364,7 +365,7 @@ class Run(FilesToCome):
     def project_url(self) -> str | None:
         """Address of the project's page; None as for :attr:`url`."""
         self._warn_offline()
-        return self._identity.project_url
+        return self._known.project_url
 
     def get_project_url(self) -> str | None:
         """Return :attr:`project_url`; the older way."""
@@ -375,7 +376,7 @@ class Run(FilesToCome):
     def sweep_url(self) -> str | None:
         """Address of the sweep's page; None without a sweep, and as for :attr:`url`."""
         self._warn_offline()
-        return self._identity.sweep_url(self.sweep_id)
+        return self._known.sweep_url(self.sweep_id)
 
     def get_sweep_url(self) -> str | None:
         """Return :attr:`sweep_url`; the older way."""
@@ -458,6 +459,21 @@ class Run(FilesToCome):
         if self.offline:
             self._backing.terminal.warn("URL not available in offline run")
 
+    @property
+    def _known(self) -> Identity:
+        """The names of the run, with what the server said since the run began."""
+        self._identity = self._backing.learn(self._identity)
+        return self._identity
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the names of the run: in the process that holds it they give this very run again.
+
+        Elsewhere they give one that tells names and config and records nothing: another process writes to the run
+        by ``init(id=..., mode="shared")``.
+        """
+        settings = self._settings.model_copy(update={"api_key": None})
+        return _revived, (settings, self._config.as_dict(), self._identity)
+
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):
             # As W&B does, in class and all: a misspelt attribute is not kept in silence.
@@ -468,3 +484,13 @@ class Run(FilesToCome):
 
     def __repr__(self) -> str:
         return f"<runstream.Run {self.path}>"
+
+
+def _revived(settings: Settings, config: dict[str, Any], identity: Identity) -> Run:
+    """Return the run of these names that is active in this process, else one that has not begun here."""
+    active = SESSION.find(identity.run_id, settings.project)
+    if active is not None:
+        return active
+    run = Run(settings, config)
+    run._identity = identity  # noqa: SLF001 - this module's own class
+    return run
