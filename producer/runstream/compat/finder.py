@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from runstream.compat.names import MODULES, ROOT, VERSION
 
 if TYPE_CHECKING:
+    from importlib.abc import Loader
     from collections.abc import Iterable, Mapping, Sequence
     from importlib.metadata import Distribution, DistributionFinder
     from types import ModuleType
@@ -47,7 +47,7 @@ class Finder:
         del path, target
         if fullname not in MODULES:
             return None
-        return ModuleSpec(fullname, _Loader(), origin="runstream", is_package=True)
+        return ModuleSpec(fullname, cast("Loader", _Loader()), origin="runstream", is_package=True)
 
     def find_distributions(self, context: DistributionFinder.Context | None = None) -> Iterable[Distribution]:
         """Return the distribution, where it or all distributions are asked for."""
@@ -60,8 +60,11 @@ class Finder:
         return [AnsweredDistribution()]
 
 
-class _Loader(Loader):
-    """Makes modules whose attributes are looked up when they are asked for."""
+class _Loader:
+    """Makes modules whose attributes are looked up when they are asked for.
+
+    No subclass of ``importlib.abc.Loader``, whose module brings much more than it.
+    """
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Leave it to the import system."""
