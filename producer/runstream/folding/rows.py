@@ -37,7 +37,8 @@ RUN = RunPath(entity="", project="", run_id="")
 
 _LOG, _HISTORY = int(TopicCode.LOG), int(StreamCode.HISTORY)
 _CHANGES = {int(TopicCode.CONFIG): Topic.CONFIG, int(TopicCode.SUMMARY): Topic.SUMMARY}
-_OPENS, _CLOSES, _DROPPED, _BESIDE = (int(flag) for flag in (Flag.OPENS, Flag.CLOSES, Flag.DROPPED, Flag.BESIDE))
+_OPENS, _CLOSES, _DROPPED = int(Flag.OPENS), int(Flag.CLOSES), int(Flag.DROPPED)
+_BESIDE, _BRANCH = int(Flag.BESIDE), 16
 _BRANCH = int(Flag.BRANCH)
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _SCOPES = {scope.value: scope for scope in Scope}

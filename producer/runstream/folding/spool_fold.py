@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runstream.folding.rows import RUN, Appends, Row
+from runstream.folding.rows import RUN, Appends
 from runstream.spool.reader import FIRST_OFFSET, Position, SpoolReader, segment_path
 from runstream_schemas.exceptions import MalformedEvent
 from runstream_schemas.summary.fold import RunFold
@@ -45,7 +45,7 @@ class SpoolFold:
         self.fold = RunFold(run=RUN)
         if seed is not None:
             self.fold.merge(seed)
-        self._begin(Position(0, FIRST_OFFSET), 0, None)
+        self._begin(Position(0, FIRST_OFFSET), 0, [])
 
     def advance(self) -> None:
         """Fold what was appended since. What was deleted meanwhile is taken from the file that tells its fold."""
@@ -72,7 +72,7 @@ class SpoolFold:
             if len(before) < len(records):
                 break
         self._reader.close()
-        self._begin(Position(segment, FIRST_OFFSET), self.next_order, self._appends.open_row)
+        self._begin(Position(segment, FIRST_OFFSET), self.next_order, self._appends.waiting())
 
     def load(self) -> bool:
         """Go on from the file, where there is one that can be read."""
@@ -89,12 +89,11 @@ class SpoolFold:
         Raises:
             OSError: It cannot be written.
         """
-        row = self._appends.open_row
         data = {
             "version": _VERSION,
             "segment": self._reader.position.segment,
             "next_order": self.next_order,
-            "open": None if row is None else row.to_data(),
+            "waiting": self._appends.waiting(),
             "fold": run_state(self.fold),
         }
         path = self._folder / FOLD_NAME
@@ -102,11 +101,11 @@ class SpoolFold:
         draft.write_bytes(msgspec.msgpack.encode(data))
         draft.replace(path)
 
-    def _begin(self, position: Position, next_order: int, open_row: Row | None) -> None:
+    def _begin(self, position: Position, next_order: int, waiting: list[list[Any]]) -> None:
         #: The order behind the last append that was folded.
         self.next_order = next_order
         self._reader = SpoolReader(self._folder, position, next_order)
-        self._appends = Appends(self._writer, open_row)
+        self._appends = Appends(self._writer, waiting)
 
     def _take(self, records: list[SpoolRecord]) -> None:
         self._appends.take(records)
@@ -124,11 +123,10 @@ class SpoolFold:
         self.fold = ahead.fold
         if self._seed is not None:
             self.fold.merge(self._seed)
-        self._begin(ahead._reader.position, ahead.next_order, ahead._appends.open_row)
+        self._begin(ahead._reader.position, ahead.next_order, ahead._appends.waiting())
         return True
 
     def _restore(self, data: dict[str, Any]) -> None:
         fold = run_fold(RUN, data["fold"])
-        row = None if data["open"] is None else Row(*data["open"])
-        self._begin(Position(data["segment"], FIRST_OFFSET), data["next_order"], row)
+        self._begin(Position(data["segment"], FIRST_OFFSET), data["next_order"], data["waiting"])
         self.fold = fold

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from runstream.shipper.connector import Connector
 from runstream.shipper.delivery import Delivery
 from runstream.shipper.exits import Circumstances
+from runstream.shipper.folds import Folds
 from runstream.shipper.heartbeats import beat_of, goodbye_of
 from runstream.shipper.ledger import Ledger
 from runstream.shipper.process import Host, is_preemptible
@@ -83,6 +84,7 @@ class Shipper:
         self._trainer = trainer
         self._host = Host.here()
         self._ledger = Ledger.load(folder.ledger)
+        self._folds = Folds()
         self._report = Report()
         self._report.restore(read_json(folder.report) or {})
         self._delivery = Delivery(self._ledger, self._report, settings, self._part)
@@ -396,6 +398,8 @@ class Shipper:
             # does not know to be delivered is sent again, or marked as missing, and consumers trim either.
             log.warning("%s cannot be written: %s", self._folder.ledger.name, error)
             self._delivery.changed = True
+        if superfluous:
+            await asyncio.to_thread(self._folds.cover, list(self._delivery.tails.values()), superfluous)
         for path in superfluous:
             path.unlink(missing_ok=True)
         if time.monotonic() - self._reported >= self._settings.report_s:

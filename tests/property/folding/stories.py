@@ -1,0 +1,128 @@
+"""What a process does to its run, and what of it the server gets: the real spool, the real blocks, the real fold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runstream.folding.spool_fold import SpoolFold
+from runstream.shipper.assembly import Assembler
+from runstream.shipper.events import Envelope, messages
+from runstream.spool.format import TopicCode
+from runstream.spool.reader import SpoolReader, segment_path, segments
+from runstream.spool.writer import SpoolWriter
+from runstream.tracking.config import config_entry
+from runstream.tracking.history import History
+from runstream.tracking.metric import checked_metric
+from runstream.tracking.own_summary import OwnSummary
+from runstream.tracking.recorder import DisabledRecorder
+from runstream.tracking.summary import Summary
+from runstream_schemas import values
+from runstream_schemas.codec import decode
+from runstream_schemas.events import Role, Scope, Writer
+from runstream_schemas.limits import DEFAULT_LIMITS
+from runstream_schemas.summary.fold import RunFold
+from runstream_schemas.summary.projection import summary_of
+from runstream_schemas.summary.state import run_state
+from tests.property.summary.runs import RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from runstream.shipper.events import Message
+
+SEGMENT = 8192
+
+
+class Server:
+    """The summary consumer's fold of a run, and where its topics end."""
+
+    def __init__(self) -> None:
+        self.fold = RunFold(run=RUN)
+        self._offset = 0
+
+    def take(self, message: Message) -> None:
+        """Take a message as it lies on its topic."""
+        self.fold.fold(decode(message.topic, message.payload), self._offset, 0)
+        self._offset += 1
+
+    @property
+    def summary(self) -> str:
+        """What is served, in a form that compares NaN equal."""
+        return values.dump(summary_of(self.fold))
+
+    @property
+    def folds(self) -> Any:
+        """What is served to a process that carries the run on."""
+        return values.load(values.dump(run_state(self.fold)))
+
+
+class Process(DisabledRecorder):
+    """A process that logs to a run of one server, with small segments."""
+
+    def __init__(self, folder: Path, server: Server, number: int, *, resumes: Process | None = None) -> None:
+        super().__init__()
+        folder.mkdir()
+        self._folder = folder
+        self._server = server
+        continues = () if resumes is None else (resumes.writer.id,)
+        self.writer = Writer(id=bytes([number]) * 16, role=Role.PRIMARY, continues=continues)
+        self._spool = SpoolWriter(folder, self.writer.id, smallest=SEGMENT, largest=SEGMENT)
+        self._config([config_entry("start_time", 1e9 + number, Scope.ATTRIBUTE)])
+        known = server.fold.last_step
+        self._history = History(self._spool, 0 if known is None else known + 1)
+        self._own = OwnSummary(folder, self.writer.id, Role.PRIMARY)
+        if resumes is not None:
+            self._own.seed(server.folds, continues)
+        self._reader = SpoolReader(folder)
+        self._assembler = Assembler({}, block_bytes=1 << 20, block_rows=7)
+        self._cover = SpoolFold(folder, self.writer)
+        self.set_by_hand = Summary(self)
+
+    def log(self, data: Mapping[str, Any], step: int | None, commit: bool | None) -> None:  # noqa: FBT001
+        """Log, as the program does."""
+        self._history.log(data, step, commit)
+
+    def define(self, name: str, summary: str | None, goal: str | None, *, overwrite: bool) -> None:
+        """Define a metric."""
+        given = {"step_metric": None, "step_sync": None, "hidden": None}
+        metric = checked_metric(name, summary=summary, goal=goal, overwrite=overwrite, **given)
+        self._config([config_entry(metric.name, metric.as_record(), Scope.METRIC)])
+
+    def record_summary(self, entries: Any, apply: Callable[[dict[str, Any]], None]) -> None:
+        """Append what was set by hand."""
+        del apply
+        self._spool.append(TopicCode.SUMMARY, list(entries))
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the process knows."""
+        return self._own.values(self._spool.order)
+
+    def deliver(self) -> None:
+        """Have the server get all that is complete."""
+        while records := self._reader.read(ended=False):
+            self._assembler.take(records)
+        envelope = Envelope(RUN, self.writer)
+        for block in self._assembler.blocks():
+            for message in messages(block, envelope, DEFAULT_LIMITS, now=0):
+                self._server.take(message)
+
+    def delete(self) -> None:
+        """Delete the segments that are delivered and written no more, as the shipper does."""
+        self.deliver()
+        last = max(segments(self._folder))
+        self._cover.advance_to(last)
+        self._cover.save()
+        for number in range(last):
+            segment_path(self._folder, number).unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """End the writer; the open row ends with it."""
+        self.deliver()
+        self._assembler.close_row()
+        self.deliver()
+        self._reader.close()
+        self._spool.close()
+
+    def _config(self, entries: list[Any]) -> None:
+        self._spool.append(TopicCode.CONFIG, entries)

@@ -1,0 +1,106 @@
+"""``run.summary`` in the process is what the server shows of the same records, whenever everything is delivered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runstream.tracking.summary import Summary
+from runstream_schemas import values
+from tests.property.folding.stories import Process, Server
+from tests.property.summary.runs import ASSIGNED, KEYS, ROWS
+
+_STEPS = st.none() | st.integers(0, 9)
+_COMMITS = st.sampled_from([None, None, True, False])
+_AGGREGATES = st.none() | st.sets(
+    st.sampled_from(["min", "max", "mean", "last", "first", "best", "copy", "none"]), min_size=1, max_size=3
+).map(lambda names: ",".join(sorted(names)))
+
+_ACTIONS = st.one_of(
+    st.tuples(st.just("log"), ROWS, _STEPS, _COMMITS),
+    st.tuples(st.just("log"), ROWS, st.none(), st.none()),
+    st.tuples(st.just("many"), st.integers(1, 150)),
+    st.tuples(
+        st.just("define"),
+        st.sampled_from(["a", "b", "a.b", "val/*", "*", "b.val/x"]),
+        _AGGREGATES,
+        st.sampled_from([None, "maximize", "minimize"]),
+        st.booleans(),
+    ),
+    st.tuples(st.just("set"), st.lists(KEYS, min_size=1, max_size=2), ASSIGNED),
+    st.tuples(st.just("remove"), KEYS),
+    st.tuples(st.sampled_from(["deliver", "delete", "summary"])),
+)
+_ALL = st.lists(_ACTIONS, max_size=12)
+
+
+@given(actions=_ALL)
+def test_the_process_shows_what_is_served(actions: list[Any]) -> None:
+    """Whatever was logged, defined late, set by hand, delivered or deleted in between, and looked at whenever."""
+    server = Server()
+    with TemporaryDirectory() as folder:
+        process = Process(Path(folder) / "one", server, 1)
+        for action in actions:
+            act(process, action)
+        assert server_of(process, server) == shown(process)
+        process.end()
+
+
+@given(before=_ALL, after=_ALL)
+def test_a_resumed_process_shows_what_is_served(before: list[Any], after: list[Any]) -> None:
+    """It goes on from what the server knew; definitions of either process cover the rows of both."""
+    server = Server()
+    with TemporaryDirectory() as folder:
+        first = Process(Path(folder) / "one", server, 1)
+        for action in before:
+            act(first, action)
+        first.end()
+        second = Process(Path(folder) / "two", server, 2, resumes=first)
+        for action in after:
+            act(second, action)
+        assert server_of(second, server) == shown(second)
+        second.end()
+
+
+def act(process: Process, action: tuple[Any, ...]) -> None:
+    """Do one thing."""
+    match action:
+        case ("log", data, step, commit):
+            process.log(data, step, commit)
+        case ("many", count):
+            for number in range(count):
+                process.log({"a": number / 3, "val/x": number, "text": f"{number:030d}"}, None, None)
+        case ("define", name, summary, goal, overwrite):
+            process.define(name, summary, goal, overwrite=overwrite)
+        case ("set", path, value):
+            set_by_hand(process, path, value)
+        case ("remove", name):
+            if name in process.set_by_hand:
+                del process.set_by_hand[name]
+        case (name,):
+            getattr(process, name)()
+
+
+def set_by_hand(process: Process, path: list[str], value: Any) -> None:
+    """Set a value, through dicts that are made where there are none."""
+    here = process.set_by_hand
+    for name in path[:-1]:
+        if not isinstance(here.get(name), Summary):
+            here[name] = {}
+        here = here[name]
+    here[path[-1]] = value
+
+
+def server_of(process: Process, server: Server) -> str:
+    """Return what is served once everything is delivered."""
+    process.deliver()
+    return server.summary
+
+
+def shown(process: Process) -> str:
+    """Return what the process shows, in the same form."""
+    return values.dump(process.summary())
