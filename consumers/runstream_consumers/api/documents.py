@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from runstream_consumers.api import shown
 from runstream_consumers.api.database import Connection
 from runstream_consumers.api.problems import BadParameter, RunNotFound
 from runstream_consumers.history.reader import Row
@@ -24,6 +25,7 @@ _ATTRIBUTES: Mapping[str, Any] = {
     "group": None,
     "job_type": None,
     "pinned_config_keys": [],
+    "preempting": False,
 }
 
 
@@ -65,7 +67,7 @@ def display_name(attributes: Mapping[str, Any], run_id: str) -> str:
 async def find(connection: Connection, run: RunPath) -> Known:
     """Return what is known of a run; raises RunNotFound where that is nothing."""
     document = await summary.run(connection, run)
-    state = await liveness.state(connection, run)
+    state = await shown.state(connection, run)
     if document is None and state is None:
         raise RunNotFound(run)
     return Known(run=run, document=document, state=state)
@@ -80,7 +82,7 @@ async def find_runs(
         documents = await summary.runs(connection, entity=entity, project=project, limit=limit, after=after)
     except (ValueError, OverflowError) as error:
         raise BadParameter("after", "is not the `next` of an answer") from error
-    states = await liveness.states(connection, [document.run for document in documents])
+    states = await shown.states(connection, [document.run for document in documents])
     return [Known(run=item.run, document=item, state=states.get(item.run)) for item in documents]
 
 
@@ -102,6 +104,7 @@ def run_json(known: Known, url: str) -> dict[str, Any]:
         "state": "pending" if state is None else state.state,
         "qualifiers": [] if state is None else list(state.qualifiers),
         **{name: attributes.get(name) or default for name, default in _ATTRIBUTES.items()},
+        "stop_requested": bool(attributes.get("stop_requested")),
         "created_at": None if document is None else iso(document.created),
         "updated_at": None if document is None else iso(document.updated),
         "last_step": None if document is None else document.last_step,

@@ -67,6 +67,8 @@ class RunDocument(_Answer):
     metrics: list[dict[str, Value]]
     metadata: dict[str, Value]
     pinned_config_keys: list[str]
+    preempting: bool
+    stop_requested: bool
     url: str
 
 
@@ -201,9 +203,11 @@ class WriterDelivery(_Answer):
 
 
 class DeliveryAnswer(_Answer):
-    """What has arrived of a run."""
+    """What has arrived of a run; ``finishing`` and ``incomplete`` as in its qualifiers."""
 
     complete: bool
+    finishing: bool
+    incomplete: bool
     writers: list[WriterDelivery]
 
 

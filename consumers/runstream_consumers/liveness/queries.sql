@@ -48,7 +48,9 @@ select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[
 select state, qualifiers from liveness.run where run = $1
 
 -- name: states
-select run, state, qualifiers from liveness.run where run = any($1::uuid[])
+select run, state, qualifiers,
+    (select max(time) from liveness.transition where transition.run = run.run and writer is null) as changed
+from liveness.run where run = any($1::uuid[])
 
 -- name: writers_of
 select writer.writer, role, state, qualifiers, first, last, details

@@ -58,6 +58,8 @@ class RunState:
     qualifiers: list[str]
     writers: list[WriterState] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
+    #: Append time of the record that brought the state about, microseconds since 1970.
+    changed: int = 0
 
 
 async def state(connection: Connection, run: RunPath) -> RunState | None:
@@ -81,7 +83,10 @@ async def states(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPat
     """Return the states of those runs of which something has arrived, without writers and transitions."""
     paths = {run_key(run): run for run in runs}
     rows = await connection.fetch(QUERIES["states"], list(paths))
-    return {paths[row["run"]]: RunState(state=row["state"], qualifiers=row["qualifiers"]) for row in rows}
+    return {
+        paths[row["run"]]: RunState(state=row["state"], qualifiers=row["qualifiers"], changed=row["changed"] or 0)
+        for row in rows
+    }
 
 
 def _writer(row: Any) -> WriterState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -12,6 +13,7 @@ from runstream_consumers.api.answers import ValuesResponse, described
 from runstream_consumers.api.delivery import as_json, delivery
 from runstream_consumers.api.problems import RunNotFound
 from runstream_consumers.api.services import TheConnection, TheRun, TheServices
+from runstream_consumers.api.shown import settled
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime import reader as runtime
 from runstream_consumers.summary import reader as summary
@@ -105,4 +107,7 @@ async def run_delivery(run: TheRun, connection: TheConnection) -> Response:
     progress = await runtime.progress(connection, run)
     if state is None and not progress:
         await documents.find(connection, run)
-    return ValuesResponse(as_json(delivery([] if state is None else state.writers, progress)))
+    found = delivery([] if state is None else state.writers, progress)
+    qualifiers = [] if state is None else settled(state, found, now=time.time_ns() // 1000).qualifiers
+    marks = {name: name in qualifiers for name in ("finishing", "incomplete")}
+    return ValuesResponse({**as_json(found), **marks})
