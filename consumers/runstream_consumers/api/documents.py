@@ -20,6 +20,8 @@ _MICROSECONDS = 1_000_000
 
 #: Attributes that are fields of the document, with what stands there when a run has not set them.
 _ATTRIBUTES: Mapping[str, Any] = {
+    "generated_name": None,
+    "number": None,
     "notes": None,
     "tags": [],
     "group": None,
