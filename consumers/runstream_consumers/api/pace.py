@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 
 class Pace:
-    """Spreads questions over time: a second apart for few who ask, further apart for many.
+    """Spreads questions over time: a second apart where few ask, further apart where many do.
 
     Args:
         rate: Questions a second that are fine.
@@ -16,20 +18,22 @@ class Pace:
         self._rate = rate
         self._shortest = shortest
         self._longest = longest
-        self._window = 0.0
-        self._asked = 0
-        self.interval = shortest
+        #: Who asked since the window began, how many did in the window before, and when it began.
+        self._asking: set[Hashable] = set()
+        self._before = 0
+        self._began = 0.0
 
-    def ask(self, now: float) -> float:
-        """Count a question; return after how many seconds to ask the next.
+    def ask(self, who: Hashable, now: float) -> float:
+        """Note who asks; return after how many seconds to ask the next time.
 
         Args:
+            who: Whatever tells one from another.
             now: Seconds, of a clock that does not jump.
         """
-        passed = now - self._window
-        if passed >= 1.0:
-            wanted = self.interval * self._asked / (passed * self._rate)
-            self.interval = min(max(wanted, self._shortest), self._longest)
-            self._window, self._asked = now, 0
-        self._asked += 1
-        return self.interval
+        if now - self._began >= self._longest:
+            self._before = len(self._asking) if now - self._began < 2 * self._longest else 0
+            self._asking = set()
+            self._began = now
+        self._asking.add(who)
+        known = max(self._before, len(self._asking))
+        return min(max(known / self._rate, self._shortest), self._longest)

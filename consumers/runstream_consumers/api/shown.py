@@ -56,7 +56,8 @@ def settled(state: liveness.RunState, arrived: Delivery, *, now: int) -> livenes
     missing = {
         writer.writer
         for writer in arrived.writers
-        if writer.role in _COUNTING and any(topic.missing for topic in writer.topics.values() if topic.counted is not None)
+        if writer.role in _COUNTING
+        and any(topic.missing for topic in writer.topics.values() if topic.counted is not None)
     }
     if state.state not in _ENDED or not missing:
         return state

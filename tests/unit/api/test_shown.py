@@ -73,13 +73,10 @@ def test_only_the_writers_that_may_decide_are_waited_for() -> None:
 
 
 def test_few_ask_once_a_second_and_many_less_often() -> None:
-    """The interval grows until as many questions come as are fine, and shrinks again."""
+    """The interval grows with the number of those who ask, up to a limit, and shrinks once they are gone."""
     pace = Pace(rate=10, shortest=1, longest=15)
-    assert {pace.ask(second) for second in range(1, 20)} == {1}
-    for second in range(20, 60):
-        for _ in range(round(100 / pace.interval)):
-            pace.ask(second)
-    assert 8 < pace.interval < 12
-    for second in range(60, 160):
-        pace.ask(second)
-    assert pace.interval == 1
+    assert [pace.ask(who, now=100) for who in (*range(5), 0)] == [1] * 6
+    assert [pace.ask(who, now=101) for who in range(100)][-1] == 10
+    assert pace.ask(0, now=116) == 10
+    assert [pace.ask(who, now=117) for who in range(1000)][-1] == 15
+    assert pace.ask(0, now=160) == 1

@@ -63,7 +63,7 @@ async def stop_state(run: TheRun, connection: TheConnection, services: TheServic
     """Return the writers that are asked to stop, and after how many seconds to ask again; 200 for any run."""
     answer.headers["Cache-Control"] = "no-store"
     attributes = await summary.attributes(connection, run)
-    return {"writers": stopped_writers(attributes), "ask_again_s": services.pace.ask(time.monotonic())}
+    return {"writers": stopped_writers(attributes), "ask_again_s": services.pace.ask(run, time.monotonic())}
 
 
 def _key(text: str | None) -> bytes:
