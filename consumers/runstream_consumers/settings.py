@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Self
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runstream_schemas.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX
+
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9*.\-\[\]]+(:[0-9*]+)?")
 
 
 class ServerSettings(BaseSettings):
@@ -42,6 +45,9 @@ class ServerSettings(BaseSettings):
     api_port: int = Field(default=8787, ge=0, le=65535)
     #: The address users reach the API and the pages by; empty: ``http://{api_host}:{api_port}``.
     public_url: str = ""
+    #: Origins of notebook servers, beside those of this machine, that may show a run's page in a frame; with spaces
+    #: between them (``https://hub.example``).
+    frame_ancestors: str = ""
 
     #: Key of the ticks' signatures, hexadecimal.
     tick_key: str = Field(default="", repr=False)
@@ -65,6 +71,13 @@ class ServerSettings(BaseSettings):
     @classmethod
     def _hexadecimal(cls, value: str) -> str:
         bytes.fromhex(value)
+        return value
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _origins(cls, value: str) -> str:
+        if any(not _ORIGIN.fullmatch(origin) for origin in value.split()):
+            raise ValueError("origins like https://hub.example, with spaces between them")
         return value
 
     @property

@@ -66,5 +66,5 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
         peers=peers or Peers(trusted_users()),
     )
     app.add_middleware(Access, policy=policy)
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(SafeHeaders, ancestors=settings.frame_ancestors)
     return app

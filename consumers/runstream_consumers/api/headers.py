@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors "
 )
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
 }
+#: Notebooks on the user's machine: Jupyter's pages, and the editor whose pages have schemes of their own.
+_NOTEBOOKS = (
+    "'self' http://localhost:* http://127.0.0.1:* https://localhost:* https://127.0.0.1:* vscode-webview: vscode-file:"
+)
+_FRAMABLE = "runstream.framable"
+
+
+def allow_frames(request: Request) -> None:
+    """Let notebooks show the answer to a request in a frame.
+
+    Only for pages on which nothing can be changed: whoever frames a page can lead its user's clicks.
+    """
+    request.scope[_FRAMABLE] = True
 
 
 class SafeHeaders:
-    """ASGI middleware that adds the headers; an answer is never cached unless it says otherwise."""
+    """ASGI middleware that adds the headers; an answer is never cached unless it says otherwise.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: What answers.
+        ancestors: Origins, beside those of notebooks on the user's machine, that may frame what may be framed.
+    """
+
+    def __init__(self, app: ASGIApp, ancestors: str = "") -> None:
         self._app = app
+        self._ancestors = f"{_NOTEBOOKS} {ancestors}".strip()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and add the headers to its answer."""
@@ -33,7 +51,13 @@ class SafeHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
+                self._add_framing(headers, framable=scope.get(_FRAMABLE, False))
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         await self._app(scope, receive, add)
+
+    def _add_framing(self, headers: MutableHeaders, *, framable: bool) -> None:
+        headers["Content-Security-Policy"] = _POLICY + (self._ancestors if framable else "'none'")
+        if not framable:
+            headers["X-Frame-Options"] = "DENY"

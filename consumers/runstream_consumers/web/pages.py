@@ -12,15 +12,18 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
+from runstream_consumers.alerts import reader as alerts
 from runstream_consumers.api import documents
 from runstream_consumers.api.database import Connection
 from runstream_consumers.api.delivery import as_json, delivery
+from runstream_consumers.api.headers import allow_frames
 from runstream_consumers.api.problems import Problem, RunNotFound
 from runstream_consumers.api.services import Name, TheConnection, TheRun, TheServices
 from runstream_consumers.history import reader as history
 from runstream_consumers.runtime import reader as runtime
 from runstream_consumers.summary import reader as summary
 from runstream_consumers.web import filters, view
+from runstream_consumers.web.markdown import markdown
 from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath, canonical_project
 
@@ -32,6 +35,7 @@ router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 _RUN = "/{entity}/{project}/runs/{run_id}"
 _LINES = 400
 _RUNS = 50
+_ALERTS = 100
 
 
 @cache
@@ -42,6 +46,8 @@ def templates() -> Environment:
     )
     for name in ("short", "exact", "duration", "ago", "iso", "clock", "count"):
         environment.filters[name] = getattr(filters, name)
+    environment.filters["markdown"] = markdown
+    environment.globals["embed"] = False
     environment.filters["project_path"] = lambda project: view.project_path(project["entity"], project["project"])
     return environment
 
@@ -86,8 +92,16 @@ async def project(
 
 
 @router.get(_RUN)
-async def run(run: TheRun, connection: TheConnection, services: TheServices) -> str:
-    """Show a run."""
+async def run(
+    request: Request,
+    run: TheRun,
+    connection: TheConnection,
+    services: TheServices,
+    embed: Annotated[bool, Query(description="Leave out the navigation, for a frame")] = False,  # noqa: FBT002
+) -> str:
+    """Show a run; ``embed`` leaves out what leads elsewhere, and lets notebooks show the page in a frame."""
+    if embed:
+        allow_frames(request)
     known = await documents.find(connection, run)
     state = documents.state_json(known.state)
     arrived = as_json(
@@ -99,7 +113,10 @@ async def run(run: TheRun, connection: TheConnection, services: TheServices) -> 
         templates()
         .get_template("run.html")
         .render(
+            embed=embed,
             run=document,
+            alerts=await alerts.of_run(connection, run, limit=_ALERTS),
+            pinned=view.pinned(document["pinned_config_keys"], document["config"]),
             api=f"/api/v1/runs{view.project_path(run.entity, run.project)}/{view.run_path(run).rpartition('/')[2]}",
             project_path=view.project_path(run.entity, run.project),
             live=document["state"] in view.OPEN or not arrived["complete"],
@@ -111,8 +128,8 @@ async def run(run: TheRun, connection: TheConnection, services: TheServices) -> 
             config=list(filters.pairs(document["config"])),
             summary=list(filters.pairs(document["summary"])),
             metadata=list(filters.pairs(document["metadata"])),
-            groups=view.groups(view.shown(await summary.keys(connection, run), document["metrics"]), "metrics"),
-            system=view.groups(await history.keys(connection, run, stream=Stream.SYSTEM), "system"),
+            groups=view.chart_groups(await summary.keys(connection, run), document["metrics"], "metrics"),
+            system=view.chart_groups(await history.keys(connection, run, stream=Stream.SYSTEM), (), "system"),
             console=await _console(connection, run),
         )
     )
@@ -144,5 +161,8 @@ def problem_page(request: Request, problem: Problem) -> Response | None:
         "Waiting for this run" if isinstance(problem, RunNotFound) else titles.get(problem.status, "That went wrong")
     )
     again = isinstance(problem, RunNotFound) or problem.status == 503  # noqa: PLR2004
-    text = templates().get_template("problem.html").render(title=title, message=problem.message, again=again)
+    embed = request.query_params.get("embed") == "true"
+    text = (
+        templates().get_template("problem.html").render(title=title, message=problem.message, again=again, embed=embed)
+    )
     return HTMLResponse(text, status_code=problem.status)

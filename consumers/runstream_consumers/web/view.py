@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +19,8 @@ OPEN = frozenset({"pending", "running", "preempting"})
 _COLUMNS = 5
 
 Group = tuple[str, list[str]]
+#: The name of a group, and of each of its charts the key and the key of its x axis (empty: the step).
+ChartGroup = tuple[str, list[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,19 +61,35 @@ def columns(lines: Iterable[RunLine]) -> list[str]:
     return [key for key in found if key in chosen]
 
 
-def shown(keys: Iterable[str], metrics: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the keys that no definition hides; an exact definition goes before a glob."""
-    exact = {metric["name"]: metric.get("hidden") for metric in metrics if not metric.get("glob")}
-    globs = [metric["name"] for metric in metrics if metric.get("glob") and metric.get("hidden")]
-    return [key for key in keys if not exact.get(key, any(fnmatchcase(key, glob) for glob in globs))]
+def definition_of(key: str, metrics: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the definition that speaks for a key: the one of its name, else that of the longest pattern that fits."""
+    fitting = [metric for metric in metrics if _fits(key, metric)]
+    return min(fitting, key=lambda metric: (bool(metric["glob"]), -len(metric["name"]), metric["name"]), default={})
+
+
+def chart_groups(keys: Iterable[str], metrics: Sequence[Mapping[str, Any]], rest: str) -> list[ChartGroup]:
+    """Return the charts of the keys that no definition hides, each with its step metric, grouped as :func:`groups`."""
+    known = {key: definition_of(key, metrics) for key in keys}
+    shown = [key for key, definition in known.items() if not definition.get("hidden")]
+    return [
+        (name, [(key, known[key].get("step_metric") or "") for key in found]) for name, found in groups(shown, rest)
+    ]
 
 
 def groups(keys: Iterable[str], rest: str) -> list[Group]:
-    """Return keys grouped by what stands before their last ``/``; those without one last, under ``rest``."""
+    """Return keys grouped by what stands before their first ``/``; those without one last, under ``rest``."""
     found: dict[str, list[str]] = {}
     for key in sorted(keys):
-        found.setdefault(key.rpartition("/")[0], []).append(key)
+        prefix, slash, _ = key.partition("/")
+        found.setdefault(prefix if slash else "", []).append(key)
     return [(name or rest, found[name]) for name in sorted(found, key=lambda name: (not name, name))]
+
+
+def pinned(keys: Iterable[str], config: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the pinned keys that the config has, with their values; dots reach into nested dicts."""
+    flat = dict(pairs(config))
+    values = {**flat, **config}
+    return [(key, values[key]) for key in dict.fromkeys(keys) if key in values]
 
 
 def lasted(known: Known, now: float) -> float | None:
@@ -86,6 +104,14 @@ def steps_of(known: Known) -> int | str:
     """Return the last step plus one, which is the number of steps of a run that counts from 0."""
     last = None if known.document is None else known.document.last_step
     return "–" if last is None else last + 1  # noqa: RUF001  # a dash for people
+
+
+def _fits(key: str, metric: Mapping[str, Any]) -> bool:
+    name: str = metric["name"]
+    if not metric["glob"]:
+        return key == name
+    pattern = ".*".join(re.escape(part) for part in name.split("*"))
+    return re.fullmatch(pattern, key, re.DOTALL) is not None
 
 
 def is_number(value: Any) -> bool:

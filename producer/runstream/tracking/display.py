@@ -30,9 +30,10 @@ def frame(run: Run, height: int, *, hidden: bool) -> str:
 
 def show(run: Run, height: int, *, hidden: bool) -> bool:
     """Show the frame in a notebook; return whether it was shown: there is a notebook, and the run has a page."""
-    if not is_notebook() or _page(run) is None:
+    url = _page(run)
+    if not is_notebook() or url is None:
         return False
-    return show_html(frame(run, height, hidden=hidden))
+    return show_html(frame(run, height, hidden=hidden), plain=url)
 
 
 def _page(run: Run) -> str | None:

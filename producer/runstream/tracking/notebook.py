@@ -14,14 +14,19 @@ def is_notebook() -> bool:
     return shell is not None and getattr(shell, "kernel", None) is not None
 
 
-def show_html(text: str) -> bool:
-    """Display HTML below the running cell; return whether there is a notebook, and it took it."""
+def show_html(text: str, plain: str) -> bool:
+    """Display HTML below the running cell; return whether there is a notebook, and it took it.
+
+    Args:
+        text: The HTML.
+        plain: What a front end shows that knows no HTML.
+    """
     if not is_notebook():
         return False
-    from IPython.display import HTML, display  # noqa: PLC0415 - there only in a notebook
+    from IPython.display import display  # noqa: PLC0415 - there only in a notebook
 
     try:
-        display(HTML(text))
+        display({"text/html": text, "text/plain": plain}, raw=True)
     except Exception:  # noqa: BLE001 - a kernel that is about to end refuses in its own ways
         return False
     return True

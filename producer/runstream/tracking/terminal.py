@@ -76,7 +76,7 @@ class Terminal:
             yield
         finally:
             lines, self._block = self._block, None
-            if lines and not show_html(_as_html(lines)):
+            if lines and not show_html(_as_html(lines), plain="\n".join(lines)):
                 self._write("".join(f"{PREFIX} {part}\n" for part in lines))
 
     def progress(self, text: str) -> None:

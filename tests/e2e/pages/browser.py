@@ -62,9 +62,16 @@ class Browser:
         self.command("Page.navigate", {"url": url})
         eventually(lambda: self.evaluate("document.readyState === 'complete' && location.href !== 'about:blank'"))
 
-    def evaluate(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression in the page."""
-        answer = self.command("Runtime.evaluate", {"expression": expression, "returnByValue": True})
+    def frame(self, url: str) -> str | None:
+        """Return what :meth:`evaluate` takes for a frame of another origin whose address begins like this."""
+        for target in self.command("Target.getTargets", session="")["targetInfos"]:
+            if target["type"] == "iframe" and target["url"].startswith(url):
+                return self._listen(target["targetId"])
+        return None
+
+    def evaluate(self, expression: str, frame: str | None = None) -> Any:
+        """Return the value of a JavaScript expression in the page, or in a frame of it."""
+        answer = self.command("Runtime.evaluate", {"expression": expression, "returnByValue": True}, session=frame)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
@@ -72,12 +79,14 @@ class Browser:
         """Return the visible text of the first element that a selector finds."""
         return str(self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText"))
 
-    def command(self, method: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Send a command and return its result."""
+    def command(
+        self, method: str, parameters: Mapping[str, Any] | None = None, session: str | None = None
+    ) -> dict[str, Any]:
+        """Send a command, to the page unless another session is named, and return its result."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": dict(parameters or {})}
-        if self._session:
-            message["sessionId"] = self._session
+        if session or (session is None and self._session):
+            message["sessionId"] = session or self._session
         os.write(self._commands, json.dumps(message).encode() + b"\0")
         while True:
             try:
@@ -93,9 +102,16 @@ class Browser:
     def attach(self) -> None:
         """Open a page and listen to what it complains of."""
         target = self.command("Target.createTarget", {"url": "about:blank"})["targetId"]
-        self._session = self.command("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
-        for domain in ("Page", "Runtime", "Log"):
-            self.command(f"{domain}.enable")
+        self._session = self._listen(target)
+        self.command("Page.enable")
+
+    def _listen(self, target: str) -> str:
+        session: str = self.command("Target.attachToTarget", {"targetId": target, "flatten": True}, session="")[
+            "sessionId"
+        ]
+        for domain in ("Runtime", "Log"):
+            self.command(f"{domain}.enable", session=session)
+        return session
 
     def _note(self, event: dict[str, Any]) -> None:
         match event.get("method"):

@@ -68,6 +68,11 @@ class Recording:
         entries += [_entry(Scope.METADATA, "host", "node-7")]
         return self._change(Topic.CONFIG, tuple(entries))
 
+    def define(self, name: str, **said: Any) -> Recording:
+        """Define a metric."""
+        definition = {"name": name, "glob": "*" in name, "summary": None, "goal": None, "overwrite": False, **said}
+        return self._change(Topic.CONFIG, (_entry(Scope.METRIC, name, definition),))
+
     def summary(self, **assigned: Any) -> Recording:
         """Assign to the summary by hand."""
         entries = tuple(_entry(Scope.UNKNOWN, name, value) for name, value in assigned.items())

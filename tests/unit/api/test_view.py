@@ -3,35 +3,90 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pytest
 
 from runstream_consumers.web import filters, view
+from runstream_consumers.web.markdown import markdown
+
+
+def _defined(name: str, **said: Any) -> dict[str, Any]:
+    return {"name": name, "glob": "*" in name, "hidden": False, "step_metric": None, **said}
 
 
 def test_keys_are_grouped_by_their_prefix() -> None:
-    """What stands before the last slash is the group; keys without one come last."""
+    """What stands before the first slash is the group; keys without one come last."""
     keys = ["loss", "val/loss", "train/a/loss", "train/loss", "epoch"]
-    expected = [
-        ("train", ["train/loss"]),
-        ("train/a", ["train/a/loss"]),
-        ("val", ["val/loss"]),
-        ("metrics", ["epoch", "loss"]),
-    ]
+    expected = [("train", ["train/a/loss", "train/loss"]), ("val", ["val/loss"]), ("metrics", ["epoch", "loss"])]
     assert expected == view.groups(keys, "metrics")
 
 
 def test_hidden_metrics_have_no_chart() -> None:
-    """An exact definition goes before a glob, whichever hides."""
-    metrics: list[dict[str, Any]] = [
-        {"name": "debug/*", "glob": True, "hidden": True},
-        {"name": "debug/kept", "glob": False, "hidden": False},
-        {"name": "epoch", "glob": False, "hidden": True},
-        {"name": "loss", "glob": False, "hidden": None},
+    """An exact definition goes before a pattern, whichever hides, and a longer pattern before a shorter one."""
+    metrics = [
+        _defined("debug/*", hidden=True),
+        _defined("debug/kept"),
+        _defined("debug/some/*"),
+        _defined("epoch", hidden=True),
+        _defined("a[1]*", hidden=True),
     ]
-    keys = ["debug/gone", "debug/kept", "epoch", "loss", "other"]
-    assert view.shown(keys, metrics) == ["debug/kept", "loss", "other"]
+    keys = ["debug/gone", "debug/kept", "debug/some/x", "epoch", "other", "a[1]b", "a1"]
+    found = [key for _, charts in view.chart_groups(keys, metrics, "metrics") for key, _ in charts]
+    assert found == ["debug/kept", "debug/some/x", "a1", "other"]
+
+
+def test_a_chart_has_its_step_metric_as_its_x_axis() -> None:
+    """Of the definition that speaks for the key; else there is none, and it is drawn over steps."""
+    metrics = [_defined("train/*", step_metric="epoch"), _defined("train/plain")]
+    keys = ["train/loss", "train/plain", "epoch"]
+    assert view.chart_groups(keys, metrics, "metrics") == [
+        ("train", [("train/loss", "epoch"), ("train/plain", "")]),
+        ("metrics", [("epoch", "")]),
+    ]
+
+
+def test_pinned_keys_are_those_of_the_config_in_their_order() -> None:
+    """Dots reach into dicts, a whole dict may be pinned, and what the config lacks is left out."""
+    config = {"a": 1, "model": {"name": "x", "size": 2}, "b.c": 3}
+    keys = ["model.name", "b.c", "nothing", "a", "model", "a"]
+    assert view.pinned(keys, config) == [("model.name", "x"), ("b.c", 3), ("a", 1), ("model", config["model"])]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("**x** and [y](https://z.example)", "<strong>x</strong>"),
+        ("[y](https://z.example)", 'rel="noopener noreferrer nofollow"'),
+        ("a\nb", "a<br />"),
+        ("|a|\n|-|\n|b|", "<td>b</td>"),
+        ("<b>x</b>", "&lt;b&gt;x&lt;/b&gt;"),
+    ],
+)
+def test_markdown_is_shown_as_it_is_meant(text: str, expected: str) -> None:
+    """With HTML in it as it is written."""
+    assert expected in markdown(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "[x](javascript:alert(1))",
+        "[x](JaVaScRiPt:alert(1))",
+        "[x](data:text/html;base64,AAAA)",
+        "<javascript:alert(1)>",
+        "![x](https://z.example/pixel.png)",
+        '[x](https://z.example/"onmouseover="alert(1))',
+        "[x][1]\n\n[1]: vbscript:x",
+    ],
+)
+def test_markdown_runs_and_fetches_nothing(text: str) -> None:
+    """Neither scripts nor pictures come of it."""
+    html = markdown(text)
+    tags = re.findall(r"<[a-z][^>]*>", html)
+    assert all(re.fullmatch(r'<(p|a href="https?://[^"]*"( (target|rel)="[^"]*")*)>', tag) for tag in tags), html
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ const Charts = (() => {
   const waiting = new Set();
   const { api, started } = document.querySelector("main").dataset;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const sync = uPlot.sync("step");
 
   const number = (value) => {
     if (value === null || value === undefined) return "–";
@@ -24,7 +23,7 @@ const Charts = (() => {
   // Non-finite numbers come as {"_type": "float", ...}: a gap in the curve.
   const plain = (value) => (typeof value === "number" ? value : typeof value === "boolean" ? Number(value) : null);
 
-  // The machine is measured by the clock, all else by steps.
+  // The machine is measured by the clock, all else by steps, or by the metric that a definition names.
   const isTimed = (article) => article.dataset.stream === "system";
   const lasting = (seconds) => {
     if (seconds < 120) return `${Math.round(seconds)}s`;
@@ -32,31 +31,57 @@ const Charts = (() => {
     return `${Number((seconds / 3600).toFixed(2))}h`;
   };
 
+  // Values of another series at some steps: those it has there; between two points of a sample, what lies between them.
+  function valuesAt(steps, series) {
+    const known = series.steps.map((step, index) => [step, plain(series.values[index])]).filter(([, value]) => value !== null);
+    let next = 0;
+    return steps.map((step) => {
+      while (next < known.length && known[next][0] < step) next++;
+      const [after, before] = [known[next], known[next - 1]];
+      if (after && after[0] === step) return after[1];
+      if (!before) return null;
+      return after ? before[1] + (after[1] - before[1]) * (step - before[0]) / (after[0] - before[0]) : before[1];
+    });
+  }
+
+  // The series of a chart with their places on the x axis; over steps where the step metric of none of them is known.
+  function placed(article, series) {
+    const found = series.filter((one) => one.key === article.dataset.key && one.values.some((value) => plain(value) !== null));
+    const clock = (time) => Math.max(0, Math.round((time - started) * 10) / 10);
+    const { x } = article.dataset;
+    const over = x ? series.filter((one) => one.key === x) : [];
+    const known = found.map((one) => ({ one, axis: over.find((other) => other.writer === one.writer) })).filter(({ axis }) => axis);
+    article.dataset.over = known.length ? x : "";
+    if (known.length) return known.map(({ one, axis }) => ({ ...one, places: valuesAt(one.steps, axis) }));
+    return found.map((one) => ({ ...one, places: isTimed(article) ? one.times.map(clock) : one.steps }));
+  }
+
   function data(article, found) {
     const tables = found.map((one) => {
       const points = new Map();
-      const places = isTimed(article) ? one.times.map((time) => Math.max(0, Math.round((time - started) * 10) / 10)) : one.steps;
-      places.forEach((place, index) => points.set(place, plain(one.values[index])));
+      one.places.forEach((place, index) => { if (place !== null) points.set(place, plain(one.values[index])); });
       const steps = [...points.keys()].sort((a, b) => a - b);
       return [steps, steps.map((step) => points.get(step))];
     });
     return tables.length === 1 ? tables[0] : uPlot.join(tables, tables.map((table) => table.slice(1).map(() => 2)));
   }
 
-  function axis(side, size, timed) {
+  function axis(side, size, timed, whole) {
     const line = { stroke: css("--line"), width: 1 };
     const said = timed && side === 2 ? lasting : number;
     const values = (_, splits) => splits.map((split) => (split === null ? "" : said(split)));
     return { side, size, stroke: css("--faint"), font: `11px ${css("--sans")}`, grid: side === 2 ? { show: false } : line,
-      ticks: { show: false }, border: { show: side === 2, ...line }, gap: 6, space: side === 2 ? 60 : 34, values, ...(side === 2 ? { incrs: STEPS } : {}) };
+      ticks: { show: false }, border: { show: side === 2, ...line }, gap: 6, space: side === 2 ? 60 : 34, values, ...(whole ? { incrs: STEPS } : {}) };
   }
 
   function options(article, found) {
     const plot = article.querySelector(".plot");
     const few = found.every((one) => one.steps.length < 40);
+    const { over } = article.dataset;
+    const sync = uPlot.sync(over ? `over ${over}` : "step");
     return {
       width: plot.clientWidth, height: plot.clientHeight, legend: { show: false }, padding: [8, 10, 0, 0],
-      scales: { x: { time: false } }, axes: [axis(2, 26, isTimed(article)), axis(3, 50)],
+      scales: { x: { time: false } }, axes: [axis(2, 26, isTimed(article), !over), axis(3, 50)],
       cursor: { ...(isTimed(article) ? {} : { sync: { key: sync.key, setSeries: false } }), points: { size: 6 }, drag: { x: true, y: false } },
       series: [{}].concat(found.map((one, index) => ({
         label: one.label, stroke: css(`--c${(index % COLOURS) + 1}`), width: 1.4, spanGaps: false,
@@ -74,7 +99,10 @@ const Charts = (() => {
     const values = chart.data.slice(1).map((column) => (hovering ? column[index] : last(column)));
     const strong = document.createElement("b");
     strong.textContent = values.slice(0, 3).map(number).join("  ");
-    output.replaceChildren(...(hovering ? [`${isTimed(article) ? lasting(chart.data[0][index]) : `step ${chart.data[0][index]}`}  `, strong] : [strong]));
+    const place = chart.data[0][index];
+    const { over } = article.dataset;
+    const said = isTimed(article) ? lasting(place) : over ? `${over} ${number(place)}` : `step ${place}`;
+    output.replaceChildren(...(hovering ? [`${said}  `, strong] : [strong]));
   }
 
   function keys(article, found) {
@@ -94,11 +122,11 @@ const Charts = (() => {
     article.append(list);
   }
 
-  function draw(article, found) {
+  function draw(article, series) {
     const plot = article.querySelector(".plot");
     const old = charts.get(article);
-    found = found.filter((one) => one.values.some((value) => plain(value) !== null));
-    const shape = found.map((one) => one.writer).join();
+    const found = placed(article, series);
+    const shape = [article.dataset.over, ...found.map((one) => one.writer)].join();
     plot.classList.toggle("empty", found.length === 0);
     if (old && article.dataset.shape === shape) {
       old.setData(data(article, found));
@@ -120,11 +148,11 @@ const Charts = (() => {
       const asked = articles.filter((article) => article.dataset.stream === stream);
       if (!asked.length) continue;
       const query = new URLSearchParams({ samples: SAMPLES, stream });
-      asked.forEach((article) => query.append("keys", article.dataset.key));
+      new Set(asked.flatMap(({ dataset }) => [dataset.key, dataset.x].filter(Boolean))).forEach((key) => query.append("keys", key));
       const answer = await fetch(`${api}/series?${query}`);
       if (!answer.ok) throw new Error(`series: ${answer.status}`);
       const { series } = await answer.json();
-      asked.forEach((article) => draw(article, series.filter((one) => one.key === article.dataset.key)));
+      asked.forEach((article) => draw(article, series));
     }
   }
 

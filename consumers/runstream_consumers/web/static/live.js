@@ -39,7 +39,7 @@
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (!answer.ok) throw new Error(`page: ${answer.status}`);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    ["header", "summary", "config", "delivery", "metadata", "console", "runs"].forEach((id) => take(fresh, id));
+    ["header", "alerts", "summary", "config", "delivery", "metadata", "console", "runs"].forEach((id) => take(fresh, id));
     document.title = fresh.title;
     if (typeof Charts !== "undefined") {
       takeCharts(fresh);

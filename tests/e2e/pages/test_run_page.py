@@ -1,0 +1,135 @@
+"""What a run says of itself on its page: pinned config, notes, alerts, x axes; and the page in a notebook's frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from runstream_schemas.events import ExitState
+from tests.e2e.pages.framing import framing
+from tests.integration.api.conftest import new_recording
+from tests.polling import eventually
+
+if TYPE_CHECKING:
+    from tests.e2e.pages.browser import Browser
+    from tests.integration.api.recording import Recording
+    from tests.integration.api.serving import Served
+
+
+@pytest.fixture(scope="module")
+def told(served: Served) -> Recording:
+    """Return a run that pins config, has notes, alerts and step metrics."""
+    trainer = new_recording("told", project="pages")
+    trainer.start(
+        {"paper": "See [the paper](https://example.org/paper) for **why**.", "model": {"layers": 12}, "lr": 0.1},
+        name="bold-dawn-7",
+        notes="# Plan\n\n- warm up\n- `cosine`",
+        pinned_config_keys=["paper", "model.layers", "gone"],
+    )
+    trainer.define("val/*", step_metric="epoch").define("debug", hidden=True).define("epoch", hidden=True)
+    trainer.rows([{"train/a/loss": 1 / (step + 1), "debug": step} for step in range(30)])
+    trainer.rows([{"val/accuracy": number / 10, "epoch": number * 10} for number in range(10)], first_step=30)
+    trainer.alert("loss is NaN", "At step 7:\n<b>NaN</b>", level="error").alert("loss is NaN").alert(
+        "slow", level="warn"
+    )
+    served.say(trainer.exit())
+    return trainer
+
+
+def _page(served: Served, recording: Recording) -> str:
+    run = recording.run
+    return f"{served.url}/{run.entity}/{run.project}/runs/{run.run_id}"
+
+
+def test_pinned_config_stands_above_the_notes(served: Served, told: Recording, browser: Browser) -> None:
+    """Texts are Markdown with links that leave the page alone, other values are plain; what is gone is left out."""
+    browser.open(_page(served, told))
+    pinned = browser.text(".pinned")
+    assert "See the paper for why." in pinned
+    assert "model.layers" in pinned
+    assert "12" in pinned
+    assert "gone" not in pinned
+    assert browser.evaluate("document.querySelector('.pinned strong').textContent") == "why"
+    assert browser.evaluate("document.querySelector('.pinned a').rel") == "noopener noreferrer nofollow"
+    assert browser.evaluate("document.querySelectorAll('.notes li').length") == 2
+    above = "document.querySelector('.pinned').getBoundingClientRect().bottom"
+    assert browser.evaluate(f"{above} <= document.querySelector('.notes').getBoundingClientRect().top")
+    assert browser.complaints == []
+
+
+def test_alerts_stand_above_the_charts_the_latest_first(served: Served, told: Recording, browser: Browser) -> None:
+    """Each once, with how often it came, and what it says as text."""
+    browser.open(_page(served, told))
+    titles = browser.evaluate("[...document.querySelectorAll('#alerts h3')].map(one => one.textContent)")
+    assert titles == ["slow", "loss is NaN"]
+    shown = browser.text("#alerts")
+    for expected in ("ERROR", "WARN", "× 2", "At step 7:\n<b>NaN</b>"):
+        assert expected in shown
+
+
+def test_a_run_without_alerts_shows_no_section_of_them(served: Served, digits: Recording, browser: Browser) -> None:
+    """An empty list would be noise."""
+    browser.open(_page(served, digits))
+    assert browser.evaluate("document.querySelector('#alerts').offsetHeight") == 0
+
+
+def test_charts_follow_the_definitions(served: Served, told: Recording, browser: Browser) -> None:
+    """Hidden metrics have no chart, sections are one level deep, and a step metric is the x axis."""
+    browser.open(_page(served, told), height=2000)
+    eventually(lambda: browser.evaluate("document.querySelectorAll('canvas').length") == 2)
+    sections = browser.evaluate("[...document.querySelectorAll('.group[id^=group-]')].map(one => one.id)")
+    assert sections == ["group-history-train", "group-history-val"]
+    over = "document.querySelector(\"article[data-key='val/accuracy']\").dataset.over"
+    assert browser.evaluate(over) == "epoch"
+    assert "over epoch" in browser.text("article[data-key='val/accuracy'] h3")
+    box = browser.evaluate(
+        "(() => { const box = document.querySelector(\"article[data-key='val/accuracy'] .u-over\")"
+        ".getBoundingClientRect(); return [box.right - 3, box.top + 20] })()"
+    )
+    browser.command("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": box[0], "y": box[1]})
+    read = "document.querySelector(\"article[data-key='val/accuracy'] output\").textContent"
+    eventually(lambda: browser.evaluate(read) == "epoch 90  0.9")
+    assert browser.complaints == []
+
+
+@pytest.mark.parametrize("state", [ExitState.PREEMPTED, ExitState.KILLED, ExitState.CRASHED])
+def test_every_end_has_its_colour(served: Served, browser: Browser, state: ExitState) -> None:
+    """No state looks like one that is not known."""
+    run = new_recording(f"end-{state.value}", project="ends").start({}).exit(state, exit_code=1)
+    served.say(run)
+    browser.open(_page(served, run))
+    colour = "getComputedStyle(document.querySelector('h1 + .state')).color"
+    assert browser.text("h1 + .state") == state.value
+    assert browser.evaluate(colour) != browser.evaluate("getComputedStyle(document.querySelector('.facts')).color")
+
+
+def test_a_notebook_may_frame_a_run_without_navigation(served: Served, told: Recording, browser: Browser) -> None:
+    """In a frame of another origin of this machine the page is drawn, and leads nowhere but to itself."""
+    with framing(f"{_page(served, told)}?embed=true") as notebook:
+        browser.open(notebook)
+        frame = eventually(lambda: browser.frame(_page(served, told)))
+        eventually(lambda: browser.evaluate("document.querySelectorAll('canvas').length > 0", frame))
+        assert "bold-dawn-7" in browser.evaluate("document.querySelector('h1').innerText", frame)
+        assert browser.evaluate("document.querySelector('.bar')", frame) is None
+        links = browser.evaluate("[...document.querySelectorAll('a')].map(one => one.target)", frame)
+        assert set(links) == {"_blank"}
+        assert browser.evaluate("document.querySelectorAll('form, input, button').length", frame) == 0
+    assert browser.complaints == []
+
+
+def test_nothing_else_may_be_framed(served: Served, told: Recording, browser: Browser) -> None:
+    """Not the page with its navigation, no other page, and no answer of the API."""
+    pages = [_page(served, told), f"{served.url}/", f"{served.url}/ada/pages", f"{served.url}/api/v1/runs?embed=true"]
+    for page in pages:
+        answer = httpx.get(page, headers={"Accept": "text/html"})
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    with framing(_page(served, told)) as notebook:
+        browser.open(notebook)
+        eventually(lambda: any("frame" in complaint.lower() for complaint in browser.complaints))
+    answer = httpx.get(f"{served.url}/ada/pages/runs/not-yet?embed=true", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "X-Frame-Options" not in answer.headers
+    assert 'class="bar"' not in answer.text

@@ -1,0 +1,36 @@
+"""The run's page in a frame, away from notebooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.unit.producer.programs import finished
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TERMINAL = """
+import IPython, IPython.terminal.interactiveshell
+shell = IPython.terminal.interactiveshell.TerminalInteractiveShell.instance()
+assert IPython.get_ipython() is shell
+"""
+
+
+def test_nothing_is_displayed_in_plain_python(tmp_path: Path) -> None:
+    """display() says False, prints nothing, and imports no IPython."""
+    source = "print(run.display(), 'IPython' in sys.modules); run.finish()"
+    assert finished(tmp_path, source)[:2] == (0, "False False\n")
+
+
+def test_nothing_is_displayed_in_the_terminal_of_ipython(tmp_path: Path) -> None:
+    """There is a shell, and nowhere for HTML to go."""
+    status, output, errors = finished(tmp_path, f"{_TERMINAL}print(run.display()); run.finish()", PYTHONWARNINGS="")
+    assert (status, output) == (0, "False\n"), errors
+
+
+def test_a_run_without_a_page_has_a_note_in_its_place(tmp_path: Path) -> None:
+    """Its id is escaped, and there is no frame."""
+    status, output, _ = finished(tmp_path, "print(run.to_html()); print(run._repr_html_()); run.finish()")
+    assert status == 0
+    assert output.count("Run r1 has no page") == 2
+    assert "<iframe" not in output
