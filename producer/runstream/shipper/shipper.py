@@ -17,6 +17,7 @@ from runstream.shipper.exits import Circumstances
 from runstream.shipper.folds import Folds
 from runstream.shipper.heartbeats import beat_of, goodbye_of
 from runstream.shipper.ledger import Ledger
+from runstream.shipper.numbering import Numbering
 from runstream.shipper.process import Host, is_preemptible
 from runstream.shipper.pulse import Pulse
 from runstream.shipper.report import Report
@@ -109,6 +110,14 @@ class Shipper:
             run=lambda: self._delivery.destination and self._delivery.destination.run,
             writers=lambda: [tail.card.id for tail in self._delivery.tails.values() if tail.lives],
         )
+        self._numbering = Numbering(
+            folder.card,
+            environ,
+            settings,
+            self._ledger,
+            resolve=self._connector.resolve,
+            record=self._record_number,
+        )
         self._preemptible = is_preemptible(environ)
         self._told_preempting = False
         self._beat_numbers: dict[bytes, int] = {}
@@ -147,9 +156,12 @@ class Shipper:
         tasks = [asyncio.create_task(self._connector.run(self._delivery)), asyncio.create_task(self._pulse.run())]
         if self._live:
             tasks.append(asyncio.create_task(self._stop_watch.run()))
+        # Unlike the others it returns, when it has done its work.
+        numbering = asyncio.create_task(self._numbering.run())
         try:
             return await self._work(tasks)
         finally:
+            tasks.append(numbering)
             tasks.extend(self._investigations.values())
             for task in tasks:
                 task.cancel()
@@ -353,6 +365,8 @@ class Shipper:
             return None
         if not complete and (self._live or not self._caught_up(others)):
             return None
+        if not own.ended and self._numbering.awaited():
+            return None
         if not own.ended:
             if complete:
                 self._sources.drain()
@@ -368,6 +382,13 @@ class Shipper:
             return Outcome.OPEN
         self._control[Word.PHASE] = Phase.DELIVERED
         return Outcome.COMPLETE
+
+    def _record_number(self, number: int) -> None:
+        """Record the number of the run in its project as if the trainer had."""
+        if not self._sources.writer.ended:
+            self._sources.writer.change([["attribute", "set", ["number"], number]])
+        self._delivery.changed = True
+        self._wake.set()
 
     async def _note_awaited(self, tails: list[WriterTail]) -> None:
         """Tell the trainer when only its end is missing: it waits for delivery, and must not wait for itself."""
