@@ -65,7 +65,7 @@ def test_alerts_stand_above_the_charts_the_latest_first(served: Served, told: Re
     titles = browser.evaluate("[...document.querySelectorAll('#alerts h3')].map(one => one.textContent)")
     assert titles == ["slow", "loss is NaN"]
     shown = browser.text("#alerts")
-    for expected in ("ERROR", "WARN", "× 2", "At step 7:\n<b>NaN</b>"):
+    for expected in ("ERROR", "WARN", "\N{MULTIPLICATION SIGN} 2", "At step 7:\n<b>NaN</b>"):
         assert expected in shown
 
 
