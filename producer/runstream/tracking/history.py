@@ -14,11 +14,13 @@ from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.writer import WHOLE, SpoolWriter, kind_of
 from runstream.tracking.last_values import LastValues, merge
 from runstream.tracking.placing import checked_step, place
-from runstream.tracking.step_metrics import StepMetrics
+from runstream.tracking.step_metrics import StepMetrics, found
 from runstream.tracking.values import checked_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from runstream.tracking.metric import Metric
 
     Rescue = Callable[[Exception, Any, int | None, bool | None], None]
 
@@ -155,10 +157,11 @@ class History:
             self._care_at = now + _CARE_EVERY
             self._care(now)
 
-    def synchronise(self, name: str, step_metric: str) -> None:
-        """Insert the last value of a step metric into rows that have a metric and lack it."""
-        self._steps = self._steps or StepMetrics()
-        self._steps.add(name, step_metric)
+    def define(self, metric: Metric) -> None:
+        """Follow a metric definition: the last value of a step metric is inserted into rows that lack it."""
+        if self._steps is None:
+            self._steps = StepMetrics()
+        self._steps.define(metric)
         self._shape = Shape([], -1)
 
     def _log_claimed(  # noqa: PLR0917 - those of log()
@@ -260,13 +263,14 @@ class History:
             # A signal handler that logged meanwhile may have taken the segment away; a last value is not worth more.
             with contextlib.suppress(msgspec.DecodeError, ValueError, AttributeError):
                 step, payload = self.writer.read(position)
-                self._last.take_flat(_decode(payload), step)
+                self._last.take(_decode(payload), step)
 
     def _checked(self, data: Any) -> tuple[Shape | None, bytes]:
         """Return the shape of a row, None for one that does not replace all its last values; and its msgpack."""
-        if self._steps is not None:
-            data = self._steps.inserted(data)
         row = checked_row(data)
+        inserts = self._steps is not None and bool(missing := self._steps.missing(row))
+        if inserts:
+            self._insert(row, missing)
         payload = _encode(row)
         if any(value is None or type(value) is dict for value in row.values()):
             return None, payload
@@ -277,9 +281,15 @@ class History:
                 self.last_values()
                 self._shapes.clear()
             shape = self._shapes[keys] = Shape([*row], len(_encode(dict.fromkeys(row, 0.0))))
-        if len(row) == len(data) > 0 and self._steps is None:
+        if len(row) == len(data) > 0 and not inserts:
             self._shape = shape
         return shape, payload
+
+    def _insert(self, row: dict[str, Any], missing: Iterable[str]) -> None:
+        """Insert the last values of step metrics that a row lacks, of the open row before those of closed ones."""
+        last = self.last_values()
+        for name in missing:
+            merge(row, found(self._held, name) or found(last, name))
 
 
 #: Microseconds between two calls of ``care``.

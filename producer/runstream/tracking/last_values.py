@@ -23,11 +23,6 @@ class LastValues:
         #: The step at which a key got its value.
         self._steps: dict[Path, int] = {}
 
-    def take_flat(self, values: Mapping[str, Any], step: int) -> None:
-        """Take a row in step order that holds neither None nor dicts."""
-        self.values.update(values)
-        self._steps.update(dict.fromkeys(((key,) for key in values), step))
-
     def take(self, values: Mapping[str, Any], step: int) -> None:
         """Take a row in step order."""
         merge(self.values, values, skip_none=True)

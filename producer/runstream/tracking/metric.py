@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from runstream.exceptions import UsageError
+from runstream.exceptions import Error
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 AGGREGATIONS = frozenset({"min", "max", "mean", "last", "first", "best", "copy", "none"})
-GOALS = frozenset({"minimize", "maximize"})
+GOALS = ("minimize", "maximize")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Metric:
     name: str
     #: The metric that is its x axis.
     step_metric: str | None = None
-    #: Whether the last value of the step metric is inserted into rows that lack it.
+    #: Whether the last value of the step metric is inserted into rows that lack it; with a step metric, True.
     step_sync: bool | None = None
     hidden: bool | None = None
     summary: tuple[str, ...] | None = None
@@ -60,24 +60,22 @@ def checked_metric(
     """Return a definition made of the arguments of ``define_metric()``.
 
     Raises:
-        UsageError: One of them makes no sense; the message says which.
+        Error: One of them makes no sense; the message says which.
     """
     if isinstance(step_metric, Metric):
         step_metric = step_metric.name
-    for what, value in (("name", name), ("step_metric", step_metric)):
-        if value is None and what == "step_metric":
-            continue
-        if not isinstance(value, str) or not 0 < len(value) <= DEFAULT_LIMITS.key_length:
-            longest = DEFAULT_LIMITS.key_length
-            raise UsageError(f"define_metric({what}=...) is a string of 1 to {longest} characters, not {value!r:.60}")
-    if "*" in name[:-1]:
-        raise UsageError(f"define_metric({name!r}): a * stands at the end only")
-    if step_metric is not None and "*" in step_metric:
-        raise UsageError(f"define_metric(step_metric={step_metric!r}) names one metric, without *")
+    for what, value in (("step_sync", step_sync), ("hidden", hidden), ("overwrite", overwrite)):
+        if value is not None and not isinstance(value, bool):
+            raise Error(f"define_metric({what}=...) is True or False, not {value!r:.60}")
+    axis = None if step_metric is None or step_metric == "" else _name("step_metric", step_metric)
+    if axis is not None and "*" in axis:
+        raise Error(f"define_metric(step_metric={axis!r}) names one metric, without *")
+    if "*" in _name("name", name)[:-1]:
+        raise Error(f"define_metric({name!r}): a * stands at the end only")
     return Metric(
         name=name,
-        step_metric=step_metric,
-        step_sync=step_sync,
+        step_metric=axis,
+        step_sync=True if axis is not None and step_sync is None else step_sync,
         hidden=hidden,
         summary=_aggregations(summary),
         goal=_goal(goal),
@@ -85,24 +83,30 @@ def checked_metric(
     )
 
 
+def _name(what: str, value: Any) -> str:
+    longest = DEFAULT_LIMITS.key_length
+    if not isinstance(value, str) or not 0 < len(value) <= longest:
+        raise Error(f"define_metric({what}=...) is a string of 1 to {longest} characters, not {value!r:.60}")
+    return value
+
+
 def _aggregations(summary: str | None) -> tuple[str, ...] | None:
-    if summary is None:
+    if summary is None or summary == "":
         return None
     if not isinstance(summary, str):
-        raise UsageError(f"define_metric(summary=...) is a string such as 'min,max', not {summary!r}")
-    names = tuple(name.strip().lower() for name in summary.split(",") if name.strip())
-    if unknown := sorted(set(names) - AGGREGATIONS):
-        raise UsageError(
-            f"define_metric(summary={summary!r}): {unknown[0]!r} is none of {', '.join(sorted(AGGREGATIONS))}"
-        )
-    return names or None
+        raise Error(f"define_metric(summary=...) is a string such as 'min,max', not {summary!r:.60}")
+    names = tuple(dict.fromkeys(summary.lower().split(",")))
+    if unknown := [name for name in names if name not in AGGREGATIONS]:
+        known = ", ".join(sorted(AGGREGATIONS))
+        raise Error(f"define_metric(summary={summary!r}): {unknown[0]!r} is none of {known}; write 'min,max'")
+    return names
 
 
 def _goal(goal: str | None) -> str | None:
     if goal is None:
         return None
-    short = str(goal).lower()
-    found = next((name for name in GOALS if short and name.startswith(short[:3]) and name.startswith(short)), None)
+    short = goal[:3].lower() if isinstance(goal, str) else ""
+    found = next((name for name in GOALS if name[:3] == short), None)
     if found is None:
-        raise UsageError(f"define_metric(goal={goal!r}) is 'minimize' or 'maximize'")
+        raise Error(f"define_metric(goal={goal!r:.60}) is 'minimize' or 'maximize'")
     return found

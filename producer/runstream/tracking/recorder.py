@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from runstream.settings import Settings
+    from runstream.tracking.metric import Metric
     from runstream.tracking.outcome import Outcome
 
 #: [scope, operation, path, value]
@@ -45,8 +46,8 @@ class Recorder(Protocol):
     def summary(self) -> dict[str, Any]:
         """Return the summary as this process knows it, not to be changed."""
 
-    def synchronise(self, name: str, step_metric: str) -> None:
-        """Insert the last value of a step metric into rows that have a metric and lack it."""
+    def define(self, metric: Metric) -> None:
+        """Follow a metric definition, which was recorded: insert step metrics into rows that lack them."""
 
     def record_alert(self, alert: Mapping[str, Any]) -> None:
         """Record an alert."""
@@ -96,7 +97,7 @@ class DisabledRecorder:
         """Return what was set by hand."""
         return self._summary
 
-    def synchronise(self, name: str, step_metric: str) -> None:
+    def define(self, metric: Metric) -> None:
         """Do nothing."""
 
     def record_alert(self, alert: Mapping[str, Any]) -> None:

@@ -116,12 +116,13 @@ class Run(FilesToCome):
             step_metric: The metric that is its x axis.
             step_sync: Whether the last value of the step metric is inserted into rows that lack it; by default it is.
             hidden: Whether it is left out of automatic charts.
-            summary: Aggregates with commas between them: min, max, mean, last, first, best, copy, none.
+            summary: Aggregates with commas, and no spaces, between them: min, max, mean, last, first, best, copy, none.
             goal: ``minimize`` or ``maximize``, for ``best``.
             overwrite: Replace earlier definitions of the name instead of adding to them.
 
         Raises:
-            UsageError: An argument makes no sense, or the run is finished.
+            Error: An argument makes no sense.
+            UsageError: The run is finished.
         """
         metric = checked_metric(
             name,
@@ -133,8 +134,7 @@ class Run(FilesToCome):
             overwrite=overwrite,
         )
         self._recorder.record_config([config_entry(metric.name, metric.as_record(), Scope.METRIC)])
-        if metric.step_metric is not None and metric.step_sync is not False:
-            self._recorder.synchronise(metric.name, metric.step_metric)
+        self._recorder.define(metric)
         return metric
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:  # noqa: FBT001

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from runstream.exceptions import UsageError
+from runstream.exceptions import Error, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,10 +67,10 @@ class Session:
         """Return the run that the functions of the module mean.
 
         Raises:
-            UsageError: There is none.
+            Error: There is none.
         """
         if self.run is None:
-            raise UsageError(f"call runstream.init() before runstream.{what}")
+            raise Error(f"call runstream.init() before runstream.{what}")
         return self.run
 
     def log(

@@ -16,10 +16,11 @@ from runstream.tracking.console import ConsoleCapture
 from runstream.tracking.delivery import Delivery, dies_with_us
 from runstream.tracking.exit_hooks import EXIT_HOOKS
 from runstream.tracking.history import History
+from runstream.tracking.metric import Metric
 from runstream.tracking.outcome import DETACHED, is_preemptible
 from runstream.tracking.own_summary import OwnSummary
 from runstream.tracking.status import RunStatus, acknowledged, last_acknowledged
-from runstream_schemas.events import Role, Scope
+from runstream_schemas.events import Operation, Role, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from runstream.tracking.folder import RunFolder
     from runstream.tracking.outcome import Outcome
     from runstream.tracking.recorder import ConfigEntry, SummaryEntry
+    from runstream.tracking.resuming import Start
     from runstream.tracking.terminal import Terminal
 
 #: Seconds that SIGTERM waits for delivery where the shipper dies with this process; orchestrators give 30.
@@ -46,6 +48,8 @@ class Tracker:
         terminal: Where warnings go.
         closing: Says how it went, at the end.
         first: The entries of the first record.
+        environ: As the process was started with.
+        continues: The writers whose work this one carries on.
 
     Raises:
         OSError: The spool cannot be made.
@@ -62,6 +66,7 @@ class Tracker:
         closing: Closing,
         first: Sequence[ConfigEntry],
         environ: Mapping[str, str],
+        continues: tuple[bytes, ...] = (),
     ) -> None:
         self._folder = folder
         self._settings = settings
@@ -76,7 +81,7 @@ class Tracker:
         self._delivery = None if settings.mode == "offline" else Delivery(folder, environ)
         self._adopting = threading.Lock()
         self._history = History(
-            self._new_writer(role, first), care=self._check, rescue=self._rescue, warn=terminal.warn
+            self._new_writer(role, first, continues), care=self._check, rescue=self._rescue, warn=terminal.warn
         )
         self._console = ConsoleCapture(folder.logs / "console.log")
         self._interrupted = False
@@ -88,6 +93,20 @@ class Tracker:
         EXIT_HOOKS.add(self)
         if self._delivery is not None:
             self._try("start delivery", self._delivery.start)
+
+    def go_on(self, start: Start) -> None:
+        """Begin where an earlier run stands; called once, before the first row."""
+        writer = self._history.writer
+        writer.counter = start.step
+        if (branch := start.branch) is not None:
+            writer.append_branch(None if start.resumed else branch.run_id, branch.step)
+        if (folds := start.folds) is not None:
+            self._try("show the summary so far", lambda: self.seed_summary(folds, start.continues))
+        if start.values:
+            writer.append(TopicCode.SUMMARY, [[Operation.SET.value, list(path), value] for path, value in start.values])
+        for metric in start.metrics:
+            if metric.get("step_metric") and metric.get("step_sync") is not False:
+                self.define(Metric(name=metric["name"], step_metric=metric["step_metric"], step_sync=True))
 
     @property
     def counter(self) -> int:
@@ -176,9 +195,9 @@ class Tracker:
         """Begin the summary with what the server knows of the run; see :meth:`OwnSummary.seed`."""
         self._summary.seed(folds, continues)
 
-    def synchronise(self, name: str, step_metric: str) -> None:
-        """Insert the last value of a step metric into rows that have a metric and lack it."""
-        self._history.synchronise(name, step_metric)
+    def define(self, metric: Metric) -> None:
+        """Follow a metric definition, which was recorded: insert step metrics into rows that lack them."""
+        self._history.define(metric)
 
     def finish(self, outcome: Outcome) -> None:
         """Append the exit; in the process that began the run, also wait for delivery and say how it went."""
@@ -274,8 +293,8 @@ class Tracker:
             self._history = history.in_child(writer)
             EXIT_HOOKS.watch_child()
 
-    def _new_writer(self, role: Role, first: Sequence[ConfigEntry]) -> SpoolWriter:
-        path, writer_id = self._folder.new_writer(role.value, self._label)
+    def _new_writer(self, role: Role, first: Sequence[ConfigEntry], continues: tuple[bytes, ...] = ()) -> SpoolWriter:
+        path, writer_id = self._folder.new_writer(role.value, self._label, continues)
         self._writer_id = writer_id
         self._summary = OwnSummary(path, writer_id, role)
         policy = DiskPolicy(self._settings.disk)

@@ -16,6 +16,7 @@ import pytest
 from runstream.exceptions import DataError, Error
 from runstream.spool.writer import SpoolWriter
 from runstream.tracking.history import History
+from runstream.tracking.metric import checked_metric
 from runstream.tracking.placing import MOST_BESIDE
 from tests.unit.producer.spooled import rows, steps_and_values
 
@@ -430,3 +431,72 @@ def test_new_key_lists_for_ever_do_not_pile_up(history: History) -> None:
         history.log({f"k{number}": 1.0})
 
     assert len(history.last_values()) == 2500
+
+
+def define(history: History, name: str, **said: Any) -> None:
+    """Define a metric as the run does."""
+    nothing: dict[str, Any] = dict.fromkeys(("step_metric", "step_sync", "hidden", "summary", "goal", "overwrite"))
+    history.define(checked_metric(name, **(nothing | said)))
+
+
+def test_the_last_step_is_inserted(history: History, tmp_path: Path) -> None:
+    """A row with a metric and without its axis gets the last value of that, if it ever had one."""
+    define(history, "loss", step_metric="epoch")
+    history.log({"loss": 3})
+    history.log({"epoch": 1, "loss": 2})
+    for loss in (1.0, 0.5):
+        history.log({"loss": loss})
+    history.log({"other": 1.0})
+
+    assert steps_and_values(tmp_path) == [
+        (0, {"loss": 3}),
+        (1, {"epoch": 1, "loss": 2}),
+        (2, {"loss": 1.0, "epoch": 1}),
+        (3, {"loss": 0.5, "epoch": 1}),
+        (4, {"other": 1.0}),
+    ]
+
+
+def test_the_axis_may_have_been_logged_before_it_was_defined(history: History, tmp_path: Path) -> None:
+    """What counts is its last value, also one that is held, or lies in a dict; a late one does not."""
+    history.log({"epoch": 1.0, "n": {"batch": 7}})
+    define(history, "loss", step_metric="epoch")
+    define(history, "n.loss", step_metric="n.batch")
+    history.log({"loss": 1.0, "n": {"loss": 1.0}})
+    history.log({"epoch": 2.0}, commit=False)
+    history.log({"loss": 0.5})
+    history.log({"epoch": 0.5}, step=0)
+    history.log({"loss": 0.25})
+
+    assert [values for _, values in steps_and_values(tmp_path)[1:]] == [
+        {"loss": 1.0, "epoch": 1.0, "n": {"loss": 1.0, "batch": 7}},
+        {"epoch": 2.0, "loss": 0.5},
+        {"epoch": 0.5},
+        {"loss": 0.25, "epoch": 2.0},
+    ]
+
+
+def test_a_step_within_a_held_row_counts_for_it(history: History, tmp_path: Path) -> None:
+    """The value that is inserted first gives way to one that is logged into the same row."""
+    define(history, "loss", step_metric="epoch")
+    history.log({"epoch": 1})
+    history.log({"loss": 0.5}, commit=False)
+    history.log({"epoch": 2})
+    history.log({"loss": 0.4})
+
+    assert [values for _, values in steps_and_values(tmp_path)] == [
+        {"epoch": 1},
+        {"loss": 0.5, "epoch": 2},
+        {"loss": 0.4, "epoch": 2},
+    ]
+
+
+def test_overwriting_ends_the_insertion(history: History, tmp_path: Path) -> None:
+    """A definition that says no axis and overwrites takes it away."""
+    define(history, "loss", step_metric="epoch")
+    history.log({"epoch": 1.0, "loss": 3.0})
+    history.log({"loss": 2.5})
+    define(history, "loss", overwrite=True)
+    history.log({"loss": 2.0})
+
+    assert [values for _, values in steps_and_values(tmp_path)[1:]] == [{"loss": 2.5, "epoch": 1.0}, {"loss": 2.0}]

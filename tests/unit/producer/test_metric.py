@@ -6,23 +6,23 @@ from typing import Any
 
 import pytest
 
-from runstream.exceptions import UsageError
+from runstream.exceptions import Error
 from runstream.tracking.metric import Metric, checked_metric
-from runstream.tracking.step_metrics import StepMetrics
+from runstream.tracking.step_metrics import StepMetrics, found
 
 NOTHING: dict[str, Any] = dict.fromkeys(("step_metric", "step_sync", "hidden", "summary", "goal", "overwrite"))
 
 
 def test_a_definition_is_what_was_said() -> None:
     """Arguments are parsed, and what was not said stays unsaid."""
-    said = {"step_metric": "epoch", "summary": "Min, best", "goal": "max", "hidden": True, "overwrite": True}
+    said = {"step_metric": "epoch", "summary": "Min,best", "goal": "maximum", "hidden": True, "overwrite": True}
     metric = checked_metric("train/*", **(NOTHING | said))
 
     assert metric.as_record() == {
         "name": "train/*",
         "glob": True,
         "step_metric": "epoch",
-        "step_sync": None,
+        "step_sync": True,
         "hidden": True,
         "summary": ["min", "best"],
         "goal": "maximize",
@@ -30,6 +30,8 @@ def test_a_definition_is_what_was_said() -> None:
     }
     assert Metric(name="loss") == checked_metric("loss", **NOTHING)
     assert checked_metric("x", **(NOTHING | {"step_metric": Metric(name="epoch")})).step_metric == "epoch"
+    assert checked_metric("x", **(NOTHING | {"step_metric": "epoch", "step_sync": False})).step_sync is False
+    assert Metric(name="x") == checked_metric("x", **(NOTHING | {"step_metric": "", "summary": ""}))
 
 
 @pytest.mark.parametrize(
@@ -38,29 +40,75 @@ def test_a_definition_is_what_was_said() -> None:
         ("", {}),
         (3, {}),
         ("a*b", {}),
-        ("x", {"step_metric": ""}),
+        ("*/loss", {}),
+        ("a/**", {}),
+        ("x", {"step_metric": ["epoch"]}),
         ("x", {"step_metric": "e*"}),
         ("x", {"summary": "median"}),
         ("x", {"summary": ["min"]}),
         ("x", {"goal": "least"}),
         ("x", {"goal": ""}),
+        ("x", {"goal": 3}),
+        ("x", {"summary": "min, max"}),
+        ("x", {"summary": "min,"}),
+        ("x", {"step_sync": 1}),
+        ("x", {"hidden": "yes"}),
+        ("x", {"overwrite": 0}),
     ],
 )
 def test_what_makes_no_sense_is_refused(name: Any, said: dict[str, Any]) -> None:
-    """An error names the argument."""
-    with pytest.raises(UsageError, match="define_metric"):
+    """The error is W&B's, of the root class, and names the argument."""
+    with pytest.raises(Error, match="define_metric") as raised:
         checked_metric(name, **(NOTHING | said))
+    assert raised.type is Error
 
 
-def test_the_last_step_is_inserted() -> None:
-    """A row with a metric but without its step metric gets the last value of that."""
+def steps_of(*definitions: tuple[str, dict[str, Any]]) -> StepMetrics:
+    """Return what definitions come to."""
     steps = StepMetrics()
-    steps.add("val/*", "epoch")
-    steps.add("loss", "batch")
+    for name, said in definitions:
+        steps.define(checked_metric(name, **(NOTHING | said)))
+    return steps
 
-    assert steps.inserted({"val/acc": 1}) == {"val/acc": 1}
-    assert steps.inserted({"epoch": 3, "batch": 7}) == {"epoch": 3, "batch": 7}
-    assert steps.inserted({"val/acc": 2}) == {"val/acc": 2, "epoch": 3}
-    assert steps.inserted({"loss": 2}) == {"loss": 2, "batch": 7}
-    assert steps.inserted({"val/acc": 2, "epoch": 4}) == {"val/acc": 2, "epoch": 4}
-    assert steps.inserted({"other": 1}) == {"other": 1}
+
+def test_a_row_lacks_the_step_metrics_of_its_metrics() -> None:
+    """Globs and exact names say which; what is in the row is not missing, and an axis is not its own metric."""
+    steps = steps_of(("val/*", {"step_metric": "epoch"}), ("loss", {"step_metric": "batch"}))
+
+    assert steps.missing({"val/acc": 1}) == ["epoch"]
+    assert steps.missing({"val/acc": 1, "loss": 1, "val/x": 2}) == ["epoch", "batch"]
+    assert steps.missing({"val/acc": 1, "epoch": 4}) == []
+    assert steps.missing({"other": 1}) == []
+    assert steps_of(("*", {"step_metric": "epoch"})).missing({"epoch": 1}) == []
+
+
+def test_a_name_with_dots_reaches_nested_keys() -> None:
+    """Both the metric and its axis may lie in dicts, or be spelled with dots."""
+    steps = steps_of(("train.loss", {"step_metric": "train.epoch"}))
+
+    assert steps.missing({"train": {"loss": 1}}) == ["train.epoch"]
+    assert steps.missing({"train.loss": 1}) == ["train.epoch"]
+    assert steps.missing({"train": {"loss": 1, "epoch": 1}}) == []
+    assert found({"train": {"epoch": 3, "x": 1}}, "train.epoch") == {"train": {"epoch": 3}}
+    assert found({"a.b": {"c.d": 1}}, "a.b.c.d") == {"a.b": {"c.d": 1}}
+    assert found({"train": {"epoch": 3}}, "train") == {}
+    assert found({"train": 3}, "train.epoch") == {}
+
+
+def test_an_exact_name_goes_before_a_glob() -> None:
+    """Whichever came first, and although it has no axis; of globs the longest counts."""
+    exact, glob = ("val/loss", {"summary": "min"}), ("val/*", {"step_metric": "epoch"})
+
+    assert steps_of(exact, glob).missing({"val/loss": 1}) == []
+    assert steps_of(glob, exact).missing({"val/loss": 1}) == []
+    assert steps_of(glob, ("*", {"step_metric": "batch"})).missing({"val/acc": 1}) == ["epoch"]
+
+
+def test_later_definitions_are_merged_in() -> None:
+    """What is not said stays; overwriting takes the axis away; step_sync alone switches it off."""
+    first = ("loss", {"step_metric": "epoch"})
+
+    assert steps_of(first, ("loss", {"summary": "min"})).missing({"loss": 1}) == ["epoch"]
+    assert steps_of(first, ("loss", {"step_metric": "batch"})).missing({"loss": 1}) == ["batch"]
+    assert steps_of(first, ("loss", {"step_sync": False})).missing({"loss": 1}) == []
+    assert not steps_of(first, ("loss", {"overwrite": True}))
