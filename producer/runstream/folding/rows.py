@@ -38,8 +38,8 @@ RUN = RunPath(entity="", project="", run_id="")
 _LOG, _HISTORY = int(TopicCode.LOG), int(StreamCode.HISTORY)
 _CHANGES = {int(TopicCode.CONFIG): Topic.CONFIG, int(TopicCode.SUMMARY): Topic.SUMMARY}
 _OPENS, _CLOSES, _DROPPED = int(Flag.OPENS), int(Flag.CLOSES), int(Flag.DROPPED)
-_BESIDE, _BRANCH = int(Flag.BESIDE), 16
-_BRANCH = int(Flag.BRANCH)
+_WHOLE = _OPENS | _CLOSES
+_BESIDE, _BRANCH = int(Flag.BESIDE), int(Flag.BRANCH)
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _SCOPES = {scope.value: scope for scope in Scope}
 _decode = msgspec.msgpack.Decoder().decode
@@ -59,6 +59,39 @@ class Row:
         return [self.seq, self.step, self.order, self.time, self.values]
 
 
+class _Rows:
+    """Rows that are complete, column by column."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.orders: list[int] = []
+        self.times: list[int] = []
+        self.values: list[dict[str, Any]] = []
+
+    def add(self, step: int, order: int, time: int, values: dict[str, Any]) -> None:
+        """Add a row."""
+        self.values.append(values)
+        self.steps.append(step)
+        self.orders.append(order)
+        self.times.append(time)
+
+    def block(self, writer: Writer) -> LogEvent:
+        """Return the rows as one block."""
+        return LogEvent(
+            kind=Kind.DATA,
+            run=RUN,
+            writer=writer,
+            time=self.times[-1],
+            seq=0,
+            count=len(self.values),
+            stream=Stream.HISTORY,
+            orders=np.array(self.orders, dtype=np.int64),
+            steps=np.array(self.steps, dtype=np.int64),
+            times=np.array(self.times, dtype=np.int64),
+            columns=pack_rows(self.values),
+        )
+
+
 class Appends:
     """Takes the appends of a writer, and gives the events of what is whole.
 
@@ -73,18 +106,21 @@ class Appends:
         self._open: Row | None = rows[0] if rows else None
         #: Late rows, which are published behind the row that was open before them.
         self._behind: list[Row] = rows[1:]
-        self._rows: list[Row] = []
+        self._rows = _Rows()
         self._changes: dict[Topic, list[Record]] = {}
 
     def take(self, records: Iterable[SpoolRecord]) -> None:
         """Take the next appends; what cannot be read is passed over, as the shipper marks it as missing."""
         for record in records:
+            topic, flags, stream, order, _, step, time, payload, _, _ = record
             try:
-                if record.topic == _LOG:
-                    if record.stream == _HISTORY:
+                if topic == _LOG:
+                    if flags == _WHOLE and self._open is None and stream == _HISTORY:
+                        self._rows.add(step, order, time, _row_of(payload))  # nearly all of them
+                    elif stream == _HISTORY:
                         self._take_part(record)
-                elif (topic := _CHANGES.get(record.topic)) is not None and not record.flags & _DROPPED:
-                    self._take_change(topic, record)
+                elif topic in _CHANGES and not flags & _DROPPED:
+                    self._take_change(_CHANGES[topic], record)
             except _UNREADABLE:
                 self.give_up_row()
 
@@ -99,9 +135,9 @@ class Appends:
 
     def events(self) -> list[Event]:
         """Return the events of what was taken, and forget it, but for the row that is open."""
-        rows, self._rows = self._rows, []
+        rows, self._rows = self._rows, _Rows()
         changes, self._changes = self._changes, {}
-        events: list[Event] = [] if not rows else [_block(self._writer, rows)]
+        events: list[Event] = [rows.block(self._writer)] if rows.values else []
         return [*events, *(_change(self._writer, topic, records) for topic, records in changes.items())]
 
     def _take_part(self, record: SpoolRecord) -> None:
@@ -114,10 +150,10 @@ class Appends:
             if not flags & _BESIDE:
                 self._close_row()
             if not flags & _BRANCH:
-                opened = Row(record.seq, record.step, record.order, record.time, _row_of(record))
+                opened = Row(record.seq, record.step, record.order, record.time, _row_of(record.payload))
                 self._open_row(opened, closes=bool(flags & _CLOSES))
         elif row is not None and row.seq == record.seq:
-            _merge(row.values, _row_of(record))
+            _merge(row.values, _row_of(record.payload))
             row.order, row.time = record.order, record.time
             if flags & _CLOSES:
                 self._close_row()
@@ -126,17 +162,16 @@ class Appends:
         if self._open is not None:
             self._behind.append(row)
         elif closes:
-            self._rows.append(row)
+            self._rows.add(row.step, row.order, row.time, row.values)
         else:
             self._open = row
 
     def _close_row(self) -> None:
-        if self._open is not None:
-            self._rows.append(self._open)
-            self._open = None
-        if self._behind:
-            self._rows += self._behind
-            self._behind = []
+        complete = [self._open, *self._behind]
+        self._open, self._behind = None, []
+        for row in complete:
+            if row is not None:
+                self._rows.add(row.step, row.order, row.time, row.values)
 
     def _take_change(self, topic: Topic, record: SpoolRecord) -> None:
         entries = tuple(_entries(topic, _decode(record.payload)))
@@ -144,8 +179,8 @@ class Appends:
             self._changes.setdefault(topic, []).append(Record(order=record.order, time=record.time, entries=entries))
 
 
-def _row_of(record: SpoolRecord) -> dict[str, Any]:
-    row = _decode(record.payload)
+def _row_of(payload: bytes) -> dict[str, Any]:
+    row = _decode(payload)
     if type(row) is not dict:
         raise ValueError("a row is a dict")
     return row
@@ -169,22 +204,6 @@ def _entries(topic: Topic, payload: Any) -> Iterator[Entry]:
         if topic is Topic.SUMMARY or found in {Scope.METRIC, Scope.ATTRIBUTE}:
             op = _OPERATIONS.get(operation, Operation.UNKNOWN)
             yield Entry(op=op, path=tuple(path), value=values.dump(value), scope=found)
-
-
-def _block(writer: Writer, rows: list[Row]) -> LogEvent:
-    return LogEvent(
-        kind=Kind.DATA,
-        run=RUN,
-        writer=writer,
-        time=rows[-1].time,
-        seq=rows[0].seq,
-        count=len(rows),
-        stream=Stream.HISTORY,
-        orders=np.array([row.order for row in rows], dtype=np.int64),
-        steps=np.array([row.step for row in rows], dtype=np.int64),
-        times=np.array([row.time for row in rows], dtype=np.int64),
-        columns=pack_rows([row.values for row in rows]),
-    )
 
 
 def _change(writer: Writer, topic: Topic, records: list[Record]) -> ChangeEvent:

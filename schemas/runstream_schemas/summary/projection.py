@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runstream_schemas.summary.assignments import Assigned, Assignments, put
 from runstream_schemas.summary.exact import fraction
+from runstream_schemas.summary.fold import earlier_writers
 
 if TYPE_CHECKING:
     from runstream_schemas.summary.definitions import Definition, Definitions
@@ -51,10 +52,12 @@ def project(
     tree = manual.resolve()
     for path in sorted(_surviving(keys)):
         fold = keys[path]
+        first, last = fold.first, fold.last
         over = list(manual.around(path)) if manual.entries else []
-        if fold.last is None or not all(_is_later(fold.last, known, continues) for known in over):
+        if first is None or last is None or not all(_is_later(last, known, continues) for known in over):
             continue
-        value = shown(fold, definitions.of(path), by_hand=bool(over))
+        by_hand = not all(_is_later(first, known, continues) for known in over)
+        value = shown(fold, definitions.of(path), by_hand=by_hand)
         if value is not Nothing:
             put(tree, path, value)
     return dict(sorted(tree.items()))
@@ -66,7 +69,7 @@ def shown(fold: KeyFold, definition: Definition | None, *, by_hand: bool = False
     Args:
         fold: What was logged under the key.
         definition: What speaks for it.
-        by_hand: Whether it was set by hand once: then its last value takes the place of what was set.
+        by_hand: Whether it was set by hand after it was first logged: then its last value takes the place of that.
     """
     wanted = definition.summary if definition is not None else None
     if wanted and "none" in wanted:
@@ -133,15 +136,4 @@ def _surviving(keys: Mapping[Path, KeyFold]) -> set[Path]:
 def _is_later(last: Seen, known: Assigned, continues: Continues) -> bool:
     if last.writer == known.writer:
         return last.tag[2] > known.order
-    return known.writer in _ancestors(last.writer, continues)
-
-
-def _ancestors(writer: bytes, continues: Continues) -> set[bytes]:
-    found: set[bytes] = set()
-    waiting = [writer]
-    while waiting:
-        for earlier in continues.get(waiting.pop(), ()):
-            if earlier not in found:
-                found.add(earlier)
-                waiting.append(earlier)
-    return found
+    return known.writer in earlier_writers(continues, last.writer)

@@ -211,6 +211,12 @@ def test_by_hand_replaces_an_aggregated_dict_for_good() -> None:
     assert story.define("a", summary=["none"]).summary == {"a": "best", "b": 1}
 
 
+def test_by_hand_before_the_first_row_is_a_beginning() -> None:
+    """A value that was set before its key was ever logged leaves the aggregates to the rows."""
+    story = Story().set("a", 9).define("a", summary=["max"]).log({"a": 1}, {"a": 3}, {"a": 2})
+    assert story.summary == {"a": {"max": 3}}
+
+
 def test_a_nested_value_set_by_hand_replaces_what_is_below() -> None:
     """A dict set by hand replaces; one that is logged merges; a value below a dict is set in it."""
     story = Story().log({"n": {"x": 1, "y": 2}}).set("n", {"z": 3})
