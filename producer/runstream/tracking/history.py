@@ -267,6 +267,12 @@ class History:
 
     def _checked(self, data: Any) -> tuple[Shape | None, bytes]:
         """Return the shape of a row, None for one that does not replace all its last values; and its msgpack."""
+        if (shape := self._known(data)) is not None:
+            with contextlib.suppress(Exception):  # strange values, as in log()
+                if type(sum(data.values(), 0.0)) is float:
+                    payload = _encode(data)
+                    self._shape = shape
+                    return shape, payload
         row = checked_row(data)
         inserts = self._steps is not None and bool(missing := self._steps.missing(row))
         if inserts:
@@ -284,6 +290,10 @@ class History:
         if len(row) == len(data) > 0 and not inserts:
             self._shape = shape
         return shape, payload
+
+    def _known(self, data: Any) -> Shape | None:
+        """Return the shape of a row whose keys were looked at before, and that lacks no step metric."""
+        return None if self._steps or type(data) is not dict else self._shapes.get(tuple(data))
 
     def _insert(self, row: dict[str, Any], missing: Iterable[str]) -> None:
         """Insert the last values of step metrics that a row lacks, of the open row before those of closed ones."""
