@@ -41,7 +41,7 @@ def run(
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(sys.executable, [sys.executable, *arguments], environment(os.environ))
+    os.execve(sys.executable, [sys.executable, *arguments], environment(os.environ))  # noqa: S606 - the user's own command
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 from runstream.compat.names import MODULES, ROOT, VERSION
 
 if TYPE_CHECKING:
-    from importlib.abc import Loader
     from collections.abc import Iterable, Mapping, Sequence
+    from importlib.abc import Loader
     from importlib.metadata import Distribution, DistributionFinder
     from types import ModuleType
 

@@ -1,0 +1,78 @@
+"""The mirror: what a script does with the real W&B, offline, is done in Runstream too."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integrations.scripts import PROGRAMS, rows, stored
+from tests.trainers import new_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.running_stack import Stack
+
+pytestmark = pytest.mark.integrations
+
+
+def run_mirrored(stack: Stack, run_id: str, folder: Path, *arguments: str, **more: str) -> tuple[int, str]:
+    """Run the script by Python itself, so that its wandb is the real one; return its status and its output."""
+    done = subprocess.run(
+        [sys.executable, str(PROGRAMS / "mirrored.py"), *arguments],
+        cwd=folder,
+        env={**stack.environment, "WANDB_MODE": "offline", "WANDB_RUN_ID": run_id, **more},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_what_is_done_with_a_run_of_wandb_is_done_with_its_mirror(stack: Stack, tmp_path: Path) -> None:
+    """Rows, config, summary, definitions, name, tags and the end are those of W&B's run; media are not."""
+    run_id = new_id()
+
+    status, output = run_mirrored(stack, run_id, tmp_path)
+
+    assert status == 0, output
+    run = stored(stack, run_id)
+    assert run.state == "finished"
+    assert [(row["_step"], row["loss"]) for row in run.scan_history()] == [(0, 1), (10, 3), (20, 2)]
+    assert run.config == {"lr": 1, "net": {"depth": 2}, "batch": 2, "seed": 4}
+    assert run.summary["loss"] == {"min": 1}
+    assert run.summary["best"] == 1
+    assert run.summary["per"] == {"class": 1, "sample": 2}
+    assert (run.name, run.tags) == ("renamed", ["both", "more"])
+    assert "values that Runstream does not take yet are not mirrored: picture" in output
+    assert list((tmp_path / "wandb").glob(f"offline-run-*-{run_id}"))
+
+
+def test_a_mirrored_script_that_fails_has_a_failed_mirror(stack: Stack, tmp_path: Path) -> None:
+    """An exception that leaves the block ends both runs as failed, and the script as ever."""
+    run_id = new_id()
+
+    status, output = run_mirrored(stack, run_id, tmp_path, "--fail")
+
+    assert status == 1
+    assert "RuntimeError: the script's own error" in output
+    assert stored(stack, run_id).state == "failed"
+    assert len(rows(stored(stack, run_id))) == 3
+
+
+def test_a_mirror_that_cannot_begin_does_not_touch_the_script(stack: Stack, tmp_path: Path) -> None:
+    """Settings that Runstream refuses are one warning, and W&B's run is recorded as ever."""
+    run_id = new_id()
+
+    status, output = run_mirrored(stack, run_id, tmp_path, RUNSTREAM_DISK="nonsense")
+
+    assert status == 0, output
+    assert "init() is not mirrored" in output
+    assert list((tmp_path / "wandb").glob(f"offline-run-*-{run_id}"))
+    assert not os.path.lexists(tmp_path / "runstream")
