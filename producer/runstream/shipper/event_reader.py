@@ -39,13 +39,14 @@ class EventReader:
         self._process: subprocess.Popen[bytes] | None = None
         self._failures = 0
         self._start_at = 0.0
-        self._look_at = 0.0
+        #: Somebody asked for event files to be read.
+        self.wanted = False
         self._ending_since: float | None = None
         self._settled = False
 
     def settled(self) -> bool:
         """Tell whether there is nothing more to read, once :meth:`turn` was told that nothing more is written."""
-        return self._settled or (self._process is None and not self._requests.exists())
+        return self._settled or not self.wanted
 
     def turn(self, now: float, *, ending: bool) -> None:
         """Look after the reader.
@@ -56,12 +57,11 @@ class EventReader:
         """
         if self._settled:
             return
+        self.wanted = self.wanted or self._requests.exists()
         if self._process is not None:
             self._attend(self._process, now, ending=ending)
-        elif now >= self._start_at and (ending or now >= self._look_at):
-            self._look_at = now + 1.0
-            if self._requests.exists():
-                self._start()
+        elif self.wanted and now >= self._start_at:
+            self._start()
 
     def close(self) -> None:
         """Let go of the reader, which then ends by itself."""

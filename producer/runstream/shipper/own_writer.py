@@ -55,9 +55,18 @@ class OwnWriter:
         Raises:
             OSError: The disk has no room for a first segment.
         """
+        self.begin().append_whole_row(stream, step, now, self._encode(row))
+
+    def begin(self) -> SpoolWriter:
+        """Be a writer of the run from now on, which is not complete before this one has ended.
+
+        Raises:
+            OSError: The disk has no room for a first segment.
+        """
         if self._writer is None:
             self._writer = self._make()
-        self._writer.append_whole_row(stream, step, now, self._encode(row))
+            self._writer.append(TopicCode.CONFIG, [["attribute", "set", ["label"], self._folder.card.label]])
+        return self._writer
 
     def change(self, entries: list[list[Any]]) -> None:
         """Append a change of attributes.
@@ -65,9 +74,7 @@ class OwnWriter:
         Raises:
             OSError: The disk has no room for a first segment.
         """
-        if self._writer is None:
-            self._writer = self._make()
-        self._writer.append(TopicCode.CONFIG, entries)
+        self.begin().append(TopicCode.CONFIG, entries)
 
     def end(self) -> None:
         """Append the exit, if there is anything to end; a second call does nothing."""

@@ -81,6 +81,8 @@ class Sources:
             self._sample([tail.card.pid for tail in trainers], now)
         self._ending = all(tail.exit is not None for tail in trainers)
         self._events.turn(now, ending=self._ending)
+        if self._events.wanted and not self.writer.begun:
+            self.writer.begin()
 
     def reading(self) -> bool:
         """Tell whether rows of event files will come although all trainers have ended."""

@@ -80,6 +80,7 @@ class Following:
         """Have every writer write what it holds."""
         for writer in list(self._writers):
             with contextlib.suppress(Exception):  # it may be closed, or its disk full
+                _empty_queue(writer)
                 writer.flush()
 
     def _wrap(self, module: ModuleType) -> None:
@@ -107,6 +108,15 @@ class Following:
                 _warn(run, f"sync_tensorboard reads folders of this machine only, not {folder}")
             else:
                 _ask(run, Request(folder=os.path.abspath(folder), root=self._root, pid=os.getpid()))  # noqa: PTH100
+
+
+def _empty_queue(writer: Any) -> None:
+    """Have a writer of tensorboardX write what it has queued; those of others do so when they are flushed."""
+    worker = getattr(writer, "_worker", None)
+    if worker is not None and hasattr(writer, "reopen"):
+        worker.stop()  # returns when the queue is empty
+        writer._closed = True  # noqa: SLF001 - reopen() begins again with the same file where this is so
+        writer.reopen()
 
 
 def _ask(run: Run, request: Request) -> None:

@@ -1,0 +1,125 @@
+"""``sync_tensorboard``: what is written for TensorBoard comes back as rows, through the real stack."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.polling import eventually
+from tests.trainers import Server, command, kill, new_id, plain, run_folders, run_to_end, start
+
+if TYPE_CHECKING:
+    from tests.running_stack import Stack
+
+
+def rows_of(server: Server, run_id: str, count: int) -> list[dict[str, Any]]:
+    """Wait until a run is complete and has so many rows, and return its rows."""
+    eventually(lambda: known(server, run_id) >= count, within=60)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    return server.rows(run_id)
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "state"), [("finish", 0, "finished"), ("exit", 0, "finished"), ("kill", -9, "crashed")]
+)
+def test_each_global_step_is_a_row_with_its_tags(  # noqa: PLR0917 - fixtures and parameters
+    stack: Stack, server: Server, tmp_path: Path, end: str, status: int, state: str
+) -> None:
+    """Steps count on by one; the last events are there however the process ended; the state is the trainer's."""
+    run_id = new_id()
+
+    ended = run_to_end("write_events", "--id", run_id, "--end", end, environment=stack.environment, folder=tmp_path)
+
+    assert ended == status, (tmp_path / "output.txt").read_text()
+    rows = rows_of(server, run_id, 10)
+    assert [row["_step"] for row in rows] == list(range(10))
+    assert [row["global_step"] for row in rows] == [step * 10 for step in range(10)]
+    assert [row["accuracy"] for row in rows] == [step / 16 for step in range(10)]
+    assert [row["loss"] for row in rows] == pytest.approx([1 / (step + 1) for step in range(10)])
+    run = server.run(run_id)
+    assert run["state"] == state
+    assert run["summary"]["accuracy"] == 9 / 16
+    assert run["summary"]["global_step"] == 90
+
+
+def test_an_offline_run_has_its_event_files_read_when_it_is_delivered(
+    stack: Stack, server: Server, tmp_path: Path
+) -> None:
+    """Folders beside the first give their name to what is in them."""
+    run_id = new_id()
+    arguments = ("--id", run_id, "--mode", "offline", "--steps", 2, "--folders", "logs/a", "logs/b")
+    assert run_to_end("write_events", *arguments, environment=stack.environment, folder=tmp_path) == 0
+    (folder,) = run_folders(tmp_path)
+
+    command("sync", folder, environment=stack.environment)
+
+    rows = [plain(row) for row in rows_of(server, run_id, 4)]
+    for row in rows:
+        row.pop("loss", None)
+        row.pop("b/loss", None)
+    assert sorted(rows, key=str) == [
+        {"b/global_step": 0, "b/accuracy": 0.0},
+        {"b/global_step": 10, "b/accuracy": 1 / 16},
+        {"global_step": 0, "accuracy": 0.0},
+        {"global_step": 10, "accuracy": 1 / 16},
+    ]
+
+
+def test_nothing_is_left_out_and_nothing_comes_twice_when_readers_are_killed(
+    stack: Stack, server: Server, tmp_path: Path
+) -> None:
+    """The reader, then the shipper with its reader, are killed while events are written."""
+    run_id = new_id()
+    arguments = ("--id", run_id, "--steps", 400, "--pause", 0.01)
+    trainer = start("write_events", *arguments, environment=stack.environment, folder=tmp_path)
+    for name in ("runstream.tensorboard", "runstream.shipper", "runstream.tensorboard"):
+        pids = eventually(lambda name=name: working(name, tmp_path))  # type: ignore[misc]
+        seen = len(server.rows(run_id)) if name != "runstream.tensorboard" else 0
+        kill(pids)
+        eventually(lambda pids=pids, name=name: working(name, tmp_path) - set(pids))  # type: ignore[misc]
+        eventually(lambda seen=seen: known(server, run_id) > seen)  # type: ignore[misc]
+
+    assert trainer.wait(120) == 0, (tmp_path / "output.txt").read_text()
+
+    rows = rows_of(server, run_id, 400)
+    assert [row["global_step"] for row in rows] == [step * 10 for step in range(400)]
+    assert [row["_step"] for row in rows] == list(range(400))
+
+
+def test_without_the_package_that_reads_event_files_a_run_says_what_to_install(tmp_path: Path) -> None:
+    """One line, and the training goes on."""
+    from tests.unit.producer.programs import finished  # noqa: PLC0415 (of another kind of test)
+
+    source = """
+import sys
+sys.modules["tensorboard"] = None
+run = runstream.init(mode="offline", project="p", sync_tensorboard=True)
+run.log({"x": 1})
+run.finish()
+"""
+    status, _, errors = finished(tmp_path, source, begin="import runstream\n")
+
+    assert status == 0
+    assert "pip install 'runstream[tensorboard]'" in errors
+
+
+def known(server: Server, run_id: str) -> int:
+    """Return how many rows the server has."""
+    return len(server.rows(run_id))
+
+
+def working(module: str, folder: Path) -> set[int]:
+    """Return the processes of a module that work below a folder."""
+    found = set()
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal():
+            try:
+                words = (process / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if module.encode() in words and any(os.fsencode(folder) in word for word in words):
+                found.add(int(process.name))
+    return found

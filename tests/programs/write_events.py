@@ -1,0 +1,45 @@
+"""Write for TensorBoard while a run makes rows of it; the writer is imported after ``init()``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import time
+
+import runstream
+
+
+def main() -> None:
+    """Write what the arguments say."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--project", default="tests")
+    parser.add_argument("--id", required=True)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--folders", nargs="*", default=["events"])
+    parser.add_argument("--mode", default="online")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between steps, each of which is flushed")
+    parser.add_argument("--end", choices=["finish", "exit", "kill"], default="finish")
+    arguments = parser.parse_args()
+
+    run = runstream.init(project=arguments.project, id=arguments.id, mode=arguments.mode, sync_tensorboard=True)
+    from tensorboardX import SummaryWriter  # noqa: PLC0415 - see above
+
+    writers = [SummaryWriter(folder) for folder in arguments.folders]
+    for writer in writers:
+        for step in range(arguments.steps):
+            writer.add_scalar("loss", 1 / (step + 1), step * 10)
+            writer.add_scalar("accuracy", step / 16, step * 10)
+            if arguments.pause:
+                writer.flush()
+                time.sleep(arguments.pause)
+    if arguments.end == "kill":
+        for writer in writers:
+            writer.close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if arguments.end == "finish":
+        run.finish()
+
+
+if __name__ == "__main__":
+    main()
