@@ -126,7 +126,7 @@ async def run(
             transitions=state["transitions"],
             delivery=arrived,
             config=list(filters.pairs(document["config"])),
-            summary=list(filters.pairs(document["summary"])),
+            summary=view.summary_pairs(document["summary"]),
             metadata=list(filters.pairs(document["metadata"])),
             groups=view.chart_groups(await summary.keys(connection, run), document["metrics"], "metrics"),
             system=view.chart_groups(await history.keys(connection, run, stream=Stream.SYSTEM), (), "system"),

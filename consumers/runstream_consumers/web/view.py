@@ -50,8 +50,13 @@ def run_line(known: Known, now: float) -> RunLine:
         created=known.started,
         seconds=lasted(known, now),
         steps=steps_of(known),
-        values={} if document is None else dict(pairs(document.summary)),
+        values={} if document is None else dict(summary_pairs(document.summary)),
     )
+
+
+def summary_pairs(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the values of a summary less those that place its last row: the page says them in words of its own."""
+    return [(key, value) for key, value in pairs(summary) if not key.startswith("_")]
 
 
 def columns(lines: Iterable[RunLine]) -> list[str]:

@@ -27,6 +27,9 @@ _COLOURS = {
     "preempted": "yellow",
     "pending": "bright_black",
 }
+_LEVELS = {"INFO": "blue", "WARN": "yellow", "ERROR": "red"}
+#: Alerts that are shown, the latest.
+_ALERTS = 10
 #: Characters of a curve.
 _WIDEST, _NARROWEST = 40, 8
 #: Characters of a number, with the gap before it.
@@ -48,6 +51,7 @@ class Snapshot:
     transitions: list[dict[str, Any]]
     series: list[dict[str, Any]]
     delivery: dict[str, Any]
+    alerts: list[dict[str, Any]]
 
     @property
     def ended(self) -> bool:
@@ -62,6 +66,7 @@ class Snapshot:
             "transitions": self.transitions,
             "series": self.series,
             "delivery": self.delivery,
+            "alerts": self.alerts,
         }
 
 
@@ -74,6 +79,7 @@ def take(run: Run) -> Snapshot:
         transitions=run.transitions,
         series=run.series(samples=_SAMPLES),
         delivery=run.delivery,
+        alerts=run.alerts,
     )
 
 
@@ -89,7 +95,7 @@ def runs_table(documents: Sequence[dict[str, Any]], now: datetime, width: int) -
     if is_wide:
         table.add_column("summary", no_wrap=True, ratio=1)
     for document in documents:
-        values = [f"{printable(key)} {show(value)}" for key, value in list(flat(document["summary"]).items())[:_VALUES]]
+        values = [f"{printable(key)} {show(value)}" for key, value in list(_summary(document).items())[:_VALUES]]
         table.add_row(
             state_text(document),
             Text(printable(document["name"])),
@@ -108,6 +114,8 @@ def run_view(snapshot: Snapshot, now: datetime, width: int) -> RenderableType:
         parts += [Text(), _metrics(snapshot, width)]
     if rest := _other_values(snapshot):
         parts += [Text(), rest]
+    if snapshot.alerts:
+        parts += [Text(), _alerts(snapshot.alerts)]
     return Group(*parts, Text(), _delivery(snapshot.delivery))
 
 
@@ -180,10 +188,27 @@ def _other_values(snapshot: Snapshot) -> RenderableType | None:
     """Return what of the summary has no curve, or differs from its last point."""
     last = {item["key"]: item["values"][-1] for item in snapshot.series if item["values"]}
     table = Table(box=None, pad_edge=False, show_header=False)
-    for key, value in flat(snapshot.document["summary"]).items():
+    for key, value in _summary(snapshot.document).items():
         if key not in last or show(last[key]) != show(value):
             table.add_row(Text("summary", style="dim"), Text(printable(key)), Text(show(value)))
     return table if table.row_count else None
+
+
+def _summary(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of the summary less those that place its last row."""
+    return {key: value for key, value in flat(document["summary"]).items() if not key.startswith("_")}
+
+
+def _alerts(alerts: Sequence[dict[str, Any]]) -> RenderableType:
+    """Return the latest alerts, oldest first, each with how often it came again."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for alert in alerts[-_ALERTS:]:
+        title = Text(printable(alert["title"]), style="bold")
+        if alert["repeats"]:
+            title.append(f" (and {alert['repeats']} more)", style="dim")
+        level = Text(alert["level"], style=_LEVELS.get(alert["level"], ""))
+        table.add_row(Text("alert", style="dim"), level, clock(alert["time"]), title, Text(show(alert["text"])))
+    return table
 
 
 def _delivery(delivery: dict[str, Any]) -> RenderableType:

@@ -89,7 +89,8 @@ class Closing:
         summary = {key: line["last"] for key, line in keys.items()}
         summary |= {".".join(path): value for path, value in flatten(last)}
         history = [(key, line["points"]) for key, line in sorted(keys.items())]
-        lines = report_lines(history, sorted(summary.items()))
+        # Keys that begin so place the latest row.
+        lines = report_lines(history, sorted(item for item in summary.items() if not item[0].startswith("_")))
         for line in ["", *lines, ""] if lines else ():
             self._terminal.detail(line)
 

@@ -50,6 +50,18 @@ def test_show_prints_a_run(environment: dict[str, str], digits: Recording) -> No
     assert f"log {ROWS}/{ROWS}" in done.stdout
 
 
+def test_show_prints_alerts(environment: dict[str, str], served: Served) -> None:
+    """Level, time, title and text, and how often one came again."""
+    run = new_recording("alarmed").start({}).alert("loss is NaN", "step\n7", level="error").alert("loss is NaN")
+    served.say(run.exit())
+    done = _run("show", str(run.run), environment=environment)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("alert")]
+    for expected in ("ERROR", "loss is NaN (and 1 more)", "step�7"):
+        assert expected in line
+    found = json.loads(_run("show", str(run.run), "--json", environment=environment).stdout)
+    assert [one["title"] for one in found["alerts"]] == ["loss is NaN"]
+
+
 def test_show_prints_json(environment: dict[str, str], digits: Recording) -> None:
     """The JSON has the whole run, and is valid with infinities in it."""
     document = values.load(_run("show", "digits/digits", "--json", environment=environment).stdout)

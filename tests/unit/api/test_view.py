@@ -47,6 +47,11 @@ def test_a_chart_has_its_step_metric_as_its_x_axis() -> None:
     ]
 
 
+def test_the_summary_leaves_out_where_its_last_row_stands() -> None:
+    """Step and time of the last row stand among the facts of the page."""
+    assert view.summary_pairs({"_step": 3, "a": {"b": 1, "_c": 2}}) == [("a.b", 1), ("a._c", 2)]
+
+
 def test_pinned_keys_are_those_of_the_config_in_their_order() -> None:
     """Dots reach into dicts, a whole dict may be pinned, and what the config lacks is left out."""
     config = {"a": 1, "model": {"name": "x", "size": 2}, "b.c": 3}
