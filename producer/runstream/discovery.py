@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from runstream.exceptions import CommError
+from runstream_schemas import values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 API_VERSION = 1
 _LARGEST_ANSWER = 1024 * 1024
+#: The folds of a run of ten thousand keys take some megabytes.
+_LARGEST_STANDING = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,30 @@ def stop_request(server: Server, run: RunPath, timeout: float) -> tuple[frozense
         raise CommError(f"{server.url} says nothing of a stop: it answers with something else") from error
 
 
-def _ask(server: Server, method: str, path: str, timeout: float) -> bytes:
+def standing(server: Server, run: RunPath, *, step: int | None, wait_s: float, timeout: float) -> dict[str, Any]:
+    """Return how a run stands, once the server has read all that had arrived when it was asked.
+
+    Args:
+        server: Whom to ask.
+        run: The run.
+        step: Also ask for the last values up to this step.
+        wait_s: Seconds that the server may wait for its consumers.
+        timeout: Seconds for each of connecting and answering.
+
+    Raises:
+        CommError: It does not answer in time, refuses, or answers with something else.
+    """
+    path = "/".join(quote(part, safe="") for part in (run.entity, run.project, run.run_id))
+    asked = f"wait_s={max(wait_s, 0.1):.3f}" + ("" if step is None else f"&step={step}")
+    body = _ask(server, "GET", f"/runs/{path}/standing?{asked}", timeout, largest=_LARGEST_STANDING)
+    try:
+        found = values.load(body.decode())
+        return dict(found)
+    except (ValueError, TypeError) as error:
+        raise CommError(f"{server.url} does not tell how the run stands: it answers with something else") from error
+
+
+def _ask(server: Server, method: str, path: str, timeout: float, *, largest: int = _LARGEST_ANSWER) -> bytes:
     """Return the body of an answer of the API; raises CommError."""
     parts = urlsplit(server.url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -139,7 +165,7 @@ def _ask(server: Server, method: str, path: str, timeout: float) -> bytes:
     try:
         link.request(method, f"{parts.path}/api/v{API_VERSION}{path}", headers=headers)
         answer = link.getresponse()
-        body = answer.read(_LARGEST_ANSWER)
+        body = answer.read(largest)
     except (OSError, http.client.HTTPException) as error:
         raise CommError(f"{server.url} does not answer ({error})") from error
     finally:

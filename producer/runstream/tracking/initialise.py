@@ -22,6 +22,7 @@ from runstream.tracking.meeting import Learning, Meeting, meet, number_of
 from runstream.tracking.metadata import metadata, program
 from runstream.tracking.naming import DisplayName, checked_name, generated_name, random_id
 from runstream.tracking.recorder import DisabledRecorder
+from runstream.tracking.resuming import Resuming, note_latest, planned
 from runstream.tracking.run import Run
 from runstream.tracking.session import SESSION
 from runstream.tracking.terminal import Terminal
@@ -142,22 +143,28 @@ def init(  # noqa: PLR0917 - the signature of W&B
 
 
 def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], terminal: Terminal) -> Run:
+    named = settings.run_id is not None
+    settings = planned(settings, (settings.root_dir or Path.cwd()) / "runstream")
     run_id = settings.run_id or random_id()
     name = DisplayName(settings.run_name, generated_name(run_id))
     identity = Identity(
         entity=settings.entity, project=canonical_project(settings.project), run_id=run_id, name=str(name)
     )
     settings = settings.model_copy(update={"run_id": run_id})
-    run = Run(settings, configs.given, configs.sweep, configs.launch)
     if settings.mode == "disabled":
-        return _disabled(run, identity, terminal)
+        return _disabled(Run(settings, configs.given, configs.sweep, configs.launch), identity, terminal)
     if settings.api_key is not None:
         environ = {**environ, "RUNSTREAM_API_KEY": settings.api_key}
     met = Meeting(None, identity) if settings.mode == "offline" else meet(identity, settings, environ)
-    # Whatever else the server has to say of the run before it begins (resume, fork) is asked here.
-    if met.answers and not name.given:
-        name = replace(name, number=number_of(met, settings))
-    identity = replace(met.identity, name=str(name))
+    resuming = Resuming(settings, environ, role_of(settings, environ), label_of(settings, environ), terminal, named)
+    met, start = resuming.start(met, random_id())
+    settings = start.settings
+    run = Run(settings, {**start.config, **configs.given}, configs.sweep, configs.launch)
+    name = start.name
+    identity = replace(met.identity, run_id=settings.run_id or run_id)
+    if met.answers and not name.given and name.number is None:
+        name = replace(name, number=number_of(replace(met, identity=identity), settings))
+    identity = replace(identity, name=str(name))
     try:
         folder = _new_folder(settings, identity, name, environ)
     except OSError as error:
@@ -172,9 +179,13 @@ def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], ter
         label=label_of(settings, environ),
         terminal=terminal,
         closing=Closing(folder, identity, settings, terminal),
-        first=_first_record(settings, name, run.config, environ, started),
+        first=_first_record(settings, name, run.config, environ, None if start.resumed else started, start.config),
         environ=environ,
+        continues=start.continues,
     )
+    tracker.go_on(start)
+    if settings.resume == "auto":
+        note_latest(folder.path.parent, settings)
     run._begin(  # noqa: SLF001 - this module makes runs
         Backing(
             recorder=tracker,
@@ -184,10 +195,12 @@ def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], ter
             started=started,
             ended=SESSION.end,
             learn=Learning(folder.path, name, met.server, environ),
+            resumed=start.resumed,
+            starting_step=start.step,
         )
     )
     with terminal.block():
-        _announce(terminal, settings, identity, folder, met.problem)
+        _announce(terminal, settings, identity, folder, met.problem, "Resuming" if start.resumed else "Syncing")
     tracker.start()
     return run
 
@@ -240,8 +253,13 @@ def _new_folder(settings: Settings, identity: Identity, name: DisplayName, envir
         return RunFolder.create(Path(tempfile.gettempdir()), identity.run_id, description)
 
 
-def _first_record(
-    settings: Settings, name: DisplayName, config: Config, environ: Mapping[str, str], started: float
+def _first_record(  # noqa: PLR0917 - each said once
+    settings: Settings,
+    name: DisplayName,
+    config: Config,
+    environ: Mapping[str, str],
+    started: float | None,
+    known: Mapping[str, Any],
 ) -> list[ConfigEntry]:
     attributes = {
         "name": name.given,
@@ -262,16 +280,18 @@ def _first_record(
             if value not in (None, [], "")
         ),
         *(config_entry(key, value, Scope.METADATA) for key, value in metadata().items()),
-        *(config_entry(key, config[key]) for key in config),
+        *(config_entry(key, config[key]) for key in config if key not in known or known[key] != config[key]),
     ]
 
 
-def _announce(terminal: Terminal, settings: Settings, identity: Identity, folder: RunFolder, problem: str) -> None:
+def _announce(  # noqa: PLR0917 - each said once
+    terminal: Terminal, settings: Settings, identity: Identity, folder: RunFolder, problem: str, doing: str
+) -> None:
     if settings.mode == "offline":
         path = os.path.relpath(folder.path)
         terminal.detail(f"Recording run {identity.name} offline; to deliver it: runstream sync {path}")
         return
-    terminal.detail(f"Syncing run {identity.name}")
+    terminal.detail(f"{doing} run {identity.name}")
     if problem:
         terminal.line(f"{problem}; recording to {os.path.relpath(folder.path)}, delivered as soon as a server answers")
     elif identity.url is not None:

@@ -1,0 +1,239 @@
+"""Runs that are resumed, rewound and forked: real client, shipper, Kafka, consumers and API."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runstream import Api
+from tests.polling import eventually
+from tests.trainers import Server, new_id, plain, run_to_end
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.running_stack import Stack
+
+
+class Trainer:
+    """Runs programs that go on from one another.
+
+    Args:
+        stack: Where to.
+        folder: The folder they run in, all of them the same.
+    """
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self._stack = stack
+        self._folder = folder
+
+    def run(self, *, environment: dict[str, str] | None = None, **told: Any) -> dict[str, Any]:
+        """Run a program to its end; return what it wrote down, with its exit status."""
+        (self._folder / "facts.json").unlink(missing_ok=True)
+        known = {**self._stack.environment, **(environment or {})}
+        status = run_to_end("carry_on", json.dumps(told), environment=known, folder=self._folder)
+        found: dict[str, Any] = {}
+        if (self._folder / "facts.json").exists():
+            found = json.loads((self._folder / "facts.json").read_text())
+        return {**found, "status": status, "output": (self._folder / "output.txt").read_text()}
+
+
+@pytest.fixture
+def trainer(stack: Stack, tmp_path: Path) -> Trainer:
+    """Return what runs programs against the stack."""
+    return Trainer(stack, tmp_path)
+
+
+def settled(server: Server, run_id: str, state: str = "finished") -> Any:
+    """Wait until a run has a state and all that its writers counted is stored; return it."""
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=30)
+    eventually(lambda: server.run(run_id)["state"] == state, within=30)
+    return server.run(run_id)
+
+
+def shown(server: Server, run_id: str, **asked: Any) -> list[tuple[int, Any]]:
+    """Return step and ``a`` of each row of a view."""
+    return [(row["_step"], row["a"]) for row in server.run(run_id, "/scan", **asked)["rows"]]
+
+
+def test_a_resumed_run_goes_on(server: Server, trainer: Trainer) -> None:
+    """Steps, summary, config, name, notes and tags go on; the mean is that of all rows, though defined anew."""
+    run_id = new_id()
+    mean = [{"name": "a", "summary": "mean,last"}]
+    first = trainer.run(
+        init={"id": run_id, "config": {"lr": 0.1, "deep": {"er": 1}}, "name": "n", "notes": "o", "tags": ["t"]},
+        rows=[{"a": 1.0}, {"a": 2.0}, {"a": 6.0}],
+        summary={"best": 0.5},
+    )
+    second = trainer.run(
+        init={"id": run_id, "resume": "must", "config": {"lr": 0.2}}, define=mean, rows=[{"a": 7.0}], config={"new": 1}
+    )
+
+    assert (first["resumed"], first["starting_step"], first["step"]) == (False, 0, 0)
+    assert (second["resumed"], second["starting_step"], second["step"]) == (True, 3, 3), second["output"]
+    assert {key: second["summary"][key] for key in ("a", "best")} == {"a": 6.0, "best": 0.5}
+    assert second["config"] == {"lr": 0.2, "deep": {"er": 1}}
+    assert (second["name"], second["notes"], second["tags"]) == ("n", "o", ["t"])
+    assert second["after"]["a"] == {"mean": 4.0, "last": 7.0}
+    run = settled(server, run_id)
+    assert run["summary"]["a"] == {"mean": 4.0, "last": 7.0}
+    assert run["summary"]["best"] == 0.5
+    assert run["config"] == {"lr": 0.2, "deep": {"er": 1}, "new": 1}
+    assert (run["name"], run["notes"], run["tags"]) == ("n", "o", ["t"])
+    assert shown(server, run_id) == [(0, 1.0), (1, 2.0), (2, 6.0), (3, 7.0)]
+    assert len(server.run(run_id, "/series", keys="a")["series"]) == 1
+
+
+def test_a_run_is_resumed_again_and_again(server: Server, trainer: Trainer) -> None:
+    """Three processes in turn, right after one another, give one history without a gap or a row twice."""
+    run_id = new_id()
+    facts = [trainer.run(init={"id": run_id, "resume": "allow"}, rows=[{"a": part}, {"a": part}]) for part in range(3)]
+
+    assert [(one["resumed"], one["starting_step"]) for one in facts] == [(False, 0), (True, 2), (True, 4)]
+    settled(server, run_id)
+    assert shown(server, run_id) == [(step, step // 2) for step in range(6)]
+
+
+def test_a_crashed_run_is_resumed(server: Server, trainer: Trainer) -> None:
+    """What was logged before SIGKILL counts, and the state goes from crashed to running and finished."""
+    run_id = new_id()
+    trainer.run(init={"id": run_id}, rows=[{"a": 1}, {"a": 2}], end="kill")
+    eventually(lambda: server.run(run_id)["state"] == "crashed", within=30)
+
+    facts = trainer.run(init={"id": run_id, "resume": "must"}, rows=[{"a": 3}])
+
+    assert facts["starting_step"] == 2, facts["output"]
+    settled(server, run_id)
+    assert shown(server, run_id) == [(0, 1), (1, 2), (2, 3)]
+    states = [one["to"] for one in server.run(run_id, "/state")["transitions"] if one["to"] != "pending"]
+    assert states[states.index("crashed") :] == ["crashed", "running", "finished"]
+
+
+def test_a_row_at_an_earlier_step_takes_the_place_of_what_follows(server: Server, trainer: Trainer) -> None:
+    """Who resumes from a checkpoint and says the step hides what came behind; that stays, and can be read."""
+    run_id = new_id()
+    trainer.run(init={"id": run_id}, rows=[{"a": step} for step in range(5)])
+    trainer.run(init={"id": run_id, "resume": "must"}, rows=[[{"a": 20}, 2], [{"a": 30}, 3]])
+
+    settled(server, run_id)
+    assert shown(server, run_id) == [(0, 0), (1, 1), (2, 20), (3, 30)]
+    rows = server.run(run_id, "/scan", hidden=True)["rows"]
+    assert [row["a"] for row in rows if row.get("_hidden")] == [2, 3, 4]
+    assert not any(row["_late"] for row in rows)
+    assert trainer.run(init={"id": run_id, "resume": "must"})["starting_step"] == 4
+
+
+def test_must_and_never_say_what_is_wrong(trainer: Trainer) -> None:
+    """``must`` needs a run and an id, ``never`` a new one."""
+    run_id = new_id()
+    missing = trainer.run(init={"id": run_id, "resume": "must"})
+    nameless = trainer.run(init={"resume": "must"})
+    fresh = trainer.run(init={"id": run_id, "resume": "never"}, rows=[{"a": 1}])
+    again = trainer.run(init={"id": run_id, "resume": "never"})
+
+    assert missing["error"][0] == nameless["error"][0] == again["error"][0] == "UsageError"
+    assert (fresh["resumed"], fresh["status"]) == (False, 0)
+
+
+def test_auto_resumes_what_did_not_end_in_order(server: Server, trainer: Trainer) -> None:
+    """The latest run of the folder is carried on after a failure, and not after it has finished."""
+    first = trainer.run(init={"resume": "auto"}, rows=[{"a": 1}], end="raise")
+    second = trainer.run(init={"resume": True}, rows=[{"a": 2}])
+    third = trainer.run(init={"resume": "auto"}, rows=[{"a": 3}])
+
+    assert second["id"] == first["id"]
+    assert (second["resumed"], second["step"]) == (True, 1)
+    assert third["id"] != first["id"]
+    assert (third["resumed"], third["step"]) == (False, 0)
+    assert settled(server, first["id"])["last_step"] == 1
+
+
+@pytest.mark.parametrize(
+    "asked", [{"resume": "must"}, {"resume": "never"}, {"resume": "auto"}, {"resume_from": "r?_step=1"}]
+)
+def test_nothing_is_guessed_where_no_server_answers(trainer: Trainer, asked: dict[str, str]) -> None:
+    """Within ``init_timeout`` an error says what to do."""
+    init: dict[str, Any] = {"id": "r", **asked, "settings": {"init_timeout": 1}}
+    facts = trainer.run(environment={"RUNSTREAM_URL": "http://127.0.0.1:9"}, init=init)
+
+    assert facts["error"][0] == "CommError"
+    assert "runstream up" in facts["error"][1]
+    assert "init_timeout" in facts["error"][1]
+
+
+def test_allow_goes_on_without_a_server(trainer: Trainer, tmp_path: Path) -> None:
+    """The run starts at step 0, and says so."""
+    settings = {"finish_timeout_s": 0}
+    init = {"id": "r", "resume": "allow", "settings": settings}
+    facts = trainer.run(environment={"RUNSTREAM_URL": "http://127.0.0.1:9"}, init=init, rows=[{"a": 1}])
+
+    assert (facts["resumed"], facts["step"], facts["status"]) == (False, 0, 0)
+    assert "starts at step 0" in facts["output"]
+    shutil.rmtree(tmp_path / "runstream")  # its shipper would wait for a server
+
+
+def test_a_fork_goes_on_from_another_run(stack: Stack, server: Server, trainer: Trainer, monkeypatch: Any) -> None:
+    """It has its parent's rows up to the step and then its own, in every way of reading; the parent stays as it is."""
+    parent, child, grandchild = new_id(), new_id(), new_id()
+    trainer.run(init={"id": parent, "config": {"lr": 1}}, rows=[{"a": step, "b": 1} for step in range(6)])
+    forked = trainer.run(init={"id": child, "fork_from": f"{parent}?_step=3"}, rows=[{"a": 40}, {"a": 50}])
+    again = trainer.run(init={"id": grandchild, "fork_from": f"{child}?_step=4"}, rows=[{"a": 500}])
+
+    assert (forked["resumed"], forked["starting_step"], forked["step"]) == (False, 4, 4), forked["output"]
+    assert forked["config"] == {}
+    assert {key: forked["summary"][key] for key in "ab"} == {"a": 3, "b": 1}
+    run = settled(server, child)
+    assert {key: run["summary"][key] for key in "ab"} == {"a": 50, "b": 1}
+    assert run["last_step"] == 5
+    assert shown(server, child) == [(0, 0), (1, 1), (2, 2), (3, 3), (4, 40), (5, 50)]
+    (series,) = server.run(child, "/series", keys="a")["series"]
+    assert (series["steps"], series["values"]) == ([0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 40, 50])
+    sampled = server.run(child, "/history", samples=4)
+    assert sampled["sampled"]
+    assert sampled["rows"][0]["_step"] == 0
+    assert again["starting_step"] == 5
+    settled(server, grandchild)
+    assert shown(server, grandchild) == [(0, 0), (1, 1), (2, 2), (3, 3), (4, 40), (5, 500)]
+    settled(server, parent)
+    assert shown(server, parent) == [(step, step) for step in range(6)]
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    read = Api().run(f"tests/{child}")
+    assert [row["a"] for row in read.scan_history()] == [0, 1, 2, 3, 40, 50]
+    assert list(read.history(pandas=False))[-1]["a"] == 50
+
+
+def test_a_rewound_run_hides_what_followed(server: Server, trainer: Trainer) -> None:
+    """Steps go on behind the step; what followed is hidden and can be read; resuming goes on from the new end."""
+    run_id = new_id()
+    trainer.run(init={"id": run_id, "config": {"lr": 1}}, rows=[{"a": step, "b": step} for step in range(6)])
+    rewound = trainer.run(init={"resume_from": f"{run_id}?_step=2"}, rows=[{"a": 30}])
+    resumed = trainer.run(init={"id": run_id, "resume": "must"}, rows=[{"a": 40}])
+
+    assert (rewound["id"], rewound["resumed"], rewound["starting_step"]) == (run_id, True, 3), rewound["output"]
+    assert rewound["config"] == {"lr": 1}
+    assert {key: rewound["summary"][key] for key in "ab"} == {"a": 2, "b": 2}
+    assert (resumed["starting_step"], resumed["summary"]["a"]) == (4, 30)
+    run = settled(server, run_id)
+    assert shown(server, run_id) == [(0, 0), (1, 1), (2, 2), (3, 30), (4, 40)]
+    assert {key: run["summary"][key] for key in "ab"} == {"a": 40, "b": 2}
+    assert run["last_step"] == 4
+    hidden = [row for row in server.run(run_id, "/scan", hidden=True)["rows"] if row.get("_hidden")]
+    assert [plain(row)["a"] for row in hidden] == [3, 4, 5]
+
+
+def test_a_moment_that_is_not_there_is_refused(trainer: Trainer) -> None:
+    """No such run, no such step, a run that exists already, and words that are no moment."""
+    run_id, other = new_id(), new_id()
+    trainer.run(init={"id": run_id}, rows=[{"a": 1}])
+    trainer.run(init={"id": other}, rows=[{"a": 1}])
+
+    assert trainer.run(init={"fork_from": f"{new_id()}?_step=0"})["error"][0] == "UsageError"
+    assert trainer.run(init={"fork_from": f"{run_id}?_step=1"})["error"][0] == "UsageError"
+    assert trainer.run(init={"resume_from": f"{run_id}?_step=1"})["error"][0] == "UsageError"
+    assert trainer.run(init={"id": other, "fork_from": f"{run_id}?_step=0"})["error"][0] == "UsageError"
+    assert trainer.run(init={"fork_from": run_id})["error"][0] == "ValueError"
+    assert trainer.run(init={"fork_from": f"{run_id}?_step=0", "resume": "allow"})["error"][0] == "ValueError"
