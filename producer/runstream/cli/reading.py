@@ -1,4 +1,4 @@
-"""The commands that read runs back: ``runs`` and ``show``."""
+"""The commands that read runs back, ``runs`` and ``show``, and ``stop``."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("runs")(runs)
     app.command("show")(show)
+    app.command("stop")(stop)
 
 
 def runs(
@@ -66,6 +67,15 @@ def show(
     else:
         console = Console()
         console.print(run_view(take(found), datetime.now(tz=UTC), console.width))
+
+
+def stop(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="[[ENTITY/]PROJECT/]ID, or the URL of its page.")],
+) -> None:
+    """Ask for a run to be stopped: its processes see it in run.should_stop; with raise_on_stop, log() is interrupted."""
+    found = _find(Api(), run)
+    found.stop()
+    Console().print(f"Asked {'/'.join(found.path)} to stop", markup=False, highlight=False)
 
 
 def _watch(run: Run, interval: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 import weakref
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -58,21 +59,30 @@ class Connection:
         CommError where nothing answers.
         """
         asked = {name: value for name, value in parameters.items() if value is not None}
-        retrying = Retrying(
-            retry=retry_if_exception_type(_BusyError),
-            stop=stop_after_delay(self._patience),
-            wait=wait_exponential(multiplier=0.1, max=1.0),
-            reraise=True,
-        )
-        return retrying(self._get, path, asked)
+        return self._patiently()(self._ask, "GET", path, asked, {})
+
+    def command(self, path: str) -> Any:
+        """Return the JSON of a POST that counts once, however often it has to be sent.
+
+        Raises what :meth:`get` does; UsageError where the command makes no sense at the moment.
+        """
+        return self._patiently()(self._ask, "POST", path, {}, {"Idempotency-Key": str(uuid.uuid4())})
 
     def close(self) -> None:
         """Close the connections."""
         self._closing()
 
-    def _get(self, path: str, parameters: Mapping[str, Any]) -> Any:
+    def _patiently(self) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception_type(_BusyError),
+            stop=stop_after_delay(self._patience),
+            wait=wait_exponential(multiplier=0.1, max=1.0),
+            reraise=True,
+        )
+
+    def _ask(self, method: str, path: str, parameters: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
         try:
-            response = self._client.get(path, params=dict(parameters))
+            response = self._client.request(method, path, params=dict(parameters), headers=dict(headers))
         except httpx.TransportError as error:
             message = f"nothing answers at {self.url} ({_why(error)}): start the stack with `runstream up`"
             raise CommError(message) from error
@@ -91,7 +101,7 @@ def _error(response: httpx.Response) -> Exception:
             return NotFoundError(message)
         case 401 | 403:
             return AuthenticationError(message)
-        case 400 | 422:
+        case 400 | 409 | 422:
             return UsageError(message)
         case status if status in _BUSY:
             return _BusyError(message)

@@ -290,6 +290,13 @@ class Run:
             if cursor is None:
                 return
 
+    def stop(self) -> None:
+        """Ask for the run to be stopped: its processes see that in ``run.should_stop`` within a second or two.
+
+        Returns once the request is safe. Raises UsageError where no process of the run is open.
+        """
+        self._connection.command(f"/api/v1/runs/{url_path(*self.path)}/stop")
+
     def _optional(self, name: str) -> str | None:
         value = self.load()[name]
         return None if value is None else str(value)
