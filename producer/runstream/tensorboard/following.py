@@ -41,8 +41,8 @@ class Following:
         from runstream.tracking.session import SESSION  # noqa: PLC0415 (it imports us)
 
         self._patched, self._root = True, root
-        if SESSION.own is not None:
-            self.begin(SESSION.own)
+        if SESSION.run is not None:
+            self.begin(SESSION.run)
 
     def unpatch(self) -> None:
         """Follow only where a run's settings say so."""
