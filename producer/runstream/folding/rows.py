@@ -5,15 +5,18 @@ Rows are put together as the shipper does, by the rules of docs/spool.md; a row 
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from runstream.spool.format import Flag, StreamCode, TopicCode
+from runstream.spool.plain import plain_row
 from runstream_schemas import values
 from runstream_schemas.events import (
     ChangeEvent,
+    Column,
     Entry,
     Event,
     Kind,
@@ -24,6 +27,7 @@ from runstream_schemas.events import (
     Stream,
     Writer,
 )
+from runstream_schemas.limits import DEFAULT_LIMITS
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath, Topic
 
@@ -88,8 +92,16 @@ class _Rows:
             orders=np.array(self.orders, dtype=np.int64),
             steps=np.array(self.steps, dtype=np.int64),
             times=np.array(self.times, dtype=np.int64),
-            columns=pack_rows(self.values),
+            columns=self._columns(),
         )
+
+    def _columns(self) -> list[Column]:
+        """Pack the rows as the shipper does: they are made plain only where that is needed."""
+        with contextlib.suppress(TypeError, ValueError, RecursionError):
+            columns = pack_rows(self.values)
+            if all(type(name) is str for column in columns for name in column.path):
+                return columns
+        return pack_rows([plain_row(row, DEFAULT_LIMITS) for row in self.values])
 
 
 class Appends:

@@ -11,8 +11,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstream.shipper.plain import shortened
 from runstream.spool.format import StreamCode, TopicCode
+from runstream.spool.plain import shortened
 from runstream.spool.reader import SpoolReader
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runstream.shipper.plain import plain, plain_row
 from runstream.spool.format import StreamCode, TopicCode
+from runstream.spool.plain import plain, plain_row
 from runstream_schemas import values
 from runstream_schemas.codec import encode
 from runstream_schemas.events import (

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 from runstream.exceptions import DataError, Error
+from runstream.spool.plain import plain_row
 from runstream.spool.writer import SpoolWriter
 from runstream.tracking.history import History
 from runstream.tracking.metric import checked_metric
 from runstream.tracking.placing import MOST_BESIDE
+from runstream_schemas.limits import DEFAULT_LIMITS
 from tests.unit.producer.spooled import rows, steps_and_values
 
 if TYPE_CHECKING:
@@ -500,3 +502,17 @@ def test_overwriting_ends_the_insertion(history: History, tmp_path: Path) -> Non
     history.log({"loss": 2.0})
 
     assert [values for _, values in steps_and_values(tmp_path)[1:]] == [{"loss": 2.5, "epoch": 1.0}, {"loss": 2.0}]
+
+
+@pytest.mark.parametrize("value", [b"1234567", {1: "abcdef"}, (1, 2, 3, 4, 5, 6, 7, 8)])
+def test_what_is_as_long_as_a_number_is_recorded_as_ever(tmp_path: Path, value: Any) -> None:
+    """A value whose encoding happens to be as long as that of the number before it is what it would be elsewhere."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, before in ((first, 1.0), (second, "x")):
+        folder.mkdir()
+        history = History(SpoolWriter(folder, bytes(16)))
+        history.log({"v": before})
+        history.log({"v": value})
+
+    expected = [plain_row(values, DEFAULT_LIMITS) for _, values in steps_and_values(second)][1]
+    assert expected == [plain_row(values, DEFAULT_LIMITS) for _, values in steps_and_values(first)][1]

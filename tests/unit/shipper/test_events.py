@@ -11,8 +11,8 @@ import pytest
 
 from runstream.shipper.block import Block
 from runstream.shipper.events import Envelope, Message, messages
-from runstream.shipper.plain import plain_row, shortened
 from runstream.spool.format import StreamCode, TopicCode
+from runstream.spool.plain import plain_row, shortened
 from runstream.spool.reader import Position
 from runstream_schemas.codec import decode
 from runstream_schemas.events import ChangeEvent, Kind, LogEvent, Operation, RawEvent, Role, Scope, Writer
