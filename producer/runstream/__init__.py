@@ -141,6 +141,7 @@ _MODULES = {
     "env": "runstream.compat.environment",
     "integration": "runstream.integration",
     "plot": "runstream.plot",
+    "tensorboard": "runstream.tensorboard",
 }
 
 
