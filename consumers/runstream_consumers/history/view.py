@@ -63,12 +63,12 @@ class RunFacts:
 
     def as_of(self, time: int) -> RunFacts:
         """Return what was known when the broker's clock showed a time."""
-        return RunFacts(
-            self.run,
-            {key: writer for key, writer in self.writers.items() if writer.began < time},
-            self.lineage,
-            [branch for branch in self.branches if branch.append_time < time],
-        )
+        writers = {key: writer for key, writer in self.writers.items() if writer.began < time}
+        branches = [branch for branch in self.branches if branch.append_time < time]
+        known = {*writers, *(branch.writer for branch in branches)}
+        known = known.union(*(ancestors(self.lineage, writer) for writer in known))
+        lineage = {key: earlier for key, earlier in self.lineage.items() if key in known}
+        return RunFacts(self.run, writers, lineage, branches)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
+from runstream.exceptions import UsageError
 from runstream.reading.frames import META, pick, table
 from runstream.reading.paths import url_path
 
@@ -199,6 +200,8 @@ class Run:
         x_axis: str = "_step",
         pandas: bool = True,  # noqa: FBT001, FBT002  # W&B's signature
         stream: Literal["default", "system"] = "default",
+        *,
+        late: Literal["include", "exclude"] = "include",
     ) -> Any:
         """Return the history: every row if there are no more than ``samples``, else rows that keep the extremes.
 
@@ -209,10 +212,15 @@ class Run:
             pandas: Return a DataFrame whose columns are flat (``a.b``); a list of dicts where pandas is not installed
                 or not wanted.
             stream: ``"default"`` for metrics, ``"system"`` for those of the machine.
+            late: ``"exclude"`` leaves out rows below their writer's greatest step, and rows at a step that another
+                row has already.
+
+        Raises UsageError for any other value of ``late``.
         """
         extra = [] if x_axis in META else [x_axis]
         asked = None if keys is None else [*keys, *extra]
-        rows = self._get("history", samples=samples, keys=asked, stream=_STREAMS[stream])["rows"]
+        which = {"stream": _STREAMS[stream], "late": _checked_late(late)}
+        rows = self._get("history", samples=samples, keys=asked, **which)["rows"]
         columns = None
         if keys is not None:
             columns = [x_axis, *(key for key in keys if key != x_axis)]
@@ -227,20 +235,32 @@ class Run:
         page_size: int = 1000,
         min_step: int | None = None,
         max_step: int | None = None,
+        *,
+        late: Literal["include", "exclude"] = "include",
+        hidden: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """Yield every row by step, exact and unsampled, read page by page.
+        """Return an iterator over every row by step, exact and unsampled, read page by page.
 
         Args:
             keys: Only rows that have all of these, and only these values, beside ``_step``.
             page_size: How many rows to read at a time.
             min_step: The first step, inclusive.
             max_step: The last step, exclusive.
+            late: ``"exclude"`` leaves out rows below their writer's greatest step, and rows at a step that another
+                row has already.
+            hidden: Also rows whose place others took when the run was resumed at an earlier step or rewound; these
+                have ``_hidden``.
+
+        Raises UsageError for any other value of ``late``.
         """
+        steps = {"min_step": min_step, "max_step": max_step}
+        which = {"late": _checked_late(late), "hidden": hidden or None}
+        return self._scan(keys, page_size=page_size, **steps, **which)
+
+    def _scan(self, keys: Sequence[str] | None, **asked: Any) -> Iterator[dict[str, Any]]:
         cursor = None
         while True:
-            page = self._get(
-                "scan", keys=keys, page_size=page_size, min_step=min_step, max_step=max_step, cursor=cursor
-            )
+            page = self._get("scan", keys=keys, cursor=cursor, **asked)
             yield from page["rows"] if keys is None else _with_all(page["rows"], keys)
             cursor = page["next"]
             if cursor is None:
@@ -304,6 +324,12 @@ class Run:
     def _get(self, what: str | None = None, **parameters: Any) -> Any:
         path = f"/api/v1/runs/{url_path(*self.path)}"
         return self._connection.get(path if what is None else f"{path}/{what}", **parameters)
+
+
+def _checked_late(late: str) -> str:
+    if late not in {"include", "exclude"}:
+        raise UsageError(f"late={late!r}: it is 'include' or 'exclude'")
+    return late
 
 
 def _with_all(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from runstream_schemas import codec, values
 from runstream_schemas.events import (
+    Branch,
     ChangeEvent,
     Ending,
     Entry,
@@ -46,6 +47,7 @@ class Recording:
     id: bytes
     role: Role = Role.PRIMARY
     label: str = ""
+    continues: tuple[bytes, ...] = ()
     events: list[Event] = field(default_factory=list)
     _orders: int = 0
     _seqs: dict[Topic, int] = field(default_factory=dict)
@@ -53,7 +55,7 @@ class Recording:
     @property
     def writer(self) -> Writer:
         """The writer of the events."""
-        return Writer(id=self.id, role=self.role)
+        return Writer(id=self.id, role=self.role, continues=self.continues)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -106,6 +108,27 @@ class Recording:
         )
         self._orders += count
         self.events.append(event)
+        return self
+
+    def branch(self, origin: RunPath, step: int) -> Recording:
+        """Go on from a run up to a step."""
+        none = np.empty(0, dtype=np.int64)
+        self.events.append(
+            LogEvent(
+                kind=Kind.BRANCH,
+                run=self.run,
+                writer=self.writer,
+                time=STARTED,
+                seq=self._take(Topic.LOG, 1),
+                count=1,
+                stream=Stream.HISTORY,
+                orders=none,
+                steps=none,
+                times=none,
+                branch=Branch(run=origin, step=step),
+            )
+        )
+        self._orders += 1
         return self
 
     def alert(self, title: str, text: str = "", *, level: str = "info", wait_ms: int = 60_000) -> Recording:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream_schemas import values
+from runstream_schemas.events import Role
 from tests.integration.api.conftest import ROWS, SPIKE, history_row, new_recording
 from tests.integration.api.recording import STARTED
 
@@ -103,6 +104,77 @@ def test_two_writers_at_one_step_are_two_rows(served: Served, ranks: tuple[Recor
     assert {writer.id.hex() for writer in ranks} == {row["_writer"] for row in rows}
 
 
+def test_late_rows_are_left_out_where_that_is_asked(served: Served) -> None:
+    """Rows below their writer's greatest step, or at a step taken, are there by default; samples do as scans do."""
+    first, second = new_recording("late", label="0"), new_recording("late", label="1")
+    first.start({}).rows([{"a": step} for step in range(30)])
+    first.rows([{"a": -1}], first_step=5).rows([{"a": 30}], first_step=30)
+    second.start({}).rows([{"a": 100 + step} for step in range(10)], first_step=25)
+    served.say(first)
+    served.say(second)
+
+    every = _scan(served, first)
+    assert [row["a"] for row in every if row["_writer"] == first.id.hex()] == [*range(6), -1, *range(6, 31)]
+    assert [row["_step"] for row in every if row["_late"]] == [5, *range(25, 31)]
+    kept = [row for row in every if not row["_late"]]
+    for page_size in (3, 1000):
+        assert _scan(served, first, late="exclude", page_size=page_size) == kept
+    assert served.run(first, "/history", late="exclude")["rows"] == kept
+    series = served.run(first, "/series", late="exclude")["series"]
+    assert [one["steps"] for one in series] == [list(range(31)), list(range(31, 35))]
+    sampled = served.run(first, "/history", late="exclude", samples=8)
+    assert sampled["sampled"]
+    assert {row["_step"] for row in sampled["rows"]} <= {row["_step"] for row in kept}
+
+
+def test_a_worker_that_attaches_touches_no_row_of_the_primary(served: Served) -> None:
+    """Thirty rows of a primary, then a second writer from step 0 on: all thirty stay as they were."""
+    primary, worker = new_recording("attach"), new_recording("attach", role=Role.WORKER, label="rank 1")
+    served.say(primary.start({}).rows([{"a": step} for step in range(30)]))
+    before = _scan(served, primary)
+    served.say(worker.start({}).rows([{"b": step} for step in range(30)]))
+
+    after = _scan(served, primary)
+    assert [row for row in after if row["_writer"] == primary.id.hex()] == before
+    assert len(after) == 60
+
+
+def test_a_resumed_run_is_one_line_and_hides_what_it_took_the_place_of(served: Served) -> None:
+    """A writer that continues another takes the place of its rows from its own first step on."""
+    first, second = new_recording("taken"), new_recording("taken")
+    second.continues = (first.id,)
+    served.say(first.start({}).rows([{"a": step} for step in range(6)]))
+    served.say(second.start({}).rows([{"a": 10 * step} for step in range(4, 7)], first_step=4))
+
+    assert [row["a"] for row in _scan(served, first)] == [0, 1, 2, 3, 40, 50, 60]
+    hidden = [row for row in _scan(served, first, hidden=True) if row.get("_hidden")]
+    assert [(row["a"], row["_late"]) for row in hidden] == [(4, False), (5, False)]
+    (series,) = served.run(first, "/series")["series"]
+    assert (series["writer"], series["values"]) == (second.id.hex(), [0, 1, 2, 3, 40, 50, 60])
+    standing = served.run(first, "/standing", step=4)
+    assert (standing["last_step"], standing["values"]) == (6, [[["a"], 40]])
+
+
+def test_a_fork_has_the_rows_of_its_parent_as_it_was(served: Served) -> None:
+    """Up to the step, in every way of reading; what becomes of the parent later changes nothing."""
+    parent, fork, later = new_recording("parent"), new_recording("fork"), new_recording("parent")
+    served.say(parent.start({}).rows([{"a": step, "n": {"b": step}} for step in range(10)]))
+    served.say(fork.start({}).branch(parent.run, 5).rows([{"a": 60}, {"a": 70}], first_step=6))
+    later.continues = (parent.id,)
+    served.say(later.start({}).branch(parent.run, 2).rows([{"a": 33}], first_step=3))
+
+    values = [0, 1, 2, 3, 4, 5, 60, 70]
+    for page_size in (1, 3, 1000):
+        assert [row["a"] for row in _scan(served, fork, page_size=page_size)] == values
+    assert [row["a"] for row in _scan(served, parent)] == [0, 1, 2, 33]
+    series = {one["key"]: one for one in served.run(fork, "/series")["series"]}
+    assert series["a"]["values"] == values
+    assert series["n.b"]["steps"] == list(range(6))
+    standing = served.run(fork, "/standing", step=5)
+    assert (standing["last_step"], standing["values"]) == (7, [[["a"], 5], [["n", "b"], 5]])
+    assert served.run(fork)["last_step"] == 7
+
+
 def test_console_lines_come_oldest_first(served: Served, digits: Recording) -> None:
     """The last lines are returned in the order they were printed."""
     lines = served.run(digits, "/console", lines=3)["lines"]
@@ -145,6 +217,10 @@ def test_nul_characters_and_lone_surrogates_come_back(served: Served) -> None:
         ("/scan", {"min_step": "a"}),
         ("/scan", {"min_step": 2**63}),
         ("/scan", {"stream": "nothing"}),
+        ("/scan", {"late": "drop"}),
+        ("/history", {"late": ""}),
+        ("/series", {"late": "no"}),
+        ("/standing", {"step": "x"}),
         ("/history", {"samples": 0}),
         ("/series", {"samples": 20_001}),
         ("/console", {"lines": 0}),

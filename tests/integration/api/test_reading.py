@@ -68,6 +68,20 @@ def test_a_scan_of_keys_yields_rows_that_have_all_of_them(api: Api, digits: Reco
     assert expected == rows
 
 
+def test_late_rows_can_be_left_out(api: Api, served: Served) -> None:
+    """By a scan, by a history, and nothing but the two words is understood."""
+    writer = new_recording("reading-late").start({}).rows([{"a": step} for step in range(5)])
+    served.say(writer.rows([{"a": -1}], first_step=2))
+    run = api.run(str(writer.run))
+    assert [row["a"] for row in run.scan_history()] == [0, 1, 2, -1, 3, 4]
+    assert [row["a"] for row in run.scan_history(late="exclude")] == [0, 1, 2, 3, 4]
+    assert run.history()["_late"].tolist() == [False, False, False, True, False, False]
+    assert run.history(late="exclude")["a"].tolist() == [0, 1, 2, 3, 4]
+    for read in (run.scan_history, run.history):
+        with pytest.raises(UsageError, match="exclude"):
+            read(late="drop")  # type: ignore[arg-type]
+
+
 def test_history_is_a_frame_that_keeps_the_extremes(api: Api, digits: Recording) -> None:
     """A sample is a DataFrame with flat columns in which no spike is lost."""
     frame = api.run(str(digits.run)).history(samples=100, keys=["train.loss"])
