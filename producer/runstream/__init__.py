@@ -139,9 +139,11 @@ _LAZY = {
 #: Modules of ours under the names that W&B gives them.
 _MODULES = {
     "env": "runstream.compat.environment",
+    "errors": "runstream.exceptions",
     "integration": "runstream.integration",
     "plot": "runstream.plot",
     "tensorboard": "runstream.tensorboard",
+    "util": "runstream.compat.stand_ins",
 }
 
 
@@ -159,3 +161,7 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("runstream")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_LAZY, *_MODULES})

@@ -31,7 +31,6 @@ _MEDIA = "runstream.media_to_come"
 MODULES: Mapping[str, str | Mapping[str, str]] = {
     "wandb": {
         "*": "runstream",
-        "errors": "wandb.errors",
         "wandb_sdk": "wandb.sdk",
         "wandb_lib": "wandb.sdk.lib",
         "_attach": f"{_STAND_INS}:attach",
@@ -65,8 +64,9 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
     "wandb.sdk.lib.config_util": {"ConfigError": "runstream.exceptions:ConfigError"},
     "wandb.sdk.lib.disabled": {"RunDisabled": f"{_STAND_INS}:RunDisabled"},
     "wandb.sdk.lib.paths": {name: f"{_STAND_INS}:{name}" for name in ("StrPath", "FilePathStr", "LogicalPath")},
-    "wandb.sdk.lib.runid": {"generate_id": "runstream.tracking.naming:random_id"},
+    "wandb.sdk.lib.runid": {"generate_id": f"{_STAND_INS}:generate_id"},
     "wandb.sdk.lib.telemetry": {"context": f"{_STAND_INS}:telemetry_context"},
+    "wandb.sdk.wandb_alerts": {"AlertLevel": "runstream.tracking.alert:AlertLevel"},
     "wandb.sdk.wandb_config": {"Config": "runstream.tracking.config:Config"},
     "wandb.sdk.wandb_init": {"init": "runstream.tracking.initialise:init"},
     "wandb.sdk.wandb_run": {
@@ -75,11 +75,8 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
     },
     "wandb.sdk.wandb_settings": {"Settings": "runstream.settings:Settings"},
     "wandb.sdk.wandb_summary": {"Summary": "runstream.tracking.summary:Summary"},
-    "wandb.util": {
-        "add_import_hook": "runstream.compat.import_hooks:add_import_hook",
-        "generate_id": "runstream.tracking.naming:random_id",
-        "get_module": f"{_STAND_INS}:get_module",
-    },
+    "wandb.tensorboard": "runstream.tensorboard",
+    "wandb.util": _STAND_INS,
     "wandb.wandb_run": {"Run": "runstream.tracking.run:Run"},
     "wandb.xgboost": "runstream.integration.xgboost",
 }

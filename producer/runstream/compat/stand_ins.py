@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
+import string
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from runstream.compat.import_hooks import add_import_hook as add_import_hook  # noqa: PLC0414 - wandb.util has it
 from runstream.exceptions import UnsupportedError, UsageError
 from runstream.messages import termwarn
 from runstream.tracking.session import SESSION
@@ -45,12 +48,6 @@ def login(  # noqa: PLR0917 - the signature of W&B
 def setup(settings: Any = None) -> None:
     """Do nothing: there is no service to be started before ``init()``."""
     del settings
-
-
-def teardown(exit_code: int | None = None) -> None:
-    """Finish the active run, if there is one."""
-    if SESSION.run is not None:
-        SESSION.run.finish(exit_code)
 
 
 def require(requirement: str | Iterable[str] | None = None, experiment: str | Iterable[str] | None = None) -> None:
@@ -100,6 +97,11 @@ def telemetry_context(run: Any = None, obj: Any = None) -> Iterator[Any]:
     """Yield what takes any ``feature.NAME = True``; nothing is kept or sent."""
     del run, obj
     yield _Features()
+
+
+def generate_id(length: int = 8) -> str:
+    """Return random letters and digits, fit to be the id of a run."""
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))
 
 
 def get_module(name: str, required: str | bool | None = None, lazy: bool = True) -> Any:  # noqa: FBT001, FBT002

@@ -24,7 +24,7 @@ class WandbMetricsLogger(keras.callbacks.Callback):
         initial_global_step: Number of batches before this training, where it carries on an earlier one.
 
     Raises:
-        UsageError: There is no active run, or ``log_freq`` is none of the above.
+        Error: There is no active run; as UsageError, ``log_freq`` is none of the above.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class WandbModelCheckpoint(keras.callbacks.ModelCheckpoint):
         initial_value_threshold: What the first model has to beat.
 
     Raises:
-        UsageError: There is no active run.
+        Error: There is no active run.
     """
 
     def __init__(  # noqa: PLR0917 - the signature of W&B

@@ -26,7 +26,7 @@ def wandb_callback(
         define_metric: Sum metrics up by their best value, min or max, not by their last one.
 
     Raises:
-        UsageError: There is no active run.
+        Error: There is no active run.
     """
     return _Callback(log_params=log_params, define_metric=define_metric)
 
@@ -44,7 +44,7 @@ def log_summary(
         save_model_checkpoint: Upload the model; comes with files and artifacts.
 
     Raises:
-        UsageError: There is no active run, or the model is no ``lightgbm.Booster``.
+        Error: There is no active run; as UsageError, the model is no ``lightgbm.Booster``.
         UnsupportedError: ``save_model_checkpoint`` is True.
     """
     run = SESSION.active("integration.lightgbm.log_summary()")

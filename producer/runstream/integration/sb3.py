@@ -29,7 +29,7 @@ class WandbCallback(BaseCallback):
         log: Of what: ``gradients``, ``parameters``, ``all`` or None.
 
     Raises:
-        UsageError: There is no active run.
+        Error: There is no active run.
     """
 
     def __init__(

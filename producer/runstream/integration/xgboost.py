@@ -34,7 +34,7 @@ class WandbCallback(TrainingCallback):
         define_metric: Sum up the metrics that XGBoost knows by their best value, min or max, not by their last one.
 
     Raises:
-        UsageError: There is no active run.
+        Error: There is no active run.
         UnsupportedError: ``log_model`` is True.
     """
 

@@ -1,0 +1,206 @@
+"""``import runstream.compat.wandb``: what ``import wandb`` gives afterwards, each time in a fresh Python."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: What the integrations of nine libraries ask for.
+ASKED = [
+    "from wandb.sdk.wandb_run import Run",
+    "from wandb.wandb_run import Run",
+    "from wandb.sdk.lib import RunDisabled",
+    "from wandb.sdk.lib.config_util import ConfigError",
+    "from wandb.sdk.lib.telemetry import context",
+    "from wandb.sdk.lib.paths import StrPath",
+    "from wandb.util import add_import_hook, generate_id",
+    "from wandb.env import set_project, set_entity",
+    "from wandb.errors import CommError, Error, UsageError",
+    "from wandb.apis.public import Api, Run",
+    "from wandb.data_types import Image, Table",
+    "from wandb.integration.xgboost import WandbCallback, wandb_callback",
+    "from wandb.integration.lightgbm import wandb_callback, log_summary",
+    "from wandb.xgboost import WandbCallback",
+    "from wandb.plot import bar",
+    "import wandb; wandb.sdk.wandb_run.Run, wandb.sdk.lib.telemetry.context, wandb.errors.CommError",
+    "import wandb; wandb.init, wandb.log, wandb.finish, wandb.define_metric, wandb.Api, wandb.Settings, wandb.login",
+    "import wandb; wandb.Artifact, wandb.Histogram, wandb.plot.bar, wandb.termwarn, wandb.Error, wandb.setup",
+    "import wandb; assert wandb.run is None",
+    "import wandb; assert wandb.__version__ == '0.31.0'",
+    "import wandb; assert not hasattr(wandb, 'no_such_name')",
+    "import wandb; assert {'init', 'sdk', 'Image'} <= set(dir(wandb))",
+]
+
+
+def python(code: str, folder: Path, **environment: str) -> str:
+    """Run code in a Python of its own and return what it printed; raises where it fails."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "RUNSTREAM_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """Return a folder with another package called wandb, as if it were installed."""
+    folder = tmp_path / "installed"
+    (folder / "wandb").mkdir(parents=True)
+    (folder / "wandb" / "__init__.py").write_text("mine = False\n")
+    return folder
+
+
+def test_every_name_that_the_libraries_ask_for_is_answered(tmp_path: Path) -> None:
+    """Modules, submodules and attributes import by all the ways in which libraries name them."""
+    python("import runstream.compat.wandb\n" + "\n".join(ASKED), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["keras", "sb3"])
+def test_an_integration_without_its_library_says_which_is_missing(name: str, tmp_path: Path) -> None:
+    """The module can be named; its callbacks need the library, and the ImportError is about that."""
+    code = f"""
+import sys
+import runstream.compat.wandb
+sys.modules[{ {"keras": "keras", "sb3": "stable_baselines3"}[name]!r}] = None
+import wandb.integration.{name}
+try:
+    from wandb.integration.{name} import WandbCallback
+except ImportError as error:
+    print(error)
+"""
+    assert {"keras": "keras", "sb3": "stable_baselines3"}[name] in python(code, tmp_path)
+
+
+def test_there_is_a_spec_and_a_distribution(tmp_path: Path) -> None:
+    """``find_spec`` and ``importlib.metadata`` find wandb, before and after its import."""
+    code = """
+import importlib.metadata as metadata
+from importlib.util import find_spec
+import runstream.compat.wandb
+print(find_spec("wandb").name, metadata.version("wandb"), metadata.metadata("wandb")["Name"])
+import wandb
+print(find_spec("wandb") is wandb.__spec__, metadata.packages_distributions()["wandb"])
+print([found.version for found in metadata.distributions() if found.metadata["Name"] == "wandb"])
+"""
+    assert python(code, tmp_path).splitlines() == ["wandb 0.31.0 wandb", "True ['wandb']", "['0.31.0']"]
+
+
+def test_an_installed_wandb_is_neither_imported_nor_changed(installed: Path, tmp_path: Path) -> None:
+    """Runstream answers before a wandb that is installed."""
+    code = "import runstream.compat.wandb, wandb; print(wandb.init.__module__, hasattr(wandb, 'mine'))"
+
+    assert python(code, tmp_path, PYTHONPATH=str(installed)) == "runstream.tracking.initialise False"
+
+
+def test_a_wandb_that_was_imported_before_is_an_error_that_says_what_to_do(installed: Path, tmp_path: Path) -> None:
+    """It would go on being used by whoever holds it, so nothing is answered."""
+    code = """
+import wandb
+try:
+    import runstream.compat.wandb
+except ImportError as error:
+    print(error)
+import wandb
+print(wandb.mine)
+"""
+    told, mine = python(code, tmp_path, PYTHONPATH=str(installed)).splitlines()
+
+    assert "import runstream.compat.wandb before" in told
+    assert "runstream run SCRIPT" in told
+    assert mine == "False"
+
+
+def test_a_module_that_is_not_answered_does_not_exist(tmp_path: Path) -> None:
+    """No module of an installed W&B shines through."""
+    code = """
+import runstream.compat.wandb
+try:
+    import wandb.sdk.internal
+except ModuleNotFoundError as error:
+    print(error.name)
+"""
+    assert python(code, tmp_path) == "wandb.sdk.internal"
+
+
+def test_the_environment_of_wandb_counts(tmp_path: Path) -> None:
+    """Project, id and name come from WANDB_*; ``dryrun`` is offline; the run is an instance of W&B's name for it."""
+    code = """
+import runstream.compat.wandb, wandb
+run = wandb.init(settings={"silent": True})
+print(run.project, run.id, run.name, run.offline, isinstance(run, wandb.sdk.wandb_run.Run), wandb.run is run)
+wandb.finish()
+print(wandb.run)
+"""
+    environment = {"WANDB_PROJECT": "p", "WANDB_RUN_ID": "r1", "WANDB_NAME": "mine", "WANDB_MODE": "dryrun"}
+
+    assert python(code, tmp_path, **environment).splitlines() == ["p r1 mine True True True", "None"]
+
+
+def test_what_comes_with_files_and_artifacts_refuses(tmp_path: Path) -> None:
+    """Media, tables, artifacts, charts and sweeps have their names, and raise when they are used."""
+    code = """
+import runstream.compat.wandb, wandb
+uses = [lambda: wandb.Image(1), lambda: wandb.Table(columns=["a"]), lambda: wandb.Artifact("a", type="model"),
+        lambda: wandb.plot.bar(None, "a", "b"), lambda: wandb.sweep({}), lambda: wandb.Video("film.mp4")]
+for use in uses:
+    try:
+        use()
+    except wandb.errors.UnsupportedError as error:
+        print(isinstance(error, wandb.Error))
+"""
+    assert python(code, tmp_path).split() == ["True"] * 6
+
+
+def test_an_import_hook_is_called_when_its_module_is_loaded(tmp_path: Path) -> None:
+    """At the first import and only then; at once where the module is loaded already."""
+    code = """
+import runstream.compat.wandb, wandb, sys
+wandb.util.add_import_hook("colorsys", lambda module: print("loaded", module.__name__, hasattr(module, "rgb_to_hsv")))
+print("colorsys" in sys.modules)
+import colorsys, colorsys
+wandb.util.add_import_hook("colorsys", lambda module: print("again", module.__name__))
+"""
+    assert python(code, tmp_path).splitlines() == ["False", "loaded colorsys True", "again colorsys"]
+
+
+def test_telemetry_takes_everything_and_keeps_nothing(tmp_path: Path) -> None:
+    """Integrations note in it what is used."""
+    code = """
+import runstream.compat.wandb, wandb
+with wandb.sdk.lib.telemetry.context(run=None) as telemetry:
+    telemetry.feature.some_name = True
+print("done")
+"""
+    assert python(code, tmp_path) == "done"
+
+
+def test_a_warning_that_is_not_to_be_repeated_is_printed_once(tmp_path: Path) -> None:
+    """``termwarn(repeat=False)`` remembers what it said; a silent run says nothing."""
+    code = """
+import sys
+sys.stderr = sys.stdout
+import runstream as wandb
+for _ in range(2):
+    wandb.termwarn("once", repeat=False)
+    wandb.termwarn("twice")
+run = wandb.init(mode="offline", settings={"silent": True})
+wandb.termwarn("never")
+run.finish()
+"""
+    said = python(code, tmp_path).splitlines()
+
+    assert said == ["runstream: WARNING once", "runstream: WARNING twice", "runstream: WARNING twice"]

@@ -1,0 +1,86 @@
+"""The integrations' options: what they refuse, and what they need."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import runstream
+from runstream.exceptions import UnsupportedError, UsageError
+from runstream.integration import lightgbm, xgboost
+from tests.unit.producer.spooled import primary, steps_and_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[runstream.Run]:
+    """Begin an offline run in a folder of its own."""
+    run = runstream.init(project="p", mode="offline", dir=tmp_path, settings={"silent": True})
+    yield run
+    run.finish()
+
+
+@pytest.mark.parametrize("make", [xgboost.WandbCallback, lightgbm.wandb_callback])
+def test_a_callback_needs_a_run(make: Any) -> None:
+    """Without ``init()`` it says so as it is made, not in the middle of the training."""
+    with pytest.raises(runstream.Error, match=r"runstream\.init\(\)"):
+        make()
+
+
+@pytest.mark.usefixtures("run")
+def test_models_are_refused_before_the_training() -> None:
+    """Uploading a model comes with files and artifacts; asking for it is an error, never a silent success."""
+    with pytest.raises(UnsupportedError, match=r"log_model=True.* comes with files"):
+        xgboost.WandbCallback(log_model=True)
+
+
+def test_a_summary_with_a_checkpoint_is_refused_as_a_whole(run: runstream.Run) -> None:
+    """Nothing of the call is recorded; what is no model of LightGBM is refused too."""
+    import lightgbm as library  # noqa: PLC0415 - beside the module of this name
+    import numpy as np  # noqa: PLC0415
+
+    data = library.Dataset(np.arange(40.0).reshape(20, 2), np.arange(20) % 2)
+    model = library.train({"objective": "binary", "verbose": -1, "num_threads": 1}, data, 1)
+
+    with pytest.raises(UnsupportedError, match="save_model_checkpoint"):
+        lightgbm.log_summary(model, save_model_checkpoint=True)
+    with pytest.raises(UsageError, match="Booster"):
+        lightgbm.log_summary(object())  # type: ignore[arg-type]
+    assert dict(run.summary.items()) == {}
+
+
+@pytest.mark.parametrize(
+    ("results", "row"),
+    [
+        ([("valid", "auc", 0.5, True, 0.1)], {"valid_auc-mean": 0.5, "valid_auc-stdv": 0.1}),
+        ([("cv_agg", "valid auc", 0.5, True, 0.1)], {"valid_auc-mean": 0.5, "valid_auc-stdv": 0.1}),
+        ([("valid", "mine", 2, False)], {"valid_mine": 2.0}),
+        ([], {}),
+    ],
+    ids=["cross-validation", "older-cross-validation", "own-metric", "nothing"],
+)
+def test_lightgbm_logs_what_was_measured(
+    run: runstream.Run, tmp_path: Path, results: list[Any], row: dict[str, float]
+) -> None:
+    """Of a cross-validation, mean and deviation; without data to measure, the iteration alone."""
+    environment = SimpleNamespace(evaluation_result_list=results, iteration=0, begin_iteration=0, params={})
+
+    lightgbm.wandb_callback()(environment)
+    run.finish()
+
+    assert [values for _, values in steps_and_values(primary(tmp_path))] == [{**row, "iteration": 0}]
+
+
+def test_xgboost_logs_a_cross_validation(run: runstream.Run, tmp_path: Path) -> None:
+    """Mean and deviation of each metric."""
+    xgboost.WandbCallback().after_iteration(None, 0, {"test": {"auc": [(0.5, 0.1)]}})
+    run.finish()
+
+    assert [values for _, values in steps_and_values(primary(tmp_path))] == [
+        {"test-auc-mean": 0.5, "test-auc-std": 0.1, "epoch": 0}
+    ]

@@ -1,0 +1,113 @@
+"""``runstream run``: Python itself, in which Runstream answers for wandb."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.polling import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``runstream run ARGUMENTS`` in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "runstream.cli.main", "run", *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """Return a script that prints how it was started, and ends with status 7."""
+    path = tmp_path / "script.py"
+    path.write_text("import sys, wandb\nprint(sys.argv[1:], __name__, wandb.Run.__module__)\nsys.exit(7)\n")
+    return path
+
+
+def test_the_script_gets_its_arguments_and_gives_its_status(script: Path) -> None:
+    """What follows the script is the script's, ``--help`` included."""
+    done = run("script.py", "--lr", "0.1", "--help", "-h", folder=script.parent)
+
+    assert done.stdout == "['--lr', '0.1', '--help', '-h'] __main__ runstream.tracking.run\n"
+    assert (done.returncode, done.stderr) == (7, "")
+
+
+def test_a_module_runs_as_by_python(script: Path) -> None:
+    """``-m MODULE`` and Python's other options are Python's."""
+    done = run("-W", "error", "-m", "script", "-m", "x", folder=script.parent)
+
+    assert done.stdout == "['-m', 'x'] __main__ runstream.tracking.run\n"
+    assert done.returncode == 7
+
+
+def test_processes_that_the_script_starts_get_runstream_too(tmp_path: Path) -> None:
+    """Another Python, and the workers of multiprocessing, import the same wandb."""
+    (tmp_path / "parent.py").write_text(
+        "import multiprocessing, subprocess, sys\n"
+        "def where(_):\n"
+        "    import wandb\n"
+        "    return wandb.Run.__module__\n"
+        "if __name__ == '__main__':\n"
+        "    print(multiprocessing.get_context('spawn').Pool(1).map(where, [0])[0], flush=True)\n"
+        "    subprocess.run([sys.executable, '-c', 'import wandb; print(wandb.Run.__module__)'])\n"
+    )
+    done = run("parent.py", folder=tmp_path)
+
+    assert done.stdout.split() == ["runstream.tracking.run"] * 2, done.stderr
+
+
+def test_the_machines_own_sitecustomize_is_run_too(tmp_path: Path) -> None:
+    """The one that is hidden by ours is found further on in PYTHONPATH, and what else PYTHONPATH holds is kept."""
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "sitecustomize.py").write_text("seen = True\n")
+    (tmp_path / "path" / "other.py").write_text("")
+    done = run(
+        "-c",
+        "import other, sitecustomize; print(sitecustomize.seen)",
+        folder=tmp_path,
+        PYTHONPATH=str(tmp_path / "path"),
+    )
+
+    assert done.stdout == "True\n", done.stderr
+
+
+def test_ctrl_c_reaches_the_script(tmp_path: Path) -> None:
+    """The script is the process that was started: it sees the KeyboardInterrupt, and ends by it."""
+    (tmp_path / "script.py").write_text(
+        "import time, pathlib\n"
+        "try:\n"
+        "    pathlib.Path('started').touch()\n"
+        "    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n"
+        "    pathlib.Path('interrupted').touch()\n"
+        "    raise\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runstream.cli.main", "run", "script.py"], cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    eventually((tmp_path / "started").exists)
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(30) == -signal.SIGINT
+    assert (tmp_path / "interrupted").exists()
+
+
+def test_without_a_script_it_says_how_it_is_used(tmp_path: Path) -> None:
+    """No Python is started; ``--help`` tells of the arguments."""
+    assert run(folder=tmp_path).returncode == 2
+    assert "SCRIPT" in run("--help", folder=tmp_path).stdout
