@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from runstream_schemas.events import Role
+from runstream.tracking.config import config_entry
+from runstream.tracking.launcher import place_of
+from runstream_schemas.events import Operation, Role, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runstream.settings import Settings
+    from runstream.tracking.recorder import ConfigEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,22 +51,35 @@ def role_of(settings: Settings, environ: Mapping[str, str]) -> Role:
         return Role.PRIMARY
     primary = settings.x_primary
     if primary is None:
-        primary = rank_of(environ) in {None, 0}
+        place = place_of(environ)
+        primary = place is None or place.rank == 0
     return Role.PRIMARY if primary else Role.WORKER
 
 
 def label_of(settings: Settings, environ: Mapping[str, str]) -> str:
-    """Return the name of this process among the writers of its run, or an empty string."""
+    """Return the name of this process among the writers of its run; empty for one that trains alone."""
     if settings.x_label is not None:
         return settings.x_label
-    rank = rank_of(environ)
-    return "" if rank is None else f"rank {rank}"
+    place = place_of(environ)
+    return "" if place is None or place.world_size == 1 else f"rank {place.rank}"
 
 
-def rank_of(environ: Mapping[str, str]) -> int | None:
-    """Return the rank that a launcher (torchrun, Slurm, MPI) gave this process, or None."""
-    for variable in ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "LOCAL_RANK"):
-        value = environ.get(variable, "")
-        if value.isdecimal():
-            return int(value)
-    return None
+def metadata_entries(settings: Settings, environ: Mapping[str, str], found: Mapping[str, Any]) -> list[ConfigEntry]:
+    """Return the entries that say where this process runs: of the run, and of the writer where there are several.
+
+    A worker says nothing of the run, which it may join late.
+
+    Args:
+        settings: The settings in force.
+        environ: What the launcher set.
+        found: The metadata of this process.
+    """
+    place = place_of(environ)
+    own = {**found, **({} if place is None else place.as_metadata())}
+    entries: list[ConfigEntry] = []
+    if role_of(settings, environ) is Role.PRIMARY:
+        entries += [config_entry(key, value, Scope.METADATA) for key, value in own.items()]
+    if settings.mode == "shared":
+        name = label_of(settings, environ) or f"{found.get('host')}/{found.get('pid')}"
+        entries.append([Scope.METADATA.value, Operation.SET.value, ["writers", name], own])
+    return entries

@@ -17,7 +17,7 @@ from runstream.tracking.closing import Closing
 from runstream.tracking.config import config_entry
 from runstream.tracking.config_source import Configs, as_config, chosen
 from runstream.tracking.folder import RunFolder
-from runstream.tracking.identity import Identity, label_of, role_of
+from runstream.tracking.identity import Identity, label_of, metadata_entries, role_of
 from runstream.tracking.meeting import Learning, Meeting, meet, number_of
 from runstream.tracking.metadata import metadata, program
 from runstream.tracking.naming import DisplayName, checked_name, generated_name, random_id
@@ -27,7 +27,7 @@ from runstream.tracking.run import Run
 from runstream.tracking.session import SESSION
 from runstream.tracking.terminal import Terminal
 from runstream.tracking.tracker import Tracker
-from runstream_schemas.events import Scope
+from runstream_schemas.events import Role, Scope
 from runstream_schemas.topics import canonical_project
 
 if TYPE_CHECKING:
@@ -270,7 +270,8 @@ def _first_record(  # noqa: PLR0917 - each said once
         "group": settings.run_group,
         "job_type": settings.run_job_type,
         "sweep_id": settings.sweep_id,
-        "start_time": started,
+        # The run began with its primary; who joins it later does not begin it again.
+        "start_time": started if role_of(settings, environ) is Role.PRIMARY else None,
         "label": label_of(settings, environ),
     }
     return [
@@ -279,7 +280,7 @@ def _first_record(  # noqa: PLR0917 - each said once
             for key, value in attributes.items()
             if value not in (None, [], "")
         ),
-        *(config_entry(key, value, Scope.METADATA) for key, value in metadata().items()),
+        *metadata_entries(settings, environ, metadata()),
         *(config_entry(key, config[key]) for key in config if key not in known or known[key] != config[key]),
     ]
 

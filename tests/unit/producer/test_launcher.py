@@ -1,0 +1,99 @@
+"""What launchers say of a process, and what it is in its run by that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runstream.settings import Settings
+from runstream.tracking.identity import label_of, metadata_entries, role_of
+from runstream.tracking.launcher import Place, place_of
+from runstream_schemas.events import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHARED = Settings(mode="shared", run_id="r")
+
+
+@pytest.mark.parametrize(
+    ("environ", "place"),
+    [
+        ({}, None),
+        (
+            {"RANK": "5", "LOCAL_RANK": "1", "GROUP_RANK": "2", "WORLD_SIZE": "8", "SLURM_PROCID": "0"},
+            Place(launcher="torchrun", rank=5, local_rank=1, node=2, world_size=8),
+        ),
+        (
+            {"SLURM_PROCID": "3", "SLURM_LOCALID": "1", "SLURM_NODEID": "1", "SLURM_NTASKS": "4"},
+            Place(launcher="Slurm", rank=3, local_rank=1, node=1, world_size=4),
+        ),
+        (
+            {"OMPI_COMM_WORLD_RANK": "2", "OMPI_COMM_WORLD_LOCAL_RANK": "0", "OMPI_COMM_WORLD_SIZE": "3"},
+            Place(launcher="Open MPI", rank=2, local_rank=0, world_size=3),
+        ),
+        (
+            {"PMI_RANK": "1", "MPI_LOCALRANKID": "1", "PMI_SIZE": "2", "SLURM_PROCID": "1"},
+            Place(launcher="MPI", rank=1, local_rank=1, world_size=2),
+        ),
+        ({"PMIX_RANK": "4"}, Place(launcher="MPI", rank=4)),
+        ({"HOROVOD_RANK": "6", "HOROVOD_SIZE": "8"}, Place(launcher="Horovod", rank=6, world_size=8)),
+        ({"MV2_COMM_WORLD_RANK": "7"}, Place(launcher="MVAPICH", rank=7)),
+        ({"JOB_COMPLETION_INDEX": "9"}, Place(launcher="Kubernetes", rank=9)),
+        ({"LWS_WORKER_INDEX": "1", "LWS_GROUP_SIZE": "2"}, Place(launcher="Kubernetes", rank=1, world_size=2)),
+        ({"POD_INDEX": "2"}, Place(launcher="Kubernetes", rank=2)),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "train-3"}, Place(launcher="Kubernetes", rank=3)),
+        (
+            {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "POD_NAME": "t-1", "HOSTNAME": "x-9"},
+            Place(launcher="Kubernetes", rank=1),
+        ),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "train-7d9f8-24567"}, None),
+        ({"HOSTNAME": "train-3"}, None),
+        ({"LOCAL_RANK": "2"}, Place(launcher="torchrun", rank=2, local_rank=2)),
+        ({"RANK": "one", "SLURM_PROCID": ""}, None),
+    ],
+)
+def test_the_first_launcher_that_says_a_rank_counts(environ: Mapping[str, str], place: Place | None) -> None:
+    """Each launcher by its own variables; what is no number says nothing."""
+    assert place_of(environ) == place
+
+
+@pytest.mark.parametrize(
+    ("settings", "environ", "role", "label"),
+    [
+        ({}, {}, Role.PRIMARY, ""),
+        ({}, {"RANK": "1"}, Role.WORKER, "rank 1"),
+        ({}, {"RANK": "0", "WORLD_SIZE": "1"}, Role.PRIMARY, ""),
+        ({"x_primary": True}, {"RANK": "1"}, Role.PRIMARY, "rank 1"),
+        ({"x_primary": False}, {}, Role.WORKER, ""),
+        ({"x_label": "loader"}, {"RANK": "1"}, Role.WORKER, "loader"),
+        ({"mode": "online"}, {"RANK": "1"}, Role.PRIMARY, "rank 1"),
+    ],
+)
+def test_rank_0_is_the_primary_of_a_shared_run(
+    settings: Mapping[str, Any], environ: Mapping[str, str], role: Role, label: str
+) -> None:
+    """Unless a setting says otherwise; a run that is not shared has but primaries."""
+    found = SHARED.model_copy(update=dict(settings))
+    assert (role_of(found, environ), label_of(found, environ)) == (role, label)
+
+
+def test_a_worker_says_nothing_of_the_run() -> None:
+    """Its metadata stand under its name, so that the run's stay the primary's."""
+    entries = metadata_entries(SHARED, {"RANK": "3", "LOCAL_RANK": "1"}, {"host": "b"})
+    own = {"host": "b", "launcher": "torchrun", "rank": 3, "local_rank": 1}
+    assert entries == [["metadata", "set", ["writers", "rank 3"], own]]
+
+
+def test_a_primary_says_where_the_run_and_where_it_itself_runs() -> None:
+    """Rank and all of the primary are the run's; where the run is not shared there are no others to list."""
+    own = {"host": "a", "launcher": "Kubernetes", "rank": 0}
+    of_run = [["metadata", "set", [key], value] for key, value in own.items()]
+    environ = {"POD_INDEX": "0"}
+
+    assert metadata_entries(SHARED, environ, {"host": "a"}) == [
+        *of_run,
+        ["metadata", "set", ["writers", "rank 0"], own],
+    ]
+    assert metadata_entries(Settings(), environ, {"host": "a"}) == of_run
