@@ -160,8 +160,9 @@ class RunFold:
             case Scope.ATTRIBUTE | Scope.METADATA:
                 target = self.attributes if entry.scope is Scope.ATTRIBUTE else self.metadata
                 # What forked children and shippers say of themselves is not said of the run, and a rank's word about
-                # the run counts less than the primary's, whichever came later.
-                if writer.role not in (Role.CHILD, Role.SHIPPER):
+                # the run counts less than the primary's, whichever came later. The run's number in its project is the
+                # server's word, whoever passes it on.
+                if writer.role not in (Role.CHILD, Role.SHIPPER) or entry.path == ("number",):
                     rank = 0 if writer.role in (Role.WORKER, Role.UNKNOWN) else 1
                     _assign(target, entry, (rank, *tag), writer, record)
             case Scope.UNKNOWN:

@@ -251,3 +251,12 @@ def test_the_primary_speaks_for_the_run() -> None:
         )
         fold.fold(change_event(writer, Topic.CONFIG, [Record(order=0, time=0, entries=entries)]), offset, offset)
     assert fold.attributes.resolve() == {"name": "primary", "of_primary": "primary", "of_worker": "worker"}
+
+
+def test_the_number_of_a_run_may_come_by_its_shipper() -> None:
+    """The server's word on a run counts whoever passes it on."""
+    fold = RunFold(run=RUN)
+    entry = Entry(op=Operation.SET, path=("number",), value=values.dump(7), scope=Scope.ATTRIBUTE)
+    record = Record(order=0, time=0, entries=(entry,))
+    fold.fold(change_event(Writer(id=bytes(16), role=Role.SHIPPER), Topic.CONFIG, [record]), 0, 0)
+    assert fold.attributes.resolve() == {"number": 7}
