@@ -72,7 +72,7 @@ def show(
 def stop(
     run: Annotated[str, typer.Argument(metavar="RUN", help="[[ENTITY/]PROJECT/]ID, or the URL of its page.")],
 ) -> None:
-    """Ask for a run to be stopped: its processes see it in run.should_stop; with raise_on_stop, log() is interrupted."""
+    """Ask for a run to be stopped: its processes see it in run.should_stop, or, with raise_on_stop, are interrupted."""
     found = _find(Api(), run)
     found.stop()
     Console().print(f"Asked {'/'.join(found.path)} to stop", markup=False, highlight=False)

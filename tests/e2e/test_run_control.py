@@ -1,0 +1,291 @@
+"""Stopping runs, letting go of them, asking how far they are, and runs of several processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from runstream import Api
+from runstream.exceptions import UsageError
+from tests.e2e.scripts import READY, SEEN, ended, states, trained, training, wait_for
+from tests.polling import eventually
+from tests.trainers import command, new_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.running_stack import Stack
+    from tests.trainers import Server
+
+_UNTIL_STOPPED = """
+while not run.should_stop:
+    time.sleep(0.01)
+print("stopped", flush=True)
+"""
+
+
+def api_run(stack: Stack, server: Server, run_id: str) -> Any:
+    """Return a run as the public API has it."""
+    api = Api(overrides={"base_url": stack.url}, api_key=stack.token)
+    return api.run(f"{server.entity}/tests/{run_id}")
+
+
+def ask_to_stop(server: Server, run_id: str, key: str | None = None) -> httpx.Response:
+    """Return the answer to a stop command."""
+    headers = {"Authorization": f"Bearer {server.token}"} | ({} if key is None else {"Idempotency-Key": key})
+    return httpx.post(f"{server.url}/api/v1/runs/{server.entity}/tests/{run_id}/stop", headers=headers, timeout=30)
+
+
+def test_a_run_learns_within_two_seconds_that_it_should_stop(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Its program sees it and ends in order: the run was killed, and says why."""
+    run_id = new_id()
+    with training(stack, tmp_path, run_id, READY + _UNTIL_STOPPED + "run.finish()") as process:
+        wait_for(process, "ready")
+        eventually(lambda: server.run(run_id)["state"] == "running")
+        api_run(stack, server, run_id).stop()
+        asked = time.monotonic()
+        wait_for(process, "stopped")
+        assert time.monotonic() - asked <= 2.0
+        assert process.wait(60) == 0
+
+    assert ended(server, run_id) == ("killed", "stopped by a command")
+    assert server.run(run_id)["stop_requested"]
+
+
+def test_log_is_interrupted_where_the_program_asked_for_that(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """With raise_on_stop, log() raises KeyboardInterrupt, once: what the program logs while it cleans up is kept."""
+    run_id = new_id()
+    source = (
+        READY
+        + "try:\n    while True:\n        run.log({'x': 2})\n        time.sleep(0.05)\n"
+        + "except KeyboardInterrupt:\n    time.sleep(1.1)\n    run.log({'last': 1})\n    raise\n"
+    )
+    with training(stack, tmp_path, run_id, source, RUNSTREAM_RAISE_ON_STOP="true") as process:
+        wait_for(process, "ready")
+        eventually(lambda: server.run(run_id)["state"] == "running")
+        assert "Asked" in command("stop", f"{server.entity}/tests/{run_id}", environment=stack.environment)
+        assert process.wait(60) == -signal.SIGINT
+
+    assert ended(server, run_id) == ("killed", "stopped by a command; interrupted (Ctrl-C)")
+    assert server.run(run_id)["summary"]["last"] == 1
+
+
+def test_a_stop_counts_once_and_only_while_something_runs(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A request that is repeated with its key is one command; an ended run and an unknown one are refused."""
+    run_id, key = new_id(), str(uuid.uuid4())
+    with training(stack, tmp_path, run_id, READY + _UNTIL_STOPPED) as process:
+        wait_for(process, "ready")
+        eventually(lambda: server.run(run_id)["state"] == "running")
+        answers = [ask_to_stop(server, run_id, key) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200] * 3
+        assert process.wait(60) == 0
+    ended(server, run_id)
+
+    delivery = server.run(run_id, "/delivery")
+    (request,) = [one for one in delivery["writers"] if one["writer"] == uuid.UUID(key).hex]
+    assert request["topics"]["config"]["stored"] == 1
+    assert ask_to_stop(server, run_id).status_code == httpx.codes.CONFLICT
+    with pytest.raises(UsageError, match="nothing to stop"):
+        api_run(stack, server, run_id).stop()
+    assert ask_to_stop(server, new_id()).status_code == httpx.codes.NOT_FOUND
+    assert ask_to_stop(server, run_id, "once").status_code == httpx.codes.UNPROCESSABLE_ENTITY
+
+
+def test_a_stop_is_not_for_those_who_come_later(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A process that carries a stopped run on is not stopped by what was asked before it began."""
+    run_id = new_id()
+    with training(stack, tmp_path, run_id, READY + _UNTIL_STOPPED) as process:
+        wait_for(process, "ready")
+        eventually(lambda: server.run(run_id)["state"] == "running")
+        assert ask_to_stop(server, run_id).status_code == httpx.codes.OK
+        assert process.wait(60) == 0
+    ended(server, run_id)
+
+    source = "time.sleep(2.5)\nassert not run.should_stop\nrun.finish()"
+    assert trained(stack, tmp_path, run_id, source, RUNSTREAM_RESUME="allow") == 0
+    eventually(lambda: server.run(run_id)["state"] == "finished")
+
+
+def test_a_run_that_is_stopped_and_then_killed_was_killed(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A program that does not listen and is ended from outside was stopped all the same."""
+    run_id = new_id()
+    with training(stack, tmp_path, run_id, READY + _UNTIL_STOPPED + "time.sleep(60)") as process:
+        wait_for(process, "ready")
+        eventually(lambda: server.run(run_id)["state"] == "running")
+        assert ask_to_stop(server, run_id).status_code == httpx.codes.OK
+        wait_for(process, "stopped")
+        process.kill()
+        process.wait()
+        assert ended(server, run_id) == ("killed", "stopped by a command; ended by SIGKILL")
+
+
+_ANSWERS = """
+for line in sys.stdin:
+    for _ in range(int(line)):
+        run.log({"x": 2})
+    status = run.status()
+    print(status.sync_items_total, status.sync_items_pending, status.sync_time is not None, flush=True)
+run.finish()
+try:
+    run.status()
+except runstream.UsageError:
+    print("over", flush=True)
+"""
+
+
+def test_status_rises_while_the_broker_is_down_and_falls_after(stack: Stack, tmp_path: Path) -> None:
+    """What is pending is what the broker has not acknowledged; after finish() there is no status."""
+    with training(stack, tmp_path, new_id(), READY + _ANSWERS) as process:
+
+        def log_and_ask(rows: int) -> tuple[int, int, bool]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(f"{rows}\n")
+            process.stdin.flush()
+            total, pending, told = process.stdout.readline().split()
+            return int(total), int(pending), told == "True"
+
+        wait_for(process, "ready")
+        eventually(lambda: log_and_ask(0)[1:] == (0, True))
+        total = log_and_ask(0)[0]
+        broker = stack.pid("kafka")
+        os.kill(broker, signal.SIGSTOP)
+        try:
+            assert log_and_ask(50)[:2] == (total + 50, 50)
+            time.sleep(1.5)
+            assert log_and_ask(10)[:2] == (total + 60, 60)
+        finally:
+            os.kill(broker, signal.SIGCONT)
+        eventually(lambda: log_and_ask(0)[:2] == (total + 60, 0), within=60)
+        output, _ = process.communicate(timeout=60)
+        assert output == "over\n"
+
+
+def test_a_run_that_was_let_go_of_waits_for_another_process(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """detach() delivers everything and ends nothing: the run is pending until somebody carries it on."""
+    run_id = new_id()
+    source = "run.log({'x': 2})\nrun.detach()\nassert runstream.run is None\nrun.detach()\nraise SystemExit(3)"
+    assert trained(stack, tmp_path, run_id, source) == 3
+
+    eventually(lambda: server.run(run_id, "/delivery")["complete"])
+    assert server.run(run_id)["state"] == "pending"
+    assert len(server.rows(run_id)) == 2
+    assert not {"finished", "failed"} & set(states(server, run_id))
+
+    assert trained(stack, tmp_path, run_id, "run.finish()", RUNSTREAM_RESUME="allow") == 0
+    eventually(lambda: server.run(run_id)["state"] == "finished")
+
+
+def shared(rank: int, **more: str) -> dict[str, str]:
+    """Return the environment of one process of a shared run."""
+    return {"RUNSTREAM_MODE": "shared", "RANK": str(rank), **more}
+
+
+_ONE_LINE = "sys.stdin.readline()\n"
+
+
+def release(process: Any) -> None:
+    """Let a program go on that waits for a line."""
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+@pytest.mark.parametrize(
+    ("ends_with", "between", "end"), [("primary", "finished", "finished"), ("all", "running", "failed")]
+)
+def test_what_ends_a_shared_run(  # noqa: PLR0917
+    stack: Stack, server: Server, tmp_path: Path, ends_with: str, between: str, end: str
+) -> None:
+    """A run is over when its primary has said so, or, by setting, when all have ended; then the worst end counts."""
+    run_id = new_id()
+    more = {"RUNSTREAM_X_ENDS_WITH": ends_with}
+    primary = training(stack, tmp_path, run_id, READY + _ONE_LINE, **shared(0, **more))
+    worker = training(stack, tmp_path, run_id, READY + _ONE_LINE + "sys.exit(3)", **shared(1, **more))
+    with primary as one, worker as other:
+        for process in (one, other):
+            wait_for(process, "ready")
+        eventually(lambda: running_writers(server, run_id) == 2)
+        release(one)
+        assert one.wait(60) == 0
+        eventually(lambda: running_writers(server, run_id) == 1)
+        eventually(lambda: server.run(run_id)["state"] == between)
+        release(other)
+        assert other.wait(60) == 3
+        eventually(lambda: server.run(run_id)["state"] == end)
+        eventually(lambda: server.run(run_id, "/delivery")["complete"])
+        assert server.run(run_id)["state"] == end
+
+
+def running_writers(server: Server, run_id: str) -> int:
+    """Return how many training processes of a run are shown as running."""
+    return [one["state"] for one in server.run(run_id, "/state")["writers"] if one["role"] != "shipper"].count(
+        "running"
+    )
+
+
+def test_who_has_no_say_does_not_end_a_run(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A process with x_update_finish_state=False that fails changes nothing, though the run waits for all."""
+    run_id = new_id()
+    more = {"RUNSTREAM_X_ENDS_WITH": "all"}
+    primary = training(stack, tmp_path, run_id, READY + _ONE_LINE, **shared(0, **more))
+    with primary as one:
+        wait_for(one, "ready")
+        aside = shared(1, RUNSTREAM_X_UPDATE_FINISH_STATE="false", **more)
+        assert trained(stack, tmp_path, run_id, SEEN + "sys.exit(9)", **aside) == 9
+        eventually(lambda: len(server.rows(run_id)) == 2)
+        release(one)
+        assert one.wait(60) == 0
+    eventually(lambda: server.run(run_id)["state"] == "finished")
+
+
+def test_runs_of_one_process_end_in_any_order(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Two runs that are live side by side: each has its own end, console and rows, whichever is finished first."""
+    first, second, third = new_id(), new_id(), new_id()
+    source = f"""
+settings = {{"silent": True, "x_disable_stats": True}}
+other = runstream.init(project="tests", id={second!r}, reinit="create_new", settings=settings)
+last = runstream.init(project="tests", id={third!r}, reinit="create_new", settings=settings)
+print("for all", flush=True)
+other.log({{"y": 1}})
+last.log({{"z": 1}})
+other.finish(1)
+print("for two", flush=True)
+run.finish()
+print("for one", flush=True)
+raise ValueError("too bad")
+"""
+    assert trained(stack, tmp_path, first, source) == 1
+
+    assert ended(server, first) == ("finished", "")
+    assert ended(server, second) == ("failed", "exit code 1")
+    assert ended(server, third) == ("failed", "ValueError: too bad")
+    printed = {name: lines(server, name) for name in (first, second, third)}
+    assert printed[first] == ["for all", "for two"]
+    assert printed[second] == ["for all"]
+    assert printed[third][:3] == ["for all", "for two", "for one"]
+
+
+def lines(server: Server, run_id: str) -> list[str]:
+    """Return what a run's program printed, once all of it is there."""
+    eventually(lambda: server.run(run_id, "/delivery")["complete"])
+    return [line["text"] for line in server.run(run_id, "/console")["lines"]]
+
+
+def test_all_processes_of_a_run_are_asked_to_stop(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """One request reaches every process of a shared run."""
+    run_id = new_id()
+    primary = training(stack, tmp_path, run_id, READY + _UNTIL_STOPPED, **shared(0))
+    worker = training(stack, tmp_path, run_id, READY + _UNTIL_STOPPED, **shared(1))
+    with primary as one, worker as other:
+        for process in (one, other):
+            wait_for(process, "ready")
+        eventually(lambda: running_writers(server, run_id) == 2)
+        assert len(ask_to_stop(server, run_id).json()["writers"]) == 2
+        assert [process.wait(60) for process in (one, other)] == [0, 0]
+    eventually(lambda: server.run(run_id)["state"] == "killed")
