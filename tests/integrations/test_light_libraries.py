@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integrations.scripts import api, execute, rows, run_of, stored, values
+from tests.integrations.scripts import PROGRAMS, api, execute, rows, run_of, stored, values
 from tests.polling import eventually
 from tests.trainers import new_id
 
@@ -27,6 +29,26 @@ def test_a_plain_script_is_tracked_as_it_stands(stack: Stack, tmp_path: Path) ->
     assert run.summary["accuracy"] == 0.8
     assert run.summary["best"] == 3
     assert (run.name, run.tags, run.notes) == ("renamed", ["plain"], "a plain script")
+
+
+def test_a_script_needs_one_line_changed_where_it_imports_runstream_as_wandb(stack: Stack, tmp_path: Path) -> None:
+    """The same script, with ``import runstream as wandb`` and by Python itself, makes the same run."""
+    run_id = new_id()
+    source = (PROGRAMS / "plain_wandb.py").read_text()
+    (tmp_path / "script.py").write_text(source.replace("import wandb", "import runstream as wandb"))
+
+    status = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env={**stack.environment, "WANDB_PROJECT": "tests", "WANDB_RUN_ID": run_id},
+        timeout=60,
+        check=False,
+    ).returncode
+
+    run = stored(stack, run_id)
+    assert (status, run.state) == (0, "finished")
+    assert run.config == {"lr": 0.1, "layers": [4, 3], "batch": 8}
+    assert run.summary["loss"] == {"min": 1}
 
 
 def test_a_script_that_fails_fails_as_under_python(stack: Stack, tmp_path: Path) -> None:
