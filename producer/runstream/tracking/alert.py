@@ -40,14 +40,19 @@ def checked_alert(
         TypeError: The wait is no duration.
         ValueError: There is no such level.
     """
-    shown, whole = _titles(str(title), terminal)
+    shown, whole = _titles(_encodable(str(title)), terminal)
     return {
         "title": shown,
         "full_title": whole if shown != whole else "",
-        "text": _shortened("text", str(text), TEXT_LENGTH, terminal),
+        "text": _shortened("text", _encodable(str(text)), TEXT_LENGTH, terminal),
         "level": _level(level).value.lower(),
         "wait_duration_ms": round(_seconds(wait_duration, terminal) * 1000),
     }
+
+
+def _encodable(text: str) -> str:
+    """Return a text that is valid UTF-8: lone surrogates, as of badly decoded file names, are spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _titles(title: str, terminal: Terminal) -> tuple[str, str]:

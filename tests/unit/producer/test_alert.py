@@ -79,6 +79,12 @@ def test_titles_of_64_characters_are_shortened_and_kept_whole(capsys: pytest.Cap
     assert "64 characters" in capsys.readouterr().err
 
 
+def test_what_is_no_unicode_is_spelled_out() -> None:
+    """A file name that could not be decoded does not end the training run."""
+    assert checked("a\ud800", "b\udcff")["title"] == "a\\ud800"
+    assert checked("a\ud800", "b\udcff")["text"] == "b\\udcff"
+
+
 def test_a_text_that_is_too_long_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """Its beginning is kept, with how long it was, and there is a warning."""
     text = checked(text="x" * (TEXT_LENGTH + 1))["text"]
