@@ -38,10 +38,6 @@ class Graph(ToCome):
     """The graph of a model."""
 
 
-class Histogram(ToCome):
-    """A histogram of numbers."""
-
-
 class Html(ToCome):
     """A piece of HTML."""
 

@@ -1,0 +1,56 @@
+"""Histograms as a value to log: plain data, in the form of W&B."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+#: More bins than these make a row too long to be drawn.
+MOST_BINS = 512
+
+
+class Histogram(Mapping[str, Any]):
+    """How many values lie in each of some bins; logged like any other value.
+
+    Args:
+        sequence: Numbers, of any shape, to be sorted into bins.
+        np_histogram: Instead: counts and edges, as ``numpy.histogram`` returns them.
+        num_bins: Bins between the least and the greatest of ``sequence``; 512 at most.
+
+    Raises:
+        ValueError: There are more than 512 bins, other than one more edge than counts, or numbers that are not finite.
+        TypeError: What is in the sequence is no number.
+    """
+
+    MAX_LENGTH = MOST_BINS
+
+    def __init__(
+        self,
+        sequence: Any = None,
+        np_histogram: tuple[Sequence[float], Sequence[float]] | None = None,
+        num_bins: int = 64,
+    ) -> None:
+        if np_histogram is None:
+            if num_bins > MOST_BINS:
+                raise ValueError(f"num_bins={num_bins}: a histogram has {MOST_BINS} bins at most")
+            np_histogram = np.histogram([] if sequence is None else sequence, bins=num_bins)
+        if len(np_histogram) != 2:  # noqa: PLR2004 - a pair
+            raise ValueError("np_histogram is a pair of counts and edges, as numpy.histogram returns it")
+        counts, edges = np_histogram
+        self.histogram: list[float] = np.asarray(counts).tolist()
+        self.bins: list[float] = np.asarray(edges).tolist()
+        if len(self.histogram) > MOST_BINS:
+            raise ValueError(f"the histogram has {len(self.histogram)} bins, and {MOST_BINS} at most are logged")
+        if len(self.bins) != len(self.histogram) + 1:
+            raise ValueError(f"{len(self.histogram)} counts have {len(self.histogram) + 1} edges, not {len(self.bins)}")
+
+    def __getitem__(self, key: str) -> Any:
+        return {"_type": "histogram", "values": self.histogram, "bins": self.bins}[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("_type", "values", "bins"))
+
+    def __len__(self) -> int:
+        return 3

@@ -1,0 +1,41 @@
+"""Histograms as values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import runstream
+from runstream.tracking.values import checked_row
+
+
+def test_a_histogram_is_logged_as_plain_data() -> None:
+    """A row holds its counts and edges, of numbers of any shape."""
+    logged = checked_row({"h": runstream.Histogram(np.arange(12).reshape(3, 4), num_bins=3)})
+
+    assert logged == {"h": {"_type": "histogram", "values": [4, 4, 4], "bins": pytest.approx([0, 11 / 3, 22 / 3, 11])}}
+
+
+def test_a_histogram_takes_what_numpy_made() -> None:
+    """Counts and edges are kept as they are given."""
+    made = runstream.Histogram(np_histogram=([1, 2, 3], [0, 1, 2, 3]))
+
+    assert (made.histogram, made.bins) == ([1, 2, 3], [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"sequence": [1, 2], "num_bins": 513},
+        {"np_histogram": (list(range(600)), list(range(601)))},
+        {"np_histogram": ([1, 2], [0, 1])},
+        {"np_histogram": ([1, 2],)},
+        {"sequence": [1.0, float("nan")]},
+    ],
+)
+def test_what_makes_no_histogram_is_refused(given: dict[str, Any]) -> None:
+    """Too many bins, counts and edges that do not match, and NaN are errors."""
+    with pytest.raises(ValueError, match=r"\w"):
+        runstream.Histogram(**given)
