@@ -15,6 +15,7 @@ from runstream.tracking.outcome import from_exception, from_exit_code
 from runstream.tracking.recorder import unbegun
 from runstream.tracking.session import SESSION
 from runstream.tracking.summary import Summary
+from runstream.tracking.values import plain
 from runstream_schemas.events import Scope
 
 if TYPE_CHECKING:
@@ -450,7 +451,7 @@ class Run(FilesToCome):
         return self._settings.model_copy()
 
     def _set_attribute(self, name: str, value: Any) -> None:
-        self._recorder.record_config([config_entry(name, value, Scope.ATTRIBUTE)])
+        self._recorder.record_config([config_entry(name, plain(value), Scope.ATTRIBUTE)])
 
     def _deprecated(self, name: str, instead: str) -> None:
         self._backing.terminal.warn(f"run.{name} is deprecated; use {instead} instead")
