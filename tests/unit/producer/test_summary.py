@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,69 @@ def test_what_is_set_is_recorded_and_seen(summary: Summary, recorder: Recorder) 
         ["remove", ["loss"], None],
     ]
     assert summary == {"best": 0.25, "n": {"x": 1, "deep": {"y": 2, "z": None}}, "n2": {"a": 1}, "more": 2}
+
+
+def test_a_default_is_set_where_nothing_is(summary: Summary, recorder: Recorder) -> None:
+    """``setdefault`` leaves what is there, None included."""
+    summary["nothing"] = None
+
+    assert (summary.setdefault("loss", 1), summary.setdefault("nothing", 1), summary.setdefault("new", 1)) == (
+        0.5,
+        None,
+        1,
+    )
+    assert [entry[1] for entry in recorder.recorded] == [["nothing"], ["new"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "recorded"),
+    [
+        (math.nan, None),
+        (np.float64("nan"), None),
+        ({"a": math.nan, "b": [1.0, math.nan]}, {"a": None, "b": [1.0, None]}),
+        (math.inf, math.inf),
+        (np.int64(7), 7),
+        (np.arange(32), list(range(32))),
+        (None, None),
+    ],
+)
+def test_what_is_recorded_of_a_value_set_by_hand(
+    summary: Summary, recorder: Recorder, given: Any, recorded: Any
+) -> None:
+    """NaN becomes None, at any depth; infinities, numbers and small arrays are what they are in a row."""
+    summary["x"] = given
+
+    assert recorder.recorded == [["set", ["x"], recorded]]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_large_array_becomes_its_statistics(summary: Summary, nested: bool) -> None:  # noqa: FBT001
+    """More than 32 numbers are a dict of what W&B shows of them."""
+    array = np.arange(101.0)
+    summary["x"] = {"in": array} if nested else array
+
+    shown = summary["x"]["in"] if nested else summary["x"]
+    assert shown == {
+        "_type": "numpy.ndarray",
+        "min": 0.0,
+        "max": 100.0,
+        "mean": 50.0,
+        "var": 850.0,
+        "10%": 10.0,
+        "25%": 25.0,
+        "75%": 75.0,
+        "90%": 90.0,
+        "size": 101,
+    }
+
+
+def test_what_is_read_is_no_view(summary: Summary) -> None:
+    """Changing a list that was read changes nothing."""
+    summary["l"] = [1, [2]]
+    summary["l"].append(3)
+    dict(summary.items())["l"][1].append(3)
+
+    assert summary["l"] == [1, [2]]
 
 
 def test_a_copy_is_no_view(summary: Summary) -> None:
