@@ -27,6 +27,7 @@ from runstream.tracking.run import Run
 from runstream.tracking.session import SESSION
 from runstream.tracking.terminal import Terminal
 from runstream.tracking.tracker import Tracker
+from runstream.tracking.values import plain
 from runstream_schemas.events import Role, Scope
 from runstream_schemas.topics import canonical_project
 
@@ -276,7 +277,7 @@ def _first_record(  # noqa: PLR0917 - each said once
     }
     return [
         *(
-            config_entry(key, value, Scope.ATTRIBUTE)
+            config_entry(key, plain(value), Scope.ATTRIBUTE)
             for key, value in attributes.items()
             if value not in (None, [], "")
         ),
