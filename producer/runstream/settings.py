@@ -115,6 +115,11 @@ class Settings(BaseModel):
     def _one_path(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
+    @field_validator("mode", "console", mode="before")
+    @classmethod
+    def _by_the_words_of_wandb(cls, value: Any) -> Any:
+        return _OF_WANDB.get(value, value) if isinstance(value, str) else value
+
     @field_validator("resume", mode="before")
     @classmethod
     def _resume_by_a_bool(cls, value: Any) -> Any:
@@ -164,7 +169,10 @@ _VARIABLES: Mapping[str, tuple[str, ...]] = {
 }
 #: Lists, whose items stand between commas in the environment.
 _LISTS = frozenset({"run_tags", "config_paths"})
-_WANDB_MODES = {"dryrun": "offline", "run": "online", "dry-run": "offline"}
+#: Modes of runs and ways to record the console that W&B has, or had, and what they are here.
+_OF_WANDB = {"dryrun": "offline", "dry-run": "offline", "run": "online"} | dict.fromkeys(
+    ("redirect", "wrap_raw", "wrap_emu"), "wrap"
+)
 
 
 def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str], files: Mapping[str, Any]) -> Settings:
@@ -179,8 +187,6 @@ def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str], files: Map
         if value is not None:
             found[name] = _items(value) if name in _LISTS else value
     found |= {name: value for name, value in arguments.items() if value is not None}
-    if found.get("mode") in _WANDB_MODES:
-        found["mode"] = _WANDB_MODES[found["mode"]]
     try:
         return Settings(**found)
     except ValidationError as error:

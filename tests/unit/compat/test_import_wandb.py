@@ -150,6 +150,16 @@ print(wandb.run)
     assert python(code, tmp_path, **environment).splitlines() == ["p r1 mine True True True", "None"]
 
 
+def test_settings_that_only_wandb_has_do_no_harm(tmp_path: Path) -> None:
+    """Its ways to record the console and its modes mean the nearest of ours; what has no meaning is left out."""
+    code = """
+import runstream.compat.wandb, wandb
+for settings in (wandb.Settings(console="wrap_raw"), wandb.Settings(mode="dryrun", start_method="thread")):
+    print(settings.console, settings.mode)
+"""
+    assert python(code, tmp_path).splitlines() == ["wrap online", "auto offline"]
+
+
 def test_what_comes_with_files_and_artifacts_refuses(tmp_path: Path) -> None:
     """Media, tables, artifacts, charts and sweeps have their names, and raise when they are used."""
     code = """
