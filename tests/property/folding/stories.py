@@ -66,7 +66,7 @@ class Process(DisabledRecorder):
         self._folder = folder
         self._server = server
         continues = () if resumes is None else (resumes.writer.id,)
-        self.writer = Writer(id=bytes([number]) * 16, role=Role.PRIMARY, continues=continues)
+        self.writer: Writer = Writer(id=bytes([number]) * 16, role=Role.PRIMARY, continues=continues)
         self._spool = SpoolWriter(folder, self.writer.id, smallest=SEGMENT, largest=SEGMENT)
         self._config([config_entry("start_time", 1e9 + number, Scope.ATTRIBUTE)])
         known = server.fold.last_step
@@ -83,7 +83,7 @@ class Process(DisabledRecorder):
         """Log, as the program does."""
         self._history.log(data, step, commit)
 
-    def define(self, name: str, summary: str | None, goal: str | None, *, overwrite: bool) -> None:
+    def define_metric(self, name: str, summary: str | None, goal: str | None, *, overwrite: bool) -> None:
         """Define a metric."""
         given = {"step_metric": None, "step_sync": None, "hidden": None}
         metric = checked_metric(name, summary=summary, goal=goal, overwrite=overwrite, **given)

@@ -75,7 +75,7 @@ def act(process: Process, action: tuple[Any, ...]) -> None:
             for number in range(count):
                 process.log({"a": number / 3, "val/x": number, "text": f"{number:030d}"}, None, None)
         case ("define", name, summary, goal, overwrite):
-            process.define(name, summary, goal, overwrite=overwrite)
+            process.define_metric(name, summary, goal, overwrite=overwrite)
         case ("set", path, value):
             set_by_hand(process, path, value)
         case ("remove", name):
