@@ -63,7 +63,7 @@ def measure(event: LogEvent, before: WriterSteps, append_time: int = 0) -> tuple
     steps = event.steps
     is_first = event.seq < before.first_seq
     first, last = int(steps[0]), int(steps[-1])
-    if first >= before.greatest and bool((steps[1:] >= steps[:-1]).all()):
+    if first >= max(before.greatest, 0) and bool((steps[1:] >= steps[:-1]).all()):
         block = BlockSteps(first, last, 0)
     else:
         late = int(np.count_nonzero(late_rows(steps, before.greatest)))
@@ -81,7 +81,10 @@ def measure(event: LogEvent, before: WriterSteps, append_time: int = 0) -> tuple
 
 
 def late_rows(steps: NDArray[np.int64], greatest: int) -> NDArray[np.bool_]:
-    """Tell for each row of a block whether it lies below the greatest step before it, which began at ``greatest``."""
-    reached = np.maximum.accumulate(np.concatenate((np.array([greatest], dtype=np.int64), steps)))
+    """Tell for each row of a block whether it lies below the greatest step before it, which began at ``greatest``.
+
+    Writers count from 0, so that a negative step lies below in any case.
+    """
+    reached = np.maximum.accumulate(np.concatenate((np.array([max(greatest, 0)], dtype=np.int64), steps)))
     late: NDArray[np.bool_] = steps < reached[:-1]
     return late

@@ -63,8 +63,8 @@ def expected_rows(blocks: list[tuple[int, list[int]]]) -> list[Row]:
     for offset, (number, steps) in enumerate(blocks):
         for step in steps:
             order = orders[number] = orders.get(number, -1) + 1
-            late = step < greatest.get(number, NO_STEP)
-            greatest[number] = max(greatest.get(number, NO_STEP), step)
+            late = step < greatest.get(number, 0)
+            greatest[number] = max(greatest.get(number, 0), step)
             values = {"at": order, **({"rare": {"x": 1.5}} if order % 3 == 0 else {})}
             rows.append(
                 {
