@@ -16,6 +16,8 @@ from runstream.tracking.session import SESSION
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from runstream.tracking.run import Run
+
 #: XGBoost does not tell of a metric whether it is to rise; of its own ones, these are.
 _RISING = frozenset({"auc", "aucpr", "interval-regression-accuracy", "map", "ndcg", "pre"})
 _FALLING = frozenset({
@@ -25,7 +27,9 @@ _FALLING = frozenset({
 
 
 class WandbCallback(TrainingCallback):
-    """Logs a row of metrics an iteration, the model's parameters as config, and the best score.
+    """Logs a row of metrics an iteration, the model's parameters as config, and the best score, to the active run.
+
+    It holds no run, so that it can be copied as scikit-learn copies the parameters of an estimator.
 
     Args:
         log_model: Upload the model; comes with files and artifacts.
@@ -46,7 +50,7 @@ class WandbCallback(TrainingCallback):
         define_metric: bool = True,  # noqa: FBT001, FBT002
     ) -> None:
         super().__init__()
-        self._run = SESSION.active("integration.xgboost.WandbCallback()")
+        _active()
         if log_model:
             refuse("WandbCallback(log_model=True)")
         self.log_feature_importance = log_feature_importance
@@ -57,7 +61,7 @@ class WandbCallback(TrainingCallback):
     def before_training(self, model: Any) -> Any:
         """Take the parameters into the config; those of a cross-validation are not at hand here."""
         if isinstance(model, xgboost.Booster):
-            self._run.config.update(json.loads(model.save_config()), allow_val_change=True)
+            _active().config.update(json.loads(model.save_config()), allow_val_change=True)
         return model
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -68,7 +72,7 @@ class WandbCallback(TrainingCallback):
             for metric, values in metrics.items():
                 self._define(f"{data}-{metric}", metric)
                 row |= _named(f"{data}-{metric}", values[-1])
-        self._run.log({**row, "epoch": epoch})
+        _active().log({**row, "epoch": epoch})
         return False
 
     def after_training(self, model: Any) -> Any:
@@ -77,7 +81,7 @@ class WandbCallback(TrainingCallback):
             if self.log_feature_importance:
                 leave_out_importance("WandbCallback(log_feature_importance=False)")
             if model.attr("best_score") is not None:
-                self._run.log({"best_score": float(model.best_score), "best_iteration": int(model.best_iteration)})
+                _active().log({"best_score": float(model.best_score), "best_iteration": int(model.best_iteration)})
         return model
 
     def _define(self, name: str, metric: str) -> None:
@@ -86,13 +90,17 @@ class WandbCallback(TrainingCallback):
         self._defined.add(name)
         known = metric.partition("@")[0]
         if known in _RISING | _FALLING:
-            self._run.define_metric(name, summary="max" if known in _RISING else "min")
+            _active().define_metric(name, summary="max" if known in _RISING else "min")
 
 
 def wandb_callback() -> WandbCallback:
     """Return a :class:`WandbCallback`; the older way."""
     termwarn("wandb_callback() is deprecated; use WandbCallback() instead", repeat=False)
     return WandbCallback()
+
+
+def _active() -> Run:
+    return SESSION.active("integration.xgboost.WandbCallback()")
 
 
 def _named(name: str, value: Any) -> dict[str, Any]:

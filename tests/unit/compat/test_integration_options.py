@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -77,8 +78,8 @@ def test_lightgbm_logs_what_was_measured(
 
 
 def test_xgboost_logs_a_cross_validation(run: runstream.Run, tmp_path: Path) -> None:
-    """Mean and deviation of each metric."""
-    xgboost.WandbCallback().after_iteration(None, 0, {"test": {"auc": [(0.5, 0.1)]}})
+    """Mean and deviation of each metric; by a copy of the callback too, such as scikit-learn makes."""
+    copy.deepcopy(xgboost.WandbCallback()).after_iteration(None, 0, {"test": {"auc": [(0.5, 0.1)]}})
     run.finish()
 
     assert [values for _, values in steps_and_values(primary(tmp_path))] == [
