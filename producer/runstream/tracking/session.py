@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from runstream.exceptions import Error, UsageError
+from runstream.exceptions import Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -142,8 +142,8 @@ class BeforeInit:
     def __init__(self, name: str) -> None:
         object.__setattr__(self, "_name", name)
 
-    def _refuse(self) -> UsageError:
-        return UsageError(f"call runstream.init() before runstream.{self._name} is read or set")
+    def _refuse(self) -> Error:
+        return Error(f"call runstream.init() before runstream.{self._name} is read or set")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

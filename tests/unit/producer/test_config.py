@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runstream.exceptions import DataError, UsageError
+from runstream.exceptions import ConfigError, DataError, UsageError
 from runstream.tracking.config import Config
 
 
@@ -83,3 +83,63 @@ def test_bad_keys_are_refused(config: Config, recorded: list[Any], bad: Any) -> 
     with pytest.raises(DataError):
         config.update(bad)
     assert recorded == []
+
+
+def test_init_may_allow_changes(recorded: list[Any]) -> None:
+    """Where init() was told that values may change, they do; a call can still say no."""
+    config = Config({"lr": 0.1}, recorded.extend, allow_val_change=True)
+    config.lr = 0.2
+
+    assert recorded == [["config", "set", ["lr"], 0.2]]
+    with pytest.raises(ConfigError):
+        config.update({"lr": 0.3}, allow_val_change=False)
+
+
+def test_what_a_sweep_chose_stays(recorded: list[Any]) -> None:
+    """A locked key keeps its value with a warning; the other keys of the call change."""
+    said: list[str] = []
+    config = Config({"lr": 0.1, "a": 1}, recorded.extend, locked=["lr"], warn=said.append)
+
+    config.update({"lr": 0.1, "b": 2}, allow_val_change=True)
+    assert said == []
+    config.update({"lr": 9, "a": 3}, allow_val_change=True)
+
+    assert (config.lr, config.a) == (0.1, 3)
+    assert len(said) == 1
+    assert "config['lr'] was chosen by the sweep" in said[0]
+    assert recorded == [["config", "set", ["b"], 2], ["config", "set", ["a"], 3]]
+
+
+def test_a_dict_is_replaced_as_a_whole(recorded: list[Any]) -> None:
+    """A dict under a key that holds one takes its place; nothing is merged."""
+    config = Config({"opt": {"lr": 1, "m": 2}}, recorded.extend)
+    config.update({"opt": {"lr": 5}}, allow_val_change=True)
+
+    assert config.as_dict() == {"opt": {"lr": 5}}
+    assert recorded == [["config", "set", ["opt"], {"lr": 5}]]
+
+
+def test_a_change_within_a_value_is_recorded_by_assigning_it_again(recorded: list[Any]) -> None:
+    """What is changed in place is seen here at once, and by nobody else until the value is assigned."""
+    config = Config({"opt": {"lr": 1}}, recorded.extend)
+    config["opt"]["lr"] = 7
+    assert (config["opt"]["lr"], recorded) == (7, [])
+
+    config["opt"] = config["opt"]
+    assert recorded == [["config", "set", ["opt"], {"lr": 7}]]
+
+
+def test_keys_with_an_underscore_are_kept_and_not_listed(recorded: list[Any]) -> None:
+    """Private keys can be read by name; lists and copies leave them out."""
+    config = Config({"_hidden": 1, "shown": 2}, recorded.extend)
+
+    assert (config["_hidden"], config._hidden, "_hidden" in config) == (1, 1, True)  # noqa: SLF001 - a key of the user's
+    assert dict(config) == config.as_dict() == {"shown": 2}
+    assert (list(config.keys()), list(config.values()), list(config.items())) == (["shown"], [2], [("shown", 2)])
+
+
+def test_dashes_around_keys_are_stripped(config: Config) -> None:
+    """Options of a command line may be given with their dashes."""
+    config.update({"--epochs": 3})
+
+    assert config.epochs == 3

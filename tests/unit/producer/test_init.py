@@ -249,7 +249,7 @@ for call in (
 ):
     try:
         call()
-    except runstream.UsageError:
+    except runstream.Error:
         continue
     raise SystemExit("no error")
 """
@@ -299,3 +299,94 @@ def test_importing_loads_little(tmp_path: Path) -> None:
     heavy = ("pydantic", "httpx", "numpy", "aiokafka", "rich")
     source = f"import sys, runstream\nprint([name for name in {heavy} if name in sys.modules])"
     assert finished(tmp_path, source, begin="") == (0, "[]\n", "")
+
+
+def test_arguments_that_mean_nothing_are_named(tmp_path: Path) -> None:
+    """What W&B has and Runstream needs not, or has not yet, is taken with a warning; what is not given is not."""
+    source = """
+run = runstream.init(
+    mode="offline", settings={"quiet": True}, force=True, anonymous="allow", magic=True, monitor_gym=True,
+    save_code=True, tensorboard=False,
+)
+"""
+    status, _, errors = finished(tmp_path, source, begin="import runstream\n")
+
+    assert status == 0
+    for name in ("force", "anonymous", "magic", "monitor_gym"):
+        assert f"WARNING init({name}=" in errors
+    assert "WARNING save_code comes with files and artifacts" in errors
+    assert errors.count("WARNING") == 5
+
+
+def test_config_comes_from_sweep_launcher_argument_and_files_in_that_order(tmp_path: Path) -> None:
+    """The one that stands highest wins, is recorded once, and the sweep's keys are locked."""
+    for name, keys in {
+        "config-defaults.yaml": "abcd",
+        "more.yaml": "abc",
+        "launch.yaml": "ab",
+        "sweep.yaml": "a",
+    }.items():
+        (tmp_path / name).write_text("".join(f"{key}: {{value: {name}}}\n" for key in keys))
+    source = """
+run = runstream.init(
+    mode="offline", project="p", config={"b": "given", "c": "given"}, settings={"quiet": True}
+)
+print(run.config.as_dict())
+run.config.update({"a": 1, "b": 1}, allow_val_change=True)
+print(run.config.a, run.config.b)
+"""
+    environ = {
+        "RUNSTREAM_CONFIG_PATHS": "more.yaml",
+        "WANDB_LAUNCH_CONFIG_PATH": "launch.yaml",
+        "WANDB_SWEEP_PARAM_PATH": "sweep.yaml",
+    }
+    _, output, errors = finished(tmp_path, source, begin="import runstream\n", **environ)
+
+    expected = {"a": "sweep.yaml", "b": "launch.yaml", "c": "given", "d": "config-defaults.yaml"}
+    assert output.splitlines() == [str(expected), "sweep.yaml 1"]
+    assert "config['a'] was chosen by the sweep" in errors
+    entries = of_topic(primary(tmp_path), TopicCode.CONFIG)[0]
+    assert {path[0]: value for scope, _, path, value in entries if scope == "config"} == expected
+
+
+def test_run_settings_are_a_frozen_copy(tmp_path: Path) -> None:
+    """The settings tell the facts of a run; assigning to them is an error and changes nothing."""
+    source = """
+settings = runstream.Settings(run_group="g")
+run = runstream.init(mode="offline", project="p", id="r1", settings=settings)
+found = run.settings
+assert (found.run_id, found.project, found.run_group, found.mode) == ("r1", "p", "g", "offline")
+try:
+    found.project = "other"
+except ValueError:
+    assert (run.project, run.settings.project) == ("p", "p") and found is not run.settings
+    print("refused")
+"""
+    _, output, _ = finished(tmp_path, source, begin="import runstream\n")
+
+    assert output == "refused\n"
+
+
+def test_invalid_tags_of_a_running_run_change_nothing(tmp_path: Path) -> None:
+    """While a run is running a tag that is none is a warning."""
+    source = "run.tags = ('a',); run.tags = ('',); print(run.tags); run.tags += ('b',); print(run.tags)"
+    _, output, errors = finished(tmp_path, source, begin=BEGIN.replace('{"silent": True}', '{"quiet": True}'))
+
+    assert output == "('a',)\n('a', 'b')\n"
+    assert "WARNING Invalid tag" in errors
+
+
+def test_the_folder_of_a_run_is_there_and_writable(tmp_path: Path) -> None:
+    """Files may be written into ``run.dir`` at once, below the folder that was asked for; a disabled run has one."""
+    source = """
+from pathlib import Path
+for mode in ("offline", "disabled"):
+    with runstream.init(mode=mode, dir="elsewhere", settings={"silent": True}) as run:
+        model = Path(run.dir) / f"model-{run.id}.txt"
+        model.write_text("x")
+        print(Path("elsewhere").resolve() in model.resolve().parents)
+        model.unlink()
+"""
+    _, output, errors = finished(tmp_path, source, begin="import runstream\n")
+
+    assert (output, errors) == ("True\nFalse\n", "")

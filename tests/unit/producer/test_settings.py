@@ -70,3 +70,30 @@ def test_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "runstream.toml").write_text("project = ")
     with pytest.raises(UsageError, match="no valid TOML"):
         from_files(environ, tmp_path)
+
+
+def test_a_bare_string_is_one_tag_and_commas_part_them_in_the_environment() -> None:
+    """Only an environment variable, which can hold no list, is taken apart."""
+    assert resolve({"run_tags": "a, b"}, {}, {}).run_tags == ("a, b",)
+    assert resolve({}, {"RUNSTREAM_TAGS": "a, b"}, {}).run_tags == ("a", "b")
+    assert resolve({}, {"RUNSTREAM_CONFIG_PATHS": "a.yaml,b.yaml"}, {}).config_paths == ("a.yaml", "b.yaml")
+    assert Settings(config_paths="a, b.yaml").config_paths == ("a, b.yaml",)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tags", [[""], ["t" * 65], [5]])
+def test_bad_tags_are_a_value_error(tags: list[object]) -> None:
+    """A tag has 1 to 64 characters."""
+    with pytest.raises(ValueError, match="tags are strings"):
+        resolve({"run_tags": tags}, {}, {})
+
+
+@pytest.mark.parametrize(("given", "expected"), [(True, "auto"), (False, None), ("", None), ("must", "must")])
+def test_resume_may_be_a_bool(given: object, expected: str | None) -> None:
+    """True is ``auto``, False nothing, as in older versions of W&B."""
+    assert resolve({"resume": given}, {}, {}).resume == expected
+
+
+def test_an_unknown_setting_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    """Settings that programs carry over from W&B and that mean nothing here do not stop them."""
+    assert Settings(project="p", start_method="thread").project == "p"  # type: ignore[call-arg]
+    assert capsys.readouterr().err == "runstream: WARNING there is no setting 'start_method'; it is left out\n"

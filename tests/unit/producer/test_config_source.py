@@ -1,0 +1,162 @@
+"""What a config may be given as, and what is recorded of its values."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import math
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pytest
+from absl import flags
+from pydantic import BaseModel
+
+from runstream.exceptions import ConfigError, UsageError
+from runstream.settings import Settings
+from runstream.tracking.config_source import Configs, as_config, chosen, config_value
+
+
+class _Size(enum.Enum):
+    LARGE = "large"
+
+
+@dataclass
+class _Net:
+    depth: int = 3
+    layers: list[int] = field(default_factory=lambda: [1, 2])
+
+
+@dataclass
+class _Options:
+    lr: float = 0.1
+    net: _Net = field(default_factory=_Net)
+
+
+class _Model(BaseModel):
+    lr: float = 0.1
+    size: _Size = _Size.LARGE
+
+
+class _Class:
+    lr = 0.1
+
+
+def test_dataclasses_and_pydantic_objects_are_configs() -> None:
+    """Their fields are the keys; dataclasses within are dicts."""
+    assert as_config(_Options()) == {"lr": 0.1, "net": {"depth": 3, "layers": [1, 2]}}
+    assert as_config(_Model()) == {"lr": 0.1, "size": "large"}
+    assert as_config({"net": _Net(), "model": _Model()}) == {
+        "net": {"depth": 3, "layers": [1, 2]},
+        "model": {"lr": 0.1, "size": "large"},
+    }
+
+
+def test_flags_of_absl_are_configs() -> None:
+    """The flags that a program defined are the keys, parsed or not."""
+    values = flags.FlagValues()
+    flags.DEFINE_float("lr", 0.1, "", flag_values=values)
+    flags.DEFINE_list("layers", ["a"], "", flag_values=values)
+
+    assert as_config(values) == {"lr": 0.1, "layers": ["a"]}
+
+
+def test_a_class_is_a_config_by_its_attributes() -> None:
+    """What a class holds besides those that every class has is its config."""
+    assert as_config(_Class) == {"lr": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.yaml", "lr: 0.3\nopt:\n  name: adam\nlayers: [1, 2]\n"),
+        ("c.yml", "wandb_version: 1\nlr:\n  desc: rate\n  value: 0.3\nopt:\n  value: {name: adam}\nlayers: [1, 2]\n"),
+        ("c.json", '{"lr": {"value": 0.3}, "opt": {"name": "adam"}, "layers": [1, 2]}'),
+    ],
+)
+def test_files_hold_values_or_their_descriptions(tmp_path: Path, name: str, text: str) -> None:
+    """A YAML or JSON file gives its keys, each with a value or with ``{value: …, desc: …}``."""
+    (tmp_path / name).write_text(text)
+
+    expected = {"lr": 0.3, "opt": {"name": "adam"}, "layers": [1, 2]}
+    assert as_config(tmp_path / name) == as_config(str(tmp_path / name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("c.yaml", "- 1\n- 2\n", "holds no keys"),
+        ("c.yaml", "a: [1", "no YAML"),
+        ("c.json", "{", "no JSON"),
+    ],
+)
+def test_a_file_that_is_no_config_is_named(tmp_path: Path, name: str, text: str, message: str) -> None:
+    """The error says which file, and what is wrong with it."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        as_config(tmp_path / name)
+    with pytest.raises(ConfigError, match=r"missing\.yaml cannot be read"):
+        as_config(tmp_path / "missing.yaml")
+
+
+def test_an_empty_file_is_an_empty_config(tmp_path: Path) -> None:
+    """A file with nothing in it gives nothing."""
+    (tmp_path / "c.yaml").write_text("")
+    assert as_config(tmp_path / "c.yaml") == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "recorded"),
+    [
+        (math.nan, None),
+        (math.inf, math.inf),
+        ([1.0, math.nan, {"x": math.nan}], [1.0, None, {"x": None}]),
+        (np.array([1.0, math.nan]), [1.0, None]),
+        (np.float32(0.5), 0.5),
+        (np.int64(3), 3),
+        ((1, 2), [1, 2]),
+        ({5}, [5]),
+        (PurePosixPath("a/b"), "a/b"),
+        (dt.date(2021, 2, 3), "2021-02-03"),
+        (int, "builtins.int"),
+        (math.sqrt, "math.sqrt"),
+        (b"q", "q"),
+        (range(3), "range(0, 3)"),
+        ({"a": {1: object}}, {"a": {"1": "builtins.object"}}),
+    ],
+)
+def test_every_value_has_a_form(value: Any, recorded: Any) -> None:
+    """Values become plain ones, NaN None, and what has no other form its text."""
+    assert config_value(value) == recorded
+
+
+def test_what_holds_itself_ends() -> None:
+    """A list within itself is cut off as text, not followed for ever."""
+    endless: list[Any] = []
+    endless.append(endless)
+
+    assert "[...]" in str(config_value(endless))
+
+
+def test_keys_are_left_out_or_the_only_ones() -> None:
+    """Keys can be excluded or included, and nobody knows what both would mean."""
+    given = {"a": 1, "b": 2}
+
+    assert chosen(given) == given
+    assert chosen(given, include=["a", "z"]) == {"a": 1}
+    assert chosen(given, exclude=["a", "z"]) == {"b": 2}
+    with pytest.raises(UsageError, match="not both"):
+        chosen(given, ["a"], ["a"])
+
+
+def test_files_lie_under_what_is_given(tmp_path: Path) -> None:
+    """``config-defaults.yaml``, then the files that the settings name, then the argument; a later one wins."""
+    (tmp_path / "config-defaults.yaml").write_text("a: defaults\nb: defaults\nc: defaults\n")
+    (tmp_path / "more.yaml").write_text("b: more\nc: more\n")
+    settings = Settings(config_paths=("more.yaml",))
+
+    assert Configs.of(settings, {"c": "given"}, tmp_path).given == {"a": "defaults", "b": "more", "c": "given"}
+    with pytest.raises(ConfigError, match=r"absent\.yaml"):
+        Configs.of(Settings(config_paths=("absent.yaml",)), {}, tmp_path)
