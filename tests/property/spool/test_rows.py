@@ -9,10 +9,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runstream.shipper.assembly import Assembler
-from runstream.spool.reader import SpoolReader
 from runstream.spool.writer import SpoolWriter
 from runstream.tracking.history import History
+from tests.unit.producer.row_model import RowModel, assembled
 from tests.unit.producer.spooled import rows
 
 VALUES = st.one_of(
@@ -33,50 +32,18 @@ CALLS = st.lists(
 )
 
 
-class Model:
-    """Rows as lists, merged in place."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[int, dict[str, Any]]] = []
-        self.counter = 0
-        self.open: dict[str, Any] | None = None
-
-    def log(self, data: dict[str, Any], step: int | None, commit: bool | None) -> None:  # noqa: FBT001
-        """Apply one call."""
-        at = self.counter if step is None else step
-        if at < self.counter:
-            self.rows.append((at, {}))
-            _merge(self.rows[-1][1], data)
-            return
-        if self.open is None or at > self.counter:
-            self.open = {}
-            self.rows.append((at, self.open))
-        _merge(self.open, data)
-        self.counter = at
-        if commit or (commit is None and step is None):
-            self.open = None
-            self.counter = at + 1
-
-    def last(self) -> dict[str, Any]:
-        """Return the last value of each key: of the greatest step, and of one step of the latest row."""
-        found: dict[str, Any] = {}
-        for _, values in sorted(self.rows, key=lambda row: row[0]):
-            _merge(found, values)
-        return found
-
-
 @settings(deadline=None)
 @given(CALLS)
 def test_rows_are_those_of_the_model(calls: list[tuple[dict[str, Any], int | None, bool | None]]) -> None:
     """Rows, their steps and their joining are the model's, read by the test's rules and by the shipper's alike."""
-    model = Model()
+    model = RowModel()
     with tempfile.TemporaryDirectory() as folder:
         history = History(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))
         for data, step, commit in calls:
             history.log(data, step, commit)
             model.log(data, step, commit)
         found = [(row.step, row.values) for row in rows(Path(folder))]
-        shipped = _assembled(Path(folder))
+        shipped = assembled(Path(folder))
 
     assert model.rows == found
     assert model.rows == shipped
@@ -89,34 +56,13 @@ def test_last_values_are_those_of_the_greatest_steps(
     calls: list[tuple[dict[str, Any], int | None, bool | None]],
 ) -> None:
     """They are what one gets by merging all rows by step, once the last row is closed."""
-    model = Model()
+    model = RowModel()
     with tempfile.TemporaryDirectory() as folder:
         history = History(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))
         for data, step, commit in [*calls, ({}, None, None)]:
             history.log(data, step, commit)
             model.log(data, step, commit)
         assert model.last() == history.last_values()
-
-
-def _assembled(folder: Path) -> list[tuple[int, dict[str, Any]]]:
-    reader = SpoolReader(folder)
-    assembler = Assembler({}, block_bytes=10_000, block_rows=7)
-    while batch := reader.read(ended=True):
-        assembler.take(batch)
-    reader.close()
-    assembler.close_row()
-    blocks = assembler.blocks()
-    return [row for block in blocks for row in zip(block.steps, block.values, strict=True)]
-
-
-def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
-    for key, value in more.items():
-        if isinstance(value, dict):
-            if not isinstance(into.get(key), dict):
-                into[key] = {}
-            _merge(into[key], value)
-        else:
-            into[key] = value
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:

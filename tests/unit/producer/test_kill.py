@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import mmap
 import os
 import random
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runstream.spool.reader import SpoolReader
 from runstream.spool.writer import SpoolWriter
 from runstream.tracking.history import History
+from tests.unit.producer.row_model import RowModel, assembled
 from tests.unit.producer.spooled import rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    #: The arguments of one call of log().
+    Call = tuple[dict[str, Any], int | None, bool | None]
 
 ROUNDS = 150
 SMALL = 4096
@@ -29,7 +35,7 @@ def test_nothing_that_was_logged_is_lost(tmp_path: Path) -> None:
     for number in range(ROUNDS):
         folder = tmp_path / str(number)
         folder.mkdir()
-        _kill(_logging(folder, reached), reached, draw.random() * 0.02)
+        _kill(_logging(folder, reached, whole), reached, draw.random() * 0.02)
         returned = int.from_bytes(reached[:8], "little")
         found = rows(folder)
 
@@ -38,6 +44,27 @@ def test_nothing_that_was_logged_is_lost(tmp_path: Path) -> None:
         assert [*range(len(found))] == [row.seq for row in found]
         total += returned
     assert total > ROUNDS
+
+
+def test_late_rows_and_open_ones_survive(tmp_path: Path) -> None:
+    """Killed while rows are open and late ones lie beside them, a process leaves what its calls had made of them."""
+    draw = random.Random(2)
+    reached = mmap.mmap(-1, 4096)
+    seen = 0
+    for number in range(ROUNDS // 3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        _kill(_logging(folder, reached, mixed), reached, draw.random() * 0.01)
+        returned = int.from_bytes(reached[:8], "little")
+        model = RowModel()
+        for call in range(returned):
+            model.log(*mixed(call))
+        with_another = copy.deepcopy(model)
+        with_another.log(*mixed(returned))
+
+        assert assembled(folder) in (model.rows, with_another.rows)
+        seen += returned
+    assert seen > ROUNDS
 
 
 def test_a_torn_tail_is_cut(tmp_path: Path) -> None:
@@ -56,7 +83,19 @@ def test_a_torn_tail_is_cut(tmp_path: Path) -> None:
     assert reader.read(ended=True) == []
 
 
-def _logging(folder: Path, reached: mmap.mmap) -> int:
+def whole(call: int) -> Call:
+    """Return a call that makes a row."""
+    return {"value": call, "text": "x" * (call * 31 % 200)}, None, True
+
+
+def mixed(call: int) -> Call:
+    """Return a call that opens a row, joins it, is late, or closes it, by its number."""
+    row, part = divmod(call, 5)
+    step = [10 * row, row, 10 * row, -1, None][part]
+    return {"call": call, f"part{part}": {"x" * (call * 31 % 100): call}}, step, None
+
+
+def _logging(folder: Path, reached: mmap.mmap, call: Callable[[int], Call]) -> int:
     """Fork a process that logs until it is killed, and says how far it got once log() returns."""
     reached[:8] = bytes(8)
     pid = os.fork()
@@ -66,7 +105,7 @@ def _logging(folder: Path, reached: mmap.mmap) -> int:
         history = History(SpoolWriter(folder, bytes(16), smallest=SMALL, largest=4 * SMALL))
         value = 0
         while True:
-            history.log({"value": value, "text": "x" * (value * 31 % 200)}, commit=True)
+            history.log(*call(value))
             value += 1
             reached[:8] = value.to_bytes(8, "little")
     finally:
