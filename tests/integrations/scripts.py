@@ -14,6 +14,8 @@ from tests.polling import eventually
 from tests.trainers import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runstream.reading.run import Run
     from tests.running_stack import Stack
 
@@ -22,7 +24,15 @@ PROJECT = "tests"
 _LONGEST_S = 240
 
 
-def execute(script: str, *arguments: str, stack: Stack, run_id: str, folder: Path, **more: str) -> tuple[int, str]:
+def execute(
+    script: str,
+    *arguments: str,
+    stack: Stack,
+    run_id: str,
+    folder: Path,
+    launcher: Sequence[str] = (),
+    **more: str,
+) -> tuple[int, str]:
     """Run a script by ``runstream run`` in a folder; return its exit status and what it printed.
 
     Args:
@@ -31,12 +41,13 @@ def execute(script: str, *arguments: str, stack: Stack, run_id: str, folder: Pat
         stack: Where the run goes.
         run_id: The run.
         folder: Where it runs.
+        launcher: What stands between ``python`` and the script.
         more: Environment variables.
     """
     environment = {"WANDB_PROJECT": PROJECT, "WANDB_RUN_ID": run_id, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     with (folder / "output.txt").open("w+") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "runstream.cli.main", "run", str(PROGRAMS / f"{script}.py"), *arguments],
+            [sys.executable, "-m", "runstream.cli.main", "run", *launcher, str(PROGRAMS / f"{script}.py"), *arguments],
             cwd=folder,
             env={**stack.environment, **environment, **more},
             stdin=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integrations.scripts import rows, run_of, values
+from tests.integrations.scripts import execute, rows, run_of, stored, values
 from tests.trainers import new_id
 
 if TYPE_CHECKING:
@@ -106,3 +106,23 @@ def test_stable_baselines3(stack: Stack, tmp_path: Path) -> None:
     assert len(values(run, "train/loss")) == 3
     assert [key for row in rows(run) for key in row if key.startswith("gradients/")]
     assert (tmp_path / "models" / "model.zip").exists()
+
+
+def test_torchrun(stack: Stack, tmp_path: Path) -> None:
+    """The processes that torchrun starts get Runstream as well, and all their rows are in the one run."""
+    run_id = new_id()
+
+    status, output = execute(
+        "train_torchrun",
+        stack=stack,
+        run_id=run_id,
+        folder=tmp_path,
+        launcher=["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"],
+    )
+
+    assert status == 0, output
+    run = stored(stack, run_id)
+    assert run.state == "finished"
+    assert values(run, "loss/0") == values(run, "loss/1") == [0, 1, 2]
+    assert sorted(values(run, "total")) == [1, 1, 3, 3, 5, 5]
+    assert {writer["label"] for writer in run.writers if writer["role"] != "shipper"} == {"rank-0", "rank-1"}

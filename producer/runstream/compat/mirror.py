@@ -37,6 +37,8 @@ _SUMMARY_CHANGES = ("update", "__setitem__", "__setattr__", "__delitem__")
 def start(**arguments: Any) -> None:
     """Mirror the runs of W&B from now on, the active one included; a second call does nothing.
 
+    A version of W&B that is not known well enough is left alone, with a warning.
+
     Args:
         arguments: Of ``runstream.init()``, to go before those of W&B's run: ``mode="offline"``, another ``project``.
 
@@ -50,7 +52,11 @@ def start(**arguments: Any) -> None:
 
     if not hasattr(wandb, "__file__"):
         raise UsageError("wandb is answered by Runstream in this process, so there is nothing to mirror")
-    _MIRROR.start(wandb, arguments)
+    try:
+        _MIRROR.start(wandb, arguments)
+    except AttributeError as error:
+        _MIRROR.stop()
+        termwarn(f"this version of wandb cannot be mirrored, and is not: {error}")
 
 
 def stop() -> None:

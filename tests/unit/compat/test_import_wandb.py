@@ -124,6 +124,32 @@ print(wandb.mine)
     assert mine == "False"
 
 
+def test_a_wandb_that_is_not_known_is_not_mirrored(installed: Path, tmp_path: Path) -> None:
+    """The mirror leaves it as it was, and says so; where Runstream itself answers, there is nothing to mirror."""
+    code = """
+import sys
+sys.stderr = sys.stdout
+import wandb
+from runstream.compat import mirror
+wandb.init = before = lambda: None
+mirror.start()
+print(wandb.init is before)
+"""
+    told, same = python(code, tmp_path, PYTHONPATH=str(installed)).splitlines()
+    assert told.startswith("runstream: WARNING this version of wandb cannot be mirrored")
+    assert same == "True"
+
+    code = """
+import runstream.compat.wandb
+from runstream.compat import mirror
+try:
+    mirror.start()
+except Exception as error:
+    print(type(error).__name__)
+"""
+    assert python(code, tmp_path) == "UsageError"
+
+
 def test_a_module_that_is_not_answered_does_not_exist(tmp_path: Path) -> None:
     """No module of an installed W&B shines through."""
     code = """
