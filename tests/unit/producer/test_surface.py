@@ -124,7 +124,7 @@ def test_a_property_of_the_run_cannot_be_set(name: str) -> None:
 def test_a_misspelt_attribute_is_refused() -> None:
     """An attribute that a run has not is no place to keep a value."""
     with pytest.raises(Exception, match=r"run\.config\['learning_rate'\]"):
-        Run(Settings()).learning_rate = 0.1  # type: ignore[attr-defined]
+        Run(Settings()).learning_rate = 0.1
 
 
 def test_the_settings_of_a_run_refuse_assignment() -> None:
@@ -132,7 +132,7 @@ def test_the_settings_of_a_run_refuse_assignment() -> None:
     run = Run(Settings(project="p"))
 
     with pytest.raises(ValueError, match="frozen"):
-        run.settings.project = "q"  # type: ignore[misc]
+        run.settings.project = "q"
     assert run.project == "p"
 
 
@@ -142,7 +142,7 @@ def test_the_static_config_reads_the_same_and_refuses_writes() -> None:
 
     assert (static["lr"], static.lr, list(static.keys())) == (0.1, 0.1, ["lr"])
     with pytest.raises(AttributeError, match="read only"):
-        static["lr"] = 1  # type: ignore[index]
+        static["lr"] = 1
     with pytest.raises(AttributeError, match="read only"):
         static.lr = 1
 
