@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import httpx
@@ -94,7 +94,7 @@ def test_a_lost_counter_begins_above_what_was_published(served: Served, postgres
 def test_a_run_is_shown_by_the_best_name_it_has(served: Served) -> None:
     """A given name beats the generated one, which has its number once that is published; else it is the id."""
     project = _project()
-    given = {
+    given: dict[str, dict[str, Any]] = {
         "named": {"name": "mine", "generated_name": "calm-lake", "number": 3},
         "numbered": {"generated_name": "calm-lake", "number": 3},
         "offline": {"generated_name": "calm-lake"},

@@ -56,7 +56,7 @@ def test_dataclasses_and_pydantic_objects_are_configs() -> None:
 
 def test_flags_of_absl_are_configs() -> None:
     """The flags that a program defined are the keys, parsed or not."""
-    values = flags.FlagValues()
+    values = flags.FlagValues()  # type: ignore[no-untyped-call] # absl's own
     flags.DEFINE_float("lr", 0.1, "", flag_values=values)
     flags.DEFINE_list("layers", ["a"], "", flag_values=values)
 
