@@ -245,6 +245,8 @@ class Series(_Answer):
     key: str
     writer: str
     label: str
+    #: Of machine metrics only.
+    host: str = ""
     steps: list[int]
     times: list[float]
     values: list[Value]

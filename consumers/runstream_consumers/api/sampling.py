@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runstream_consumers.api.documents import place_json
-from runstream_consumers.history.reader import Series
+from runstream_consumers.history.reader import Origin, Series
 
 #: Points of each key and writer.
 SeriesOf = Mapping[tuple[str, bytes], Series]
@@ -14,13 +14,21 @@ SeriesOf = Mapping[tuple[str, bytes], Series]
 _MICROSECONDS = 1_000_000
 
 
-def series_json(found: SeriesOf, labels: Mapping[bytes, str]) -> list[dict[str, Any]]:
-    """Return the points of each key and writer, by key and label; times in seconds."""
+def series_json(
+    found: SeriesOf, labels: Mapping[bytes, str], origins: Mapping[bytes, Origin] | None = None
+) -> list[dict[str, Any]]:
+    """Return the points of each key and writer, by key and label; times in seconds.
+
+    Where something else was measured than what the writer logs, its own label, else its host, is the label.
+    """
+    said = {writer: origin.label or origin.host for writer, origin in (origins or {}).items()}
+    hosts = {writer: {"host": origin.host} for writer, origin in (origins or {}).items()}
     answer = [
         {
             "key": key,
             "writer": writer.hex(),
-            "label": labels.get(writer, writer.hex()[:6]),
+            "label": said.get(writer) or labels.get(writer, writer.hex()[:6]),
+            **hosts.get(writer, {}),
             "steps": series.steps.tolist(),
             "times": (series.times / _MICROSECONDS).tolist(),
             "values": series.values.tolist(),

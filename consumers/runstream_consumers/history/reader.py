@@ -8,6 +8,7 @@ import numpy as np
 
 from runstream_consumers.history.blocks import Block
 from runstream_consumers.history.model import NO_STEP
+from runstream_consumers.history.origins import Origin, origin_of
 from runstream_consumers.history.paging import GREATEST, Cursor, Page, PageBuilder, Row
 from runstream_consumers.history.sampling import Sampler, Series
 from runstream_consumers.history.selection import Selection, key_of
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from runstream_schemas.events import LogEvent
     from runstream_schemas.topics import RunPath
 
-__all__ = ["Cursor", "Page", "Row", "Series", "keys", "sample", "scan", "series", "tail"]
+__all__ = ["Cursor", "Origin", "Page", "Row", "Series", "keys", "sample", "scan", "series", "tail"]
 
 #: Blocks fetched at once to begin with; a block has up to half a megabyte. More, when they are small and many.
 _FEWEST_BLOCKS = 32
@@ -128,10 +129,12 @@ async def series(
     max_step: int | None = None,
     late: bool = True,
     joined: bool = False,
+    origins: dict[bytes, Origin] | None = None,
 ) -> dict[tuple[str, bytes], Series]:
     """Return what :func:`sample` does, for each key and writer a series of its own.
 
-    Where they are ``joined``, a writer and those that it continues are one, under the last of them.
+    Where they are ``joined``, a writer and those that it continues are one, under the last of them. What shippers
+    measured of one training process is one, under that one's writer; ``origins`` is told what they say of it.
     """
     selection = Selection.of(keys)
     samplers: dict[tuple[str, bytes], Sampler] = {}
@@ -140,6 +143,10 @@ async def series(
         lines = {writer.bytes: line.bytes for writer, line in lines_of(sources).items()} if joined else {}
         async for event, wanted in _sampled_blocks(connection, sources, stream, min_step, max_step, late=late):
             line = lines.get(event.writer.id, event.writer.id)
+            if stream is Stream.SYSTEM and (origin := origin_of(event)) is not None:
+                line = origin.trainer
+                if origins is not None:
+                    origins[line] = origin
             for key, steps, times, values in _points(event, wanted, selection):
                 sampler = samplers.setdefault((key, line), Sampler(max(samples, _FEWEST_SAMPLES)))
                 sampler.add(steps, times, values)

@@ -50,6 +50,8 @@ class Sources:
         self._sampler: SystemSampler | None = None
         self._due = 0.0
         self._events = EventReader(folder)
+        #: The writer whose machine is measured.
+        self._trainer = b""
         #: No writer of the user's will write any more.
         self._ending = False
 
@@ -77,6 +79,7 @@ class Sources:
         trainers = list(trainers)
         if pending < _PENDING_LINES:
             self._take_lines(final=False)
+        self._trainer = next((tail.card.id for tail in trainers if tail.card.role is not Role.CHILD), self._trainer)
         if self._interval and now >= self._due:
             self._sample([tail.card.pid for tail in trainers], now)
         self._ending = all(tail.exit is not None for tail in trainers)
@@ -125,7 +128,8 @@ class Sources:
         self._due = now + self._interval
         time_us = time.time_ns() // 1000
         number = max(time_us - self._folder.card.started, 0) // int(self._interval * 1_000_000)
+        whose = {"trainer": self._trainer.hex(), "label": self._label, "host": self._host.name}
         try:
-            self.writer.append(StreamCode.SYSTEM, number, time_us, self._sampler.sample(pids, now))
+            self.writer.append(StreamCode.SYSTEM, number, time_us, self._sampler.sample(pids, now) | whose)
         except OSError as error:
             log.warning("a sample of the system is lost: %s", error)

@@ -73,6 +73,7 @@ async def series(
     A writer and those that it continues are one; a fork's writer and those whose rows it inherits, too.
     """
     known = await documents.find(connection, run)
+    origins: dict[bytes, history.Origin] = {}
     found = await history.series(
         connection,
         run,
@@ -83,9 +84,10 @@ async def series(
         max_step=max_step,
         late=late == "include",
         joined=True,
+        origins=origins,
     )
     writers = [] if known.state is None else known.state.writers
-    return ValuesResponse({"series": series_json(found, documents.labels(writers))})
+    return ValuesResponse({"series": series_json(found, documents.labels(writers), origins)})
 
 
 @router.get("/scan", summary="Every row, page by page", responses=described(models.RowPage))
@@ -138,7 +140,10 @@ async def console(
 
 @router.get("/system", summary="Metrics of the machine, sampled", responses=described(models.SeriesList))
 async def system(run: TheRun, connection: TheConnection, samples: Samples = 500) -> Response:
-    """Return the series of the stream `system`: processor, memory, disk, network, accelerators, the process."""
+    """Return the series of the stream `system`: processor, memory, disk, network, accelerators, the process.
+
+    Each is under the writer whose process and machine were measured, with that one's label and host.
+    """
     return await series(run, connection, samples=samples, stream="system")
 
 
