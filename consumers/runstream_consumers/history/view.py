@@ -88,7 +88,7 @@ class Cuts:
 
     def __init__(self, facts: RunFacts) -> None:
         self._cuts: dict[UUID, list[Cut]] = {}
-        self._everyone: list[tuple[UUID, Cut]] = []
+        self._everyone: list[Cut] = []
         for writer in facts.lineage:
             known = facts.writers.get(writer)
             if known is not None:
@@ -96,18 +96,15 @@ class Cuts:
                     self._cuts.setdefault(earlier, []).append(Cut(known.first_step, _ALWAYS))
         for branch in facts.branches:
             if branch.origin == facts.run:
-                self._everyone.append((branch.writer, Cut(branch.step + 1, branch.offset)))
+                self._everyone.append(Cut(branch.step + 1, branch.offset))
                 for earlier in ancestors(facts.lineage, branch.writer):
                     self._cuts.setdefault(earlier, []).append(Cut(branch.step + 1, _ALWAYS))
 
     def hidden_from(self, writer: UUID, offset: int) -> int | None:
         """Return the step from which on rows of a writer at an offset are hidden; None: none are."""
-        cuts = self._cuts.get(writer, ())
-        if not cuts and not self._everyone:
-            return None
-        steps = [cut.step for cut in cuts if offset < cut.before]
-        steps += [cut.step for author, cut in self._everyone if author != writer and offset < cut.before]
-        return min(steps, default=None)
+        # A writer's rows lie behind its own marker, so that it never hides them.
+        cuts = [*self._cuts.get(writer, ()), *self._everyone]
+        return min((cut.step for cut in cuts if offset < cut.before), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream_consumers.history.blocks import Block
@@ -76,14 +76,13 @@ class World:
 def worlds(draw: st.DrawFn) -> World:
     """Draw what may be said: processes that begin, resume, rewind, fork, and log, in any order."""
     world = World()
-    for time in range(1, draw(st.integers(2, 14))):
-        if not world.writers or draw(st.integers(0, 2)) == 0:
+    for time in range(1, draw(st.integers(4, 24))):
+        if not world.writers or draw(st.booleans()):
             run = draw(st.integers(0, len(RUNS) - 1))
             earlier = [number for number, writer in enumerate(world.writers) if writer.run == run]
             continues = draw(st.frozensets(st.sampled_from(earlier), max_size=2)) if earlier else frozenset()
-            branch = None
-            if draw(st.booleans()):
-                branch = (time, draw(st.integers(0, len(RUNS) - 1)), draw(st.integers(-1, 8)))
+            origin = draw(st.sampled_from([None, run, *range(len(RUNS))]))
+            branch = None if origin is None else (time, origin, draw(st.integers(-1, 8)))
             world.writers.append(Process(run, continues, branch))
         else:
             writer = draw(st.integers(0, len(world.writers) - 1))
@@ -247,6 +246,7 @@ def read(blocks: list[Block], limit: int, **asked: bool) -> list[tuple[Any, ...]
         after = page.next
 
 
+@settings(max_examples=300)
 @given(worlds(), st.integers(0, len(RUNS) - 1), st.integers(1, 9))
 def test_a_view_is_what_the_rules_say_of_each_row(world: World, run: int, limit: int) -> None:
     """However runs are resumed, rewound and forked, what is shown, hidden and late is as the words say."""

@@ -415,3 +415,17 @@ def test_merge_is_deep_and_replaces_what_is_no_dict() -> None:
     merge(row, {"a": {"b": {"x": 2}}, "d": 3, "f": {"g": 4}})
 
     assert row == {"a": {"b": {"c": 1, "x": 2}}, "d": 3, "f": {"g": 4}}
+
+
+def test_a_branch_is_a_record_between_rows() -> None:
+    """Where rows go on from uses up a number, and joins neither the rows before it nor those behind."""
+    spool = SpoolBuilder()
+    spool.append({"run_id": "other"}, flags=WHOLE | Flag.BRANCH, step=4)
+    spool.append({"a": 1}, step=5)
+    subject = assembler()
+
+    subject.take(records_of(spool))
+
+    branch, row = subject.blocks()
+    assert (branch.is_branch, branch.seq, branch.stop, branch.steps) == (True, 0, 1, [4])
+    assert (row.is_branch, row.seq, row.values) == (False, 1, [{"a": 1}])

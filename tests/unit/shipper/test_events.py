@@ -15,7 +15,7 @@ from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.plain import plain_row, shortened
 from runstream.spool.reader import Position
 from runstream_schemas.codec import decode
-from runstream_schemas.events import ChangeEvent, Kind, LogEvent, Operation, RawEvent, Role, Scope, Writer
+from runstream_schemas.events import Branch, ChangeEvent, Kind, LogEvent, Operation, RawEvent, Role, Scope, Writer
 from runstream_schemas.limits import Limits
 from runstream_schemas.rows import unpack_rows
 from runstream_schemas.topics import RunPath, Topic
@@ -176,3 +176,17 @@ def test_a_plain_row_is_equal() -> None:
     row = {"a": [1, 2.5, None, True, "x"], "b": {"c": {}}}
 
     assert plain_row(row, LIMITS) == row
+
+
+@pytest.mark.parametrize(("run_id", "origin"), [("other", "other"), (None, "run")])
+def test_a_branch_names_the_run_that_the_rows_go_on_from(run_id: str | None, origin: str) -> None:
+    """A fork names another run of the project, a rewind the run itself."""
+    block = Block(TopicCode.LOG, StreamCode.HISTORY, 3, Position(0, 64), [7], [12], [9], [{"run_id": run_id}], 1, 1)
+    block.is_branch = True
+
+    (message,) = sent(block)
+
+    event = decode(Topic.LOG, message.payload)
+    assert isinstance(event, LogEvent)
+    assert (event.kind, event.seq, event.count, message.stop) == (Kind.BRANCH, 3, 1, 4)
+    assert event.branch == Branch(run=RunPath(entity="team", project="project", run_id=origin), step=12)

@@ -1,0 +1,83 @@
+"""What resume, resume_from and fork_from mean, before anybody is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runstream.exceptions import UsageError
+from runstream.settings import Settings
+from runstream.tracking.resuming import Moment, continued, note_latest, parsed, planned
+from runstream_schemas.events import Role
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+A, B, C, D = (bytes([number]) * 16 for number in range(4))
+
+
+def writer(number: bytes, role: str, *continues: bytes, label: str = "") -> dict[str, Any]:
+    """Return a writer as the server tells of it."""
+    return {"writer": number.hex(), "role": role, "label": label, "continues": [one.hex() for one in continues]}
+
+
+def test_a_moment_is_an_id_and_a_step() -> None:
+    """Anything else is refused with how it is spelled."""
+    assert parsed("fork_from", "a-b?_step=12") == Moment("a-b", 12)
+    for text in ("a", "a?_step=", "a?_step=-1", "a?step=1", "?_step=1", "a?_step=1.5", ""):
+        with pytest.raises(ValueError, match=r"ID\?_step=N"):
+            parsed("fork_from", text)
+
+
+def test_a_primary_continues_the_last_primaries_and_their_children() -> None:
+    """Whoever was continued already, workers, shippers and commands are left out."""
+    writers = [
+        writer(A, "primary"),
+        writer(B, "primary", A),
+        writer(C, "child"),
+        writer(D, "worker"),
+        writer(bytes(16), "shipper"),
+    ]
+    assert continued(writers, Role.PRIMARY, "") == (B, C)
+
+
+def test_a_worker_continues_the_worker_of_its_label() -> None:
+    """Without a label nothing says whose work it is."""
+    writers = [writer(A, "primary"), writer(B, "worker", label="rank 1"), writer(C, "worker", label="rank 2")]
+    assert continued(writers, Role.WORKER, "rank 2") == (C,)
+    assert continued(writers, Role.WORKER, "") == ()
+
+
+def test_auto_means_the_latest_run_of_the_folder_and_project(tmp_path: Path) -> None:
+    """Of another project, or where there is none or a broken note, it means a new run."""
+    settings = Settings(resume="auto", project="p")
+    assert planned(settings, tmp_path).run_id is None
+    note_latest(tmp_path, settings.model_copy(update={"run_id": "r"}))
+    assert planned(settings, tmp_path).run_id == "r"
+    assert planned(settings.model_copy(update={"run_id": "own"}), tmp_path).run_id == "own"
+    assert planned(Settings(resume="auto", project="q"), tmp_path).run_id is None
+    (tmp_path / "latest-run.json").write_text("[")
+    assert planned(settings, tmp_path).run_id is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"resume": "must"}, UsageError),
+        ({"resume": "allow", "fork_from": "a?_step=1"}, ValueError),
+        ({"resume_from": "b?_step=1", "fork_from": "a?_step=1"}, ValueError),
+        ({"resume_from": "b?_step=1", "run_id": "a"}, ValueError),
+        ({"fork_from": "a?_step=1", "run_id": "a"}, ValueError),
+    ],
+)
+def test_what_makes_no_sense_is_refused(tmp_path: Path, settings: dict[str, Any], error: type[Exception]) -> None:
+    """Before anything is asked or made."""
+    with pytest.raises(error):
+        planned(Settings(**settings), tmp_path)
+
+
+def test_a_rewind_names_the_run(tmp_path: Path) -> None:
+    """The id of ``resume_from`` is that of the run."""
+    assert planned(Settings(resume_from="b?_step=1"), tmp_path).run_id == "b"
+    assert planned(Settings(resume_from="b?_step=1", run_id="b"), tmp_path).run_id == "b"
