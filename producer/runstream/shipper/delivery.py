@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runstream.shipper.route import Destination
     from runstream.shipper.settings import ShipperSettings
     from runstream.shipper.tail import WriterTail
+    from runstream_schemas.topics import RunPath
 
 _CODES = {Topic[code.name]: code for code in TopicCode}
 _REPORTED = {Role.PRIMARY, Role.WORKER}
@@ -60,6 +61,11 @@ class Delivery:
         self.acked = 0
         #: The ledger is behind what was acknowledged.
         self.changed = False
+
+    @property
+    def run(self) -> RunPath | None:
+        """The run, once it is known whose it is."""
+        return None if self.destination is None else self.destination.run
 
     @property
     def connected(self) -> bool:

@@ -107,7 +107,7 @@ class Shipper:
             environ,
             self._control,
             settings.ask_deadline_s,
-            run=lambda: self._delivery.destination and self._delivery.destination.run,
+            run=lambda: self._delivery.run,
             writers=lambda: [tail.card.id for tail in self._delivery.tails.values() if tail.lives],
         )
         self._numbering = Numbering(

@@ -170,7 +170,8 @@ def test_shippers_killed_at_random_lose_and_repeat_nothing(
     assert found.rows(writer) == [{"n": number} for number in range(rows)]
     assert found.exits()[writer].ending.counts[Topic.LOG] == rows
     texts = [row["text"] for shipper in found.writers("shipper") for row in found.rows(shipper) if row is not None]
-    assert texts == [f"line {number}" for number in range(lines)]
+    # Two shippers that were killed before they had delivered anything are delivered in any order by the third.
+    assert sorted(texts, key=lambda text: int(text.split()[1])) == [f"line {number}" for number in range(lines)]
     shippers = found.writers("shipper")
     exits = found.exits()
     assert [exits[shipper].ending.counts[Topic.LOG] for shipper in shippers] == [

@@ -26,7 +26,9 @@ _OPEN = frozenset({"pending", "running", "preempting"})
 _PROCESSES = frozenset({"primary", "worker", "child"})
 
 
-_NOT_RUNNING = {409: {"model": models.ProblemAnswer, "description": "no process of the run is open"}}
+_NOT_RUNNING: dict[int | str, dict[str, Any]] = {
+    409: {"model": models.ProblemAnswer, "description": "no process of the run is open"}
+}
 
 
 @router.post(
