@@ -27,7 +27,12 @@ class Parameter(_Row):
 
     name: str
     type: str
-    default: Any = ...
+    default: Any = None
+
+    @property
+    def required(self) -> bool:
+        """Whether it has to be given."""
+        return "default" not in self.model_fields_set
 
 
 class Property(_Row):
@@ -93,9 +98,9 @@ def page() -> str:
         "# What of W&B's `Run` there is",
         "",
         "Made by `python -m tests.contract.surface` from `tests/contract/seed_surface.yaml`, which was written by hand",
-        "from three versions of W&B's reference of the SDK's `Run`: 001 is that of v0.18, 002 a later one, 000 the newest.",
-        "Where two disagree, the newer wins; what only an older one has is there too. `tests/contract/test_surface.py`",
-        "compares signatures with the code, and checks that the tests named here exist.",
+        "from three versions of W&B's reference of the SDK's `Run`: 001 is that of v0.18, 002 a later one, 000 the",
+        "newest. Where two disagree, the newer wins; what only an older one has is there too.",
+        "`tests/contract/test_surface.py` compares signatures with the code, and checks that the tests exist.",
         "",
         "## Constructor",
         "",
@@ -134,7 +139,7 @@ def _method_line(row: Method) -> str:
 
 
 def _shown(parameter: Parameter) -> str:
-    return parameter.name if parameter.default is ... else f"{parameter.name}={parameter.default!r}"
+    return parameter.name if parameter.required else f"{parameter.name}={parameter.default!r}"
 
 
 def _escaped(text: str) -> str:

@@ -19,7 +19,7 @@ def test_a_method_has_the_parameters_of_the_documents(row: Method) -> None:
     signature = inspect.signature(getattr(Run, row.name))
     found = [(one.name, one.default) for one in signature.parameters.values() if one.name != "self"]
     empty = inspect.Parameter.empty
-    assert found == [(one.name, empty if one.default is ... else one.default) for one in row.parameters]
+    assert found == [(one.name, empty if one.required else one.default) for one in row.parameters]
 
 
 @pytest.mark.parametrize("row", PROPERTIES, ids=lambda row: row.name)
@@ -41,7 +41,7 @@ def test_every_name_says_what_it_does_and_has_a_test(row: Method | Property) -> 
 def test_what_comes_with_files_raises_until_then(row: Method) -> None:
     """A name that comes with files and artifacts says so, and never succeeds in silence."""
     run = Run(Settings(project="p"))
-    required = [one.name for one in row.parameters if one.default is ...]
+    required = [one.name for one in row.parameters if one.required]
     with pytest.raises(UnsupportedError, match="comes with files and artifacts"):
         getattr(run, row.name)(*required)
 
