@@ -77,6 +77,27 @@ runstream: Find logs at: ./runstream/{folder}/logs
 """  # noqa: W291
 )
 
+DEFINED = (
+    BEGIN
+    + """\
+runstream: 
+runstream: 
+runstream: Run history:
+runstream: loss █▁▅
+runstream: 
+runstream: Run summary:
+runstream:     by hand 7
+runstream:    loss.max 3
+runstream:    loss.min 1
+runstream: nested.text a�[31m
+runstream: 
+runstream: 🚀 View run renamed at: {url}/{entity}/tests/runs/{id}
+runstream: ⭐️ View project at: {url}/{entity}/tests
+runstream: Synced {records} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)
+runstream: Find logs at: ./runstream/{folder}/logs
+"""  # noqa: W291
+)
+
 QUIET = """\
 runstream: ⭐️ View project at {url}/{entity}/tests
 runstream: 🚀 View run at {url}/{entity}/tests/runs/{id}
@@ -96,6 +117,7 @@ def _records(server: Server, run_id: str) -> int:
     [
         ("once", {}, ONCE),
         ("loop", {}, LOOP),
+        ("defined", {}, DEFINED),
         ("once", {"quiet": True}, QUIET),
         ("once", {"silent": True}, ""),
     ],

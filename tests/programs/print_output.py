@@ -1,4 +1,4 @@
-"""The two programs whose output the reference documents show, with what they log made plain."""
+"""The two programs whose output the reference documents show, with what they log made plain, and one more."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ def main() -> None:
     if example == "once":
         with runstream.init(**arguments) as run:
             run.log({"accuracy": 0.9, "loss": 0.1})
+        return
+    if example == "defined":
+        with runstream.init(**arguments) as run:
+            run.define_metric("loss", summary="min,max")
+            for loss in (3.0, 1.0, 2.0):
+                run.log({"loss": loss, "nested": {"text": "a\x1b[31m"}})
+            run.summary["by hand"] = 7
+            run.name = "renamed"
         return
     config = {"epochs": 10, "learning_rate": 0.01}
     with runstream.init(config=config, **arguments) as run:

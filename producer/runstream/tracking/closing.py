@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runstream.settings import Settings
     from runstream.tracking.delivery import Delivery
     from runstream.tracking.folder import RunFolder
-    from runstream.tracking.identity import Identity
+    from runstream.tracking.run import Run
     from runstream.tracking.terminal import Terminal
 
 #: Seconds of waiting that are worth a line where it cannot be taken away again.
@@ -31,30 +31,30 @@ class Closing:
 
     Args:
         folder: The run folder.
-        identity: The run.
+        run: The run; what it is called and where its page is may be learnt while it goes on.
         settings: The settings in force.
         terminal: Where to print.
     """
 
-    def __init__(self, folder: RunFolder, identity: Identity, settings: Settings, terminal: Terminal) -> None:
+    def __init__(self, folder: RunFolder, run: Run, settings: Settings, terminal: Terminal) -> None:
         self._folder = folder
-        self._identity = identity
+        self._run = run
         self._settings = settings
         self._terminal = terminal
 
-    def conclude(self, delivery: Delivery | None, *, last: Mapping[str, Any], dropped: int) -> None:
+    def conclude(self, delivery: Delivery | None, *, summary: Mapping[str, Any], dropped: int) -> None:
         """Wait within the limit, then say what became of the run; Ctrl-C ends the waiting.
 
         Args:
             delivery: What delivers; None for an offline run.
-            last: The last values that this process logged or set.
+            summary: The summary as this process knows it.
             dropped: How many records it dropped.
         """
         if dropped:
             self._terminal.warn(f"{dropped} records were dropped because the disk was full")
         arrived = delivery is not None and self._wait(delivery)
         with self._terminal.block():
-            self._report(last, whole=arrived)
+            self._report(summary, whole=arrived)
             self._addresses()
             if delivery is None:
                 self._terminal.detail(f"To deliver this offline run: runstream sync {shown_path(self._folder.path)}")
@@ -80,25 +80,23 @@ class Closing:
         finally:
             self._terminal.end_progress()
 
-    def _report(self, last: Mapping[str, Any], *, whole: bool) -> None:
+    def _report(self, summary: Mapping[str, Any], *, whole: bool) -> None:
         """Print curves, which are known once everything is delivered, and the summary."""
         keys: dict[str, Any] = {}
         if whole:
             with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
                 keys = values.load(self._folder.report.read_text())["keys"]
-        summary = {key: line["last"] for key, line in keys.items()}
-        summary |= {".".join(path): value for path, value in flatten(last)}
         history = [(key, line["points"]) for key, line in sorted(keys.items())]
+        shown = {".".join(path): value for path, value in flatten(summary)}
         # Keys that begin so place the latest row.
-        lines = report_lines(history, sorted(item for item in summary.items() if not item[0].startswith("_")))
+        lines = report_lines(history, sorted(item for item in shown.items() if not item[0].startswith("_")))
         for line in ["", *lines, ""] if lines else ():
             self._terminal.detail(line)
 
     def _addresses(self) -> None:
-        identity = self._identity
-        if identity.url is not None:
-            self._terminal.line(f"🚀 View run {identity.name} at: {identity.url}")
-            self._terminal.line(f"⭐️ View project at: {identity.project_url}")
+        if self._settings.mode != "offline" and (url := self._run.url) is not None:
+            self._terminal.line(f"🚀 View run {self._run.name} at: {url}")
+            self._terminal.line(f"⭐️ View project at: {self._run.project_url}")
 
     def _synced(self) -> str:
         return f"Synced {delivered(self._folder)} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)"

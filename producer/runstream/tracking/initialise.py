@@ -21,6 +21,7 @@ from runstream.tracking.identity import Identity, label_of, metadata_entries, ro
 from runstream.tracking.meeting import Learning, Meeting, meet, number_of
 from runstream.tracking.metadata import metadata, program
 from runstream.tracking.naming import DisplayName, checked_name, generated_name, random_id
+from runstream.tracking.notebook import is_notebook
 from runstream.tracking.recorder import DisabledRecorder
 from runstream.tracking.resuming import Resuming, note_latest, planned
 from runstream.tracking.run import Run
@@ -68,7 +69,8 @@ def init(  # noqa: PLR0917 - the signature of W&B
 ) -> Run:
     """Begin a run, and make it the active one of this process. Needs no network, and takes under a second without.
 
-    While a run is active it is returned again, with a warning; ``reinit`` says otherwise.
+    While a run is active it is returned again, with a warning, but in a notebook it is finished; ``reinit`` says
+    otherwise.
 
     Args:
         entity: Account or team; None: as the server says.
@@ -83,7 +85,7 @@ def init(  # noqa: PLR0917 - the signature of W&B
             folder, and under what a launcher or a sweep chose.
         config_exclude_keys: Keys of ``config`` to leave out.
         config_include_keys: The only keys of ``config`` to take.
-        allow_val_change: Whether config values may change later without a word.
+        allow_val_change: Whether config values may change later without a word; by default they may in a notebook.
         group: Name of a group of runs.
         job_type: What kind of run it is within its group.
         mode: ``online``; ``offline``: delivered later by ``runstream sync``; ``disabled``: nothing is recorded;
@@ -130,6 +132,8 @@ def init(  # noqa: PLR0917 - the signature of W&B
     }
     environ = os.environ
     found = resolve(_given(settings) | _without_none(arguments), environ, from_files(environ, Path.cwd()))
+    if is_notebook():
+        found = _in_a_notebook(found)
     terminal = Terminal(silent=found.silent, quiet=found.quiet)
     ignored = {"force": force, "anonymous": anonymous, "monitor_gym": monitor_gym, "magic": magic}
     _warn_of_the_ignored(terminal, found, ignored)
@@ -179,7 +183,7 @@ def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], ter
         role=role_of(settings, environ),
         label=label_of(settings, environ),
         terminal=terminal,
-        closing=Closing(folder, identity, settings, terminal),
+        closing=Closing(folder, run, settings, terminal),
         first=_first_record(settings, name, run.config, environ, None if start.resumed else started, start.config),
         environ=environ,
         continues=start.continues,
@@ -305,6 +309,13 @@ def _given(settings: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
     if settings is None:
         return {}
     return settings.model_dump(exclude_unset=True) if isinstance(settings, Settings) else dict(settings)
+
+
+def _in_a_notebook(settings: Settings) -> Settings:
+    """Return what suits cells that are run again and again: each ``init()`` begins anew, and config may change."""
+    again = {"reinit": "finish_previous" if settings.reinit == "default" else settings.reinit, "allow_val_change": True}
+    kept = {name: getattr(settings, name) for name in settings.model_fields_set & {"allow_val_change"}}
+    return settings.model_copy(update=again | kept)
 
 
 def _without_none(arguments: Mapping[str, Any]) -> dict[str, Any]:

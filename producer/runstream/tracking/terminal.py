@@ -96,6 +96,11 @@ class Terminal:
         self._progress_shown = False
 
     @property
+    def says_details(self) -> bool:
+        """Whether details are printed."""
+        return not self._quiet
+
+    @property
     def replaces_lines(self) -> bool:
         """Whether standard error is a terminal that takes control codes."""
         try:

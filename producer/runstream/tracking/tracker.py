@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -78,6 +79,8 @@ class Tracker:
         self._schedulers_signal = is_preemptible(environ)
         self._ending = threading.RLock()
         self._finished = False
+        #: There are, or may be, metric definitions: the summary is more than the last values.
+        self._defined = False
         self._delivery = None if settings.mode == "offline" else Delivery(folder, environ)
         self._adopting = threading.Lock()
         self._history = History(
@@ -194,10 +197,12 @@ class Tracker:
     def seed_summary(self, folds: Mapping[str, Any], continues: Iterable[bytes]) -> None:
         """Begin the summary with what the server knows of the run; see :meth:`OwnSummary.seed`."""
         self._summary.seed(folds, continues)
+        self._defined = True
 
     def define(self, metric: Metric) -> None:
         """Follow a metric definition, which was recorded: insert step metrics into rows that lack them."""
         self._history.define(metric)
+        self._defined = True
 
     def finish(self, outcome: Outcome) -> None:
         """Append the exit; in the process that began the run, also wait for delivery and say how it went."""
@@ -210,10 +215,22 @@ class Tracker:
             self._finished = True
             EXIT_HOOKS.remove(self)
             self._console.stop()
+            # Before the shipper knows of the end: what is delivered is deleted.
+            summary = self._last_summary()
             if not self._close(outcome):
                 self._terminal.warn("the end of the run could not be recorded: the disk is full")
-            last, dropped = self._history.last_values(), self._history.writer.dropped
-            self._try("wait for delivery", lambda: self._closing.conclude(self._delivery, last=last, dropped=dropped))
+            dropped = self._history.writer.dropped
+            self._try(
+                "wait for delivery",
+                lambda: self._closing.conclude(self._delivery, summary=summary, dropped=dropped),
+            )
+
+    def _last_summary(self) -> dict[str, Any]:
+        """Return the summary at the end; without definitions the last values are it, and need no folding."""
+        if self._defined and self._terminal.says_details:
+            with contextlib.suppress(OSError, ValueError, LookupError):
+                return self._summary.values(self._history.writer.order)
+        return self._history.last_values()
 
     def _finish_child(self, outcome: Outcome) -> None:
         """End a forked child: it has a say in nothing but its own writer, if it ever logged."""
