@@ -7,7 +7,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from runstream_consumers.summary import store
-from runstream_schemas.summary.fold import RunFold, counts
+from runstream_consumers.summary.store import Kept
+from runstream_schemas.summary.fold import counts
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class SummaryPartition:
     """Folds the batches of one partition; keeps the folds of the runs that were active last."""
 
     def __init__(self, cached_weight: int = DEFAULT_CACHED_WEIGHT) -> None:
-        self._folds: OrderedDict[RunPath, RunFold] = OrderedDict()
+        self._folds: OrderedDict[RunPath, Kept] = OrderedDict()
         self._cached_weight = cached_weight
 
     async def load(self, connection: Connection) -> None:
@@ -49,9 +50,9 @@ class SummaryPartition:
         unknown = [run for run in changed if run not in self._folds]
         stored = await store.load(connection, unknown)
         for run in unknown:
-            self._folds[run] = stored.get(run) or RunFold(run=run)
+            self._folds[run] = stored.get(run) or Kept.new(run)
         for received in fresh:
-            self._folds[received.event.run].fold(received.event, received.offset, received.append_time)
+            self._folds[received.event.run].fold.fold(received.event, received.offset, received.append_time)
         created = [run for run in unknown if run not in stored]
         await store.create(connection, [self._folds[run] for run in created])
         await store.save(connection, [self._folds[run] for run in changed.keys() - set(created)])
@@ -64,7 +65,7 @@ class SummaryPartition:
         """Drop the folds of the runs that were idle longest, down to the weight that may be kept."""
         for run in changed:
             self._folds.move_to_end(run)
-        weight = sum(fold.weight for fold in self._folds.values())
+        weight = sum(kept.fold.weight for kept in self._folds.values())
         while weight > self._cached_weight:
             _, idle = self._folds.popitem(last=False)
-            weight -= idle.weight
+            weight -= idle.fold.weight

@@ -6,20 +6,28 @@ equal bytes: the plain data of ``runstream_schemas.summary.state`` as msgpack.
 
 from __future__ import annotations
 
+from itertools import islice
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from runstream_schemas import values
 from runstream_schemas.summary.fold import RunFold
 from runstream_schemas.summary.state import document_state, keys_state, take_document, take_keys
-from runstream_schemas.topics import RunPath
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runstream_schemas.summary.key import KeyFold, Path, Seen
+    from runstream_schemas.topics import RunPath
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder()
 
 
-def pack_keys(fold: RunFold) -> bytes:
-    """Return the folds of the keys as bytes."""
-    return _ENCODER.encode(keys_state(fold.keys, fold.latest))
+def pack_keys(keys: Mapping[Path, KeyFold], latest: Seen | None = None) -> bytes:
+    """Return the folds of keys, and where the latest row stands, as bytes."""
+    return _ENCODER.encode(keys_state(keys, latest))
 
 
 def pack_document(fold: RunFold) -> bytes:
@@ -30,16 +38,16 @@ def pack_document(fold: RunFold) -> bytes:
 def unpack(run: RunPath, keys: bytes, document: bytes) -> RunFold:
     """Return the fold whose two parts were packed; its times and its last step are kept beside them."""
     fold = RunFold(run=run)
-    take_keys(fold, _DECODER.decode(keys))
+    unpack_keys(fold, keys)
     take_document(fold, _DECODER.decode(document))
     return fold
 
 
-def numeric_keys(keys: bytes) -> list[tuple[str, ...]]:
-    """Return the paths of the packed keys that ever had a number."""
-    fold = RunFold(run=RunPath(entity="", project="", run_id=""))
+def unpack_keys(fold: RunFold, keys: bytes) -> list[Path]:
+    """Add packed keys to a fold that has none of them; return their paths."""
+    before = len(fold.keys)
     take_keys(fold, _DECODER.decode(keys))
-    return [path for path, known in fold.keys.items() if known.count]
+    return list(islice(fold.keys, before, None))
 
 
 def texts(fold: RunFold) -> dict[str, str]:

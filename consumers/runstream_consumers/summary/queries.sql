@@ -1,6 +1,14 @@
 -- name: load
 select run, created, updated, last_step, keys, document from run where run = any($1::uuid[])
 
+-- name: load_parts
+select run, number, keys from part where run = any($1::uuid[]) order by run, number
+
+-- name: save_parts
+insert into part (run, number, keys, summary)
+select * from unnest($1::uuid[], $2::integer[], $3::bytea[], $4::text[])
+on conflict (run, number) do update set keys = excluded.keys, summary = excluded.summary
+
 -- name: create
 insert into run
     (run, created, updated, last_step, keys, document, summary, config, attributes, metadata, metrics,
@@ -29,7 +37,8 @@ from unnest(
 where known.run = given.run
 
 -- name: run
-select entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics
+select entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics,
+    array(select part.summary from summary.part where part.run = run.run) as parts
 from summary.run where run = $1
 
 -- name: attributes
@@ -37,7 +46,8 @@ select attributes from summary.run where run = $1
 
 -- name: runs
 -- Newest first; $4 and $5 are the last run of the page before.
-select run, entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics
+select run, entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics,
+    array(select part.summary from summary.part where part.run = run.run) as parts
 from summary.run
 where ($1::text is null or entity = $1) and ($2::text is null or project = $2)
     and ($4::bigint is null or (created, run) < ($4, $5::uuid))
@@ -48,8 +58,7 @@ limit $3
 select entity, project, count(*) as runs, max(updated) as updated
 from summary.run group by entity, project order by max(updated) desc, entity, project
 
--- name: keys
-select keys from summary.run where run = $1
-
 -- name: folds
-select run, created, updated, last_step, keys, document from summary.run where run = $1
+select run, created, updated, last_step, keys, document,
+    array(select part.keys from summary.part where part.run = run.run) as parts
+from summary.run where run = $1

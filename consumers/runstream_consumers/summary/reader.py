@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runstream_consumers.runtime.run_key import run_key
-from runstream_consumers.summary.packing import numeric_keys
-from runstream_consumers.summary.store import QUERIES, fold_of
+from runstream_consumers.summary.store import QUERIES, kept_of
 from runstream_schemas import values
 from runstream_schemas.summary.state import run_state
 from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from runstream_consumers.runtime.plugin import Connection
 
 
@@ -64,14 +65,15 @@ async def attributes(connection: Connection, run: RunPath) -> dict[str, Any]:
 
 async def keys(connection: Connection, run: RunPath) -> list[str]:
     """Return the logged keys that ever had a number, shown or not; sorted, their paths joined by dots."""
-    packed = await connection.fetchval(QUERIES["keys"], run_key(run))
-    return [] if packed is None else sorted(".".join(path) for path in numeric_keys(packed))
+    row = await connection.fetchrow(QUERIES["folds"], run_key(run))
+    found = {} if row is None else kept_of(run, row, row["parts"]).fold.keys
+    return sorted(".".join(path) for path, known in found.items() if known.count)
 
 
 async def folds(connection: Connection, run: RunPath) -> dict[str, Any] | None:
     """Return what a process that carries the run on needs to go on folding, as ``run_state`` has it; None as above."""
     row = await connection.fetchrow(QUERIES["folds"], run_key(run))
-    return None if row is None else run_state(fold_of(run, row))
+    return None if row is None else run_state(kept_of(run, row, row["parts"]).fold)
 
 
 async def runs(
@@ -106,9 +108,14 @@ def _document(row: Any) -> RunDocument:
         attributes=values.load(row["attributes"]),
         metadata=values.load(row["metadata"]),
         config=values.load(row["config"]),
-        summary=values.load(row["summary"]),
+        summary=_joined([row["summary"], *row["parts"]]),
         metrics=values.load(row["metrics"]),
         last_step=row["last_step"],
         created=row["created"],
         updated=row["updated"],
     )
+
+
+def _joined(texts: Iterable[str]) -> dict[str, Any]:
+    """Return the summary whose parts are given as JSON texts, its names in alphabetical order."""
+    return dict(sorted((name, value) for text in texts for name, value in values.load(text).items()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from runstream_schemas.summary.key import Path
 
@@ -58,6 +58,14 @@ class Assignments:
                 yield known
         if path in self._above:
             yield from (known for inner, known in self.entries.items() if _is_below(inner, path))
+
+    def of(self, chosen: Callable[[str], bool]) -> Assignments:
+        """Return the assignments to paths whose first name is chosen."""
+        part = Assignments()
+        for path, assigned in self.entries.items():
+            if chosen(path[0]):
+                part.assign(path, assigned)
+        return part
 
     def resolve(self) -> dict[str, Any]:
         """Return the nested dict that the assignments make."""

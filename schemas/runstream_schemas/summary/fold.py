@@ -39,6 +39,10 @@ class Changed:
     keys: bool = False
     #: Anything else.
     document: bool = False
+    #: What decides how any key is shown: definitions, and who continues whom.
+    rules: bool = False
+    #: The first names of the paths that were logged or set by hand.
+    names: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -79,9 +83,7 @@ class RunFold:
         if not counts(event):
             return
         if event.writer.continues:
-            known = self.continues.get(event.writer.id, frozenset())
-            self.continues[event.writer.id] = known | frozenset(event.writer.continues)
-            self.changed.document = True
+            self._continue(event.writer)
         if isinstance(event, LogEvent):
             self._fold_log(event, offset)
         elif isinstance(event, ChangeEvent):
@@ -107,7 +109,13 @@ class RunFold:
             self.last_step = other.last_step if self.last_step is None else max(self.last_step, other.last_step)
         self.created = min(self.created or other.created, other.created or self.created)
         self.updated = max(self.updated, other.updated)
-        self.changed = Changed(keys=True, document=True)
+        self.changed = Changed(keys=True, document=True, rules=True)
+
+    def _continue(self, writer: Writer) -> None:
+        known = self.continues.get(writer.id, frozenset())
+        if not known.issuperset(writer.continues):
+            self.continues[writer.id] = known | frozenset(writer.continues)
+            self.changed.document = self.changed.rules = True
 
     def _assigned(self) -> tuple[Assignments, ...]:
         return self.manual, self.config, self.attributes, self.metadata
@@ -126,7 +134,7 @@ class RunFold:
         """Begin anew: what the run goes on from is not known here, and said by whoever branches it off by hand."""
         if self.branch is None or self.branch[0] < offset:
             self.keys, self.latest, self.last_step, self.branch = {}, None, step, (offset, writer.id)
-            self.changed = Changed(keys=True, document=True)
+            self.changed = Changed(keys=True, document=True, rules=True)
 
     def _is_past(self, writer: Writer, offset: int) -> bool:
         """Tell whether rows were logged before the run was rewound, though they may have come late."""
@@ -141,11 +149,13 @@ class RunFold:
             step = int(event.steps.max())
             self.last_step = step if self.last_step is None else max(self.last_step, step)
         self.changed.keys = True
+        self.changed.names.update([column.path[0] for column in event.columns])
 
     def _fold_changes(self, event: ChangeEvent, offset: int) -> None:
         for record in event.records:
             for index, entry in enumerate(record.entries):
                 if event.topic is Topic.SUMMARY:
+                    self.changed.names.update(entry.path[:1])
                     _assign(self.manual, entry, (offset, record.order, index), event.writer, record)
                 else:
                     self._fold_config(entry, (offset, record.order, index), event.writer, record)
@@ -157,6 +167,7 @@ class RunFold:
                 _assign(self.config, entry, tag, writer, record)
             case Scope.METRIC:
                 self.definitions.define(tag, _definition(entry))
+                self.changed.rules = True
             case Scope.ATTRIBUTE | Scope.METADATA:
                 target = self.attributes if entry.scope is Scope.ATTRIBUTE else self.metadata
                 # What forked children and shippers say of themselves is not said of the run, and a rank's word about

@@ -24,25 +24,25 @@ class Nothing:
 
 
 def summary_of(fold: RunFold) -> dict[str, Any]:
-    """Return the summary of a run as readers get it: what is projected, and the place of the latest row.
+    """Return the summary of a run as readers get it: what is projected, and the place of the latest row."""
+    tree = project(fold.keys, fold.manual, fold.definitions, fold.continues)
+    return dict(sorted((tree | place(fold)).items()))
+
+
+def place(fold: RunFold) -> dict[str, Any]:
+    """Return what the summary says of the latest row.
 
     ``_step`` is the greatest step of any row, ``_timestamp`` the time of the latest in seconds since 1970, and
     ``_runtime`` how long after the run's start that was. Whatever is logged or set under these names gives way.
     """
-    tree = project(fold.keys, fold.manual, fold.definitions, fold.continues)
     if fold.latest is None:
-        return tree
+        return {}
+    timestamp = fold.latest.value / 1_000_000
     start = fold.attributes.entries.get(("start_time",))
-    where = place(fold.latest.tag[0], fold.latest.value, None if start is None else start.value)
-    return dict(sorted((tree | where).items()))
-
-
-def place(step: int, time: int, start: Any) -> dict[str, Any]:
-    """Return what the summary says of the latest row: its step, time in microseconds, and seconds since the start."""
-    timestamp = time / 1_000_000
-    known = isinstance(start, int | float)
-    runtime = {"_runtime": max(0.0, round(timestamp - start, 6))} if known else {}
-    return {**runtime, "_step": step, "_timestamp": timestamp}
+    runtime = {}
+    if start is not None and isinstance(start.value, int | float):
+        runtime["_runtime"] = max(0.0, round(timestamp - start.value, 6))
+    return {**runtime, "_step": fold.latest.tag[0], "_timestamp": timestamp}
 
 
 def project(

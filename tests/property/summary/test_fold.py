@@ -39,7 +39,8 @@ def folded(placed: Iterable[Placed]) -> RunFold:
 def all_of(fold: RunFold) -> tuple[Any, ...]:
     """Return everything that is stored of a fold, in a form that compares NaN equal."""
     summary = values.dump(summary_of(fold))
-    return pack_keys(fold), pack_document(fold), texts(fold), summary, fold.last_step, fold.created, fold.updated
+    keys = pack_keys(fold.keys, fold.latest)
+    return keys, pack_document(fold), texts(fold), summary, fold.last_step, fold.created, fold.updated
 
 
 @given(runs(), _SHUFFLES)
@@ -55,7 +56,7 @@ def test_a_fold_goes_on_from_what_was_stored(placed: list[Placed], shuffle: rand
     """Packing and unpacking in the middle changes nothing."""
     middle = shuffle.randint(0, len(placed))
     first = folded(placed[:middle])
-    again = unpack(RUN, pack_keys(first), pack_document(first))
+    again = unpack(RUN, pack_keys(first.keys, first.latest), pack_document(first))
     again.last_step, again.created, again.updated = first.last_step, first.created, first.updated
     for item in placed[middle:]:
         again.fold(item.event, item.offset, item.append_time)
@@ -124,4 +125,4 @@ def _merged(left: KeyFold, right: KeyFold) -> KeyFold:
 
 
 def _packed(fold: KeyFold) -> bytes:
-    return pack_keys(RunFold(run=RUN, keys={("key",): fold}))
+    return pack_keys({("key",): fold})
