@@ -91,3 +91,14 @@ def test_a_run_without_a_page_displays_nothing(cells: Any) -> None:
         assert "False\n" in printed(cell)
         assert "has no page" in printed(cell)
         assert "<iframe" not in html_of(cell)
+
+
+def test_a_cell_that_is_run_again_begins_a_new_run(stack: Stack, cells: Any) -> None:
+    """In a notebook init() finishes the run of the last time, and config values may change without a word."""
+    first, second = cells(
+        "import runstream\nrun = runstream.init(project='tests', config={'lr': 1})\nrun.config.lr = 2\nprint(run.id)",
+        "before = run\nrun = runstream.init(project='tests')\nprint(run.id)\nassert run is not before\nrun.finish()",
+    )
+
+    del stack
+    assert printed(first).split()[0] != printed(second).split()[0]

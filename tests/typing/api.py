@@ -26,6 +26,52 @@ def a_script() -> None:
     run.finish(exit_code=0)
 
 
+def a_script_with_all_arguments() -> None:
+    """Begin runs as W&B's own signature has it."""
+    settings = runstream.Settings(run_group="g", x_label="rank 0")
+    run = runstream.init(
+        entity="me",
+        project="p",
+        dir="runs",
+        id="r1",
+        name="n",
+        notes="some",
+        tags="one tag",
+        config="config.yaml",
+        config_include_keys=["lr"],
+        allow_val_change=True,
+        group="g",
+        job_type="train",
+        mode="shared",
+        reinit="create_new",
+        resume="allow",
+        save_code=False,
+        settings=settings,
+    )
+    assert_type(run.settings, runstream.Settings)
+    assert_type(run.config, runstream.Config)
+    assert_type(run.summary, runstream.Summary)
+    assert_type(run.name, str | None)
+
+
+def a_module() -> None:
+    """Use the functions of the module as scripts do that hold no run."""
+    runstream.init(reinit=True, resume=True)
+    runstream.config.lr = 0.1
+    runstream.config.setdefaults({"lr": 0.1})
+    runstream.log({"loss": 0.5}, step=1, commit=False)
+    runstream.alert("title", "text", level=runstream.AlertLevel.WARN, wait_duration=60)
+    runstream.watch(None)
+    runstream.unwatch()
+    runstream.mark_preempting()
+    runstream.termwarn("text", repeat=False)
+    assert_type(runstream.login(), bool)
+    try:
+        runstream.config.update({"lr": 0.2})
+    except runstream.ConfigError:
+        runstream.finish(1)
+
+
 def a_block() -> None:
     """Use a run as a context manager."""
     with runstream.init() as run:
