@@ -87,7 +87,9 @@ class Closing:
             with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
                 keys = values.load(self._folder.report.read_text())["keys"]
         history = [(key, line["points"]) for key, line in sorted(keys.items())]
-        shown = {".".join(path): value for path, value in flatten(summary)}
+        # A histogram is nothing to be read in a line; it says so by its _type.
+        told = {key: value for key, value in summary.items() if not (isinstance(value, dict) and "_type" in value)}
+        shown = {".".join(path): value for path, value in flatten(told)}
         # Keys that begin so place the latest row.
         lines = report_lines(history, sorted(item for item in shown.items() if not item[0].startswith("_")))
         for line in ["", *lines, ""] if lines else ():

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import runstream
 from runstream.tracking.terminal import Terminal, report_lines, sayable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 class Stream(io.TextIOWrapper):
@@ -71,6 +73,17 @@ def test_many_keys_are_cut_short_with_a_count() -> None:
     lines = report_lines([], [(f"key {number}", number) for number in range(50)])
     assert lines[-1] == "… and 10 more"
     assert len(lines) == 43
+
+
+def test_histograms_are_left_out_of_the_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What ``watch`` logs is nothing to be read in a line; the numbers beside it are told."""
+    run = runstream.init(mode="offline", dir=tmp_path)
+    run.log({"loss": 1, "gradients/weight": {"_type": "histogram", "bins": [0, 1], "values": [3]}})
+    run.finish()
+
+    told = capsys.readouterr().err
+    assert "runstream: loss 1\n" in told
+    assert "gradients" not in told
 
 
 def test_every_line_has_the_prefix(stderr: Callable[..., Stream]) -> None:
