@@ -72,10 +72,7 @@ def outcome(run_id: str) -> dict[str, Any] | None:
         "artifacts": [],
         "used_artifacts": [],
         "alerts": [_alert(alert) for alert in alerts],
-        "preempting": any(
-            change["to"] in {"preempting", "preempted"} or change["from"] == "preempting"
-            for change in state["transitions"]
-        ),
+        "preempting": document["preempting"],
         "files_dir": None,
     }
 
