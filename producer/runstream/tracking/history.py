@@ -12,13 +12,13 @@ from runstream.exceptions import Error
 from runstream.spool.claim import LOGGING
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.writer import WHOLE, SpoolWriter, kind_of
-from runstream.tracking.last_values import LastValues, merge
+from runstream.tracking.last_values import LastValues, merge, nested
 from runstream.tracking.placing import checked_step, place
 from runstream.tracking.step_metrics import StepMetrics, found
 from runstream.tracking.values import checked_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from runstream.tracking.metric import Metric
 
@@ -56,6 +56,7 @@ class History:
     __slots__ = (
         "_care",
         "_care_at",
+        "_first_row",
         "_held",
         "_held_step",
         "_last",
@@ -86,6 +87,8 @@ class History:
         self._rescue = rescue
         self._warn = warn
         self._warned = False
+        #: The seq of the first row of a writer that goes on from an earlier one.
+        self._first_row = -1
         self._steps: StepMetrics | None = None
         self._shape = Shape([], -1)
         self._shapes: dict[tuple[str, ...], Shape] = {}
@@ -157,6 +160,21 @@ class History:
             self._care_at = now + _CARE_EVERY
             self._care(now)
 
+    def go_on(self, step: int, values: Iterable[tuple[Sequence[str], int, Any]] = (), *, again: bool = False) -> None:
+        """Begin where an earlier writer stands; called before the first row.
+
+        Args:
+            step: The step of the first row that is logged without one.
+            values: Last values so far: path, step and value of each.
+            again: A first row at a lower step is not late: the rows begin again from there, as after a return to a
+                checkpoint.
+        """
+        self.writer.counter = step
+        if again:
+            self._first_row = self.writer.next_row
+        for path, at, value in values:
+            self._last.take_late(nested(path, value), at)
+
     def define(self, metric: Metric) -> None:
         """Follow a metric definition: the last value of a step metric is inserted into rows that lack it."""
         if self._steps is None:
@@ -198,15 +216,17 @@ class History:
         writer = self.writer
         step = None if step is None else checked_step(step)
         while True:
-            order, counter = writer.order, writer.counter
-            kind, seq, at, after, late, ends_open = place(writer.rows, step, commit)
+            order, rows = writer.order, writer.rows
+            if step is not None and rows.next_row == self._first_row and 0 <= step < rows.counter:
+                rows = rows._replace(counter=step)
+            kind, seq, at, after, late, ends_open = place(rows, step, commit)
             if ends_open:
                 self._release()
             position = writer.append_part(order, kind, seq, at, now, payload, after)
             if position >= 0:
                 break
         if late:
-            self._take_late(position, payload, at, counter)
+            self._take_late(position, payload, at, rows.counter)
             return
         if position > 0 and (shape is None or commit is False):
             merge(self._held, _decode(payload))

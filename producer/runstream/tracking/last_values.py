@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 Path = tuple[str, ...]
 
@@ -32,7 +32,7 @@ class LastValues:
         """Take a row below the greatest step."""
         for path, value in _leaves(values):
             if all(step >= known for known in self._around(path)):
-                merge(self.values, _nested(path, value))
+                merge(self.values, nested(path, value))
                 self._steps[path] = step
 
     def copy(self) -> LastValues:
@@ -69,16 +69,17 @@ def merge(target: dict[str, Any], source: Mapping[str, Any], *, skip_none: bool 
             target[key] = value
 
 
+def nested(path: Sequence[str], value: Any) -> dict[str, Any]:
+    """Return a value as it lies under a path."""
+    for name in reversed(path):
+        value = {name: value}
+    found: dict[str, Any] = value
+    return found
+
+
 def _leaves(values: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, Any]]:
     for key, value in values.items():
         if isinstance(value, dict):
             yield from _leaves(value, (*above, key))
         elif value is not None:
             yield (*above, key), value
-
-
-def _nested(path: Path, value: Any) -> dict[str, Any]:
-    for name in reversed(path):
-        value = {name: value}
-    found: dict[str, Any] = value
-    return found

@@ -13,7 +13,7 @@ from runstream_schemas.summary.projection import summary_of
 from runstream_schemas.summary.state import run_fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from runstream_schemas.events import Role
@@ -58,6 +58,12 @@ class OwnSummary:
         known.continues[self._writer.id] = frozenset(self._writer.continues)
         self._seed = known
         self._begin()
+
+    def logged(self) -> Iterator[tuple[Sequence[str], int, Any]]:
+        """Yield path, step and value of what was logged last of each key, as the server knew at the start."""
+        for path, fold in self._seed.keys.items() if self._seed is not None else ():
+            if fold.last is not None:
+                yield path, fold.last.tag[0], fold.last.value
 
     def forked_from(self, parent: OwnSummary) -> None:
         """Begin, in a forked child, with what its parent knows when the child first looks."""

@@ -100,16 +100,17 @@ class Tracker:
     def go_on(self, start: Start) -> None:
         """Begin where an earlier run stands; called once, before the first row."""
         writer = self._history.writer
-        writer.counter = start.step
         if (branch := start.branch) is not None:
             writer.append_branch(None if start.resumed else branch.run_id, branch.step)
         if (folds := start.folds) is not None:
             self._try("show the summary so far", lambda: self.seed_summary(folds, start.continues))
         if start.values:
             writer.append(TopicCode.SUMMARY, [[Operation.SET.value, list(path), value] for path, value in start.values])
+        known = [*self._summary.logged(), *((path, start.step, value) for path, value in start.values)]
+        self._history.go_on(start.step, known, again=start.resumed and branch is None)
         for metric in start.metrics:
-            if metric.get("step_metric") and metric.get("step_sync") is not False:
-                self.define(Metric(name=metric["name"], step_metric=metric["step_metric"], step_sync=True))
+            axis, sync = metric.get("step_metric"), metric.get("step_sync")
+            self.define(Metric(name=metric["name"], step_metric=axis, step_sync=sync))
 
     @property
     def counter(self) -> int:

@@ -516,3 +516,32 @@ def test_what_is_as_long_as_a_number_is_recorded_as_ever(tmp_path: Path, value: 
 
     expected = [plain_row(values, DEFAULT_LIMITS) for _, values in steps_and_values(second)][1]
     assert expected == [plain_row(values, DEFAULT_LIMITS) for _, values in steps_and_values(first)][1]
+
+
+def test_a_writer_that_goes_on_may_begin_below(tmp_path: Path) -> None:
+    """After a return to a checkpoint the rows begin again from there; only what lies below them is late."""
+    said: list[str] = []
+    history = History(SpoolWriter(tmp_path, bytes(16)), warn=said.append)
+    history.go_on(10, again=True)
+    history.log({"a": 1}, step=4)
+    history.log({"b": 1}, step=4)
+    history.log({"a": 2}, step=5)
+    history.log({"b": 2})
+
+    assert steps_and_values(tmp_path) == [(4, {"a": 1, "b": 1}), (5, {"a": 2, "b": 2})]
+    assert said == []
+    history.log({"late": 1}, step=5)
+    assert len(said) == 1
+
+
+def test_a_writer_that_goes_on_knows_the_last_steps(tmp_path: Path) -> None:
+    """Rows that lack their step metric get the value that an earlier writer logged last."""
+    history = History(SpoolWriter(tmp_path, bytes(16)))
+    history.go_on(10, [(("epoch",), 9, 3), (("n", "x"), 8, 1)])
+    define(history, "loss", step_metric="epoch")
+    history.log({"loss": 0.5})
+    history.log({"late": 1}, step=4)
+    history.log({"c": 1})
+
+    assert steps_and_values(tmp_path) == [(10, {"loss": 0.5, "epoch": 3}), (4, {"late": 1}), (11, {"c": 1})]
+    assert history.last_values()["n"] == {"x": 1}
