@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
 from runstream.exceptions import UsageError
+from runstream_schemas.topics import DEFAULT_PROJECT, canonical_project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +14,7 @@ class Defaults:
     """What stands for the parts that a path leaves out; an entity of None is the server's."""
 
     entity: str | None = None
-    project: str = "uncategorized"
+    project: str = DEFAULT_PROJECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +44,11 @@ def parse_run(text: str, defaults: Defaults) -> NamedRun:
         del parts[2]
     match parts:
         case [entity, project, run_id]:
-            return NamedRun(entity=entity, project=project, run_id=run_id)
+            return NamedRun(entity=entity, project=canonical_project(project), run_id=run_id)
         case [project, run_id]:
-            return NamedRun(entity=defaults.entity, project=project, run_id=run_id)
+            return NamedRun(entity=defaults.entity, project=canonical_project(project), run_id=run_id)
         case [run_id]:
-            return NamedRun(entity=defaults.entity, project=defaults.project, run_id=run_id)
+            return NamedRun(entity=defaults.entity, project=canonical_project(defaults.project), run_id=run_id)
     raise UsageError(f"{text!r} names no run: write 'entity/project/id', 'project/id' or the URL of its page")
 
 
@@ -55,11 +56,11 @@ def parse_project(text: str, defaults: Defaults) -> NamedProject:
     """Read ``entity/project``, ``project``, an empty text or the URL of a project's page; raises UsageError."""
     match _parts(text):
         case [entity, project]:
-            return NamedProject(entity=entity, project=project)
+            return NamedProject(entity=entity, project=canonical_project(project))
         case [project]:
-            return NamedProject(entity=defaults.entity, project=project)
+            return NamedProject(entity=defaults.entity, project=canonical_project(project))
         case []:
-            return NamedProject(entity=defaults.entity, project=defaults.project)
+            return NamedProject(entity=defaults.entity, project=canonical_project(defaults.project))
     raise UsageError(f"{text!r} names no project: write 'entity/project', 'project' or the URL of its page")
 
 

@@ -22,7 +22,7 @@ class Config:
     kept and recorded, but not listed. Values of a type that cannot be recorded are recorded as their text.
 
     Args:
-        items: The values to begin with, which are recorded by whoever makes the run.
+        items: The values to begin with, as :meth:`update` takes them; they are recorded by whoever makes the run.
         record: Called with the entries of each change; None: nothing is recorded.
         locked: Keys that keep their value whatever is set; a sweep chose them.
         allow_val_change: Whether keys may change without a word.
@@ -37,7 +37,7 @@ class Config:
 
     def __init__(
         self,
-        items: Mapping[str, Any],
+        items: Any = None,
         record: Callable[[Sequence[ConfigEntry]], None] | None = None,
         locked: Iterable[str] = (),
         *,

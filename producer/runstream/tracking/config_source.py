@@ -56,6 +56,7 @@ def chosen(
     """
     if include and exclude:
         raise UsageError("give config_include_keys or config_exclude_keys, not both")
+    include, exclude = ((keys,) if isinstance(keys, str) else keys for keys in (include, exclude))
     if include:
         return {key: value for key, value in values.items() if key in include}
     return {key: value for key, value in values.items() if key not in (exclude or ())}
@@ -123,7 +124,8 @@ def config_value(value: Any, depth: int = 0) -> Any:
     if isinstance(value, float):
         return None if value != value else float(value)  # noqa: PLR0124 - NaN is the one that differs from itself
     if depth <= DEFAULT_LIMITS.depth:
-        if isinstance(value, Mapping):
+        if _has_keys(value):
+            value = {key: value[key] for key in value.keys()}  # noqa: SIM118
             return {str(key): config_value(item, depth + 1) for key, item in value.items()}
         if isinstance(value, Sequence | set | frozenset) and not isinstance(value, _ATOMS):
             return [config_value(item, depth + 1) for item in value]
@@ -142,8 +144,8 @@ _ATOMS = (str, bytes, bytearray, memoryview, range)
 def _mapping(values: Any) -> Mapping[Any, Any]:
     if values is None:
         return {}
-    if isinstance(values, Mapping):
-        return values
+    if _has_keys(values):
+        return {key: values[key] for key in values.keys()}  # noqa: SIM118 - no more is known of it than that
     if isinstance(values, ModuleType):
         values = getattr(values, "FLAGS", values)  # absl.flags, which a program may hand over whole
     if (fields := _fields(values)) is not None:
@@ -157,6 +159,18 @@ def _mapping(values: Any) -> Mapping[Any, Any]:
             f"not {values!r:.60} of type {type(values).__name__}"
         )
     return {key: value for key, value in vars(values).items() if not key.startswith("__")}
+
+
+def _has_keys(value: Any) -> bool:
+    """Say whether a value is a mapping, or like one: a config of another run, or of another library."""
+    if isinstance(value, Mapping):
+        return True
+    return (
+        not isinstance(value, type)
+        and hasattr(value, "keys")
+        and hasattr(value, "items")
+        and not hasattr(value, "shape")
+    )
 
 
 def _fields(value: Any) -> dict[str, Any] | None:

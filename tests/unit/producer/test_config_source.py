@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from runstream.exceptions import ConfigError, UsageError
 from runstream.settings import Settings
+from runstream.tracking.config import Config
 from runstream.tracking.config_source import Configs, as_config, chosen, config_value
 
 
@@ -52,6 +53,14 @@ def test_dataclasses_and_pydantic_objects_are_configs() -> None:
         "net": {"depth": 3, "layers": [1, 2]},
         "model": {"lr": 0.1, "size": "large"},
     }
+
+
+def test_the_config_of_another_run_is_a_config() -> None:
+    """What has keys and items is a mapping, whatever its class; nested ones too."""
+    other = Config({"lr": 0.1, "_hidden": 1})
+
+    assert as_config(other) == {"lr": 0.1}
+    assert as_config({"other": other}) == {"other": {"lr": 0.1}}
 
 
 def test_flags_of_absl_are_configs() -> None:
@@ -147,6 +156,7 @@ def test_keys_are_left_out_or_the_only_ones() -> None:
     assert chosen(given) == given
     assert chosen(given, include=["a", "z"]) == {"a": 1}
     assert chosen(given, exclude=["a", "z"]) == {"b": 2}
+    assert chosen({"a": 1, "ab": 2}, include="ab") == {"ab": 2}
     with pytest.raises(UsageError, match="not both"):
         chosen(given, ["a"], ["a"])
 
