@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 JITTER = 0.2
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Goodbye:
     make: Callable[[Destination], HeartbeatEvent]
     acknowledged: Callable[[], None]
@@ -98,7 +98,7 @@ class Pulse:
     async def _beat_over(self, courier: Courier, destination: Destination) -> None:
         """Beat until the connection fails."""
         interval = destination.connection.heartbeat_interval_s
-        sent: set[int] = set()
+        sent: set[_Goodbye] = set()  # not their ids: those of goodbyes that are said are used again
         due = 0.0
         clock = asyncio.get_running_loop().time
         failed = asyncio.create_task(courier.failed.wait())
@@ -106,8 +106,8 @@ class Pulse:
             while not failed.done():
                 self._poked.clear()
                 for goodbye in self._goodbyes:
-                    if id(goodbye) not in sent:
-                        sent.add(id(goodbye))
+                    if goodbye not in sent:
+                        sent.add(goodbye)
                         payload = encode(goodbye.make(destination))
                         courier.send(Topic.HEARTBEAT, Parcel(payload, lambda done=goodbye: self._said(done)))  # type: ignore[misc]
                 if self._beats is not None:
