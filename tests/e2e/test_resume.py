@@ -6,13 +6,15 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from runstream import Api
 from tests.polling import eventually
-from tests.trainers import Server, new_id, plain, run_to_end
+from tests.trainers import Server, new_id, plain, run_to_end, start
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from tests.running_stack import Stack
@@ -29,6 +31,10 @@ class Trainer:
     def __init__(self, stack: Stack, folder: Path) -> None:
         self._stack = stack
         self._folder = folder
+
+    def start(self, **told: Any) -> subprocess.Popen[str]:
+        """Start a program."""
+        return start("carry_on", json.dumps(told), environment=self._stack.environment, folder=self._folder)
 
     def run(self, *, environment: dict[str, str] | None = None, **told: Any) -> dict[str, Any]:
         """Run a program to its end; return what it wrote down, with its exit status."""
@@ -97,15 +103,17 @@ def test_a_run_is_resumed_again_and_again(server: Server, trainer: Trainer) -> N
     assert shown(server, run_id) == [(step, step // 2) for step in range(6)]
 
 
-def test_a_crashed_run_is_resumed(server: Server, trainer: Trainer) -> None:
+def test_a_crashed_run_is_resumed(server: Server, trainer: Trainer, tmp_path: Path) -> None:
     """What was logged before SIGKILL counts, and the state goes from crashed to running and finished."""
     run_id = new_id()
     trainer.run(init={"id": run_id}, rows=[{"a": 1}, {"a": 2}], end="kill")
     eventually(lambda: server.run(run_id)["state"] == "crashed", within=30)
 
-    facts = trainer.run(init={"id": run_id, "resume": "must"}, rows=[{"a": 3}])
+    process = trainer.start(init={"id": run_id, "resume": "must"}, rows=[{"a": 3}], end="wait")
+    eventually(lambda: server.run(run_id)["state"] == "running", within=30)
+    (tmp_path / "go").touch()
 
-    assert facts["starting_step"] == 2, facts["output"]
+    assert process.wait(60) == 0
     settled(server, run_id)
     assert shown(server, run_id) == [(0, 1), (1, 2), (2, 3)]
     states = [one["to"] for one in server.run(run_id, "/state")["transitions"] if one["to"] != "pending"]
@@ -194,6 +202,10 @@ def test_a_fork_goes_on_from_another_run(stack: Stack, server: Server, trainer: 
     sampled = server.run(child, "/history", samples=4)
     assert sampled["sampled"]
     assert sampled["rows"][0]["_step"] == 0
+    page = httpx.get(
+        f"{stack.url}/{stack.entity}/tests/runs/{child}", headers={"Authorization": f"Bearer {stack.token}"}
+    )
+    assert 'data-key="b"' in page.text
     assert again["starting_step"] == 5
     settled(server, grandchild)
     assert shown(server, grandchild) == [(0, 0), (1, 1), (2, 2), (3, 3), (4, 40), (5, 500)]

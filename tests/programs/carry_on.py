@@ -1,7 +1,8 @@
 """Begin a run as told, write down what it says of itself, do what is told with it, and end as told.
 
 Arguments: one JSON object of ``init`` (arguments), ``define`` (arguments of define_metric), ``rows`` (data, or data and
-step), ``summary`` (set by hand), ``config`` (updates), ``end`` (finish, raise, kill).
+step), ``summary`` (set by hand), ``config`` (updates), ``end`` (finish, raise,
+kill, or wait for a file ``go`` and finish).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +68,11 @@ def work(run: runstream.Run, told: dict[str, Any]) -> None:
 def end(run: runstream.Run, how: str) -> None:
     """End in one of the ways."""
     if how == "kill":
-        Path("ready").write_text("")
         os.kill(os.getpid(), signal.SIGKILL)
+    if how == "wait":
+        deadline = time.monotonic() + 60
+        while not Path("go").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
     if how == "raise":
         raise RuntimeError("as told")
     run.finish()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runstream_consumers.history.paging import GREATEST
+from runstream_consumers.history.selection import key_of
 from runstream_consumers.history.sources import block_of, load_view
 from runstream_consumers.history.store import QUERIES, STREAM_NUMBERS
 from runstream_schemas import values
@@ -66,6 +67,18 @@ async def last_values(connection: Connection, run: RunPath, *, step: int) -> lis
             budget -= event.count
             _take_last(found, block, event, step)
     return [(path, value) for path, (_, value) in sorted(found.items(), key=lambda item: item[1][0])]
+
+
+async def branched_keys(connection: Connection, run: RunPath) -> list[str]:
+    """Return the numeric keys in the rows of a run that was forked or rewound, which its own summary may not know.
+
+    None for any other run. Looks at as many rows as :func:`last_values` does.
+    """
+    own, *_ = await load_view(connection, run, Stream.HISTORY)
+    if not own.facts.branches:
+        return []
+    found = await last_values(connection, run, step=GREATEST)
+    return sorted({key_of(path) for path, value in found if isinstance(value, int | float)})
 
 
 def _take_last(found: dict[Path, tuple[_Place, Any]], block: Block, event: LogEvent, step: int) -> None:

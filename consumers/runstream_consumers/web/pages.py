@@ -19,6 +19,7 @@ from runstream_consumers.api.delivery import as_json, delivery
 from runstream_consumers.api.headers import allow_frames
 from runstream_consumers.api.problems import Problem, RunNotFound
 from runstream_consumers.api.services import Name, TheConnection, TheRun, TheServices
+from runstream_consumers.history import latest
 from runstream_consumers.history import reader as history
 from runstream_consumers.runtime import reader as runtime
 from runstream_consumers.summary import reader as summary
@@ -109,6 +110,7 @@ async def run(
     )
     arrived["writers"] = view.writers(arrived, state["writers"])
     document = documents.run_json(known, services.url)
+    keys = sorted({*await summary.keys(connection, run), *await latest.branched_keys(connection, run)})
     return (
         templates()
         .get_template("run.html")
@@ -128,7 +130,7 @@ async def run(
             config=list(filters.pairs(document["config"])),
             summary=view.summary_pairs(document["summary"]),
             metadata=list(filters.pairs(document["metadata"])),
-            groups=view.chart_groups(await summary.keys(connection, run), document["metrics"], "metrics"),
+            groups=view.chart_groups(keys, document["metrics"], "metrics"),
             system=view.chart_groups(await history.keys(connection, run, stream=Stream.SYSTEM), (), "system"),
             console=await _console(connection, run),
         )
