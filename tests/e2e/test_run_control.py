@@ -112,6 +112,26 @@ def test_a_stop_is_not_for_those_who_come_later(stack: Stack, server: Server, tm
     eventually(lambda: server.run(run_id)["state"] == "finished")
 
 
+def test_a_command_that_kafka_does_not_take_may_be_given_again(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """While the broker stands still the answer is 503 in time; the same request, given again, is one command."""
+    run_id, key = new_id(), str(uuid.uuid4())
+    with training(stack, tmp_path, run_id, READY + _UNTIL_STOPPED) as process:
+        wait_for(process, "ready")
+        eventually(lambda: server.run(run_id)["state"] == "running")
+        broker = stack.pid("kafka")
+        os.kill(broker, signal.SIGSTOP)
+        try:
+            answer = ask_to_stop(server, run_id, key)
+        finally:
+            os.kill(broker, signal.SIGCONT)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (httpx.codes.SERVICE_UNAVAILABLE, "2")
+        assert eventually(lambda: ask_to_stop(server, run_id, key).status_code == httpx.codes.OK)
+        assert process.wait(60) == 0
+    delivery = server.run(run_id, "/delivery")
+    (request,) = [one for one in delivery["writers"] if one["writer"] == uuid.UUID(key).hex]
+    assert request["topics"]["config"] == {"stored": 1, "counted": None, "missing": []}
+
+
 def test_a_run_that_is_stopped_and_then_killed_was_killed(stack: Stack, server: Server, tmp_path: Path) -> None:
     """A program that does not listen and is ended from outside was stopped all the same."""
     run_id = new_id()

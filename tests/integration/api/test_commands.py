@@ -1,0 +1,71 @@
+"""Commands to runs, from the request to the run's document."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from runstream_consumers.api import models
+from runstream_schemas.events import Role
+from tests.integration.api.conftest import new_recording
+from tests.integration.api.serving import TOKEN, path
+from tests.polling import eventually
+
+if TYPE_CHECKING:
+    from tests.integration.api.recording import Recording
+    from tests.integration.api.serving import Served
+
+
+def stop(served: Served, recording: Recording, **headers: str) -> httpx.Response:
+    """Return the answer to a request that a run be stopped."""
+    url = f"{served.url}/api/v1/runs{path(recording.run)}/stop"
+    return httpx.post(url, headers={"Authorization": f"Bearer {TOKEN}"} | headers, timeout=30)
+
+
+def asked(served: Served, recording: Recording) -> list[str]:
+    """Return the writers that a shipper learns are to stop."""
+    return models.StopState.model_validate(served.run(recording, "/stop")).writers
+
+
+def test_a_stop_is_for_the_processes_that_are_open(served: Served) -> None:
+    """Those that have ended and shippers are not asked; shippers learn of it, and the document says it."""
+    run = new_recording("stopped").start({})
+    ended, shipper = (new_recording("stopped", role=role).start({}) for role in (Role.WORKER, Role.SHIPPER))
+    served.say(run, ended.exit(), shipper)
+    assert asked(served, run) == []
+    assert served.run(run)["stop_requested"] is False
+
+    answer = stop(served, run)
+
+    assert models.StopAnswer.model_validate(answer.json()).writers == [run.id.hex()]
+    eventually(lambda: asked(served, run) == [run.id.hex()])
+    assert served.run(run)["stop_requested"] is True
+
+
+def test_a_request_given_again_is_one_command(served: Served) -> None:
+    """Its key names the command's writer, which appends one record."""
+    run = new_recording("stopped-twice").start({})
+    served.say(run)
+    key = uuid.uuid4()
+    assert [stop(served, run, **{"Idempotency-Key": str(key)}).status_code for _ in range(2)] == [200, 200]
+
+    def command() -> dict[str, Any] | None:
+        writers = served.run(run, "/delivery")["writers"]
+        return next((one for one in writers if one["writer"] == key.hex and one["topics"]["config"]["stored"]), None)
+
+    found = eventually(command)
+    assert found is not None
+    assert found["topics"]["config"] == {"stored": 1, "counted": None, "missing": []}
+
+
+def test_what_cannot_be_stopped_is_refused(served: Served, digits: Recording) -> None:
+    """An ended run, one that is not known, a key that is no UUID, a request without the token: each its own refusal."""
+    unknown = new_recording("never-heard-of")
+    answers = [stop(served, digits), stop(served, unknown), stop(served, digits, **{"Idempotency-Key": "again"})]
+    answers.append(stop(served, digits, Authorization="Bearer wrong"))
+    assert [answer.status_code for answer in answers] == [409, 404, 422, 401]
+    for answer in answers:
+        models.ProblemAnswer.model_validate(answer.json())
+    assert asked(served, unknown) == []
