@@ -37,6 +37,7 @@ _RUN = "/{entity}/{project}/runs/{run_id}"
 _LINES = 400
 _RUNS = 50
 _ALERTS = 100
+_LATEST_ALERTS = 3
 
 
 @cache
@@ -78,14 +79,17 @@ async def project(
         raise Problem(404, "project_not_found", f"There is no run in {entity}/{project} yet.")
     lines = [view.run_line(known, time.time()) for known in found]
     following = documents.next_of(found, _RUNS)
+    name = canonical_project(project)
+    latest = await alerts.of_project(connection, entity=entity, project=name, limit=_LATEST_ALERTS)
     return (
         templates()
         .get_template("project.html")
         .render(
             entity=entity,
-            project=canonical_project(project),
+            project=name,
             runs=lines,
             keys=view.columns(lines),
+            alerts=[(alert, view.run_path(alert.run)) for alert in latest],
             live=any(line.state in view.OPEN for line in lines),
             older=None if following is None else f"{view.project_path(entity, project)}?after={following}",
         )

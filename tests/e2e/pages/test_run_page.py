@@ -75,6 +75,17 @@ def test_a_run_without_alerts_shows_no_section_of_them(served: Served, digits: R
     assert browser.evaluate("document.querySelector('#alerts').offsetHeight") == 0
 
 
+def test_a_project_page_shows_the_latest_alerts(served: Served, told: Recording, browser: Browser) -> None:
+    """Each leads to its run."""
+    browser.open(f"{served.url}/ada/pages")
+    titles = browser.evaluate("[...document.querySelectorAll('#alerts h3')].map(one => one.textContent)")
+    assert titles == ["slow", "loss is NaN"]
+    links = browser.evaluate("[...document.querySelectorAll('#alerts a')].map(one => one.getAttribute('href'))")
+    assert links == [f"/ada/pages/runs/{told.run.run_id}"] * 2
+    assert "_step" not in browser.text("table")
+    assert browser.complaints == []
+
+
 def test_charts_follow_the_definitions(served: Served, told: Recording, browser: Browser) -> None:
     """Hidden metrics have no chart, sections are one level deep, and a step metric is the x axis."""
     browser.open(_page(served, told), height=2000)
