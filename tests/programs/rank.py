@@ -1,0 +1,29 @@
+"""One rank of a shared run: it prints and logs a row, and stays until a file appears."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import runstream
+
+
+def main() -> None:
+    """Be the rank that the environment says."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--id", required=True)
+    parser.add_argument("--until", type=Path, required=True)
+    arguments = parser.parse_args()
+
+    settings = {"x_stats_sampling_interval": 0.2}
+    run = runstream.init(project="tests", id=arguments.id, mode="shared", settings=settings)
+    print("hello", flush=True)  # noqa: T201 - console capture is among what is tested
+    run.log({"loss": 1.0})
+    while not arguments.until.exists():
+        time.sleep(0.05)
+    run.finish()
+
+
+if __name__ == "__main__":
+    main()
