@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -57,6 +58,41 @@ def test_the_way_a_process_ends_is_the_state_of_its_run(  # noqa: PLR0917
     assert trained(stack, tmp_path, run_id, source) == status
 
     assert ended(server, run_id) == (state, reason)
+
+
+def test_an_exit_status_is_known_although_the_shipper_was_killed(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Another shipper takes over, waits for the end of the process, and tells its status."""
+    run_id = new_id()
+    source = (
+        READY
+        + "from runstream.spool.control import ControlPage, Word\n"
+        + "from pathlib import Path\n"
+        + "os.kill(ControlPage(Path(run.dir).parent / 'control')[Word.SHIPPER_PID], signal.SIGKILL)\n"
+        + "run.log({'x': 2})\nraise SystemExit(4)\n"
+    )
+
+    assert trained(stack, tmp_path, run_id, source) == 4
+
+    assert ended(server, run_id) == ("failed", "exit status 4 without finish()")
+    assert len(server.rows(run_id)) == 2
+
+
+def test_an_exit_status_is_known_although_the_broker_was_away(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A process that could not wait for delivery has the state of its exit status once the broker is back."""
+    run_id = new_id()
+    waiting = READY + "sys.stdin.readline()\nrun.log({'x': 2})\nraise SystemExit(4)\n"
+    with training(stack, tmp_path, run_id, waiting, RUNSTREAM_FINISH_TIMEOUT_S="0.5") as process:
+        wait_for(process, "ready")
+        broker = stack.pid("kafka")
+        os.kill(broker, signal.SIGSTOP)
+        try:
+            process.communicate("\n", timeout=30)
+        finally:
+            os.kill(broker, signal.SIGCONT)
+        assert process.returncode == 4
+
+    assert ended(server, run_id) == ("failed", "exit status 4 without finish()")
+    assert len(server.rows(run_id)) == 2
 
 
 _CHILDREN = {

@@ -67,3 +67,16 @@ def test_a_killed_process_group_is_presumed_crashed_and_stays_so(stack: Stack, s
     states = [transition["to"] for transition in server.run(run_id, "/state")["transitions"]]
     assert server.run(run_id)["state"] == "crashed"
     assert states[-1] == "crashed"
+
+
+def test_a_preempted_trainer_loses_nothing(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Killed right after it announced its preemption, while rows are still on their way: all of them arrive."""
+    run_id = new_id()
+    arguments = ("--id", run_id, "--rows", 5000, "--end", "preempted", "--journal", tmp_path / "journal")
+    trainer = start("log_rows", *arguments, environment=stack.environment, folder=tmp_path)
+    assert trainer.wait(60) == -signal.SIGKILL
+
+    eventually(lambda: server.run(run_id)["state"] == "preempted", within=60)
+    assert server.run(run_id)["preempting"]
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    assert recount(tmp_path / "journal", url=stack.url, token=stack.token).materialised == 5000

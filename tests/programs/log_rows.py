@@ -35,9 +35,8 @@ def main() -> None:
     parser.add_argument("--journal", type=Path)
     parser.add_argument("--latencies", type=Path, help="write nanoseconds of each log() here")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between rows")
-    parser.add_argument(
-        "--end", choices=["finish", "exit", "raise", "kill", "segfault", "wait", "hard-exit"], default="finish"
-    )
+    ends = ["finish", "exit", "raise", "kill", "segfault", "wait", "hard-exit", "preempted"]
+    parser.add_argument("--end", choices=ends, default="finish")
     parser.add_argument("--code", type=int, default=0)
     arguments = parser.parse_args()
 
@@ -78,6 +77,9 @@ def _end(run: runstream.Run, end: str, code: int) -> None:
         case "raise":
             raise RuntimeError("the loss is not a number")
         case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "preempted":
+            run.mark_preempting()
             os.kill(os.getpid(), signal.SIGKILL)
         case "segfault":
             os.kill(os.getpid(), signal.SIGSEGV)
