@@ -74,6 +74,10 @@ class SpoolFold:
         self._reader.close()
         self._begin(Position(segment, FIRST_OFFSET), self.next_order, self._appends.waiting())
 
+    def close(self) -> None:
+        """Close the file that is read; going on opens it again."""
+        self._reader.close()
+
     def load(self) -> bool:
         """Go on from the file, where there is one that can be read."""
         with contextlib.suppress(OSError, msgspec.MsgspecError, MalformedEvent, LookupError, TypeError, ValueError):

@@ -39,6 +39,8 @@ class OwnSummary:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        #: The thread that reads, 0 for none.
+        self._reading = 0
         self._fold: SpoolFold | None = None
         self._shown: dict[str, Any] = {}
         self._shown_at = -1
@@ -73,11 +75,25 @@ class OwnSummary:
         """Return the summary, not to be changed, after ``order`` appends of the process."""
         if os.getpid() != self._pid:  # another thread may have been in here when the process was forked
             self._begin()
+        if self._reading == threading.get_ident():
+            return self._shown  # a signal handler of this thread, which is in the midst of it
         with self._lock:
-            if order != self._shown_at:
-                self._shown = summary_of(self._folded())
-                self._shown_at = order
+            self._reading = threading.get_ident()
+            try:
+                if order != self._shown_at:
+                    self._shown = summary_of(self._folded())
+                    self._shown_at = order
+            except BaseException:
+                self._begin_again()  # an interrupt may have come between reading rows and folding them
+                raise
+            finally:
+                self._reading = 0
             return self._shown
+
+    def _begin_again(self) -> None:
+        if self._fold is not None:
+            self._fold.close()
+            self._fold = None
 
     def _folded(self) -> RunFold:
         """Return the fold of all that was appended so far."""

@@ -118,11 +118,11 @@ def test_a_run_is_read_anew_when_asked(api: Api, served: Served) -> None:
     writer = new_recording("reloaded").start({}).rows([{"a": 1}])
     served.say(writer)
     run = api.run(str(writer.run))
-    assert run.summary == {"a": 1}
+    assert run.summary["a"] == 1
     served.say(writer.rows([{"a": 2}], first_step=1))
-    assert run.summary == {"a": 1}
+    assert run.summary["a"] == 1
     run.load(force=True)
-    assert run.summary == {"a": 2}
+    assert run.summary["a"] == 2
 
 
 def test_runs_of_a_project_come_lazily_newest_first(api: Api, served: Served) -> None:

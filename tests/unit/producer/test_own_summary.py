@@ -106,3 +106,34 @@ print(len(seen), dict(run.summary["n"]))
 
     assert (status, errors) == (0, "")
     assert output == "3 {'max': 19999, 'min': 0}\n"
+
+
+def test_a_signal_in_the_midst_of_reading_costs_nothing(tmp_path: Path) -> None:
+    """Handlers that read, and interrupts that end a reading, leave the summary right."""
+    status, output, errors = finished(
+        tmp_path,
+        """
+run.define_metric("n", summary="max,min,mean")
+class Interrupt(Exception):
+    pass
+def handle(*_):
+    run.summary.get("n")
+    raise Interrupt
+signal.signal(signal.SIGALRM, handle)
+interrupted = 0
+for number in range(300):
+    for part in range(100):
+        run.log({"n": number * 100 + part})
+    signal.setitimer(signal.ITIMER_REAL, 0.0002 + number % 7 * 0.0001)
+    try:
+        run.summary.get("n")
+        time.sleep(1)
+    except Interrupt:
+        interrupted += 1
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(interrupted, dict(run.summary["n"]))
+""",
+    )
+
+    assert (status, errors) == (0, "")
+    assert output == "300 {'max': 29999, 'mean': 14999.5, 'min': 0}\n"
