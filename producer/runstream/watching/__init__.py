@@ -69,7 +69,7 @@ def _watcher_of(run: Run) -> Watcher:
             set_summary=run.summary.__setitem__,
             warn=lambda text: _warn(run, text),
         )
-        run._watcher = watcher  # type: ignore[attr-defined]  # noqa: SLF001 - ends with its run
+        run._watcher = watcher  # noqa: SLF001 - ends with its run
     return watcher
 
 

@@ -71,7 +71,8 @@ class GraphTracer:
 
     def _sources(self, tensor: Any) -> Iterator[int]:
         """Yield the nodes that a tensor comes from, through whatever was computed between modules."""
-        ahead, seen = [tensor.grad_fn], set()
+        ahead: list[Any] = [tensor.grad_fn]
+        seen: set[Any] = set()
         while ahead and len(seen) < _FARTHEST:
             step = ahead.pop()
             if step is None or step in seen:

@@ -106,7 +106,7 @@ def _on_cpu(torch: Any, values: Any, zeros: int) -> Histogram | None:
 
 def _counts(torch: Any, values: Any, low: float, high: float) -> list[int]:
     total = sum(torch.histc(part, BINS, low, high).long() for part in _chunks(values))
-    return [int(count) for count in total.tolist()]  # type: ignore[attr-defined]
+    return [int(count) for count in total.tolist()]
 
 
 def _scaled(histogram: Histogram | None, factor: float) -> Histogram | None:

@@ -78,7 +78,7 @@ def test_nothing_is_left_out_and_nothing_comes_twice_when_readers_are_killed(
     for name in ("runstream.tensorboard", "runstream.shipper", "runstream.tensorboard"):
         pids = eventually(lambda name=name: working(name, tmp_path))  # type: ignore[misc]
         seen = len(server.rows(run_id)) if name != "runstream.tensorboard" else 0
-        kill(pids)
+        kill(sorted(pids))
         eventually(lambda pids=pids, name=name: working(name, tmp_path) - set(pids))  # type: ignore[misc]
         eventually(lambda seen=seen: known(server, run_id) > seen)  # type: ignore[misc]
 
