@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -120,25 +121,37 @@ def read_file(path: Path) -> dict[str, Any]:
 
 
 def config_value(value: Any, depth: int = 0) -> Any:
-    """Return what is recorded of a value in a config: plain, NaN as None, and what cannot be recorded as its text."""
+    """Return what is recorded of a value in a config: plain, NaN as None, and what cannot be recorded as its text.
+
+    Members of an enum become their names, functions and classes theirs, as in W&B.
+    """
+    if isinstance(value, Enum):
+        return value.name
     if isinstance(value, float):
         return None if value != value else float(value)  # noqa: PLR0124 - NaN is the one that differs from itself
-    if depth <= DEFAULT_LIMITS.depth:
-        if _has_keys(value):
-            value = {key: value[key] for key in value.keys()}  # noqa: SIM118
-            return {str(key): config_value(item, depth + 1) for key, item in value.items()}
-        if isinstance(value, Sequence | set | frozenset) and not isinstance(value, _ATOMS):
-            return [config_value(item, depth + 1) for item in value]
-        if (fields := _fields(value)) is not None:
-            return config_value(fields, depth)
+    if depth <= DEFAULT_LIMITS.depth and (found := _with_items(value, depth + 1)) is not None:
+        return found
     try:
         return _without_nan(plain(_text(value)))
     except DataError:
         return plain(str(value))
 
 
+def _with_items(value: Any, depth: int) -> dict[str, Any] | list[Any] | None:
+    """Return what is recorded of a value that holds others; None for one that does not."""
+    if isinstance(value, slice):
+        value = {"slice_start": value.start, "slice_step": value.step, "slice_stop": value.stop}
+    if (fields := _fields(value)) is not None:
+        value = fields
+    if _has_keys(value):
+        return {str(key): config_value(value[key], depth) for key in value.keys()}  # noqa: SIM118 - as in _mapping()
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, _ATOMS):
+        return [config_value(item, depth) for item in value]
+    return None
+
+
 #: Sequences that stand for one value.
-_ATOMS = (str, bytes, bytearray, memoryview, range)
+_ATOMS = (str, bytes, bytearray, memoryview)
 
 
 def _mapping(values: Any) -> Mapping[Any, Any]:

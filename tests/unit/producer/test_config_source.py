@@ -48,10 +48,10 @@ class _Class:
 def test_dataclasses_and_pydantic_objects_are_configs() -> None:
     """Their fields are the keys; dataclasses within are dicts."""
     assert as_config(_Options()) == {"lr": 0.1, "net": {"depth": 3, "layers": [1, 2]}}
-    assert as_config(_Model()) == {"lr": 0.1, "size": "large"}
+    assert as_config(_Model()) == {"lr": 0.1, "size": "LARGE"}
     assert as_config({"net": _Net(), "model": _Model()}) == {
         "net": {"depth": 3, "layers": [1, 2]},
-        "model": {"lr": 0.1, "size": "large"},
+        "model": {"lr": 0.1, "size": "LARGE"},
     }
 
 
@@ -132,13 +132,22 @@ def test_an_empty_file_is_an_empty_config(tmp_path: Path) -> None:
         (int, "builtins.int"),
         (math.sqrt, "math.sqrt"),
         (b"q", "q"),
-        (range(3), "range(0, 3)"),
+        (range(3), [0, 1, 2]),
+        (slice(1, 3), {"slice_start": 1, "slice_step": None, "slice_stop": 3}),
+        (_Size.LARGE, "LARGE"),
+        (complex(1, 2), "1+2j"),
         ({"a": {1: object}}, {"a": {"1": "builtins.object"}}),
     ],
 )
 def test_every_value_has_a_form(value: Any, recorded: Any) -> None:
     """Values become plain ones, NaN None, and what has no other form its text."""
     assert config_value(value) == recorded
+
+
+def test_what_has_no_other_form_is_text() -> None:
+    """A value that nothing is known of is recorded as Python shows it."""
+    thing = object()
+    assert config_value([thing]) == [str(thing)]
 
 
 def test_what_holds_itself_ends() -> None:
