@@ -18,7 +18,9 @@ from runstream.spool.plain import plain_row
 from runstream.spool.writer import SpoolWriter
 from runstream.tracking.history import History
 from runstream.tracking.metric import checked_metric
+from runstream.tracking.own_summary import OwnSummary
 from runstream.tracking.placing import MOST_BESIDE
+from runstream_schemas.events import Role
 from runstream_schemas.limits import DEFAULT_LIMITS
 from tests.unit.producer.spooled import rows, steps_and_values
 
@@ -516,6 +518,8 @@ def test_what_is_as_long_as_a_number_is_recorded_as_ever(tmp_path: Path, value: 
 
     expected = [plain_row(values, DEFAULT_LIMITS) for _, values in steps_and_values(second)][1]
     assert expected == [plain_row(values, DEFAULT_LIMITS) for _, values in steps_and_values(first)][1]
+    shown = [OwnSummary(folder, bytes(16), Role.PRIMARY).values(2)["v"] for folder in (first, second)]
+    assert [expected["v"]] * 2 == shown
 
 
 def test_a_writer_that_goes_on_may_begin_below(tmp_path: Path) -> None:
