@@ -112,8 +112,9 @@ def init(  # noqa: PLR0917 - the signature of W&B
         TypeError: The config is nothing that holds keys and values.
     """
     arguments = {
-        "entity": entity,
-        "project": project,
+        # Scripts that find nothing in their environment pass an empty string.
+        "entity": entity or None,
+        "project": project or None,
         "root_dir": dir,
         "run_id": id,
         "run_name": name,

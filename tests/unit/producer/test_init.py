@@ -349,6 +349,15 @@ print(run.config.a, run.config.b)
     assert {path[0]: value for scope, _, path, value in entries if scope == "config"} == expected
 
 
+def test_an_empty_entity_or_project_is_none_at_all(tmp_path: Path) -> None:
+    """Scripts hand on what they found in their environment, and that may be nothing."""
+    source = """
+run = runstream.init(mode="offline", entity="", project="", settings={"silent": True})
+print(run.path == f"Uncategorized/{run.id}")
+"""
+    assert finished(tmp_path, source, begin="import runstream\n") == (0, "True\n", "")
+
+
 def test_run_settings_are_a_frozen_copy(tmp_path: Path) -> None:
     """The settings tell the facts of a run; assigning to them is an error and changes nothing."""
     source = """
