@@ -39,6 +39,16 @@ def test_transformers(stack: Stack, tmp_path: Path) -> None:
     assert {metric["name"]: metric["step_metric"] for metric in run.metrics}["*"] == "train/global_step"
 
 
+def test_transformers_watches_where_the_environment_says_so(stack: Stack, tmp_path: Path) -> None:
+    """With ``WANDB_WATCH`` each hundredth pass has histograms of gradients and parameters."""
+    run = run_of("train_transformers", "101", stack=stack, run_id=new_id(), folder=tmp_path, WANDB_WATCH="all")
+
+    assert run.state == "finished"
+    assert run.summary["train/global_step"] == 101
+    assert len(values(run, "gradients/classifier.weight")) == 1
+    assert values(run, "parameters/classifier.weight")
+
+
 def test_lightning(stack: Stack, tmp_path: Path) -> None:
     """WandbLogger's rows carry the trainer's step, its hyperparameters are config, and ``watch`` logs histograms."""
     run = run_of("train_lightning", stack=stack, run_id=new_id(), folder=tmp_path)

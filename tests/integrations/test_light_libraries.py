@@ -106,7 +106,7 @@ def test_optuna_makes_one_run_of_a_study(stack: Stack, tmp_path: Path) -> None:
 
 
 def test_optuna_makes_a_run_of_each_trial(stack: Stack, tmp_path: Path) -> None:
-    """With ``as_multirun`` each trial is a run of the group, with its parameter as config."""
+    """With ``as_multirun`` each trial is a run of the group, its parameter config; what it logs itself is there too."""
     group = new_id()
 
     status, output = execute("study_optuna", "--many", stack=stack, run_id=group, folder=tmp_path)
@@ -118,3 +118,4 @@ def test_optuna_makes_a_run_of_each_trial(stack: Stack, tmp_path: Path) -> None:
     eventually(lambda: len([run for run in api(stack).runs("tests") if run.group == group]) == 3, within=30)
     for run in (stored(stack, run.id) for run in runs):
         assert values(run, "loss") == [pytest.approx(run.config["x"] ** 2)]
+        assert values(run, "doubled") == [pytest.approx(2 * run.config["x"] ** 2)]

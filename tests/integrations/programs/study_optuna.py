@@ -4,6 +4,7 @@ import os
 import sys
 
 import optuna
+import wandb
 from optuna.integration import WeightsAndBiasesCallback
 
 
@@ -13,8 +14,18 @@ def main(*, many: bool) -> None:
     if many:
         del os.environ["WANDB_RUN_ID"]
     callback = WeightsAndBiasesCallback(metric_name="loss", wandb_kwargs=identity, as_multirun=many)
+
+    def objective(trial: optuna.Trial) -> float:
+        return trial.suggest_float("x", -1, 1) ** 2
+
+    @callback.track_in_wandb()
+    def tracked(trial: optuna.Trial) -> float:
+        loss = objective(trial)
+        wandb.log({"doubled": 2 * loss})
+        return loss
+
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=3, callbacks=[callback])
+    study.optimize(tracked if many else objective, n_trials=3, callbacks=[callback])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Hugging Face's Trainer, whose own callback imports wandb."""
 
+import sys
+
 import torch
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
 
-def main() -> None:
-    """Train six steps."""
+def main(steps: int) -> None:
+    """Train so many steps."""
     torch.manual_seed(0)
     model = BertForSequenceClassification(
         BertConfig(
@@ -22,7 +24,7 @@ def main() -> None:
         output_dir="out",
         report_to="wandb",
         run_name="tiny-bert",
-        max_steps=6,
+        max_steps=steps,
         logging_steps=2,
         eval_strategy="steps",
         eval_steps=3,
@@ -37,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if sys.argv[1:] else 6)
