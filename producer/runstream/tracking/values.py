@@ -28,6 +28,8 @@ LONGEST_LIST = 32
 #: Elements that are too many for a list in any case.
 _LONGEST_ARRAY = 100_000
 _BINS = 32
+#: Characters of an error to which the keys on the way to its value are still added.
+_LONGEST_REASON = 200
 
 
 def checked_row(data: Any) -> dict[str, Any]:
@@ -52,13 +54,13 @@ def plain_mapping(data: Mapping[Any, Any], depth: int = 0, *, long_array: LongAr
         raise DataError(f"nested deeper than {DEFAULT_LIMITS.depth} levels")
     result = {}
     for given, value in data.items():
-        key = str.__str__(given) if isinstance(given, str) else _inner_key(given, depth)
+        key = _encodable(str.__str__(given)) if isinstance(given, str) else _inner_key(given, depth)
         if len(key) > DEFAULT_LIMITS.key_length:
             raise DataError(f"the key {key[:40]!r}… is longer than {DEFAULT_LIMITS.key_length} characters")
         try:
             result[key] = value if type(value) in _SCALARS else plain(value, depth, long_array=long_array)
         except DataError as error:
-            raise DataError(f"{key!r}: {error}") from None
+            raise DataError(f"{key!r}: {error}" if len(str(error)) < _LONGEST_REASON else str(error)) from None
     return result
 
 
@@ -124,6 +126,11 @@ def shortened(text: str) -> str:
     if len(text) > limit:
         note = f"… [shortened from {len(text)} characters]"
         text = text[: limit - len(note)] + note
+    return _encodable(text)
+
+
+def _encodable(text: str) -> str:
+    """Return a string fit for UTF-8: a surrogate without its other half is spelled out."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -198,6 +205,8 @@ def _converted(value: Any, convert: Callable[[], Any], depth: int) -> Any:
     except Exception as error:
         raise DataError(f"cannot record {_named(value)}: {error}") from error
     if type(converted) is type(value):
+        if isinstance(converted, Real):  # a number that is longer than Python's
+            return float(converted)
         raise DataError(f"cannot record {_named(value)}")
     return plain(converted, depth + 1)
 

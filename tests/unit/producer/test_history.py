@@ -266,6 +266,7 @@ def test_keys_that_were_good_do_not_excuse_bad_values(history: History, tmp_path
         (np.float32(0.5), 0.5),
         (np.float64(0.1), 0.1),
         (np.int64(-3), -3),
+        (np.longdouble(0.5), 0.5),
         (np.bool_(True), True),  # noqa: FBT003
         (np.array(2.5), 2.5),
         (np.array([7]), 7),
@@ -394,6 +395,13 @@ def test_a_long_string_is_shortened_and_says_so(history: History, tmp_path: Path
     ((_, values),) = steps_and_values(tmp_path)
     assert len(values["v"]) == 256 * 1024
     assert values["v"].endswith("[shortened from 10000000 characters]")
+
+
+def test_half_a_surrogate_is_spelled_out(history: History, tmp_path: Path) -> None:
+    """Text that UTF-8 has no word for stops no training, as a value or as a key."""
+    history.log({"\ud800": "\udc00", "n": {"\ud800": 1}})
+
+    assert steps_and_values(tmp_path) == [(0, {"\\ud800": "\\udc00", "n": {"\\ud800": 1}})]
 
 
 def test_reserved_and_empty_keys_are_left_out(history: History, tmp_path: Path) -> None:
