@@ -81,7 +81,7 @@ class Tap:
 
     def leave(self, stream: TextIO, listener: Callable[[str], None]) -> None:
         """Take a listener out, and with the last of them the tap, unless somebody has put something over it."""
-        self.listeners = tuple(one for one in self.listeners if one is not listener)
+        self.listeners = tuple(one for one in self.listeners if one != listener)
         if self.listeners or vars(stream).get("write") is not self:
             return
         if self._before is None:

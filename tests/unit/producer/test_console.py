@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import io
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream.tracking.console import LineBuffer
+from runstream.tracking.console import ConsoleCapture, LineBuffer, Tap
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @given(st.lists(st.text(alphabet="ab\n", max_size=8)))
@@ -31,3 +39,49 @@ def test_progress_bars_leave_their_last_state() -> None:
     assert buffer.feed("a\rb\n") == ["b"]
     assert buffer.feed("windows\r\n") == ["windows"]
     assert buffer.flush() == []
+
+
+class _Stream(io.StringIO):
+    """A stream with attributes of its own, as files have them."""
+
+
+@pytest.mark.parametrize("first", ["one", "other"])
+def test_captures_end_in_any_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: str) -> None:
+    """Each has the lines that were written while it was live; after the last the stream is as it was."""
+    stream = _Stream()
+    before = stream.write
+    monkeypatch.setattr("sys.stdout", stream)
+    monkeypatch.setattr("sys.stderr", None)
+    captures = {name: ConsoleCapture(tmp_path / name) for name in ("one", "other")}
+    for name, capture in captures.items():
+        capture.start()
+        stream.write(f"with {name}\n")
+    captures.pop(first).stop()
+    stream.write("with the last\n")
+    (last,) = captures
+    captures[last].stop()
+    stream.write("with none\n")
+
+    lines = {name: (tmp_path / name).read_text().splitlines() for name in ("one", "other")}
+    texts = {name: [line.split(" ", 2)[2] for line in found] for name, found in lines.items()}
+    early = {"one": ["with one", "with other"], "other": ["with other"]}
+    assert texts == {name: early[name] + (["with the last"] if name == last else []) for name in early}
+    assert stream.write == before
+    assert stream.getvalue().count("\n") == 4
+
+
+def test_what_others_put_in_the_place_of_write_is_left_to_them() -> None:
+    """What stood there before is put back; what somebody has put over it stays, and ours does nothing below it."""
+    stream = _Stream()
+    heard: list[str] = []
+    theirs = stream.write
+    stream.write = theirs  # type: ignore[method-assign]
+    Tap.listen(stream, heard.append).leave(stream, heard.append)
+    assert vars(stream)["write"] is theirs
+
+    tap = Tap.listen(stream, heard.append)
+    over = partial(tap)
+    stream.write = over  # type: ignore[method-assign]
+    tap.leave(stream, heard.append)
+    stream.write("quiet")
+    assert (vars(stream)["write"], heard, stream.getvalue()) == (over, [], "quiet")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from runstream.spool.format import TopicCode
-from tests.unit.producer.programs import BEGIN, finished, started
+from tests.unit.producer.programs import BEGIN, environment, finished, started
 from tests.unit.producer.spooled import of_topic, only_run, primary, rows, writers
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
         ("sys.exit()", 0, "finished", 0, ""),
         ("sys.exit(7)", 7, "failed", 7, "exit code 7"),
         ("sys.exit('message')", 1, "failed", 1, "exit code 1"),
+        ("try:\n    sys.exit(3)\nexcept SystemExit:\n    pass", 0, "finished", 0, ""),
+        ("raise SystemExit(4)", 4, "finished", 0, "SystemExit with a code that is not known"),
+        ("exit(4)", 4, "finished", 0, "SystemExit with a code that is not known"),
         ("raise KeyboardInterrupt", -signal.SIGINT, "killed", 255, "interrupted (Ctrl-C)"),
         ("with run:\n    pass", 0, "finished", 0, ""),
         ("with run:\n    raise ValueError('inside')", 1, "failed", 1, "ValueError: inside"),
@@ -85,6 +90,69 @@ def test_sigterm_in_the_middle_of_logging(tmp_path: Path) -> None:
 
     (record,) = of_topic(primary(tmp_path), TopicCode.EXIT)
     assert record["state"] == "killed"
+
+
+@pytest.mark.parametrize("way", ["file", "module"])
+def test_a_bare_system_exit_is_left_to_the_exit_status(tmp_path: Path, way: str) -> None:
+    """However the script was started; where it returned in the end, nothing is left open."""
+    for name, end in (("leaves", "raise SystemExit(4)"), ("returns", "pass")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "script.py").write_text(f"{BEGIN}\n{end}\n")
+        arguments = ["script.py"] if way == "file" else ["-m", "script"]
+        subprocess.run([sys.executable, *arguments], cwd=folder, env=environment(folder), check=False)
+
+    (left,), (returned,) = (of_topic(primary(tmp_path / name), TopicCode.EXIT) for name in ("leaves", "returns"))
+    assert left["by_status"] is True
+    assert "by_status" not in returned
+
+
+@pytest.mark.parametrize("scheduler", ["SLURM_JOB_ID", "KUBERNETES_SERVICE_HOST"])
+def test_a_schedulers_sigterm_is_a_preemption(tmp_path: Path, scheduler: str) -> None:
+    """The machine is wanted for something else: that is how the run ended."""
+    finished(tmp_path, "os.kill(os.getpid(), signal.SIGTERM)", **{scheduler: "1"})
+
+    (record,) = of_topic(primary(tmp_path), TopicCode.EXIT)
+    assert (record["state"], record["reason"]) == ("preempted", "preempted; killed by SIGTERM")
+
+
+@pytest.mark.parametrize(
+    ("end", "state"), [("run.finish()", "finished"), ("run.finish(2)", "preempted"), ("raise ValueError", "preempted")]
+)
+def test_an_announced_preemption_explains_what_does_not_end_in_order(tmp_path: Path, end: str, state: str) -> None:
+    """Who finishes has finished; the announcement is among the run's attributes."""
+    finished(tmp_path, f"run.mark_preempting()\n{end}")
+
+    (record,) = of_topic(primary(tmp_path), TopicCode.EXIT)
+    assert record["state"] == state
+    assert [["attribute", "set", ["preempting"], True]] in of_topic(primary(tmp_path), TopicCode.CONFIG)
+
+
+def test_an_offline_run_has_a_status_till_its_end(tmp_path: Path) -> None:
+    """Nothing of it is delivered, so all is pending; once it was let go of, nothing more can be asked of it."""
+    source = """
+before = run.status()
+for _ in range(10):
+    run.log({"x": 1})
+after = run.status()
+assert after.sync_items_total - before.sync_items_total == 10
+assert (after.sync_items_pending, after.sync_time) == (after.sync_items_total, None)
+assert not run.should_stop
+run.detach()
+run.detach()
+run.finish(1)
+for refused in (run.status, run.mark_preempting):
+    try:
+        refused()
+    except runstream.UsageError as error:
+        assert "finished" in str(error)
+    else:
+        raise AssertionError
+"""
+    assert finished(tmp_path, source) == (0, "", "")
+
+    (record,) = of_topic(primary(tmp_path), TopicCode.EXIT)
+    assert (record["reason"], record["decides"]) == ("detached", False)
 
 
 def test_hooks_are_taken_back(tmp_path: Path) -> None:
