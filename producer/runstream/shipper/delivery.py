@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from runstream_schemas.topics import RunPath
 
 _CODES = {Topic[code.name]: code for code in TopicCode}
-_REPORTED = {Role.PRIMARY, Role.WORKER}
+#: Of a shipper, rows of the history are those of event files.
+_REPORTED = {Role.PRIMARY, Role.WORKER, Role.SHIPPER}
 
 
 class Delivery:

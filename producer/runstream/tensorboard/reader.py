@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: A search takes at most this part of the time: a root may hold millions of files.
+_SEARCHING = 0.05
 SOURCE = "tensorboard"
 JOURNAL_NAME = "tensorboard.journal"
 
@@ -57,6 +60,8 @@ class Reader:
         self._journal = Journal(folder.path / JOURNAL_NAME, self._next)
         self._rows = Rows()
         self._files: dict[str, _Followed] = {}
+        #: When the folders below a root are looked through again, by the monotonic clock.
+        self._search_at = 0.0
 
     def read(self) -> int:
         """Take what was written since; return how many events that was.
@@ -64,7 +69,7 @@ class Reader:
         Raises:
             OSError: The disk is full.
         """
-        self._find()
+        self._find(search=time.monotonic() >= self._search_at)
         events = 0
         for path, followed in self._files.items():
             for point in followed.file.read():
@@ -78,6 +83,7 @@ class Reader:
 
     def finish(self) -> None:
         """Take all that is left: nobody writes any more."""
+        self._search_at = 0.0
         while self.read():
             pass
         for row in self._rows.close():
@@ -89,13 +95,18 @@ class Reader:
         self._writer.end()
         self._journal.close()
 
-    def _find(self) -> None:
-        """Follow the event files that are new."""
+    def _find(self, *, search: bool) -> None:
+        """Follow the event files that are new; ``search`` for those of writers that did not tell of themselves, too."""
+        begun = time.monotonic()
         requests = requests_of(self._folder.path)
         for request in requests:
+            if request.searched and not search:
+                continue
             for path in _event_files(request, self._folder.card.started // 1_000_000):
                 if path not in self._files:
                     self._follow(path, prefix_of(os.path.dirname(path), request, requests[0].folder))  # noqa: PTH120
+        if search:
+            self._search_at = time.monotonic() + (time.monotonic() - begun) / _SEARCHING
 
     def _follow(self, path: str, prefix: str) -> None:
         try:
@@ -135,5 +146,7 @@ def _last_row(writer: Path) -> int:
 
 def _event_files(request: Request, started: int) -> list[str]:
     """Return the event files of a request, the older first."""
-    found = [path for path in Path(request.folder).rglob("*tfevents*") if is_of(path.name, request, started)]
+    folder = Path(request.folder)
+    paths = folder.rglob("*tfevents*") if request.searched else folder.glob("*tfevents*")
+    found = [path for path in paths if is_of(path.name, request, started)]
     return [str(path) for path in sorted(found, key=lambda path: (path.name, path))]

@@ -16,13 +16,18 @@ REQUESTS_NAME = "tensorboard.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A folder that is to be read, with all below it."""
+    """A folder that is to be read."""
 
     folder: str
     #: Names begin with the way from here to a file's folder; empty: from the first folder of the run.
     root: str = ""
-    #: The process that writes; 0: whichever.
+    #: The process that writes, which tells of each folder; 0: whichever.
     pid: int = 0
+
+    @property
+    def searched(self) -> bool:
+        """Whether event files are to be looked for in the folders below, too."""
+        return not self.pid
 
 
 def add_request(run_folder: Path, request: Request) -> None:
