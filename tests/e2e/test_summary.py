@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from runstream_schemas import values
 from tests.e2e.test_one_run import complete
+from tests.polling import eventually
 from tests.trainers import Server, command, new_id, run_folders, run_to_end
 
 if TYPE_CHECKING:
@@ -64,3 +67,34 @@ def test_an_offline_process_shows_what_is_served_after_sync(stack: Stack, server
 
     assert complete(server, run_id)["summary"] == shown
     assert shown["count"] == {"min": 0, "max": 299}
+
+
+@pytest.mark.parametrize("kind", ["fork_from", "resume_from"])
+def test_a_run_that_branches_off_shows_what_is_served(stack: Stack, server: Server, tmp_path: Path, kind: str) -> None:
+    """It begins with the last values up to the step; what came behind it does not count any more."""
+    origin = new_id()
+    before: list[list[Any]] = [
+        ["define", "loss", {"summary": "min"}],
+        *(["log", {"loss": 9.0 - number, "only": number}] for number in range(6)),
+    ]
+    told(stack, tmp_path / "origin", origin, before)
+    complete(server, origin)
+    branched = new_id() if kind == "fork_from" else origin
+
+    after: list[list[Any]] = [["look"], ["log", {"loss": 8.5}], ["log", {"new": 1}]]
+    shown = told(stack, tmp_path / "branch", branched, after, **{kind: f"{origin}?_step=2"})
+
+    eventually(lambda: server.run(branched)["last_step"] == 4)
+    served = complete(server, branched)["summary"]
+    assert served == shown
+    assert (served["only"], served["new"], served["_step"]) == (2, 1, 4)
+
+
+def test_nothing_is_left_of_the_fold_once_a_run_is_delivered(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """The file beside the spool is for a process that lives."""
+    run_id = new_id()
+    told(stack, tmp_path, run_id, [["rows", 0, ENOUGH], ["until deleted"]])
+    complete(server, run_id)
+
+    eventually(lambda: not list(tmp_path.rglob("*.seg")))
+    assert not list(tmp_path.rglob("fold.msgpack"))
