@@ -1,0 +1,112 @@
+"""Asking for the number of a run whose ``init()`` met no server."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runstream.discovery import Connection
+from runstream.shipper.ledger import Ledger
+from runstream.shipper.numbering import Numbering
+from runstream.shipper.route import NoServerError, destination
+from runstream.shipper.run_folder import RunFolder
+from runstream.shipper.settings import ShipperSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from runstream.shipper.route import Destination
+
+_QUICK = ShipperSettings(first_retry_s=0.01, longest_retry_s=0.01, number_patience_s=0.0)
+
+
+@contextmanager
+def _serving(statuses: list[int], asked: list[str]) -> Iterator[str]:
+    """Answer with these statuses in turn, and with 200 and the number 7 from then on."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.send_response(statuses.pop(0) if statuses else 200)
+            self.end_headers()
+            self.wfile.write(b'{"number": 7}')
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as serving:
+        thread = threading.Thread(target=serving.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{serving.server_port}"
+        finally:
+            serving.shutdown()
+            thread.join()
+
+
+class _Asking:
+    """A numbering, and what it recorded."""
+
+    def __init__(self, folder: Path, url: str, *, failures: int = 0, **described: Any) -> None:
+        card = {
+            "version": 1,
+            "run_id": "r 1",
+            "project": "p",
+            "generated_name": "calm-lake",
+            "named": False,
+            "number": None,
+            "url": url,
+            **described,
+        }
+        (folder / "run.json").write_text(json.dumps(card))
+        self.recorded: list[int] = []
+        self.ledger = Ledger(folder / "delivery.json")
+        self._card = RunFolder(folder).card
+        self._failures = failures
+        self.numbering = Numbering(
+            self._card, {}, _QUICK, self.ledger, resolve=self._resolve, record=self.recorded.append
+        )
+
+    async def _resolve(self) -> Destination:
+        if self._failures:
+            self._failures -= 1
+            raise NoServerError("not yet")
+        known = Connection(cluster_id="c", brokers="b:1", prefix="p", partitions=8, entity="ada", url="http://pages")
+        return destination(self._card, known, "ada")
+
+
+async def test_it_asks_until_there_is_an_answer_and_records_it_once(tmp_path: Path) -> None:
+    """Servers that are away or cannot say are asked again; the number is recorded, and kept in the ledger."""
+    asked: list[str] = []
+    with _serving([503, 503], asked) as url:
+        asking = _Asking(tmp_path, url, failures=2)
+        await asking.numbering.run()
+        await asking.numbering.run()
+
+    assert asked == ["/api/v1/runs/ada/p/r%201/number"] * 3
+    assert (asking.recorded, asking.ledger.number, asking.numbering.pending) == ([7], 7, False)
+    (tmp_path / "delivery.json").write_text(json.dumps(asking.ledger.to_json()))
+    assert Ledger.load(tmp_path / "delivery.json").number == 7
+
+
+@pytest.mark.parametrize("described", [{"named": True}, {"number": 3}, {"generated_name": None}])
+async def test_a_run_that_needs_no_number_asks_for_none(tmp_path: Path, described: dict[str, Any]) -> None:
+    """A run that was given a name, has its number, or is of an older client is left as it is."""
+    asking = _Asking(tmp_path, "http://127.0.0.1:1", **described)
+    await asking.numbering.run()
+
+    assert (asking.recorded, asking.numbering.awaited()) == ([], False)
+
+
+def test_the_end_of_delivery_does_not_wait_for_ever(tmp_path: Path) -> None:
+    """A number that does not come within the patience is done without."""
+    asking = _Asking(tmp_path, "http://127.0.0.1:1")
+
+    assert asking.numbering.pending
+    assert not asking.numbering.awaited()
