@@ -24,7 +24,7 @@ _READING = {
     "Run": "runstream.reading.run:Run",
     "Runs": "runstream.reading.runs:Runs",
 }
-_MEDIA = "runstream.media_to_come"
+_MEDIA = {"Histogram": "runstream.histogram:Histogram", "*": "runstream.media_to_come"}
 
 #: Modules by name; each has attributes by name, as MODULE:ATTRIBUTE or MODULE, and under ``*`` the module that has all
 #: the others. A string alone is such a module.

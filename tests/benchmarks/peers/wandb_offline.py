@@ -2,7 +2,7 @@
 
 import sys
 
-import wandb  # type: ignore[import-not-found]
+import wandb
 from timed import time_calls  # type: ignore[import-not-found]
 
 run = wandb.init(project="bench", mode="offline", dir=sys.argv[1], settings=wandb.Settings(console="off", silent=True))
