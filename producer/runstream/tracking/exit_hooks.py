@@ -42,30 +42,49 @@ class Live(Protocol):
 
 
 class ExitHooks:
-    """Hooks of the interpreter while something is live; each calls what it found in its place."""
+    """What is live in this process, and the hooks that are in place for it, if any are."""
 
     def __init__(self) -> None:
-        self._live: list[Live] = []
+        self._layer: _Layer | None = None
+
+    def add(self, live: Live) -> None:
+        """Tell something of the end from now on. The hook for SIGTERM is put in place only from the main thread."""
+        if self._layer is None:
+            self._layer = _Layer()
+            self._layer.install()
+        self._layer.live.append(live)
+
+    def remove(self, live: Live) -> None:
+        """Tell it no more; after the last, take the hooks out, but for those that somebody has put another before."""
+        layer = self._layer
+        if layer is not None and live in layer.live:
+            layer.live.remove(live)
+            if not layer.live:
+                layer.uninstall()
+                self._layer = None
+
+    def watch_child(self) -> None:
+        """Notice the end of this process too if multiprocessing forked it: it ends by ``os._exit()``."""
+        if self._layer is not None:
+            self._layer.watch_child()
+
+
+class _Layer:
+    """Hooks of the interpreter, from :meth:`install` to :meth:`uninstall`; each calls what it found in its place.
+
+    A layer is not put in place twice: where somebody has put a hook before one of ours, it goes on calling ours.
+    """
+
+    def __init__(self) -> None:
+        self.live: list[Live] = []
+        #: What handled SIGTERM before.
+        self.handler: Any = None
         self._noted: Outcome | None = None
         self._signalled: Outcome | None = None
         self._excepthook = sys.excepthook
         self._sys_exit = sys.exit
-        self._handler: Any = None
         self._main: FrameType | None = None
         self._child = 0
-
-    def add(self, live: Live) -> None:
-        """Tell something of the end from now on. The hook for SIGTERM is put in place only from the main thread."""
-        self._live.append(live)
-        if len(self._live) == 1:
-            self._install()
-
-    def remove(self, live: Live) -> None:
-        """Tell it no more; after the last, take the hooks out, but for those that somebody has put another before."""
-        if live in self._live:
-            self._live.remove(live)
-            if not self._live:
-                self._uninstall()
 
     def watch_child(self) -> None:
         """Notice the end of this process too if multiprocessing forked it: it ends by ``os._exit()``."""
@@ -73,18 +92,19 @@ class ExitHooks:
             self._child = os.getpid()
             multiprocessing_util.Finalize(None, self._on_child_exit, exitpriority=0)
 
-    def _install(self) -> None:
-        self._noted = self._signalled = None
+    def install(self) -> None:
+        """Put the hooks in place."""
         self._main = _main_frame()
         self._excepthook, sys.excepthook = sys.excepthook, self._on_exception
         self._sys_exit, sys.exit = sys.exit, self._on_sys_exit  # type: ignore[assignment]
         atexit.register(self._on_exit)
         if threading.current_thread() is threading.main_thread():
-            self._handler = signal.getsignal(signal.SIGTERM)
-            if self._handler is signal.SIG_DFL or callable(self._handler):
+            self.handler = _handler_of_others()
+            if self.handler is signal.SIG_DFL or callable(self.handler):
                 signal.signal(signal.SIGTERM, self._on_signal)
 
-    def _uninstall(self) -> None:
+    def uninstall(self) -> None:
+        """Take the hooks out."""
         if sys.excepthook == self._on_exception:
             sys.excepthook = self._excepthook
         if sys.exit == self._on_sys_exit:
@@ -92,29 +112,29 @@ class ExitHooks:
         atexit.unregister(self._on_exit)
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and signal.getsignal(signal.SIGTERM) == self._on_signal:
-            signal.signal(signal.SIGTERM, self._handler)
+            signal.signal(signal.SIGTERM, self.handler)
         self._main = None
 
     def _on_exception(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        if self._live:
+        if self.live:
             self._noted = from_exception(error)
         self._excepthook(kind, error, traceback)
 
     def _on_sys_exit(self, status: Any = None, /) -> None:
-        if self._live and threading.current_thread() is threading.main_thread():
+        if self.live and threading.current_thread() is threading.main_thread():
             self._noted = from_exit_code(system_exit_code(status))
         self._sys_exit(status)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         outcome = from_signal(number)
-        if callable(self._handler):
+        if callable(self.handler):
             # Whoever handles the signal decides whether it is the end; if it is, this is why.
             self._signalled = outcome
-            for live in [*self._live]:
+            for live in [*self.live]:
                 live.warned_by_signal(outcome)
-            self._handler(number, frame)
+            self.handler(number, frame)
             return
-        for live in [*self._live]:
+        for live in [*self.live]:
             live.finish_at_signal(outcome)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
@@ -127,7 +147,7 @@ class ExitHooks:
         self._finish_all(from_exit_code(0) if error is None else from_exception(error))
 
     def _finish_all(self, outcome: Outcome) -> None:
-        for live in [*self._live][::-1]:
+        for live in [*self.live][::-1]:
             live.finish(outcome)
 
     def _how_the_script_ended(self) -> Outcome:
@@ -137,6 +157,14 @@ class ExitHooks:
             return self._noted or from_exit_code(0)
         # SystemExit that was raised without sys.exit(): Python shows it to no hook, but it has left its trace.
         return LEFT_TO_STATUS
+
+
+def _handler_of_others() -> Any:
+    """Return what handles SIGTERM, behind layers of ours that could not be taken out and have nothing live any more."""
+    handler = signal.getsignal(signal.SIGTERM)
+    while isinstance(layer := getattr(handler, "__self__", None), _Layer) and not layer.live:
+        handler = layer.handler
+    return handler
 
 
 def _main_frame() -> FrameType | None:

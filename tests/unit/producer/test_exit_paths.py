@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream.spool.format import TopicCode
+from tests.trainers import run_folders
 from tests.unit.producer.programs import BEGIN, environment, finished, started
 from tests.unit.producer.spooled import of_topic, only_run, primary, rows, writers
 
@@ -167,6 +168,28 @@ run.finish()
 assert before == (sys.excepthook, sys.exit, signal.getsignal(signal.SIGTERM), sys.stdout.write)
 """
     assert finished(tmp_path, source, begin="") == (0, "", "")
+
+
+def test_runs_in_turn_share_nothing_of_their_ends(tmp_path: Path) -> None:
+    """Hooks that could not be taken out, under others or in another thread, do not get in the way of the next run."""
+    source = """
+theirs = sys.excepthook
+sys.excepthook = lambda *error: theirs(*error)
+thread = threading.Thread(target=run.finish)
+thread.start()
+thread.join()
+second = runstream.init(project="demo", id="r2", mode="offline", settings={"silent": True})
+second.finish()
+third = runstream.init(project="demo", id="r3", mode="offline", settings={"silent": True})
+"""
+    ends = {"raise ValueError('once')": (1, "failed"), "os.kill(os.getpid(), signal.SIGTERM)": (-15, "killed")}
+    for number, (end, (status, state)) in enumerate(ends.items()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        code, _, errors = finished(folder, source + end)
+        assert (code, errors.count("ValueError: once")) == (status, int(status == 1))
+        records = [of_topic(writers(path, "primary")[0], TopicCode.EXIT)[0] for path in sorted(run_folders(folder))]
+        assert sorted(record["state"] for record in records) == sorted(["finished", "finished", state])
 
 
 FORKS: dict[str, Any] = {
