@@ -69,6 +69,17 @@ def test_alerts_stand_above_the_charts_the_latest_first(served: Served, told: Re
         assert expected in shown
 
 
+def test_an_alert_appears_on_the_page_of_a_running_run(served: Served, browser: Browser) -> None:
+    """Without a reload."""
+    run = new_recording("warning", project="alarms").start({}).beat()
+    served.say(run)
+    browser.open(_page(served, run))
+    assert browser.evaluate("document.querySelector('#alerts').offsetHeight") == 0
+    served.say(run.alert("too hot", level="warn").beat(1))
+    eventually(lambda: "too hot" in browser.text("#alerts"))
+    assert browser.evaluate("document.querySelector('#alerts').offsetHeight") > 0
+
+
 def test_a_run_without_alerts_shows_no_section_of_them(served: Served, digits: Recording, browser: Browser) -> None:
     """An empty list would be noise."""
     browser.open(_page(served, digits))
