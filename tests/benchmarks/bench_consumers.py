@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from runstream_schemas.codec import encode
 from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
-from tests.benchmarks.blocks import SHAPES, block, rows
+from tests.benchmarks.blocks import SHAPES, block, row, rows
 from tests.benchmarks.figures import Figure, at_least, at_most
 from tests.benchmarks.processes import cpu_seconds, peak_memory
 from tests.benchmarks.rig import ENTITY, PARTITIONS, Rig, rig
@@ -30,6 +30,8 @@ RUNS = 64
 #: Events that are stored before the clock starts: connecting, assignment and warming up are not what is measured.
 LEAD = 0.1
 EVENTS = {"10 x 10": 40_000, "200 x 20": 4_000}
+WIDE_KEYS = 10_000
+WIDE_EVENTS = 4_000
 #: Events a second at 10 x 10, points a second at 200 x 20.
 BARS = {
     ("history", "10 x 10"): 8_000.0,
@@ -60,6 +62,18 @@ def measure(scale: Scale) -> Iterator[Figure]:
             for name in ("history", "summary"):
                 taken = [consume(servers, prefix, name, count) for _ in range(scale.of(3, 1))]
                 yield from _figures(name, shape, block_rows * keys, count, taken)
+        yield _wide(servers, WIDE_EVENTS // scale.of(1, 10))
+
+
+def _wide(servers: Rig, count: int) -> Figure:
+    """Return how fast the summary takes one run of many keys, of which each event has a tenth."""
+    prefix = servers.new_topics()
+    run_aside(fill_wide(servers.broker, prefix, count))
+    took = consume(servers, prefix, "summary", count)
+    note = (
+        f"one run of {WIDE_KEYS} keys, a row of {WIDE_KEYS // 10} of them an event; by the clock; {took.peak:.0f} MiB"
+    )
+    return Figure("summary of many keys", took.events / took.seconds, "events/s", note=note)
 
 
 def _figures(name: str, shape: str, points: int, count: int, taken: list[Took]) -> Iterator[Figure]:
@@ -151,5 +165,21 @@ async def fill(broker: str, prefix: str, events: int, block_rows: int, keys: int
             place = partition_of(event.run, PARTITIONS)
             pending.append(await producer.send(topic_name(prefix, Topic.LOG), encode(later), partition=place))
         await asyncio.gather(*pending)
+    finally:
+        await producer.stop()
+
+
+async def fill_wide(broker: str, prefix: str, events: int) -> None:
+    """Append rows of one run, each with another tenth of its keys."""
+    producer = AIOKafkaProducer(bootstrap_servers=broker, max_batch_size=1 << 20, linger_ms=5)
+    await producer.start()
+    try:
+        run = RunPath(entity=ENTITY, project="consumers", run_id="wide")
+        names = list(row(0, WIDE_KEYS).items())
+        tenths = [dict(names[part::10]) for part in range(10)]
+        place = partition_of(run, PARTITIONS)
+        for number in range(events):
+            event = block(run, bytes(16), number, [tenths[number % 10]])
+            await producer.send(topic_name(prefix, Topic.LOG), encode(event), partition=place)
     finally:
         await producer.stop()
