@@ -68,6 +68,8 @@ def test_lines_and_machines_are_those_of_a_rank(stack: Stack, server: Server, tm
     assert len({(one["key"], one["writer"]) for one in system(server, run_id)}) == len(system(server, run_id))
     lines = [(line["label"], line["text"]) for line in server.run(run_id, "/console")["lines"]]
     assert {("rank 0", "hello"), ("rank 1", "hello")} <= set(lines)
+    children = {writers[row["_writer"]]["label"]: row["child"] for row in server.rows(run_id)}
+    assert {(f"{label}/{pid}", "hello from a child") for label, pid in children.items()} <= set(lines)
     places = server.run(run_id)["metadata"]["writers"]
     assert {name: (place["rank"], place["local_rank"]) for name, place in places.items()} == {
         "rank 0": (0, 0),

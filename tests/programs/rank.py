@@ -1,8 +1,9 @@
-"""One rank of a shared run: it prints and logs a row, and stays until a file appears."""
+"""One rank of a shared run: it prints, as does a child of it, logs a row, and stays until a file appears."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from pathlib import Path
 
@@ -19,7 +20,11 @@ def main() -> None:
     settings = {"x_stats_sampling_interval": 0.2}
     run = runstream.init(project="tests", id=arguments.id, mode="shared", settings=settings)
     print("hello", flush=True)  # noqa: T201 - console capture is among what is tested
-    run.log({"loss": 1.0})
+    if not (child := os.fork()):
+        print("hello from a child", flush=True)  # noqa: T201
+        os._exit(0)
+    os.waitpid(child, 0)
+    run.log({"loss": 1.0, "child": child})
     while not arguments.until.exists():
         time.sleep(0.05)
     run.finish()

@@ -27,26 +27,32 @@ _FIELDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the console: where it begins, when it was written (None: unknown), to which stream, and its text."""
+    """A line of the console: where it begins, when it was written (None: unknown), to which stream, and its text.
+
+    ``child`` is the pid of the forked child that wrote it, 0 for the process that began the run.
+    """
 
     start: int
     time: int | None
     stream: str
     text: str
+    child: int = 0
 
 
 def parse_line(start: int, raw: bytes, length: int) -> Line:
     """Return the line that bytes of the console log hold; what is not in the format of the log is kept as text."""
     text = raw.decode("utf-8", "replace").rstrip("\r\n")
     fields = text.split(" ", 2)
-    if len(fields) >= _FIELDS - 1 and fields[1] in {"stdout", "stderr"}:
+    stream, _, child = fields[1].partition("@") if len(fields) >= _FIELDS - 1 else ("", "", "")
+    if stream in {"stdout", "stderr"} and (child.isdecimal() or not child):
         try:
             moment = dt.datetime.fromisoformat(fields[0])
         except ValueError:
             pass
         else:
             time = int(moment.timestamp() * 1_000_000)
-            return Line(start, time, fields[1], shortened(fields[2] if len(fields) == _FIELDS else "", length))
+            said = shortened(fields[2] if len(fields) == _FIELDS else "", length)
+            return Line(start, time, stream, said, int(child or 0))
     return Line(start, None, "stdout", shortened(text, length))
 
 

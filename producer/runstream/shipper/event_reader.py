@@ -61,7 +61,7 @@ class EventReader:
         if self._process is not None:
             self._attend(self._process, now, ending=ending)
         elif self.wanted and now >= self._start_at:
-            self._start()
+            self._start(now)
 
     def close(self) -> None:
         """Let go of the reader, which then ends by itself."""
@@ -69,9 +69,16 @@ class EventReader:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
-    def _start(self) -> None:
+    def _start(self, now: float) -> None:
+        try:
+            self._process = self._started()
+        except OSError as error:
+            log.warning("the reader of event files cannot be started: %s", error)
+            self._note_end(-1, now)
+
+    def _started(self) -> subprocess.Popen[bytes]:
         with (self._folder.logs / "tensorboard.log").open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
+            return subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-m", "runstream.tensorboard", str(self._folder.path)],
                 stdin=subprocess.PIPE,
                 stdout=output,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -85,7 +86,8 @@ class Sources:
         self._ending = all(tail.exit is not None for tail in trainers)
         self._events.turn(now, ending=self._ending)
         if self._events.wanted and not self.writer.begun:
-            self.writer.begin()
+            with contextlib.suppress(OSError):  # a full disk: the next turn tries again
+                self.writer.begin()
 
     def reading(self) -> bool:
         """Tell whether rows of event files will come although all trainers have ended."""
@@ -115,7 +117,8 @@ class Sources:
     def _append_lines(self, lines: Sequence[Line]) -> None:
         now = time.time_ns() // 1000
         for line in lines:
-            row = {"stream": line.stream, "text": line.text, "label": self._label, "host": self._host.name}
+            label = child_label(self._label, line.child) if line.child else self._label
+            row = {"stream": line.stream, "text": line.text, "label": label, "host": self._host.name}
             self.writer.append(StreamCode.CONSOLE, line.start, now if line.time is None else line.time, row)
 
     def _sample(self, pids: list[int], now: float) -> None:
@@ -133,3 +136,8 @@ class Sources:
             self.writer.append(StreamCode.SYSTEM, number, time_us, self._sampler.sample(pids, now) | whose)
         except OSError as error:
             log.warning("a sample of the system is lost: %s", error)
+
+
+def child_label(label: str, pid: int) -> str:
+    """Return the label of a forked child, as it calls itself."""
+    return f"{label}/{pid}" if label else f"pid {pid}"

@@ -103,6 +103,9 @@ class ConsoleCapture:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor = -1
+        self._pid = os.getpid()
+        #: Behind the name of a stream: which child of the process wrote to it.
+        self._mark = ""
         self._lock = threading.RLock()
         self._tapped: list[tuple[TextIO, Tap, Callable[[str], None]]] = []
         self._buffers: dict[str, LineBuffer] = {}
@@ -140,15 +143,24 @@ class ConsoleCapture:
                 self._descriptor = -1
 
     def _hear(self, name: str, text: str) -> None:
+        if os.getpid() != self._pid:
+            self._begin_in_child()
         with self._lock:
             if name in self._buffers:
                 self._append(name, self._buffers[name].feed(text))
+
+    def _begin_in_child(self) -> None:
+        """Begin anew in a forked child: what stood half written, and a lock that was held, are its parent's."""
+        self._pid = os.getpid()
+        self._mark = f"@{self._pid}"
+        self._lock = threading.RLock()
+        self._buffers = {name: LineBuffer() for name in self._buffers}
 
     def _append(self, name: str, lines: list[str]) -> None:
         if not lines or self._descriptor < 0:
             return
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        text = "".join(f"{stamp} {name} {line}\n" for line in lines)
+        text = "".join(f"{stamp} {name}{self._mark} {line}\n" for line in lines)
         try:
             os.write(self._descriptor, text.encode(errors="backslashreplace"))
         except OSError:

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runstream.tracking.console import ConsoleCapture, LineBuffer, Tap
+from tests.unit.producer.programs import finished
+from tests.unit.producer.spooled import only_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +87,33 @@ def test_what_others_put_in_the_place_of_write_is_left_to_them() -> None:
     tap.leave(stream, heard.append)
     stream.write("quiet")
     assert (vars(stream)["write"], heard, stream.getvalue()) == (over, [], "quiet")
+
+
+def test_a_forked_child_writes_lines_of_its_own(tmp_path: Path) -> None:
+    """Its lines say whose they are; it neither repeats what stood half written nor waits for a thread of its parent."""
+    source = """
+print("half ", end="")
+forked, held = threading.Event(), threading.Event()
+def hold():
+    with run._recorder._console._lock:
+        held.set()
+        forked.wait()
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+if not (child := os.fork()):
+    print("of the child", flush=True)
+    os._exit(0)
+forked.set()
+thread.join()
+os.waitpid(child, 0)
+print("whole")
+run.finish()
+print(child)
+"""
+    status, output, errors = finished(tmp_path, source)
+
+    assert (status, errors) == (0, "")
+    child = output.split()[-1]
+    lines = [line.split(" ", 1)[1] for line in (only_run(tmp_path) / "logs" / "console.log").read_text().splitlines()]
+    assert lines == [f"stdout@{child} of the child", "stdout half whole"]

@@ -19,6 +19,13 @@ def test_a_line_has_time_stream_and_text() -> None:
     assert line == Line(7, 1795231308123456, "stderr", " two  spaces ")
 
 
+def test_a_line_says_which_child_wrote_it() -> None:
+    """A forked child's pid stands behind the stream."""
+    line = parse_line(0, b"2026-11-21T03:21:48.123456Z stdout@42 hello\n", 100)
+
+    assert (line.stream, line.text, line.child) == ("stdout", "hello", 42)
+
+
 def test_an_odd_line_is_kept_as_text() -> None:
     """What is not in the format is text of standard output, with undecodable bytes replaced."""
     lines = [parse_line(0, raw, 100) for raw in (b"plain\n", b"when stdout x\n", b"\xff\n", b"\n")]
