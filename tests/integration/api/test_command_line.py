@@ -56,7 +56,7 @@ def test_show_prints_alerts(environment: dict[str, str], served: Served) -> None
     served.say(run.exit())
     done = _run("show", str(run.run), environment=environment)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("alert")]
-    for expected in ("ERROR", "loss is NaN (and 1 more)", "step�7"):
+    for expected in ("ERROR", "loss is NaN (and 1 more)", "step 7"):
         assert expected in line
     found = json.loads(_run("show", str(run.run), "--json", environment=environment).stdout)
     assert [one["title"] for one in found["alerts"]] == ["loss is NaN"]
