@@ -207,7 +207,9 @@ def _alerts(alerts: Sequence[dict[str, Any]]) -> RenderableType:
         if alert["repeats"]:
             title.append(f" (and {alert['repeats']} more)", style="dim")
         level = Text(alert["level"], style=_LEVELS.get(alert["level"], ""))
-        table.add_row(Text("alert", style="dim"), level, clock(alert["time"]), title, Text(show(" ".join(alert["text"].split()))))
+        table.add_row(
+            Text("alert", style="dim"), level, clock(alert["time"]), title, Text(show(" ".join(alert["text"].split())))
+        )
     return table
 
 
