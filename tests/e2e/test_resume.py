@@ -173,14 +173,35 @@ def test_nothing_is_guessed_where_no_server_answers(trainer: Trainer, asked: dic
 
 
 def test_allow_goes_on_without_a_server(trainer: Trainer, tmp_path: Path) -> None:
-    """The run starts at step 0, and says so."""
+    """Steps are counted from 0 here, and the program is told."""
     settings = {"finish_timeout_s": 0}
     init = {"id": "r", "resume": "allow", "settings": settings}
     facts = trainer.run(environment={"RUNSTREAM_URL": "http://127.0.0.1:9"}, init=init, rows=[{"a": 1}])
 
     assert (facts["resumed"], facts["step"], facts["status"]) == (False, 0, 0)
-    assert "starts at step 0" in facts["output"]
+    assert "counted from 0" in facts["output"]
     shutil.rmtree(tmp_path / "runstream")  # its shipper would wait for a server
+
+
+def test_steps_that_nobody_said_go_on_behind_what_is_there(
+    stack: Stack, server: Server, trainer: Trainer, tmp_path: Path
+) -> None:
+    """With ``allow`` and no server, steps are relative until the run is delivered; steps that were said stay."""
+    run_id = new_id()
+    trainer.run(init={"id": run_id}, rows=[{"a": step} for step in range(3)])
+    nowhere = {"RUNSTREAM_DATA_DIR": str(tmp_path / "nowhere")}
+    init = {"id": run_id, "resume": "allow", "settings": {"finish_timeout_s": 0}}
+    facts = trainer.run(environment=nowhere, init=init, rows=[{"a": 10}, {"a": 11}, [{"a": 50}, 50]])
+    assert (facts["status"], facts["step"]) == (0, 0), facts["output"]
+
+    (tmp_path / "nowhere").mkdir(exist_ok=True)
+    shutil.copy(stack.data_dir / "discovery.json", tmp_path / "nowhere")
+
+    eventually(lambda: len(server.rows(run_id)) == 6, within=60)
+    settled(server, run_id)
+    assert shown(server, run_id) == [(0, 0), (1, 1), (2, 2), (3, 10), (4, 11), (50, 50)]
+    assert not any(row["_late"] for row in server.rows(run_id))
+    assert len(server.run(run_id, "/series", keys="a")["series"]) == 1
 
 
 def test_a_fork_goes_on_from_another_run(stack: Stack, server: Server, trainer: Trainer, monkeypatch: Any) -> None:

@@ -24,7 +24,7 @@ UNREADABLE = "the record cannot be read"
 _WHOLE = int(Flag.OPENS | Flag.CLOSES)
 _INT32 = 2**31
 _OPENS, _CLOSES, _DROPPED, _BESIDE = int(Flag.OPENS), int(Flag.CLOSES), int(Flag.DROPPED), int(Flag.BESIDE)
-_BRANCH = int(Flag.BRANCH)
+_BRANCH, _SAID = int(Flag.BRANCH), int(Flag.SAID)
 #: Topics whose events carry many records.
 _MANY = frozenset([int(TopicCode.LOG), int(TopicCode.CONFIG), int(TopicCode.SUMMARY)])
 _LOG, _EXIT = int(TopicCode.LOG), int(TopicCode.EXIT)
@@ -42,9 +42,21 @@ class Assembler:
         acked: The first ``seq`` of each topic that is not delivered yet; records below are passed over.
         block_bytes: Payload bytes at which a block is closed.
         block_rows: Records at which a block is closed.
+        base: Added to the steps of rows before ``said_from``.
+        said_from: The order from which on steps are as they stand; None: from the first on that the program said.
     """
 
-    def __init__(self, acked: Mapping[int, int], *, block_bytes: int, block_rows: int) -> None:
+    def __init__(
+        self,
+        acked: Mapping[int, int],
+        *,
+        block_bytes: int,
+        block_rows: int,
+        base: int = 0,
+        said_from: int | None = None,
+    ) -> None:
+        self._base = base
+        self.said_from = said_from
         #: The next ``seq`` of each topic as it is read, which for rows is behind the open one.
         self._next = dict(acked)
         self._block_bytes = block_bytes
@@ -101,6 +113,7 @@ class Assembler:
         if block is None or self._open is not None:
             return index
         order, seq, stream, size, largest = self.next_order, block.stop, block.stream, block.size, block.largest
+        shift = self._shift(order)
         room, most, decode, values = self._block_rows - len(block.values), self._block_bytes, self._decode, block.values
         for record in islice(records, index, index + room):
             topic, flags, its_stream, its_order, its_seq, step, time, payload, _, _ = record
@@ -116,7 +129,7 @@ class Assembler:
                 break
             values.append(row)
             block.orders.append(order)
-            block.steps.append(step)
+            block.steps.append(step + shift)
             block.times.append(time)
             length = len(payload)
             size += length
@@ -144,7 +157,15 @@ class Assembler:
         self._filling.clear()
         return ready
 
+    def _shift(self, order: int | None) -> int:
+        """Return what is added to the steps of rows from an order on, until the program says one."""
+        return self._base if self.said_from is None or order is None or order < self.said_from else 0
+
     def _take_log(self, record: SpoolRecord) -> None:
+        if self._base and not record.flags & (_DROPPED | _BRANCH):
+            if record.flags & _SAID and self.said_from is None:
+                self.said_from = record.order
+            record = record._replace(step=record.step + self._shift(record.order))
         flags, seq = record.flags, record.seq
         if flags & _DROPPED or (flags & _OPENS and not flags & _BESIDE):
             self.close_row()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runstream.shipper.delivery import Delivery
     from runstream.shipper.ledger import Ledger
     from runstream.shipper.route import Destination
-    from runstream.shipper.run_folder import RunCard
+    from runstream.shipper.run_folder import RunFolder
     from runstream.shipper.settings import ShipperSettings
     from runstream.spool.control import ControlPage
 
@@ -30,7 +30,7 @@ class Connector:
     """Connects the delivery of a run, again and again, with pauses that stay short.
 
     Args:
-        card: The run.
+        folder: The run.
         environ: Names the server.
         ledger: Pins what the first delivery decides.
         settings: Deadlines and pauses.
@@ -41,7 +41,7 @@ class Connector:
 
     def __init__(
         self,
-        card: RunCard,
+        folder: RunFolder,
         environ: Mapping[str, str],
         ledger: Ledger,
         settings: ShipperSettings,
@@ -50,7 +50,8 @@ class Connector:
         moved: Callable[[], None],
         reachable: Callable[[bool], None],
     ) -> None:
-        self._card = card
+        self._folder = folder
+        self._card = card = folder.card
         self._route = Route(card, environ, settings.ask_deadline_s)
         self._ledger = ledger
         self._settings = settings
@@ -84,6 +85,7 @@ class Connector:
             courier: Courier | None = None
             try:
                 where = await self.resolve()
+                await self._relate(where, delivery)
                 courier = courier_to(where, settings, deadline)
                 await courier.start()
                 retry, before = settings.first_retry_s, delivery.acked
@@ -102,6 +104,23 @@ class Connector:
                     await courier.discard()
             await asyncio.sleep(retry)
             retry = min(2 * retry, settings.longest_retry_s)
+
+    async def _relate(self, where: Destination, delivery: Delivery) -> None:
+        """Find out how far the run is, if a writer of the folder did not know, and write that down for good.
+
+        Raises:
+            NoServerError: Nobody says how far it is.
+        """
+        unrelated = [tail for tail in delivery.tails.values() if tail.card.base is None]
+        if not unrelated:
+            return
+        found = await self._route.standing(where.run)
+        mine = {writer.hex() for writer in self._folder.writers()}
+        earlier = [writer for writer in found["writers"] if writer["writer"] not in mine]
+        last = found["last_step"]
+        await asyncio.to_thread(self._folder.note_start, 0 if last is None else last + 1, earlier)
+        for tail in unrelated:
+            tail.card = self._folder.writer_card(tail.card.id)
 
     async def _watch(self, courier: Courier) -> None:
         while not courier.failed.is_set():

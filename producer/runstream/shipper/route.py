@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from runstream.discovery import Connection, connect, find_server, recall, remember
+from runstream.discovery import Connection, connect, find_server, recall, remember, standing
 from runstream.exceptions import CommError
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 from runstream_schemas.topics import RunPath, partition_of
@@ -67,6 +67,21 @@ class Route:
             return known
         remember(server, connection, self._environ)
         return connection
+
+    async def standing(self, run: RunPath) -> dict[str, Any]:
+        """Return how the run stands.
+
+        Raises:
+            NoServerError: Nobody says.
+        """
+        server = find_server(self._environ, self._card.url)
+        if server is None:
+            raise NoServerError("no server is known: none was named and no local stack has ever run")
+        wait_s = self._deadline_s
+        try:
+            return await asyncio.to_thread(standing, server, run, step=None, wait_s=wait_s, timeout=2 * wait_s)
+        except CommError as error:
+            raise NoServerError(f"how far the run is cannot be asked: {error}") from error
 
 
 def destination(card: RunCard, connection: Connection, entity: str) -> Destination:

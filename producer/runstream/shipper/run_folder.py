@@ -11,10 +11,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runstream.succession import continued
 from runstream_schemas.events import Role, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 ID_BYTES = 16
@@ -80,6 +81,10 @@ class WriterCard:
     host: str
     label: str
     continues: tuple[bytes, ...] = ()
+    #: It did not know how far its run is: steps that nobody said count from ``base`` on.
+    relative: bool = False
+    #: None: that is not known yet.
+    base: int | None = 0
 
     @property
     def writer(self) -> Writer:
@@ -126,6 +131,8 @@ class RunFolder:
     def writer_card(self, writer: bytes) -> WriterCard:
         """Return what a writer says of itself."""
         data = read_json(self.writer_folder(writer) / "writer.json") or {}
+        if data.get("relative") is True:
+            data |= self._start_of(data)
         role = data.get("role")
         started = data.get("pid_started")
         return WriterCard(
@@ -138,7 +145,25 @@ class RunFolder:
             host=_text(data.get("host")),
             label=_text(data.get("label")),
             continues=tuple(found for name in data.get("continues") or () if (found := _id_of(str(name)))),
+            relative=data.get("relative") is True,
+            base=data.get("base", 0),
         )
+
+    def note_start(self, base: int, writers: Sequence[Mapping[str, Any]]) -> None:
+        """Write down, for good, how far the run was when it was first delivered, and who had written to it."""
+        write_json(self.path / "start.json", {"version": 1, "base": base, "writers": list(writers)})
+
+    def _start_of(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return where a writer begins that did not know how far its run is, and whose work it carries on."""
+        start = read_json(self.path / "start.json")
+        if start is None:
+            return {"base": None}
+        found: dict[str, Any] = {"base": _integer(start.get("base"))}
+        role = data.get("role")
+        if role in {Role.PRIMARY.value, Role.WORKER.value}:
+            earlier = continued(start.get("writers") or (), Role(role), _text(data.get("label")))
+            found["continues"] = [one.hex() for one in earlier]
+        return found
 
 
 def lock(path: Path) -> int | None:

@@ -92,7 +92,7 @@ class Shipper:
         self._control = ControlPage.create(folder.control)
         self._wake = asyncio.Event()
         self._connector = Connector(
-            folder.card,
+            folder,
             environ,
             self._ledger,
             settings,

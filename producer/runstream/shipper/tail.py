@@ -126,7 +126,13 @@ class WriterTail:
         self._exit_position = None
         self._reader = SpoolReader(self.path, account.resume)
         rows = block_rows or limits.block_rows
-        self._assembler = Assembler(account.acked, block_bytes=limits.block_bytes, block_rows=rows)
+        self._assembler = Assembler(
+            account.acked,
+            block_bytes=limits.block_bytes,
+            block_rows=rows,
+            base=self.card.base or 0,
+            said_from=account.said_from,
+        )
         self.drained = account.closed
         self.exit_sent = account.exit_acked
 
@@ -165,6 +171,7 @@ class WriterTail:
 
     def settle(self) -> None:
         """Bring the account's resume position up to date."""
+        self.account.said_from = self._assembler.said_from
         starts = [flight[0][0] for flight in self._flight.values() if flight]
         if (oldest := self._assembler.oldest) is not None:
             starts.append(oldest)

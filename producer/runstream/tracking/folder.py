@@ -54,7 +54,9 @@ class RunFolder:
         write_json(path / "run.json", run)
         return folder
 
-    def new_writer(self, role: str, label: str, continues: tuple[bytes, ...] = ()) -> tuple[Path, bytes]:
+    def new_writer(
+        self, role: str, label: str, continues: tuple[bytes, ...] = (), *, relative: bool = False
+    ) -> tuple[Path, bytes]:
         """Make the folder of a new writer of this process; return it and the writer's id.
 
         Raises:
@@ -74,6 +76,7 @@ class RunFolder:
             "host": socket.gethostname(),
             "label": label,
             "continues": [one.hex() for one in continues],
+            "relative": relative,
         }
         write_json(draft / "writer.json", description)
         # Whoever sees the folder sees its description.

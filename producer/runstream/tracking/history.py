@@ -10,7 +10,7 @@ import msgspec
 
 from runstream.exceptions import Error
 from runstream.spool.claim import LOGGING
-from runstream.spool.format import StreamCode, TopicCode
+from runstream.spool.format import Flag, StreamCode, TopicCode
 from runstream.spool.writer import WHOLE, SpoolWriter, kind_of
 from runstream.tracking.last_values import LastValues, merge, nested
 from runstream.tracking.placing import checked_step, place
@@ -61,6 +61,7 @@ class History:
         "_held_step",
         "_last",
         "_rescue",
+        "_said",
         "_shape",
         "_shapes",
         "_steps",
@@ -99,6 +100,8 @@ class History:
         #: Of the open row, what ``commit=False`` keeps out of the summary.
         self._held: dict[str, Any] = {}
         self._held_step = 0
+        #: What marks the steps that the program said; 0 where nobody asks.
+        self._said = 0
 
     @property
     def counter(self) -> int:
@@ -175,6 +178,10 @@ class History:
         for path, at, value in values:
             self._last.take_late(nested(path, value), at)
 
+    def tell_said_steps(self) -> None:
+        """Mark the steps that the program says: the others are counted from where the run is once it is delivered."""
+        self._said = Flag.SAID << 8
+
     def define(self, metric: Metric) -> None:
         """Follow a metric definition: the last value of a step metric is inserted into rows that lack it."""
         if self._steps is None:
@@ -220,6 +227,8 @@ class History:
             if step is not None and rows.next_row == self._first_row and 0 <= step < rows.counter:
                 rows = rows._replace(counter=step)
             kind, seq, at, after, late, ends_open = place(rows, step, commit)
+            if step is not None:
+                kind |= self._said
             if ends_open:
                 self._release()
             position = writer.append_part(order, kind, seq, at, now, payload, after)
@@ -261,6 +270,7 @@ class History:
         self._fold()
         child._last = self._last.copy()
         child._steps = self._steps
+        child._said = self._said
         return child
 
     def last_values(self) -> dict[str, Any]:

@@ -188,6 +188,7 @@ def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], ter
         first=_first_record(settings, name, run.config, environ, None if start.resumed else started, start.config),
         environ=environ,
         continues=start.continues,
+        relative=start.relative,
     )
     tracker.go_on(start)
     if settings.resume == "auto":

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.discovery import standing
 from runstream.exceptions import CommError, UsageError
+from runstream.succession import continued
 from runstream.tracking.meeting import meet
 from runstream.tracking.naming import DisplayName, generated_name
-from runstream_schemas.events import Role
 from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runstream.settings import Settings
     from runstream.tracking.meeting import Meeting
     from runstream.tracking.terminal import Terminal
+    from runstream_schemas.events import Role
 
 #: In the folder ``runstream``: the run that ``resume="auto"`` began last there.
 _LATEST = "latest-run.json"
@@ -66,6 +67,8 @@ class Start:
     folds: Mapping[str, Any] | None = None
     #: Where the rows branch off.
     branch: Moment | None = None
+    #: How far the run is could not be asked: its shipper adds that to the steps that nobody said.
+    relative: bool = False
     #: The last values up to there: path and value.
     values: Sequence[tuple[Sequence[str], Any]] = ()
 
@@ -183,10 +186,10 @@ class Resuming:
         except CommError as error:
             if settings.resume == "allow":
                 self.terminal.warn(
-                    f"how far run {settings.run_id} is cannot be asked ({error}): this run starts at step 0, and rows "
-                    "at steps that are there already are marked late"
+                    f"how far run {settings.run_id} is cannot be asked ({error}): its steps are counted from 0 here, "
+                    "and go on behind what is there once it is delivered"
                 )
-                return met, Start(settings=settings)
+                return met, Start(settings=settings, relative=True)
             raise self._unanswered(str(error)) from error
 
     def _reach(self, met: Meeting, deadline: float) -> Meeting:
@@ -299,19 +302,6 @@ class Resuming:
             f"{settings.init_timeout:g} s ({problem}): start one with `runstream up` or set RUNSTREAM_URL, give "
             'it more time with the setting init_timeout, or use resume="allow", which goes on without'
         )
-
-
-def continued(writers: Sequence[Mapping[str, Any]], role: Role, label: str) -> tuple[bytes, ...]:
-    """Return whose work a process carries on: that of the same part in the run, as far as nobody else did already.
-
-    A primary writer continues the primary ones and their forked children, a worker the workers of its label.
-    """
-    followed = {earlier for writer in writers for earlier in writer["continues"]}
-    if role is Role.PRIMARY:
-        mine = [writer for writer in writers if writer["role"] in {Role.PRIMARY.value, Role.CHILD.value}]
-    else:
-        mine = [writer for writer in writers if (writer["role"], writer["label"]) == (role.value, label) and label]
-    return tuple(sorted(bytes.fromhex(writer["writer"]) for writer in mine if writer["writer"] not in followed))
 
 
 def _latest(folder: Path) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Tracker:
         first: The entries of the first record.
         environ: As the process was started with.
         continues: The writers whose work this one carries on.
+        relative: How far the run is is not known: steps that the program does not say are counted from there later.
 
     Raises:
         OSError: The spool cannot be made.
@@ -68,8 +69,10 @@ class Tracker:
         first: Sequence[ConfigEntry],
         environ: Mapping[str, str],
         continues: tuple[bytes, ...] = (),
+        relative: bool = False,
     ) -> None:
         self._folder = folder
+        self._relative = relative
         self._settings = settings
         self._label = label
         self._terminal = terminal
@@ -107,6 +110,8 @@ class Tracker:
         if start.values:
             writer.append(TopicCode.SUMMARY, [[Operation.SET.value, list(path), value] for path, value in start.values])
         known = [*self._summary.logged(), *((path, start.step, value) for path, value in start.values)]
+        if self._relative:
+            self._history.tell_said_steps()
         self._history.go_on(start.step, known, again=start.resumed and branch is None)
         for metric in start.metrics:
             axis, sync = metric.get("step_metric"), metric.get("step_sync")
@@ -312,7 +317,7 @@ class Tracker:
             EXIT_HOOKS.watch_child()
 
     def _new_writer(self, role: Role, first: Sequence[ConfigEntry], continues: tuple[bytes, ...] = ()) -> SpoolWriter:
-        path, writer_id = self._folder.new_writer(role.value, self._label, continues)
+        path, writer_id = self._folder.new_writer(role.value, self._label, continues, relative=self._relative)
         self._writer_id = writer_id
         self._summary = OwnSummary(path, writer_id, role)
         policy = DiskPolicy(self._settings.disk)

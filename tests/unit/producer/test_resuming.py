@@ -8,7 +8,8 @@ import pytest
 
 from runstream.exceptions import UsageError
 from runstream.settings import Settings
-from runstream.tracking.resuming import Moment, continued, note_latest, parsed, planned
+from runstream.succession import continued
+from runstream.tracking.resuming import Moment, note_latest, parsed, planned
 from runstream_schemas.events import Role
 
 if TYPE_CHECKING:

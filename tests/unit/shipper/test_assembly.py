@@ -429,3 +429,24 @@ def test_a_branch_is_a_record_between_rows() -> None:
     branch, row = subject.blocks()
     assert (branch.is_branch, branch.seq, branch.stop, branch.steps) == (True, 0, 1, [4])
     assert (row.is_branch, row.seq, row.values) == (False, 1, [{"a": 1}])
+
+
+def test_steps_that_nobody_said_are_counted_from_a_base() -> None:
+    """Until the first that the program said; from there on all are as they stand, also after a restart in between."""
+    spool = SpoolBuilder()
+    for step in range(2):
+        spool.append({"a": step}, step=step)
+    spool.append({"a": 2}, flags=Flag.OPENS, step=2)
+    spool.append({"b": 2}, flags=Flag.CLOSES, step=2)
+    spool.append({"a": 50}, flags=WHOLE | Flag.SAID, step=50)
+    spool.append({"a": 51}, step=51)
+    records = records_of(spool)
+    subject = Assembler({}, block_bytes=1 << 20, block_rows=100, base=10)
+
+    subject.take(records)
+
+    assert [step for block in subject.blocks() for step in block.steps] == [10, 11, 12, 50, 51]
+    assert subject.said_from == 4
+    again = Assembler({LOG: 1}, block_bytes=1 << 20, block_rows=100, base=10, said_from=4)
+    again.take(records[1:])
+    assert [step for block in again.blocks() for step in block.steps] == [11, 12, 50, 51]
