@@ -106,6 +106,8 @@ class Summary:
         self._recorder.record_summary([[Operation.REMOVE.value, [*self._path, key], None]], apply)
 
     def __getattr__(self, key: str) -> Any:
+        if key.startswith("__"):  # Python asks for its own names, of a half-made copy even
+            raise AttributeError(key)
         try:
             return self[key]
         except KeyError:
@@ -128,6 +130,10 @@ class Summary:
 
     def __eq__(self, other: object) -> bool:
         return bool(self._here() == (other.as_dict() if isinstance(other, Summary) else other))
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
+        """Return how it is copied and pickled: as a plain dict."""
+        return dict, (self.as_dict(),)
 
     __hash__ = None  # type: ignore[assignment]
 

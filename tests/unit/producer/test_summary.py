@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -134,6 +136,13 @@ def test_a_copy_is_no_view(summary: Summary) -> None:
     summary.as_dict()["n"]["x"] = 9
 
     assert summary.n.x == 1
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda summary: pickle.loads(pickle.dumps(summary))])
+def test_copies_are_plain_dicts(summary: Summary, copied: Any) -> None:
+    """Whatever stands behind the summary stays where it is."""
+    assert type(copied(summary.n)) is dict
+    assert copied(summary) == {"loss": 0.5, "n": {"x": 1, "deep": {"y": 2}}}
 
 
 @pytest.mark.parametrize("bad", [{1: 2}, {"": 1}, {"x": object()}, {"k" * 513: 1}])
