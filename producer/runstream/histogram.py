@@ -35,10 +35,12 @@ class Histogram(Mapping[str, Any]):
         if np_histogram is None:
             if num_bins > MOST_BINS:
                 raise ValueError(f"num_bins={num_bins}: a histogram has {MOST_BINS} bins at most")
-            np_histogram = np.histogram([] if sequence is None else sequence, bins=num_bins)
-        if len(np_histogram) != 2:  # noqa: PLR2004 - a pair
+            given: Any = np.histogram([] if sequence is None else sequence, bins=num_bins)
+        else:
+            given = np_histogram
+        if len(given) != 2:  # noqa: PLR2004 - a pair
             raise ValueError("np_histogram is a pair of counts and edges, as numpy.histogram returns it")
-        counts, edges = np_histogram
+        counts, edges = given
         self.histogram: list[float] = np.asarray(counts).tolist()
         self.bins: list[float] = np.asarray(edges).tolist()
         if len(self.histogram) > MOST_BINS:

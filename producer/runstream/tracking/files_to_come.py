@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import UnsupportedError
+from runstream.tracking.facts import RunFacts
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
 
-class FilesToCome:
+class FilesToCome(RunFacts):
     """The methods that come with files and artifacts; until then each of them raises :class:`UnsupportedError`."""
-
-    disabled: Any
 
     def finish_artifact(
         self,
