@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,18 @@ def _number(served: Served, project: str, run_id: str) -> int:
     return int(answer.json()["number"])
 
 
+async def _ask_quickly(served: Served, project: str, run_id: str) -> int:
+    """Ask on a connection of its own, by a client that costs less than what it measures."""
+    host = served.url.removeprefix("http://")
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    head = f"POST /api/v1/runs/{ENTITY}/{project}/{run_id}/number HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n"
+    writer.write(f"{head}Authorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n".encode())
+    answer = await asyncio.wait_for(reader.read(), 120)
+    writer.close()
+    await writer.wait_closed()
+    return int(json.loads(answer.partition(b"\r\n\r\n")[2])["number"])
+
+
 def test_a_run_is_numbered_once_in_its_project(served: Served) -> None:
     """Numbers count from 1 in each project, and a run that asks again gets its own."""
     first, second = _project(), _project()
@@ -42,15 +55,11 @@ def test_a_thousand_runs_that_begin_at_once_get_a_thousand_numbers(served: Serve
     """Requests of one project that come together get numbers of their own, without a gap, and keep them."""
     project = _project()
 
-    async def ask(client: httpx.AsyncClient, run: int) -> int:
-        answer = await client.post(f"{served.url}/api/v1/runs/{ENTITY}/{project}/r{run}/number", headers=_TOKEN)
-        assert answer.status_code == 200, answer.text
-        return int(answer.json()["number"])
-
     async def ask_all() -> list[list[int]]:
-        limits = httpx.Limits(max_connections=100)
-        async with httpx.AsyncClient(limits=limits, timeout=120) as client:
-            return [await asyncio.gather(*(ask(client, run) for run in range(count))) for count in (1000, 50)]
+        return [
+            await asyncio.gather(*(_ask_quickly(served, project, f"r{run}") for run in range(count)))
+            for count in (1000, 50)
+        ]
 
     first, again = run_aside(ask_all())
 
