@@ -143,7 +143,7 @@ class Appends:
     def give_up_row(self) -> None:
         """Forget the row that is open: appends are missing that may have belonged to it."""
         self._open = None
-        self._close_row()
+        self.close_row()
 
     def events(self) -> list[Event]:
         """Return the events of what was taken, and forget it, but for the row that is open."""
@@ -155,12 +155,12 @@ class Appends:
     def _take_part(self, record: SpoolRecord) -> None:
         flags = record.flags
         if flags & (_DROPPED | _BRANCH):
-            self._close_row()
+            self.close_row()
             return
         row = self._open
         if flags & _OPENS:
             if not flags & _BESIDE:
-                self._close_row()
+                self.close_row()
             if not flags & _BRANCH:
                 opened = Row(record.seq, record.step, record.order, record.time, _row_of(record.payload))
                 self._open_row(opened, closes=bool(flags & _CLOSES))
@@ -168,7 +168,7 @@ class Appends:
             _merge(row.values, _row_of(record.payload))
             row.order, row.time = record.order, record.time
             if flags & _CLOSES:
-                self._close_row()
+                self.close_row()
 
     def _open_row(self, row: Row, *, closes: bool) -> None:
         if self._open is not None:
@@ -178,7 +178,8 @@ class Appends:
         else:
             self._open = row
 
-    def _close_row(self) -> None:
+    def close_row(self) -> None:
+        """End the row that is open."""
         complete = [self._open, *self._behind]
         self._open, self._behind = None, []
         for row in complete:

@@ -61,6 +61,12 @@ class SpoolFold:
                 self._reader.close()
                 return
 
+    def end(self) -> None:
+        """Fold all there is, the row that is open included: nothing more will be appended."""
+        self.advance()
+        self._appends.close_row()
+        self._fold_whole()
+
     def advance_to(self, segment: int) -> None:
         """Fold what lies in segments below one that exists; they are written no more."""
         if self._reader.position.segment >= segment:
@@ -114,6 +120,9 @@ class SpoolFold:
     def _take(self, records: list[SpoolRecord]) -> None:
         self._appends.take(records)
         self.next_order = records[-1].order + 1
+        self._fold_whole()
+
+    def _fold_whole(self) -> None:
         for event in self._appends.events():
             with contextlib.suppress(MalformedEvent):
                 self.fold.fold(event, OFFSET, 0)

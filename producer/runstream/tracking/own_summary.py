@@ -71,8 +71,13 @@ class OwnSummary:
         """Begin, in a forked child, with what its parent knows when the child first looks."""
         self._parent = parent
 
-    def values(self, order: int) -> dict[str, Any]:
-        """Return the summary, not to be changed, after ``order`` appends of the process."""
+    def values(self, order: int, *, ended: bool = False) -> dict[str, Any]:
+        """Return the summary, not to be changed.
+
+        Args:
+            order: How many appends the process has made.
+            ended: It makes no more: the row that is open counts, too.
+        """
         if os.getpid() != self._pid:  # another thread may have been in here when the process was forked
             self._begin()
         if self._reading == threading.get_ident():
@@ -80,8 +85,8 @@ class OwnSummary:
         with self._lock:
             self._reading = threading.get_ident()
             try:
-                if order != self._shown_at:
-                    self._shown = summary_of(self._folded())
+                if ended or order != self._shown_at:
+                    self._shown = summary_of(self._folded(ended=ended))
                     self._shown_at = order
             except BaseException:
                 self._begin_again()  # an interrupt may have come between reading rows and folding them
@@ -95,12 +100,15 @@ class OwnSummary:
             self._fold.close()
             self._fold = None
 
-    def _folded(self) -> RunFold:
+    def _folded(self, *, ended: bool = False) -> RunFold:
         """Return the fold of all that was appended so far."""
         if self._fold is None:
             if self._parent is not None:
                 self._parent._begin()  # noqa: SLF001 - of this class
                 self._seed = self._parent._folded()  # noqa: SLF001
             self._fold = SpoolFold(self._folder, self._writer, self._seed)
-        self._fold.advance()
+        if ended:
+            self._fold.end()
+        else:
+            self._fold.advance()
         return self._fold.fold

@@ -235,7 +235,7 @@ class Tracker:
         """Return the summary at the end; without definitions the last values are it, and need no folding."""
         if self._defined and self._terminal.says_details:
             with contextlib.suppress(OSError, ValueError, LookupError):
-                return self._summary.values(self._history.writer.order)
+                return self._summary.values(self._history.writer.order, ended=True)
         return self._history.last_values()
 
     def _finish_child(self, outcome: Outcome) -> None:

@@ -116,13 +116,15 @@ class Process(DisabledRecorder):
         for number in range(last):
             segment_path(self._folder, number).unlink(missing_ok=True)
 
-    def end(self) -> None:
-        """End the writer; the open row ends with it."""
+    def end(self) -> dict[str, Any]:
+        """End the writer, and the open row with it; return what the process knows then."""
+        summary = self._own.values(self._spool.order, ended=True)
         self.deliver()
         self._assembler.close_row()
         self.deliver()
         self._reader.close()
         self._spool.close()
+        return summary
 
     def _config(self, entries: list[Any]) -> None:
         self._spool.append(TopicCode.CONFIG, entries)

@@ -47,7 +47,7 @@ def test_the_process_shows_what_is_served(actions: list[Any]) -> None:
         for action in actions:
             act(process, action)
         assert server_of(process, server) == shown(process)
-        process.end()
+        assert values.dump(process.end()) == server.summary
 
 
 @given(before=_ALL, after=_ALL)
@@ -63,7 +63,7 @@ def test_a_resumed_process_shows_what_is_served(before: list[Any], after: list[A
         for action in after:
             act(second, action)
         assert server_of(second, server) == shown(second)
-        second.end()
+        assert values.dump(second.end()) == server.summary
 
 
 def act(process: Process, action: tuple[Any, ...]) -> None:

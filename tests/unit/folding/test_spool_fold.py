@@ -121,3 +121,17 @@ def test_a_row_that_cannot_be_read_costs_no_other(tmp_path: Path) -> None:
     spool.write(tmp_path / "writer")
 
     assert whole(tmp_path / "writer") == {"a": 1, "c": 1}
+
+
+def test_at_the_end_the_open_row_counts(tmp_path: Path) -> None:
+    """It is complete when the process ends, whether it was closed or not."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1})
+    spool.append({"a": 2}, flags=Flag.OPENS)
+    spool.write(tmp_path / "writer")
+    fold = SpoolFold(tmp_path / "writer", WRITER)
+
+    fold.advance()
+    assert shown(fold) == {"a": 1}
+    fold.end()
+    assert shown(fold) == {"a": 2}
