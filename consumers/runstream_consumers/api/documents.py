@@ -14,6 +14,7 @@ from runstream_consumers.api.problems import BadParameter, RunNotFound
 from runstream_consumers.history.reader import Row
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.summary import reader as summary
+from runstream_schemas.naming import display_name
 from runstream_schemas.topics import RunPath, canonical_project
 
 _MICROSECONDS = 1_000_000
@@ -41,8 +42,10 @@ class Known:
 
     @property
     def name(self) -> str:
-        """What the run is shown as; see :func:`display_name`."""
-        return display_name({} if self.document is None else self.document.attributes, self.run.run_id)
+        """What the run is shown as; its id where it has no name."""
+        said = {} if self.document is None else self.document.attributes
+        found = display_name(said.get("name"), said.get("generated_name"), said.get("number"))
+        return found or self.run.run_id
 
     @property
     def started(self) -> float | None:
@@ -51,19 +54,6 @@ class Known:
             return None
         said = self.document.attributes.get("start_time")
         return float(said) if isinstance(said, int | float) else self.document.created / _MICROSECONDS
-
-
-def display_name(attributes: Mapping[str, Any], run_id: str) -> str:
-    """Return what a run is shown as: its name, else its generated one with its number, else its id.
-
-    The client that shows a run's own name (``runstream.tracking.naming.DisplayName``) follows the same rule.
-    """
-    if name := attributes.get("name"):
-        return str(name)
-    generated, number = attributes.get("generated_name"), attributes.get("number")
-    if not generated:
-        return run_id
-    return str(generated) if number is None else f"{generated}-{number}"
 
 
 async def find(connection: Connection, run: RunPath) -> Known:

@@ -10,6 +10,7 @@ from typing import Any
 
 from runstream.exceptions import UsageError
 from runstream_schemas.limits import DEFAULT_LIMITS
+from runstream_schemas.naming import display_name
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 8
@@ -61,9 +62,7 @@ class DisplayName:
     number: int | None = None
 
     def __str__(self) -> str:
-        if self.given:
-            return self.given
-        return self.generated if self.number is None else f"{self.generated}-{self.number}"
+        return display_name(self.given, self.generated, self.number)
 
 
 def checked_tags(tags: Any) -> tuple[str, ...]:
