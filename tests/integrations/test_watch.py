@@ -263,6 +263,19 @@ def test_half_precision_and_sparse_gradients_are_counted_whole(run: runstream.Ru
     assert sum(found["gradients/1.weight"]["values"]) == 8
 
 
+def test_a_sparse_gradient_has_the_histogram_of_the_dense_one(run: runstream.Run, tmp_path: Path) -> None:
+    """What it leaves out counts as zeros, in the bin where zero lies."""
+    for sparse in (True, False):
+        model = torch.nn.Embedding(10, 2, sparse=sparse)
+        run.watch(model, log_freq=1, idx=0)
+        (model(torch.tensor([1, 2])) * torch.tensor([[-1.0, 2.0], [0.5, 1.0]])).sum().backward()
+        run.log({})
+
+    sparse_row, dense_row = logged(run, tmp_path)
+    assert sparse_row == dense_row
+    assert sum(sparse_row["gradients/weight"]["values"]) == 20
+
+
 def test_a_shared_parameter_is_logged_once(run: runstream.Run, tmp_path: Path) -> None:
     """Two layers with one weight have one histogram of its whole gradient."""
     model = torch.nn.Sequential(torch.nn.Linear(3, 3, bias=False), torch.nn.Linear(3, 3, bias=False))
