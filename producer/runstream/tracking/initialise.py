@@ -105,7 +105,10 @@ def init(  # noqa: PLR0917 - the signature of W&B
         magic: Means nothing here.
 
     Raises:
-        UsageError: An argument makes no sense, or does not go with another.
+        UsageError: An argument makes no sense, or does not go with another; a run that is to be carried on, or a step
+            of it, is not there, or one that must be new is.
+        CommError: No server answers in time, and what ``resume``, ``resume_from`` or ``fork_from`` asks for cannot be
+            decided without.
         ValueError: A value does not fit its setting.
         ConfigError: A config file is missing, or no config.
         DataError: The config has a key that cannot be recorded.
@@ -151,6 +154,7 @@ def init(  # noqa: PLR0917 - the signature of W&B
 def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], terminal: Terminal) -> Run:
     named = settings.run_id is not None
     settings = planned(settings, (settings.root_dir or Path.cwd()) / "runstream")
+    meant = settings.run_id is not None
     run_id = settings.run_id or random_id()
     name = DisplayName(settings.run_name, generated_name(run_id))
     identity = Identity(
@@ -162,8 +166,8 @@ def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], ter
     if settings.api_key is not None:
         environ = {**environ, "RUNSTREAM_API_KEY": settings.api_key}
     met = Meeting(None, identity) if settings.mode == "offline" else meet(identity, settings, environ)
-    resuming = Resuming(settings, environ, role_of(settings, environ), label_of(settings, environ), terminal, named)
-    met, start = resuming.start(met, random_id())
+    role, label = role_of(settings, environ), label_of(settings, environ)
+    met, start = Resuming(settings, environ, role, label, terminal, named, meant).start(met, random_id())
     settings = start.settings
     run = Run(settings, {**start.config, **configs.given}, configs.sweep, configs.launch)
     name = start.name

@@ -148,6 +148,7 @@ class Resuming:
         label: Its name among the run's writers.
         terminal: Where warnings go.
         named: Whether ``init()``, or the environment, named the id.
+        meant: Whether the id is that of a run which may be there: it was named, or is that of the latest run.
     """
 
     settings: Settings
@@ -156,6 +157,7 @@ class Resuming:
     label: str
     terminal: Terminal
     named: bool
+    meant: bool
 
     def start(self, met: Meeting, fresh_id: str) -> tuple[Meeting, Start]:
         """Return where the run begins, and the server that said so.
@@ -170,7 +172,7 @@ class Resuming:
         """
         settings = self.settings
         wanted = settings.resume or settings.resume_from or settings.fork_from
-        if wanted is None:
+        if wanted is None or (settings.resume == "allow" and not self.meant):
             return met, Start(settings=settings)
         if settings.mode == "offline":
             self.terminal.warn(f"offline, nothing is carried on: this run starts at step 0, whatever {wanted!r} says")
@@ -207,6 +209,8 @@ class Resuming:
 
     def _resumed(self, met: Meeting, deadline: float, fresh_id: str) -> Start:
         settings = self.settings
+        if not self.meant:
+            return Start(settings=settings)
         found = self._standing(met, settings.run_id or "", None, deadline)
         if settings.resume == "auto" and not self.named and found["state"] == "finished":
             return Start(settings=settings.model_copy(update={"run_id": fresh_id}))

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream.exceptions import UsageError
+from runstream.exceptions import CommError, UsageError
 from runstream.settings import Settings
 from runstream.succession import continued
-from runstream.tracking.resuming import Moment, note_latest, parsed, planned
+from runstream.tracking.identity import Identity
+from runstream.tracking.meeting import Meeting
+from runstream.tracking.resuming import Moment, Resuming, note_latest, parsed, planned
+from runstream.tracking.terminal import Terminal
 from runstream_schemas.events import Role
 
 if TYPE_CHECKING:
@@ -82,3 +85,32 @@ def test_a_rewind_names_the_run(tmp_path: Path) -> None:
     """The id of ``resume_from`` is that of the run."""
     assert planned(Settings(resume_from="b?_step=1"), tmp_path).run_id == "b"
     assert planned(Settings(resume_from="b?_step=1", run_id="b"), tmp_path).run_id == "b"
+
+
+def resuming(settings: Settings, *, meant: bool) -> Resuming:
+    """Return what asks no server, since none is known."""
+    terminal = Terminal(silent=True)
+    return Resuming(settings, {}, Role.PRIMARY, "", terminal, named=meant, meant=meant)
+
+
+@pytest.mark.parametrize(("meant", "relative"), [(False, False), (True, True)])
+def test_allow_asks_only_for_a_run_that_may_be_there(*, meant: bool, relative: bool) -> None:
+    """An id that was just made up is that of no run; of one that was named it is not known how far it is."""
+    settings = Settings(resume="allow", run_id="r", init_timeout=30)
+    nobody = Meeting(None, Identity(entity=None, project="p", run_id="r", name="n"), "no server is known")
+
+    _, start = resuming(settings, meant=meant).start(nobody, "fresh")
+
+    assert (start.resumed, start.step, start.relative) == (False, 0, relative)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"resume": "never"}, {"resume": "auto"}, {"resume": "must"}, {"fork_from": "a?_step=1"}]
+)
+def test_whatever_cannot_be_decided_is_an_error_in_time(asked: dict[str, str]) -> None:
+    """It names what was asked for, what stands in the way, and what to do."""
+    settings = Settings(run_id="r", init_timeout=0.01, **asked)  # type: ignore[arg-type]
+    nobody = Meeting(None, Identity(entity=None, project="p", run_id="r", name="n"), "no server is known")
+
+    with pytest.raises(CommError, match=r"needs an answer .*no server is known.*runstream up"):
+        resuming(settings, meant=True).start(nobody, "fresh")
