@@ -122,7 +122,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEvent:
-    """A block of rows of one stream of one writer; ``count`` rows from ``seq`` on. Of kind branch: no rows, one number."""
+    """A block of rows of a stream of a writer; ``count`` rows from ``seq`` on. Kind branch: no rows, one number."""
 
     topic = Topic.LOG
     kind: Kind
