@@ -14,27 +14,27 @@ from runstream.tracking.history import History
 from tests.unit.producer.row_model import RowModel, assembled
 from tests.unit.producer.spooled import rows
 
-VALUES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**63), 2**63 - 1),
-    st.floats(allow_nan=False),
-    st.text(max_size=5),
-    st.dictionaries(st.sampled_from("xy"), st.integers(0, 3), min_size=1, max_size=2),
-)
-CALLS = st.lists(
-    st.tuples(
-        st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3),
-        st.one_of(st.none(), st.integers(-1, 6)),
-        st.sampled_from([None, True, False]),
-    ),
-    max_size=25,
-)
+#: The arguments of one call of log().
+Call = tuple[dict[str, Any], int | None, bool | None]
+
+SCALARS = st.one_of(st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.text(max_size=5))
+DICTS = st.dictionaries(st.sampled_from("xy"), st.integers(0, 3), min_size=1, max_size=2)
+
+
+def calls_of(data: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[list[Call]]:
+    """Return calls with any step and commit."""
+    steps = st.one_of(st.none(), st.integers(-1, 6))
+    return st.lists(st.tuples(data, steps, st.sampled_from([None, True, False])), max_size=25)
+
+
+CALLS = calls_of(st.dictionaries(st.sampled_from("abc"), st.none() | SCALARS | DICTS, max_size=3))
+#: No key is None, which leaves the last value, or a dict at one time and none at another.
+PLAIN_CALLS = calls_of(st.fixed_dictionaries({}, optional={"a": SCALARS, "b": SCALARS, "c": DICTS}))
 
 
 @settings(deadline=None)
 @given(CALLS)
-def test_rows_are_those_of_the_model(calls: list[tuple[dict[str, Any], int | None, bool | None]]) -> None:
+def test_rows_are_those_of_the_model(calls: list[Call]) -> None:
     """Rows, their steps and their joining are the model's, read by the test's rules and by the shipper's alike."""
     model = RowModel()
     with tempfile.TemporaryDirectory() as folder:
@@ -51,10 +51,8 @@ def test_rows_are_those_of_the_model(calls: list[tuple[dict[str, Any], int | Non
 
 
 @settings(deadline=None)
-@given(CALLS.map(lambda calls: [(_without_none(data), step, commit) for data, step, commit in calls]))
-def test_last_values_are_those_of_the_greatest_steps(
-    calls: list[tuple[dict[str, Any], int | None, bool | None]],
-) -> None:
+@given(PLAIN_CALLS)
+def test_last_values_are_those_of_the_greatest_steps(calls: list[Call]) -> None:
     """They are what one gets by merging all rows by step, once the last row is closed."""
     model = RowModel()
     with tempfile.TemporaryDirectory() as folder:
@@ -63,11 +61,3 @@ def test_last_values_are_those_of_the_greatest_steps(
             history.log(data, step, commit)
             model.log(data, step, commit)
         assert model.last() == history.last_values()
-
-
-def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: _without_none(value) if isinstance(value, dict) else value
-        for key, value in values.items()
-        if value is not None
-    }
