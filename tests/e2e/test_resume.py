@@ -120,6 +120,18 @@ def test_a_crashed_run_is_resumed(server: Server, trainer: Trainer, tmp_path: Pa
     assert states[states.index("crashed") :] == ["crashed", "running", "finished"]
 
 
+def test_a_run_that_was_killed_is_resumed_at_once(server: Server, trainer: Trainer) -> None:
+    """The steps go on behind all that the killed process had logged, though its shipper was still at work."""
+    run_id = new_id()
+    trainer.run(init={"id": run_id}, rows=[{"a": step} for step in range(2000)], end="kill")
+
+    facts = trainer.run(init={"id": run_id, "resume": "must"}, rows=[{"a": 2000}])
+
+    assert facts["starting_step"] == 2000, facts["output"]
+    settled(server, run_id)
+    assert [row["a"] for row in server.rows(run_id)] == list(range(2001))
+
+
 def test_a_row_at_an_earlier_step_takes_the_place_of_what_follows(server: Server, trainer: Trainer) -> None:
     """Who resumes from a checkpoint and says the step hides what came behind; that stays, and can be read."""
     run_id = new_id()

@@ -13,6 +13,7 @@ from runstream.exceptions import CommError, UsageError
 from runstream.succession import continued
 from runstream.tracking.meeting import meet
 from runstream.tracking.naming import DisplayName, generated_name
+from runstream_schemas.events import Role
 from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from runstream.settings import Settings
     from runstream.tracking.meeting import Meeting
     from runstream.tracking.terminal import Terminal
-    from runstream_schemas.events import Role
 
 #: In the folder ``runstream``: the run that ``resume="auto"`` began last there.
 _LATEST = "latest-run.json"
@@ -235,14 +235,22 @@ class Resuming:
         if folds is not None:
             version, *_ = folds["keys"]
             folds |= {"keys": [version, [], [], None], "last_step": moment.step}
-        return self._going_on(found, step=moment.step + 1, folds=folds, branch=moment, values=found["values"])
+        return self._going_on(found, step=moment.step + 1, folds=folds, **self._branch(found, moment))
 
     def _forked(self, met: Meeting, moment: Moment, deadline: float) -> Start:
         settings = self.settings
         found = self._at(met, moment, deadline)
-        if self.named and self._standing(met, settings.run_id or "", None, deadline)["exists"]:
+        if self.named and self._is_primary and self._standing(met, settings.run_id or "", None, deadline)["exists"]:
             raise UsageError(f"fork_from makes a new run, but there is a run {settings.run_id} already: use another id")
-        return Start(settings=settings, step=moment.step + 1, branch=moment, values=found["values"])
+        return Start(settings=settings, step=moment.step + 1, **self._branch(found, moment))
+
+    @property
+    def _is_primary(self) -> bool:
+        return self.role is Role.PRIMARY
+
+    def _branch(self, found: dict[str, Any], moment: Moment) -> dict[str, Any]:
+        """Return what is said of the branch, by the primary process alone: said again it would hide what came since."""
+        return {"branch": moment, "values": found["values"]} if self._is_primary else {}
 
     def _at(self, met: Meeting, moment: Moment, deadline: float) -> dict[str, Any]:
         found = self._standing(met, moment.run_id, moment.step, deadline)

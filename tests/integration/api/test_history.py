@@ -175,6 +175,23 @@ def test_a_fork_has_the_rows_of_its_parent_as_it_was(served: Served) -> None:
     assert served.run(fork)["last_step"] == 7
 
 
+def test_a_standing_has_all_that_had_arrived_when_it_was_asked_for(served: Served) -> None:
+    """It waits for the consumers: right after the brokers have a run's end, its last step and state are there."""
+    for number in range(5):
+        writer = new_recording(f"standing-{number}").start({"lr": number})
+        for start in range(0, 2000, 200):
+            writer.rows([{"a": step} for step in range(start, start + 200)], first_step=start)
+        served.publish(writer.exit())
+
+        standing = served.run(writer, "/standing")
+
+        assert (standing["exists"], standing["last_step"], standing["state"]) == (True, 1999, "finished")
+        assert (standing["config"], standing["on_their_way"]) == ({"lr": number}, 0)
+        assert standing["folds"]["last_step"] == 1999
+        assert [one["writer"] for one in standing["writers"]] == [writer.id.hex()]
+    assert served.run(new_recording("standing-nowhere"), "/standing")["exists"] is False
+
+
 def test_console_lines_come_oldest_first(served: Served, digits: Recording) -> None:
     """The last lines are returned in the order they were printed."""
     lines = served.run(digits, "/console", lines=3)["lines"]
