@@ -34,7 +34,6 @@ class Following:
         self._hooked = False
         self._patched = False
         self._root = ""
-        self._pid = 0
 
     def patch(self, root: str) -> None:
         """Follow writers in every run from now on; all below ``root``, if one is given."""
@@ -57,10 +56,9 @@ class Following:
         if not self._hooked:
             self._hook.install()
             self._hooked = True
-        if self._pid != os.getpid():
-            # Registered behind the hooks of the run, hence called before the run notes its end.
-            atexit.register(self.flush)
-            self._pid = os.getpid()
+        # Registered behind the hooks of the run, hence called before the run notes its end.
+        atexit.unregister(self.flush)
+        atexit.register(self.flush)
         if find_spec("tensorboard") is None:
             _warn(run, "sync_tensorboard needs the package tensorboard: pip install 'runstream[tensorboard]'")
         if self._root:

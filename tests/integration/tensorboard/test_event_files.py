@@ -10,6 +10,7 @@ import pytest
 
 from tests.polling import eventually
 from tests.trainers import Server, command, kill, new_id, plain, run_folders, run_to_end, start
+from tests.unit.producer.programs import finished
 
 if TYPE_CHECKING:
     from tests.running_stack import Stack
@@ -91,8 +92,6 @@ def test_nothing_is_left_out_and_nothing_comes_twice_when_readers_are_killed(
 
 def test_without_the_package_that_reads_event_files_a_run_says_what_to_install(tmp_path: Path) -> None:
     """One line, and the training goes on."""
-    from tests.unit.producer.programs import finished  # noqa: PLC0415 (of another kind of test)
-
     source = """
 import sys
 sys.modules["tensorboard"] = None
@@ -104,6 +103,25 @@ run.finish()
 
     assert status == 0
     assert "pip install 'runstream[tensorboard]'" in errors
+
+
+def test_the_end_of_a_second_run_has_the_last_events_too(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A run that begins after another has ended, and that the program does not finish, loses nothing."""
+    run_id = new_id()
+    source = f"""
+with runstream.init(project="tests", sync_tensorboard=True):
+    pass
+run = runstream.init(project="tests", id={run_id!r}, sync_tensorboard=True)
+from tensorboardX import SummaryWriter
+writer = SummaryWriter("events")
+for step in range(500):
+    writer.add_scalar("x", step, step)
+"""
+    environment = {**stack.environment, "PYTHONWARNINGS": ""}
+    assert finished(tmp_path, source, begin="import runstream\n", **environment)[0] == 0
+
+    rows = rows_of(server, run_id, 1)
+    assert [row["global_step"] for row in rows] == list(range(500))
 
 
 def known(server: Server, run_id: str) -> int:
