@@ -23,7 +23,7 @@ VALUES = st.dictionaries(st.sampled_from("abc"), st.integers(-5, 5) | st.text(ma
 
 @st.composite
 def spools(draw: st.DrawFn) -> SpoolBuilder:
-    """Draw the appends of a writer: rows in one or more, others beside them, changes between them, perhaps an exit."""
+    """Draw the appends of a writer: rows in one or more appends, others beside and between them, perhaps an exit."""
     spool = SpoolBuilder()
     row_open = False
     for number in range(draw(st.integers(1, 25))):
