@@ -14,6 +14,7 @@ from runstream_consumers.api.problems import BadParameter, RunNotFound
 from runstream_consumers.history.reader import Row
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.summary import reader as summary
+from runstream_schemas.events import Role
 from runstream_schemas.naming import display_name
 from runstream_schemas.topics import RunPath, canonical_project
 
@@ -170,5 +171,10 @@ def _writer_json(writer: liveness.WriterState) -> dict[str, Any]:
 
 
 def labels(states: Sequence[liveness.WriterState]) -> dict[bytes, str]:
-    """Return the label of each writer, or its role and first digits where it has none."""
-    return {writer.writer: writer.label or f"{writer.role} {writer.writer.hex()[:6]}" for writer in states}
+    """Return the label of each writer, or what it is and its first digits where it has none."""
+    return {writer.writer: writer.label or f"{_what(writer)} {writer.writer.hex()[:6]}" for writer in states}
+
+
+def _what(writer: liveness.WriterState) -> str:
+    # What a shipper adds to the history is read from the event files of TensorBoard.
+    return "TensorBoard" if writer.role == Role.SHIPPER.value else writer.role

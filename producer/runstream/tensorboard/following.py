@@ -29,7 +29,8 @@ class Following:
 
     def __init__(self) -> None:
         self._runs: list[Run] = []
-        self._writers: weakref.WeakSet[Any] = weakref.WeakSet()
+        #: Each with the process that made it: a forked child has the writers of its parent without their threads.
+        self._writers: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._hook = AfterImport(dict.fromkeys(_MODULES, self._wrap))
         self._hooked = False
         self._patched = False
@@ -75,8 +76,8 @@ class Following:
             self._hooked = False
 
     def flush(self) -> None:
-        """Have every writer write what it holds."""
-        for writer in list(self._writers):
+        """Have every writer of this process write what it holds."""
+        for writer in [writer for writer, pid in list(self._writers.items()) if pid == os.getpid()]:
             with contextlib.suppress(Exception):  # it may be closed, or its disk full
                 _empty_queue(writer)
                 writer.flush()
@@ -99,7 +100,7 @@ class Following:
     def _note(self, writer: Any, logdir: Any) -> None:
         if not self._runs:
             return
-        self._writers.add(writer)
+        self._writers[writer] = os.getpid()
         folder = os.fspath(logdir)
         for run in self._runs:
             if "://" in folder:

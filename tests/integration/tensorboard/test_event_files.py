@@ -105,6 +105,32 @@ run.finish()
     assert "pip install 'runstream[tensorboard]'" in errors
 
 
+def test_a_forked_child_leaves_the_writers_of_its_parent_alone(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A child that finishes does not wait for threads that it does not have; the parent loses nothing."""
+    run_id = new_id()
+    source = f"""
+import os
+run = runstream.init(project="tests", id={run_id!r}, sync_tensorboard=True)
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+writer = EventFileWriter("events")
+for step in range(200):
+    value = Summary.Value(tag="x", simple_value=step)
+    writer.add_event(Event(step=step, wall_time=step, summary=Summary(value=[value])))
+if not (child := os.fork()):
+    run.finish()
+    os._exit(0)
+os.waitpid(child, 0)
+run.finish()
+"""
+    environment = {**stack.environment, "PYTHONWARNINGS": ""}
+    assert finished(tmp_path, source, begin="import runstream\n", **environment)[0] == 0
+
+    rows = rows_of(server, run_id, 200)
+    assert [row["x"] for row in rows] == list(range(200))
+
+
 def test_the_end_of_a_second_run_has_the_last_events_too(stack: Stack, server: Server, tmp_path: Path) -> None:
     """A run that begins after another has ended, and that the program does not finish, loses nothing."""
     run_id = new_id()
