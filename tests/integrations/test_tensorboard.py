@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
 import runstream
 from runstream.shipper.process import Host
@@ -16,8 +17,6 @@ from tests.unit.producer.spooled import only_run, rows, writers
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-torch: Any = pytest.importorskip("torch")
 
 pytestmark = [
     pytest.mark.integrations,

@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
 import runstream
 from tests.unit.producer.spooled import primary, rows
@@ -15,8 +16,6 @@ from tests.unit.producer.spooled import primary, rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-torch: Any = pytest.importorskip("torch")
 
 pytestmark = pytest.mark.integrations
 
