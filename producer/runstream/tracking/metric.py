@@ -68,8 +68,6 @@ def checked_metric(
         if value is not None and not isinstance(value, bool):
             raise Error(f"define_metric({what}=...) is True or False, not {value!r:.60}")
     axis = None if step_metric is None or step_metric == "" else _name("step_metric", step_metric)
-    if axis is not None and "*" in axis:
-        raise Error(f"define_metric(step_metric={axis!r}) names one metric, without *")
     if "*" in _name("name", name)[:-1]:
         raise Error(f"define_metric({name!r}): a * stands at the end only")
     return Metric(

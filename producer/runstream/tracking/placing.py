@@ -74,9 +74,11 @@ def checked_step(step: Any) -> int:
         DataError: It is no integer, or beyond 64 bits.
     """
     try:
-        number = operator.index(step)
+        number = None if isinstance(step, bool) else operator.index(step)
     except TypeError:
-        raise DataError(f"step is an integer, not {step!r:.60}; nothing of this call was recorded") from None
+        number = None
+    if number is None:
+        raise DataError(f"step is an integer, not {step!r:.60}; nothing of this call was recorded")
     if number not in _INT64:
         raise DataError(f"the step {number} is beyond 64 bits; nothing of this call was recorded")
     return number

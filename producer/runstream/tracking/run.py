@@ -134,6 +134,8 @@ class Run(FilesToCome):
             goal=goal,
             overwrite=overwrite,
         )
+        if "copy" in (metric.summary or ()):
+            self._deprecated("define_metric(summary='copy')", "no aggregate, which shows the last value too")
         self._recorder.record_config([config_entry(metric.name, metric.as_record(), Scope.METRIC)])
         self._recorder.define(metric)
         return metric

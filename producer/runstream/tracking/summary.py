@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from runstream.tracking.recorder import Recorder, SummaryEntry
 
 
+class _MissingError(KeyError, AttributeError):
+    """The summary has no such key: what reading it as an attribute raises."""
+
+
 class Summary:
     """A mapping whose keys are attributes too; a nested dict is such a mapping itself.
 
@@ -97,13 +101,10 @@ class Summary:
         self.update({key: value})
 
     def __delitem__(self, key: str) -> None:
-        if key not in self._here():
-            raise KeyError(key)
-
         def apply(root: dict[str, Any]) -> None:
             _inner(root, self._path, make=True).pop(key, None)
 
-        self._recorder.record_summary([[Operation.REMOVE.value, [*self._path, key], None]], apply)
+        self._recorder.record_summary([[Operation.REMOVE.value, [*self._path, _checked(key)], None]], apply)
 
     def __getattr__(self, key: str) -> Any:
         if key.startswith("__"):  # Python asks for its own names, of a half-made copy even
@@ -111,7 +112,7 @@ class Summary:
         try:
             return self[key]
         except KeyError:
-            raise AttributeError(f"the summary has no {key!r}") from None
+            raise _MissingError(f"the summary has no {key!r}") from None
 
     def __setattr__(self, key: str, value: Any) -> None:
         self[key] = value

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
+from ipaddress import IPv4Address, IPv6Address
+from itertools import islice
 from numbers import Real
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -25,7 +32,7 @@ _SCALARS = frozenset({float, bool, type(None)})
 LongArray = Callable[[Any], Any]
 #: Elements up to which an array is a list.
 LONGEST_LIST = 32
-#: Elements that are too many for a list in any case.
+#: Elements of an array or an iterator that are too many for a list in any case.
 _LONGEST_ARRAY = 100_000
 _BINS = 32
 #: Characters of an error to which the keys on the way to its value are still added.
@@ -70,8 +77,8 @@ def plain(  # noqa: PLR0911 - one a kind of value
     """Return a value as None, bool, int of 64 bits, float, string, list or dict of such.
 
     Integers beyond 64 bits become floats, strings over the limit are shortened and end with a note of their length,
-    arrays of one element become numbers, sets become lists, bytes, complex numbers and dates text, members of an enum
-    their values; dataclasses and the like become what msgspec makes of them.
+    arrays of one element become numbers, sets, deques and iterators lists, bytes, complex numbers, dates and functions
+    text, members of an enum their values; dataclasses and the like become what msgspec makes of them.
 
     Args:
         value: Any value.
@@ -92,7 +99,7 @@ def plain(  # noqa: PLR0911 - one a kind of value
             return shortened(str.__str__(value))
         case Mapping():
             return plain_mapping(value, depth + 1, long_array=long_array)
-        case list() | tuple() | set() | frozenset():
+        case list() | tuple() | set() | frozenset() | deque():
             if depth > DEFAULT_LIMITS.depth:
                 raise DataError(f"nested deeper than {DEFAULT_LIMITS.depth} levels")
             return [plain(item, depth + 1, long_array=long_array) for item in value]
@@ -139,15 +146,32 @@ def _encodable(text: str) -> str:
 
 
 def _inner_key(key: Any, depth: int) -> str:
-    """Return a key that is no string as JSON would spell it; only nested dicts may have such."""
-    if depth and (key is None or isinstance(key, bool)):
-        return {None: "null", True: "true", False: "false"}[key]
-    if depth and isinstance(key, Real):
-        return str(key)
-    raise DataError(f"keys are strings, not {_named(key)}")
+    """Return a key that is no string as text; only nested dicts may have such."""
+    text = _key_text(key) if depth else None
+    if text is None:
+        raise DataError(f"keys are strings, not {_named(key)}")
+    return _encodable(text)
 
 
-def _as_text(value: Any) -> str | None:
+def _key_text(key: Any) -> str | None:  # noqa: PLR0911 - one a kind of key
+    match key:
+        case str():
+            return str.__str__(key)
+        case Enum():
+            return _key_text(key.value)
+        case bool():
+            return "true" if key else "false"
+        case None | Real():
+            return str(key)
+        case tuple():
+            parts = [_key_text(part) for part in key]
+            return None if None in parts else ",".join(part for part in parts if part is not None)
+    if type(key).__module__ == "numpy" and hasattr(key, "item"):  # its booleans
+        return _key_text(key.item())
+    return _as_text(key)
+
+
+def _as_text(value: Any) -> str | None:  # noqa: PLR0911 - one a kind of value
     """Return the text that a value of Python's own is recorded as, None for other values."""
     match value:
         case bytes() | bytearray() | memoryview():
@@ -155,10 +179,33 @@ def _as_text(value: Any) -> str | None:
         case complex():
             return str(value).strip("()")
         case dt.date() | dt.time():  # a datetime is a date
-            return value.isoformat()
-        case Decimal():
+            return re.sub(r"\+00:00$", "Z", value.isoformat())
+        case dt.timedelta():
+            return _as_period(value)
+        case Decimal() | Fraction() | PurePath() | IPv4Address() | IPv6Address():
             return str(value)
+        case re.Pattern():
+            return str(value.pattern)
     return None
+
+
+def _as_period(value: dt.timedelta) -> str:
+    """Return a time span as ISO 8601 spells it, such as ``P1DT2H3.5S``."""
+    sign, value = ("-", -value) if value < dt.timedelta(0) else ("", value)
+    minutes, seconds = divmod(value.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    rest = f"{seconds}.{value.microseconds:06}".rstrip("0").rstrip(".")
+    units = ((f"{hours}", "H"), (f"{minutes}", "M"), (rest, "S"))
+    time = "".join(f"{count}{unit}" for count, unit in units if count != "0")
+    day = f"{value.days}D" if value.days else ""
+    return f"{sign}P{day}" + (f"T{time}" if time else "" if day else "T0S")
+
+
+def _name_of(function: Any) -> str:
+    """Return the name of a function or a class with its module's; of another thing that can be called its text."""
+    if hasattr(function, "__qualname__") and hasattr(function, "__module__"):
+        return f"{function.__module__}.{function.__qualname__}"
+    return str(function)
 
 
 def _plain_object(value: Any, depth: int, long_array: LongArray | None) -> Any:
@@ -169,7 +216,16 @@ def _plain_object(value: Any, depth: int, long_array: LongArray | None) -> Any:
         return _converted(value, lambda: _from_array(value, long_array), depth)
     if callable(getattr(value, "numpy", None)):
         return _converted(value, lambda: _from_array(value.numpy(), long_array), depth)
-    return _converted(value, lambda: msgspec.to_builtins(value, str_keys=True, enc_hook=_refuse), depth)
+    if isinstance(value, Iterator) and not isinstance(value, io.IOBase):
+        return _converted(value, lambda: _from_iterator(value), depth)
+    return _converted(value, lambda: msgspec.to_builtins(value, str_keys=True, enc_hook=_from_stranger), depth)
+
+
+def _from_iterator(value: Iterator[Any]) -> list[Any]:
+    items = list(islice(value, _LONGEST_ARRAY + 1))
+    if len(items) > _LONGEST_ARRAY:
+        raise DataError(f"an iterator of more than {_LONGEST_ARRAY} elements is too long for a row")
+    return items
 
 
 def _from_array(value: Any, long_array: LongArray | None) -> Any:
@@ -211,7 +267,10 @@ def _converted(value: Any, convert: Callable[[], Any], depth: int) -> Any:
     return plain(converted, depth + 1)
 
 
-def _refuse(value: Any) -> Any:
+def _from_stranger(value: Any) -> Any:
+    """Return what is recorded of a value that msgspec does not know."""
+    if callable(value):
+        return shortened(_name_of(value))
     raise DataError(f"cannot record {_named(value)}")
 
 

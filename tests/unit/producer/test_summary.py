@@ -154,7 +154,16 @@ def test_bad_values_are_refused_whole(summary: Summary, recorder: Recorder, bad:
     assert "good" not in summary
 
 
-def test_deleting_what_is_not_there_is_an_error(summary: Summary) -> None:
-    """A missing key cannot be deleted."""
+def test_deleting_what_is_not_there_is_recorded(summary: Summary, recorder: Recorder) -> None:
+    """Another process may have set it; here nothing changes."""
+    before = summary.as_dict()
+    del summary["missing"]
+    assert summary.as_dict() == before
+    assert recorder.recorded == [["remove", ["missing"], None]]
+
+
+def test_a_missing_attribute_is_a_missing_key_too(summary: Summary) -> None:
+    """W&B raises KeyError there, Python's own tools want AttributeError."""
+    assert not hasattr(summary, "missing")
     with pytest.raises(KeyError):
-        del summary["missing"]
+        _ = summary.missing

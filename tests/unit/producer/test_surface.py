@@ -85,6 +85,7 @@ run.pin_config_keys(["lr"]); run.finish(); run.log({"a": 2})
         ('assert run.mode == "dryrun"', "use offline or disabled instead"),
         ("run.join(exit_code=0)", "use finish() instead"),
         ("run.finish(quiet=True)", "the setting quiet instead"),
+        ("run.define_metric('m', summary='copy')", "no aggregate, which shows the last value too instead"),
     ],
 )
 def test_an_older_name_works_and_says_what_to_use(tmp_path: Path, call: str, told: str) -> None:
