@@ -175,13 +175,18 @@ def _attributes(document: dict[str, Any], described: dict[str, Any]) -> dict[str
     return {
         "entity": None if entity == _entity() else entity,
         "project": "uncategorized" if project == "Uncategorized" else project,
-        "name": document["name"] if described.get("named") else None,
+        "name": document["name"] if _is_named(document, described) else None,
         "notes": document["notes"] or None,
         "tags": sorted(document["tags"]),
         "group": document["group"] or None,
         "job_type": document["job_type"] or None,
         "sweep_id": None,
     }
+
+
+def _is_named(document: dict[str, Any], described: dict[str, Any]) -> bool:
+    """Tell whether the user named the run, at its beginning or later."""
+    return bool(described.get("named")) or not (document["name"] or "").startswith(described["generated_name"])
 
 
 def _alert(alert: dict[str, Any]) -> dict[str, Any]:

@@ -68,15 +68,16 @@ class Config:
             DataError: A key is no string or too long.
             TypeError: The values are no mapping, nor anything that stands for one.
         """
+        if values is None:
+            raise TypeError("config.update() takes a dict, or what else init(config=...) does, not None")
         changed = self._unlocked(as_config(values))
         if not (self._allowed if allow_val_change is None else allow_val_change):
             self._refuse_changes(changed)
         self._set(changed)
 
-    def setdefaults(self, values: Any) -> dict[str, Any]:
-        """Set the keys that have no value yet; return the whole config."""
+    def setdefaults(self, values: Any) -> None:
+        """Set the keys that have no value yet; values are given as to :meth:`update`."""
         self._set({key: value for key, value in as_config(values).items() if key not in self._items})
-        return self.as_dict()
 
     def as_dict(self) -> dict[str, Any]:
         """Return a copy as a plain dict."""
@@ -117,8 +118,7 @@ class Config:
 
     def _set(self, values: Mapping[str, Any]) -> None:
         entries = [config_entry(key, value) for key, value in values.items() if not self._has(key, value)]
-        if entries:
-            self._record(entries)
+        self._record(entries)  # Even where nothing changes: a finished run refuses.
         self._items.update(values)
 
     def _has(self, key: str, value: Any) -> bool:

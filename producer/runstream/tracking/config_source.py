@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from types import ModuleType
@@ -199,12 +200,12 @@ def _fields(value: Any) -> dict[str, Any] | None:
 
 
 def _text(value: Any) -> Any:
-    """Return bytes as text and functions and classes as their names; anything else as it is."""
+    """Return bytes and durations as text, and functions and classes as their names; anything else as it is."""
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode(errors="backslashreplace")
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
-    return value
+    return str(value) if isinstance(value, timedelta) else value
 
 
 def _without_nan(value: Any) -> Any:

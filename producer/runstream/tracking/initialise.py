@@ -141,10 +141,11 @@ def init(  # noqa: PLR0917 - the signature of W&B
     terminal = Terminal(silent=found.silent, quiet=found.quiet)
     ignored = {"force": force, "anonymous": anonymous, "monitor_gym": monitor_gym, "magic": magic}
     _warn_of_the_ignored(terminal, found, ignored)
-    if (active := SESSION.make_way(found.reinit, terminal.warn)) is not None:
+    if (active := SESSION.make_way(found.reinit, found.resume, terminal.warn)) is not None:
         return active
     checked = _checked(found)
     chosen_config = chosen(as_config(config), config_include_keys, config_exclude_keys)
+    _warn_of_chosen_keys(terminal, include=config_include_keys, exclude=config_exclude_keys)
     run = _begin(checked, Configs.of(checked, chosen_config, Path.cwd()), environ, terminal)
     SESSION.begin(run, aside=checked.reinit == "create_new")
     event_files.begin(run)
@@ -334,6 +335,12 @@ def _warn_of_the_ignored(terminal: Terminal, settings: Settings, ignored: Mappin
             terminal.warn(f"init({name}={value!r}) means nothing here, and is ignored")
     if settings.save_code:
         terminal.warn("save_code comes with files and artifacts, which this version does not have; no code is saved")
+
+
+def _warn_of_chosen_keys(terminal: Terminal, **keys: Sequence[str] | None) -> None:
+    for name, given in keys.items():
+        if given:
+            terminal.warn(f"init(config_{name}_keys=...) is deprecated, as in W&B; give config the keys that are meant")
 
 
 def _checked(settings: Settings) -> Settings:

@@ -94,6 +94,8 @@ def checked_name(what: str, name: str) -> str:
     """
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"the {what} is a string that is not empty, not {name!r}")
+    if what == "run id" and name != name.strip():
+        raise UsageError(f"the run id {name!r:.60} begins or ends with a blank")
     if len(name) > DEFAULT_LIMITS.name_length:
         raise UsageError(f"the {what} {name[:40]!r}… is longer than {DEFAULT_LIMITS.name_length} characters")
     if name in {".", ".."} or (found := _FORBIDDEN.search(name)) is not None:

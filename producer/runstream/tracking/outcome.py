@@ -81,6 +81,15 @@ def from_exception(error: BaseException) -> Outcome:
     return Outcome(ExitState.FAILED, 1, reason=f"{name}: {text}" if text else name)
 
 
+def from_block(error: BaseException) -> Outcome:
+    """Return the outcome of a ``with`` block that was left by an exception: not the end that was planned, so code 1.
+
+    That is so for ``sys.exit(0)`` too, as in W&B.
+    """
+    outcome = from_exception(error)
+    return from_exit_code(1) if outcome.in_order else replace(outcome, exit_code=1)
+
+
 def from_signal(number: int) -> Outcome:
     """Return the outcome of a signal that ends the process."""
     return Outcome(ExitState.KILLED, 128 + number, number, f"killed by {signal.Signals(number).name}")

@@ -70,7 +70,7 @@ class Recorder(Protocol):
 
 
 class DisabledRecorder:
-    """Records nothing and refuses nothing; keeps what was set in the summary by hand."""
+    """Records nothing and refuses nothing; keeps the last values, for programs that look them up."""
 
     counter = 0
 
@@ -78,8 +78,14 @@ class DisabledRecorder:
         self._summary: dict[str, Any] = {}
 
     def logger(self) -> Callable[..., None]:
-        """Return what does nothing."""
-        return _ignore
+        """Return what shows the last values, and refuses only what is no dict, as in W&B."""
+        return self._log
+
+    def _log(self, data: Any, step: Any = None, commit: Any = None, sync: Any = None) -> None:
+        del step, commit, sync
+        if not isinstance(data, Mapping):
+            raise TypeError(f"log() takes a dict of metrics, not a value of type {type(data).__name__}")
+        self._summary.update(data)
 
     def record_config(self, entries: Sequence[ConfigEntry]) -> None:
         """Do nothing."""
@@ -90,11 +96,11 @@ class DisabledRecorder:
         apply(self._summary)
 
     def last_values(self) -> dict[str, Any]:
-        """Return what was set by hand."""
+        """Return the last values."""
         return self._summary
 
     def summary(self) -> dict[str, Any]:
-        """Return what was set by hand."""
+        """Return the last values."""
         return self._summary
 
     def define(self, metric: Metric) -> None:
@@ -152,13 +158,6 @@ def unbegun(settings: Settings) -> Backing:
         started=0.0,
         ended=lambda _: None,
     )
-
-
-def _ignore(data: Any, step: Any = None, commit: Any = None, sync: Any = None) -> None:
-    """Take what ``log()`` takes, and as in W&B refuse only what is no dict."""
-    del step, commit, sync
-    if not isinstance(data, Mapping):
-        raise TypeError(f"log() takes a dict of metrics, not a value of type {type(data).__name__}")
 
 
 def _refuse(*_arguments: Any, **_keywords: Any) -> None:

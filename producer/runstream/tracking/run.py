@@ -9,9 +9,9 @@ from runstream.tracking import display
 from runstream.tracking.alert import checked_alert
 from runstream.tracking.config import Config, StaticConfig, checked_keys, config_entry
 from runstream.tracking.files_to_come import FilesToCome
-from runstream.tracking.metric import checked_metric
+from runstream.tracking.metric import Metric, checked_metric
 from runstream.tracking.naming import checked_tags
-from runstream.tracking.outcome import from_exception, from_exit_code
+from runstream.tracking.outcome import from_block, from_exit_code
 from runstream.tracking.recorder import unbegun
 from runstream.tracking.session import SESSION
 from runstream.tracking.summary import Summary
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from runstream.tracking.alert import AlertLevel
     from runstream.tracking.backing import Backing
     from runstream.tracking.identity import Identity
-    from runstream.tracking.metric import Metric
     from runstream.tracking.status import RunStatus
 
 
@@ -125,6 +124,8 @@ class Run(FilesToCome):
             Error: An argument makes no sense.
             UsageError: The run is finished.
         """
+        if self.disabled:  # which refuses nothing
+            return Metric(name=str(name))
         metric = checked_metric(
             name,
             step_metric=step_metric,
@@ -178,7 +179,8 @@ class Run(FilesToCome):
             ValueError: There is no such level.
             UsageError: The run is finished.
         """
-        self._recorder.record_alert(checked_alert(title, text, level, wait_duration, self._backing.terminal))
+        if not self.disabled:  # which refuses nothing
+            self._recorder.record_alert(checked_alert(title, text, level, wait_duration, self._backing.terminal))
 
     def mark_preempting(self) -> None:
         """Say that the run is about to be preempted; the server is told at once, whatever becomes of this process."""
@@ -272,9 +274,7 @@ class Run(FilesToCome):
         if exc_val is None:
             self.finish(0)
             return False
-        outcome = from_exception(exc_val)
-        if outcome.exit_code == 0:
-            outcome = from_exit_code(1)  # Leaving the block early is not the end that was planned, as in W&B.
+        outcome = from_block(exc_val)
         self._end(lambda: self._recorder.finish(outcome))
         return False
 

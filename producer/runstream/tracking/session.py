@@ -23,18 +23,34 @@ class Session:
         self._runs: list[Run] = []
         self._pid = 0
 
-    def make_way(self, reinit: str | bool, warn: Callable[[str], None]) -> Run | None:  # noqa: FBT001 - W&B's values
-        """Do with the active runs what ``init(reinit=...)`` asks for; return the one that it returns again, if any."""
+    def make_way(
+        self,
+        reinit: str | bool,  # noqa: FBT001 - W&B's values
+        resume: str | None,
+        warn: Callable[[str], None],
+    ) -> Run | None:
+        """Do with the active runs what ``init(reinit=...)`` asks for; return the one that it returns again, if any.
+
+        Raises:
+            Error: A certain run must be resumed, and another is active.
+        """
         runs = self._runs if self._pid == os.getpid() else []
         if reinit in {True, "finish_previous"}:
             for run in reversed(runs):
                 run.finish()
             return None
+        # One that records nothing is not given to who wants to record.
+        runs = [run for run in runs if not run.disabled]
         if reinit == "create_new" or not runs:
             return None
+        if resume == "must":
+            raise Error(
+                f'resume="must" asks for a run of its own, and {runs[-1].id} is active; '
+                'call runstream.finish() first, or init(reinit="finish_previous" or "create_new")'
+            )
         if reinit == "default":
             warn(
-                f"init() called while a run is active: it returns {runs[-1].id} again, whatever its arguments; "
+                f"a run is active already: init() returns {runs[-1].id} again, whatever its arguments; "
                 'call runstream.finish() first, or init(reinit="finish_previous" or "create_new")'
             )
         return runs[-1]

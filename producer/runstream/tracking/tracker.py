@@ -135,7 +135,10 @@ class Tracker:
         Raises:
             UsageError: The run is finished.
         """
-        self._append(TopicCode.CONFIG, list(entries))
+        if entries:
+            self._append(TopicCode.CONFIG, list(entries))
+        elif self._finished:
+            raise self._finished_error()
 
     def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
         """Append values that were set by hand, and apply them to the last values.

@@ -46,6 +46,12 @@ def test_each_change_is_recorded_once(config: Config, recorded: list[Any]) -> No
     assert recorded == [["config", "set", ["net"], {"depth": 2}]]
 
 
+def test_none_is_no_config(config: Config) -> None:
+    """What is given to update() by mistake is told, as in W&B; init(config=None) means no config."""
+    with pytest.raises(TypeError, match="not None"):
+        config.update(None)
+
+
 def test_a_value_changes_only_on_purpose(config: Config, recorded: list[Any]) -> None:
     """Another value for a key needs a word, and without it nothing of the call is recorded."""
     with pytest.raises(UsageError, match="allow_val_change"):
@@ -59,7 +65,9 @@ def test_a_value_changes_only_on_purpose(config: Config, recorded: list[Any]) ->
 
 def test_defaults_do_not_replace(config: Config) -> None:
     """setdefaults() sets what has no value yet."""
-    assert config.setdefaults({"lr": 9, "decay": 0}) == {"lr": 0.1, "decay": 0}
+    config.setdefaults({"lr": 9, "decay": 0})
+
+    assert config.as_dict() == {"lr": 0.1, "decay": 0}
 
 
 def test_namespaces_and_strange_values_are_taken(config: Config) -> None:

@@ -128,6 +128,7 @@ def test_an_empty_file_is_an_empty_config(tmp_path: Path) -> None:
         ((1, 2), [1, 2]),
         ({5}, [5]),
         (PurePosixPath("a/b"), "a/b"),
+        (dt.timedelta(seconds=5), "0:00:05"),
         (dt.date(2021, 2, 3), "2021-02-03"),
         (int, "builtins.int"),
         (math.sqrt, "math.sqrt"),

@@ -116,7 +116,9 @@ def test_disabled_accepts_everything_and_leaves_nothing(tmp_path: Path) -> None:
 run = runstream.init(mode="disabled", config={"lr": 1}, project="p")
 run.log({"x": object()}); run.log({1: 2}); runstream.log({"y": 1}, step=5)
 run.summary["best"] = 2; run.config.epochs = 3
-run.define_metric("x", summary="min")
+run.define_metric("x", summary="min"); run.define_metric("x", summary="nonsense")
+run.alert("t", "x", level="nonsense", wait_duration="nonsense")
+assert run.summary["y"] == 1
 assert (run.summary["best"], run.config.lr, run.config["epochs"], run.step) == (2, 1, 3, 0)
 assert (run.disabled, run.dir, run.url, run.offline) == (True, tempfile.gettempdir(), None, False)
 run.finish(); run.log({"z": 1})
@@ -174,7 +176,46 @@ assert other is not run and other.id != run.id
     status, _, errors = finished(tmp_path, source, begin=BEGIN.replace('{"silent": True}', '{"quiet": True}'))
 
     assert status == 0
-    assert "WARNING init() called while a run is active: it returns r1 again" in errors
+    assert "WARNING a run is active already: init() returns r1 again" in errors
+
+
+def test_a_run_that_must_be_resumed_is_not_another_one(tmp_path: Path) -> None:
+    """resume="must" while a run is active is an error: the active run is not the one that is meant."""
+    source = """
+try:
+    runstream.init(id="other", mode="offline", resume="must")
+except runstream.Error as error:
+    print(error)
+"""
+    status, output, _ = finished(tmp_path, source)
+
+    assert status == 0
+    assert "and r1 is active; call runstream.finish() first" in output
+
+
+def test_a_disabled_run_is_not_returned_again(tmp_path: Path) -> None:
+    """A run that is begun while a disabled one is active is a run of its own: it is to be recorded."""
+    source = """
+run = runstream.init(mode="offline", settings={"silent": True})
+assert run is runstream.run and not run.disabled
+run.log({"x": 1}); disabled.finish()
+assert run is runstream.run
+"""
+    begin = 'import runstream\ndisabled = runstream.init(mode="disabled")'
+
+    assert finished(tmp_path, source, begin=begin) == (0, "", "")
+
+
+def test_keys_that_are_chosen_are_a_warning(tmp_path: Path) -> None:
+    """config_include_keys and config_exclude_keys do what they say, and say that W&B is giving them up."""
+    begin = (
+        'import runstream\nrun = runstream.init(mode="offline", config={"a": 1, "b": 2}, config_exclude_keys=["a"])\n'
+    )
+
+    status, output, errors = finished(tmp_path, "print(run.config.as_dict())", begin=begin)
+
+    assert (status, output) == (0, "{'b': 2}\n")
+    assert "config_exclude_keys=...) is deprecated" in errors
 
 
 def test_two_processes_with_one_id_both_write(tmp_path: Path) -> None:

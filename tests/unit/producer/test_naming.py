@@ -57,3 +57,10 @@ def test_bad_names_are_refused(name: str) -> None:
     """What an address or a path would misread is no name."""
     with pytest.raises(UsageError, match="the project"):
         checked_name("project", name)
+
+
+@pytest.mark.parametrize("run_id", [" a", "a ", "a\t"])
+def test_an_id_has_no_blanks_at_its_ends(run_id: str) -> None:
+    """They are what is left of a sloppy cut, and nobody would find the run again; as in W&B."""
+    with pytest.raises(UsageError, match="the run id"):
+        checked_name("run id", run_id)
