@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from runstream_schemas.summary.key import Path
 
@@ -51,13 +51,17 @@ class Assignments:
         self._above.update(path[:depth] for depth in range(1, len(path)))
 
     def around(self, path: Path) -> Iterator[Assigned]:
-        """Yield the assignments that speak of a path: to it, to a dict around it, or to something below it."""
+        """Yield the assignments to a path, or to a dict around it."""
         for depth in range(1, len(path) + 1):
             known = self.entries.get(path[:depth])
             if known is not None:
                 yield known
-        if path in self._above:
-            yield from (known for inner, known in self.entries.items() if _is_below(inner, path))
+
+    def below(self, path: Path) -> list[tuple[Path, Assigned]]:
+        """Return the assignments to something below a path, each with the rest of its path."""
+        if path not in self._above:
+            return []
+        return [(inner[len(path) :], known) for inner, known in self.entries.items() if _is_below(inner, path)]
 
     def of(self, chosen: Callable[[str], bool]) -> Assignments:
         """Return the assignments to paths whose first name is chosen."""
@@ -70,12 +74,17 @@ class Assignments:
     def resolve(self) -> dict[str, Any]:
         """Return the nested dict that the assignments make."""
         tree: dict[str, Any] = {}
-        for path, assigned in sorted(self.entries.items(), key=lambda item: (item[1].tag, item[0])):
-            if assigned.value is Removed:
-                remove(tree, path)
-            else:
-                put(tree, path, copied(assigned.value))
+        lay(tree, self.entries.items())
         return tree
+
+
+def lay(tree: dict[str, Any], assignments: Iterable[tuple[Path, Assigned]]) -> None:
+    """Make assignments in a nested dict, the latest last."""
+    for path, assigned in sorted(assignments, key=lambda item: (item[1].tag, item[0])):
+        if assigned.value is Removed:
+            remove(tree, path)
+        else:
+            put(tree, path, copied(assigned.value))
 
 
 def put(tree: dict[str, Any], path: Path, value: Any) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from runstream_schemas.summary.assignments import Assigned, Assignments, put
+from runstream_schemas.summary.assignments import Assigned, Assignments, Removed, lay, put
 from runstream_schemas.summary.exact import fraction
 from runstream_schemas.summary.fold import earlier_writers
 
@@ -52,15 +52,34 @@ def project(
     tree = manual.resolve()
     for path in sorted(_surviving(keys)):
         fold = keys[path]
-        first, last = fold.first, fold.last
-        over = list(manual.around(path)) if manual.entries else []
-        if first is None or last is None or not all(_is_later(last, known, continues) for known in over):
-            continue
-        by_hand = not all(_is_later(first, known, continues) for known in over)
-        value = shown(fold, definitions.of(path), by_hand=by_hand)
+        value = _under_hand(path, fold, manual, definitions.of(path), continues)
         if value is not Nothing:
             put(tree, path, value)
     return dict(sorted(tree.items()))
+
+
+def _under_hand(
+    path: Path, fold: KeyFold, manual: Assignments, definition: Definition | None, continues: Continues
+) -> Any:
+    """Return what the summary shows of a key that was logged, or Nothing where what was set by hand stands."""
+    first, last = fold.first, fold.last
+    if first is None or last is None:
+        return Nothing
+    if not manual.entries:
+        return shown(fold, definition)
+    over, below = list(manual.around(path)), manual.below(path)
+    if not all(_is_later(last, known, continues) for known in over):
+        return Nothing
+    changes = [(rest, known) for rest, known in below if not _is_later(last, known, continues)]
+    replaced = [*over, *(known for _, known in below if _is_later(last, known, continues))]
+    by_hand = any(known.value is not Removed and not _is_later(first, known, continues) for known in replaced)
+    value = shown(fold, definition, by_hand=by_hand)
+    if not changes:
+        return value
+    if not isinstance(value, dict) or value is last.value:
+        return Nothing
+    lay(value, changes)  # some of the aggregates were changed
+    return value
 
 
 def shown(fold: KeyFold, definition: Definition | None, *, by_hand: bool = False) -> Any:

@@ -211,6 +211,21 @@ def test_by_hand_replaces_an_aggregated_dict_for_good() -> None:
     assert story.define("a", summary=["none"]).summary == {"a": "best", "b": 1}
 
 
+def test_an_aggregate_that_is_changed_by_hand_leaves_the_others() -> None:
+    """Until the key is logged again; then its last value is shown, as after any change by hand."""
+    story = Story().define("m", summary=["min", "max"]).log({"m": 3}, {"m": 1}).set("m/min", -5)
+    assert story.summary == {"m": {"max": 3, "min": -5}}
+    assert story.remove("m/max").summary == {"m": {"min": -5}}
+    assert story.log({"m": 7}).summary == {"m": 7}
+
+
+def test_aggregates_that_were_deleted_come_back_with_the_next_row() -> None:
+    """Deleting takes away what is shown, and not what was seen."""
+    story = Story().define("m", summary=["min"]).log({"m": 1}).remove("m")
+    assert story.summary == {}
+    assert story.log({"m": 7}).summary == {"m": {"min": 1}}
+
+
 def test_by_hand_before_the_first_row_is_a_beginning() -> None:
     """A value that was set before its key was ever logged leaves the aggregates to the rows."""
     story = Story().set("a", 9).define("a", summary=["max"]).log({"a": 1}, {"a": 3}, {"a": 2})
