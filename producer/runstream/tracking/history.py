@@ -13,7 +13,7 @@ from runstream.spool.claim import LOGGING
 from runstream.spool.format import Flag, StreamCode, TopicCode
 from runstream.spool.writer import WHOLE, SpoolWriter, kind_of
 from runstream.tracking.last_values import LastValues, merge, nested
-from runstream.tracking.placing import checked_step, place
+from runstream.tracking.placing import checked_commit, checked_step, place
 from runstream.tracking.step_metrics import StepMetrics, found
 from runstream.tracking.values import checked_row
 
@@ -141,7 +141,7 @@ class History:
         claimed = writer
         try:
             order = claimed.order
-            if step is None and commit is not False and claimed.open_step is None and shape is not None:
+            if step is None and (commit is None or commit is True) and claimed.open_step is None and shape is not None:
                 position = claimed.append_row(order, _WHOLE, now, payload)
                 if position > 0:
                     if not shape.position:
@@ -222,6 +222,7 @@ class History:
     ) -> None:
         writer = self.writer
         step = None if step is None else checked_step(step)
+        commit = None if commit is None else checked_commit(commit)
         while True:
             order, rows = writer.order, writer.rows
             if step is not None and rows.next_row == self._first_row and 0 <= step < rows.counter:

@@ -82,3 +82,14 @@ def checked_step(step: Any) -> int:
     if number not in _INT64:
         raise DataError(f"the step {number} is beyond 64 bits; nothing of this call was recorded")
     return number
+
+
+def checked_commit(commit: Any) -> bool:
+    """Return whether a row is complete, given as a boolean (numpy's, too), 0 or 1.
+
+    Raises:
+        DataError: It is none of these.
+    """
+    if isinstance(commit, (bool, int)) or type(commit).__module__ == "numpy":
+        return bool(commit)
+    raise DataError(f"commit is True or False, not {commit!r:.60}; nothing of this call was recorded")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,16 @@ _PERCENTILES = (10, 25, 75, 90)
 
 
 def set_value(value: Any) -> Any:
-    """Return a value as plain data: NaN becomes None, and a large array of numbers a dict of its statistics.
+    """Return a value as plain data: NaN becomes None, a large array its statistics, an enum's member its name.
 
     Raises:
         DataError: There is no such form.
     """
     if isinstance(value, dict):
-        value = {key: set_value(item) if isinstance(item, dict | np.ndarray) else item for key, item in value.items()}
+        deep = (dict, np.ndarray, Enum)
+        value = {key: set_value(item) if isinstance(item, deep) else item for key, item in value.items()}
+    elif isinstance(value, Enum):
+        return value.name
     elif (array := _large_array(value)) is not None:
         value = _statistics(array, value)
     return _without_nan(plain(value))

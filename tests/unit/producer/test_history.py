@@ -209,6 +209,26 @@ def test_rows_are_numbered_without_holes(history: History, tmp_path: Path) -> No
     assert list(range(5)) == [row.seq for row in rows(tmp_path)]
 
 
+@pytest.mark.parametrize("no", [False, 0, np.False_])
+def test_what_is_false_does_not_commit(history: History, tmp_path: Path, no: Any) -> None:
+    """Zero and numpy's False mean False, alone and with a step."""
+    history.log({"a": 1}, commit=no)
+    history.log({"b": 1}, commit=1)  # type: ignore[arg-type]
+    history.log({"c": 1}, step=5, commit=no)
+    history.log({"d": 1})
+
+    assert steps_and_values(tmp_path) == [(0, {"a": 1, "b": 1}), (5, {"c": 1, "d": 1})]
+
+
+def test_a_commit_that_is_no_boolean_is_refused(history: History, tmp_path: Path) -> None:
+    """Nothing of the call is recorded, and the next one takes its place."""
+    with pytest.raises(DataError, match="commit"):
+        history.log({"a": 1}, commit="no")  # type: ignore[arg-type]
+    history.log({"a": 2})
+
+    assert steps_and_values(tmp_path) == [(0, {"a": 2})]
+
+
 def test_numpy_integers_are_steps(history: History, tmp_path: Path) -> None:
     """A step may be any kind of integer."""
     history.log({"x": 1}, step=np.int32(4))  # type: ignore[arg-type]

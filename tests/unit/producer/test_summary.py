@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,12 @@ import pytest
 from runstream.exceptions import DataError
 from runstream.tracking.recorder import DisabledRecorder
 from runstream.tracking.summary import Summary
+
+
+class Colour(Enum):
+    """An enum of numbers."""
+
+    RED = 1
 
 
 class Recorder(DisabledRecorder):
@@ -85,6 +92,8 @@ def test_a_default_is_set_where_nothing_is(summary: Summary, recorder: Recorder)
     [
         (math.nan, None),
         (np.float64("nan"), None),
+        (Colour.RED, "RED"),
+        ({"a": Colour.RED, "b": [Colour.RED]}, {"a": "RED", "b": [1]}),
         ({"a": math.nan, "b": [1.0, math.nan]}, {"a": None, "b": [1.0, None]}),
         (math.inf, math.inf),
         (np.int64(7), 7),
