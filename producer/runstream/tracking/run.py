@@ -341,7 +341,7 @@ class Run(FilesToCome):
         return _revived, (settings, self._config.as_dict(), self._identity)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not name.startswith("_") and not hasattr(type(self), name):
+        if not name.startswith("_") and not hasattr(type(self), name) and not self.disabled:
             # As W&B does, in class and all: a misspelt attribute is not kept in silence.
             raise Exception(  # noqa: TRY002
                 f"a run has no attribute {name!r} to set; use run.config[{name!r}] or run.summary[{name!r}]"

@@ -118,6 +118,7 @@ run.log({"x": object()}); run.log({1: 2}); runstream.log({"y": 1}, step=5)
 run.summary["best"] = 2; run.config.epochs = 3
 run.define_metric("x", summary="min"); run.define_metric("x", summary="nonsense")
 run.alert("t", "x", level="nonsense", wait_duration="nonsense")
+run.strange = 1
 assert run.summary["y"] == 1
 assert (run.summary["best"], run.config.lr, run.config["epochs"], run.step) == (2, 1, 3, 0)
 assert (run.disabled, run.dir, run.url, run.offline) == (True, tempfile.gettempdir(), None, False)
