@@ -172,7 +172,10 @@ class StaticConfig(Mapping[str, Any]):
         return self._config[key]
 
     def __getattr__(self, key: str) -> Any:
-        return getattr(self._config, key)
+        try:
+            return self._config[key]  # and not its methods, which change it
+        except KeyError:
+            raise AttributeError(f"config has no {key!r}") from None
 
     def __setitem__(self, key: str, value: Any) -> None:
         raise AttributeError("run.config_static is read only; change run.config")
@@ -181,10 +184,10 @@ class StaticConfig(Mapping[str, Any]):
         self[key] = value
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._config)
+        return iter(self._config.keys())
 
     def __len__(self) -> int:
-        return len(self._config)
+        return len(self._config.keys())
 
     def __repr__(self) -> str:
         return f"StaticConfig({self._config.as_dict()!r})"

@@ -139,13 +139,15 @@ def test_the_settings_of_a_run_refuse_assignment() -> None:
 
 def test_the_static_config_reads_the_same_and_refuses_writes() -> None:
     """Items and attributes of ``config_static`` are those of ``config``, read only."""
-    static = Run(Settings(), {"lr": 0.1}).config_static
+    static = Run(Settings(), {"lr": 0.1, "_own": 1}).config_static
 
     assert (static["lr"], static.lr, list(static.keys())) == (0.1, 0.1, ["lr"])
     with pytest.raises(AttributeError, match="read only"):
         static["lr"] = 1
     with pytest.raises(AttributeError, match="read only"):
         static.lr = 1
+    with pytest.raises(AttributeError):
+        static.update({"lr": 1})
 
 
 def test_the_module_has_no_run_before_init_and_after_finish(tmp_path: Path) -> None:
