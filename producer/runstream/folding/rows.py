@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from runstream.spool.format import Flag, StreamCode, TopicCode
+from runstream.spool.joining import merge
 from runstream.spool.plain import plain_row
 from runstream_schemas import values
 from runstream_schemas.events import (
@@ -32,7 +33,7 @@ from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from runstream.spool.reader import SpoolRecord
 
@@ -161,11 +162,10 @@ class Appends:
         if flags & _OPENS:
             if not flags & _BESIDE:
                 self.close_row()
-            if not flags & _BRANCH:
-                opened = Row(record.seq, record.step, record.order, record.time, _row_of(record.payload))
-                self._open_row(opened, closes=bool(flags & _CLOSES))
+            opened = Row(record.seq, record.step, record.order, record.time, _row_of(record.payload))
+            self._open_row(opened, closes=bool(flags & _CLOSES))
         elif row is not None and row.seq == record.seq:
-            _merge(row.values, _row_of(record.payload))
+            merge(row.values, _row_of(record.payload))
             row.order, row.time = record.order, record.time
             if flags & _CLOSES:
                 self.close_row()
@@ -197,15 +197,6 @@ def _row_of(payload: bytes) -> dict[str, Any]:
     if type(row) is not dict:
         raise ValueError("a row is a dict")
     return row
-
-
-def _merge(row: dict[str, Any], more: Mapping[str, Any]) -> None:
-    for key, value in more.items():
-        current = row.get(key)
-        if isinstance(current, dict) and isinstance(value, dict):
-            _merge(current, value)
-        else:
-            row[key] = value
 
 
 def _entries(topic: Topic, payload: Any) -> Iterator[Entry]:

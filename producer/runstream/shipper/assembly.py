@@ -12,6 +12,7 @@ import msgspec
 
 from runstream.shipper.block import Block
 from runstream.spool.format import Flag, TopicCode
+from runstream.spool.joining import merge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -341,16 +342,3 @@ class _OpenRow:
         self.position = record.position
         self.values = values
         self.size = len(record.payload)
-
-
-def merge(row: dict[Any, Any], values: Mapping[Any, Any]) -> None:
-    """Join values to a row, in place: dicts are merged at every depth, anything else is replaced."""
-    pairs = [(row, values)]
-    while pairs:
-        into, more = pairs.pop()
-        for key, value in more.items():
-            current = into.get(key)
-            if isinstance(current, dict) and isinstance(value, dict):
-                pairs.append((current, value))
-            else:
-                into[key] = value

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream.shipper.assembly import DAMAGED, UNREADABLE, Assembler, merge
+from runstream.shipper.assembly import DAMAGED, UNREADABLE, Assembler
 from runstream.spool.format import Flag, StreamCode, TopicCode
+from runstream.spool.joining import merge
 from runstream.spool.reader import parse
 from tests.unit.shipper.spools import WHOLE, SpoolBuilder, record_bytes
 
