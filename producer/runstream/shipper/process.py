@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from runstream_schemas.events import Ending, ExitState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import MutableMapping
 
     from runstream.shipper.run_folder import WriterCard
 
@@ -169,11 +169,6 @@ def ending_of(status: int | None) -> Ending:
     code = os.waitstatus_to_exitcode(status)
     state = ExitState.FAILED if code else ExitState.FINISHED
     return Ending(state=state, exit_code=code, reason=f"exit status {code} without finish()")
-
-
-def is_preemptible(environ: Mapping[str, str]) -> bool:
-    """Tell whether SIGTERM means that the machine is wanted for something else: under Slurm and Kubernetes."""
-    return "SLURM_JOB_ID" in environ or "KUBERNETES_SERVICE_HOST" in environ
 
 
 def _name(number: int) -> str:

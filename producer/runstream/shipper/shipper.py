@@ -11,6 +11,7 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
+from runstream.preemption import is_preemptible
 from runstream.shipper.connector import Connector
 from runstream.shipper.delivery import Delivery
 from runstream.shipper.exits import Circumstances
@@ -18,7 +19,7 @@ from runstream.shipper.folds import Folds
 from runstream.shipper.heartbeats import beat_of, goodbye_of
 from runstream.shipper.ledger import Ledger
 from runstream.shipper.numbering import Numbering
-from runstream.shipper.process import Host, is_preemptible
+from runstream.shipper.process import Host
 from runstream.shipper.pulse import Pulse
 from runstream.shipper.report import Report
 from runstream.shipper.run_folder import read_json, write_json

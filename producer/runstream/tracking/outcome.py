@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runstream_schemas.events import ExitState
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _LONGEST_REASON = 500
 #: What a shell reports for a process that Ctrl-C ended; W&B says 255.
@@ -93,11 +90,6 @@ def from_block(error: BaseException) -> Outcome:
 def from_signal(number: int) -> Outcome:
     """Return the outcome of a signal that ends the process."""
     return Outcome(ExitState.KILLED, 128 + number, number, f"killed by {signal.Signals(number).name}")
-
-
-def is_preemptible(environ: Mapping[str, str]) -> bool:
-    """Tell whether SIGTERM means that the machine is wanted for something else: under Slurm and Kubernetes."""
-    return "SLURM_JOB_ID" in environ or "KUBERNETES_SERVICE_HOST" in environ
 
 
 def system_exit_code(code: object) -> int:

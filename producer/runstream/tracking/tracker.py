@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import Error, UsageError
+from runstream.preemption import is_preemptible
 from runstream.spool.control import Word
 from runstream.spool.format import TopicCode
 from runstream.spool.writer import ClosedError, DiskPolicy, ForkedError, SpoolWriter
@@ -18,7 +19,7 @@ from runstream.tracking.delivery import Delivery, dies_with_us
 from runstream.tracking.exit_hooks import EXIT_HOOKS
 from runstream.tracking.history import History
 from runstream.tracking.metric import Metric
-from runstream.tracking.outcome import DETACHED, is_preemptible
+from runstream.tracking.outcome import DETACHED
 from runstream.tracking.own_summary import OwnSummary
 from runstream.tracking.status import RunStatus, acknowledged, last_acknowledged
 from runstream_schemas.events import Operation, Role, Scope
