@@ -102,8 +102,7 @@ def take_number(server: Server, run: RunPath, timeout: float) -> int:
     Raises:
         CommError: It does not answer in time, refuses, or answers with something else.
     """
-    path = "/".join(quote(part, safe="") for part in (run.entity, run.project, run.run_id))
-    body = _ask(server, "POST", f"/runs/{path}/number", timeout)
+    body = _ask(server, "POST", f"{_path(run)}/number", timeout)
     try:
         return int(json.loads(body)["number"])
     except (ValueError, TypeError, LookupError) as error:
@@ -121,8 +120,7 @@ def stop_request(server: Server, run: RunPath, timeout: float) -> tuple[frozense
     Raises:
         CommError: It does not answer in time, refuses, knows nothing of the run, or answers with something else.
     """
-    path = "/".join(quote(part, safe="") for part in (run.entity, run.project, run.run_id))
-    body = _ask(server, "GET", f"/runs/{path}/stop", timeout)
+    body = _ask(server, "GET", f"{_path(run)}/stop", timeout)
     try:
         found = json.loads(body)
         return frozenset(map(bytes.fromhex, found["writers"])), float(found["ask_again_s"])
@@ -143,14 +141,17 @@ def standing(server: Server, run: RunPath, *, step: int | None, wait_s: float, t
     Raises:
         CommError: It does not answer in time, refuses, or answers with something else.
     """
-    path = "/".join(quote(part, safe="") for part in (run.entity, run.project, run.run_id))
     asked = f"wait_s={max(wait_s, 0.1):.3f}" + ("" if step is None else f"&step={step}")
-    body = _ask(server, "GET", f"/runs/{path}/standing?{asked}", timeout, largest=_LARGEST_STANDING)
+    body = _ask(server, "GET", f"{_path(run)}/standing?{asked}", timeout, largest=_LARGEST_STANDING)
     try:
         found = values.load(body.decode())
         return dict(found)
     except (ValueError, TypeError) as error:
         raise CommError(f"{server.url} does not tell how the run stands: it answers with something else") from error
+
+
+def _path(run: RunPath) -> str:
+    return "/runs/" + "/".join(quote(part, safe="") for part in (run.entity, run.project, run.run_id))
 
 
 def _ask(server: Server, method: str, path: str, timeout: float, *, largest: int = _LARGEST_ANSWER) -> bytes:
