@@ -1,6 +1,6 @@
 """Real servers for the tests: started once a session on free loopback ports, in a temporary folder, always ended.
 
-Servers are tied to the test process (``runstream_deploy.reaper``), so that even a killed session leaves none behind.
+Servers are tied to the test process (``runstream_deploy.processes.reaper``): even a killed session leaves none behind.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from runstream_deploy.child import Child
-from runstream_deploy.class_archive import with_archive
-from runstream_deploy.jars import cache_folder, fetch_jars
-from runstream_deploy.java import find_java
-from runstream_deploy.kafka import Kafka
-from runstream_deploy.object_store import ObjectStore
-from runstream_deploy.ports import choose_port
-from runstream_deploy.postgres import Postgres
-from runstream_deploy.reaper import Reaper, send
-from runstream_deploy.service import Service, answered
-from runstream_deploy.topics import delete_topics, ensure_topics
+from runstream_deploy.processes.child import Child
+from runstream_deploy.processes.ports import choose_port
+from runstream_deploy.processes.reaper import Reaper, send
+from runstream_deploy.services.class_archive import with_archive
+from runstream_deploy.services.jars import cache_folder, fetch_jars
+from runstream_deploy.services.java import find_java
+from runstream_deploy.services.kafka import Kafka
+from runstream_deploy.services.object_store import ObjectStore
+from runstream_deploy.services.postgres import Postgres
+from runstream_deploy.services.service import Service, answered
+from runstream_deploy.services.topics import delete_topics, ensure_topics
 from tests.leftovers import MARK, describe, marked
 from tests.polling import eventually
 from tests.running_stack import Stack as Stack  # noqa: PLC0414 - for the tests to name what the fixture gives

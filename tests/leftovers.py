@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runstream_deploy.reaper import is_running, stat
+from runstream_deploy.processes.reaper import is_running, stat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstream_deploy.child import Child, Command
-from runstream_deploy.data_folder import DataFolder
-from runstream_deploy.service import last_lines
-from runstream_deploy.state import Phase, StackState, read_state
+from runstream_deploy.processes.child import Child, Command
+from runstream_deploy.services.service import last_lines
+from runstream_deploy.stack.data_folder import DataFolder
+from runstream_deploy.stack.state import Phase, StackState, read_state
 from tests.polling import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from runstream_deploy.reaper import Reaper
+    from runstream_deploy.processes.reaper import Reaper
 
 #: Beats, ticks and timeouts of seconds where real ones are minutes.
 FAST: Mapping[str, str] = {

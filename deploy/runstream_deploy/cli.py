@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from runstream_deploy.data_folder import DataFolder
+    from runstream_deploy.stack.data_folder import DataFolder
 
 DataDir = Annotated[
     Path | None,
@@ -67,7 +67,7 @@ def _run(data_dir: Path | None, command: Callable[[ModuleType, DataFolder, Conso
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         from runstream_deploy import commands  # noqa: PLC0415
-        from runstream_deploy.data_folder import DataFolder, default_data_folder  # noqa: PLC0415
+        from runstream_deploy.stack.data_folder import DataFolder, default_data_folder  # noqa: PLC0415
 
         code = command(commands, DataFolder(data_dir or default_data_folder()), console)
     except StackError as error:

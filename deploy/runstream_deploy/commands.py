@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from runstream_deploy.exceptions import DataRefused, ServiceFailed
-from runstream_deploy.rotation import rotate
+from runstream_deploy.processes.rotation import rotate
 from runstream_deploy.screen import Progress, say_running, show_status
-from runstream_deploy.service import last_lines
-from runstream_deploy.state import Phase, StackState, read_state
-from runstream_deploy.status import read_status
-from runstream_deploy.supervisor import supervise
+from runstream_deploy.services.service import last_lines
+from runstream_deploy.stack.state import Phase, StackState, read_state
+from runstream_deploy.stack.status import read_status
+from runstream_deploy.stack.supervisor import supervise
 
 if TYPE_CHECKING:
-    from runstream_deploy.data_folder import DataFolder
+    from runstream_deploy.stack.data_folder import DataFolder
 
 #: Longer than a first start on a slow connection takes.
 _START_S = 900.0

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Self
 
 from rich.table import Table
 
-from runstream_deploy.state import Condition, Phase
+from runstream_deploy.stack.state import Condition, Phase
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.console import Console
 
-    from runstream_deploy.state import StackState
-    from runstream_deploy.status import Status
+    from runstream_deploy.stack.state import StackState
+    from runstream_deploy.stack.status import Status
 
 _COLOURS = {
     Condition.RUNNING: "green",

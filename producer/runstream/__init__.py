@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import CommError, ConfigError, DataError, DiskFullError, Error, UnsupportedError, UsageError
-from runstream.tracking.session import SESSION as _SESSION
-from runstream.tracking.session import BeforeInit as _BeforeInit
+from runstream.tracking.run.session import SESSION as _SESSION
+from runstream.tracking.run.session import BeforeInit as _BeforeInit
 
 if TYPE_CHECKING:
     from runstream import plot as plot
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from runstream.messages import termerror as termerror
     from runstream.messages import termlog as termlog
     from runstream.messages import termwarn as termwarn
-    from runstream.reading.api import Api as Api
+    from runstream.public_api.api import Api as Api
     from runstream.settings import Settings as Settings
-    from runstream.tracking.alert import AlertLevel as AlertLevel
-    from runstream.tracking.config import Config as Config
-    from runstream.tracking.initialise import init as init
-    from runstream.tracking.run import Run as Run
-    from runstream.tracking.summary import Summary as Summary
+    from runstream.tracking.config.config import Config as Config
+    from runstream.tracking.run.alert import AlertLevel as AlertLevel
+    from runstream.tracking.run.run import Run as Run
+    from runstream.tracking.startup.initialize import init as init
+    from runstream.tracking.summary.summary import Summary as Summary
 
     run: Run | None
     config: Config
@@ -105,14 +105,14 @@ use_model = _SESSION.run_function("use_model")
 
 #: Imported at first use: a program that only logs needs neither the reading side nor, before init(), the settings.
 _LAZY = {
-    "AlertLevel": "runstream.tracking.alert",
-    "Api": "runstream.reading.api",
-    "Config": "runstream.tracking.config",
-    "Histogram": "runstream.histogram",
-    "Run": "runstream.tracking.run",
+    "AlertLevel": "runstream.tracking.run.alert",
+    "Api": "runstream.public_api.api",
+    "Config": "runstream.tracking.config.config",
+    "Histogram": "runstream.tracking.values.histogram",
+    "Run": "runstream.tracking.run.run",
     "Settings": "runstream.settings",
-    "Summary": "runstream.tracking.summary",
-    "init": "runstream.tracking.initialise",
+    "Summary": "runstream.tracking.summary.summary",
+    "init": "runstream.tracking.startup.initialize",
     **dict.fromkeys(("termerror", "termlog", "termwarn"), "runstream.messages"),
     # What scripts written for W&B name besides, and what comes with files and artifacts.
     **dict.fromkeys(("agent", "controller", "login", "require", "setup", "sweep"), "runstream.compat.stand_ins"),
@@ -133,7 +133,7 @@ _LAZY = {
             "Table",
             "Video",
         ),
-        "runstream.media_to_come",
+        "runstream.unsupported_media",
     ),
 }
 #: Modules of ours under the names that W&B gives them.
@@ -155,7 +155,7 @@ def __getattr__(name: str) -> Any:
     if name == "run":
         return _SESSION.run
     if name == "plot_table":
-        return import_module("runstream.tracking.run").Run.plot_table
+        return import_module("runstream.tracking.run.run").Run.plot_table
     if name in {"config", "summary"}:
         return _BeforeInit(name) if _SESSION.run is None else getattr(_SESSION.run, name)
     if name == "__version__":

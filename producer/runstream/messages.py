@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from runstream.tracking.session import SESSION
+from runstream.tracking.run.session import SESSION
 
 #: What was said and is not to be repeated.
 _SAID: set[str] = set()

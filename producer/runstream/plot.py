@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream.media_to_come import refuse
+from runstream.unsupported_media import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from runstream.exceptions import UsageError
-from runstream.tracking.naming import checked_tags
+from runstream.naming import checked_tags
 from runstream_schemas.topics import DEFAULT_PROJECT
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import time
 from statistics import median
 from typing import TYPE_CHECKING
 
-from runstream_deploy.reaper import Reaper
+from runstream_deploy.processes.reaper import Reaper
 from tests.benchmarks.figures import Figure, at_most
 from tests.polling import eventually
 from tests.running_stack import running_stack

@@ -8,8 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from runstream.spool.control import CONTROL_NAME, ControlPage, Word
-from runstream_deploy.reaper import Reaper
+from runstream.spool.control_page import CONTROL_NAME, ControlPage, Word
+from runstream_deploy.processes.reaper import Reaper
 from tests.benchmarks.figures import Figure, at_most
 from tests.benchmarks.processes import cpu_seconds, proportional_memory, tree
 from tests.polling import eventually

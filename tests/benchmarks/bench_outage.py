@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstream_deploy.reaper import Reaper
+from runstream_deploy.processes.reaper import Reaper
 from tests.benchmarks.figures import Figure, at_least, at_most
 from tests.benchmarks.sampling import percentile
 from tests.polling import eventually

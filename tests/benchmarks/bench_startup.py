@@ -8,8 +8,8 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
-from runstream_deploy.ports import choose_port
-from runstream_deploy.reaper import Reaper
+from runstream_deploy.processes.ports import choose_port
+from runstream_deploy.processes.reaper import Reaper
 from tests.benchmarks.figures import Figure, at_most
 from tests.benchmarks.rig import python
 from tests.benchmarks.sampling import take_turns

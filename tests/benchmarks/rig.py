@@ -10,15 +10,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstream_deploy.api_process import ApiProcess
-from runstream_deploy.class_archive import with_archive
-from runstream_deploy.jars import cache_folder, fetch_jars
-from runstream_deploy.java import find_java
-from runstream_deploy.kafka import Kafka
-from runstream_deploy.ports import choose_port
-from runstream_deploy.postgres import Postgres
-from runstream_deploy.reaper import Reaper
-from runstream_deploy.topics import ensure_topics
+from runstream_deploy.processes.ports import choose_port
+from runstream_deploy.processes.reaper import Reaper
+from runstream_deploy.services.api_process import ApiProcess
+from runstream_deploy.services.class_archive import with_archive
+from runstream_deploy.services.jars import cache_folder, fetch_jars
+from runstream_deploy.services.java import find_java
+from runstream_deploy.services.kafka import Kafka
+from runstream_deploy.services.postgres import Postgres
+from runstream_deploy.services.topics import ensure_topics
 from tests.conftest import run_aside, serving
 from tests.running_stack import clean_environment
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream.reading.api import Api
+from runstream.public_api.api import Api
 from tests.polling import eventually
 from tests.trainers import Server, command, new_id, run_folders
 from tests.unit.producer.programs import finished

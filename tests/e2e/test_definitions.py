@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runstream.reading.api import Api
+from runstream.public_api.api import Api
 from tests.polling import eventually
 from tests.trainers import Server, new_id
 from tests.unit.producer.programs import finished

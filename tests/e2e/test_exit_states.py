@@ -65,7 +65,7 @@ def test_an_exit_status_is_known_although_the_shipper_was_killed(stack: Stack, s
     run_id = new_id()
     source = (
         READY
-        + "from runstream.spool.control import ControlPage, Word\n"
+        + "from runstream.spool.control_page import ControlPage, Word\n"
         + "from pathlib import Path\n"
         + "os.kill(ControlPage(Path(run.dir).parent / 'control')[Word.SHIPPER_PID], signal.SIGKILL)\n"
         + "run.log({'x': 2})\nraise SystemExit(4)\n"
@@ -125,7 +125,7 @@ def test_silence_is_a_crash(stack: Stack, server: Server, tmp_path: Path) -> Non
     run_id = new_id()
     source = (
         SEEN
-        + "from runstream.spool.control import ControlPage, Word\n"
+        + "from runstream.spool.control_page import ControlPage, Word\n"
         + "from pathlib import Path\n"
         + "page = ControlPage(Path(run.dir).parent / 'control')\n"
         + "time.sleep(1)\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.spool.control import CONTROL_NAME, ControlPage, Word
+from runstream.spool.control_page import CONTROL_NAME, ControlPage, Word
 from tests.faults.recount import recount
 from tests.polling import eventually
 from tests.trainers import Server, command, kill, new_id, run_folders, start

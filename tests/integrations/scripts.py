@@ -16,7 +16,7 @@ from tests.trainers import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runstream.reading.run import Run
+    from runstream.public_api.run import Run
     from tests.running_stack import Stack
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import runstream
-from runstream.shipper.process import Host
-from runstream.shipper.run_folder import RunFolder
+from runstream.shipper.writers.process import Host
+from runstream.spool.run_folder import RunFolder
 from runstream.tensorboard.reader import Reader
 from tests.unit.producer.spooled import only_run, rows, writers
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.alerts.store import QUERIES
-from runstream_consumers.runtime.run_key import run_key
+from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas import values
 from runstream_schemas.topics import RunPath
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runstream_consumers.alerts.model import Raised, repeats
-from runstream_consumers.runtime.queries import load_queries
-from runstream_consumers.runtime.run_key import run_key, writer_key
+from runstream_consumers.runtime.postgres.queries import load_queries
+from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_schemas import values
 
 if TYPE_CHECKING:

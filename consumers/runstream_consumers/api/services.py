@@ -8,11 +8,11 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
-from runstream_consumers.api.cluster import Cluster
-from runstream_consumers.api.commands import Commands
-from runstream_consumers.api.control import Control
 from runstream_consumers.api.database import Connection, Database
-from runstream_consumers.api.pace import Pace
+from runstream_consumers.api.kafka.cluster import Cluster
+from runstream_consumers.api.kafka.commands import Commands
+from runstream_consumers.api.polling_pace import Pace
+from runstream_consumers.api.run_numbers import Control
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.limits import DEFAULT_LIMITS
 from runstream_schemas.topics import RunPath, canonical_project

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.history import store
 from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
-from runstream_consumers.runtime.run_key import run_key, writer_key
+from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_schemas.events import Kind, LogEvent
 from runstream_schemas.topics import Topic
 

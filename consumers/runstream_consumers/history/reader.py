@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runstream_consumers.history.blocks import Block
+from runstream_consumers.history.late_rows import Untaken
 from runstream_consumers.history.model import NO_STEP
 from runstream_consumers.history.origins import Origin, origin_of
 from runstream_consumers.history.paging import GREATEST, Cursor, Page, PageBuilder, Row
@@ -14,9 +15,8 @@ from runstream_consumers.history.sampling import Sampler, Series
 from runstream_consumers.history.selection import Selection, key_of
 from runstream_consumers.history.sources import block_of, load_view
 from runstream_consumers.history.store import QUERIES, STREAM_NUMBERS
-from runstream_consumers.history.untaken import Untaken
 from runstream_consumers.history.view import Source, lines_of
-from runstream_consumers.runtime.run_key import run_key
+from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import Stream
 from runstream_schemas.rows import unpack_rows
 

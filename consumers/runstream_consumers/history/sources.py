@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from runstream_consumers.history.blocks import Block
 from runstream_consumers.history.store import QUERIES, STREAM_NUMBERS
 from runstream_consumers.history.view import BranchFacts, RunFacts, Source, WriterFacts, view_of
-from runstream_consumers.runtime.run_key import run_key
+from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import Stream
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runstream_consumers.history.model import WriterSteps
-from runstream_consumers.runtime.queries import load_queries
+from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_schemas.events import Stream
 
 if TYPE_CHECKING:

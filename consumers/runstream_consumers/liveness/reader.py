@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.liveness.store import QUERIES
-from runstream_consumers.runtime.run_key import run_key
+from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas import values
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from runstream_consumers.liveness.details import details_of, with_details
 from runstream_consumers.liveness.rules import Phase, Qualifier, State
 from runstream_consumers.liveness.writer import Run, Transition, Writer
-from runstream_consumers.runtime.queries import load_queries
-from runstream_consumers.runtime.run_key import run_key, writer_key
+from runstream_consumers.runtime.postgres.queries import load_queries
+from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_schemas.events import Role
 from runstream_schemas.topics import RunPath
 

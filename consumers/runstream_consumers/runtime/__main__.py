@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
-from runstream_consumers.runtime.plugins import find_consumer
+from runstream_consumers.runtime.kafka.sparse_log import SparseFilter
 from runstream_consumers.runtime.process import consume, redrive_all
-from runstream_consumers.runtime.sparse_log import SparseFilter
+from runstream_consumers.runtime.registry import find_consumer
 from runstream_consumers.settings import ServerSettings
 
 if TYPE_CHECKING:

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
-from runstream_consumers.runtime.database import connect
+from runstream_consumers.runtime.consuming.loop import Loop
+from runstream_consumers.runtime.consuming.redrive import redrive
 from runstream_consumers.runtime.exceptions import WrongTopics
 from runstream_consumers.runtime.faults import is_infrastructure_error
-from runstream_consumers.runtime.kafka import KafkaProducer, check_topics, make_consumer
-from runstream_consumers.runtime.loop import Loop
-from runstream_consumers.runtime.migrate import migrate
+from runstream_consumers.runtime.kafka.client import KafkaProducer, check_topics, make_consumer
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS, Options
 from runstream_consumers.runtime.plugin import Context
-from runstream_consumers.runtime.redrive import redrive
+from runstream_consumers.runtime.postgres.connection import connect
+from runstream_consumers.runtime.postgres.migrate import migrate
 from runstream_schemas.topics import topic_name
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
+    from runstream_consumers.runtime.consuming.redrive import Redriven
     from runstream_consumers.runtime.plugin import Consumer
-    from runstream_consumers.runtime.redrive import Redriven
     from runstream_consumers.settings import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ async def prepare_tables(consumer: Consumer, dsn: str) -> None:
     connection = await connect(dsn, application=consumer.name)
     try:
         for schema, folder in (
-            ("runtime", files("runstream_consumers.runtime") / "migrations"),
+            ("runtime", files("runstream_consumers.runtime.postgres") / "migrations"),
             (consumer.name, consumer.migrations),
         ):
             for migration in await migrate(connection, schema, folder):

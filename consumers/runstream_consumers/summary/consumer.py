@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runstream_consumers.summary import store
 from runstream_consumers.summary.store import Kept
-from runstream_schemas.summary.fold import counts
+from runstream_schemas.summary_algebra.fold import counts
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:

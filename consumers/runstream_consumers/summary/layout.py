@@ -10,13 +10,13 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from runstream_schemas.summary.projection import place, project
+from runstream_schemas.summary_algebra.projection import place, project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from runstream_schemas.summary.fold import RunFold
-    from runstream_schemas.summary.key import KeyFold, Path
+    from runstream_schemas.summary_algebra.fold import RunFold
+    from runstream_schemas.summary_algebra.key import KeyFold, Path
 
 #: So many keys make a part some 30 kB large.
 PART = 256

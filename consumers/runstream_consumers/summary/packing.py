@@ -1,7 +1,7 @@
 """The fold of a run as bytes, and back: what the summary consumer keeps to go on folding.
 
 Two parts, since rows arrive all the time and the rest seldom does: the keys, and everything else. Equal folds pack to
-equal bytes: the plain data of ``runstream_schemas.summary.state`` as msgpack.
+equal bytes: the plain data of ``runstream_schemas.summary_algebra.state`` as msgpack.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runstream_schemas import values
-from runstream_schemas.summary.fold import RunFold
-from runstream_schemas.summary.state import document_state, keys_state, take_document, take_keys
+from runstream_schemas.summary_algebra.fold import RunFold
+from runstream_schemas.summary_algebra.state import document_state, keys_state, take_document, take_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runstream_schemas.summary.key import KeyFold, Path, Seen
+    from runstream_schemas.summary_algebra.key import KeyFold, Path, Seen
     from runstream_schemas.topics import RunPath
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from runstream_consumers.runtime.run_key import run_key
+from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.summary.store import QUERIES, kept_of
 from runstream_schemas import values
-from runstream_schemas.summary.state import run_state
+from runstream_schemas.summary_algebra.state import run_state
 from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:

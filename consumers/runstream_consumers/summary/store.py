@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from runstream_consumers.runtime.queries import load_queries
-from runstream_consumers.runtime.run_key import run_key
+from runstream_consumers.runtime.postgres.queries import load_queries
+from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.summary.layout import Layout
 from runstream_consumers.summary.packing import pack_document, pack_keys, texts, unpack, unpack_keys
 from runstream_schemas import values
-from runstream_schemas.summary.fold import Changed, RunFold
+from runstream_schemas.summary_algebra.fold import Changed, RunFold
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

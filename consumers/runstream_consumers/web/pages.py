@@ -13,15 +13,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from runstream_consumers.alerts import reader as alerts
-from runstream_consumers.api import documents
 from runstream_consumers.api.database import Connection
-from runstream_consumers.api.delivery import as_json, delivery
-from runstream_consumers.api.headers import allow_frames
+from runstream_consumers.api.documents import run_documents as documents
+from runstream_consumers.api.documents.delivery import as_json, delivery
 from runstream_consumers.api.problems import Problem, RunNotFound
+from runstream_consumers.api.security.headers import allow_frames
 from runstream_consumers.api.services import Name, TheConnection, TheRun, TheServices
 from runstream_consumers.history import latest
 from runstream_consumers.history import reader as history
-from runstream_consumers.runtime import reader as runtime
+from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.summary import reader as summary
 from runstream_consumers.web import filters, view
 from runstream_consumers.web.markdown import markdown

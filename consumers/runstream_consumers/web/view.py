@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from runstream_consumers.api.documents import Known, seconds
+from runstream_consumers.api.documents.run_documents import Known, seconds
 from runstream_consumers.web.filters import pairs
 from runstream_schemas.topics import RunPath
 

@@ -15,11 +15,11 @@ from rich.rule import Rule
 from runstream import Api, Error
 from runstream.cli.view import run_view
 from runstream_deploy.commands import start_detached
-from runstream_deploy.data_folder import DataFolder, default_data_folder
 from runstream_deploy.demo.cases import CASES
 from runstream_deploy.demo.rehearsal import Rehearsal, await_ends, await_stored, begin
 from runstream_deploy.demo.training import PROJECT
 from runstream_deploy.exceptions import StackError
+from runstream_deploy.stack.data_folder import DataFolder, default_data_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runstream.cli.view import Snapshot, take
-from runstream.reading.exceptions import NotFoundError
-from runstream.tracking.naming import random_id
+from runstream.naming import random_id
+from runstream.public_api.exceptions import NotFoundError
 from runstream_deploy.exceptions import ServiceFailed
-from runstream_deploy.service import last_lines
+from runstream_deploy.services.service import last_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,9 +13,9 @@ from rich.live import Live
 
 from runstream.cli.view import run_view, runs_table, take
 from runstream.exceptions import UsageError
-from runstream.reading.api import Api
-from runstream.reading.exceptions import NotFoundError
-from runstream.reading.run import Run
+from runstream.public_api.api import Api
+from runstream.public_api.exceptions import NotFoundError
+from runstream.public_api.run import Run
 from runstream_schemas import values
 
 #: How many of the newest runs are searched for a bare id.

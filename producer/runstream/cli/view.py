@@ -12,10 +12,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runstream.cli.format import ago, clock, duration, moment, printable, show
-from runstream.cli.sparkline import sparkline
-from runstream.reading.frames import flat
-from runstream.reading.run import Run
+from runstream.public_api.frames import flat
+from runstream.public_api.run import Run
+from runstream.terminal.formatting import ago, clock, duration, moment, printable, show
+from runstream.terminal.sparkline import sparkline
 
 _COLOURS = {
     "running": "blue",

@@ -20,12 +20,12 @@ from weakref import WeakKeyDictionary
 
 from runstream.exceptions import DataError, UsageError
 from runstream.messages import termwarn
-from runstream.tracking.values import plain
+from runstream.tracking.values.encoder import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from runstream.tracking.run import Run
+    from runstream.tracking.run.run import Run
 
 #: What of W&B's run is done again, by the same name and with the same arguments.
 _CALLS = ("define_metric", "alert", "mark_preempting")
@@ -242,7 +242,7 @@ class _Mirror:
 def _begun(run: Any, arguments: Mapping[str, Any], *, resumes: bool) -> Run:
     """Begin the mirror of a run of W&B."""
     # Not at the top: the settings are heavy, and a script that only imports this needs none.
-    from runstream.tracking.initialise import init  # noqa: PLC0415
+    from runstream.tracking.startup.initialize import init  # noqa: PLC0415
 
     given = {
         "project": run.project,

@@ -20,11 +20,11 @@ _ERRORS = {
     "UnsupportedError": "runstream.exceptions:UnsupportedError",
 }
 _READING = {
-    "Api": "runstream.reading.api:Api",
-    "Run": "runstream.reading.run:Run",
-    "Runs": "runstream.reading.runs:Runs",
+    "Api": "runstream.public_api.api:Api",
+    "Run": "runstream.public_api.run:Run",
+    "Runs": "runstream.public_api.runs:Runs",
 }
-_MEDIA = {"Histogram": "runstream.histogram:Histogram", "*": "runstream.media_to_come"}
+_MEDIA = {"Histogram": "runstream.tracking.values.histogram:Histogram", "*": "runstream.unsupported_media"}
 
 #: Modules by name; each has attributes by name, as MODULE:ATTRIBUTE or MODULE, and under ``*`` the module that has all
 #: the others. A string alone is such a module.
@@ -37,7 +37,7 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
         "attach": f"{_STAND_INS}:attach",
         "ensure_configured": f"{_STAND_INS}:ensure_configured",
     },
-    "wandb.apis": {"PublicApi": "runstream.reading.api:Api"},
+    "wandb.apis": {"PublicApi": "runstream.public_api.api:Api"},
     "wandb.apis.public": _READING,
     "wandb.apis.public.runs": _READING,
     "wandb.data_types": _MEDIA,
@@ -55,7 +55,7 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
     "wandb.plot": "runstream.plot",
     "wandb.sdk": {
         "Settings": "runstream.settings:Settings",
-        "init": "runstream.tracking.initialise:init",
+        "init": "runstream.tracking.startup.initialize:init",
         "login": f"{_STAND_INS}:login",
         "setup": f"{_STAND_INS}:setup",
     },
@@ -66,17 +66,17 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
     "wandb.sdk.lib.paths": {name: f"{_STAND_INS}:{name}" for name in ("StrPath", "FilePathStr", "LogicalPath")},
     "wandb.sdk.lib.runid": {"generate_id": f"{_STAND_INS}:generate_id"},
     "wandb.sdk.lib.telemetry": {"context": f"{_STAND_INS}:telemetry_context"},
-    "wandb.sdk.wandb_alerts": {"AlertLevel": "runstream.tracking.alert:AlertLevel"},
-    "wandb.sdk.wandb_config": {"Config": "runstream.tracking.config:Config"},
-    "wandb.sdk.wandb_init": {"init": "runstream.tracking.initialise:init"},
+    "wandb.sdk.wandb_alerts": {"AlertLevel": "runstream.tracking.run.alert:AlertLevel"},
+    "wandb.sdk.wandb_config": {"Config": "runstream.tracking.config.config:Config"},
+    "wandb.sdk.wandb_init": {"init": "runstream.tracking.startup.initialize:init"},
     "wandb.sdk.wandb_run": {
-        "Run": "runstream.tracking.run:Run",
+        "Run": "runstream.tracking.run.run:Run",
         "finish": "runstream:finish",
     },
     "wandb.sdk.wandb_settings": {"Settings": "runstream.settings:Settings"},
-    "wandb.sdk.wandb_summary": {"Summary": "runstream.tracking.summary:Summary"},
+    "wandb.sdk.wandb_summary": {"Summary": "runstream.tracking.summary.summary:Summary"},
     "wandb.tensorboard": "runstream.tensorboard",
     "wandb.util": _STAND_INS,
-    "wandb.wandb_run": {"Run": "runstream.tracking.run:Run"},
+    "wandb.wandb_run": {"Run": "runstream.tracking.run.run:Run"},
     "wandb.xgboost": "runstream.integration.xgboost",
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from runstream.compat.import_hooks import add_import_hook as add_import_hook  # noqa: PLC0414 - wandb.util has it
 from runstream.exceptions import UnsupportedError, UsageError
 from runstream.messages import termwarn
-from runstream.tracking.session import SESSION
+from runstream.tracking.run.session import SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import keras
 
 from runstream.exceptions import UsageError
-from runstream.media_to_come import ToCome
 from runstream.messages import termwarn
-from runstream.tracking.session import SESSION
+from runstream.tracking.run.session import SESSION
+from runstream.unsupported_media import ToCome
 
 if TYPE_CHECKING:
     import os

@@ -8,8 +8,8 @@ import lightgbm
 
 from runstream.exceptions import UsageError
 from runstream.integration.charts import leave_out_importance
-from runstream.media_to_come import refuse
-from runstream.tracking.session import SESSION
+from runstream.tracking.run.session import SESSION
+from runstream.unsupported_media import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stable_baselines3.common.callbacks import BaseCallback
 
 from runstream.messages import termlog, termwarn
-from runstream.tracking.session import SESSION
+from runstream.tracking.run.session import SESSION
 
 if TYPE_CHECKING:
     import os

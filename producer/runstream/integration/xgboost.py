@@ -9,14 +9,14 @@ import xgboost
 from xgboost.callback import TrainingCallback
 
 from runstream.integration.charts import leave_out_importance
-from runstream.media_to_come import refuse
 from runstream.messages import termwarn
-from runstream.tracking.session import SESSION
+from runstream.tracking.run.session import SESSION
+from runstream.unsupported_media import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from runstream.tracking.run import Run
+    from runstream.tracking.run.run import Run
 
 #: XGBoost does not tell of a metric whether it is to rise; of its own ones, these are.
 _RISING = frozenset({"auc", "aucpr", "interval-regression-accuracy", "map", "ndcg", "pre"})

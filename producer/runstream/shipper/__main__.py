@@ -14,9 +14,9 @@ import sys
 from enum import IntEnum
 from pathlib import Path
 
-from runstream.shipper.process import Inherited
-from runstream.shipper.run_folder import RunFolder, UnusableRunError, lock
 from runstream.shipper.settings import ShipperSettings
+from runstream.shipper.writers.process import Inherited
+from runstream.spool.run_folder import RunFolder, UnusableRunError, lock
 
 log = logging.getLogger("runstream.shipper")
 

@@ -12,29 +12,29 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from runstream.preemption import is_preemptible
-from runstream.shipper.connector import Connector
-from runstream.shipper.delivery import Delivery
-from runstream.shipper.exits import Circumstances
-from runstream.shipper.folds import Folds
-from runstream.shipper.heartbeats import beat_of, goodbye_of
-from runstream.shipper.ledger import Ledger
-from runstream.shipper.numbering import Numbering
-from runstream.shipper.process import Host
-from runstream.shipper.pulse import Pulse
-from runstream.shipper.report import Report
-from runstream.shipper.run_folder import read_json, write_json
-from runstream.shipper.sources import Sources
-from runstream.shipper.stopping import StopWatch
-from runstream.shipper.tail import WriterTail
-from runstream.spool.control import ControlPage, Phase, Word
+from runstream.shipper.delivery.connector import Connector
+from runstream.shipper.delivery.delivery import Delivery
+from runstream.shipper.delivery.ledger import Ledger
+from runstream.shipper.delivery.report import Report
+from runstream.shipper.delivery.saved_folds import Folds
+from runstream.shipper.sources.collector import Sources
+from runstream.shipper.sources.run_number import Numbering
+from runstream.shipper.writers.exits import Circumstances
+from runstream.shipper.writers.heartbeat_sender import Pulse
+from runstream.shipper.writers.heartbeats import beat_of, goodbye_of
+from runstream.shipper.writers.process import Host
+from runstream.shipper.writers.stop_requests import StopWatch
+from runstream.shipper.writers.writer_tail import WriterTail
+from runstream.spool.control_page import ControlPage, Phase, Word
+from runstream.spool.run_folder import read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from runstream.shipper.process import Inherited
-    from runstream.shipper.route import Destination
-    from runstream.shipper.run_folder import RunFolder
+    from runstream.shipper.delivery.route import Destination
     from runstream.shipper.settings import ShipperSettings
+    from runstream.shipper.writers.process import Inherited
+    from runstream.spool.run_folder import RunFolder
     from runstream_schemas.events import HeartbeatEvent
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,10 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runstream.shipper.ledger import Ledger
-from runstream.shipper.run_folder import RunFolder, UnusableRunError, lock
+from runstream.shipper.delivery.ledger import Ledger
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.shipper import Outcome, Shipper
+from runstream.spool.run_folder import RunFolder, UnusableRunError, lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runstream.tracking.run import Run
+    from runstream.tracking.run.run import Run
 
 __all__ = ["patch", "unpatch"]
 

@@ -18,8 +18,8 @@ from enum import IntEnum
 from pathlib import Path
 
 from runstream.shipper.__main__ import configure_logging
-from runstream.shipper.process import Host
-from runstream.shipper.run_folder import RunFolder, UnusableRunError
+from runstream.shipper.writers.process import Host
+from runstream.spool.run_folder import RunFolder, UnusableRunError
 from runstream.tensorboard.reader import Reader
 
 log = logging.getLogger("runstream.tensorboard")

@@ -17,7 +17,7 @@ from runstream.tensorboard.requests import Request, add_request
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from runstream.tracking.run import Run
+    from runstream.tracking.run.run import Run
 
 #: The modules with the class that opens an event file: of torch and of tensorboard itself, and of tensorboardX.
 _MODULES = ("tensorboard.summary.writer.event_file_writer", "tensorboardX.event_file_writer")
@@ -38,7 +38,7 @@ class Following:
 
     def patch(self, root: str) -> None:
         """Follow writers in every run from now on; all below ``root``, if one is given."""
-        from runstream.tracking.session import SESSION  # noqa: PLC0415 (it imports us)
+        from runstream.tracking.run.session import SESSION  # noqa: PLC0415 (it imports us)
 
         self._patched, self._root = True, root
         if SESSION.run is not None:

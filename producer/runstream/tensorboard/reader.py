@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runstream.shipper.ledger import Ledger
-from runstream.shipper.own_writer import OwnWriter
-from runstream.shipper.run_folder import read_json
+from runstream.shipper.delivery.ledger import Ledger
+from runstream.shipper.sources.shipper_writer import OwnWriter
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.reader import SpoolReader
+from runstream.spool.run_folder import read_json
 from runstream.spool.writer import DiskPolicy
 from runstream.tensorboard.event_files import EventFile
 from runstream.tensorboard.journal import Journal
@@ -21,8 +21,8 @@ from runstream.tensorboard.requests import requests_of
 from runstream.tensorboard.rows import Rows, is_of, prefix_of
 
 if TYPE_CHECKING:
-    from runstream.shipper.process import Host
-    from runstream.shipper.run_folder import RunFolder
+    from runstream.shipper.writers.process import Host
+    from runstream.spool.run_folder import RunFolder
     from runstream.tensorboard.requests import Request
     from runstream.tensorboard.rows import Row
 

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runstream.tracking.run import Run
+    from runstream.tracking.run.run import Run
     from runstream.watching.watcher import Watcher
 
 _LOGGED = {"gradients": (True, False), "parameters": (False, True), "all": (True, True), None: (False, False)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream_deploy.topics import ensure_topics
+from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.events import Role, Stream
 from runstream_schemas.topics import RunPath
 from tests.conftest import run_aside
@@ -18,8 +18,8 @@ from tests.integration.api.serving import ENTITY, PARTITIONS, Served, serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runstream_deploy.postgres import Postgres
-    from runstream_deploy.reaper import Reaper
+    from runstream_deploy.processes.reaper import Reaper
+    from runstream_deploy.services.postgres import Postgres
 
 #: The rows of the run ``digits``: more than one sample holds, with one spike that no chart may lose.
 ROWS = 2000

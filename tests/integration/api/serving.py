@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import httpx
 
-from runstream_deploy.api_process import ApiProcess
-from runstream_deploy.child import Child, Command
-from runstream_deploy.ports import choose_port
-from runstream_deploy.service import answered
+from runstream_deploy.processes.child import Child, Command
+from runstream_deploy.processes.ports import choose_port
+from runstream_deploy.services.api_process import ApiProcess
+from runstream_deploy.services.service import answered
 from tests.conftest import run_aside
 from tests.integration.api.recording import Recording, publish
 from tests.polling import eventually
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runstream_deploy.reaper import Reaper
+    from runstream_deploy.processes.reaper import Reaper
     from runstream_schemas.topics import RunPath
 
 TOKEN = "token-of-the-tests"  # not a secret

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.reading.api import Api
+from runstream.public_api.api import Api
 from tests.integration.api.conftest import new_recording
 from tests.integration.api.serving import TOKEN, Served, path
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import httpx
 import uvicorn
 
-from runstream_consumers.api.access import Access, Policy
-from runstream_consumers.api.peers import Peers
+from runstream_consumers.api.security.access import Access, Policy
+from runstream_consumers.api.security.peers import Peers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

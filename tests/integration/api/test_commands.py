@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from runstream_consumers.api import models
+from runstream_consumers.api.documents import models
 from runstream_schemas.events import Role
 from tests.integration.api.conftest import new_recording
 from tests.integration.api.serving import TOKEN, path

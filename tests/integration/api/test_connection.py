@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from runstream_deploy.ports import choose_port
+from runstream_deploy.processes.ports import choose_port
 from tests.integration.api.serving import ENTITY, PARTITIONS, TOKEN
 from tests.polling import eventually
 
@@ -28,7 +28,7 @@ _TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 def _process(**settings: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     port = choose_port()
     environment = {"RUNSTREAM_TOKEN": TOKEN, "RUNSTREAM_API_PORT": str(port), **settings}
-    process = subprocess.Popen([sys.executable, "-m", "runstream_consumers.api"], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "runstream_consumers.server"], env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
         eventually(lambda: _answers(url))
@@ -103,12 +103,16 @@ def test_a_taken_port_and_missing_settings_end_with_an_error(broker: str, databa
             "RUNSTREAM_API_PORT": url.rpartition(":")[2],
         }
         second = subprocess.run(
-            [sys.executable, "-m", "runstream_consumers.api"], env=settings, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "runstream_consumers.server"],
+            env=settings,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert second.returncode == 3
         assert "address already in use" in second.stderr
     bare = subprocess.run(
-        [sys.executable, "-m", "runstream_consumers.api"], env={}, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "runstream_consumers.server"], env={}, capture_output=True, text=True, check=False
     )
     assert bare.returncode == 2
     assert "kafka" in bare.stderr

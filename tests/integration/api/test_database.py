@@ -13,7 +13,7 @@ from tests.conftest import run_aside
 from tests.polling import eventually
 
 if TYPE_CHECKING:
-    from runstream_deploy.postgres import Postgres
+    from runstream_deploy.services.postgres import Postgres
     from tests.integration.api.recording import Recording
     from tests.integration.api.serving import Served
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream_consumers.api import models
+from runstream_consumers.api.documents import models
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

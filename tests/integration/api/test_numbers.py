@@ -15,7 +15,7 @@ from tests.integration.api.conftest import new_recording
 from tests.integration.api.serving import ENTITY, TOKEN
 
 if TYPE_CHECKING:
-    from runstream_deploy.postgres import Postgres
+    from runstream_deploy.services.postgres import Postgres
     from tests.integration.api.serving import Served
 
 _TOKEN = {"Authorization": f"Bearer {TOKEN}"}

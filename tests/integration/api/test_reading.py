@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream.exceptions import CommError, UsageError
-from runstream.reading.api import Api
-from runstream.reading.exceptions import NotFoundError
+from runstream.public_api.api import Api
+from runstream.public_api.exceptions import NotFoundError
 from tests.integration.api.conftest import ROWS, SPIKE, history_row, new_recording
 from tests.integration.api.serving import TOKEN
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runstream_deploy.child import Command, Identity, launched
-from runstream_deploy.data_folder import DataFolder
-from runstream_deploy.reaper import Reaper, descendants, is_running
-from runstream_deploy.state import Phase, ServiceState, read_state
+from runstream_deploy.processes.child import Command, Identity, launched
+from runstream_deploy.processes.reaper import Reaper, descendants, is_running
+from runstream_deploy.stack.data_folder import DataFolder
+from runstream_deploy.stack.state import Phase, ServiceState, read_state
 from tests.polling import eventually
 from tests.running_stack import FAST, clean_environment
 

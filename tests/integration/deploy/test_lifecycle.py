@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from runstream_deploy.child import Identity
-from runstream_deploy.java import find_java
-from runstream_deploy.ports import is_free
+from runstream_deploy.processes.child import Identity
+from runstream_deploy.processes.ports import is_free
+from runstream_deploy.services.java import find_java
 from tests.conftest import run_aside
 from tests.integration.deploy.stacks import arguments_of, await_gone, foreground, stack_command, starting
 from tests.polling import eventually
@@ -21,8 +21,8 @@ from tests.polling import eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runstream_deploy.object_store import ObjectStore
-    from runstream_deploy.reaper import Reaper
+    from runstream_deploy.processes.reaper import Reaper
+    from runstream_deploy.services.object_store import ObjectStore
 
 #: Longer than the reaper waits before it kills.
 _REAPED_S = 40.0

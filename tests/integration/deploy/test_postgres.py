@@ -13,16 +13,16 @@ import asyncpg
 import psutil
 import pytest
 
-from runstream_deploy.child import Child, Identity
 from runstream_deploy.exceptions import DataRefused, ServiceFailed
-from runstream_deploy.ports import choose_port
-from runstream_deploy.postgres import Postgres, let_nobody_reach
-from runstream_deploy.service import answered
+from runstream_deploy.processes.child import Child, Identity
+from runstream_deploy.processes.ports import choose_port
+from runstream_deploy.services.postgres import Postgres, let_nobody_reach
+from runstream_deploy.services.service import answered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runstream_deploy.reaper import Reaper
+    from runstream_deploy.processes.reaper import Reaper
 
 #: PostgreSQL refuses root, and only root can become somebody else.
 IDENTITIES = [Identity.NAMESPACE, Identity.NOBODY] if os.geteuid() == 0 else [Identity.SAME, Identity.NAMESPACE]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream_deploy.reaper import descendants, is_running
-from runstream_deploy.state import Condition
+from runstream_deploy.processes.reaper import descendants, is_running
+from runstream_deploy.stack.state import Condition
 from tests.integration.deploy.stacks import arguments_of
 from tests.polling import eventually
 from tests.running_stack import Stack, running_stack
@@ -17,7 +17,7 @@ from tests.running_stack import Stack, running_stack
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runstream_deploy.reaper import Reaper
+    from runstream_deploy.processes.reaper import Reaper
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from minio.error import MinioException
 
 from runstream_deploy.exceptions import DataRefused
-from runstream_deploy.object_store import ObjectStore, ensure_bucket
-from runstream_deploy.topics import ensure_topics
+from runstream_deploy.services.object_store import ObjectStore, ensure_bucket
+from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.topics import Topic, topic_name
 
 if TYPE_CHECKING:
-    from runstream_deploy.postgres import Postgres
+    from runstream_deploy.services.postgres import Postgres
 
 
 async def test_a_topic_stamps_messages_with_the_brokers_time(broker: str, prefix: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from runstream_deploy.reaper import descendants
+from runstream_deploy.processes.reaper import descendants
 from tests.integration.deploy.stacks import arguments_of
 from tests.polling import eventually
 

@@ -55,7 +55,7 @@ def test_the_wheel_carries_what_is_no_python(wheel: Path) -> None:
     wanted = [
         "runstream_schemas/avsc/log/1.avsc",
         "runstream_consumers/web/static/vendor/uPlot.iife.min.js",
-        "runstream_deploy/pom.xml",
+        "runstream_deploy/services/pom.xml",
         "runstream/py.typed",
     ]
     assert [name for name in wanted if name not in names] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.history.reader import Cursor, Row, scan
-from runstream_consumers.runtime.database import connect
+from runstream_consumers.runtime.postgres.connection import connect
 from tests.integration.runtime.ledger import fetch
 from tests.polling import eventually_async
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.history.reader import sample, tail
-from runstream_consumers.runtime.database import connect
+from runstream_consumers.runtime.postgres.connection import connect
 from runstream_schemas.events import Kind, Stream
 from runstream_schemas.topics import RunPath
 from tests.integration.history.rows import read_all, rows_beyond, stored_rows

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runstream_consumers.runtime.database import connect
 from runstream_consumers.runtime.options import Options
+from runstream_consumers.runtime.postgres.connection import connect
 from runstream_consumers.runtime.process import consume
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.events import ChangeEvent, LogEvent

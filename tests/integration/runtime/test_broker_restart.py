@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runstream_deploy.child import Child
-from runstream_deploy.class_archive import with_archive
-from runstream_deploy.jars import cache_folder, fetch_jars
-from runstream_deploy.java import find_java
-from runstream_deploy.kafka import Kafka
-from runstream_deploy.ports import choose_port
-from runstream_deploy.service import answered
-from runstream_deploy.topics import ensure_topics
+from runstream_deploy.processes.child import Child
+from runstream_deploy.processes.ports import choose_port
+from runstream_deploy.services.class_archive import with_archive
+from runstream_deploy.services.jars import cache_folder, fetch_jars
+from runstream_deploy.services.java import find_java
+from runstream_deploy.services.kafka import Kafka
+from runstream_deploy.services.service import answered
+from runstream_deploy.services.topics import ensure_topics
 from tests.integration.runtime.events import block, publish, run_in, writer
 from tests.integration.runtime.ledger import LedgerConsumer, consuming, lines_of, read_ledger, settings_of
 from tests.polling import eventually_async
@@ -19,7 +19,7 @@ from tests.polling import eventually_async
 if TYPE_CHECKING:
     import pytest
 
-    from runstream_deploy.reaper import Reaper
+    from runstream_deploy.processes.reaper import Reaper
 
 
 async def test_a_killed_broker_is_waited_for(

@@ -11,14 +11,14 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from runstream_consumers.runtime.database import connect
+from runstream_consumers.runtime.consuming.loop import Loop
 from runstream_consumers.runtime.exceptions import ConsumptionStuck, TopicRecreated, WrongTopics
-from runstream_consumers.runtime.kafka import KafkaProducer, make_consumer
-from runstream_consumers.runtime.loop import Loop
+from runstream_consumers.runtime.kafka.client import KafkaProducer, make_consumer
 from runstream_consumers.runtime.plugin import Context
+from runstream_consumers.runtime.postgres.connection import connect
+from runstream_consumers.runtime.postgres.reader import progress
 from runstream_consumers.runtime.process import consume, prepare_tables, redrive_all
-from runstream_consumers.runtime.reader import progress
-from runstream_deploy.topics import delete_topics, ensure_topics
+from runstream_deploy.services.topics import delete_topics, ensure_topics
 from runstream_schemas.codec import encode
 from runstream_schemas.events import Kind
 from runstream_schemas.framing import frame

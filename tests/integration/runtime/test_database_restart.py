@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream_consumers.runtime.database import Timeouts, connect
 from runstream_consumers.runtime.exceptions import MigrationFault
-from runstream_consumers.runtime.migrate import migrate
-from runstream_deploy.child import Child
-from runstream_deploy.ports import choose_port
-from runstream_deploy.postgres import Postgres
-from runstream_deploy.service import answered
+from runstream_consumers.runtime.postgres.connection import Timeouts, connect
+from runstream_consumers.runtime.postgres.migrate import migrate
+from runstream_deploy.processes.child import Child
+from runstream_deploy.processes.ports import choose_port
+from runstream_deploy.services.postgres import Postgres
+from runstream_deploy.services.service import answered
 from tests.integration.runtime.events import block, publish, run_in, writer
 from tests.integration.runtime.ledger import LedgerConsumer, consuming, fetch, lines_of, read_ledger, settings_of
 from tests.polling import eventually_async
@@ -21,7 +21,7 @@ from tests.polling import eventually_async
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runstream_deploy.reaper import Reaper
+    from runstream_deploy.processes.reaper import Reaper
 
 
 async def test_a_killed_database_is_waited_for(

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runstream_consumers.runtime.database import connect
+from runstream_consumers.runtime.postgres.connection import connect
 from runstream_schemas.events import Stream
 from tests.integration.runtime.events import block, publish, run_in, writer
 from tests.integration.runtime.ledger import fetch

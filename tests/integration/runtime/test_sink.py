@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream_consumers.runtime.database import connect
+from runstream_consumers.runtime.consuming.sink import Sink
+from runstream_consumers.runtime.kafka.messages import Message
 from runstream_consumers.runtime.plugin import Context
+from runstream_consumers.runtime.postgres.connection import connect
 from runstream_consumers.runtime.process import prepare_tables
-from runstream_consumers.runtime.receiving import Message
-from runstream_consumers.runtime.sink import Sink
 from runstream_schemas.codec import encode
 from runstream_schemas.topics import Topic, topic_name
 from tests.integration.runtime.events import PARTITIONS, block, run_in, writer

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from runstream.shipper.process import Host, started
-from runstream.spool.control import ControlPage
+from runstream.shipper.writers.process import Host, started
+from runstream.spool.control_page import ControlPage
 from runstream_schemas.codec import decode
 from runstream_schemas.events import ChangeEvent, ExitEvent, HeartbeatEvent, Kind, LogEvent
 from runstream_schemas.rows import unpack_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from runstream.spool.control import ControlPage, Phase, Word
+from runstream.spool.control_page import ControlPage, Phase, Word
 from runstream.spool.format import Flag, TopicCode
 from runstream_schemas.events import ExitState, Kind
 from runstream_schemas.topics import Topic

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.shipper.process import started
-from runstream.spool.control import ControlPage, Word
-from runstream.tracking.delivery import Delivery
-from runstream.tracking.folder import RunFolder
+from runstream.shipper.writers.process import started
+from runstream.spool.control_page import ControlPage, Word
+from runstream.spool.folder_creation import RunFolder
+from runstream.tracking.lifecycle.shipper_launcher import Delivery
 from runstream_schemas.events import ExitState, Kind
 from tests.integration.shipper.runs import delivered
 from tests.integration.shipper.test_endings import beating

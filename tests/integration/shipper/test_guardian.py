@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.spool.control import ControlPage, Phase, Word
+from runstream.spool.control_page import ControlPage, Phase, Word
 from runstream_schemas.events import ExitState
 from runstream_schemas.topics import Topic
 from tests.integration.shipper.runs import RunDir, delivered

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.spool.control import ControlPage, Phase, Word
-from runstream_deploy.child import Child
-from runstream_deploy.class_archive import with_archive
-from runstream_deploy.jars import cache_folder, fetch_jars
-from runstream_deploy.java import find_java
-from runstream_deploy.kafka import Kafka
-from runstream_deploy.ports import choose_port
-from runstream_deploy.reaper import descendants
-from runstream_deploy.service import answered
-from runstream_deploy.topics import ensure_topics
+from runstream.spool.control_page import ControlPage, Phase, Word
+from runstream_deploy.processes.child import Child
+from runstream_deploy.processes.ports import choose_port
+from runstream_deploy.processes.reaper import descendants
+from runstream_deploy.services.class_archive import with_archive
+from runstream_deploy.services.jars import cache_folder, fetch_jars
+from runstream_deploy.services.java import find_java
+from runstream_deploy.services.kafka import Kafka
+from runstream_deploy.services.service import answered
+from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.events import ExitState, Kind
 from tests.conftest import run_aside
 from tests.integration.shipper.runs import RunDir, Server, delivered, new_run, serving
@@ -33,7 +33,7 @@ from tests.unit.shipper.spools import SpoolBuilder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runstream_deploy.reaper import Reaper
+    from runstream_deploy.processes.reaper import Reaper
 
 ROOT = Path(__file__).parents[3]
 

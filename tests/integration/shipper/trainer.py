@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from runstream.shipper.process import Host, started
+from runstream.shipper.writers.process import Host, started
 from runstream.spool.format import StreamCode
 from runstream.spool.writer import SpoolWriter
 

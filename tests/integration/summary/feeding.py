@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from runstream_consumers.runtime.kafka import KafkaProducer
+from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS
 from runstream_consumers.runtime.process import consume
 from runstream_consumers.settings import ServerSettings

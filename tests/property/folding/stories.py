@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream.folding.spool_fold import SpoolFold
-from runstream.shipper.assembly import Assembler
-from runstream.shipper.events import Envelope, messages
+from runstream.shipper.assembly.assembler import Assembler
+from runstream.shipper.assembly.events import Envelope, messages
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import SpoolReader, segment_path, segments
 from runstream.spool.writer import SpoolWriter
-from runstream.tracking.config import config_entry
-from runstream.tracking.history import History
-from runstream.tracking.metric import checked_metric
-from runstream.tracking.own_summary import OwnSummary
-from runstream.tracking.recorder import DisabledRecorder
-from runstream.tracking.summary import Summary
+from runstream.summary_fold.spool_fold import SpoolFold
+from runstream.tracking.config.config import config_entry
+from runstream.tracking.rows.metric import checked_metric
+from runstream.tracking.rows.row_log import History
+from runstream.tracking.run.recorder import DisabledRecorder
+from runstream.tracking.summary.local_summary import OwnSummary
+from runstream.tracking.summary.summary import Summary
 from runstream_schemas import values
 from runstream_schemas.codec import decode
 from runstream_schemas.events import Role, Scope, Writer
 from runstream_schemas.limits import DEFAULT_LIMITS
-from runstream_schemas.summary.fold import RunFold
-from runstream_schemas.summary.projection import summary_of
-from runstream_schemas.summary.state import run_state
+from runstream_schemas.summary_algebra.fold import RunFold
+from runstream_schemas.summary_algebra.projection import summary_of
+from runstream_schemas.summary_algebra.state import run_state
 from tests.property.summary.runs import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from runstream.shipper.events import Message
+    from runstream.shipper.assembly.events import Message
 
 SEGMENT = 8192
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream.tracking.summary import Summary
+from runstream.tracking.summary.summary import Summary
 from runstream_schemas import values
 from tests.property.folding.stories import Process, Server
 from tests.property.summary.runs import ASSIGNED, KEYS, ROWS

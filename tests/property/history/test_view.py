@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream_consumers.history.blocks import Block
+from runstream_consumers.history.late_rows import Untaken
 from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
 from runstream_consumers.history.paging import GREATEST, PageBuilder
 from runstream_consumers.history.selection import Selection
-from runstream_consumers.history.untaken import Untaken
 from runstream_consumers.history.view import BranchFacts, RunFacts, WriterFacts, view_of
 from runstream_schemas.codec import encode
 from runstream_schemas.events import Kind, LogEvent, Role, Stream, Writer

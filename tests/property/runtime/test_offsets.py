@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream_consumers.runtime.offsets import Drop, Gap, Keep, Start, plan, start_of
+from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, Start, plan, start_of
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 20))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from runstream_consumers.runtime.progress import UNTOUCHED, advance
+from runstream_consumers.runtime.progress.spans import UNTOUCHED, advance
 
 
 class Trimming(RuleBasedStateMachine):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runstream_consumers.runtime.plugin import Received
-from runstream_consumers.runtime.trimming import trim
+from runstream_consumers.runtime.progress.trimming import trim
 from runstream_schemas.codec import decode, encode
 from runstream_schemas.events import (
     ChangeEvent,
@@ -27,8 +27,8 @@ from runstream_schemas.rows import pack_rows, unpack_rows
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
-    from runstream_consumers.runtime.progress import Progress
-    from runstream_consumers.runtime.store import WriterKey
+    from runstream_consumers.runtime.postgres.store import WriterKey
+    from runstream_consumers.runtime.progress.spans import Progress
     from runstream_schemas.events import Event
 
 RUN = RunPath(entity="e", project="p", run_id="r")

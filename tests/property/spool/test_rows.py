@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream.spool.writer import SpoolWriter
-from runstream.tracking.history import History
+from runstream.tracking.rows.row_log import History
 from tests.unit.producer.row_model import RowModel, assembled
 from tests.unit.producer.spooled import rows
 

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream.exceptions import DataError
-from runstream.spool.plain import plain_row
+from runstream.spool.plain_values import plain_row
 from runstream.spool.writer import SpoolWriter
-from runstream.tracking.history import History
-from runstream.tracking.values import checked_row
+from runstream.tracking.rows.row_log import History
+from runstream.tracking.values.encoder import checked_row
 from runstream_schemas.limits import DEFAULT_LIMITS
 from tests.unit.producer.spooled import rows
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream_schemas.summary.exact import canonical, exact, float_sums, fraction, int_sums, total
+from runstream_schemas.summary_algebra.exact import canonical, exact, float_sums, fraction, int_sums, total
 
 _FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 _INTS = st.integers(-(2**63), 2**63 - 1)

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from runstream_consumers.summary.packing import pack_document, pack_keys, texts, unpack
 from runstream_schemas import values
 from runstream_schemas.events import LogEvent
-from runstream_schemas.summary.definitions import Definition
-from runstream_schemas.summary.fold import RunFold
-from runstream_schemas.summary.key import KeyFold
-from runstream_schemas.summary.projection import Nothing, project, shown, summary_of
-from runstream_schemas.summary.state import run_fold, run_state
+from runstream_schemas.summary_algebra.definitions import Definition
+from runstream_schemas.summary_algebra.fold import RunFold
+from runstream_schemas.summary_algebra.key import KeyFold
+from runstream_schemas.summary_algebra.projection import Nothing, project, shown, summary_of
+from runstream_schemas.summary_algebra.state import run_fold, run_state
 from tests.property.summary.naive import aggregate, cells, overlaid
 from tests.property.summary.runs import RUN, Placed, one_by_one, runs
 

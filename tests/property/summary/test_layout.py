@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from runstream_consumers.summary.layout import Layout
 from runstream_consumers.summary.packing import pack_document, pack_keys, unpack, unpack_keys
 from runstream_schemas import values
-from runstream_schemas.summary.fold import Changed, RunFold
-from runstream_schemas.summary.projection import summary_of
+from runstream_schemas.summary_algebra.fold import Changed, RunFold
+from runstream_schemas.summary_algebra.projection import summary_of
 from tests.property.summary.runs import RUN, Placed, runs
 
 if TYPE_CHECKING:

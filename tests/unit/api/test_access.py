@@ -9,8 +9,8 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from runstream_consumers.api.access import Access, Policy
-from runstream_consumers.api.peers import Peers
+from runstream_consumers.api.security.access import Access, Policy
+from runstream_consumers.api.security.peers import Peers
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runstream_consumers.api.delivery import TopicDelivery, as_json, delivery
+from runstream_consumers.api.documents.delivery import TopicDelivery, as_json, delivery
 from runstream_consumers.liveness.reader import WriterState
-from runstream_consumers.runtime.reader import WriterProgress
+from runstream_consumers.runtime.postgres.reader import WriterProgress
 from runstream_schemas.events import Role
 from runstream_schemas.topics import Topic
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from runstream_consumers.api.headers import SafeHeaders, allow_frames
+from runstream_consumers.api.security.headers import SafeHeaders, allow_frames
 from runstream_consumers.settings import ServerSettings
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from runstream_consumers.api.peers import Peers, trusted_users
+from runstream_consumers.api.security.peers import Peers, trusted_users
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runstream_consumers.api.delivery import delivery
-from runstream_consumers.api.pace import Pace
-from runstream_consumers.api.shown import WAITED_US, settled
+from runstream_consumers.api.documents.delivery import delivery
+from runstream_consumers.api.documents.effective_state import WAITED_US, settled
+from runstream_consumers.api.polling_pace import Pace
 from runstream_consumers.liveness.reader import RunState, WriterState
-from runstream_consumers.runtime.reader import WriterProgress
+from runstream_consumers.runtime.postgres.reader import WriterProgress
 from runstream_schemas.events import Role
 from runstream_schemas.topics import Topic
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runstream.cli.format import ago, clock, duration, show
+from runstream.terminal.formatting import ago, clock, duration, show
 
 
 @pytest.mark.parametrize(

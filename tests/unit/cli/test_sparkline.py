@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream.cli.sparkline import sparkline
+from runstream.terminal.sparkline import sparkline
 
 
 def test_a_ramp_goes_through_every_level() -> None:

@@ -104,7 +104,7 @@ def test_an_installed_wandb_is_neither_imported_nor_changed(installed: Path, tmp
     """Runstream answers before a wandb that is installed."""
     code = "import runstream.compat.wandb, wandb; print(wandb.init.__module__, hasattr(wandb, 'mine'))"
 
-    assert python(code, tmp_path, PYTHONPATH=str(installed)) == "runstream.tracking.initialise False"
+    assert python(code, tmp_path, PYTHONPATH=str(installed)) == "runstream.tracking.startup.initialize False"
 
 
 def test_a_wandb_that_was_imported_before_is_an_error_that_says_what_to_do(installed: Path, tmp_path: Path) -> None:

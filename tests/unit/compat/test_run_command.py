@@ -42,7 +42,7 @@ def test_the_script_gets_its_arguments_and_gives_its_status(script: Path) -> Non
     """What follows the script is the script's, ``--help`` included."""
     done = run("script.py", "--lr", "0.1", "--help", "-h", folder=script.parent)
 
-    assert done.stdout == "['--lr', '0.1', '--help', '-h'] __main__ runstream.tracking.run\n"
+    assert done.stdout == "['--lr', '0.1', '--help', '-h'] __main__ runstream.tracking.run.run\n"
     assert (done.returncode, done.stderr) == (7, "")
 
 
@@ -50,7 +50,7 @@ def test_a_module_runs_as_by_python(script: Path) -> None:
     """``-m MODULE`` and Python's other options are Python's."""
     done = run("-W", "error", "-m", "script", "-m", "x", folder=script.parent)
 
-    assert done.stdout == "['-m', 'x'] __main__ runstream.tracking.run\n"
+    assert done.stdout == "['-m', 'x'] __main__ runstream.tracking.run.run\n"
     assert done.returncode == 7
 
 
@@ -67,7 +67,7 @@ def test_processes_that_the_script_starts_get_runstream_too(tmp_path: Path) -> N
     )
     done = run("parent.py", folder=tmp_path)
 
-    assert done.stdout.split() == ["runstream.tracking.run"] * 2, done.stderr
+    assert done.stdout.split() == ["runstream.tracking.run.run"] * 2, done.stderr
 
 
 def test_the_machines_own_sitecustomize_is_run_too(tmp_path: Path) -> None:

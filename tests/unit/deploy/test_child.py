@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream_deploy.child import Child, Command, process_ended, process_seen_to_end
-from runstream_deploy.reaper import descendants, is_running
+from runstream_deploy.processes.child import Child, Command, process_ended, process_seen_to_end
+from runstream_deploy.processes.reaper import descendants, is_running
 from tests.polling import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from runstream_deploy.reaper import Reaper
+    from runstream_deploy.processes.reaper import Reaper
 
 #: Ends with 7 on SIGINT.
 OBEDIENT = """

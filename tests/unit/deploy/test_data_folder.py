@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream_deploy.data_folder import DataFolder, default_data_folder, write_private
 from runstream_deploy.exceptions import DataRefused
+from runstream_deploy.stack.data_folder import DataFolder, default_data_folder, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

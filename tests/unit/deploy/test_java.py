@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream_deploy.exceptions import MissingTool
-from runstream_deploy.java import find_java, release_of
+from runstream_deploy.services.java import find_java, release_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream_deploy.kafka import escape
+from runstream_deploy.services.kafka import escape
 
 
 @given(st.text())

@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from runstream_deploy.exceptions import PortTaken
-from runstream_deploy.jars import KAFKA_VERSION, POM
-from runstream_deploy.ports import choose_port, is_free, require_free
+from runstream_deploy.processes.ports import choose_port, is_free, require_free
+from runstream_deploy.services.jars import KAFKA_VERSION, POM
 
 
 def test_a_chosen_port_is_free_and_not_one_of_those_taken() -> None:

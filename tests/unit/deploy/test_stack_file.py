@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream_deploy.data_folder import DataFolder
 from runstream_deploy.exceptions import DataRefused
-from runstream_deploy.stack_file import PORTS, VERSION, StackFile, open_stack_file, parse, release
+from runstream_deploy.stack.data_folder import DataFolder
+from runstream_deploy.stack.stack_file import PORTS, VERSION, StackFile, open_stack_file, parse, release
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream.folding.spool_fold import FOLD_NAME, SpoolFold
 from runstream.spool.format import Flag, TopicCode
 from runstream.spool.reader import segment_path
+from runstream.summary_fold.spool_fold import FOLD_NAME, SpoolFold
 from runstream_schemas.events import Role, Writer
-from runstream_schemas.summary.projection import project
+from runstream_schemas.summary_algebra.projection import project
 from tests.unit.shipper.spools import SpoolBuilder
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from runstream.tracking.alert import TEXT_LENGTH, AlertLevel, checked_alert
-from runstream.tracking.terminal import Terminal
+from runstream.terminal.terminal import Terminal
+from runstream.tracking.run.alert import TEXT_LENGTH, AlertLevel, checked_alert
 
 
 def checked(title: str = "t", text: str = "x", level: Any = None, wait: Any = None) -> dict[str, Any]:

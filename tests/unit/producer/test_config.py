@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from runstream.exceptions import ConfigError, DataError, UsageError
-from runstream.tracking.config import Config
+from runstream.tracking.config.config import Config
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from pydantic import BaseModel
 
 from runstream.exceptions import ConfigError, UsageError
 from runstream.settings import Settings
-from runstream.tracking.config import Config
-from runstream.tracking.config_source import Configs, as_config, chosen, config_value
+from runstream.tracking.config.config import Config
+from runstream.tracking.config.sources import Configs, as_config, chosen, config_value
 
 
 class _Size(enum.Enum):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream.tracking.console import ConsoleCapture, LineBuffer, Tap
+from runstream.tracking.lifecycle.console_capture import ConsoleCapture, LineBuffer, Tap
 from tests.unit.producer.programs import finished
 from tests.unit.producer.spooled import only_run
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.spool.control import CONTROL_SIZE, ControlPage, Word
+from runstream.spool.control_page import CONTROL_SIZE, ControlPage, Word
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.spool.control import Phase, Word
-from runstream.tracking.delivery import Delivery, Patience, dies_with_us
-from runstream.tracking.folder import RunFolder
+from runstream.spool.control_page import Phase, Word
+from runstream.spool.folder_creation import RunFolder
+from runstream.tracking.lifecycle.shipper_launcher import Delivery, Patience, dies_with_us
 from tests.polling import eventually
 from tests.unit.producer.programs import environment
 

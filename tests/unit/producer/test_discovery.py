@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.discovery import Connection, Server, connect, discovery_path, find_server, recall, remember
 from runstream.exceptions import CommError
+from runstream.server.discovery import Connection, Server, connect, discovery_path, find_server, recall, remember
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import runstream
-from runstream.tracking.values import checked_row
+from runstream.tracking.values.encoder import checked_row
 
 
 def test_a_histogram_is_logged_as_plain_data() -> None:

@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 
 from runstream.exceptions import DataError, Error
-from runstream.spool.plain import plain_row
+from runstream.spool.plain_values import plain_row
 from runstream.spool.writer import SpoolWriter
-from runstream.tracking.history import History
-from runstream.tracking.metric import checked_metric
-from runstream.tracking.own_summary import OwnSummary
-from runstream.tracking.placing import MOST_BESIDE
+from runstream.tracking.rows.metric import checked_metric
+from runstream.tracking.rows.placement import MOST_BESIDE
+from runstream.tracking.rows.row_log import History
+from runstream.tracking.summary.local_summary import OwnSummary
 from runstream_schemas.events import Role
 from runstream_schemas.limits import DEFAULT_LIMITS
 from tests.unit.producer.spooled import rows, steps_and_values

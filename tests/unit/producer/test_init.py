@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream.spool.control import ControlPage, Word
+from runstream.spool.control_page import ControlPage, Word
 from runstream.spool.format import TopicCode
 from tests.unit.producer.programs import BEGIN, finished
 from tests.unit.producer.spooled import of_topic, only_run, primary, rows, steps_and_values, writers

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.spool.reader import SpoolReader
 from runstream.spool.writer import SpoolWriter
-from runstream.tracking.history import History
+from runstream.tracking.rows.row_log import History
 from tests.unit.producer.row_model import RowModel, assembled
 from tests.unit.producer.spooled import rows
 

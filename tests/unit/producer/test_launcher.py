@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream.settings import Settings
-from runstream.tracking.identity import label_of, metadata_entries, role_of
-from runstream.tracking.launcher import Place, place_of
+from runstream.tracking.startup.identity import label_of, metadata_entries, role_of
+from runstream.tracking.startup.launcher import Place, place_of
 from runstream_schemas.events import Role
 
 if TYPE_CHECKING:

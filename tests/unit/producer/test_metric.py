@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from runstream.exceptions import Error
-from runstream.tracking.metric import Metric, checked_metric
-from runstream.tracking.step_metrics import StepMetrics, found
+from runstream.tracking.rows.metric import Metric, checked_metric
+from runstream.tracking.rows.step_metrics import StepMetrics, found
 
 NOTHING: dict[str, Any] = dict.fromkeys(("step_metric", "step_sync", "hidden", "summary", "goal", "overwrite"))
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from runstream.exceptions import UsageError
-from runstream.tracking.naming import DisplayName, checked_name, checked_tags, generated_name, random_id
+from runstream.naming import DisplayName, checked_name, checked_tags, generated_name, random_id
 
 
 def test_ids_and_names_look_as_promised() -> None:

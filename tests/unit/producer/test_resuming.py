@@ -8,11 +8,11 @@ import pytest
 
 from runstream.exceptions import CommError, UsageError
 from runstream.settings import Settings
-from runstream.succession import continued
-from runstream.tracking.identity import Identity
-from runstream.tracking.meeting import Meeting
-from runstream.tracking.resuming import Moment, Resuming, note_latest, parsed, planned
-from runstream.tracking.terminal import Terminal
+from runstream.spool.continuation import continued
+from runstream.terminal.terminal import Terminal
+from runstream.tracking.startup.identity import Identity
+from runstream.tracking.startup.resume import Moment, Resuming, note_latest, parsed, planned
+from runstream.tracking.startup.server_lookup import Meeting
 from runstream_schemas.events import Role
 
 if TYPE_CHECKING:

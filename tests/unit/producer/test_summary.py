@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from runstream.exceptions import DataError
-from runstream.tracking.recorder import DisabledRecorder
-from runstream.tracking.summary import Summary
+from runstream.tracking.run.recorder import DisabledRecorder
+from runstream.tracking.summary.summary import Summary
 
 
 class Colour(Enum):

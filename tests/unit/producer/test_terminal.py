@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runstream
-from runstream.tracking.terminal import Terminal, report_lines, sayable
+from runstream.terminal.terminal import Terminal, report_lines, sayable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

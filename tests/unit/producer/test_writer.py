@@ -14,7 +14,7 @@ import pytest
 from runstream.exceptions import DiskFullError
 from runstream.spool.format import Flag, StreamCode, TopicCode
 from runstream.spool.writer import ClosedError, DiskPolicy, SpoolWriter
-from runstream.tracking.history import History
+from runstream.tracking.rows.row_log import History
 from tests.unit.producer.spooled import of_topic, records, rows, steps_and_values
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream.exceptions import CommError, Error, UsageError
-from runstream.reading.connection import Connection
-from runstream.reading.exceptions import AuthenticationError, NotFoundError, ServerError
+from runstream.public_api.connection import Connection
+from runstream.public_api.exceptions import AuthenticationError, NotFoundError, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runstream.reading.frames import flat, pick, table
+from runstream.public_api.frames import flat, pick, table
 
 
 def test_nested_rows_become_flat() -> None:

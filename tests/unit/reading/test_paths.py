@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runstream.exceptions import UsageError
-from runstream.reading.paths import Defaults, NamedProject, NamedRun, parse_project, parse_run, url_path
+from runstream.public_api.paths import Defaults, NamedProject, NamedRun, parse_project, parse_run, url_path
 
 _DEFAULTS = Defaults(entity="me", project="mine")
 

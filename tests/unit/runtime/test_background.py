@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from runstream_consumers.runtime.background import Background
+from runstream_consumers.runtime.consuming.background import Background
 from tests.polling import eventually_async
 
 if TYPE_CHECKING:

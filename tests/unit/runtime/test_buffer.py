@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from runstream_consumers.runtime.buffer import Buffer
-from runstream_consumers.runtime.receiving import Message
+from runstream_consumers.runtime.consuming.buffer import Buffer
+from runstream_consumers.runtime.kafka.messages import Message
 from runstream_schemas.topics import Topic
 
 

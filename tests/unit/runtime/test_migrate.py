@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream_consumers.runtime.exceptions import MigrationFault
-from runstream_consumers.runtime.migrate import Migration, pending, read_migrations
+from runstream_consumers.runtime.postgres.migrate import Migration, pending, read_migrations
 
 if TYPE_CHECKING:
     from pathlib import Path

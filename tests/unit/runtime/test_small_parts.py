@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from runstream_consumers.runtime.queries import load_queries
-from runstream_consumers.runtime.run_key import run_key, writer_key
-from runstream_consumers.runtime.store import TOPIC_NUMBERS, plain
+from runstream_consumers.runtime.postgres.queries import load_queries
+from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
+from runstream_consumers.runtime.postgres.store import TOPIC_NUMBERS, plain
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import RunPath, Topic
 

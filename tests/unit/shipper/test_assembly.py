@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream.shipper.assembly import DAMAGED, UNREADABLE, Assembler
+from runstream.shipper.assembly.assembler import DAMAGED, UNREADABLE, Assembler
 from runstream.spool.format import Flag, StreamCode, TopicCode
 from runstream.spool.joining import merge
 from runstream.spool.reader import parse
@@ -13,7 +13,7 @@ from tests.unit.shipper.spools import WHOLE, SpoolBuilder, record_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runstream.shipper.block import Block
+    from runstream.shipper.assembly.block import Block
     from runstream.spool.reader import SpoolRecord
 
 LOG, CONFIG, SUMMARY = TopicCode.LOG, TopicCode.CONFIG, TopicCode.SUMMARY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runstream.shipper.console import ConsoleLog, Line, last_spooled, parse_line
+from runstream.shipper.sources.console_log import ConsoleLog, Line, last_spooled, parse_line
 from runstream.spool.format import StreamCode
 from tests.unit.shipper.spools import SpoolBuilder
 

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from runstream.shipper.block import Block
-from runstream.shipper.events import Envelope, Message, messages
+from runstream.shipper.assembly.block import Block
+from runstream.shipper.assembly.events import Envelope, Message, messages
 from runstream.spool.format import StreamCode, TopicCode
-from runstream.spool.plain import plain_row, shortened
+from runstream.spool.plain_values import plain_row, shortened
 from runstream.spool.reader import Position
 from runstream_schemas.codec import decode
 from runstream_schemas.events import Branch, ChangeEvent, Kind, LogEvent, Operation, RawEvent, Role, Scope, Writer

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream.discovery import Connection
-from runstream.shipper.ledger import Ledger
-from runstream.shipper.numbering import Numbering
-from runstream.shipper.route import NoServerError, destination
-from runstream.shipper.run_folder import RunFolder
+from runstream.server.discovery import Connection
+from runstream.shipper.delivery.ledger import Ledger
+from runstream.shipper.delivery.route import NoServerError, destination
 from runstream.shipper.settings import ShipperSettings
+from runstream.shipper.sources.run_number import Numbering
+from runstream.spool.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runstream.shipper.route import Destination
+    from runstream.shipper.delivery.route import Destination
 
 _QUICK = ShipperSettings(first_retry_s=0.01, longest_retry_s=0.01, number_patience_s=0.0)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.shipper.process import Host, Watched, ending_of, is_alive, started, zombie_status
-from runstream.shipper.run_folder import WriterCard
+from runstream.shipper.writers.process import Host, Watched, ending_of, is_alive, started, zombie_status
+from runstream.spool.run_folder import WriterCard
 from runstream_schemas.events import ExitState, Role
 from tests.polling import eventually
 

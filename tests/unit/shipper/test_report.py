@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runstream.shipper.report import KEYS, POINTS, Report
+from runstream.shipper.delivery.report import KEYS, POINTS, Report
 from runstream_schemas import values
 from runstream_schemas.rows import pack_rows
 

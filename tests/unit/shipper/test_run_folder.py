@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream.shipper.run_folder import RunFolder, UnusableRunError, lock, write_json
+from runstream.spool.run_folder import RunFolder, UnusableRunError, lock, write_json
 from runstream_schemas.events import Role
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import numpy as np
 
 from runstream_schemas.events import Branch, Kind, LogEvent, Role, Stream, Writer
 from runstream_schemas.rows import pack_rows
-from runstream_schemas.summary.fold import RunFold
-from runstream_schemas.summary.projection import summary_of
-from runstream_schemas.summary.state import run_fold, run_state
+from runstream_schemas.summary_algebra.fold import RunFold
+from runstream_schemas.summary_algebra.projection import summary_of
+from runstream_schemas.summary_algebra.state import run_fold, run_state
 from runstream_schemas.topics import RunPath
 
 RUN = RunPath(entity="e", project="p", run_id="r")

@@ -9,8 +9,8 @@ import pytest
 
 from runstream_schemas import values
 from runstream_schemas.events import Entry, Operation, Record, Role, Scope, Writer
-from runstream_schemas.summary.fold import RunFold
-from runstream_schemas.summary.projection import project
+from runstream_schemas.summary_algebra.fold import RunFold
+from runstream_schemas.summary_algebra.projection import project
 from runstream_schemas.topics import Topic
 from tests.property.summary.runs import RUN, change_event, log_event
 

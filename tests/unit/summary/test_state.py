@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runstream_schemas.exceptions import MalformedEvent
-from runstream_schemas.summary.fold import RunFold
-from runstream_schemas.summary.projection import project
-from runstream_schemas.summary.state import run_state, take_document, take_keys
+from runstream_schemas.summary_algebra.fold import RunFold
+from runstream_schemas.summary_algebra.projection import project
+from runstream_schemas.summary_algebra.state import run_state, take_document, take_keys
 from tests.property.summary.runs import RUN
 
 WRITER = b"w" * 16

@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from runstream_consumers.alerts import reader as alerts
 from runstream_consumers.alerts.reader import Alert, Place
-from runstream_consumers.api import documents, models
-from runstream_consumers.api.answers import ValuesResponse, described
+from runstream_consumers.api.documents import models
+from runstream_consumers.api.documents import run_documents as documents
+from runstream_consumers.api.documents.answers import ValuesResponse, described
 from runstream_consumers.api.problems import BadParameter
 from runstream_consumers.api.routers.runs import RUN
 from runstream_consumers.api.services import TheConnection, TheRun

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Response
 
-from runstream_consumers.api import models
-from runstream_consumers.api.answers import described
-from runstream_consumers.api.commands import change_of_attributes, stop_request, stopped_writers
+from runstream_consumers.api.documents import models
+from runstream_consumers.api.documents.answers import described
+from runstream_consumers.api.kafka.commands import change_of_attributes, stop_request, stopped_writers
 from runstream_consumers.api.problems import BadParameter, Problem, RunNotFound
 from runstream_consumers.api.routers.runs import RUN
 from runstream_consumers.api.services import TheConnection, TheRun, TheServices

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from runstream_consumers.api import documents, models
-from runstream_consumers.api.answers import ValuesResponse, described
+from runstream_consumers.api.documents import models
+from runstream_consumers.api.documents import run_documents as documents
+from runstream_consumers.api.documents.answers import ValuesResponse, described
+from runstream_consumers.api.documents.series import rows_json, series_json
 from runstream_consumers.api.problems import BadParameter
-from runstream_consumers.api.sampling import rows_json, series_json
 from runstream_consumers.api.services import TheConnection, TheRun
 from runstream_consumers.history import reader as history
 from runstream_consumers.history.reader import Cursor

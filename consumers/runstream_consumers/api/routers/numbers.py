@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from runstream_consumers.api import models
-from runstream_consumers.api.answers import described
+from runstream_consumers.api.documents import models
+from runstream_consumers.api.documents.answers import described
 from runstream_consumers.api.problems import BadParameter
 from runstream_consumers.api.routers.runs import RUN
 from runstream_consumers.api.services import TheRun, TheServices

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from runstream_consumers.api import documents, models
-from runstream_consumers.api.answers import ValuesResponse, described
-from runstream_consumers.api.delivery import as_json, delivery
+from runstream_consumers.api.documents import models
+from runstream_consumers.api.documents import run_documents as documents
+from runstream_consumers.api.documents.answers import ValuesResponse, described
+from runstream_consumers.api.documents.delivery import as_json, delivery
+from runstream_consumers.api.documents.effective_state import settled
 from runstream_consumers.api.problems import RunNotFound
 from runstream_consumers.api.services import TheConnection, TheRun, TheServices
-from runstream_consumers.api.shown import settled
 from runstream_consumers.liveness import reader as liveness
-from runstream_consumers.runtime import reader as runtime
+from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.summary import reader as summary
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])

@@ -1,0 +1,74 @@
+"""The part of the database that the API writes itself: decisions that span runs (docs/http-api.md)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from runstream_consumers.api.database import Connection, Database, PoolLimits, open_database
+from runstream_consumers.run_numbers import numbers
+from runstream_consumers.summary import reader as summary
+from runstream_schemas.topics import RunPath
+
+#: Few connections, so that the runs of a project wait here for each other and not in the database; and a long wait,
+#: since a thousand of them may begin at once.
+LIMITS = PoolLimits(connections=4, acquire_s=20.0)
+_PAGE = 500
+
+
+class Control:
+    """Takes decisions, each in one transaction; makes its tables at the first.
+
+    Args:
+        database: Lends connections that may write.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._prepared = False
+        self._preparing = asyncio.Lock()
+
+    async def number(self, run: RunPath) -> int:
+        """Return the number of a run in its project, which it gets if it has none yet."""
+        async with self._database.connection() as connection:
+            await self._prepare(connection)
+            try:
+                return await numbers.take_number(connection, run, lambda: _published(connection, run))
+            except (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedFunctionError, asyncpg.UndefinedTableError):
+                self._prepared = False  # The schema was dropped under us; the next request makes it anew.
+                raise
+
+    async def _prepare(self, connection: Connection) -> None:
+        async with self._preparing:
+            if not self._prepared:
+                await numbers.prepare(connection)
+                self._prepared = True
+
+
+@asynccontextmanager
+async def open_control(dsn: str) -> AsyncIterator[Control]:
+    """Open connections that may write, and close them at the end; connects to nothing yet."""
+    async with open_database(dsn, LIMITS, read_only=False) as database:
+        yield Control(database)
+
+
+async def _published(connection: Connection, run: RunPath) -> tuple[numbers.Published, int]:
+    """Return the numbers of a project's runs as the summary consumer has them, and how many runs it knows."""
+    found: numbers.Published = {}
+    count = 0
+    if await connection.fetchval("select to_regclass('summary.run') is null"):
+        return found, count
+    after: str | None = None
+    while True:
+        page = await summary.runs(connection, entity=run.entity, project=run.project, limit=_PAGE, after=after)
+        for document in page:
+            count += document.run != run
+            number = document.attributes.get("number")
+            if isinstance(number, int) and not isinstance(number, bool) and 0 < number < 2**31:
+                found[document.run] = number
+        if len(page) < _PAGE:
+            return found, count
+        after = page[-1].cursor

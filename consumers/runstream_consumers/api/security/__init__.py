@@ -1,0 +1,1 @@
+"""Authentication, origin checks and response headers."""

@@ -1,0 +1,1 @@
+"""The consume loop: fetching, batches, transactions, retries."""

@@ -1,0 +1,212 @@
+"""The consume loop of one process: fetches for all its partitions, hands on to the lanes, watches over both.
+
+The group gives out partition numbers only; where to read is what the database says. See ``docs/consumers.md``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from runstream_consumers.runtime.consuming.buffer import Buffer
+from runstream_consumers.runtime.consuming.partition_worker import Lane
+from runstream_consumers.runtime.consuming.sink import Sink
+from runstream_consumers.runtime.consuming.watchdog import Watchdog
+from runstream_consumers.runtime.exceptions import ConsumptionStuck
+from runstream_consumers.runtime.faults import is_infrastructure_error
+from runstream_consumers.runtime.kafka.client import Assignment, log_bounds, tell_offsets
+from runstream_consumers.runtime.kafka.messages import Message
+from runstream_consumers.runtime.postgres.connection import connect
+from runstream_schemas.topics import topic_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from aiokafka import AIOKafkaConsumer
+
+    from runstream_consumers.runtime.options import Options
+    from runstream_consumers.runtime.plugin import Connection, Consumer, Context
+
+log = logging.getLogger(__name__)
+
+_FETCH_TIMEOUT_MS = 1_000
+
+
+class Loop:
+    """Consumes for one consumer until cancelled."""
+
+    def __init__(
+        self, consumer: Consumer, context: Context, *, dsn: str, kafka: AIOKafkaConsumer, options: Options
+    ) -> None:
+        self._consumer = consumer
+        self._context = context
+        self._dsn = dsn
+        self._kafka = kafka
+        self._options = options
+        self._topics = {topic_name(context.prefix, topic): topic for topic in consumer.topics}
+        self._assignment = Assignment()
+        self._buffer = Buffer(options.buffer_bytes)
+        self._lanes = [Lane(self._connect, self, self._buffer, options) for _ in range(options.lanes)]
+
+    async def run(self) -> None:
+        """Consume until cancelled, or until something fails that no retry helps against, which is raised."""
+        self._kafka.subscribe(topics=list(self._topics), listener=self._assignment)
+        jobs = [self._fetch(), self._tell(), self._watch(), *(lane.run() for lane in self._lanes)]
+        tasks = [asyncio.create_task(job) for job in jobs]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for lane in self._lanes:
+                await lane.close()
+
+    # --- what lanes need of Kafka
+
+    async def bounds(self, number: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """Return the first offset, and the one behind the last, of each topic in a partition number."""
+        partitions = [TopicPartition(name, number) for name in self._topics]
+        starts, ends = await log_bounds(self._kafka, partitions, timeout=self._options.request_timeout)
+        return {tp.topic: offset for tp, offset in starts.items()}, {tp.topic: offset for tp, offset in ends.items()}
+
+    def seek(self, number: int, positions: Mapping[str, int]) -> None:
+        """Read on at other offsets; what was fetched of those topics is discarded."""
+        for name, offset in positions.items():
+            self._buffer.discard(number, name)
+            try:
+                self._kafka.seek(TopicPartition(name, number), offset)
+            except IllegalStateError:  # just taken from us; the assignment says so soon
+                log.debug("%s[%d] is no longer ours", name, number)
+
+    # --- fetching
+
+    async def _fetch(self) -> None:
+        generation = -1
+        while True:
+            if generation != self._assignment.generation:
+                generation = self._assignment.generation
+                await self._reassign(self._assignment.partitions)
+            if not await self._ready(generation):
+                continue
+            await self._fetch_once(generation)
+
+    async def _ready(self, generation: int) -> bool:
+        """Wait until positions are known and there is room; False where the assignment changed meanwhile."""
+        while generation == self._assignment.generation:
+            try:
+                async with asyncio.timeout(_FETCH_TIMEOUT_MS / 1000):
+                    for lane in self._lanes:
+                        await lane.opened()
+                    await self._buffer.room()
+            except TimeoutError:
+                continue
+            return True
+        return False
+
+    async def _fetch_once(self, generation: int) -> None:
+        try:
+            fetched = await self._kafka.getmany(timeout_ms=_FETCH_TIMEOUT_MS)
+        except (NoOffsetForPartitionError, OffsetOutOfRangeError) as error:
+            if generation == self._assignment.generation:  # else it is about partitions just given to us
+                log.warning("finding positions anew: %r", error)
+                self._reopen()
+            return
+        except KafkaError as error:
+            if not is_infrastructure_error(error):
+                raise
+            log.warning("waiting for the brokers: %r", error)
+            await asyncio.sleep(self._options.first_pause)
+            return
+        if generation == self._assignment.generation:
+            for partition, records in fetched.items():
+                self._put(partition, records)
+
+    def _put(self, partition: TopicPartition, records: Sequence[object]) -> None:
+        name, number = partition
+        topic = self._topics[name]
+        messages = [
+            Message(topic, name, number, record.offset, record.timestamp * 1000, record.value)  # type: ignore[attr-defined]
+            for record in records
+        ]
+        self._buffer.put(number, messages)
+        self._lane(number).wake()
+
+    # --- assignment
+
+    async def _reassign(self, partitions: Iterable[TopicPartition]) -> None:
+        """Give the lanes new sinks for what is ours: memory does not outlive a change of the assignment."""
+        numbers = sorted({partition.partition for partition in partitions})
+        if numbers:
+            log.info("%s serves partitions %s", self._context.name, numbers)
+        for index, lane in enumerate(self._lanes):
+            mine = [number for number in numbers if number % len(self._lanes) == index]
+            for number, sink in lane.assign({number: self._sink(number) for number in mine}).items():
+                self._buffer.discard(number)
+                await sink.close()
+
+    def _reopen(self) -> None:
+        for partition in self._assignment.partitions:
+            self._lane(partition.partition).reopen([partition.partition])
+
+    def _sink(self, number: int) -> Sink:
+        return Sink(self._consumer, number, self._context, list(self._topics))
+
+    def _lane(self, number: int) -> Lane:
+        return self._lanes[number % len(self._lanes)]
+
+    async def _connect(self) -> Connection:
+        return await connect(self._dsn, application=self._context.name, schema=self._context.name)
+
+    # --- what looks after the rest
+
+    async def _tell(self) -> None:
+        """Tell Kafka the offsets now and then."""
+        told: dict[TopicPartition, int] = {}
+        while True:
+            await asyncio.sleep(self._options.gauge_interval)
+            now = self._positions()
+            news = {partition: offset for partition, offset in now.items() if told.get(partition) != offset}
+            if news and await tell_offsets(self._kafka, news, timeout=self._options.gauge_interval):
+                told |= news
+
+    async def _watch(self) -> None:
+        """Raise ConsumptionStuck when there is something to read and nothing is read."""
+        watchdog = Watchdog[TopicPartition](self._options.watchdog_patience)
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(self._options.watchdog_interval)
+            stored = self._positions()
+            if not stored or any(lane.pausing for lane in self._lanes):
+                watchdog.forget()
+                continue
+            try:
+                _, ends = await log_bounds(self._kafka, list(stored), timeout=self._options.request_timeout)
+                positions = {partition: await self._reached(partition, offset) for partition, offset in stored.items()}
+            except (KafkaError, OSError):
+                watchdog.forget()
+                continue
+            if stuck := watchdog.observe(clock(), positions, ends):
+                raise ConsumptionStuck(f"nothing was read from {stuck} for {self._options.watchdog_patience:.0f} s")
+
+    async def _reached(self, partition: TopicPartition, stored: int) -> int:
+        """Return how far reading has come; the last offsets of a log may hold markers that are never handed out."""
+        if self._buffer.holds(partition.partition):
+            return stored
+        async with asyncio.timeout(self._options.first_pause):
+            position: int = await self._kafka.position(partition)
+        return max(stored, position)
+
+    def _positions(self) -> dict[TopicPartition, int]:
+        return {
+            partition: offset
+            for lane in self._lanes
+            for (number, name), offset in lane.positions().items()
+            if (partition := TopicPartition(name, number)) in self._assignment.partitions
+        }

@@ -1,0 +1,203 @@
+"""A connection to the database and the partitions it serves, one after another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+
+from runstream_consumers.runtime.exceptions import TopicRecreated
+from runstream_consumers.runtime.faults import is_infrastructure_error
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from runstream_consumers.runtime.consuming.buffer import Buffer
+    from runstream_consumers.runtime.consuming.sink import Outcome, Sink
+    from runstream_consumers.runtime.options import Options
+    from runstream_consumers.runtime.plugin import Connection
+    from runstream_consumers.runtime.progress.spans import Span
+
+log = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """What a lane needs of Kafka, by partition number and topic name."""
+
+    async def bounds(self, number: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """Return the first offset, and the one behind the last, of each topic."""
+
+    def seek(self, number: int, positions: Mapping[str, int]) -> None:
+        """Read on at other offsets; what was fetched of those topics is discarded."""
+
+
+class Lane:
+    """Serves its partitions in turn, batch by batch; pauses and tries again while a server is away."""
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], source: Source, buffer: Buffer, options: Options
+    ) -> None:
+        self._connect = connect
+        self._source = source
+        self._buffer = buffer
+        self._options = options
+        self._connection: Connection | None = None
+        self._sinks: dict[int, Sink] = {}
+        self._unopened: set[int] = set()
+        self._turn: deque[int] = deque()
+        self._gaps: dict[tuple[int, str], Span] = {}
+        self._wake = asyncio.Event()
+        self._opened = asyncio.Event()
+        #: Whether the lane waits for a server.
+        self.pausing = False
+
+    def assign(self, sinks: Mapping[int, Sink]) -> dict[int, Sink]:
+        """Serve these partitions from now on, and no others; return the sinks given up."""
+        before, self._sinks = self._sinks, dict(sinks)
+        self._turn = deque(sinks)
+        self._gaps.clear()
+        self._unopened.clear()
+        self.reopen(sinks)
+        return before
+
+    def reopen(self, numbers: Iterable[int]) -> None:
+        """Find anew where to read partitions from."""
+        self._unopened.update(number for number in numbers if number in self._sinks)
+        if self._unopened:
+            self._opened.clear()
+            self._wake.set()
+        else:
+            self._opened.set()
+
+    def wake(self) -> None:
+        """Say that there are messages."""
+        self._wake.set()
+
+    async def opened(self) -> None:
+        """Wait until it is known where to read all partitions from."""
+        await self._opened.wait()
+
+    def positions(self) -> dict[tuple[int, str], int]:
+        """Return the next offset of each partition number and topic name, as far as known."""
+        return {(number, name): offset for number, sink in self._sinks.items() for name, offset in sink.nexts.items()}
+
+    async def run(self) -> None:
+        """Serve until cancelled; raises what no retry helps against."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while (number := self._next()) is not None:
+                await self._serve(number)
+
+    async def close(self) -> None:
+        """Stop what runs beside the batches, and disconnect."""
+        self._disconnect()
+        for sink in self._sinks.values():
+            await sink.close()
+
+    def _next(self) -> int | None:
+        for _ in range(len(self._turn)):
+            self._turn.rotate(-1)
+            if self._turn[-1] in self._unopened or self._buffer.holds(self._turn[-1]):
+                return self._turn[-1]
+        return None
+
+    async def _serve(self, number: int) -> None:
+        sink = self._sinks[number]
+        if number in self._unopened:
+            await self._insist(number, sink, lambda connection: self._open(number, sink, connection))
+            return
+        options = self._options
+        batch = self._buffer.take(number, events=options.batch_events, size=options.batch_bytes)
+        if not batch:
+            return
+
+        async def step(connection: Connection) -> None:
+            outcome = await sink.step(connection, batch)
+            await self._follow(number, sink, connection, outcome)
+
+        await self._insist(number, sink, step)
+
+    async def _open(self, number: int, sink: Sink, connection: Connection) -> None:
+        give_up = asyncio.get_running_loop().time() + self._options.recreated_patience
+        while True:
+            starts, ends = await self._source.bounds(number)
+            try:
+                positions = await sink.open(connection, starts, ends)
+                break
+            except TopicRecreated:
+                # Just after a leader's election the end may be behind for a moment.
+                if asyncio.get_running_loop().time() > give_up:
+                    raise
+                await asyncio.sleep(self._options.first_pause)
+        if self._sinks.get(number) is sink:
+            self._source.seek(number, positions)
+            self._unopened.discard(number)
+            if not self._unopened:
+                self._opened.set()
+
+    async def _follow(self, number: int, sink: Sink, connection: Connection, outcome: Outcome) -> None:
+        """Seek where the batch and the stored offsets did not meet."""
+        seeks = dict(outcome.seeks)
+        for name, missing in outcome.gaps.items():
+            seeks[name] = await self._bridge(number, name, missing, sink, connection)
+        if seeks and self._sinks.get(number) is sink:
+            self._source.seek(number, seeks)
+
+    async def _bridge(self, number: int, name: str, missing: Span, sink: Sink, connection: Connection) -> int:
+        """Return where to read on after a gap: at its start, unless those messages are gone for good."""
+        starts, _ = await self._source.bounds(number)
+        if starts[name] > missing[0]:
+            await sink.skip(connection, name, (missing[0], starts[name]), "deleted before it was read")
+            return starts[name]
+        if self._gaps.get((number, name)) == missing:
+            await sink.skip(connection, name, missing, "not in the log, which begins before it")
+            return missing[1]
+        self._gaps[number, name] = missing
+        return missing[0]
+
+    async def _insist(self, number: int, sink: Sink, action: Callable[[Connection], Awaitable[None]]) -> None:
+        """Do something until it succeeds or the partition is no longer ours; raise what no retry helps against."""
+
+        def helps(error: BaseException) -> bool:
+            return is_infrastructure_error(error) and self._sinks.get(number) is sink
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(helps),
+            wait=wait_random_exponential(multiplier=self._options.first_pause, max=self._options.longest_pause),
+            before_sleep=self._note_pause,
+            reraise=True,
+        )
+        try:
+            await retrying(self._attempt, action)
+        except Exception as error:
+            if not is_infrastructure_error(error):
+                raise
+        self.pausing = False
+
+    async def _attempt(self, action: Callable[[Connection], Awaitable[None]]) -> None:
+        try:
+            if self._connection is None:
+                self._connection = await self._connect()
+            await action(self._connection)
+        except BaseException:
+            # Whether a commit was done is not known: everything is read anew, on a new connection.
+            self._disconnect()
+            for sink in self._sinks.values():
+                sink.forget()
+            # Also where no message comes: what runs beside the batches has ended with the memory.
+            self.reopen(self._sinks)
+            raise
+
+    def _note_pause(self, state: RetryCallState) -> None:
+        self.pausing = True
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("waiting for a server (attempt %d): %s: %s", state.attempt_number, type(error).__name__, error)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()

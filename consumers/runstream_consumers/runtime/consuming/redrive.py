@@ -1,0 +1,91 @@
+"""Tries quarantined messages again, as after an update that understands them; what succeeds fills its hole."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runstream_consumers.runtime.faults import is_data_error
+from runstream_consumers.runtime.kafka.messages import Message, receive, writer_of
+from runstream_consumers.runtime.plugin import Batch
+from runstream_consumers.runtime.postgres.store import QUERIES, SinkStore, plain
+from runstream_consumers.runtime.progress.trimming import trim
+from runstream_schemas.topics import topic_name
+
+if TYPE_CHECKING:
+    from runstream_consumers.runtime.plugin import Connection, Consumer, Context
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redriven:
+    """How many messages were applied, and how many failed again."""
+
+    applied: int = 0
+    failed: int = 0
+
+
+async def redrive(consumer: Consumer, context: Context, connection: Connection) -> Redriven:
+    """Apply the quarantined messages of a consumer, in the order they came, each in a transaction of its own.
+
+    May run beside the consumer itself. A message that fails stays, with the new reason. Raises what the infrastructure
+    raises; what was applied until then stays applied.
+    """
+    names = {topic_name(context.prefix, topic): topic for topic in consumer.topics}
+    applied = failed = last = 0
+    while rows := await connection.fetch(QUERIES["list_quarantine"], context.name, last, _AT_ONCE):
+        for row in rows:
+            last = row["id"]
+            if row["topic"] not in names:
+                continue
+            error = await _try(
+                consumer,
+                context,
+                connection,
+                row,
+                Message(
+                    names[row["topic"]], row["topic"], row["partition"], row["offset"], row["append_time"], row["raw"]
+                ),
+            )
+            applied += error is None
+            failed += error is not None
+    log.info("%s: %d quarantined messages applied, %d failed again", context.name, applied, failed)
+    return Redriven(applied=applied, failed=failed)
+
+
+async def _try(
+    consumer: Consumer, context: Context, connection: Connection, row: Any, message: Message
+) -> Exception | None:
+    try:
+        async with connection.transaction():
+            await _apply(consumer, context, connection, row, message)
+    except Exception as error:
+        if connection.is_closed() or not is_data_error(error):
+            raise
+        await connection.execute(QUERIES["explain_quarantine"], row["id"], plain(f"{type(error).__name__}: {error}"))
+        return error
+    return None
+
+
+async def _apply(consumer: Consumer, context: Context, connection: Connection, row: Any, message: Message) -> None:
+    names = sorted(topic_name(context.prefix, topic) for topic in consumer.topics)
+    store = SinkStore(sink=context.name, partition=message.partition, topics=names)
+    await store.lock_offsets(connection)
+    if await connection.fetchrow(QUERIES["lock_quarantine"], row["id"]) is None:
+        return  # another redrive was faster
+    received = receive(message, context.partitions)
+    key = writer_of(received.event)
+    progress = {} if key is None else await store.load_progress(connection, [key])
+    trimmed = trim(progress, [received])
+    if trimmed.events:
+        partition = consumer.partition(message.partition, context)
+        await partition.load(connection)
+        await partition.apply(connection, Batch(partition=message.partition, events=trimmed.events))
+    await store.save_progress(connection, trimmed.progress)
+    # No offset moves, so the consumer learns by this that its memory is stale.
+    await connection.execute(QUERIES["count_redrive"], context.name, message.partition, message.topic_name)
+    await connection.execute(QUERIES["close_quarantine"], row["id"])

@@ -1,0 +1,259 @@
+"""One consumer's work on one partition number: from messages to a committed transaction, each effect exactly once.
+
+Every effect of an offset lies in the transaction that moves the stored ``next`` past it. So a worker that has lost its
+partition without knowing can only lose the race for the row, and a commit of unknown outcome is settled by reading it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from runstream_consumers.runtime.consuming.background import Background
+from runstream_consumers.runtime.exceptions import TopicRecreated
+from runstream_consumers.runtime.faults import is_data_error
+from runstream_consumers.runtime.kafka.messages import Message, receive, writer_of
+from runstream_consumers.runtime.plugin import Batch
+from runstream_consumers.runtime.postgres.store import SinkStore, StoredOffset
+from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, plan, start_of
+from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress
+from runstream_consumers.runtime.progress.trimming import trim
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runstream_consumers.runtime.plugin import Connection, Consumer, Context, Partition, Received
+    from runstream_consumers.runtime.postgres.store import Rejected, WriterKey
+    from runstream_consumers.runtime.progress.spans import Span
+    from runstream_schemas.topics import Topic
+
+log = logging.getLogger(__name__)
+
+#: Applies events; returns what failed, by index.
+_Apply = Callable[["Connection", "_Memory", "Sequence[Received]"], Awaitable[dict[int, Exception]]]
+
+#: Messages decoded before other tasks get a turn.
+_DECODED_AT_ONCE = 100
+#: Writers whose progress is kept in memory.
+_WRITERS_IN_MEMORY = 50_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a batch."""
+
+    #: Where Kafka's client has to read on, by topic name, where it stands elsewhere.
+    seeks: Mapping[str, int]
+    #: Offsets that did not come, by topic name.
+    gaps: Mapping[str, Span]
+    events: int = 0
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is only valid while the stored offsets are the ones expected."""
+
+    expected: dict[str, StoredOffset]
+    partition: Partition
+    progress: dict[WriterKey, Progress] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Work:
+    """A batch, decoded."""
+
+    nexts: dict[str, int] = field(default_factory=dict)
+    messages: dict[tuple[Topic, int], Message] = field(default_factory=dict)
+    received: list[Received] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+class Sink:
+    """Applies messages of one partition number; used by one task at a time."""
+
+    def __init__(self, consumer: Consumer, number: int, context: Context, topics: Sequence[str]) -> None:
+        self._consumer = consumer
+        self._number = number
+        self._context = context
+        self._store = SinkStore(sink=context.name, partition=number, topics=sorted(topics))
+        self._memory: _Memory | None = None
+        self._background = Background(f"{context.name}[{number}] background")
+
+    @property
+    def nexts(self) -> dict[str, int]:
+        """The next offset of each topic, as far as it is known in memory."""
+        return {} if self._memory is None else {name: row.next for name, row in self._memory.expected.items()}
+
+    def forget(self) -> None:
+        """Throw memory away: after an error, or when someone else may have moved the offsets."""
+        self._memory = None
+        self._background.cancel()
+
+    async def close(self) -> None:
+        """Throw memory away and wait until nothing runs beside the batches, nor will."""
+        self._memory = None
+        await self._background.stop()
+
+    async def open(
+        self, connection: Connection, log_starts: Mapping[str, int], log_ends: Mapping[str, int]
+    ) -> dict[str, int]:
+        """Return where to read each topic from; record what was deleted unread.
+
+        Raises TopicRecreated where a log ends before what was stored from it.
+        """
+        self.forget()
+        async with connection.transaction():
+            await self._store.make_offsets(connection, log_starts)
+            stored = await self._store.lock_offsets(connection)
+            positions: dict[str, int] = {}
+            for name, row in stored.items():
+                start = start_of(row.next, log_starts[name], log_ends[name])
+                if start is None:
+                    raise TopicRecreated(
+                        f"{name}[{self._number}] ends at {log_ends[name]}, but {self._context.name} has stored it up to"
+                        f" {row.next}: the topic was deleted and made anew, or lost its tail. Rebuild the consumer."
+                    )
+                if start.lost is not None:
+                    await self._lose(connection, name, start.lost, "deleted before it was read")
+                positions[name] = start.position
+        await self._remember(connection)
+        return positions
+
+    async def skip(self, connection: Connection, name: str, lost: Span, reason: str) -> None:
+        """Record offsets as lost and go on behind them, unless the sink has moved meanwhile."""
+        self.forget()
+        async with connection.transaction():
+            stored = await self._store.lock_offsets(connection)
+            if stored[name].next == lost[0]:
+                await self._lose(connection, name, lost, reason)
+        await self._remember(connection)
+
+    async def step(self, connection: Connection, batch: Mapping[str, Sequence[Message]]) -> Outcome:
+        """Apply a batch, by topic name with offsets ascending; each record of it once and only once, ever.
+
+        Raises what the infrastructure raised: the batch may then have been committed or not, and should be passed
+        again, on a new connection, after :meth:`forget`.
+        """
+        while True:
+            memory = self._memory or await self._remember(connection)
+            plans = {name: plan(memory.expected[name].next, [m.offset for m in batch[name]]) for name in batch}
+            work = await self._decode(batch, plans)
+            if not work.nexts or await self._commit(connection, memory, work):
+                return Outcome(
+                    seeks={name: p.seek for name, p in plans.items() if isinstance(p, Drop) and p.seek is not None},
+                    gaps={name: p.missing for name, p in plans.items() if isinstance(p, Gap)},
+                    events=len(work.received),
+                )
+            log.info("%s[%d] was moved by another worker; reading anew", self._context.name, self._number)
+            self.forget()
+
+    async def _remember(self, connection: Connection) -> _Memory:
+        async with connection.transaction():
+            expected = await self._store.lock_offsets(connection)
+            memory = _Memory(expected, await self._new_partition(connection))
+        self._memory = memory
+        self._background.start(memory.partition.background)
+        return memory
+
+    async def _new_partition(self, connection: Connection) -> Partition:
+        partition = self._consumer.partition(self._number, self._context)
+        await partition.load(connection)
+        return partition
+
+    async def _lose(self, connection: Connection, name: str, lost: Span, reason: str) -> None:
+        log.error("%s[%d]: offsets %d to %d lost: %s", name, self._number, lost[0], lost[1] - 1, reason)
+        await self._store.add_loss(connection, name, lost, reason)
+        await self._store.move_offsets(connection, {name: lost[1]})
+
+    async def _decode(self, batch: Mapping[str, Sequence[Message]], plans: Mapping[str, Keep | Drop | Gap]) -> _Work:
+        work = _Work()
+        for name, decision in plans.items():
+            if not isinstance(decision, Keep):
+                continue
+            work.nexts[name] = decision.next
+            for message in batch[name][decision.start : decision.stop]:
+                try:
+                    work.received.append(receive(message, self._context.partitions))
+                except Exception as error:
+                    if not is_data_error(error):
+                        raise
+                    work.rejected.append(message.rejected("decode", error))
+                else:
+                    work.messages[message.topic, message.offset] = message
+                if len(work.received) % _DECODED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        return work
+
+    async def _commit(self, connection: Connection, memory: _Memory, work: _Work) -> bool:
+        """Store a batch; False where the stored offsets are not the expected ones, and nothing was done."""
+        try:
+            return await self._transact(connection, memory, work, self._apply)
+        except Exception as error:
+            if connection.is_closed() or not is_data_error(error):
+                raise
+            log.warning("%s[%d]: trying the events of a batch apart: %r", self._context.name, self._number, error)
+        return await self._transact(connection, await self._remember(connection), work, self._apply_apart)
+
+    async def _transact(self, connection: Connection, memory: _Memory, work: _Work, apply: _Apply) -> bool:
+        async with connection.transaction():
+            if await self._store.lock_offsets(connection) != memory.expected:
+                return False
+            await self._load_progress(connection, memory, work.received)
+            trimmed = trim(memory.progress, work.received)
+            failed = await apply(connection, memory, trimmed.events)
+            progress = trimmed.progress if not failed else trimmed.progress_without(memory.progress, failed)
+            await self._store.save_progress(connection, progress)
+            rejected = [*work.rejected, *_rejections(work, trimmed.events, failed)]
+            await self._store.quarantine(connection, rejected)
+            await self._store.move_offsets(connection, work.nexts)
+        memory.progress.update(progress)
+        for name, offset in work.nexts.items():
+            memory.expected[name] = replace(memory.expected[name], next=offset)
+        if rejected:
+            log.error("%s: %d messages to quarantine, the first: %s", self._context.name, len(rejected), rejected[0])
+        return True
+
+    async def _load_progress(self, connection: Connection, memory: _Memory, received: Sequence[Received]) -> None:
+        """Bring the progress of the batch's writers into memory."""
+        if len(memory.progress) > _WRITERS_IN_MEMORY:
+            memory.progress.clear()
+        keys = {key for item in received if (key := writer_of(item.event)) is not None} - memory.progress.keys()
+        if keys:
+            memory.progress |= dict.fromkeys(keys, UNTOUCHED)
+            memory.progress |= await self._store.load_progress(connection, sorted(keys))
+
+    async def _apply(self, connection: Connection, memory: _Memory, events: Sequence[Received]) -> dict[int, Exception]:
+        if events:
+            await memory.partition.apply(connection, Batch(partition=self._number, events=events))
+        return {}
+
+    async def _apply_apart(
+        self, connection: Connection, memory: _Memory, events: Sequence[Received]
+    ) -> dict[int, Exception]:
+        """Apply by halves, each within a savepoint, down to the events that fail alone; return those by index."""
+        failed: dict[int, Exception] = {}
+        ranges = [range(len(events))]
+        while ranges:
+            indices = ranges.pop()
+            try:
+                async with connection.transaction():
+                    await self._apply(connection, memory, events[indices.start : indices.stop])
+            except Exception as error:
+                if connection.is_closed() or not is_data_error(error):
+                    raise
+                memory.partition = await self._new_partition(connection)
+                if len(indices) == 1:
+                    failed[indices.start] = error
+                else:
+                    middle = len(indices) // 2
+                    ranges += [indices[middle:], indices[:middle]]
+        self._background.start(memory.partition.background)
+        return failed
+
+
+def _rejections(work: _Work, events: Sequence[Received], failed: Mapping[int, Exception]) -> list[Rejected]:
+    found = [(events[index], error) for index, error in failed.items()]
+    return [work.messages[item.topic, item.offset].rejected("apply", error) for item, error in found]

@@ -1,0 +1,1 @@
+"""Kafka: clients, and messages decoded into events."""

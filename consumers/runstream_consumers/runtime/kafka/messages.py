@@ -1,0 +1,110 @@
+"""Messages of Kafka to events, and events to what is fresh of them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from runstream_consumers.runtime.plugin import Received
+from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
+from runstream_consumers.runtime.postgres.store import TOPIC_NUMBERS, Rejected
+from runstream_schemas.codec import decode, encode
+from runstream_schemas.events import ChangeEvent, Event, ExitEvent, HeartbeatEvent, Kind, LogEvent, RawEvent
+from runstream_schemas.exceptions import MalformedEvent
+from runstream_schemas.rows import cut
+from runstream_schemas.topics import RunPath, Topic, partition_of
+
+if TYPE_CHECKING:
+    from runstream_consumers.runtime.postgres.store import WriterKey
+    from runstream_consumers.runtime.progress.spans import Span
+
+#: Events whose records are numbered; heartbeats are not.
+Numbered = LogEvent | ChangeEvent | ExitEvent | RawEvent
+
+#: No writer gets here by counting, and Postgres still takes what lies above.
+_GREATEST_SEQ = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as the broker gave it out; ``topic_name`` is Kafka's name of the topic."""
+
+    topic: Topic
+    topic_name: str
+    partition: int
+    offset: int
+    #: Broker append time, microseconds since 1970.
+    append_time: int
+    value: bytes | None
+
+    @property
+    def size(self) -> int:
+        """About the memory the message takes, bytes."""
+        return len(self.value or b"") + 200
+
+    def rejected(self, stage: str, error: Exception) -> Rejected:
+        """Return the message as it goes to quarantine."""
+        return Rejected(
+            topic=self.topic_name,
+            partition=self.partition,
+            offset=self.offset,
+            append_time=self.append_time,
+            stage=stage,
+            reason=f"{type(error).__name__}: {error}",
+            raw=self.value,
+        )
+
+
+def receive(message: Message, partitions: int) -> Received:
+    """Return the event of a message; raises MalformedEvent for what must not reach a consumer."""
+    if message.value is None:
+        raise MalformedEvent("message without a value")
+    event = decode(message.topic, message.value)
+    _check_place(event, message.partition, partitions)
+    if isinstance(event, Numbered) and event.seq + event.count > _GREATEST_SEQ:
+        raise MalformedEvent(f"records {event.seq}+{event.count}: numbers too large")
+    return Received(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        append_time=message.append_time,
+        message=message.value,
+        event=event,
+    )
+
+
+def writer_of(event: Event) -> WriterKey | None:
+    """Return the key of the progress that counts the records of an event; None where they are not numbered."""
+    if isinstance(event, HeartbeatEvent):
+        return None
+    return run_key(event.run), writer_key(event.writer.id), TOPIC_NUMBERS[event.topic]
+
+
+def part(received: Received, span: Span) -> Received:
+    """Return the records of a span of an event, which lies within the event's own."""
+    event = received.event
+    if isinstance(event, HeartbeatEvent) or span == (event.seq, event.seq + event.count):
+        return received
+    shorter = _cut(event, *span)
+    return replace(received, event=shorter, message=encode(shorter))
+
+
+def _cut(event: Numbered, seq: int, stop: int) -> Event:
+    if isinstance(event, LogEvent):
+        return cut(event, seq - event.seq, stop - event.seq)
+    if isinstance(event, ChangeEvent):
+        records = event.records[seq - event.seq : stop - event.seq]
+        return replace(event, seq=seq, count=stop - seq, records=records)
+    return replace(event, seq=seq, count=stop - seq)
+
+
+def _check_place(event: Event, partition: int, partitions: int) -> None:
+    """Refuse an event in another partition than its run's: two workers would share the run. A tick names no run."""
+    if event.kind is not Kind.TICK and (expected := _partition_of(event.run, partitions)) != partition:
+        raise MalformedEvent(f"run {event.run} belongs in partition {expected}, not {partition}")
+
+
+@lru_cache(maxsize=65_536)
+def _partition_of(run: RunPath, partitions: int) -> int:
+    return partition_of(run, partitions)

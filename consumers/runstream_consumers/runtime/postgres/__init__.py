@@ -1,0 +1,1 @@
+"""Postgres: connections, migrations, queries, and the tables of the runtime."""

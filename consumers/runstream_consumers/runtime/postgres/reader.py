@@ -1,0 +1,40 @@
+"""Reads what the runtime knows of a run: how far each consumer has come with each of its writers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runstream_consumers.runtime.postgres.run_key import run_key
+from runstream_consumers.runtime.postgres.store import QUERIES, TOPIC_OF_NUMBER
+
+if TYPE_CHECKING:
+    from runstream_consumers.runtime.plugin import Connection
+    from runstream_schemas.topics import RunPath, Topic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterProgress:
+    """The records of a writer that a consumer has applied: all below ``next`` but those in ``holes``."""
+
+    sink: str
+    writer: bytes
+    topic: Topic
+    next: int
+    #: Spans of missing records: first, and the one behind the last.
+    holes: list[tuple[int, int]]
+
+
+async def progress(connection: Connection, run: RunPath) -> list[WriterProgress]:
+    """Return the progress of every consumer with the writers of a run, by sink, writer and topic."""
+    return [
+        WriterProgress(
+            sink=row["sink"],
+            writer=row["writer"].bytes,
+            topic=TOPIC_OF_NUMBER[row["topic"]],
+            next=row["next"],
+            holes=[(hole.lower, hole.upper) for hole in row["holes"]],
+        )
+        for row in await connection.fetch(QUERIES["progress_of_run"], run_key(run))
+        if row["topic"] in TOPIC_OF_NUMBER
+    ]

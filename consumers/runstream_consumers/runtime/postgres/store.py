@@ -1,0 +1,145 @@
+"""The runtime's tables: offsets, progress of writers, quarantine, losses. One function a statement, no decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from runstream_consumers.runtime.exceptions import RuntimeFault
+from runstream_consumers.runtime.postgres.queries import load_queries
+from runstream_consumers.runtime.progress.spans import Progress, Span
+from runstream_schemas.topics import Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from runstream_consumers.runtime.plugin import Connection
+
+QUERIES = load_queries(files("runstream_consumers.runtime.postgres") / "sql" / "queries.sql")
+
+#: The topics as ``writer_progress`` numbers them; never renumber.
+TOPIC_NUMBERS = {
+    Topic.LOG: 0,
+    Topic.CONFIG: 1,
+    Topic.SUMMARY: 2,
+    Topic.FILE: 3,
+    Topic.ARTIFACT: 4,
+    Topic.HEARTBEAT: 5,
+    Topic.EXIT: 6,
+    Topic.ALERT: 7,
+}
+TOPIC_OF_NUMBER = {number: topic for topic, number in TOPIC_NUMBERS.items()}
+
+#: A writer in a topic: run key, writer key, number of the topic.
+WriterKey = tuple[UUID, UUID, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOffset:
+    """The row of a topic in ``sink_offset``."""
+
+    next: int
+    redrives: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A message that could not be decoded or applied."""
+
+    topic: str
+    partition: int
+    offset: int
+    #: Broker append time, microseconds since 1970.
+    append_time: int
+    stage: str
+    reason: str
+    raw: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStore:
+    """The rows of one sink in one partition number; ``topics`` are Kafka's names."""
+
+    sink: str
+    partition: int
+    topics: Sequence[str]
+
+    async def make_offsets(self, connection: Connection, starts: Mapping[str, int]) -> None:
+        """Make the rows of topics that have none."""
+        await connection.execute(
+            QUERIES["make_offsets"], self.sink, self.partition, list(starts.keys()), list(starts.values())
+        )
+
+    async def lock_offsets(self, connection: Connection) -> dict[str, StoredOffset]:
+        """Lock the rows of all topics until the transaction ends, in one order, and return them."""
+        rows = await connection.fetch(QUERIES["lock_offsets"], self.sink, self.partition, self.topics)
+        if len(rows) != len(self.topics):
+            raise RuntimeFault(f"{len(rows)} rows in sink_offset for {self.sink}, partition {self.partition}")
+        return _offsets(rows)
+
+    async def move_offsets(self, connection: Connection, nexts: Mapping[str, int]) -> None:
+        """Move the offsets of topics; raises RuntimeFault unless each touched its one row."""
+        if not nexts:
+            return
+        status = await connection.execute(
+            QUERIES["move_offsets"], self.sink, self.partition, list(nexts.keys()), list(nexts.values())
+        )
+        if status != f"UPDATE {len(nexts)}":
+            raise RuntimeFault(f"offsets of {self.sink}, partition {self.partition}: {status} for {len(nexts)} topics")
+
+    async def load_progress(self, connection: Connection, keys: Sequence[WriterKey]) -> dict[WriterKey, Progress]:
+        """Return the progress of the writers that have a row."""
+        rows = await connection.fetch(QUERIES["load_progress"], self.sink, *_columns(keys, 3))
+        return {
+            (row["run"], row["writer"], row["topic"]): Progress(
+                row["next"], tuple((hole.lower, hole.upper) for hole in row["holes"])
+            )
+            for row in rows
+        }
+
+    async def save_progress(self, connection: Connection, progress: Mapping[WriterKey, Progress]) -> None:
+        """Write the progress of writers."""
+        if progress:
+            rows = [(*key, value.next, _multirange(value.holes)) for key, value in progress.items()]
+            await connection.execute(QUERIES["save_progress"], self.sink, *_columns(rows, 5))
+
+    async def quarantine(self, connection: Connection, rejected: Iterable[Rejected]) -> None:
+        """Keep messages with what is needed to find and to redrive them."""
+        rows = [
+            (
+                self.sink,
+                item.topic,
+                item.partition,
+                item.offset,
+                item.append_time,
+                item.stage,
+                plain(item.reason),
+                item.raw,
+            )
+            for item in rejected
+        ]
+        if rows:
+            await connection.executemany(QUERIES["add_quarantine"], rows)
+
+    async def add_loss(self, connection: Connection, topic: str, lost: Span, reason: str) -> None:
+        """Record offsets that were gone before they could be read."""
+        await connection.execute(QUERIES["add_loss"], self.sink, topic, self.partition, *lost, reason)
+
+
+def plain(text: str) -> str:
+    """Return text that Postgres takes: NUL and lone surrogates spelled as escapes, 2 000 characters at most."""
+    return text[:2000].encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def _offsets(rows: Iterable[Any]) -> dict[str, StoredOffset]:
+    return {row["topic"]: StoredOffset(row["next"], row["redrives"]) for row in rows}
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [[row[column] for row in rows] for column in range(width)]
+
+
+def _multirange(holes: Iterable[Span]) -> str:
+    return "{" + ",".join(f"[{first},{stop})" for first, stop in holes) + "}"

@@ -1,0 +1,1 @@
+"""Offsets and record numbers: what is new in a batch. Pure."""

@@ -1,0 +1,62 @@
+"""Events less the records that had been applied before. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runstream_consumers.runtime.kafka.messages import part, writer_of
+from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress, Span, advance
+from runstream_schemas.events import HeartbeatEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping, Sequence
+
+    from runstream_consumers.runtime.plugin import Received
+    from runstream_consumers.runtime.postgres.store import WriterKey
+
+
+@dataclass(slots=True)
+class Trimmed:
+    """What is fresh of a batch."""
+
+    events: list[Received] = field(default_factory=list)
+    #: One an event: whose records it holds, and which; None where they are not numbered.
+    spans: list[tuple[WriterKey, Span] | None] = field(default_factory=list)
+    #: The progress of the writers of the batch with all events applied; those it changed nothing for are left out.
+    progress: dict[WriterKey, Progress] = field(default_factory=dict)
+
+    def progress_without(
+        self, before: Mapping[WriterKey, Progress], failed: Container[int]
+    ) -> dict[WriterKey, Progress]:
+        """Return the progress with all events applied but those at the indices ``failed``."""
+        after: dict[WriterKey, Progress] = {}
+        for index, numbered in enumerate(self.spans):
+            if numbered is not None and index not in failed:
+                key, (seq, stop) = numbered
+                now = after.get(key) or before.get(key, UNTOUCHED)
+                after[key] = advance(now, seq, stop - seq)[1]
+        return after
+
+
+def trim(before: Mapping[WriterKey, Progress], received: Sequence[Received]) -> Trimmed:
+    """Return what is fresh of events, in their order, given the progress of their writers before.
+
+    An event is left out, passed on, or cut into the parts that are fresh. Heartbeats are passed on as they are.
+    """
+    trimmed = Trimmed()
+    for item in received:
+        event = item.event
+        key = writer_of(event)
+        if key is None or isinstance(event, HeartbeatEvent):
+            trimmed.events.append(item)
+            trimmed.spans.append(None)
+            continue
+        now = trimmed.progress.get(key) or before.get(key, UNTOUCHED)
+        spans, after = advance(now, event.seq, event.count)
+        if spans:
+            trimmed.progress[key] = after
+        for span in spans:
+            trimmed.events.append(part(item, span))
+            trimmed.spans.append((key, span))
+    return trimmed

@@ -1,0 +1,1 @@
+"""The HTTP server process: the API and the pages, put together."""

@@ -1,0 +1,64 @@
+"""The process of the HTTP API: ``python -m runstream_consumers.server``, with settings from the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+from pydantic import ValidationError
+
+from runstream_consumers.server.app import create_app
+from runstream_consumers.settings import ServerSettings
+
+#: Seconds that open requests get after SIGTERM.
+_GRACE_S = 1
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to this module: uvicorn would raise them again and end with their status instead of 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: ServerSettings) -> None:
+    """Serve until SIGTERM or SIGINT; raises SystemExit where the port can't be had, with the reason in the log."""
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        # The peer of a connection is who it is, whatever a header claims.
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=30,
+    )
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, setattr, server, "should_exit", True)  # noqa: FBT003  # uvicorn's flag
+    await server.serve()
+
+
+def main() -> int:
+    """Run the process; return 0 after SIGTERM or SIGINT, 2 where the settings are wrong."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = ServerSettings.from_environment()
+    except ValidationError as error:
+        print(f"runstream_consumers.api: settings from RUNSTREAM_*: {error}", file=sys.stderr)  # noqa: T201  # no log yet
+        return 2
+    asyncio.run(serve(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

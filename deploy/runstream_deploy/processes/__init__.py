@@ -1,0 +1,1 @@
+"""Child processes: start, stop, ports, rotated logs, and nothing left running."""

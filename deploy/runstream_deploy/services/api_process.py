@@ -1,0 +1,69 @@
+"""The HTTP API, which also serves the pages, as a service."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from runstream_deploy.processes.child import Command
+from runstream_deploy.processes.ports import LOOPBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ApiProcess:
+    """The API on a loopback port.
+
+    Args:
+        port: Where it listens.
+        environment: Settings (``RUNSTREAM_*``).
+    """
+
+    name = "api"
+    patience = 60.0
+
+    def __init__(self, port: int, environment: Mapping[str, str]) -> None:
+        self.port = port
+        self.url = f"http://{LOOPBACK}:{port}"
+        self.version = version("runstream")
+        self._environment = environment
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports that must be free before the start."""
+        return {self.name: self.port}
+
+    def prepare(self) -> None:
+        """Do nothing: the API keeps nothing on disk."""
+
+    def command(self) -> Command:
+        """Return how it is started."""
+        return Command(
+            arguments=[sys.executable, "-m", "runstream_consumers.server"],
+            environment={
+                **self._environment,
+                "RUNSTREAM_API_HOST": LOOPBACK,
+                "RUNSTREAM_API_PORT": str(self.port),
+                "RUNSTREAM_PUBLIC_URL": self._environment.get("RUNSTREAM_PUBLIC_URL") or self.url,
+            },
+        )
+
+    async def check(self) -> None:
+        """Return once it answers ``/healthz``; OSError where it does not."""
+        status = await asyncio.to_thread(self._ask)
+        if status != http.HTTPStatus.OK:
+            raise ConnectionError(f"/healthz answers {status}")
+
+    def _ask(self) -> int:
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status
+        except http.client.HTTPException as error:
+            raise ConnectionError(str(error)) from error
+        finally:
+            connection.close()

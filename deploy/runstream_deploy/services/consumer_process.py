@@ -1,0 +1,52 @@
+"""A consumer of the entry-point group ``runstream.consumers`` as a service."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+from runstream_deploy.processes.child import Command
+from runstream_deploy.stack.lag import assigned_partitions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GROUP = "runstream.consumers"
+
+
+def registered_consumers() -> list[EntryPoint]:
+    """Return the consumers that the installed packages register, ours and strangers', in order of name."""
+    return sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+
+
+class ConsumerProcess:
+    """One consumer, run by the consumers' runtime.
+
+    Args:
+        entry: Its registration.
+        environment: Settings (``RUNSTREAM_*``).
+    """
+
+    patience = 120.0
+
+    def __init__(self, entry: EntryPoint, environment: Mapping[str, str]) -> None:
+        self.name = entry.name
+        self.version = entry.dist.version if entry.dist else ""
+        self.ports: Mapping[str, int] = {}
+        self._environment = environment
+
+    def prepare(self) -> None:
+        """Do nothing: the runtime migrates the consumer's tables itself."""
+
+    def command(self) -> Command:
+        """Return how it is started."""
+        arguments = [sys.executable, "-m", "runstream_consumers.runtime", self.name]
+        return Command(arguments=arguments, environment=self._environment)
+
+    async def check(self) -> None:
+        """Return once the consumer has positions in all partitions; OSError while it has not."""
+        expected = int(self._environment["RUNSTREAM_PARTITIONS"])
+        found = await assigned_partitions(self._environment["RUNSTREAM_POSTGRES"], self.name)
+        if found < expected:
+            raise ConnectionError(f"works on {found} of {expected} partitions")

@@ -1,0 +1,192 @@
+"""Apache Kafka: one node in KRaft mode, broker and controller in one JVM."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import signal
+import subprocess
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from runstream_deploy.exceptions import DataRefused, ServiceFailed
+from runstream_deploy.processes.child import Command, launched
+from runstream_deploy.processes.ports import LOOPBACK
+from runstream_deploy.services.jars import KAFKA_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from runstream_deploy.services.java import Java
+
+#: Short-lived, mostly idle and small: the cheap compiler and collector start faster and hold less memory.
+_JVM = (
+    "-Xms64m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:MaxDirectMemorySize=256m",
+    "-Djava.awt.headless=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
+    # The metrics reporter registers JMX beans that do not exist with this binding; nothing is lost.
+    "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.utils.AppInfoParser=error",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """What runs Kafka: a Java, the jars, and an archive of loaded classes where one was made."""
+
+    java: Java
+    jars: Sequence[Path]
+    archive: Path | None = None
+
+    def arguments(self, main: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
+        """Return the command line of a Java program; the class path is the same each time, as the archive requires."""
+        shared = [f"-XX:SharedArchiveFile={self.archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
+        classpath = ":".join(map(str, self.jars))
+        return [
+            self.java.program,
+            *_JVM,
+            *(shared if self.archive else []),
+            *options,
+            "-cp",
+            classpath,
+            main,
+            *arguments,
+        ]
+
+
+class Kafka:
+    """A single Kafka node on loopback; keeps everything in one folder.
+
+    Args:
+        folder: Data, settings; made where it does not exist.
+        port: Where clients connect.
+        controller_port: Where the node's own controller listens.
+        distribution: What runs it.
+    """
+
+    name = "kafka"
+    version = KAFKA_VERSION
+    #: Seconds that a start may take; recovery after a crash reads the newest segments.
+    patience = 120.0
+
+    def __init__(self, folder: Path, *, port: int, controller_port: int, distribution: Distribution) -> None:
+        self.folder = folder
+        self.port = port
+        self.controller_port = controller_port
+        self.address = f"{LOOPBACK}:{port}"
+        self._distribution = distribution
+        self._settings = folder / "server.properties"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports that must be free before the start."""
+        return {"kafka": self.port, "kafka's controller": self.controller_port}
+
+    def prepare(self) -> None:
+        """Write the settings; give the folder a cluster id the first time.
+
+        Raises:
+            DataRefused: the folder's name has a comma in it.
+            ServiceFailed: the folder could not be formatted.
+        """
+        if "," in str(self.folder):
+            raise DataRefused(f"Kafka takes a comma for the end of a folder's name; rename {self.folder}")
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._settings.write_text("".join(f"{key}={escape(value)}\n" for key, value in self._properties().items()))
+        if not (self.folder / "data" / "meta.properties").exists():
+            self._format()
+
+    def command(self) -> Command:
+        """Return how the broker is started."""
+        return Command(
+            arguments=self._distribution.arguments("kafka.Kafka", str(self._settings)), stop_signal=signal.SIGTERM
+        )
+
+    async def check(self) -> None:
+        """Return once the broker has answered with its metadata; OSError where it does not."""
+        await answers(self.address)
+
+    def _format(self) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)
+        arguments = self._distribution.arguments(
+            "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)
+        )
+        done = subprocess.run(launched(Command(arguments=arguments)), capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode != 0:
+            raise ServiceFailed(self.name, "could not format its folder", (done.stdout + done.stderr)[-2000:])
+
+    def _properties(self) -> dict[str, object]:
+        return {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.voters": f"1@{LOOPBACK}:{self.controller_port}",
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{LOOPBACK}:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{self.address}",
+            "log.dirs": self.folder / "data",
+            # Topics are created on purpose, with their settings, or not at all.
+            "auto.create.topics.enable": "false",
+            "offsets.topic.num.partitions": 4,
+            "offsets.topic.replication.factor": 1,
+            "transaction.state.log.num.partitions": 1,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "share.coordinator.state.topic.num.partitions": 1,
+            "share.coordinator.state.topic.replication.factor": 1,
+            "share.coordinator.state.topic.min.isr": 1,
+            "group.initial.rebalance.delay.ms": 0,
+            # A consumer that was killed is missed soon; ours ask for their own session timeout.
+            "group.min.session.timeout.ms": 1000,
+            # One laptop's load, not a data centre's: fewer threads and buffers.
+            "num.network.threads": 2,
+            "num.io.threads": 4,
+            "background.threads": 2,
+            "log.cleaner.dedupe.buffer.size": 8 * 1024 * 1024,
+            "log.index.size.max.bytes": 2 * 1024 * 1024,
+            "log.segment.delete.delay.ms": 1000,
+            # Without this an idle node writes to its metadata log twice a second, for ever.
+            "metadata.max.idle.interval.ms": 0,
+            # After a kill the controller lets the broker in again only when the killed one's session has run out. A
+            # broker that misses it because the machine was suspended is let in again at its next heartbeat.
+            "broker.session.timeout.ms": 2000,
+            "broker.heartbeat.interval.ms": 500,
+        }
+
+
+def escape(value: object) -> str:
+    """Return a value as a Java properties file spells it: ASCII, with the rest as UTF-16 escapes."""
+    units = str(value).replace("\\", "\\\\").encode("utf-16-be")
+    codes = [int.from_bytes(units[place : place + 2], "big") for place in range(0, len(units), 2)]
+    return "".join(chr(code) if 0x20 <= code < 0x7F else f"\\u{code:04x}" for code in codes)  # noqa: PLR2004 - ASCII
+
+
+async def answers(address: str) -> None:
+    """Return once a broker has answered with its metadata.
+
+    Raises:
+        OSError: it does not answer.
+    """
+    # A closed port is told apart first: aiokafka would log it as an error each time.
+    host, _, port = address.partition(",")[0].rpartition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.close()
+    await writer.wait_closed()
+    client = AIOKafkaClient(bootstrap_servers=address, request_timeout_ms=5000)
+    try:
+        await client.bootstrap()
+        if not client.cluster.brokers():
+            raise ConnectionError("Kafka answers, but has no broker yet")
+    except KafkaError as error:
+        raise ConnectionError(str(error)) from error
+    finally:
+        await client.close()

@@ -1,0 +1,1 @@
+"""The local stack as a whole: supervisor, data folder, status."""

@@ -1,0 +1,103 @@
+"""The public API: runs read back from the server."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from runstream.exceptions import CommError
+from runstream.public_api.connection import Connection
+from runstream.public_api.paths import Defaults, parse_project, parse_run
+from runstream.public_api.run import Run
+from runstream.public_api.runs import Runs
+from runstream.server.discovery import find_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_TIMEOUT_S = 30.0
+
+
+class Api:
+    """Reads runs back: ``Api().run("entity/project/id")``.
+
+    Args:
+        overrides: ``base_url``, ``entity`` and ``project`` to use instead of those of the environment.
+        timeout: Seconds that one request may take.
+        api_key: The token of the server, instead of RUNSTREAM_API_KEY or the discovery file's.
+
+    The server is the one of ``base_url``, else of RUNSTREAM_URL, else the local stack. Raises CommError where none of
+    these names one; whether it answers shows at the first request.
+    """
+
+    def __init__(
+        self, overrides: Mapping[str, str] | None = None, timeout: float | None = None, api_key: str | None = None
+    ) -> None:
+        given = dict(overrides or {})
+        environ = os.environ
+        server = find_server(environ, given.get("base_url"))
+        if server is None:
+            raise CommError("no stack is running here: start one with `runstream up`, or set RUNSTREAM_URL")
+        self._connection = Connection(server.url, api_key or server.token, timeout=timeout or _TIMEOUT_S)
+        self._defaults = Defaults(
+            entity=given.get("entity") or environ.get("RUNSTREAM_ENTITY") or environ.get("WANDB_ENTITY") or None,
+            project=given.get("project")
+            or environ.get("RUNSTREAM_PROJECT")
+            or environ.get("WANDB_PROJECT")
+            or "uncategorized",
+        )
+
+    @property
+    def url(self) -> str:
+        """The address of the server."""
+        return self._connection.url
+
+    @property
+    def default_entity(self) -> str:
+        """The entity of paths that name none: of the overrides, the environment, else the server's."""
+        return self._defaults.entity or str(self._connection.get("/api/v1/viewer")["entity"])
+
+    def run(self, path: str = "") -> Run:
+        """Return the run of a path: ``entity/project/id``, ``project/id``, ``id`` or the URL of its page.
+
+        Raises UsageError where the path names no run, NotFoundError where the server does not know it, and CommError
+        where nothing answers.
+        """
+        named = parse_run(path, self._defaults)
+        run = Run(self._connection, named.entity or self.default_entity, named.project, named.run_id)
+        run.load()
+        return run
+
+    def runs(self, path: str | None = None, per_page: int = 50) -> Runs:
+        """Return the runs of a project (``entity/project`` or ``project``), newest first; of all without a path."""
+        if path is None:
+            return Runs(self._connection, entity=self._defaults.entity, project=None, per_page=per_page)
+        named = parse_project(path, self._defaults)
+        entity = named.entity or self.default_entity
+        return Runs(self._connection, entity=entity, project=named.project, per_page=per_page)
+
+    def alerts(self, path: str | None = None, per_page: int = 50, *, repeats: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield the alerts of a project's runs (paths as for :meth:`runs`), newest first, read page by page.
+
+        Args:
+            path: ``entity/project`` or ``project``; without one, the alerts of all projects.
+            per_page: How many to read at a time.
+            repeats: Also those that came again within the ``wait_duration`` of one that is shown.
+        """
+        entity, project = self._defaults.entity, None
+        if path is not None:
+            named = parse_project(path, self._defaults)
+            entity, project = named.entity or self.default_entity, named.project
+        cursor = None
+        while True:
+            page = self._connection.get(
+                "/api/v1/alerts", entity=entity, project=project, limit=per_page, repeats=repeats, after=cursor
+            )
+            yield from page["alerts"]
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    def projects(self) -> list[dict[str, Any]]:
+        """Return the projects, last changed first: ``{"entity", "project", "runs", "updated_at", "url"}``."""
+        return list(self._connection.get("/api/v1/projects")["projects"])

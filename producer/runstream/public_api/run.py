@@ -1,0 +1,339 @@
+"""A run as the server knows it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, Literal
+
+from runstream.exceptions import UsageError
+from runstream.public_api.frames import META, pick, table
+from runstream.public_api.paths import url_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from runstream.public_api.connection import Connection
+
+_STREAMS = {"default": "history", "history": "history", "system": "system"}
+#: What W&B puts before the name of a machine's metric.
+_SYSTEM = "system."
+
+
+class Run:
+    """A run read back through the HTTP API.
+
+    What is read is kept; ``load(force=True)`` asks again. Metrics, delivery and console lines are always read anew.
+    """
+
+    def __init__(self, connection: Connection, entity: str, project: str, run_id: str, document: Any = None) -> None:
+        self._connection = connection
+        self._entity = entity
+        self._project = project
+        self._id = run_id
+        self._document = document
+
+    def __repr__(self) -> str:
+        return f"<Run {'/'.join(self.path)} ({self.state})>"
+
+    def load(self, force: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  # W&B's signature
+        """Return the run's document, read from the server the first time or if forced.
+
+        Raises NotFoundError where the server does not know the run, and CommError where nothing answers.
+        """
+        if self._document is None or force:
+            self._document = self._get()
+        document: dict[str, Any] = self._document
+        return document
+
+    def load_full_data(self, force: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  # W&B's signature
+        """Do what :meth:`load` does: a document is never partial here."""
+        return self.load(force)
+
+    @property
+    def id(self) -> str:
+        """The unique identifier of the run in its project."""
+        return self._id
+
+    @property
+    def entity(self) -> str:
+        """The entity of the run."""
+        return self._entity
+
+    @property
+    def username(self) -> str:
+        """Deprecated: use :attr:`entity`."""
+        warnings.warn("Run.username is deprecated; use Run.entity", DeprecationWarning, stacklevel=2)
+        return self._entity
+
+    @property
+    def project(self) -> str:
+        """The project of the run."""
+        return self._project
+
+    @property
+    def path(self) -> list[str]:
+        """Entity, project and id."""
+        return [self._entity, self._project, self._id]
+
+    @property
+    def storage_id(self) -> str:
+        """The identifier of the run in the whole stack."""
+        return "/".join(self.path)
+
+    @property
+    def name(self) -> str:
+        """The name of the run; its id where it has none."""
+        return str(self.load()["name"])
+
+    @property
+    def display_name(self) -> str:
+        """The name of the run."""
+        return self.name
+
+    @property
+    def url(self) -> str:
+        """The address of the run's page."""
+        return str(self.load()["url"])
+
+    @property
+    def state(self) -> str:
+        """One of pending, running, finished, failed, crashed, killed, preempting, preempted."""
+        return str(self.load()["state"])
+
+    @property
+    def qualifiers(self) -> list[str]:
+        """What else is to say of the state: stale, unreachable, finishing, incomplete, late, presumed."""
+        return list(self.load()["qualifiers"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The config, nested as it was given."""
+        return dict(self.load()["config"])
+
+    @property
+    def rawconfig(self) -> dict[str, Any]:
+        """The config; there are no internal keys in it."""
+        return self.config
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The summary, nested as it was logged."""
+        return dict(self.load()["summary"])
+
+    @property
+    def summary_metrics(self) -> dict[str, Any]:
+        """The summary."""
+        return self.summary
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags of the run."""
+        return list(self.load()["tags"])
+
+    @property
+    def notes(self) -> str | None:
+        """The notes on the run."""
+        return self._optional("notes")
+
+    @property
+    def group(self) -> str | None:
+        """The group of the run."""
+        return self._optional("group")
+
+    @property
+    def job_type(self) -> str | None:
+        """What kind of work the run does."""
+        return self._optional("job_type")
+
+    @property
+    def created_at(self) -> str:
+        """When the server first heard of the run: ISO 8601, UTC."""
+        return str(self.load()["created_at"])
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Host, program, Python, operating system and hardware of the run."""
+        return dict(self.load()["metadata"])
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The definitions made by ``define_metric``."""
+        return list(self.load()["metrics"])
+
+    @property
+    def pinned_config_keys(self) -> list[str]:
+        """The config keys that stand at the top of the run's page."""
+        return list(self.load()["pinned_config_keys"])
+
+    @property
+    def lastHistoryStep(self) -> int:  # noqa: N802  # W&B's name
+        """The last step of the history; -1 where nothing was logged."""
+        last = self.load()["last_step"]
+        return -1 if last is None else int(last)
+
+    @property
+    def system_metrics(self) -> dict[str, Any]:
+        """The last value of each metric of the machine, as ``{"system.cpu.percent": 12.5, …}``."""
+        series = self._get("system", samples=2)["series"]
+        return {_SYSTEM + item["key"]: item["values"][-1] for item in series if item["values"]}
+
+    @property
+    def transitions(self) -> list[dict[str, Any]]:
+        """How the state came about: ``{"time": seconds, "from", "to", "reason"}``, oldest first."""
+        return list(self._get("state")["transitions"])
+
+    @property
+    def writers(self) -> list[dict[str, Any]]:
+        """The processes that wrote to the run, each with role, label, host, state and how it ended."""
+        return list(self._get("state")["writers"])
+
+    @property
+    def delivery(self) -> dict[str, Any]:
+        """What has arrived: ``{"complete": bool, "writers": [{"writer", "role", "label", "topics"}]}``."""
+        found: dict[str, Any] = self._get("delivery")
+        return found
+
+    def history(
+        self,
+        samples: int = 500,
+        keys: Sequence[str] | None = None,
+        x_axis: str = "_step",
+        pandas: bool = True,  # noqa: FBT001, FBT002  # W&B's signature
+        stream: Literal["default", "system"] = "default",
+        *,
+        late: Literal["include", "exclude"] = "include",
+    ) -> Any:
+        """Return the history: every row if there are no more than ``samples``, else rows that keep the extremes.
+
+        Args:
+            samples: Most points of one metric.
+            keys: Only these metrics, beside ``x_axis``. A row that has none of them is left out.
+            x_axis: The metric to put beside ``keys``.
+            pandas: Return a DataFrame whose columns are flat (``a.b``); a list of dicts where pandas is not installed
+                or not wanted.
+            stream: ``"default"`` for metrics, ``"system"`` for those of the machine.
+            late: ``"exclude"`` leaves out rows below their writer's greatest step, and rows at a step that another
+                row has already.
+
+        Raises UsageError for any other value of ``late``.
+        """
+        extra = [] if x_axis in META else [x_axis]
+        asked = None if keys is None else [*keys, *extra]
+        which = {"stream": _STREAMS[stream], "late": _checked_late(late)}
+        rows = self._get("history", samples=samples, keys=asked, **which)["rows"]
+        columns = None
+        if keys is not None:
+            columns = [x_axis, *(key for key in keys if key != x_axis)]
+            picked = (pick(row, columns) for row in rows)
+            rows = [row for row in picked if row.keys() - {x_axis}]
+            columns = None if any(isinstance(value, dict) for row in rows for value in row.values()) else columns
+        return table(rows, columns) if pandas else rows
+
+    def scan_history(
+        self,
+        keys: Sequence[str] | None = None,
+        page_size: int = 1000,
+        min_step: int | None = None,
+        max_step: int | None = None,
+        *,
+        late: Literal["include", "exclude"] = "include",
+        hidden: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Return an iterator over every row by step, exact and unsampled, read page by page.
+
+        Args:
+            keys: Only rows that have all of these, and only these values, beside ``_step``.
+            page_size: How many rows to read at a time.
+            min_step: The first step, inclusive.
+            max_step: The last step, exclusive.
+            late: ``"exclude"`` leaves out rows below their writer's greatest step, and rows at a step that another
+                row has already.
+            hidden: Also rows whose place others took when the run was resumed at an earlier step or rewound; these
+                have ``_hidden``.
+
+        Raises UsageError for any other value of ``late``.
+        """
+        steps = {"min_step": min_step, "max_step": max_step}
+        which = {"late": _checked_late(late), "hidden": hidden or None}
+        return self._scan(keys, page_size=page_size, **steps, **which)
+
+    def _scan(self, keys: Sequence[str] | None, **asked: Any) -> Iterator[dict[str, Any]]:
+        cursor = None
+        while True:
+            page = self._get("scan", keys=keys, cursor=cursor, **asked)
+            yield from page["rows"] if keys is None else _with_all(page["rows"], keys)
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    def beta_scan_history(
+        self,
+        keys: Sequence[str] | None = None,
+        page_size: int = 1000,
+        min_step: int | None = None,
+        max_step: int | None = None,
+        use_cache: bool = True,  # noqa: ARG002, FBT001, FBT002  # W&B's signature; there is nothing to cache here
+    ) -> Iterator[dict[str, Any]]:
+        """Do what :meth:`scan_history` does."""
+        return self.scan_history(keys, page_size, min_step, max_step)
+
+    def series(
+        self, keys: Sequence[str] | None = None, samples: int = 500, stream: Literal["default", "system"] = "default"
+    ) -> list[dict[str, Any]]:
+        """Return points of each numeric metric and writer: ``{"key", "writer", "label", "steps", "times", "values"}``.
+
+        At most ``samples`` points each; the extremes are among them.
+        """
+        return list(self._get("series", keys=keys, samples=samples, stream=_STREAMS[stream])["series"])
+
+    def console(self, lines: int = 100) -> list[dict[str, Any]]:
+        """Return the last lines the run printed: ``{"time", "stream", "text", "label", "host"}``, oldest first."""
+        return list(self._get("console", lines=lines)["lines"])
+
+    @property
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alerts of the run in order, less repeats: ``{"title", "full_title", "text", "level", "time", …}``."""
+        return list(self.scan_alerts())
+
+    def scan_alerts(self, page_size: int = 1000, *, repeats: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield the alerts of the run in the order they were raised in, read page by page.
+
+        Args:
+            page_size: How many to read at a time.
+            repeats: Also those that came again within the ``wait_duration`` of one that is shown; ``repeat`` is True.
+        """
+        cursor = None
+        while True:
+            page = self._get("alerts", limit=page_size, repeats=repeats, after=cursor)
+            yield from page["alerts"]
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    def stop(self) -> None:
+        """Ask for the run to be stopped: its processes see that in ``run.should_stop`` within a second or two.
+
+        Returns once the request is safe. Raises UsageError where no process of the run is open.
+        """
+        self._connection.command(f"/api/v1/runs/{url_path(*self.path)}/stop")
+
+    def _optional(self, name: str) -> str | None:
+        value = self.load()[name]
+        return None if value is None else str(value)
+
+    def _get(self, what: str | None = None, **parameters: Any) -> Any:
+        path = f"/api/v1/runs/{url_path(*self.path)}"
+        return self._connection.get(path if what is None else f"{path}/{what}", **parameters)
+
+
+def _checked_late(late: str) -> str:
+    if late not in {"include", "exclude"}:
+        raise UsageError(f"late={late!r}: it is 'include' or 'exclude'")
+    return late
+
+
+def _with_all(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        picked = pick(row, ["_step", *keys])
+        if all(key in picked for key in keys):
+            yield picked

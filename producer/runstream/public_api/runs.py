@@ -1,0 +1,68 @@
+"""The runs of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, overload
+
+from runstream.public_api.run import Run
+
+if TYPE_CHECKING:
+    from runstream.public_api.connection import Connection
+
+
+class Runs(Sequence[Run]):
+    """Runs, newest first; read page by page as they are needed, and kept."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        entity: str | None,
+        project: str | None,
+        per_page: int,
+    ) -> None:
+        self._connection = connection
+        self._entity = entity
+        self._project = project
+        self._per_page = per_page
+        self._found: list[Run] = []
+        self._next: str | None = None
+        self._ended = False
+
+    def __iter__(self) -> Iterator[Run]:
+        index = 0
+        while index < len(self._found) or self._read():
+            yield self._found[index]
+            index += 1
+
+    def __len__(self) -> int:
+        """Return the number of runs; reads all pages."""
+        while self._read():
+            pass
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Run]: ...
+    def __getitem__(self, index: int | slice) -> Run | list[Run]:
+        if isinstance(index, int) and index >= 0:
+            while index >= len(self._found) and self._read():
+                pass
+        else:
+            len(self)
+        return self._found[index]
+
+    def _read(self) -> bool:
+        """Read one more page; returns whether it held a run."""
+        if self._ended:
+            return False
+        page = self._connection.get(
+            "/api/v1/runs", entity=self._entity, project=self._project, limit=self._per_page, after=self._next
+        )
+        documents = page["runs"]
+        self._found += [Run(self._connection, item["entity"], item["project"], item["id"], item) for item in documents]
+        self._next = page["next"]
+        self._ended = self._next is None
+        return bool(documents)

@@ -1,1 +1,0 @@
-"""Reading runs back through the HTTP API."""

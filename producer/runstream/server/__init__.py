@@ -1,0 +1,1 @@
+"""Finding the server, and the HTTP client."""

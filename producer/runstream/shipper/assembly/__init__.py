@@ -1,0 +1,1 @@
+"""From spool records to events."""

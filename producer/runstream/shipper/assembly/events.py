@@ -1,0 +1,266 @@
+"""Blocks to messages: the events of a writer, each within the size that the broker takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runstream.spool.format import StreamCode, TopicCode
+from runstream.spool.plain_values import plain, plain_row
+from runstream_schemas import values
+from runstream_schemas.codec import encode
+from runstream_schemas.events import (
+    Branch,
+    ChangeEvent,
+    Column,
+    Entry,
+    Event,
+    Kind,
+    LogEvent,
+    Operation,
+    RawEvent,
+    Record,
+    Scope,
+    Stream,
+    Writer,
+)
+from runstream_schemas.rows import Path, pack_rows
+from runstream_schemas.topics import RunPath, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from runstream.shipper.assembly.block import Block
+    from runstream_schemas.limits import Limits
+
+TOPICS = {code: Topic[code.name] for code in TopicCode}
+#: What Kafka adds to a message in a record batch, rounded up.
+FRAME_BYTES = 1024
+
+_STREAMS = {
+    StreamCode.HISTORY: Stream.HISTORY,
+    StreamCode.SYSTEM: Stream.SYSTEM,
+    StreamCode.CONSOLE: Stream.CONSOLE,
+}
+#: The fields that an event of these topics cannot be without, for a marker, which is about nothing.
+_NAMELESS: Mapping[Topic, Mapping[str, Any]] = {
+    Topic.FILE: {"path": "", "sha256": b""},
+    Topic.ARTIFACT: {"name": "", "digest": b""},
+    Topic.ALERT: {"title": ""},
+}
+_OPERATIONS = {operation.value: operation for operation in Operation}
+_SCOPES = {scope.value: scope for scope in Scope}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One encoded event: records ``seq`` to ``stop`` (exclusive) of a topic."""
+
+    topic: Topic
+    seq: int
+    stop: int
+    payload: bytes
+    #: The columns of a block of rows, for whoever counts along.
+    columns: Sequence[Column] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What all events of a writer begin with."""
+
+    run: RunPath
+    writer: Writer
+
+
+def messages(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> Iterator[Message]:
+    """Yield the messages of a block: one, or more where one would be too large for the broker.
+
+    A single record that is too large even so, or that the contract cannot say, becomes a message of kind dropped with
+    the reason; the others are kept.
+    """
+    try:
+        event = event_of(block, envelope, limits, now=now)
+        payload = encode(event)
+    except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
+        if block.reason:
+            raise
+        reason = f"cannot be said by the contract: {type(error).__name__}: {error}"[:500]
+    else:
+        if len(payload) <= limits.message_bytes - FRAME_BYTES:
+            columns = event.columns if isinstance(event, LogEvent) else ()
+            yield Message(TOPICS[TopicCode(block.topic)], block.seq, block.stop, payload, columns)
+            return
+        reason = f"too large for a message: {len(payload)} bytes"
+    for part in _halves(block) if block.count > 1 else (_absent(block, reason),):
+        yield from messages(part, envelope, limits, now=now)
+
+
+def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> Event:
+    """Return the event of a block; ``now`` is the time of a marker, in microseconds since 1970."""
+    topic = TOPICS[TopicCode(block.topic)]
+    if block.reason:
+        return _marker(topic, block, envelope, now)
+    if topic is Topic.LOG:
+        return _branch(block, envelope) if block.is_branch else _rows(block, envelope, limits)
+    if topic in {Topic.CONFIG, Topic.SUMMARY}:
+        return _changes(topic, block, envelope, limits)
+    return RawEvent(
+        topic=topic,
+        kind=Kind.DATA,
+        run=envelope.run,
+        writer=envelope.writer,
+        time=block.times[-1],
+        seq=block.seq,
+        count=block.count,
+        order=block.orders[0],
+        fields=plain_row(block.values[0], limits),
+    )
+
+
+def _rows(block: Block, envelope: Envelope, limits: Limits) -> LogEvent:
+    return LogEvent(
+        kind=Kind.DATA,
+        run=envelope.run,
+        writer=envelope.writer,
+        time=block.times[-1],
+        seq=block.seq,
+        count=block.count,
+        stream=_STREAMS.get(StreamCode(block.stream), Stream.HISTORY),
+        orders=np.array(block.orders, dtype=np.int64),
+        steps=np.array(block.steps, dtype=np.int64),
+        times=np.array(block.times, dtype=np.int64),
+        columns=_columns(block, limits),
+    )
+
+
+def _branch(block: Block, envelope: Envelope) -> LogEvent:
+    """Return where the rows go on from; a run that is only called by its id is one of the same project."""
+    none = np.empty(0, dtype=np.int64)
+    run_id = block.values[0].get("run_id") or envelope.run.run_id
+    origin = RunPath(entity=envelope.run.entity, project=envelope.run.project, run_id=str(run_id))
+    return LogEvent(
+        kind=Kind.BRANCH,
+        run=envelope.run,
+        writer=envelope.writer,
+        time=block.times[0],
+        seq=block.seq,
+        count=1,
+        stream=_STREAMS.get(StreamCode(block.stream), Stream.HISTORY),
+        orders=none,
+        steps=none,
+        times=none,
+        branch=Branch(run=origin, step=block.steps[0]),
+    )
+
+
+def _columns(block: Block, limits: Limits) -> list[Column]:
+    """Pack the rows; they are made plain only where that is needed, which is seldom."""
+    if block.largest <= limits.string_length:
+        try:
+            columns = pack_rows(block.values)
+        except (TypeError, ValueError, RecursionError):
+            pass
+        else:
+            if all(_fits(column.path, limits.depth, limits.key_length) for column in columns):
+                return columns
+    return pack_rows([plain_row(row, limits) for row in block.values])
+
+
+@lru_cache(maxsize=1024)
+def _fits(path: Path, depth: int, length: int) -> bool:
+    return len(path) <= depth and all(type(name) is str and len(name) <= length for name in path)
+
+
+def _changes(topic: Topic, block: Block, envelope: Envelope, limits: Limits) -> ChangeEvent:
+    records = tuple(
+        Record(order=order, time=time, entries=tuple(_entries(topic, payload, limits)))
+        for order, time, payload in zip(block.orders, block.times, block.values, strict=True)
+    )
+    return ChangeEvent(
+        topic=topic,
+        kind=Kind.DATA,
+        run=envelope.run,
+        writer=envelope.writer,
+        time=block.times[-1],
+        seq=block.seq,
+        count=block.count,
+        records=records,
+    )
+
+
+def _entries(topic: Topic, payload: Any, limits: Limits) -> Iterator[Entry]:
+    """Yield the entries of a change; config has [scope, op, path, value], the summary [op, path, value]."""
+    for item in payload if isinstance(payload, list) else ():
+        scope, fields = (item[0], item[1:]) if topic is Topic.CONFIG else ("unknown", item)
+        operation, path, value = (*fields, None)[:3]
+        yield Entry(
+            op=_OPERATIONS.get(operation, Operation.UNKNOWN),
+            path=tuple(str(plain(name, limits, limits.depth)) for name in path),
+            value=values.dump(plain(value, limits, limits.depth)),
+            scope=_SCOPES.get(scope, Scope.UNKNOWN),
+        )
+
+
+def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> Event:
+    if topic is Topic.LOG:
+        none = np.empty(0, dtype=np.int64)
+        return LogEvent(
+            kind=Kind.DROPPED,
+            run=envelope.run,
+            writer=envelope.writer,
+            time=now,
+            seq=block.seq,
+            count=block.count,
+            stream=_STREAMS.get(StreamCode(block.stream), Stream.HISTORY),
+            orders=none,
+            steps=none,
+            times=none,
+            reason=block.reason,
+        )
+    if topic in {Topic.CONFIG, Topic.SUMMARY}:
+        return ChangeEvent(
+            topic=topic,
+            kind=Kind.DROPPED,
+            run=envelope.run,
+            writer=envelope.writer,
+            time=now,
+            seq=block.seq,
+            count=block.count,
+            reason=block.reason,
+        )
+    return RawEvent(
+        topic=topic,
+        kind=Kind.DROPPED,
+        run=envelope.run,
+        writer=envelope.writer,
+        time=now,
+        seq=block.seq,
+        count=block.count,
+        fields=_NAMELESS[topic],
+        reason=block.reason,
+    )
+
+
+def _halves(block: Block) -> tuple[Block, Block]:
+    middle = block.count // 2
+    return _part(block, 0, middle), _part(block, middle, block.count)
+
+
+def _part(block: Block, start: int, stop: int) -> Block:
+    return replace(
+        block,
+        seq=block.seq + start,
+        orders=block.orders[start:stop],
+        steps=block.steps[start:stop],
+        times=block.times[start:stop],
+        values=block.values[start:stop],
+        size=block.size * (stop - start) // block.count,
+    )
+
+
+def _absent(block: Block, reason: str) -> Block:
+    count = block.count
+    return replace(block, orders=[], steps=[], times=[], values=[], reason=reason, missing=count, is_branch=False)

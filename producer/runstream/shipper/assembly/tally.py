@@ -1,0 +1,53 @@
+"""Counting what a writer that ended has left in its spool, ahead of delivering it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runstream.shipper.assembly.assembler import Assembler
+from runstream.spool.format import Flag, TopicCode
+from runstream.spool.reader import SpoolReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from runstream.spool.reader import Position, SpoolRecord
+
+_READ_BYTES = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Tally:
+    """What lies in a spool: records of each topic, the next order, and the exit if there is one."""
+
+    counts: dict[int, int] = field(default_factory=dict)
+    next_order: int | None = None
+    last_time: int = 0
+    exit: SpoolRecord | None = None
+
+    def add(self, records: Iterable[SpoolRecord]) -> None:
+        """Count records, in the order of their appends, by the same rules as the assembler's."""
+        for record in records:
+            lost = 0 if self.next_order is None else record.order - self.next_order
+            self.next_order, self.last_time = record.order + 1, record.time
+            topic = record.topic
+            if topic == TopicCode.EXIT:
+                self.counts[TopicCode.LOG] = self.counts.get(TopicCode.LOG, 0) + lost
+                self.exit = record
+                return
+            taken = Assembler.dropped(record)[0] if record.flags & Flag.DROPPED else 1
+            self.counts[topic] = max(self.counts.get(topic, 0), record.seq + taken)
+
+
+def tally(folder: Path, position: Position | None, counts: Mapping[int, int], next_order: int | None) -> Tally:
+    """Return what a writer's spool holds from a position on, added to what was counted before it."""
+    result = Tally(dict(counts), next_order)
+    reader = SpoolReader(folder, position, next_order)
+    try:
+        while result.exit is None and (records := reader.read(ended=True, limit=_READ_BYTES)):
+            result.add(records)
+    finally:
+        reader.close()
+    return result

@@ -1,0 +1,1 @@
+"""Sending to Kafka: routing, acknowledgments, the ledger."""

@@ -1,0 +1,202 @@
+"""From the spools of all writers to acknowledged records: what is read, sent, and written down as delivered."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from runstream.shipper.assembly.events import Envelope, messages
+from runstream.shipper.delivery.kafka_sender import Parcel
+from runstream.shipper.delivery.ledger import WriterAccount
+from runstream.spool.format import StreamCode, TopicCode
+from runstream_schemas.codec import encode
+from runstream_schemas.events import Role
+from runstream_schemas.topics import Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from runstream.shipper.assembly.block import Block
+    from runstream.shipper.assembly.events import Message
+    from runstream.shipper.delivery.kafka_sender import Courier
+    from runstream.shipper.delivery.ledger import ClusterAccount, Ledger
+    from runstream.shipper.delivery.report import Report
+    from runstream.shipper.delivery.route import Destination
+    from runstream.shipper.settings import ShipperSettings
+    from runstream.shipper.writers.writer_tail import WriterTail
+    from runstream_schemas.topics import RunPath
+
+_CODES = {Topic[code.name]: code for code in TopicCode}
+#: Of a shipper, rows of the history are those of event files.
+_REPORTED = {Role.PRIMARY, Role.WORKER, Role.SHIPPER}
+
+
+class Delivery:
+    """The writers of a run and how far each is delivered.
+
+    Args:
+        ledger: What was delivered before.
+        report: What is told about the rows that pass by.
+        settings: Sizes.
+        exit_acknowledged: Called with a writer once its exit is acknowledged.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        report: Report,
+        settings: ShipperSettings,
+        exit_acknowledged: Callable[[WriterTail], None],
+    ) -> None:
+        self._ledger = ledger
+        self._report = report
+        self._settings = settings
+        self._exit_acknowledged = exit_acknowledged
+        self._account: ClusterAccount | None = None
+        self._courier: Courier | None = None
+        self.destination: Destination | None = None
+        self.tails: dict[bytes, WriterTail] = {}
+        #: Records acknowledged since the start.
+        self.acked = 0
+        #: The ledger is behind what was acknowledged.
+        self.changed = False
+
+    @property
+    def run(self) -> RunPath | None:
+        """The run, once it is known whose it is."""
+        return None if self.destination is None else self.destination.run
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages can be handed over."""
+        return self._courier is not None and not self._courier.failed.is_set()
+
+    def add(self, tail: WriterTail) -> None:
+        """Take in a writer."""
+        self.tails[tail.card.id] = tail
+        if self._account is not None:
+            self._begin(tail)
+
+    def open(self, destination: Destination, account: ClusterAccount, courier: Courier) -> None:
+        """Begin to deliver: every writer from the first record on that is not acknowledged."""
+        self.destination, self._account, self._courier = destination, account, courier
+        for tail in self.tails.values():
+            self._begin(tail)
+
+    def shut(self) -> None:
+        """Stop delivering: the courier is gone, and what it had on the way counts as not delivered."""
+        self._courier = None
+
+    def pump(self, slice_s: float) -> bool:
+        """Read and hand over until there is nothing more, enough is on the way, or the time slice is used up.
+
+        Returns:
+            Whether more could be done at once.
+        """
+        deadline = time.perf_counter() + slice_s
+        waiting = [tail for tail in self.tails.values() if not tail.drained]
+        while waiting and self.connected:
+            still = []
+            for tail in waiting:
+                if not self._has_room():
+                    return False
+                if self._pull(tail):
+                    still.append(tail)
+                if time.perf_counter() > deadline:
+                    return True
+            waiting = still
+        return False
+
+    def send_exits(self) -> None:
+        """Hand over the exits that are known, may be told, and are not on the way yet."""
+        if not self.connected:
+            return
+        for tail in self.tails.values():
+            decided = tail.account.beats_saved or not tail.trains
+            if tail.exit is not None and decided and not tail.exit_sent:
+                self._send_exit(tail)
+
+    def decide_beats(self, *, live: bool) -> list[WriterAccount]:
+        """Decide of which writers beats are sent: those that live; return the accounts in which that is news.
+
+        A writer whose exit is known before its first beat never beats: its exit alone tells its state.
+        """
+        decided = []
+        for tail in self.tails.values() if self._account is not None else ():
+            ended = tail.exit is not None
+            if tail.trains and tail.account.beats is None and (ended or (live and not tail.dead)):
+                tail.account.beats = not ended
+                decided.append(tail.account)
+        self.changed = self.changed or bool(decided)
+        return decided
+
+    def pending(self) -> int:
+        """Return how many records were read and are not acknowledged."""
+        return sum(tail.pending() for tail in self.tails.values() if not tail.account.closed)
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether anything was handed over and is not acknowledged."""
+        return self._courier is not None and self._courier.load > 0
+
+    def save(self) -> list[Path]:
+        """Bring the accounts up to date; return the segments that can go once the ledger is saved."""
+        self.changed = False
+        delivered: list[Path] = []
+        for tail in self.tails.values():
+            if self._account is not None:
+                tail.settle()
+                delivered += tail.delivered_segments()
+        return delivered
+
+    def _begin(self, tail: WriterTail) -> None:
+        account, destination = self._account, self.destination
+        if account is None or destination is None:
+            return
+        limits, rows = destination.limits, self._settings.block_rows
+        tail.begin(account.writers.setdefault(tail.card.id, WriterAccount()), limits, rows)
+
+    def _has_room(self) -> bool:
+        return self._courier is not None and self._courier.load < self._settings.in_flight_bytes
+
+    def _pull(self, tail: WriterTail) -> bool:
+        before = tail.position
+        for block in tail.pull(self._settings.read_bytes):
+            self._send(tail, block)
+        return tail.position != before
+
+    def _send(self, tail: WriterTail, block: Block) -> None:
+        courier, destination = self._courier, self.destination
+        if courier is None or destination is None:
+            return
+        envelope = Envelope(destination.run, tail.card.writer)
+        for message in messages(block, envelope, destination.limits, now=time.time_ns() // 1000):
+            courier.send(
+                message.topic, Parcel(message.payload, partial(self._acknowledge, tail, block.stream, message))
+            )
+
+    def _send_exit(self, tail: WriterTail) -> None:
+        courier, destination = self._courier, self.destination
+        if courier is None or destination is None or tail.exit is None:
+            return
+        event = tail.exit.event(
+            Envelope(destination.run, tail.card.writer),
+            beats=bool(tail.account.beats),
+            decides=tail.decides,
+            waits_for_all=tail.waits_for_all,
+        )
+        tail.exit_sent = True
+        courier.send(Topic.EXIT, Parcel(encode(event), partial(self._acknowledge_exit, tail)))
+
+    def _acknowledge(self, tail: WriterTail, stream: int, message: Message) -> None:
+        self.acked += tail.acknowledge(_CODES[message.topic], message.stop)
+        self.changed = True
+        if stream == StreamCode.HISTORY and message.columns and tail.card.role in _REPORTED:
+            self._report.add(message.columns, message.stop - message.seq)
+
+    def _acknowledge_exit(self, tail: WriterTail) -> None:
+        tail.account.exit_acked = True
+        self.changed = True
+        self._exit_acknowledged(tail)

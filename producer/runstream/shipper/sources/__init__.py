@@ -1,0 +1,1 @@
+"""Rows that the shipper adds: console lines, system metrics, TensorBoard event files."""

@@ -1,0 +1,143 @@
+"""What the shipper adds to a run: the console's lines, samples of the system, and who reads event files."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from runstream.shipper.sources.console_log import ConsoleLog, last_spooled
+from runstream.shipper.sources.event_file_reader import EventReader
+from runstream.shipper.sources.shipper_writer import OwnWriter
+from runstream.spool.format import StreamCode
+from runstream_schemas.events import Role
+from runstream_schemas.limits import DEFAULT_LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from runstream.shipper.sources.console_log import Line
+    from runstream.shipper.sources.system_metrics import SystemSampler
+    from runstream.shipper.writers.process import Host
+    from runstream.shipper.writers.writer_tail import WriterTail
+    from runstream.spool.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+#: The first sample is taken so long after the start: rates need a while.
+_FIRST_SAMPLE_S = 1.0
+#: Lines that may wait for their acknowledgement; the others wait in their file.
+_PENDING_LINES = 5000
+
+
+class Sources:
+    """Collects rows into the shipper's own spool.
+
+    Args:
+        folder: The run.
+        host: This machine.
+        console: Bytes of ``console.log`` that the ledger knows to be taken.
+        sample: Whether to sample the system at all.
+    """
+
+    def __init__(self, folder: RunFolder, host: Host, *, console: int, sample: bool) -> None:
+        self._folder = folder
+        self._label = folder.card.label
+        self._host = host
+        self.writer = OwnWriter(folder, host)
+        self._console = ConsoleLog(folder.console, console, DEFAULT_LIMITS.string_length)
+        self._interval = folder.card.system_interval_s if sample else 0.0
+        self._sampler: SystemSampler | None = None
+        self._due = 0.0
+        self._events = EventReader(folder)
+        #: The writer whose machine is measured.
+        self._trainer = b""
+        #: No writer of the user's will write any more.
+        self._ending = False
+
+    @property
+    def console_offset(self) -> int:
+        """Bytes of the console log that are taken."""
+        return self._console.offset
+
+    def begin(self) -> None:
+        """Find out where the last shipper stopped."""
+        folder = self._folder
+        shippers = [writer for writer in folder.writers() if folder.writer_card(writer).role is Role.SHIPPER]
+        last = last_spooled(folder.writer_folder(writer) for writer in shippers)
+        if last is not None and last >= self._console.offset:
+            self._console.offset = self._console.line_end(last)
+
+    def collect(self, trainers: Iterable[WriterTail], *, pending: int, now: float) -> None:
+        """Take what is there of the console, and a sample of the system if one is due.
+
+        Args:
+            trainers: The writers whose processes are sampled.
+            pending: Rows of the own writer that are not acknowledged.
+            now: Seconds, of a clock that does not jump.
+        """
+        trainers = list(trainers)
+        if pending < _PENDING_LINES:
+            self._take_lines(final=False)
+        self._trainer = next((tail.card.id for tail in trainers if tail.card.role is not Role.CHILD), self._trainer)
+        if self._interval and now >= self._due:
+            self._sample([tail.card.pid for tail in trainers], now)
+        self._ending = all(tail.exit is not None for tail in trainers)
+        self._events.turn(now, ending=self._ending)
+        if self._events.wanted and not self.writer.begun:
+            with contextlib.suppress(OSError):  # a full disk: the next turn tries again
+                self.writer.begin()
+
+    def reading(self) -> bool:
+        """Tell whether rows of event files will come although all trainers have ended."""
+        return self._ending and not self._events.settled()
+
+    def drain(self) -> None:
+        """Take all that is left of the console: nobody writes it any more."""
+        while self._take_lines(final=True):
+            pass
+
+    def close(self) -> None:
+        """Close files, and let go of the reader."""
+        self._console.close()
+        self._events.close()
+
+    def _take_lines(self, *, final: bool) -> bool:
+        before = self._console.offset
+        lines = self._console.read(final=final)
+        try:
+            self._append_lines(lines)
+        except OSError as error:
+            self._console.offset = before
+            log.warning("console lines wait: %s", error)
+            return False
+        return bool(lines)
+
+    def _append_lines(self, lines: Sequence[Line]) -> None:
+        now = time.time_ns() // 1000
+        for line in lines:
+            label = child_label(self._label, line.child) if line.child else self._label
+            row = {"stream": line.stream, "text": line.text, "label": label, "host": self._host.name}
+            self.writer.append(StreamCode.CONSOLE, line.start, now if line.time is None else line.time, row)
+
+    def _sample(self, pids: list[int], now: float) -> None:
+        if self._sampler is None:
+            from runstream.shipper.sources.system_metrics import SystemSampler  # noqa: PLC0415 (not needed to begin delivering)
+
+            self._sampler = SystemSampler(self._folder.path)
+            self._due = now + min(_FIRST_SAMPLE_S, self._interval)
+            return
+        self._due = now + self._interval
+        time_us = time.time_ns() // 1000
+        number = max(time_us - self._folder.card.started, 0) // int(self._interval * 1_000_000)
+        whose = {"trainer": self._trainer.hex(), "label": self._label, "host": self._host.name}
+        try:
+            self.writer.append(StreamCode.SYSTEM, number, time_us, self._sampler.sample(pids, now) | whose)
+        except OSError as error:
+            log.warning("a sample of the system is lost: %s", error)
+
+
+def child_label(label: str, pid: int) -> str:
+    """Return the label of a forked child, as it calls itself."""
+    return f"{label}/{pid}" if label else f"pid {pid}"

@@ -1,0 +1,139 @@
+"""The console log of a run, from its file into rows, each line once whatever happens to the shipper.
+
+A row's step is the byte at which its line begins in the file. So the spool itself says how far the file was read: a
+line is read again only where its row is neither in the spool nor in the ledger.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runstream.spool.format import StreamCode, TopicCode
+from runstream.spool.plain_values import shortened
+from runstream.spool.reader import SpoolReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+_CHUNK = 64 * 1024
+#: Bytes after which a line is ended whether it ends or not.
+_LONGEST_LINE = 4 * 1024 * 1024
+_FIELDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the console: where it begins, when it was written (None: unknown), to which stream, and its text.
+
+    ``child`` is the pid of the forked child that wrote it, 0 for the process that began the run.
+    """
+
+    start: int
+    time: int | None
+    stream: str
+    text: str
+    child: int = 0
+
+
+def parse_line(start: int, raw: bytes, length: int) -> Line:
+    """Return the line that bytes of the console log hold; what is not in the format of the log is kept as text."""
+    text = raw.decode("utf-8", "replace").rstrip("\r\n")
+    fields = text.split(" ", 2)
+    stream, _, child = fields[1].partition("@") if len(fields) >= _FIELDS - 1 else ("", "", "")
+    if stream in {"stdout", "stderr"} and (child.isdecimal() or not child):
+        try:
+            moment = dt.datetime.fromisoformat(fields[0])
+        except ValueError:
+            pass
+        else:
+            time = int(moment.timestamp() * 1_000_000)
+            said = shortened(fields[2] if len(fields) == _FIELDS else "", length)
+            return Line(start, time, stream, said, int(child or 0))
+    return Line(start, None, "stdout", shortened(text, length))
+
+
+class ConsoleLog:
+    """Reads ``console.log`` from an offset on.
+
+    Args:
+        path: The file; it may not exist yet.
+        offset: Where the first line to read begins.
+        length: Longest text of a line, in characters.
+    """
+
+    def __init__(self, path: Path, offset: int, length: int) -> None:
+        self._path = path
+        self._length = length
+        self._descriptor = -1
+        self.offset = offset
+
+    def read(self, *, final: bool) -> list[Line]:
+        """Return the next lines, some 64 KiB of them; none if there are no more now.
+
+        Args:
+            final: Nobody writes the file any more, so that a last line without a line feed is whole.
+        """
+        if self._descriptor < 0 and not self._open():
+            return []
+        size = _CHUNK
+        while True:
+            data = os.pread(self._descriptor, size, self.offset)
+            end = data.rfind(b"\n") + 1
+            if end or len(data) < size or size >= _LONGEST_LINE:
+                break
+            size *= 4
+        if not end and (final or len(data) >= _LONGEST_LINE):
+            end = len(data)
+        lines = [parse_line(start, raw, self._length) for start, raw in _split(data[:end], self.offset)]
+        self.offset += end
+        return lines
+
+    def line_end(self, start: int) -> int:
+        """Return where the line that begins at a byte ends."""
+        before, self.offset = self.offset, start
+        try:
+            lines = self.read(final=True)
+            return lines[1].start if len(lines) > 1 else max(self.offset, start)
+        finally:
+            self.offset = before
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _open(self) -> bool:
+        try:
+            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def last_spooled(folders: Iterable[Path]) -> int | None:
+    """Return where the last console line begins that lies in the spools of shippers; None where there is none."""
+    last: int | None = None
+    for folder in folders:
+        reader = SpoolReader(folder)
+        while records := reader.read(ended=True):
+            for record in records:
+                if record.topic == TopicCode.LOG and record.stream == StreamCode.CONSOLE:
+                    last = max(record.step, last or 0)
+        reader.close()
+    return last
+
+
+def _split(data: bytes, start: int) -> Iterator[tuple[int, bytes]]:
+    for raw in data.splitlines(keepends=True) if b"\r" not in data else _by_line_feed(data):
+        yield start, raw
+        start += len(raw)
+
+
+def _by_line_feed(data: bytes) -> list[bytes]:
+    parts = data.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])

@@ -1,0 +1,90 @@
+"""The number of a run in its project, where the server did not answer when the run began: asked for at delivery."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from runstream.exceptions import CommError
+from runstream.server.discovery import find_server, take_number
+from runstream.shipper.delivery.ledger import PartitionMismatchError
+from runstream.shipper.delivery.route import NoServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from runstream.shipper.delivery.ledger import Ledger
+    from runstream.shipper.delivery.route import Destination
+    from runstream.shipper.settings import ShipperSettings
+    from runstream.spool.run_folder import RunCard
+
+log = logging.getLogger(__name__)
+
+
+class Numbering:
+    """Asks the server for the run's number until it answers, and has the answer recorded.
+
+    The server gives a run one number for good, so that asking again after a crash does no harm.
+
+    Args:
+        card: The run.
+        environ: Names the server.
+        settings: Deadlines and pauses.
+        ledger: Keeps the number, so that it is recorded once.
+        resolve: Returns the run by its whole name.
+        record: Called with the number.
+    """
+
+    def __init__(
+        self,
+        card: RunCard,
+        environ: Mapping[str, str],
+        settings: ShipperSettings,
+        ledger: Ledger,
+        *,
+        resolve: Callable[[], Awaitable[Destination]],
+        record: Callable[[int], None],
+    ) -> None:
+        self._card = card
+        self._environ = environ
+        self._settings = settings
+        self._ledger = ledger
+        self._resolve = resolve
+        self._record = record
+        self._awaited_since: float | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether the run is without the number that it is to have."""
+        return self._card.wants_number and self._ledger.number is None
+
+    def awaited(self) -> bool:
+        """Say whether the end of delivery still waits for the number: for a while, and not for ever."""
+        if not self.pending:
+            return False
+        self._awaited_since = self._awaited_since or time.monotonic()
+        return time.monotonic() - self._awaited_since < self._settings.number_patience_s
+
+    async def run(self) -> None:
+        """Ask until there is an answer."""
+        pause = self._settings.first_retry_s
+        while self.pending:
+            try:
+                number = await self._ask()
+                self._record(number)
+            except (NoServerError, PartitionMismatchError, CommError, OSError) as error:
+                log.debug("the run has no number yet: %s", error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, self._settings.longest_retry_s)
+            else:
+                self._ledger.number = number
+                log.info("the run is number %d of its project", number)
+
+    async def _ask(self) -> int:
+        where = await self._resolve()
+        server = find_server(self._environ, self._card.url)
+        if server is None:
+            raise NoServerError("no server is known")
+        return await asyncio.to_thread(take_number, server, where.run, self._settings.number_deadline_s)

@@ -1,0 +1,135 @@
+"""How writers end: from their own last record, from the exit status of their process, and what stands beside it."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from runstream.spool.format import TopicCode
+from runstream_schemas.events import Ending, ExitEvent, ExitState, Kind
+from runstream_schemas.topics import Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runstream.shipper.assembly.events import Envelope
+    from runstream.spool.reader import SpoolRecord
+
+_STATES = {state.value: state for state in ExitState}
+#: Topics whose counts an exit names even where they are zero.
+_COUNTED = (Topic.LOG, Topic.CONFIG, Topic.SUMMARY)
+
+SHIPPER_DIED = Ending(state=ExitState.CRASHED, signal=-1, reason="the shipper was restarted")
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a writer ended, where among its appends, when (microseconds since 1970), and whether it has a say."""
+
+    ending: Ending
+    order: int
+    time: int
+    decides: bool = True
+
+    def event(self, envelope: Envelope, *, beats: bool, decides: bool, waits_for_all: bool) -> ExitEvent:
+        """Return the exit as an event.
+
+        Args:
+            envelope: Run and writer.
+            beats: Beats of the writer were sent, or may have been.
+            decides: By its settings the writer has a say in the state of its run.
+            waits_for_all: The run goes on until every writer that decides has ended.
+        """
+        return ExitEvent(
+            kind=Kind.DATA,
+            run=envelope.run,
+            writer=envelope.writer,
+            time=self.time,
+            order=self.order,
+            beats=beats,
+            ending=self.ending,
+            decides=decides and self.decides,
+            waits_for_all=waits_for_all,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What was asked for or announced before a process ended."""
+
+    #: Somebody asked for the run to be stopped.
+    stop: bool = False
+    #: The process said that it was about to be preempted.
+    preempting: bool = False
+    #: SIGTERM comes from a scheduler.
+    preemptible: bool = False
+
+
+def judged(ending: Ending, circumstances: Circumstances) -> Ending:
+    """Return an end that was found from outside in the light of what had gone before."""
+    by_scheduler = circumstances.preemptible and ending.signal == signal.SIGTERM
+    if circumstances.stop:
+        return replace(ending, state=ExitState.KILLED, reason=f"stopped by a command; {ending.reason}")
+    if by_scheduler or (circumstances.preempting and ending.state is not ExitState.FINISHED):
+        return replace(ending, state=ExitState.PREEMPTED, reason=f"preempted; {ending.reason}")
+    return ending
+
+
+def is_left_to_status(record: SpoolRecord) -> bool:
+    """Tell whether a last record leaves it to the exit status of the process how it ended."""
+    return _payload(record).get("by_status") is True
+
+
+def exit_of(record: SpoolRecord, counts: Mapping[int, int]) -> Exit:
+    """Return the exit that a writer recorded itself, with what it appended in all."""
+    data = _payload(record)
+    return Exit(counted(_ending(data), counts), record.order, record.time, data.get("decides") is not False)
+
+
+def counted(ending: Ending, counts: Mapping[int, int]) -> Ending:
+    """Return the ending with the number of records of each topic, given by topic code."""
+    by_topic = {Topic[code.name]: counts.get(code, 0) for code in TopicCode if code is not TopicCode.EXIT}
+    shown = {topic: count for topic, count in by_topic.items() if count or topic in _COUNTED}
+    return replace(ending, counts={**shown, Topic.EXIT: 1})
+
+
+def to_json(exit: Exit) -> dict[str, Any]:  # noqa: A002 (the word of the contract)
+    """Return what is kept of an exit in ``exit.json``."""
+    ending = exit.ending
+    return {
+        "version": 1,
+        "order": exit.order,
+        "time": exit.time,
+        "state": ending.state.value,
+        "exit_code": ending.exit_code,
+        "signal": ending.signal,
+        "reason": ending.reason,
+        "counts": {topic.value: count for topic, count in ending.counts.items()},
+    }
+
+
+def from_json(data: dict[str, Any]) -> Exit:
+    """Return the exit that ``exit.json`` keeps."""
+    counts = {Topic(name): int(count) for name, count in (data.get("counts") or {}).items()}
+    return Exit(replace(_ending(data), counts=counts), int(data.get("order") or 0), int(data.get("time") or 0))
+
+
+def _payload(record: SpoolRecord) -> dict[str, Any]:
+    try:
+        data = msgspec.msgpack.decode(record.payload)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _ending(data: dict[str, Any]) -> Ending:
+    code, number = data.get("exit_code"), data.get("signal")
+    return Ending(
+        state=_STATES.get(str(data.get("state")), ExitState.UNKNOWN),
+        exit_code=code if isinstance(code, int) else -1,
+        signal=number if isinstance(number, int) else 0,
+        reason=str(data.get("reason") or ""),
+    )

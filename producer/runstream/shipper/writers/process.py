@@ -1,0 +1,204 @@
+"""Whether a writer's process lives, and how it ended.
+
+How a process ended is asked, in this order, of its pidfd (``PIDFD_GET_INFO``, Linux 6.15 and later: once its parent has
+reaped it) and of ``/proc`` (while it waits to be reaped). Where neither knows, the answer is "unknown". A trainer may
+end before its shipper has come up; so it opens a pidfd of itself, which the shipper inherits by way of the guardian.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runstream_schemas.events import Ending, ExitState
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from runstream.spool.run_folder import WriterCard
+
+#: struct pidfd_info: mask, cgroup id, pid, tgid, ppid, eight user and group ids, exit code.
+_INFO = struct.Struct("=QQIIIIIIIIIIIi")
+_INFO_EXIT = 1 << 3
+#: _IOWR(0xFF, 11, struct pidfd_info)
+_GET_INFO = 3 << 30 | _INFO.size << 16 | 0xFF << 8 | 11
+#: Fields of /proc/PID/stat behind the name, counted from 0: state, start time, exit code.
+_STATE, _START, _EXIT_CODE = 0, 19, 49
+#: Names the inherited pidfd of the trainer, see the guardian.
+_TRAINER = "RUNSTREAM_TRAINER_PIDFD"
+#: Seconds that an ended process is given to be reaped, so that the kernel tells how it ended.
+REAPED_WITHIN_S = 1.0
+#: Seconds that a silent spool of another machine's writer must be old before the writer is taken for dead.
+FOREIGN_SILENCE_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """This machine, as far as it matters for whose processes can be looked at."""
+
+    name: str
+    boot_id: str
+
+    @classmethod
+    def here(cls) -> Host:
+        """Return the machine that this process runs on."""
+        try:
+            boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        except OSError:
+            boot_id = ""
+        return cls(socket.gethostname(), boot_id)
+
+
+def started(pid: int) -> int | None:
+    """Return the start of a process in clock ticks after boot; None where there is no such process."""
+    fields = _stat(pid)
+    return None if fields is None else int(fields[_START])
+
+
+def is_alive(card: WriterCard, host: Host, *, last_write: float, now: float) -> bool:
+    """Tell whether a writer may still write.
+
+    The process is looked up by pid, start time and boot; one of another machine counts as dead once its spool was
+    silent for an hour.
+
+    Args:
+        card: The writer.
+        host: This machine.
+        last_write: When its spool was last written to, in seconds since 1970.
+        now: Seconds since 1970.
+    """
+    if card.boot_id != host.boot_id:
+        return card.host != host.name and now - last_write < FOREIGN_SILENCE_S
+    fields = _stat(card.pid)
+    if fields is None or fields[_STATE] in "ZX":
+        return False
+    return card.pid_started is None or int(fields[_START]) == card.pid_started
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """The pidfd of the trainer that started us; it is good after the trainer's end, too."""
+
+    descriptor: int
+    pid: int
+    #: Clock ticks after boot; None where the trainer could not tell.
+    started: int | None
+
+    @classmethod
+    def take(cls, environ: MutableMapping[str, str]) -> Inherited | None:
+        """Take the pidfd that the environment names; None where it names none, or what it names is no pidfd."""
+        fields = environ.pop(_TRAINER, "").split(":")
+        try:
+            descriptor, pid, begun = int(fields[0]), int(fields[1]), int(fields[2] or -1)
+            if "\nPid:" not in Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii"):
+                return None
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 (positional only)
+        except (OSError, ValueError, LookupError):
+            return None
+        return cls(descriptor, pid, None if begun < 0 else begun)
+
+    def is_of(self, card: WriterCard, host: Host) -> bool:
+        """Tell whether this is the pidfd of a writer's process."""
+        return (card.pid, card.pid_started, card.boot_id) == (self.pid, self.started, host.boot_id)
+
+
+class Watched:
+    """A process that is watched by its pidfd, so that its end is seen at once and its pid cannot be mistaken.
+
+    Args:
+        card: A writer of the process.
+        descriptor: A pidfd of the process, which is closed in the end; None to open one, for which it must live.
+
+    Raises:
+        OSError: There is no such process, or this system has no pidfds.
+    """
+
+    def __init__(self, card: WriterCard, descriptor: int | None = None) -> None:
+        if descriptor is None and not hasattr(os, "pidfd_open"):
+            raise OSError("there are no pidfds here")
+        self._card = card
+        self.descriptor = os.pidfd_open(card.pid) if descriptor is None else descriptor
+
+    def ended(self) -> bool:
+        """Tell whether the process has ended."""
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def wait_status(self) -> int | None:
+        """Return how the process ended as ``wait()`` would; None where neither kernel nor /proc says so now."""
+        buffer = bytearray(_INFO.pack(_INFO_EXIT, *[0] * 13))
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self.descriptor, _GET_INFO, buffer)
+            mask, *_, status = _INFO.unpack(buffer)
+            if mask & _INFO_EXIT:
+                return int(status)
+        return zombie_status(self._card)
+
+    def close(self) -> None:
+        """Close the pidfd."""
+        os.close(self.descriptor)
+
+
+def find_wait_status(watched: Watched, *, within: float = REAPED_WITHIN_S) -> int | None:
+    """Return how an ended process ended, asking again for a moment, since nobody may have reaped it yet."""
+    deadline = time.monotonic() + within
+    while (status := watched.wait_status()) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return status
+
+
+def ending_of(status: int | None) -> Ending:
+    """Return how a writer ended whose process ended with this wait status without a last record."""
+    if status is None:
+        reason = "signal unknown (SIGKILL or out of memory likely)"
+        return Ending(state=ExitState.CRASHED, signal=-1, reason=reason)
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        state = ExitState.KILLED if number in {signal.SIGTERM, signal.SIGINT} else ExitState.CRASHED
+        return Ending(state=state, exit_code=128 + number, signal=number, reason=f"ended by {_name(number)}")
+    code = os.waitstatus_to_exitcode(status)
+    state = ExitState.FAILED if code else ExitState.FINISHED
+    return Ending(state=state, exit_code=code, reason=f"exit status {code} without finish()")
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def zombie_status(card: WriterCard) -> int | None:
+    """Return how a writer's process ended, as ``wait()`` would, while it waits to be reaped; else None."""
+    fields = _stat(card.pid)
+    if fields is None or fields[_STATE] != "Z" or len(fields) <= _EXIT_CODE or not _may_look(card.pid):
+        return None
+    if card.pid_started not in {None, int(fields[_START])}:
+        return None  # another process has this pid by now
+    return int(fields[_EXIT_CODE])
+
+
+def _may_look(pid: int) -> bool:
+    """Tell whether /proc shows us the exit code; to strangers it shows 0."""
+    try:
+        return os.geteuid() in {0, Path(f"/proc/{pid}").stat().st_uid}
+    except OSError:
+        return False
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
+        return None
+    return text[text.rindex(")") + 2 :].split()

@@ -1,0 +1,1 @@
+"""The summary folded from a writer's spool."""

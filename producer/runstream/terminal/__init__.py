@@ -1,0 +1,1 @@
+"""Text output: the terminal, notebooks, formatting, sparklines."""

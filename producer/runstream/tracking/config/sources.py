@@ -1,0 +1,239 @@
+"""Where a config comes from: what ``init()`` and ``config.update()`` take, and files."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from runstream.exceptions import ConfigError, DataError, UsageError
+from runstream.tracking.values.encoder import plain
+from runstream_schemas.limits import DEFAULT_LIMITS
+
+if TYPE_CHECKING:
+    from runstream.settings import Settings
+
+#: Read from the folder a program runs in, where there is one.
+DEFAULTS_FILE = "config-defaults.yaml"
+#: Keys that W&B writes into its config files for itself.
+_OWN_KEYS = frozenset({"wandb_version", "_wandb"})
+
+
+def as_config(values: Any) -> dict[str, Any]:
+    """Return what is recorded of a config, however it is given.
+
+    Args:
+        values: A dict or other mapping; the path of a YAML or JSON file; a dataclass or pydantic object; absl's flags;
+            an object whose attributes are meant, such as an ``argparse.Namespace``; None for nothing.
+
+    Raises:
+        ConfigError: The file is missing, or no config.
+        DataError: There is a key that is no string, empty or too long.
+        TypeError: It is none of these.
+    """
+    if isinstance(values, str | os.PathLike):
+        values = read_file(Path(values))
+    found = {}
+    for key, value in _mapping(values).items():
+        name = key.strip("-") if isinstance(key, str) else key
+        if not isinstance(name, str) or not 0 < len(name) <= DEFAULT_LIMITS.key_length:
+            raise DataError(f"config keys are strings of 1 to {DEFAULT_LIMITS.key_length} characters, not {key!r:.60}")
+        found[str(name)] = config_value(value)
+    return found
+
+
+def chosen(
+    values: Mapping[str, Any], include: Sequence[str] | None = None, exclude: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Return the keys that are included, or those that are not excluded; all where neither is said.
+
+    Raises:
+        UsageError: Both are said.
+    """
+    if include and exclude:
+        raise UsageError("give config_include_keys or config_exclude_keys, not both")
+    include, exclude = ((keys,) if isinstance(keys, str) else keys for keys in (include, exclude))
+    if include:
+        return {key: value for key, value in values.items() if key in include}
+    return {key: value for key, value in values.items() if key not in (exclude or ())}
+
+
+def from_files(folder: Path, paths: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the config of ``config-defaults.yaml`` in a folder, if it is there, and of further files over it.
+
+    Raises:
+        ConfigError: One of the further files is missing, or a file is no config.
+    """
+    defaults = folder / DEFAULTS_FILE
+    files = [*([defaults] if defaults.is_file() else []), *(folder / path for path in paths)]
+    found: dict[str, Any] = {}
+    for path in files:
+        found |= as_config(path)
+    return found
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Configs:
+    """The config of a new run by where it comes from; a later one goes before an earlier one."""
+
+    #: What files and ``init()`` say.
+    given: dict[str, Any]
+    launch: dict[str, Any]
+    sweep: dict[str, Any]
+
+    @classmethod
+    def of(cls, settings: Settings, given: Mapping[str, Any], folder: Path) -> Configs:
+        """Return the configs that settings and files name, with what was given to ``init()``.
+
+        Raises:
+            ConfigError: A file that is named is missing, or no config.
+        """
+        return cls(
+            given={**from_files(folder, settings.config_paths), **given},
+            launch=as_config(settings.launch_config_path),
+            sweep=as_config(settings.sweep_param_path),
+        )
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Return the config in a YAML or JSON file, whose keys hold values or ``{value: …, desc: …}``.
+
+    Raises:
+        ConfigError: The file is missing, or holds something else.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"config file {path} cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"config file {path} is no text: {error}") from None
+    found = _parse(path, text)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise ConfigError(f"config file {path} holds no keys and values, but a {type(found).__name__}")
+    return {str(key): _value(item) for key, item in found.items() if key not in _OWN_KEYS}
+
+
+def config_value(value: Any, depth: int = 0) -> Any:
+    """Return what is recorded of a value in a config: plain, NaN as None, and what cannot be recorded as its text.
+
+    Members of an enum become their names, functions and classes theirs, as in W&B.
+    """
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, float):
+        return None if value != value else float(value)  # noqa: PLR0124 - NaN is the one that differs from itself
+    if depth <= DEFAULT_LIMITS.depth and (found := _with_items(value, depth + 1)) is not None:
+        return found
+    try:
+        return _without_nan(plain(_text(value)))
+    except DataError:
+        return plain(str(value))
+
+
+def _with_items(value: Any, depth: int) -> dict[str, Any] | list[Any] | None:
+    """Return what is recorded of a value that holds others; None for one that does not."""
+    if isinstance(value, slice):
+        value = {"slice_start": value.start, "slice_step": value.step, "slice_stop": value.stop}
+    if (fields := _fields(value)) is not None:
+        value = fields
+    if _has_keys(value):
+        return {str(key): config_value(value[key], depth) for key in value.keys()}  # noqa: SIM118 - as in _mapping()
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, _ATOMS):
+        return [config_value(item, depth) for item in value]
+    return None
+
+
+#: Sequences that stand for one value.
+_ATOMS = (str, bytes, bytearray, memoryview)
+
+
+def _mapping(values: Any) -> Mapping[Any, Any]:
+    if values is None:
+        return {}
+    if _has_keys(values):
+        return {key: values[key] for key in values.keys()}  # noqa: SIM118 - no more is known of it than that
+    if isinstance(values, ModuleType):
+        values = getattr(values, "FLAGS", values)  # absl.flags, which a program may hand over whole
+    if (fields := _fields(values)) is not None:
+        return fields
+    if callable(flags := getattr(values, "flag_values_dict", None)):
+        found: Mapping[Any, Any] = flags()
+        return found
+    if isinstance(values, ModuleType) or not hasattr(values, "__dict__"):
+        raise TypeError(
+            "config is a dict, a namespace, a dataclass or the path of a file, "
+            f"not {values!r:.60} of type {type(values).__name__}"
+        )
+    return {key: value for key, value in vars(values).items() if not key.startswith("__")}
+
+
+def _has_keys(value: Any) -> bool:
+    """Say whether a value is a mapping, or like one: a config of another run, or of another library."""
+    if isinstance(value, Mapping):
+        return True
+    return (
+        not isinstance(value, type)
+        and hasattr(value, "keys")
+        and hasattr(value, "items")
+        and not hasattr(value, "shape")
+    )
+
+
+def _fields(value: Any) -> dict[str, Any] | None:
+    """Return the fields of a dataclass or pydantic object, None for anything else."""
+    if isinstance(value, type):
+        return None
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if hasattr(value, "model_fields_set"):
+        found: dict[str, Any] = value.model_dump()
+        return found
+    return None
+
+
+def _text(value: Any) -> Any:
+    """Return bytes and durations as text, and functions and classes as their names; anything else as it is."""
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).decode(errors="backslashreplace")
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return str(value) if isinstance(value, timedelta) else value
+
+
+def _without_nan(value: Any) -> Any:
+    """Return plain values with NaN as None; arrays come as lists of floats."""
+    if isinstance(value, float):
+        return config_value(value)
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return value
+
+
+def _parse(path: Path, text: str) -> Any:
+    if path.suffix.lower() == ".json":
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise ConfigError(f"config file {path} is no JSON: {error}") from None
+    import yaml  # noqa: PLC0415 - not needed by programs that give no file
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"config file {path} is no YAML: {error}") from None
+
+
+def _value(item: Any) -> Any:
+    if isinstance(item, dict) and "value" in item and item.keys() <= {"value", "desc"}:
+        return item["value"]
+    return item

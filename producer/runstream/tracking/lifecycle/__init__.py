@@ -1,0 +1,1 @@
+"""Process lifecycle: exit hooks, console capture, delivery, the final report."""

@@ -1,0 +1,58 @@
+"""How far delivery is, as ``run.status()`` says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from runstream.spool.control_page import Word
+from runstream_schemas import values
+
+if TYPE_CHECKING:
+    from runstream.spool.folder_creation import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStatus:
+    """What was recorded and what of it is delivered, in records."""
+
+    #: Records that this process appended.
+    sync_items_total: int
+    #: Those of them that no broker has acknowledged.
+    sync_items_pending: int
+    #: When one was acknowledged last; None: never.
+    sync_time: datetime | None
+
+
+def acknowledged(folder: RunFolder, writer: bytes) -> int:
+    """Return how many records of a writer are acknowledged, as the shipper wrote it down about a second ago at most."""
+    try:
+        clusters = values.load((folder.path / "delivery.json").read_text())["clusters"]
+        return max((_records(cluster, writer) for cluster in clusters.values()), default=0)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return 0
+
+
+def delivered(folder: RunFolder) -> int:
+    """Return how many records of all writers of a run folder are acknowledged, exits included."""
+    try:
+        clusters = values.load((folder.path / "delivery.json").read_text())["clusters"]
+        return max((_all_records(cluster) for cluster in clusters.values()), default=0)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return 0
+
+
+def last_acknowledged(folder: RunFolder) -> datetime | None:
+    """Return when a record was acknowledged last, in UTC; None: never."""
+    time = folder.control[Word.LAST_ACKED]
+    return datetime.fromtimestamp(time / 1e6, UTC) if time else None
+
+
+def _all_records(cluster: dict[str, Any]) -> int:
+    return sum(sum(account["acked"].values()) + bool(account["exit"]) for account in cluster["writers"].values())
+
+
+def _records(cluster: dict[str, Any], writer: bytes) -> int:
+    account = cluster["writers"].get(writer.hex())
+    return 0 if account is None else sum(account["acked"].values())

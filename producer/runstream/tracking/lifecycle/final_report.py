@@ -1,0 +1,120 @@
+"""What is said at the end of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from runstream.terminal.terminal import report_lines
+from runstream.tracking.lifecycle.delivery_status import delivered
+from runstream_schemas import values
+from runstream_schemas.rows import flatten
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from runstream.settings import Settings
+    from runstream.spool.folder_creation import RunFolder
+    from runstream.terminal.terminal import Terminal
+    from runstream.tracking.lifecycle.shipper_launcher import Delivery
+    from runstream.tracking.run.run import Run
+
+#: Seconds of waiting that are worth a line where it cannot be taken away again.
+_WORTH_A_LINE_S = 5.0
+
+
+class Closing:
+    """Waits for delivery and prints the end of a run.
+
+    Args:
+        folder: The run folder.
+        run: The run; what it is called and where its page is may be learnt while it goes on.
+        settings: The settings in force.
+        terminal: Where to print.
+    """
+
+    def __init__(self, folder: RunFolder, run: Run, settings: Settings, terminal: Terminal) -> None:
+        self._folder = folder
+        self._run = run
+        self._settings = settings
+        self._terminal = terminal
+
+    def conclude(self, delivery: Delivery | None, *, summary: Mapping[str, Any], dropped: int) -> None:
+        """Wait within the limit, then say what became of the run; Ctrl-C ends the waiting.
+
+        Args:
+            delivery: What delivers; None for an offline run.
+            summary: The summary as this process knows it.
+            dropped: How many records it dropped.
+        """
+        if dropped:
+            self._terminal.warn(f"{dropped} records were dropped because the disk was full")
+        arrived = delivery is not None and self._wait(delivery)
+        with self._terminal.block():
+            self._report(summary, whole=arrived)
+            self._addresses()
+            if delivery is None:
+                self._terminal.detail(f"To deliver this offline run: runstream sync {shown_path(self._folder.path)}")
+            elif arrived:
+                self._terminal.detail(self._synced())
+            else:
+                self._terminal.line(self._to_come(delivery.pending))
+            self._terminal.detail(f"Find logs at: {shown_path(self._folder.logs, dotted=True)}")
+
+    def _wait(self, delivery: Delivery) -> bool:
+        started = time.monotonic()
+
+        def progress(pending: int) -> None:
+            # A line in a file stays: it is written only where the wait needs an explanation.
+            if self._terminal.replaces_lines or time.monotonic() - started > _WORTH_A_LINE_S:
+                what = f"{pending} records" if pending else "the rest"
+                self._terminal.progress(f"Waiting for {what} to be delivered (Ctrl-C to leave)")
+
+        try:
+            return delivery.wait(self._settings.finish_timeout_s, progress)
+        except KeyboardInterrupt:
+            return False
+        finally:
+            self._terminal.end_progress()
+
+    def _report(self, summary: Mapping[str, Any], *, whole: bool) -> None:
+        """Print curves, which are known once everything is delivered, and the summary."""
+        keys: dict[str, Any] = {}
+        if whole:
+            with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+                keys = values.load(self._folder.report.read_text())["keys"]
+        history = [(key, line["points"]) for key, line in sorted(keys.items())]
+        # A histogram is nothing to be read in a line; it says so by its _type.
+        told = {key: value for key, value in summary.items() if not (isinstance(value, dict) and "_type" in value)}
+        shown = {".".join(path): value for path, value in flatten(told)}
+        # Keys that begin so place the latest row.
+        lines = report_lines(history, sorted(item for item in shown.items() if not item[0].startswith("_")))
+        for line in ["", *lines, ""] if lines else ():
+            self._terminal.detail(line)
+
+    def _addresses(self) -> None:
+        if self._settings.mode != "offline" and (url := self._run.url) is not None:
+            self._terminal.line(f"🚀 View run {self._run.name} at: {url}")
+            self._terminal.line(f"⭐️ View project at: {self._run.project_url}")
+
+    def _synced(self) -> str:
+        return f"Synced {delivered(self._folder)} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)"
+
+    def _to_come(self, pending: int) -> str:
+        what = f"{pending} records are" if pending else "The run is"
+        return (
+            f"{what} not delivered yet; delivery goes on in the background. "
+            f"To deliver by hand: runstream sync {shown_path(self._folder.path)}"
+        )
+
+
+def shown_path(path: Path, *, dotted: bool = False) -> str:
+    """Return a path as seen from the current folder, if there is one; ``dotted`` with ``./`` before it."""
+    try:
+        relative = os.path.relpath(path)
+    except OSError:
+        return os.fspath(path)
+    return relative if not dotted or relative.startswith(os.pardir) else os.path.join(os.curdir, relative)  # noqa: PTH118

@@ -1,0 +1,1 @@
+"""Rows and metric definitions: steps, commits, last values."""

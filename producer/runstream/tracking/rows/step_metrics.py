@@ -1,0 +1,87 @@
+"""Step metrics that are inserted where a row lacks them, by the metric definitions in force. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from runstream.tracking.rows.metric import Metric
+
+
+class _Axis(NamedTuple):
+    """What the definitions of one name come to; None: not said."""
+
+    step_metric: str | None = None
+    step_sync: bool | None = None
+
+    def then(self, later: Metric) -> _Axis:
+        """Return what holds once a later definition was given: it replaces what it says, or all if it overwrites."""
+        if later.overwrite:
+            return _Axis(later.step_metric, later.step_sync)
+        return _Axis(
+            self.step_metric if later.step_metric is None else later.step_metric,
+            self.step_sync if later.step_sync is None else later.step_sync,
+        )
+
+    @property
+    def inserted(self) -> str | None:
+        """The step metric that is inserted, if one is."""
+        return self.step_metric if self.step_sync else None
+
+
+class StepMetrics:
+    """Knows which metrics are the x axis of which; an exact name goes before a glob, a longer glob before a shorter."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, _Axis] = {}
+        #: By the beginning of the names.
+        self._globs: dict[str, _Axis] = {}
+        self._axes: frozenset[str] = frozenset()
+
+    def define(self, metric: Metric) -> None:
+        """Add a definition to those of its name."""
+        known, name = (self._globs, metric.name[:-1]) if metric.glob else (self._exact, metric.name)
+        known[name] = known.get(name, _Axis()).then(metric)
+        self._globs = dict(sorted(self._globs.items(), key=lambda item: -len(item[0])))
+        axes = (axis.inserted for axis in (*self._exact.values(), *self._globs.values()))
+        self._axes = frozenset(axis for axis in axes if axis is not None)
+
+    def __bool__(self) -> bool:
+        """Whether any step metric is to be inserted."""
+        return bool(self._axes)
+
+    def missing(self, row: Mapping[str, Any]) -> list[str]:
+        """Return the step metrics that a row lacks; a nested key goes by its names with dots between them."""
+        names = dict.fromkeys(_names(row))
+        wanted = dict.fromkeys(axis for name in names if (axis := self._of(name)) is not None)
+        return [axis for axis in wanted if axis not in names]
+
+    def _of(self, name: str) -> str | None:
+        exact = self._exact.get(name)
+        if exact is not None:
+            return exact.inserted
+        if name in self._axes:  # a glob for all metrics does not mean their axis
+            return None
+        return next((axis.inserted for prefix, axis in self._globs.items() if name.startswith(prefix)), None)
+
+
+def found(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the part of nested values that goes by a name: a key, or keys with dots between them; else nothing."""
+    value = values.get(name)
+    if value is not None:
+        return {} if isinstance(value, dict) else {name: value}
+    for place in (place for place, letter in enumerate(name) if letter == "."):
+        inner = values.get(name[:place])
+        if isinstance(inner, dict) and (part := found(inner, name[place + 1 :])):
+            return {name[:place]: part}
+    return {}
+
+
+def _names(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _names(value, f"{above}{key}.")
+        else:
+            yield above + key

@@ -1,0 +1,1 @@
+"""``Run`` and the backends it delegates to."""

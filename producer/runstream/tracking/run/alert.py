@@ -1,0 +1,92 @@
+"""Alerts, as ``run.alert()`` raises them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runstream.terminal.terminal import Terminal
+
+#: Titles are shorter than this.
+TITLE_LENGTH = 64
+#: What is kept at most of a whole title and of a text: one message must hold both.
+FULL_TITLE_LENGTH = 4096
+TEXT_LENGTH = 65_536
+DEFAULT_WAIT_S = 60.0
+#: About a hundred years: longer waits mean for ever.
+LONGEST_WAIT_S = 3.2e9
+
+
+class AlertLevel(Enum):
+    """How serious an alert is."""
+
+    INFO = "INFO"
+    WARN = "WARN"
+    ERROR = "ERROR"
+
+
+def checked_alert(
+    title: str,
+    text: str,
+    level: str | AlertLevel | None,
+    wait_duration: float | timedelta | None,
+    terminal: Terminal,
+) -> dict[str, Any]:
+    """Return the payload of an alert's record; what is too long is shortened with a warning.
+
+    Raises:
+        TypeError: The wait is no duration.
+        ValueError: There is no such level.
+    """
+    shown, whole = _titles(_encodable(str(title)), terminal)
+    return {
+        "title": shown,
+        "full_title": whole if shown != whole else "",
+        "text": _shortened("text", _encodable(str(text)), TEXT_LENGTH, terminal),
+        "level": _level(level).value.lower(),
+        "wait_duration_ms": round(_seconds(wait_duration, terminal) * 1000),
+    }
+
+
+def _encodable(text: str) -> str:
+    """Return a text that is valid UTF-8: lone surrogates, as of badly decoded file names, are spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _titles(title: str, terminal: Terminal) -> tuple[str, str]:
+    """Return a title as it is shown, and whole."""
+    if len(title) < TITLE_LENGTH:
+        return title, title
+    shown = title[: TITLE_LENGTH - 2] + "…"
+    terminal.warn(f"the alert's title has {len(title)} characters; it is shown as {shown!r} and kept whole")
+    return shown, _shortened("title", title, FULL_TITLE_LENGTH, terminal)
+
+
+def _shortened(what: str, text: str, length: int, terminal: Terminal) -> str:
+    if len(text) <= length:
+        return text
+    terminal.warn(f"the alert's {what} has {len(text)} characters; the first {length} are kept")
+    return f"{text[:length]}… ({len(text)} characters, shortened)"
+
+
+def _level(level: str | AlertLevel | None) -> AlertLevel:
+    if level is None:
+        return AlertLevel.INFO
+    try:
+        return AlertLevel(level)
+    except ValueError:
+        raise ValueError(f"alert(level={level!r}): it is one of 'INFO', 'WARN' and 'ERROR'") from None
+
+
+def _seconds(wait: float | timedelta | None, terminal: Terminal) -> float:
+    if wait is None:
+        return DEFAULT_WAIT_S
+    if isinstance(wait, timedelta):
+        wait = wait.total_seconds()
+    elif isinstance(wait, bool) or not isinstance(wait, (int, float)):
+        raise TypeError(f"alert(wait_duration={wait!r}): it is seconds (int or float) or a datetime.timedelta")
+    if not wait >= 0:  # NaN is not, either
+        terminal.warn(f"alert(wait_duration={wait!r}) is no time to wait; it is taken as a minute")
+    return min(wait, LONGEST_WAIT_S) if wait > 0 else DEFAULT_WAIT_S

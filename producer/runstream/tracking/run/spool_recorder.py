@@ -1,0 +1,352 @@
+"""The recorder of a run that is tracked: spool, forks, delivery and the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+from runstream.exceptions import Error, UsageError
+from runstream.preemption import is_preemptible
+from runstream.spool.control_page import Word
+from runstream.spool.format import TopicCode
+from runstream.spool.writer import ClosedError, DiskPolicy, ForkedError, SpoolWriter
+from runstream.tracking.config.config import config_entry
+from runstream.tracking.lifecycle.console_capture import ConsoleCapture
+from runstream.tracking.lifecycle.delivery_status import RunStatus, acknowledged, last_acknowledged
+from runstream.tracking.lifecycle.exit_hooks import EXIT_HOOKS
+from runstream.tracking.lifecycle.outcome import DETACHED
+from runstream.tracking.lifecycle.shipper_launcher import Delivery, dies_with_us
+from runstream.tracking.rows.metric import Metric
+from runstream.tracking.rows.row_log import History
+from runstream.tracking.summary.local_summary import OwnSummary
+from runstream_schemas.events import Operation, Role, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from runstream.settings import Settings
+    from runstream.spool.folder_creation import RunFolder
+    from runstream.terminal.terminal import Terminal
+    from runstream.tracking.lifecycle.final_report import Closing
+    from runstream.tracking.lifecycle.outcome import Outcome
+    from runstream.tracking.run.recorder import ConfigEntry, SummaryEntry
+    from runstream.tracking.startup.resume import Start
+
+#: Seconds that SIGTERM waits for delivery where the shipper dies with this process; orchestrators give 30.
+_LAST_WORDS_S = 10.0
+
+
+class Tracker:
+    """Records a run into its folder. Safe with threads, forks and signals.
+
+    Args:
+        folder: The run folder.
+        settings: The settings in force.
+        role: What this process is in the run.
+        label: Its name among the run's writers.
+        terminal: Where warnings go.
+        closing: Says how it went, at the end.
+        first: The entries of the first record.
+        environ: As the process was started with.
+        continues: The writers whose work this one carries on.
+        relative: How far the run is is not known: steps that the program does not say are counted from there later.
+
+    Raises:
+        OSError: The spool cannot be made.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        settings: Settings,
+        *,
+        role: Role,
+        label: str,
+        terminal: Terminal,
+        closing: Closing,
+        first: Sequence[ConfigEntry],
+        environ: Mapping[str, str],
+        continues: tuple[bytes, ...] = (),
+        relative: bool = False,
+    ) -> None:
+        self._folder = folder
+        self._relative = relative
+        self._settings = settings
+        self._label = label
+        self._terminal = terminal
+        self._closing = closing
+        self._environ = environ
+        self._owner = os.getpid()
+        self._schedulers_signal = is_preemptible(environ)
+        self._ending = threading.RLock()
+        self._finished = False
+        #: There are, or may be, metric definitions: the summary is more than the last values.
+        self._defined = False
+        self._delivery = None if settings.mode == "offline" else Delivery(folder, environ)
+        self._adopting = threading.Lock()
+        self._history = History(
+            self._new_writer(role, first, continues), care=self._check, rescue=self._rescue, warn=terminal.warn
+        )
+        self._console = ConsoleCapture(folder.logs / "console.log")
+        self._interrupted = False
+
+    def start(self) -> None:
+        """Begin to capture the console, watch for the end and deliver; what fails of it is a warning."""
+        if self._settings.console != "off":
+            self._try("capture the console", self._console.start)
+        EXIT_HOOKS.add(self)
+        if self._delivery is not None:
+            self._try("start delivery", self._delivery.start)
+
+    def go_on(self, start: Start) -> None:
+        """Begin where an earlier run stands; called once, before the first row."""
+        writer = self._history.writer
+        if (branch := start.branch) is not None:
+            writer.append_branch(None if start.resumed else branch.run_id, branch.step)
+        if (folds := start.folds) is not None:
+            self._try("show the summary so far", lambda: self.seed_summary(folds, start.continues))
+        if start.values:
+            writer.append(TopicCode.SUMMARY, [[Operation.SET.value, list(path), value] for path, value in start.values])
+        known = [*self._summary.logged(), *((path, start.step, value) for path, value in start.values)]
+        if self._relative:
+            self._history.tell_said_steps()
+        self._history.go_on(start.step, known, again=start.resumed and branch is None)
+        for metric in start.metrics:
+            axis, sync = metric.get("step_metric"), metric.get("step_sync")
+            self.define(Metric(name=metric["name"], step_metric=axis, step_sync=sync))
+
+    @property
+    def counter(self) -> int:
+        """The step of the next row without one, or that of the open row."""
+        return self._history.counter
+
+    def logger(self) -> Callable[..., None]:
+        """Return what appends a row, or joins the open one.
+
+        It is handed out whole, not called from here: each call between the program and the spool can be measured.
+        """
+        return self._history.log
+
+    def record_config(self, entries: Sequence[ConfigEntry]) -> None:
+        """Append changes of attributes, config, metric definitions or metadata.
+
+        Raises:
+            UsageError: The run is finished.
+        """
+        if entries:
+            self._append(TopicCode.CONFIG, list(entries))
+        elif self._finished:
+            raise self._finished_error()
+
+    def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
+        """Append values that were set by hand, and apply them to the last values.
+
+        Raises:
+            UsageError: The run is finished.
+        """
+        self._append(TopicCode.SUMMARY, list(entries))
+        with self._history.writer.claim():
+            apply(self._history.last_values())
+
+    def record_alert(self, alert: Mapping[str, Any]) -> None:
+        """Append an alert.
+
+        Raises:
+            UsageError: The run is finished.
+        """
+        self._append(TopicCode.ALERT, dict(alert))
+
+    def mark_preempting(self) -> None:
+        """Say on the control page that the process is about to be preempted: the shipper beats at once.
+
+        Raises:
+            UsageError: The run is finished.
+        """
+        # The record comes first: who dies in between has said so, if not as soon.
+        self._append(TopicCode.CONFIG, [config_entry("preempting", True, Scope.ATTRIBUTE)])  # noqa: FBT003
+        self._folder.control[Word.PREEMPTING] = 1
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether somebody asked for the run to be stopped, as the shipper has it from the server."""
+        return self._folder.control[Word.STOP_REQUESTED] != 0
+
+    def status(self) -> RunStatus:
+        """Return how far delivery is, from the positions that the broker acknowledged.
+
+        Raises:
+            UsageError: The run is finished.
+        """
+        writer = self._history.writer
+        if self._finished or writer.closed:
+            raise self._finished_error()
+        total = writer.next_row + sum(writer.counts)
+        acked = acknowledged(self._folder, self._writer_id)
+        return RunStatus(
+            sync_items_total=total, sync_items_pending=max(total - acked, 0), sync_time=last_acknowledged(self._folder)
+        )
+
+    def detach(self) -> None:
+        """Let go of the run without an end: its writer ends, and has no say in the state of the run."""
+        self.finish(DETACHED)
+
+    def last_values(self) -> dict[str, Any]:
+        """Return the last value of every key that this process logged or set."""
+        return self._history.last_values()
+
+    def summary(self) -> dict[str, Any]:
+        """Return the summary as this process knows it, not to be changed; empty, with a warning, after the end."""
+        if self._finished:
+            self._terminal.warn("summary data not available: the run is finished; read it with runstream.Api().run()")
+            return {}
+        return self._summary.values(self._history.writer.order)
+
+    def seed_summary(self, folds: Mapping[str, Any], continues: Iterable[bytes]) -> None:
+        """Begin the summary with what the server knows of the run; see :meth:`OwnSummary.seed`."""
+        self._summary.seed(folds, continues)
+        self._defined = True
+
+    def define(self, metric: Metric) -> None:
+        """Follow a metric definition, which was recorded: insert step metrics into rows that lack them."""
+        self._history.define(metric)
+        self._defined = True
+
+    def finish(self, outcome: Outcome) -> None:
+        """Append the exit; in the process that began the run, also wait for delivery and say how it went."""
+        with self._ending:
+            if self._finished:
+                return
+            if os.getpid() != self._owner:
+                self._finish_child(outcome)
+                return
+            self._finished = True
+            EXIT_HOOKS.remove(self)
+            self._console.stop()
+            # Before the shipper knows of the end: what is delivered is deleted.
+            summary = self._last_summary()
+            if not self._close(outcome):
+                self._terminal.warn("the end of the run could not be recorded: the disk is full")
+            dropped = self._history.writer.dropped
+            self._try(
+                "wait for delivery",
+                lambda: self._closing.conclude(self._delivery, summary=summary, dropped=dropped),
+            )
+
+    def _last_summary(self) -> dict[str, Any]:
+        """Return the summary at the end; without definitions the last values are it, and need no folding."""
+        if self._defined and self._terminal.says_details:
+            with contextlib.suppress(OSError, ValueError, LookupError):
+                return self._summary.values(self._history.writer.order, ended=True)
+        return self._history.last_values()
+
+    def _finish_child(self, outcome: Outcome) -> None:
+        """End a forked child: it has a say in nothing but its own writer, if it ever logged."""
+        self._finished = True
+        if not self._history.writer.forked:
+            self._close(outcome)
+
+    def warned_by_signal(self, outcome: Outcome) -> None:
+        """Take note, in a signal handler, of a signal that the program handles: a scheduler's announces the end."""
+        if outcome.signal == signal.SIGTERM and self._schedulers_signal and not self._finished:
+            self._try("say that the run is about to be preempted", self.mark_preempting)
+
+    def finish_at_signal(self, outcome: Outcome) -> None:
+        """Record the end in a signal handler, right before the signal ends the process."""
+        if self._finished or (os.getpid() != self._owner and self._history.writer.forked):
+            return
+        self._finished = True
+        self._close(outcome)
+        self._folder.control[Word.FINISH_REQUESTED] = 1
+        if self._delivery is not None and os.getpid() == self._owner and dies_with_us(self._environ):
+            self._delivery.wait(_LAST_WORDS_S, lambda _: None)
+
+    def _close(self, outcome: Outcome) -> bool:
+        writer = self._history.writer
+        self._folder.control[Word.DROPPED] = writer.dropped
+        return writer.append_last(self._judged(outcome).as_record())
+
+    def _judged(self, outcome: Outcome) -> Outcome:
+        """Return an end in the light of what was asked for or announced before it."""
+        control = self._folder.control
+        if not outcome.decides:
+            return outcome
+        if control[Word.STOP_REQUESTED]:
+            return outcome.stopped()
+        by_scheduler = outcome.signal == signal.SIGTERM and self._schedulers_signal
+        if by_scheduler or (control[Word.PREEMPTING] and not outcome.in_order):
+            return outcome.preempted()
+        return outcome
+
+    def _append(self, topic: TopicCode, value: Any) -> None:
+        for _ in range(2):
+            try:
+                self._history.writer.append(topic, value)
+            except ForkedError:
+                self._adopt()
+            except ClosedError:
+                raise self._finished_error() from None
+            else:
+                return
+
+    def _rescue(self, error: Exception, data: Any, step: int | None, commit: bool | None) -> None:  # noqa: FBT001
+        """Log from a fork, into the writer of its own; degrade what else went wrong in a row to a warning."""
+        if isinstance(error, ClosedError):
+            raise self._finished_error() from None
+        try:
+            if isinstance(error, ForkedError):
+                self._adopt()
+                self._history.log(data, step, commit)
+                return
+        except Error:
+            raise
+        except Exception as another:  # noqa: BLE001 - whatever goes wrong here, training goes on
+            error = another
+        self._terminal.warn(f"a row could not be recorded: {error!r}")
+
+    def _adopt(self) -> None:
+        """Become a writer of its own: this process is a fork that logs for the first time."""
+        with self._adopting:
+            if not self._history.writer.forked:
+                return
+            self._ending = threading.RLock()
+            history = self._history
+            self._label = f"{self._label}/{os.getpid()}" if self._label else f"pid {os.getpid()}"
+            parent = self._summary
+            writer = self._new_writer(Role.CHILD, [config_entry("label", self._label, Scope.ATTRIBUTE)])
+            self._summary.forked_from(parent)
+            self._history = history.in_child(writer)
+            EXIT_HOOKS.watch_child()
+
+    def _new_writer(self, role: Role, first: Sequence[ConfigEntry], continues: tuple[bytes, ...] = ()) -> SpoolWriter:
+        path, writer_id = self._folder.new_writer(role.value, self._label, continues, relative=self._relative)
+        self._writer_id = writer_id
+        self._summary = OwnSummary(path, writer_id, role)
+        policy = DiskPolicy(self._settings.disk)
+        writer = SpoolWriter(path, writer_id, policy=policy, report=self._report)
+        writer.append(TopicCode.CONFIG, list(first))
+        return writer
+
+    def _report(self, text: str) -> None:
+        self._terminal.warn(text)
+        self._folder.control[Word.DROPPED] = self._history.writer.dropped
+
+    def _check(self, now: int) -> None:
+        del now
+        if self._delivery is None or os.getpid() != self._owner:
+            return
+        self._try("start delivery again", self._delivery.ensure)
+        if self._settings.raise_on_stop and self.should_stop and not self._interrupted:
+            self._interrupted = True
+            raise KeyboardInterrupt("somebody asked for the run to be stopped")
+
+    def _try(self, what: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001 - tracking never takes the program down
+            self._terminal.warn(f"cannot {what}: {error}; what is logged is kept, `runstream sync` delivers it")
+
+    def _finished_error(self) -> UsageError:
+        return UsageError("the run is finished: nothing more can be recorded; call runstream.init() for another")

@@ -1,0 +1,1 @@
+"""``init()``: identity, server lookup, resume."""

@@ -1,0 +1,354 @@
+"""Beginning a run: the one place where its parts are put together."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runstream import tensorboard as event_files
+from runstream.exceptions import UsageError
+from runstream.naming import DisplayName, checked_name, generated_name, random_id
+from runstream.settings import Settings, from_files, resolve
+from runstream.spool.folder_creation import RunFolder
+from runstream.terminal.notebook import is_notebook
+from runstream.terminal.terminal import Terminal
+from runstream.tracking.config.config import config_entry
+from runstream.tracking.config.sources import Configs, as_config, chosen
+from runstream.tracking.lifecycle.final_report import Closing
+from runstream.tracking.run.backend import Backing
+from runstream.tracking.run.recorder import DisabledRecorder
+from runstream.tracking.run.run import Run
+from runstream.tracking.run.session import SESSION
+from runstream.tracking.run.spool_recorder import Tracker
+from runstream.tracking.startup.identity import Identity, label_of, metadata_entries, role_of
+from runstream.tracking.startup.metadata import metadata, program
+from runstream.tracking.startup.resume import Resuming, note_latest, planned
+from runstream.tracking.startup.server_lookup import Learning, Meeting, meet, number_of
+from runstream.tracking.values.encoder import plain
+from runstream_schemas.events import Role, Scope
+from runstream_schemas.topics import canonical_project
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runstream.tracking.config.config import Config
+    from runstream.tracking.run.recorder import ConfigEntry
+
+
+def init(  # noqa: PLR0917 - the signature of W&B
+    entity: str | None = None,
+    project: str | None = None,
+    dir: str | os.PathLike[str] | None = None,  # noqa: A002 - the name W&B gave it
+    id: str | None = None,  # noqa: A002
+    name: str | None = None,
+    notes: str | None = None,
+    tags: Sequence[str] | str | None = None,
+    config: Any = None,
+    config_exclude_keys: Sequence[str] | None = None,
+    config_include_keys: Sequence[str] | None = None,
+    allow_val_change: bool | None = None,  # noqa: FBT001
+    group: str | None = None,
+    job_type: str | None = None,
+    mode: str | None = None,
+    force: bool | None = None,  # noqa: FBT001
+    anonymous: str | None = None,
+    reinit: str | bool | None = None,  # noqa: FBT001
+    resume: str | bool | None = None,  # noqa: FBT001
+    resume_from: str | None = None,
+    fork_from: str | None = None,
+    save_code: bool | None = None,  # noqa: FBT001
+    tensorboard: bool | None = None,  # noqa: FBT001
+    sync_tensorboard: bool | None = None,  # noqa: FBT001
+    monitor_gym: bool | None = None,  # noqa: FBT001
+    settings: Settings | Mapping[str, Any] | None = None,
+    magic: Any = None,
+) -> Run:
+    """Begin a run, and make it the active one of this process. Needs no network, and takes under a second without.
+
+    While a run is active it is returned again, with a warning, but in a notebook it is finished; ``reinit`` says
+    otherwise.
+
+    Args:
+        entity: Account or team; None: as the server says.
+        project: Project; by default ``Uncategorized``. Logging makes one that does not exist.
+        dir: Folder in which the folder ``runstream`` is made; by default the current one.
+        id: Identifier of the run; by default 8 random letters and digits. Several processes may write to one id.
+        name: Display name; by default two words, and a number that the server gives.
+        notes: Notes on the run.
+        tags: Tags of the run; a bare string is one tag.
+        config: Hyperparameters: a dict, the path of a YAML or JSON file, a dataclass or pydantic object, absl's flags,
+            or an object such as an ``argparse.Namespace``. It lies over ``config-defaults.yaml`` of the current
+            folder, and under what a launcher or a sweep chose.
+        config_exclude_keys: Keys of ``config`` to leave out.
+        config_include_keys: The only keys of ``config`` to take.
+        allow_val_change: Whether config values may change later without a word; by default they may in a notebook.
+        group: Name of a group of runs.
+        job_type: What kind of run it is within its group.
+        mode: ``online``; ``offline``: delivered later by ``runstream sync``; ``disabled``: nothing is recorded;
+            ``shared``: one of several processes that write to one run.
+        force: Means nothing here.
+        anonymous: Means nothing here.
+        reinit: What becomes of an active run: ``finish_previous`` or True, ``return_previous`` or False (without a
+            warning), ``create_new``: it goes on beside the new one, which does not become :data:`runstream.run`.
+        resume: Whether an earlier run of this id is carried on, see :class:`Settings`; True is ``auto``.
+        resume_from: ``ID?_step=N``: carry on a run from a step.
+        fork_from: ``ID?_step=N``: begin a new run with the rows of another up to a step.
+        save_code: Comes with files and artifacts.
+        tensorboard: The older name of ``sync_tensorboard``.
+        sync_tensorboard: Make rows of what is written for TensorBoard.
+        monitor_gym: Means nothing here.
+        settings: Further settings, see :class:`Settings`; the arguments above go before them.
+        magic: Means nothing here.
+
+    Raises:
+        UsageError: An argument makes no sense, or does not go with another; a run that is to be carried on, or a step
+            of it, is not there, or one that must be new is.
+        CommError: No server answers in time, and what ``resume``, ``resume_from`` or ``fork_from`` asks for cannot be
+            decided without.
+        ValueError: A value does not fit its setting.
+        ConfigError: A config file is missing, or no config.
+        DataError: The config has a key that cannot be recorded.
+        TypeError: The config is nothing that holds keys and values.
+    """
+    arguments = {
+        # Scripts that find nothing in their environment pass an empty string.
+        "entity": entity or None,
+        "project": project or None,
+        "root_dir": dir,
+        "run_id": id,
+        "run_name": name,
+        "run_notes": notes,
+        "run_tags": tags,
+        "allow_val_change": allow_val_change,
+        "run_group": group,
+        "run_job_type": job_type,
+        "mode": mode,
+        "reinit": reinit,
+        "resume": resume,
+        "resume_from": resume_from,
+        "fork_from": fork_from,
+        "save_code": save_code,
+        "sync_tensorboard": sync_tensorboard if sync_tensorboard is not None else tensorboard,
+    }
+    environ = os.environ
+    found = resolve(_given(settings) | _without_none(arguments), environ, from_files(environ, Path.cwd()))
+    if is_notebook():
+        found = _in_a_notebook(found)
+    terminal = Terminal(silent=found.silent, quiet=found.quiet)
+    ignored = {"force": force, "anonymous": anonymous, "monitor_gym": monitor_gym, "magic": magic}
+    _warn_of_the_ignored(terminal, found, ignored)
+    if (active := SESSION.make_way(found.reinit, found.resume, terminal.warn)) is not None:
+        return active
+    checked = _checked(found)
+    chosen_config = chosen(as_config(config), config_include_keys, config_exclude_keys)
+    _warn_of_chosen_keys(terminal, include=config_include_keys, exclude=config_exclude_keys)
+    run = _begin(checked, Configs.of(checked, chosen_config, Path.cwd()), environ, terminal)
+    SESSION.begin(run, aside=checked.reinit == "create_new")
+    event_files.begin(run)
+    return run
+
+
+def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], terminal: Terminal) -> Run:
+    named = settings.run_id is not None
+    settings = planned(settings, (settings.root_dir or Path.cwd()) / "runstream")
+    meant = settings.run_id is not None
+    run_id = settings.run_id or random_id()
+    name = DisplayName(settings.run_name, generated_name(run_id))
+    identity = Identity(
+        entity=settings.entity, project=canonical_project(settings.project), run_id=run_id, name=str(name)
+    )
+    settings = settings.model_copy(update={"run_id": run_id})
+    if settings.mode == "disabled":
+        return _disabled(Run(settings, configs.given, configs.sweep, configs.launch), identity, terminal)
+    if settings.api_key is not None:
+        environ = {**environ, "RUNSTREAM_API_KEY": settings.api_key}
+    met = Meeting(None, identity) if settings.mode == "offline" else meet(identity, settings, environ)
+    role, label = role_of(settings, environ), label_of(settings, environ)
+    met, start = Resuming(settings, environ, role, label, terminal, named, meant).start(met, random_id())
+    settings = start.settings
+    run = Run(settings, {**start.config, **configs.given}, configs.sweep, configs.launch)
+    name = start.name
+    identity = replace(met.identity, run_id=settings.run_id or run_id)
+    if met.answers and not name.given and name.number is None:
+        name = replace(name, number=number_of(replace(met, identity=identity), settings))
+    identity = replace(identity, name=str(name))
+    try:
+        folder = _new_folder(settings, identity, name, environ)
+    except OSError as error:
+        terminal.warn(f"no folder for the run can be made ({error}): this run is not tracked")
+        run = Run(settings.model_copy(update={"mode": "disabled"}), run.config.as_dict())
+        return _disabled(run, identity, terminal)
+    started = time.time()
+    tracker = Tracker(
+        folder,
+        settings,
+        role=role_of(settings, environ),
+        label=label_of(settings, environ),
+        terminal=terminal,
+        closing=Closing(folder, run, settings, terminal),
+        first=_first_record(settings, name, run.config, environ, None if start.resumed else started, start.config),
+        environ=environ,
+        continues=start.continues,
+        relative=start.relative,
+    )
+    tracker.go_on(start)
+    if settings.resume == "auto":
+        note_latest(folder.path.parent, settings)
+    run._begin(  # noqa: SLF001 - this module makes runs
+        Backing(
+            recorder=tracker,
+            identity=identity,
+            terminal=terminal,
+            folder=os.fspath(folder.files),
+            started=started,
+            ended=SESSION.end,
+            learn=Learning(folder.path, name, met.server, environ),
+            resumed=start.resumed,
+            starting_step=start.step,
+        )
+    )
+    with terminal.block():
+        _announce(terminal, settings, identity, folder, met.problem, "Resuming" if start.resumed else "Syncing")
+    tracker.start()
+    return run
+
+
+def _disabled(run: Run, identity: Identity, terminal: Terminal) -> Run:
+    run._begin(  # noqa: SLF001
+        Backing(
+            recorder=DisabledRecorder(),
+            identity=identity,
+            terminal=terminal,
+            # Libraries write into the folder of a run without asking whether it is disabled.
+            folder=tempfile.gettempdir(),
+            started=time.time(),
+            ended=SESSION.end,
+        )
+    )
+    return run
+
+
+def _new_folder(settings: Settings, identity: Identity, name: DisplayName, environ: Mapping[str, str]) -> RunFolder:
+    """Make the run folder; where that cannot be done, one in the folder for temporary files.
+
+    Raises:
+        OSError: Neither can be made.
+    """
+    description = {
+        "entity": settings.entity,
+        "project": identity.project,
+        "mode": settings.mode,
+        "name": identity.name,
+        "named": bool(name.given),
+        "generated_name": name.generated,
+        "number": name.number,
+        "program": program(),
+        "label": label_of(settings, environ),
+        "settings": {
+            "capture_system_metrics": not settings.x_disable_stats,
+            "system_interval_s": settings.x_stats_sampling_interval,
+            "disk": settings.disk,
+            "identify_exit_signal": settings.identify_exit_signal,
+            "update_finish_state": settings.x_update_finish_state,
+            "ends_with": settings.x_ends_with,
+        },
+        "url": settings.base_url or environ.get("RUNSTREAM_URL") or None,
+    }
+    root = settings.root_dir or Path.cwd()
+    try:
+        return RunFolder.create(root, identity.run_id, description)
+    except OSError:
+        return RunFolder.create(Path(tempfile.gettempdir()), identity.run_id, description)
+
+
+def _first_record(  # noqa: PLR0917 - each said once
+    settings: Settings,
+    name: DisplayName,
+    config: Config,
+    environ: Mapping[str, str],
+    started: float | None,
+    known: Mapping[str, Any],
+) -> list[ConfigEntry]:
+    attributes = {
+        "name": name.given,
+        "generated_name": None if name.given else name.generated,
+        "number": name.number,
+        "notes": settings.run_notes,
+        "tags": list(settings.run_tags),
+        "group": settings.run_group,
+        "job_type": settings.run_job_type,
+        "sweep_id": settings.sweep_id,
+        # The run began with its primary; who joins it later does not begin it again.
+        "start_time": started if role_of(settings, environ) is Role.PRIMARY else None,
+        "label": label_of(settings, environ),
+    }
+    return [
+        *(
+            config_entry(key, plain(value), Scope.ATTRIBUTE)
+            for key, value in attributes.items()
+            if value not in (None, [], "")
+        ),
+        *metadata_entries(settings, environ, metadata()),
+        *(config_entry(key, config[key]) for key in config if key not in known or known[key] != config[key]),
+    ]
+
+
+def _announce(  # noqa: PLR0917 - each said once
+    terminal: Terminal, settings: Settings, identity: Identity, folder: RunFolder, problem: str, doing: str
+) -> None:
+    if settings.mode == "offline":
+        path = os.path.relpath(folder.path)
+        terminal.detail(f"Recording run {identity.name} offline; to deliver it: runstream sync {path}")
+        return
+    terminal.detail(f"{doing} run {identity.name}")
+    if problem:
+        terminal.line(f"{problem}; recording to {os.path.relpath(folder.path)}, delivered as soon as a server answers")
+    elif identity.url is not None:
+        terminal.line(f"⭐️ View project at {identity.project_url}")
+        terminal.line(f"🚀 View run at {identity.url}")
+
+
+def _given(settings: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
+    if settings is None:
+        return {}
+    return settings.model_dump(exclude_unset=True) if isinstance(settings, Settings) else dict(settings)
+
+
+def _in_a_notebook(settings: Settings) -> Settings:
+    """Return what suits cells that are run again and again: each ``init()`` begins anew, and config may change."""
+    again = {"reinit": "finish_previous" if settings.reinit == "default" else settings.reinit, "allow_val_change": True}
+    kept = {name: getattr(settings, name) for name in settings.model_fields_set & {"allow_val_change"}}
+    return settings.model_copy(update=again | kept)
+
+
+def _without_none(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _warn_of_the_ignored(terminal: Terminal, settings: Settings, ignored: Mapping[str, Any]) -> None:
+    for name, value in ignored.items():
+        if value:
+            terminal.warn(f"init({name}={value!r}) means nothing here, and is ignored")
+    if settings.save_code:
+        terminal.warn("save_code comes with files and artifacts, which this version does not have; no code is saved")
+
+
+def _warn_of_chosen_keys(terminal: Terminal, **keys: Sequence[str] | None) -> None:
+    for name, given in keys.items():
+        if given:
+            terminal.warn(f"init(config_{name}_keys=...) is deprecated, as in W&B; give config the keys that are meant")
+
+
+def _checked(settings: Settings) -> Settings:
+    if settings.entity is not None:
+        checked_name("entity", settings.entity)
+    checked_name("project", settings.project)
+    if settings.run_id is not None:
+        checked_name("run id", settings.run_id)
+    if settings.mode == "shared" and settings.run_id is None:
+        raise UsageError('mode="shared" needs the id that all processes of the run share: init(id=...)')
+    return settings

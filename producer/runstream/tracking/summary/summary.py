@@ -1,0 +1,169 @@
+"""The summary of a run, as the process that logs sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runstream.exceptions import DataError
+from runstream.tracking.summary.normalization import set_value
+from runstream_schemas.events import Operation
+from runstream_schemas.limits import DEFAULT_LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+
+    from runstream.tracking.run.recorder import Recorder, SummaryEntry
+
+
+class _MissingError(KeyError, AttributeError):
+    """The summary has no such key: what reading it as an attribute raises."""
+
+
+class Summary:
+    """A mapping whose keys are attributes too; a nested dict is such a mapping itself.
+
+    It shows what the server shows once everything is delivered: last values, aggregates by the definitions in force
+    (``define_metric``), ``_step``, ``_timestamp`` and ``_runtime`` of the latest row, and what was set by hand, which
+    counts until the key is logged again. A row counts once it is complete. What other processes log to the run is seen
+    where the run is read back. Once the run is finished it reads as empty.
+
+    Args:
+        recorder: Keeps and records the values.
+        path: Where in the summary this mapping lies.
+    """
+
+    _recorder: Recorder
+    _path: tuple[str, ...]
+
+    def __init__(self, recorder: Recorder, path: tuple[str, ...] = ()) -> None:
+        object.__setattr__(self, "_recorder", recorder)
+        object.__setattr__(self, "_path", path)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a value, or the default where there is none."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return a value; where there is none, set it to the default first.
+
+        Raises:
+            DataError: As :meth:`update`.
+            UsageError: As :meth:`update`.
+        """
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def keys(self) -> KeysView[str]:
+        """Return the keys."""
+        return self._here().keys()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return keys and values, nested ones as plain dicts."""
+        return self.as_dict().items()
+
+    def values(self) -> ValuesView[Any]:
+        """Return the values, nested ones as plain dicts."""
+        return self.as_dict().values()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a copy as a plain dict."""
+        return {key: copied(value) for key, value in self._here().items()}
+
+    def update(self, values: Mapping[str, Any] | None = None, **more: Any) -> None:
+        """Set several keys; a dict replaces what stands at its key.
+
+        NaN becomes None, and an array of more than 32 numbers a dict of its statistics.
+
+        Raises:
+            DataError: A key is no string or too long, or a value of a strange type; nothing was recorded.
+            UsageError: The run is finished.
+        """
+        plain_values = {_checked(key): set_value(value) for key, value in {**(values or {}), **more}.items()}
+        entries: list[SummaryEntry] = [
+            [Operation.SET.value, [*self._path, key], value] for key, value in plain_values.items()
+        ]
+
+        def apply(root: dict[str, Any]) -> None:
+            _inner(root, self._path, make=True).update(copied(plain_values))
+
+        if entries:
+            self._recorder.record_summary(entries, apply)
+
+    def __getitem__(self, key: str) -> Any:
+        value = self._here()[key]
+        return Summary(self._recorder, (*self._path, key)) if isinstance(value, dict) else copied(value)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.update({key: value})
+
+    def __delitem__(self, key: str) -> None:
+        def apply(root: dict[str, Any]) -> None:
+            _inner(root, self._path, make=True).pop(key, None)
+
+        self._recorder.record_summary([[Operation.REMOVE.value, [*self._path, _checked(key)], None]], apply)
+
+    def __getattr__(self, key: str) -> Any:
+        if key.startswith("__"):  # Python asks for its own names, of a half-made copy even
+            raise AttributeError(key)
+        try:
+            return self[key]
+        except KeyError:
+            raise _MissingError(f"the summary has no {key!r}") from None
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        self[key] = value
+
+    def __delattr__(self, key: str) -> None:
+        del self[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._here()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._here())
+
+    def __len__(self) -> int:
+        return len(self._here())
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._here() == (other.as_dict() if isinstance(other, Summary) else other))
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
+        """Return how it is copied and pickled: as a plain dict."""
+        return dict, (self.as_dict(),)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Summary({self._here()!r})"
+
+    def _here(self) -> dict[str, Any]:
+        return _inner(self._recorder.summary(), self._path)
+
+
+def _inner(root: dict[str, Any], path: tuple[str, ...], *, make: bool = False) -> dict[str, Any]:
+    for name in path:
+        inner = root.get(name)
+        if not isinstance(inner, dict):
+            inner = {}
+            if make:
+                root[name] = inner
+        root = inner
+    return root
+
+
+def copied(value: Any) -> Any:
+    """Return a plain value that can be changed without changing the original."""
+    if isinstance(value, dict):
+        return {key: copied(inner) for key, inner in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
+
+
+def _checked(key: Any) -> str:
+    if not isinstance(key, str) or not 0 < len(key) <= DEFAULT_LIMITS.key_length:
+        raise DataError(f"summary keys are strings of 1 to {DEFAULT_LIMITS.key_length} characters, not {key!r:.60}")
+    return str(key)

@@ -1,0 +1,1 @@
+"""Values that users log, converted to what the spool stores."""

@@ -1,0 +1,137 @@
+"""Metric definitions: what each asks the summary to show, and which of them speaks for a key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from runstream_schemas.exceptions import MalformedEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runstream_schemas.summary_algebra.assignments import Tag
+    from runstream_schemas.summary_algebra.key import Path
+
+AGGREGATIONS = ("min", "max", "mean", "last", "first", "best", "copy", "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """One definition as it was given, or several of one name merged; None is what was not said."""
+
+    name: str
+    glob: bool = False
+    step_metric: str | None = None
+    step_sync: bool | None = None
+    hidden: bool | None = None
+    summary: frozenset[str] | None = None
+    goal: str | None = None
+    overwrite: bool = False
+
+    def then(self, later: Definition) -> Definition:
+        """Return what holds once a later definition of the same name was given."""
+        if later.overwrite:
+            return later
+        summary = (self.summary or frozenset()) | (later.summary or frozenset())
+        return replace(
+            later,
+            step_metric=_said(later.step_metric, self.step_metric),
+            step_sync=_said(later.step_sync, self.step_sync),
+            hidden=_said(later.hidden, self.hidden),
+            goal=_said(later.goal, self.goal),
+            summary=summary,
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the definition as readers get it."""
+        sync = self.step_metric is not None if self.step_sync is None else self.step_sync
+        return {
+            "name": self.name,
+            "glob": self.glob,
+            "step_metric": self.step_metric,
+            "step_sync": sync,
+            "hidden": bool(self.hidden),
+            "summary": sorted(self.summary or ()),
+            "goal": self.goal,
+        }
+
+
+class Definitions:
+    """A fold of definitions, in any order; what is in force is decided by their tags."""
+
+    def __init__(self) -> None:
+        self.given: dict[str, dict[Tag, Definition]] = {}
+        self._globs: list[tuple[re.Pattern[str], Definition]] | None = None
+        self._in_force: dict[str, Definition] = {}
+
+    def define(self, tag: Tag, definition: Definition) -> None:
+        """Fold one definition in."""
+        self.given.setdefault(definition.name, {})[tag] = definition
+        self._globs = None
+
+    def in_force(self) -> Mapping[str, Definition]:
+        """Return the merged definition of each name."""
+        self._prepare()
+        return self._in_force
+
+    def of(self, path: Path) -> Definition | None:
+        """Return the definition that speaks for a key: the one of its name, else the longest pattern that fits.
+
+        A name with dots means the nested key as well as the key that is spelled with dots.
+        """
+        globs = self._prepare()
+        name = ".".join(path)
+        exact = self._in_force.get(name)
+        if exact is not None and not exact.glob:
+            return exact
+        return next((definition for pattern, definition in globs if pattern.fullmatch(name)), None)
+
+    def _prepare(self) -> list[tuple[re.Pattern[str], Definition]]:
+        if self._globs is None:
+            self._in_force = {name: _merged(self.given[name]) for name in sorted(self.given)}
+            globs = [definition for definition in self._in_force.values() if definition.glob]
+            globs.sort(key=lambda definition: (-len(definition.name), definition.name))
+            self._globs = [(_pattern(definition.name), definition) for definition in globs]
+        return self._globs
+
+
+def parse(value: Any) -> Definition:
+    """Return the definition in the value of a config entry; raises MalformedEvent where it is none."""
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        raise MalformedEvent("a metric definition without a name")
+    summary = value.get("summary")
+    if summary is not None and not isinstance(summary, list):
+        raise MalformedEvent("the aggregations of a metric definition are no list")
+    return Definition(
+        name=value["name"],
+        glob=bool(value.get("glob", "*" in value["name"])),
+        step_metric=_optional(value, "step_metric", str),
+        step_sync=_optional(value, "step_sync", bool),
+        hidden=_optional(value, "hidden", bool),
+        summary=None if summary is None else frozenset(name for name in summary if name in AGGREGATIONS),
+        goal=_optional(value, "goal", str),
+        overwrite=bool(value.get("overwrite")),
+    )
+
+
+def _optional(value: Mapping[str, Any], name: str, kind: type) -> Any:
+    found = value.get(name)
+    return found if isinstance(found, kind) else None
+
+
+def _said(later: Any, earlier: Any) -> Any:
+    return earlier if later is None else later
+
+
+def _merged(given: Mapping[Tag, Definition]) -> Definition:
+    ordered = [given[tag] for tag in sorted(given)]
+    merged = ordered[0]
+    for later in ordered[1:]:
+        merged = merged.then(later)
+    return merged
+
+
+def _pattern(glob: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in glob.split("*")), re.DOTALL)

@@ -1,0 +1,211 @@
+"""The fold of a run: from its events to what is kept of them. Pure; the rules are in docs/summary.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runstream_schemas import values
+from runstream_schemas.events import (
+    ChangeEvent,
+    Entry,
+    Event,
+    Kind,
+    LogEvent,
+    Operation,
+    Record,
+    Role,
+    Scope,
+    Stream,
+    Writer,
+)
+from runstream_schemas.summary_algebra.assignments import Assigned, Assignments, Removed, Tag
+from runstream_schemas.summary_algebra.block import fold_block
+from runstream_schemas.summary_algebra.definitions import Definition, Definitions, parse
+from runstream_schemas.summary_algebra.key import KeyFold
+from runstream_schemas.topics import RunPath, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from runstream_schemas.summary_algebra.key import Path, Seen
+
+
+@dataclass(slots=True)
+class Changed:
+    """Which parts of a run were changed since they were stored."""
+
+    #: The folds of the keys.
+    keys: bool = False
+    #: Anything else.
+    document: bool = False
+    #: What decides how any key is shown: definitions, and who continues whom.
+    rules: bool = False
+    #: The first names of the paths that were logged or set by hand.
+    names: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class RunFold:
+    """All that is known of a run from the topics ``log``, ``config`` and ``summary``.
+
+    Two folds of the same events are equal, in whatever order the topics were read and the blocks were cut. Times are
+    microseconds since 1970, of the broker's clock.
+    """
+
+    run: RunPath
+    keys: dict[Path, KeyFold] = field(default_factory=dict)
+    manual: Assignments = field(default_factory=Assignments)
+    config: Assignments = field(default_factory=Assignments)
+    attributes: Assignments = field(default_factory=Assignments)
+    metadata: Assignments = field(default_factory=Assignments)
+    definitions: Definitions = field(default_factory=Definitions)
+    continues: dict[bytes, frozenset[bytes]] = field(default_factory=dict)
+    last_step: int | None = None
+    #: Tag and writer of the latest row, by the order of tags; its value is the row's time, of the client's clock.
+    latest: Seen | None = None
+    #: Offset and writer of the latest fork or rewind: rows of the past do not count any more.
+    branch: tuple[int, bytes] | None = None
+    created: int = 0
+    updated: int = 0
+    changed: Changed = field(default_factory=Changed)
+
+    @property
+    def weight(self) -> int:
+        """How much there is to keep: keys, assignments, and something for the run itself."""
+        return 10 + len(self.keys) + sum(len(part.entries) for part in self._assigned())
+
+    def fold(self, event: Event, offset: int, append_time: int) -> None:
+        """Fold an event in that stood at a partition offset; pass over one that does not count here.
+
+        Raises MalformedEvent for a metric definition that is none; the fold is then no longer to be used.
+        """
+        if not counts(event):
+            return
+        if event.writer.continues:
+            self._continue(event.writer)
+        if isinstance(event, LogEvent):
+            self._fold_log(event, offset)
+        elif isinstance(event, ChangeEvent):
+            self._fold_changes(event, offset)
+        self.created = min(self.created or append_time, append_time)
+        self.updated = max(self.updated, append_time)
+
+    def merge(self, other: RunFold) -> None:
+        """Fold in what another fold has of other events of the run; that one can still be used."""
+        for path, fold in other.keys.items():
+            self.keys.setdefault(path, KeyFold()).merge(fold)
+        for mine, theirs in zip(self._assigned(), other._assigned(), strict=True):
+            for path, assigned in theirs.entries.items():
+                mine.assign(path, assigned)
+        for given in other.definitions.given.values():
+            for tag, definition in given.items():
+                self.definitions.define(tag, definition)
+        for writer, earlier in other.continues.items():
+            self.continues[writer] = self.continues.get(writer, frozenset()) | earlier
+        if other.latest is not None:
+            self._see_row(other.latest)
+        if other.last_step is not None:
+            self.last_step = other.last_step if self.last_step is None else max(self.last_step, other.last_step)
+        self.created = min(self.created or other.created, other.created or self.created)
+        self.updated = max(self.updated, other.updated)
+        self.changed = Changed(keys=True, document=True, rules=True)
+
+    def _continue(self, writer: Writer) -> None:
+        known = self.continues.get(writer.id, frozenset())
+        if not known.issuperset(writer.continues):
+            self.continues[writer.id] = known | frozenset(writer.continues)
+            self.changed.document = self.changed.rules = True
+
+    def _assigned(self) -> tuple[Assignments, ...]:
+        return self.manual, self.config, self.attributes, self.metadata
+
+    def _see_row(self, latest: Seen) -> None:
+        if self.latest is None or latest.tag > self.latest.tag:
+            self.latest = latest
+
+    def _fold_log(self, event: LogEvent, offset: int) -> None:
+        if event.branch is not None:
+            self._branch_off(event.branch.step, offset, event.writer)
+        elif not self._is_past(event.writer, offset):
+            self._fold_rows(event, offset)
+
+    def _branch_off(self, step: int, offset: int, writer: Writer) -> None:
+        """Begin anew: what the run goes on from is not known here, and said by whoever branches it off by hand."""
+        if self.branch is None or self.branch[0] < offset:
+            self.keys, self.latest, self.last_step, self.branch = {}, None, step, (offset, writer.id)
+            self.changed = Changed(keys=True, document=True, rules=True)
+
+    def _is_past(self, writer: Writer, offset: int) -> bool:
+        """Tell whether rows were logged before the run was rewound, though they may have come late."""
+        if self.branch is None or writer.id == self.branch[1]:
+            return False
+        return offset < self.branch[0] or writer.id in earlier_writers(self.continues, self.branch[1])
+
+    def _fold_rows(self, event: LogEvent, offset: int) -> None:
+        latest = fold_block(self.keys, event, offset)
+        if latest is not None:
+            self._see_row(latest)
+            step = int(event.steps.max())
+            self.last_step = step if self.last_step is None else max(self.last_step, step)
+        self.changed.keys = True
+        self.changed.names.update([column.path[0] for column in event.columns])
+
+    def _fold_changes(self, event: ChangeEvent, offset: int) -> None:
+        for record in event.records:
+            for index, entry in enumerate(record.entries):
+                if event.topic is Topic.SUMMARY:
+                    self.changed.names.update(entry.path[:1])
+                    _assign(self.manual, entry, (offset, record.order, index), event.writer, record)
+                else:
+                    self._fold_config(entry, (offset, record.order, index), event.writer, record)
+        self.changed.document = True
+
+    def _fold_config(self, entry: Entry, tag: Tag, writer: Writer, record: Record) -> None:
+        match entry.scope:
+            case Scope.CONFIG:
+                _assign(self.config, entry, tag, writer, record)
+            case Scope.METRIC:
+                self.definitions.define(tag, _definition(entry))
+                self.changed.rules = True
+            case Scope.ATTRIBUTE | Scope.METADATA:
+                target = self.attributes if entry.scope is Scope.ATTRIBUTE else self.metadata
+                # What forked children and shippers say of themselves is not said of the run, and a rank's word about
+                # the run counts less than the primary's, whichever came later. The run's number in its project is the
+                # server's word, whoever passes it on.
+                if writer.role not in (Role.CHILD, Role.SHIPPER) or entry.path == ("number",):
+                    rank = 0 if writer.role in (Role.WORKER, Role.UNKNOWN) else 1
+                    _assign(target, entry, (rank, *tag), writer, record)
+            case Scope.UNKNOWN:
+                pass
+
+
+def counts(event: Event) -> bool:
+    """Whether an event is one that the summary folds: rows of the history, and changes of config and summary."""
+    if isinstance(event, LogEvent):
+        return event.kind in {Kind.DATA, Kind.BRANCH} and event.stream is Stream.HISTORY
+    return isinstance(event, ChangeEvent) and event.kind is Kind.DATA
+
+
+def earlier_writers(continues: Mapping[bytes, Iterable[bytes]], writer: bytes) -> set[bytes]:
+    """Return the writers that a writer continues, directly or not."""
+    found: set[bytes] = set()
+    waiting = [writer]
+    while waiting:
+        new = set(continues.get(waiting.pop(), ())) - found - {writer}
+        found |= new
+        waiting.extend(new)
+    return found
+
+
+def _assign(target: Assignments, entry: Entry, tag: Tag, writer: Writer, record: Record) -> None:
+    if entry.op is Operation.SET:
+        target.assign(entry.path, Assigned(tag, writer.id, record.order, values.load(entry.value)))
+    elif entry.op is Operation.REMOVE:
+        target.assign(entry.path, Assigned(tag, writer.id, record.order, Removed))
+
+
+def _definition(entry: Entry) -> Definition:
+    if entry.op is Operation.REMOVE:
+        return Definition(name=entry.path[0], glob="*" in entry.path[0], overwrite=True)
+    return parse(values.load(entry.value))
