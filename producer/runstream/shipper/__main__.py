@@ -15,7 +15,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from runstream.shipper.settings import ShipperSettings
-from runstream.shipper.writers.process import Inherited
+from runstream.shipper.writers.process import InheritedPidfd
 from runstream.spool.run_folder import RunFolder, UnusableRunError, lock
 
 log = logging.getLogger("runstream.shipper")
@@ -32,13 +32,13 @@ class Status(IntEnum):
     STOPPED = 143
 
 
-async def deliver(folder: RunFolder, settings: ShipperSettings, trainer: Inherited | None) -> Status:
+async def deliver(folder: RunFolder, settings: ShipperSettings, trainer: InheritedPidfd | None) -> Status:
     """Run a shipper until it is done or told to stop; ``trainer`` is the pidfd of who started it."""
-    from runstream.shipper.shipper import Outcome, Shipper  # noqa: PLC0415 (heavy, and not needed where busy)
+    from runstream.shipper.shipper import Shipper, ShipperResult  # noqa: PLC0415 (heavy, and not needed where busy)
 
     shipper = Shipper(folder, os.environ, settings, trainer=trainer)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shipper.stop)
-    statuses = {Outcome.COMPLETE: Status.COMPLETE, Outcome.GIVEN_UP: Status.GIVEN_UP}
+    statuses = {ShipperResult.COMPLETE: Status.COMPLETE, ShipperResult.GIVEN_UP: Status.GIVEN_UP}
     return statuses.get(await shipper.run(), Status.STOPPED)
 
 
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> Status:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logging()
-    trainer = Inherited.take(os.environ)
+    trainer = InheritedPidfd.take(os.environ)
     try:
         folder = RunFolder(Path(arguments[0]))
         descriptor = lock(folder.path / "shipper.lock")

@@ -53,11 +53,11 @@ def main(arguments: list[str]) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return 0  # another guards it
-    tell_pid(folder, os.getpid())
+    write_pid(folder, os.getpid())
     try:
         return guard(folder)
     finally:
-        tell_pid(folder, 0)
+        write_pid(folder, 0)
 
 
 def close_all_but(trainer: str) -> None:
@@ -118,7 +118,7 @@ def start(folder: str) -> int:
         os.close(output)
 
 
-def tell_pid(folder: str, pid: int) -> None:
+def write_pid(folder: str, pid: int) -> None:
     """Write the guardian's pid to the control page, if there is one."""
     try:
         descriptor = os.open(os.path.join(folder, "control"), os.O_RDWR)  # noqa: PTH118

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 from runstream.preemption import is_preemptible
 from runstream.shipper.delivery.connector import Connector
-from runstream.shipper.delivery.delivery import Delivery
 from runstream.shipper.delivery.ledger import Ledger
 from runstream.shipper.delivery.report import Report
-from runstream.shipper.delivery.saved_folds import Folds
-from runstream.shipper.sources.collector import Sources
-from runstream.shipper.sources.run_number import Numbering
+from runstream.shipper.delivery.run_delivery import RunDelivery
+from runstream.shipper.delivery.saved_summaries import SavedSummaries
+from runstream.shipper.sources.collector import Collector
+from runstream.shipper.sources.run_number import RunNumberResolver
 from runstream.shipper.writers.exits import Circumstances
-from runstream.shipper.writers.heartbeat_sender import Pulse
+from runstream.shipper.writers.heartbeat_sender import HeartbeatSender
 from runstream.shipper.writers.heartbeats import beat_of, goodbye_of
 from runstream.shipper.writers.process import Host
-from runstream.shipper.writers.stop_requests import StopWatch
+from runstream.shipper.writers.stop_requests import StopRequestPoller
 from runstream.shipper.writers.writer_tail import WriterTail
 from runstream.spool.control_page import ControlPage, Phase, Word
 from runstream.spool.run_folder import read_json, write_json
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from runstream.shipper.delivery.route import Destination
     from runstream.shipper.settings import ShipperSettings
-    from runstream.shipper.writers.process import Inherited
+    from runstream.shipper.writers.process import InheritedPidfd
     from runstream.spool.run_folder import RunFolder
     from runstream_schemas.events import HeartbeatEvent
 
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 _SLICE_S = 0.02
 
 
-class Outcome(Enum):
+class ShipperResult(Enum):
     """Why the shipper stopped."""
 
     #: Every writer has ended and everything is delivered.
@@ -77,7 +77,7 @@ class Shipper:
         *,
         live: bool = True,
         progress: Callable[[int, int], None] | None = None,
-        trainer: Inherited | None = None,
+        trainer: InheritedPidfd | None = None,
     ) -> None:
         self._folder = folder
         self._settings = settings
@@ -86,10 +86,10 @@ class Shipper:
         self._trainer = trainer
         self._host = Host.here()
         self._ledger = Ledger.load(folder.ledger)
-        self._folds = Folds()
+        self._summaries = SavedSummaries()
         self._report = Report()
         self._report.restore(read_json(folder.report) or {})
-        self._delivery = Delivery(self._ledger, self._report, settings, self._part)
+        self._delivery = RunDelivery(self._ledger, self._report, settings, self._send_goodbye)
         self._control = ControlPage.create(folder.control)
         self._wake = asyncio.Event()
         self._connector = Connector(
@@ -99,20 +99,20 @@ class Shipper:
             settings,
             self._control,
             moved=self._wake.set,
-            reachable=lambda reachable: self._pulse.note_broker(reachable=reachable),
+            reachable=lambda reachable: self._heartbeats.note_broker(reachable=reachable),
         )
-        self._pulse = Pulse(self._connector.resolve, self._beats if live else None, settings)
-        self._sources = Sources(folder, self._host, console=self._ledger.console, sample=live)
-        self._stop_watch = StopWatch(
-            folder.card.url,
+        self._heartbeats = HeartbeatSender(self._connector.resolve, self._beats if live else None, settings)
+        self._collector = Collector(folder, self._host, console=self._ledger.console, sample=live)
+        self._stop_requests = StopRequestPoller(
+            folder.info.url,
             environ,
             self._control,
             settings.ask_deadline_s,
             run=lambda: self._delivery.run,
-            writers=lambda: [tail.card.id for tail in self._delivery.tails.values() if tail.lives],
+            writers=lambda: [tail.info.id for tail in self._delivery.tails.values() if tail.lives],
         )
-        self._numbering = Numbering(
-            folder.card,
+        self._run_number = RunNumberResolver(
+            folder.info,
             environ,
             settings,
             self._ledger,
@@ -123,7 +123,7 @@ class Shipper:
         self._told_preempting = False
         self._beat_numbers: dict[bytes, int] = {}
         self._investigations: dict[bytes, asyncio.Task[None]] = {}
-        self._parting: set[bytes] = set()
+        self._goodbyes_sent: set[bytes] = set()
         #: Writers that were delivered wholly before this shipper began.
         self._closed_before: set[bytes] = set()
         self._spool_changed = 0
@@ -148,17 +148,17 @@ class Shipper:
         self._stopping = True
         self._wake.set()
 
-    async def run(self) -> Outcome:
+    async def run(self) -> ShipperResult:
         """Deliver until there is nothing more to do."""
         self._control[Word.SHIPPER_PID] = os.getpid()
         self._control[Word.PHASE] = Phase.NEVER_CONNECTED
-        self._sources.begin()
-        self._look_around()
-        tasks = [asyncio.create_task(self._connector.run(self._delivery)), asyncio.create_task(self._pulse.run())]
+        self._collector.begin()
+        self._scan_folder()
+        tasks = [asyncio.create_task(self._connector.run(self._delivery)), asyncio.create_task(self._heartbeats.run())]
         if self._live:
-            tasks.append(asyncio.create_task(self._stop_watch.run()))
+            tasks.append(asyncio.create_task(self._stop_requests.run()))
         # Unlike the others it returns, when it has done its work.
-        numbering = asyncio.create_task(self._numbering.run())
+        numbering = asyncio.create_task(self._run_number.run())
         try:
             return await self._work(tasks)
         finally:
@@ -169,7 +169,7 @@ class Shipper:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._close()
 
-    async def _work(self, tasks: list[asyncio.Task[None]]) -> Outcome:
+    async def _work(self, tasks: list[asyncio.Task[None]]) -> ShipperResult:
         quiet_since = time.monotonic()
         while not self._stopping:
             for task in tasks:
@@ -181,32 +181,32 @@ class Shipper:
                 return outcome
             if self._gone:
                 log.warning("%s was deleted", self._folder.path)
-                return Outcome.GIVEN_UP
+                return ShipperResult.GIVEN_UP
             if self._delivery.connected or self._lives():
                 quiet_since = time.monotonic()
             elif time.monotonic() - quiet_since > self._settings.patience_s:
                 log.warning("giving up: %s; `runstream sync` delivers the rest", self.problem)
                 await self._save()
-                return Outcome.GIVEN_UP
+                return ShipperResult.GIVEN_UP
             await self._rest()
         await self._save()
-        return Outcome.STOPPED
+        return ShipperResult.STOPPED
 
     def _turn(self) -> None:
         """Do once what is to be done again and again."""
         now = time.monotonic()
         if now - self._housekept >= self._settings.housekeeping_s or self._spool_stamp() != self._spool_changed:
-            self._look_around()
+            self._scan_folder()
         delivery = self._delivery
         trainers = [tail for tail in delivery.tails.values() if tail.trains and not tail.dead]
-        own = delivery.tails.get(self._sources.writer.id)
-        if not self._sources.writer.ended:
-            self._sources.collect(trainers, pending=own.pending() if own else 0, now=now)
-        if own is None and self._sources.writer.begun:
-            self._look_around()
+        own = delivery.tails.get(self._collector.writer.id)
+        if not self._collector.writer.ended:
+            self._collector.collect(trainers, pending=own.pending() if own else 0, now=now)
+        if own is None and self._collector.writer.begun:
+            self._scan_folder()
         if self._preempting and not self._told_preempting:
             self._told_preempting = True
-            self._pulse.poke()
+            self._heartbeats.poke()
         delivery.send_exits()
         self._more = delivery.pump(_SLICE_S)
         delivery.send_exits()
@@ -232,7 +232,7 @@ class Shipper:
         except FileNotFoundError:
             return 0
 
-    def _look_around(self) -> None:
+    def _scan_folder(self) -> None:
         """Find new writers, and those that have died unseen; give a sign of life."""
         self._spool_changed = self._spool_stamp()
         self._gone = not self._folder.path.exists()
@@ -243,15 +243,15 @@ class Shipper:
         for writer in self._folder.writers():
             if writer in tails or writer in self._closed_before:
                 continue
-            tail = WriterTail(self._folder, self._folder.writer_card(writer), self._host, self._trainer)
+            tail = WriterTail(self._folder, self._folder.writer_info(writer), self._host, self._trainer)
             if self._ledger.closed(writer):
                 self._closed_before.add(writer)
                 tail.delete_segments()  # what a shipper that was killed had no time to
             else:
                 self._delivery.add(tail)
-                self._pulse.poke()
+                self._heartbeats.poke()
         for tail in tails.values():
-            if tail.card.id == self._sources.writer.id or tail.account.closed:
+            if tail.info.id == self._collector.writer.id or tail.account.closed:
                 continue
             descriptor = tail.look(now)
             if descriptor is not None:
@@ -275,17 +275,17 @@ class Shipper:
         self._investigate(tail)
 
     def _investigate(self, tail: WriterTail) -> None:
-        if tail.card.id not in self._investigations:
-            self._investigations[tail.card.id] = asyncio.create_task(self._find_exit(tail))
+        if tail.info.id not in self._investigations:
+            self._investigations[tail.info.id] = asyncio.create_task(self._find_exit(tail))
 
     async def _find_exit(self, tail: WriterTail) -> None:
-        identify = self._folder.card.identify_exit_signal
+        identify = self._folder.info.identify_exit_signal
         try:
-            floor = self._ledger.floor(tail.card.id)
+            floor = self._ledger.floor(tail.info.id)
             found = await tail.find_exit(floor, self._circumstances, identify=identify, now=time.time_ns() // 1000)
         except OSError as error:
             log.warning("%s has ended, but how cannot be noted yet: %s", tail.label, error)
-            del self._investigations[tail.card.id]
+            del self._investigations[tail.info.id]
             return
         tail.exit = tail.exit or found
         log.info("%s ended: %s %s", tail.label, found.ending.state.value, found.ending.reason)
@@ -314,21 +314,21 @@ class Shipper:
             # Beats numbered below one that was seen count for nothing, so that the numbers must go on where a shipper
             # that was killed left off: the machine's clock since boot does, and its trainer was of the same boot.
             since_boot = time.monotonic_ns() // 1_000_000
-            number = self._beat_numbers[tail.card.id] = max(self._beat_numbers.get(tail.card.id, 0) + 1, since_boot)
+            number = self._beat_numbers[tail.info.id] = max(self._beat_numbers.get(tail.info.id, 0) + 1, since_boot)
             yield beat_of(tail, where, number, preempting=self._preempting)
 
-    def _part(self, tail: WriterTail) -> None:
+    def _send_goodbye(self, tail: WriterTail) -> None:
         """Say goodbye, once, for a writer whose exit is acknowledged."""
-        if tail.trains and tail.card.id not in self._parting:
-            self._parting.add(tail.card.id)
-            self._pulse.say_goodbye(partial(goodbye_of, tail), partial(self._parted, tail))
+        if tail.trains and tail.info.id not in self._goodbyes_sent:
+            self._goodbyes_sent.add(tail.info.id)
+            self._heartbeats.send_goodbye(partial(goodbye_of, tail), partial(self._note_goodbye_acked, tail))
 
-    def _parted(self, tail: WriterTail) -> None:
+    def _note_goodbye_acked(self, tail: WriterTail) -> None:
         tail.account.goodbye_acked = True
         self._delivery.changed = True
         self._wake.set()
 
-    async def _settle(self) -> Outcome | None:
+    async def _settle(self) -> ShipperResult | None:
         """Close what is delivered, save, report; return the outcome once there is nothing more to do."""
         decided = self._delivery.decide_beats(live=self._live)
         closed = [tail for tail in self._delivery.tails.values() if self._close_writer(tail)]
@@ -339,7 +339,7 @@ class Shipper:
             # Even where the disk is full and the ledger could not be written: a run that is alive must say so.
             for account in decided:
                 account.beats_saved = True
-            self._pulse.poke()
+            self._heartbeats.poke()
             self._wake.set()
         return await self._finish()
 
@@ -348,46 +348,46 @@ class Shipper:
         if account.closed or not account.exit_acked or tail.exit is None:
             return False
         if tail.trains and not account.goodbye_acked:
-            self._part(tail)
+            self._send_goodbye(tail)
             return False
         if tail.delivered:
             account.closed = True
             tail.close()
         return account.closed
 
-    async def _finish(self) -> Outcome | None:
+    async def _finish(self) -> ShipperResult | None:
         """End the own writer once it is the last; return the outcome once it, too, is delivered."""
         tails = self._delivery.tails.values()
-        own = self._sources.writer
-        others = [tail for tail in tails if tail.card.id != own.id]
+        own = self._collector.writer
+        others = [tail for tail in tails if tail.info.id != own.id]
         complete = all(tail.account.closed for tail in others) and bool(others or self._closed_before)
         await self._note_awaited(others)
-        if self._sources.reading():
+        if self._collector.reading():
             return None
         if not complete and (self._live or not self._caught_up(others)):
             return None
-        if not own.ended and self._numbering.awaited():
+        if not own.ended and self._run_number.awaited():
             return None
         if not own.ended:
             if complete:
-                self._sources.drain()
+                self._collector.drain()
             own.end()
-            self._look_around()
-        if any(not tail.account.closed for tail in tails if tail.card.id == own.id):
+            self._scan_folder()
+        if any(not tail.account.closed for tail in tails if tail.info.id == own.id):
             return None
         self._ledger.complete = complete
         await self._save()
         self._write_report()
         self._count()
         if not complete:
-            return Outcome.OPEN
+            return ShipperResult.OPEN
         self._control[Word.PHASE] = Phase.DELIVERED
-        return Outcome.COMPLETE
+        return ShipperResult.COMPLETE
 
     def _record_number(self, number: int) -> None:
         """Record the number of the run in its project as if the trainer had."""
-        if not self._sources.writer.ended:
-            self._sources.writer.change([["attribute", "set", ["number"], number]])
+        if not self._collector.writer.ended:
+            self._collector.writer.change([["attribute", "set", ["number"], number]])
         self._delivery.changed = True
         self._wake.set()
 
@@ -411,7 +411,7 @@ class Shipper:
         """Write the ledger, then delete what it makes superfluous."""
         self._saved = time.monotonic()
         superfluous = self._delivery.save()
-        self._ledger.console = self._sources.console_offset
+        self._ledger.console = self._collector.console_offset
         data = self._ledger.to_json()
         try:
             await asyncio.to_thread(write_json, self._folder.ledger, data)
@@ -421,7 +421,7 @@ class Shipper:
             log.warning("%s cannot be written: %s", self._folder.ledger.name, error)
             self._delivery.changed = True
         if superfluous:
-            await asyncio.to_thread(self._folds.cover, list(self._delivery.tails.values()), superfluous)
+            await asyncio.to_thread(self._summaries.cover, list(self._delivery.tails.values()), superfluous)
         for path in superfluous:
             path.unlink(missing_ok=True)
         if time.monotonic() - self._reported >= self._settings.report_s:
@@ -441,6 +441,6 @@ class Shipper:
     def _close(self) -> None:
         for tail in self._delivery.tails.values():
             tail.close()
-        self._sources.close()
+        self._collector.close()
         self._control[Word.SHIPPER_PID] = 0
         self._control.close()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from runstream.shipper.delivery.ledger import Ledger
 from runstream.shipper.settings import ShipperSettings
-from runstream.shipper.shipper import Outcome, Shipper
+from runstream.shipper.shipper import Shipper, ShipperResult
 from runstream.spool.run_folder import RunFolder, UnusableRunError, lock
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ async def _deliver_folder(
         await asyncio.wait({work}, timeout=_WATCH_S)
         if time.monotonic() - moved[1] > (min(stalled_s, NO_ANSWER_S) if shipper.problem else stalled_s):
             shipper.stop()
-    state = {Outcome.COMPLETE: State.DELIVERED, Outcome.OPEN: State.OPEN}.get(work.result(), State.FAILED)
+    state = {ShipperResult.COMPLETE: State.DELIVERED, ShipperResult.OPEN: State.OPEN}.get(work.result(), State.FAILED)
     if state is State.FAILED and interrupted.is_set():
         state = State.INTERRUPTED
     problem = "" if state.good else shipper.problem or "no acknowledgement came in time"

@@ -26,7 +26,7 @@ class UnusableRunError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunCard:
+class RunInfo:
     """What ``run.json`` says of the run."""
 
     run_id: str
@@ -68,7 +68,7 @@ class RunCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WriterCard:
+class WriterInfo:
     """What ``writer.json`` says of a writer."""
 
     id: bytes
@@ -110,7 +110,7 @@ class RunFolder:
         self.control = self.path / "control"
         self.ledger = self.path / "delivery.json"
         self.report = self.path / "report.json"
-        self.card = _run_card(self.path / "run.json")
+        self.info = _parse_run_info(self.path / "run.json")
 
     def writers(self) -> Iterator[bytes]:
         """Yield the ids of the writers whose folders are complete enough to be read."""
@@ -128,14 +128,14 @@ class RunFolder:
         """Return the folder of a writer."""
         return self.spool / writer.hex()
 
-    def writer_card(self, writer: bytes) -> WriterCard:
+    def writer_info(self, writer: bytes) -> WriterInfo:
         """Return what a writer says of itself."""
         data = read_json(self.writer_folder(writer) / "writer.json") or {}
         if data.get("relative") is True:
             data |= self._start_of(data)
         role = data.get("role")
         started = data.get("pid_started")
-        return WriterCard(
+        return WriterInfo(
             id=writer,
             role=Role(role) if role in {item.value for item in Role} else Role.UNKNOWN,
             pid=_integer(data.get("pid")),
@@ -209,7 +209,7 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _run_card(path: Path) -> RunCard:
+def _parse_run_info(path: Path) -> RunInfo:
     data = read_json(path)
     if data is None:
         raise UnusableRunError(f"{path.parent} is no run folder: run.json is missing or damaged")
@@ -219,7 +219,7 @@ def _run_card(path: Path) -> RunCard:
     if not run_id or not project:
         raise UnusableRunError(f"{path} names no run")
     settings = data.get("settings")
-    return RunCard(
+    return RunInfo(
         run_id=run_id,
         entity=_text(data.get("entity")) or None,
         project=project,

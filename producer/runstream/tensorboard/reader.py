@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runstream.shipper.delivery.ledger import Ledger
-from runstream.shipper.sources.shipper_writer import OwnWriter
+from runstream.shipper.sources.shipper_writer import ShipperWriter
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.reader import SpoolReader
 from runstream.spool.run_folder import read_json
@@ -55,7 +55,7 @@ class Reader:
 
     def __init__(self, folder: RunFolder, host: Host) -> None:
         self._folder = folder
-        self._writer = OwnWriter(folder, host, source=SOURCE, policy=DiskPolicy.BLOCK)
+        self._writer = ShipperWriter(folder, host, source=SOURCE, policy=DiskPolicy.BLOCK)
         self._next = rows_taken(folder)
         self._journal = Journal(folder.path / JOURNAL_NAME, self._next)
         self._rows = Rows()
@@ -102,7 +102,7 @@ class Reader:
         for request in requests:
             if request.searched and not search:
                 continue
-            for path in _event_files(request, self._folder.card.started // 1_000_000):
+            for path in _event_files(request, self._folder.info.started // 1_000_000):
                 if path not in self._files:
                     self._follow(path, prefix_of(os.path.dirname(path), request, requests[0].folder))  # noqa: PTH120
         if search:

@@ -124,7 +124,7 @@ class RunDir:
         writer = secrets.token_bytes(16)
         folder = self.path / "spool" / writer.hex()
         host = Host.here()
-        card = {
+        info = {
             "version": 1,
             "role": role,
             "pid": pid,
@@ -137,7 +137,7 @@ class RunDir:
         }
         spool.writer = writer
         spool.write(folder, segments=segments, size=size)
-        (folder / "writer.json").write_text(json.dumps(card))
+        (folder / "writer.json").write_text(json.dumps(info))
         return writer
 
     def ship(self) -> subprocess.Popen[bytes]:
@@ -173,7 +173,7 @@ def new_run(folder: Path, environment: Mapping[str, str], **settings: Any) -> Ru
     (path / "spool").mkdir(parents=True)
     (path / "logs").mkdir()
     (path / "files").mkdir()
-    card = {
+    info = {
         "version": 1,
         "run_id": run_id,
         "entity": None,
@@ -187,7 +187,7 @@ def new_run(folder: Path, environment: Mapping[str, str], **settings: Any) -> Ru
         "settings": {"capture_system_metrics": False, **settings},
         "url": None,
     }
-    (path / "run.json").write_text(json.dumps(card))
+    (path / "run.json").write_text(json.dumps(info))
     ControlPage.create(path / "control").close()
     return RunDir(path, run_id, environment)
 

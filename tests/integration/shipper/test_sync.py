@@ -130,7 +130,7 @@ def test_ctrl_c_stops_a_sync_cleanly(run_dir: RunDir) -> None:
     program = f"import sys; from runstream.shipper.sync import sync; sys.exit(sync([{str(run_dir.path)!r}]))"
     process = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE)
     eventually((run_dir.path / "shipper.lock").exists)
-    card = json.loads((run_dir.path / "run.json").read_text())
+    info = json.loads((run_dir.path / "run.json").read_text())
 
     def interrupted() -> bool:
         process.send_signal(signal.SIGINT)
@@ -141,7 +141,7 @@ def test_ctrl_c_stops_a_sync_cleanly(run_dir: RunDir) -> None:
     _, errors = process.communicate()
 
     assert (process.returncode, errors) == (1, b"")
-    assert json.loads((run_dir.path / "run.json").read_text()) == card
+    assert json.loads((run_dir.path / "run.json").read_text()) == info
 
 
 def stoppable(pid: int) -> bool:

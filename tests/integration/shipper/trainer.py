@@ -26,7 +26,7 @@ def main(folder: str, burst: str, bursts: str, pause_s: str, end: str) -> None:
     path = Path(folder) / "spool" / identifier.hex()
     path.mkdir(parents=True)
     host = Host.here()
-    card = {
+    info = {
         "version": 1,
         "role": "primary",
         "pid": os.getpid(),
@@ -38,7 +38,7 @@ def main(folder: str, burst: str, bursts: str, pause_s: str, end: str) -> None:
         "continues": [],
     }
     draft = path / "writer.new"
-    draft.write_text(json.dumps(card))
+    draft.write_text(json.dumps(info))
     draft.rename(path / "writer.json")
     writer = SpoolWriter(path, identifier)
     sys.stdout.write(f"{identifier.hex()}\n")

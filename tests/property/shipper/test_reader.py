@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream.shipper.assembly.assembler import Assembler
+from runstream.assembly.assembler import Assembler
 from runstream.spool.format import Flag, TopicCode
 from runstream.spool.reader import SpoolReader, parse
 from tests.unit.shipper.spools import SpoolBuilder

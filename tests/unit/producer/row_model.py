@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream.shipper.assembly.assembler import Assembler
+from runstream.assembly.assembler import Assembler
 from runstream.spool.reader import SpoolReader
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 CARD: dict[str, Any] = {"version": 1, "run_id": "r", "project": "p"}
 
 
-def folder_with(tmp_path: Path, **card: Any) -> RunFolder:
+def folder_with(tmp_path: Path, **info: Any) -> RunFolder:
     """Return a run folder with that run.json."""
-    (tmp_path / "run.json").write_text(json.dumps({**CARD, **card}))
+    (tmp_path / "run.json").write_text(json.dumps({**CARD, **info}))
     return RunFolder(tmp_path)
 
 
@@ -44,9 +44,9 @@ def test_what_is_no_run_is_refused(tmp_path: Path, text: str | None, problem: st
 
 def test_fields_that_are_missing_have_defaults(tmp_path: Path) -> None:
     """A short run.json is enough."""
-    card = folder_with(tmp_path, entity="", settings=None).card
+    info = folder_with(tmp_path, entity="", settings=None).info
 
-    assert (card.entity, card.name, card.url, card.identify_exit_signal, card.system_interval_s) == (
+    assert (info.entity, info.name, info.url, info.identify_exit_signal, info.system_interval_s) == (
         None,
         "r",
         None,
@@ -66,7 +66,7 @@ def test_fields_that_are_missing_have_defaults(tmp_path: Path) -> None:
 )
 def test_the_interval_of_samples(tmp_path: Path, settings: dict[str, Any], interval: float) -> None:
     """An interval that makes no sense is the usual one; none is taken where none is wanted."""
-    assert folder_with(tmp_path, settings=settings).card.system_interval_s == interval
+    assert folder_with(tmp_path, settings=settings).info.system_interval_s == interval
 
 
 def test_writers_are_known_by_their_card(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_writers_are_known_by_their_card(tmp_path: Path) -> None:
 
     writers = list(folder.writers())
 
-    card = folder.writer_card(writers[0])
-    assert (writers, card.role, card.pid, card.pid_started) == ([bytes(16)], Role.WORKER, 3, None)
+    info = folder.writer_info(writers[0])
+    assert (writers, info.role, info.pid, info.pid_started) == ([bytes(16)], Role.WORKER, 3, None)
 
 
 def test_a_folder_without_a_spool_has_no_writers(tmp_path: Path) -> None:

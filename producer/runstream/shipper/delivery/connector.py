@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from runstream.shipper.delivery.kafka_sender import DeliveryError
 from runstream.shipper.delivery.ledger import PartitionMismatchError
 from runstream.shipper.delivery.route import NoServerError, Route, destination
-from runstream.shipper.writers.heartbeat_sender import courier_to
+from runstream.shipper.writers.heartbeat_sender import create_sender
 from runstream.spool.control_page import Phase, Word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from runstream.shipper.delivery.delivery import Delivery
-    from runstream.shipper.delivery.kafka_sender import Courier
+    from runstream.shipper.delivery.kafka_sender import KafkaSender
     from runstream.shipper.delivery.ledger import Ledger
     from runstream.shipper.delivery.route import Destination
+    from runstream.shipper.delivery.run_delivery import RunDelivery
     from runstream.shipper.settings import ShipperSettings
     from runstream.spool.control_page import ControlPage
     from runstream.spool.run_folder import RunFolder
@@ -51,8 +51,8 @@ class Connector:
         reachable: Callable[[bool], None],
     ) -> None:
         self._folder = folder
-        self._card = card = folder.card
-        self._route = Route(card, environ, settings.ask_deadline_s)
+        self._info = info = folder.info
+        self._route = Route(info, environ, settings.ask_deadline_s)
         self._ledger = ledger
         self._settings = settings
         self._control = control
@@ -71,61 +71,61 @@ class Connector:
         connection = await self._route.ask()
         account = self._ledger.account(
             connection.cluster_id,
-            entity=self._card.entity or connection.entity,
+            entity=self._info.entity or connection.entity,
             prefix=connection.prefix,
             partitions=connection.partitions,
         )
-        return destination(self._card, connection, account.entity)
+        return destination(self._info, connection, account.entity)
 
-    async def run(self, delivery: Delivery) -> None:
+    async def run(self, delivery: RunDelivery) -> None:
         """Keep a delivery connected until cancelled."""
         settings = self._settings
         retry, deadline = settings.first_retry_s, settings.send_deadline_s
         while True:
-            courier: Courier | None = None
+            sender: KafkaSender | None = None
             try:
                 where = await self.resolve()
                 await self._relate(where, delivery)
-                courier = courier_to(where, settings, deadline)
-                await courier.start()
+                sender = create_sender(where, settings, deadline)
+                await sender.start()
                 retry, before = settings.first_retry_s, delivery.acked
-                delivery.open(where, self._ledger.clusters[where.connection.cluster_id], courier)
+                delivery.open(where, self._ledger.clusters[where.connection.cluster_id], sender)
                 self._connected(where)
-                await self._watch(courier)
+                await self._watch(sender)
                 # A link so slow that nothing came through in time gets more time.
                 got_on = delivery.acked > before
                 deadline = settings.send_deadline_s if got_on else min(2 * deadline, settings.longest_send_deadline_s)
-                self._disconnected(str(courier.error))
+                self._disconnected(str(sender.error))
             except (NoServerError, DeliveryError, PartitionMismatchError) as error:
                 self._disconnected(str(error))
             finally:
                 delivery.shut()
-                if courier is not None:
-                    await courier.discard()
+                if sender is not None:
+                    await sender.discard()
             await asyncio.sleep(retry)
             retry = min(2 * retry, settings.longest_retry_s)
 
-    async def _relate(self, where: Destination, delivery: Delivery) -> None:
+    async def _relate(self, where: Destination, delivery: RunDelivery) -> None:
         """Find out how far the run is, if a writer of the folder did not know, and write that down for good.
 
         Raises:
             NoServerError: Nobody says how far it is.
         """
-        unrelated = [tail for tail in delivery.tails.values() if tail.card.base is None]
+        unrelated = [tail for tail in delivery.tails.values() if tail.info.base is None]
         if not unrelated:
             return
-        found = await self._route.standing(where.run)
+        found = await self._route.resume_state(where.run)
         mine = {writer.hex() for writer in self._folder.writers()}
         earlier = [writer for writer in found["writers"] if writer["writer"] not in mine]
         last = found["last_step"]
         await asyncio.to_thread(self._folder.note_start, 0 if last is None else last + 1, earlier)
         for tail in unrelated:
-            tail.card = self._folder.writer_card(tail.card.id)
+            tail.info = self._folder.writer_info(tail.info.id)
 
-    async def _watch(self, courier: Courier) -> None:
-        while not courier.failed.is_set():
-            await courier.progress.wait()
-            courier.progress.clear()
+    async def _watch(self, sender: KafkaSender) -> None:
+        while not sender.failed.is_set():
+            await sender.progress.wait()
+            sender.progress.clear()
             self._moved()
 
     def _connected(self, where: Destination) -> None:

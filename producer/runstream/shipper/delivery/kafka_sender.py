@@ -1,7 +1,7 @@
 """Delivering messages to Kafka: in order, many at once, and never waiting without a deadline.
 
 aiokafka's idempotent producer retries for ever, does not give back what it could not send, and is stuck for good after
-some errors. So it is not asked to recover: at the first error or missed deadline the courier reports its failure, and
+some errors. So it is not asked to recover: at the first error or missed deadline the sender reports its failure, and
 its owner discards it with all that was in flight, makes another, and sends again what was never acknowledged.
 """
 
@@ -33,14 +33,14 @@ class DeliveryError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class PendingMessage:
     """A message, and what to do once it is acknowledged."""
 
     payload: bytes
     acknowledged: Callable[[], None]
 
 
-class Courier:
+class KafkaSender:
     """One producer and what it has on the way.
 
     Args:
@@ -78,11 +78,11 @@ class Courier:
             request_timeout_ms=int(1000 * deadline_s),
             connections_max_idle_ms=3_600_000,
         )
-        self._lanes: dict[Topic, _Lane] = {}
+        self._queues: dict[Topic, TopicQueue] = {}
         self._timers: set[asyncio.TimerHandle] = set()
         #: Bytes handed over and not acknowledged.
         self.load = 0
-        #: Set once something went wrong; the courier is of no more use.
+        #: Set once something went wrong; the sender is of no more use.
         self.failed = asyncio.Event()
         #: Set whenever something was acknowledged.
         self.progress = asyncio.Event()
@@ -107,20 +107,20 @@ class Courier:
                 f"topic {name} has {len(found or ())} partitions where there should be {self._partitions}"
             )
 
-    def send(self, topic: Topic, parcel: Parcel) -> None:
+    def send(self, topic: Topic, message: PendingMessage) -> None:
         """Take a message; messages of one topic are delivered in the order in which they were taken."""
-        lane = self._lanes.get(topic)
-        if lane is None:
-            lane = self._lanes[topic] = _Lane(topic_name(self._prefix, topic))
-            lane.task = asyncio.create_task(self._drive(lane))
-        lane.waiting.append(parcel)
-        lane.filled.set()
-        self.load += len(parcel.payload)
+        queue = self._queues.get(topic)
+        if queue is None:
+            queue = self._queues[topic] = TopicQueue(topic_name(self._prefix, topic))
+            queue.task = asyncio.create_task(self._drive(queue))
+        queue.waiting.append(message)
+        queue.filled.set()
+        self.load += len(message.payload)
 
     async def discard(self) -> None:
         """Let go of the producer without sending anything more. What is in flight may or may not arrive."""
         self._fail(DeliveryError("discarded"))
-        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        tasks = [queue.task for queue in self._queues.values() if queue.task is not None]
         for timer in self._timers:
             timer.cancel()
         for task in tasks:
@@ -138,33 +138,33 @@ class Courier:
         if tasks:
             await asyncio.wait(tasks, timeout=self._settings.discard_deadline_s)
 
-    async def _drive(self, lane: _Lane) -> None:
+    async def _drive(self, queue: TopicQueue) -> None:
         """Hand the messages of a topic to the producer, batch by batch."""
         try:
             while True:
-                await lane.filled.wait()
-                batch, parcels = self._filled_batch(lane)
+                await queue.filled.wait()
+                batch, pending = self._filled_batch(queue)
                 async with asyncio.timeout(self._deadline_s):
-                    acknowledged = await self._producer.send_batch(batch, lane.name, partition=self._partition)
-                timer = asyncio.get_running_loop().call_later(self._deadline_s, self._missed, lane.name)
+                    acknowledged = await self._producer.send_batch(batch, queue.name, partition=self._partition)
+                timer = asyncio.get_running_loop().call_later(self._deadline_s, self._missed, queue.name)
                 self._timers.add(timer)
-                acknowledged.add_done_callback(partial(self._settle, parcels, timer))
+                acknowledged.add_done_callback(partial(self._settle, pending, timer))
         except Exception as error:  # noqa: BLE001 (whatever it is, this producer is of no more use)
-            self._fail(DeliveryError(f"{lane.name}: {type(error).__name__} {error}"))
+            self._fail(DeliveryError(f"{queue.name}: {type(error).__name__} {error}"))
 
-    def _filled_batch(self, lane: _Lane) -> tuple[Any, list[Parcel]]:
+    def _filled_batch(self, queue: TopicQueue) -> tuple[Any, list[PendingMessage]]:
         batch = self._producer.create_batch()
-        parcels: list[Parcel] = []
-        while lane.waiting:
-            if batch.append(key=None, value=lane.waiting[0].payload, timestamp=None) is None:
+        pending: list[PendingMessage] = []
+        while queue.waiting:
+            if batch.append(key=None, value=queue.waiting[0].payload, timestamp=None) is None:
                 break
-            parcels.append(lane.waiting.popleft())
+            pending.append(queue.waiting.popleft())
         batch.close()
-        if not lane.waiting:
-            lane.filled.clear()
-        return batch, parcels
+        if not queue.waiting:
+            queue.filled.clear()
+        return batch, pending
 
-    def _settle(self, parcels: list[Parcel], timer: asyncio.TimerHandle, future: asyncio.Future[Any]) -> None:
+    def _settle(self, pending: list[PendingMessage], timer: asyncio.TimerHandle, future: asyncio.Future[Any]) -> None:
         timer.cancel()
         self._timers.discard(timer)
         if future.cancelled():
@@ -174,9 +174,9 @@ class Courier:
             self._fail(DeliveryError(f"{type(error).__name__} {error}"))
         if self.failed.is_set():
             return  # it may well have arrived, but it will be sent again, and must then be acknowledged in order
-        for parcel in parcels:
-            self.load -= len(parcel.payload)
-            parcel.acknowledged()
+        for message in pending:
+            self.load -= len(message.payload)
+            message.acknowledged()
         self.progress.set()
 
     def _missed(self, name: str) -> None:
@@ -189,11 +189,11 @@ class Courier:
             self.progress.set()
 
 
-class _Lane:
+class TopicQueue:
     """The messages of one topic that wait for the producer."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.waiting: deque[Parcel] = deque()
+        self.waiting: deque[PendingMessage] = deque()
         self.filled = asyncio.Event()
         self.task: asyncio.Task[None] | None = None

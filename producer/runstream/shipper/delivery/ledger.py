@@ -34,7 +34,7 @@ class WriterAccount:
     #: That decision lies in the file.
     beats_saved: bool = False
     #: The order from which on its steps are as they stand, see :data:`Flag.SAID`; None: it said none yet.
-    said_from: int | None = None
+    explicit_from: int | None = None
     exit_acked: bool = False
     goodbye_acked: bool = False
     #: Everything of the writer is delivered.
@@ -51,7 +51,7 @@ class WriterAccount:
             "acked": {TopicCode(topic).name.lower(): seq for topic, seq in self.acked.items()},
             "resume": self.resume,
             "beats": self.beats,
-            "said_from": self.said_from,
+            "said_from": self.explicit_from,
             "exit": self.exit_acked,
             "goodbye": self.goodbye_acked,
             "closed": self.closed,
@@ -68,7 +68,7 @@ class WriterAccount:
             resume=Position(int(resume[0]), int(resume[1])) if resume else None,
             beats=None if beats is None else bool(beats),
             beats_saved=beats is not None,
-            said_from=data.get("said_from"),
+            explicit_from=data.get("said_from"),
             exit_acked=bool(data.get("exit")),
             goodbye_acked=bool(data.get("goodbye")),
             closed=bool(data.get("closed")),

@@ -15,7 +15,7 @@ from runstream_schemas.topics import RunPath, partition_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runstream.spool.run_folder import RunCard
+    from runstream.spool.run_folder import RunInfo
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +38,13 @@ class Route:
     """Resolves the server of a run.
 
     Args:
-        card: The run.
+        info: The run.
         environ: Names the server, as for the client.
         deadline_s: How long the server may take to answer.
     """
 
-    def __init__(self, card: RunCard, environ: Mapping[str, str], deadline_s: float) -> None:
-        self._card = card
+    def __init__(self, info: RunInfo, environ: Mapping[str, str], deadline_s: float) -> None:
+        self._info = info
         self._environ = environ
         self._deadline_s = deadline_s
 
@@ -54,7 +54,7 @@ class Route:
         Raises:
             NoServerError: Nothing is known.
         """
-        server = find_server(self._environ, self._card.url)
+        server = find_server(self._environ, self._info.url)
         if server is None:
             raise NoServerError("no server is known: none was named and no local stack has ever run")
         try:
@@ -68,13 +68,13 @@ class Route:
         remember(server, connection, self._environ)
         return connection
 
-    async def standing(self, run: RunPath) -> dict[str, Any]:
+    async def resume_state(self, run: RunPath) -> dict[str, Any]:
         """Return how the run stands.
 
         Raises:
             NoServerError: Nobody says.
         """
-        server = find_server(self._environ, self._card.url)
+        server = find_server(self._environ, self._info.url)
         if server is None:
             raise NoServerError("no server is known: none was named and no local stack has ever run")
         wait_s = self._deadline_s
@@ -84,9 +84,9 @@ class Route:
             raise NoServerError(f"how far the run is cannot be asked: {error}") from error
 
 
-def destination(card: RunCard, connection: Connection, entity: str) -> Destination:
+def destination(info: RunInfo, connection: Connection, entity: str) -> Destination:
     """Return where the run's events go on that server."""
-    run = RunPath(entity=entity, project=card.project, run_id=card.run_id)
+    run = RunPath(entity=entity, project=info.project, run_id=info.run_id)
     return Destination(connection, run, partition_of(run, connection.partitions), limits_of(connection))
 
 

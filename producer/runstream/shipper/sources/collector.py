@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 from runstream.shipper.sources.console_log import ConsoleLog, last_spooled
-from runstream.shipper.sources.event_file_reader import EventReader
-from runstream.shipper.sources.shipper_writer import OwnWriter
+from runstream.shipper.sources.event_file_reader import EventFileReader
+from runstream.shipper.sources.shipper_writer import ShipperWriter
 from runstream.spool.format import StreamCode
 from runstream_schemas.events import Role
 from runstream_schemas.limits import DEFAULT_LIMITS
@@ -31,7 +31,7 @@ _FIRST_SAMPLE_S = 1.0
 _PENDING_LINES = 5000
 
 
-class Sources:
+class Collector:
     """Collects rows into the shipper's own spool.
 
     Args:
@@ -43,14 +43,14 @@ class Sources:
 
     def __init__(self, folder: RunFolder, host: Host, *, console: int, sample: bool) -> None:
         self._folder = folder
-        self._label = folder.card.label
+        self._label = folder.info.label
         self._host = host
-        self.writer = OwnWriter(folder, host)
+        self.writer = ShipperWriter(folder, host)
         self._console = ConsoleLog(folder.console, console, DEFAULT_LIMITS.string_length)
-        self._interval = folder.card.system_interval_s if sample else 0.0
+        self._interval = folder.info.system_interval_s if sample else 0.0
         self._sampler: SystemSampler | None = None
         self._due = 0.0
-        self._events = EventReader(folder)
+        self._events = EventFileReader(folder)
         #: The writer whose machine is measured.
         self._trainer = b""
         #: No writer of the user's will write any more.
@@ -64,7 +64,7 @@ class Sources:
     def begin(self) -> None:
         """Find out where the last shipper stopped."""
         folder = self._folder
-        shippers = [writer for writer in folder.writers() if folder.writer_card(writer).role is Role.SHIPPER]
+        shippers = [writer for writer in folder.writers() if folder.writer_info(writer).role is Role.SHIPPER]
         last = last_spooled(folder.writer_folder(writer) for writer in shippers)
         if last is not None and last >= self._console.offset:
             self._console.offset = self._console.line_end(last)
@@ -80,9 +80,9 @@ class Sources:
         trainers = list(trainers)
         if pending < _PENDING_LINES:
             self._take_lines(final=False)
-        self._trainer = next((tail.card.id for tail in trainers if tail.card.role is not Role.CHILD), self._trainer)
+        self._trainer = next((tail.info.id for tail in trainers if tail.info.role is not Role.CHILD), self._trainer)
         if self._interval and now >= self._due:
-            self._sample([tail.card.pid for tail in trainers], now)
+            self._sample([tail.info.pid for tail in trainers], now)
         self._ending = all(tail.exit is not None for tail in trainers)
         self._events.turn(now, ending=self._ending)
         if self._events.wanted and not self.writer.begun:
@@ -130,7 +130,7 @@ class Sources:
             return
         self._due = now + self._interval
         time_us = time.time_ns() // 1000
-        number = max(time_us - self._folder.card.started, 0) // int(self._interval * 1_000_000)
+        number = max(time_us - self._folder.info.started, 0) // int(self._interval * 1_000_000)
         whose = {"trainer": self._trainer.hex(), "label": self._label, "host": self._host.name}
         try:
             self.writer.append(StreamCode.SYSTEM, number, time_us, self._sampler.sample(pids, now) | whose)

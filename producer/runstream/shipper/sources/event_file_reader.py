@@ -24,7 +24,7 @@ _FIRST_WAIT_S = 0.5
 _END_S = 300.0
 
 
-class EventReader:
+class EventFileReader:
     """Keeps a reader at work from the first request until all is read.
 
     It is a process of its own: the libraries that read event files are large, and none of them is trusted to return.

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from runstream.shipper.delivery.ledger import Ledger
     from runstream.shipper.delivery.route import Destination
     from runstream.shipper.settings import ShipperSettings
-    from runstream.spool.run_folder import RunCard
+    from runstream.spool.run_folder import RunInfo
 
 log = logging.getLogger(__name__)
 
 
-class Numbering:
+class RunNumberResolver:
     """Asks the server for the run's number until it answers, and has the answer recorded.
 
     The server gives a run one number for good, so that asking again after a crash does no harm.
 
     Args:
-        card: The run.
+        info: The run.
         environ: Names the server.
         settings: Deadlines and pauses.
         ledger: Keeps the number, so that it is recorded once.
@@ -39,7 +39,7 @@ class Numbering:
 
     def __init__(
         self,
-        card: RunCard,
+        info: RunInfo,
         environ: Mapping[str, str],
         settings: ShipperSettings,
         ledger: Ledger,
@@ -47,7 +47,7 @@ class Numbering:
         resolve: Callable[[], Awaitable[Destination]],
         record: Callable[[int], None],
     ) -> None:
-        self._card = card
+        self._info = info
         self._environ = environ
         self._settings = settings
         self._ledger = ledger
@@ -58,7 +58,7 @@ class Numbering:
     @property
     def pending(self) -> bool:
         """Whether the run is without the number that it is to have."""
-        return self._card.wants_number and self._ledger.number is None
+        return self._info.wants_number and self._ledger.number is None
 
     def awaited(self) -> bool:
         """Say whether the end of delivery still waits for the number: for a while, and not for ever."""
@@ -84,7 +84,7 @@ class Numbering:
 
     async def _ask(self) -> int:
         where = await self._resolve()
-        server = find_server(self._environ, self._card.url)
+        server = find_server(self._environ, self._info.url)
         if server is None:
             raise NoServerError("no server is known")
         return await asyncio.to_thread(take_number, server, where.run, self._settings.number_deadline_s)

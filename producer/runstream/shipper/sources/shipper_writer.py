@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SEGMENT_BYTES = 64 * 1024
 
 
-class OwnWriter:
+class ShipperWriter:
     """Made with its first record; ended with its exit.
 
     Args:
@@ -65,7 +65,7 @@ class OwnWriter:
         """
         if self._writer is None:
             self._writer = self._make()
-            self._writer.append(TopicCode.CONFIG, [["attribute", "set", ["label"], self._folder.card.label]])
+            self._writer.append(TopicCode.CONFIG, [["attribute", "set", ["label"], self._folder.info.label]])
         return self._writer
 
     def change(self, entries: list[list[Any]]) -> None:
@@ -85,7 +85,7 @@ class OwnWriter:
     def _make(self) -> SpoolWriter:
         path = self._folder.writer_folder(self.id)
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        card = {
+        info = {
             "version": 1,
             "role": "shipper",
             "pid": os.getpid(),
@@ -93,9 +93,9 @@ class OwnWriter:
             "boot_id": self._host.boot_id,
             "created": time.time_ns() // 1000,
             "host": self._host.name,
-            "label": self._folder.card.label,
+            "label": self._folder.info.label,
             "continues": [],
             "source": self._source,
         }
-        write_json(path / "writer.json", card, durable=False)
+        write_json(path / "writer.json", info, durable=False)
         return SpoolWriter(path, self.id, smallest=_SEGMENT_BYTES, policy=self._policy)

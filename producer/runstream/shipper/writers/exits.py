@@ -15,7 +15,7 @@ from runstream_schemas.topics import Topic
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runstream.shipper.assembly.events import Envelope
+    from runstream.assembly.events import Envelope
     from runstream.spool.reader import SpoolRecord
 
 _STATES = {state.value: state for state in ExitState}
@@ -68,7 +68,7 @@ class Circumstances:
     preemptible: bool = False
 
 
-def judged(ending: Ending, circumstances: Circumstances) -> Ending:
+def apply_circumstances(ending: Ending, circumstances: Circumstances) -> Ending:
     """Return an end that was found from outside in the light of what had gone before."""
     by_scheduler = circumstances.preemptible and ending.signal == signal.SIGTERM
     if circumstances.stop:
@@ -78,12 +78,12 @@ def judged(ending: Ending, circumstances: Circumstances) -> Ending:
     return ending
 
 
-def is_left_to_status(record: SpoolRecord) -> bool:
+def leaves_to_exit_status(record: SpoolRecord) -> bool:
     """Tell whether a last record leaves it to the exit status of the process how it ended."""
     return _payload(record).get("by_status") is True
 
 
-def exit_of(record: SpoolRecord, counts: Mapping[int, int]) -> Exit:
+def recorded_exit(record: SpoolRecord, counts: Mapping[int, int]) -> Exit:
     """Return the exit that a writer recorded itself, with what it appended in all."""
     data = _payload(record)
     return Exit(counted(_ending(data), counts), record.order, record.time, data.get("decides") is not False)

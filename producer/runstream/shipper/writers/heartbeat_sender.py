@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstream.shipper.delivery.kafka_sender import Courier, DeliveryError, Parcel
+from runstream.shipper.delivery.kafka_sender import DeliveryError, KafkaSender, PendingMessage
 from runstream.shipper.delivery.ledger import PartitionMismatchError
 from runstream.shipper.delivery.route import NoServerError
 from runstream_schemas.codec import encode
@@ -34,7 +34,7 @@ class _Goodbye:
     acknowledged: Callable[[], None]
 
 
-class Pulse:
+class HeartbeatSender:
     """Keeps a connection and beats over it.
 
     Args:
@@ -70,7 +70,7 @@ class Pulse:
         """Beat now: there is a new writer."""
         self._poked.set()
 
-    def say_goodbye(self, make: Callable[[Destination], HeartbeatEvent], acknowledged: Callable[[], None]) -> None:
+    def send_goodbye(self, make: Callable[[Destination], HeartbeatEvent], acknowledged: Callable[[], None]) -> None:
         """Send a goodbye now, and again after every failure until it is acknowledged."""
         self._goodbyes.append(_Goodbye(make, acknowledged))
         self._poked.set()
@@ -79,29 +79,29 @@ class Pulse:
         """Beat until cancelled."""
         retry = self._settings.first_retry_s
         while True:
-            courier: Courier | None = None
+            sender: KafkaSender | None = None
             await self._reachable.wait()
             try:
                 destination = await self._resolve()
-                courier = courier_to(destination, self._settings, self._settings.send_deadline_s)
-                await courier.start()
+                sender = create_sender(destination, self._settings, self._settings.send_deadline_s)
+                await sender.start()
                 retry = self._settings.first_retry_s
-                await self._beat_over(courier, destination)
+                await self._beat_over(sender, destination)
             except (NoServerError, DeliveryError, PartitionMismatchError) as error:
                 log.debug("no beats: %s", error)
             finally:
-                if courier is not None:
-                    await courier.discard()
+                if sender is not None:
+                    await sender.discard()
             await asyncio.sleep(retry)
             retry = min(2 * retry, self._settings.longest_retry_s)
 
-    async def _beat_over(self, courier: Courier, destination: Destination) -> None:
+    async def _beat_over(self, sender: KafkaSender, destination: Destination) -> None:
         """Beat until the connection fails."""
         interval = destination.connection.heartbeat_interval_s
         sent: set[_Goodbye] = set()  # not their ids: those of goodbyes that are said are used again
         due = 0.0
         clock = asyncio.get_running_loop().time
-        failed = asyncio.create_task(courier.failed.wait())
+        failed = asyncio.create_task(sender.failed.wait())
         try:
             while not failed.done():
                 self._poked.clear()
@@ -109,10 +109,10 @@ class Pulse:
                     if goodbye not in sent:
                         sent.add(goodbye)
                         payload = encode(goodbye.make(destination))
-                        courier.send(Topic.HEARTBEAT, Parcel(payload, lambda done=goodbye: self._said(done)))  # type: ignore[misc]
+                        sender.send(Topic.HEARTBEAT, PendingMessage(payload, lambda done=goodbye: self._said(done)))  # type: ignore[misc]
                 if self._beats is not None:
                     for beat in self._beats(destination):
-                        courier.send(Topic.HEARTBEAT, Parcel(encode(beat), _nothing))
+                        sender.send(Topic.HEARTBEAT, PendingMessage(encode(beat), _nothing))
                 due = clock() + interval * random.uniform(1 - JITTER, 1 + JITTER)
                 poked = asyncio.create_task(self._poked.wait())
                 await asyncio.wait({failed, poked}, timeout=due - clock(), return_when=asyncio.FIRST_COMPLETED)
@@ -126,10 +126,10 @@ class Pulse:
         goodbye.acknowledged()
 
 
-def courier_to(destination: Destination, settings: ShipperSettings, deadline_s: float) -> Courier:
-    """Return a courier to a destination, not started."""
+def create_sender(destination: Destination, settings: ShipperSettings, deadline_s: float) -> KafkaSender:
+    """Return a sender to a destination, not started."""
     connection = destination.connection
-    return Courier(
+    return KafkaSender(
         connection.brokers,
         connection.prefix,
         destination.partition,

@@ -24,7 +24,7 @@ from runstream_schemas.events import Ending, ExitState
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from runstream.spool.run_folder import WriterCard
+    from runstream.spool.run_folder import WriterInfo
 
 #: struct pidfd_info: mask, cgroup id, pid, tgid, ppid, eight user and group ids, exit code.
 _INFO = struct.Struct("=QQIIIIIIIIIIIi")
@@ -64,28 +64,28 @@ def started(pid: int) -> int | None:
     return None if fields is None else int(fields[_START])
 
 
-def is_alive(card: WriterCard, host: Host, *, last_write: float, now: float) -> bool:
+def is_alive(info: WriterInfo, host: Host, *, last_write: float, now: float) -> bool:
     """Tell whether a writer may still write.
 
     The process is looked up by pid, start time and boot; one of another machine counts as dead once its spool was
     silent for an hour.
 
     Args:
-        card: The writer.
+        info: The writer.
         host: This machine.
         last_write: When its spool was last written to, in seconds since 1970.
         now: Seconds since 1970.
     """
-    if card.boot_id != host.boot_id:
-        return card.host != host.name and now - last_write < FOREIGN_SILENCE_S
-    fields = _stat(card.pid)
+    if info.boot_id != host.boot_id:
+        return info.host != host.name and now - last_write < FOREIGN_SILENCE_S
+    fields = _stat(info.pid)
     if fields is None or fields[_STATE] in "ZX":
         return False
-    return card.pid_started is None or int(fields[_START]) == card.pid_started
+    return info.pid_started is None or int(fields[_START]) == info.pid_started
 
 
 @dataclass(frozen=True, slots=True)
-class Inherited:
+class InheritedPidfd:
     """The pidfd of the trainer that started us; it is good after the trainer's end, too."""
 
     descriptor: int
@@ -94,7 +94,7 @@ class Inherited:
     started: int | None
 
     @classmethod
-    def take(cls, environ: MutableMapping[str, str]) -> Inherited | None:
+    def take(cls, environ: MutableMapping[str, str]) -> InheritedPidfd | None:
         """Take the pidfd that the environment names; None where it names none, or what it names is no pidfd."""
         fields = environ.pop(_TRAINER, "").split(":")
         try:
@@ -106,27 +106,27 @@ class Inherited:
             return None
         return cls(descriptor, pid, None if begun < 0 else begun)
 
-    def is_of(self, card: WriterCard, host: Host) -> bool:
+    def is_of(self, info: WriterInfo, host: Host) -> bool:
         """Tell whether this is the pidfd of a writer's process."""
-        return (card.pid, card.pid_started, card.boot_id) == (self.pid, self.started, host.boot_id)
+        return (info.pid, info.pid_started, info.boot_id) == (self.pid, self.started, host.boot_id)
 
 
-class Watched:
+class WatchedProcess:
     """A process that is watched by its pidfd, so that its end is seen at once and its pid cannot be mistaken.
 
     Args:
-        card: A writer of the process.
+        info: A writer of the process.
         descriptor: A pidfd of the process, which is closed in the end; None to open one, for which it must live.
 
     Raises:
         OSError: There is no such process, or this system has no pidfds.
     """
 
-    def __init__(self, card: WriterCard, descriptor: int | None = None) -> None:
+    def __init__(self, info: WriterInfo, descriptor: int | None = None) -> None:
         if descriptor is None and not hasattr(os, "pidfd_open"):
             raise OSError("there are no pidfds here")
-        self._card = card
-        self.descriptor = os.pidfd_open(card.pid) if descriptor is None else descriptor
+        self._info = info
+        self.descriptor = os.pidfd_open(info.pid) if descriptor is None else descriptor
 
     def ended(self) -> bool:
         """Tell whether the process has ended."""
@@ -142,14 +142,14 @@ class Watched:
             mask, *_, status = _INFO.unpack(buffer)
             if mask & _INFO_EXIT:
                 return int(status)
-        return zombie_status(self._card)
+        return zombie_status(self._info)
 
     def close(self) -> None:
         """Close the pidfd."""
         os.close(self.descriptor)
 
 
-def find_wait_status(watched: Watched, *, within: float = REAPED_WITHIN_S) -> int | None:
+def find_wait_status(watched: WatchedProcess, *, within: float = REAPED_WITHIN_S) -> int | None:
     """Return how an ended process ended, asking again for a moment, since nobody may have reaped it yet."""
     deadline = time.monotonic() + within
     while (status := watched.wait_status()) is None and time.monotonic() < deadline:
@@ -157,7 +157,7 @@ def find_wait_status(watched: Watched, *, within: float = REAPED_WITHIN_S) -> in
     return status
 
 
-def ending_of(status: int | None) -> Ending:
+def ending_from_status(status: int | None) -> Ending:
     """Return how a writer ended whose process ended with this wait status without a last record."""
     if status is None:
         reason = "signal unknown (SIGKILL or out of memory likely)"
@@ -178,12 +178,12 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def zombie_status(card: WriterCard) -> int | None:
+def zombie_status(info: WriterInfo) -> int | None:
     """Return how a writer's process ended, as ``wait()`` would, while it waits to be reaped; else None."""
-    fields = _stat(card.pid)
-    if fields is None or fields[_STATE] != "Z" or len(fields) <= _EXIT_CODE or not _may_look(card.pid):
+    fields = _stat(info.pid)
+    if fields is None or fields[_STATE] != "Z" or len(fields) <= _EXIT_CODE or not _may_look(info.pid):
         return None
-    if card.pid_started not in {None, int(fields[_START])}:
+    if info.pid_started not in {None, int(fields[_START])}:
         return None  # another process has this pid by now
     return int(fields[_EXIT_CODE])
 

@@ -23,7 +23,7 @@ _ASK_AGAIN_S = 1.0
 _RETRY_S = 5.0
 
 
-class StopWatch:
+class StopRequestPoller:
     """Asks the server again and again whether somebody wants the run to be stopped.
 
     Args:

@@ -8,21 +8,27 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING
 
-from runstream.shipper.assembly.assembler import Assembler
-from runstream.shipper.assembly.tally import Tally, tally
+from runstream.assembly.assembler import Assembler
+from runstream.assembly.tally import Tally, tally
 from runstream.shipper.delivery.ledger import WriterAccount
 from runstream.shipper.writers.exits import (
     SHIPPER_DIED,
     Circumstances,
     Exit,
+    apply_circumstances,
     counted,
-    exit_of,
     from_json,
-    is_left_to_status,
-    judged,
+    leaves_to_exit_status,
+    recorded_exit,
     to_json,
 )
-from runstream.shipper.writers.process import Watched, ending_of, find_wait_status, is_alive, zombie_status
+from runstream.shipper.writers.process import (
+    WatchedProcess,
+    ending_from_status,
+    find_wait_status,
+    is_alive,
+    zombie_status,
+)
 from runstream.spool.reader import SpoolReader, segment_path, segments
 from runstream.spool.run_folder import read_json, write_json
 from runstream_schemas.events import Role
@@ -31,10 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from runstream.shipper.assembly.block import Block
-    from runstream.shipper.writers.process import Host, Inherited
+    from runstream.assembly.block import Block
+    from runstream.shipper.writers.process import Host, InheritedPidfd
     from runstream.spool.reader import Position
-    from runstream.spool.run_folder import RunFolder, WriterCard
+    from runstream.spool.run_folder import RunFolder, WriterInfo
     from runstream_schemas.limits import Limits
 
 
@@ -43,18 +49,18 @@ class WriterTail:
 
     Args:
         folder: The run.
-        card: The writer.
+        info: The writer.
         host: This machine.
         trainer: The pidfd that was inherited, of whichever process it is.
     """
 
-    def __init__(self, folder: RunFolder, card: WriterCard, host: Host, trainer: Inherited | None = None) -> None:
-        self.card = card
-        self._inherited = trainer if trainer is not None and trainer.is_of(card, host) else None
-        self.path = folder.writer_folder(card.id)
-        self._run = folder.card
+    def __init__(self, folder: RunFolder, info: WriterInfo, host: Host, trainer: InheritedPidfd | None = None) -> None:
+        self.info = info
+        self._inherited = trainer if trainer is not None and trainer.is_of(info, host) else None
+        self.path = folder.writer_folder(info.id)
+        self._run = folder.info
         self._host = host
-        self._watched: Watched | None = None
+        self._watched: WatchedProcess | None = None
         self._flight: dict[int, deque[tuple[Position, int]]] = {}
         self._exit_position: Position | None = None
         #: The last record was read, and leaves it to the exit status of the process how it ended.
@@ -73,7 +79,7 @@ class WriterTail:
     @property
     def trains(self) -> bool:
         """Whether this is a process of the user's, not a shipper."""
-        return self.card.role is not Role.SHIPPER
+        return self.info.role is not Role.SHIPPER
 
     @property
     def lives(self) -> bool:
@@ -83,7 +89,7 @@ class WriterTail:
     @property
     def label(self) -> str:
         """The writer for a log line."""
-        return f"{self.card.role.value} {self.card.id.hex()[:8]}"
+        return f"{self.info.role.value} {self.info.id.hex()[:8]}"
 
     @property
     def next_order(self) -> int:
@@ -130,8 +136,8 @@ class WriterTail:
             account.acked,
             block_bytes=limits.block_bytes,
             block_rows=rows,
-            base=self.card.base or 0,
-            said_from=account.said_from,
+            base=self.info.base or 0,
+            explicit_from=account.explicit_from,
         )
         self.drained = account.closed
         self.exit_sent = account.exit_acked
@@ -145,9 +151,9 @@ class WriterTail:
         if (last := self._assembler.exit) is not None:
             self.drained = True
             self._exit_position = last.position
-            self._left_to_status = is_left_to_status(last)
+            self._left_to_status = leaves_to_exit_status(last)
             if self.exit is None and not self._left_to_status:
-                self.exit = exit_of(last, self._assembler.counts)
+                self.exit = recorded_exit(last, self._assembler.counts)
         elif not records and self.dead and self.exit is not None:
             self._assembler.close_row()
             self.drained = True
@@ -171,7 +177,7 @@ class WriterTail:
 
     def settle(self) -> None:
         """Bring the account's resume position up to date."""
-        self.account.said_from = self._assembler.said_from
+        self.account.explicit_from = self._assembler.explicit_from
         starts = [flight[0][0] for flight in self._flight.values() if flight]
         if (oldest := self._assembler.oldest) is not None:
             starts.append(oldest)
@@ -208,23 +214,23 @@ class WriterTail:
             return None
         if self._inherited is not None:
             return self._take_over(self._inherited)
-        if is_alive(self.card, self._host, last_write=self._last_write(), now=now):
-            if self.card.boot_id == self._host.boot_id:
+        if is_alive(self.info, self._host, last_write=self._last_write(), now=now):
+            if self.info.boot_id == self._host.boot_id:
                 with contextlib.suppress(OSError):
                     return self._watch()
         else:
             self.dead = True
         return None
 
-    def _take_over(self, inherited: Inherited) -> int | None:
-        self._watched = Watched(self.card, os.dup(inherited.descriptor))
+    def _take_over(self, inherited: InheritedPidfd) -> int | None:
+        self._watched = WatchedProcess(self.info, os.dup(inherited.descriptor))
         self.dead = self._watched.ended()
         return None if self.dead else self._watched.descriptor
 
     def _watch(self) -> int | None:
-        watched = Watched(self.card)
+        watched = WatchedProcess(self.info)
         # The pid may have been taken by another process before the pidfd was opened.
-        if not is_alive(self.card, self._host, last_write=0.0, now=0.0):
+        if not is_alive(self.info, self._host, last_write=0.0, now=0.0):
             watched.close()
             self.dead = True
             return None
@@ -252,8 +258,8 @@ class WriterTail:
         found, status = await asyncio.gather(
             asyncio.to_thread(self._tally, floor), asyncio.to_thread(self._wait_status, identify=identify)
         )
-        if found.exit is not None and not is_left_to_status(found.exit):
-            return exit_of(found.exit, found.counts)
+        if found.exit is not None and not leaves_to_exit_status(found.exit):
+            return recorded_exit(found.exit, found.counts)
         path = self.path / "exit.json"
         stored = read_json(path)
         if stored is None:
@@ -263,8 +269,8 @@ class WriterTail:
 
     def _conclude(self, found: Tally, status: int | None, circumstances: Circumstances, now: int) -> Exit:
         if found.exit is not None and status is None:
-            return exit_of(found.exit, found.counts)
-        ending = judged(ending_of(status), circumstances) if self.trains else SHIPPER_DIED
+            return recorded_exit(found.exit, found.counts)
+        ending = apply_circumstances(ending_from_status(status), circumstances) if self.trains else SHIPPER_DIED
         if found.exit is not None:
             return Exit(counted(ending, found.counts), found.exit.order, found.exit.time)
         time = now if self._watched is not None else found.last_time or now
@@ -280,7 +286,7 @@ class WriterTail:
             return None
         if self._watched is not None:
             return find_wait_status(self._watched)
-        return zombie_status(self.card) if self.card.boot_id == self._host.boot_id else None
+        return zombie_status(self.info) if self.info.boot_id == self._host.boot_id else None
 
     def _last_write(self) -> float:
         times = [0.0]

@@ -6,8 +6,8 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from runstream.summary_fold.row_events import RUN
-from runstream.summary_fold.spool_fold import SpoolFold
+from runstream.assembly.row_events import RUN
+from runstream.assembly.spool_summary import SpoolSummary
 from runstream_schemas.events import Writer
 from runstream_schemas.summary_algebra.projection import summary_of
 from runstream_schemas.summary_algebra.state import run_fold
@@ -41,7 +41,7 @@ class OwnSummary:
         self._lock = threading.Lock()
         #: The thread that reads, 0 for none.
         self._reading = 0
-        self._fold: SpoolFold | None = None
+        self._fold: SpoolSummary | None = None
         self._shown: dict[str, Any] = {}
         self._shown_at = -1
 
@@ -106,7 +106,7 @@ class OwnSummary:
             if self._parent is not None:
                 self._parent._begin()  # noqa: SLF001 - of this class
                 self._seed = self._parent._folded()  # noqa: SLF001
-            self._fold = SpoolFold(self._folder, self._writer, self._seed)
+            self._fold = SpoolSummary(self._folder, self._writer, self._seed)
         if ended:
             self._fold.end()
         else:

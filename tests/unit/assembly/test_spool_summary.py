@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from runstream.assembly.spool_summary import SUMMARY_FILE_NAME, SpoolSummary
 from runstream.spool.format import Flag, TopicCode
 from runstream.spool.reader import segment_path
-from runstream.summary_fold.spool_fold import FOLD_NAME, SpoolFold
 from runstream_schemas.events import Role, Writer
 from runstream_schemas.summary_algebra.projection import project
 from tests.unit.shipper.spools import SpoolBuilder
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "writer"
 
 
-def shown(fold: SpoolFold) -> dict[str, Any]:
+def shown(fold: SpoolSummary) -> dict[str, Any]:
     """Return what the summary shows of a fold."""
     known = fold.fold
     return project(known.keys, known.manual, known.definitions, known.continues)
@@ -45,7 +45,7 @@ def shown(fold: SpoolFold) -> dict[str, Any]:
 
 def covered(folder: Path, segment: int) -> None:
     """Have the segments below one folded, and delete them."""
-    shipper = SpoolFold(folder, WRITER)
+    shipper = SpoolSummary(folder, WRITER)
     shipper.load()
     shipper.advance_to(segment)
     shipper.save()
@@ -55,7 +55,7 @@ def covered(folder: Path, segment: int) -> None:
 
 def whole(folder: Path) -> dict[str, Any]:
     """Return what the summary shows of the whole spool."""
-    fold = SpoolFold(folder, WRITER)
+    fold = SpoolSummary(folder, WRITER)
     fold.advance()
     return shown(fold)
 
@@ -88,7 +88,7 @@ def test_a_reader_goes_on_where_segments_were_deleted_under_it(folder: Path, tmp
     later = [segment_path(folder, number) for number in range(2, SEGMENTS)]
     for path in later:
         path.rename(tmp_path / path.name)
-    reader = SpoolFold(folder, WRITER)
+    reader = SpoolSummary(folder, WRITER)
     reader.advance()
     assert "open" not in shown(reader)
 
@@ -105,7 +105,7 @@ def test_a_reader_goes_on_where_segments_were_deleted_under_it(folder: Path, tmp
 def test_without_the_file_the_rows_that_are_left_count(folder: Path) -> None:
     """A file that is missing or damaged costs what it held, and no error."""
     covered(folder, 3)
-    (folder / FOLD_NAME).write_bytes(b"\x80 nothing that can be read")
+    (folder / SUMMARY_FILE_NAME).write_bytes(b"\x80 nothing that can be read")
 
     assert whole(folder) == {"x": 15}
 
@@ -129,7 +129,7 @@ def test_at_the_end_the_open_row_counts(tmp_path: Path) -> None:
     spool.append({"a": 1})
     spool.append({"a": 2}, flags=Flag.OPENS)
     spool.write(tmp_path / "writer")
-    fold = SpoolFold(tmp_path / "writer", WRITER)
+    fold = SpoolSummary(tmp_path / "writer", WRITER)
 
     fold.advance()
     assert shown(fold) == {"a": 1}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runstream.shipper.assembly.block import Block
+from runstream.assembly.block import Block
 from runstream.spool.format import Flag, TopicCode
 from runstream.spool.joining import merge
 
@@ -43,8 +43,8 @@ class Assembler:
         acked: The first ``seq`` of each topic that is not delivered yet; records below are passed over.
         block_bytes: Payload bytes at which a block is closed.
         block_rows: Records at which a block is closed.
-        base: Added to the steps of rows before ``said_from``.
-        said_from: The order from which on steps are as they stand; None: from the first on that the program said.
+        base: Added to the steps of rows before ``explicit_from``.
+        explicit_from: The order from which on steps are as they stand; None: from the first on that the program said.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class Assembler:
         block_bytes: int,
         block_rows: int,
         base: int = 0,
-        said_from: int | None = None,
+        explicit_from: int | None = None,
     ) -> None:
         self._base = base
-        self.said_from = said_from
+        self.explicit_from = explicit_from
         #: The next ``seq`` of each topic as it is read, which for rows is behind the open one.
         self._next = dict(acked)
         self._block_bytes = block_bytes
@@ -160,12 +160,12 @@ class Assembler:
 
     def _shift(self, order: int | None) -> int:
         """Return what is added to the steps of rows from an order on, until the program says one."""
-        return self._base if self.said_from is None or order is None or order < self.said_from else 0
+        return self._base if self.explicit_from is None or order is None or order < self.explicit_from else 0
 
     def _take_log(self, record: SpoolRecord) -> None:
         if self._base and not record.flags & (_DROPPED | _BRANCH):
-            if record.flags & _SAID and self.said_from is None:
-                self.said_from = record.order
+            if record.flags & _SAID and self.explicit_from is None:
+                self.explicit_from = record.order
             record = record._replace(step=record.step + self._shift(record.order))
         flags, seq = record.flags, record.seq
         if flags & _DROPPED or (flags & _OPENS and not flags & _BESIDE):

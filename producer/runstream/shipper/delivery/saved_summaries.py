@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from runstream.summary_fold.spool_fold import FOLD_NAME, SpoolFold
+from runstream.assembly.spool_summary import SUMMARY_FILE_NAME, SpoolSummary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Folds:
+class SavedSummaries:
     """Keeps, beside the spool of each living writer, the fold of the segments that are deleted."""
 
     def __init__(self) -> None:
-        self._folds: dict[bytes, SpoolFold] = {}
+        self._summaries: dict[bytes, SpoolSummary] = {}
 
     def cover(self, tails: Iterable[WriterTail], segments: Collection[Path]) -> None:
         """Fold segments that are about to be deleted; those of writers that have ended need none."""
@@ -29,8 +29,8 @@ class Folds:
             if not numbers:
                 continue
             if not tail.trains or tail.dead or tail.exit is not None:
-                self._folds.pop(tail.card.id, None)
-                (tail.path / FOLD_NAME).unlink(missing_ok=True)
+                self._summaries.pop(tail.info.id, None)
+                (tail.path / SUMMARY_FILE_NAME).unlink(missing_ok=True)
                 continue
             try:
                 self._cover(tail, max(numbers) + 1)
@@ -39,9 +39,9 @@ class Folds:
                 log.warning("the fold of %s cannot be written: %s", tail.label, error)
 
     def _cover(self, tail: WriterTail, segment: int) -> None:
-        fold = self._folds.get(tail.card.id)
+        fold = self._summaries.get(tail.info.id)
         if fold is None:
-            fold = self._folds[tail.card.id] = SpoolFold(tail.path, tail.card.writer)
+            fold = self._summaries[tail.info.id] = SpoolSummary(tail.path, tail.info.writer)
             fold.load()
         fold.advance_to(segment)
         fold.save()

@@ -6,8 +6,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from runstream.shipper.assembly.events import Envelope, messages
-from runstream.shipper.delivery.kafka_sender import Parcel
+from runstream.assembly.events import Envelope, messages
+from runstream.shipper.delivery.kafka_sender import PendingMessage
 from runstream.shipper.delivery.ledger import WriterAccount
 from runstream.spool.format import StreamCode, TopicCode
 from runstream_schemas.codec import encode
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from runstream.shipper.assembly.block import Block
-    from runstream.shipper.assembly.events import Message
-    from runstream.shipper.delivery.kafka_sender import Courier
+    from runstream.assembly.block import Block
+    from runstream.assembly.events import Message
+    from runstream.shipper.delivery.kafka_sender import KafkaSender
     from runstream.shipper.delivery.ledger import ClusterAccount, Ledger
     from runstream.shipper.delivery.report import Report
     from runstream.shipper.delivery.route import Destination
@@ -33,7 +33,7 @@ _CODES = {Topic[code.name]: code for code in TopicCode}
 _REPORTED = {Role.PRIMARY, Role.WORKER, Role.SHIPPER}
 
 
-class Delivery:
+class RunDelivery:
     """The writers of a run and how far each is delivered.
 
     Args:
@@ -55,7 +55,7 @@ class Delivery:
         self._settings = settings
         self._exit_acknowledged = exit_acknowledged
         self._account: ClusterAccount | None = None
-        self._courier: Courier | None = None
+        self._sender: KafkaSender | None = None
         self.destination: Destination | None = None
         self.tails: dict[bytes, WriterTail] = {}
         #: Records acknowledged since the start.
@@ -71,23 +71,23 @@ class Delivery:
     @property
     def connected(self) -> bool:
         """Whether messages can be handed over."""
-        return self._courier is not None and not self._courier.failed.is_set()
+        return self._sender is not None and not self._sender.failed.is_set()
 
     def add(self, tail: WriterTail) -> None:
         """Take in a writer."""
-        self.tails[tail.card.id] = tail
+        self.tails[tail.info.id] = tail
         if self._account is not None:
             self._begin(tail)
 
-    def open(self, destination: Destination, account: ClusterAccount, courier: Courier) -> None:
+    def open(self, destination: Destination, account: ClusterAccount, sender: KafkaSender) -> None:
         """Begin to deliver: every writer from the first record on that is not acknowledged."""
-        self.destination, self._account, self._courier = destination, account, courier
+        self.destination, self._account, self._sender = destination, account, sender
         for tail in self.tails.values():
             self._begin(tail)
 
     def shut(self) -> None:
-        """Stop delivering: the courier is gone, and what it had on the way counts as not delivered."""
-        self._courier = None
+        """Stop delivering: the sender is gone, and what it had on the way counts as not delivered."""
+        self._sender = None
 
     def pump(self, slice_s: float) -> bool:
         """Read and hand over until there is nothing more, enough is on the way, or the time slice is used up.
@@ -139,7 +139,7 @@ class Delivery:
     @property
     def in_flight(self) -> bool:
         """Whether anything was handed over and is not acknowledged."""
-        return self._courier is not None and self._courier.load > 0
+        return self._sender is not None and self._sender.load > 0
 
     def save(self) -> list[Path]:
         """Bring the accounts up to date; return the segments that can go once the ledger is saved."""
@@ -156,10 +156,10 @@ class Delivery:
         if account is None or destination is None:
             return
         limits, rows = destination.limits, self._settings.block_rows
-        tail.begin(account.writers.setdefault(tail.card.id, WriterAccount()), limits, rows)
+        tail.begin(account.writers.setdefault(tail.info.id, WriterAccount()), limits, rows)
 
     def _has_room(self) -> bool:
-        return self._courier is not None and self._courier.load < self._settings.in_flight_bytes
+        return self._sender is not None and self._sender.load < self._settings.in_flight_bytes
 
     def _pull(self, tail: WriterTail) -> bool:
         before = tail.position
@@ -168,32 +168,32 @@ class Delivery:
         return tail.position != before
 
     def _send(self, tail: WriterTail, block: Block) -> None:
-        courier, destination = self._courier, self.destination
-        if courier is None or destination is None:
+        sender, destination = self._sender, self.destination
+        if sender is None or destination is None:
             return
-        envelope = Envelope(destination.run, tail.card.writer)
+        envelope = Envelope(destination.run, tail.info.writer)
         for message in messages(block, envelope, destination.limits, now=time.time_ns() // 1000):
-            courier.send(
-                message.topic, Parcel(message.payload, partial(self._acknowledge, tail, block.stream, message))
+            sender.send(
+                message.topic, PendingMessage(message.payload, partial(self._acknowledge, tail, block.stream, message))
             )
 
     def _send_exit(self, tail: WriterTail) -> None:
-        courier, destination = self._courier, self.destination
-        if courier is None or destination is None or tail.exit is None:
+        sender, destination = self._sender, self.destination
+        if sender is None or destination is None or tail.exit is None:
             return
         event = tail.exit.event(
-            Envelope(destination.run, tail.card.writer),
+            Envelope(destination.run, tail.info.writer),
             beats=bool(tail.account.beats),
             decides=tail.decides,
             waits_for_all=tail.waits_for_all,
         )
         tail.exit_sent = True
-        courier.send(Topic.EXIT, Parcel(encode(event), partial(self._acknowledge_exit, tail)))
+        sender.send(Topic.EXIT, PendingMessage(encode(event), partial(self._acknowledge_exit, tail)))
 
     def _acknowledge(self, tail: WriterTail, stream: int, message: Message) -> None:
         self.acked += tail.acknowledge(_CODES[message.topic], message.stop)
         self.changed = True
-        if stream == StreamCode.HISTORY and message.columns and tail.card.role in _REPORTED:
+        if stream == StreamCode.HISTORY and message.columns and tail.info.role in _REPORTED:
             self._report.add(message.columns, message.stop - message.seq)
 
     def _acknowledge_exit(self, tail: WriterTail) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream.shipper.assembly.assembler import DAMAGED, UNREADABLE, Assembler
+from runstream.assembly.assembler import DAMAGED, UNREADABLE, Assembler
 from runstream.spool.format import Flag, StreamCode, TopicCode
 from runstream.spool.joining import merge
 from runstream.spool.reader import parse
@@ -13,7 +13,7 @@ from tests.unit.shipper.spools import WHOLE, SpoolBuilder, record_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runstream.shipper.assembly.block import Block
+    from runstream.assembly.block import Block
     from runstream.spool.reader import SpoolRecord
 
 LOG, CONFIG, SUMMARY = TopicCode.LOG, TopicCode.CONFIG, TopicCode.SUMMARY
@@ -447,7 +447,7 @@ def test_steps_that_nobody_said_are_counted_from_a_base() -> None:
     subject.take(records)
 
     assert [step for block in subject.blocks() for step in block.steps] == [10, 11, 12, 50, 51]
-    assert subject.said_from == 4
-    again = Assembler({LOG: 1}, block_bytes=1 << 20, block_rows=100, base=10, said_from=4)
+    assert subject.explicit_from == 4
+    again = Assembler({LOG: 1}, block_bytes=1 << 20, block_rows=100, base=10, explicit_from=4)
     again.take(records[1:])
     assert [step for block in again.blocks() for step in block.steps] == [11, 12, 50, 51]

@@ -14,7 +14,7 @@ from runstream.server.discovery import Connection
 from runstream.shipper.delivery.ledger import Ledger
 from runstream.shipper.delivery.route import NoServerError, destination
 from runstream.shipper.settings import ShipperSettings
-from runstream.shipper.sources.run_number import Numbering
+from runstream.shipper.sources.run_number import RunNumberResolver
 from runstream.spool.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class _Asking:
     """A numbering, and what it recorded."""
 
     def __init__(self, folder: Path, url: str, *, failures: int = 0, **described: Any) -> None:
-        card = {
+        info = {
             "version": 1,
             "run_id": "r 1",
             "project": "p",
@@ -64,13 +64,13 @@ class _Asking:
             "url": url,
             **described,
         }
-        (folder / "run.json").write_text(json.dumps(card))
+        (folder / "run.json").write_text(json.dumps(info))
         self.recorded: list[int] = []
         self.ledger = Ledger(folder / "delivery.json")
-        self._card = RunFolder(folder).card
+        self._info = RunFolder(folder).info
         self._failures = failures
-        self.numbering = Numbering(
-            self._card, {}, _QUICK, self.ledger, resolve=self._resolve, record=self.recorded.append
+        self.numbering = RunNumberResolver(
+            self._info, {}, _QUICK, self.ledger, resolve=self._resolve, record=self.recorded.append
         )
 
     async def _resolve(self) -> Destination:
@@ -78,7 +78,7 @@ class _Asking:
             self._failures -= 1
             raise NoServerError("not yet")
         known = Connection(cluster_id="c", brokers="b:1", prefix="p", partitions=8, entity="ada", url="http://pages")
-        return destination(self._card, known, "ada")
+        return destination(self._info, known, "ada")
 
 
 async def test_it_asks_until_there_is_an_answer_and_records_it_once(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from runstream_schemas.topics import RunPath, Topic
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from runstream.shipper.assembly.block import Block
+    from runstream.assembly.block import Block
     from runstream_schemas.limits import Limits
 
 TOPICS = {code: Topic[code.name] for code in TopicCode}
@@ -246,10 +246,10 @@ def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> Event:
 
 def _halves(block: Block) -> tuple[Block, Block]:
     middle = block.count // 2
-    return _part(block, 0, middle), _part(block, middle, block.count)
+    return _slice(block, 0, middle), _slice(block, middle, block.count)
 
 
-def _part(block: Block, start: int, stop: int) -> Block:
+def _slice(block: Block, start: int, stop: int) -> Block:
     return replace(
         block,
         seq=block.seq + start,

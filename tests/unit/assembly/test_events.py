@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from runstream.shipper.assembly.block import Block
-from runstream.shipper.assembly.events import Envelope, Message, messages
+from runstream.assembly.block import Block
+from runstream.assembly.events import Envelope, Message, messages
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.plain_values import plain_row, shortened
 from runstream.spool.reader import Position

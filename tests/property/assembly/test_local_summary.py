@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runstream.tracking.summary.summary import Summary
 from runstream_schemas import values
-from tests.property.folding.stories import Process, Server
+from tests.property.assembly.stories import Process, Server
 from tests.property.summary.runs import ASSIGNED, KEYS, ROWS
 
 _STEPS = st.none() | st.integers(0, 9)

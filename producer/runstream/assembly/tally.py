@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runstream.shipper.assembly.assembler import Assembler
+from runstream.assembly.assembler import Assembler
 from runstream.spool.format import Flag, TopicCode
 from runstream.spool.reader import SpoolReader
 

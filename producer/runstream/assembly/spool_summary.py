@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from runstream.assembly.row_events import RUN, Appends
 from runstream.spool.reader import FIRST_OFFSET, Position, SpoolReader, segment_path
-from runstream.summary_fold.row_events import RUN, Appends
 from runstream_schemas.exceptions import MalformedEvent
 from runstream_schemas.summary_algebra.fold import RunFold
 from runstream_schemas.summary_algebra.state import run_fold, run_state
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runstream.spool.reader import SpoolRecord
     from runstream_schemas.events import Writer
 
-FOLD_NAME = "fold.msgpack"
+SUMMARY_FILE_NAME = "fold.msgpack"
 #: Where rows of one writer stand in a partition does not matter among themselves; what the server had before counts as
 #: earlier, since it was.
 OFFSET = 2**62
@@ -29,8 +29,8 @@ _VERSION = 1
 _AT_ONCE = 1024 * 1024
 
 
-class SpoolFold:
-    """Folds what one writer appended, segment by segment. Not safe with threads.
+class SpoolSummary:
+    """SavedSummaries what one writer appended, segment by segment. Not safe with threads.
 
     Args:
         folder: The writer's folder.
@@ -87,7 +87,7 @@ class SpoolFold:
     def load(self) -> bool:
         """Go on from the file, where there is one that can be read."""
         with contextlib.suppress(OSError, msgspec.MsgspecError, MalformedEvent, LookupError, TypeError, ValueError):
-            data = msgspec.msgpack.decode((self._folder / FOLD_NAME).read_bytes())
+            data = msgspec.msgpack.decode((self._folder / SUMMARY_FILE_NAME).read_bytes())
             if data["version"] == _VERSION:
                 self._restore(data)
                 return True
@@ -106,8 +106,8 @@ class SpoolFold:
             "waiting": self._appends.waiting(),
             "fold": run_state(self.fold),
         }
-        path = self._folder / FOLD_NAME
-        draft = path.with_name(f"{FOLD_NAME}.{os.getpid()}.new")
+        path = self._folder / SUMMARY_FILE_NAME
+        draft = path.with_name(f"{SUMMARY_FILE_NAME}.{os.getpid()}.new")
         draft.write_bytes(msgspec.msgpack.encode(data))
         draft.replace(path)
 
@@ -129,7 +129,7 @@ class SpoolFold:
 
     def _adopt(self) -> bool:
         """Take over what the file tells, if that is more than what was folded here."""
-        ahead = SpoolFold(self._folder, self._writer)
+        ahead = SpoolSummary(self._folder, self._writer)
         if not ahead.load() or ahead.next_order <= self.next_order:
             return False
         self._reader.close()

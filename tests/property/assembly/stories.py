@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream.shipper.assembly.assembler import Assembler
-from runstream.shipper.assembly.events import Envelope, messages
+from runstream.assembly.assembler import Assembler
+from runstream.assembly.events import Envelope, messages
+from runstream.assembly.spool_summary import SpoolSummary
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import SpoolReader, segment_path, segments
 from runstream.spool.writer import SpoolWriter
-from runstream.summary_fold.spool_fold import SpoolFold
 from runstream.tracking.config.config import config_entry
 from runstream.tracking.rows.metric import checked_metric
 from runstream.tracking.rows.row_log import History
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from runstream.shipper.assembly.events import Message
+    from runstream.assembly.events import Message
 
 SEGMENT = 8192
 
@@ -76,7 +76,7 @@ class Process(DisabledRecorder):
             self._own.seed(server.folds, continues)
         self._reader = SpoolReader(folder)
         self._assembler = Assembler({}, block_bytes=1 << 20, block_rows=7)
-        self._cover = SpoolFold(folder, self.writer)
+        self._cover = SpoolSummary(folder, self.writer)
         self.set_by_hand = Summary(self)
 
     def log(self, data: Mapping[str, Any], step: int | None, commit: bool | None) -> None:  # noqa: FBT001

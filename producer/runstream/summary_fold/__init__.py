@@ -1,1 +1,0 @@
-"""The summary folded from a writer's spool."""
