@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Raised:
+class RaisedAlert:
     """An alert, as far as it matters whether it is shown."""
 
     offset: int
@@ -24,14 +24,14 @@ class Raised:
     wait: int
 
 
-def repeats(alerts: Iterable[Raised]) -> Mapping[int, int | None]:
+def repeats(alerts: Iterable[RaisedAlert]) -> Mapping[int, int | None]:
     """Return for each offset the offset of the alert that it repeats; None for one that is shown.
 
     Args:
         alerts: Alerts of one title, in any order; what came before the first of them must not matter any more.
     """
     found: dict[int, int | None] = {}
-    shown: Raised | None = None
+    shown: RaisedAlert | None = None
     for alert in sorted(alerts, key=lambda one: one.offset):
         if shown is not None and alert.time < shown.time + shown.wait:
             found[alert.offset] = shown.offset

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runstream_consumers.runtime.plugin import Connection
 
 #: Append time, partition and offset of an alert: where a list of several runs' alerts goes on.
-Place = tuple[int, int, int]
+AlertCursor = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Alert:
     repeats: int
 
     @property
-    def place(self) -> Place:
+    def place(self) -> AlertCursor:
         """What :func:`of_project` takes as ``after`` to go on behind this alert."""
         return self.append_time, self.partition, self.offset
 
@@ -65,7 +65,7 @@ async def of_project(
     project: str | None = None,
     repeats: bool = False,
     limit: int = 50,
-    after: Place | None = None,
+    after: AlertCursor | None = None,
 ) -> list[Alert]:
     """Return the alerts of all runs of a project, newest first, from behind a place; repeats only if asked for."""
     place = (None, None, None) if after is None else after

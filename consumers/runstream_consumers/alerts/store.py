@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from runstream_consumers.alerts.model import Raised, repeats
+from runstream_consumers.alerts.model import RaisedAlert, repeats
 from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_schemas import values
@@ -23,7 +23,7 @@ QUERIES = load_queries(files("runstream_consumers.alerts") / "queries.sql")
 #: A run, and a whole title of its alerts.
 TitleKey = tuple[UUID, bytes]
 #: An alert of a title that is stored already, and what it was taken to repeat.
-Known = tuple[Raised, int | None]
+Known = tuple[RaisedAlert, int | None]
 
 _COLUMNS = (
     "partition",
@@ -47,7 +47,7 @@ _COLUMNS = (
 
 async def add(connection: Connection, partition: int, alerts: Sequence[tuple[Received, RawEvent]]) -> None:
     """Write alerts of a partition, and mark what repeats what, among those that are stored too."""
-    new: dict[TitleKey, list[Raised]] = {}
+    new: dict[TitleKey, list[RaisedAlert]] = {}
     for received, event in alerts:
         new.setdefault(_title_key(event), []).append(_raised(received, event))
     marks: dict[int, int | None] = {}
@@ -65,19 +65,19 @@ async def add(connection: Connection, partition: int, alerts: Sequence[tuple[Rec
         await connection.execute(QUERIES["mark"], partition, list(changed), list(changed.values()))
 
 
-async def _known(connection: Connection, new: Mapping[TitleKey, Sequence[Raised]]) -> dict[TitleKey, list[Known]]:
+async def _known(connection: Connection, new: Mapping[TitleKey, Sequence[RaisedAlert]]) -> dict[TitleKey, list[Known]]:
     """Return what is stored of titles and may decide over their new alerts, or be decided over by them."""
     firsts = [min(one.offset for one in raised) for raised in new.values()]
     runs, titles = [run for run, _ in new], [title for _, title in new]
     found: dict[TitleKey, list[Known]] = {}
     for row in await connection.fetch(QUERIES["known"], runs, titles, firsts):
-        raised = Raised(offset=row["offset"], time=row["append_time"], wait=row["wait_ms"] * 1000)
+        raised = RaisedAlert(offset=row["offset"], time=row["append_time"], wait=row["wait_ms"] * 1000)
         found.setdefault((row["run"], row["title"]), []).append((raised, row["repeat_of"]))
     return found
 
 
-def _raised(received: Received, event: RawEvent) -> Raised:
-    return Raised(offset=received.offset, time=received.append_time, wait=_wait_ms(event) * 1000)
+def _raised(received: Received, event: RawEvent) -> RaisedAlert:
+    return RaisedAlert(offset=received.offset, time=received.append_time, wait=_wait_ms(event) * 1000)
 
 
 def _wait_ms(event: RawEvent) -> int:

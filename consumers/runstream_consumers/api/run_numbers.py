@@ -36,7 +36,7 @@ class Control:
         async with self._database.connection() as connection:
             await self._prepare(connection)
             try:
-                return await numbers.take_number(connection, run, lambda: _published(connection, run))
+                return await numbers.assign_number(connection, run, lambda: _published(connection, run))
             except (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedFunctionError, asyncpg.UndefinedTableError):
                 self._prepared = False  # The schema was dropped under us; the next request makes it anew.
                 raise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runstream_consumers.liveness import store
 from runstream_consumers.liveness.clock import Thresholds
-from runstream_consumers.liveness.model import PartitionModel, Touched, is_of_writer
+from runstream_consumers.liveness.model import Changes, PartitionModel, is_writer_event
 from runstream_consumers.liveness.signature import is_signed
 from runstream_consumers.liveness.ticker import Ticker
 from runstream_consumers.settings import ServerSettings
@@ -76,12 +76,12 @@ class LivenessPartition:
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Fold a batch in and write what it changed."""
         model = self._model
-        runs = {received.event.run for received in batch.events if is_of_writer(received.event)}
+        runs = {received.event.run for received in batch.events if is_writer_event(received.event)}
         model.restore(await store.some_runs(connection, runs - model.runs.keys()))
         for received in batch.events:
             model.apply(received.event, received.append_time)
-        await store.save(connection, self._number, model.clock, model.touched)
-        model.touched = Touched()
+        await store.save(connection, self._number, model.clock, model.changes)
+        model.changes = Changes()
         if len(model.runs) > _CLOSED_RUNS:
             model.forget_closed()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream_consumers.liveness.writer import Say
+from runstream_consumers.liveness.writer import StateVote
 from runstream_schemas import values
 from runstream_schemas.events import Ending, ExitState
 from runstream_schemas.topics import Topic
@@ -12,10 +12,10 @@ from runstream_schemas.topics import Topic
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runstream_consumers.liveness.writer import Writer
+    from runstream_consumers.liveness.writer import TrackedWriter
 
 
-def details_of(writer: Writer) -> str:
+def dump_details(writer: TrackedWriter) -> str:
     """Return the JSON text of what a writer said."""
     return values.dump(
         {
@@ -26,16 +26,16 @@ def details_of(writer: Writer) -> str:
             "unreachable": writer.unreachable,
             "finishing": writer.finishing,
             "preempting": writer.preempting,
-            "heard_say": list(writer.heard_say),
-            "exit_say": list(writer.exit_say),
+            "heartbeat_vote": list(writer.heartbeat_vote),
+            "exit_vote": list(writer.exit_vote),
             "goodbye": _fields(writer.goodbye),
             "exit": _fields(writer.exit),
         }
     )
 
 
-def with_details(writer: Writer, text: str) -> Writer:
-    """Return the writer with what :func:`details_of` wrote down."""
+def restore_details(writer: TrackedWriter, text: str) -> TrackedWriter:
+    """Return the writer with what :func:`dump_details` wrote down."""
     details = values.load(text)
     writer.host = details["host"]
     writer.label = details["label"]
@@ -45,8 +45,8 @@ def with_details(writer: Writer, text: str) -> Writer:
     writer.finishing = details["finishing"]
     # What was stored before there were these says nothing of them.
     writer.preempting = details.get("preempting", False)
-    writer.heard_say = Say(*details.get("heard_say", ()))
-    writer.exit_say = Say(*details.get("exit_say", ()))
+    writer.heartbeat_vote = StateVote(*details.get("heartbeat_vote", ()))
+    writer.exit_vote = StateVote(*details.get("exit_vote", ()))
     writer.goodbye = _ending(details["goodbye"])
     writer.exit = _ending(details["exit"])
     return writer

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeGuard
 
 from runstream_consumers.liveness.clock import Clock, Thresholds, seconds
-from runstream_consumers.liveness.rules import TRANSITIONS, Phase, Qualifier, Signal, Standing, run_standing
-from runstream_consumers.liveness.writer import Run, Transition, Writer, describe
+from runstream_consumers.liveness.rules import TRANSITIONS, Phase, QualifiedState, Qualifier, Trigger, decide_run_state
+from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter, Transition, describe_ending
 from runstream_schemas import values
 from runstream_schemas.events import ChangeEvent, Event, ExitEvent, HeartbeatEvent, Kind, Role, Scope
 from runstream_schemas.topics import RunPath, Topic
@@ -27,19 +27,19 @@ WriterEvent = HeartbeatEvent | ExitEvent | ChangeEvent
 WriterKey = tuple[RunPath, bytes]
 
 #: Qualifiers whose coming and going is a transition of its own.
-_NOTED = frozenset({Qualifier.PRESUMED, Qualifier.UNREACHABLE})
+_TRANSITION_QUALIFIERS = frozenset({Qualifier.PRESUMED, Qualifier.UNREACHABLE})
 
 
 @dataclass(slots=True, kw_only=True)
-class Touched:
+class Changes:
     """What was changed since it was stored."""
 
     clock: bool = False
-    runs: dict[RunPath, Run] = field(default_factory=dict)
+    runs: dict[RunPath, TrackedRun] = field(default_factory=dict)
     #: Writers of which something other than their pulse was changed.
-    writers: dict[WriterKey, Writer] = field(default_factory=dict)
+    writers: dict[WriterKey, TrackedWriter] = field(default_factory=dict)
     #: Writers whose pulse was changed: number, heard and last.
-    pulses: dict[WriterKey, Writer] = field(default_factory=dict)
+    pulses: dict[WriterKey, TrackedWriter] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
 
 
@@ -52,21 +52,21 @@ class PartitionModel:
 
     def __init__(self, thresholds: Thresholds, is_signed: Callable[[HeartbeatEvent], bool]) -> None:
         self.clock = Clock()
-        self.runs: dict[RunPath, Run] = {}
-        self.touched = Touched()
+        self.runs: dict[RunPath, TrackedRun] = {}
+        self.changes = Changes()
         self._thresholds = thresholds
         self._is_signed = is_signed
         #: The writers on the clock, whoever has been silent longest first.
-        self._running: OrderedDict[WriterKey, Writer] = OrderedDict()
+        self._running: OrderedDict[WriterKey, TrackedWriter] = OrderedDict()
         #: Runs whose state has to be concluded anew.
-        self._unsettled: set[RunPath] = set()
+        self._undecided: set[RunPath] = set()
 
     @property
     def is_open(self) -> bool:
         """Whether a writer is on the clock, so that ticks are worth something."""
         return bool(self._running)
 
-    def restore(self, runs: Iterable[Run]) -> None:
+    def restore(self, runs: Iterable[TrackedRun]) -> None:
         """Take over stored runs that are not in memory."""
         found = [*self._running.values()]
         for run in runs:
@@ -82,28 +82,28 @@ class PartitionModel:
 
     def apply(self, event: Event, time: int) -> Sequence[Transition]:
         """Fold an event in that was appended at a time; return the changes of state it brought about."""
-        known = len(self.touched.transitions)
+        known = len(self.changes.transitions)
         if isinstance(event, HeartbeatEvent) and event.kind is Kind.TICK:
             self._tick(event, time)
-        elif is_of_writer(event):
-            self._hear_of(event, time)
-        return self.touched.transitions[known:]
+        elif is_writer_event(event):
+            self._apply_writer_event(event, time)
+        return self.changes.transitions[known:]
 
     # --- ticks
 
     def _tick(self, event: HeartbeatEvent, time: int) -> None:
-        self.touched.clock = True
+        self.changes.clock = True
         if event.number <= self.clock.number or not self._is_signed(event):
             self.clock.refused += 1
             return
         self.clock.number = event.number
         self.clock.tick(time, self._thresholds.gap)
-        self._judge_silent(time)
+        self._check_silence(time)
 
-    def _judge_silent(self, time: int) -> None:
+    def _check_silence(self, time: int) -> None:
         limits = self._thresholds
-        crashing: list[Writer] = []
-        together: list[Writer] = []
+        crashing: list[TrackedWriter] = []
+        together: list[TrackedWriter] = []
         for writer in self._silent_for(min(limits.stale, limits.crashed - limits.together)):
             silence = self._silence(writer)
             if writer.unreachable:
@@ -111,35 +111,35 @@ class PartitionModel:
                     crashing.append(writer)
                 continue
             if silence >= limits.stale and not writer.stale:
-                before = writer.standing
+                before = writer.qualified_state
                 writer.stale = True
-                self._note(writer, before, time, f"silent for {seconds(silence)}")
+                self._record_change(writer, before, time, f"silent for {seconds(silence)}")
             if silence >= limits.crashed - limits.together:
                 together.append(writer)
         due = [writer for writer in together if self._silence(writer) >= limits.crashed]
-        if due and self._are_many({writer.run for writer in together}):
-            self._part(together, time)
+        if due and self._is_mass_silence({writer.run for writer in together}):
+            self._mark_unreachable(together, time)
         else:
             crashing += due
         for writer in crashing:
-            before = writer.standing
-            self._enter(writer, TRANSITIONS[writer.phase, Signal.SILENCE])
-            self._note(writer, before, time, f"silent for {seconds(self._silence(writer))}")
+            before = writer.qualified_state
+            self._set_phase(writer, TRANSITIONS[writer.phase, Trigger.SILENCE])
+            self._record_change(writer, before, time, f"silent for {seconds(self._silence(writer))}")
 
-    def _are_many(self, silent: AbstractSet[RunPath]) -> bool:
+    def _is_mass_silence(self, silent: AbstractSet[RunPath]) -> bool:
         """Whether so many runs at once are rather cut off than dead; the writers of one run may well die together."""
         live = {run for run, _ in self._running}
         return len(silent) >= max(self._thresholds.mass, self._thresholds.share * len(live))
 
-    def _part(self, together: Sequence[Writer], time: int) -> None:
+    def _mark_unreachable(self, together: Sequence[TrackedWriter], time: int) -> None:
         """Mark writers as unreachable."""
         reason = f"fell silent together with {len(together) - 1} other writers"
         for writer in together:
-            before = writer.standing
+            before = writer.qualified_state
             writer.unreachable = True
-            self._note(writer, before, time, reason)
+            self._record_change(writer, before, time, reason)
 
-    def _silent_for(self, silence: int) -> list[Writer]:
+    def _silent_for(self, silence: int) -> list[TrackedWriter]:
         found = []
         for writer in self._running.values():
             if self._silence(writer) < silence:
@@ -147,33 +147,33 @@ class PartitionModel:
             found.append(writer)
         return found
 
-    def _silence(self, writer: Writer) -> int:
+    def _silence(self, writer: TrackedWriter) -> int:
         return self.clock.available - writer.heard
 
     # --- what a writer says
 
-    def _hear_of(self, event: WriterEvent, time: int) -> None:
+    def _apply_writer_event(self, event: WriterEvent, time: int) -> None:
         run = self.runs.get(event.run)
         if run is None:
-            run = self.runs[event.run] = Run(path=event.run)
+            run = self.runs[event.run] = TrackedRun(path=event.run)
         writer = run.writers.get(event.writer.id)
-        before = None if writer is None else writer.standing
+        before = None if writer is None else writer.qualified_state
         if writer is None:
-            writer = Writer(run=event.run, id=event.writer.id, role=event.writer.role, first=time, last=time)
+            writer = TrackedWriter(run=event.run, id=event.writer.id, role=event.writer.role, first=time, last=time)
             run.writers[writer.id] = writer
-            self._touch(writer)
+            self._mark_changed(writer)
         if time < writer.first or not writer.continues.issuperset(event.writer.continues):
             writer.first = min(writer.first, time)
             writer.continues |= frozenset(event.writer.continues)
-            self._touch(writer)
+            self._mark_changed(writer)
         writer.last = max(writer.last, time)
-        self.touched.pulses[writer.run, writer.id] = writer
-        self._note(writer, before, time, self._take(writer, event))
+        self.changes.pulses[writer.run, writer.id] = writer
+        self._record_change(writer, before, time, self._update_writer(writer, event))
 
-    def _take(self, writer: Writer, event: WriterEvent) -> str:
+    def _update_writer(self, writer: TrackedWriter, event: WriterEvent) -> str:
         """Change a writer by what an event says; return the reason for what changed."""
         if isinstance(event, ChangeEvent):
-            self._describe(writer, *_named(event))
+            self._set_names(writer, *_names_in(event))
             return "known by its data"
         if isinstance(event, ExitEvent):
             return self._exit(writer, event)
@@ -181,84 +181,84 @@ class PartitionModel:
             return self._goodbye(writer, event)
         return self._beat(writer, event)
 
-    def _beat(self, writer: Writer, event: HeartbeatEvent) -> str:
+    def _beat(self, writer: TrackedWriter, event: HeartbeatEvent) -> str:
         if event.number <= writer.number:
             return ""
         writer.number = event.number
-        self._describe(writer, event.host, event.label)
+        self._set_names(writer, event.host, event.label)
         silence = self._silence(writer)
         revived = writer.phase is Phase.PRESUMED or writer.unreachable
-        if event.trainer_alive and (phase := TRANSITIONS.get((writer.phase, Signal.BEAT))):
-            self._enter(writer, phase)
+        if event.trainer_alive and (phase := TRANSITIONS.get((writer.phase, Trigger.BEAT))):
+            self._set_phase(writer, phase)
         if writer.phase is Phase.RUNNING:
             writer.heard = self.clock.available
             writer.stale = writer.unreachable = False
             writer.finishing = not event.trainer_alive
             writer.preempting = event.preempting
-            self._hear_say(writer, event)
+            self._update_vote(writer, event)
             self._running.move_to_end((writer.run, writer.id))
         if revived:
             return f"beats again after {seconds(silence)}"
         return "about to be preempted" if event.preempting else "beats"
 
-    def _goodbye(self, writer: Writer, event: HeartbeatEvent) -> str:
+    def _goodbye(self, writer: TrackedWriter, event: HeartbeatEvent) -> str:
         if event.ending is None or writer.goodbye is not None:
             return ""
         writer.goodbye = event.ending
-        self._hear_say(writer, event)
-        self._describe(writer, event.host, event.label)
-        return self._end(writer, Signal.GOODBYE)
+        self._update_vote(writer, event)
+        self._set_names(writer, event.host, event.label)
+        return self._close(writer, Trigger.GOODBYE)
 
-    def _exit(self, writer: Writer, event: ExitEvent) -> str:
+    def _exit(self, writer: TrackedWriter, event: ExitEvent) -> str:
         if writer.exit is not None:
             return ""
         writer.exit = event.ending
-        writer.exit_say = writer.exit_say.also(event.decides, event.waits_for_all)
+        writer.exit_vote = writer.exit_vote.also(event.decides, event.waits_for_all)
         if event.beats:  # its state is the matter of its beats and its goodbye, however far behind we are in those
-            self._touch(writer)
+            self._mark_changed(writer)
             return "known by its exit"
-        return self._end(writer, Signal.EXIT)
+        return self._close(writer, Trigger.EXIT)
 
-    def _end(self, writer: Writer, signal: Signal) -> str:
-        self._touch(writer)
+    def _close(self, writer: TrackedWriter, signal: Trigger) -> str:
+        self._mark_changed(writer)
         if phase := TRANSITIONS.get((writer.phase, signal)):
-            self._enter(writer, phase)
-        return describe(writer.goodbye or writer.exit)
+            self._set_phase(writer, phase)
+        return describe_ending(writer.goodbye or writer.exit)
 
-    def _hear_say(self, writer: Writer, event: HeartbeatEvent) -> None:
-        said = writer.heard_say.also(event.decides, event.waits_for_all)
-        if said != writer.heard_say:
-            writer.heard_say = said
-            self._touch(writer)
+    def _update_vote(self, writer: TrackedWriter, event: HeartbeatEvent) -> None:
+        said = writer.heartbeat_vote.also(event.decides, event.waits_for_all)
+        if said != writer.heartbeat_vote:
+            writer.heartbeat_vote = said
+            self._mark_changed(writer)
 
-    def _describe(self, writer: Writer, host: str, label: str) -> None:
+    def _set_names(self, writer: TrackedWriter, host: str, label: str) -> None:
         if (host and not writer.host) or (label and not writer.label):
             writer.host = writer.host or host
             writer.label = writer.label or label
-            self._touch(writer)
+            self._mark_changed(writer)
 
     # --- bookkeeping
 
-    def _enter(self, writer: Writer, phase: Phase) -> None:
+    def _set_phase(self, writer: TrackedWriter, phase: Phase) -> None:
         writer.phase = phase
         writer.stale = writer.unreachable = writer.finishing = False
         if phase is Phase.RUNNING:
             self._running[writer.run, writer.id] = writer
         else:
             self._running.pop((writer.run, writer.id), None)
-        self._touch(writer)
+        self._mark_changed(writer)
 
-    def _touch(self, writer: Writer) -> None:
-        self.touched.writers[writer.run, writer.id] = writer
-        self.touched.pulses[writer.run, writer.id] = writer
-        self._unsettled.add(writer.run)
+    def _mark_changed(self, writer: TrackedWriter) -> None:
+        self.changes.writers[writer.run, writer.id] = writer
+        self.changes.pulses[writer.run, writer.id] = writer
+        self._undecided.add(writer.run)
 
-    def _note(self, writer: Writer, before: Standing | None, time: int, reason: str) -> None:
-        """Record how a writer's standing has changed, and conclude its run's anew."""
-        if before != writer.standing:
-            self._touch(writer)
-            if _is_transition(before, writer.standing):
-                self.touched.transitions.append(
+    def _record_change(self, writer: TrackedWriter, before: QualifiedState | None, time: int, reason: str) -> None:
+        """Record the change of a writer's state, and update its run's state if needed."""
+        if before != writer.qualified_state:
+            self._mark_changed(writer)
+            if _is_transition(before, writer.qualified_state):
+                self.changes.transitions.append(
                     Transition(
                         run=writer.run,
                         writer=writer.id,
@@ -268,27 +268,27 @@ class PartitionModel:
                         reason=reason,
                     )
                 )
-        if writer.run in self._unsettled:
-            self._unsettled.discard(writer.run)
-            self._settle(self.runs[writer.run], time, f"{writer.label}: {reason}" if writer.label else reason)
+        if writer.run in self._undecided:
+            self._undecided.discard(writer.run)
+            self._update_run_state(self.runs[writer.run], time, f"{writer.label}: {reason}" if writer.label else reason)
 
-    def _settle(self, run: Run, time: int, reason: str) -> None:
-        self.touched.runs[run.path] = run
-        before, run.standing = run.standing, run_standing(run.writers.values())
-        if _is_transition(before, run.standing):
-            self.touched.transitions.append(
+    def _update_run_state(self, run: TrackedRun, time: int, reason: str) -> None:
+        self.changes.runs[run.path] = run
+        before, run.qualified_state = run.qualified_state, decide_run_state(run.writers.values())
+        if _is_transition(before, run.qualified_state):
+            self.changes.transitions.append(
                 Transition(
                     run=run.path,
                     writer=None,
                     time=time,
                     before=before and before[0],
-                    after=run.standing[0],
+                    after=run.qualified_state[0],
                     reason=reason,
                 )
             )
 
 
-def is_of_writer(event: Event) -> TypeGuard[WriterEvent]:
+def is_writer_event(event: Event) -> TypeGuard[WriterEvent]:
     """Whether an event says something of a writer's life: a beat, a goodbye, an exit, or a word of its configuration.
 
     Commands are no processes: they neither live nor die.
@@ -301,11 +301,11 @@ def is_of_writer(event: Event) -> TypeGuard[WriterEvent]:
     return False
 
 
-def _is_transition(before: Standing | None, after: Standing) -> bool:
-    return before is None or before[0] is not after[0] or bool((before[1] ^ after[1]) & _NOTED)
+def _is_transition(before: QualifiedState | None, after: QualifiedState) -> bool:
+    return before is None or before[0] is not after[0] or bool((before[1] ^ after[1]) & _TRANSITION_QUALIFIERS)
 
 
-def _named(event: ChangeEvent) -> tuple[str, str]:
+def _names_in(event: ChangeEvent) -> tuple[str, str]:
     """Return the host and the label in the entries of a config event, empty where they are not named."""
     host = label = ""
     for record in event.records:

@@ -64,14 +64,14 @@ class Qualifier(Enum):
 class Phase(Enum):
     """What is known of a writer."""
 
-    UNHEARD = "unheard"
+    NO_BEAT = "unheard"
     EXITED = "exited"
     RUNNING = "running"
     PRESUMED = "presumed"
     CLOSED = "closed"
 
 
-class Signal(Enum):
+class Trigger(Enum):
     """What can happen to a writer."""
 
     #: A beat with the trainer alive.
@@ -83,20 +83,20 @@ class Signal(Enum):
     EXIT = "exit"
 
 
-TRANSITIONS: Mapping[tuple[Phase, Signal], Phase] = {
-    (Phase.UNHEARD, Signal.BEAT): Phase.RUNNING,
-    (Phase.UNHEARD, Signal.GOODBYE): Phase.CLOSED,
-    (Phase.UNHEARD, Signal.EXIT): Phase.EXITED,
-    (Phase.EXITED, Signal.BEAT): Phase.RUNNING,
-    (Phase.EXITED, Signal.GOODBYE): Phase.CLOSED,
-    (Phase.RUNNING, Signal.SILENCE): Phase.PRESUMED,
-    (Phase.RUNNING, Signal.GOODBYE): Phase.CLOSED,
-    (Phase.PRESUMED, Signal.BEAT): Phase.RUNNING,
-    (Phase.PRESUMED, Signal.GOODBYE): Phase.CLOSED,
+TRANSITIONS: Mapping[tuple[Phase, Trigger], Phase] = {
+    (Phase.NO_BEAT, Trigger.BEAT): Phase.RUNNING,
+    (Phase.NO_BEAT, Trigger.GOODBYE): Phase.CLOSED,
+    (Phase.NO_BEAT, Trigger.EXIT): Phase.EXITED,
+    (Phase.EXITED, Trigger.BEAT): Phase.RUNNING,
+    (Phase.EXITED, Trigger.GOODBYE): Phase.CLOSED,
+    (Phase.RUNNING, Trigger.SILENCE): Phase.PRESUMED,
+    (Phase.RUNNING, Trigger.GOODBYE): Phase.CLOSED,
+    (Phase.PRESUMED, Trigger.BEAT): Phase.RUNNING,
+    (Phase.PRESUMED, Trigger.GOODBYE): Phase.CLOSED,
 }
 
 #: How an end is shown. An end that a newer client names in a way unknown here is not taken for a good one.
-ENDS: Mapping[ExitState, State] = {
+END_STATES: Mapping[ExitState, State] = {
     ExitState.UNKNOWN: State.CRASHED,
     ExitState.FINISHED: State.FINISHED,
     ExitState.FAILED: State.FAILED,
@@ -106,22 +106,22 @@ ENDS: Mapping[ExitState, State] = {
 }
 
 #: Ends that are those of a preemption where one was announced. Whoever was killed was told to end for another reason.
-_DISORDERLY = frozenset({State.CRASHED, State.FAILED})
+_UNCLEAN_ENDS = frozenset({State.CRASHED, State.FAILED})
 
 #: States of writers that are not over, from the one that says most of a run.
-_GOING_ON = (State.RUNNING, State.PREEMPTING, State.PENDING)
+_OPEN_STATES = (State.RUNNING, State.PREEMPTING, State.PENDING)
 
 #: From the best end to the worst.
-_ENDS_BY_WORTH = (State.FINISHED, State.PREEMPTED, State.KILLED, State.FAILED, State.CRASHED)
+_BEST_TO_WORST = (State.FINISHED, State.PREEMPTED, State.KILLED, State.FAILED, State.CRASHED)
 
 
-def end_of(end: ExitState, *, preempting: bool) -> State:
+def end_state(end: ExitState, *, preempting: bool) -> State:
     """Return how an end is shown; ``preempting``: the writer had announced that it was about to be preempted."""
-    shown = ENDS[end]
-    return State.PREEMPTED if preempting and shown in _DISORDERLY else shown
+    shown = END_STATES[end]
+    return State.PREEMPTED if preempting and shown in _UNCLEAN_ENDS else shown
 
 
-class Deciding(Protocol):
+class StateVoter(Protocol):
     """What the state of a run is decided from: its writers."""
 
     @property
@@ -142,54 +142,54 @@ class Deciding(Protocol):
     def qualifiers(self) -> frozenset[Qualifier]: ...  # noqa: D102
 
 
-Standing = tuple[State, frozenset[Qualifier]]
+QualifiedState = tuple[State, frozenset[Qualifier]]
 
 
-def run_standing(writers: Iterable[Deciding]) -> Standing:
+def decide_run_state(writers: Iterable[StateVoter]) -> QualifiedState:
     """Return the state of a run and its qualifiers: those that all deciding writers share."""
     found = [writer for writer in writers if writer.role in {Role.PRIMARY, Role.WORKER}]
     deciding = [writer for writer in found if writer.decides]
     if not deciding:
-        return _of_onlookers(found)
+        return _state_without_votes(found)
     workers = [writer for writer in deciding if writer.role is Role.WORKER]
     primaries = [writer for writer in deciding if writer.role is Role.PRIMARY]
     if not primaries:
-        return _of_all(workers)
+        return _state_of_all(workers)
     newest = _newest(primaries)
     if newest.waits_for_all:
-        return _of_all([newest, *_that_came_with(newest, primaries, workers)])
+        return _state_of_all([newest, *_workers_of_attempt(newest, primaries, workers)])
     for state in (State.RUNNING, State.PREEMPTING):
         if going_on := [writer for writer in primaries if writer.state is state]:
             return state, _shared(going_on)
     return newest.state, newest.qualifiers
 
 
-def _newest(primaries: list[Deciding]) -> Deciding:
+def _newest(primaries: list[StateVoter]) -> StateVoter:
     continued = frozenset[bytes]().union(*(writer.continues for writer in primaries))
     candidates = [writer for writer in primaries if writer.id not in continued] or primaries
     return max(candidates, key=lambda writer: (writer.first, writer.id))
 
 
-def _that_came_with(newest: Deciding, primaries: list[Deciding], workers: list[Deciding]) -> list[Deciding]:
-    def came_with_it(worker: Deciding) -> bool:
+def _workers_of_attempt(newest: StateVoter, primaries: list[StateVoter], workers: list[StateVoter]) -> list[StateVoter]:
+    def came_with_it(worker: StateVoter) -> bool:
         return min(primaries, key=lambda primary: (abs(primary.first - worker.first), -primary.first)) is newest
 
-    return [worker for worker in workers if worker.state in _GOING_ON or came_with_it(worker)]
+    return [worker for worker in workers if worker.state in _OPEN_STATES or came_with_it(worker)]
 
 
-def _of_all(writers: list[Deciding]) -> Standing:
-    for state in _GOING_ON:
+def _state_of_all(writers: list[StateVoter]) -> QualifiedState:
+    for state in _OPEN_STATES:
         if found := [writer for writer in writers if writer.state is state]:
             return state, _shared(found)
-    worst = max((writer.state for writer in writers), key=_ENDS_BY_WORTH.index)
+    worst = max((writer.state for writer in writers), key=_BEST_TO_WORST.index)
     return worst, _shared([writer for writer in writers if writer.state is worst])
 
 
-def _of_onlookers(writers: list[Deciding]) -> Standing:
+def _state_without_votes(writers: list[StateVoter]) -> QualifiedState:
     if running := [writer for writer in writers if writer.state is State.RUNNING]:
         return State.RUNNING, _shared(running)
     return State.PENDING, frozenset()
 
 
-def _shared(writers: list[Deciding]) -> frozenset[Qualifier]:
+def _shared(writers: list[StateVoter]) -> frozenset[Qualifier]:
     return frozenset.intersection(*(writer.qualifiers for writer in writers))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from runstream_consumers.liveness.details import details_of, with_details
+from runstream_consumers.liveness.details import dump_details, restore_details
 from runstream_consumers.liveness.rules import Phase, Qualifier, State
-from runstream_consumers.liveness.writer import Run, Transition, Writer
+from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter, Transition
 from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_schemas.events import Role
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from runstream_consumers.liveness.clock import Clock
-    from runstream_consumers.liveness.model import Touched
+    from runstream_consumers.liveness.model import Changes
     from runstream_consumers.runtime.plugin import Connection
 
 QUERIES = load_queries(files("runstream_consumers.liveness") / "queries.sql")
@@ -31,12 +31,12 @@ async def load_clock(connection: Connection, partition: int, clock: Clock) -> No
         clock.available, clock.ticked, clock.number, clock.refused = row
 
 
-async def open_runs(connection: Connection, partition: int) -> list[Run]:
+async def open_runs(connection: Connection, partition: int) -> list[TrackedRun]:
     """Return the runs of a partition that have a writer on the clock."""
     return await _with_writers(connection, await connection.fetch(QUERIES["open_runs"], partition))
 
 
-async def some_runs(connection: Connection, runs: Collection[RunPath]) -> list[Run]:
+async def some_runs(connection: Connection, runs: Collection[RunPath]) -> list[TrackedRun]:
     """Return those of some runs that are stored."""
     if not runs:
         return []
@@ -44,28 +44,28 @@ async def some_runs(connection: Connection, runs: Collection[RunPath]) -> list[R
     return await _with_writers(connection, await connection.fetch(QUERIES["some_runs"], keys))
 
 
-async def save(connection: Connection, partition: int, clock: Clock, touched: Touched) -> None:
+async def save(connection: Connection, partition: int, clock: Clock, changes: Changes) -> None:
     """Write what was changed of a partition."""
-    if touched.clock:
+    if changes.clock:
         await connection.execute(
             QUERIES["save_clock"], partition, clock.available, clock.ticked, clock.number, clock.refused
         )
-    if touched.runs:
-        await connection.execute(QUERIES["save_runs"], partition, *_columns(map(_run_row, touched.runs.values())))
-    if touched.writers:
-        await connection.execute(QUERIES["save_writers"], *_columns(map(_writer_row, touched.writers.values())))
-    if touched.pulses:
-        await connection.execute(QUERIES["save_pulses"], *_columns(map(_pulse_row, touched.pulses.values())))
-    if touched.transitions:
-        await connection.execute(QUERIES["add_transitions"], *_columns(map(_transition_row, touched.transitions)))
+    if changes.runs:
+        await connection.execute(QUERIES["save_runs"], partition, *_columns(map(_run_row, changes.runs.values())))
+    if changes.writers:
+        await connection.execute(QUERIES["save_writers"], *_columns(map(_writer_row, changes.writers.values())))
+    if changes.pulses:
+        await connection.execute(QUERIES["save_pulses"], *_columns(map(_pulse_row, changes.pulses.values())))
+    if changes.transitions:
+        await connection.execute(QUERIES["add_transitions"], *_columns(map(_transition_row, changes.transitions)))
 
 
-async def _with_writers(connection: Connection, rows: Sequence[Any]) -> list[Run]:
-    runs: dict[UUID, Run] = {}
+async def _with_writers(connection: Connection, rows: Sequence[Any]) -> list[TrackedRun]:
+    runs: dict[UUID, TrackedRun] = {}
     for row in rows:
         path = RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"])
         qualifiers = frozenset(map(Qualifier, row["qualifiers"]))
-        runs[row["run"]] = Run(path=path, standing=(State(row["state"]), qualifiers))
+        runs[row["run"]] = TrackedRun(path=path, qualified_state=(State(row["state"]), qualifiers))
     if runs:
         for row in await connection.fetch(QUERIES["writers"], list(runs)):
             run = runs[row["run"]]
@@ -73,8 +73,8 @@ async def _with_writers(connection: Connection, rows: Sequence[Any]) -> list[Run
     return list(runs.values())
 
 
-def _writer(run: RunPath, row: Any) -> Writer:
-    writer = Writer(
+def _writer(run: RunPath, row: Any) -> TrackedWriter:
+    writer = TrackedWriter(
         run=run,
         id=row["writer"].bytes,
         role=Role(row["role"]),
@@ -84,16 +84,16 @@ def _writer(run: RunPath, row: Any) -> Writer:
         number=row["number"],
         heard=row["heard"],
     )
-    return with_details(writer, row["details"])
+    return restore_details(writer, row["details"])
 
 
-def _run_row(run: Run) -> tuple[Any, ...]:
-    state, qualifiers = run.standing or (State.PENDING, frozenset())
+def _run_row(run: TrackedRun) -> tuple[Any, ...]:
+    state, qualifiers = run.qualified_state or (State.PENDING, frozenset())
     path = run.path
     return (run_key(path), path.entity, path.project, path.run_id, state.value, _names(qualifiers), run.is_open)
 
 
-def _writer_row(writer: Writer) -> tuple[Any, ...]:
+def _writer_row(writer: TrackedWriter) -> tuple[Any, ...]:
     return (
         run_key(writer.run),
         writer_key(writer.id),
@@ -102,11 +102,11 @@ def _writer_row(writer: Writer) -> tuple[Any, ...]:
         writer.state.value,
         _names(writer.qualifiers),
         writer.first,
-        details_of(writer),
+        dump_details(writer),
     )
 
 
-def _pulse_row(writer: Writer) -> tuple[Any, ...]:
+def _pulse_row(writer: TrackedWriter) -> tuple[Any, ...]:
     return (run_key(writer.run), writer_key(writer.id), writer.number, writer.heard, writer.last)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from runstream_consumers.liveness.rules import Phase, Qualifier, Standing, State, end_of
+from runstream_consumers.liveness.rules import Phase, QualifiedState, Qualifier, State, end_state
 from runstream_schemas.events import ExitState, Role
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _NONE: frozenset[Qualifier] = frozenset()
 
 
-class Say(NamedTuple):
+class StateVote(NamedTuple):
     """What a writer says of its part in the state of its run."""
 
     #: It has a say.
@@ -23,16 +23,16 @@ class Say(NamedTuple):
     #: Of a primary: the run goes on until every writer that decides has ended.
     waits_for_all: bool = False
 
-    def also(self, decides: bool, waits_for_all: bool) -> Say:  # noqa: FBT001 - the fields of an event
+    def also(self, decides: bool, waits_for_all: bool) -> StateVote:  # noqa: FBT001 - the fields of an event
         """Return what holds once this was said too; who has once given up its say has none, whatever came first."""
-        return Say(self.decides and decides, self.waits_for_all or waits_for_all)
+        return StateVote(self.decides and decides, self.waits_for_all or waits_for_all)
 
 
-_SAY = Say()
+_DEFAULT_VOTE = StateVote()
 
 
 @dataclass(slots=True, kw_only=True)
-class Writer:
+class TrackedWriter:
     """One writer of a run. Times are the broker's, microseconds since 1970."""
 
     run: RunPath
@@ -41,7 +41,7 @@ class Writer:
     continues: frozenset[bytes] = frozenset()
     host: str = ""
     label: str = ""
-    phase: Phase = Phase.UNHEARD
+    phase: Phase = Phase.NO_BEAT
     #: Append times of its first and its last record.
     first: int = 0
     last: int = 0
@@ -56,8 +56,8 @@ class Writer:
     #: Its last beat with the trainer alive said that it is about to be preempted.
     preempting: bool = False
     #: Its part in the run by its beats and its goodbye, and by its exit.
-    heard_say: Say = _SAY
-    exit_say: Say = _SAY
+    heartbeat_vote: StateVote = _DEFAULT_VOTE
+    exit_vote: StateVote = _DEFAULT_VOTE
     goodbye: Ending | None = None
     exit: Ending | None = None
 
@@ -70,34 +70,34 @@ class Writer:
     def state(self) -> State:
         """What it is shown as."""
         match self.phase:
-            case Phase.UNHEARD:
+            case Phase.NO_BEAT:
                 return State.PENDING
             case Phase.RUNNING:
                 return State.PREEMPTING if self.preempting else State.RUNNING
             case Phase.PRESUMED:
-                return end_of(ExitState.CRASHED, preempting=self.preempting)
+                return end_state(ExitState.CRASHED, preempting=self.preempting)
             case Phase.CLOSED | Phase.EXITED:
                 ending = self.goodbye if self.phase is Phase.CLOSED else self.exit
-                return end_of(ExitState.CRASHED if ending is None else ending.state, preempting=self.preempting)
+                return end_state(ExitState.CRASHED if ending is None else ending.state, preempting=self.preempting)
 
     @property
     def decides(self) -> bool:
         """Whether it has a say in the state of its run."""
-        return self._say.decides
+        return self._vote.decides
 
     @property
     def waits_for_all(self) -> bool:
         """Whether, as a primary, it leaves the run open until every writer that decides has ended."""
-        return self._say.waits_for_all
+        return self._vote.waits_for_all
 
     @property
-    def _say(self) -> Say:
+    def _vote(self) -> StateVote:
         match self.phase:
-            case Phase.UNHEARD:
-                return _SAY
+            case Phase.NO_BEAT:
+                return _DEFAULT_VOTE
             case Phase.EXITED:
-                return self.exit_say
-        return self.heard_say
+                return self.exit_vote
+        return self.heartbeat_vote
 
     @property
     def qualifiers(self) -> frozenset[Qualifier]:
@@ -114,19 +114,19 @@ class Writer:
         return frozenset(qualifier for qualifier, marked in marks.items() if marked)
 
     @property
-    def standing(self) -> Standing:
+    def qualified_state(self) -> QualifiedState:
         """Its state and its qualifiers."""
         return self.state, self.qualifiers
 
 
 @dataclass(slots=True, kw_only=True)
-class Run:
+class TrackedRun:
     """A run with its writers, and what was last concluded from them."""
 
     path: RunPath
-    writers: dict[bytes, Writer] = field(default_factory=dict)
+    writers: dict[bytes, TrackedWriter] = field(default_factory=dict)
     #: State and qualifiers; None before its first record.
-    standing: Standing | None = None
+    qualified_state: QualifiedState | None = None
 
     @property
     def is_open(self) -> bool:
@@ -148,7 +148,7 @@ class Transition:
     reason: str
 
 
-def describe(ending: Ending | None) -> str:
+def describe_ending(ending: Ending | None) -> str:
     """Return how a writer ended, for people to read."""
     if ending is None:
         return ""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "control"
 
-_TAKE = "select control.take_number($1, $2, $3, $4)"
+_TAKE = "select control.assign_number($1, $2, $3, $4)"
 _REMEMBER = """
 insert into control.run_number select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[])
 on conflict do nothing
@@ -32,7 +32,7 @@ async def prepare(connection: Connection) -> None:
     await migrate(connection, SCHEMA, files(__package__) / "migrations")
 
 
-async def take_number(
+async def assign_number(
     connection: Connection, run: RunPath, published: Callable[[], Awaitable[tuple[Published, int]]]
 ) -> int:
     """Return the run's number in its project.

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_consumers.runtime.kafka.sparse_log import SparseFilter
-from runstream_consumers.runtime.process import consume, redrive_all
+from runstream_consumers.runtime.process import consume, redrive_quarantine
 from runstream_consumers.runtime.registry import find_consumer
 from runstream_consumers.settings import ServerSettings
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _log_to_stderr(settings.log_level)
     try:
         consumer = find_consumer(name)
-        asyncio.run(redrive_all(consumer, settings) if parsed.redrive else _run(consumer, settings))
+        asyncio.run(redrive_quarantine(consumer, settings) if parsed.redrive else _run(consumer, settings))
     except RuntimeFault as error:
         log.critical("%s: %s", type(error).__name__, error)
         return 1

@@ -3,9 +3,9 @@
 RuntimeFault
 ├── UnknownConsumer     no such name in the entry-point group, or what it names is no consumer
 ├── MigrationFault      the database is newer than this program, or a migration was edited after it ran
-├── WrongTopics         the topics have another number of partitions than the settings say
+├── TopicMismatch         the topics have another number of partitions than the settings say
 ├── TopicRecreated      a topic ends before what was already stored from it
-└── ConsumptionStuck    there is something to read, and nothing is read
+└── ConsumptionStalled    there is something to read, and nothing is read
 
 None of them goes away by itself: the process ends and says why.
 """
@@ -25,7 +25,7 @@ class MigrationFault(RuntimeFault):
     """The tables and the migrations of this program do not belong together."""
 
 
-class WrongTopics(RuntimeFault):
+class TopicMismatch(RuntimeFault):
     """The topics have another number of partitions than the settings say."""
 
 
@@ -33,5 +33,5 @@ class TopicRecreated(RuntimeFault):
     """A topic ends before what was already stored from it: it was deleted and made anew, or has lost its tail."""
 
 
-class ConsumptionStuck(RuntimeFault):
+class ConsumptionStalled(RuntimeFault):
     """There is something to read and nothing is read; a new process helps."""

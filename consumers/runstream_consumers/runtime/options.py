@@ -12,7 +12,7 @@ class Options:
     """How the loop fetches, batches and waits; seconds and bytes."""
 
     #: Connections, each with a share of the partitions: while one waits for the database, another decodes.
-    lanes: int = 2
+    workers: int = 2
     #: Largest batch of one transaction.
     batch_events: int = 2_000
     batch_bytes: int = 8 * _MIB
@@ -28,16 +28,16 @@ class Options:
     #: Longest wait for any single answer of a broker.
     request_timeout: float = 15.0
     #: Pause after the first failure of a server, and the longest one; between them it doubles, with jitter.
-    first_pause: float = 0.2
-    longest_pause: float = 10.0
+    initial_backoff: float = 0.2
+    max_backoff: float = 10.0
     #: Interval in which Kafka is told the offsets, for whoever looks at the group's lag.
-    gauge_interval: float = 5.0
+    lag_commit_interval: float = 5.0
     watchdog_interval: float = 15.0
-    watchdog_patience: float = 60.0
+    watchdog_timeout: float = 60.0
     #: How long the topics may be missing at the start.
-    topics_patience: float = 60.0
+    topics_timeout: float = 60.0
     #: How long a log may end before the stored offset, as just after an election, until it counts as made anew.
-    recreated_patience: float = 5.0
+    recreated_timeout: float = 5.0
     #: How long the end may take.
     close_timeout: float = 3.0
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
-from runstream_consumers.runtime.consuming.loop import Loop
+from runstream_consumers.runtime.consuming.loop import ConsumeLoop
 from runstream_consumers.runtime.consuming.redrive import redrive
-from runstream_consumers.runtime.exceptions import WrongTopics
+from runstream_consumers.runtime.exceptions import TopicMismatch
 from runstream_consumers.runtime.faults import is_infrastructure_error
 from runstream_consumers.runtime.kafka.client import KafkaProducer, check_topics, make_consumer
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS, Options
@@ -23,7 +23,7 @@ from runstream_schemas.topics import topic_name
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
-    from runstream_consumers.runtime.consuming.redrive import Redriven
+    from runstream_consumers.runtime.consuming.redrive import RedriveResult
     from runstream_consumers.runtime.plugin import Consumer
     from runstream_consumers.settings import ServerSettings
 
@@ -49,7 +49,9 @@ async def consume(
         raise result
 
 
-async def redrive_all(consumer: Consumer, settings: ServerSettings, options: Options = DEFAULT_OPTIONS) -> Redriven:
+async def redrive_quarantine(
+    consumer: Consumer, settings: ServerSettings, options: Options = DEFAULT_OPTIONS
+) -> RedriveResult:
     """Try the quarantined messages of a consumer again; raises what the infrastructure raises."""
     await prepare_tables(consumer, settings.postgres)
     producer = KafkaProducer(settings.kafka, settings.prefix, timeout=options.request_timeout)
@@ -77,31 +79,31 @@ async def prepare_tables(consumer: Consumer, dsn: str) -> None:
 
 
 async def _consume(consumer: Consumer, settings: ServerSettings, options: Options) -> None:
-    retrying = _patient(options)
+    retrying = _retrying(options)
     await retrying(prepare_tables, consumer, settings.postgres)
-    await retrying(_find_topics, consumer, settings, options)
+    await retrying(_wait_for_topics, consumer, settings, options)
     producer = KafkaProducer(settings.kafka, settings.prefix, timeout=options.request_timeout)
     context = Context(name=consumer.name, prefix=settings.prefix, partitions=settings.partitions, producer=producer)
-    kafka: AIOKafkaConsumer = await retrying(_started, consumer, settings, options)
+    kafka: AIOKafkaConsumer = await retrying(_start, consumer, settings, options)
     try:
-        await Loop(consumer, context, dsn=settings.postgres, kafka=kafka, options=options).run()
+        await ConsumeLoop(consumer, context, dsn=settings.postgres, kafka=kafka, options=options).run()
     finally:
         await producer.close()
         await _stop(kafka, options.close_timeout)
 
 
-async def _find_topics(consumer: Consumer, settings: ServerSettings, options: Options) -> None:
+async def _wait_for_topics(consumer: Consumer, settings: ServerSettings, options: Options) -> None:
     """Wait until the topics are there; they are made when the stack is."""
     names = [topic_name(settings.prefix, topic) for topic in consumer.topics]
-    give_up = asyncio.get_running_loop().time() + options.topics_patience
+    give_up = asyncio.get_running_loop().time() + options.topics_timeout
     while not await check_topics(settings.kafka, names, settings.partitions, request_timeout=options.request_timeout):
         if asyncio.get_running_loop().time() > give_up:
-            raise WrongTopics(f"not all of these topics exist: {', '.join(sorted(names))}")
+            raise TopicMismatch(f"not all of these topics exist: {', '.join(sorted(names))}")
         log.info("waiting for the topics of %s", consumer.name)
         await asyncio.sleep(1.0)
 
 
-async def _started(consumer: Consumer, settings: ServerSettings, options: Options) -> AIOKafkaConsumer:
+async def _start(consumer: Consumer, settings: ServerSettings, options: Options) -> AIOKafkaConsumer:
     kafka = make_consumer(
         settings.kafka, group=f"{settings.prefix}.{consumer.name}", instance=settings.instance, options=options
     )
@@ -122,15 +124,15 @@ async def _stop(kafka: AIOKafkaConsumer, timeout: float) -> None:
         log.warning("the brokers did not answer the farewell within %.0f s", timeout)
 
 
-def _patient(options: Options) -> AsyncRetrying:
+def _retrying(options: Options) -> AsyncRetrying:
     return AsyncRetrying(
         retry=retry_if_exception(is_infrastructure_error),
-        wait=wait_random_exponential(multiplier=options.first_pause, max=options.longest_pause),
-        before_sleep=_note_pause,
+        wait=wait_random_exponential(multiplier=options.initial_backoff, max=options.max_backoff),
+        before_sleep=_log_retry,
         reraise=True,
     )
 
 
-def _note_pause(state: RetryCallState) -> None:
+def _log_retry(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     log.warning("waiting for a server (attempt %d): %s: %s", state.attempt_number, type(error).__name__, error)

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 Line = tuple[str, str, bytes, int, str]
 
 QUICK = Options(
-    first_pause=0.05,
-    longest_pause=0.2,
-    recreated_patience=0.5,
-    gauge_interval=0.2,
+    initial_backoff=0.05,
+    max_backoff=0.2,
+    recreated_timeout=0.5,
+    lag_commit_interval=0.2,
     watchdog_interval=0.5,
-    topics_patience=5.0,
+    topics_timeout=5.0,
 )
 
 

@@ -11,13 +11,13 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from runstream_consumers.runtime.consuming.loop import Loop
-from runstream_consumers.runtime.exceptions import ConsumptionStuck, TopicRecreated, WrongTopics
+from runstream_consumers.runtime.consuming.loop import ConsumeLoop
+from runstream_consumers.runtime.exceptions import ConsumptionStalled, TopicMismatch, TopicRecreated
 from runstream_consumers.runtime.kafka.client import KafkaProducer, make_consumer
 from runstream_consumers.runtime.plugin import Context
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_consumers.runtime.postgres.reader import progress
-from runstream_consumers.runtime.process import consume, prepare_tables, redrive_all
+from runstream_consumers.runtime.process import consume, prepare_tables, redrive_quarantine
 from runstream_deploy.services.topics import delete_topics, ensure_topics
 from runstream_schemas.codec import encode
 from runstream_schemas.events import Kind
@@ -143,11 +143,11 @@ async def test_events_a_consumer_cannot_apply_are_quarantined_alone_and_redriven
         found = await progress_of(database)
         assert found == [("ledger", Topic.CONFIG, 12, [(3, 5), (9, 10)])]
 
-        assert (await redrive_all(LedgerConsumer(strict=True), settings)).failed == 3
-        assert (await redrive_all(LedgerConsumer(), settings)).applied == 3
+        assert (await redrive_quarantine(LedgerConsumer(strict=True), settings)).failed == 3
+        assert (await redrive_quarantine(LedgerConsumer(), settings)).applied == 3
         await expect_ledger(database, events)
         assert await progress_of(database) == [("ledger", Topic.CONFIG, 12, [])]
-        assert (await redrive_all(LedgerConsumer(), settings)).applied == 0
+        assert (await redrive_quarantine(LedgerConsumer(), settings)).applied == 0
 
         await publish(broker, prefix, [*events, changes(run, writer(1), 12, ["12"])])
         await expect_ledger(database, [*events, changes(run, writer(1), 12, ["12"])])
@@ -224,7 +224,7 @@ async def made_anew(broker: str, prefix: str) -> bool:
 async def test_another_number_of_partitions_is_refused(broker: str, prefix: str, database: str) -> None:
     """Settings that contradict the topics stop the consumer before it reads anything."""
     settings = settings_of(broker, prefix, database).model_copy(update={"partitions": 3})
-    with pytest.raises(WrongTopics, match="RUNSTREAM_PARTITIONS is 3"):
+    with pytest.raises(TopicMismatch, match="RUNSTREAM_PARTITIONS is 3"):
         await consume(LedgerConsumer(), settings, stop=asyncio.Event(), options=QUICK)
 
 
@@ -300,21 +300,21 @@ async def test_background_work_runs_for_each_partition_and_may_send(broker: str,
 async def test_a_client_that_reads_nothing_is_noticed(broker: str, prefix: str, database: str) -> None:
     """Where there is something to read and nothing is read, the process ends rather than look alive."""
     consumer = LedgerConsumer(topics=[Topic.LOG])
-    options = replace(QUICK, watchdog_interval=0.1, watchdog_patience=0.5)
+    options = replace(QUICK, watchdog_interval=0.1, watchdog_timeout=0.5)
     await prepare_tables(consumer, database)
     kafka = make_consumer(broker, group=f"{prefix}.ledger", instance="", options=options)
     producer = KafkaProducer(broker, prefix, timeout=10)
     context = Context(name="ledger", prefix=prefix, partitions=2, producer=producer)
     await kafka.start()
     try:
-        working = asyncio.create_task(Loop(consumer, context, dsn=database, kafka=kafka, options=options).run())
+        working = asyncio.create_task(ConsumeLoop(consumer, context, dsn=database, kafka=kafka, options=options).run())
         await publish(broker, prefix, [block(run_in(0), writer(1), 0, 1)])
         await expect_ledger(database, [block(run_in(0), writer(1), 0, 1)])
         kafka.pause(*kafka.assignment())
         # What had been asked for before may still come; what is behind it does not.
         await publish(broker, prefix, [block(run_in(0), writer(1), seq, 1) for seq in range(1, 5)])
         await publish(broker, prefix, [block(run_in(0), writer(1), seq, 1) for seq in range(5, 9)])
-        with pytest.raises(ConsumptionStuck, match=prefix):
+        with pytest.raises(ConsumptionStalled, match=prefix):
             await asyncio.wait_for(working, 30)
     finally:
         await kafka.stop()
@@ -331,7 +331,7 @@ async def test_offsets_that_hold_no_message_are_recorded_and_passed(broker: str,
                 await producer.send(name, encode(block(run, writer(1), seq, 1)), partition=0)
     finally:
         await producer.stop()
-    options = replace(QUICK, watchdog_interval=0.1, watchdog_patience=0.5)
+    options = replace(QUICK, watchdog_interval=0.1, watchdog_timeout=0.5)
     async with consuming(LedgerConsumer(), settings_of(broker, prefix, database), options):
         await expect_ledger(database, [block(run, writer(1), 0, 3)])
         await publish(broker, prefix, [block(run, writer(1), 3, 2)])
@@ -378,7 +378,7 @@ async def test_background_work_survives_a_lost_connection(broker: str, prefix: s
         assert not now & before
         return now
 
-    async with consuming(consumer, settings_of(broker, prefix, database), replace(QUICK, lanes=1)):
+    async with consuming(consumer, settings_of(broker, prefix, database), replace(QUICK, workers=1)):
         first = await eventually_async(lambda: runs_anew(set()))
         await end_connections(database)
         await publish(broker, prefix, [block(run_in(0), writer(1), 0, 1)])

@@ -5,22 +5,22 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream_consumers.alerts.model import Raised, repeats
+from runstream_consumers.alerts.model import RaisedAlert, repeats
 
 #: Alerts of one title, at any pace; the brokers' clock may step back.
 ALERTS = st.lists(st.tuples(st.integers(-3, 12), st.integers(0, 20)), max_size=30).map(
     lambda pairs: [
-        Raised(offset=offset, time=100 + sum(step for step, _ in pairs[: offset + 1]), wait=wait)
+        RaisedAlert(offset=offset, time=100 + sum(step for step, _ in pairs[: offset + 1]), wait=wait)
         for offset, (_, wait) in enumerate(pairs)
     ]
 )
 
 
 @given(ALERTS)
-def test_an_alert_is_shown_unless_the_last_shown_one_still_holds_its_wait(alerts: list[Raised]) -> None:
+def test_an_alert_is_shown_unless_the_last_shown_one_still_holds_its_wait(alerts: list[RaisedAlert]) -> None:
     """Each repeat names the latest shown alert before it and lies within its wait; each shown one lies outside."""
     found = repeats(alerts)
-    shown: Raised | None = None
+    shown: RaisedAlert | None = None
     for alert in alerts:
         within = shown is not None and alert.time < shown.time + shown.wait
         assert found[alert.offset] == (shown.offset if shown is not None and within else None)
@@ -28,14 +28,14 @@ def test_an_alert_is_shown_unless_the_last_shown_one_still_holds_its_wait(alerts
 
 
 @given(ALERTS, st.integers(0, 29))
-def test_what_was_decided_stays_whatever_follows(alerts: list[Raised], size: int) -> None:
+def test_what_was_decided_stays_whatever_follows(alerts: list[RaisedAlert], size: int) -> None:
     """The marks of the first alerts are the same without the others: no batch needs to know the next."""
     whole, first = repeats(alerts), repeats(alerts[:size])
     assert first == {offset: whole[offset] for offset in first}
 
 
 @given(ALERTS, st.integers(0, 29))
-def test_the_last_shown_alert_is_all_that_is_needed_of_the_past(alerts: list[Raised], size: int) -> None:
+def test_the_last_shown_alert_is_all_that_is_needed_of_the_past(alerts: list[RaisedAlert], size: int) -> None:
     """Going on from the alert that was shown last comes to the same as going on from all."""
     whole = repeats(alerts)
     past = [alert for alert in alerts[:size] if whole[alert.offset] is None][-1:]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runstream_consumers.liveness.details import details_of, with_details
-from runstream_consumers.liveness.model import PartitionModel, Touched
+from runstream_consumers.liveness.details import dump_details, restore_details
+from runstream_consumers.liveness.model import Changes, PartitionModel
 from runstream_consumers.liveness.rules import Phase, State
-from runstream_consumers.liveness.writer import Run, Writer
+from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter
 from runstream_schemas.events import ExitState, HeartbeatEvent, Kind
 from tests.property.liveness.logs import (
     LIMITS,
@@ -41,7 +41,7 @@ _SHUFFLES = st.randoms(use_true_random=False)
 _CHANCES = st.lists(st.floats(0, 1), min_size=6, max_size=6)
 
 
-def writers_of(model: PartitionModel) -> dict[bytes, Writer]:
+def writers_of(model: PartitionModel) -> dict[bytes, TrackedWriter]:
     """Return the writers of all runs."""
     return {name: writer for run in model.runs.values() for name, writer in run.writers.items()}
 
@@ -51,13 +51,13 @@ def phases(model: PartitionModel) -> dict[bytes, tuple[Phase, bool]]:
     return {
         writer.id: (writer.phase, writer.unreachable)
         for writer in writers_of(model).values()
-        if writer.phase not in (Phase.UNHEARD, Phase.EXITED)
+        if writer.phase not in (Phase.NO_BEAT, Phase.EXITED)
     }
 
 
 def changes(model: PartitionModel) -> list[tuple[object, ...]]:
     """Return the changes of state that were recorded."""
-    return [(change.run, change.writer, change.before, change.after) for change in model.touched.transitions]
+    return [(change.run, change.writer, change.before, change.after) for change in model.changes.transitions]
 
 
 @settings(max_examples=400)
@@ -232,27 +232,27 @@ def test_data_never_revives(log: list[Placed], state: ExitState) -> None:
 
 @given(heartbeats(), other_records(), _CHANCES)
 def test_what_is_touched_is_all_that_changed(log: list[Placed], others: list[Placed], chances: Sequence[float]) -> None:
-    """A store that writes only what is marked as touched, event by event, ends with everything."""
+    """A store that writes only what is marked as changed, event by event, ends with everything."""
     model = PartitionModel(LIMITS, is_signed)
     told: dict[bytes, str] = {}
     pulses: dict[bytes, tuple[int, ...]] = {}
     opened: dict[RunPath, bool] = {}
     for placed in mixed(chances, log, others):
         model.apply(placed.event, placed.time)
-        told.update((writer.id, _told(writer)) for writer in model.touched.writers.values())
-        pulses.update((writer.id, _pulse(writer)) for writer in model.touched.pulses.values())
-        opened.update((path, run.is_open) for path, run in model.touched.runs.items())
-        model.touched = Touched()
+        told.update((writer.id, _told(writer)) for writer in model.changes.writers.values())
+        pulses.update((writer.id, _pulse(writer)) for writer in model.changes.pulses.values())
+        opened.update((path, run.is_open) for path, run in model.changes.runs.items())
+        model.changes = Changes()
     assert {writer.id: _told(writer) for writer in writers_of(model).values()} == told
     assert {writer.id: _pulse(writer) for writer in writers_of(model).values()} == pulses
     assert {path: run.is_open for path, run in model.runs.items()} == opened
 
 
-def _told(writer: Writer) -> str:
-    return f"{writer.role} {writer.phase} {writer.first} {details_of(writer)}"
+def _told(writer: TrackedWriter) -> str:
+    return f"{writer.role} {writer.phase} {writer.first} {dump_details(writer)}"
 
 
-def _pulse(writer: Writer) -> tuple[int, ...]:
+def _pulse(writer: TrackedWriter) -> tuple[int, ...]:
     return writer.number, writer.heard, writer.last
 
 
@@ -261,10 +261,10 @@ def _is_refused(placed: Placed) -> bool:
     return isinstance(event, HeartbeatEvent) and event.kind is Kind.TICK and not is_signed(event)
 
 
-def _stored(run: Run) -> Run:
+def _stored(run: TrackedRun) -> TrackedRun:
     """Return a run as it comes back from the tables."""
-    found = Run(path=run.path, standing=run.standing)
+    found = TrackedRun(path=run.path, qualified_state=run.qualified_state)
     for writer in run.writers.values():
         columns = {name: getattr(writer, name) for name in ("run", "id", "role", "phase", "first", "last", "number")}
-        found.writers[writer.id] = with_details(Writer(**columns, heard=writer.heard), details_of(writer))
+        found.writers[writer.id] = restore_details(TrackedWriter(**columns, heard=writer.heard), dump_details(writer))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, Start, plan, start_of
+from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, Start, find_start, plan
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 20))
@@ -38,7 +38,7 @@ def test_nothing_is_stored_behind_a_hole(next_offset: int, present: set[int]) ->
 @given(st.one_of(st.none(), st.integers(0, 30)), st.integers(0, 30), st.integers(0, 30))
 def test_reading_starts_at_next_within_the_log(next_offset: int | None, log_start: int, length: int) -> None:
     """A new sink starts at the start, a known one at next; what is gone is a loss; a shorter log is refused."""
-    start = start_of(next_offset, log_start, log_start + length)
+    start = find_start(next_offset, log_start, log_start + length)
     if next_offset is None:
         assert start == Start(log_start)
     elif next_offset > log_start + length:

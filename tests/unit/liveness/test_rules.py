@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from runstream_consumers.liveness.rules import ENDS, TRANSITIONS, Phase, Qualifier, Signal, State, end_of, run_standing
-from runstream_consumers.liveness.writer import Say, Writer, describe
+from runstream_consumers.liveness.rules import (
+    END_STATES,
+    TRANSITIONS,
+    Phase,
+    Qualifier,
+    State,
+    Trigger,
+    decide_run_state,
+    end_state,
+)
+from runstream_consumers.liveness.writer import StateVote, TrackedWriter, describe_ending
 from runstream_schemas.events import Ending, ExitState, Role
 from runstream_schemas.topics import RunPath
 
@@ -13,13 +22,13 @@ RUN = RunPath(entity="team", project="digits", run_id="one")
 _NONE: frozenset[Qualifier] = frozenset()
 
 
-def writer(number: int, phase: Phase, *, role: Role = Role.PRIMARY, continues: int | None = None) -> Writer:
+def writer(number: int, phase: Phase, *, role: Role = Role.PRIMARY, continues: int | None = None) -> TrackedWriter:
     """Return a writer whose first record was appended at the time of its number."""
     earlier = frozenset() if continues is None else frozenset({bytes([continues]) * 16})
-    return Writer(run=RUN, id=bytes([number]) * 16, role=role, phase=phase, first=number, continues=earlier)
+    return TrackedWriter(run=RUN, id=bytes([number]) * 16, role=role, phase=phase, first=number, continues=earlier)
 
 
-def closed(number: int, end: ExitState, *, role: Role = Role.PRIMARY, continues: int | None = None) -> Writer:
+def closed(number: int, end: ExitState, *, role: Role = Role.PRIMARY, continues: int | None = None) -> TrackedWriter:
     """Return a writer that has said goodbye."""
     made = writer(number, Phase.CLOSED, role=role, continues=continues)
     made.goodbye = Ending(state=end)
@@ -28,54 +37,54 @@ def closed(number: int, end: ExitState, *, role: Role = Role.PRIMARY, continues:
 
 def test_a_run_of_nobody_is_pending() -> None:
     """Without a writer that decides, nothing is known."""
-    assert run_standing([]) == (State.PENDING, _NONE)
-    assert run_standing([writer(1, Phase.RUNNING, role=Role.SHIPPER)]) == (State.PENDING, _NONE)
-    assert run_standing([closed(1, ExitState.FAILED, role=Role.CHILD)]) == (State.PENDING, _NONE)
+    assert decide_run_state([]) == (State.PENDING, _NONE)
+    assert decide_run_state([writer(1, Phase.RUNNING, role=Role.SHIPPER)]) == (State.PENDING, _NONE)
+    assert decide_run_state([closed(1, ExitState.FAILED, role=Role.CHILD)]) == (State.PENDING, _NONE)
 
 
 def test_the_newest_primary_decides() -> None:
     """A new primary reopens the run; one that was continued no longer decides, even when it was sent later."""
     ended = closed(1, ExitState.CRASHED)
-    assert run_standing([ended, writer(2, Phase.UNHEARD)]) == (State.PENDING, _NONE)
-    assert run_standing([ended, closed(2, ExitState.FINISHED)]) == (State.FINISHED, _NONE)
+    assert decide_run_state([ended, writer(2, Phase.NO_BEAT)]) == (State.PENDING, _NONE)
+    assert decide_run_state([ended, closed(2, ExitState.FINISHED)]) == (State.FINISHED, _NONE)
     late = closed(9, ExitState.CRASHED)
-    assert run_standing([late, closed(2, ExitState.FINISHED, continues=9)]) == (State.FINISHED, _NONE)
+    assert decide_run_state([late, closed(2, ExitState.FINISHED, continues=9)]) == (State.FINISHED, _NONE)
 
 
 def test_a_primary_that_runs_makes_the_run_running() -> None:
     """Whatever others have come to; what all running ones share is said beside it."""
     stale, fresh = writer(1, Phase.RUNNING), writer(2, Phase.RUNNING)
     stale.stale = True
-    assert run_standing([stale, closed(3, ExitState.FAILED)]) == (State.RUNNING, frozenset({Qualifier.STALE}))
-    assert run_standing([stale, fresh]) == (State.RUNNING, _NONE)
+    assert decide_run_state([stale, closed(3, ExitState.FAILED)]) == (State.RUNNING, frozenset({Qualifier.STALE}))
+    assert decide_run_state([stale, fresh]) == (State.RUNNING, _NONE)
 
 
 def test_a_presumed_crash_says_so() -> None:
     """A crash that was concluded from silence carries its qualifier."""
-    assert run_standing([writer(1, Phase.PRESUMED)]) == (State.CRASHED, frozenset({Qualifier.PRESUMED}))
+    assert decide_run_state([writer(1, Phase.PRESUMED)]) == (State.CRASHED, frozenset({Qualifier.PRESUMED}))
 
 
 def test_workers_decide_where_there_is_no_primary() -> None:
     """Running while one runs, then the worst end of all."""
     done = closed(1, ExitState.FINISHED, role=Role.WORKER)
     failed = closed(2, ExitState.FAILED, role=Role.WORKER)
-    assert run_standing([done, writer(3, Phase.RUNNING, role=Role.WORKER)])[0] is State.RUNNING
-    assert run_standing([done, failed, writer(3, Phase.UNHEARD, role=Role.WORKER)])[0] is State.PENDING
-    assert run_standing([done, failed])[0] is State.FAILED
-    assert run_standing([done, failed, writer(3, Phase.PRESUMED, role=Role.WORKER)])[0] is State.CRASHED
-    assert run_standing([done, closed(3, ExitState.CRASHED, role=Role.SHIPPER)])[0] is State.FINISHED
-    assert run_standing([failed, closed(3, ExitState.FINISHED)])[0] is State.FINISHED
+    assert decide_run_state([done, writer(3, Phase.RUNNING, role=Role.WORKER)])[0] is State.RUNNING
+    assert decide_run_state([done, failed, writer(3, Phase.NO_BEAT, role=Role.WORKER)])[0] is State.PENDING
+    assert decide_run_state([done, failed])[0] is State.FAILED
+    assert decide_run_state([done, failed, writer(3, Phase.PRESUMED, role=Role.WORKER)])[0] is State.CRASHED
+    assert decide_run_state([done, closed(3, ExitState.CRASHED, role=Role.SHIPPER)])[0] is State.FINISHED
+    assert decide_run_state([failed, closed(3, ExitState.FINISHED)])[0] is State.FINISHED
 
 
-def without_say(made: Writer) -> Writer:
+def without_say(made: TrackedWriter) -> TrackedWriter:
     """Return a writer that was heard to have no say."""
-    made.heard_say = Say(decides=False)
+    made.heartbeat_vote = StateVote(decides=False)
     return made
 
 
-def waiting(made: Writer) -> Writer:
+def waiting(made: TrackedWriter) -> TrackedWriter:
     """Return a primary that was heard to wait for all."""
-    made.heard_say = Say(waits_for_all=True)
+    made.heartbeat_vote = StateVote(waits_for_all=True)
     return made
 
 
@@ -83,42 +92,44 @@ def test_who_has_no_say_is_passed_over() -> None:
     """A writer without a say counts only while it runs and nobody has one."""
     done = closed(1, ExitState.FINISHED, role=Role.WORKER)
     aside = without_say(closed(2, ExitState.CRASHED, role=Role.WORKER))
-    assert run_standing([done, aside])[0] is State.FINISHED
-    assert run_standing([aside])[0] is State.PENDING
-    assert run_standing([aside, without_say(writer(3, Phase.RUNNING))])[0] is State.RUNNING
-    assert run_standing([without_say(closed(1, ExitState.FINISHED))])[0] is State.PENDING
+    assert decide_run_state([done, aside])[0] is State.FINISHED
+    assert decide_run_state([aside])[0] is State.PENDING
+    assert decide_run_state([aside, without_say(writer(3, Phase.RUNNING))])[0] is State.RUNNING
+    assert decide_run_state([without_say(closed(1, ExitState.FINISHED))])[0] is State.PENDING
 
 
 def test_a_run_is_over_when_its_primary_says_so() -> None:
     """Workers that run on, or that failed, change nothing, unless the primary waits for all."""
     primary = closed(1, ExitState.FINISHED)
     running, failed = writer(2, Phase.RUNNING, role=Role.WORKER), closed(3, ExitState.FAILED, role=Role.WORKER)
-    assert run_standing([primary, running, failed])[0] is State.FINISHED
-    assert run_standing([waiting(primary), running, failed])[0] is State.RUNNING
-    assert run_standing([waiting(primary), closed(2, ExitState.FINISHED, role=Role.WORKER), failed])[0] is State.FAILED
-    assert run_standing([waiting(primary), without_say(failed)])[0] is State.FINISHED
+    assert decide_run_state([primary, running, failed])[0] is State.FINISHED
+    assert decide_run_state([waiting(primary), running, failed])[0] is State.RUNNING
+    assert (
+        decide_run_state([waiting(primary), closed(2, ExitState.FINISHED, role=Role.WORKER), failed])[0] is State.FAILED
+    )
+    assert decide_run_state([waiting(primary), without_say(failed)])[0] is State.FINISHED
 
 
 def test_workers_of_an_earlier_attempt_do_not_count() -> None:
     """Where a primary waits for all, only the workers count that came with it, and those that still run."""
     first, second = waiting(closed(1, ExitState.CRASHED)), waiting(closed(10, ExitState.FINISHED, continues=1))
     early, late = closed(2, ExitState.CRASHED, role=Role.WORKER), closed(9, ExitState.FINISHED, role=Role.WORKER)
-    assert run_standing([first, early])[0] is State.CRASHED
-    assert run_standing([first, early, second, late])[0] is State.FINISHED
+    assert decide_run_state([first, early])[0] is State.CRASHED
+    assert decide_run_state([first, early, second, late])[0] is State.FINISHED
     still = writer(3, Phase.RUNNING, role=Role.WORKER)
-    assert run_standing([first, early, second, late, still])[0] is State.RUNNING
+    assert decide_run_state([first, early, second, late, still])[0] is State.RUNNING
 
 
 def test_a_preempting_run_is_preempting_while_none_goes_on_without() -> None:
     """Preempting is shown where no writer that decides just runs; a resumed run runs again."""
     preempting = writer(1, Phase.RUNNING)
     preempting.preempting = True
-    assert run_standing([preempting])[0] is State.PREEMPTING
-    assert run_standing([preempting, writer(2, Phase.RUNNING)])[0] is State.RUNNING
+    assert decide_run_state([preempting])[0] is State.PREEMPTING
+    assert decide_run_state([preempting, writer(2, Phase.RUNNING)])[0] is State.RUNNING
     gone = closed(1, ExitState.CRASHED)
     gone.preempting = True
-    assert run_standing([gone])[0] is State.PREEMPTED
-    assert run_standing([gone, writer(2, Phase.RUNNING, continues=1)])[0] is State.RUNNING
+    assert decide_run_state([gone])[0] is State.PREEMPTED
+    assert decide_run_state([gone, writer(2, Phase.RUNNING, continues=1)])[0] is State.RUNNING
 
 
 @pytest.mark.parametrize(
@@ -133,24 +144,24 @@ def test_a_preempting_run_is_preempting_while_none_goes_on_without() -> None:
 )
 def test_an_announced_preemption_explains_an_end_in_no_order(end: ExitState, shown: State) -> None:
     """Who finishes has finished, and who was told to stop was killed."""
-    assert end_of(end, preempting=True) is shown
+    assert end_state(end, preempting=True) is shown
 
 
-@pytest.mark.parametrize("signal", list(Signal))
-def test_closed_is_the_end(signal: Signal) -> None:
+@pytest.mark.parametrize("signal", list(Trigger))
+def test_closed_is_the_end(signal: Trigger) -> None:
     """Nothing leads out of the phase of a writer that has said goodbye."""
     assert (Phase.CLOSED, signal) not in TRANSITIONS
 
 
 def test_only_beats_revive() -> None:
     """Whatever leads to running is a beat."""
-    assert {signal for (_, signal), phase in TRANSITIONS.items() if phase is Phase.RUNNING} == {Signal.BEAT}
+    assert {signal for (_, signal), phase in TRANSITIONS.items() if phase is Phase.RUNNING} == {Trigger.BEAT}
 
 
 def test_every_end_is_shown() -> None:
     """An end that is not known here is not taken for a good one."""
-    assert set(ENDS) == set(ExitState)
-    assert ENDS[ExitState.UNKNOWN] is State.CRASHED
+    assert set(END_STATES) == set(ExitState)
+    assert END_STATES[ExitState.UNKNOWN] is State.CRASHED
 
 
 @pytest.mark.parametrize(
@@ -166,4 +177,4 @@ def test_every_end_is_shown() -> None:
 )
 def test_ends_are_described(ending: Ending | None, text: str) -> None:
     """The reason that was given, else the signal, else the exit code, else the bare state."""
-    assert describe(ending) == text
+    assert describe_ending(ending) == text

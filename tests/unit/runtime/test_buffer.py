@@ -26,7 +26,7 @@ async def test_batches_come_in_order_and_no_larger_than_asked() -> None:
         [item.offset for item in buffer.take(0, events=9, size=10_000)["log"]],
     ]
     assert taken == [[0, 1], [2, 3], [4]]
-    assert not buffer.holds(0)
+    assert not buffer.has_messages(0)
     assert buffer.take(0, events=9, size=10_000) == {}
 
 
@@ -42,14 +42,14 @@ async def test_a_full_buffer_makes_fetching_wait() -> None:
     buffer = Buffer(1000)
     buffer.put(0, [message(0, 600), message(1, 600, Topic.CONFIG)])
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(buffer.room(), 0.01)
+        await asyncio.wait_for(buffer.wait_for_space(), 0.01)
     buffer.take(0, events=1, size=10_000)
-    await asyncio.wait_for(buffer.room(), 1)
+    await asyncio.wait_for(buffer.wait_for_space(), 1)
     buffer.put(1, [message(0, 900, partition=1)])
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(buffer.room(), 0.01)
+        await asyncio.wait_for(buffer.wait_for_space(), 0.01)
     buffer.discard(1)
-    await asyncio.wait_for(buffer.room(), 1)
+    await asyncio.wait_for(buffer.wait_for_space(), 1)
 
 
 async def test_one_topic_can_be_discarded_alone() -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from runstream_consumers.alerts import reader as alerts
-from runstream_consumers.alerts.reader import Alert, Place
+from runstream_consumers.alerts.reader import Alert, AlertCursor
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse, described
@@ -81,7 +81,7 @@ def alert_json(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _place(text: str) -> Place:
+def _place(text: str) -> AlertCursor:
     time, partition, offset = _numbers(text, 3)
     return time, min(partition, 2**31 - 1), offset
 

@@ -19,8 +19,8 @@ class Buffer:
         self._limit = limit
         self._queues: dict[int, deque[Message]] = {}
         self._bytes = 0
-        self._room = asyncio.Event()
-        self._room.set()
+        self._space = asyncio.Event()
+        self._space.set()
 
     def put(self, number: int, messages: Sequence[Message]) -> None:
         """Add messages; the limit may be passed by what was fetched at once."""
@@ -48,17 +48,17 @@ class Buffer:
             self._queues[number] = kept
         self._count(sum(m.size for m in kept) - sum(m.size for m in queue))
 
-    def holds(self, number: int) -> bool:
+    def has_messages(self, number: int) -> bool:
         """Tell whether any message of a partition waits."""
         return bool(self._queues.get(number))
 
-    async def room(self) -> None:
-        """Wait until there is room."""
-        await self._room.wait()
+    async def wait_for_space(self) -> None:
+        """Wait until the buffer is below its limit."""
+        await self._space.wait()
 
     def _count(self, change: int) -> None:
         self._bytes += change
         if self._bytes < self._limit:
-            self._room.set()
+            self._space.set()
         else:
-            self._room.clear()
+            self._space.clear()

@@ -1,4 +1,4 @@
-"""The consume loop of one process: fetches for all its partitions, hands on to the lanes, watches over both.
+"""The consume loop of one process: fetches for all its partitions, hands on to the workers, watches over both.
 
 The group gives out partition numbers only; where to read is what the database says. See ``docs/consumers.md``.
 """
@@ -13,12 +13,12 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from runstream_consumers.runtime.consuming.buffer import Buffer
-from runstream_consumers.runtime.consuming.partition_worker import Lane
+from runstream_consumers.runtime.consuming.partition_worker import PartitionWorker
 from runstream_consumers.runtime.consuming.sink import Sink
 from runstream_consumers.runtime.consuming.watchdog import Watchdog
-from runstream_consumers.runtime.exceptions import ConsumptionStuck
+from runstream_consumers.runtime.exceptions import ConsumptionStalled
 from runstream_consumers.runtime.faults import is_infrastructure_error
-from runstream_consumers.runtime.kafka.client import Assignment, log_bounds, tell_offsets
+from runstream_consumers.runtime.kafka.client import Assignment, commit_lag_offsets, log_bounds
 from runstream_consumers.runtime.kafka.messages import Message
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_schemas.topics import topic_name
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 _FETCH_TIMEOUT_MS = 1_000
 
 
-class Loop:
+class ConsumeLoop:
     """Consumes for one consumer until cancelled."""
 
     def __init__(
@@ -50,12 +50,12 @@ class Loop:
         self._topics = {topic_name(context.prefix, topic): topic for topic in consumer.topics}
         self._assignment = Assignment()
         self._buffer = Buffer(options.buffer_bytes)
-        self._lanes = [Lane(self._connect, self, self._buffer, options) for _ in range(options.lanes)]
+        self._workers = [PartitionWorker(self._connect, self, self._buffer, options) for _ in range(options.workers)]
 
     async def run(self) -> None:
         """Consume until cancelled, or until something fails that no retry helps against, which is raised."""
         self._kafka.subscribe(topics=list(self._topics), listener=self._assignment)
-        jobs = [self._fetch(), self._tell(), self._watch(), *(lane.run() for lane in self._lanes)]
+        jobs = [self._fetch(), self._commit_lag(), self._watch_progress(), *(worker.run() for worker in self._workers)]
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -65,10 +65,10 @@ class Loop:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for lane in self._lanes:
-                await lane.close()
+            for worker in self._workers:
+                await worker.close()
 
-    # --- what lanes need of Kafka
+    # --- what workers need of Kafka
 
     async def bounds(self, number: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """Return the first offset, and the one behind the last, of each topic in a partition number."""
@@ -93,18 +93,18 @@ class Loop:
             if generation != self._assignment.generation:
                 generation = self._assignment.generation
                 await self._reassign(self._assignment.partitions)
-            if not await self._ready(generation):
+            if not await self._wait_until_ready(generation):
                 continue
             await self._fetch_once(generation)
 
-    async def _ready(self, generation: int) -> bool:
-        """Wait until positions are known and there is room; False where the assignment changed meanwhile."""
+    async def _wait_until_ready(self, generation: int) -> bool:
+        """Wait until positions are known and the buffer has space; False where the assignment changed meanwhile."""
         while generation == self._assignment.generation:
             try:
                 async with asyncio.timeout(_FETCH_TIMEOUT_MS / 1000):
-                    for lane in self._lanes:
-                        await lane.opened()
-                    await self._buffer.room()
+                    for worker in self._workers:
+                        await worker.wait_opened()
+                    await self._buffer.wait_for_space()
             except TimeoutError:
                 continue
             return True
@@ -122,13 +122,13 @@ class Loop:
             if not is_infrastructure_error(error):
                 raise
             log.warning("waiting for the brokers: %r", error)
-            await asyncio.sleep(self._options.first_pause)
+            await asyncio.sleep(self._options.initial_backoff)
             return
         if generation == self._assignment.generation:
             for partition, records in fetched.items():
-                self._put(partition, records)
+                self._enqueue(partition, records)
 
-    def _put(self, partition: TopicPartition, records: Sequence[object]) -> None:
+    def _enqueue(self, partition: TopicPartition, records: Sequence[object]) -> None:
         name, number = partition
         topic = self._topics[name]
         messages = [
@@ -136,77 +136,79 @@ class Loop:
             for record in records
         ]
         self._buffer.put(number, messages)
-        self._lane(number).wake()
+        self._worker(number).wake()
 
     # --- assignment
 
     async def _reassign(self, partitions: Iterable[TopicPartition]) -> None:
-        """Give the lanes new sinks for what is ours: memory does not outlive a change of the assignment."""
+        """Give the workers new sinks for what is ours: memory does not outlive a change of the assignment."""
         numbers = sorted({partition.partition for partition in partitions})
         if numbers:
             log.info("%s serves partitions %s", self._context.name, numbers)
-        for index, lane in enumerate(self._lanes):
-            mine = [number for number in numbers if number % len(self._lanes) == index]
-            for number, sink in lane.assign({number: self._sink(number) for number in mine}).items():
+        for index, worker in enumerate(self._workers):
+            mine = [number for number in numbers if number % len(self._workers) == index]
+            for number, sink in worker.assign({number: self._sink(number) for number in mine}).items():
                 self._buffer.discard(number)
                 await sink.close()
 
     def _reopen(self) -> None:
         for partition in self._assignment.partitions:
-            self._lane(partition.partition).reopen([partition.partition])
+            self._worker(partition.partition).reopen([partition.partition])
 
     def _sink(self, number: int) -> Sink:
         return Sink(self._consumer, number, self._context, list(self._topics))
 
-    def _lane(self, number: int) -> Lane:
-        return self._lanes[number % len(self._lanes)]
+    def _worker(self, number: int) -> PartitionWorker:
+        return self._workers[number % len(self._workers)]
 
     async def _connect(self) -> Connection:
         return await connect(self._dsn, application=self._context.name, schema=self._context.name)
 
     # --- what looks after the rest
 
-    async def _tell(self) -> None:
+    async def _commit_lag(self) -> None:
         """Tell Kafka the offsets now and then."""
         told: dict[TopicPartition, int] = {}
         while True:
-            await asyncio.sleep(self._options.gauge_interval)
+            await asyncio.sleep(self._options.lag_commit_interval)
             now = self._positions()
             news = {partition: offset for partition, offset in now.items() if told.get(partition) != offset}
-            if news and await tell_offsets(self._kafka, news, timeout=self._options.gauge_interval):
+            if news and await commit_lag_offsets(self._kafka, news, timeout=self._options.lag_commit_interval):
                 told |= news
 
-    async def _watch(self) -> None:
-        """Raise ConsumptionStuck when there is something to read and nothing is read."""
-        watchdog = Watchdog[TopicPartition](self._options.watchdog_patience)
+    async def _watch_progress(self) -> None:
+        """Raise ConsumptionStalled when there is something to read and nothing is read."""
+        watchdog = Watchdog[TopicPartition](self._options.watchdog_timeout)
         clock = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(self._options.watchdog_interval)
             stored = self._positions()
-            if not stored or any(lane.pausing for lane in self._lanes):
+            if not stored or any(worker.is_retrying for worker in self._workers):
                 watchdog.forget()
                 continue
             try:
                 _, ends = await log_bounds(self._kafka, list(stored), timeout=self._options.request_timeout)
-                positions = {partition: await self._reached(partition, offset) for partition, offset in stored.items()}
+                positions = {
+                    partition: await self._read_position(partition, offset) for partition, offset in stored.items()
+                }
             except (KafkaError, OSError):
                 watchdog.forget()
                 continue
             if stuck := watchdog.observe(clock(), positions, ends):
-                raise ConsumptionStuck(f"nothing was read from {stuck} for {self._options.watchdog_patience:.0f} s")
+                raise ConsumptionStalled(f"nothing was read from {stuck} for {self._options.watchdog_timeout:.0f} s")
 
-    async def _reached(self, partition: TopicPartition, stored: int) -> int:
+    async def _read_position(self, partition: TopicPartition, stored: int) -> int:
         """Return how far reading has come; the last offsets of a log may hold markers that are never handed out."""
-        if self._buffer.holds(partition.partition):
+        if self._buffer.has_messages(partition.partition):
             return stored
-        async with asyncio.timeout(self._options.first_pause):
+        async with asyncio.timeout(self._options.initial_backoff):
             position: int = await self._kafka.position(partition)
         return max(stored, position)
 
     def _positions(self) -> dict[TopicPartition, int]:
         return {
             partition: offset
-            for lane in self._lanes
-            for (number, name), offset in lane.positions().items()
+            for worker in self._workers
+            for (number, name), offset in worker.positions().items()
             if (partition := TopicPartition(name, number)) in self._assignment.partitions
         }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from runstream_consumers.runtime.consuming.buffer import Buffer
-    from runstream_consumers.runtime.consuming.sink import Outcome, Sink
+    from runstream_consumers.runtime.consuming.sink import BatchResult, Sink
     from runstream_consumers.runtime.options import Options
     from runstream_consumers.runtime.plugin import Connection
     from runstream_consumers.runtime.progress.spans import Span
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Source(Protocol):
-    """What a lane needs of Kafka, by partition number and topic name."""
+class PartitionSource(Protocol):
+    """What a worker needs of Kafka, by partition number and topic name."""
 
     async def bounds(self, number: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """Return the first offset, and the one behind the last, of each topic."""
@@ -34,11 +34,11 @@ class Source(Protocol):
         """Read on at other offsets; what was fetched of those topics is discarded."""
 
 
-class Lane:
+class PartitionWorker:
     """Serves its partitions in turn, batch by batch; pauses and tries again while a server is away."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Connection]], source: Source, buffer: Buffer, options: Options
+        self, connect: Callable[[], Awaitable[Connection]], source: PartitionSource, buffer: Buffer, options: Options
     ) -> None:
         self._connect = connect
         self._source = source
@@ -51,8 +51,8 @@ class Lane:
         self._gaps: dict[tuple[int, str], Span] = {}
         self._wake = asyncio.Event()
         self._opened = asyncio.Event()
-        #: Whether the lane waits for a server.
-        self.pausing = False
+        #: Whether the worker waits for a server.
+        self.is_retrying = False
 
     def assign(self, sinks: Mapping[int, Sink]) -> dict[int, Sink]:
         """Serve these partitions from now on, and no others; return the sinks given up."""
@@ -76,21 +76,23 @@ class Lane:
         """Say that there are messages."""
         self._wake.set()
 
-    async def opened(self) -> None:
+    async def wait_opened(self) -> None:
         """Wait until it is known where to read all partitions from."""
         await self._opened.wait()
 
     def positions(self) -> dict[tuple[int, str], int]:
         """Return the next offset of each partition number and topic name, as far as known."""
-        return {(number, name): offset for number, sink in self._sinks.items() for name, offset in sink.nexts.items()}
+        return {
+            (number, name): offset for number, sink in self._sinks.items() for name, offset in sink.next_offsets.items()
+        }
 
     async def run(self) -> None:
         """Serve until cancelled; raises what no retry helps against."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while (number := self._next()) is not None:
-                await self._serve(number)
+            while (number := self._next_partition()) is not None:
+                await self._process(number)
 
     async def close(self) -> None:
         """Stop what runs beside the batches, and disconnect."""
@@ -98,17 +100,17 @@ class Lane:
         for sink in self._sinks.values():
             await sink.close()
 
-    def _next(self) -> int | None:
+    def _next_partition(self) -> int | None:
         for _ in range(len(self._turn)):
             self._turn.rotate(-1)
-            if self._turn[-1] in self._unopened or self._buffer.holds(self._turn[-1]):
+            if self._turn[-1] in self._unopened or self._buffer.has_messages(self._turn[-1]):
                 return self._turn[-1]
         return None
 
-    async def _serve(self, number: int) -> None:
+    async def _process(self, number: int) -> None:
         sink = self._sinks[number]
         if number in self._unopened:
-            await self._insist(number, sink, lambda connection: self._open(number, sink, connection))
+            await self._retry_while_assigned(number, sink, lambda connection: self._open(number, sink, connection))
             return
         options = self._options
         batch = self._buffer.take(number, events=options.batch_events, size=options.batch_bytes)
@@ -117,12 +119,12 @@ class Lane:
 
         async def step(connection: Connection) -> None:
             outcome = await sink.step(connection, batch)
-            await self._follow(number, sink, connection, outcome)
+            await self._handle_result(number, sink, connection, outcome)
 
-        await self._insist(number, sink, step)
+        await self._retry_while_assigned(number, sink, step)
 
     async def _open(self, number: int, sink: Sink, connection: Connection) -> None:
-        give_up = asyncio.get_running_loop().time() + self._options.recreated_patience
+        give_up = asyncio.get_running_loop().time() + self._options.recreated_timeout
         while True:
             starts, ends = await self._source.bounds(number)
             try:
@@ -132,22 +134,22 @@ class Lane:
                 # Just after a leader's election the end may be behind for a moment.
                 if asyncio.get_running_loop().time() > give_up:
                     raise
-                await asyncio.sleep(self._options.first_pause)
+                await asyncio.sleep(self._options.initial_backoff)
         if self._sinks.get(number) is sink:
             self._source.seek(number, positions)
             self._unopened.discard(number)
             if not self._unopened:
                 self._opened.set()
 
-    async def _follow(self, number: int, sink: Sink, connection: Connection, outcome: Outcome) -> None:
+    async def _handle_result(self, number: int, sink: Sink, connection: Connection, outcome: BatchResult) -> None:
         """Seek where the batch and the stored offsets did not meet."""
         seeks = dict(outcome.seeks)
         for name, missing in outcome.gaps.items():
-            seeks[name] = await self._bridge(number, name, missing, sink, connection)
+            seeks[name] = await self._resolve_gap(number, name, missing, sink, connection)
         if seeks and self._sinks.get(number) is sink:
             self._source.seek(number, seeks)
 
-    async def _bridge(self, number: int, name: str, missing: Span, sink: Sink, connection: Connection) -> int:
+    async def _resolve_gap(self, number: int, name: str, missing: Span, sink: Sink, connection: Connection) -> int:
         """Return where to read on after a gap: at its start, unless those messages are gone for good."""
         starts, _ = await self._source.bounds(number)
         if starts[name] > missing[0]:
@@ -159,7 +161,9 @@ class Lane:
         self._gaps[number, name] = missing
         return missing[0]
 
-    async def _insist(self, number: int, sink: Sink, action: Callable[[Connection], Awaitable[None]]) -> None:
+    async def _retry_while_assigned(
+        self, number: int, sink: Sink, action: Callable[[Connection], Awaitable[None]]
+    ) -> None:
         """Do something until it succeeds or the partition is no longer ours; raise what no retry helps against."""
 
         def helps(error: BaseException) -> bool:
@@ -167,8 +171,8 @@ class Lane:
 
         retrying = AsyncRetrying(
             retry=retry_if_exception(helps),
-            wait=wait_random_exponential(multiplier=self._options.first_pause, max=self._options.longest_pause),
-            before_sleep=self._note_pause,
+            wait=wait_random_exponential(multiplier=self._options.initial_backoff, max=self._options.max_backoff),
+            before_sleep=self._log_retry,
             reraise=True,
         )
         try:
@@ -176,7 +180,7 @@ class Lane:
         except Exception as error:
             if not is_infrastructure_error(error):
                 raise
-        self.pausing = False
+        self.is_retrying = False
 
     async def _attempt(self, action: Callable[[Connection], Awaitable[None]]) -> None:
         try:
@@ -192,8 +196,8 @@ class Lane:
             self.reopen(self._sinks)
             raise
 
-    def _note_pause(self, state: RetryCallState) -> None:
-        self.pausing = True
+    def _log_retry(self, state: RetryCallState) -> None:
+        self.is_retrying = True
         error = state.outcome.exception() if state.outcome else None
         log.warning("waiting for a server (attempt %d): %s: %s", state.attempt_number, type(error).__name__, error)
 

@@ -22,14 +22,14 @@ _AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Redriven:
+class RedriveResult:
     """How many messages were applied, and how many failed again."""
 
     applied: int = 0
     failed: int = 0
 
 
-async def redrive(consumer: Consumer, context: Context, connection: Connection) -> Redriven:
+async def redrive(consumer: Consumer, context: Context, connection: Connection) -> RedriveResult:
     """Apply the quarantined messages of a consumer, in the order they came, each in a transaction of its own.
 
     May run beside the consumer itself. A message that fails stays, with the new reason. Raises what the infrastructure
@@ -54,7 +54,7 @@ async def redrive(consumer: Consumer, context: Context, connection: Connection) 
             applied += error is None
             failed += error is not None
     log.info("%s: %d quarantined messages applied, %d failed again", context.name, applied, failed)
-    return Redriven(applied=applied, failed=failed)
+    return RedriveResult(applied=applied, failed=failed)
 
 
 async def _try(

@@ -18,7 +18,7 @@ from runstream_consumers.runtime.faults import is_data_error
 from runstream_consumers.runtime.kafka.messages import Message, receive, writer_of
 from runstream_consumers.runtime.plugin import Batch
 from runstream_consumers.runtime.postgres.store import SinkStore, StoredOffset
-from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, plan, start_of
+from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, find_start, plan
 from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress
 from runstream_consumers.runtime.progress.trimming import trim
 
@@ -42,7 +42,7 @@ _WRITERS_IN_MEMORY = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class BatchResult:
     """What became of a batch."""
 
     #: Where Kafka's client has to read on, by topic name, where it stands elsewhere.
@@ -62,10 +62,10 @@ class _Memory:
 
 
 @dataclass(slots=True)
-class _Work:
+class _DecodedBatch:
     """A batch, decoded."""
 
-    nexts: dict[str, int] = field(default_factory=dict)
+    next_offsets: dict[str, int] = field(default_factory=dict)
     messages: dict[tuple[Topic, int], Message] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Sink:
         self._background = Background(f"{context.name}[{number}] background")
 
     @property
-    def nexts(self) -> dict[str, int]:
+    def next_offsets(self) -> dict[str, int]:
         """The next offset of each topic, as far as it is known in memory."""
         return {} if self._memory is None else {name: row.next for name, row in self._memory.expected.items()}
 
@@ -110,16 +110,16 @@ class Sink:
             stored = await self._store.lock_offsets(connection)
             positions: dict[str, int] = {}
             for name, row in stored.items():
-                start = start_of(row.next, log_starts[name], log_ends[name])
+                start = find_start(row.next, log_starts[name], log_ends[name])
                 if start is None:
                     raise TopicRecreated(
                         f"{name}[{self._number}] ends at {log_ends[name]}, but {self._context.name} has stored it up to"
                         f" {row.next}: the topic was deleted and made anew, or lost its tail. Rebuild the consumer."
                     )
                 if start.lost is not None:
-                    await self._lose(connection, name, start.lost, "deleted before it was read")
+                    await self._record_loss(connection, name, start.lost, "deleted before it was read")
                 positions[name] = start.position
-        await self._remember(connection)
+        await self._load_memory(connection)
         return positions
 
     async def skip(self, connection: Connection, name: str, lost: Span, reason: str) -> None:
@@ -128,21 +128,21 @@ class Sink:
         async with connection.transaction():
             stored = await self._store.lock_offsets(connection)
             if stored[name].next == lost[0]:
-                await self._lose(connection, name, lost, reason)
-        await self._remember(connection)
+                await self._record_loss(connection, name, lost, reason)
+        await self._load_memory(connection)
 
-    async def step(self, connection: Connection, batch: Mapping[str, Sequence[Message]]) -> Outcome:
+    async def step(self, connection: Connection, batch: Mapping[str, Sequence[Message]]) -> BatchResult:
         """Apply a batch, by topic name with offsets ascending; each record of it once and only once, ever.
 
         Raises what the infrastructure raised: the batch may then have been committed or not, and should be passed
         again, on a new connection, after :meth:`forget`.
         """
         while True:
-            memory = self._memory or await self._remember(connection)
+            memory = self._memory or await self._load_memory(connection)
             plans = {name: plan(memory.expected[name].next, [m.offset for m in batch[name]]) for name in batch}
             work = await self._decode(batch, plans)
-            if not work.nexts or await self._commit(connection, memory, work):
-                return Outcome(
+            if not work.next_offsets or await self._commit(connection, memory, work):
+                return BatchResult(
                     seeks={name: p.seek for name, p in plans.items() if isinstance(p, Drop) and p.seek is not None},
                     gaps={name: p.missing for name, p in plans.items() if isinstance(p, Gap)},
                     events=len(work.received),
@@ -150,7 +150,7 @@ class Sink:
             log.info("%s[%d] was moved by another worker; reading anew", self._context.name, self._number)
             self.forget()
 
-    async def _remember(self, connection: Connection) -> _Memory:
+    async def _load_memory(self, connection: Connection) -> _Memory:
         async with connection.transaction():
             expected = await self._store.lock_offsets(connection)
             memory = _Memory(expected, await self._new_partition(connection))
@@ -163,17 +163,19 @@ class Sink:
         await partition.load(connection)
         return partition
 
-    async def _lose(self, connection: Connection, name: str, lost: Span, reason: str) -> None:
+    async def _record_loss(self, connection: Connection, name: str, lost: Span, reason: str) -> None:
         log.error("%s[%d]: offsets %d to %d lost: %s", name, self._number, lost[0], lost[1] - 1, reason)
         await self._store.add_loss(connection, name, lost, reason)
         await self._store.move_offsets(connection, {name: lost[1]})
 
-    async def _decode(self, batch: Mapping[str, Sequence[Message]], plans: Mapping[str, Keep | Drop | Gap]) -> _Work:
-        work = _Work()
+    async def _decode(
+        self, batch: Mapping[str, Sequence[Message]], plans: Mapping[str, Keep | Drop | Gap]
+    ) -> _DecodedBatch:
+        work = _DecodedBatch()
         for name, decision in plans.items():
             if not isinstance(decision, Keep):
                 continue
-            work.nexts[name] = decision.next
+            work.next_offsets[name] = decision.next
             for message in batch[name][decision.start : decision.stop]:
                 try:
                     work.received.append(receive(message, self._context.partitions))
@@ -187,7 +189,7 @@ class Sink:
                     await asyncio.sleep(0)
         return work
 
-    async def _commit(self, connection: Connection, memory: _Memory, work: _Work) -> bool:
+    async def _commit(self, connection: Connection, memory: _Memory, work: _DecodedBatch) -> bool:
         """Store a batch; False where the stored offsets are not the expected ones, and nothing was done."""
         try:
             return await self._transact(connection, memory, work, self._apply)
@@ -195,9 +197,9 @@ class Sink:
             if connection.is_closed() or not is_data_error(error):
                 raise
             log.warning("%s[%d]: trying the events of a batch apart: %r", self._context.name, self._number, error)
-        return await self._transact(connection, await self._remember(connection), work, self._apply_apart)
+        return await self._transact(connection, await self._load_memory(connection), work, self._apply_by_halves)
 
-    async def _transact(self, connection: Connection, memory: _Memory, work: _Work, apply: _Apply) -> bool:
+    async def _transact(self, connection: Connection, memory: _Memory, work: _DecodedBatch, apply: _Apply) -> bool:
         async with connection.transaction():
             if await self._store.lock_offsets(connection) != memory.expected:
                 return False
@@ -208,9 +210,9 @@ class Sink:
             await self._store.save_progress(connection, progress)
             rejected = [*work.rejected, *_rejections(work, trimmed.events, failed)]
             await self._store.quarantine(connection, rejected)
-            await self._store.move_offsets(connection, work.nexts)
+            await self._store.move_offsets(connection, work.next_offsets)
         memory.progress.update(progress)
-        for name, offset in work.nexts.items():
+        for name, offset in work.next_offsets.items():
             memory.expected[name] = replace(memory.expected[name], next=offset)
         if rejected:
             log.error("%s: %d messages to quarantine, the first: %s", self._context.name, len(rejected), rejected[0])
@@ -230,7 +232,7 @@ class Sink:
             await memory.partition.apply(connection, Batch(partition=self._number, events=events))
         return {}
 
-    async def _apply_apart(
+    async def _apply_by_halves(
         self, connection: Connection, memory: _Memory, events: Sequence[Received]
     ) -> dict[int, Exception]:
         """Apply by halves, each within a savepoint, down to the events that fail alone; return those by index."""
@@ -254,6 +256,6 @@ class Sink:
         return failed
 
 
-def _rejections(work: _Work, events: Sequence[Received], failed: Mapping[int, Exception]) -> list[Rejected]:
+def _rejections(work: _DecodedBatch, events: Sequence[Received], failed: Mapping[int, Exception]) -> list[Rejected]:
     found = [(events[index], error) for index, error in failed.items()]
     return [work.messages[item.topic, item.offset].rejected("apply", error) for item, error in found]

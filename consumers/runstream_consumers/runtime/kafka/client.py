@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from runstream_consumers.runtime.exceptions import WrongTopics
+from runstream_consumers.runtime.exceptions import TopicMismatch
 from runstream_schemas.topics import topic_name
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def make_consumer(brokers: str, *, group: str, instance: str, options: Options) 
 
 
 async def check_topics(brokers: str, names: Collection[str], partitions: int, *, request_timeout: float) -> bool:
-    """Tell whether all topics exist; raises WrongTopics where one has another number of partitions.
+    """Tell whether all topics exist; raises TopicMismatch where one has another number of partitions.
 
     Raises KafkaError or OSError where the brokers don't answer.
     """
@@ -62,7 +62,7 @@ async def check_topics(brokers: str, names: Collection[str], partitions: int, *,
         await admin.close()
     found = {topic["topic"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}
     if wrong := {name: count for name, count in found.items() if count != partitions}:
-        raise WrongTopics(f"topics have {wrong} partitions where RUNSTREAM_PARTITIONS is {partitions}")
+        raise TopicMismatch(f"topics have {wrong} partitions where RUNSTREAM_PARTITIONS is {partitions}")
     return found.keys() >= set(names)
 
 
@@ -109,7 +109,7 @@ class KafkaProducer:
 
     async def send(self, topic: Topic, partition: int, message: bytes) -> None:
         """Append a message; returns once the broker has it. Raises OSError or a Kafka error where it does not."""
-        producer = await self._started()
+        producer = await self._start()
         try:
             async with asyncio.timeout(self._timeout):
                 await producer.send_and_wait(topic_name(self._prefix, topic), message, partition=partition)
@@ -125,7 +125,7 @@ class KafkaProducer:
         if producer is not None:
             await self._end(producer)
 
-    async def _started(self) -> AIOKafkaProducer:
+    async def _start(self) -> AIOKafkaProducer:
         async with self._lock:
             if self._producer is None:
                 producer = AIOKafkaProducer(
@@ -149,7 +149,9 @@ class KafkaProducer:
                 await producer.stop()
 
 
-async def tell_offsets(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int], *, timeout: float) -> bool:
+async def commit_lag_offsets(
+    consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int], *, timeout: float
+) -> bool:
     """Tell Kafka how far we are, for whoever looks at the lag; True when it heard. Nothing depends on it."""
     try:
         async with asyncio.timeout(timeout):

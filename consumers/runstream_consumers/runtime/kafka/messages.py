@@ -61,7 +61,7 @@ def receive(message: Message, partitions: int) -> Received:
     if message.value is None:
         raise MalformedEvent("message without a value")
     event = decode(message.topic, message.value)
-    _check_place(event, message.partition, partitions)
+    _check_partition(event, message.partition, partitions)
     if isinstance(event, Numbered) and event.seq + event.count > _GREATEST_SEQ:
         raise MalformedEvent(f"records {event.seq}+{event.count}: numbers too large")
     return Received(
@@ -99,7 +99,7 @@ def _cut(event: Numbered, seq: int, stop: int) -> Event:
     return replace(event, seq=seq, count=stop - seq)
 
 
-def _check_place(event: Event, partition: int, partitions: int) -> None:
+def _check_partition(event: Event, partition: int, partitions: int) -> None:
     """Refuse an event in another partition than its run's: two workers would share the run. A tick names no run."""
     if event.kind is not Kind.TICK and (expected := _partition_of(event.run, partitions)) != partition:
         raise MalformedEvent(f"run {event.run} belongs in partition {expected}, not {partition}")

@@ -79,15 +79,17 @@ class SinkStore:
             raise RuntimeFault(f"{len(rows)} rows in sink_offset for {self.sink}, partition {self.partition}")
         return _offsets(rows)
 
-    async def move_offsets(self, connection: Connection, nexts: Mapping[str, int]) -> None:
+    async def move_offsets(self, connection: Connection, next_offsets: Mapping[str, int]) -> None:
         """Move the offsets of topics; raises RuntimeFault unless each touched its one row."""
-        if not nexts:
+        if not next_offsets:
             return
         status = await connection.execute(
-            QUERIES["move_offsets"], self.sink, self.partition, list(nexts.keys()), list(nexts.values())
+            QUERIES["move_offsets"], self.sink, self.partition, list(next_offsets.keys()), list(next_offsets.values())
         )
-        if status != f"UPDATE {len(nexts)}":
-            raise RuntimeFault(f"offsets of {self.sink}, partition {self.partition}: {status} for {len(nexts)} topics")
+        if status != f"UPDATE {len(next_offsets)}":
+            raise RuntimeFault(
+                f"offsets of {self.sink}, partition {self.partition}: {status} for {len(next_offsets)} topics"
+            )
 
     async def load_progress(self, connection: Connection, keys: Sequence[WriterKey]) -> dict[WriterKey, Progress]:
         """Return the progress of the writers that have a row."""

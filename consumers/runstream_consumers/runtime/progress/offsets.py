@@ -63,7 +63,7 @@ class Start:
     lost: Span | None = None
 
 
-def start_of(next_offset: int | None, log_start: int, log_end: int) -> Start | None:
+def find_start(next_offset: int | None, log_start: int, log_end: int) -> Start | None:
     """Return where to begin, or None where the log ends before what was stored from it: it was made anew.
 
     A sink without a position begins at the start of the log; what had been deleted before it existed is no loss.

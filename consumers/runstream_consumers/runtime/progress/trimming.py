@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Trimmed:
+class FreshEvents:
     """What is fresh of a batch."""
 
     events: list[Received] = field(default_factory=list)
@@ -39,12 +39,12 @@ class Trimmed:
         return after
 
 
-def trim(before: Mapping[WriterKey, Progress], received: Sequence[Received]) -> Trimmed:
+def trim(before: Mapping[WriterKey, Progress], received: Sequence[Received]) -> FreshEvents:
     """Return what is fresh of events, in their order, given the progress of their writers before.
 
     An event is left out, passed on, or cut into the parts that are fresh. Heartbeats are passed on as they are.
     """
-    trimmed = Trimmed()
+    trimmed = FreshEvents()
     for item in received:
         event = item.event
         key = writer_of(event)
