@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import CommError, ConfigError, DataError, DiskFullError, Error, UnsupportedError, UsageError
 from runstream.tracking.run.session import SESSION as _SESSION
-from runstream.tracking.run.session import BeforeInit as _BeforeInit
+from runstream.tracking.run.session import UninitializedAttribute as _UninitializedAttribute
 
 if TYPE_CHECKING:
     from runstream import plot as plot
@@ -157,7 +157,7 @@ def __getattr__(name: str) -> Any:
     if name == "plot_table":
         return import_module("runstream.tracking.run.run").Run.plot_table
     if name in {"config", "summary"}:
-        return _BeforeInit(name) if _SESSION.run is None else getattr(_SESSION.run, name)
+        return _UninitializedAttribute(name) if _SESSION.run is None else getattr(_SESSION.run, name)
     if name == "__version__":
         return import_module("importlib.metadata").version("runstream")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,7 +37,7 @@ _NOUNS = """
 """.split()  # noqa: SIM905 - words are read more easily than a list of literals
 
 
-def random_id() -> str:
+def generate_run_id() -> str:
     """Return a new run id: 8 letters and digits."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
 
@@ -65,7 +65,7 @@ class DisplayName:
         return display_name(self.given, self.generated, self.number)
 
 
-def checked_tags(tags: Any) -> tuple[str, ...]:
+def validate_tags(tags: Any) -> tuple[str, ...]:
     """Return the tags of a run; a bare string is one tag.
 
     Raises:
@@ -82,7 +82,7 @@ def checked_tags(tags: Any) -> tuple[str, ...]:
     return found
 
 
-def checked_name(what: str, name: str) -> str:
+def validate_name(what: str, name: str) -> str:
     """Return a name that is a part of a run's path, if it can be one.
 
     Args:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from runstream.exceptions import UsageError
-from runstream.naming import checked_tags
+from runstream.naming import validate_tags
 from runstream_schemas.topics import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Settings(BaseModel):
     @field_validator("run_tags", mode="before")
     @classmethod
     def _check_tags(cls, value: Any) -> Any:
-        return () if value is None else checked_tags(value)
+        return () if value is None else validate_tags(value)
 
     @field_validator("config_paths", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Names for files, media, tables and artifacts: classes that can be named, and refuse to be made until they come."""
+"""Placeholders for files, media, tables and artifacts: they can be imported, but not instantiated yet."""
 
 from __future__ import annotations
 
@@ -7,70 +7,70 @@ from typing import Any, NoReturn
 from runstream.exceptions import UnsupportedError
 
 
-class ToCome:
+class UnsupportedMedia:
     """What comes with files and artifacts; making one raises :class:`UnsupportedError`."""
 
     def __init__(self, *_arguments: Any, **_keywords: Any) -> None:
-        refuse(type(self).__name__)
+        raise_unsupported(type(self).__name__)
 
 
-class Artifact(ToCome):
+class Artifact(UnsupportedMedia):
     """A versioned set of files."""
 
 
-class ArtifactTTL(ToCome):
+class ArtifactTTL(UnsupportedMedia):
     """How long an artifact is kept."""
 
 
-class Audio(ToCome):
+class Audio(UnsupportedMedia):
     """A sound."""
 
 
-class Classes(ToCome):
+class Classes(UnsupportedMedia):
     """The classes of a segmentation or of boxes."""
 
 
-class EvalTable(ToCome):
+class EvalTable(UnsupportedMedia):
     """A table of a model's predictions."""
 
 
-class Graph(ToCome):
+class Graph(UnsupportedMedia):
     """The graph of a model."""
 
 
-class Html(ToCome):
+class Html(UnsupportedMedia):
     """A piece of HTML."""
 
 
-class Image(ToCome):
+class Image(UnsupportedMedia):
     """A picture, with masks and boxes."""
 
 
-class JoinedTable(ToCome):
+class JoinedTable(UnsupportedMedia):
     """Two tables, joined by a key."""
 
 
-class Molecule(ToCome):
+class Molecule(UnsupportedMedia):
     """A molecule, in three dimensions."""
 
 
-class Object3D(ToCome):
+class Object3D(UnsupportedMedia):
     """A cloud of points or a model in three dimensions."""
 
 
-class Plotly(ToCome):
+class Plotly(UnsupportedMedia):
     """A figure of Plotly."""
 
 
-class Table(ToCome):
+class Table(UnsupportedMedia):
     """Rows and columns of data and media."""
 
 
-class Video(ToCome):
+class Video(UnsupportedMedia):
     """A film."""
 
 
-def refuse(name: str) -> NoReturn:
+def raise_unsupported(name: str) -> NoReturn:
     """Raise the error for a name that comes with files and artifacts."""
     raise UnsupportedError(
         f"{name} comes with files and artifacts, which this version of Runstream does not have yet; nothing was "

@@ -19,10 +19,10 @@ pytestmark = pytest.mark.integrations
 RANK = """
 import json, os, pathlib
 from runstream.settings import Settings
-from runstream.tracking.startup.identity import label_of, role_of
-from runstream.tracking.startup.launcher import place_of
+from runstream.tracking.startup.identity import writer_label, writer_role
+from runstream.tracking.startup.launcher import process_rank
 shared = Settings(mode="shared", run_id="r")
-told = [role_of(shared, os.environ).value, label_of(shared, os.environ), place_of(os.environ).as_metadata()]
+told = [writer_role(shared, os.environ).value, writer_label(shared, os.environ), process_rank(os.environ).as_metadata()]
 pathlib.Path(f"{os.getpid()}.json").write_text(json.dumps(told))
 """
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runstream.cli.view import Snapshot, take
-from runstream.naming import random_id
+from runstream.naming import generate_run_id
 from runstream.public_api.exceptions import NotFoundError
 from runstream_deploy.exceptions import ServiceFailed
 from runstream_deploy.services.service import last_lines
@@ -58,7 +58,7 @@ class Rehearsal:
 
 def begin(case: Case, work: Path, environment: Mapping[str, str]) -> Rehearsal:
     """Start a case's processes in the folder ``work``; two ranks get the two ends of a socket."""
-    run_id = random_id()
+    run_id = generate_run_id()
     log = work / f"{run_id}.log"
     training = [sys.executable, "-m", "runstream_deploy.demo.training", case.name, run_id]
     ends = socket.socketpair() if case.ranks > 1 else ()

@@ -9,7 +9,7 @@ import keras
 from runstream.exceptions import UsageError
 from runstream.messages import termwarn
 from runstream.tracking.run.session import SESSION
-from runstream.unsupported_media import ToCome
+from runstream.unsupported_media import UnsupportedMedia
 
 if TYPE_CHECKING:
     import os
@@ -127,11 +127,11 @@ class WandbModelCheckpoint(keras.callbacks.ModelCheckpoint):
         )
 
 
-class WandbEvalCallback(ToCome):
+class WandbEvalCallback(UnsupportedMedia):
     """Base of callbacks that log tables of predictions; making one raises until tables come."""
 
 
-class WandbCallback(ToCome):
+class WandbCallback(UnsupportedMedia):
     """The oldest callback of W&B for Keras, which logs models and media; :class:`WandbMetricsLogger` logs metrics."""
 
 

@@ -9,7 +9,7 @@ import lightgbm
 from runstream.exceptions import UsageError
 from runstream.integration.charts import leave_out_importance
 from runstream.tracking.run.session import SESSION
-from runstream.unsupported_media import refuse
+from runstream.unsupported_media import raise_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +53,7 @@ def log_summary(
             f"log_summary() takes a lightgbm.Booster, not {model!r:.60}; a scikit-learn model's is booster_"
         )
     if save_model_checkpoint:
-        refuse("log_summary(save_model_checkpoint=True)")
+        raise_unsupported("log_summary(save_model_checkpoint=True)")
     run.summary["best_iteration"] = model.best_iteration
     run.summary["best_score"] = {data: dict(scores) for data, scores in model.best_score.items()}
     if feature_importance:

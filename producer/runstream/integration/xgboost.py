@@ -11,7 +11,7 @@ from xgboost.callback import TrainingCallback
 from runstream.integration.charts import leave_out_importance
 from runstream.messages import termwarn
 from runstream.tracking.run.session import SESSION
-from runstream.unsupported_media import refuse
+from runstream.unsupported_media import raise_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,7 +52,7 @@ class WandbCallback(TrainingCallback):
         super().__init__()
         _active()
         if log_model:
-            refuse("WandbCallback(log_model=True)")
+            raise_unsupported("WandbCallback(log_model=True)")
         self.log_feature_importance = log_feature_importance
         self.importance_type = importance_type
         self.define_metric = define_metric

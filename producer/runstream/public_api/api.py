@@ -10,7 +10,7 @@ from runstream.public_api.connection import Connection
 from runstream.public_api.paths import Defaults, parse_project, parse_run
 from runstream.public_api.run import Run
 from runstream.public_api.runs import Runs
-from runstream.server.discovery import find_server
+from runstream.server.discovery import resolve_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ class Api:
     ) -> None:
         given = dict(overrides or {})
         environ = os.environ
-        server = find_server(environ, given.get("base_url"))
+        server = resolve_server(environ, given.get("base_url"))
         if server is None:
             raise CommError("no stack is running here: start one with `runstream up`, or set RUNSTREAM_URL")
         self._connection = Connection(server.url, api_key or server.token, timeout=timeout or _TIMEOUT_S)

@@ -61,7 +61,7 @@ def discovery_path(environ: Mapping[str, str]) -> Path:
     return Path(home) / "runstream" / "default" / "discovery.json"
 
 
-def find_server(environ: Mapping[str, str], url: str | None = None) -> Server | None:
+def resolve_server(environ: Mapping[str, str], url: str | None = None) -> Server | None:
     """Return the server to talk to, or None where none was named and no local stack has ever run.
 
     Args:
@@ -91,7 +91,7 @@ def connect(server: Server, timeout: float) -> Connection:
     return _parse(server, _ask(server, "GET", "/connect", timeout))
 
 
-def take_number(server: Server, run: RunPath, timeout: float) -> int:
+def request_run_number(server: Server, run: RunPath, timeout: float) -> int:
     """Return the number of a run in its project, which the server gives it once and for all.
 
     Args:
@@ -109,7 +109,7 @@ def take_number(server: Server, run: RunPath, timeout: float) -> int:
         raise CommError(f"{server.url} gives no number: it answers with something else") from error
 
 
-def stop_request(server: Server, run: RunPath, timeout: float) -> tuple[frozenset[bytes], float]:
+def fetch_stop_request(server: Server, run: RunPath, timeout: float) -> tuple[frozenset[bytes], float]:
     """Return the writers of a run that somebody asked to stop, and after how many seconds to ask again.
 
     Args:
@@ -128,7 +128,9 @@ def stop_request(server: Server, run: RunPath, timeout: float) -> tuple[frozense
         raise CommError(f"{server.url} says nothing of a stop: it answers with something else") from error
 
 
-def standing(server: Server, run: RunPath, *, step: int | None, wait_s: float, timeout: float) -> dict[str, Any]:
+def fetch_resume_state(
+    server: Server, run: RunPath, *, step: int | None, wait_s: float, timeout: float
+) -> dict[str, Any]:
     """Return how a run stands, once the server has read all that had arrived when it was asked.
 
     Args:
@@ -186,7 +188,7 @@ def _link(scheme: str, host: str, port: int | None, timeout: float) -> http.clie
     return http.client.HTTPConnection(host, port, timeout=timeout)
 
 
-def remember(server: Server, connection: Connection, environ: Mapping[str, str]) -> None:
+def cache_connection(server: Server, connection: Connection, environ: Mapping[str, str]) -> None:
     """Keep the answer for times when the server is down; does nothing where it cannot be written."""
     path = _cache_path(server, environ)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
@@ -198,7 +200,7 @@ def remember(server: Server, connection: Connection, environ: Mapping[str, str])
         return
 
 
-def recall(server: Server, environ: Mapping[str, str]) -> Connection | None:
+def cached_connection(server: Server, environ: Mapping[str, str]) -> Connection | None:
     """Return the server's latest answer that was kept, or None."""
     try:
         return _parse(server, _cache_path(server, environ).read_bytes())

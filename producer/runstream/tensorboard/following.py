@@ -126,7 +126,7 @@ def _ask(run: Run, request: Request) -> None:
 
 
 def _warn(run: Run, text: str) -> None:
-    run._backing.terminal.warn(text)  # noqa: SLF001 - ours
+    run._backend.terminal.warn(text)  # noqa: SLF001 - ours
 
 
 FOLLOWING = Following()

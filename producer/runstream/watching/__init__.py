@@ -74,4 +74,4 @@ def _watcher_of(run: Run) -> Watcher:
 
 
 def _warn(run: Run, text: str) -> None:
-    run._backing.terminal.warn(text)  # noqa: SLF001 - ours
+    run._backend.terminal.warn(text)  # noqa: SLF001 - ours

@@ -15,7 +15,7 @@ import pytest
 from runstream.shipper.writers.process import started
 from runstream.spool.control_page import ControlPage, Word
 from runstream.spool.folder_creation import RunFolder
-from runstream.tracking.lifecycle.shipper_launcher import Delivery
+from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher
 from runstream_schemas.events import ExitState, Kind
 from tests.integration.shipper.runs import delivered
 from tests.integration.shipper.test_endings import beating
@@ -173,7 +173,7 @@ def test_the_trainer_keeps_no_pidfd_and_every_guardian_gets_one(
     environment = {**run_dir.environment, "RUNSTREAM_URL": f"http://{dead_address()}"}
     folder = RunFolder(run_dir.path)
     begun(run_dir, os.getpid())
-    delivery = Delivery(folder, environment)
+    delivery = ShipperLauncher(folder, environment)
     for _ in range(2):
         delivery.start()
         assert pidfds("self") == before

@@ -14,7 +14,7 @@ from runstream.tracking.config.config import config_entry
 from runstream.tracking.rows.metric import checked_metric
 from runstream.tracking.rows.row_log import History
 from runstream.tracking.run.recorder import DisabledRecorder
-from runstream.tracking.summary.local_summary import OwnSummary
+from runstream.tracking.summary.local_summary import LocalSummary
 from runstream.tracking.summary.summary import Summary
 from runstream_schemas import values
 from runstream_schemas.codec import decode
@@ -71,7 +71,7 @@ class Process(DisabledRecorder):
         self._config([config_entry("start_time", 1e9 + number, Scope.ATTRIBUTE)])
         known = server.fold.last_step
         self._history = History(self._spool, 0 if known is None else known + 1)
-        self._own = OwnSummary(folder, self.writer.id, Role.PRIMARY)
+        self._own = LocalSummary(folder, self.writer.id, Role.PRIMARY)
         if resumes is not None:
             self._own.seed(server.folds, continues)
         self._reader = SpoolReader(folder)

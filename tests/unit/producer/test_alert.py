@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from runstream.terminal.terminal import Terminal
-from runstream.tracking.run.alert import TEXT_LENGTH, AlertLevel, checked_alert
+from runstream.tracking.run.alert import TEXT_LENGTH, AlertLevel, build_alert
 
 
 def checked(title: str = "t", text: str = "x", level: Any = None, wait: Any = None) -> dict[str, Any]:
     """Return the payload of an alert."""
-    return checked_alert(title, text, level, wait, Terminal())
+    return build_alert(title, text, level, wait, Terminal())
 
 
 def test_an_alert_is_info_and_waits_a_minute_by_default(capsys: pytest.CaptureFixture[str]) -> None:

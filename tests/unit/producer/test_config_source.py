@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from runstream.exceptions import ConfigError, UsageError
 from runstream.settings import Settings
 from runstream.tracking.config.config import Config
-from runstream.tracking.config.sources import Configs, as_config, chosen, config_value
+from runstream.tracking.config.sources import ConfigSources, select_keys, to_config, to_config_value
 
 
 class _Size(enum.Enum):
@@ -47,9 +47,9 @@ class _Class:
 
 def test_dataclasses_and_pydantic_objects_are_configs() -> None:
     """Their fields are the keys; dataclasses within are dicts."""
-    assert as_config(_Options()) == {"lr": 0.1, "net": {"depth": 3, "layers": [1, 2]}}
-    assert as_config(_Model()) == {"lr": 0.1, "size": "LARGE"}
-    assert as_config({"net": _Net(), "model": _Model()}) == {
+    assert to_config(_Options()) == {"lr": 0.1, "net": {"depth": 3, "layers": [1, 2]}}
+    assert to_config(_Model()) == {"lr": 0.1, "size": "LARGE"}
+    assert to_config({"net": _Net(), "model": _Model()}) == {
         "net": {"depth": 3, "layers": [1, 2]},
         "model": {"lr": 0.1, "size": "LARGE"},
     }
@@ -59,8 +59,8 @@ def test_the_config_of_another_run_is_a_config() -> None:
     """What has keys and items is a mapping, whatever its class; nested ones too."""
     other = Config({"lr": 0.1, "_hidden": 1})
 
-    assert as_config(other) == {"lr": 0.1}
-    assert as_config({"other": other}) == {"other": {"lr": 0.1}}
+    assert to_config(other) == {"lr": 0.1}
+    assert to_config({"other": other}) == {"other": {"lr": 0.1}}
 
 
 def test_flags_of_absl_are_configs() -> None:
@@ -69,12 +69,12 @@ def test_flags_of_absl_are_configs() -> None:
     flags.DEFINE_float("lr", 0.1, "", flag_values=values)
     flags.DEFINE_list("layers", ["a"], "", flag_values=values)
 
-    assert as_config(values) == {"lr": 0.1, "layers": ["a"]}
+    assert to_config(values) == {"lr": 0.1, "layers": ["a"]}
 
 
 def test_a_class_is_a_config_by_its_attributes() -> None:
     """What a class holds besides those that every class has is its config."""
-    assert as_config(_Class) == {"lr": 0.1}
+    assert to_config(_Class) == {"lr": 0.1}
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_files_hold_values_or_their_descriptions(tmp_path: Path, name: str, text
     (tmp_path / name).write_text(text)
 
     expected = {"lr": 0.3, "opt": {"name": "adam"}, "layers": [1, 2]}
-    assert as_config(tmp_path / name) == as_config(str(tmp_path / name)) == expected
+    assert to_config(tmp_path / name) == to_config(str(tmp_path / name)) == expected
 
 
 @pytest.mark.parametrize(
@@ -105,15 +105,15 @@ def test_a_file_that_is_no_config_is_named(tmp_path: Path, name: str, text: str,
     """The error says which file, and what is wrong with it."""
     (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError, match=message):
-        as_config(tmp_path / name)
+        to_config(tmp_path / name)
     with pytest.raises(ConfigError, match=r"missing\.yaml cannot be read"):
-        as_config(tmp_path / "missing.yaml")
+        to_config(tmp_path / "missing.yaml")
 
 
 def test_an_empty_file_is_an_empty_config(tmp_path: Path) -> None:
     """A file with nothing in it gives nothing."""
     (tmp_path / "c.yaml").write_text("")
-    assert as_config(tmp_path / "c.yaml") == {}
+    assert to_config(tmp_path / "c.yaml") == {}
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,13 @@ def test_an_empty_file_is_an_empty_config(tmp_path: Path) -> None:
 )
 def test_every_value_has_a_form(value: Any, recorded: Any) -> None:
     """Values become plain ones, NaN None, and what has no other form its text."""
-    assert config_value(value) == recorded
+    assert to_config_value(value) == recorded
 
 
 def test_what_has_no_other_form_is_text() -> None:
     """A value that nothing is known of is recorded as Python shows it."""
     thing = object()
-    assert config_value([thing]) == [str(thing)]
+    assert to_config_value([thing]) == [str(thing)]
 
 
 def test_what_holds_itself_ends() -> None:
@@ -156,19 +156,19 @@ def test_what_holds_itself_ends() -> None:
     endless: list[Any] = []
     endless.append(endless)
 
-    assert "[...]" in str(config_value(endless))
+    assert "[...]" in str(to_config_value(endless))
 
 
 def test_keys_are_left_out_or_the_only_ones() -> None:
     """Keys can be excluded or included, and nobody knows what both would mean."""
     given = {"a": 1, "b": 2}
 
-    assert chosen(given) == given
-    assert chosen(given, include=["a", "z"]) == {"a": 1}
-    assert chosen(given, exclude=["a", "z"]) == {"b": 2}
-    assert chosen({"a": 1, "ab": 2}, include="ab") == {"ab": 2}
+    assert select_keys(given) == given
+    assert select_keys(given, include=["a", "z"]) == {"a": 1}
+    assert select_keys(given, exclude=["a", "z"]) == {"b": 2}
+    assert select_keys({"a": 1, "ab": 2}, include="ab") == {"ab": 2}
     with pytest.raises(UsageError, match="not both"):
-        chosen(given, ["a"], ["a"])
+        select_keys(given, ["a"], ["a"])
 
 
 def test_files_lie_under_what_is_given(tmp_path: Path) -> None:
@@ -177,6 +177,6 @@ def test_files_lie_under_what_is_given(tmp_path: Path) -> None:
     (tmp_path / "more.yaml").write_text("b: more\nc: more\n")
     settings = Settings(config_paths=("more.yaml",))
 
-    assert Configs.of(settings, {"c": "given"}, tmp_path).given == {"a": "defaults", "b": "more", "c": "given"}
+    assert ConfigSources.of(settings, {"c": "given"}, tmp_path).given == {"a": "defaults", "b": "more", "c": "given"}
     with pytest.raises(ConfigError, match=r"absent\.yaml"):
-        Configs.of(Settings(config_paths=("absent.yaml",)), {}, tmp_path)
+        ConfigSources.of(Settings(config_paths=("absent.yaml",)), {}, tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream.tracking.lifecycle.console_capture import ConsoleCapture, LineBuffer, Tap
+from runstream.tracking.lifecycle.console_capture import ConsoleCapture, LineBuffer, StreamTap
 from tests.unit.producer.programs import finished
 from tests.unit.producer.spooled import only_run
 
@@ -78,10 +78,10 @@ def test_what_others_put_in_the_place_of_write_is_left_to_them() -> None:
     heard: list[str] = []
     theirs = stream.write
     stream.write = theirs  # type: ignore[method-assign]
-    Tap.listen(stream, heard.append).leave(stream, heard.append)
+    StreamTap.listen(stream, heard.append).leave(stream, heard.append)
     assert vars(stream)["write"] is theirs
 
-    tap = Tap.listen(stream, heard.append)
+    tap = StreamTap.listen(stream, heard.append)
     over = partial(tap)
     stream.write = over  # type: ignore[method-assign]
     tap.leave(stream, heard.append)

@@ -12,14 +12,14 @@ import pytest
 
 from runstream.spool.control_page import Phase, Word
 from runstream.spool.folder_creation import RunFolder
-from runstream.tracking.lifecycle.shipper_launcher import Delivery, Patience, dies_with_us
+from runstream.tracking.lifecycle.shipper_launcher import LauncherTimeouts, ShipperLauncher, shipper_dies_with_trainer
 from tests.polling import eventually
 from tests.unit.producer.programs import environment
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-QUICK = Patience(silent_s=0.3, starting_s=1.0, quiet_s=0.0, never_answered_s=0.2, delivery_s=0.4)
+QUICK = LauncherTimeouts(silent_s=0.3, starting_s=1.0, quiet_s=0.0, never_answered_s=0.2, delivery_s=0.4)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 def test_nobodys_children(folder: RunFolder, tmp_path: Path) -> None:
     """Guardian and shipper come up in sessions of their own, and are not this process's to reap."""
-    Delivery(folder, environment(tmp_path), QUICK).start()
+    ShipperLauncher(folder, environment(tmp_path), QUICK).start()
 
     guardian = eventually(lambda: folder.control[Word.GUARDIAN_PID])
     shipper = eventually(lambda: folder.control[Word.SHIPPER_PID])
@@ -51,7 +51,7 @@ def test_nobodys_children(folder: RunFolder, tmp_path: Path) -> None:
 
 def test_both_are_started_again_when_both_are_gone(folder: RunFolder, tmp_path: Path) -> None:
     """A look at the signs of life starts them once they are silent and dead, and not while one lives."""
-    delivery = Delivery(folder, environment(tmp_path), QUICK)
+    delivery = ShipperLauncher(folder, environment(tmp_path), QUICK)
     delivery.start()
     first = eventually(lambda: folder.control[Word.GUARDIAN_PID])
     eventually(lambda: folder.control[Word.SHIPPER_ALIVE])
@@ -68,7 +68,7 @@ def test_both_are_started_again_when_both_are_gone(folder: RunFolder, tmp_path: 
 
 def test_waiting_ends_with_delivery(folder: RunFolder) -> None:
     """The wait is over when the shipper says that everything is delivered; the shipper is told of it."""
-    delivery = Delivery(folder, {}, QUICK)
+    delivery = ShipperLauncher(folder, {}, QUICK)
     folder.control[Word.PENDING] = 3
     seen: list[int] = []
 
@@ -96,7 +96,7 @@ def test_waiting_has_a_limit(folder: RunFolder, phase: Phase, limit: float | Non
     folder.control[Word.SHIPPER_ALIVE] = time.time_ns() // 1000 + 10**9
     begin = time.monotonic()
 
-    assert not Delivery(folder, {}, QUICK).wait(limit, lambda _: None)
+    assert not ShipperLauncher(folder, {}, QUICK).wait(limit, lambda _: None)
     assert expected <= time.monotonic() - begin
 
 
@@ -112,10 +112,10 @@ def test_a_container_waits_while_delivery_gets_on(folder: RunFolder, limit: floa
         if time.monotonic() - begin > 3 * QUICK.delivery_s:
             folder.control[Word.PHASE] = Phase.DELIVERED
 
-    assert Delivery(folder, {"SLURM_STEP_ID": "0"}, QUICK).wait(limit, progress)
+    assert ShipperLauncher(folder, {"SLURM_STEP_ID": "0"}, QUICK).wait(limit, progress)
 
 
 @pytest.mark.parametrize("variable", ["SLURM_STEP_ID", "KUBERNETES_SERVICE_HOST"])
 def test_containers_and_steps_are_known(variable: str) -> None:
     """The environment says where processes end together."""
-    assert dies_with_us({variable: "x"})
+    assert shipper_dies_with_trainer({variable: "x"})

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream.exceptions import CommError
-from runstream.server.discovery import Connection, Server, connect, discovery_path, find_server, recall, remember
+from runstream.server.discovery import (
+    Connection,
+    Server,
+    cache_connection,
+    cached_connection,
+    connect,
+    discovery_path,
+    resolve_server,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,17 +59,19 @@ def _asked(answer: bytes, timeout: float = 5.0) -> Connection:
 def test_the_data_folder_says_where_the_local_stack_is(tmp_path: Path) -> None:
     """The discovery file gives address and token; a broken one gives nothing."""
     environ = {"RUNSTREAM_DATA_DIR": str(tmp_path)}
-    assert find_server(environ) is None
+    assert resolve_server(environ) is None
 
     discovery_path(environ).write_text(json.dumps({"version": 1, "url": "http://h:1/", "token": "t", "entity": "e"}))
-    assert Server("http://h:1", "t") == find_server(environ)
-    assert Server("http://h:1", "t") == find_server(environ, "http://h:1/")
-    assert Server("http://other", "") == find_server(environ, "http://other")
-    assert Server("http://env", "k") == find_server(environ | {"RUNSTREAM_URL": "http://env", "RUNSTREAM_API_KEY": "k"})
-    assert "t" not in repr(find_server(environ)).removeprefix("Server").replace("http", "")
+    assert Server("http://h:1", "t") == resolve_server(environ)
+    assert Server("http://h:1", "t") == resolve_server(environ, "http://h:1/")
+    assert Server("http://other", "") == resolve_server(environ, "http://other")
+    assert Server("http://env", "k") == resolve_server(
+        environ | {"RUNSTREAM_URL": "http://env", "RUNSTREAM_API_KEY": "k"}
+    )
+    assert "t" not in repr(resolve_server(environ)).removeprefix("Server").replace("http", "")
 
     discovery_path(environ).write_text('{"url": ')
-    assert find_server(environ) is None
+    assert resolve_server(environ) is None
 
 
 def test_the_default_data_folder_follows_xdg(tmp_path: Path) -> None:
@@ -81,10 +91,10 @@ def test_a_good_answer_is_understood_and_remembered(tmp_path: Path) -> None:
     ) == ("c", "b:1", 8, 15.0)
 
     server, environ = Server("http://h", "token"), {"XDG_CACHE_HOME": str(tmp_path)}
-    assert recall(server, environ) is None
-    remember(server, connection, environ)
-    assert connection == recall(server, environ)
-    assert recall(Server("http://other"), environ) is None
+    assert cached_connection(server, environ) is None
+    cache_connection(server, connection, environ)
+    assert connection == cached_connection(server, environ)
+    assert cached_connection(Server("http://other"), environ) is None
 
 
 @pytest.mark.parametrize(

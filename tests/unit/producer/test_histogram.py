@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import runstream
-from runstream.tracking.values.encoder import checked_row
+from runstream.tracking.values.encoder import to_plain_row
 
 
 def test_a_histogram_is_logged_as_plain_data() -> None:
     """A row holds its counts and edges, of numbers of any shape."""
-    logged = checked_row({"h": runstream.Histogram(np.arange(12).reshape(3, 4), num_bins=3)})
+    logged = to_plain_row({"h": runstream.Histogram(np.arange(12).reshape(3, 4), num_bins=3)})
 
     assert logged == {"h": {"_type": "histogram", "values": [4, 4, 4], "bins": pytest.approx([0, 11 / 3, 22 / 3, 11])}}
 

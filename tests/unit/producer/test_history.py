@@ -24,7 +24,7 @@ from runstream.spool.writer import SpoolWriter
 from runstream.tracking.rows.metric import checked_metric
 from runstream.tracking.rows.placement import MOST_BESIDE
 from runstream.tracking.rows.row_log import History
-from runstream.tracking.summary.local_summary import OwnSummary
+from runstream.tracking.summary.local_summary import LocalSummary
 from runstream_schemas.events import Role
 from runstream_schemas.limits import DEFAULT_LIMITS
 from tests.unit.producer.spooled import rows, steps_and_values
@@ -565,7 +565,7 @@ def test_what_is_as_long_as_a_number_is_recorded_as_ever(tmp_path: Path, value: 
 
     expected = [plain_row(values, DEFAULT_LIMITS) for _, values in steps_and_values(second)][1]
     assert expected == [plain_row(values, DEFAULT_LIMITS) for _, values in steps_and_values(first)][1]
-    shown = [OwnSummary(folder, bytes(16), Role.PRIMARY).values(2)["v"] for folder in (first, second)]
+    shown = [LocalSummary(folder, bytes(16), Role.PRIMARY).values(2)["v"] for folder in (first, second)]
     assert [expected["v"]] * 2 == shown
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream.settings import Settings
-from runstream.tracking.startup.identity import label_of, metadata_entries, role_of
-from runstream.tracking.startup.launcher import Place, place_of
+from runstream.tracking.startup.identity import metadata_entries, writer_label, writer_role
+from runstream.tracking.startup.launcher import ProcessRank, process_rank
 from runstream_schemas.events import Role
 
 if TYPE_CHECKING:
@@ -23,40 +23,40 @@ SHARED = Settings(mode="shared", run_id="r")
         ({}, None),
         (
             {"RANK": "5", "LOCAL_RANK": "1", "GROUP_RANK": "2", "WORLD_SIZE": "8", "SLURM_PROCID": "0"},
-            Place(launcher="torchrun", rank=5, local_rank=1, node=2, world_size=8),
+            ProcessRank(launcher="torchrun", rank=5, local_rank=1, node=2, world_size=8),
         ),
         (
             {"SLURM_PROCID": "3", "SLURM_LOCALID": "1", "SLURM_NODEID": "1", "SLURM_NTASKS": "4"},
-            Place(launcher="Slurm", rank=3, local_rank=1, node=1, world_size=4),
+            ProcessRank(launcher="Slurm", rank=3, local_rank=1, node=1, world_size=4),
         ),
         (
             {"OMPI_COMM_WORLD_RANK": "2", "OMPI_COMM_WORLD_LOCAL_RANK": "0", "OMPI_COMM_WORLD_SIZE": "3"},
-            Place(launcher="Open MPI", rank=2, local_rank=0, world_size=3),
+            ProcessRank(launcher="Open MPI", rank=2, local_rank=0, world_size=3),
         ),
         (
             {"PMI_RANK": "1", "MPI_LOCALRANKID": "1", "PMI_SIZE": "2", "SLURM_PROCID": "1"},
-            Place(launcher="MPI", rank=1, local_rank=1, world_size=2),
+            ProcessRank(launcher="MPI", rank=1, local_rank=1, world_size=2),
         ),
-        ({"PMIX_RANK": "4"}, Place(launcher="MPI", rank=4)),
-        ({"HOROVOD_RANK": "6", "HOROVOD_SIZE": "8"}, Place(launcher="Horovod", rank=6, world_size=8)),
-        ({"MV2_COMM_WORLD_RANK": "7"}, Place(launcher="MVAPICH", rank=7)),
-        ({"JOB_COMPLETION_INDEX": "9"}, Place(launcher="Kubernetes", rank=9)),
-        ({"LWS_WORKER_INDEX": "1", "LWS_GROUP_SIZE": "2"}, Place(launcher="Kubernetes", rank=1, world_size=2)),
-        ({"POD_INDEX": "2"}, Place(launcher="Kubernetes", rank=2)),
-        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "train-3"}, Place(launcher="Kubernetes", rank=3)),
+        ({"PMIX_RANK": "4"}, ProcessRank(launcher="MPI", rank=4)),
+        ({"HOROVOD_RANK": "6", "HOROVOD_SIZE": "8"}, ProcessRank(launcher="Horovod", rank=6, world_size=8)),
+        ({"MV2_COMM_WORLD_RANK": "7"}, ProcessRank(launcher="MVAPICH", rank=7)),
+        ({"JOB_COMPLETION_INDEX": "9"}, ProcessRank(launcher="Kubernetes", rank=9)),
+        ({"LWS_WORKER_INDEX": "1", "LWS_GROUP_SIZE": "2"}, ProcessRank(launcher="Kubernetes", rank=1, world_size=2)),
+        ({"POD_INDEX": "2"}, ProcessRank(launcher="Kubernetes", rank=2)),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "train-3"}, ProcessRank(launcher="Kubernetes", rank=3)),
         (
             {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "POD_NAME": "t-1", "HOSTNAME": "x-9"},
-            Place(launcher="Kubernetes", rank=1),
+            ProcessRank(launcher="Kubernetes", rank=1),
         ),
         ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "train-7d9f8-24567"}, None),
         ({"HOSTNAME": "train-3"}, None),
-        ({"LOCAL_RANK": "2"}, Place(launcher="torchrun", rank=2, local_rank=2)),
+        ({"LOCAL_RANK": "2"}, ProcessRank(launcher="torchrun", rank=2, local_rank=2)),
         ({"RANK": "one", "SLURM_PROCID": ""}, None),
     ],
 )
-def test_the_first_launcher_that_says_a_rank_counts(environ: Mapping[str, str], place: Place | None) -> None:
+def test_the_first_launcher_that_says_a_rank_counts(environ: Mapping[str, str], place: ProcessRank | None) -> None:
     """Each launcher by its own variables; what is no number says nothing."""
-    assert place_of(environ) == place
+    assert process_rank(environ) == place
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_rank_0_is_the_primary_of_a_shared_run(
 ) -> None:
     """Unless a setting says otherwise; a run that is not shared has but primaries."""
     found = SHARED.model_copy(update=dict(settings))
-    assert (role_of(found, environ), label_of(found, environ)) == (role, label)
+    assert (writer_role(found, environ), writer_label(found, environ)) == (role, label)
 
 
 def test_a_worker_says_nothing_of_the_run() -> None:

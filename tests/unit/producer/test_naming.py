@@ -7,12 +7,12 @@ import re
 import pytest
 
 from runstream.exceptions import UsageError
-from runstream.naming import DisplayName, checked_name, checked_tags, generated_name, random_id
+from runstream.naming import DisplayName, generate_run_id, generated_name, validate_name, validate_tags
 
 
 def test_ids_and_names_look_as_promised() -> None:
     """Ids are 8 letters and digits and do not repeat; names are two words that follow from them."""
-    ids = {random_id() for _ in range(200)}
+    ids = {generate_run_id() for _ in range(200)}
     names = {one: generated_name(one) for one in ids}
 
     assert len(ids) == 200
@@ -38,29 +38,29 @@ def test_a_run_is_shown_by_the_best_name_it_has(name: DisplayName, shown: str) -
 
 def test_tags_are_strings_of_1_to_64_characters() -> None:
     """A bare string is one tag; repeated ones stay; what is no tag is refused by name."""
-    assert checked_tags("single") == ("single",)
-    assert checked_tags(["x", "y", "x"]) == ("x", "y", "x")
-    assert checked_tags(["t" * 64]) == ("t" * 64,)
+    assert validate_tags("single") == ("single",)
+    assert validate_tags(["x", "y", "x"]) == ("x", "y", "x")
+    assert validate_tags(["t" * 64]) == ("t" * 64,)
     for bad in ([""], ["t" * 65], [5], 5):
         with pytest.raises(ValueError, match="tags are"):
-            checked_tags(bad)
+            validate_tags(bad)
 
 
 @pytest.mark.parametrize("name", ["a", "A b_c-d.e", "ünïcode", "x" * 128])
 def test_good_names_stay(name: str) -> None:
     """Letters of any language, spaces, dots and dashes are fine."""
-    assert name == checked_name("project", name)
+    assert name == validate_name("project", name)
 
 
 @pytest.mark.parametrize("name", ["", " ", ".", "..", "a/b", "a\\b", "a\0b", "a\nb", "a?b", "a#b", "x" * 129, None, 3])
 def test_bad_names_are_refused(name: str) -> None:
     """What an address or a path would misread is no name."""
     with pytest.raises(UsageError, match="the project"):
-        checked_name("project", name)
+        validate_name("project", name)
 
 
 @pytest.mark.parametrize("run_id", [" a", "a ", "a\t"])
 def test_an_id_has_no_blanks_at_its_ends(run_id: str) -> None:
     """They are what is left of a sloppy cut, and nobody would find the run again; as in W&B."""
     with pytest.raises(UsageError, match="the run id"):
-        checked_name("run id", run_id)
+        validate_name("run id", run_id)

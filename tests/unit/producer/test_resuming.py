@@ -11,8 +11,14 @@ from runstream.settings import Settings
 from runstream.spool.continuation import continued
 from runstream.terminal.terminal import Terminal
 from runstream.tracking.startup.identity import Identity
-from runstream.tracking.startup.resume import Moment, Resuming, note_latest, parsed, planned
-from runstream.tracking.startup.server_lookup import Meeting
+from runstream.tracking.startup.resume import (
+    BranchPoint,
+    ResumeResolver,
+    parse_branch_point,
+    plan_resume,
+    save_latest_run,
+)
+from runstream.tracking.startup.server_lookup import ServerLookup
 from runstream_schemas.events import Role
 
 if TYPE_CHECKING:
@@ -28,10 +34,10 @@ def writer(number: bytes, role: str, *continues: bytes, label: str = "") -> dict
 
 def test_a_moment_is_an_id_and_a_step() -> None:
     """Anything else is refused with how it is spelled."""
-    assert parsed("fork_from", "a-b?_step=12") == Moment("a-b", 12)
+    assert parse_branch_point("fork_from", "a-b?_step=12") == BranchPoint("a-b", 12)
     for text in ("a", "a?_step=", "a?_step=-1", "a?step=1", "?_step=1", "a?_step=1.5", ""):
         with pytest.raises(ValueError, match=r"ID\?_step=N"):
-            parsed("fork_from", text)
+            parse_branch_point("fork_from", text)
 
 
 def test_a_primary_continues_the_last_primaries_and_their_children() -> None:
@@ -56,13 +62,13 @@ def test_a_worker_continues_the_worker_of_its_label() -> None:
 def test_auto_means_the_latest_run_of_the_folder_and_project(tmp_path: Path) -> None:
     """Of another project, or where there is none or a broken note, it means a new run."""
     settings = Settings(resume="auto", project="p")
-    assert planned(settings, tmp_path).run_id is None
-    note_latest(tmp_path, settings.model_copy(update={"run_id": "r"}))
-    assert planned(settings, tmp_path).run_id == "r"
-    assert planned(settings.model_copy(update={"run_id": "own"}), tmp_path).run_id == "own"
-    assert planned(Settings(resume="auto", project="q"), tmp_path).run_id is None
+    assert plan_resume(settings, tmp_path).run_id is None
+    save_latest_run(tmp_path, settings.model_copy(update={"run_id": "r"}))
+    assert plan_resume(settings, tmp_path).run_id == "r"
+    assert plan_resume(settings.model_copy(update={"run_id": "own"}), tmp_path).run_id == "own"
+    assert plan_resume(Settings(resume="auto", project="q"), tmp_path).run_id is None
     (tmp_path / "latest-run.json").write_text("[")
-    assert planned(settings, tmp_path).run_id is None
+    assert plan_resume(settings, tmp_path).run_id is None
 
 
 @pytest.mark.parametrize(
@@ -78,26 +84,26 @@ def test_auto_means_the_latest_run_of_the_folder_and_project(tmp_path: Path) -> 
 def test_what_makes_no_sense_is_refused(tmp_path: Path, settings: dict[str, Any], error: type[Exception]) -> None:
     """Before anything is asked or made."""
     with pytest.raises(error):
-        planned(Settings(**settings), tmp_path)
+        plan_resume(Settings(**settings), tmp_path)
 
 
 def test_a_rewind_names_the_run(tmp_path: Path) -> None:
     """The id of ``resume_from`` is that of the run."""
-    assert planned(Settings(resume_from="b?_step=1"), tmp_path).run_id == "b"
-    assert planned(Settings(resume_from="b?_step=1", run_id="b"), tmp_path).run_id == "b"
+    assert plan_resume(Settings(resume_from="b?_step=1"), tmp_path).run_id == "b"
+    assert plan_resume(Settings(resume_from="b?_step=1", run_id="b"), tmp_path).run_id == "b"
 
 
-def resuming(settings: Settings, *, meant: bool) -> Resuming:
+def resuming(settings: Settings, *, meant: bool) -> ResumeResolver:
     """Return what asks no server, since none is known."""
     terminal = Terminal(silent=True)
-    return Resuming(settings, {}, Role.PRIMARY, "", terminal, named=meant, meant=meant)
+    return ResumeResolver(settings, {}, Role.PRIMARY, "", terminal, named=meant, meant=meant)
 
 
 @pytest.mark.parametrize(("meant", "relative"), [(False, False), (True, True)])
 def test_allow_asks_only_for_a_run_that_may_be_there(*, meant: bool, relative: bool) -> None:
     """An id that was just made up is that of no run; of one that was named it is not known how far it is."""
     settings = Settings(resume="allow", run_id="r", init_timeout=30)
-    nobody = Meeting(None, Identity(entity=None, project="p", run_id="r", name="n"), "no server is known")
+    nobody = ServerLookup(None, Identity(entity=None, project="p", run_id="r", name="n"), "no server is known")
 
     _, start = resuming(settings, meant=meant).start(nobody, "fresh")
 
@@ -110,7 +116,7 @@ def test_allow_asks_only_for_a_run_that_may_be_there(*, meant: bool, relative: b
 def test_whatever_cannot_be_decided_is_an_error_in_time(asked: dict[str, str]) -> None:
     """It names what was asked for, what stands in the way, and what to do."""
     settings = Settings(run_id="r", init_timeout=0.01, **asked)  # type: ignore[arg-type]
-    nobody = Meeting(None, Identity(entity=None, project="p", run_id="r", name="n"), "no server is known")
+    nobody = ServerLookup(None, Identity(entity=None, project="p", run_id="r", name="n"), "no server is known")
 
     with pytest.raises(CommError, match=r"needs an answer .*no server is known.*runstream up"):
         resuming(settings, meant=True).start(nobody, "fresh")

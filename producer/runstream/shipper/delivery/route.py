@@ -8,7 +8,14 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import CommError
-from runstream.server.discovery import Connection, connect, find_server, recall, remember, standing
+from runstream.server.discovery import (
+    Connection,
+    cache_connection,
+    cached_connection,
+    connect,
+    fetch_resume_state,
+    resolve_server,
+)
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 from runstream_schemas.topics import RunPath, partition_of
 
@@ -54,18 +61,18 @@ class Route:
         Raises:
             NoServerError: Nothing is known.
         """
-        server = find_server(self._environ, self._info.url)
+        server = resolve_server(self._environ, self._info.url)
         if server is None:
             raise NoServerError("no server is known: none was named and no local stack has ever run")
         try:
             connection = await asyncio.to_thread(connect, server, self._deadline_s)
         except CommError as error:
-            known = recall(server, self._environ)
+            known = cached_connection(server, self._environ)
             if known is None:
                 raise NoServerError(str(error)) from error
             log.debug("%s; going by its last answer", error)
             return known
-        remember(server, connection, self._environ)
+        cache_connection(server, connection, self._environ)
         return connection
 
     async def resume_state(self, run: RunPath) -> dict[str, Any]:
@@ -74,12 +81,14 @@ class Route:
         Raises:
             NoServerError: Nobody says.
         """
-        server = find_server(self._environ, self._info.url)
+        server = resolve_server(self._environ, self._info.url)
         if server is None:
             raise NoServerError("no server is known: none was named and no local stack has ever run")
         wait_s = self._deadline_s
         try:
-            return await asyncio.to_thread(standing, server, run, step=None, wait_s=wait_s, timeout=2 * wait_s)
+            return await asyncio.to_thread(
+                fetch_resume_state, server, run, step=None, wait_s=wait_s, timeout=2 * wait_s
+            )
         except CommError as error:
             raise NoServerError(f"how far the run is cannot be asked: {error}") from error
 

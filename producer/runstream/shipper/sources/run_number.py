@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from runstream.exceptions import CommError
-from runstream.server.discovery import find_server, take_number
+from runstream.server.discovery import request_run_number, resolve_server
 from runstream.shipper.delivery.ledger import PartitionMismatchError
 from runstream.shipper.delivery.route import NoServerError
 
@@ -84,7 +84,7 @@ class RunNumberResolver:
 
     async def _ask(self) -> int:
         where = await self._resolve()
-        server = find_server(self._environ, self._info.url)
+        server = resolve_server(self._environ, self._info.url)
         if server is None:
             raise NoServerError("no server is known")
-        return await asyncio.to_thread(take_number, server, where.run, self._settings.number_deadline_s)
+        return await asyncio.to_thread(request_run_number, server, where.run, self._settings.number_deadline_s)

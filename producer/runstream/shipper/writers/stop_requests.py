@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from runstream.exceptions import CommError
-from runstream.server.discovery import find_server, stop_request
+from runstream.server.discovery import fetch_stop_request, resolve_server
 from runstream.spool.control_page import Word
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ class StopRequestPoller:
 
     async def _ask(self) -> float:
         """Ask once; return after how many seconds to ask again."""
-        server, run = find_server(self._environ, self._url), self._run()
+        server, run = resolve_server(self._environ, self._url), self._run()
         if server is None or run is None or not self._writers():
             return _ASK_AGAIN_S
         try:
-            asked, pause = await asyncio.to_thread(stop_request, server, run, self._deadline_s)
+            asked, pause = await asyncio.to_thread(fetch_stop_request, server, run, self._deadline_s)
         except CommError as error:
             log.debug("not known whether the run is to be stopped: %s", error)
             return _RETRY_S

@@ -6,7 +6,7 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, M
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import ConfigError, UsageError
-from runstream.tracking.config.sources import as_config
+from runstream.tracking.config.sources import to_config
 from runstream_schemas.events import Operation, Scope
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ class Config:
         allow_val_change: bool = False,
         warn: Callable[[str], None] | None = None,
     ) -> None:
-        object.__setattr__(self, "_items", as_config(items))
+        object.__setattr__(self, "_items", to_config(items))
         object.__setattr__(self, "_record", record or _unrecorded)
         object.__setattr__(self, "_locked", frozenset(locked))
         object.__setattr__(self, "_allowed", allow_val_change)
         object.__setattr__(self, "_warn", warn or _unrecorded)
 
-    def recorded_by(
+    def with_recorder(
         self, record: Callable[[Sequence[ConfigEntry]], None], warn: Callable[[str], None] | None = None
     ) -> Config:
         """Return this config with its changes recorded, and its warnings said, in another way."""
@@ -70,14 +70,14 @@ class Config:
         """
         if values is None:
             raise TypeError("config.update() takes a dict, or what else init(config=...) does, not None")
-        changed = self._unlocked(as_config(values))
+        changed = self._unlocked(to_config(values))
         if not (self._allowed if allow_val_change is None else allow_val_change):
             self._refuse_changes(changed)
         self._set(changed)
 
     def setdefaults(self, values: Any) -> None:
         """Set the keys that have no value yet; values are given as to :meth:`update`."""
-        self._set({key: value for key, value in as_config(values).items() if key not in self._items})
+        self._set({key: value for key, value in to_config(values).items() if key not in self._items})
 
     def as_dict(self) -> dict[str, Any]:
         """Return a copy as a plain dict."""
@@ -193,7 +193,7 @@ class StaticConfig(Mapping[str, Any]):
         return f"StaticConfig({self._config.as_dict()!r})"
 
 
-def checked_keys(keys: Any) -> list[str]:
+def validate_pinned_keys(keys: Any) -> list[str]:
     """Return a list of config keys.
 
     Raises:

@@ -25,7 +25,7 @@ DEFAULTS_FILE = "config-defaults.yaml"
 _OWN_KEYS = frozenset({"wandb_version", "_wandb"})
 
 
-def as_config(values: Any) -> dict[str, Any]:
+def to_config(values: Any) -> dict[str, Any]:
     """Return what is recorded of a config, however it is given.
 
     Args:
@@ -44,11 +44,11 @@ def as_config(values: Any) -> dict[str, Any]:
         name = key.strip("-") if isinstance(key, str) else key
         if not isinstance(name, str) or not 0 < len(name) <= DEFAULT_LIMITS.key_length:
             raise DataError(f"config keys are strings of 1 to {DEFAULT_LIMITS.key_length} characters, not {key!r:.60}")
-        found[str(name)] = config_value(value)
+        found[str(name)] = to_config_value(value)
     return found
 
 
-def chosen(
+def select_keys(
     values: Mapping[str, Any], include: Sequence[str] | None = None, exclude: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """Return the keys that are included, or those that are not excluded; all where neither is said.
@@ -74,12 +74,12 @@ def from_files(folder: Path, paths: Sequence[str] = ()) -> dict[str, Any]:
     files = [*([defaults] if defaults.is_file() else []), *(folder / path for path in paths)]
     found: dict[str, Any] = {}
     for path in files:
-        found |= as_config(path)
+        found |= to_config(path)
     return found
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Configs:
+class ConfigSources:
     """The config of a new run by where it comes from; a later one goes before an earlier one."""
 
     #: What files and ``init()`` say.
@@ -88,7 +88,7 @@ class Configs:
     sweep: dict[str, Any]
 
     @classmethod
-    def of(cls, settings: Settings, given: Mapping[str, Any], folder: Path) -> Configs:
+    def of(cls, settings: Settings, given: Mapping[str, Any], folder: Path) -> ConfigSources:
         """Return the configs that settings and files name, with what was given to ``init()``.
 
         Raises:
@@ -96,8 +96,8 @@ class Configs:
         """
         return cls(
             given={**from_files(folder, settings.config_paths), **given},
-            launch=as_config(settings.launch_config_path),
-            sweep=as_config(settings.sweep_param_path),
+            launch=to_config(settings.launch_config_path),
+            sweep=to_config(settings.sweep_param_path),
         )
 
 
@@ -121,7 +121,7 @@ def read_file(path: Path) -> dict[str, Any]:
     return {str(key): _value(item) for key, item in found.items() if key not in _OWN_KEYS}
 
 
-def config_value(value: Any, depth: int = 0) -> Any:
+def to_config_value(value: Any, depth: int = 0) -> Any:
     """Return what is recorded of a value in a config: plain, NaN as None, and what cannot be recorded as its text.
 
     Members of an enum become their names, functions and classes theirs, as in W&B.
@@ -145,9 +145,9 @@ def _with_items(value: Any, depth: int) -> dict[str, Any] | list[Any] | None:
     if (fields := _fields(value)) is not None:
         value = fields
     if _has_keys(value):
-        return {str(key): config_value(value[key], depth) for key in value.keys()}  # noqa: SIM118 - as in _mapping()
+        return {str(key): to_config_value(value[key], depth) for key in value.keys()}  # noqa: SIM118 - as in _mapping()
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, _ATOMS):
-        return [config_value(item, depth) for item in value]
+        return [to_config_value(item, depth) for item in value]
     return None
 
 
@@ -211,7 +211,7 @@ def _text(value: Any) -> Any:
 def _without_nan(value: Any) -> Any:
     """Return plain values with NaN as None; arrays come as lists of floats."""
     if isinstance(value, float):
-        return config_value(value)
+        return to_config_value(value)
     if isinstance(value, list):
         return [_without_nan(item) for item in value]
     if isinstance(value, dict):

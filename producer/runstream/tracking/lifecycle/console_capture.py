@@ -46,7 +46,7 @@ class LineBuffer:
         self._rest = rest[-DEFAULT_LIMITS.string_length :]
 
 
-class Tap:
+class StreamTap:
     """Stands in the place of a stream's ``write``, and hands what is written on to whoever listens.
 
     Args:
@@ -66,14 +66,14 @@ class Tap:
         return written
 
     @classmethod
-    def listen(cls, stream: TextIO, listener: Callable[[str], None]) -> Tap:
+    def listen(cls, stream: TextIO, listener: Callable[[str], None]) -> StreamTap:
         """Add a listener to a stream's tap, which is put in place if it has none.
 
         Raises:
             AttributeError: The stream cannot be tapped; or TypeError.
         """
         tap = vars(stream).get("write")
-        if not isinstance(tap, Tap):
+        if not isinstance(tap, StreamTap):
             tap = cls(stream)
             stream.write = tap  # type: ignore[method-assign]
         tap.listeners += (listener,)
@@ -107,7 +107,7 @@ class ConsoleCapture:
         #: Behind the name of a stream: which child of the process wrote to it.
         self._mark = ""
         self._lock = threading.RLock()
-        self._tapped: list[tuple[TextIO, Tap, Callable[[str], None]]] = []
+        self._tapped: list[tuple[TextIO, StreamTap, Callable[[str], None]]] = []
         self._buffers: dict[str, LineBuffer] = {}
 
     def start(self) -> None:
@@ -124,7 +124,7 @@ class ConsoleCapture:
             self._buffers[name] = LineBuffer()
             listener = partial(self._hear, name)
             try:
-                tap = Tap.listen(stream, listener)
+                tap = StreamTap.listen(stream, listener)
             except (AttributeError, TypeError):
                 continue
             self._tapped.append((stream, tap, listener))

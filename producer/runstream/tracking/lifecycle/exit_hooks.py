@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 
-class Live(Protocol):
+class ExitListener(Protocol):
     """What is told of the end of the process."""
 
     def finish(self, outcome: Outcome) -> None:
         """End: the interpreter ends in order."""
 
-    def finish_at_signal(self, outcome: Outcome) -> None:
+    def finish_on_signal(self, outcome: Outcome) -> None:
         """End at once: when this has returned, a signal ends the process."""
 
-    def warned_by_signal(self, outcome: Outcome) -> None:
+    def note_handled_signal(self, outcome: Outcome) -> None:
         """Take note of a signal that may be the end: the program handles it."""
 
 
@@ -47,14 +47,14 @@ class ExitHooks:
     def __init__(self) -> None:
         self._layer: _Layer | None = None
 
-    def add(self, live: Live) -> None:
+    def add(self, live: ExitListener) -> None:
         """Tell something of the end from now on. The hook for SIGTERM is put in place only from the main thread."""
         if self._layer is None:
             self._layer = _Layer()
             self._layer.install()
         self._layer.live.append(live)
 
-    def remove(self, live: Live) -> None:
+    def remove(self, live: ExitListener) -> None:
         """Tell it no more; after the last, take the hooks out, but for those that somebody has put another before."""
         layer = self._layer
         if layer is not None and live in layer.live:
@@ -76,7 +76,7 @@ class _Layer:
     """
 
     def __init__(self) -> None:
-        self.live: list[Live] = []
+        self.live: list[ExitListener] = []
         #: What handled SIGTERM before.
         self.handler: Any = None
         self._noted: Outcome | None = None
@@ -131,11 +131,11 @@ class _Layer:
             # Whoever handles the signal decides whether it is the end; if it is, this is why.
             self._signalled = outcome
             for live in [*self.live]:
-                live.warned_by_signal(outcome)
+                live.note_handled_signal(outcome)
             self.handler(number, frame)
             return
         for live in [*self.live]:
-            live.finish_at_signal(outcome)
+            live.finish_on_signal(outcome)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 

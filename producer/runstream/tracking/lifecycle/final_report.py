@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from runstream.settings import Settings
     from runstream.spool.folder_creation import RunFolder
     from runstream.terminal.terminal import Terminal
-    from runstream.tracking.lifecycle.shipper_launcher import Delivery
+    from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher
     from runstream.tracking.run.run import Run
 
 #: Seconds of waiting that are worth a line where it cannot be taken away again.
 _WORTH_A_LINE_S = 5.0
 
 
-class Closing:
+class FinalReport:
     """Waits for delivery and prints the end of a run.
 
     Args:
@@ -42,7 +42,7 @@ class Closing:
         self._settings = settings
         self._terminal = terminal
 
-    def conclude(self, delivery: Delivery | None, *, summary: Mapping[str, Any], dropped: int) -> None:
+    def conclude(self, delivery: ShipperLauncher | None, *, summary: Mapping[str, Any], dropped: int) -> None:
         """Wait within the limit, then say what became of the run; Ctrl-C ends the waiting.
 
         Args:
@@ -61,10 +61,10 @@ class Closing:
             elif arrived:
                 self._terminal.detail(self._synced())
             else:
-                self._terminal.line(self._to_come(delivery.pending))
+                self._terminal.line(self._pending_message(delivery.pending))
             self._terminal.detail(f"Find logs at: {shown_path(self._folder.logs, dotted=True)}")
 
-    def _wait(self, delivery: Delivery) -> bool:
+    def _wait(self, delivery: ShipperLauncher) -> bool:
         started = time.monotonic()
 
         def progress(pending: int) -> None:
@@ -103,7 +103,7 @@ class Closing:
     def _synced(self) -> str:
         return f"Synced {delivered(self._folder)} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)"
 
-    def _to_come(self, pending: int) -> str:
+    def _pending_message(self, pending: int) -> str:
         what = f"{pending} records are" if pending else "The run is"
         return (
             f"{what} not delivered yet; delivery goes on in the background. "

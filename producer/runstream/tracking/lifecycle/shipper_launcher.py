@@ -27,7 +27,7 @@ _TRAINER = "RUNSTREAM_TRAINER_PIDFD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class LauncherTimeouts:
     """How long to wait for what, in seconds."""
 
     #: A shipper that has given no sign of life for so long is looked at more closely.
@@ -42,19 +42,19 @@ class Patience:
     delivery_s: float = 60.0
 
 
-class Delivery:
+class ShipperLauncher:
     """Guardian and shipper of one run folder, seen from the process that logs.
 
     Args:
         folder: The run folder.
         environ: Environment of the processes.
-        patience: How long to wait for what.
+        timeouts: How long to wait for what.
     """
 
-    def __init__(self, folder: RunFolder, environ: Mapping[str, str], patience: Patience | None = None) -> None:
+    def __init__(self, folder: RunFolder, environ: Mapping[str, str], timeouts: LauncherTimeouts | None = None) -> None:
         self._folder = folder
         self._environ = dict(environ)
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or LauncherTimeouts()
         self._started_at = float("-inf")
 
     def start(self) -> None:
@@ -96,7 +96,7 @@ class Delivery:
         control = self._folder.control
         silent_s = time.time() - control[Word.SHIPPER_ALIVE] / 1e6
         starting_s = time.monotonic() - self._started_at
-        if silent_s < self._patience.silent_s or starting_s < self._patience.starting_s:
+        if silent_s < self._timeouts.silent_s or starting_s < self._timeouts.starting_s:
             return
         if not (_is_ours(control[Word.SHIPPER_PID]) or _is_ours(control[Word.GUARDIAN_PID])):
             self.start()
@@ -131,20 +131,20 @@ class Delivery:
             if limit_s is not None:
                 limit = limit_s
             elif phase == Phase.NEVER_CONNECTED:
-                limit = self._patience.never_answered_s
+                limit = self._timeouts.never_answered_s
             else:
-                limit = self._patience.delivery_s
-            since = moved if limit_s is None and dies_with_us(self._environ) else started
+                limit = self._timeouts.delivery_s
+            since = moved if limit_s is None and shipper_dies_with_trainer(self._environ) else started
             if now - since >= limit:
                 return False
-            if now - started > self._patience.quiet_s:
+            if now - started > self._timeouts.quiet_s:
                 progress(self.pending)
             self.ensure()
             time.sleep(_POLL_S)
         return True
 
 
-def dies_with_us(environ: Mapping[str, str]) -> bool:
+def shipper_dies_with_trainer(environ: Mapping[str, str]) -> bool:
     """Tell whether the end of this process ends the processes it started too: a container, or a Slurm step."""
     if "SLURM_STEP_ID" in environ or "KUBERNETES_SERVICE_HOST" in environ:
         return True

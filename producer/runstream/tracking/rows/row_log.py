@@ -15,7 +15,7 @@ from runstream.spool.writer import WHOLE, SpoolWriter, kind_of
 from runstream.tracking.rows.last_values import LastValues, merge, nested
 from runstream.tracking.rows.placement import checked_commit, checked_step, place
 from runstream.tracking.rows.step_metrics import StepMetrics, found
-from runstream.tracking.values.encoder import checked_row
+from runstream.tracking.values.encoder import to_plain_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -118,7 +118,7 @@ class History:
         """Append one call of ``log()``.
 
         Raises:
-            DataError: See :func:`checked_row`; nothing was recorded.
+            DataError: See :func:`to_plain_row`; nothing was recorded.
             DiskFullError: There is no room, and the policy is to raise.
         """
         latest = self._shape
@@ -304,7 +304,7 @@ class History:
                     payload = _encode(data)
                     self._shape = shape
                     return shape, payload
-        row = checked_row(data)
+        row = to_plain_row(data)
         inserts = self._steps is not None and bool(missing := self._steps.missing(row))
         if inserts:
             self._insert(row, missing)

@@ -27,7 +27,7 @@ class AlertLevel(Enum):
     ERROR = "ERROR"
 
 
-def checked_alert(
+def build_alert(
     title: str,
     text: str,
     level: str | AlertLevel | None,

@@ -19,7 +19,7 @@ def _as_it_was(identity: Identity) -> Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backing:
+class RunBackend:
     """The parts that a run hands everything on to."""
 
     #: Takes what is logged.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from runstream.settings import Settings
-    from runstream.tracking.run.backend import Backing
+    from runstream.tracking.run.backend import RunBackend
     from runstream.tracking.run.recorder import Recorder
     from runstream.tracking.startup.identity import Identity
 
@@ -15,7 +15,7 @@ class RunFacts:
     """The read-only properties of a run."""
 
     _settings: Settings
-    _backing: Backing
+    _backend: RunBackend
     _recorder: Recorder
     _identity: Identity
 
@@ -80,7 +80,7 @@ class RunFacts:
     @property
     def dir(self) -> str:
         """Folder for files of the run; empty for a disabled run."""
-        return self._backing.folder
+        return self._backend.folder
 
     @property
     def step(self) -> int:
@@ -90,7 +90,7 @@ class RunFacts:
     @property
     def starting_step(self) -> int:
         """The step of the run's first row here; greater than 0 where an earlier run is carried on."""
-        return self._backing.starting_step
+        return self._backend.starting_step
 
     @property
     def should_stop(self) -> bool:
@@ -116,7 +116,7 @@ class RunFacts:
     @property
     def resumed(self) -> bool:
         """Whether the run carries on an earlier one."""
-        return self._backing.resumed
+        return self._backend.resumed
 
     @property
     def group(self) -> str:
@@ -136,7 +136,7 @@ class RunFacts:
     @property
     def start_time(self) -> float:
         """When the run started, in seconds since 1970."""
-        return self._backing.started
+        return self._backend.started
 
     @property
     def settings(self) -> Settings:
@@ -144,14 +144,14 @@ class RunFacts:
         return self._settings.model_copy()
 
     def _deprecated(self, name: str, instead: str) -> None:
-        self._backing.terminal.warn(f"run.{name} is deprecated; use {instead} instead")
+        self._backend.terminal.warn(f"run.{name} is deprecated; use {instead} instead")
 
     def _warn_offline(self) -> None:
         if self.offline:
-            self._backing.terminal.warn("URL not available in offline run")
+            self._backend.terminal.warn("URL not available in offline run")
 
     @property
     def _known(self) -> Identity:
         """The names of the run, with what the server said since the run began."""
-        self._identity = self._backing.learn(self._identity)
+        self._identity = self._backend.learn(self._identity)
         return self._identity

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from runstream.exceptions import UsageError
 from runstream.terminal.terminal import Terminal
 from runstream.tracking.lifecycle.delivery_status import RunStatus
-from runstream.tracking.run.backend import Backing
+from runstream.tracking.run.backend import RunBackend
 from runstream.tracking.startup.identity import Identity
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class DisabledRecorder:
         """Do nothing."""
 
 
-class UnbegunRecorder(DisabledRecorder):
+class UnstartedRecorder(DisabledRecorder):
     """Stands behind a run that ``init()`` did not make: it refuses what would be recorded."""
 
     def logger(self) -> Callable[..., None]:
@@ -145,13 +145,13 @@ class UnbegunRecorder(DisabledRecorder):
         _refuse(alert)
 
 
-def unbegun(settings: Settings) -> Backing:
+def unstarted_backend(settings: Settings) -> RunBackend:
     """Return what stands behind a run that has not begun."""
     identity = Identity(
         entity=settings.entity, project=settings.project, run_id=settings.run_id or "", name=settings.run_name or ""
     )
-    return Backing(
-        recorder=UnbegunRecorder(),
+    return RunBackend(
+        recorder=UnstartedRecorder(),
         identity=identity,
         terminal=Terminal(silent=settings.silent, quiet=settings.quiet),
         folder="",

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from runstream import tensorboard, watching
-from runstream.naming import checked_tags
-from runstream.tracking.config.config import Config, StaticConfig, checked_keys, config_entry
+from runstream.naming import validate_tags
+from runstream.tracking.config.config import Config, StaticConfig, config_entry, validate_pinned_keys
 from runstream.tracking.lifecycle.outcome import from_block, from_exit_code
 from runstream.tracking.rows.metric import Metric, checked_metric
 from runstream.tracking.run import display
-from runstream.tracking.run.alert import checked_alert
-from runstream.tracking.run.recorder import unbegun
+from runstream.tracking.run.alert import build_alert
+from runstream.tracking.run.recorder import unstarted_backend
 from runstream.tracking.run.session import SESSION
-from runstream.tracking.run.unsupported_files import FilesToCome
+from runstream.tracking.run.unsupported_files import UnsupportedFiles
 from runstream.tracking.summary.summary import Summary
 from runstream.tracking.values.encoder import plain
 from runstream_schemas.events import Scope
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from runstream.settings import Settings
     from runstream.tracking.lifecycle.delivery_status import RunStatus
     from runstream.tracking.run.alert import AlertLevel
-    from runstream.tracking.run.backend import Backing
+    from runstream.tracking.run.backend import RunBackend
     from runstream.tracking.startup.identity import Identity
 
 
-class Run(FilesToCome):
+class Run(UnsupportedFiles):
     """A unit of computation that is tracked. :func:`runstream.init` makes and begins one.
 
     As a context manager it finishes when the block is left, as failed if by an exception.
@@ -60,20 +60,20 @@ class Run(FilesToCome):
             locked=sweep_config or (),
             allow_val_change=settings.allow_val_change,
         )
-        self._bind(unbegun(settings))
+        self._bind(unstarted_backend(settings))
 
-    def _begin(self, backing: Backing) -> None:
+    def _begin(self, backend: RunBackend) -> None:
         """Hand everything on to what stands behind the run from now on; only ``init()`` calls this."""
-        self._bind(backing)
+        self._bind(backend)
 
-    def _bind(self, backing: Backing) -> None:
-        self._backing = backing
-        self._recorder = backing.recorder
-        self._identity = backing.identity
-        self._config = self._config.recorded_by(backing.recorder.record_config, backing.terminal.warn)
-        self._summary = Summary(backing.recorder)
+    def _bind(self, backend: RunBackend) -> None:
+        self._backend = backend
+        self._recorder = backend.recorder
+        self._identity = backend.identity
+        self._config = self._config.with_recorder(backend.recorder.record_config, backend.terminal.warn)
+        self._summary = Summary(backend.recorder)
         # The method of this name says what it does; this saves a call, which can be measured.
-        self._log = self.__dict__["log"] = backing.recorder.logger()
+        self._log = self.__dict__["log"] = backend.recorder.logger()
 
     def log(
         self,
@@ -180,7 +180,7 @@ class Run(FilesToCome):
             UsageError: The run is finished.
         """
         if not self.disabled:  # which refuses nothing
-            self._recorder.record_alert(checked_alert(title, text, level, wait_duration, self._backing.terminal))
+            self._recorder.record_alert(build_alert(title, text, level, wait_duration, self._backend.terminal))
 
     def mark_preempting(self) -> None:
         """Say that the run is about to be preempted; the server is told at once, whatever becomes of this process."""
@@ -236,7 +236,7 @@ class Run(FilesToCome):
         Raises:
             UsageError: That is no list of strings, or the run is finished.
         """
-        self._set_attribute("pinned_config_keys", checked_keys(keys))
+        self._set_attribute("pinned_config_keys", validate_pinned_keys(keys))
 
     def display(self, height: int = 420, hidden: bool = False) -> bool:  # noqa: FBT001, FBT002 - the signature of W&B
         """Show the run's page in a notebook; return whether it was shown.
@@ -263,7 +263,7 @@ class Run(FilesToCome):
         try:
             finish()
         finally:
-            self._backing.ended(self)
+            self._backend.ended(self)
 
     def __enter__(self) -> Self:
         return self
@@ -306,9 +306,9 @@ class Run(FilesToCome):
     @tags.setter
     def tags(self, tags: Iterable[str]) -> None:
         try:
-            found = checked_tags(tags)
+            found = validate_tags(tags)
         except ValueError as error:
-            self._backing.terminal.warn(f"Invalid tag: {error}; the tags stay as they were")
+            self._backend.terminal.warn(f"Invalid tag: {error}; the tags stay as they were")
             return
         self._set_attribute("tags", list(found))
         self._tags = found

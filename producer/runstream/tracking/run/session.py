@@ -23,7 +23,7 @@ class Session:
         self._runs: list[Run] = []
         self._pid = 0
 
-    def make_way(
+    def resolve_active(
         self,
         reinit: str | bool,  # noqa: FBT001 - W&B's values
         resume: str | None,
@@ -146,7 +146,7 @@ class Session:
         return function
 
 
-class BeforeInit:
+class UninitializedAttribute:
     """What ``runstream.config`` and ``runstream.summary`` are while no run is active: there is nothing to read or set.
 
     Args:

@@ -18,10 +18,10 @@ from runstream.tracking.lifecycle.console_capture import ConsoleCapture
 from runstream.tracking.lifecycle.delivery_status import RunStatus, acknowledged, last_acknowledged
 from runstream.tracking.lifecycle.exit_hooks import EXIT_HOOKS
 from runstream.tracking.lifecycle.outcome import DETACHED
-from runstream.tracking.lifecycle.shipper_launcher import Delivery, dies_with_us
+from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher, shipper_dies_with_trainer
 from runstream.tracking.rows.metric import Metric
 from runstream.tracking.rows.row_log import History
-from runstream.tracking.summary.local_summary import OwnSummary
+from runstream.tracking.summary.local_summary import LocalSummary
 from runstream_schemas.events import Operation, Role, Scope
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from runstream.settings import Settings
     from runstream.spool.folder_creation import RunFolder
     from runstream.terminal.terminal import Terminal
-    from runstream.tracking.lifecycle.final_report import Closing
+    from runstream.tracking.lifecycle.final_report import FinalReport
     from runstream.tracking.lifecycle.outcome import Outcome
     from runstream.tracking.run.recorder import ConfigEntry, SummaryEntry
     from runstream.tracking.startup.resume import Start
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _LAST_WORDS_S = 10.0
 
 
-class Tracker:
+class SpoolRecorder:
     """Records a run into its folder. Safe with threads, forks and signals.
 
     Args:
@@ -48,7 +48,7 @@ class Tracker:
         role: What this process is in the run.
         label: Its name among the run's writers.
         terminal: Where warnings go.
-        closing: Says how it went, at the end.
+        final_report: Says how it went, at the end.
         first: The entries of the first record.
         environ: As the process was started with.
         continues: The writers whose work this one carries on.
@@ -66,7 +66,7 @@ class Tracker:
         role: Role,
         label: str,
         terminal: Terminal,
-        closing: Closing,
+        final_report: FinalReport,
         first: Sequence[ConfigEntry],
         environ: Mapping[str, str],
         continues: tuple[bytes, ...] = (),
@@ -77,7 +77,7 @@ class Tracker:
         self._settings = settings
         self._label = label
         self._terminal = terminal
-        self._closing = closing
+        self._final_report = final_report
         self._environ = environ
         self._owner = os.getpid()
         self._schedulers_signal = is_preemptible(environ)
@@ -85,7 +85,7 @@ class Tracker:
         self._finished = False
         #: There are, or may be, metric definitions: the summary is more than the last values.
         self._defined = False
-        self._delivery = None if settings.mode == "offline" else Delivery(folder, environ)
+        self._launcher = None if settings.mode == "offline" else ShipperLauncher(folder, environ)
         self._adopting = threading.Lock()
         self._history = History(
             self._new_writer(role, first, continues), care=self._check, rescue=self._rescue, warn=terminal.warn
@@ -98,10 +98,10 @@ class Tracker:
         if self._settings.console != "off":
             self._try("capture the console", self._console.start)
         EXIT_HOOKS.add(self)
-        if self._delivery is not None:
-            self._try("start delivery", self._delivery.start)
+        if self._launcher is not None:
+            self._try("start delivery", self._launcher.start)
 
-    def go_on(self, start: Start) -> None:
+    def continue_from(self, start: Start) -> None:
         """Begin where an earlier run stands; called once, before the first row."""
         writer = self._history.writer
         if (branch := start.branch) is not None:
@@ -113,7 +113,7 @@ class Tracker:
         known = [*self._summary.logged(), *((path, start.step, value) for path, value in start.values)]
         if self._relative:
             self._history.tell_said_steps()
-        self._history.go_on(start.step, known, again=start.resumed and branch is None)
+        self._history.continue_from(start.step, known, again=start.resumed and branch is None)
         for metric in start.metrics:
             axis, sync = metric.get("step_metric"), metric.get("step_sync")
             self.define(Metric(name=metric["name"], step_metric=axis, step_sync=sync))
@@ -205,7 +205,7 @@ class Tracker:
         return self._summary.values(self._history.writer.order)
 
     def seed_summary(self, folds: Mapping[str, Any], continues: Iterable[bytes]) -> None:
-        """Begin the summary with what the server knows of the run; see :meth:`OwnSummary.seed`."""
+        """Begin the summary with what the server knows of the run; see :meth:`LocalSummary.seed`."""
         self._summary.seed(folds, continues)
         self._defined = True
 
@@ -232,7 +232,7 @@ class Tracker:
             dropped = self._history.writer.dropped
             self._try(
                 "wait for delivery",
-                lambda: self._closing.conclude(self._delivery, summary=summary, dropped=dropped),
+                lambda: self._final_report.conclude(self._launcher, summary=summary, dropped=dropped),
             )
 
     def _last_summary(self) -> dict[str, Any]:
@@ -248,20 +248,20 @@ class Tracker:
         if not self._history.writer.forked:
             self._close(outcome)
 
-    def warned_by_signal(self, outcome: Outcome) -> None:
+    def note_handled_signal(self, outcome: Outcome) -> None:
         """Take note, in a signal handler, of a signal that the program handles: a scheduler's announces the end."""
         if outcome.signal == signal.SIGTERM and self._schedulers_signal and not self._finished:
             self._try("say that the run is about to be preempted", self.mark_preempting)
 
-    def finish_at_signal(self, outcome: Outcome) -> None:
+    def finish_on_signal(self, outcome: Outcome) -> None:
         """Record the end in a signal handler, right before the signal ends the process."""
         if self._finished or (os.getpid() != self._owner and self._history.writer.forked):
             return
         self._finished = True
         self._close(outcome)
         self._folder.control[Word.FINISH_REQUESTED] = 1
-        if self._delivery is not None and os.getpid() == self._owner and dies_with_us(self._environ):
-            self._delivery.wait(_LAST_WORDS_S, lambda _: None)
+        if self._launcher is not None and os.getpid() == self._owner and shipper_dies_with_trainer(self._environ):
+            self._launcher.wait(_LAST_WORDS_S, lambda _: None)
 
     def _close(self, outcome: Outcome) -> bool:
         writer = self._history.writer
@@ -323,7 +323,7 @@ class Tracker:
     def _new_writer(self, role: Role, first: Sequence[ConfigEntry], continues: tuple[bytes, ...] = ()) -> SpoolWriter:
         path, writer_id = self._folder.new_writer(role.value, self._label, continues, relative=self._relative)
         self._writer_id = writer_id
-        self._summary = OwnSummary(path, writer_id, role)
+        self._summary = LocalSummary(path, writer_id, role)
         policy = DiskPolicy(self._settings.disk)
         writer = SpoolWriter(path, writer_id, policy=policy, report=self._report)
         writer.append(TopicCode.CONFIG, list(first))
@@ -335,9 +335,9 @@ class Tracker:
 
     def _check(self, now: int) -> None:
         del now
-        if self._delivery is None or os.getpid() != self._owner:
+        if self._launcher is None or os.getpid() != self._owner:
             return
-        self._try("start delivery again", self._delivery.ensure)
+        self._try("start delivery again", self._launcher.ensure)
         if self._settings.raise_on_stop and self.should_stop and not self._interrupted:
             self._interrupted = True
             raise KeyboardInterrupt("somebody asked for the run to be stopped")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class FilesToCome(RunFacts):
+class UnsupportedFiles(RunFacts):
     """The methods that come with files and artifacts; until then each of them raises :class:`UnsupportedError`."""
 
     def finish_artifact(

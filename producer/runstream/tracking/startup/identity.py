@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runstream.tracking.config.config import config_entry
-from runstream.tracking.startup.launcher import place_of
+from runstream.tracking.startup.launcher import process_rank
 from runstream_schemas.events import Operation, Role, Scope
 
 if TYPE_CHECKING:
@@ -45,22 +45,22 @@ class Identity:
         return None if self.project_url is None else f"{self.project_url}/runs/{self.run_id}"
 
 
-def role_of(settings: Settings, environ: Mapping[str, str]) -> Role:
+def writer_role(settings: Settings, environ: Mapping[str, str]) -> Role:
     """Return what this process is in its run: the one that decides over its state, or one of several others."""
     if settings.mode != "shared":
         return Role.PRIMARY
     primary = settings.x_primary
     if primary is None:
-        place = place_of(environ)
+        place = process_rank(environ)
         primary = place is None or place.rank == 0
     return Role.PRIMARY if primary else Role.WORKER
 
 
-def label_of(settings: Settings, environ: Mapping[str, str]) -> str:
+def writer_label(settings: Settings, environ: Mapping[str, str]) -> str:
     """Return the name of this process among the writers of its run; empty for one that trains alone."""
     if settings.x_label is not None:
         return settings.x_label
-    place = place_of(environ)
+    place = process_rank(environ)
     return "" if place is None or place.world_size == 1 else f"rank {place.rank}"
 
 
@@ -74,12 +74,12 @@ def metadata_entries(settings: Settings, environ: Mapping[str, str], found: Mapp
         environ: What the launcher set.
         found: The metadata of this process.
     """
-    place = place_of(environ)
+    place = process_rank(environ)
     own = {**found, **({} if place is None else place.as_metadata())}
     entries: list[ConfigEntry] = []
-    if role_of(settings, environ) is Role.PRIMARY:
+    if writer_role(settings, environ) is Role.PRIMARY:
         entries += [config_entry(key, value, Scope.METADATA) for key, value in own.items()]
     if settings.mode == "shared":
-        name = label_of(settings, environ) or f"{found.get('host')}/{found.get('pid')}"
+        name = writer_label(settings, environ) or f"{found.get('host')}/{found.get('pid')}"
         entries.append([Scope.METADATA.value, Operation.SET.value, ["writers", name], own])
     return entries

@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 from runstream import tensorboard as event_files
 from runstream.exceptions import UsageError
-from runstream.naming import DisplayName, checked_name, generated_name, random_id
+from runstream.naming import DisplayName, generate_run_id, generated_name, validate_name
 from runstream.settings import Settings, from_files, resolve
 from runstream.spool.folder_creation import RunFolder
 from runstream.terminal.notebook import is_notebook
 from runstream.terminal.terminal import Terminal
 from runstream.tracking.config.config import config_entry
-from runstream.tracking.config.sources import Configs, as_config, chosen
-from runstream.tracking.lifecycle.final_report import Closing
-from runstream.tracking.run.backend import Backing
+from runstream.tracking.config.sources import ConfigSources, select_keys, to_config
+from runstream.tracking.lifecycle.final_report import FinalReport
+from runstream.tracking.run.backend import RunBackend
 from runstream.tracking.run.recorder import DisabledRecorder
 from runstream.tracking.run.run import Run
 from runstream.tracking.run.session import SESSION
-from runstream.tracking.run.spool_recorder import Tracker
-from runstream.tracking.startup.identity import Identity, label_of, metadata_entries, role_of
+from runstream.tracking.run.spool_recorder import SpoolRecorder
+from runstream.tracking.startup.identity import Identity, metadata_entries, writer_label, writer_role
 from runstream.tracking.startup.metadata import metadata, program
-from runstream.tracking.startup.resume import Resuming, note_latest, planned
-from runstream.tracking.startup.server_lookup import Learning, Meeting, meet, number_of
+from runstream.tracking.startup.resume import ResumeResolver, plan_resume, save_latest_run
+from runstream.tracking.startup.server_lookup import LateIdentity, ServerLookup, look_up_server, request_number
 from runstream.tracking.values.encoder import plain
 from runstream_schemas.events import Role, Scope
 from runstream_schemas.topics import canonical_project
@@ -90,8 +90,8 @@ def init(  # noqa: PLR0917 - the signature of W&B
         job_type: What kind of run it is within its group.
         mode: ``online``; ``offline``: delivered later by ``runstream sync``; ``disabled``: nothing is recorded;
             ``shared``: one of several processes that write to one run.
-        force: Means nothing here.
-        anonymous: Means nothing here.
+        force: Ignored; accepted for W&B compatibility.
+        anonymous: Ignored; accepted for W&B compatibility.
         reinit: What becomes of an active run: ``finish_previous`` or True, ``return_previous`` or False (without a
             warning), ``create_new``: it goes on beside the new one, which does not become :data:`runstream.run`.
         resume: Whether an earlier run of this id is carried on, see :class:`Settings`; True is ``auto``.
@@ -100,9 +100,9 @@ def init(  # noqa: PLR0917 - the signature of W&B
         save_code: Comes with files and artifacts.
         tensorboard: The older name of ``sync_tensorboard``.
         sync_tensorboard: Make rows of what is written for TensorBoard.
-        monitor_gym: Means nothing here.
+        monitor_gym: Ignored; accepted for W&B compatibility.
         settings: Further settings, see :class:`Settings`; the arguments above go before them.
-        magic: Means nothing here.
+        magic: Ignored; accepted for W&B compatibility.
 
     Raises:
         UsageError: An argument makes no sense, or does not go with another; a run that is to be carried on, or a step
@@ -141,22 +141,22 @@ def init(  # noqa: PLR0917 - the signature of W&B
     terminal = Terminal(silent=found.silent, quiet=found.quiet)
     ignored = {"force": force, "anonymous": anonymous, "monitor_gym": monitor_gym, "magic": magic}
     _warn_of_the_ignored(terminal, found, ignored)
-    if (active := SESSION.make_way(found.reinit, found.resume, terminal.warn)) is not None:
+    if (active := SESSION.resolve_active(found.reinit, found.resume, terminal.warn)) is not None:
         return active
     checked = _checked(found)
-    chosen_config = chosen(as_config(config), config_include_keys, config_exclude_keys)
+    chosen_config = select_keys(to_config(config), config_include_keys, config_exclude_keys)
     _warn_of_chosen_keys(terminal, include=config_include_keys, exclude=config_exclude_keys)
-    run = _begin(checked, Configs.of(checked, chosen_config, Path.cwd()), environ, terminal)
+    run = _begin(checked, ConfigSources.of(checked, chosen_config, Path.cwd()), environ, terminal)
     SESSION.begin(run, aside=checked.reinit == "create_new")
     event_files.begin(run)
     return run
 
 
-def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], terminal: Terminal) -> Run:
+def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str], terminal: Terminal) -> Run:
     named = settings.run_id is not None
-    settings = planned(settings, (settings.root_dir or Path.cwd()) / "runstream")
+    settings = plan_resume(settings, (settings.root_dir or Path.cwd()) / "runstream")
     meant = settings.run_id is not None
-    run_id = settings.run_id or random_id()
+    run_id = settings.run_id or generate_run_id()
     name = DisplayName(settings.run_name, generated_name(run_id))
     identity = Identity(
         entity=settings.entity, project=canonical_project(settings.project), run_id=run_id, name=str(name)
@@ -166,15 +166,17 @@ def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], ter
         return _disabled(Run(settings, configs.given, configs.sweep, configs.launch), identity, terminal)
     if settings.api_key is not None:
         environ = {**environ, "RUNSTREAM_API_KEY": settings.api_key}
-    met = Meeting(None, identity) if settings.mode == "offline" else meet(identity, settings, environ)
-    role, label = role_of(settings, environ), label_of(settings, environ)
-    met, start = Resuming(settings, environ, role, label, terminal, named, meant).start(met, random_id())
+    lookup = ServerLookup(None, identity) if settings.mode == "offline" else look_up_server(identity, settings, environ)
+    role, label = writer_role(settings, environ), writer_label(settings, environ)
+    lookup, start = ResumeResolver(settings, environ, role, label, terminal, named, meant).start(
+        lookup, generate_run_id()
+    )
     settings = start.settings
     run = Run(settings, {**start.config, **configs.given}, configs.sweep, configs.launch)
     name = start.name
-    identity = replace(met.identity, run_id=settings.run_id or run_id)
-    if met.answers and not name.given and name.number is None:
-        name = replace(name, number=number_of(replace(met, identity=identity), settings))
+    identity = replace(lookup.identity, run_id=settings.run_id or run_id)
+    if lookup.answers and not name.given and name.number is None:
+        name = replace(name, number=request_number(replace(lookup, identity=identity), settings))
     identity = replace(identity, name=str(name))
     try:
         folder = _new_folder(settings, identity, name, environ)
@@ -183,43 +185,45 @@ def _begin(settings: Settings, configs: Configs, environ: Mapping[str, str], ter
         run = Run(settings.model_copy(update={"mode": "disabled"}), run.config.as_dict())
         return _disabled(run, identity, terminal)
     started = time.time()
-    tracker = Tracker(
+    recorder = SpoolRecorder(
         folder,
         settings,
-        role=role_of(settings, environ),
-        label=label_of(settings, environ),
+        role=writer_role(settings, environ),
+        label=writer_label(settings, environ),
         terminal=terminal,
-        closing=Closing(folder, run, settings, terminal),
+        final_report=FinalReport(folder, run, settings, terminal),
         first=_first_record(settings, name, run.config, environ, None if start.resumed else started, start.config),
         environ=environ,
         continues=start.continues,
         relative=start.relative,
     )
-    tracker.go_on(start)
+    recorder.continue_from(start)
     if settings.resume == "auto":
-        note_latest(folder.path.parent, settings)
+        save_latest_run(folder.path.parent, settings)
     run._begin(  # noqa: SLF001 - this module makes runs
-        Backing(
-            recorder=tracker,
+        RunBackend(
+            recorder=recorder,
             identity=identity,
             terminal=terminal,
             folder=os.fspath(folder.files),
             started=started,
             ended=SESSION.end,
-            learn=Learning(folder.path, name, met.server, environ),
+            learn=LateIdentity(folder.path, name, lookup.server, environ),
             resumed=start.resumed,
             starting_step=start.step,
         )
     )
     with terminal.block():
-        _announce(terminal, settings, identity, folder, met.problem, "Resuming" if start.resumed else "Syncing")
-    tracker.start()
+        _announce(
+            terminal, settings, identity, folder, lookup.problem, "ResumeResolver" if start.resumed else "Syncing"
+        )
+    recorder.start()
     return run
 
 
 def _disabled(run: Run, identity: Identity, terminal: Terminal) -> Run:
     run._begin(  # noqa: SLF001
-        Backing(
+        RunBackend(
             recorder=DisabledRecorder(),
             identity=identity,
             terminal=terminal,
@@ -247,7 +251,7 @@ def _new_folder(settings: Settings, identity: Identity, name: DisplayName, envir
         "generated_name": name.generated,
         "number": name.number,
         "program": program(),
-        "label": label_of(settings, environ),
+        "label": writer_label(settings, environ),
         "settings": {
             "capture_system_metrics": not settings.x_disable_stats,
             "system_interval_s": settings.x_stats_sampling_interval,
@@ -283,8 +287,8 @@ def _first_record(  # noqa: PLR0917 - each said once
         "job_type": settings.run_job_type,
         "sweep_id": settings.sweep_id,
         # The run began with its primary; who joins it later does not begin it again.
-        "start_time": started if role_of(settings, environ) is Role.PRIMARY else None,
-        "label": label_of(settings, environ),
+        "start_time": started if writer_role(settings, environ) is Role.PRIMARY else None,
+        "label": writer_label(settings, environ),
     }
     return [
         *(
@@ -332,7 +336,7 @@ def _without_none(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _warn_of_the_ignored(terminal: Terminal, settings: Settings, ignored: Mapping[str, Any]) -> None:
     for name, value in ignored.items():
         if value:
-            terminal.warn(f"init({name}={value!r}) means nothing here, and is ignored")
+            terminal.warn(f"init({name}={value!r}) is ignored; it is accepted for W&B compatibility")
     if settings.save_code:
         terminal.warn("save_code comes with files and artifacts, which this version does not have; no code is saved")
 
@@ -345,10 +349,10 @@ def _warn_of_chosen_keys(terminal: Terminal, **keys: Sequence[str] | None) -> No
 
 def _checked(settings: Settings) -> Settings:
     if settings.entity is not None:
-        checked_name("entity", settings.entity)
-    checked_name("project", settings.project)
+        validate_name("entity", settings.entity)
+    validate_name("project", settings.project)
     if settings.run_id is not None:
-        checked_name("run id", settings.run_id)
+        validate_name("run id", settings.run_id)
     if settings.mode == "shared" and settings.run_id is None:
         raise UsageError('mode="shared" needs the id that all processes of the run share: init(id=...)')
     return settings

@@ -18,7 +18,7 @@ _ORDINAL = re.compile(r"-(\d{1,4})$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ProcessRank:
     """A process among those that train together; None: nobody says."""
 
     launcher: str
@@ -62,12 +62,12 @@ _LAUNCHERS = (
 )
 
 
-def place_of(environ: Mapping[str, str]) -> Place | None:
+def process_rank(environ: Mapping[str, str]) -> ProcessRank | None:
     """Return what the launcher says of this process; None where there is none."""
     for launcher in _LAUNCHERS:
         rank = _number(environ, launcher.rank)
         if rank is not None:
-            return Place(
+            return ProcessRank(
                 launcher=launcher.name,
                 rank=rank,
                 local_rank=_number(environ, launcher.local_rank),
@@ -77,12 +77,12 @@ def place_of(environ: Mapping[str, str]) -> Place | None:
     return _pod(environ)
 
 
-def _pod(environ: Mapping[str, str]) -> Place | None:
+def _pod(environ: Mapping[str, str]) -> ProcessRank | None:
     """Return the place of a pod of a StatefulSet, whose name ends with its number."""
     if "KUBERNETES_SERVICE_HOST" not in environ:
         return None
     found = _ORDINAL.search(environ.get("POD_NAME") or environ.get("HOSTNAME", ""))
-    return None if found is None else Place(launcher="Kubernetes", rank=int(found[1]))
+    return None if found is None else ProcessRank(launcher="Kubernetes", rank=int(found[1]))
 
 
 def _number(environ: Mapping[str, str], variable: str) -> int | None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import CommError, UsageError
 from runstream.naming import DisplayName, generated_name
-from runstream.server.discovery import standing
+from runstream.server.discovery import fetch_resume_state
 from runstream.spool.continuation import continued
-from runstream.tracking.startup.server_lookup import meet
+from runstream.tracking.startup.server_lookup import look_up_server
 from runstream_schemas.events import Role
 from runstream_schemas.topics import RunPath
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from runstream.settings import Settings
     from runstream.terminal.terminal import Terminal
-    from runstream.tracking.startup.server_lookup import Meeting
+    from runstream.tracking.startup.server_lookup import ServerLookup
 
 #: In the folder ``runstream``: the run that ``resume="auto"`` began last there.
 _LATEST = "latest-run.json"
-_MOMENT = re.compile(r"([^?]+)\?_step=(\d{1,18})")
+_BRANCH_POINT = re.compile(r"([^?]+)\?_step=(\d{1,18})")
 #: Seconds between two questions to a server that is not ready.
 _PAUSE_S = 0.2
 #: Attributes of a run that stay as they are where ``init()`` does not name them, by the name of their setting.
@@ -41,7 +41,7 @@ _KEPT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class BranchPoint:
     """A run as it was at a step: ``ID?_step=N``."""
 
     run_id: str
@@ -66,7 +66,7 @@ class Start:
     #: What the summary goes on from.
     folds: Mapping[str, Any] | None = None
     #: Where the rows branch off.
-    branch: Moment | None = None
+    branch: BranchPoint | None = None
     #: How far the run is could not be asked: its shipper adds that to the steps that nobody said.
     relative: bool = False
     #: The last values up to there: path and value.
@@ -83,7 +83,7 @@ class Start:
         )
 
 
-def planned(settings: Settings, folder: Path) -> Settings:
+def plan_resume(settings: Settings, folder: Path) -> Settings:
     """Return the settings with the id of the run that ``resume`` or ``resume_from`` means, where they say so.
 
     Args:
@@ -96,10 +96,10 @@ def planned(settings: Settings, folder: Path) -> Settings:
     """
     if sum(given is not None for given in (settings.resume, settings.resume_from, settings.fork_from)) > 1:
         raise ValueError("resume, resume_from and fork_from exclude each other: give one of them")
-    if settings.fork_from is not None and parsed("fork_from", settings.fork_from).run_id == settings.run_id:
+    if settings.fork_from is not None and parse_branch_point("fork_from", settings.fork_from).run_id == settings.run_id:
         raise ValueError(f"a run cannot be forked from itself; to rewind it: init(resume_from={settings.fork_from!r})")
     if settings.resume_from is not None:
-        moment = parsed("resume_from", settings.resume_from)
+        moment = parse_branch_point("resume_from", settings.resume_from)
         if settings.run_id not in {None, moment.run_id}:
             raise ValueError(f"id={settings.run_id!r} and resume_from={settings.resume_from!r} name two runs")
         return settings.model_copy(update={"run_id": moment.run_id})
@@ -114,19 +114,19 @@ def planned(settings: Settings, folder: Path) -> Settings:
     return settings
 
 
-def parsed(name: str, text: str) -> Moment:
+def parse_branch_point(name: str, text: str) -> BranchPoint:
     """Return the run and the step of ``ID?_step=N``.
 
     Raises:
         ValueError: It is spelled otherwise.
     """
-    found = _MOMENT.fullmatch(text)
+    found = _BRANCH_POINT.fullmatch(text)
     if found is None:
         raise ValueError(f"{name}={text!r} is not spelled 'ID?_step=N', with the id of a run and a step of it")
-    return Moment(found.group(1), int(found.group(2)))
+    return BranchPoint(found.group(1), int(found.group(2)))
 
 
-def note_latest(folder: Path, settings: Settings) -> None:
+def save_latest_run(folder: Path, settings: Settings) -> None:
     """Write down the run that begins, for the next ``resume="auto"``; does nothing where that cannot be written."""
     latest = {"run_id": settings.run_id, "entity": settings.entity, "project": settings.project}
     draft = folder / f".{_LATEST}"
@@ -138,7 +138,7 @@ def note_latest(folder: Path, settings: Settings) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Resuming:
+class ResumeResolver:
     """Finds out where a run begins.
 
     Args:
@@ -159,11 +159,11 @@ class Resuming:
     named: bool
     meant: bool
 
-    def start(self, met: Meeting, fresh_id: str) -> tuple[Meeting, Start]:
+    def start(self, lookup: ServerLookup, fresh_id: str) -> tuple[ServerLookup, Start]:
         """Return where the run begins, and the server that said so.
 
         Args:
-            met: What came of asking the server.
+            lookup: What came of asking the server.
             fresh_id: The id of a new run where the latest one of this folder has ended in order.
 
         Raises:
@@ -173,45 +173,45 @@ class Resuming:
         settings = self.settings
         wanted = settings.resume or settings.resume_from or settings.fork_from
         if wanted is None or (settings.resume == "allow" and not self.meant):
-            return met, Start(settings=settings)
+            return lookup, Start(settings=settings)
         if settings.mode == "offline":
             self.terminal.warn(f"offline, nothing is carried on: this run starts at step 0, whatever {wanted!r} says")
-            return met, Start(settings=settings)
+            return lookup, Start(settings=settings)
         deadline = time.monotonic() + settings.init_timeout
         try:
-            met = self._reach(met, deadline)
+            lookup = self._reach(lookup, deadline)
             if settings.fork_from is not None:
-                return met, self._forked(met, parsed("fork_from", settings.fork_from), deadline)
+                return lookup, self._forked(lookup, parse_branch_point("fork_from", settings.fork_from), deadline)
             if settings.resume_from is not None:
-                return met, self._rewound(met, parsed("resume_from", settings.resume_from), deadline)
-            return met, self._resumed(met, deadline, fresh_id)
+                return lookup, self._rewound(lookup, parse_branch_point("resume_from", settings.resume_from), deadline)
+            return lookup, self._resumed(lookup, deadline, fresh_id)
         except CommError as error:
             if settings.resume == "allow":
                 self.terminal.warn(
                     f"how far run {settings.run_id} is cannot be asked ({error}): its steps are counted from 0 here, "
                     "and go on behind what is there once it is delivered"
                 )
-                return met, Start(settings=settings, relative=True)
+                return lookup, Start(settings=settings, relative=True)
             raise self._unanswered(str(error)) from error
 
-    def _reach(self, met: Meeting, deadline: float) -> Meeting:
+    def _reach(self, lookup: ServerLookup, deadline: float) -> ServerLookup:
         """Return a server that answers; where it may be done without one, it is asked once.
 
         Raises:
             CommError: None answers.
         """
-        while not met.answers:
+        while not lookup.answers:
             if time.monotonic() >= deadline or self.settings.resume == "allow":
-                raise CommError(met.problem)
+                raise CommError(lookup.problem)
             time.sleep(_PAUSE_S)
-            met = meet(met.identity, self.settings, self.environ)
-        return met
+            lookup = look_up_server(lookup.identity, self.settings, self.environ)
+        return lookup
 
-    def _resumed(self, met: Meeting, deadline: float, fresh_id: str) -> Start:
+    def _resumed(self, lookup: ServerLookup, deadline: float, fresh_id: str) -> Start:
         settings = self.settings
         if not self.meant:
             return Start(settings=settings)
-        found = self._standing(met, settings.run_id or "", None, deadline)
+        found = self._standing(lookup, settings.run_id or "", None, deadline)
         if settings.resume == "auto" and not self.named and found["state"] == "finished":
             return Start(settings=settings.model_copy(update={"run_id": fresh_id}))
         if not found["exists"]:
@@ -229,18 +229,18 @@ class Resuming:
         last = found["last_step"]
         return self._going_on(found, step=0 if last is None else last + 1)
 
-    def _rewound(self, met: Meeting, moment: Moment, deadline: float) -> Start:
-        found = self._at(met, moment, deadline)
+    def _rewound(self, lookup: ServerLookup, moment: BranchPoint, deadline: float) -> Start:
+        found = self._at(lookup, moment, deadline)
         folds = dict(found["folds"] or {}) or None
         if folds is not None:
             version, *_ = folds["keys"]
             folds |= {"keys": [version, [], [], None], "last_step": moment.step}
         return self._going_on(found, step=moment.step + 1, folds=folds, **self._branch(found, moment))
 
-    def _forked(self, met: Meeting, moment: Moment, deadline: float) -> Start:
+    def _forked(self, lookup: ServerLookup, moment: BranchPoint, deadline: float) -> Start:
         settings = self.settings
-        found = self._at(met, moment, deadline)
-        if self.named and self._is_primary and self._standing(met, settings.run_id or "", None, deadline)["exists"]:
+        found = self._at(lookup, moment, deadline)
+        if self.named and self._is_primary and self._standing(lookup, settings.run_id or "", None, deadline)["exists"]:
             raise UsageError(f"fork_from makes a new run, but there is a run {settings.run_id} already: use another id")
         return Start(settings=settings, step=moment.step + 1, **self._branch(found, moment))
 
@@ -248,12 +248,12 @@ class Resuming:
     def _is_primary(self) -> bool:
         return self.role is Role.PRIMARY
 
-    def _branch(self, found: dict[str, Any], moment: Moment) -> dict[str, Any]:
+    def _branch(self, found: dict[str, Any], moment: BranchPoint) -> dict[str, Any]:
         """Return what is said of the branch, by the primary process alone: said again it would hide what came since."""
         return {"branch": moment, "values": found["values"]} if self._is_primary else {}
 
-    def _at(self, met: Meeting, moment: Moment, deadline: float) -> dict[str, Any]:
-        found = self._standing(met, moment.run_id, moment.step, deadline)
+    def _at(self, lookup: ServerLookup, moment: BranchPoint, deadline: float) -> dict[str, Any]:
+        found = self._standing(lookup, moment.run_id, moment.step, deadline)
         if not found["exists"]:
             raise UsageError(f"there is no run {moment.run_id} in project {self.settings.project} to go on from")
         last = found["last_step"]
@@ -279,21 +279,21 @@ class Resuming:
             **{"folds": found["folds"], **start},
         )
 
-    def _standing(self, met: Meeting, run_id: str, step: int | None, deadline: float) -> dict[str, Any]:
+    def _standing(self, lookup: ServerLookup, run_id: str, step: int | None, deadline: float) -> dict[str, Any]:
         """Ask until the server has read everything and all that ended writers counted has arrived, or time is up.
 
         Raises:
             CommError: No answer came in time.
         """
-        if met.server is None or met.identity.entity is None:
-            raise CommError(met.problem)
-        run = RunPath(entity=met.identity.entity, project=met.identity.project, run_id=run_id)
+        if lookup.server is None or lookup.identity.entity is None:
+            raise CommError(lookup.problem)
+        run = RunPath(entity=lookup.identity.entity, project=lookup.identity.project, run_id=run_id)
         found: dict[str, Any] | None = None
         problem = ""
         while True:
             left = max(deadline - time.monotonic(), _PAUSE_S)
             try:
-                found = standing(met.server, run, step=step, wait_s=min(left, 5.0), timeout=left + 1)
+                found = fetch_resume_state(lookup.server, run, step=step, wait_s=min(left, 5.0), timeout=left + 1)
                 if not found["on_their_way"]:
                     return found
             except CommError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runstream.exceptions import CommError
-from runstream.server.discovery import connect, find_server, recall, remember, take_number
+from runstream.server.discovery import cache_connection, cached_connection, connect, request_run_number, resolve_server
 from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class ServerLookup:
     """Who was asked, and what came of it."""
 
     #: None where no server is known.
@@ -37,25 +37,25 @@ class Meeting:
         return self.server is not None and not self.problem
 
 
-def meet(identity: Identity, settings: Settings, environ: Mapping[str, str]) -> Meeting:
+def look_up_server(identity: Identity, settings: Settings, environ: Mapping[str, str]) -> ServerLookup:
     """Ask the server that the settings name for what completes a run's names; go by its last answer if need be."""
-    server = find_server(environ, settings.base_url)
+    server = resolve_server(environ, settings.base_url)
     if server is None:
-        return Meeting(None, identity, "no server is known (start one with `runstream up`, or set RUNSTREAM_URL)")
+        return ServerLookup(None, identity, "no server is known (start one with `runstream up`, or set RUNSTREAM_URL)")
     try:
         connection, problem = connect(server, settings.connect_timeout_s), ""
-        remember(server, connection, environ)
+        cache_connection(server, connection, environ)
     except CommError as error:
-        known, problem = recall(server, environ), str(error)
+        known, problem = cached_connection(server, environ), str(error)
         if known is None:
-            return Meeting(server, identity, problem)
+            return ServerLookup(server, identity, problem)
         connection = known
     completed = replace(identity, entity=identity.entity or connection.entity, server_url=connection.url or server.url)
-    return Meeting(server, completed, problem)
+    return ServerLookup(server, completed, problem)
 
 
 @dataclass(frozen=True, slots=True)
-class Learning:
+class LateIdentity:
     """What no server said when the run began, looked up in its folder once the shipper has learnt it.
 
     Args:
@@ -75,7 +75,7 @@ class Learning:
         if identity.url is not None and (self.name.given or identity.name != self.name.generated):
             return identity
         entity, number = self._delivered()
-        known = None if self.server is None else recall(self.server, self.environ)
+        known = None if self.server is None else cached_connection(self.server, self.environ)
         return replace(
             identity,
             entity=identity.entity or entity,
@@ -94,13 +94,13 @@ class Learning:
         return (entities[0] if entities else None), number if isinstance(number, int) else None
 
 
-def number_of(met: Meeting, settings: Settings) -> int | None:
+def request_number(lookup: ServerLookup, settings: Settings) -> int | None:
     """Return the run's number in its project, or None where the server does not say in time: the shipper asks again."""
-    identity = met.identity
-    if met.server is None or identity.entity is None:
+    identity = lookup.identity
+    if lookup.server is None or identity.entity is None:
         return None
     run = RunPath(entity=identity.entity, project=identity.project, run_id=identity.run_id)
     try:
-        return take_number(met.server, run, settings.connect_timeout_s)
+        return request_run_number(lookup.server, run, settings.connect_timeout_s)
     except CommError:
         return None

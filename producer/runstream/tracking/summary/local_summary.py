@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runstream_schemas.summary_algebra.fold import RunFold
 
 
-class OwnSummary:
+class LocalSummary:
     """Folds the process's own spool when it is looked at; nothing is done while rows are logged. Safe with threads.
 
     Args:
@@ -32,7 +32,7 @@ class OwnSummary:
     def __init__(self, folder: Path, writer_id: bytes, role: Role) -> None:
         self._folder = folder
         self._writer = Writer(id=writer_id, role=role)
-        self._parent: OwnSummary | None = None
+        self._parent: LocalSummary | None = None
         self._seed: RunFold | None = None
         self._begin()
 
@@ -67,7 +67,7 @@ class OwnSummary:
             if fold.last is not None:
                 yield path, fold.last.tag[0], fold.last.value
 
-    def forked_from(self, parent: OwnSummary) -> None:
+    def forked_from(self, parent: LocalSummary) -> None:
         """Begin, in a forked child, with what its parent knows when the child first looks."""
         self._parent = parent
 

@@ -15,7 +15,7 @@ LONGEST_ARRAY = 32
 _PERCENTILES = (10, 25, 75, 90)
 
 
-def set_value(value: Any) -> Any:
+def normalize_summary_value(value: Any) -> Any:
     """Return a value as plain data: NaN becomes None, a large array its statistics, an enum's member its name.
 
     Raises:
@@ -23,7 +23,7 @@ def set_value(value: Any) -> Any:
     """
     if isinstance(value, dict):
         deep = (dict, np.ndarray, Enum)
-        value = {key: set_value(item) if isinstance(item, deep) else item for key, item in value.items()}
+        value = {key: normalize_summary_value(item) if isinstance(item, deep) else item for key, item in value.items()}
     elif isinstance(value, Enum):
         return value.name
     elif (array := _large_array(value)) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import DataError
-from runstream.tracking.summary.normalization import set_value
+from runstream.tracking.summary.normalization import normalize_summary_value
 from runstream_schemas.events import Operation
 from runstream_schemas.limits import DEFAULT_LIMITS
 
@@ -82,7 +82,9 @@ class Summary:
             DataError: A key is no string or too long, or a value of a strange type; nothing was recorded.
             UsageError: The run is finished.
         """
-        plain_values = {_checked(key): set_value(value) for key, value in {**(values or {}), **more}.items()}
+        plain_values = {
+            _checked(key): normalize_summary_value(value) for key, value in {**(values or {}), **more}.items()
+        }
         entries: list[SummaryEntry] = [
             [Operation.SET.value, [*self._path, key], value] for key, value in plain_values.items()
         ]

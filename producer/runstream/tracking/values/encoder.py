@@ -29,7 +29,7 @@ _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _SCALARS = frozenset({float, bool, type(None)})
 
 #: What becomes of an array of more than :data:`LONGEST_LIST` elements, given as numpy's.
-LongArray = Callable[[Any], Any]
+LongArrayEncoder = Callable[[Any], Any]
 #: Elements up to which an array is a list.
 LONGEST_LIST = 32
 #: Elements of an array or an iterator that are too many for a list in any case.
@@ -39,7 +39,7 @@ _BINS = 32
 _LONGEST_REASON = 200
 
 
-def checked_row(data: Any) -> dict[str, Any]:
+def to_plain_row(data: Any) -> dict[str, Any]:
     """Return what is recorded of the argument of ``log()``: plain values, without empty and reserved keys.
 
     Raises:
@@ -51,7 +51,9 @@ def checked_row(data: Any) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key and key not in RESERVED}
 
 
-def plain_mapping(data: Mapping[Any, Any], depth: int = 0, *, long_array: LongArray | None = None) -> dict[str, Any]:
+def plain_mapping(
+    data: Mapping[Any, Any], depth: int = 0, *, long_array: LongArrayEncoder | None = None
+) -> dict[str, Any]:
     """Return a mapping with string keys and plain values only.
 
     Raises:
@@ -72,7 +74,7 @@ def plain_mapping(data: Mapping[Any, Any], depth: int = 0, *, long_array: LongAr
 
 
 def plain(  # noqa: PLR0911 - one a kind of value
-    value: Any, depth: int = 0, *, long_array: LongArray | None = None
+    value: Any, depth: int = 0, *, long_array: LongArrayEncoder | None = None
 ) -> Any:
     """Return a value as None, bool, int of 64 bits, float, string, list or dict of such.
 
@@ -94,7 +96,7 @@ def plain(  # noqa: PLR0911 - one a kind of value
         case None | bool() | float():
             return float(value) if isinstance(value, float) else value
         case int():
-            return int(value) if _INT64_MIN <= value <= _INT64_MAX else as_float(value)
+            return int(value) if _INT64_MIN <= value <= _INT64_MAX else to_float(value)
         case str():
             return shortened(str.__str__(value))
         case Mapping():
@@ -119,7 +121,7 @@ def histogram(array: Any) -> dict[str, Any]:
     return {"_type": "histogram", "values": counts.tolist(), "bins": edges.tolist()}
 
 
-def as_float(value: int) -> float:
+def to_float(value: int) -> float:
     """Return an integer of any size as a float, beyond its range an infinity."""
     try:
         return float(value)
@@ -208,7 +210,7 @@ def _name_of(function: Any) -> str:
     return str(function)
 
 
-def _plain_object(value: Any, depth: int, long_array: LongArray | None) -> Any:
+def _plain_object(value: Any, depth: int, long_array: LongArrayEncoder | None) -> Any:
     """Return what is recorded of a value that neither msgpack has a word for nor holds others."""
     if (text := _as_text(value)) is not None:
         return shortened(text)
@@ -228,7 +230,7 @@ def _from_iterator(value: Iterator[Any]) -> list[Any]:
     return items
 
 
-def _from_array(value: Any, long_array: LongArray | None) -> Any:
+def _from_array(value: Any, long_array: LongArrayEncoder | None) -> Any:
     """Numpy scalars and arrays, torch tensors and the like: they know ``item`` and ``tolist``."""
     size = getattr(value, "size", 1)
     size = size() if callable(size) else size
