@@ -113,7 +113,7 @@ class SpoolRecorder:
         known = [*self._summary.logged(), *((path, start.step, value) for path, value in start.values)]
         if self._relative:
             self._history.tell_said_steps()
-        self._history.continue_from(start.step, known, again=start.resumed and branch is None)
+        self._history.go_on(start.step, known, again=start.resumed and branch is None)
         for metric in start.metrics:
             axis, sync = metric.get("step_metric"), metric.get("step_sync")
             self.define(Metric(name=metric["name"], step_metric=axis, step_sync=sync))

@@ -214,9 +214,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
         )
     )
     with terminal.block():
-        _announce(
-            terminal, settings, identity, folder, lookup.problem, "ResumeResolver" if start.resumed else "Syncing"
-        )
+        _announce(terminal, settings, identity, folder, lookup.problem, "Resuming" if start.resumed else "Syncing")
     recorder.start()
     return run
 
