@@ -76,6 +76,7 @@ def test_xgboost(stack: Stack, tmp_path: Path) -> None:
     assert run.config["learner"]["objective"]["name"] == "binary:logistic"
     assert run.summary["valid-logloss"] == {"min": min(values(run, "valid-logloss"))}
     assert run.summary["valid-auc"] == {"max": max(values(run, "valid-auc"))}
+    assert run.summary["valid-error@0.3"] == {"min": min(values(run, "valid-error@0.3"))}
     assert run.summary["best_iteration"] == 4
     assert run.summary["best_score"] == pytest.approx(run.summary["valid-logloss"]["min"])
     assert run.state == "finished"

@@ -35,7 +35,10 @@ def network() -> Any:
 
 def hooks_of(model: Any) -> int:
     """Count the hooks in a model as torch has them, whoever put them there."""
-    modules = sum(len(module._forward_hooks) for module in model.modules())  # noqa: SLF001 - torch has no other count
+    modules = sum(
+        len(module._forward_hooks) + len(module._forward_pre_hooks)  # noqa: SLF001 - torch has no other count
+        for module in model.modules()
+    )
     return modules + sum(len(item._backward_hooks or ()) for item in model.parameters())  # noqa: SLF001
 
 
@@ -215,6 +218,68 @@ def test_the_graph_goes_to_the_summary(run: runstream.Run, tmp_path: Path) -> No
     assert [set(row) for row in logged(run, tmp_path)] == [{"step"}, {"step"}]
 
 
+class TwoParts(torch.nn.Module):  # type: ignore[misc]
+    """A model whose parts are called by the program."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = network()
+        self.head = torch.nn.Linear(1, 1)
+
+    def forward(self, given: Any) -> Any:
+        """Call both parts."""
+        return self.head(self.net(given))
+
+
+def test_the_graph_of_a_part_is_in_the_summary_after_its_backward_pass(run: runstream.Run) -> None:
+    """Calling ``model.net`` instead of the model yields the graph of ``net``; a call of the model replaces it."""
+    model = TwoParts()
+    run.watch(model, log=None, log_graph=True)
+
+    model.net(torch.ones(2, 4)).sum().backward()
+    run.log({"a": 1})
+    part = [node["name"] for node in run.summary["graph_0"]["nodes"]]
+    model(torch.ones(2, 4)).sum().backward()
+
+    assert part == ["net.0", "net.1", "net.2"]
+    assert [node["name"] for node in run.summary["graph_0"]["nodes"]] == [*part, "head"]
+    assert hooks_of(model) == 0
+
+
+def test_a_pass_that_raises_leaves_nothing_in_the_graph(run: runstream.Run) -> None:
+    """The first input has the wrong size for the last layer."""
+    model = torch.nn.Sequential(torch.nn.Flatten(), network(), torch.nn.Flatten(0))
+    run.watch(model, log=None, log_graph=True)
+
+    with pytest.raises(RuntimeError):
+        model(torch.ones(2, 3))
+    model(torch.ones(2, 4)).sum().backward()
+
+    assert [node["name"] for node in run.summary["graph_0"]["nodes"]] == ["0", "1.0", "1.1", "1.2", "2"]
+
+
+def test_models_that_share_a_part_both_get_their_whole_graph(run: runstream.Run) -> None:
+    """A call of the shared part by the first model is not taken for one of the second."""
+    shared = network()
+    models = [torch.nn.Sequential(shared, torch.nn.Linear(1, 1)) for _ in range(2)]
+    run.watch(models, log=None, log_graph=True)
+
+    for model in models:
+        model(torch.ones(2, 4)).sum().backward()
+
+    assert [len(run.summary[f"graph_{number}"]["nodes"]) for number in (0, 1)] == [4, 4]
+
+
+def test_a_single_layer_is_a_graph_of_one_node(run: runstream.Run) -> None:
+    """The name of the node is empty, as the name of the model in ``named_modules()``."""
+    model = torch.nn.Linear(4, 1)
+    run.watch(model, log=None, log_graph=True)
+
+    model(torch.ones(2, 4))
+
+    assert [node["name"] for node in run.summary["graph_0"]["nodes"]] == [""]
+
+
 @pytest.mark.parametrize(
     ("values", "counted"),
     [
@@ -307,14 +372,14 @@ def test_what_goes_wrong_in_a_hook_is_a_warning(
 
     train(noisy, model, 2)
 
-    assert "cannot log the gradient of 0.weight" in capsys.readouterr().err
+    assert "Cannot log the gradient of 0.weight" in capsys.readouterr().err
     assert [set(row) for row in logged(noisy, tmp_path / "noisy")] == [{"step"}, {"step"}]
 
 
 def test_a_watched_model_can_be_copied_and_saved_whole(run: runstream.Run, tmp_path: Path) -> None:
     """Neither the copy nor what is loaded is watched, and saving warns of nothing."""
     model = network()
-    run.watch(model, log="all", log_freq=1)
+    run.watch(model, log="all", log_freq=1, log_graph=True)
 
     stored = io.BytesIO()
     torch.save(model, stored)

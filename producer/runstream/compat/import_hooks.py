@@ -1,61 +1,75 @@
-"""Functions that are called once a module has been imported."""
+"""Functions that are called with a module right after it was imported, without importing it."""
 
 from __future__ import annotations
 
 import sys
 from importlib.abc import Loader, MetaPathFinder
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
 
 def add_import_hook(fullname: str, on_import: Callable[[ModuleType], Any]) -> None:
-    """Call a function with a module as soon as that is imported, at once if it is already."""
-    if (module := sys.modules.get(fullname)) is not None:
-        on_import(module)
-        return
-    sys.meta_path.insert(0, _Hook(fullname, on_import))
+    """Call a function with a module as soon as it is imported, or now if it is already; as ``wandb.util`` does."""
+    ImportHooks({fullname: on_import}).install()
 
 
-class _Hook(MetaPathFinder):
-    """Finds one module once, as the other finders do, and calls a function after it is loaded."""
+class ImportHooks(MetaPathFinder):
+    """A finder that calls functions after imports. It finds no modules itself.
 
-    def __init__(self, fullname: str, on_import: Callable[[ModuleType], Any]) -> None:
-        self._fullname = fullname
-        self._on_import = on_import
+    Args:
+        hooks: The function to call, by the name of the module.
+    """
+
+    def __init__(self, hooks: Mapping[str, Callable[[ModuleType], Any]]) -> None:
+        self._hooks = hooks
+
+    def install(self) -> None:
+        """Call the hooks of modules that are imported already, and those of others when they are imported."""
+        for name, hook in self._hooks.items():
+            if (module := sys.modules.get(name)) is not None:
+                hook(module)
+        sys.meta_path.insert(0, self)
+
+    def remove(self) -> None:
+        """Call no more hooks."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        del path, target
-        if fullname != self._fullname:
+        """Return the spec that the other finders find, with a loader that also calls the hook."""
+        if fullname not in self._hooks:
             return None
-        sys.meta_path.remove(self)
-        spec = find_spec(fullname)
-        if spec is None or spec.loader is None:
-            sys.meta_path.insert(0, self)
-            return None
-        spec.loader = _Loader(spec.loader, self._on_import)
-        return spec
+        for finder in sys.meta_path:
+            found = None if finder is self else finder.find_spec(fullname, path, target)
+            if found is not None:
+                if found.loader is not None:
+                    found.loader = _Loader(found.loader, self._hooks[fullname])
+                return found
+        return None
 
 
 class _Loader(Loader):
-    """A loader that calls a function when it has done its work."""
+    """Loads a module with its own loader, then calls the hook."""
 
-    def __init__(self, loader: Loader, on_import: Callable[[ModuleType], Any]) -> None:
+    def __init__(self, loader: Any, hook: Callable[[ModuleType], Any]) -> None:
         self._loader = loader
-        self._on_import = on_import
+        self._hook = hook
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+    def create_module(self, spec: ModuleSpec) -> Any:
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
         self._loader.exec_module(module)
-        self._on_import(module)
+        self._hook(module)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)

@@ -70,8 +70,9 @@ class WandbCallback(TrainingCallback):
         row: dict[str, Any] = {}
         for data, metrics in evals_log.items():
             for metric, values in metrics.items():
-                self._define(f"{data}-{metric}", metric)
-                row |= _named(f"{data}-{metric}", values[-1])
+                values_by_name = _named(f"{data}-{metric}", values[-1])
+                self._define(next(iter(values_by_name)), metric)
+                row |= values_by_name
         _active().log({**row, "epoch": epoch})
         return False
 
@@ -88,9 +89,10 @@ class WandbCallback(TrainingCallback):
         if not self.define_metric or name in self._defined:
             return
         self._defined.add(name)
-        known = metric.partition("@")[0]
-        if known in _RISING | _FALLING:
-            _active().define_metric(name, summary="max" if known in _RISING else "min")
+        # error@0.3 has a threshold; in ndcg- and map@3-, the sign changes the value of empty groups.
+        kind = metric.partition("@")[0].removesuffix("-")
+        if kind in _RISING | _FALLING:
+            _active().define_metric(name, summary="max" if kind in _RISING else "min")
 
 
 def wandb_callback() -> WandbCallback:

@@ -1,18 +1,16 @@
-"""Making rows of what is written for TensorBoard: ``init(sync_tensorboard=True)``, or :func:`patch`.
+"""Syncing TensorBoard event files to runs: ``init(sync_tensorboard=True)``, or :func:`patch`.
 
-The training process only notes where event files are written. A process of the shipper's reads them.
+The training process only records where event files are written. A process started by the shipper reads them.
 """
 
 from __future__ import annotations
 
 import os
-import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from runstream.tracking.run.run import Run
+    from collections.abc import Callable
 
 __all__ = ["patch", "unpatch"]
 
@@ -23,42 +21,43 @@ def patch(
     pytorch: bool | None = None,  # noqa: FBT001
     root_logdir: str | Path = "",
 ) -> None:
-    """Make rows of what is written for TensorBoard from now on, in the active run and in later ones.
+    """Sync event files to the active runs and to later ones.
 
     Args:
-        save: Means nothing yet: event files come with files and artifacts.
-        tensorboard_x: Means nothing: any writer is found.
-        pytorch: Means nothing.
-        root_logdir: Every event file that is written below this folder is read, whoever writes it, and the folders
-            below it are the first part of the names. Without it, the folders of the writers that this process makes.
+        save: Ignored; event files are not uploaded yet.
+        tensorboard_x: Ignored; every kind of writer is found.
+        pytorch: Ignored.
+        root_logdir: Read every event file below this folder, no matter which process writes it; names of values begin
+            with the path below it. By default, the event files that this process opens are read.
     """
-    from runstream.tensorboard.following import FOLLOWING  # noqa: PLC0415 (most programs never need it)
+    from runstream.tensorboard.summary_writers import SUMMARY_WRITERS  # noqa: PLC0415 - not at `import runstream`
 
     del save, tensorboard_x, pytorch
-    FOLLOWING.patch(os.path.abspath(root_logdir) if root_logdir else "")  # noqa: PTH100 - a link stays one
+    SUMMARY_WRITERS.patch(os.path.abspath(root_logdir) if root_logdir else "")  # noqa: PTH100 - keeps links
 
 
 def unpatch() -> None:
-    """Take back :func:`patch`; runs that were begun with ``sync_tensorboard`` go on."""
-    from runstream.tensorboard.following import FOLLOWING  # noqa: PLC0415
+    """Undo :func:`patch`; runs that are synced already stay so."""
+    from runstream.tensorboard.summary_writers import SUMMARY_WRITERS  # noqa: PLC0415
 
-    FOLLOWING.unpatch()
-
-
-def begin(run: Run) -> None:
-    """Follow the writers of this process for a run, if that is wanted."""
-    if run.settings.sync_tensorboard or _MODULE in sys.modules:
-        from runstream.tensorboard.following import FOLLOWING  # noqa: PLC0415
-
-        FOLLOWING.begin(run)
+    SUMMARY_WRITERS.unpatch()
 
 
-def end(run: Run) -> None:
-    """Have what was written reach its files: the run is about to end."""
-    if _MODULE in sys.modules:
-        from runstream.tensorboard.following import FOLLOWING  # noqa: PLC0415
+def begin(run_dir: str, *, sync: bool, warn: Callable[[str], None]) -> None:
+    """Note that a run began.
 
-        FOLLOWING.end(run)
+    Args:
+        run_dir: :attr:`runstream.Run.dir`.
+        sync: The setting ``sync_tensorboard``.
+        warn: Prints a warning.
+    """
+    from runstream.tensorboard.summary_writers import SUMMARY_WRITERS  # noqa: PLC0415
+
+    SUMMARY_WRITERS.begin(Path(run_dir).parent, sync=sync, warn=warn)
 
 
-_MODULE = "runstream.tensorboard.following"
+def end(run_dir: str) -> None:
+    """Flush the writers of this process, since the run is about to end."""
+    from runstream.tensorboard.summary_writers import SUMMARY_WRITERS  # noqa: PLC0415
+
+    SUMMARY_WRITERS.end(Path(run_dir).parent)

@@ -1,59 +1,58 @@
-"""Hooks of a watched model: between two samples they count and return."""
+"""Hooks of a watched model. Between two samples they only count, since they are called in each pass."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def on_gradient(name: str, every: int, take: Callable[[str, Any], None]) -> Callable[[Any], None]:
-    """Return a hook for a parameter's gradient that takes every so many."""
-    passes = 0
+def every_nth(every: int, action: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that calls ``action`` with its own arguments in every ``every``-th call."""
+    calls = 0
 
-    def hook(gradient: Any) -> None:
-        nonlocal passes
-        passes += 1
-        if passes < every:
-            return
-        passes = 0
-        take(name, gradient)
+    def count(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls >= every:
+            calls = 0
+            action(*arguments)
 
-    # Tells torch not to warn that a parameter is saved without its hook.
+    return count
+
+
+def gradient_hook(name: str, every: int, sample: Callable[[str, Any], None]) -> Callable[[Any], None]:
+    """Return a hook of a parameter that passes its name and every ``every``-th gradient to ``sample``."""
+    hook = every_nth(every, partial(sample, name))
+    # Without this, torch warns when a model is saved that the parameter is saved without its hook.
     hook.__torch_unserializable__ = True  # type: ignore[attr-defined]
     return hook
 
 
-class OnForward:
-    """A hook that is called behind every so many forward passes of a model.
+class ModuleHook:
+    """A hook of a module that copies of the module do not have.
 
-    A copy of the model, or one that was saved whole and loaded, has in its place what does nothing: it is not watched,
-    and needs no Runstream where it is loaded.
+    A copy, or a model that was saved whole and loaded, gets a function that does nothing in its place. So it is not
+    watched, and can be loaded where Runstream is not installed.
 
     Args:
-        every: How many.
-        take: Called with the model.
+        action: Called with the arguments that torch passes.
     """
 
-    __slots__ = ("_every", "_passes", "_take")
+    __slots__ = ("_action",)
 
-    def __init__(self, every: int, take: Callable[[Any], None]) -> None:
-        self._every = every
-        self._take = take
-        self._passes = 0
+    def __init__(self, action: Callable[..., None]) -> None:
+        self._action = action
 
-    def __call__(self, model: Any, *_: Any) -> None:
-        """Count a pass of the model."""
-        self._passes += 1
-        if self._passes < self._every:
-            return
-        self._passes = 0
-        self._take(model)
+    def __call__(self, *arguments: Any) -> None:
+        """Call the action. What it returns is ignored, as torch would use it as the output of the module."""
+        self._action(*arguments)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., None]:
-        return nullcontext().__exit__  # takes any three arguments and returns None
+        return nullcontext().__exit__  # accepts any arguments and returns None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (nullcontext(), "__exit__")

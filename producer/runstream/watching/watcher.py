@@ -1,4 +1,4 @@
-"""The models that a run watches."""
+"""The models that a run watches: registering hooks, and logging what they sample."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runstream.exceptions import UsageError
 from runstream.watching.graph import GraphTracer
 from runstream.watching.histograms import collected, measured
-from runstream.watching.hooks import OnForward, on_gradient
+from runstream.watching.hooks import ModuleHook, every_nth, gradient_hook
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -21,21 +21,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Pending:
-    """Histograms of gradients that wait for the end of their backward pass."""
+class PendingGradients:
+    """Histograms of gradients, logged together when their backward pass ends."""
 
     found: dict[str, Histogram | Counted | None] = field(default_factory=dict)
-    awaited: bool = False
+    #: Whether a callback at the end of the backward pass is registered.
+    scheduled: bool = False
 
 
 class Watcher:
-    """Puts hooks into models and logs what they see.
+    """Registers hooks in models and logs what they sample.
 
     Args:
         torch: The module, which the user imported.
-        log: Takes a row that is held for the next one.
-        set_summary: Takes a key of the summary and its value.
-        warn: Takes a sentence for the user.
+        log: Adds values to the row of the run's next ``log()``.
+        set_summary: Sets a value in the run's summary.
+        warn: Prints a warning.
     """
 
     def __init__(
@@ -51,95 +52,90 @@ class Watcher:
         self._set_summary = set_summary
         self._warn = warn
         self._handles: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
-        self._pending = Pending()
-        #: Models that were watched so far.
+        self._pending = PendingGradients()
+        #: How many models were watched so far.
         self.count = 0
 
-    @property
-    def hooks(self) -> int:
-        """How many hooks are in place."""
-        return sum(len(handles) for handles in self._handles.values())
-
     def watch(self, model: Any, *, number: int, gradients: bool, parameters: bool, every: int, graph: bool) -> None:
-        """Put hooks into a model.
+        """Register hooks in a model.
 
         Args:
             model: The model.
-            number: Which one it is in the run; the names of all but number 0 say so.
+            number: The model's number in the run; part of the logged names unless it is 0.
             gradients: Whether to log histograms of the gradients.
             parameters: Whether to log histograms of the parameters.
-            every: At every so many passes.
-            graph: Whether to put the graph into the summary, once it is known.
+            every: Log in every ``every``-th pass.
+            graph: Whether to store the graph in the summary when it is known.
         """
         self.count += 1
         prefix = f"graph_{number}" if number else ""
         handles = self._handles.setdefault(model, [])
         if parameters:
-            take = partial(
-                self._try, f"parameters of {type(model).__name__}", self._take_parameters, f"parameters/{prefix}"
-            )
-            handles.append(model.register_forward_hook(OnForward(every, take)))
+            what = f"the parameters of {type(model).__name__}"
+            sample = partial(self._try, what, self._sample_parameters, f"parameters/{prefix}")
+            handles.append(model.register_forward_hook(ModuleHook(every_nth(every, sample))))
         if gradients:
             handles += self._gradient_hooks(model, f"gradients/{prefix}", every)
         if graph:
             tracer = GraphTracer(self._torch, model, partial(self._set_summary, f"graph_{number}"), self._warn)
-            handles += tracer.begin()
+            tracer.start()
+            handles.append(tracer)
 
     def unwatch(self, model: Any) -> bool:
-        """Take the hooks out of a model; return whether it was watched."""
+        """Remove the hooks of a model; return whether it was watched."""
         handles = self._handles.pop(model, None)
         for handle in handles or ():
             handle.remove()
         return handles is not None
 
     def unwatch_all(self) -> None:
-        """Take the hooks out of all models."""
+        """Remove the hooks of all models."""
         for model in list(self._handles):
             self.unwatch(model)
 
     def _gradient_hooks(self, model: Any, prefix: str, every: int) -> Iterator[Any]:
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                take = partial(self._try, f"the gradient of {name}", self._take_gradient)
-                yield parameter.register_hook(on_gradient(prefix + name, every, take))
+                sample = partial(self._try, f"the gradient of {name}", self._sample_gradient)
+                yield parameter.register_hook(gradient_hook(prefix + name, every, sample))
 
-    def _take_parameters(self, prefix: str, model: Any) -> None:
+    def _sample_parameters(self, prefix: str, model: Any, *_: Any) -> None:
         with self._torch.no_grad():
             found = {prefix + name: measured(self._torch, item) for name, item in model.named_parameters()}
-            self._deliver(found)
+            self._log_histograms(found)
 
-    def _take_gradient(self, name: str, gradient: Any) -> None:
+    def _sample_gradient(self, name: str, gradient: Any) -> None:
         with self._torch.no_grad():
             self._pending.found[name] = measured(self._torch, gradient)
-        if self._pending.awaited:
+        if self._pending.scheduled:
             return
-        deliver = partial(self._try, "gradients", self._deliver_gradients)
+        log_gradients = partial(self._try, "gradients", self._log_gradients)
         try:
-            self._torch.autograd.Variable._execution_engine.queue_callback(deliver)  # noqa: SLF001 - as torch's own DDP
+            self._torch.autograd.Variable._execution_engine.queue_callback(log_gradients)  # noqa: SLF001 - torch's DDP does the same
         except (AttributeError, RuntimeError):
-            deliver()
+            log_gradients()
         else:
-            self._pending.awaited = True
+            self._pending.scheduled = True
 
-    def _deliver_gradients(self) -> None:
-        """Log what one backward pass found, once it has ended."""
-        pending, self._pending = self._pending, Pending()
-        self._deliver(pending.found)
+    def _log_gradients(self) -> None:
+        """Log the histograms of the backward pass that has ended."""
+        pending, self._pending = self._pending, PendingGradients()
+        self._log_histograms(pending.found)
 
-    def _deliver(self, found: dict[str, Histogram | Counted | None]) -> None:
+    def _log_histograms(self, found: dict[str, Histogram | Counted | None]) -> None:
         row = collected(self._torch, {name: item for name, item in found.items() if _fits(name)})
         if row:
             self._log(row)
 
     def _try(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
-        """Do what a hook does; whatever goes wrong with it, the training goes on."""
+        """Run the action of a hook. An error is a warning: the training must go on."""
         try:
             action(*arguments)
         except UsageError:
-            self.unwatch_all()  # the run is finished
-        except Exception as error:  # noqa: BLE001 - an accelerator without memory, a tensor of a strange kind
+            self.unwatch_all()  # The run is finished.
+        except Exception as error:  # noqa: BLE001 - out of memory on an accelerator, an unknown kind of tensor
             with contextlib.suppress(Exception):
-                self._warn(f"watch() cannot log {what}: {error!r}")
+                self._warn(f"Cannot log {what}: {error!r}")
 
 
 def _fits(name: str) -> bool:

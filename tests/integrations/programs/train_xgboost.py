@@ -14,7 +14,7 @@ def main() -> None:
     train, valid = xgb.DMatrix(data[:150], target[:150]), xgb.DMatrix(data[150:], target[150:])
     wandb.init()
     xgb.train(
-        {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "max_depth": 2, "nthread": 1},
+        {"objective": "binary:logistic", "eval_metric": ["auc", "error@0.3", "logloss"], "max_depth": 2, "nthread": 1},
         train,
         num_boost_round=5,
         evals=[(train, "train"), (valid, "valid")],

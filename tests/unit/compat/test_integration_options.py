@@ -85,3 +85,56 @@ def test_xgboost_logs_a_cross_validation(run: runstream.Run, tmp_path: Path) -> 
     assert [values for _, values in steps_and_values(primary(tmp_path))] == [
         {"test-auc-mean": 0.5, "test-auc-std": 0.1, "epoch": 0}
     ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "summary"),
+    [
+        ("error@0.3", 0.2, {"v-error@0.3": {"min": 0.2}}),
+        ("ndcg@2", 0.5, {"v-ndcg@2": {"max": 0.5}}),
+        ("map@3-", 0.5, {"v-map@3-": {"max": 0.5}}),
+        ("ndcg-", 0.5, {"v-ndcg-": {"max": 0.5}}),
+        ("tweedie-nloglik@1.5", 3.0, {"v-tweedie-nloglik@1.5": {"min": 3.0}}),
+        ("own-metric:a@1", 0.1, {"v-own-metric:a@1": 0.1}),
+        ("error@0.3", (0.2, 0.1), {"v-error@0.3-mean": {"min": 0.2}, "v-error@0.3-std": 0.1}),
+    ],
+)
+def test_xgboost_defines_metrics_by_the_names_that_it_logs(
+    run: runstream.Run, metric: str, value: Any, summary: dict[str, Any]
+) -> None:
+    """The best value of a known metric is in the summary, whatever parameters are part of its name."""
+    xgboost.WandbCallback().after_iteration(None, 0, {"v": {metric: [value]}})
+
+    assert {key: kept for key, kept in run.summary.items() if key.startswith("v-")} == summary
+
+
+def test_xgboost_metrics_with_parameters_keep_their_definitions(run: runstream.Run) -> None:
+    """A training by XGBoost itself with the metrics ``error@0.3`` and ``tweedie-nloglik@1.4``."""
+    import numpy as np  # noqa: PLC0415
+    import xgboost as library  # noqa: PLC0415 - beside the module of this name
+
+    data = library.DMatrix(np.arange(40.0).reshape(20, 2), np.arange(20) % 2)
+    library.train(
+        {"objective": "binary:logistic", "eval_metric": ["error@0.3", "tweedie-nloglik@1.4"], "nthread": 1},
+        data,
+        num_boost_round=2,
+        evals=[(data, "validation_0")],
+        callbacks=[xgboost.WandbCallback()],
+        verbose_eval=False,
+    )
+
+    assert [run.summary[f"validation_0-{metric}"].keys() for metric in ("error@0.3", "tweedie-nloglik@1.4")] == [
+        {"min"},
+        {"min"},
+    ]
+
+
+def test_lightgbm_metrics_with_parameters_keep_their_definitions(run: runstream.Run) -> None:
+    """Signs in the names of data and metrics are part of the definitions' names."""
+    results = [("my-data:1", "ndcg@3", 0.5, True), ("my-data:1", "own metric-x", 0.2, False)]
+    environment = SimpleNamespace(evaluation_result_list=results, iteration=0, begin_iteration=0, params={})
+
+    lightgbm.wandb_callback()(environment)
+
+    assert run.summary["my-data:1_ndcg@3"] == {"max": 0.5}
+    assert run.summary["my-data:1_own metric-x"] == {"min": 0.2}

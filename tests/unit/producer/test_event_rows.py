@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream.tensorboard.imports import AfterImport
+from runstream.compat.import_hooks import ImportHooks
 from runstream.tensorboard.journal import Journal
 from runstream.tensorboard.requests import REQUESTS_NAME, Request, add_request, requests_of
 from runstream.tensorboard.rows import Place, Point, Rows, is_of, prefix_of
@@ -118,7 +118,7 @@ def test_a_module_is_acted_on_when_it_is_imported_and_not_before(
     monkeypatch.syspath_prepend(tmp_path)
     importlib.import_module("is_there")
     seen: list[str] = []
-    hook = AfterImport(dict.fromkeys(("comes_later", "is_there"), lambda module: seen.append(module.__name__)))
+    hook = ImportHooks(dict.fromkeys(("comes_later", "is_there"), lambda module: seen.append(module.__name__)))
 
     hook.install()
     assert seen == ["is_there"]

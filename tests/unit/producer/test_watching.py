@@ -26,7 +26,7 @@ run.finish()
     status, output, errors = finished(tmp_path, source, PYTHONPATH=str(tmp_path))
 
     assert (status, errors) == (0, "")
-    assert output == "watch() takes a torch.nn.Module or a list of such, not object\n"
+    assert output == "Invalid model object: watch() expects a torch.nn.Module or a list of them\n"
 
 
 def test_a_log_argument_that_does_not_exist_is_refused(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ except ValueError as error:
     status, output, _ = finished(tmp_path, source)
 
     assert status == 0
-    assert output == 'watch(log=…) is "gradients", "parameters", "all" or None, not \'everything\'\n'
+    assert output == "Invalid log='everything': watch() expects 'gradients', 'parameters', 'all' or None\n"
 
 
 def test_a_disabled_run_refuses_nothing(tmp_path: Path) -> None:

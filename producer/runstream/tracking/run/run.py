@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from runstream import tensorboard, watching
+from runstream import tensorboard
 from runstream.naming import validate_tags
 from runstream.tracking.config.config import Config, StaticConfig, config_entry, validate_pinned_keys
 from runstream.tracking.lifecycle.outcome import from_block, from_exit_code
@@ -16,6 +16,7 @@ from runstream.tracking.run.session import SESSION
 from runstream.tracking.run.unsupported_files import UnsupportedFiles
 from runstream.tracking.summary.summary import Summary
 from runstream.tracking.values.encoder import plain
+from runstream.watching import ModelWatching
 from runstream_schemas.events import Scope
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ class Run(UnsupportedFiles):
         self._identity = backend.identity
         self._config = self._config.with_recorder(backend.recorder.record_config, backend.terminal.warn)
         self._summary = Summary(backend.recorder)
+        self._watching = ModelWatching(
+            log=lambda row: self.log(row, commit=False),
+            set_summary=self._summary.__setitem__,
+            warn=backend.terminal.warn,
+        )
         # The method of this name says what it does; this saves a call, which can be measured.
         self._log = self.__dict__["log"] = backend.recorder.logger()
 
@@ -201,7 +207,7 @@ class Run(UnsupportedFiles):
     def watch(  # noqa: PLR0917 - the signature of W&B
         self,
         models: torch.nn.Module | Sequence[torch.nn.Module],
-        criterion: Any = None,
+        criterion: Any = None,  # noqa: ARG002
         log: Literal["gradients", "parameters", "all"] | None = "gradients",
         log_freq: int = 1000,
         idx: int | None = None,
@@ -220,7 +226,8 @@ class Run(UnsupportedFiles):
         Raises:
             ValueError: A model is no ``torch.nn.Module``.
         """
-        watching.watch(self, models, criterion=criterion, log=log, log_freq=log_freq, idx=idx, log_graph=log_graph)
+        if not self.disabled:
+            self._watching.watch(models, log=log, log_freq=log_freq, idx=idx, log_graph=log_graph)
 
     def unwatch(self, models: torch.nn.Module | Sequence[torch.nn.Module] | None = None) -> None:
         """Take the hooks of :meth:`watch` out of models again; None: of all.
@@ -228,7 +235,8 @@ class Run(UnsupportedFiles):
         Raises:
             ValueError: A model is no ``torch.nn.Module``.
         """
-        watching.unwatch(self, models)
+        if not self.disabled:
+            self._watching.unwatch(models)
 
     def pin_config_keys(self, keys: Sequence[str]) -> None:
         """Show these config keys at the top of the run's page; replaces what was pinned before.
@@ -258,8 +266,8 @@ class Run(UnsupportedFiles):
         """Do nothing: by this libraries tell W&B which of them is in use."""
 
     def _end(self, finish: Callable[[], None]) -> None:
-        watching.unwatch(self, None)
-        tensorboard.end(self)
+        self._watching.unwatch()
+        tensorboard.end(self.dir)
         try:
             finish()
         finally:

@@ -148,7 +148,8 @@ def init(  # noqa: PLR0917 - the signature of W&B
     _warn_of_chosen_keys(terminal, include=config_include_keys, exclude=config_exclude_keys)
     run = _begin(checked, ConfigSources.of(checked, chosen_config, Path.cwd()), environ, terminal)
     SESSION.begin(run, aside=checked.reinit == "create_new")
-    event_files.begin(run)
+    if not run.disabled:
+        event_files.begin(run.dir, sync=checked.sync_tensorboard, warn=terminal.warn)
     return run
 
 
