@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
 
+from runstream.run_folder.folder import RunFolder, lock
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.shipper import Shipper
-from runstream.spool.run_folder import RunFolder, lock
 from runstream_schemas.codec import encode
 from runstream_schemas.topics import RunPath
 from tests.benchmarks.blocks import block, rows

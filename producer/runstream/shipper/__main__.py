@@ -14,9 +14,9 @@ import sys
 from enum import IntEnum
 from pathlib import Path
 
+from runstream.run_folder.folder import RunFolder, UnusableRunError, lock
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.writers.process import InheritedPidfd
-from runstream.spool.run_folder import RunFolder, UnusableRunError, lock
 
 log = logging.getLogger("runstream.shipper")
 
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> Status:
     configure_logging()
     trainer = InheritedPidfd.take(os.environ)
     try:
-        folder = RunFolder(Path(arguments[0]))
+        folder = RunFolder.open(Path(arguments[0]))
         descriptor = lock(folder.path / "shipper.lock")
     except (UnusableRunError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 (the message says it all)

@@ -12,6 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from runstream.preemption import is_preemptible
+from runstream.run_folder.json_files import read_json, write_json
+from runstream.run_folder.process_identity import Host
 from runstream.shipper.delivery.connector import Connector
 from runstream.shipper.delivery.ledger import Ledger
 from runstream.shipper.delivery.report import Report
@@ -22,19 +24,17 @@ from runstream.shipper.sources.run_number import RunNumberResolver
 from runstream.shipper.writers.exits import Circumstances
 from runstream.shipper.writers.heartbeat_sender import HeartbeatSender
 from runstream.shipper.writers.heartbeats import beat_of, goodbye_of
-from runstream.shipper.writers.process import Host
 from runstream.shipper.writers.stop_requests import StopRequestPoller
 from runstream.shipper.writers.writer_tail import WriterTail
-from runstream.spool.control_page import ControlPage, Phase, Word
-from runstream.spool.run_folder import read_json, write_json
+from runstream.spool.control_page import Phase, Word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from runstream.run_folder.folder import RunFolder
     from runstream.shipper.delivery.route import Destination
     from runstream.shipper.settings import ShipperSettings
     from runstream.shipper.writers.process import InheritedPidfd
-    from runstream.spool.run_folder import RunFolder
     from runstream_schemas.events import HeartbeatEvent
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Shipper:
         self._report = Report()
         self._report.restore(read_json(folder.report) or {})
         self._delivery = RunDelivery(self._ledger, self._report, settings, self._send_goodbye)
-        self._control = ControlPage.create(folder.control)
+        self._control = folder.control
         self._wake = asyncio.Event()
         self._connector = Connector(
             folder,
@@ -414,7 +414,7 @@ class Shipper:
         self._ledger.console = self._collector.console_offset
         data = self._ledger.to_json()
         try:
-            await asyncio.to_thread(write_json, self._folder.ledger, data)
+            await asyncio.to_thread(partial(write_json, self._folder.ledger, data, durable=True))
         except OSError as error:
             # Most likely the disk is full, and these segments fill it. A ledger that lags behind is harmless: what it
             # does not know to be delivered is sent again, or marked as missing, and consumers trim either.

@@ -16,10 +16,10 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runstream.run_folder.folder import RunFolder, UnusableRunError, lock
 from runstream.shipper.delivery.ledger import Ledger
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.shipper import Shipper, ShipperResult
-from runstream.spool.run_folder import RunFolder, UnusableRunError, lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -122,7 +122,7 @@ def _deliver(
     progress: Callable[[Path, int, int], None] | None,
 ) -> Result:
     try:
-        folder = RunFolder(path)
+        folder = RunFolder.open(path)
         if is_complete(folder):
             return Result(path, State.ALREADY_COMPLETE)
         descriptor = lock(folder.path / "shipper.lock")

@@ -17,9 +17,8 @@ import time
 from enum import IntEnum
 from pathlib import Path
 
+from runstream.run_folder.folder import RunFolder, UnusableRunError
 from runstream.shipper.__main__ import configure_logging
-from runstream.shipper.writers.process import Host
-from runstream.spool.run_folder import RunFolder, UnusableRunError
 from runstream.tensorboard.reader import Reader
 
 log = logging.getLogger("runstream.tensorboard")
@@ -50,10 +49,10 @@ def main(arguments: list[str]) -> Status:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logging()
     try:
-        folder = RunFolder(Path(arguments[0]))
+        folder = RunFolder.open(Path(arguments[0]))
         if not _alone(folder.path / "tensorboard.lock"):
             return Status.BUSY
-        return _read(Reader(folder, Host.here()))
+        return _read(Reader(folder))
     except UnusableRunError as error:
         log.error("%s", error)  # noqa: TRY400 (the message says it all)
         return Status.UNUSABLE

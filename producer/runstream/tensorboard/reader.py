@@ -13,7 +13,6 @@ from runstream.shipper.delivery.ledger import Ledger
 from runstream.shipper.sources.shipper_writer import ShipperWriter
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.reader import SpoolReader
-from runstream.spool.run_folder import read_json
 from runstream.spool.writer import DiskPolicy
 from runstream.tensorboard.event_files import EventFile
 from runstream.tensorboard.journal import Journal
@@ -21,8 +20,7 @@ from runstream.tensorboard.requests import requests_of
 from runstream.tensorboard.rows import Rows, is_of, prefix_of
 
 if TYPE_CHECKING:
-    from runstream.shipper.writers.process import Host
-    from runstream.spool.run_folder import RunFolder
+    from runstream.run_folder.folder import RunFolder
     from runstream.tensorboard.requests import Request
     from runstream.tensorboard.rows import Row
 
@@ -47,15 +45,14 @@ class Reader:
 
     Args:
         folder: The run.
-        host: This machine.
 
     Raises:
         OSError: The journal cannot be opened.
     """
 
-    def __init__(self, folder: RunFolder, host: Host) -> None:
+    def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._writer = ShipperWriter(folder, host, source=SOURCE, policy=DiskPolicy.BLOCK)
+        self._writer = ShipperWriter(folder, source=SOURCE, policy=DiskPolicy.BLOCK)
         self._next = rows_taken(folder)
         self._journal = Journal(folder.path / JOURNAL_NAME, self._next)
         self._rows = Rows()
@@ -126,8 +123,7 @@ class Reader:
 
 def rows_taken(folder: RunFolder) -> int:
     """Return how many rows the readers before this one made, whether they lie in a spool or are delivered."""
-    cards = {writer: read_json(folder.writer_folder(writer) / "writer.json") or {} for writer in folder.writers()}
-    ours = [writer for writer, card in cards.items() if card.get("source") == SOURCE]
+    ours = [writer for writer in folder.writers() if folder.writer_info(writer).source == SOURCE]
     # The spools before the ledger: segments are deleted only once the ledger that makes them superfluous is saved.
     spooled = {writer: _last_row(folder.writer_folder(writer)) for writer in ours}
     ledger = Ledger.load(folder.ledger)

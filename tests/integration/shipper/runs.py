@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from runstream.shipper.writers.process import Host, started
+from runstream.run_folder.process_identity import Host, process_start
 from runstream.spool.control_page import ControlPage
 from runstream_schemas.codec import decode
 from runstream_schemas.events import ChangeEvent, ExitEvent, HeartbeatEvent, Kind, LogEvent
@@ -128,7 +128,7 @@ class RunDir:
             "version": 1,
             "role": role,
             "pid": pid,
-            "pid_started": started(pid) if pid else 1,
+            "pid_started": process_start(pid) if pid else 1,
             "boot_id": host.boot_id,
             "created": time.time_ns() // 1000,
             "host": host.name,

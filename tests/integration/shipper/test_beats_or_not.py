@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from runstream.run_folder.json_files import read_json
 from runstream.shipper.sync import State
-from runstream.spool.run_folder import read_json
 from runstream_schemas.events import ExitState, Kind
 from runstream_schemas.topics import Topic
 from tests.integration.shipper.runs import delivered

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.shipper.writers.process import started
+from runstream.run_folder.folder import RunFolder
+from runstream.run_folder.process_identity import process_start
 from runstream.spool.control_page import ControlPage, Word
-from runstream.spool.folder_creation import RunFolder
 from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher
 from runstream_schemas.events import ExitState, Kind
 from tests.integration.shipper.runs import delivered
@@ -53,7 +53,7 @@ def begun(run_dir: RunDir, pid: int) -> bytes:
 def guarded(run_dir: RunDir, trainer: int) -> Iterator[subprocess.Popen[bytes]]:
     """Start a guardian that inherits a pidfd of a trainer, which may be dead by now; its group is ended afterwards."""
     pidfd = os.pidfd_open(trainer)
-    environment = {**run_dir.environment, "RUNSTREAM_TRAINER_PIDFD": f"{pidfd}:{trainer}:{started(trainer)}"}
+    environment = {**run_dir.environment, "RUNSTREAM_TRAINER_PIDFD": f"{pidfd}:{trainer}:{process_start(trainer)}"}
     with (run_dir.path / "logs" / "guardian.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "runstream.shipper.guardian", str(run_dir.path)],

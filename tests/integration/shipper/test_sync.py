@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runstream.run_folder.folder import lock
 from runstream.shipper.sync import Result, State, deliver_all, run_folders, sync
 from runstream.spool.format import Flag
-from runstream.spool.run_folder import lock
 from runstream_schemas.events import ExitState, Kind
 from tests.integration.shipper.runs import delivered, new_run
 from tests.integration.shipper.test_outages import dead_address, logged

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from runstream.shipper.writers.process import Host, started
+from runstream.run_folder.process_identity import Host, process_start
 from runstream.spool.format import StreamCode
 from runstream.spool.writer import SpoolWriter
 
@@ -30,7 +30,7 @@ def main(folder: str, burst: str, bursts: str, pause_s: str, end: str) -> None:
         "version": 1,
         "role": "primary",
         "pid": os.getpid(),
-        "pid_started": started(os.getpid()),
+        "pid_started": process_start(os.getpid()),
         "boot_id": host.boot_id,
         "created": 0,
         "host": host.name,

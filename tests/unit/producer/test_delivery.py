@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from runstream.run_folder.descriptions import RunInfo
+from runstream.run_folder.folder import RunFolder
 from runstream.spool.control_page import Phase, Word
-from runstream.spool.folder_creation import RunFolder
 from runstream.tracking.lifecycle.shipper_launcher import LauncherTimeouts, ShipperLauncher, shipper_dies_with_trainer
 from tests.polling import eventually
 from tests.unit.producer.programs import environment
@@ -25,16 +26,7 @@ QUICK = LauncherTimeouts(silent_s=0.3, starting_s=1.0, quiet_s=0.0, never_answer
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     """Make a run folder."""
-    description: dict[str, object] = {
-        "entity": None,
-        "project": "p",
-        "mode": "online",
-        "name": "n",
-        "label": "",
-        "settings": {},
-        "url": None,
-    }
-    return RunFolder.create(tmp_path, "r1", description)
+    return RunFolder.create(tmp_path, RunInfo(run_id="r1", project="p", mode="online", name="n"))
 
 
 def test_nobodys_children(folder: RunFolder, tmp_path: Path) -> None:

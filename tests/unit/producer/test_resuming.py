@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream.exceptions import CommError, UsageError
+from runstream.run_folder.continuation import continued_writers
 from runstream.settings import Settings
-from runstream.spool.continuation import continued
 from runstream.terminal.terminal import Terminal
 from runstream.tracking.startup.identity import Identity
 from runstream.tracking.startup.resume import (
@@ -49,14 +49,14 @@ def test_a_primary_continues_the_last_primaries_and_their_children() -> None:
         writer(D, "worker"),
         writer(bytes(16), "shipper"),
     ]
-    assert continued(writers, Role.PRIMARY, "") == (B, C)
+    assert continued_writers(writers, Role.PRIMARY, "") == (B, C)
 
 
 def test_a_worker_continues_the_worker_of_its_label() -> None:
     """Without a label nothing says whose work it is."""
     writers = [writer(A, "primary"), writer(B, "worker", label="rank 1"), writer(C, "worker", label="rank 2")]
-    assert continued(writers, Role.WORKER, "rank 2") == (C,)
-    assert continued(writers, Role.WORKER, "") == ()
+    assert continued_writers(writers, Role.WORKER, "rank 2") == (C,)
+    assert continued_writers(writers, Role.WORKER, "") == ()
 
 
 def test_auto_means_the_latest_run_of_the_folder_and_project(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from runstream.run_folder.json_files import write_json
 from runstream.shipper.delivery.ledger import Ledger, PartitionMismatchError, WriterAccount
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import Position
-from runstream.spool.run_folder import write_json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.shipper.writers.process import Host, WatchedProcess, ending_from_status, is_alive, started, zombie_status
-from runstream.spool.run_folder import WriterInfo
+from runstream.run_folder.descriptions import WriterInfo
+from runstream.run_folder.process_identity import Host, process_start
+from runstream.shipper.writers.process import WatchedProcess, ending_from_status, is_alive, zombie_status
 from runstream_schemas.events import ExitState, Role
 from tests.polling import eventually
 
@@ -38,7 +39,7 @@ def info_of(pid: int) -> WriterInfo:
         id=bytes(16),
         role=Role.PRIMARY,
         pid=pid,
-        pid_started=started(pid),
+        pid_started=process_start(pid),
         boot_id=HERE.boot_id,
         created=0,
         host=HERE.name,
@@ -114,4 +115,4 @@ def test_no_process_has_no_start() -> None:
     """A pid that nobody has started nowhere."""
     nobody = replace(info_of(os.getpid()), pid=2**22 + 1)
 
-    assert (started(nobody.pid), zombie_status(nobody), alive(nobody)) == (None, None, False)
+    assert (process_start(nobody.pid), zombie_status(nobody), alive(nobody)) == (None, None, False)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from runstream.run_folder.folder import RunFolder
 from runstream.server.discovery import Connection
 from runstream.shipper.delivery.ledger import Ledger
 from runstream.shipper.delivery.route import NoServerError, destination
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.sources.run_number import RunNumberResolver
-from runstream.spool.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,13 +15,13 @@ from runstream.spool.control_page import Phase, Word
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from runstream.run_folder.folder import RunFolder
     from runstream.shipper.delivery.kafka_sender import KafkaSender
     from runstream.shipper.delivery.ledger import Ledger
     from runstream.shipper.delivery.route import Destination
     from runstream.shipper.delivery.run_delivery import RunDelivery
     from runstream.shipper.settings import ShipperSettings
     from runstream.spool.control_page import ControlPage
-    from runstream.spool.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class Connector:
         mine = {writer.hex() for writer in self._folder.writers()}
         earlier = [writer for writer in found["writers"] if writer["writer"] not in mine]
         last = found["last_step"]
-        await asyncio.to_thread(self._folder.note_start, 0 if last is None else last + 1, earlier)
+        await asyncio.to_thread(self._folder.save_start, 0 if last is None else last + 1, earlier)
         for tail in unrelated:
             tail.info = self._folder.writer_info(tail.info.id)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from runstream.run_folder.json_files import read_json
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import Position
-from runstream.spool.run_folder import read_json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ from runstream_schemas.topics import RunPath, partition_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runstream.spool.run_folder import RunInfo
+    from runstream.run_folder.descriptions import RunInfo
 
 log = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ from runstream_schemas.limits import DEFAULT_LIMITS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from runstream.run_folder.folder import RunFolder
+    from runstream.run_folder.process_identity import Host
     from runstream.shipper.sources.console_log import Line
     from runstream.shipper.sources.system_metrics import SystemSampler
-    from runstream.shipper.writers.process import Host
     from runstream.shipper.writers.writer_tail import WriterTail
-    from runstream.spool.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Collector:
         self._folder = folder
         self._label = folder.info.label
         self._host = host
-        self.writer = ShipperWriter(folder, host)
+        self.writer = ShipperWriter(folder)
         self._console = ConsoleLog(folder.console, console, DEFAULT_LIMITS.string_length)
         self._interval = folder.info.system_interval_s if sample else 0.0
         self._sampler: SystemSampler | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from runstream.tensorboard.requests import REQUESTS_NAME
 
 if TYPE_CHECKING:
-    from runstream.spool.run_folder import RunFolder
+    from runstream.run_folder.folder import RunFolder
 
 log = logging.getLogger(__name__)
 

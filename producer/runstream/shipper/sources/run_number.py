@@ -15,10 +15,10 @@ from runstream.shipper.delivery.route import NoServerError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from runstream.run_folder.descriptions import RunInfo
     from runstream.shipper.delivery.ledger import Ledger
     from runstream.shipper.delivery.route import Destination
     from runstream.shipper.settings import ShipperSettings
-    from runstream.spool.run_folder import RunInfo
 
 log = logging.getLogger(__name__)
 

@@ -12,56 +12,32 @@ import fcntl
 import os
 import select
 import signal
-import socket
 import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runstream.run_folder.process_identity import STAT_EXIT_CODE, STAT_START, STAT_STATE, process_stat
 from runstream_schemas.events import Ending, ExitState
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from runstream.spool.run_folder import WriterInfo
+    from runstream.run_folder.descriptions import WriterInfo
+    from runstream.run_folder.process_identity import Host
 
 #: struct pidfd_info: mask, cgroup id, pid, tgid, ppid, eight user and group ids, exit code.
 _INFO = struct.Struct("=QQIIIIIIIIIIIi")
 _INFO_EXIT = 1 << 3
 #: _IOWR(0xFF, 11, struct pidfd_info)
 _GET_INFO = 3 << 30 | _INFO.size << 16 | 0xFF << 8 | 11
-#: Fields of /proc/PID/stat behind the name, counted from 0: state, start time, exit code.
-_STATE, _START, _EXIT_CODE = 0, 19, 49
 #: Names the inherited pidfd of the trainer, see the guardian.
 _TRAINER = "RUNSTREAM_TRAINER_PIDFD"
 #: Seconds that an ended process is given to be reaped, so that the kernel tells how it ended.
 REAPED_WITHIN_S = 1.0
 #: Seconds that a silent spool of another machine's writer must be old before the writer is taken for dead.
 FOREIGN_SILENCE_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """This machine, as far as it matters for whose processes can be looked at."""
-
-    name: str
-    boot_id: str
-
-    @classmethod
-    def here(cls) -> Host:
-        """Return the machine that this process runs on."""
-        try:
-            boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        except OSError:
-            boot_id = ""
-        return cls(socket.gethostname(), boot_id)
-
-
-def started(pid: int) -> int | None:
-    """Return the start of a process in clock ticks after boot; None where there is no such process."""
-    fields = _stat(pid)
-    return None if fields is None else int(fields[_START])
 
 
 def is_alive(info: WriterInfo, host: Host, *, last_write: float, now: float) -> bool:
@@ -78,10 +54,10 @@ def is_alive(info: WriterInfo, host: Host, *, last_write: float, now: float) -> 
     """
     if info.boot_id != host.boot_id:
         return info.host != host.name and now - last_write < FOREIGN_SILENCE_S
-    fields = _stat(info.pid)
-    if fields is None or fields[_STATE] in "ZX":
+    fields = process_stat(info.pid)
+    if fields is None or fields[STAT_STATE] in "ZX":
         return False
-    return info.pid_started is None or int(fields[_START]) == info.pid_started
+    return info.pid_started is None or int(fields[STAT_START]) == info.pid_started
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +156,12 @@ def _name(number: int) -> str:
 
 def zombie_status(info: WriterInfo) -> int | None:
     """Return how a writer's process ended, as ``wait()`` would, while it waits to be reaped; else None."""
-    fields = _stat(info.pid)
-    if fields is None or fields[_STATE] != "Z" or len(fields) <= _EXIT_CODE or not _may_look(info.pid):
+    fields = process_stat(info.pid)
+    if fields is None or fields[STAT_STATE] != "Z" or len(fields) <= STAT_EXIT_CODE or not _may_look(info.pid):
         return None
-    if info.pid_started not in {None, int(fields[_START])}:
+    if info.pid_started not in {None, int(fields[STAT_START])}:
         return None  # another process has this pid by now
-    return int(fields[_EXIT_CODE])
+    return int(fields[STAT_EXIT_CODE])
 
 
 def _may_look(pid: int) -> bool:
@@ -194,11 +170,3 @@ def _may_look(pid: int) -> bool:
         return os.geteuid() in {0, Path(f"/proc/{pid}").stat().st_uid}
     except OSError:
         return False
-
-
-def _stat(pid: int) -> list[str] | None:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except (OSError, ValueError):
-        return None
-    return text[text.rindex(")") + 2 :].split()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runstream.assembly.assembler import Assembler
 from runstream.assembly.tally import Tally, tally
+from runstream.run_folder.json_files import read_json, write_json
 from runstream.shipper.delivery.ledger import WriterAccount
 from runstream.shipper.writers.exits import (
     SHIPPER_DIED,
@@ -30,7 +31,6 @@ from runstream.shipper.writers.process import (
     zombie_status,
 )
 from runstream.spool.reader import SpoolReader, segment_path, segments
-from runstream.spool.run_folder import read_json, write_json
 from runstream_schemas.events import Role
 
 if TYPE_CHECKING:
@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runstream.assembly.block import Block
-    from runstream.shipper.writers.process import Host, InheritedPidfd
+    from runstream.run_folder.descriptions import WriterInfo
+    from runstream.run_folder.folder import RunFolder
+    from runstream.run_folder.process_identity import Host
+    from runstream.shipper.writers.process import InheritedPidfd
     from runstream.spool.reader import Position
-    from runstream.spool.run_folder import RunFolder, WriterInfo
     from runstream_schemas.limits import Limits
 
 
@@ -264,7 +266,7 @@ class WriterTail:
         stored = read_json(path)
         if stored is None:
             stored = to_json(self._conclude(found, status, circumstances, now))
-            write_json(path, stored)
+            write_json(path, stored, durable=True)
         return from_json(stored)
 
     def _conclude(self, found: Tally, status: int | None, circumstances: Circumstances, now: int) -> Exit:

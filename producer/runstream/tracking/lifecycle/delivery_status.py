@@ -10,7 +10,7 @@ from runstream.spool.control_page import Word
 from runstream_schemas import values
 
 if TYPE_CHECKING:
-    from runstream.spool.folder_creation import RunFolder
+    from runstream.run_folder.folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

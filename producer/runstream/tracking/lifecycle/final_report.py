@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from runstream.run_folder.folder import RunFolder
     from runstream.settings import Settings
-    from runstream.spool.folder_creation import RunFolder
     from runstream.terminal.terminal import Terminal
     from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher
     from runstream.tracking.run.run import Run

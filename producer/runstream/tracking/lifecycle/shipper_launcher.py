@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runstream.run_folder.process_identity import process_start
 from runstream.spool.control_page import Phase, Word
-from runstream.spool.folder_creation import process_started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from runstream.spool.folder_creation import RunFolder
+    from runstream.run_folder.folder import RunFolder
 
 _POLL_S = 0.02
 #: Starts its arguments in the background and ends: the guardian is nobody's child here, and leaves no zombie.
@@ -67,7 +67,7 @@ class ShipperLauncher:
         environ = _with_absolute_paths(self._environ)
         pidfd = _own_pidfd()
         if pidfd is not None:
-            environ[_TRAINER] = f"{pidfd}:{os.getpid()}:{process_started(os.getpid()) or ''}"
+            environ[_TRAINER] = f"{pidfd}:{os.getpid()}:{process_start(os.getpid()) or ''}"
         command = [sys.executable, "-m", "runstream.shipper.guardian", os.fspath(self._folder.path)]
         log = os.open(self._folder.logs / "guardian.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -27,8 +27,8 @@ from runstream_schemas.events import Operation, Role, Scope
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from runstream.run_folder.folder import RunFolder
     from runstream.settings import Settings
-    from runstream.spool.folder_creation import RunFolder
     from runstream.terminal.terminal import Terminal
     from runstream.tracking.lifecycle.final_report import FinalReport
     from runstream.tracking.lifecycle.outcome import Outcome
@@ -321,7 +321,7 @@ class SpoolRecorder:
             EXIT_HOOKS.watch_child()
 
     def _new_writer(self, role: Role, first: Sequence[ConfigEntry], continues: tuple[bytes, ...] = ()) -> SpoolWriter:
-        path, writer_id = self._folder.new_writer(role.value, self._label, continues, relative=self._relative)
+        path, writer_id = self._folder.create_writer(role, self._label, continues=continues, relative=self._relative)
         self._writer_id = writer_id
         self._summary = LocalSummary(path, writer_id, role)
         policy = DiskPolicy(self._settings.disk)

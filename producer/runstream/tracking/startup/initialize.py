@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from runstream import tensorboard as event_files
 from runstream.exceptions import UsageError
 from runstream.naming import DisplayName, generate_run_id, generated_name, validate_name
+from runstream.run_folder.descriptions import RunInfo
+from runstream.run_folder.folder import RunFolder
 from runstream.settings import Settings, from_files, resolve
-from runstream.spool.folder_creation import RunFolder
 from runstream.terminal.notebook import is_notebook
 from runstream.terminal.terminal import Terminal
 from runstream.tracking.config.config import config_entry
@@ -241,17 +242,18 @@ def _new_folder(settings: Settings, identity: Identity, name: DisplayName, envir
     Raises:
         OSError: Neither can be made.
     """
-    description = {
-        "entity": settings.entity,
-        "project": identity.project,
-        "mode": settings.mode,
-        "name": identity.name,
-        "named": bool(name.given),
-        "generated_name": name.generated,
-        "number": name.number,
-        "program": program(),
-        "label": writer_label(settings, environ),
-        "settings": {
+    info = RunInfo(
+        run_id=identity.run_id,
+        entity=settings.entity,
+        project=identity.project,
+        mode=settings.mode,
+        name=identity.name,
+        named=bool(name.given),
+        generated_name=name.generated,
+        number=name.number,
+        program=program(),
+        label=writer_label(settings, environ),
+        settings={
             "capture_system_metrics": not settings.x_disable_stats,
             "system_interval_s": settings.x_stats_sampling_interval,
             "disk": settings.disk,
@@ -259,13 +261,13 @@ def _new_folder(settings: Settings, identity: Identity, name: DisplayName, envir
             "update_finish_state": settings.x_update_finish_state,
             "ends_with": settings.x_ends_with,
         },
-        "url": settings.base_url or environ.get("RUNSTREAM_URL") or None,
-    }
+        url=settings.base_url or environ.get("RUNSTREAM_URL") or None,
+    )
     root = settings.root_dir or Path.cwd()
     try:
-        return RunFolder.create(root, identity.run_id, description)
+        return RunFolder.create(root, info)
     except OSError:
-        return RunFolder.create(Path(tempfile.gettempdir()), identity.run_id, description)
+        return RunFolder.create(Path(tempfile.gettempdir()), info)
 
 
 def _first_record(  # noqa: PLR0917 - each said once

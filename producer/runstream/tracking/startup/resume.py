@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import CommError, UsageError
 from runstream.naming import DisplayName, generated_name
+from runstream.run_folder.continuation import continued_writers
 from runstream.server.discovery import fetch_resume_state
-from runstream.spool.continuation import continued
 from runstream.tracking.startup.server_lookup import look_up_server
 from runstream_schemas.events import Role
 from runstream_schemas.topics import RunPath
@@ -272,7 +272,7 @@ class ResumeResolver:
         return Start(
             settings=self.settings.model_copy(update={"allow_val_change": True, **kept}),
             resumed=True,
-            continues=continued(found["writers"], self.role, self.label),
+            continues=continued_writers(found["writers"], self.role, self.label),
             config=found["config"],
             attributes=attributes,
             metrics=found["metrics"],

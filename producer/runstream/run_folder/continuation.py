@@ -1,4 +1,4 @@
-"""Whose work a process carries on when it resumes a run. Pure."""
+"""Which earlier writers a process continues when it resumes a run."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def continued(writers: Sequence[Mapping[str, Any]], role: Role, label: str) -> tuple[bytes, ...]:
-    """Return whose work a process carries on: that of the same part in the run, as far as nobody else did already.
+def continued_writers(writers: Sequence[Mapping[str, Any]], role: Role, label: str) -> tuple[bytes, ...]:
+    """Return the earlier writers that a new writer continues: those of its role that no other writer continues yet.
 
-    A primary writer continues the primary ones and their forked children, a worker the workers of its label.
+    A primary writer continues the primary writers and their forked children; a worker continues the workers with its
+    label.
     """
     followed = {earlier for writer in writers for earlier in writer["continues"]}
     if role is Role.PRIMARY:

@@ -1,0 +1,193 @@
+"""The files of a run folder, shared by the training process and the shipper."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import time
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from runstream.run_folder.continuation import continued_writers
+from runstream.run_folder.descriptions import ID_BYTES, RunInfo, WriterInfo, parse_id
+from runstream.run_folder.json_files import read_json, write_json
+from runstream.run_folder.process_identity import Host, process_start
+from runstream.spool.control_page import CONTROL_NAME, ControlPage
+from runstream_schemas.events import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+_WRITER_FILE = "writer.json"
+
+
+class UnusableRunError(Exception):
+    """The folder is not a run folder, or its ``run.json`` cannot be used."""
+
+
+class RunFolder:
+    """The files of one run.
+
+    Args:
+        path: The run folder. Nothing is read or created until it is needed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.files = self.path / "files"
+        self.logs = self.path / "logs"
+        self.spool = self.path / "spool"
+        self.console = self.logs / "console.log"
+        self.ledger = self.path / "delivery.json"
+        self.report = self.path / "report.json"
+
+    @classmethod
+    def create(cls, root: Path, info: RunInfo) -> RunFolder:
+        """Create the folder of a new run.
+
+        Args:
+            root: The folder in which ``runstream`` is located or is created.
+            info: The run; its start and host are set to now and this machine.
+
+        Raises:
+            OSError: The folder cannot be created.
+        """
+        info = replace(info, started=time.time_ns() // 1000, host=Host.here().name)
+        folder = cls(_create_unique(root.absolute() / "runstream", info))
+        for path in (folder.files, folder.logs, folder.spool):
+            path.mkdir(mode=0o700)
+        _ = folder.control
+        write_json(folder.path / "run.json", info.to_json())
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Return an existing run folder.
+
+        Raises:
+            UnusableRunError: It is not a run folder.
+        """
+        folder = cls(path)
+        _ = folder.info
+        return folder
+
+    @cached_property
+    def control(self) -> ControlPage:
+        """The control page, created if it does not exist."""
+        return ControlPage.create(self.path / CONTROL_NAME)
+
+    @cached_property
+    def info(self) -> RunInfo:
+        """The run.
+
+        Raises:
+            UnusableRunError: ``run.json`` is missing, damaged, or of another version.
+        """
+        path = self.path / "run.json"
+        data = read_json(path)
+        if data is None:
+            raise UnusableRunError(f"Not a run folder: {self.path}: run.json is missing or damaged")
+        try:
+            return RunInfo.from_json(data)
+        except ValueError as error:
+            raise UnusableRunError(f"Cannot use {path}: {error}") from error
+
+    def writers(self) -> Iterator[bytes]:
+        """Yield the ids of the writers whose folders are complete enough to be read."""
+        try:
+            names = os.listdir(self.spool)  # noqa: PTH208 (only the names are needed)
+        except FileNotFoundError:
+            return
+        for name in names:
+            writer = parse_id(name)
+            if writer and (self.spool / name / _WRITER_FILE).exists():
+                yield writer
+
+    def writer_folder(self, writer: bytes) -> Path:
+        """Return the folder of a writer."""
+        return self.spool / writer.hex()
+
+    def writer_info(self, writer: bytes) -> WriterInfo:
+        """Return the description of a writer."""
+        info = WriterInfo.from_json(writer, read_json(self.writer_folder(writer) / _WRITER_FILE) or {})
+        return self._with_start(info) if info.relative else info
+
+    def create_writer(
+        self,
+        role: Role,
+        label: str,
+        *,
+        continues: tuple[bytes, ...] = (),
+        relative: bool = False,
+        source: str = "",
+        writer: bytes = b"",
+    ) -> tuple[Path, bytes]:
+        """Create the folder of a new writer of this process; return the folder and the writer's id.
+
+        Raises:
+            OSError: The folder cannot be created.
+        """
+        host = Host.here()
+        info = WriterInfo(
+            id=writer or secrets.token_bytes(ID_BYTES),
+            role=role,
+            pid=os.getpid(),
+            pid_started=process_start(os.getpid()),
+            boot_id=host.boot_id,
+            created=time.time_ns() // 1000,
+            host=host.name,
+            label=label,
+            continues=continues,
+            relative=relative,
+            source=source,
+        )
+        path = self.writer_folder(info.id)
+        draft = path.with_name(f".{path.name}")
+        draft.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_json(draft / _WRITER_FILE, info.to_json())
+        draft.rename(path)  # the folder appears together with its description
+        return path, info.id
+
+    def save_start(self, base: int, writers: Sequence[Mapping[str, Any]]) -> None:
+        """Store permanently at which step the run was when it was first delivered, and its writers until then."""
+        write_json(self.path / "start.json", {"version": 1, "base": base, "writers": list(writers)}, durable=True)
+
+    def _with_start(self, info: WriterInfo) -> WriterInfo:
+        """Return a relative writer with its base and the writers that it continues, as far as they are known."""
+        start = read_json(self.path / "start.json")
+        if start is None:
+            return replace(info, base=None)
+        base = start.get("base")
+        info = replace(info, base=base if isinstance(base, int) else 0)
+        if info.role in {Role.PRIMARY, Role.WORKER}:
+            earlier = continued_writers(start.get("writers") or (), info.role, info.label)
+            return replace(info, continues=earlier)
+        return info
+
+
+def lock(path: Path) -> int | None:
+    """Lock a file exclusively, creating it if needed; return its descriptor, or None if another process holds it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _create_unique(parent: Path, info: RunInfo) -> Path:
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stamp = time.strftime("%Y%m%d_%H%M%S", time.localtime(info.started / 1e6))
+    number = 1
+    while True:
+        path = parent / (f"run-{stamp}-{info.run_id}" + (f"-{number}" if number > 1 else ""))
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            number += 1
+        else:
+            return path
