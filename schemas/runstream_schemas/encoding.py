@@ -1,21 +1,25 @@
-"""Events to the fields of an Avro record."""
+"""Convert events to the fields of Avro records."""
 
 from __future__ import annotations
 
+from dataclasses import fields as dataclass_fields
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from runstream_schemas.events import (
+    AlertEvent,
+    ArtifactEvent,
     ChangeEvent,
     Column,
     ColumnType,
     Ending,
     Event,
     ExitEvent,
+    FileEvent,
     HeartbeatEvent,
     LogEvent,
-    RawEvent,
     Record,
 )
 from runstream_schemas.topics import Topic
@@ -25,11 +29,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: How the values of a numeric column lie in its bytes.
+#: The binary layout of the values of numeric columns.
 DTYPES: Mapping[ColumnType, np.dtype[Any]] = {
     ColumnType.FLOAT64: np.dtype("<f8"),
     ColumnType.INT64: np.dtype("<i8"),
     ColumnType.BOOL: np.dtype("|b1"),
+}
+#: The fields that have the same name and value in the event and in the schema; enums are written as their symbols.
+_PLAIN_FIELDS: Mapping[type[Event], tuple[str, ...]] = {
+    kind: tuple(item.name for item in dataclass_fields(kind) if item.name not in {"header", "ending"})
+    for kind in (HeartbeatEvent, ExitEvent, FileEvent, ArtifactEvent, AlertEvent)
 }
 INT64 = np.dtype("<i8")
 UINT32 = np.dtype("<u4")
@@ -37,43 +46,39 @@ UINT32 = np.dtype("<u4")
 
 def fields_of(event: Event) -> dict[str, Any]:
     """Return the fields of the Avro record of an event, by name."""
-    fields = _envelope(event)
+    header = event.header
+    fields: dict[str, Any] = {
+        "kind": header.kind.value,
+        "entity": header.run.entity,
+        "project": header.run.project,
+        "run_id": header.run.run_id,
+        "writer_id": header.writer.id,
+        "role": header.writer.role.value,
+        "continues": header.writer.continues,
+        "time": header.time,
+        "seq": header.seq,
+        "count": header.count,
+        "order": header.order,
+        "reason": header.reason,
+    }
     match event:
         case LogEvent():
             _add_log(fields, event)
         case ChangeEvent():
             fields["records"] = [_record_fields(record, event.topic) for record in event.records]
-            fields["reason"] = event.reason
-        case HeartbeatEvent():
-            _add_heartbeat(fields, event)
-        case ExitEvent():
-            fields["order"] = event.order
-            fields["beats"] = event.beats
-            fields["decides"] = event.decides
-            fields["waits_for_all"] = event.waits_for_all
-            _add_ending(fields, event.ending)
-        case RawEvent():
-            fields.update(event.fields)
-            fields["order"] = event.order
-            fields["reason"] = event.reason
+        case HeartbeatEvent() | ExitEvent():
+            _add_plain(fields, event)
+            if event.ending is not None:
+                _add_ending(fields, event.ending)
+        case FileEvent() | ArtifactEvent() | AlertEvent():
+            _add_plain(fields, event)
     return fields
 
 
-def _envelope(event: Event) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "kind": event.kind.value,
-        "entity": event.run.entity,
-        "project": event.run.project,
-        "run_id": event.run.run_id,
-        "writer_id": event.writer.id,
-        "role": event.writer.role.value,
-        "continues": event.writer.continues,
-        "time": event.time,
-    }
-    if not isinstance(event, HeartbeatEvent):
-        fields["seq"] = event.seq
-        fields["count"] = event.count
-    return fields
+def _add_plain(fields: dict[str, Any], event: Event) -> None:
+    for name in _PLAIN_FIELDS[type(event)]:
+        value = getattr(event, name)
+        fields[name] = value.value if isinstance(value, Enum) else value
 
 
 def _add_log(fields: dict[str, Any], event: LogEvent) -> None:
@@ -83,11 +88,10 @@ def _add_log(fields: dict[str, Any], event: LogEvent) -> None:
     fields["step"] = int(event.steps[0]) if len(event.steps) else 0
     fields["steps"] = _pack_unless_contiguous(event.steps)
     fields["times"] = event.times.astype(INT64, copy=False).tobytes()
-    # No index means "every row": a column without any row cannot be said, and says nothing.
+    # An empty index means "every row", so a column without rows has no representation; it holds no values either.
     fields["columns"] = [
         _column_fields(column) for column in event.columns if column.rows is None or len(column.rows) > 0
     ]
-    fields["reason"] = event.reason
     if (branch := event.branch) is not None:
         fields["branch_entity"] = branch.run.entity
         fields["branch_project"] = branch.run.project
@@ -114,22 +118,6 @@ def _record_fields(record: Record, topic: Topic) -> dict[str, Any]:
         for fields, entry in zip(entries, record.entries, strict=True):
             fields["scope"] = entry.scope.value
     return {"order": record.order, "time": record.time, "entries": entries}
-
-
-def _add_heartbeat(fields: dict[str, Any], event: HeartbeatEvent) -> None:
-    fields["number"] = event.number
-    fields["order"] = event.order
-    fields["trainer_alive"] = event.trainer_alive
-    fields["interval_ms"] = event.interval_ms
-    fields["pending"] = event.pending
-    fields["host"] = event.host
-    fields["label"] = event.label
-    fields["signature"] = event.signature
-    fields["preempting"] = event.preempting
-    fields["decides"] = event.decides
-    fields["waits_for_all"] = event.waits_for_all
-    if event.ending is not None:
-        _add_ending(fields, event.ending)
 
 
 def _add_ending(fields: dict[str, Any], ending: Ending) -> None:

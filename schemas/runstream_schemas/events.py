@@ -1,8 +1,8 @@
-"""The events of the contract as frozen values. Don't subclass them."""
+"""The events of the contract as frozen values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Role(Enum):
-    """What a writer is in its run."""
+    """The role of a writer in its run."""
 
     UNKNOWN = "unknown"
     PRIMARY = "primary"
@@ -27,7 +27,7 @@ class Role(Enum):
 
 
 class Kind(Enum):
-    """What an event says."""
+    """The kind of an event."""
 
     UNKNOWN = "unknown"
     DATA = "data"
@@ -40,7 +40,7 @@ class Kind(Enum):
 
 
 class Stream(Enum):
-    """Which series of rows a block of the log belongs to."""
+    """The stream that a block of rows belongs to."""
 
     UNKNOWN = "unknown"
     HISTORY = "history"
@@ -49,7 +49,7 @@ class Stream(Enum):
 
 
 class ColumnType(Enum):
-    """How the values of a column are laid out."""
+    """The type of the values of a column."""
 
     UNKNOWN = "unknown"
     FLOAT64 = "float64"
@@ -60,7 +60,7 @@ class ColumnType(Enum):
 
 
 class Scope(Enum):
-    """What the path of a config entry names."""
+    """What the path of a config entry refers to."""
 
     UNKNOWN = "unknown"
     CONFIG = "config"
@@ -88,64 +88,156 @@ class ExitState(Enum):
     PREEMPTED = "preempted"
 
 
+class FilePolicy(Enum):
+    """When a file is uploaded."""
+
+    UNKNOWN = "unknown"
+    NOW = "now"
+    LIVE = "live"
+    END = "end"
+
+
+class ArtifactAction(Enum):
+    """What a run did with an artifact."""
+
+    UNKNOWN = "unknown"
+    LOG = "log"
+    USE = "use"
+    LINK = "link"
+
+
+class AlertLevel(Enum):
+    """The severity of an alert."""
+
+    UNKNOWN = "unknown"
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """Who wrote an event: 16 random bytes for each process, its role, and the writers it carries on."""
+    """The writer of an event."""
 
+    #: 16 random bytes, made when the writer starts.
     id: bytes
     role: Role
+    #: The writers that this one continues (resume).
     continues: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The fields that events of every topic have."""
+
+    kind: Kind
+    run: RunPath
+    writer: Writer
+    #: Client clock, microseconds since 1970.
+    time: int
+    #: Sequence number of the first record. Heartbeats have neither ``seq`` nor ``count``.
+    seq: int = 0
+    #: Number of records.
+    count: int = 1
+    #: Order of the append; 0 for rows and changes, which have an order each.
+    order: int = 0
+    #: Why the records were dropped; only for the kinds dropped and deleted.
+    reason: str = ""
+
+    def with_records(self, seq: int, count: int) -> Header:
+        """Return the header for ``count`` records from ``seq`` on."""
+        return replace(self, seq=seq, count=count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Headed:
+    """Gives events the fields of their header as attributes."""
+
+    header: Header
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the event."""
+        return self.header.kind
+
+    @property
+    def run(self) -> RunPath:
+        """The run of the event; its names are empty for a tick."""
+        return self.header.run
+
+    @property
+    def writer(self) -> Writer:
+        """The writer of the event."""
+        return self.header.writer
+
+    @property
+    def time(self) -> int:
+        """Client clock, microseconds since 1970."""
+        return self.header.time
+
+    @property
+    def seq(self) -> int:
+        """Sequence number of the first record."""
+        return self.header.seq
+
+    @property
+    def count(self) -> int:
+        """Number of records."""
+        return self.header.count
+
+    @property
+    def order(self) -> int:
+        """Order of the append, for events of a single record."""
+        return self.header.order
+
+    @property
+    def reason(self) -> str:
+        """Why the records were dropped."""
+        return self.header.reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """The values of one key in a block of rows."""
+    """The values of one key path in a block of rows."""
 
     path: tuple[str, ...]
     type: ColumnType
-    #: uint32, ascending: the rows that have a value; None when every row has one.
+    #: uint32, ascending: the rows that have a value; None if every row has one.
     rows: NDArray[np.uint32] | None = None
-    #: float64, int64 or bool, one a value; None for null and json.
+    #: float64, int64 or bool, one per value; None for null and json.
     values: NDArray[Any] | None = None
-    #: json only: one JSON text a value.
+    #: json only: one JSON text per value.
     texts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """Where the rows of a run go on from: those of a run up to a step, of another (a fork) or of itself (a rewind)."""
+    """The run whose rows a run inherits up to a step: another run (a fork) or itself (a rewind)."""
 
     run: RunPath
-    #: The last step that counts.
+    #: The last step that is inherited.
     step: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogEvent:
-    """A block of rows of a stream of a writer; ``count`` rows from ``seq`` on. Kind branch: no rows, one number."""
+class LogEvent(_Headed):
+    """A block of rows of one stream. Kind branch has no rows, but uses one sequence number."""
 
     topic = Topic.LOG
-    kind: Kind
-    run: RunPath
-    writer: Writer
-    time: int
-    seq: int
-    count: int
     stream: Stream
-    #: int64, one a row.
+    #: int64, one per row.
     orders: NDArray[np.int64]
-    #: int64, one a row.
+    #: int64, one per row.
     steps: NDArray[np.int64]
-    #: int64, one a row: microseconds since 1970.
+    #: int64, one per row: microseconds since 1970.
     times: NDArray[np.int64]
     columns: Sequence[Column] = ()
-    reason: str = ""
     branch: Branch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One change: of config (with its scope), or of the summary (scope unknown). ``value`` is JSON text."""
+    """One change of the config (with its scope) or of the summary (scope unknown). ``value`` is JSON text."""
 
     op: Operation
     path: tuple[str, ...]
@@ -163,18 +255,11 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeEvent:
-    """Records of the topics ``config`` and ``summary``; ``count`` records from ``seq`` on."""
+class ChangeEvent(_Headed):
+    """Records of the topics ``config`` and ``summary``."""
 
     topic: Topic
-    kind: Kind
-    run: RunPath
-    writer: Writer
-    time: int
-    seq: int
-    count: int
     records: tuple[Record, ...] = ()
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,77 +267,97 @@ class Ending:
     """How a writer ended, and how many records it appended to each topic."""
 
     state: ExitState
-    #: -1 when not known.
+    #: -1 if not known.
     exit_code: int = -1
-    #: 0 none, -1 not known.
+    #: 0 if none, -1 if not known.
     signal: int = 0
     reason: str = ""
     counts: Mapping[Topic, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeartbeatEvent:
-    """A beat, a tick or a goodbye; ``ending`` is set for a goodbye."""
+class HeartbeatEvent(_Headed):
+    """A beat, a tick, or a goodbye. Its ``order`` is the writer's next order."""
 
     topic = Topic.HEARTBEAT
-    kind: Kind
-    run: RunPath
-    writer: Writer
-    time: int
     number: int = 0
-    order: int = 0
     trainer_alive: bool = False
     interval_ms: int = 0
+    #: Records that no broker has acknowledged.
     pending: int = 0
     host: str = ""
     label: str = ""
+    #: Set for a goodbye.
     ending: Ending | None = None
     signature: bytes = b""
-    #: The trainer has announced that it is about to be preempted.
+    #: Whether the training process has announced its preemption.
     preempting: bool = False
-    #: Whether the writer has a say in the state of its run.
+    #: Whether the writer's end counts for the state of its run.
     decides: bool = True
-    #: Of a primary: the run goes on until every writer that decides has ended.
+    #: Of a primary: whether the run goes on until every writer that decides has ended.
     waits_for_all: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExitEvent:
-    """The last record of a writer.
-
-    ``beats``: beats of the writer were sent, or may have been, and a goodbye follows; they alone tell its state.
-    """
+class ExitEvent(_Headed):
+    """The last record of a writer."""
 
     topic = Topic.EXIT
-    kind: Kind
-    run: RunPath
-    writer: Writer
-    time: int
-    seq: int = 0
-    count: int = 1
-    order: int
-    beats: bool = False
     ending: Ending
+    #: Whether heartbeats of the writer may have been sent. Then a goodbye follows, and only heartbeats set its state.
+    beats: bool = False
     #: As in :class:`HeartbeatEvent`.
     decides: bool = True
     waits_for_all: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RawEvent:
-    """An event of a topic whose values are read as they are: ``file``, ``artifact`` and ``alert``."""
+class FileEvent(_Headed):
+    """A file of a run. Its bytes are in the object store under ``object_key``."""
 
-    topic: Topic
-    kind: Kind
-    run: RunPath
-    writer: Writer
-    time: int
-    seq: int
-    count: int = 1
-    order: int = 0
-    #: The other fields of the Avro record, by name.
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    reason: str = ""
+    topic = Topic.FILE
+    path: str = ""
+    policy: FilePolicy = FilePolicy.UNKNOWN
+    size: int = 0
+    sha256: bytes = b""
+    object_key: str = ""
+    media_type: str = ""
 
 
-Event = LogEvent | ChangeEvent | HeartbeatEvent | ExitEvent | RawEvent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactEvent(_Headed):
+    """A version of an artifact that a run logged, used or linked."""
+
+    topic = Topic.ARTIFACT
+    action: ArtifactAction = ArtifactAction.UNKNOWN
+    name: str = ""
+    type: str = ""
+    digest: bytes = b""
+    aliases: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    #: JSON text.
+    metadata: str = "{}"
+    manifest_key: str = ""
+    target: str = ""
+    distributed_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertEvent(_Headed):
+    """An alert that a run raised."""
+
+    topic = Topic.ALERT
+    title: str = ""
+    #: The complete title if ``title`` was shortened; else empty.
+    full_title: str = ""
+    text: str = ""
+    level: AlertLevel = AlertLevel.UNKNOWN
+    #: Time during which repeated alerts of the same title are not shown.
+    wait_duration_ms: int = 0
+
+
+#: An event of a topic with fields of plain values only.
+PlainEvent = FileEvent | ArtifactEvent | AlertEvent
+#: An event whose records have sequence numbers.
+NumberedEvent = LogEvent | ChangeEvent | ExitEvent | PlainEvent
+Event = NumberedEvent | HeartbeatEvent

@@ -77,8 +77,7 @@ def cut(event: LogEvent, start: int, stop: int) -> LogEvent:
     """Return the block of the rows ``start`` to ``stop`` (exclusive) of a block."""
     return replace(
         event,
-        seq=event.seq + start,
-        count=stop - start,
+        header=event.header.with_records(event.seq + start, stop - start),
         orders=event.orders[start:stop],
         steps=event.steps[start:stop],
         times=event.times[start:stop],

@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from tests.benchmarks.figures import Figure, at_least, at_most
 from tests.benchmarks.processes import cpu_seconds, peak_memory
 from tests.benchmarks.rig import ENTITY, PARTITIONS, Rig, rig
 from tests.conftest import run_aside
+from tests.events import changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,7 +154,7 @@ async def fill(broker: str, prefix: str, events: int, block_rows: int, keys: int
         for number in range(events):
             event, turn = firsts[number % RUNS], number // RUNS
             shift = turn * block_rows
-            later = replace(
+            later = changed(
                 event,
                 seq=shift,
                 orders=event.orders + shift,

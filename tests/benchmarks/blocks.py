@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runstream_schemas.events import Kind, LogEvent, Role, Stream, Writer
+from runstream_schemas.events import Header, Kind, LogEvent, Role, Stream, Writer
 from runstream_schemas.rows import pack_rows
 
 if TYPE_CHECKING:
@@ -30,12 +30,9 @@ def block(run: RunPath, writer: bytes, seq: int, content: list[dict[str, float]]
     """Return rows as a block, as a shipper makes it."""
     numbers = np.arange(seq, seq + len(content), dtype=np.int64)
     return LogEvent(
-        kind=Kind.DATA,
-        run=run,
-        writer=Writer(id=writer, role=Role.PRIMARY),
-        time=NOON,
-        seq=seq,
-        count=len(content),
+        header=Header(
+            kind=Kind.DATA, run=run, writer=Writer(id=writer, role=Role.PRIMARY), time=NOON, seq=seq, count=len(content)
+        ),
         stream=Stream.HISTORY,
         orders=numbers + 1,
         steps=numbers,

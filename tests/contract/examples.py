@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ import numpy as np
 from runstream_schemas import registry
 from runstream_schemas.codec import encode
 from runstream_schemas.events import (
+    AlertEvent,
+    AlertLevel,
+    ArtifactAction,
+    ArtifactEvent,
     Branch,
     ChangeEvent,
     Ending,
@@ -23,11 +28,13 @@ from runstream_schemas.events import (
     Event,
     ExitEvent,
     ExitState,
+    FileEvent,
+    FilePolicy,
+    Header,
     HeartbeatEvent,
     Kind,
     LogEvent,
     Operation,
-    RawEvent,
     Record,
     Role,
     Scope,
@@ -37,6 +44,7 @@ from runstream_schemas.events import (
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath, Topic
 from tests.contract.meaning import meaning_of
+from tests.events import changed
 
 VECTORS = Path(__file__).parent / "vectors"
 
@@ -73,20 +81,15 @@ def path_of(name: str, event: Event) -> Path:
 def block(rows: list[dict[str, Any]], **changes: Any) -> LogEvent:
     """Return a block of history rows, numbered from 0, a second apart."""
     numbers = np.arange(len(rows), dtype=np.int64)
-    given: dict[str, Any] = {
-        "kind": Kind.DATA,
-        "run": RUN,
-        "writer": PRIMARY,
-        "time": NOON,
-        "seq": 0,
-        "count": len(rows),
-        "stream": Stream.HISTORY,
-        "orders": numbers + 1,
-        "steps": numbers,
-        "times": NOON + numbers * 1_000_000,
-        "columns": pack_rows(rows),
-    }
-    return LogEvent(**{**given, **changes})
+    event = LogEvent(
+        header=Header(kind=Kind.DATA, run=RUN, writer=PRIMARY, time=NOON, count=len(rows)),
+        stream=Stream.HISTORY,
+        orders=numbers + 1,
+        steps=numbers,
+        times=NOON + numbers * 1_000_000,
+        columns=pack_rows(rows),
+    )
+    return changed(event, **changes)
 
 
 def longs(*numbers: int) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -140,25 +143,23 @@ def _changes() -> dict[str, Event]:
         Entry(op=Operation.SET, path=("loss",), value='{"name":"loss","summary":["min"]}', scope=Scope.METRIC),
     )
     gone = (Entry(op=Operation.REMOVE, path=("model", "layers"), scope=Scope.CONFIG),)
-    shared: dict[str, Any] = {"kind": Kind.DATA, "run": RUN, "writer": PRIMARY, "time": NOON}
+    header = Header(kind=Kind.DATA, run=RUN, writer=PRIMARY, time=NOON)
     best = Entry(op=Operation.SET, path=("best", "acc"), value="0.97")
     worst = Entry(op=Operation.SET, path=("worst",), value='{"_type":"float","value":"NaN"}')
     return {
         "config/start": ChangeEvent(
-            topic=Topic.CONFIG, seq=0, count=1, records=(Record(order=0, time=NOON, entries=start),), **shared
+            header=header, topic=Topic.CONFIG, records=(Record(order=0, time=NOON, entries=start),)
         ),
         "config/two_records": ChangeEvent(
+            header=header.with_records(1, 2),
             topic=Topic.CONFIG,
-            seq=1,
-            count=2,
             records=(Record(order=5, time=NOON + 1, entries=gone), Record(order=9, time=NOON + 2, entries=())),
-            **shared,
         ),
         "summary/set": ChangeEvent(
-            topic=Topic.SUMMARY, seq=0, count=1, records=(Record(order=12, time=NOON, entries=(best, worst)),), **shared
+            header=header, topic=Topic.SUMMARY, records=(Record(order=12, time=NOON, entries=(best, worst)),)
         ),
         "summary/dropped": ChangeEvent(
-            topic=Topic.SUMMARY, seq=1, count=3, reason="disk full", **{**shared, "kind": Kind.DROPPED}
+            header=replace(header, kind=Kind.DROPPED, reason="disk full", seq=1, count=3), topic=Topic.SUMMARY
         ),
     }
 
@@ -174,12 +175,8 @@ def _lives() -> dict[str, Event]:
     nobody = RunPath(entity="", project="", run_id="")
     return {
         "heartbeat/beat": HeartbeatEvent(
-            kind=Kind.BEAT,
-            run=RUN,
-            writer=PRIMARY,
-            time=NOON,
+            header=Header(kind=Kind.BEAT, run=RUN, writer=PRIMARY, time=NOON, order=41),
             number=3,
-            order=41,
             trainer_alive=True,
             interval_ms=15_000,
             pending=2,
@@ -189,70 +186,62 @@ def _lives() -> dict[str, Event]:
             waits_for_all=True,
         ),
         "heartbeat/tick": HeartbeatEvent(
-            kind=Kind.TICK, run=nobody, writer=SHIPPER, time=NOON, number=1000, signature=bytes(range(32))
+            header=Header(kind=Kind.TICK, run=nobody, writer=SHIPPER, time=NOON),
+            number=1000,
+            signature=bytes(range(32)),
         ),
         "heartbeat/goodbye": HeartbeatEvent(
-            kind=Kind.GOODBYE, run=RUN, writer=PRIMARY, time=NOON, number=4, order=405, host="node-1", ending=ending
+            header=Header(kind=Kind.GOODBYE, run=RUN, writer=PRIMARY, time=NOON, order=405),
+            number=4,
+            host="node-1",
+            ending=ending,
         ),
         "exit/killed": ExitEvent(
-            kind=Kind.DATA, run=RUN, writer=PRIMARY, time=NOON, order=404, beats=True, ending=ending
+            header=Header(kind=Kind.DATA, run=RUN, writer=PRIMARY, time=NOON, order=404), beats=True, ending=ending
         ),
-        "exit/finished": ExitEvent(kind=Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404, ending=finished),
+        "exit/finished": ExitEvent(
+            header=Header(kind=Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404), ending=finished
+        ),
         "exit/without_a_say": ExitEvent(
-            kind=Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404, ending=finished, decides=False
+            header=Header(kind=Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404), ending=finished, decides=False
         ),
     }
 
 
 def _others() -> dict[str, Event]:
-    shared: dict[str, Any] = {"kind": Kind.DATA, "run": RUN, "writer": PRIMARY, "time": NOON, "seq": 0}
+    header = Header(kind=Kind.DATA, run=RUN, writer=PRIMARY, time=NOON)
     return {
-        "file/image": RawEvent(
-            topic=Topic.FILE,
-            order=7,
-            fields={
-                "path": "media/images/sample_0.png",
-                "policy": "now",
-                "size": 1234,
-                "sha256": bytes(range(32)),
-                "object_key": "sha256/00/01",
-                "media_type": "image/png",
-            },
-            **shared,
+        "file/image": FileEvent(
+            header=replace(header, order=7),
+            path="media/images/sample_0.png",
+            policy=FilePolicy.NOW,
+            size=1234,
+            sha256=bytes(range(32)),
+            object_key="sha256/00/01",
+            media_type="image/png",
         ),
-        **_generated(Topic.ALERT, shared),
-        **_generated(Topic.ARTIFACT, shared),
+        "alert/example": AlertEvent(
+            header=replace(header, order=8),
+            title="some title",
+            full_title="some full_title",
+            text="some text",
+            level=AlertLevel.INFO,
+            wait_duration_ms=12,
+        ),
+        "artifact/example": ArtifactEvent(
+            header=replace(header, order=8),
+            action=ArtifactAction.LOG,
+            name="some name",
+            type="some type",
+            digest=bytes(range(32)),
+            aliases=("some aliases",),
+            tags=("some tags",),
+            metadata="some metadata",
+            manifest_key="some manifest_key",
+            target="some target",
+            distributed_id="some distributed_id",
+        ),
     }
-
-
-def _generated(topic: Topic, shared: dict[str, Any]) -> dict[str, Event]:
-    """Return an event of a topic whose fields are filled by type alone."""
-    envelope = {"kind", "entity", "project", "run_id", "writer_id", "role", "continues", "time", "seq", "count"}
-    fields = {
-        item["name"]: _filled(item["name"], item["type"])
-        for item in json.loads(registry.current(topic).text)["fields"]
-        if item["name"] not in envelope | {"order", "reason"}
-    }
-    return {f"{topic.value}/example": RawEvent(topic=topic, order=8, fields=fields, **shared)}
-
-
-def _filled(name: str, kind: Any) -> Any:  # noqa: PLR0911 - one line a type
-    match kind:
-        case "string":
-            return f"some {name}"
-        case "bytes":
-            return bytes(range(32))
-        case "int" | "long":
-            return 12
-        case "boolean":
-            return True
-        case {"type": "enum", "symbols": symbols}:
-            return symbols[1]
-        case {"type": "array", "items": items}:
-            return [_filled(name, items)]
-        case {"type": "record", "fields": fields}:
-            return {item["name"]: _filled(item["name"], item["type"]) for item in fields}
-    raise TypeError(f"no example for {kind}")
 
 
 def main() -> None:

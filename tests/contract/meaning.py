@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runstream_schemas import values
-from runstream_schemas.events import Event, LogEvent
+from runstream_schemas.events import ChangeEvent, Event, ExitEvent, HeartbeatEvent, LogEvent, PlainEvent
 from runstream_schemas.rows import unpack_rows
 
 if TYPE_CHECKING:
@@ -23,12 +23,25 @@ def meaning_of(event: Event) -> Any:
     The columns of a block are given as its rows, and beside them as paths and types, in order.
     """
     said = _plain(event)
+    said |= {name: value for name, value in said.pop("header").items() if name not in _unused(event)}
     said["topic"] = event.topic.value
+    if isinstance(event, PlainEvent):
+        own = [field.name for field in fields(event) if field.name != "header"]
+        said["fields"] = {name: said.pop(name) for name in own}
     if isinstance(event, LogEvent):
         said["columns"] = [{"path": list(column.path), "type": column.type.value} for column in event.columns]
         said["rows"] = unpack_rows(event)
     # Through JSON text, so that a NaN is equal to itself and True is not 1.
     return json.loads(values.dump(said))
+
+
+def _unused(event: Event) -> set[str]:
+    """Return the fields of the header that events of a class do not use."""
+    if isinstance(event, LogEvent | ChangeEvent):
+        return {"order"}
+    if isinstance(event, ExitEvent):
+        return {"reason"}
+    return {"seq", "count", "reason"} if isinstance(event, HeartbeatEvent) else set()
 
 
 def canonical(value: Any) -> Any:

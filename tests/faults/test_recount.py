@@ -17,6 +17,7 @@ from runstream_schemas.events import (
     Entry,
     ExitEvent,
     ExitState,
+    Header,
     Kind,
     LogEvent,
     Operation,
@@ -29,6 +30,7 @@ from runstream_schemas.events import (
 from runstream_schemas.rows import cut, pack_rows
 from runstream_schemas.topics import RunPath, Topic
 from tests.contract.examples import VECTORS
+from tests.events import changed
 from tests.faults.plain_reader import read, untagged
 from tests.faults.recount import Message, dump, judge
 
@@ -67,20 +69,17 @@ class World:
         named = Entry(op=Operation.SET, path=("label",), value=json.dumps(label), scope=Scope.ATTRIBUTE)
         self.append(
             ChangeEvent(
+                header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=0, count=1),
                 topic=Topic.CONFIG,
-                kind=Kind.DATA,
-                run=RUN,
-                writer=writer,
-                time=0,
-                seq=0,
-                count=1,
                 records=(Record(order=0, time=0, entries=(named,)),),
             )
         )
         self.append(block(writer, rows[:5], 0), block(writer, rows[5:], 5))
         counts = {Topic.LOG: ROWS, Topic.CONFIG: 1, Topic.EXIT: 1}
         ending = Ending(state=ExitState.FINISHED, exit_code=0, counts=counts)
-        self.append(ExitEvent(kind=Kind.DATA, run=RUN, writer=writer, time=0, order=ROWS + 1, ending=ending))
+        self.append(
+            ExitEvent(header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=0, order=ROWS + 1), ending=ending)
+        )
 
     def append(self, *events: LogEvent | ChangeEvent | ExitEvent) -> None:
         """Append events to the topics."""
@@ -100,12 +99,7 @@ def block(writer: Writer, rows: list[dict[str, Any]], seq: int) -> LogEvent:
     """Return rows as a block from ``seq`` on."""
     numbers = np.arange(seq, seq + len(rows), dtype=np.int64)
     return LogEvent(
-        kind=Kind.DATA,
-        run=RUN,
-        writer=writer,
-        time=0,
-        seq=seq,
-        count=len(rows),
+        header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=seq, count=len(rows)),
         stream=Stream.HISTORY,
         orders=numbers + 1,
         steps=numbers,
@@ -135,7 +129,7 @@ def test_what_was_dropped_is_rejected_not_lost() -> None:
     """Numbers used up by a marker are explained."""
     world = World()
     index = world.log(1)
-    marker = replace(
+    marker = changed(
         block(WRITERS["0"], [], 5),
         kind=Kind.DROPPED,
         count=ROWS - 5,
@@ -252,7 +246,9 @@ def publish_garbage(world: World) -> None:
 def exit_twice(world: World) -> None:
     """A second exit counts otherwise."""
     ending = Ending(state=ExitState.FINISHED, counts={Topic.LOG: 1})
-    world.append(ExitEvent(kind=Kind.DATA, run=RUN, writer=WRITERS["0"], time=0, order=99, ending=ending))
+    world.append(
+        ExitEvent(header=Header(kind=Kind.DATA, run=RUN, writer=WRITERS["0"], time=0, order=99), ending=ending)
+    )
 
 
 def lose_a_writer(world: World) -> None:

@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from runstream_consumers.alerts import store
-from runstream_schemas.events import Kind, RawEvent
+from runstream_schemas.events import AlertEvent, Kind
 from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class AlertsPartition:
         alerts = [
             (received, event)
             for received in batch.events
-            if isinstance(event := received.event, RawEvent) and event.kind is Kind.DATA
+            if isinstance(event := received.event, AlertEvent) and event.kind is Kind.DATA
         ]
         if alerts:
             await store.add(connection, batch.partition, alerts)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runstream_consumers.runtime.plugin import Connection, Received
-    from runstream_schemas.events import RawEvent
+    from runstream_schemas.events import AlertEvent
 
 QUERIES = load_queries(files("runstream_consumers.alerts") / "queries.sql")
 
@@ -45,7 +45,7 @@ _COLUMNS = (
 )
 
 
-async def add(connection: Connection, partition: int, alerts: Sequence[tuple[Received, RawEvent]]) -> None:
+async def add(connection: Connection, partition: int, alerts: Sequence[tuple[Received, AlertEvent]]) -> None:
     """Write alerts of a partition, and mark what repeats what, among those that are stored too."""
     new: dict[TitleKey, list[RaisedAlert]] = {}
     for received, event in alerts:
@@ -76,21 +76,21 @@ async def _known(connection: Connection, new: Mapping[TitleKey, Sequence[RaisedA
     return found
 
 
-def _raised(received: Received, event: RawEvent) -> RaisedAlert:
+def _raised(received: Received, event: AlertEvent) -> RaisedAlert:
     return RaisedAlert(offset=received.offset, time=received.append_time, wait=_wait_ms(event) * 1000)
 
 
-def _wait_ms(event: RawEvent) -> int:
-    return max(0, int(event.fields["wait_duration_ms"]))
+def _wait_ms(event: AlertEvent) -> int:
+    return max(0, event.wait_duration_ms)
 
 
-def _title_key(event: RawEvent) -> TitleKey:
-    whole: str = event.fields["full_title"] or event.fields["title"]
+def _title_key(event: AlertEvent) -> TitleKey:
+    whole = event.full_title or event.title
     return run_key(event.run), hashlib.sha256(whole.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
-def _row(partition: int, received: Received, event: RawEvent, marks: Mapping[int, int | None]) -> tuple[Any, ...]:
-    fields, (run, title) = event.fields, _title_key(event)
+def _row(partition: int, received: Received, event: AlertEvent, marks: Mapping[int, int | None]) -> tuple[Any, ...]:
+    run, title = _title_key(event)
     return (
         partition,
         received.offset,
@@ -103,9 +103,9 @@ def _row(partition: int, received: Received, event: RawEvent, marks: Mapping[int
         event.order,
         received.append_time,
         event.time,
-        fields["level"],
+        event.level.value,
         _wait_ms(event),
         title,
-        values.dump({name: fields[name] for name in ("title", "full_title", "text")}),
+        values.dump({"title": event.title, "full_title": event.full_title, "text": event.text}),
         marks[received.offset],
     )

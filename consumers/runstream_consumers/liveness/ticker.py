@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from runstream_consumers.liveness.signature import sign
 from runstream_schemas.codec import encode
-from runstream_schemas.events import HeartbeatEvent, Kind, Role, Writer
+from runstream_schemas.events import Header, HeartbeatEvent, Kind, Role, Writer
 from runstream_schemas.topics import RunPath, Topic, topic_name
 
 if TYPE_CHECKING:
@@ -60,10 +60,7 @@ class Ticker:
         """Return a signed tick."""
         topic = topic_name(self.context.prefix, Topic.HEARTBEAT)
         return HeartbeatEvent(
-            kind=Kind.TICK,
-            run=_NO_RUN,
-            writer=_NO_WRITER,
-            time=time.time_ns() // 1000,
+            header=Header(kind=Kind.TICK, run=_NO_RUN, writer=_NO_WRITER, time=time.time_ns() // 1000),
             number=number,
             signature=sign(self.key, topic, self.partition, number),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +13,22 @@ from runstream.spool.plain_values import plain, plain_row
 from runstream_schemas import values
 from runstream_schemas.codec import encode
 from runstream_schemas.events import (
+    AlertEvent,
+    AlertLevel,
+    ArtifactAction,
+    ArtifactEvent,
     Branch,
     ChangeEvent,
     Column,
     Entry,
     Event,
+    FileEvent,
+    FilePolicy,
+    Header,
     Kind,
     LogEvent,
     Operation,
-    RawEvent,
+    PlainEvent,
     Record,
     Scope,
     Stream,
@@ -32,6 +39,9 @@ from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from enum import Enum
+
+    from numpy.typing import NDArray
 
     from runstream.assembly.block import Block
     from runstream_schemas.limits import Limits
@@ -45,14 +55,22 @@ _STREAMS = {
     StreamCode.SYSTEM: Stream.SYSTEM,
     StreamCode.CONSOLE: Stream.CONSOLE,
 }
-#: The fields that an event of these topics cannot be without, for a marker, which is about nothing.
-_NAMELESS: Mapping[Topic, Mapping[str, Any]] = {
-    Topic.FILE: {"path": "", "sha256": b""},
-    Topic.ARTIFACT: {"name": "", "digest": b""},
-    Topic.ALERT: {"title": ""},
-}
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _SCOPES = {scope.value: scope for scope in Scope}
+_PLAIN_EVENTS: Mapping[Topic, type[PlainEvent]] = {
+    Topic.FILE: FileEvent,
+    Topic.ARTIFACT: ArtifactEvent,
+    Topic.ALERT: AlertEvent,
+}
+#: The fields that a record of these topics must have.
+_REQUIRED: Mapping[Topic, frozenset[str]] = {
+    Topic.FILE: frozenset(["path"]),
+    Topic.ARTIFACT: frozenset(["name"]),
+    Topic.ALERT: frozenset(["title"]),
+}
+#: The fields whose values are symbols of an enum.
+_SYMBOLS: Mapping[str, type[Enum]] = {"policy": FilePolicy, "action": ArtifactAction, "level": AlertLevel}
+_NO_NUMBERS: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +87,22 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What all events of a writer begin with."""
+    """The run and the writer that all events of a writer name."""
 
     run: RunPath
     writer: Writer
+
+    def header(self, kind: Kind, block: Block, time: int) -> Header:
+        """Return the header of the event of a block."""
+        return Header(
+            kind=kind,
+            run=self.run,
+            writer=self.writer,
+            time=time,
+            seq=block.seq,
+            count=block.count,
+            reason=block.reason,
+        )
 
 
 def messages(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> Iterator[Message]:
@@ -107,28 +137,14 @@ def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> E
         return _branch(block, envelope) if block.is_branch else _rows(block, envelope, limits)
     if topic in {Topic.CONFIG, Topic.SUMMARY}:
         return _changes(topic, block, envelope, limits)
-    return RawEvent(
-        topic=topic,
-        kind=Kind.DATA,
-        run=envelope.run,
-        writer=envelope.writer,
-        time=block.times[-1],
-        seq=block.seq,
-        count=block.count,
-        order=block.orders[0],
-        fields=plain_row(block.values[0], limits),
-    )
+    header = replace(envelope.header(Kind.DATA, block, block.times[-1]), order=block.orders[0])
+    return _plain_event(topic, header, plain_row(block.values[0], limits))
 
 
 def _rows(block: Block, envelope: Envelope, limits: Limits) -> LogEvent:
     return LogEvent(
-        kind=Kind.DATA,
-        run=envelope.run,
-        writer=envelope.writer,
-        time=block.times[-1],
-        seq=block.seq,
-        count=block.count,
-        stream=_STREAMS.get(StreamCode(block.stream), Stream.HISTORY),
+        header=envelope.header(Kind.DATA, block, block.times[-1]),
+        stream=_stream(block),
         orders=np.array(block.orders, dtype=np.int64),
         steps=np.array(block.steps, dtype=np.int64),
         times=np.array(block.times, dtype=np.int64),
@@ -137,23 +153,20 @@ def _rows(block: Block, envelope: Envelope, limits: Limits) -> LogEvent:
 
 
 def _branch(block: Block, envelope: Envelope) -> LogEvent:
-    """Return where the rows go on from; a run that is only called by its id is one of the same project."""
-    none = np.empty(0, dtype=np.int64)
+    """Return the event of a branch; a run that is named only by its id is in the same project."""
     run_id = block.values[0].get("run_id") or envelope.run.run_id
     origin = RunPath(entity=envelope.run.entity, project=envelope.run.project, run_id=str(run_id))
-    return LogEvent(
-        kind=Kind.BRANCH,
-        run=envelope.run,
-        writer=envelope.writer,
-        time=block.times[0],
-        seq=block.seq,
-        count=1,
-        stream=_STREAMS.get(StreamCode(block.stream), Stream.HISTORY),
-        orders=none,
-        steps=none,
-        times=none,
-        branch=Branch(run=origin, step=block.steps[0]),
-    )
+    header = envelope.header(Kind.BRANCH, block, block.times[0]).with_records(block.seq, 1)
+    return _without_rows(block, header, Branch(run=origin, step=block.steps[0]))
+
+
+def _without_rows(block: Block, header: Header, branch: Branch | None = None) -> LogEvent:
+    none = _NO_NUMBERS
+    return LogEvent(header=header, stream=_stream(block), orders=none, steps=none, times=none, branch=branch)
+
+
+def _stream(block: Block) -> Stream:
+    return _STREAMS.get(StreamCode(block.stream), Stream.HISTORY)
 
 
 def _columns(block: Block, limits: Limits) -> list[Column]:
@@ -179,23 +192,14 @@ def _changes(topic: Topic, block: Block, envelope: Envelope, limits: Limits) -> 
         Record(order=order, time=time, entries=tuple(_entries(topic, payload, limits)))
         for order, time, payload in zip(block.orders, block.times, block.values, strict=True)
     )
-    return ChangeEvent(
-        topic=topic,
-        kind=Kind.DATA,
-        run=envelope.run,
-        writer=envelope.writer,
-        time=block.times[-1],
-        seq=block.seq,
-        count=block.count,
-        records=records,
-    )
+    return ChangeEvent(header=envelope.header(Kind.DATA, block, block.times[-1]), topic=topic, records=records)
 
 
 def _entries(topic: Topic, payload: Any, limits: Limits) -> Iterator[Entry]:
     """Yield the entries of a change; config has [scope, op, path, value], the summary [op, path, value]."""
     for item in payload if isinstance(payload, list) else ():
-        scope, fields = (item[0], item[1:]) if topic is Topic.CONFIG else ("unknown", item)
-        operation, path, value = (*fields, None)[:3]
+        scope, change = (item[0], item[1:]) if topic is Topic.CONFIG else ("unknown", item)
+        operation, path, value = (*change, None)[:3]
         yield Entry(
             op=_OPERATIONS.get(operation, Operation.UNKNOWN),
             path=tuple(str(plain(name, limits, limits.depth)) for name in path),
@@ -204,44 +208,23 @@ def _entries(topic: Topic, payload: Any, limits: Limits) -> Iterator[Entry]:
         )
 
 
+def _plain_event(topic: Topic, header: Header, record: Mapping[str, Any]) -> PlainEvent:
+    kind = _PLAIN_EVENTS[topic]
+    if missing := _REQUIRED[topic] - record.keys():
+        raise ValueError(f"missing fields: {', '.join(sorted(missing))}")
+    known = {item.name: record[item.name] for item in fields(kind) if item.name in record and item.name != "header"}
+    for name in known.keys() & _SYMBOLS.keys():
+        known[name] = _SYMBOLS[name](known[name])
+    return kind(header=header, **known)
+
+
 def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> Event:
+    header = envelope.header(Kind.DROPPED, block, now)
     if topic is Topic.LOG:
-        none = np.empty(0, dtype=np.int64)
-        return LogEvent(
-            kind=Kind.DROPPED,
-            run=envelope.run,
-            writer=envelope.writer,
-            time=now,
-            seq=block.seq,
-            count=block.count,
-            stream=_STREAMS.get(StreamCode(block.stream), Stream.HISTORY),
-            orders=none,
-            steps=none,
-            times=none,
-            reason=block.reason,
-        )
+        return _without_rows(block, header)
     if topic in {Topic.CONFIG, Topic.SUMMARY}:
-        return ChangeEvent(
-            topic=topic,
-            kind=Kind.DROPPED,
-            run=envelope.run,
-            writer=envelope.writer,
-            time=now,
-            seq=block.seq,
-            count=block.count,
-            reason=block.reason,
-        )
-    return RawEvent(
-        topic=topic,
-        kind=Kind.DROPPED,
-        run=envelope.run,
-        writer=envelope.writer,
-        time=now,
-        seq=block.seq,
-        count=block.count,
-        fields=_NAMELESS[topic],
-        reason=block.reason,
-    )
+        return ChangeEvent(header=header, topic=topic)
+    return _PLAIN_EVENTS[topic](header=header)
 
 
 def _halves(block: Block) -> tuple[Block, Block]:

@@ -20,6 +20,7 @@ from runstream_schemas.events import (
     Column,
     Entry,
     Event,
+    Header,
     Kind,
     LogEvent,
     Operation,
@@ -83,12 +84,7 @@ class _Rows:
     def block(self, writer: Writer) -> LogEvent:
         """Return the rows as one block."""
         return LogEvent(
-            kind=Kind.DATA,
-            run=RUN,
-            writer=writer,
-            time=self.times[-1],
-            seq=0,
-            count=len(self.values),
+            header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=self.times[-1], seq=0, count=len(self.values)),
             stream=Stream.HISTORY,
             orders=np.array(self.orders, dtype=np.int64),
             steps=np.array(self.steps, dtype=np.int64),
@@ -212,12 +208,7 @@ def _entries(topic: Topic, payload: Any) -> Iterator[Entry]:
 
 def _change(writer: Writer, topic: Topic, records: list[Record]) -> ChangeEvent:
     return ChangeEvent(
+        header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=records[-1].time, seq=0, count=len(records)),
         topic=topic,
-        kind=Kind.DATA,
-        run=RUN,
-        writer=writer,
-        time=records[-1].time,
-        seq=0,
-        count=len(records),
         records=tuple(records),
     )

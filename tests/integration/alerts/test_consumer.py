@@ -13,7 +13,7 @@ from runstream_consumers.alerts import reader
 from runstream_consumers.alerts.consumer import AlertsConsumer, AlertsPartition
 from runstream_consumers.runtime.plugin import Batch, Received
 from runstream_consumers.runtime.process import prepare_tables
-from runstream_schemas.events import Kind, RawEvent, Role, Writer
+from runstream_schemas.events import AlertEvent, AlertLevel, Header, Kind, Role, Writer
 from runstream_schemas.topics import RunPath, Topic
 from tests.conftest import run_aside
 from tests.integration.summary.feeding import connected, consuming, feed, settings_of
@@ -31,21 +31,19 @@ _SECOND = 1_000_000
 _EVERYTHING = 'select * from alerts.alert order by partition, "offset"'
 
 
-def alert(number: int, title: str, *, wait_s: float = 60, run: RunPath = RUN, full_title: str = "") -> RawEvent:
+def alert(number: int, title: str, *, wait_s: float = 60, run: RunPath = RUN, full_title: str = "") -> AlertEvent:
     """Return the alert of a number."""
-    fields = {
-        "title": title,
-        "full_title": full_title,
-        "text": f"text {number}\0",
-        "level": "warn",
-        "wait_duration_ms": round(wait_s * 1000),
-    }
-    return RawEvent(
-        topic=Topic.ALERT, kind=Kind.DATA, run=run, writer=TRAINER, time=1, seq=number, order=number, fields=fields
+    return AlertEvent(
+        header=Header(kind=Kind.DATA, run=run, writer=TRAINER, time=1, seq=number, order=number),
+        title=title,
+        full_title=full_title,
+        text=f"text {number}\0",
+        level=AlertLevel.WARN,
+        wait_duration_ms=round(wait_s * 1000),
     )
 
 
-def received(event: RawEvent, offset: int, append_time: int) -> Received:
+def received(event: AlertEvent, offset: int, append_time: int) -> Received:
     """Return an event as it came at a moment of the brokers' clock."""
     return Received(topic=Topic.ALERT, partition=0, offset=offset, append_time=append_time, message=b"", event=event)
 

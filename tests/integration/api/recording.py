@@ -10,6 +10,8 @@ from aiokafka import AIOKafkaProducer
 
 from runstream_schemas import codec, values
 from runstream_schemas.events import (
+    AlertEvent,
+    AlertLevel,
     Branch,
     ChangeEvent,
     Ending,
@@ -17,11 +19,11 @@ from runstream_schemas.events import (
     Event,
     ExitEvent,
     ExitState,
+    Header,
     HeartbeatEvent,
     Kind,
     LogEvent,
     Operation,
-    RawEvent,
     Record,
     Role,
     Scope,
@@ -94,12 +96,7 @@ class Recording:
         self._seqs[Topic.LOG] = taken + count
         times = STARTED + np.arange(first_step, first_step + count, dtype=np.int64) * _STEP
         event = LogEvent(
-            kind=Kind.DATA,
-            run=self.run,
-            writer=self.writer,
-            time=int(times[-1]),
-            seq=taken,
-            count=count,
+            header=self._header(time=int(times[-1]), seq=taken, count=count),
             stream=stream,
             orders=np.arange(self._orders, self._orders + count, dtype=np.int64),
             steps=np.arange(first_step, first_step + count, dtype=np.int64),
@@ -115,12 +112,7 @@ class Recording:
         none = np.empty(0, dtype=np.int64)
         self.events.append(
             LogEvent(
-                kind=Kind.BRANCH,
-                run=self.run,
-                writer=self.writer,
-                time=STARTED,
-                seq=self._take(Topic.LOG, 1),
-                count=1,
+                header=self._header(Kind.BRANCH, seq=self._take(Topic.LOG, 1), count=1),
                 stream=Stream.HISTORY,
                 orders=none,
                 steps=none,
@@ -133,23 +125,13 @@ class Recording:
 
     def alert(self, title: str, text: str = "", *, level: str = "info", wait_ms: int = 60_000) -> Recording:
         """Raise an alert."""
-        fields = {
-            "title": title,
-            "full_title": "",
-            "text": text,
-            "level": level,
-            "wait_duration_ms": wait_ms,
-        }
         self.events.append(
-            RawEvent(
-                topic=Topic.ALERT,
-                kind=Kind.DATA,
-                run=self.run,
-                writer=self.writer,
-                time=STARTED,
-                seq=self._take(Topic.ALERT, 1),
-                order=self._orders,
-                fields=fields,
+            AlertEvent(
+                header=self._header(seq=self._take(Topic.ALERT, 1), order=self._orders),
+                title=title,
+                text=text,
+                level=AlertLevel(level),
+                wait_duration_ms=wait_ms,
             )
         )
         self._orders += 1
@@ -164,12 +146,8 @@ class Recording:
         """Say that the process lives."""
         self.events.append(
             HeartbeatEvent(
-                kind=Kind.BEAT,
-                run=self.run,
-                writer=self.writer,
-                time=STARTED,
+                header=self._header(Kind.BEAT, order=self._orders),
                 number=number,
-                order=self._orders,
                 trainer_alive=True,
                 interval_ms=1000,
                 host="node-7",
@@ -183,10 +161,12 @@ class Recording:
         self._take(Topic.EXIT, 1)
         ending = Ending(state=state, exit_code=exit_code, reason=reason, counts=dict(self._seqs))
         exit_ = ExitEvent(
-            kind=Kind.DATA, run=self.run, writer=self.writer, time=STARTED, order=self._orders, ending=ending
+            header=self._header(order=self._orders),
+            ending=ending,
         )
         goodbye = HeartbeatEvent(
-            kind=Kind.GOODBYE, run=self.run, writer=self.writer, time=STARTED, order=self._orders + 1, ending=ending
+            header=self._header(Kind.GOODBYE, order=self._orders + 1),
+            ending=ending,
         )
         self._orders += 1
         self.events += [exit_, goodbye]
@@ -197,17 +177,17 @@ class Recording:
         self._orders += 1
         self.events.append(
             ChangeEvent(
+                header=self._header(seq=self._take(topic, 1), count=1),
                 topic=topic,
-                kind=Kind.DATA,
-                run=self.run,
-                writer=self.writer,
-                time=STARTED,
-                seq=self._take(topic, 1),
-                count=1,
                 records=(record,),
             )
         )
         return self
+
+    def _header(
+        self, kind: Kind = Kind.DATA, *, time: int = STARTED, seq: int = 0, count: int = 1, order: int = 0
+    ) -> Header:
+        return Header(kind=kind, run=self.run, writer=self.writer, time=time, seq=seq, count=count, order=order)
 
     def _take(self, topic: Topic, count: int) -> int:
         taken = self._seqs.get(topic, 0)

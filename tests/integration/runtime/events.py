@@ -11,6 +11,7 @@ from runstream_schemas.codec import encode
 from runstream_schemas.events import (
     ChangeEvent,
     Entry,
+    Header,
     HeartbeatEvent,
     Kind,
     LogEvent,
@@ -56,12 +57,7 @@ def block(
     """A block whose rows hold their own number as ``at``, unless told otherwise."""
     numbers = np.arange(seq, seq + count)
     return LogEvent(
-        kind=Kind.DATA,
-        run=run,
-        writer=by,
-        time=1_000_000,
-        seq=seq,
-        count=count,
+        header=Header(kind=Kind.DATA, run=run, writer=by, time=1_000_000, seq=seq, count=count),
         stream=stream,
         orders=numbers,
         steps=numbers if steps is None else np.array(steps),
@@ -77,13 +73,15 @@ def changes(run: RunPath, by: Writer, seq: int, values: Sequence[str]) -> Change
         for index, value in enumerate(values)
     )
     return ChangeEvent(
-        topic=Topic.CONFIG, kind=Kind.DATA, run=run, writer=by, time=1, seq=seq, count=len(values), records=records
+        header=Header(kind=Kind.DATA, run=run, writer=by, time=1, seq=seq, count=len(values)),
+        topic=Topic.CONFIG,
+        records=records,
     )
 
 
 def beat(run: RunPath, by: Writer) -> HeartbeatEvent:
     """A beat."""
-    return HeartbeatEvent(kind=Kind.BEAT, run=run, writer=by, time=1)
+    return HeartbeatEvent(header=Header(kind=Kind.BEAT, run=run, writer=by, time=1))
 
 
 async def publish(broker: str, prefix: str, events: Iterable[Event]) -> None:

@@ -201,5 +201,5 @@ async def test_any_interleaving_of_workers_and_faults_stores_each_row_once(bench
         if await bench.next() == len(bench.log):
             break
     assert await bench.next() == len(bench.log)
-    wanted = {(event.writer.id, seq, 1) for event in bench.log for seq in range(event.seq, event.seq + event.count)}  # type: ignore[union-attr]
+    wanted = {(event.writer.id, seq, 1) for event in bench.log for seq in range(event.seq, event.seq + event.count)}
     assert await bench.lines() == sorted(wanted)

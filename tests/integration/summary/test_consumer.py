@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,7 @@ from runstream_consumers.summary.consumer import SummaryConsumer, SummaryPartiti
 from runstream_schemas import values
 from runstream_schemas.events import Entry, Operation, Record, Role, Scope, Stream, Writer
 from runstream_schemas.topics import RunPath, Topic
+from tests.events import changed
 from tests.integration.summary.feeding import connected, consuming, feed, settings_of
 from tests.polling import eventually_async
 from tests.property.summary.runs import RUN, change_event, log_event
@@ -85,7 +85,7 @@ async def test_a_run_from_its_events_to_its_document(broker: str, prefix: str, d
         ),
         config(0, (Scope.ATTRIBUTE, "name", "not the run's"), writer=SHIPPER),
         rows(1, [{"loss": 0.5, "acc": {"val": math.nan}}, {"loss": 0.25, "acc": {"val": 0.5}}, {"loss": 0.75}]),
-        replace(rows(0, [{"cpu": 1.0}]), stream=Stream.SYSTEM, writer=SHIPPER),
+        changed(rows(0, [{"cpu": 1.0}]), stream=Stream.SYSTEM, writer=SHIPPER),
         by_hand(4, ("note",), "a\0b \ud800"),
     ]
     await feed(broker, prefix, events)
@@ -136,7 +136,7 @@ async def test_runs_and_projects_are_listed_newest_first(broker: str, prefix: st
     async with consuming(SummaryConsumer(), settings_of(broker, prefix, database)), connected(database) as connection:
         await ready(connection)
         for path in paths:
-            await feed(broker, prefix, [replace(rows(0, [{"x": 1}]), run=path)])
+            await feed(broker, prefix, [changed(rows(0, [{"x": 1}]), run=path)])
             await stored(connection, path, last_step=0)
         first = await reader.runs(connection, limit=2)
         second = await reader.runs(connection, limit=9, after=first[-1].cursor)
@@ -180,7 +180,7 @@ async def test_runs_beyond_what_memory_holds_are_read_again(database: str) -> No
             await connection.execute("set search_path = summary")
             partition = SummaryPartition(weight)
             for offset in range(9):
-                event = replace(rows(offset, [{"x": offset}]), run=paths[offset % 3])
+                event = changed(rows(offset, [{"x": offset}]), run=paths[offset % 3])
                 received = Received(
                     topic=Topic.LOG, partition=0, offset=offset, append_time=offset + 1, message=b"", event=event
                 )

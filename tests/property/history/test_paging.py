@@ -14,7 +14,7 @@ from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
 from runstream_consumers.history.paging import GREATEST, Cursor, Page, PageBuilder, Row
 from runstream_consumers.history.selection import Selection
 from runstream_schemas.codec import encode
-from runstream_schemas.events import Kind, LogEvent, Role, Stream, Writer
+from runstream_schemas.events import Header, Kind, LogEvent, Role, Stream, Writer
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath
 
@@ -37,12 +37,14 @@ def store(blocks: list[tuple[int, list[int]]]) -> list[Stored]:
         before = writers.get(number, WriterSteps())
         orders = np.arange(before.rows, before.rows + len(steps))
         event = LogEvent(
-            kind=Kind.DATA,
-            run=RUN,
-            writer=Writer(id=bytes([number]) * 16, role=Role.WORKER),
-            time=0,
-            seq=before.rows,
-            count=len(steps),
+            header=Header(
+                kind=Kind.DATA,
+                run=RUN,
+                writer=Writer(id=bytes([number]) * 16, role=Role.WORKER),
+                time=0,
+                seq=before.rows,
+                count=len(steps),
+            ),
             stream=Stream.HISTORY,
             orders=orders,
             steps=np.array(steps),

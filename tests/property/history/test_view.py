@@ -17,7 +17,7 @@ from runstream_consumers.history.paging import GREATEST, PageBuilder
 from runstream_consumers.history.selection import Selection
 from runstream_consumers.history.view import BranchFacts, RunFacts, WriterFacts, view_of
 from runstream_schemas.codec import encode
-from runstream_schemas.events import Kind, LogEvent, Role, Stream, Writer
+from runstream_schemas.events import Header, Kind, LogEvent, Role, Stream, Writer
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath
 
@@ -213,12 +213,14 @@ def event_of(writer: int, seq: int, steps: list[int]) -> LogEvent:
     """Return a block of rows."""
     orders = np.arange(seq, seq + len(steps))
     return LogEvent(
-        kind=Kind.DATA,
-        run=RUN,
-        writer=Writer(id=key(writer).bytes, role=Role.PRIMARY),
-        time=0,
-        seq=seq,
-        count=len(steps),
+        header=Header(
+            kind=Kind.DATA,
+            run=RUN,
+            writer=Writer(id=key(writer).bytes, role=Role.PRIMARY),
+            time=0,
+            seq=seq,
+            count=len(steps),
+        ),
         stream=Stream.HISTORY,
         orders=orders,
         steps=np.array(steps),

@@ -15,6 +15,7 @@ from runstream_schemas.events import (
     Event,
     ExitEvent,
     ExitState,
+    Header,
     HeartbeatEvent,
     Kind,
     Record,
@@ -22,6 +23,7 @@ from runstream_schemas.events import (
     Writer,
 )
 from runstream_schemas.topics import RunPath, Topic
+from tests.events import changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,7 +72,9 @@ def tick(number: int, *, signed: bool = True) -> HeartbeatEvent:
     nobody = Writer(id=bytes(16), role=Role.COMMAND)
     nothing = RunPath(entity="", project="", run_id="")
     signature = _SIGNED if signed else b""
-    return HeartbeatEvent(kind=Kind.TICK, run=nothing, writer=nobody, time=0, number=number, signature=signature)
+    return HeartbeatEvent(
+        header=Header(kind=Kind.TICK, run=nothing, writer=nobody, time=0), number=number, signature=signature
+    )
 
 
 def beat(
@@ -78,10 +82,7 @@ def beat(
 ) -> HeartbeatEvent:
     """Return a beat."""
     return HeartbeatEvent(
-        kind=Kind.BEAT,
-        run=run_of(writer),
-        writer=writer,
-        time=0,
+        header=Header(kind=Kind.BEAT, run=run_of(writer), writer=writer, time=0),
         number=number,
         trainer_alive=alive,
         preempting=preempting,
@@ -92,7 +93,9 @@ def beat(
 def goodbye(writer: Writer, state: ExitState = ExitState.FINISHED, *, decides: bool = True) -> HeartbeatEvent:
     """Return a goodbye."""
     ending = Ending(state=state)
-    return HeartbeatEvent(kind=Kind.GOODBYE, run=run_of(writer), writer=writer, time=0, ending=ending, decides=decides)
+    return HeartbeatEvent(
+        header=Header(kind=Kind.GOODBYE, run=run_of(writer), writer=writer, time=0), ending=ending, decides=decides
+    )
 
 
 def exited(
@@ -101,11 +104,7 @@ def exited(
     """Return an exit, of a writer that beats or of one that never did."""
     ending = Ending(state=state)
     return ExitEvent(
-        kind=Kind.DATA,
-        run=run_of(writer),
-        writer=writer,
-        time=0,
-        order=0,
+        header=Header(kind=Kind.DATA, run=run_of(writer), writer=writer, time=0, order=0),
         beats=beats,
         ending=ending,
         decides=decides,
@@ -116,13 +115,15 @@ def configured(writer: Writer) -> ChangeEvent:
     """Return a record of config."""
     said = (Record(order=0, time=0, entries=()),)
     return ChangeEvent(
-        topic=Topic.CONFIG, kind=Kind.DATA, run=run_of(writer), writer=writer, time=0, seq=0, count=1, records=said
+        header=Header(kind=Kind.DATA, run=run_of(writer), writer=writer, time=0, seq=0, count=1),
+        topic=Topic.CONFIG,
+        records=said,
     )
 
 
 def at_client_time(placed: Placed, time: int) -> Placed:
     """Return an event that was made at another time by the clock of its writer."""
-    return replace(placed, event=replace(placed.event, time=time))
+    return replace(placed, event=changed(placed.event, time=time))
 
 
 @st.composite

@@ -14,6 +14,7 @@ from runstream_schemas.codec import decode, encode
 from runstream_schemas.events import (
     ChangeEvent,
     Entry,
+    Header,
     HeartbeatEvent,
     Kind,
     LogEvent,
@@ -43,12 +44,7 @@ def rows_block(writer: Writer, seq: int, count: int, kind: Kind = Kind.DATA) -> 
     numbers = np.arange(seq, seq + count if kind is Kind.DATA else seq)
     columns = pack_rows([{"number": int(number), **({"odd": "x"} if number % 2 else {})} for number in numbers])
     return LogEvent(
-        kind=kind,
-        run=RUN,
-        writer=writer,
-        time=0,
-        seq=seq,
-        count=count,
+        header=Header(kind=kind, run=RUN, writer=writer, time=0, seq=seq, count=count),
         stream=Stream.HISTORY,
         orders=numbers * 3,
         steps=numbers,
@@ -64,7 +60,9 @@ def changes_block(writer: Writer, seq: int, count: int) -> ChangeEvent:
         for number in range(seq, seq + count)
     )
     return ChangeEvent(
-        topic=Topic.CONFIG, kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=seq, count=count, records=records
+        header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=seq, count=count),
+        topic=Topic.CONFIG,
+        records=records,
     )
 
 
@@ -139,5 +137,5 @@ def test_a_dropped_marker_uses_up_its_numbers() -> None:
 
 def test_heartbeats_pass_as_they_are() -> None:
     """Beats have no numbers: the same beat twice comes twice."""
-    beat = received(HeartbeatEvent(kind=Kind.BEAT, run=RUN, writer=WRITERS[0], time=0), 0)
+    beat = received(HeartbeatEvent(header=Header(kind=Kind.BEAT, run=RUN, writer=WRITERS[0], time=0)), 0)
     assert trim({}, [beat, beat]).events == [beat, beat]

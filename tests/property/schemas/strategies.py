@@ -9,17 +9,23 @@ from hypothesis import strategies as st
 
 from runstream_schemas import values
 from runstream_schemas.events import (
+    AlertEvent,
+    AlertLevel,
+    ArtifactAction,
+    ArtifactEvent,
     ChangeEvent,
     Ending,
     Entry,
     Event,
     ExitEvent,
     ExitState,
+    FileEvent,
+    FilePolicy,
+    Header,
     HeartbeatEvent,
     Kind,
     LogEvent,
     Operation,
-    RawEvent,
     Record,
     Role,
     Scope,
@@ -95,12 +101,9 @@ def blocks(draw: st.DrawFn, rows: st.SearchStrategy[list[dict[str, Any]]] = rows
     content = draw(rows.filter(bool))
     size = len(content)
     return LogEvent(
-        kind=Kind.DATA,
-        run=draw(runs),
-        writer=draw(writers),
-        time=draw(times),
-        seq=draw(seqs),
-        count=size,
+        header=Header(
+            kind=Kind.DATA, run=draw(runs), writer=draw(writers), time=draw(times), seq=draw(seqs), count=size
+        ),
         stream=draw(st.sampled_from(Stream)),
         orders=draw(_ascending(size)),
         steps=draw(st.one_of(_ascending(size), _numbers(int64s, size))),
@@ -132,13 +135,10 @@ def changes(draw: st.DrawFn) -> ChangeEvent:
     entries = st.lists(_entries(scopes), max_size=3).map(tuple)
     records = draw(st.lists(st.builds(Record, order=numbers, time=times, entries=entries), min_size=1, max_size=3))
     return ChangeEvent(
+        header=Header(
+            kind=Kind.DATA, run=draw(runs), writer=draw(writers), time=draw(times), seq=draw(seqs), count=len(records)
+        ),
         topic=topic,
-        kind=Kind.DATA,
-        run=draw(runs),
-        writer=draw(writers),
-        time=draw(times),
-        seq=draw(seqs),
-        count=len(records),
         records=tuple(records),
     )
 
@@ -147,19 +147,19 @@ def changes(draw: st.DrawFn) -> ChangeEvent:
 def markers(draw: st.DrawFn) -> Event:
     """Events without records: what was dropped, what was deleted, what a newer version says."""
     topic = draw(st.sampled_from([Topic.LOG, Topic.CONFIG, Topic.SUMMARY]))
-    head: dict[str, Any] = {
-        "kind": draw(st.sampled_from([Kind.DROPPED, Kind.DELETED, Kind.UNKNOWN])),
-        "run": draw(runs),
-        "writer": draw(writers),
-        "time": draw(times),
-        "seq": draw(seqs),
-        "count": draw(counts),
-        "reason": draw(utf8_texts),
-    }
+    header = Header(
+        kind=draw(st.sampled_from([Kind.DROPPED, Kind.DELETED, Kind.UNKNOWN])),
+        run=draw(runs),
+        writer=draw(writers),
+        time=draw(times),
+        seq=draw(seqs),
+        count=draw(counts),
+        reason=draw(utf8_texts),
+    )
     if topic is not Topic.LOG:
-        return ChangeEvent(topic=topic, **head)
+        return ChangeEvent(header=header, topic=topic)
     empty = np.empty(0, dtype=np.int64)
-    return LogEvent(stream=draw(st.sampled_from(Stream)), orders=empty, steps=empty, times=empty, **head)
+    return LogEvent(header=header, stream=draw(st.sampled_from(Stream)), orders=empty, steps=empty, times=empty)
 
 
 @st.composite
@@ -167,12 +167,14 @@ def heartbeats(draw: st.DrawFn) -> HeartbeatEvent:
     """Beats, ticks (which name no run) and goodbyes."""
     kind = draw(st.sampled_from([Kind.BEAT, Kind.TICK, Kind.GOODBYE]))
     return HeartbeatEvent(
-        kind=kind,
-        run=RunPath(entity="", project="", run_id="") if kind is Kind.TICK else draw(runs),
-        writer=draw(writers),
-        time=draw(times),
+        header=Header(
+            kind=kind,
+            run=RunPath(entity="", project="", run_id="") if kind is Kind.TICK else draw(runs),
+            writer=draw(writers),
+            time=draw(times),
+            order=draw(numbers),
+        ),
         number=draw(numbers),
-        order=draw(numbers),
         trainer_alive=draw(st.booleans()),
         interval_ms=draw(st.integers(0, 2**31 - 1)),
         pending=draw(numbers),
@@ -185,18 +187,12 @@ def heartbeats(draw: st.DrawFn) -> HeartbeatEvent:
 
 exits = st.builds(
     ExitEvent,
-    kind=st.just(Kind.DATA),
-    run=runs,
-    writer=writers,
-    time=times,
-    seq=seqs,
-    order=numbers,
+    header=st.builds(Header, kind=st.just(Kind.DATA), run=runs, writer=writers, time=times, seq=seqs, order=numbers),
     beats=st.booleans(),
     ending=endings,
 )
-files = st.builds(
-    RawEvent,
-    topic=st.just(Topic.FILE),
+_headers = st.builds(
+    Header,
     kind=st.sampled_from([Kind.DATA, Kind.DROPPED, Kind.DELETED]),
     run=runs,
     writer=writers,
@@ -204,16 +200,42 @@ files = st.builds(
     seq=seqs,
     count=counts,
     order=numbers,
-    fields=st.fixed_dictionaries(
-        {
-            "path": utf8_texts,
-            "policy": st.sampled_from(["unknown", "now", "live", "end"]),
-            "size": numbers,
-            "sha256": st.binary(max_size=32),
-            "object_key": utf8_texts,
-            "media_type": utf8_texts,
-        }
-    ),
     reason=utf8_texts,
 )
-events: st.SearchStrategy[Event] = st.one_of(blocks(), changes(), markers(), heartbeats(), exits, files)
+files = st.builds(
+    FileEvent,
+    header=_headers,
+    path=utf8_texts,
+    policy=st.sampled_from(FilePolicy),
+    size=numbers,
+    sha256=st.binary(max_size=32),
+    object_key=utf8_texts,
+    media_type=utf8_texts,
+)
+_text_tuples = st.lists(utf8_texts, max_size=2).map(tuple)
+artifacts = st.builds(
+    ArtifactEvent,
+    header=_headers,
+    action=st.sampled_from(ArtifactAction),
+    name=utf8_texts,
+    type=utf8_texts,
+    digest=st.binary(max_size=32),
+    aliases=_text_tuples,
+    tags=_text_tuples,
+    metadata=json_values.map(values.dump),
+    manifest_key=utf8_texts,
+    target=utf8_texts,
+    distributed_id=utf8_texts,
+)
+alerts = st.builds(
+    AlertEvent,
+    header=_headers,
+    title=utf8_texts,
+    full_title=utf8_texts,
+    text=utf8_texts,
+    level=st.sampled_from(AlertLevel),
+    wait_duration_ms=int64s,
+)
+events: st.SearchStrategy[Event] = st.one_of(
+    blocks(), changes(), markers(), heartbeats(), exits, files, artifacts, alerts
+)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runstream_schemas.codec import decode, encode
-from runstream_schemas.events import Column, ColumnType, Kind, LogEvent, Role, Stream, Writer
+from runstream_schemas.events import Column, ColumnType, Header, Kind, LogEvent, Role, Stream, Writer
 from runstream_schemas.rows import cut, pack_rows, unpack_rows
 from runstream_schemas.topics import RunPath, Topic
 from tests.contract.meaning import canonical, meaning_of
@@ -21,12 +21,14 @@ def block_of(rows: list[dict[str, Any]]) -> LogEvent:
     """Return the block of rows numbered from 0."""
     numbers = np.arange(len(rows), dtype=np.int64)
     return LogEvent(
-        kind=Kind.DATA,
-        run=RunPath(entity="e", project="p", run_id="r"),
-        writer=Writer(id=bytes(16), role=Role.PRIMARY),
-        time=0,
-        seq=0,
-        count=len(rows),
+        header=Header(
+            kind=Kind.DATA,
+            run=RunPath(entity="e", project="p", run_id="r"),
+            writer=Writer(id=bytes(16), role=Role.PRIMARY),
+            time=0,
+            seq=0,
+            count=len(rows),
+        ),
         stream=Stream.HISTORY,
         orders=numbers,
         steps=numbers,

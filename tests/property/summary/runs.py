@@ -12,6 +12,7 @@ from runstream_schemas import values
 from runstream_schemas.events import (
     ChangeEvent,
     Entry,
+    Header,
     Kind,
     LogEvent,
     Operation,
@@ -110,12 +111,7 @@ def log_event(writer: Writer, rows: Sequence[dict[str, Any]], steps: Sequence[in
     """Return a block of rows with contiguous orders."""
     numbers = np.arange(order, order + len(rows), dtype=np.int64)
     return LogEvent(
-        kind=Kind.DATA,
-        run=RUN,
-        writer=writer,
-        time=0,
-        seq=order,
-        count=len(rows),
+        header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=order, count=len(rows)),
         stream=Stream.HISTORY,
         orders=numbers,
         steps=np.array(steps, dtype=np.int64),
@@ -127,13 +123,8 @@ def log_event(writer: Writer, rows: Sequence[dict[str, Any]], steps: Sequence[in
 def change_event(writer: Writer, topic: Topic, records: Sequence[Record]) -> ChangeEvent:
     """Return an event of config or summary."""
     return ChangeEvent(
+        header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=records[0].order, count=len(records)),
         topic=topic,
-        kind=Kind.DATA,
-        run=RUN,
-        writer=writer,
-        time=0,
-        seq=records[0].order,
-        count=len(records),
         records=tuple(records),
     )
 
@@ -144,7 +135,7 @@ def one_by_one(placed: Placed) -> list[Placed]:
     if isinstance(event, LogEvent):
         return [replace(placed, event=cut(event, row, row + 1)) for row in range(event.count)]
     return [
-        replace(placed, event=replace(event, seq=event.seq + index, count=1, records=(record,)))
+        replace(placed, event=replace(event, header=event.header.with_records(event.seq + index, 1), records=(record,)))
         for index, record in enumerate(event.records)
     ]
 

@@ -11,6 +11,7 @@ from runstream_consumers.liveness.signature import is_signed, sign
 from runstream_schemas import values
 from runstream_schemas.events import Entry, Operation, Record, Role, Scope, Writer
 from runstream_schemas.topics import RunPath
+from tests.events import changed
 from tests.property.liveness.logs import RUN, beat, configured, goodbye, tick
 from tests.property.liveness.logs import is_signed as is_marked
 
@@ -39,7 +40,7 @@ class Broker:
     def beats(self, *writers: Writer, number: int) -> None:
         """Append a beat of each writer, of a run of its own."""
         for writer in writers:
-            self.model.apply(replace(beat(writer, number), run=run_of(writer)), self.time)
+            self.model.apply(changed(beat(writer, number), run=run_of(writer)), self.time)
 
     def ticks_for(self, seconds: float) -> None:
         """Let time pass with a tick every five seconds."""

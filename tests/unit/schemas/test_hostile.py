@@ -23,6 +23,7 @@ from runstream_schemas.events import (
     Event,
     ExitEvent,
     ExitState,
+    Header,
     HeartbeatEvent,
     Kind,
     LogEvent,
@@ -38,6 +39,7 @@ from runstream_schemas.framing import frame
 from runstream_schemas.rows import unpack_rows
 from runstream_schemas.topics import RunPath, Topic
 from tests.contract.avro_bytes import text, zigzag
+from tests.events import changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,19 +63,14 @@ def block(**changes: Any) -> LogEvent:
     """Return a block of three rows with changes."""
     numbers = np.arange(3, dtype=np.int64)
     event = LogEvent(
-        kind=Kind.DATA,
-        run=RUN,
-        writer=WRITER,
-        time=0,
-        seq=0,
-        count=3,
+        header=Header(kind=Kind.DATA, run=RUN, writer=WRITER, time=0, seq=0, count=3),
         stream=Stream.HISTORY,
         orders=numbers,
         steps=numbers,
         times=numbers,
         columns=[Column(path=("x",), type=ColumnType.FLOAT64, values=numbers.astype(np.float64))],
     )
-    return replace(event, **changes)
+    return changed(event, **changes)
 
 
 def column(**changes: Any) -> LogEvent:
@@ -85,7 +82,9 @@ def change(entry: Entry, **changes: Any) -> ChangeEvent:
     """Return a config event of one record of one entry."""
     record = replace(Record(order=0, time=0, entries=(entry,)), **changes)
     return ChangeEvent(
-        topic=Topic.CONFIG, kind=Kind.DATA, run=RUN, writer=WRITER, time=0, seq=0, count=1, records=(record,)
+        header=Header(kind=Kind.DATA, run=RUN, writer=WRITER, time=0, seq=0, count=1),
+        topic=Topic.CONFIG,
+        records=(record,),
     )
 
 
@@ -97,7 +96,7 @@ def entry(**changes: Any) -> Entry:
 def exit_of(**changes: Any) -> ExitEvent:
     """Return an exit whose ending has changes."""
     ending = replace(Ending(state=ExitState.FINISHED), **changes)
-    return ExitEvent(kind=Kind.DATA, run=RUN, writer=WRITER, time=0, order=0, ending=ending)
+    return ExitEvent(header=Header(kind=Kind.DATA, run=RUN, writer=WRITER, time=0, order=0), ending=ending)
 
 
 def uints(*numbers: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
@@ -141,17 +140,19 @@ MALFORMED: dict[str, Callable[[], Event]] = {
         type=ColumnType.JSON, values=None, texts=["1", "[" * 100_000 + "]" * 100_000, "2"]
     ),
     "an integer of too many digits": lambda: column(type=ColumnType.JSON, values=None, texts=["1", "9" * 5000, "2"]),
-    "fewer records than counted": lambda: replace(change(entry()), count=2),
+    "fewer records than counted": lambda: changed(change(entry()), count=2),
     "an entry without a path": lambda: change(entry(path=())),
     "an entry that is no JSON": lambda: change(entry(value="'x'")),
     "a negative order of a record": lambda: change(entry(), order=-1),
     "a negative time of a record": lambda: change(entry(), time=-1),
-    "two exits in one": lambda: replace(exit_of(), count=2),
+    "two exits in one": lambda: changed(exit_of(), count=2),
     "a negative count": lambda: exit_of(counts={Topic.LOG: -1}),
     "a signal below any": lambda: exit_of(signal=-2),
-    "a negative number of a beat": lambda: HeartbeatEvent(kind=Kind.BEAT, run=RUN, writer=WRITER, time=0, number=-1),
+    "a negative number of a beat": lambda: HeartbeatEvent(
+        header=Header(kind=Kind.BEAT, run=RUN, writer=WRITER, time=0), number=-1
+    ),
     "a beat of no run": lambda: HeartbeatEvent(
-        kind=Kind.BEAT, run=RunPath(entity="", project="", run_id=""), writer=WRITER, time=0
+        header=Header(kind=Kind.BEAT, run=RunPath(entity="", project="", run_id=""), writer=WRITER, time=0)
     ),
 }
 
@@ -203,7 +204,8 @@ def test_the_limits_themselves_are_allowed() -> None:
 def test_a_tick_names_no_run() -> None:
     """A tick is of a partition: its names are empty."""
     tick = HeartbeatEvent(
-        kind=Kind.TICK, run=RunPath(entity="", project="", run_id=""), writer=WRITER, time=0, signature=bytes(32)
+        header=Header(kind=Kind.TICK, run=RunPath(entity="", project="", run_id=""), writer=WRITER, time=0),
+        signature=bytes(32),
     )
     assert tick == decode(Topic.HEARTBEAT, encode(tick))
 

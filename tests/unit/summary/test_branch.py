@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from runstream_schemas.events import Branch, Kind, LogEvent, Role, Stream, Writer
+from runstream_schemas.events import Branch, Header, Kind, LogEvent, Role, Stream, Writer
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.summary_algebra.fold import RunFold
 from runstream_schemas.summary_algebra.projection import summary_of
@@ -21,12 +21,7 @@ def rows(by: Writer, steps: list[int]) -> LogEvent:
     numbers = np.array(steps)
     columns = pack_rows([{"a": step} for step in steps])
     return LogEvent(
-        kind=Kind.DATA,
-        run=RUN,
-        writer=by,
-        time=0,
-        seq=steps[0],
-        count=len(steps),
+        header=Header(kind=Kind.DATA, run=RUN, writer=by, time=0, seq=steps[0], count=len(steps)),
         stream=Stream.HISTORY,
         orders=numbers,
         steps=numbers,
@@ -39,12 +34,7 @@ def rewind(step: int) -> LogEvent:
     """Return the marker of a rewind."""
     none = np.empty(0, dtype=np.int64)
     return LogEvent(
-        kind=Kind.BRANCH,
-        run=RUN,
-        writer=NEW,
-        time=0,
-        seq=0,
-        count=1,
+        header=Header(kind=Kind.BRANCH, run=RUN, writer=NEW, time=0, seq=0, count=1),
         stream=Stream.HISTORY,
         orders=none,
         steps=none,

@@ -13,7 +13,7 @@ from runstream_consumers.api.problems import Unavailable
 from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_schemas import values
 from runstream_schemas.codec import encode
-from runstream_schemas.events import ChangeEvent, Entry, Kind, Operation, Record, Role, Scope, Writer
+from runstream_schemas.events import ChangeEvent, Entry, Header, Kind, Operation, Record, Role, Scope, Writer
 from runstream_schemas.topics import RunPath, Topic, partition_of
 
 _DEADLINE_S = 5.0
@@ -61,13 +61,8 @@ def change_of_attributes(run: RunPath, key: bytes, attributes: Mapping[str, Any]
         for name, value in attributes.items()
     ]
     return ChangeEvent(
+        header=Header(kind=Kind.DATA, run=run, writer=Writer(id=key, role=Role.COMMAND), time=now, seq=0, count=1),
         topic=Topic.CONFIG,
-        kind=Kind.DATA,
-        run=run,
-        writer=Writer(id=key, role=Role.COMMAND),
-        time=now,
-        seq=0,
-        count=1,
         records=(Record(order=0, time=now, entries=tuple(entries)),),
     )
 

@@ -10,7 +10,7 @@ from runstream_consumers.runtime.plugin import Received
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_consumers.runtime.postgres.store import TOPIC_NUMBERS, Rejected
 from runstream_schemas.codec import decode, encode
-from runstream_schemas.events import ChangeEvent, Event, ExitEvent, HeartbeatEvent, Kind, LogEvent, RawEvent
+from runstream_schemas.events import ChangeEvent, Event, HeartbeatEvent, Kind, LogEvent, NumberedEvent
 from runstream_schemas.exceptions import MalformedEvent
 from runstream_schemas.rows import cut
 from runstream_schemas.topics import RunPath, Topic, partition_of
@@ -18,9 +18,6 @@ from runstream_schemas.topics import RunPath, Topic, partition_of
 if TYPE_CHECKING:
     from runstream_consumers.runtime.postgres.store import WriterKey
     from runstream_consumers.runtime.progress.spans import Span
-
-#: Events whose records are numbered; heartbeats are not.
-Numbered = LogEvent | ChangeEvent | ExitEvent | RawEvent
 
 #: No writer gets here by counting, and Postgres still takes what lies above.
 _GREATEST_SEQ = 2**62
@@ -62,7 +59,7 @@ def receive(message: Message, partitions: int) -> Received:
         raise MalformedEvent("message without a value")
     event = decode(message.topic, message.value)
     _check_partition(event, message.partition, partitions)
-    if isinstance(event, Numbered) and event.seq + event.count > _GREATEST_SEQ:
+    if not isinstance(event, HeartbeatEvent) and event.seq + event.count > _GREATEST_SEQ:
         raise MalformedEvent(f"records {event.seq}+{event.count}: numbers too large")
     return Received(
         topic=message.topic,
@@ -90,13 +87,13 @@ def part(received: Received, span: Span) -> Received:
     return replace(received, event=shorter, message=encode(shorter))
 
 
-def _cut(event: Numbered, seq: int, stop: int) -> Event:
+def _cut(event: NumberedEvent, seq: int, stop: int) -> Event:
     if isinstance(event, LogEvent):
         return cut(event, seq - event.seq, stop - event.seq)
+    header = event.header.with_records(seq, stop - seq)
     if isinstance(event, ChangeEvent):
-        records = event.records[seq - event.seq : stop - event.seq]
-        return replace(event, seq=seq, count=stop - seq, records=records)
-    return replace(event, seq=seq, count=stop - seq)
+        return replace(event, header=header, records=event.records[seq - event.seq : stop - event.seq])
+    return replace(event, header=header)
 
 
 def _check_partition(event: Event, partition: int, partitions: int) -> None:

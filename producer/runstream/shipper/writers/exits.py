@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runstream.spool.format import TopicCode
-from runstream_schemas.events import Ending, ExitEvent, ExitState, Kind
+from runstream_schemas.events import Ending, ExitEvent, ExitState, Header, Kind
 from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
@@ -44,11 +44,7 @@ class Exit:
             waits_for_all: The run goes on until every writer that decides has ended.
         """
         return ExitEvent(
-            kind=Kind.DATA,
-            run=envelope.run,
-            writer=envelope.writer,
-            time=self.time,
-            order=self.order,
+            header=Header(kind=Kind.DATA, run=envelope.run, writer=envelope.writer, time=self.time, order=self.order),
             beats=beats,
             ending=self.ending,
             decides=decides and self.decides,

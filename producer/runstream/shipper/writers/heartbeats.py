@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from runstream_schemas.events import HeartbeatEvent, Kind
+from runstream_schemas.events import Header, HeartbeatEvent, Kind
 
 if TYPE_CHECKING:
     from runstream.shipper.delivery.route import Destination
@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 def beat_of(tail: WriterTail, where: Destination, number: int, *, preempting: bool) -> HeartbeatEvent:
     """Return the beat of a writer that lives; ``preempting``: it is about to be preempted."""
     return HeartbeatEvent(
-        kind=Kind.BEAT,
-        run=where.run,
-        writer=tail.info.writer,
-        time=time.time_ns() // 1000,
+        header=Header(
+            kind=Kind.BEAT, run=where.run, writer=tail.info.writer, time=time.time_ns() // 1000, order=tail.next_order
+        ),
         number=number,
-        order=tail.next_order,
         trainer_alive=True,
         interval_ms=int(1000 * where.connection.heartbeat_interval_s),
         pending=tail.pending(),
@@ -41,11 +39,9 @@ def goodbye_of(tail: WriterTail, where: Destination) -> HeartbeatEvent:
     if tail.exit is None:
         raise RuntimeError(f"{tail.label} has not ended")
     return HeartbeatEvent(
-        kind=Kind.GOODBYE,
-        run=where.run,
-        writer=tail.info.writer,
-        time=tail.exit.time,
-        order=tail.exit.order + 1,
+        header=Header(
+            kind=Kind.GOODBYE, run=where.run, writer=tail.info.writer, time=tail.exit.time, order=tail.exit.order + 1
+        ),
         host=tail.info.host,
         label=tail.info.label,
         ending=tail.exit.ending,
