@@ -20,6 +20,7 @@ from runstream_consumers.api.run_numbers import open_control
 from runstream_consumers.api.security.access import Access, Policy
 from runstream_consumers.api.security.headers import SafeHeaders
 from runstream_consumers.api.security.peers import Peers, trusted_users
+from runstream_consumers.api.security.principal import Principal, PrincipalKind
 from runstream_consumers.api.services import Services
 from runstream_consumers.settings import ServerSettings
 from runstream_consumers.web import pages
@@ -65,6 +66,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
         token=settings.token,
         public_url=settings.url,
         peers=peers or Peers(trusted_users()),
+        user=Principal(settings.entity, PrincipalKind.USER),
     )
     app.add_middleware(Access, policy=policy)
     app.add_middleware(SafeHeaders, ancestors=settings.frame_ancestors)

@@ -1,4 +1,4 @@
-"""Who is let in over a real connection; the rules themselves are tested in tests/unit/api."""
+"""Access over real connections; the rules themselves are tested in tests/unit/api."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import uvicorn
 
 from runstream_consumers.api.security.access import Access, Policy
 from runstream_consumers.api.security.peers import Peers
+from runstream_consumers.api.security.principal import Principal, PrincipalKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,29 +23,42 @@ if TYPE_CHECKING:
     from tests.integration.api.serving import Served
 
 
-def test_the_users_own_connection_needs_no_token(served: Served) -> None:
-    """A GET from a process of the same user is answered as the kernel vouches for it."""
+_USER = Principal("ada", PrincipalKind.USER)
+
+
+def test_own_connection_needs_no_token(served: Served) -> None:
+    """A GET from a process of the same user is answered: the kernel identifies the owner of its socket."""
     assert served.ask("/api/v1/projects", token=None).status_code == 200
     assert served.ask("/", token=None).status_code == 200
 
 
-def test_a_wrong_token_does_no_harm_to_the_own_user(served: Served) -> None:
-    """Who is let in anyway is not kept out by an old token."""
+async def test_encoded_path_does_not_bypass_the_token() -> None:
+    """A path that only begins like an open one, encoded or not, is refused over a real connection."""
+    policy = Policy(token="secret", public_url="http://127.0.0.1", peers=None, user=_USER)  # not a secret
+    async with _serving(policy) as (host, port):
+        paths = ("/readyz-team/proj", "/healthz2/p/runs/x", "/static/%2e%2e/api/v1/runs", "/static/..%2fapi/v1/runs")
+        for path in (*paths, "//healthz", "/healthz/", "/healthz%2f..%2fapi", "/%73tatic/../api/v1/runs"):
+            assert await _raw_status(host, port, path) == 401, path
+        assert await _raw_status(host, port, "/healthz") == 200
+
+
+def test_own_connection_with_a_wrong_token_is_accepted(served: Served) -> None:
+    """A stale token does not exclude a connection that needs none."""
     assert served.ask("/api/v1/projects", token="old").status_code == 200
 
 
-def test_changes_are_refused_without_the_token(served: Served) -> None:
-    """Only reads are open to the own user."""
+def test_unsafe_methods_need_the_token(served: Served) -> None:
+    """The user id of the connection permits reads only."""
     assert httpx.post(f"{served.url}/api/v1/runs").status_code == 401
 
 
-def test_a_strange_host_is_refused(served: Served) -> None:
-    """A name that was made to point here is not answered."""
+def test_foreign_host_header_is_refused(served: Served) -> None:
+    """A request whose Host names another server gets 403."""
     assert httpx.get(f"{served.url}/api/v1/projects", headers={"Host": "evil.example.org"}).status_code == 403
 
 
-def test_answers_are_neither_cached_nor_framed_nor_shared(served: Served) -> None:
-    """Every answer has the headers that keep a browser from doing more than show it."""
+def test_responses_carry_security_headers(served: Served) -> None:
+    """Every response forbids framing, sniffing and cross-origin use."""
     for path in ("/", "/api/v1/projects", "/nothing", "/static/runstream.css"):
         headers = served.ask(path).headers
         assert "default-src 'none'" in headers["Content-Security-Policy"]
@@ -53,19 +67,36 @@ def test_answers_are_neither_cached_nor_framed_nor_shared(served: Served) -> Non
         assert "Access-Control-Allow-Origin" not in headers
 
 
-async def test_another_users_connection_is_refused() -> None:
-    """A server that belongs to another user does not let this process in without the token."""
+async def test_connection_of_another_user_is_refused() -> None:
+    """A server of another user accepts this process with the token only."""
     stranger = Peers(frozenset({os.getuid() + 1}))
-    policy = Policy(token="secret", public_url="http://127.0.0.1", peers=stranger)  # not a secret
+    policy = Policy(token="secret", public_url="http://127.0.0.1", peers=stranger, user=_USER)  # not a secret
+    async with _serving(policy) as (host, port), httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
+        assert (await client.get("/")).status_code == 401
+        assert (await client.get("/", headers={"Authorization": "Bearer secret"})).status_code == 200
+
+
+async def _raw_status(host: str, port: int, path: str) -> int:
+    """Send a path byte by byte, as no client library does: they normalize it."""
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    status = int((await reader.readline()).split()[1])
+    writer.close()
+    await writer.wait_closed()
+    return status
+
+
+@asynccontextmanager
+async def _serving(policy: Policy) -> AsyncIterator[tuple[str, int]]:
     config = uvicorn.Config(
         Access(_inside, policy=policy), host="127.0.0.1", port=0, log_level="warning", lifespan="off"
     )
-    server = uvicorn.Server(config)
-    sockets = [config.bind_socket()]
-    url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-    async with _running(server, sockets), httpx.AsyncClient(base_url=url) as client:
-        assert (await client.get("/")).status_code == 401
-        assert (await client.get("/", headers={"Authorization": "Bearer secret"})).status_code == 200
+    server, sockets = uvicorn.Server(config), [config.bind_socket()]
+    async with _running(server, sockets):
+        async with asyncio.timeout(20):
+            while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.01)
+        yield sockets[0].getsockname()[:2]
 
 
 @asynccontextmanager

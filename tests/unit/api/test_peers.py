@@ -32,14 +32,14 @@ def test_a_socket_of_this_process_is_owned_by_its_user() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
         peers = Peers(frozenset({os.getuid()}))
         assert os.getuid() == peers.owner(client.getsockname(), server.getsockname())
-        assert peers.known(client.getsockname(), server.getsockname())
+        assert peers.is_trusted(client.getsockname(), server.getsockname())
 
 
 def test_a_socket_of_another_user_is_not_known() -> None:
     """A server that trusts another user only does not know a connection that we made."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
         peers = Peers(frozenset({os.getuid() + 1}))
-        assert not peers.known(client.getsockname(), server.getsockname())
+        assert not peers.is_trusted(client.getsockname(), server.getsockname())
 
 
 def test_a_socket_over_ipv6_is_owned_by_its_user() -> None:
@@ -74,18 +74,18 @@ def test_a_socket_without_owner_is_not_roots(tmp_path: Path) -> None:
 def test_a_closing_connection_is_not_known(tmp_path: Path) -> None:
     """Only an established connection has an owner who waits for the answer."""
     closing = _line(local="0100007F:9C40", remote="0100007F:1F90", state="04")
-    assert not _peers(tmp_path, tcp=closing).known(_CLIENT, _SERVER)
+    assert not _peers(tmp_path, tcp=closing).is_trusted(_CLIENT, _SERVER)
 
 
 def test_a_peer_from_elsewhere_is_never_known(tmp_path: Path) -> None:
     """An address that is not loopback is not looked up at all."""
     peers = _peers(tmp_path, tcp=_line(local="0100007F:9C40", remote="0100007F:1F90"))
-    assert not peers.known(("192.0.2.1", 40000), _SERVER)
+    assert not peers.is_trusted(("192.0.2.1", 40000), _SERVER)
 
 
 def test_without_procfs_nobody_is_known(tmp_path: Path) -> None:
     """Where the kernel's tables are missing, the answer is no."""
-    assert not Peers(frozenset({1000}), tmp_path / "missing").known(_CLIENT, _SERVER)
+    assert not Peers(frozenset({1000}), tmp_path / "missing").is_trusted(_CLIENT, _SERVER)
 
 
 def test_this_user_and_root_are_trusted() -> None:

@@ -1,8 +1,10 @@
-"""Who may ask: the Host and Origin checks, the bearer token, and the user's own browser on loopback (docs/adr/0003)."""
+"""Access rules: Host and Origin checks, the bearer token, and the user's own browser on loopback (docs/adr/0003)."""
 
 from __future__ import annotations
 
 import base64
+import posixpath
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,21 +16,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runstream_consumers.api.problems import Problem, answer
 from runstream_consumers.api.security.peers import Peers
+from runstream_consumers.api.security.principal import ANONYMOUS, Principal, set_principal
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-#: Needed by a load balancer or by a page before it is let in; tell nothing about runs.
-_OPEN = ("/healthz", "/readyz", "/static/")
+#: Required by load balancers; reveal nothing about runs. Compared whole: a longer path names something else.
+_OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+#: Where the static files are mounted; required by the page that answers a browser that is not signed in.
+_OPEN_MOUNT = "/static/"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^\[\]@/?#:\s]+))(?::[0-9]*)?", re.IGNORECASE)
 _HOW = (
-    "Send 'Authorization: Bearer TOKEN' with the token of the stack's discovery file; the client finds it "
-    "there or in RUNSTREAM_API_KEY. "
-    "A browser is let in without one when it runs on this machine as the user who started the stack."
+    "Send 'Authorization: Bearer TOKEN' with the token of the stack's discovery file; the client reads it "
+    "from there or from RUNSTREAM_API_KEY. "
+    "A browser needs no token when it runs on this machine as the user who started the stack."
 )
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not signed in · Runstream</title>
 <meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/static/runstream.css"></head>
 <body><main class="notice"><h1>This stack belongs to another user</h1>
-<p>Runstream opens its pages to a browser that runs on the same machine, as the user who started the stack.</p>
+<p>Runstream shows its pages to browsers that run on the same machine, as the user who started the stack.</p>
 <p>From another machine, forward the port as that user: <code>ssh -L PORT:127.0.0.1:PORT USER@HOST</code>, with the same
 port on both sides. Programs send the token of the discovery file: <code>Authorization: Bearer …</code></p>
 </main></body></html>"""
@@ -36,56 +42,61 @@ port on both sides. Programs send the token of the discovery file: <code>Authori
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What is asked of a request."""
+    """Who may make requests."""
 
     token: str
     public_url: str
-    #: None where peers are not recognised: behind a public address the peer is a proxy, not a user.
+    #: None if peers are not recognized: with a public address the peer is a proxy, not a user.
     peers: Peers | None
+    #: The principal of requests that carry the token or come from the user's own browser.
+    user: Principal
 
 
 class Access:
-    """ASGI middleware that answers what the policy refuses, and passes the rest on."""
+    """ASGI middleware that refuses what the policy does not permit, and records the principal of all other requests."""
 
     def __init__(self, app: ASGIApp, *, policy: Policy) -> None:
         self._app = app
         self._token = policy.token.encode()
+        self._user = policy.user
         public = urlsplit(policy.public_url).hostname
         self._hosts = _LOOPBACK_NAMES | ({public} if public else set())
         self._peers = policy.peers if public in _LOOPBACK_NAMES else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer or pass on one request."""
-        if scope["type"] != "http":
+        """Refuse a request, or pass it on with its principal."""
+        if scope["type"] == "websocket":  # No route speaks it, so none needs rules for it.
+            await send({"type": "websocket.close"})
+        elif scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-        refusal = self._refusal(scope, Headers(scope=scope))
-        await (refusal or self._app)(scope, receive, send)
+        else:
+            await (self._refusal(scope, Headers(scope=scope)) or self._app)(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        if _host(headers.get("host", "")) not in self._hosts:
-            # A page of a stranger whose name was made to point here (DNS rebinding) shows itself by its Host.
-            return answer(
-                Problem(403, "host_not_allowed", "The Host header names neither loopback nor the public URL.")
-            )
-        if scope["method"] not in _SAFE and not self._same_origin(headers):
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or _host(hosts[0]) not in self._hosts:
+            # A page of another site whose name was made to resolve to this machine (DNS rebinding) has its own Host.
+            message = "Invalid Host header: expected a loopback name or the host of the public URL."
+            return answer(Problem(403, "host_not_allowed", message))
+        if scope["method"] not in _SAFE and not _is_same_origin(headers):
             return answer(Problem(403, "origin_not_allowed", "The request comes from a page of another origin."))
-        if scope["path"].startswith(_OPEN) or self._has_token(headers) or self._is_own_browser(scope, headers):
-            return None
-        if "text/html" in headers.get("accept", ""):
-            return HTMLResponse(_PAGE, status_code=401, headers={"WWW-Authenticate": "Bearer"})
-        refused = answer(Problem(401, "not_authenticated", _HOW))
-        refused.headers["WWW-Authenticate"] = "Bearer"
-        return refused
+        principal = self._principal(scope, headers)
+        if principal is None:
+            return _unauthenticated(headers)
+        set_principal(scope, principal)
+        return None
 
-    def _same_origin(self, headers: Headers) -> bool:
-        origin = headers.get("origin")
-        return origin is None or urlsplit(origin).netloc == headers.get("host")
+    def _principal(self, scope: Scope, headers: Headers) -> Principal | None:
+        if self._has_token(headers):
+            return self._user
+        if is_open(scope["path"]):
+            return ANONYMOUS
+        return self._user if self._is_own_browser(scope, headers) else None
 
     def _has_token(self, headers: Headers) -> bool:
         scheme, _, credential = headers.get("authorization", "").strip().partition(" ")
         if scheme.lower() == "basic":
-            # Stock registry clients know a user and a password; the token is the password of any user.
+            # Schema-registry clients send a user name and a password; the token is the password of any user.
             credential = _password(credential)
         elif scheme.lower() != "bearer":
             return False
@@ -94,9 +105,25 @@ class Access:
     def _is_own_browser(self, scope: Scope, headers: Headers) -> bool:
         if self._peers is None or scope["method"] not in _SAFE or not scope.get("client") or not scope.get("server"):
             return False
-        if any(name in headers for name in _FORWARDED) or _from_strange_page(headers):
+        if any(name in headers for name in _FORWARDED) or _is_cross_site(headers):
             return False
-        return self._peers.known(tuple(scope["client"]), tuple(scope["server"]))
+        return self._peers.is_trusted(tuple(scope["client"]), tuple(scope["server"]))
+
+
+def is_open(path: str) -> bool:
+    """Whether a path needs no token: a health check, or a static file by its plain path."""
+    is_plain = path.isprintable() and posixpath.normpath(path) == path
+    return path in _OPEN_PATHS or (is_plain and path.startswith(_OPEN_MOUNT))
+
+
+def _unauthenticated(headers: Headers) -> Response:
+    response: Response
+    if "text/html" in headers.get("accept", ""):
+        response = HTMLResponse(_PAGE, status_code=401)
+    else:
+        response = answer(Problem(401, "not_authenticated", _HOW))
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def _password(credential: str) -> str:
@@ -107,13 +134,17 @@ def _password(credential: str) -> str:
 
 
 def _host(header: str) -> str:
-    try:
-        return urlsplit(f"//{header}").hostname or ""
-    except ValueError:
-        return ""
+    """Return the host of a Host header without its port; empty if the header is malformed."""
+    found = _HOST.fullmatch(header)
+    return "" if found is None else (found["v6"] or found["name"]).lower()
 
 
-def _from_strange_page(headers: Mapping[str, str]) -> bool:
-    """Say whether a page of another site embeds or fetches this; following a link is fine (Fetch Metadata, W3C)."""
+def _is_same_origin(headers: Headers) -> bool:
+    origin = headers.get("origin")
+    return origin is None or origin in {f"{scheme}://{headers['host']}" for scheme in ("http", "https")}
+
+
+def _is_cross_site(headers: Mapping[str, str]) -> bool:
+    """Whether a page of another site embeds or fetches this; following a link is permitted (Fetch Metadata, W3C)."""
     site = headers.get("sec-fetch-site", "none")
     return site not in ("none", "same-origin") and headers.get("sec-fetch-mode") != "navigate"

@@ -1,4 +1,4 @@
-"""Which user owns the other end of a loopback connection, as the kernel tells it (docs/adr/0003)."""
+"""The user who owns the client's end of a loopback connection, from the kernel's socket tables (docs/adr/0003)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _ESTABLISHED = "01"
 
 
 class Peers:
-    """Recognises peers whose socket belongs to one of ``users`` (numeric user ids)."""
+    """Recognizes peers whose socket belongs to one of ``users`` (numeric user ids)."""
 
     def __init__(self, users: frozenset[int], tables: Path = Path("/proc/net")) -> None:
         self._users = users
         self._tables = tables
 
-    def known(self, client: Address, server: Address) -> bool:
-        """Say whether the connection from ``client`` to ``server`` is over loopback and its owner one of the users.
+    def is_trusted(self, client: Address, server: Address) -> bool:
+        """Whether the connection from ``client`` to ``server`` is over loopback and owned by one of the users.
 
-        Where the kernel does not tell (no procfs, another network namespace), the peer is not known.
+        False if the kernel does not list the connection (no procfs, another network namespace).
         """
         if not _is_loopback(client[0]) or not _is_loopback(server[0]):
             return False
@@ -31,7 +31,7 @@ class Peers:
         return owner is not None and owner in self._users
 
     def owner(self, client: Address, server: Address) -> int | None:
-        """Return the user id that owns the client's socket; None where the kernel lists no such connection."""
+        """Return the user id that owns the client's socket; None if the kernel lists no such connection."""
         for local, remote, uid in self._connections():
             if local == _plain(client) and remote == _plain(server):
                 return uid
@@ -45,7 +45,7 @@ class Peers:
                 continue
             for line in text.splitlines()[1:]:
                 fields = line.split()
-                # A socket that its process has closed is listed with inode 0 as owned by root: no owner at all.
+                # A socket that its process has closed is listed with inode 0 as owned by root: it has no owner.
                 if fields[3] == _ESTABLISHED and fields[9] != "0":
                     yield _address(fields[1]), _address(fields[2]), int(fields[7])
 
@@ -53,7 +53,8 @@ class Peers:
 def trusted_users() -> frozenset[int]:
     """Return this process's user and root.
 
-    Without a user of its own in this user namespace (the kernel's overflow id stands for all such users), only root.
+    Only root if this process's user is not mapped in its user namespace: the kernel reports all such users by one
+    overflow id.
     """
     overflow = Path("/proc/sys/kernel/overflowuid")
     try:
@@ -71,7 +72,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _address(text: str) -> Address:
-    """Read ``0100007F:1F90``: 32-bit words in the machine's byte order, then the port."""
+    """Parse ``0100007F:1F90``: 32-bit words in the machine's byte order, then the port."""
     words, port = text.split(":")
     packed = b"".join(struct.pack("=I", int(words[start : start + 8], 16)) for start in range(0, len(words), 8))
     host: IPv4Address | IPv6Address = IPv4Address(packed) if len(packed) == 4 else IPv6Address(packed)  # noqa: PLR2004
