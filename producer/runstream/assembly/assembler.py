@@ -24,8 +24,8 @@ UNREADABLE = "the record cannot be read"
 
 _WHOLE = int(Flag.OPENS | Flag.CLOSES)
 _INT32 = 2**31
-_OPENS, _CLOSES, _DROPPED, _BESIDE = int(Flag.OPENS), int(Flag.CLOSES), int(Flag.DROPPED), int(Flag.BESIDE)
-_BRANCH, _SAID = int(Flag.BRANCH), int(Flag.SAID)
+_OPENS, _CLOSES, _DROPPED, _LATE_ROW = int(Flag.OPENS), int(Flag.CLOSES), int(Flag.DROPPED), int(Flag.LATE_ROW)
+_BRANCH, _EXPLICIT_STEP = int(Flag.BRANCH), int(Flag.EXPLICIT_STEP)
 #: Topics whose events carry many records.
 _MANY = frozenset([int(TopicCode.LOG), int(TopicCode.CONFIG), int(TopicCode.SUMMARY)])
 _LOG, _EXIT = int(TopicCode.LOG), int(TopicCode.EXIT)
@@ -164,11 +164,11 @@ class Assembler:
 
     def _take_log(self, record: SpoolRecord) -> None:
         if self._base and not record.flags & (_DROPPED | _BRANCH):
-            if record.flags & _SAID and self.explicit_from is None:
+            if record.flags & _EXPLICIT_STEP and self.explicit_from is None:
                 self.explicit_from = record.order
             record = record._replace(step=record.step + self._shift(record.order))
         flags, seq = record.flags, record.seq
-        if flags & _DROPPED or (flags & _OPENS and not flags & _BESIDE):
+        if flags & _DROPPED or (flags & _OPENS and not flags & _LATE_ROW):
             self.close_row()
         expected = self._next.get(_LOG, 0)
         if flags & _DROPPED:

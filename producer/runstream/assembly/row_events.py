@@ -45,7 +45,7 @@ _LOG, _HISTORY = int(TopicCode.LOG), int(StreamCode.HISTORY)
 _CHANGES = {int(TopicCode.CONFIG): Topic.CONFIG, int(TopicCode.SUMMARY): Topic.SUMMARY}
 _OPENS, _CLOSES, _DROPPED = int(Flag.OPENS), int(Flag.CLOSES), int(Flag.DROPPED)
 _WHOLE = _OPENS | _CLOSES
-_BESIDE, _BRANCH = int(Flag.BESIDE), int(Flag.BRANCH)
+_LATE_ROW, _BRANCH = int(Flag.LATE_ROW), int(Flag.BRANCH)
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _SCOPES = {scope.value: scope for scope in Scope}
 _decode = msgspec.msgpack.Decoder().decode
@@ -156,7 +156,7 @@ class Appends:
             return
         row = self._open
         if flags & _OPENS:
-            if not flags & _BESIDE:
+            if not flags & _LATE_ROW:
                 self.close_row()
             opened = Row(record.seq, record.step, record.order, record.time, _row_of(record.payload))
             self._open_row(opened, closes=bool(flags & _CLOSES))

@@ -52,10 +52,10 @@ class Flag(IntFlag):
     #: The payload is a side note: {"dropped": n, "reason": text}; it uses up ``n`` numbers of its topic, ``seq`` on.
     DROPPED = 4
     #: The record is a whole row beside the one that is open, which stays open: a late row, logged at an earlier step.
-    BESIDE = 8
+    LATE_ROW = 8
     #: The record is no row but uses up a ``seq``: {"run_id": id, or None for the run itself}; the step is the last one
     #: that counts of it. The rows of the writer go on from there (a fork, a rewind).
     BRANCH = 16
     #: Of a writer that did not know how far its run is: this step was said by the program. It and all later steps are
     #: as they stand; those before are counted from where the run is when it is delivered.
-    SAID = 32
+    EXPLICIT_STEP = 32

@@ -61,7 +61,7 @@ def kind_of(topic: TopicCode, flags: Flag, stream: StreamCode = StreamCode.NONE)
 WHOLE = Flag.OPENS | Flag.CLOSES
 
 
-class Rows(NamedTuple):
+class RowState(NamedTuple):
     """Where a writer is in its rows; what an append takes from here and leaves behind."""
 
     #: The seq of the next row.
@@ -161,9 +161,9 @@ class SpoolWriter:
         return Claim(self)
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> RowState:
         """Where the writer is in its rows."""
-        return Rows(self.next_row, self.counter, self.open_step, self.open_row)
+        return RowState(self.next_row, self.counter, self.open_step, self.open_row)
 
     def append_row(self, order: int, kind: int, now: int, payload: bytes) -> int:
         """Append a whole row at the counter, while no row is open. The caller has claimed the writer.
@@ -204,7 +204,7 @@ class SpoolWriter:
         return position
 
     def append_part(  # noqa: PLR0917 - as append_row()
-        self, order: int, kind: int, seq: int, step: int, now: int, payload: bytes, after: Rows
+        self, order: int, kind: int, seq: int, step: int, now: int, payload: bytes, after: RowState
     ) -> int:
         """Append to the log what need not be a whole row at the counter. Returns and raises as :meth:`append_row`.
 
@@ -253,7 +253,7 @@ class SpoolWriter:
             position = -1
             while position < 0:
                 order, seq = self.order, self.next_row
-                after = Rows(seq + 1, step + 1, None, seq)
+                after = RowState(seq + 1, step + 1, None, seq)
                 position = self.append_part(order, kind, seq, step, now, payload, after)
         return position > 0
 
@@ -275,7 +275,7 @@ class SpoolWriter:
             position = -1
             while position < 0:
                 order, (seq, counter, open_step, open_row) = self.order, self.rows
-                after = Rows(seq + 1, counter, open_step, open_row)
+                after = RowState(seq + 1, counter, open_step, open_row)
                 position = self.append_part(order, kind, seq, step, time.time_ns() // 1000, payload, after)
         return position > 0
 

@@ -11,8 +11,8 @@ from runstream.spool.format import TopicCode
 from runstream.spool.reader import SpoolReader, segment_path, segments
 from runstream.spool.writer import SpoolWriter
 from runstream.tracking.config.config import config_entry
-from runstream.tracking.rows.metric import checked_metric
-from runstream.tracking.rows.row_log import History
+from runstream.tracking.rows.metric import build_metric
+from runstream.tracking.rows.row_log import RowLog
 from runstream.tracking.run.recorder import DisabledRecorder
 from runstream.tracking.summary.local_summary import LocalSummary
 from runstream.tracking.summary.summary import Summary
@@ -70,7 +70,7 @@ class Process(DisabledRecorder):
         self._spool = SpoolWriter(folder, self.writer.id, smallest=SEGMENT, largest=SEGMENT)
         self._config([config_entry("start_time", 1e9 + number, Scope.ATTRIBUTE)])
         known = server.fold.last_step
-        self._history = History(self._spool, 0 if known is None else known + 1)
+        self._history = RowLog(self._spool, 0 if known is None else known + 1)
         self._own = LocalSummary(folder, self.writer.id, Role.PRIMARY)
         if resumes is not None:
             self._own.seed(server.folds, continues)
@@ -86,7 +86,7 @@ class Process(DisabledRecorder):
     def define_metric(self, name: str, summary: str | None, goal: str | None, *, overwrite: bool) -> None:
         """Define a metric."""
         given = {"step_metric": None, "step_sync": None, "hidden": None}
-        metric = checked_metric(name, summary=summary, goal=goal, overwrite=overwrite, **given)
+        metric = build_metric(name, summary=summary, goal=goal, overwrite=overwrite, **given)
         self._config([config_entry(metric.name, metric.as_record(), Scope.METRIC)])
 
     def record_summary(self, entries: Any, apply: Callable[[dict[str, Any]], None]) -> None:

@@ -31,7 +31,7 @@ def spools(draw: st.DrawFn) -> SpoolBuilder:
             spool.append([["config", "set", ["k"], number]], topic=TopicCode.CONFIG, flags=0)
             continue
         if row_open and draw(st.integers(0, 3)) == 0:
-            spool.append({"n": number, **draw(VALUES)}, flags=Flag.OPENS | Flag.CLOSES | Flag.BESIDE)
+            spool.append({"n": number, **draw(VALUES)}, flags=Flag.OPENS | Flag.CLOSES | Flag.LATE_ROW)
             continue
         flags = draw(FLAGS)
         if not row_open:
@@ -74,7 +74,7 @@ def prefixes(spool: SpoolBuilder, folder: Path, key: tuple[int, int]) -> list[An
 def in_front(spool: SpoolBuilder, seq: int) -> int:
     """Return the row that was opened last before a row was, or with it, those beside another left out."""
     rows = [record for record in parse(b"".join(spool.records), 0, 0, 0).records if record.topic == TopicCode.LOG]
-    opened = [row.seq for row in rows if row.flags & Flag.OPENS and not row.flags & Flag.BESIDE and row.seq <= seq]
+    opened = [row.seq for row in rows if row.flags & Flag.OPENS and not row.flags & Flag.LATE_ROW and row.seq <= seq]
     return max(opened, default=seq)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream.spool.writer import SpoolWriter
-from runstream.tracking.rows.row_log import History
+from runstream.tracking.rows.row_log import RowLog
 from tests.unit.producer.row_model import RowModel, assembled
 from tests.unit.producer.spooled import rows
 
@@ -38,7 +38,7 @@ def test_rows_are_those_of_the_model(calls: list[Call]) -> None:
     """Rows, their steps and their joining are the model's, read by the test's rules and by the shipper's alike."""
     model = RowModel()
     with tempfile.TemporaryDirectory() as folder:
-        history = History(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))
+        history = RowLog(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))
         for data, step, commit in calls:
             history.log(data, step, commit)
             model.log(data, step, commit)
@@ -56,7 +56,7 @@ def test_last_values_are_those_of_the_greatest_steps(calls: list[Call]) -> None:
     """They are what one gets by merging all rows by step, once the last row is closed."""
     model = RowModel()
     with tempfile.TemporaryDirectory() as folder:
-        history = History(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))
+        history = RowLog(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))
         for data, step, commit in [*calls, ({}, None, None)]:
             history.log(data, step, commit)
             model.log(data, step, commit)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from runstream.exceptions import DataError
 from runstream.spool.plain_values import plain_row
 from runstream.spool.writer import SpoolWriter
-from runstream.tracking.rows.row_log import History
+from runstream.tracking.rows.row_log import RowLog
 from runstream.tracking.values.encoder import to_plain_row
 from runstream_schemas.limits import DEFAULT_LIMITS
 from tests.unit.producer.spooled import rows
@@ -46,7 +46,7 @@ def test_what_came_before_changes_no_row(data: list[dict[str, Any]]) -> None:
     """A row is what it would be in a run of its own, or is refused there and here alike."""
     expected = []
     with tempfile.TemporaryDirectory() as folder:
-        history = History(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))
+        history = RowLog(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))
         for row in data:
             try:
                 expected.append(as_shipped(to_plain_row(row)))
@@ -64,7 +64,7 @@ def as_shipped(row: dict[str, Any]) -> dict[str, Any]:
     return plain_row(row, DEFAULT_LIMITS)
 
 
-def refused(history: History, row: dict[str, Any]) -> bool:
+def refused(history: RowLog, row: dict[str, Any]) -> bool:
     """Log a row, and tell whether that was refused."""
     try:
         history.log(row)

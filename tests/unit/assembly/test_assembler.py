@@ -94,9 +94,9 @@ def test_late_rows_wait_behind_the_open_one() -> None:
     """A row beside the open one is published behind it, in the order of seq, when the open one is closed."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS, step=10)
-    spool.append({"late": 1}, flags=WHOLE | Flag.BESIDE, step=3)
+    spool.append({"late": 1}, flags=WHOLE | Flag.LATE_ROW, step=3)
     spool.append({"b": 1}, flags=0, step=10)
-    spool.append({"late": 2}, flags=WHOLE | Flag.BESIDE, step=4)
+    spool.append({"late": 2}, flags=WHOLE | Flag.LATE_ROW, step=4)
     records = records_of(spool)
     subject = assembler()
 
@@ -120,8 +120,8 @@ def test_a_late_row_alone_waits_for_nothing() -> None:
     """Where the open row is not known, since it was delivered before, a row beside it is a row like any other."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
-    spool.append({"late": 1}, flags=WHOLE | Flag.BESIDE)
-    spool.append({"late": 2}, flags=WHOLE | Flag.BESIDE)
+    spool.append({"late": 1}, flags=WHOLE | Flag.LATE_ROW)
+    spool.append({"late": 2}, flags=WHOLE | Flag.LATE_ROW)
     spool.append({"b": 1}, flags=Flag.CLOSES)
     subject = assembler({LOG: 2})
 
@@ -134,9 +134,9 @@ def test_a_late_row_is_kept_although_the_one_in_front_is_not() -> None:
     """Where an append of the open row may be lost, that row is marked, and those behind it are published."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
-    spool.append({"late": 1}, flags=WHOLE | Flag.BESIDE)
+    spool.append({"late": 1}, flags=WHOLE | Flag.LATE_ROW)
     spool.append({"b": 1}, flags=0)
-    spool.append({"late": 2}, flags=WHOLE | Flag.BESIDE)
+    spool.append({"late": 2}, flags=WHOLE | Flag.LATE_ROW)
     spool.append({"c": 1}, flags=Flag.CLOSES)
     del spool.records[2]
     subject = assembler()
@@ -150,8 +150,8 @@ def test_a_lost_late_row_leaves_a_marker_behind_the_open_one() -> None:
     """Late rows that are lost are marked in their place, and the open row in front of them is whole."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
-    spool.append({"late": 1}, flags=WHOLE | Flag.BESIDE)
-    spool.append({"late": 2}, flags=WHOLE | Flag.BESIDE)
+    spool.append({"late": 1}, flags=WHOLE | Flag.LATE_ROW)
+    spool.append({"late": 2}, flags=WHOLE | Flag.LATE_ROW)
     spool.append({"b": 1}, flags=Flag.CLOSES)
     del spool.records[1]
     subject = assembler()
@@ -170,7 +170,7 @@ def test_a_row_that_was_lost_whole_has_ended_the_one_before() -> None:
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
     spool.append({"b": 1}, flags=Flag.OPENS)
-    spool.append({"late": 1}, flags=WHOLE | Flag.BESIDE)
+    spool.append({"late": 1}, flags=WHOLE | Flag.LATE_ROW)
     spool.append({"c": 1}, flags=0)
     del spool.records[1]
     subject = assembler()
@@ -439,7 +439,7 @@ def test_steps_that_nobody_said_are_counted_from_a_base() -> None:
         spool.append({"a": step}, step=step)
     spool.append({"a": 2}, flags=Flag.OPENS, step=2)
     spool.append({"b": 2}, flags=Flag.CLOSES, step=2)
-    spool.append({"a": 50}, flags=WHOLE | Flag.SAID, step=50)
+    spool.append({"a": 50}, flags=WHOLE | Flag.EXPLICIT_STEP, step=50)
     spool.append({"a": 51}, step=51)
     records = records_of(spool)
     subject = Assembler({}, block_bytes=1 << 20, block_rows=100, base=10)

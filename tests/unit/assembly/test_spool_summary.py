@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     for number in range(1, 6):
         spool.append({"x": number})
     spool.append({"open": {"a": 1}}, flags=Flag.OPENS)
-    spool.append({"late": 1}, flags=Flag.OPENS | Flag.CLOSES | Flag.BESIDE, step=0)
+    spool.append({"late": 1}, flags=Flag.OPENS | Flag.CLOSES | Flag.LATE_ROW, step=0)
     spool.append({"open": {"b": 2}}, flags=Flag.CLOSES)
     for number in range(9, 16):
         spool.append({"x": number})

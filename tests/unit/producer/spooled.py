@@ -55,7 +55,7 @@ def rows(writer: Path) -> list[Row]:
             assert row is not None, "an append joins a row that is closed"
             assert row.seq == record.seq
             _merge(row.values, values)
-        if not record.flags & Flag.BESIDE:
+        if not record.flags & Flag.LATE_ROW:
             is_open = None if record.flags & Flag.CLOSES else row
     return found
 

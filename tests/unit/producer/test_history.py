@@ -21,9 +21,9 @@ import pytest
 from runstream.exceptions import DataError, Error
 from runstream.spool.plain_values import plain_row
 from runstream.spool.writer import SpoolWriter
-from runstream.tracking.rows.metric import checked_metric
-from runstream.tracking.rows.placement import MOST_BESIDE
-from runstream.tracking.rows.row_log import History
+from runstream.tracking.rows.metric import build_metric
+from runstream.tracking.rows.placement import MAX_LATE_ROWS
+from runstream.tracking.rows.row_log import RowLog
 from runstream.tracking.summary.local_summary import LocalSummary
 from runstream_schemas.events import Role
 from runstream_schemas.limits import DEFAULT_LIMITS
@@ -49,12 +49,12 @@ class Shade(str, Enum):  # noqa: UP042 - its str() is not its value
 
 
 @pytest.fixture
-def history(tmp_path: Path) -> History:
+def history(tmp_path: Path) -> RowLog:
     """Begin a history in an empty folder."""
-    return History(SpoolWriter(tmp_path, bytes(16)))
+    return RowLog(SpoolWriter(tmp_path, bytes(16)))
 
 
-def test_implicit_steps_count_up(history: History, tmp_path: Path) -> None:
+def test_implicit_steps_count_up(history: RowLog, tmp_path: Path) -> None:
     """Calls without a step make rows 0, 1, 2."""
     for value in range(3):
         history.log({"x": value})
@@ -63,7 +63,7 @@ def test_implicit_steps_count_up(history: History, tmp_path: Path) -> None:
     assert history.counter == 3
 
 
-def test_commit_false_keeps_the_row_open(history: History, tmp_path: Path) -> None:
+def test_commit_false_keeps_the_row_open(history: RowLog, tmp_path: Path) -> None:
     """What is logged with commit=False joins the row of the next call."""
     history.log({"a": 1, "n": {"x": 1}}, commit=False)
     history.log({"b": 2, "n": {"y": 2}})
@@ -72,7 +72,7 @@ def test_commit_false_keeps_the_row_open(history: History, tmp_path: Path) -> No
     assert steps_and_values(tmp_path) == [(0, {"a": 1, "b": 2, "n": {"x": 1, "y": 2}}), (1, {"a": 3})]
 
 
-def test_one_explicit_step_is_one_row(history: History, tmp_path: Path) -> None:
+def test_one_explicit_step_is_one_row(history: RowLog, tmp_path: Path) -> None:
     """Calls with one step make one row, and a greater step another."""
     history.log({"a": 1}, step=5)
     history.log({"b": 2}, step=5)
@@ -82,7 +82,7 @@ def test_one_explicit_step_is_one_row(history: History, tmp_path: Path) -> None:
     assert history.counter == 7
 
 
-def test_an_implicit_call_joins_and_closes_the_explicit_row(history: History, tmp_path: Path) -> None:
+def test_an_implicit_call_joins_and_closes_the_explicit_row(history: RowLog, tmp_path: Path) -> None:
     """After an explicit step, the next call without one belongs to that row, and the one after to the next."""
     history.log({"a": 1}, step=5)
     history.log({"b": 2})
@@ -91,7 +91,7 @@ def test_an_implicit_call_joins_and_closes_the_explicit_row(history: History, tm
     assert steps_and_values(tmp_path) == [(5, {"a": 1, "b": 2}), (6, {"c": 3})]
 
 
-def test_commit_true_closes_the_explicit_row(history: History, tmp_path: Path) -> None:
+def test_commit_true_closes_the_explicit_row(history: RowLog, tmp_path: Path) -> None:
     """commit=True ends a row that has a step."""
     history.log({"a": 1}, step=5, commit=True)
     history.log({"b": 2})
@@ -99,7 +99,7 @@ def test_commit_true_closes_the_explicit_row(history: History, tmp_path: Path) -
     assert steps_and_values(tmp_path) == [(5, {"a": 1}), (6, {"b": 2})]
 
 
-def test_held_data_keeps_its_own_row(history: History, tmp_path: Path) -> None:
+def test_held_data_keeps_its_own_row(history: RowLog, tmp_path: Path) -> None:
     """What commit=False held does not move to a greater explicit step."""
     history.log({"a": 1}, commit=False)
     history.log({"b": 2}, step=4)
@@ -108,7 +108,7 @@ def test_held_data_keeps_its_own_row(history: History, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [3, -2])
-def test_a_lower_step_is_kept_as_a_row_of_its_own(history: History, tmp_path: Path, step: int) -> None:
+def test_a_lower_step_is_kept_as_a_row_of_its_own(history: RowLog, tmp_path: Path, step: int) -> None:
     """A call below the latest step is neither dropped nor joined by another, and is no new beginning of the count."""
     history.log({"a": 1}, step=10, commit=True)
     history.log({"late": 1}, step=step)
@@ -118,7 +118,7 @@ def test_a_lower_step_is_kept_as_a_row_of_its_own(history: History, tmp_path: Pa
     assert steps_and_values(tmp_path) == [(10, {"a": 1}), (step, {"late": 1}), (step, {"late": 2}), (11, {"b": 2})]
 
 
-def test_a_lower_step_leaves_the_open_row_open(history: History, tmp_path: Path) -> None:
+def test_a_lower_step_leaves_the_open_row_open(history: RowLog, tmp_path: Path) -> None:
     """What is logged to the open row after a late one joins it, and the late row keeps the number behind it."""
     history.log({"a": 1}, step=10)
     history.log({"late": 1}, step=3)
@@ -136,7 +136,7 @@ def test_a_lower_step_leaves_the_open_row_open(history: History, tmp_path: Path)
     assert [row.seq for row in rows(tmp_path)] == [0, 1, 2, 3]
 
 
-def test_a_closed_step_is_not_opened_again(history: History, tmp_path: Path) -> None:
+def test_a_closed_step_is_not_opened_again(history: RowLog, tmp_path: Path) -> None:
     """A call at a step whose row is closed is a late row, too."""
     history.log({"a": 1}, step=1, commit=True)
     history.log({"b": 2}, step=1)
@@ -145,22 +145,22 @@ def test_a_closed_step_is_not_opened_again(history: History, tmp_path: Path) -> 
     assert steps_and_values(tmp_path) == [(1, {"a": 1}), (1, {"b": 2}), (2, {"c": 3})]
 
 
-def test_late_rows_do_not_wait_for_ever(history: History, tmp_path: Path) -> None:
+def test_late_rows_do_not_wait_for_ever(history: RowLog, tmp_path: Path) -> None:
     """After a thousand late rows behind it the open row ends, since rows are published in their order."""
     history.log({"a": 1}, step=5000)
-    for step in range(MOST_BESIDE + 1):
+    for step in range(MAX_LATE_ROWS + 1):
         history.log({"late": 1}, step=step)
     history.log({"a": 2})
 
     found = steps_and_values(tmp_path)
     assert [found[0], found[-1]] == [(5000, {"a": 1}), (5001, {"a": 2})]
-    assert len(found) == MOST_BESIDE + 3
+    assert len(found) == MAX_LATE_ROWS + 3
 
 
 def test_going_backwards_is_said_once(tmp_path: Path) -> None:
     """The first late step is worth a warning, which says that the row is kept; the others are not."""
     said: list[str] = []
-    history = History(SpoolWriter(tmp_path, bytes(16)), warn=said.append)
+    history = RowLog(SpoolWriter(tmp_path, bytes(16)), warn=said.append)
     history.log({"a": 1}, step=10)
     for step in (9, 3, 10, 4):
         history.log({"a": 1}, step=step)
@@ -172,7 +172,7 @@ def test_going_backwards_is_said_once(tmp_path: Path) -> None:
 def test_the_sync_argument_means_nothing(tmp_path: Path) -> None:
     """The sync of the older interface is taken with a warning and changes nothing."""
     said: list[str] = []
-    history = History(SpoolWriter(tmp_path, bytes(16)), warn=said.append)
+    history = RowLog(SpoolWriter(tmp_path, bytes(16)), warn=said.append)
     history.log({"a": 1}, sync=True)
     history.log({"a": 2}, None, None, False)  # noqa: FBT003 - by position, as W&B takes it
     history.log({"a": 3})
@@ -181,7 +181,7 @@ def test_the_sync_argument_means_nothing(tmp_path: Path) -> None:
     assert {"log(sync=...) is deprecated and does nothing"} == set(said)
 
 
-def test_a_late_row_changes_no_later_value(history: History) -> None:
+def test_a_late_row_changes_no_later_value(history: RowLog) -> None:
     """The last value is that of the greatest step; a key that only a late row has is shown, too."""
     history.log({"a": 1, "n": {"x": 1}}, step=5, commit=True)
     history.log({"a": 2, "n": {"x": 2, "y": 2}, "only": 1}, step=3)
@@ -192,7 +192,7 @@ def test_a_late_row_changes_no_later_value(history: History) -> None:
     assert history.last_values() == {"a": 1, "n": {"x": 1, "y": 2}, "only": 1, "y": 8}
 
 
-def test_an_empty_row_closes_or_stands_alone(history: History, tmp_path: Path) -> None:
+def test_an_empty_row_closes_or_stands_alone(history: RowLog, tmp_path: Path) -> None:
     """log({}) closes the open row, and with nothing open makes a row without values."""
     history.log({"a": 1}, step=2)
     history.log({})
@@ -201,7 +201,7 @@ def test_an_empty_row_closes_or_stands_alone(history: History, tmp_path: Path) -
     assert steps_and_values(tmp_path) == [(2, {"a": 1}), (3, {})]
 
 
-def test_rows_are_numbered_without_holes(history: History, tmp_path: Path) -> None:
+def test_rows_are_numbered_without_holes(history: RowLog, tmp_path: Path) -> None:
     """Every row takes the next number, and joined calls repeat it."""
     for step in (0, 0, 1, None, None, 9, 9, 2):
         history.log({"x": 1.0}, step=step)
@@ -210,7 +210,7 @@ def test_rows_are_numbered_without_holes(history: History, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("no", [False, 0, np.False_])
-def test_what_is_false_does_not_commit(history: History, tmp_path: Path, no: Any) -> None:
+def test_what_is_false_does_not_commit(history: RowLog, tmp_path: Path, no: Any) -> None:
     """Zero and numpy's False mean False, alone and with a step."""
     history.log({"a": 1}, commit=no)
     history.log({"b": 1}, commit=1)  # type: ignore[arg-type]
@@ -220,7 +220,7 @@ def test_what_is_false_does_not_commit(history: History, tmp_path: Path, no: Any
     assert steps_and_values(tmp_path) == [(0, {"a": 1, "b": 1}), (5, {"c": 1, "d": 1})]
 
 
-def test_a_commit_that_is_no_boolean_is_refused(history: History, tmp_path: Path) -> None:
+def test_a_commit_that_is_no_boolean_is_refused(history: RowLog, tmp_path: Path) -> None:
     """Nothing of the call is recorded, and the next one takes its place."""
     with pytest.raises(DataError, match="commit"):
         history.log({"a": 1}, commit="no")  # type: ignore[arg-type]
@@ -229,7 +229,7 @@ def test_a_commit_that_is_no_boolean_is_refused(history: History, tmp_path: Path
     assert steps_and_values(tmp_path) == [(0, {"a": 2})]
 
 
-def test_numpy_integers_are_steps(history: History, tmp_path: Path) -> None:
+def test_numpy_integers_are_steps(history: RowLog, tmp_path: Path) -> None:
     """A step may be any kind of integer."""
     history.log({"x": 1}, step=np.int32(4))  # type: ignore[arg-type]
 
@@ -237,7 +237,7 @@ def test_numpy_integers_are_steps(history: History, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [True, 1.0, "1", 2**70])
-def test_what_is_no_integer_of_64_bits_is_no_step(history: History, tmp_path: Path, step: Any) -> None:
+def test_what_is_no_integer_of_64_bits_is_no_step(history: RowLog, tmp_path: Path, step: Any) -> None:
     """Other steps are refused before anything is recorded, and the next call takes its place."""
     with pytest.raises(DataError):
         history.log({"x": 1}, step=step)
@@ -265,7 +265,7 @@ def test_what_is_no_integer_of_64_bits_is_no_step(history: History, tmp_path: Pa
         {"x": np.array([math.nan] * 33)},
     ],
 )
-def test_bad_data_is_refused_whole(history: History, tmp_path: Path, data: Any) -> None:
+def test_bad_data_is_refused_whole(history: RowLog, tmp_path: Path, data: Any) -> None:
     """What is no dict of values raises an error of three families, and nothing of the call is recorded."""
     history.log({"x": 1.0})
     for family in (Error, ValueError, TypeError):
@@ -276,7 +276,7 @@ def test_bad_data_is_refused_whole(history: History, tmp_path: Path, data: Any) 
     assert steps_and_values(tmp_path) == [(0, {"x": 1.0}), (1, {"x": 2.0})]
 
 
-def test_keys_that_were_good_do_not_excuse_bad_values(history: History, tmp_path: Path) -> None:
+def test_keys_that_were_good_do_not_excuse_bad_values(history: RowLog, tmp_path: Path) -> None:
     """A row of known keys is looked at again when its values are no numbers."""
     history.log({"x": 1.0, "y": 2.0})
     with pytest.raises(DataError):
@@ -341,7 +341,7 @@ def test_keys_that_were_good_do_not_excuse_bad_values(history: History, tmp_path
         ([1, [2, {"x": np.float64(3)}]], [1, [2, {"x": 3.0}]]),
     ],
 )
-def test_values_are_recorded_as_plain_ones(history: History, tmp_path: Path, given: Any, expected: Any) -> None:
+def test_values_are_recorded_as_plain_ones(history: RowLog, tmp_path: Path, given: Any, expected: Any) -> None:
     """Numpy scalars, one-element arrays and large integers become numbers; the rest stays what it is."""
     history.log({"v": given})
 
@@ -350,7 +350,7 @@ def test_values_are_recorded_as_plain_ones(history: History, tmp_path: Path, giv
     assert type(expected) is type(values["v"])
 
 
-def test_long_arrays_of_booleans_have_a_histogram(history: History, tmp_path: Path) -> None:
+def test_long_arrays_of_booleans_have_a_histogram(history: RowLog, tmp_path: Path) -> None:
     """True and false are counted as 1 and 0."""
     history.log({"v": np.array([True] * 30 + [False] * 10)})
 
@@ -390,7 +390,7 @@ class Tensor:
         return self._array
 
 
-def test_tensors_are_recorded_as_arrays_are(history: History, tmp_path: Path) -> None:
+def test_tensors_are_recorded_as_arrays_are(history: RowLog, tmp_path: Path) -> None:
     """A tensor of one element is a number, a short one a list, a long one a histogram."""
     history.log({"zero": Tensor(1.5), "one": Tensor([[2]]), "few": Tensor([1, 2]), "many": Tensor(range(320))})
 
@@ -400,7 +400,7 @@ def test_tensors_are_recorded_as_arrays_are(history: History, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("make", [OrderedDict, lambda data: defaultdict(int, data), UserDict, MappingProxyType])
-def test_any_mapping_is_a_row(history: History, tmp_path: Path, make: Any) -> None:
+def test_any_mapping_is_a_row(history: RowLog, tmp_path: Path, make: Any) -> None:
     """What is a mapping need not be a dict."""
     for _ in range(2):
         history.log(make({"a": 1, "n": MappingProxyType({"x": 2.0})}))
@@ -408,7 +408,7 @@ def test_any_mapping_is_a_row(history: History, tmp_path: Path, make: Any) -> No
     assert steps_and_values(tmp_path) == [(step, {"a": 1, "n": {"x": 2.0}}) for step in range(2)]
 
 
-def test_the_data_stay_the_callers(history: History, tmp_path: Path) -> None:
+def test_the_data_stay_the_callers(history: RowLog, tmp_path: Path) -> None:
     """Nothing is changed in the caller's dict, and what it changes later changes no row."""
     data: dict[str, Any] = {"a": 1, "_step": 7, "n": {"b": [1, 2]}}
     history.log(data, commit=False)
@@ -419,7 +419,7 @@ def test_the_data_stay_the_callers(history: History, tmp_path: Path) -> None:
     assert data == {"a": 1, "_step": 7, "n": {"b": [1, 2, 3]}}
 
 
-def test_nan_is_kept(history: History, tmp_path: Path) -> None:
+def test_nan_is_kept(history: RowLog, tmp_path: Path) -> None:
     """NaN is a value like any other."""
     history.log({"v": math.nan})
 
@@ -427,7 +427,7 @@ def test_nan_is_kept(history: History, tmp_path: Path) -> None:
     assert math.isnan(values["v"])
 
 
-def test_a_long_string_is_shortened_and_says_so(history: History, tmp_path: Path) -> None:
+def test_a_long_string_is_shortened_and_says_so(history: RowLog, tmp_path: Path) -> None:
     """A string of ten million characters is cut at the limit, with a note of its length."""
     history.log({"v": "x" * 10_000_000})
 
@@ -436,14 +436,14 @@ def test_a_long_string_is_shortened_and_says_so(history: History, tmp_path: Path
     assert values["v"].endswith("[shortened from 10000000 characters]")
 
 
-def test_half_a_surrogate_is_spelled_out(history: History, tmp_path: Path) -> None:
+def test_half_a_surrogate_is_spelled_out(history: RowLog, tmp_path: Path) -> None:
     """Text that UTF-8 has no word for stops no training, as a value or as a key."""
     history.log({"\ud800": "\udc00", "n": {"\ud800": 1}})
 
     assert steps_and_values(tmp_path) == [(0, {"\\ud800": "\\udc00", "n": {"\\ud800": 1}})]
 
 
-def test_reserved_and_empty_keys_are_left_out(history: History, tmp_path: Path) -> None:
+def test_reserved_and_empty_keys_are_left_out(history: RowLog, tmp_path: Path) -> None:
     """A caller's _step is not the step, and the empty key is dropped alone."""
     history.log({"_step": 9, "": 1, "x": 2})
     history.log({"_step": 9, "": 1, "x": 3})
@@ -451,7 +451,7 @@ def test_reserved_and_empty_keys_are_left_out(history: History, tmp_path: Path) 
     assert steps_and_values(tmp_path) == [(0, {"x": 2}), (1, {"x": 3})]
 
 
-def test_last_values_follow_the_rows(history: History) -> None:
+def test_last_values_follow_the_rows(history: RowLog) -> None:
     """The summary has the last value of each key; None leaves it, dicts merge, held data waits."""
     history.log({"a": 1, "n": {"x": 1}})
     history.log({"a": 2, "n": {"y": 2}})
@@ -468,7 +468,7 @@ def test_last_values_follow_the_rows(history: History) -> None:
 
 def test_last_values_survive_a_change_of_segment(tmp_path: Path) -> None:
     """Values that only a full segment held are not forgotten with it."""
-    history = History(SpoolWriter(tmp_path, bytes(16), smallest=4096))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=4096))
     history.log({"rare": 1.0})
     for value in range(200):
         history.log({"often": float(value)})
@@ -476,7 +476,7 @@ def test_last_values_survive_a_change_of_segment(tmp_path: Path) -> None:
     assert history.last_values() == {"rare": 1.0, "often": 199.0}
 
 
-def test_new_key_lists_for_ever_do_not_pile_up(history: History) -> None:
+def test_new_key_lists_for_ever_do_not_pile_up(history: RowLog) -> None:
     """A program that makes up keys is tracked in bounded memory for the lists of keys, and loses no last value."""
     for number in range(2500):
         history.log({f"k{number}": 1.0})
@@ -484,13 +484,13 @@ def test_new_key_lists_for_ever_do_not_pile_up(history: History) -> None:
     assert len(history.last_values()) == 2500
 
 
-def define(history: History, name: str, **said: Any) -> None:
+def define(history: RowLog, name: str, **said: Any) -> None:
     """Define a metric as the run does."""
     nothing: dict[str, Any] = dict.fromkeys(("step_metric", "step_sync", "hidden", "summary", "goal", "overwrite"))
-    history.define(checked_metric(name, **(nothing | said)))
+    history.define(build_metric(name, **(nothing | said)))
 
 
-def test_the_last_step_is_inserted(history: History, tmp_path: Path) -> None:
+def test_the_last_step_is_inserted(history: RowLog, tmp_path: Path) -> None:
     """A row with a metric and without its axis gets the last value of that, if it ever had one."""
     define(history, "loss", step_metric="epoch")
     history.log({"loss": 3})
@@ -508,7 +508,7 @@ def test_the_last_step_is_inserted(history: History, tmp_path: Path) -> None:
     ]
 
 
-def test_the_axis_may_have_been_logged_before_it_was_defined(history: History, tmp_path: Path) -> None:
+def test_the_axis_may_have_been_logged_before_it_was_defined(history: RowLog, tmp_path: Path) -> None:
     """What counts is its last value, also one that is held, or lies in a dict; a late one does not."""
     history.log({"epoch": 1.0, "n": {"batch": 7}})
     define(history, "loss", step_metric="epoch")
@@ -527,7 +527,7 @@ def test_the_axis_may_have_been_logged_before_it_was_defined(history: History, t
     ]
 
 
-def test_a_step_within_a_held_row_counts_for_it(history: History, tmp_path: Path) -> None:
+def test_a_step_within_a_held_row_counts_for_it(history: RowLog, tmp_path: Path) -> None:
     """The value that is inserted first gives way to one that is logged into the same row."""
     define(history, "loss", step_metric="epoch")
     history.log({"epoch": 1})
@@ -542,7 +542,7 @@ def test_a_step_within_a_held_row_counts_for_it(history: History, tmp_path: Path
     ]
 
 
-def test_overwriting_ends_the_insertion(history: History, tmp_path: Path) -> None:
+def test_overwriting_ends_the_insertion(history: RowLog, tmp_path: Path) -> None:
     """A definition that says no axis and overwrites takes it away."""
     define(history, "loss", step_metric="epoch")
     history.log({"epoch": 1.0, "loss": 3.0})
@@ -559,7 +559,7 @@ def test_what_is_as_long_as_a_number_is_recorded_as_ever(tmp_path: Path, value: 
     first, second = tmp_path / "first", tmp_path / "second"
     for folder, before in ((first, 1.0), (second, "x")):
         folder.mkdir()
-        history = History(SpoolWriter(folder, bytes(16)))
+        history = RowLog(SpoolWriter(folder, bytes(16)))
         history.log({"v": before})
         history.log({"v": value})
 
@@ -572,7 +572,7 @@ def test_what_is_as_long_as_a_number_is_recorded_as_ever(tmp_path: Path, value: 
 def test_a_writer_that_goes_on_may_begin_below(tmp_path: Path) -> None:
     """After a return to a checkpoint the rows begin again from there; only what lies below them is late."""
     said: list[str] = []
-    history = History(SpoolWriter(tmp_path, bytes(16)), warn=said.append)
+    history = RowLog(SpoolWriter(tmp_path, bytes(16)), warn=said.append)
     history.go_on(10, again=True)
     history.log({"a": 1}, step=4)
     history.log({"b": 1}, step=4)
@@ -587,7 +587,7 @@ def test_a_writer_that_goes_on_may_begin_below(tmp_path: Path) -> None:
 
 def test_a_writer_that_goes_on_knows_the_last_steps(tmp_path: Path) -> None:
     """Rows that lack their step metric get the value that an earlier writer logged last."""
-    history = History(SpoolWriter(tmp_path, bytes(16)))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16)))
     history.go_on(10, [(("epoch",), 9, 3), (("n", "x"), 8, 1)])
     define(history, "loss", step_metric="epoch")
     history.log({"loss": 0.5})

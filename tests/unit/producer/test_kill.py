@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.spool.reader import SpoolReader
 from runstream.spool.writer import SpoolWriter
-from runstream.tracking.rows.row_log import History
+from runstream.tracking.rows.row_log import RowLog
 from tests.unit.producer.row_model import RowModel, assembled
 from tests.unit.producer.spooled import rows
 
@@ -69,7 +69,7 @@ def test_late_rows_and_open_ones_survive(tmp_path: Path) -> None:
 
 def test_a_torn_tail_is_cut(tmp_path: Path) -> None:
     """A record whose bytes did not all get there is no record, and those before it are read."""
-    history = History(SpoolWriter(tmp_path, bytes(16)))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16)))
     for value in range(3):
         history.log({"value": value})
     (segment,) = tmp_path.iterdir()
@@ -102,7 +102,7 @@ def _logging(folder: Path, reached: mmap.mmap, call: Callable[[int], Call]) -> i
     if pid:
         return pid
     try:
-        history = History(SpoolWriter(folder, bytes(16), smallest=SMALL, largest=4 * SMALL))
+        history = RowLog(SpoolWriter(folder, bytes(16), smallest=SMALL, largest=4 * SMALL))
         value = 0
         while True:
             history.log(*call(value))

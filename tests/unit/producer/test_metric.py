@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runstream.exceptions import Error
-from runstream.tracking.rows.metric import Metric, checked_metric
+from runstream.tracking.rows.metric import Metric, build_metric
 from runstream.tracking.rows.step_metrics import StepMetrics, found
 
 NOTHING: dict[str, Any] = dict.fromkeys(("step_metric", "step_sync", "hidden", "summary", "goal", "overwrite"))
@@ -16,7 +16,7 @@ NOTHING: dict[str, Any] = dict.fromkeys(("step_metric", "step_sync", "hidden", "
 def test_a_definition_is_what_was_said() -> None:
     """Arguments are parsed, and what was not said stays unsaid."""
     said = {"step_metric": "epoch", "summary": "Min,best", "goal": "maximum", "hidden": True, "overwrite": True}
-    metric = checked_metric("train/*", **(NOTHING | said))
+    metric = build_metric("train/*", **(NOTHING | said))
 
     assert metric.as_record() == {
         "name": "train/*",
@@ -28,10 +28,10 @@ def test_a_definition_is_what_was_said() -> None:
         "goal": "maximize",
         "overwrite": True,
     }
-    assert Metric(name="loss") == checked_metric("loss", **NOTHING)
-    assert checked_metric("x", **(NOTHING | {"step_metric": Metric(name="epoch")})).step_metric == "epoch"
-    assert checked_metric("x", **(NOTHING | {"step_metric": "epoch", "step_sync": False})).step_sync is False
-    assert Metric(name="x") == checked_metric("x", **(NOTHING | {"step_metric": "", "summary": ""}))
+    assert Metric(name="loss") == build_metric("loss", **NOTHING)
+    assert build_metric("x", **(NOTHING | {"step_metric": Metric(name="epoch")})).step_metric == "epoch"
+    assert build_metric("x", **(NOTHING | {"step_metric": "epoch", "step_sync": False})).step_sync is False
+    assert Metric(name="x") == build_metric("x", **(NOTHING | {"step_metric": "", "summary": ""}))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_definition_is_what_was_said() -> None:
 def test_what_makes_no_sense_is_refused(name: Any, said: dict[str, Any]) -> None:
     """The error is W&B's, of the root class, and names the argument."""
     with pytest.raises(Error, match="define_metric") as raised:
-        checked_metric(name, **(NOTHING | said))
+        build_metric(name, **(NOTHING | said))
     assert raised.type is Error
 
 
@@ -66,7 +66,7 @@ def steps_of(*definitions: tuple[str, dict[str, Any]]) -> StepMetrics:
     """Return what definitions come to."""
     steps = StepMetrics()
     for name, said in definitions:
-        steps.define(checked_metric(name, **(NOTHING | said)))
+        steps.define(build_metric(name, **(NOTHING | said)))
     return steps
 
 

@@ -14,7 +14,7 @@ import pytest
 from runstream.exceptions import DiskFullError
 from runstream.spool.format import Flag, StreamCode, TopicCode
 from runstream.spool.writer import ClosedError, DiskPolicy, SpoolWriter
-from runstream.tracking.rows.row_log import History
+from runstream.tracking.rows.row_log import RowLog
 from tests.unit.producer.spooled import of_topic, records, rows, steps_and_values
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def test_a_closed_writer_refuses(tmp_path: Path) -> None:
 def test_a_full_disk_drops_and_counts(tmp_path: Path) -> None:
     """What finds no room is dropped by count; once there is room, a marker uses up its numbers, then rows go on."""
     said: list[str] = []
-    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, report=said.append))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, report=said.append))
     history.log({"x": 0.0})
     with full_disk():
         while not history.writer.dropped:
@@ -117,7 +117,7 @@ def test_a_full_disk_drops_and_counts(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_room_for_the_end(tmp_path: Path) -> None:
     """The exit, and the count of what was dropped before it, are recorded although nothing else fits."""
-    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
     with full_disk():
         while history.writer.dropped < 5:
             history.log({"x": 1.0})
@@ -129,7 +129,7 @@ def test_a_full_disk_leaves_room_for_the_end(tmp_path: Path) -> None:
 
 def test_a_row_that_lost_its_beginning_begins_again(tmp_path: Path) -> None:
     """A call that would join a dropped row opens one of the same step."""
-    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
     with full_disk():
         step = 0
         while not history.writer.dropped:
@@ -143,7 +143,7 @@ def test_a_row_that_lost_its_beginning_begins_again(tmp_path: Path) -> None:
 
 def test_a_full_disk_raises_if_told_to(tmp_path: Path) -> None:
     """With the policy to raise, the call fails, nothing of it is recorded, and numbers go on where they were."""
-    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=DiskPolicy.RAISE))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=DiskPolicy.RAISE))
     with full_disk():
         recorded = 0
         with pytest.raises(DiskFullError):  # noqa: PT012 - which of them raises is not known
@@ -158,7 +158,7 @@ def test_a_full_disk_raises_if_told_to(tmp_path: Path) -> None:
 def test_a_full_disk_blocks_if_told_to(tmp_path: Path) -> None:
     """With the policy to block, a call waits for room and loses nothing."""
     waiting = threading.Event()
-    history = History(
+    history = RowLog(
         SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=DiskPolicy.BLOCK, report=lambda _: waiting.set())
     )
     with full_disk():
@@ -175,7 +175,7 @@ def test_the_end_does_not_wait_for_room_for_ever(tmp_path: Path) -> None:
     waiting = threading.Event()
     policy = DiskPolicy.BLOCK
     writer = SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=policy, report=lambda _: waiting.set())
-    thread = threading.Thread(target=_log_numbers, args=(History(writer), 200))
+    thread = threading.Thread(target=_log_numbers, args=(RowLog(writer), 200))
     with full_disk():
         thread.start()
         assert waiting.wait(10)
@@ -188,7 +188,7 @@ def test_the_end_does_not_wait_for_room_for_ever(tmp_path: Path) -> None:
 
 def test_threads_do_not_disturb_one_another(tmp_path: Path) -> None:
     """What many threads log at once is all there, each thread's rows in order, numbers without holes."""
-    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -211,7 +211,7 @@ def test_threads_do_not_disturb_one_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize("length", [1, 1200], ids=["within a segment", "with a new segment each"])
 def test_an_exception_at_any_moment_leaves_a_whole_record_or_none(tmp_path: Path, length: int) -> None:
     """Wherever a signal handler may raise within log(), what follows is whole, and nothing is recorded twice."""
-    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, largest=SMALL))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, largest=SMALL))
     returned, moment, done = [], 0, False
     while not done:
         moment += 1
@@ -237,7 +237,7 @@ def test_an_exception_at_any_moment_leaves_a_whole_record_or_none(tmp_path: Path
 @pytest.mark.parametrize("nested_length", [1, 1200], ids=["nested within", "nested with a new segment"])
 def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path, length: int, nested_length: int) -> None:
     """Rows of a handler that interrupts log() are all there, and so are the interrupted ones."""
-    history = History(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, largest=SMALL))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, largest=SMALL))
     moment, done = 0, False
     while not done:
         moment += 1
@@ -289,17 +289,17 @@ class _AtCall:
             self._action()
 
 
-def _log_numbers(history: History, count: int) -> None:
+def _log_numbers(history: RowLog, count: int) -> None:
     for value in range(count):
         history.log({"x": float(value)})
 
 
-def _log_many(history: History, name: str) -> None:
+def _log_many(history: RowLog, name: str) -> None:
     for value in range(2000):
         history.log({name: value})
 
 
-def _until_room(history: History, step: int | None = None) -> None:
+def _until_room(history: RowLog, step: int | None = None) -> None:
     """Log until a row is recorded again: the writer looks for room every tenth of a second."""
     dropped = -1
     while dropped != history.writer.dropped:

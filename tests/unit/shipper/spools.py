@@ -78,7 +78,7 @@ class SpoolBuilder:
         )
         if not joins:
             self.seqs[topic] = seq + taken
-        if topic is TopicCode.LOG and not joins and not flags & Flag.BESIDE:
+        if topic is TopicCode.LOG and not joins and not flags & Flag.LATE_ROW:
             self.row = seq
         self.order += 1
 

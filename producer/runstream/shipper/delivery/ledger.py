@@ -33,7 +33,7 @@ class WriterAccount:
     beats: bool | None = None
     #: That decision lies in the file.
     beats_saved: bool = False
-    #: The order from which on its steps are as they stand, see :data:`Flag.SAID`; None: it said none yet.
+    #: The order from which on its steps are as they stand, see :data:`Flag.EXPLICIT_STEP`; None: it said none yet.
     explicit_from: int | None = None
     exit_acked: bool = False
     goodbye_acked: bool = False

@@ -47,7 +47,7 @@ class Metric:
         }
 
 
-def checked_metric(
+def build_metric(
     name: str,
     *,
     step_metric: str | Metric | None,

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runstream.exceptions import DataError
 from runstream.spool.format import Flag, StreamCode, TopicCode
-from runstream.spool.writer import WHOLE, Rows, kind_of
+from runstream.spool.writer import WHOLE, RowState, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _KINDS: Mapping[Flag, int] = {
     flags: kind_of(TopicCode.LOG, flags, StreamCode.HISTORY)
-    for flags in (WHOLE, Flag.OPENS, Flag(0), Flag.CLOSES, WHOLE | Flag.BESIDE)
+    for flags in (WHOLE, Flag.OPENS, Flag(0), Flag.CLOSES, WHOLE | Flag.LATE_ROW)
 }
 _INT64 = range(-(2**63), 2**63)
 #: Late rows that may wait behind an open one, since rows are published in the order in which they began.
-MOST_BESIDE = 1000
+MAX_LATE_ROWS = 1000
 
 
-class Place(NamedTuple):
+class RowPlacement(NamedTuple):
     """Where one call goes."""
 
     #: Topic, flags and stream of its record.
@@ -30,14 +30,14 @@ class Place(NamedTuple):
     seq: int
     step: int
     #: Where the writer is in its rows then.
-    after: Rows
+    after: RowState
     #: Whether the row lies below the greatest step, or at one that is closed: it is then whole, and the open row stays.
     late: bool
     #: Whether it is another row than the one that was open, which therefore ends.
     ends_open: bool
 
 
-def place(rows: Rows, step: int | None, commit: bool | None) -> Place:  # noqa: FBT001 - the arguments of log()
+def place_row(rows: RowState, step: int | None, commit: bool | None) -> RowPlacement:  # noqa: FBT001 - the arguments of log()
     """Return where a call goes.
 
     Args:
@@ -53,21 +53,25 @@ def place(rows: Rows, step: int | None, commit: bool | None) -> Place:  # noqa: 
     joins = at == open_step
     kind = _KINDS[(Flag(0) if joins else Flag.OPENS) | (Flag.CLOSES if closes else Flag(0))]
     row, following = (open_row, seq) if joins else (seq, seq + 1)
-    after = Rows(following, at + closes, None if closes else at, row)
-    return Place(kind, row, at, after, late=False, ends_open=not joins)
+    after = RowState(following, at + closes, None if closes else at, row)
+    return RowPlacement(kind, row, at, after, late=False, ends_open=not joins)
 
 
-def _late(rows: Rows, at: int) -> Place:
+def _late(rows: RowState, at: int) -> RowPlacement:
     seq, counter, open_step, open_row = rows
     if open_step is None:
-        return Place(_KINDS[WHOLE], seq, at, Rows(seq + 1, counter, None, open_row), late=True, ends_open=False)
-    if seq - open_row > MOST_BESIDE:
-        return Place(_KINDS[WHOLE], seq, at, Rows(seq + 1, counter + 1, None, open_row), late=True, ends_open=True)
-    kind = _KINDS[WHOLE | Flag.BESIDE]
-    return Place(kind, seq, at, Rows(seq + 1, counter, open_step, open_row), late=True, ends_open=False)
+        return RowPlacement(
+            _KINDS[WHOLE], seq, at, RowState(seq + 1, counter, None, open_row), late=True, ends_open=False
+        )
+    if seq - open_row > MAX_LATE_ROWS:
+        return RowPlacement(
+            _KINDS[WHOLE], seq, at, RowState(seq + 1, counter + 1, None, open_row), late=True, ends_open=True
+        )
+    kind = _KINDS[WHOLE | Flag.LATE_ROW]
+    return RowPlacement(kind, seq, at, RowState(seq + 1, counter, open_step, open_row), late=True, ends_open=False)
 
 
-def checked_step(step: Any) -> int:
+def validate_step(step: Any) -> int:
     """Return a step as an integer.
 
     Raises:
@@ -84,7 +88,7 @@ def checked_step(step: Any) -> int:
     return number
 
 
-def checked_commit(commit: Any) -> bool:
+def validate_commit(commit: Any) -> bool:
     """Return whether a row is complete, given as a boolean (numpy's, too), 0 or 1.
 
     Raises:

@@ -13,7 +13,7 @@ from runstream.spool.claim import LOGGING
 from runstream.spool.format import Flag, StreamCode, TopicCode
 from runstream.spool.writer import WHOLE, SpoolWriter, kind_of
 from runstream.tracking.rows.last_values import LastValues, merge, nested
-from runstream.tracking.rows.placement import checked_commit, checked_step, place
+from runstream.tracking.rows.placement import place_row, validate_commit, validate_step
 from runstream.tracking.rows.step_metrics import StepMetrics, found
 from runstream.tracking.values.encoder import to_plain_row
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from runstream.tracking.rows.metric import Metric
 
-    Rescue = Callable[[Exception, Any, int | None, bool | None], None]
+    OnError = Callable[[Exception, Any, int | None, bool | None], None]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -42,29 +42,29 @@ class Shape:
         self.position = 0
 
 
-class History:
+class RowLog:
     """Rows by the rules of steps (see docs/client.md), appended to the spool of one writer.
 
     Args:
         writer: Where rows go; it keeps the counter and the step of the open row.
         counter: The step of the first row that is logged without one.
-        care: Called about once a second while rows are logged, with their time.
-        rescue: Called with what an append raised that is no :class:`Error`, and with the arguments of the call.
+        on_tick: Called about once a second while rows are logged, with their time.
+        on_error: Called with what an append raised that is no :class:`Error`, and with the arguments of the call.
         warn: Called with one sentence when a call is taken otherwise than its author may think.
     """
 
     __slots__ = (
-        "_care",
-        "_care_at",
         "_first_row",
         "_held",
         "_held_step",
         "_last",
-        "_rescue",
+        "_on_error",
+        "_on_tick",
         "_said",
         "_shape",
         "_shapes",
         "_steps",
+        "_tick_at",
         "_touched",
         "_warn",
         "_warned",
@@ -76,16 +76,16 @@ class History:
         writer: SpoolWriter,
         counter: int = 0,
         *,
-        care: Callable[[int], None] = lambda _: None,
-        rescue: Rescue | None = None,
+        on_tick: Callable[[int], None] = lambda _: None,
+        on_error: OnError | None = None,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.writer = writer
         writer.counter = counter
         writer.rotated = self._fold
-        self._care = care
-        self._care_at = 0
-        self._rescue = rescue
+        self._on_tick = on_tick
+        self._tick_at = 0
+        self._on_error = on_error
         self._warn = warn
         self._warned = False
         #: The seq of the first row of a writer that goes on from an earlier one.
@@ -153,15 +153,15 @@ class History:
                 self._append(shape, payload, now, step, commit)
         except Error:
             raise
-        except Exception as error:  # noqa: BLE001 - whoever made this History decides what becomes of it
+        except Exception as error:  # noqa: BLE001 - whoever made this RowLog decides what becomes of it
             self._fail(error, data, step, commit)
         finally:
             writer.claimed_by = 0
         if sync is not None:
             self._warn("log(sync=...) is deprecated and does nothing")
-        if now > self._care_at:
-            self._care_at = now + _CARE_EVERY
-            self._care(now)
+        if now > self._tick_at:
+            self._tick_at = now + _TICK_EVERY
+            self._on_tick(now)
 
     def go_on(self, step: int, values: Iterable[tuple[Sequence[str], int, Any]] = (), *, again: bool = False) -> None:
         """Begin where an earlier writer stands; called before the first row.
@@ -178,9 +178,9 @@ class History:
         for path, at, value in values:
             self._last.take_late(nested(path, value), at)
 
-    def tell_said_steps(self) -> None:
+    def mark_explicit_steps(self) -> None:
         """Mark the steps that the program says: the others are counted from where the run is once it is delivered."""
-        self._said = Flag.SAID << 8
+        self._said = Flag.EXPLICIT_STEP << 8
 
     def define(self, metric: Metric) -> None:
         """Follow a metric definition: the last value of a step metric is inserted into rows that lack it."""
@@ -208,9 +208,9 @@ class History:
             self._fail(error, data, step, commit)
 
     def _fail(self, error: Exception, data: Any, step: int | None, commit: bool | None) -> None:  # noqa: FBT001
-        if self._rescue is None:
+        if self._on_error is None:
             raise error
-        self._rescue(error, data, step, commit)
+        self._on_error(error, data, step, commit)
 
     def _append(
         self,
@@ -221,13 +221,13 @@ class History:
         commit: bool | None,  # noqa: FBT001
     ) -> None:
         writer = self.writer
-        step = None if step is None else checked_step(step)
-        commit = None if commit is None else checked_commit(commit)
+        step = None if step is None else validate_step(step)
+        commit = None if commit is None else validate_commit(commit)
         while True:
             order, rows = writer.order, writer.rows
             if step is not None and rows.next_row == self._first_row and 0 <= step < rows.counter:
                 rows = rows._replace(counter=step)
-            kind, seq, at, after, late, ends_open = place(rows, step, commit)
+            kind, seq, at, after, late, ends_open = place_row(rows, step, commit)
             if step is not None:
                 kind |= self._said
             if ends_open:
@@ -264,9 +264,9 @@ class History:
             self._touched.append(shape)
         shape.position = position
 
-    def in_child(self, writer: SpoolWriter) -> History:
+    def in_child(self, writer: SpoolWriter) -> RowLog:
         """Return the rows of a forked child: its steps and last values go on from here."""
-        child = History(writer, self.counter, care=self._care, rescue=self._rescue, warn=self._warn)
+        child = RowLog(writer, self.counter, on_tick=self._on_tick, on_error=self._on_error, warn=self._warn)
         child._warned = self._warned
         self._fold()
         child._last = self._last.copy()
@@ -333,7 +333,7 @@ class History:
             merge(row, found(self._held, name) or found(last, name))
 
 
-#: Microseconds between two calls of ``care``.
-_CARE_EVERY = 1_000_000
+#: Microseconds between two calls of ``on_tick``.
+_TICK_EVERY = 1_000_000
 #: Key lists that are remembered; a program that makes up new ones for ever must not fill the memory.
 _MOST_SHAPES = 1000

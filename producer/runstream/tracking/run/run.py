@@ -8,7 +8,7 @@ from runstream import tensorboard
 from runstream.naming import validate_tags
 from runstream.tracking.config.config import Config, StaticConfig, config_entry, validate_pinned_keys
 from runstream.tracking.lifecycle.outcome import from_block, from_exit_code
-from runstream.tracking.rows.metric import Metric, checked_metric
+from runstream.tracking.rows.metric import Metric, build_metric
 from runstream.tracking.run import display
 from runstream.tracking.run.alert import build_alert
 from runstream.tracking.run.recorder import unstarted_backend
@@ -78,8 +78,7 @@ class Run(UnsupportedFiles):
             set_summary=self._summary.__setitem__,
             warn=backend.terminal.warn,
         )
-        # The method of this name says what it does; this saves a call, which can be measured.
-        self._log = self.__dict__["log"] = backend.recorder.logger()
+        self._log = backend.recorder.logger()
 
     def log(
         self,
@@ -132,7 +131,7 @@ class Run(UnsupportedFiles):
         """
         if self.disabled:  # which refuses nothing
             return Metric(name=str(name))
-        metric = checked_metric(
+        metric = build_metric(
             name,
             step_metric=step_metric,
             step_sync=step_sync,

@@ -20,7 +20,7 @@ from runstream.tracking.lifecycle.exit_hooks import EXIT_HOOKS
 from runstream.tracking.lifecycle.outcome import DETACHED
 from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher, shipper_dies_with_trainer
 from runstream.tracking.rows.metric import Metric
-from runstream.tracking.rows.row_log import History
+from runstream.tracking.rows.row_log import RowLog
 from runstream.tracking.summary.local_summary import LocalSummary
 from runstream_schemas.events import Operation, Role, Scope
 
@@ -87,8 +87,8 @@ class SpoolRecorder:
         self._defined = False
         self._launcher = None if settings.mode == "offline" else ShipperLauncher(folder, environ)
         self._adopting = threading.Lock()
-        self._history = History(
-            self._new_writer(role, first, continues), care=self._check, rescue=self._rescue, warn=terminal.warn
+        self._history = RowLog(
+            self._new_writer(role, first, continues), on_tick=self._check, on_error=self._rescue, warn=terminal.warn
         )
         self._console = ConsoleCapture(folder.logs / "console.log")
         self._interrupted = False
@@ -112,7 +112,7 @@ class SpoolRecorder:
             writer.append(TopicCode.SUMMARY, [[Operation.SET.value, list(path), value] for path, value in start.values])
         known = [*self._summary.logged(), *((path, start.step, value) for path, value in start.values)]
         if self._relative:
-            self._history.tell_said_steps()
+            self._history.mark_explicit_steps()
         self._history.go_on(start.step, known, again=start.resumed and branch is None)
         for metric in start.metrics:
             axis, sync = metric.get("step_metric"), metric.get("step_sync")
