@@ -1,4 +1,4 @@
-# Everything is set up in this folder (.venv, node_modules) and in the user's cache (Kafka's jars).
+# Everything is installed in this folder (.venv, node_modules) and in the user's cache folder (Kafka's jars).
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -9,54 +9,71 @@ BIN := .venv/bin
 WEB := consumers/runstream_consumers/web
 VENDOR := $(WEB)/static/vendor/uPlot.iife.min.js
 PACKAGES := producer consumers schemas deploy tests
+# Tests that start no servers.
+FAST := tests/unit tests/contract tests/property
+# Test processes; each starts Kafka, PostgreSQL and a local stack when its tests need them, about 1.5 GiB in all.
+WORKERS ?= 2
+# Absolute, because the processes that the tests start run in other folders.
+COVERAGE := $(CURDIR)/.cache/coverage
 
-.PHONY: help demo setup web test lint type imports format integrations bench wheel clean
+.PHONY: help demo setup web test check lint type imports format integrations bench wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
-demo: .venv/.demo $(VENDOR) ## Start the local stack, train four small networks, show what the HTTP API has of them
+demo: .venv/.demo $(VENDOR) ## Start the local stack, train four small networks, and show what the HTTP API returns for them
 	@$(BIN)/python -m runstream_deploy.demo
 
-setup: .venv/.dev $(VENDOR) ## Set up everything that development needs
+setup: .venv/.dev $(VENDOR) ## Install everything needed for development
 
-web: $(VENDOR) ## Fetch the JavaScript that the pages load
+web: $(VENDOR) ## Fetch the JavaScript of the web pages
 
-test: lint type imports ## Run lint, types and all tests, against real servers and the built wheel
+check: lint type imports ## Run lint, types, import rules and the tests that start no servers (under 3 minutes; for daily work)
+	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=quick $(FAST)
+
+ifdef PYTEST
+test: lint type imports
 	$(BIN)/python -m pytest $(PYTEST)
+else
+test: lint type imports ## Run lint, types, import rules and all tests against real servers; measure and gate branch coverage
+	@rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
+	COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile
+	@COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage combine --quiet
+	@COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage report
+endif
 
-lint: setup ## Check style and format
+lint: setup ## Check style and formatting
 	$(BIN)/ruff check $(PACKAGES)
 	$(BIN)/ruff format --check $(PACKAGES)
 
 type: setup ## Check types
 	$(BIN)/mypy
 
-imports: setup ## Check that no room imports what it must not
+imports: setup ## Check the import rules (import-linter)
 	$(BIN)/lint-imports
 
 format: setup ## Format the code
 	$(BIN)/ruff format $(PACKAGES)
 	$(BIN)/ruff check --fix-only $(PACKAGES)
 
-integrations: .venv-integrations/.done $(VENDOR) ## Train with the libraries that know W&B, against a real stack (some 6 GB of them)
+integrations: .venv-integrations/.done $(VENDOR) ## Test with the libraries that log to W&B, against a real stack (installs about 6 GB)
 	.venv-integrations/bin/python -m pytest -v -m 'integrations or not integrations' tests/integrations $(PYTEST)
 	@.venv-integrations/bin/python -m tests.integrations.versions
 
-bench: setup ## Measure, as ratios within one run (docs/benchmarks.md)
+bench: setup ## Run the benchmarks (docs/benchmarks.md); BENCH="log shipper" selects some
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 wheel: setup ## Build the wheel
 	$(BIN)/python -m build --wheel
 
-clean: ## Remove what was made here; runs and their data stay
+clean: ## Remove everything built here; runs and their data are kept
 	rm -rf .venv .venv-integrations dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	rm -rf $(WEB)/node_modules $(WEB)/static/vendor
 	find $(PACKAGES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# pip learned dependency groups in 25.1, later than what Python 3.11 brings.
+# Dependency groups need pip 25.1; Python 3.11 ships an older one.
 .venv/.pip:
-	@echo "making .venv"
+	@echo "creating .venv"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@touch $@
@@ -67,19 +84,19 @@ clean: ## Remove what was made here; runs and their data stay
 	@touch $@
 
 .venv/.dev: .venv/.demo
-	@echo "installing what the tests need"
+	@echo "installing the development dependencies"
 	$(BIN)/python -m pip install --quiet --editable '.[server,local,demo,pandas,tensorboard]' --group dev
 	@touch $@
 
 .venv-integrations/.done: pyproject.toml
-	@echo "making .venv-integrations: torch and the libraries that bring it, a few minutes"
+	@echo "creating .venv-integrations with PyTorch and the libraries that need it; this takes a few minutes"
 	$(PYTHON) -m venv .venv-integrations
 	.venv-integrations/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	.venv-integrations/bin/python -m pip install --editable '.[server,local,pandas,tensorboard]' --group dev --group integrations
 	@touch $@
 
 $(VENDOR): $(WEB)/package.json $(WEB)/package-lock.json
-	@command -v npm >/dev/null || { echo "the pages' JavaScript is fetched by npm: install Node 20 or newer (Debian, Ubuntu: apt install nodejs npm)" >&2; exit 1; }
-	@echo "fetching the pages' JavaScript"
+	@command -v npm >/dev/null || { echo "npm is not installed; the web pages' JavaScript is fetched with it: install Node 20 or newer (Debian, Ubuntu: apt install nodejs npm)" >&2; exit 1; }
+	@echo "fetching the JavaScript of the web pages"
 	cd $(WEB) && npm ci --no-audit --no-fund --ignore-scripts && npm run --silent vendor
 	@touch $@

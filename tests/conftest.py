@@ -42,9 +42,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Properties are about results: on a busy machine a slow example is no failure.
-settings.register_profile("runstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("runstream")
+# Properties check results: on a busy machine a slow example is not a failure.
+settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+#: For `make check`: a quarter of the examples. A test that needs more than the default multiplies it.
+settings.register_profile("quick", settings.get_profile("full"), max_examples=25)
+settings.load_profile("full")
 
 
 def run_aside(work: Coroutine[Any, Any, T]) -> T:

@@ -248,7 +248,7 @@ def read(blocks: list[Block], limit: int, **asked: bool) -> list[tuple[Any, ...]
         after = page.next
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(worlds(), st.integers(0, len(RUNS) - 1), st.integers(1, 9))
 def test_a_view_is_what_the_rules_say_of_each_row(world: World, run: int, limit: int) -> None:
     """However runs are resumed, rewound and forked, what is shown, hidden and late is as the words say."""

@@ -60,7 +60,7 @@ def changes(model: PartitionModel) -> list[tuple[object, ...]]:
     return [(change.run, change.writer, change.before, change.after) for change in model.changes.transitions]
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings().max_examples)
 @given(heartbeats())
 def test_the_model_agrees_with_a_naive_one(log: list[Placed]) -> None:
     """Whoever was heard is in the phase that looking at every writer at every tick finds."""
@@ -80,7 +80,7 @@ def test_whoever_was_heard_is_judged_by_the_heartbeats_alone(
     assert phases(folded(log)) == phases(folded(mixed(chances, log, others)))
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(heartbeats(), other_records(), _CHANCES)
 def test_the_model_agrees_with_a_naive_one_on_all_topics(
     log: list[Placed], others: list[Placed], chances: Sequence[float]
@@ -134,7 +134,7 @@ def test_the_interleaving_of_topics_does_not_show_in_the_end(
     assert one.runs == other.runs
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(heartbeats(), other_records(), _CHANCES, st.integers(0, 66))
 def test_a_restart_anywhere_changes_nothing(
     log: list[Placed], others: list[Placed], chances: Sequence[float], place: int
