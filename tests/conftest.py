@@ -133,7 +133,7 @@ def broker(kafka: Kafka) -> str:
 
 @pytest.fixture
 def prefix(broker: str) -> Iterator[str]:
-    """Return a fresh topic prefix whose eight topics exist, with two partitions each."""
+    """Return a fresh topic prefix whose topics exist, with two partitions each."""
     prefix = f"t{uuid.uuid4().hex[:12]}"
     run_aside(ensure_topics(broker, prefix, partitions=2))
     yield prefix

@@ -31,7 +31,9 @@ from runstream_schemas.events import (
     Operation,
     Record,
     Role,
+    RunState,
     Scope,
+    StateEvent,
     Stream,
     Writer,
 )
@@ -53,6 +55,7 @@ _COLUMN_TYPES = {kind.value: kind for kind in ColumnType}
 _SCOPES = {scope.value: scope for scope in Scope}
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _EXIT_STATES = {state.value: state for state in ExitState}
+_RUN_STATES = {state.value: state for state in RunState}
 _FILE_POLICIES = {policy.value: policy for policy in FilePolicy}
 _ARTIFACT_ACTIONS = {action.value: action for action in ArtifactAction}
 _ALERT_LEVELS = {level.value: level for level in AlertLevel}
@@ -179,7 +182,7 @@ def _change(topic: Topic, fields: Mapping[str, Any], header: Header, limits: Lim
         records = tuple([_record(item, limits) for item in fields["records"]])
         if len(records) != header.count:
             raise MalformedEvent(f"{len(records)} records in an event with a count of {header.count}")
-    return ChangeEvent(header=header, topic=topic, records=records)
+    return ChangeEvent(header=header, topic=topic, records=records, principal=fields["principal"])
 
 
 def _heartbeat(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Limits) -> HeartbeatEvent:
@@ -249,6 +252,17 @@ def _alert(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Li
     )
 
 
+def _state(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Limits) -> StateEvent:
+    _within(header.count, 1, "count")
+    return StateEvent(
+        header=header,
+        previous=_RUN_STATES[fields["previous"]],
+        state=_RUN_STATES[fields["state"]],
+        qualifiers=tuple(fields["qualifiers"]),
+        cause=fields["cause"],
+    )
+
+
 _CONVERTERS: Mapping[Topic, Callable[[Topic, Mapping[str, Any], Header, Limits], Event]] = {
     Topic.LOG: _log,
     Topic.CONFIG: _change,
@@ -258,6 +272,7 @@ _CONVERTERS: Mapping[Topic, Callable[[Topic, Mapping[str, Any], Header, Limits],
     Topic.FILE: _file,
     Topic.ARTIFACT: _artifact,
     Topic.ALERT: _alert,
+    Topic.STATE: _state,
 }
 
 

@@ -21,6 +21,7 @@ from runstream_schemas.events import (
     HeartbeatEvent,
     LogEvent,
     Record,
+    StateEvent,
 )
 from runstream_schemas.topics import Topic
 
@@ -38,7 +39,7 @@ DTYPES: Mapping[ColumnType, np.dtype[Any]] = {
 #: The fields that have the same name and value in the event and in the schema; enums are written as their symbols.
 _PLAIN_FIELDS: Mapping[type[Event], tuple[str, ...]] = {
     kind: tuple(item.name for item in dataclass_fields(kind) if item.name not in {"header", "ending"})
-    for kind in (HeartbeatEvent, ExitEvent, FileEvent, ArtifactEvent, AlertEvent)
+    for kind in (HeartbeatEvent, ExitEvent, FileEvent, ArtifactEvent, AlertEvent, StateEvent)
 }
 INT64 = np.dtype("<i8")
 UINT32 = np.dtype("<u4")
@@ -66,11 +67,12 @@ def fields_of(event: Event) -> dict[str, Any]:
             _add_log(fields, event)
         case ChangeEvent():
             fields["records"] = [_record_fields(record, event.topic) for record in event.records]
+            fields["principal"] = event.principal
         case HeartbeatEvent() | ExitEvent():
             _add_plain(fields, event)
             if event.ending is not None:
                 _add_ending(fields, event.ending)
-        case FileEvent() | ArtifactEvent() | AlertEvent():
+        case FileEvent() | ArtifactEvent() | AlertEvent() | StateEvent():
             _add_plain(fields, event)
     return fields
 

@@ -115,6 +115,20 @@ class AlertLevel(Enum):
     ERROR = "error"
 
 
+class RunState(Enum):
+    """The state of a run."""
+
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    KILLED = "killed"
+    PREEMPTING = "preempting"
+    PREEMPTED = "preempted"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
     """The writer of an event."""
@@ -141,7 +155,7 @@ class Header:
     count: int = 1
     #: Order of the append; 0 for rows and changes, which have an order each.
     order: int = 0
-    #: Why the records were dropped; only for the kinds dropped and deleted.
+    #: Why the records were dropped; of a state event, why the state changed.
     reason: str = ""
 
     def with_records(self, seq: int, count: int) -> Header:
@@ -192,7 +206,7 @@ class _Headed:
 
     @property
     def reason(self) -> str:
-        """Why the records were dropped."""
+        """Why the records were dropped, or the state changed."""
         return self.header.reason
 
 
@@ -260,6 +274,8 @@ class ChangeEvent(_Headed):
 
     topic: Topic
     records: tuple[Record, ...] = ()
+    #: Who made the request; only for the role command.
+    principal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,8 +372,29 @@ class AlertEvent(_Headed):
     wait_duration_ms: int = 0
 
 
+#: The writer of all state events, which are numbered by run.
+STATE_WRITER = Writer(id=b"runstream-states", role=Role.COMMAND)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateEvent(_Headed):
+    """A transition of the state of a run, derived by the liveness consumer.
+
+    ``seq`` numbers the transitions of the run, ``time`` is the broker's append time of the event that caused this one,
+    and ``writer`` is :data:`STATE_WRITER`.
+    """
+
+    topic = Topic.STATE
+    #: Unknown for the first transition of a run.
+    previous: RunState = RunState.UNKNOWN
+    state: RunState = RunState.UNKNOWN
+    qualifiers: Sequence[str] = ()
+    #: Id of the writer that caused the transition; empty if none did.
+    cause: bytes = b""
+
+
 #: An event of a topic with fields of plain values only.
 PlainEvent = FileEvent | ArtifactEvent | AlertEvent
 #: An event whose records have sequence numbers.
-NumberedEvent = LogEvent | ChangeEvent | ExitEvent | PlainEvent
+NumberedEvent = LogEvent | ChangeEvent | ExitEvent | StateEvent | PlainEvent
 Event = NumberedEvent | HeartbeatEvent

@@ -23,7 +23,7 @@ _DAY_MS = 24 * 60 * 60 * 1000
 
 
 class Topic(Enum):
-    """The eight kinds of event, each a topic of its own."""
+    """The topics; each has one type of event."""
 
     LOG = "log"
     CONFIG = "config"
@@ -33,6 +33,7 @@ class Topic(Enum):
     HEARTBEAT = "heartbeat"
     EXIT = "exit"
     ALERT = "alert"
+    STATE = "state"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

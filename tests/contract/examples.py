@@ -17,6 +17,7 @@ import numpy as np
 from runstream_schemas import registry
 from runstream_schemas.codec import encode
 from runstream_schemas.events import (
+    STATE_WRITER,
     AlertEvent,
     AlertLevel,
     ArtifactAction,
@@ -37,7 +38,9 @@ from runstream_schemas.events import (
     Operation,
     Record,
     Role,
+    RunState,
     Scope,
+    StateEvent,
     Stream,
     Writer,
 )
@@ -57,7 +60,7 @@ NOON = 1_795_262_400_000_000
 
 def examples() -> dict[str, Event]:
     """Return the events by ``topic/name``."""
-    return {**_blocks(), **_changes(), **_lives(), **_others()}
+    return {**_blocks(), **_changes(), **_lives(), **_others(), **_derived()}
 
 
 def vector_of(event: Event) -> dict[str, Any]:
@@ -240,6 +243,24 @@ def _others() -> dict[str, Event]:
             manifest_key="some manifest_key",
             target="some target",
             distributed_id="some distributed_id",
+        ),
+    }
+
+
+def _derived() -> dict[str, Event]:
+    header = Header(kind=Kind.DATA, run=RUN, writer=STATE_WRITER, time=NOON)
+    note = Entry(op=Operation.SET, path=("notes",), value='"best so far"', scope=Scope.ATTRIBUTE)
+    change = Record(order=0, time=NOON, entries=(note,))
+    command = Header(kind=Kind.DATA, run=RUN, writer=Writer(id=bytes(range(48, 64)), role=Role.COMMAND), time=NOON)
+    return {
+        "config/command": ChangeEvent(header=command, topic=Topic.CONFIG, records=(change,), principal="ada"),
+        "state/started": StateEvent(header=header, previous=RunState.UNKNOWN, state=RunState.RUNNING, cause=PRIMARY.id),
+        "state/presumed": StateEvent(
+            header=replace(header, seq=1, time=NOON + 120_000_000, reason="no heartbeat for 120 s"),
+            previous=RunState.RUNNING,
+            state=RunState.CRASHED,
+            qualifiers=("presumed",),
+            cause=PRIMARY.id,
         ),
     }
 

@@ -10,7 +10,7 @@ from runstream_schemas.topics import Topic, topic_name, topic_settings
 
 
 async def ensure_topics(brokers: str, prefix: str, *, partitions: int, replicas: int = 1) -> None:
-    """Make the eight topics of ``prefix`` that are not there yet.
+    """Create the topics of ``prefix`` that do not exist yet.
 
     Args:
         brokers: ``host:port`` of a broker.
@@ -40,7 +40,7 @@ async def ensure_topics(brokers: str, prefix: str, *, partitions: int, replicas:
 
 
 async def delete_topics(brokers: str, prefix: str) -> None:
-    """Delete the eight topics of ``prefix`` with everything in them."""
+    """Delete the topics of ``prefix`` and everything in them."""
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=30_000)
     await admin.start()
     try:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from minio.error import MinioException
 
 from runstream_deploy.exceptions import DataRefused
 from runstream_deploy.services.object_store import ObjectStore, ensure_bucket
 from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.topics import Topic, topic_name
+from tests.polling import eventually_async
 
 if TYPE_CHECKING:
     from runstream_deploy.services.postgres import Postgres
@@ -43,6 +45,23 @@ async def test_topics_are_made_once_and_keep_their_partitions(broker: str, prefi
     await ensure_topics(broker, prefix, partitions=2)
     with pytest.raises(DataRefused, match="has 2 partitions and the settings say 3"):
         await ensure_topics(broker, prefix, partitions=3)
+
+
+async def test_topics_of_a_newer_version_are_added_to_an_existing_stack(broker: str, prefix: str) -> None:
+    """A topic that an older version did not create is created, and the others keep their messages."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic_name(prefix, Topic.STATE)])
+        await eventually_async(lambda: _is_missing(admin, topic_name(prefix, Topic.STATE)))
+        await ensure_topics(broker, prefix, partitions=2)
+        assert {topic_name(prefix, topic) for topic in Topic} <= set(await admin.list_topics())
+    finally:
+        await admin.close()
+
+
+async def _is_missing(admin: AIOKafkaAdminClient, topic: str) -> bool:
+    return topic not in await admin.list_topics()
 
 
 async def test_postgres_lets_in_only_who_has_the_password(postgres: Postgres, database: str) -> None:

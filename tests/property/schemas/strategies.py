@@ -28,7 +28,9 @@ from runstream_schemas.events import (
     Operation,
     Record,
     Role,
+    RunState,
     Scope,
+    StateEvent,
     Stream,
     Writer,
 )
@@ -140,6 +142,7 @@ def changes(draw: st.DrawFn) -> ChangeEvent:
         ),
         topic=topic,
         records=tuple(records),
+        principal=draw(utf8_texts),
     )
 
 
@@ -236,6 +239,16 @@ alerts = st.builds(
     level=st.sampled_from(AlertLevel),
     wait_duration_ms=int64s,
 )
+states = st.builds(
+    StateEvent,
+    header=st.builds(
+        Header, kind=st.just(Kind.DATA), run=runs, writer=writers, time=times, seq=seqs, reason=utf8_texts
+    ),
+    previous=st.sampled_from(RunState),
+    state=st.sampled_from(RunState),
+    qualifiers=_text_tuples,
+    cause=st.binary(max_size=16),
+)
 events: st.SearchStrategy[Event] = st.one_of(
-    blocks(), changes(), markers(), heartbeats(), exits, files, artifacts, alerts
+    blocks(), changes(), markers(), heartbeats(), exits, files, artifacts, alerts, states
 )

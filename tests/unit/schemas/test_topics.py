@@ -57,9 +57,9 @@ def test_a_run_has_one_partition() -> None:
 
 
 def test_topics_are_named_by_prefix() -> None:
-    """One prefix a tenant, eight topics below it."""
+    """Each tenant has a prefix, with nine topics under it."""
     assert topic_name("acme", Topic.LOG) == "acme.log"
-    assert len({topic_name("acme", topic) for topic in Topic}) == 8
+    assert len({topic_name("acme", topic) for topic in Topic}) == 9
 
 
 def test_only_heartbeats_are_forgotten() -> None:

@@ -29,6 +29,7 @@ TOPIC_NUMBERS = {
     Topic.HEARTBEAT: 5,
     Topic.EXIT: 6,
     Topic.ALERT: 7,
+    Topic.STATE: 8,
 }
 TOPIC_OF_NUMBER = {number: topic for topic, number in TOPIC_NUMBERS.items()}
 
