@@ -49,16 +49,8 @@ class ServerSettings(BaseSettings):
     #: between them (``https://hub.example``).
     frame_ancestors: str = ""
 
-    #: Key of the ticks' signatures, hexadecimal.
-    tick_key: str = Field(default="", repr=False)
     #: Interval between two beats of a writer, seconds.
     heartbeat_s: float = Field(default=15.0, gt=0)
-    #: Interval between two ticks of a partition, seconds.
-    tick_s: float = Field(default=5.0, gt=0)
-    #: Silence after which a writer is shown as stale, seconds of available time.
-    stale_s: float = Field(default=60.0, gt=0)
-    #: Silence after which a writer is taken for crashed, seconds of available time.
-    liveness_timeout_s: float = Field(default=300.0, gt=0)
 
     log_level: str = "INFO"
 
@@ -66,12 +58,6 @@ class ServerSettings(BaseSettings):
     def from_environment(cls) -> Self:
         """Return the settings of this process; raises pydantic's ValidationError, which names what is missing."""
         return cls()  # type: ignore[call-arg] # the required fields come from the environment
-
-    @field_validator("tick_key")
-    @classmethod
-    def _hexadecimal(cls, value: str) -> str:
-        bytes.fromhex(value)
-        return value
 
     @field_validator("frame_ancestors")
     @classmethod

@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from runstream_consumers.alerts import store
+from runstream_consumers.runtime.plugin import Declaration, SimplePartition
 from runstream_schemas.events import AlertEvent, Kind
 from runstream_schemas.topics import Topic
 
@@ -21,17 +22,15 @@ class AlertsConsumer:
     name: str = "alerts"
     topics: frozenset[Topic] = frozenset({Topic.ALERT})
     migrations: Traversable = files("runstream_consumers.alerts") / "migrations"
+    declaration = Declaration(owned_topics=topics)
 
     def partition(self, number: int, context: Context) -> AlertsPartition:  # noqa: ARG002
         """Return the work on one partition."""
         return AlertsPartition()
 
 
-class AlertsPartition:
-    """Stores the alerts of one partition; keeps nothing in memory, for alerts are few."""
-
-    async def load(self, connection: Connection) -> None:
-        """Read nothing: what is known of a title is read when it comes again."""
+class AlertsPartition(SimplePartition):
+    """Stores the alerts of one partition; keeps nothing in memory because alerts are few."""
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Store the alerts of a batch."""
@@ -42,6 +41,3 @@ class AlertsPartition:
         ]
         if alerts:
             await store.add(connection, batch.partition, alerts)
-
-    async def background(self) -> None:
-        """Return at once: nothing runs beside the batches."""

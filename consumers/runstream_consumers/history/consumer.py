@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.history import store
 from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
+from runstream_consumers.runtime.plugin import Declaration, SimplePartition
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_schemas.events import Kind, LogEvent
 from runstream_schemas.topics import Topic
@@ -31,22 +32,20 @@ class HistoryConsumer:
     name = "history"
     topics = frozenset([Topic.LOG])
     migrations: Traversable = files("runstream_consumers.history") / "migrations"
+    declaration = Declaration(owned_topics=topics, resume_topics=topics)
 
     def partition(self, number: int, context: Context) -> HistoryPartition:  # noqa: ARG002
         """Return the work on one partition."""
         return HistoryPartition()
 
 
-class HistoryPartition:
+class HistoryPartition(SimplePartition):
     """Stores the blocks of one partition; remembers what their writers have logged before."""
 
     def __init__(self) -> None:
         self._writers: dict[WriterKey, WriterSteps] = {}
         self._runs: set[UUID] = set()
         self._lineage: set[tuple[UUID, UUID, UUID]] = set()
-
-    async def load(self, connection: Connection) -> None:
-        """Read nothing: writers are read when their first block comes."""
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Store the blocks of a batch."""
@@ -60,9 +59,6 @@ class HistoryPartition:
         )
         others = [(item, event) for item, event in events if event.kind is not Kind.DATA and not event.branch]
         await store.add_markers(connection, [_marker(item, event) for item, event in others])
-
-    async def background(self) -> None:
-        """Do nothing beside the batches."""
 
     async def _add_runs(self, connection: Connection, runs: dict[UUID, RunPath]) -> None:
         new = {key: runs[key] for key in sorted(runs.keys() - self._runs)}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runstream_consumers.liveness import store
 from runstream_consumers.liveness.clock import Thresholds
 from runstream_consumers.liveness.model import Changes, PartitionModel, is_writer_event
 from runstream_consumers.liveness.signature import is_signed
 from runstream_consumers.liveness.ticker import Ticker
-from runstream_consumers.settings import ServerSettings
+from runstream_consumers.runtime.plugin import Declaration
 from runstream_schemas.topics import Topic, topic_name
 
 if TYPE_CHECKING:
@@ -24,38 +26,38 @@ if TYPE_CHECKING:
 _CLOSED_RUNS = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LivenessSettings:
-    """What the liveness of a partition depends on."""
+class LivenessSettings(BaseSettings):
+    """Environment variables of the liveness consumer; times are seconds."""
 
-    #: Key of the ticks' signatures.
-    key: bytes
-    #: Seconds between two ticks.
-    tick: float
-    thresholds: Thresholds
+    model_config = SettingsConfigDict(env_prefix="RUNSTREAM_", env_ignore_empty=True, extra="ignore", frozen=True)
 
+    #: Key of the ticks' signatures, hexadecimal. Without it a forged tick could not be recognized.
+    tick_key: str = Field(repr=False)
+    #: Interval between two ticks of a partition.
+    tick_s: float = Field(default=5.0, gt=0)
+    #: Silence after which a writer is stale, in available time.
+    stale_s: float = Field(default=60.0, gt=0)
+    #: Silence after which a writer is presumed crashed, in available time.
+    liveness_timeout_s: float = Field(default=300.0, gt=0)
+
+    @field_validator("tick_key")
     @classmethod
-    def from_environment(cls) -> LivenessSettings:
-        """Return the settings of this process; raises ValueError where there is no key to sign ticks with."""
-        settings = ServerSettings.from_environment()
-        if not settings.tick_key:
-            raise ValueError("RUNSTREAM_TICK_KEY is not set: without it no tick can be told from a forged one")
-        thresholds = Thresholds.from_seconds(
-            tick=settings.tick_s, stale=settings.stale_s, crashed=settings.liveness_timeout_s
-        )
-        return cls(key=bytes.fromhex(settings.tick_key), tick=settings.tick_s, thresholds=thresholds)
+    def _validate_hexadecimal(cls, value: str) -> str:
+        bytes.fromhex(value)
+        return value
 
 
 class LivenessConsumer:
-    """Tells which writers live, and what state each run is in."""
+    """Determines which writers are alive, and the state of each run."""
 
     name: str = "liveness"
     topics: frozenset[Topic] = frozenset({Topic.HEARTBEAT, Topic.EXIT, Topic.CONFIG})
     migrations: Traversable = files("runstream_consumers.liveness") / "migrations"
+    declaration = Declaration(settings=LivenessSettings, owned_topics=frozenset({Topic.EXIT}), resume_topics=topics)
 
     def partition(self, number: int, context: Context) -> LivenessPartition:
-        """Return the work on one partition; raises ValueError where there is no key to sign ticks with."""
-        return LivenessPartition(number, context, LivenessSettings.from_environment())
+        """Return the work on one partition."""
+        return LivenessPartition(number, context, context.settings)
 
 
 class LivenessPartition:
@@ -64,9 +66,12 @@ class LivenessPartition:
     def __init__(self, number: int, context: Context, settings: LivenessSettings) -> None:
         self._number = number
         self._topic = topic_name(context.prefix, Topic.HEARTBEAT)
-        self._key = settings.key
-        self._ticker = Ticker(context=context, partition=number, key=settings.key, interval=settings.tick)
-        self._model = PartitionModel(settings.thresholds, self._is_signed)
+        self._key = bytes.fromhex(settings.tick_key)
+        self._ticker = Ticker(context=context, partition=number, key=self._key, interval=settings.tick_s)
+        thresholds = Thresholds.from_seconds(
+            tick=settings.tick_s, stale=settings.stale_s, crashed=settings.liveness_timeout_s
+        )
+        self._model = PartitionModel(thresholds, self._is_signed)
 
     async def load(self, connection: Connection) -> None:
         """Read the clock, and the runs that have a writer on it."""

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from runstream_consumers.runtime.dry_run import dry_run
 from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_consumers.runtime.kafka.sparse_log import SparseFilter
+from runstream_consumers.runtime.options import DEFAULT_OPTIONS
+from runstream_consumers.runtime.plugin import declaration_of
 from runstream_consumers.runtime.process import consume, redrive_quarantine
-from runstream_consumers.runtime.registry import find_consumer
+from runstream_consumers.runtime.registry import find_consumer, load_settings
 from runstream_consumers.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -29,29 +32,43 @@ _REPEAT_SECONDS = 30.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a consumer until SIGTERM or SIGINT, or redrive its quarantine; return 1 after a fault, 2 on bad settings."""
-    parser = argparse.ArgumentParser(prog="runstream-consumer", description="Run one consumer of the event stream.")
-    parser.add_argument("name", help="the name it is registered under (entry-point group runstream.consumers)")
-    parser.add_argument("--redrive", action="store_true", help="try its quarantined messages again, then end")
-    parsed = parser.parse_args(arguments)
-    name: str = parsed.name
+    """Run a consumer until SIGTERM or SIGINT, or one of the one-time commands.
+
+    Returns 0 on success, 1 after an error, 2 if settings are missing or invalid.
+    """
+    parsed = _parse(arguments)
     try:
         settings = ServerSettings.from_environment()
+        _log_to_stderr(settings.log_level)
+        consumer = find_consumer(parsed.name)
+        load_settings(consumer)
+        asyncio.run(_run(consumer, settings, parsed))
     except ValidationError as error:
-        print(f"runstream-consumer: settings from RUNSTREAM_*: {error}", file=sys.stderr)  # noqa: T201 — no log yet
+        print(f"Invalid settings in the environment (RUNSTREAM_*): {error}", file=sys.stderr)  # noqa: T201
         return 2
-    _log_to_stderr(settings.log_level)
-    try:
-        consumer = find_consumer(name)
-        asyncio.run(redrive_quarantine(consumer, settings) if parsed.redrive else _run(consumer, settings))
     except RuntimeFault as error:
         log.critical("%s: %s", type(error).__name__, error)
         return 1
     except Exception:
-        log.critical("consumer %s failed", name, exc_info=True)
+        log.critical("consumer %s failed", parsed.name, exc_info=True)
         return 1
-    log.info("consumer %s stopped", name)
+    log.info("consumer %s stopped", parsed.name)
     return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="runstream-consumer", description="Run one consumer of the event stream.")
+    parser.add_argument("name", help="name under which it is registered (entry-point group runstream.consumers)")
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="POSITION",
+        help="where a consumer without stored offsets begins: beginning, now, or a time (2026-11-28T12:00:00Z)",
+    )
+    once = parser.add_mutually_exclusive_group()
+    once.add_argument("--redrive", action="store_true", help="apply its quarantined messages again, then exit")
+    once.add_argument("--dry-run", action="store_true", help="print what it would do, store nothing, then exit")
+    return parser.parse_args(arguments)
 
 
 def _log_to_stderr(level: str) -> None:
@@ -61,12 +78,22 @@ def _log_to_stderr(level: str) -> None:
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
 
 
-async def _run(consumer: Consumer, settings: ServerSettings) -> None:
+async def _run(consumer: Consumer, settings: ServerSettings, parsed: argparse.Namespace) -> None:
+    if parsed.redrive:
+        await redrive_quarantine(consumer, settings)
+    elif parsed.dry_run:
+        start = parsed.start or declaration_of(consumer).start
+        print(await dry_run(consumer, settings, DEFAULT_OPTIONS, start=start))  # noqa: T201 — the command's output
+    else:
+        await _consume_until_signaled(consumer, settings, parsed.start)
+
+
+async def _consume_until_signaled(consumer: Consumer, settings: ServerSettings, start: str | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await consume(consumer, settings, stop=stop)
+    await consume(consumer, settings, stop=stop, start=start)
 
 
 if __name__ == "__main__":

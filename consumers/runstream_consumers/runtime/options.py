@@ -38,6 +38,10 @@ class Options:
     topics_timeout: float = 60.0
     #: How long a log may end before the stored offset, as just after an election, until it counts as made anew.
     recreated_timeout: float = 5.0
+    #: Connections for background work, for all partitions of a process.
+    background_connections: int = 2
+    #: Messages that a dry run reads of a partition number.
+    dry_run_messages: int = 10_000
     #: How long the end may take.
     close_timeout: float = 3.0
 

@@ -1,17 +1,21 @@
 """The interface of a consumer: what a package registers under the entry-point group ``runstream.consumers``.
 
-The runtime owns Kafka, offsets, decoding, duplicates, quarantine and the transaction. A consumer says what it reads and
-what a batch of fresh events changes in its own tables. Built-in consumers use this interface and nothing else.
+The runtime owns Kafka, offsets, decoding, deduplication, quarantine and the transaction. A consumer declares what it
+reads and writes what a batch of new events changes in its own tables. Built-in consumers use nothing else.
+See docs/consumers.md.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
     from importlib.resources.abc import Traversable
+
+    from pydantic_settings import BaseSettings
 
     from runstream_schemas.events import Event
     from runstream_schemas.topics import Topic
@@ -19,24 +23,27 @@ if TYPE_CHECKING:
 #: An asyncpg connection; asyncpg ships no types.
 Connection = Any
 
+#: Returns a context manager that provides a database connection for the duration of a ``with`` block.
+Connections: TypeAlias = "Callable[[], AbstractAsyncContextManager[Connection]]"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One event as it came, less the records that had been seen before."""
+    """An event with its position in Kafka, without the records that were already applied."""
 
     topic: Topic
     partition: int
     offset: int
     #: Broker append time, microseconds since 1970.
     append_time: int
-    #: The message that carries ``event``; encoded anew where the event had to be cut.
+    #: The encoded ``event``; encoded again if records had to be removed.
     message: bytes
     event: Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Fresh events of one partition number, over all topics the consumer reads; offsets ascend within a topic."""
+    """New events of one partition number, over all topics the consumer reads; offsets ascend within a topic."""
 
     partition: int
     events: Sequence[Received]
@@ -46,43 +53,87 @@ class Producer(Protocol):
     """Appends to the topics of the stack."""
 
     async def send(self, topic: Topic, partition: int, message: bytes) -> None:
-        """Append a message; returns once the broker has it. Raises OSError or a Kafka error where it does not."""
+        """Append a message and wait for the broker's acknowledgment; raises OSError or KafkaError if there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What the runtime lends a consumer."""
+    """What the runtime provides to a consumer."""
 
-    #: The consumer's name; also the default schema of its connection.
+    #: The consumer's name, which is also its Postgres schema.
     name: str
     prefix: str
     partitions: int
     producer: Producer
+    #: Connections for background work, with the consumer's schema as search path; a few per process.
+    connection: Connections
+    #: An instance of the consumer's settings class; None if it declares none.
+    settings: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteContext:
+    """What the HTTP server provides to a consumer's routes."""
+
+    #: Read-only connections without a search path: qualify table names with the schema.
+    connection: Connections
+    #: An instance of the consumer's settings class; None if it declares none.
+    settings: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """Optional properties of a consumer, assigned to its attribute ``declaration``."""
+
+    #: Read from the environment when the process starts; choose an ``env_prefix`` such as ``RUNSTREAM_BEST_``.
+    settings: type[BaseSettings] | None = None
+    #: Where a new sink begins: "beginning", "now", or an RFC 3339 time. The option ``--from`` takes precedence.
+    start: str = "beginning"
+    #: Topics whose delivery this consumer accounts for: a record counts as stored once it is applied here.
+    owned_topics: frozenset[Topic] = frozenset()
+    #: Topics that must be read to their end before a run is resumed. Declare this only for a consumer that always runs.
+    resume_topics: frozenset[Topic] = frozenset()
+    #: Returns a FastAPI router, which the server mounts at ``/api/v1/consumers/NAME``. Import FastAPI in the function:
+    #: consumer processes do not need it.
+    routes: Callable[[RouteContext], Any] | None = None
 
 
 class Partition(Protocol):
-    """A consumer's work on one partition. The runtime makes a new one whenever memory may be stale."""
+    """A consumer's work on one partition number. The runtime makes a new one whenever its memory may be stale."""
 
     async def load(self, connection: Connection) -> None:
-        """Read what the fold needs from the consumer's tables; called once, before the first batch."""
+        """Read from the consumer's tables what is kept in memory; called once, before the first batch."""
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Write what a batch changes, within the open transaction that also moves the offsets.
 
-        A data error may be raised as it is: the runtime rolls back, makes a new Partition and tries the events one by
-        one; the ones that fail alone go to quarantine.
+        An exception rolls the batch back. The runtime then makes a new Partition and applies the events in smaller
+        and smaller groups, so that only those that fail alone are quarantined.
         """
 
     async def background(self) -> None:
-        """Run beside the batches until cancelled (a ticker, say); return at once where there is nothing to do."""
+        """Run concurrently with the batches until cancelled, for example a timer; return if there is nothing to do."""
+
+
+class SimplePartition:
+    """Base class for a partition that keeps nothing in memory and does no background work."""
+
+    async def load(self, connection: Connection) -> None:
+        """Read nothing."""
+
+    async def background(self) -> None:
+        """Return at once."""
 
 
 class Consumer(Protocol):
-    """What an entry point of the group ``runstream.consumers`` names: a class without arguments."""
+    """What an entry point of the group ``runstream.consumers`` names: a class that is called without arguments.
+
+    The attribute ``declaration`` (:class:`Declaration`) is optional.
+    """
 
     @property
     def name(self) -> str:
-        """Lower-case identifier: Kafka group, Postgres schema, sink id."""
+        """Lower-case identifier: Kafka group, Postgres schema, name of the sink."""
 
     @property
     def topics(self) -> frozenset[Topic]:
@@ -90,7 +141,13 @@ class Consumer(Protocol):
 
     @property
     def migrations(self) -> Traversable:
-        """Folder of ``NNNN_name.sql`` files, run in order, each once, with ``search_path`` set to its schema."""
+        """Folder of ``NNNN_name.sql`` files, each run once, in order, with the consumer's schema as search path."""
 
     def partition(self, number: int, context: Context) -> Partition:
-        """Return the work on one partition."""
+        """Return the work on one partition number."""
+
+
+def declaration_of(consumer: Consumer) -> Declaration:
+    """Return what a consumer declares; the defaults if it has no attribute ``declaration``."""
+    declared: Declaration = getattr(consumer, "declaration", Declaration())
+    return declared

@@ -1,23 +1,24 @@
-"""One consumer process: brings the tables up to date, waits for the topics, consumes until it is told to stop."""
+"""One consumer process: migrates the tables, waits for the topics, and consumes until it is stopped."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from runstream_consumers.runtime.consuming.loop import ConsumeLoop
 from runstream_consumers.runtime.consuming.redrive import redrive
+from runstream_consumers.runtime.context import open_context
 from runstream_consumers.runtime.exceptions import TopicMismatch
 from runstream_consumers.runtime.faults import is_infrastructure_error
-from runstream_consumers.runtime.kafka.client import KafkaProducer, check_topics, make_consumer
+from runstream_consumers.runtime.kafka.client import check_topics, make_consumer
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS, Options
-from runstream_consumers.runtime.plugin import Context
+from runstream_consumers.runtime.plugin import declaration_of
 from runstream_consumers.runtime.postgres.connection import connect
-from runstream_consumers.runtime.postgres.migrate import migrate
+from runstream_consumers.runtime.postgres.migrate import migrate_all
+from runstream_consumers.runtime.start_position import BEGINNING, check_start, store_start
 from runstream_schemas.topics import topic_name
 
 if TYPE_CHECKING:
@@ -31,13 +32,25 @@ log = logging.getLogger(__name__)
 
 
 async def consume(
-    consumer: Consumer, settings: ServerSettings, *, stop: asyncio.Event, options: Options = DEFAULT_OPTIONS
+    consumer: Consumer,
+    settings: ServerSettings,
+    *,
+    stop: asyncio.Event,
+    options: Options = DEFAULT_OPTIONS,
+    start: str | None = None,
 ) -> None:
-    """Consume until ``stop`` is set; waits for servers that are away.
+    """Consume until ``stop`` is set; waits for servers that are unavailable.
 
-    Raises RuntimeFault, or what the consumer raised by mistake: a new process may or may not help.
+    Args:
+        consumer: What to run.
+        settings: The servers and the topics.
+        stop: Set by the caller to end.
+        options: Sizes and intervals.
+        start: Where a new sink begins; None for what the consumer declares.
+
+    Raises RuntimeFault, or an unexpected error of the consumer.
     """
-    work = asyncio.create_task(_consume(consumer, settings, options))
+    work = asyncio.create_task(_consume(consumer, settings, options, start or declaration_of(consumer).start))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -52,44 +65,46 @@ async def consume(
 async def redrive_quarantine(
     consumer: Consumer, settings: ServerSettings, options: Options = DEFAULT_OPTIONS
 ) -> RedriveResult:
-    """Try the quarantined messages of a consumer again; raises what the infrastructure raises."""
+    """Apply the quarantined messages of a consumer again; raises the errors of Kafka and Postgres."""
     await prepare_tables(consumer, settings.postgres)
-    producer = KafkaProducer(settings.kafka, settings.prefix, timeout=options.request_timeout)
-    context = Context(name=consumer.name, prefix=settings.prefix, partitions=settings.partitions, producer=producer)
     connection = await connect(settings.postgres, application=consumer.name, schema=consumer.name)
     try:
-        return await redrive(consumer, context, connection)
+        async with open_context(consumer, settings, options) as context:
+            return await redrive(consumer, context, connection)
     finally:
         connection.terminate()
-        await producer.close()
 
 
 async def prepare_tables(consumer: Consumer, dsn: str) -> None:
     """Bring the runtime's tables and the consumer's to their newest version."""
     connection = await connect(dsn, application=consumer.name)
     try:
-        for schema, folder in (
-            ("runtime", files("runstream_consumers.runtime.postgres") / "migrations"),
-            (consumer.name, consumer.migrations),
-        ):
-            for migration in await migrate(connection, schema, folder):
-                log.info("schema %s: ran migration %04d %s", schema, migration.version, migration.name)
+        await migrate_all(connection, consumer)
     finally:
         connection.terminate()
 
 
-async def _consume(consumer: Consumer, settings: ServerSettings, options: Options) -> None:
+async def _consume(consumer: Consumer, settings: ServerSettings, options: Options, start: str) -> None:
+    check_start(start)
     retrying = _retrying(options)
     await retrying(prepare_tables, consumer, settings.postgres)
     await retrying(_wait_for_topics, consumer, settings, options)
-    producer = KafkaProducer(settings.kafka, settings.prefix, timeout=options.request_timeout)
-    context = Context(name=consumer.name, prefix=settings.prefix, partitions=settings.partitions, producer=producer)
-    kafka: AIOKafkaConsumer = await retrying(_start, consumer, settings, options)
+    if start != BEGINNING:
+        await retrying(_store_start, consumer, settings, options, start)
+    async with open_context(consumer, settings, options) as context:
+        kafka: AIOKafkaConsumer = await retrying(_start, consumer, settings, options)
+        try:
+            await ConsumeLoop(consumer, context, dsn=settings.postgres, kafka=kafka, options=options).run()
+        finally:
+            await _stop(kafka, options.close_timeout)
+
+
+async def _store_start(consumer: Consumer, settings: ServerSettings, options: Options, start: str) -> None:
+    connection = await connect(settings.postgres, application=consumer.name)
     try:
-        await ConsumeLoop(consumer, context, dsn=settings.postgres, kafka=kafka, options=options).run()
+        await store_start(consumer, settings, connection, start, options)
     finally:
-        await producer.close()
-        await _stop(kafka, options.close_timeout)
+        connection.terminate()
 
 
 async def _wait_for_topics(consumer: Consumer, settings: ServerSettings, options: Options) -> None:

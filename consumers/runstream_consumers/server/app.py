@@ -22,6 +22,7 @@ from runstream_consumers.api.security.headers import SafeHeaders
 from runstream_consumers.api.security.peers import Peers, trusted_users
 from runstream_consumers.api.security.principal import Principal, PrincipalKind
 from runstream_consumers.api.services import Services
+from runstream_consumers.server.consumer_routes import include_consumer_routes
 from runstream_consumers.settings import ServerSettings
 from runstream_consumers.web import pages
 
@@ -60,6 +61,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
     problems.register(app, pages.problem_page)
     # First: the pages' routes take any two names.
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    include_consumer_routes(app)
     for module in (connection, registry, runs, standing, commands, numbers, history, alerts, pages):
         app.include_router(module.router)
     policy = Policy(

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from runstream_consumers.runtime.plugin import Declaration, SimplePartition
 from runstream_consumers.summary import store
 from runstream_consumers.summary.store import Kept
 from runstream_schemas.summary_algebra.fold import counts
@@ -27,21 +28,19 @@ class SummaryConsumer:
     name: str = "summary"
     topics: frozenset[Topic] = frozenset({Topic.LOG, Topic.CONFIG, Topic.SUMMARY})
     migrations: Traversable = files("runstream_consumers.summary") / "migrations"
+    declaration = Declaration(owned_topics=frozenset({Topic.CONFIG, Topic.SUMMARY}), resume_topics=topics)
 
     def partition(self, number: int, context: Context) -> SummaryPartition:  # noqa: ARG002
         """Return the work on one partition."""
         return SummaryPartition()
 
 
-class SummaryPartition:
+class SummaryPartition(SimplePartition):
     """Folds the batches of one partition; keeps the folds of the runs that were active last."""
 
     def __init__(self, cached_weight: int = DEFAULT_CACHED_WEIGHT) -> None:
         self._folds: OrderedDict[RunPath, Kept] = OrderedDict()
         self._cached_weight = cached_weight
-
-    async def load(self, connection: Connection) -> None:
-        """Read nothing yet: the folds are read as their runs turn up."""
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Fold a batch in and write one row for each run it changed."""
@@ -57,9 +56,6 @@ class SummaryPartition:
         await store.create(connection, [self._folds[run] for run in created])
         await store.save(connection, [self._folds[run] for run in changed.keys() - set(created)])
         self._keep(changed)
-
-    async def background(self) -> None:
-        """Return at once: nothing runs beside the batches."""
 
     def _keep(self, changed: Iterable[RunPath]) -> None:
         """Drop the folds of the runs that were idle longest, down to the weight that may be kept."""

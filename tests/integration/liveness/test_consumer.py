@@ -28,14 +28,16 @@ if TYPE_CHECKING:
 TRAINER = Writer(id=b"t" * 16, role=Role.PRIMARY)
 OTHER = Writer(id=b"o" * 16, role=Role.PRIMARY)
 KEY = secrets.token_bytes(32)
+TIMEOUT_S = 1.5
 
 
 @pytest.fixture
 def settings(broker: str, prefix: str, database: str, monkeypatch: pytest.MonkeyPatch) -> ServerSettings:
     """Return settings under which a writer is stale after half a second, and crashed after one and a half."""
-    made = settings_of(broker, prefix, database, tick_key=KEY.hex(), tick_s=0.1, stale_s=0.5, liveness_timeout_s=1.5)
-    for name in ("kafka", "postgres", "prefix", "partitions", "tick_key", "tick_s", "stale_s", "liveness_timeout_s"):
-        monkeypatch.setenv(f"RUNSTREAM_{name.upper()}", str(getattr(made, name)))
+    made = settings_of(broker, prefix, database)
+    limits = {"tick_key": KEY.hex(), "tick_s": 0.1, "stale_s": 0.5, "liveness_timeout_s": TIMEOUT_S}
+    for name, value in limits.items():
+        monkeypatch.setenv(f"RUNSTREAM_{name.upper()}", str(value))
     return made
 
 
@@ -199,7 +201,7 @@ async def test_silence_while_nobody_consumed_does_not_count(broker: str, prefix:
             await feed(broker, prefix, [beat(TRAINER, 1)])
             await shown(connection, "running")
         before = int(await connection.fetchval("select max(available) from liveness.clock") or 0)
-        back = asyncio.get_running_loop().time() + 2 * settings.liveness_timeout_s
+        back = asyncio.get_running_loop().time() + 2 * TIMEOUT_S
 
         async def long_gone() -> bool:
             return asyncio.get_running_loop().time() > back

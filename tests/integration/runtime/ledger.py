@@ -124,11 +124,11 @@ def settings_of(broker: str, prefix: str, database: str) -> ServerSettings:
 
 @asynccontextmanager
 async def consuming(
-    consumer: Consumer, settings: ServerSettings, options: Options = QUICK
+    consumer: Consumer, settings: ServerSettings, options: Options = QUICK, *, start: str | None = None
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Run a consumer until the block ends; it must not have failed."""
     stop = asyncio.Event()
-    task = asyncio.create_task(consume(consumer, settings, stop=stop, options=options))
+    task = asyncio.create_task(consume(consumer, settings, stop=stop, options=options, start=start))
     try:
         yield task
     finally:

@@ -32,6 +32,12 @@ def start_consumer(name: str, environment: dict[str, str], log: Path) -> subproc
         )
 
 
+def run_consumer(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the command of a consumer to its end."""
+    command = [sys.executable, "-m", "runstream_consumers.runtime", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
 @contextmanager
 def consumer_process(name: str, environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a consumer process until the block ends."""

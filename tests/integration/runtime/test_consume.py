@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -304,7 +305,7 @@ async def test_a_client_that_reads_nothing_is_noticed(broker: str, prefix: str, 
     await prepare_tables(consumer, database)
     kafka = make_consumer(broker, group=f"{prefix}.ledger", instance="", options=options)
     producer = KafkaProducer(broker, prefix, timeout=10)
-    context = Context(name="ledger", prefix=prefix, partitions=2, producer=producer)
+    context = Context(name="ledger", prefix=prefix, partitions=2, producer=producer, connection=nullcontext)
     await kafka.start()
     try:
         working = asyncio.create_task(ConsumeLoop(consumer, context, dsn=database, kafka=kafka, options=options).run())

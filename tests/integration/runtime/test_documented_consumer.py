@@ -100,8 +100,8 @@ def test_an_unknown_name_is_an_error_that_lists_the_known(
     log = tmp_path / "log"
     with consumer_process("hystory", environment_of(broker, prefix, database), log) as process:
         assert process.wait(timeout=30) == 1
-    assert "no consumer is registered as 'hystory'; there are: " in log.read_text()
-    assert "history" in log.read_text().split("there are:")[1]
+    assert "No consumer is registered as 'hystory'; registered: " in log.read_text()
+    assert "history" in log.read_text().split("registered:")[1]
 
 
 def test_missing_settings_are_named(broker: str, prefix: str, database: str, tmp_path: Path) -> None:

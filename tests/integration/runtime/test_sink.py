@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,7 +86,9 @@ class Bench:
 
     def sink(self) -> Sink:
         """A worker's sink of partition 0."""
-        context = Context(name="ledger", prefix=PREFIX, partitions=PARTITIONS, producer=NoProducer())
+        context = Context(
+            name="ledger", prefix=PREFIX, partitions=PARTITIONS, producer=NoProducer(), connection=nullcontext
+        )
         return Sink(self.consumer, 0, context, [LOG])
 
     async def connection(self) -> Connection:
@@ -141,9 +143,9 @@ async def test_a_commit_of_unknown_outcome_is_settled_by_reading(bench: Bench, f
     sink = bench.sink()
     connection = Faulty(await bench.connection(), [fault, ""])  # the first transaction loads, the second stores
     with pytest.raises(ConnectionResetError):
-        await sink.step(connection, bench.batch(0, 4))
+        await sink.apply_batch(connection, bench.batch(0, 4))
     sink.forget()
-    await sink.step(await bench.connection(), bench.batch(0, 4))
+    await sink.apply_batch(await bench.connection(), bench.batch(0, 4))
     assert await bench.lines() == once(4)
     assert await bench.next() == 4
 
@@ -152,7 +154,9 @@ async def test_of_two_workers_with_the_same_batch_one_stores_it(bench: Bench) ->
     """Two steps from the same offset at once: one commits, the other finds nothing left to do."""
     sinks = [bench.sink() for _ in range(2)]
     connections = [await bench.connection() for _ in sinks]
-    await asyncio.gather(*(sink.step(each, bench.batch(0, 6)) for sink, each in zip(sinks, connections, strict=True)))
+    await asyncio.gather(
+        *(sink.apply_batch(each, bench.batch(0, 6)) for sink, each in zip(sinks, connections, strict=True))
+    )
     assert await bench.lines() == once(6)
 
 
@@ -160,20 +164,20 @@ async def test_a_worker_that_was_overtaken_reads_its_memory_anew(bench: Bench) -
     """Memory from before another worker's step is not used again."""
     slow, fast = bench.sink(), bench.sink()
     connection = await bench.connection()
-    await slow.step(connection, bench.batch(0, 2))
-    await fast.step(await bench.connection(), bench.batch(2, 5))
+    await slow.apply_batch(connection, bench.batch(0, 2))
+    await fast.apply_batch(await bench.connection(), bench.batch(2, 5))
     made = len(bench.consumer.partitions)
-    outcome = await slow.step(connection, bench.batch(2, 4))
+    outcome = await slow.apply_batch(connection, bench.batch(2, 4))
     assert len(bench.consumer.partitions) == made + 1
     assert dict(outcome.seeks) == {LOG: 5}
-    await slow.step(connection, bench.batch(4, 8))
+    await slow.apply_batch(connection, bench.batch(4, 8))
     assert await bench.lines() == once(8)
 
 
 async def test_nothing_is_stored_behind_a_gap(bench: Bench) -> None:
     """A batch that begins too late is reported and leaves no trace."""
     sink = bench.sink()
-    outcome = await sink.step(await bench.connection(), bench.batch(3, 6))
+    outcome = await sink.apply_batch(await bench.connection(), bench.batch(3, 6))
     assert dict(outcome.gaps) == {LOG: (0, 3)}
     assert await bench.lines() == []
     assert await bench.next() == 0
@@ -195,7 +199,9 @@ async def test_any_interleaving_of_workers_and_faults_stores_each_row_once(bench
             continue
         faults = [chance.choice(["", "", "", "before", "after"]) for _ in range(2)]
         try:
-            await sinks[at].step(Faulty(connections[at], faults), bench.batch(start, start + chance.randrange(1, 9)))
+            await sinks[at].apply_batch(
+                Faulty(connections[at], faults), bench.batch(start, start + chance.randrange(1, 9))
+            )
         except ConnectionResetError:
             sinks[at].forget()
         if await bench.next() == len(bench.log):

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
+from runstream_consumers.liveness.consumer import LivenessSettings
 from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_consumers.runtime.postgres.store import TOPIC_NUMBERS, plain
@@ -72,4 +73,4 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_tick_key_that_is_not_hexadecimal_is_refused() -> None:
     """A key that cannot be read is found at the start, not at the first tick."""
     with pytest.raises(ValidationError, match="tick_key"):
-        ServerSettings(kafka="k", postgres="p", tick_key="xyz")
+        LivenessSettings(tick_key="xyz")

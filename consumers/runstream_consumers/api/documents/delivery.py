@@ -8,17 +8,9 @@ from typing import Any
 
 from runstream_consumers.liveness.reader import WriterState
 from runstream_consumers.runtime.postgres.reader import WriterProgress
+from runstream_consumers.runtime.registry import topic_owners
 from runstream_schemas.events import Role
 from runstream_schemas.topics import Topic
-
-#: The consumer whose tables say what is stored of a topic. Heartbeats are not counted; the others have no reader yet.
-OWNERS: Mapping[Topic, str] = {
-    Topic.LOG: "history",
-    Topic.CONFIG: "summary",
-    Topic.SUMMARY: "summary",
-    Topic.EXIT: "liveness",
-    Topic.ALERT: "alerts",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +60,7 @@ def delivery(writers: Sequence[WriterState], progress: Iterable[WriterProgress])
     """Join the writers that liveness knows with what the owning consumers have stored of any writer."""
     stored: dict[bytes, dict[Topic, WriterProgress]] = {writer.writer: {} for writer in writers}
     for item in progress:
-        if OWNERS.get(item.topic) == item.sink:
+        if topic_owners().get(item.topic) == item.sink:
             stored.setdefault(item.writer, {})[item.topic] = item
     known = {writer.writer: writer for writer in writers}
     return Delivery(writers=tuple(_writer(id_, known.get(id_), topics) for id_, topics in stored.items()))
@@ -105,7 +97,8 @@ def _writer(id_: bytes, state: WriterState | None, topics: Mapping[Topic, Writer
         role=Role.UNKNOWN.value if state is None else state.role,
         label="" if state is None else state.label,
         topics={
-            topic: _topic(topics.get(topic), None if counts is None else counts.get(topic.value, 0)) for topic in OWNERS
+            topic: _topic(topics.get(topic), None if counts is None else counts.get(topic.value, 0))
+            for topic in topic_owners()
         },
     )
 

@@ -9,19 +9,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from runstream_consumers.api.problems import Unavailable
-from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
+from runstream_consumers.runtime.registry import resume_readers
+from runstream_schemas.topics import RunPath, partition_of, topic_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from runstream_consumers.api.services import Services
 
-#: What each consumer must have read before a run can be carried on.
-READERS: Mapping[str, tuple[Topic, ...]] = {
-    "history": (Topic.LOG,),
-    "summary": (Topic.LOG, Topic.CONFIG, Topic.SUMMARY),
-    "liveness": (Topic.CONFIG, Topic.EXIT, Topic.HEARTBEAT),
-}
 _ASK_S = 5.0
 _POLL_S = 0.05
 _STORED = "select sink, topic, next from runtime.sink_offset where partition = $1 and sink = any($2::text[])"
@@ -48,10 +41,10 @@ async def caught_up(services: Services, run: RunPath, *, within_s: float) -> Non
 async def _behind(services: Services, partition: int, spans: Spans) -> list[str]:
     """Return the readers that have not come to the end."""
     async with services.database.connection() as connection:
-        rows = await connection.fetch(_STORED, partition, list(READERS))
+        rows = await connection.fetch(_STORED, partition, list(resume_readers()))
     stored = {(row["sink"], row["topic"]): row["next"] for row in rows}
     late = []
-    for sink, topics in READERS.items():
+    for sink, topics in resume_readers().items():
         for topic in topics:
             name = topic_name(services.settings.prefix, topic)
             first, end = spans[name]
@@ -62,7 +55,7 @@ async def _behind(services: Services, partition: int, spans: Spans) -> list[str]
 
 async def _spans(brokers: str, prefix: str, partition: int) -> Spans:
     """Ask the brokers what a partition of the topics holds."""
-    topics = {topic for topics in READERS.values() for topic in topics}
+    topics = {topic for topics in resume_readers().values() for topic in topics}
     places = [TopicPartition(topic_name(prefix, topic), partition) for topic in topics]
     client = AIOKafkaConsumer(
         bootstrap_servers=brokers, client_id="runstream-api", request_timeout_ms=int(_ASK_S * 1000)

@@ -10,12 +10,12 @@ from starlette.responses import Response
 
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents.answers import ValuesResponse, described
-from runstream_consumers.api.documents.delivery import OWNERS
 from runstream_consumers.api.kafka.read_barrier import caught_up
 from runstream_consumers.api.services import TheRun, TheServices
 from runstream_consumers.history import latest
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime.postgres import reader as runtime
+from runstream_consumers.runtime.registry import topic_owners
 from runstream_consumers.summary import reader as summary
 from runstream_schemas.topics import Topic
 
@@ -63,7 +63,7 @@ async def standing(
 
 def _on_their_way(writers: Sequence[liveness.WriterState], progress: Sequence[runtime.WriterProgress]) -> int:
     """Return how many records writers counted that have ended, and that lie behind what is stored of them."""
-    stored = {(item.writer, item.topic): item.next for item in progress if OWNERS.get(item.topic) == item.sink}
+    stored = {(item.writer, item.topic): item.next for item in progress if topic_owners().get(item.topic) == item.sink}
     return sum(
         max(0, writer.counts.get(topic.value, 0) - stored.get((writer.writer, topic), 0))
         for writer in writers

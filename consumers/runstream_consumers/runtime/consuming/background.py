@@ -19,10 +19,10 @@ _LONGEST_PAUSE = 30.0
 class Background:
     """Runs a function again, after a growing pause, whenever it fails; ends when it returns."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, enabled: bool = True) -> None:
         self._name = name
         self._task: asyncio.Task[None] | None = None
-        self._stopped = False
+        self._stopped = not enabled
 
     def start(self, function: Callable[[], Awaitable[None]]) -> None:
         """Run a function from now on, in place of the one before; nothing once stopped."""

@@ -19,7 +19,7 @@ from runstream_consumers.runtime.consuming.watchdog import Watchdog
 from runstream_consumers.runtime.exceptions import ConsumptionStalled
 from runstream_consumers.runtime.faults import is_infrastructure_error
 from runstream_consumers.runtime.kafka.client import Assignment, commit_lag_offsets, log_bounds
-from runstream_consumers.runtime.kafka.messages import Message
+from runstream_consumers.runtime.kafka.messages import message_from
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_schemas.topics import topic_name
 
@@ -129,14 +129,9 @@ class ConsumeLoop:
                 self._enqueue(partition, records)
 
     def _enqueue(self, partition: TopicPartition, records: Sequence[object]) -> None:
-        name, number = partition
-        topic = self._topics[name]
-        messages = [
-            Message(topic, name, number, record.offset, record.timestamp * 1000, record.value)  # type: ignore[attr-defined]
-            for record in records
-        ]
-        self._buffer.put(number, messages)
-        self._worker(number).wake()
+        topic = self._topics[partition.topic]
+        self._buffer.put(partition.partition, [message_from(topic, record) for record in records])
+        self._worker(partition.partition).wake()
 
     # --- assignment
 

@@ -118,7 +118,7 @@ class PartitionWorker:
             return
 
         async def step(connection: Connection) -> None:
-            outcome = await sink.step(connection, batch)
+            outcome = await sink.apply_batch(connection, batch)
             await self._handle_result(number, sink, connection, outcome)
 
         await self._retry_while_assigned(number, sink, step)

@@ -74,13 +74,15 @@ class _DecodedBatch:
 class Sink:
     """Applies messages of one partition number; used by one task at a time."""
 
-    def __init__(self, consumer: Consumer, number: int, context: Context, topics: Sequence[str]) -> None:
+    def __init__(
+        self, consumer: Consumer, number: int, context: Context, topics: Sequence[str], *, runs_background: bool = True
+    ) -> None:
         self._consumer = consumer
         self._number = number
         self._context = context
         self._store = SinkStore(sink=context.name, partition=number, topics=sorted(topics))
         self._memory: _Memory | None = None
-        self._background = Background(f"{context.name}[{number}] background")
+        self._background = Background(f"{context.name}[{number}] background", enabled=runs_background)
 
     @property
     def next_offsets(self) -> dict[str, int]:
@@ -131,7 +133,7 @@ class Sink:
                 await self._record_loss(connection, name, lost, reason)
         await self._load_memory(connection)
 
-    async def step(self, connection: Connection, batch: Mapping[str, Sequence[Message]]) -> BatchResult:
+    async def apply_batch(self, connection: Connection, batch: Mapping[str, Sequence[Message]]) -> BatchResult:
         """Apply a batch, by topic name with offsets ascending; each record of it once and only once, ever.
 
         Raises what the infrastructure raised: the batch may then have been committed or not, and should be passed

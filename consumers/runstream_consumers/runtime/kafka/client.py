@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
@@ -16,7 +17,7 @@ from runstream_consumers.runtime.exceptions import TopicMismatch
 from runstream_schemas.topics import topic_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 
     from aiokafka import TopicPartition
 
@@ -64,6 +65,38 @@ async def check_topics(brokers: str, names: Collection[str], partitions: int, *,
     if wrong := {name: count for name, count in found.items() if count != partitions}:
         raise TopicMismatch(f"topics have {wrong} partitions where RUNSTREAM_PARTITIONS is {partitions}")
     return found.keys() >= set(names)
+
+
+@asynccontextmanager
+async def connected_reader(brokers: str, options: Options) -> AsyncIterator[AIOKafkaConsumer]:
+    """Provide a consumer outside any group, connected until the block ends."""
+    reader = AIOKafkaConsumer(
+        bootstrap_servers=brokers,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        request_timeout_ms=_milliseconds(options.request_timeout),
+    )
+    try:
+        async with asyncio.timeout(options.request_timeout):
+            await reader.start()
+        yield reader
+    finally:
+        await reader.stop()
+
+
+async def offsets_at(
+    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], time: int | None, *, timeout: float
+) -> Mapping[TopicPartition, int]:
+    """Return for each partition the first offset appended at or after a time, milliseconds since 1970.
+
+    The end of the partition if there is none, or if no time is given.
+    """
+    async with asyncio.timeout(timeout):
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+        if time is None:
+            return ends
+        found = await consumer.offsets_for_times(dict.fromkeys(partitions, time))
+    return ends | {partition: at.offset for partition, at in found.items() if at is not None}
 
 
 async def log_bounds(

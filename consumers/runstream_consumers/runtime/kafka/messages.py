@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.runtime.plugin import Received
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
@@ -51,6 +51,11 @@ class Message:
             reason=f"{type(error).__name__}: {error}",
             raw=self.value,
         )
+
+
+def message_from(topic: Topic, record: Any) -> Message:
+    """Return a record of Kafka's client as a message."""
+    return Message(topic, record.topic, record.partition, record.offset, record.timestamp * 1000, record.value)
 
 
 def receive(message: Message, partitions: int) -> Received:

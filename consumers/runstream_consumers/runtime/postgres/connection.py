@@ -1,14 +1,17 @@
-"""Connections to Postgres on which nothing waits for ever."""
+"""Connections to Postgres on which every wait is bounded."""
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import asyncpg
 
 if TYPE_CHECKING:
-    from runstream_consumers.runtime.plugin import Connection
+    from collections.abc import AsyncIterator
+
+    from runstream_consumers.runtime.plugin import Connection, Connections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,25 @@ async def connect(
         command_timeout=timeouts.command,
         server_settings=server_settings(application=application, schema=schema, timeouts=timeouts),
     )
+
+
+@asynccontextmanager
+async def open_connections(
+    dsn: str, *, application: str, schema: str, limit: int, timeouts: Timeouts = DEFAULT_TIMEOUTS
+) -> AsyncIterator[Connections]:
+    """Provide up to ``limit`` connections, opened on demand; who asks for one more waits for ``timeouts.connect``."""
+    pool = await asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=limit,
+        timeout=timeouts.connect,
+        command_timeout=timeouts.command,
+        server_settings=server_settings(application=application, schema=schema, timeouts=timeouts),
+    )
+    try:
+        yield lambda: pool.acquire(timeout=timeouts.connect)
+    finally:
+        pool.terminate()
 
 
 def server_settings(*, application: str, schema: str | None, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> dict[str, str]:

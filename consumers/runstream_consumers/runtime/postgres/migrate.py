@@ -7,8 +7,10 @@ another text under the same number, is refused: going on would write into tables
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from runstream_consumers.runtime.exceptions import MigrationFault
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from importlib.resources.abc import Traversable
 
-    from runstream_consumers.runtime.plugin import Connection
+    from runstream_consumers.runtime.plugin import Connection, Consumer
+
+log = logging.getLogger(__name__)
 
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -51,6 +55,16 @@ class Migration:
     def checksum(self) -> str:
         """The SHA-256 of the text, hexadecimal."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+async def migrate_all(connection: Connection, consumer: Consumer) -> None:
+    """Bring the runtime's tables and a consumer's to their newest version."""
+    for schema, folder in (
+        ("runtime", files("runstream_consumers.runtime.postgres") / "migrations"),
+        (consumer.name, consumer.migrations),
+    ):
+        for migration in await migrate(connection, schema, folder):
+            log.info("schema %s: applied migration %04d %s", schema, migration.version, migration.name)
 
 
 async def migrate(connection: Connection, schema: str, folder: Traversable) -> Sequence[Migration]:

@@ -54,3 +54,20 @@ update runtime.quarantine set reason = $2 where id = $1;
 -- name: add_loss
 insert into runtime.loss (sink, topic, partition, first, stop, reason) values ($1, $2, $3, $4, $5, $6)
 on conflict do nothing;
+
+-- name: lock_sink
+select pg_advisory_xact_lock(hashtextextended('runstream sink ' || $1, 0));
+
+-- name: sink_exists
+select exists (select from runtime.sink_offset where sink = $1);
+
+-- name: changed_tables
+-- What the current transaction has changed in a consumer's tables.
+select schemaname || '.' || relname as name, n_tup_ins as inserted, n_tup_upd as updated, n_tup_del as deleted
+from pg_stat_xact_user_tables
+where schemaname = $1 and n_tup_ins + n_tup_upd + n_tup_del > 0;
+
+-- name: new_quarantine
+-- What the current transaction has quarantined.
+select topic, partition, "offset", reason from runtime.quarantine
+where sink = $1 and quarantined = now() order by topic, partition, "offset";

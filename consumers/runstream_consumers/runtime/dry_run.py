@@ -1,0 +1,141 @@
+"""A dry run: a consumer applies what it has not read yet in one transaction, which is rolled back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from aiokafka import TopicPartition
+
+from runstream_consumers.runtime.consuming.sink import Sink
+from runstream_consumers.runtime.context import open_context
+from runstream_consumers.runtime.kafka.client import connected_reader, log_bounds
+from runstream_consumers.runtime.kafka.messages import message_from
+from runstream_consumers.runtime.postgres.connection import connect
+from runstream_consumers.runtime.postgres.migrate import migrate_all
+from runstream_consumers.runtime.postgres.store import QUERIES
+from runstream_consumers.runtime.start_position import BEGINNING, store_start
+from runstream_schemas.topics import topic_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aiokafka import AIOKafkaConsumer
+
+    from runstream_consumers.runtime.kafka.messages import Message
+    from runstream_consumers.runtime.options import Options
+    from runstream_consumers.runtime.plugin import Connection, Consumer, Context
+    from runstream_consumers.settings import ServerSettings
+    from runstream_schemas.topics import Topic
+
+_POLL_MS = 1_000
+
+
+@dataclass(slots=True)
+class DryRunReport:
+    """What a consumer would do."""
+
+    #: Messages read, by topic name.
+    read: Counter[str] = field(default_factory=Counter)
+    #: Rows inserted, updated and deleted, by table.
+    tables: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    #: Messages that would be quarantined: their coordinates and the reason.
+    quarantined: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Return the report that is printed."""
+        lines = ["Dry run: nothing was stored."]
+        lines += [f"read {count} messages of {name}" for name, count in sorted(self.read.items())]
+        lines += [
+            f"{name}: {inserted} rows inserted, {updated} updated, {deleted} deleted"
+            for name, (inserted, updated, deleted) in sorted(self.tables.items())
+        ]
+        lines += [f"quarantined {line}" for line in self.quarantined]
+        return "\n".join(lines)
+
+
+class _NoProducer:
+    async def send(self, topic: Topic, partition: int, message: bytes) -> None:
+        """Send nothing."""
+
+
+async def dry_run(consumer: Consumer, settings: ServerSettings, options: Options, *, start: str) -> DryRunReport:
+    """Return what a consumer would do with the messages it has not read, up to ``dry_run_messages`` per partition.
+
+    Migrations run in the same transaction. Rows of the consumer's tables stay locked until the end, so a consumer that
+    runs at the same time waits. Background work is not started.
+    """
+    connection = await connect(settings.postgres, application="dry run", schema=consumer.name)
+    try:
+        # Never committed: closing the connection rolls it back.
+        await connection.transaction().start()
+        await migrate_all(connection, consumer)
+        if start != BEGINNING:
+            await store_start(consumer, settings, connection, start, options)
+        async with (
+            open_context(consumer, settings, options) as context,
+            connected_reader(settings.kafka, options) as kafka,
+        ):
+            run = _DryRun(context, kafka, connection, options)
+            for number in range(settings.partitions):
+                await run.apply_partition(consumer, number)
+            await run.add_effects()
+    finally:
+        connection.terminate()
+    return run.report
+
+
+class _DryRun:
+    """Applies messages on a connection whose transaction is never committed."""
+
+    def __init__(self, context: Context, kafka: AIOKafkaConsumer, connection: Connection, options: Options) -> None:
+        self._context = replace(context, producer=_NoProducer())
+        self._kafka = kafka
+        self._connection = connection
+        self._options = options
+        self.report = DryRunReport()
+
+    async def apply_partition(self, consumer: Consumer, number: int) -> None:
+        """Apply what a partition number has from the stored offsets on."""
+        topics = {TopicPartition(topic_name(self._context.prefix, topic), number): topic for topic in consumer.topics}
+        sink = Sink(consumer, number, self._context, [name for name, _ in topics], runs_background=False)
+        ends = await self._seek_to_stored(sink, list(topics))
+        left = self._options.dry_run_messages
+        while left > 0 and any([await self._kafka.position(partition) < end for partition, end in ends.items()]):
+            fetched = await self._kafka.getmany(timeout_ms=_POLL_MS, max_records=min(left, self._options.batch_events))
+            await self._apply(
+                sink,
+                {tp.topic: [message_from(topics[tp], record) for record in found] for tp, found in fetched.items()},
+            )
+            left -= sum(map(len, fetched.values()))
+
+    async def add_effects(self) -> None:
+        """Add to the report what the transaction has changed so far."""
+        name = self._context.name
+        for row in await self._connection.fetch(QUERIES["changed_tables"], name):
+            self.report.tables[row["name"]] = (row["inserted"], row["updated"], row["deleted"])
+        self.report.quarantined = [
+            f"{row['topic']}[{row['partition']}] offset {row['offset']}: {row['reason']}"
+            for row in await self._connection.fetch(QUERIES["new_quarantine"], name)
+        ]
+
+    async def _seek_to_stored(self, sink: Sink, partitions: list[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Seek to the stored offsets; return the ends of the partitions."""
+        starts, ends = await log_bounds(self._kafka, partitions, timeout=self._options.request_timeout)
+        positions = await sink.open(self._connection, _by_topic(starts), _by_topic(ends))
+        self._kafka.assign(partitions)
+        for partition in partitions:
+            self._kafka.seek(partition, positions[partition.topic])
+        return ends
+
+    async def _apply(self, sink: Sink, batch: Mapping[str, Sequence[Message]]) -> None:
+        """Apply a batch; offsets that the log does not have are skipped."""
+        self.report.read.update({name: len(messages) for name, messages in batch.items()})
+        while batch and (gaps := (await sink.apply_batch(self._connection, batch)).gaps):
+            for name, missing in gaps.items():
+                await sink.skip(self._connection, name, missing, "not in the log")
+
+
+def _by_topic(offsets: Mapping[TopicPartition, int]) -> dict[str, int]:
+    return {partition.topic: offset for partition, offset in offsets.items()}

@@ -1,0 +1,70 @@
+"""Where a new sink begins to read: the beginning of the topics, their end, or a point in time."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from aiokafka import TopicPartition
+
+from runstream_consumers.runtime.exceptions import RuntimeFault
+from runstream_consumers.runtime.kafka.client import connected_reader, offsets_at
+from runstream_consumers.runtime.postgres.store import QUERIES, SinkStore
+from runstream_schemas.topics import topic_name
+
+if TYPE_CHECKING:
+    from runstream_consumers.runtime.options import Options
+    from runstream_consumers.runtime.plugin import Connection, Consumer
+    from runstream_consumers.settings import ServerSettings
+
+log = logging.getLogger(__name__)
+
+BEGINNING = "beginning"
+NOW = "now"
+
+
+def parse_start(text: str) -> int | None:
+    """Return a start position as milliseconds since 1970, None for "now"; raises ValueError if it is invalid."""
+    if text in {BEGINNING, NOW}:
+        return 0 if text == BEGINNING else None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise ValueError(
+            f"Invalid start position {text!r}: expected 'beginning', 'now', or a time such as 2026-11-28T12:00:00Z"
+        )
+    return int(time.timestamp() * 1000)
+
+
+async def store_start(
+    consumer: Consumer, settings: ServerSettings, connection: Connection, start: str, options: Options
+) -> None:
+    """Store where a new sink begins, for all partitions at once; the offsets of an existing sink do not change.
+
+    Not needed for "beginning": a partition without offsets begins at its first one when it is opened.
+    """
+    time = parse_start(start)
+    async with connection.transaction():
+        await connection.execute(QUERIES["lock_sink"], consumer.name)
+        if await connection.fetchval(QUERIES["sink_exists"], consumer.name):
+            log.warning("%s continues at its stored offsets: start position %s is not used", consumer.name, start)
+            return
+        names = [topic_name(settings.prefix, topic) for topic in consumer.topics]
+        partitions = [TopicPartition(name, number) for name in names for number in range(settings.partitions)]
+        async with connected_reader(settings.kafka, options) as kafka:
+            offsets = await offsets_at(kafka, partitions, time, timeout=options.request_timeout)
+        for number in range(settings.partitions):
+            store = SinkStore(sink=consumer.name, partition=number, topics=names)
+            await store.make_offsets(connection, {name: offsets[TopicPartition(name, number)] for name in names})
+    log.info("%s is new and begins at %s", consumer.name, start)
+
+
+def check_start(start: str) -> None:
+    """Raise RuntimeFault if a start position cannot be parsed."""
+    try:
+        parse_start(start)
+    except ValueError as error:
+        raise RuntimeFault(str(error)) from error
