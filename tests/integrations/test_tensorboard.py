@@ -10,7 +10,7 @@ import torch
 
 import runstream
 from runstream.run_folder.folder import RunFolder
-from runstream.tensorboard.reader import Reader
+from runstream.tensorboard.reader import RunReader
 from tests.unit.producer.spooled import only_run, rows, writers
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> Iterator[runstream.Run]:
 def read(folder: Path) -> list[tuple[int, dict[str, Any]]]:
     """Read the event files of the one run below a folder; return steps and values of its rows."""
     path = only_run(folder)
-    Reader(RunFolder(path)).finish()
+    RunReader(RunFolder(path)).finish()
     return [(row.step, row.values) for writer in writers(path, "shipper") for row in rows(writer)]
 
 

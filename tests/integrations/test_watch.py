@@ -352,12 +352,12 @@ def test_a_shared_parameter_is_logged_once(run: runstream.Run, tmp_path: Path) -
 
 
 def test_counting_on_an_accelerator_gives_the_same_histogram() -> None:
-    """The way that never waits for the device, taken on the CPU, agrees with the other one."""
+    """Counting as on an accelerator, done on the CPU, agrees with counting on the CPU."""
     from runstream.watching import histograms as counting  # noqa: PLC0415 (needs torch beside it)
 
     for given in (torch.randn(5000), torch.ones(7), torch.tensor([1.0, math.inf, 3.0]), -torch.rand(9).half()):
-        there = counting.counted_there(torch, given)
-        assert counting.collected(torch, {"x": there}) == {"x": counting.measured(torch, given)}
+        there = counting.count_on_device(torch, given)
+        assert counting.collect(torch, {"x": there}) == {"x": counting.count_values(torch, given)}
 
 
 def test_what_goes_wrong_in_a_hook_is_a_warning(

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.rule import Rule
 
 from runstream import Api, Error
-from runstream.cli.view import run_view
+from runstream.cli.run_view import run_view
 from runstream_deploy.commands import start_detached
 from runstream_deploy.demo.cases import CASES
 from runstream_deploy.demo.rehearsal import Rehearsal, await_ends, await_stored, begin
@@ -24,7 +24,7 @@ from runstream_deploy.stack.data_folder import DataFolder, default_data_folder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runstream.cli.view import Snapshot
+    from runstream.cli.run_view import Snapshot
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstream.cli.view import Snapshot, take
+from runstream.cli.run_view import Snapshot
 from runstream.naming import generate_run_id
 from runstream.public_api.exceptions import NotFoundError
 from runstream_deploy.exceptions import ServiceFailed
@@ -112,7 +112,7 @@ def await_stored(api: Api, rehearsal: Rehearsal) -> Snapshot:
     deadline = time.monotonic() + ARRIVAL_S
     while True:
         try:
-            snapshot = take(api.run(rehearsal.run_id))
+            snapshot = Snapshot.read(api.run(rehearsal.run_id))
         except NotFoundError as error:
             if time.monotonic() > deadline:
                 problem = f"of the case {rehearsal.case.name} did not arrive"

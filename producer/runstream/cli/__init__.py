@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line ``runstream``: one module for each command."""

@@ -1,26 +1,29 @@
-"""The command line: ``runstream``."""
+"""The application: registers the commands, and prints errors as one line."""
 
 from __future__ import annotations
 
 import os
 import sys
 from importlib.metadata import entry_points, version
-from pathlib import Path
-from typing import Annotated
 
+import httpx
 import typer
 from rich.console import Console
 
-from runstream.cli import reading, running
+from runstream.cli import run_script
+from runstream.cli.runs import runs
+from runstream.cli.show import show
+from runstream.cli.stop import stop
+from runstream.cli.sync import sync
 from runstream.exceptions import Error
 
 _HELP = """Track machine-learning runs as events on Apache Kafka.
 
-A stack on this machine is found by itself; RUNSTREAM_URL and RUNSTREAM_API_KEY name another one."""
+Finds the local stack of the same user. Set RUNSTREAM_URL and RUNSTREAM_API_KEY to use another server."""
 
 
 def create_app() -> typer.Typer:
-    """Return the application with every command: ours, and those of the entry-point group ``runstream.commands``."""
+    """Return the application with our commands and those of the entry-point group ``runstream.commands``."""
     app = typer.Typer(
         name="runstream",
         help=_HELP,
@@ -29,30 +32,18 @@ def create_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    reading.register(app)
-    running.register(app)
-    app.command("sync")(sync)
+    for command in (runs, show, stop):
+        app.command()(command)
+    run_script.register(app)
+    app.command()(sync)
     app.command("version")(show_version)
     for entry in sorted(entry_points(group="runstream.commands"), key=lambda entry: entry.name):
         try:
             entry.load()(app)
         except ImportError as error:
-            # `pip install runstream` on a training node leaves the servers' packages out.
-            _complain(f"the commands {entry.name!r} are not there ({error}): pip install 'runstream[server,local]'")
+            # `pip install runstream` on a training node does not install the packages of the servers.
+            _print_error(f"Commands {entry.name!r} are unavailable ({error}): pip install 'runstream[server,local]'")
     return app
-
-
-def sync(
-    folders: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Run folders, or folders that hold a `runstream` folder. Default: the current folder."),
-    ] = None,
-) -> None:
-    """Deliver what runs recorded while they were offline or their shipper was gone."""
-    # The shipper's libraries are the client's heaviest; other commands do without.
-    from runstream.shipper.sync import sync as deliver  # noqa: PLC0415
-
-    raise typer.Exit(deliver([str(folder) for folder in folders or []], console=Console(stderr=True)))
 
 
 def show_version() -> None:
@@ -61,20 +52,22 @@ def show_version() -> None:
 
 
 def main() -> int:
-    """Run the command line; an expected error is one line on standard error and exit status 1."""
+    """Run the command line. An expected error is one line on standard error and exit status 1."""
     try:
         create_app()(standalone_mode=True)
     except Error as error:
-        _complain(str(error))
-        return 1
+        _print_error(str(error))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        _print_error(f"Cannot read from the server ({error}): check RUNSTREAM_URL")
     except BrokenPipeError:
-        # Whoever read the output has seen enough; nothing may be written when the interpreter flushes at its end.
+        # The reader of our output exited. Python flushes at exit, which must not fail too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return 0
+    else:
+        return 0
+    return 1
 
 
-def _complain(message: str) -> None:
+def _print_error(message: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"runstream: {message}", style="red", markup=False)
 
 

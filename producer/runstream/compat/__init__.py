@@ -1,1 +1,1 @@
-"""Programs written for W&B, unchanged: ``import wandb`` answered by Runstream, and calls of W&B mirrored into it."""
+"""Running programs written for W&B: ``import wandb`` provided by Runstream, and mirroring runs of the real W&B."""

@@ -1,4 +1,4 @@
-"""The distribution called ``wandb``, as ``importlib.metadata`` sees it; there is nothing of it on disk."""
+"""The distribution ``wandb`` for ``importlib.metadata``. It has no files on disk."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ _FILES = {
 Metadata-Version: 2.1
 Name: {ROOT}
 Version: {VERSION}
-Summary: Runstream, answering in the place of wandb
+Summary: Runstream, in place of wandb
 """,
     "top_level.txt": f"{ROOT}\n",
 }
 
 
-class AnsweredDistribution(Distribution):
-    """An installed distribution that Runstream answers for."""
+class WandbDistribution(Distribution):
+    """The distribution that Runstream provides."""
 
     def read_text(self, filename: str) -> str | None:
-        """Return the text of a file of its metadata."""
+        """Return the text of a metadata file."""
         return _FILES.get(filename)
 
     def locate_file(self, path: str | os.PathLike[str]) -> Any:
-        """Refuse: there are no files."""
-        raise FileNotFoundError(f"{ROOT} is answered by Runstream and has no file {path}")
+        """Raise, since there are no files.
+
+        Raises:
+            FileNotFoundError: Always.
+        """
+        raise FileNotFoundError(f"No file {path} of {ROOT}: it is provided by Runstream")

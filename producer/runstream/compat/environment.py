@@ -1,4 +1,4 @@
-"""Reading and setting the names of a run in the environment, as ``wandb.env`` does."""
+"""Getting and setting a run's names in the environment, as ``wandb.env`` does."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ SILENT = "WANDB_SILENT"
 
 
 def get_project(default: str | None = None, env: Environment | None = None) -> str | None:
-    """Return the project that the environment names."""
+    """Return the project in the environment."""
     return _environment(env).get(PROJECT, default)
 
 
 def get_entity(default: str | None = None, env: Environment | None = None) -> str | None:
-    """Return the entity that the environment names."""
+    """Return the entity in the environment."""
     return _environment(env).get(ENTITY, default)
 
 
 def set_project(value: str, env: Environment | None = None) -> None:
-    """Name the project of later runs; None names none."""
+    """Set the project of later runs; an empty one is ``uncategorized``."""
     _set(PROJECT, value or "uncategorized", env)
 
 
 def set_entity(value: str, env: Environment | None = None) -> None:
-    """Name the entity of later runs."""
+    """Set the entity of later runs."""
     _set(ENTITY, value, env)
 
 

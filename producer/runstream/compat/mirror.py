@@ -1,12 +1,13 @@
-"""Logging to W&B and to Runstream at once, for those who keep the one while they try the other.
+"""Logging to W&B and to Runstream at the same time, to try Runstream before leaving W&B.
 
     import wandb
     from runstream.compat import mirror
 
     mirror.start()
 
-From then on each run of ``wandb.init()`` has a run of the same id, project and name in Runstream, and what is done with
-the one is done with the other. W&B goes first and decides; nothing that goes wrong in Runstream reaches the script.
+After that, each run of ``wandb.init()`` has a run with the same id, project and name in Runstream, and changes of the
+first are applied to the second. W&B is called first, and its results and errors are returned to the script. Errors of
+Runstream are warnings.
 """
 
 from __future__ import annotations
@@ -18,16 +19,13 @@ from operator import getitem
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from runstream.exceptions import DataError, UsageError
-from runstream.messages import termwarn
+import runstream
 from runstream.tracking.values.encoder import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from runstream.tracking.run.run import Run
-
-#: What of W&B's run is done again, by the same name and with the same arguments.
+#: Methods of W&B's run that are called on the other run with the same arguments.
 _CALLS = ("define_metric", "alert", "mark_preempting")
 _ATTRIBUTES = ("name", "notes", "tags")
 _CONFIG_CHANGES = ("update", "setdefaults", "__setitem__", "__setattr__")
@@ -35,41 +33,41 @@ _SUMMARY_CHANGES = ("update", "__setitem__", "__setattr__", "__delitem__")
 
 
 def start(**arguments: Any) -> None:
-    """Mirror the runs of W&B from now on, the active one included; a second call does nothing.
+    """Mirror the runs of W&B from now on, including the active one; a second call does nothing.
 
-    A version of W&B that is not known well enough is left alone, with a warning.
+    An unsupported version of W&B is not mirrored; a warning says so.
 
     Args:
-        arguments: Of ``runstream.init()``, to go before those of W&B's run: ``mode="offline"``, another ``project``.
+        arguments: Arguments of ``runstream.init()`` that override those of W&B's run, for example ``mode="offline"``.
 
     Raises:
-        UsageError: ``wandb`` is not W&B here, but answered by Runstream.
+        UsageError: ``wandb`` is provided by Runstream in this process.
         ImportError: W&B is not installed.
     """
     if _MIRROR.active:
         return
-    import wandb  # noqa: PLC0415 - nobody needs it who does not call this
+    import wandb  # noqa: PLC0415 - only needed here
 
     if not hasattr(wandb, "__file__"):
-        raise UsageError("wandb is answered by Runstream in this process, so there is nothing to mirror")
+        raise runstream.UsageError("Nothing to mirror: wandb is provided by Runstream in this process")
     try:
         _MIRROR.start(wandb, arguments)
     except AttributeError as error:
         _MIRROR.stop()
-        termwarn(f"this version of wandb cannot be mirrored, and is not: {error}")
+        runstream.termwarn(f"Cannot mirror this version of wandb: {error}")
 
 
 def stop() -> None:
-    """Mirror no longer; runs that are mirrored end as if they were finished."""
+    """Stop mirroring, and finish the runs in Runstream."""
     _MIRROR.stop()
 
 
 class _Mirror:
-    """Puts itself around W&B's functions, and takes itself out again."""
+    """Wraps W&B's functions, and restores them."""
 
     def __init__(self) -> None:
         self._replaced: list[tuple[Any, str, Any]] = []
-        self._runs: WeakKeyDictionary[Any, Run] = WeakKeyDictionary()
+        self._runs: WeakKeyDictionary[Any, runstream.Run] = WeakKeyDictionary()
         self._arguments: Mapping[str, Any] = {}
         self._failed: set[str] = set()
         self._thread = threading.local()
@@ -86,9 +84,9 @@ class _Mirror:
         self._replace(run, "finish", self._around_finish(run.finish))
         self._replace(run, "__exit__", self._around_exit(run.__exit__))
         for name in _CALLS:
-            self._replace(run, name, self._again(getattr(run, name), name))
+            self._replace(run, name, self._around_call(getattr(run, name), name))
         for name in _ATTRIBUTES:
-            self._replace(run, name, self._settable(getattr(run, name), name))
+            self._replace(run, name, self._around_setter(getattr(run, name), name))
         config = wandb.sdk.wandb_config.Config
         for name in _CONFIG_CHANGES:
             self._replace(config, name, self._around_change(getattr(config, name), "config", self._mirror_config))
@@ -113,19 +111,19 @@ class _Mirror:
         setattr(owner, name, replacement)
 
     def _quietly(self, what: str, action: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-        """Do something with Runstream; say once what went wrong with it."""
+        """Call a function of Runstream; warn once of each kind of error."""
         try:
             return action(*arguments, **keywords)
-        except Exception as error:  # noqa: BLE001 - the script was written for W&B and must not notice
+        except Exception as error:  # noqa: BLE001 - must not affect a script written for W&B
             if what not in self._failed:
                 self._failed.add(what)
-                termwarn(f"{what} is not mirrored: {error}")
+                runstream.termwarn(f"Cannot mirror {what}: {error}")
             return None
 
     def _begin(self, run: Any, *, resumes: bool) -> None:
         if run in self._runs or run.disabled:
             return
-        mirrored = self._quietly("init()", _begun, run, self._arguments, resumes=resumes)
+        mirrored = self._quietly("init()", _start_run, run, self._arguments, resumes=resumes)
         if mirrored is not None:
             self._runs[run] = mirrored
 
@@ -148,18 +146,18 @@ class _Mirror:
 
         return log
 
-    def _log(self, run: Run, data: Mapping[str, Any], *arguments: Any, **keywords: Any) -> None:
+    def _log(self, run: runstream.Run, data: Mapping[str, Any], *arguments: Any, **keywords: Any) -> None:
         try:
             run.log(data, *arguments, **keywords)
-        except DataError:
+        except runstream.DataError:
             kept = {key: value for key, value in data.items() if _recordable(value)}
-            self._leave_out(sorted(set(data) - set(kept)))
+            self._warn_left_out(sorted(set(data) - set(kept)))
             run.log(kept, *arguments, **keywords)
 
-    def _leave_out(self, keys: list[str]) -> None:
-        if unsaid := [key for key in keys if key not in self._failed]:
-            self._failed.update(unsaid)
-            termwarn(f"values that Runstream does not take yet are not mirrored: {', '.join(unsaid)}")
+    def _warn_left_out(self, keys: list[str]) -> None:
+        if new := [key for key in keys if key not in self._failed]:
+            self._failed.update(new)
+            runstream.termwarn(f"Cannot mirror values of types that Runstream does not support yet: {', '.join(new)}")
 
     def _around_finish(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
@@ -175,8 +173,8 @@ class _Mirror:
 
     def _around_exit(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
-        def leave(run: Any, *raised: Any) -> Any:
-            # Before W&B calls finish(), which knows no exception.
+        def exit_run(run: Any, *raised: Any) -> Any:
+            # Before W&B calls finish(), which does not get the exception.
             mirrored = self._runs.pop(run, None)
             try:
                 return original(run, *raised)
@@ -184,9 +182,9 @@ class _Mirror:
                 if mirrored is not None:
                     self._quietly("finish()", mirrored.__exit__, *raised)
 
-        return leave
+        return exit_run
 
-    def _again(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def _around_call(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
         @functools.wraps(original)
         def call(run: Any, *arguments: Any, **keywords: Any) -> Any:
             done = original(run, *arguments, **keywords)
@@ -196,9 +194,9 @@ class _Mirror:
 
         return call
 
-    def _settable(self, original: property, name: str) -> property:
+    def _around_setter(self, original: property, name: str) -> property:
         def assign(run: Any, value: Any) -> None:
-            assert original.fset is not None  # noqa: S101 - W&B lets all of these be set
+            assert original.fset is not None  # noqa: S101 - all of them have a setter in W&B
             original.fset(run, value)
             if (mirrored := self._runs.get(run)) is not None:
                 self._quietly(name, setattr, mirrored, name, value)
@@ -208,7 +206,7 @@ class _Mirror:
     def _around_change(
         self, original: Callable[..., Any], what: str, mirror: Callable[..., None], *first: Any
     ) -> Callable[..., Any]:
-        """Wrap a method that changes config or summary; one that W&B makes of another is mirrored once."""
+        """Wrap a method that changes config or summary. One that calls another wrapped method is mirrored once."""
 
         @functools.wraps(original)
         def change(changed: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -231,7 +229,7 @@ class _Mirror:
 
     def _mirror_summary(self, summary: Any, name: str, *arguments: Any, **keywords: Any) -> None:
         path: list[str] = []
-        while (parent := vars(summary).get("_parent")) is not None:  # W&B has no other way to ask.
+        while (parent := vars(summary).get("_parent")) is not None:  # W&B has no public attribute for it.
             path.insert(0, vars(summary)["_parent_key"])
             summary = parent
         for run, mirrored in list(self._runs.items()):
@@ -239,11 +237,8 @@ class _Mirror:
                 getattr(functools.reduce(getitem, path, mirrored.summary), name)(*arguments, **keywords)
 
 
-def _begun(run: Any, arguments: Mapping[str, Any], *, resumes: bool) -> Run:
-    """Begin the mirror of a run of W&B."""
-    # Not at the top: the settings are heavy, and a script that only imports this needs none.
-    from runstream.tracking.startup.initialize import init  # noqa: PLC0415
-
+def _start_run(run: Any, arguments: Mapping[str, Any], *, resumes: bool) -> runstream.Run:
+    """Start the run that mirrors a run of W&B."""
     given = {
         "project": run.project,
         "id": run.id,
@@ -253,18 +248,20 @@ def _begun(run: Any, arguments: Mapping[str, Any], *, resumes: bool) -> Run:
         "group": run.group,
         "job_type": run.job_type,
         "config": dict(run.config),
-        # W&B's own mode is no wish of Runstream's.
+        # Not the mode of W&B: an offline run of W&B may be online in Runstream.
         "mode": os.environ.get("RUNSTREAM_MODE") or "online",
         "reinit": "create_new",
         "resume": "allow" if resumes else None,
     }
-    return init(**{**{name: value for name, value in given.items() if value not in (None, "", ())}, **arguments})
+    return runstream.init(
+        **{**{name: value for name, value in given.items() if value not in (None, "", ())}, **arguments}
+    )
 
 
 def _recordable(value: Any) -> bool:
     try:
         plain(value)
-    except DataError:
+    except runstream.DataError:
         return False
     return True
 

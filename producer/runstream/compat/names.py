@@ -1,4 +1,4 @@
-"""Which name of W&B is answered by what: a table, read by the finder."""
+"""What each name of W&B refers to: a table for the finder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The version of W&B whose interface is answered; integrations ask for 0.12.10 at least.
+#: The version of W&B whose interface is provided; integrations require 0.12.10 or later.
 VERSION = "0.31.0"
 ROOT = "wandb"
 
@@ -26,8 +26,8 @@ _READING = {
 }
 _MEDIA = {"Histogram": "runstream.tracking.values.histogram:Histogram", "*": "runstream.unsupported_media"}
 
-#: Modules by name; each has attributes by name, as MODULE:ATTRIBUTE or MODULE, and under ``*`` the module that has all
-#: the others. A string alone is such a module.
+#: The attributes of each module, as MODULE:ATTRIBUTE or MODULE; ``*`` is the module with all other attributes. A string
+#: instead of a table is such a module.
 MODULES: Mapping[str, str | Mapping[str, str]] = {
     "wandb": {
         "*": "runstream",

@@ -1,4 +1,4 @@
-"""What W&B has beside runs and Runstream needs not: small functions and classes that others import from ``wandb``."""
+"""Functions and classes that programs import from ``wandb`` and that do little or nothing in Runstream."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import runstream
 from runstream.compat.import_hooks import add_import_hook as add_import_hook  # noqa: PLC0414 - wandb.util has it
-from runstream.exceptions import UnsupportedError, UsageError
-from runstream.messages import termwarn
-from runstream.tracking.run.session import SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +21,7 @@ LogicalPath = str
 
 
 class RunDisabled:
-    """The class of disabled runs in an old W&B; a disabled run is a ``Run`` here, so nothing is of this class."""
+    """The class of disabled runs in old versions of W&B. It has no instances: a disabled run is a ``Run``."""
 
 
 def login(  # noqa: PLR0917 - the signature of W&B
@@ -35,58 +33,58 @@ def login(  # noqa: PLR0917 - the signature of W&B
     verify: bool = True,  # noqa: FBT001, FBT002
     **others: Any,
 ) -> bool:
-    """Return True: there is nothing to log in to. A key of W&B is not used, and not kept.
+    """Return True. All arguments are ignored, and no W&B key is stored.
 
-    The server is the one that RUNSTREAM_URL and RUNSTREAM_API_KEY name, else the stack of this machine.
+    The server and the key are set by RUNSTREAM_URL and RUNSTREAM_API_KEY. The default is the local stack.
     """
     del key, relogin, force, timeout, verify, others
     if host is not None:
-        termwarn(f"login(host={host!r}) is not used: the server is named by RUNSTREAM_URL", repeat=False)
+        runstream.termwarn(f"Ignored login(host={host!r}): set RUNSTREAM_URL to choose a server", repeat=False)
     return True
 
 
 def setup(settings: Any = None) -> None:
-    """Do nothing: there is no service to be started before ``init()``."""
+    """Do nothing; accepted for W&B compatibility."""
     del settings
 
 
 def require(requirement: str | Iterable[str] | None = None, experiment: str | Iterable[str] | None = None) -> None:
-    """Do nothing: what W&B has switched on by this is always there, or not there at all."""
+    """Do nothing; accepted for W&B compatibility."""
     del requirement, experiment
 
 
 def ensure_configured() -> None:
-    """Do nothing: settings are read by ``init()``."""
+    """Do nothing; accepted for W&B compatibility."""
 
 
 def attach(*_arguments: Any, **_keywords: Any) -> Any:
     """Return the active run of the process.
 
     Raises:
-        UsageError: There is none; runs of other processes are joined by ``init(id=..., mode="shared")``.
+        UsageError: There is no active run. Use ``init(id=..., mode="shared")`` for a run of another process.
     """
-    if SESSION.run is None:
-        raise UsageError('there is no run to attach to here: call init(id=..., mode="shared") in each process')
-    return SESSION.run
+    if runstream.run is None:
+        raise runstream.UsageError('No active run to attach to: call init(id=..., mode="shared") in each process')
+    return runstream.run
 
 
 def sweep(*_arguments: Any, **_keywords: Any) -> Any:
-    """Refuse: there are no sweeps.
+    """Raise, since Runstream has no sweeps.
 
     Raises:
         UnsupportedError: Always.
     """
-    raise UnsupportedError("Runstream has no sweeps: let Optuna choose the parameters, one run a trial")
+    raise runstream.UnsupportedError("Runstream has no sweeps: use Optuna, for example, with one run for each trial")
 
 
 agent = controller = sweep
 
 
 class _Features:
-    """Takes any attribute and keeps none."""
+    """Accepts any attribute and stores none."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def __getattr__(self, name: str) -> _Features:
         return self
@@ -94,26 +92,26 @@ class _Features:
 
 @contextmanager
 def telemetry_context(run: Any = None, obj: Any = None) -> Iterator[Any]:
-    """Yield what takes any ``feature.NAME = True``; nothing is kept or sent."""
+    """Yield an object that accepts any ``feature.NAME = True``; nothing is stored or sent."""
     del run, obj
     yield _Features()
 
 
 def generate_id(length: int = 8) -> str:
-    """Return random letters and digits, fit to be the id of a run."""
+    """Return random letters and digits that can be used as a run id."""
     return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))
 
 
 def get_module(name: str, required: str | bool | None = None, lazy: bool = True) -> Any:  # noqa: FBT001, FBT002
-    """Return a module by name, or None where there is none.
+    """Return a module by name, or None if it is not installed.
 
     Raises:
-        UsageError: There is none, and it is required; the message is what was given for ``required``.
+        UsageError: It is not installed, and ``required`` is set; that is the message.
     """
     del lazy
     try:
         return import_module(name)
     except ImportError:
         if required:
-            raise UsageError(str(required)) from None
+            raise runstream.UsageError(str(required)) from None
         return None

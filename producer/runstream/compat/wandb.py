@@ -1,6 +1,6 @@
-"""Importing this module makes every later ``import wandb`` of the process resolve to Runstream.
+"""After this module is imported, ``import wandb`` imports Runstream.
 
-Raises ImportError at import where the real W&B is imported already: who holds its names would go on using them.
+Raises ImportError if the real W&B is already imported, since modules that imported it would keep using it.
 """
 
 from runstream.compat.finder import install

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 
-from runstream.exceptions import UsageError
-from runstream.messages import termwarn
-from runstream.tracking.run.session import SESSION
+import runstream
+from runstream.integration.active_run import active_run, warn_not_uploaded
 from runstream.unsupported_media import UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -17,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class WandbMetricsLogger(keras.callbacks.Callback):
-    """Logs what Keras measures: a row an epoch under ``epoch/``, and rows of batches under ``batch/`` if asked for.
+    """Logs Keras' metrics: a row with ``epoch/`` names for each epoch, and optionally rows with ``batch/`` names.
 
     Args:
-        log_freq: ``epoch``: epochs only; ``batch``: each batch too; a number: each so many batches too.
-        initial_global_step: Number of batches before this training, where it carries on an earlier one.
+        log_freq: ``epoch`` for epochs only, ``batch`` to log each batch too, or a number ``n`` to log every ``n``-th.
+        initial_global_step: The number of the first batch, when an earlier training is continued.
 
     Raises:
-        Error: There is no active run; as UsageError, ``log_freq`` is none of the above.
+        Error: No run is active; as UsageError, ``log_freq`` has another value.
     """
 
     def __init__(
@@ -35,7 +34,7 @@ class WandbMetricsLogger(keras.callbacks.Callback):
         **_keywords: Any,
     ) -> None:
         super().__init__()
-        self._run = SESSION.active("integration.keras.WandbMetricsLogger()")
+        self._run = active_run("keras.WandbMetricsLogger()")
         self.logging_batch_wise = log_freq != "epoch"
         self.log_freq = _batches(log_freq)
         self.global_batch = 0
@@ -49,13 +48,13 @@ class WandbMetricsLogger(keras.callbacks.Callback):
         self._run.log({**self._row("epoch", logs), "epoch/epoch": epoch})
 
     def on_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Log the row of a batch, at each so many batches."""
+        """Log the row of a batch, if it is one of those to log."""
         self.global_step += 1
         if self.logging_batch_wise and batch % self.log_freq == 0:
             self._run.log({**self._row("batch", logs), "batch/batch_step": self.global_step - 1})
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Do what :meth:`on_batch_end` does."""
+        """Call :meth:`on_batch_end`."""
         self.on_batch_end(batch, logs)
 
     def _define(self, part: str, step: str) -> None:
@@ -74,25 +73,25 @@ class WandbMetricsLogger(keras.callbacks.Callback):
         try:
             return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         except (AttributeError, TypeError, ValueError):
-            return None  # An optimizer of the user's own need not have one number.
+            return None  # A custom optimizer may have no learning rate, or several.
 
 
 class WandbModelCheckpoint(keras.callbacks.ModelCheckpoint):
-    """Saves checkpoints as ``keras.callbacks.ModelCheckpoint`` does; uploading them comes with files and artifacts.
+    """Saves checkpoints as ``keras.callbacks.ModelCheckpoint`` does. They are not uploaded yet.
 
     Args:
-        filepath: Where to save; ends with ``.keras``, or ``.weights.h5`` for weights alone.
-        monitor: The metric by which a model is the best.
-        verbose: 1: say when a checkpoint is saved.
-        save_best_only: Save only models that are better than all before.
-        save_weights_only: Save the weights alone.
+        filepath: Where to save; ends with ``.keras``, or ``.weights.h5`` for weights only.
+        monitor: The metric that decides which model is the best.
+        verbose: 1 to print a message when a checkpoint is saved.
+        save_best_only: Save only models that are better than all earlier ones.
+        save_weights_only: Save only the weights.
         mode: ``min``, ``max`` or ``auto``.
         save_freq: ``epoch``, or a number of batches.
-        options: Means nothing in Keras 3.
-        initial_value_threshold: What the first model has to beat.
+        options: Ignored; accepted for W&B compatibility.
+        initial_value_threshold: The value that the first model must improve on.
 
     Raises:
-        Error: There is no active run.
+        Error: No run is active.
     """
 
     def __init__(  # noqa: PLR0917 - the signature of W&B
@@ -109,7 +108,7 @@ class WandbModelCheckpoint(keras.callbacks.ModelCheckpoint):
         **_keywords: Any,
     ) -> None:
         del options
-        SESSION.active("integration.keras.WandbModelCheckpoint()")
+        active_run("keras.WandbModelCheckpoint()")
         super().__init__(
             filepath,
             monitor=monitor,
@@ -120,19 +119,15 @@ class WandbModelCheckpoint(keras.callbacks.ModelCheckpoint):
             save_freq=save_freq,
             initial_value_threshold=initial_value_threshold,
         )
-        termwarn(
-            f"checkpoints stay at {filepath}: uploading them comes with files and artifacts, which this version of "
-            "Runstream does not have yet",
-            repeat=False,
-        )
+        warn_not_uploaded("The checkpoint", filepath)
 
 
 class WandbEvalCallback(UnsupportedMedia):
-    """Base of callbacks that log tables of predictions; making one raises until tables come."""
+    """Base class of callbacks that log tables of predictions. Not supported yet."""
 
 
 class WandbCallback(UnsupportedMedia):
-    """The oldest callback of W&B for Keras, which logs models and media; :class:`WandbMetricsLogger` logs metrics."""
+    """The oldest W&B callback for Keras. Not supported: use :class:`WandbMetricsLogger`."""
 
 
 def _batches(log_freq: Any) -> int:
@@ -140,4 +135,4 @@ def _batches(log_freq: Any) -> int:
         return 1
     if isinstance(log_freq, int) and log_freq > 0:
         return log_freq
-    raise UsageError(f'log_freq is "epoch", "batch" or a number of batches, not {log_freq!r}')
+    raise runstream.UsageError(f"Invalid log_freq={log_freq!r}: expected 'epoch', 'batch' or a number of batches")

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import lightgbm
 
-from runstream.exceptions import UsageError
-from runstream.integration.charts import leave_out_importance
-from runstream.tracking.run.session import SESSION
+import runstream
+from runstream.integration.active_run import active_run, warn_no_importance_chart
 from runstream.unsupported_media import raise_unsupported
 
 if TYPE_CHECKING:
@@ -19,14 +18,14 @@ def wandb_callback(
     log_params: bool = True,  # noqa: FBT001, FBT002 - the signature of W&B
     define_metric: bool = True,  # noqa: FBT001, FBT002
 ) -> Callable[[Any], None]:
-    """Return a callback that logs a row of metrics an iteration.
+    """Return a callback that logs the metrics of each iteration.
 
     Args:
-        log_params: Take the parameters of the training into the config.
-        define_metric: Sum metrics up by their best value, min or max, not by their last one.
+        log_params: Add the parameters of the training to the config.
+        define_metric: Show the best value of each metric in the summary, min or max, instead of the last.
 
     Raises:
-        Error: There is no active run.
+        Error: No run is active.
     """
     return _Callback(log_params=log_params, define_metric=define_metric)
 
@@ -36,59 +35,59 @@ def log_summary(
     feature_importance: bool = True,  # noqa: FBT001, FBT002 - the signature of W&B
     save_model_checkpoint: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
-    """Put a model's best iteration and best scores into the summary.
+    """Store the best iteration and the best scores of a model in the summary.
 
     Args:
         model: The trained model.
-        feature_importance: Draw a chart of the features' importance; left out with a warning until charts come.
-        save_model_checkpoint: Upload the model; comes with files and artifacts.
+        feature_importance: Log a chart of feature importance. Not supported yet; prints a warning.
+        save_model_checkpoint: Upload the model. Not supported yet.
 
     Raises:
-        Error: There is no active run; as UsageError, the model is no ``lightgbm.Booster``.
+        Error: No run is active; as UsageError, the model is not a ``lightgbm.Booster``.
         UnsupportedError: ``save_model_checkpoint`` is True.
     """
-    run = SESSION.active("integration.lightgbm.log_summary()")
+    run = active_run("lightgbm.log_summary()")
     if not isinstance(model, lightgbm.Booster):
-        raise UsageError(
-            f"log_summary() takes a lightgbm.Booster, not {model!r:.60}; a scikit-learn model's is booster_"
+        raise runstream.UsageError(
+            f"Invalid model {model!r:.60}: log_summary() expects a lightgbm.Booster, for example model.booster_"
         )
     if save_model_checkpoint:
         raise_unsupported("log_summary(save_model_checkpoint=True)")
     run.summary["best_iteration"] = model.best_iteration
     run.summary["best_score"] = {data: dict(scores) for data, scores in model.best_score.items()}
     if feature_importance:
-        leave_out_importance("log_summary(model, feature_importance=False)")
+        warn_no_importance_chart("log_summary(model, feature_importance=False)")
 
 
 class _Callback:
-    """What LightGBM calls after each iteration."""
+    """Called by LightGBM after each iteration."""
 
     def __init__(self, *, log_params: bool, define_metric: bool) -> None:
-        self._run = SESSION.active("integration.lightgbm.wandb_callback()")
+        self._run = active_run("lightgbm.wandb_callback()")
         self._log_params = log_params
         self._define_metric = define_metric
 
     def __call__(self, env: Any) -> None:
         values = list(_values(env.evaluation_result_list or ()))
         if env.iteration == env.begin_iteration:
-            self._begin(env.params, values)
+            self._define(env.params, values)
         self._run.log({**{name: value for name, value, _ in values}, "iteration": env.iteration})
 
-    def _begin(self, params: dict[str, Any], values: list[tuple[str, float, bool]]) -> None:
+    def _define(self, params: dict[str, Any], values: list[tuple[str, float, bool]]) -> None:
         if self._log_params:
             self._run.config.update(params, allow_val_change=True)
         if self._define_metric:
-            for name, _, rises in values:
-                self._run.define_metric(name, summary="max" if rises else "min")
+            for name, _, maximized in values:
+                self._run.define_metric(name, summary="max" if maximized else "min")
 
 
 def _values(results: Sequence[Any]) -> Iterator[tuple[str, float, bool]]:
-    """Yield name, value and whether it is to rise; of a cross-validation, mean and deviation of each metric."""
-    for data, metric, value, rises, *deviation in results:
-        # An older LightGBM calls all data of a cross-validation cv_agg, and has its name in that of the metric.
+    """Yield the name, the value and whether higher is better; for a cross-validation, of mean and deviation."""
+    for data, metric, value, maximized, *deviation in results:
+        # In a cross-validation, older versions call all data cv_agg and include its name in that of the metric.
         name = metric.replace(" ", "_") if data == "cv_agg" else f"{data}_{metric}"
         if deviation:
-            yield f"{name}-mean", float(value), rises
+            yield f"{name}-mean", float(value), maximized
             yield f"{name}-stdv", float(deviation[0]), False
         else:
-            yield name, float(value), rises
+            yield name, float(value), maximized

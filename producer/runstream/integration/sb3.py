@@ -1,6 +1,6 @@
 """Logs the training of Stable-Baselines3: ``model.learn(..., callback=WandbCallback())``.
 
-The metrics are those that Stable-Baselines3 writes for TensorBoard: ``init(sync_tensorboard=True)`` makes rows of them.
+Metrics are logged by ``init(sync_tensorboard=True)``, since Stable-Baselines3 writes them for TensorBoard.
 """
 
 from __future__ import annotations
@@ -10,26 +10,25 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stable_baselines3.common.callbacks import BaseCallback
 
-from runstream.messages import termlog, termwarn
-from runstream.tracking.run.session import SESSION
+import runstream
+from runstream.integration.active_run import active_run, warn_not_uploaded
 
 if TYPE_CHECKING:
     import os
 
 
 class WandbCallback(BaseCallback):
-    """Takes the model's attributes into the config, watches its policy, and saves the model.
+    """Adds the model's attributes to the config, watches its policy, and saves the model.
 
     Args:
-        verbose: 1 or more: say when the model is saved.
-        model_save_path: Folder in which the model is saved, as ``model.zip``; None: it is not. Uploading it comes with
-            files and artifacts.
-        model_save_freq: Save it each so many steps too; 0: at the end only.
-        gradient_save_freq: Log histograms each so many batches; 0: none.
-        log: Of what: ``gradients``, ``parameters``, ``all`` or None.
+        verbose: 1 or more to print a message when the model is saved.
+        model_save_path: Folder in which to save ``model.zip``; None to not save the model. It is not uploaded yet.
+        model_save_freq: Save the model every so many steps; 0 to save it only at the end.
+        gradient_save_freq: Log histograms every so many batches; 0 for no histograms.
+        log: What to log histograms of: ``gradients``, ``parameters``, ``all`` or None.
 
     Raises:
-        Error: There is no active run.
+        Error: No run is active.
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class WandbCallback(BaseCallback):
         log: Literal["gradients", "parameters", "all"] | None = "all",
     ) -> None:
         super().__init__(verbose)
-        self._run = SESSION.active("integration.sb3.WandbCallback()")
+        self._run = active_run("sb3.WandbCallback()")
         self.model_save_freq = model_save_freq
         self.gradient_save_freq = gradient_save_freq
         self.log = log
@@ -52,7 +51,7 @@ class WandbCallback(BaseCallback):
 
     def _init_callback(self) -> None:
         attributes = {"algo": type(self.model).__name__, **vars(self.model)}
-        self._run.config.setdefaults({name: _shown(value) for name, value in attributes.items()})
+        self._run.config.setdefaults({name: _to_config(value) for name, value in attributes.items()})
         if self.gradient_save_freq > 0:
             self._run.watch(self.model.policy, log_freq=self.gradient_save_freq, log=self.log)
 
@@ -69,13 +68,9 @@ class WandbCallback(BaseCallback):
             return
         self.model.save(self.path)
         if self.verbose > 0:
-            termlog(f"saved the model to {self.path}")
-        termwarn(
-            f"the model stays at {self.path}: uploading it comes with files and artifacts, which this version of "
-            "Runstream does not have yet",
-            repeat=False,
-        )
+            runstream.termlog(f"Saved the model to {self.path}")
+        warn_not_uploaded("The model", self.path)
 
 
-def _shown(value: Any) -> Any:
+def _to_config(value: Any) -> Any:
     return value if isinstance(value, (bool, int, float, str)) else str(value)

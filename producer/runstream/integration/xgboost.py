@@ -8,37 +8,34 @@ from typing import TYPE_CHECKING, Any
 import xgboost
 from xgboost.callback import TrainingCallback
 
-from runstream.integration.charts import leave_out_importance
-from runstream.messages import termwarn
-from runstream.tracking.run.session import SESSION
+import runstream
+from runstream.integration.active_run import active_run, warn_no_importance_chart
 from runstream.unsupported_media import raise_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from runstream.tracking.run.run import Run
-
-#: XGBoost does not tell of a metric whether it is to rise; of its own ones, these are.
-_RISING = frozenset({"auc", "aucpr", "interval-regression-accuracy", "map", "ndcg", "pre"})
-_FALLING = frozenset({
+#: Metrics of XGBoost that are better if higher, and lower. XGBoost has no interface to ask for that.
+_MAXIMIZED = frozenset({"auc", "aucpr", "interval-regression-accuracy", "map", "ndcg", "pre"})
+_MINIMIZED = frozenset({
     "aft-nloglik", "cox-nloglik", "error", "gamma-deviance", "gamma-nloglik", "logloss", "mae", "mape", "merror",
     "mlogloss", "mphe", "poisson-nloglik", "quantile", "rmse", "rmsle", "tweedie-nloglik",
 })  # fmt: skip
 
 
 class WandbCallback(TrainingCallback):
-    """Logs a row of metrics an iteration, the model's parameters as config, and the best score, to the active run.
+    """Logs the metrics of each iteration, the model's parameters as config, and the best score to the active run.
 
-    It holds no run, so that it can be copied as scikit-learn copies the parameters of an estimator.
+    It has no reference to the run, so that scikit-learn can copy it with the parameters of an estimator.
 
     Args:
-        log_model: Upload the model; comes with files and artifacts.
-        log_feature_importance: Draw a chart of the features' importance; left out with a warning until charts come.
-        importance_type: Kind of importance that is drawn.
-        define_metric: Sum up the metrics that XGBoost knows by their best value, min or max, not by their last one.
+        log_model: Upload the model. Not supported yet.
+        log_feature_importance: Log a chart of feature importance. Not supported yet; prints a warning.
+        importance_type: The kind of importance in the chart.
+        define_metric: Show the best value of XGBoost's own metrics in the summary, min or max, instead of the last.
 
     Raises:
-        Error: There is no active run.
+        Error: No run is active.
         UnsupportedError: ``log_model`` is True.
     """
 
@@ -50,7 +47,7 @@ class WandbCallback(TrainingCallback):
         define_metric: bool = True,  # noqa: FBT001, FBT002
     ) -> None:
         super().__init__()
-        _active()
+        _active_run()
         if log_model:
             raise_unsupported("WandbCallback(log_model=True)")
         self.log_feature_importance = log_feature_importance
@@ -59,13 +56,13 @@ class WandbCallback(TrainingCallback):
         self._defined: set[str] = set()
 
     def before_training(self, model: Any) -> Any:
-        """Take the parameters into the config; those of a cross-validation are not at hand here."""
+        """Add the model's parameters to the config; those of a cross-validation are not available."""
         if isinstance(model, xgboost.Booster):
-            _active().config.update(json.loads(model.save_config()), allow_val_change=True)
+            _active_run().config.update(json.loads(model.save_config()), allow_val_change=True)
         return model
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Log the row of an iteration, and let the training go on."""
+        """Log the metrics of an iteration; return False to continue the training."""
         del model
         row: dict[str, Any] = {}
         for data, metrics in evals_log.items():
@@ -73,16 +70,16 @@ class WandbCallback(TrainingCallback):
                 values_by_name = _named(f"{data}-{metric}", values[-1])
                 self._define(next(iter(values_by_name)), metric)
                 row |= values_by_name
-        _active().log({**row, "epoch": epoch})
+        _active_run().log({**row, "epoch": epoch})
         return False
 
     def after_training(self, model: Any) -> Any:
-        """Log the best score, where early stopping found one."""
+        """Log the best score, if early stopping is enabled."""
         if isinstance(model, xgboost.Booster):
             if self.log_feature_importance:
-                leave_out_importance("WandbCallback(log_feature_importance=False)")
+                warn_no_importance_chart("WandbCallback(log_feature_importance=False)")
             if model.attr("best_score") is not None:
-                _active().log({"best_score": float(model.best_score), "best_iteration": int(model.best_iteration)})
+                _active_run().log({"best_score": float(model.best_score), "best_iteration": int(model.best_iteration)})
         return model
 
     def _define(self, name: str, metric: str) -> None:
@@ -91,22 +88,22 @@ class WandbCallback(TrainingCallback):
         self._defined.add(name)
         # error@0.3 has a threshold; in ndcg- and map@3-, the sign changes the value of empty groups.
         kind = metric.partition("@")[0].removesuffix("-")
-        if kind in _RISING | _FALLING:
-            _active().define_metric(name, summary="max" if kind in _RISING else "min")
+        if kind in _MAXIMIZED | _MINIMIZED:
+            _active_run().define_metric(name, summary="max" if kind in _MAXIMIZED else "min")
 
 
 def wandb_callback() -> WandbCallback:
-    """Return a :class:`WandbCallback`; the older way."""
-    termwarn("wandb_callback() is deprecated; use WandbCallback() instead", repeat=False)
+    """Return a :class:`WandbCallback`; deprecated."""
+    runstream.termwarn("wandb_callback() is deprecated; use WandbCallback() instead", repeat=False)
     return WandbCallback()
 
 
-def _active() -> Run:
-    return SESSION.active("integration.xgboost.WandbCallback()")
+def _active_run() -> runstream.Run:
+    return active_run("xgboost.WandbCallback()")
 
 
 def _named(name: str, value: Any) -> dict[str, Any]:
-    """Return a value under its name; of a cross-validation, mean and deviation."""
+    """Return a value by its name; for a cross-validation, mean and standard deviation."""
     return dict(_mean_and_deviation(name, value)) if isinstance(value, tuple) else {name: value}
 
 

@@ -1,8 +1,8 @@
-"""``python -m runstream.tensorboard RUN_DIR``: make rows of event files; a shipper starts it, nobody else has to.
+"""``python -m runstream.tensorboard RUN_DIR``: read event files into the run. Started by the shipper.
 
-It reads on while its standard input is open, which it is as long as its shipper lives. The word "end" there means that
-nothing more will be written: it takes the rest and ends. Exit status: 0 all is taken; 69 the package ``tensorboard`` is
-missing; 73 another reader does not go away; 75 its shipper is gone; 66 there is no such run.
+The process runs until its standard input is closed, which happens when its shipper exits. After the line "end" it reads
+the remaining events and exits. Exit status: 0 everything was read; 64 wrong arguments; 66 the run folder is unusable;
+69 the package ``tensorboard`` is missing; 73 another reader is running; 75 the shipper exited.
 """
 
 from __future__ import annotations
@@ -18,15 +18,14 @@ from enum import IntEnum
 from pathlib import Path
 
 from runstream.run_folder.folder import RunFolder, UnusableRunError
-from runstream.shipper.__main__ import configure_logging
-from runstream.tensorboard.reader import Reader
+from runstream.tensorboard.reader import RunReader
 
 log = logging.getLogger("runstream.tensorboard")
 
-#: Between two looks at the files.
+#: How often new events are read.
 _POLL_S = 0.5
-#: How long the reader before, whose shipper is gone, may take to end.
-_PATIENCE_S = 10.0
+#: How long to wait until an earlier reader, whose shipper exited, exits too.
+_LOCK_TIMEOUT_S = 10.0
 
 
 class Status(IntEnum):
@@ -37,54 +36,56 @@ class Status(IntEnum):
     UNUSABLE = 66
     UNAVAILABLE = 69
     BUSY = 73
-    ALONE = 75
+    NO_SHIPPER = 75
 
 
 def main(arguments: list[str]) -> Status:
-    """Read the event files of the run folder that the arguments name."""
+    """Read the event files of the run folder named by the arguments."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m runstream.tensorboard RUN_DIR\n")
         return Status.USAGE
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    configure_logging()
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(message)s", level=os.environ.get("RUNSTREAM_LOG_LEVEL", "INFO")
+    )
     try:
         folder = RunFolder.open(Path(arguments[0]))
-        if not _alone(folder.path / "tensorboard.lock"):
+        if not _lock(folder.path / "tensorboard.lock"):
             return Status.BUSY
-        return _read(Reader(folder))
+        return _read(RunReader(folder))
     except UnusableRunError as error:
-        log.error("%s", error)  # noqa: TRY400 (the message says it all)
+        log.error("%s", error)  # noqa: TRY400 - the message is enough
         return Status.UNUSABLE
     except ImportError as error:
         log.error("%s: pip install 'runstream[tensorboard]'", error)  # noqa: TRY400
         return Status.UNAVAILABLE
 
 
-def _read(reader: Reader) -> Status:
+def _read(reader: RunReader) -> Status:
     while True:
         reader.read()
-        said = _said(_POLL_S)
-        if said is None:
+        line = _next_line(_POLL_S)
+        if line is None:
             continue
-        if said.startswith(b"end"):
+        if line.startswith(b"end"):
             reader.finish()
             return Status.COMPLETE
         reader.close()
-        return Status.ALONE
+        return Status.NO_SHIPPER
 
 
-def _said(within: float) -> bytes | None:
-    """Return what the shipper says, nothing where it is gone; None where it says nothing in time."""
-    if not select.select([0], [], [], within)[0]:
+def _next_line(timeout: float) -> bytes | None:
+    """Return the next line from the shipper; empty if it exited, None if there is none within the timeout."""
+    if not select.select([0], [], [], timeout)[0]:
         return None
     return os.read(0, 64)
 
 
-def _alone(path: Path) -> bool:
-    """Wait until no other reader is at work; return whether that came true."""
+def _lock(path: Path) -> bool:
+    """Lock the run's event files for this process; return whether that succeeded within the timeout."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _LOCK_TIMEOUT_S
     while time.monotonic() < deadline:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,8 +1,8 @@
-"""How far the event files were when each row was made: a line a row, written before the row.
+"""How far the event files were read when each row was made: one line for each row, written before the row.
 
-A row is in the spool or it is not; so the number of rows there says how many lines of the journal hold, and the last
-line of each file among them says where its reading goes on. Thus no event is left out and none comes twice, whenever
-the reader is killed.
+A row is either in the spool or not. So the number of rows in the spool tells how many lines of the journal are valid,
+and the last valid line of each file tells where reading resumes. No event is lost or read twice, no matter when the
+reader is killed.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runstream.tensorboard.rows import Place
+    from runstream.tensorboard.rows import FilePosition
 
 
 class Journal:
     """The journal of a run folder.
 
     Args:
-        path: Its file.
-        rows: Rows that are in spools or delivered; what the journal has beyond them is cut off.
+        path: The file.
+        rows: How many rows are in spools or delivered; later lines are removed.
 
     Raises:
-        OSError: It cannot be opened.
+        OSError: The file cannot be opened.
     """
 
     def __init__(self, path: Path, rows: int) -> None:
@@ -33,16 +33,16 @@ class Journal:
         lines = path.read_bytes().splitlines(keepends=True)[:rows]
         os.ftruncate(self._descriptor, sum(len(line) for line in lines))
         os.lseek(self._descriptor, 0, os.SEEK_END)
-        #: By file, how many of its events are in rows.
-        self.taken: dict[str, int] = dict(json.loads(line) for line in lines)
+        #: How many events are in rows, by file.
+        self.positions: dict[str, int] = dict(json.loads(line) for line in lines)
 
-    def add(self, place: Place) -> None:
-        """Note how far a row reaches that is about to be appended.
+    def add(self, position: FilePosition) -> None:
+        """Record how far a file is read when the next row is appended.
 
         Raises:
             OSError: The disk is full.
         """
-        os.write(self._descriptor, json.dumps([place.file, place.number]).encode() + b"\n")
+        os.write(self._descriptor, json.dumps([position.file, position.number]).encode() + b"\n")
 
     def close(self) -> None:
         """Close the file."""

@@ -1,4 +1,4 @@
-"""From event files to rows in a spool of its own, each row once whatever happens to the reader."""
+"""Reads event files into a spool, each row exactly once no matter when the reader is killed."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from runstream.spool.reader import SpoolReader
 from runstream.spool.writer import DiskPolicy
 from runstream.tensorboard.event_files import EventFile
 from runstream.tensorboard.journal import Journal
-from runstream.tensorboard.requests import requests_of
-from runstream.tensorboard.rows import Rows, is_of, prefix_of
+from runstream.tensorboard.requests import read_requests
+from runstream.tensorboard.rows import RowBuilder, is_requested, name_prefix
 
 if TYPE_CHECKING:
     from runstream.run_folder.folder import RunFolder
     from runstream.tensorboard.requests import Request
-    from runstream.tensorboard.rows import Row
+    from runstream.tensorboard.rows import EventRow
 
 log = logging.getLogger(__name__)
 
-#: A search takes at most this part of the time: a root may hold millions of files.
-_SEARCHING = 0.05
+#: The largest share of time spent on searching for files, since a root may hold millions of them.
+_SEARCH_SHARE = 0.05
 SOURCE = "tensorboard"
 JOURNAL_NAME = "tensorboard.journal"
 
 
 @dataclass(slots=True)
-class _Followed:
+class _OpenFile:
     file: EventFile
     prefix: str
-    #: Events that are in rows already.
-    taken: int
+    #: How many events are in rows of an earlier reader.
+    skipped: int
 
 
-class Reader:
-    """Reads the event files of one run; nobody else does at the same time.
+class RunReader:
+    """Reads the event files of a run. There must be only one reader of a run at a time.
 
     Args:
-        folder: The run.
+        folder: The run folder.
 
     Raises:
         OSError: The journal cannot be opened.
@@ -53,33 +53,33 @@ class Reader:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._writer = ShipperWriter(folder, source=SOURCE, policy=DiskPolicy.BLOCK)
-        self._next = rows_taken(folder)
+        self._next = count_rows(folder)
         self._journal = Journal(folder.path / JOURNAL_NAME, self._next)
-        self._rows = Rows()
-        self._files: dict[str, _Followed] = {}
-        #: When the folders below a root are looked through again, by the monotonic clock.
+        self._rows = RowBuilder()
+        self._files: dict[str, _OpenFile] = {}
+        #: When to search the folders below a root again, by the monotonic clock.
         self._search_at = 0.0
 
     def read(self) -> int:
-        """Take what was written since; return how many events that was.
+        """Read the new events; return how many there were.
 
         Raises:
             OSError: The disk is full.
         """
-        self._find(search=time.monotonic() >= self._search_at)
+        self._open_files(search=time.monotonic() >= self._search_at)
         events = 0
-        for path, followed in self._files.items():
-            for point in followed.file.read():
+        for path, opened in self._files.items():
+            for event in opened.file.read():
                 events += 1
-                if point.number <= followed.taken:
+                if event.number <= opened.skipped:
                     continue
-                row = self._rows.add(path, followed.prefix, point)
+                row = self._rows.add(path, opened.prefix, event)
                 if row is not None:
                     self._append(row)
         return events
 
     def finish(self) -> None:
-        """Take all that is left: nobody writes any more."""
+        """Read the remaining events, since no process writes any more, and close the reader."""
         self._search_at = 0.0
         while self.read():
             pass
@@ -88,50 +88,50 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """Leave the rest to the next reader."""
+        """Close the spool and the journal. The next reader resumes here."""
         self._writer.end()
         self._journal.close()
 
-    def _find(self, *, search: bool) -> None:
-        """Follow the event files that are new; ``search`` for those of writers that did not tell of themselves, too."""
+    def _open_files(self, *, search: bool) -> None:
+        """Open new event files of the requested folders; also below them if ``search`` is True."""
         begun = time.monotonic()
-        requests = requests_of(self._folder.path)
+        requests = read_requests(self._folder.path)
         for request in requests:
-            if request.searched and not search:
+            if request.recursive and not search:
                 continue
             for path in _event_files(request, self._folder.info.started // 1_000_000):
                 if path not in self._files:
-                    self._follow(path, prefix_of(os.path.dirname(path), request, requests[0].folder))  # noqa: PTH120
+                    self._open(path, name_prefix(os.path.dirname(path), request, requests[0].folder))  # noqa: PTH120
         if search:
-            self._search_at = time.monotonic() + (time.monotonic() - begun) / _SEARCHING
+            self._search_at = time.monotonic() + (time.monotonic() - begun) / _SEARCH_SHARE
 
-    def _follow(self, path: str, prefix: str) -> None:
+    def _open(self, path: str, prefix: str) -> None:
         try:
             file = EventFile(path)
         except OSError as error:
-            log.warning("%s cannot be read: %s", path, error)
+            log.warning("Cannot read %s: %s", path, error)
             return
-        log.info("following %s", path)
-        self._files[path] = _Followed(file, prefix, self._journal.taken.get(path, 0))
+        log.info("Reading %s", path)
+        self._files[path] = _OpenFile(file, prefix, self._journal.positions.get(path, 0))
 
-    def _append(self, row: Row) -> None:
-        # The journal first: a line without its row is cut off, a row without its line would come twice.
-        self._journal.add(row.place)
+    def _append(self, row: EventRow) -> None:
+        # The journal first: a line without a row is removed, but a row without a line would be read twice.
+        self._journal.add(row.position)
         self._writer.append(StreamCode.HISTORY, self._next, row.time, row.values)
         self._next += 1
 
 
-def rows_taken(folder: RunFolder) -> int:
-    """Return how many rows the readers before this one made, whether they lie in a spool or are delivered."""
+def count_rows(folder: RunFolder) -> int:
+    """Return how many rows earlier readers of a run made, whether they are in a spool or delivered."""
     ours = [writer for writer in folder.writers() if folder.writer_info(writer).source == SOURCE]
-    # The spools before the ledger: segments are deleted only once the ledger that makes them superfluous is saved.
+    # The spools before the ledger: a segment is deleted only after the ledger that lists it as delivered is saved.
     spooled = {writer: _last_row(folder.writer_folder(writer)) for writer in ours}
     ledger = Ledger.load(folder.ledger)
     return sum(max(rows, ledger.floor(writer).get(TopicCode.LOG, 0)) for writer, rows in spooled.items())
 
 
 def _last_row(writer: Path) -> int:
-    """Return the number behind the last row that lies in a spool; 0 where none does."""
+    """Return the sequence number after that of the last row in a spool; 0 if there is no row."""
     reader = SpoolReader(writer)
     last = 0
     while records := reader.read(ended=True):
@@ -141,8 +141,8 @@ def _last_row(writer: Path) -> int:
 
 
 def _event_files(request: Request, started: int) -> list[str]:
-    """Return the event files of a request, the older first."""
+    """Return the event files of a request, oldest first."""
     folder = Path(request.folder)
-    paths = folder.rglob("*tfevents*") if request.searched else folder.glob("*tfevents*")
-    found = [path for path in paths if is_of(path.name, request, started)]
+    paths = folder.rglob("*tfevents*") if request.recursive else folder.glob("*tfevents*")
+    found = [path for path in paths if is_requested(path.name, request, started)]
     return [str(path) for path in sorted(found, key=lambda path: (path.name, path))]

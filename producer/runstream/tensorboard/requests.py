@@ -1,4 +1,4 @@
-"""What the training process tells the reader: folders in which event files are written, one a line of a file."""
+"""Requests of the training process to the reader: folders in which event files are written, one per line of a file."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ REQUESTS_NAME = "tensorboard.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A folder that is to be read."""
+    """A folder to read."""
 
     folder: str
-    #: Names begin with the way from here to a file's folder; empty: from the first folder of the run.
+    #: Names of values begin with the path from this folder; empty for the first folder of the run.
     root: str = ""
-    #: The process that writes, which tells of each folder; 0: whichever.
+    #: The process that writes there; 0 for any process.
     pid: int = 0
 
     @property
-    def searched(self) -> bool:
-        """Whether event files are to be looked for in the folders below, too."""
+    def recursive(self) -> bool:
+        """Whether event files below the folder are read too. A process requests each of its folders instead."""
         return not self.pid
 
 
 def add_request(run_folder: Path, request: Request) -> None:
-    """Tell the reader of a folder.
+    """Add a request to the file.
 
     Raises:
-        OSError: The request cannot be written.
+        OSError: It cannot be written.
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
     descriptor = os.open(run_folder / REQUESTS_NAME, flags, 0o600)
@@ -44,8 +44,8 @@ def add_request(run_folder: Path, request: Request) -> None:
         os.close(descriptor)
 
 
-def requests_of(run_folder: Path) -> list[Request]:
-    """Return the folders that were asked for so far; a line that is no request is passed over."""
+def read_requests(run_folder: Path) -> list[Request]:
+    """Return the requests made so far. Invalid lines are skipped."""
     try:
         lines = (run_folder / REQUESTS_NAME).read_bytes().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""From events to rows: one row for each step of each event file, whatever was written at that step. Pure."""
+"""From events to rows: one row for each step of each event file. Pure."""
 
 from __future__ import annotations
 
@@ -10,88 +10,94 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runstream.tensorboard.requests import Request
 
-#: Folders that Keras makes below its own; they are part of the names even where there is no other.
-_KERAS = frozenset({"train", "validation"})
-#: ``events.out.tfevents.TIME.HOST.PID.NUMBER``; tensorboardX leaves out what follows the host.
-_NAME = re.compile(r"tfevents\.(?P<time>\d+)\.(?:.*?\.(?P<pid>\d+)\.\d+(?:\D.*)?$)?")
+#: Folders that Keras makes; they are always part of the names, even if there is only one of them.
+_KERAS_FOLDERS = frozenset({"train", "validation"})
+#: ``events.out.tfevents.TIME.HOST.PID.NUMBER``; tensorboardX omits everything after the host.
+_FILE_NAME = re.compile(r"tfevents\.(?P<time>\d+)\.(?:.*?\.(?P<pid>\d+)\.\d+(?:\D.*)?$)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """Values that one event holds."""
+class Event:
+    """An event of a file, with its values by tag."""
 
     step: int
     #: Microseconds since 1970.
     time: int
     values: dict[str, Any]
-    #: Number of the event in its file, from 1 on.
+    #: Number of the event in its file, starting at 1.
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """How far a file is in rows: so many of its events."""
+class FilePosition:
+    """How many events of a file are in rows."""
 
     file: str
     number: int
 
 
 @dataclass(slots=True)
-class Row:
-    """What was written at one step to one file."""
+class EventRow:
+    """The values of one step of one file."""
 
     step: int
     time: int
-    place: Place
+    position: FilePosition
     values: dict[str, Any] = field(default_factory=dict)
 
 
-class Rows:
+class RowBuilder:
     """Joins the events of each file to rows, in the order in which they were written."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Row] = {}
+        self._open: dict[str, EventRow] = {}
 
-    def add(self, file: str, prefix: str, point: Point) -> Row | None:
-        """Take an event; return the row of its file that it closes, if it does."""
+    def add(self, file: str, prefix: str, event: Event) -> EventRow | None:
+        """Add an event to the open row of its file; return that row if the event has another step and closes it."""
         row, closed = self._open.get(file), None
-        place = Place(file, point.number)
-        if row is None or row.step != point.step:
+        position = FilePosition(file, event.number)
+        if row is None or row.step != event.step:
             closed = row
-            row = Row(point.step, point.time, place, {_named(prefix, "global_step"): point.step})
+            row = EventRow(event.step, event.time, position, {_join(prefix, "global_step"): event.step})
             self._open[file] = row
-        row.values |= {_named(prefix, key): value for key, value in point.values.items()}
-        row.time, row.place = point.time, place
+        row.values |= {_join(prefix, tag): value for tag, value in event.values.items()}
+        row.time, row.position = event.time, position
         return closed
 
-    def close(self) -> list[Row]:
-        """Close and return the rows that are open: nothing more will come."""
+    def close(self) -> list[EventRow]:
+        """Close and return the open rows, since no more events will come."""
         rows = sorted(self._open.values(), key=lambda row: row.time)
         self._open = {}
         return rows
 
 
-def prefix_of(folder: str, request: Request, first: str) -> str:
-    """Return what the names of a folder's values begin with, without the slash behind it.
+def name_prefix(folder: str, request: Request, first: str) -> str:
+    """Return the first part of the names of values in a folder, without a trailing slash.
 
     Args:
-        folder: Where the event file lies.
-        request: What asked for it.
-        first: The first folder of the run that was asked for.
+        folder: The folder of the event file.
+        request: The request that the file belongs to.
+        first: The first folder that was requested in the run.
     """
     base = request.root
     if not base:
         below = folder == first or folder.startswith(first + os.sep)
         base = first if below else os.path.commonpath([first, folder])
-        if folder == first and os.path.basename(first) in _KERAS:  # noqa: PTH119 - of a string
+        if folder == first and os.path.basename(first) in _KERAS_FOLDERS:  # noqa: PTH119 - of a string
             base = os.path.dirname(first)  # noqa: PTH120
     relative = os.path.relpath(folder, base)
     return "" if relative == "." else relative
 
 
-def is_of(name: str, request: Request, started: int) -> bool:
-    """Tell whether an event file belongs to a run that started then, in seconds since 1970, by what its name says."""
-    found = _NAME.search(name)
+def is_requested(name: str, request: Request, started: int) -> bool:
+    """Return whether a file is an event file that belongs to a request, judging by its name.
+
+    Args:
+        name: The name of the file.
+        request: The request.
+        started: When the run started, in seconds since 1970; older files belong to other runs.
+    """
+    found = _FILE_NAME.search(name)
     if "tfevents" not in name or name.endswith(".profile-empty"):
         return False
     if found is None:
@@ -101,5 +107,5 @@ def is_of(name: str, request: Request, started: int) -> bool:
     return not request.pid or found["pid"] is None or int(found["pid"]) == request.pid
 
 
-def _named(prefix: str, key: str) -> str:
-    return f"{prefix}/{key}" if prefix else key
+def _join(prefix: str, tag: str) -> str:
+    return f"{prefix}/{tag}" if prefix else tag

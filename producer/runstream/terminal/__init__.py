@@ -1,1 +1,1 @@
-"""Text output: the terminal, notebooks, formatting, sparklines."""
+"""Output of text: terminals, notebooks, formatting, sparklines."""

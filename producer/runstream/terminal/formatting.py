@@ -1,57 +1,50 @@
-"""Values as text in a terminal."""
+"""Values, durations and times as text in a terminal."""
 
 from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-_MINUTE = 60
-_HOUR = 60 * _MINUTE
-_DAY = 24 * _HOUR
-_LONGEST = 60
+import humanize
+
+from runstream.terminal.printable import printable
+
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+_MAX_LENGTH = 60
 
 
-def show(value: Any) -> str:
-    """Return a value in a few characters: numbers with five significant digits, long texts shortened."""
+def format_value(value: Any) -> str:
+    """Return a value as short text: numbers with five significant digits, long texts shortened."""
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:.5g}"
     text = value if isinstance(value, str) else json.dumps(value) if isinstance(value, dict | list) else str(value)
     text = printable(text)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"
 
 
-def printable(text: str) -> str:
-    """Return the text without control characters, which could rewrite the reader's terminal."""
-    return "".join(character if character.isprintable() else "�" for character in text)
+def format_duration(seconds: float) -> str:
+    """Return a duration in about two units, such as ``1 hour and 5 minutes``."""
+    duration = timedelta(seconds=max(0, int(seconds)))
+    unit = "seconds" if duration < _HOUR else "minutes" if duration < _DAY else "hours"
+    return humanize.precisedelta(duration, minimum_unit=unit, format="%d")
 
 
-def duration(seconds: float) -> str:
-    """Return a duration in its two largest units."""
-    whole = max(0, int(seconds))
-    if whole < _MINUTE:
-        return f"{whole}s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE}m {whole % _MINUTE:02d}s"
-    if whole < _DAY:
-        return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02d}m"
-    return f"{whole // _DAY}d {whole % _DAY // _HOUR:02d}h"
-
-
-def moment(text: str | None) -> datetime | None:
-    """Return the time of an ISO text."""
+def parse_time(text: str | None) -> datetime | None:
+    """Return the time of an ISO 8601 text."""
     return None if text is None else datetime.fromisoformat(text)
 
 
-def ago(text: str | None, now: datetime) -> str:
-    """Return how long ago an ISO time was."""
-    then = moment(text)
-    return "-" if then is None else f"{duration((now - then).total_seconds()).split()[0]} ago"
+def format_age(text: str | None, now: datetime) -> str:
+    """Return how long ago an ISO 8601 time was."""
+    then = parse_time(text)
+    return "-" if then is None else humanize.naturaltime(now - then)
 
 
-def clock(seconds: float) -> str:
+def format_clock(seconds: float) -> str:
     """Return a time of day in UTC."""
     return datetime.fromtimestamp(seconds, tz=UTC).strftime("%H:%M:%S")

@@ -1,4 +1,4 @@
-"""Whether this process is a Jupyter kernel, and how to show HTML there."""
+"""Detecting a Jupyter kernel, and displaying HTML in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def is_notebook() -> bool:
-    """Tell whether what is displayed reaches a notebook: IPython runs, and it is a kernel's, not a terminal's."""
+    """Return whether this process is the kernel of a notebook, not plain Python or IPython in a terminal."""
     module = sys.modules.get("IPython")
     if module is None:
         return False
@@ -17,17 +17,17 @@ def is_notebook() -> bool:
 
 
 def show_html(text: str, plain: str) -> bool:
-    """Display HTML below the running cell; return whether there is a notebook, and it took it.
+    """Display HTML below the running cell; return whether it was displayed.
 
     Args:
         text: The HTML.
-        plain: What a front end shows that knows no HTML.
+        plain: The text for front ends that do not support HTML.
     """
     if not is_notebook():
         return False
-    display: Any = import_module("IPython.display").display  # there only in a notebook
+    display: Any = import_module("IPython.display").display  # installed with the notebook
     try:
         display({"text/html": text, "text/plain": plain}, raw=True)
-    except Exception:  # noqa: BLE001 - a kernel that is about to end refuses in its own ways
+    except Exception:  # noqa: BLE001 - a kernel that is shutting down may raise anything
         return False
     return True

@@ -1,4 +1,4 @@
-"""A series of numbers as one line of block characters."""
+"""Numbers as one line of block characters."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
-#: Stands where a bucket holds no finite number.
+#: Shown for a bucket without finite numbers.
 _GAP = "·"
 
 
 def sparkline(values: Sequence[float | None], width: int = 40) -> str:
-    """Return at most ``width`` characters; each is the mean of its share of the values, scaled to their range.
+    """Return at most ``width`` characters. Each is the mean of its share of the values, scaled to their range.
 
-    None, NaN and infinities are left out of the means; a share that holds nothing else is a gap.
+    None, NaN and infinities are ignored; a share without other values is a gap.
     """
     means = [_mean(bucket) for bucket in _buckets(values, width)]
     finite = [mean for mean in means if mean is not None]
@@ -35,12 +35,12 @@ def _buckets(values: Sequence[float | None], width: int) -> list[Sequence[float 
 
 def _mean(bucket: Sequence[float | None]) -> float | None:
     finite = [value for value in bucket if value is not None and math.isfinite(value)]
-    # Divided before they are added: the sum of large numbers may overflow.
+    # Divided first, since the sum of large numbers may overflow.
     return math.fsum(value / len(finite) for value in finite) if finite else None
 
 
 def _level(value: float, low: float, high: float) -> int:
-    # Halves, since the range itself may overflow.
+    # Halves, since the range may overflow.
     span = high / 2 - low / 2
     if span == 0:
         return 0

@@ -1,7 +1,7 @@
-"""Histograms of tensors, in the form that W&B gives them: 64 bins, or one where all values are equal.
+"""Histograms of tensors in W&B's format: 64 bins, or one bin if all values are equal.
 
-A tensor on the CPU is counted at once. One on an accelerator is counted there, without waiting for it, and all that
-were counted come over together: waiting for each would stop the training once for every parameter.
+A tensor on the CPU is counted at once. Tensors on an accelerator are counted there without waiting, and their counts
+are copied together: waiting for each of them would interrupt the training once per parameter.
 """
 
 from __future__ import annotations
@@ -15,49 +15,49 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 BINS = 64
-#: Values that are looked at together: bounds the memory that counting takes, and what float32 can count exactly.
+#: How many values are processed at once: limits the memory needed, and counts stay exact in float32.
 _CHUNK = 1 << 22
-#: What is so far apart that torch cannot count it is drawn closer by this.
-_CLOSER = 4 * BINS
+#: Divisor of values with a range too large for torch to count.
+_SCALE = 4 * BINS
 
 Histogram = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """Bounds and counts of a tensor, where the tensor lies."""
+class DeviceCounts:
+    """Bounds and counts of a tensor, on the device of the tensor."""
 
     #: The bits of both bounds as float32, then the counts; int64.
     numbers: Any
-    #: Zeros that a sparse tensor does not hold.
+    #: How many zeros a sparse tensor does not store.
     zeros: int
 
 
-def measured(torch: Any, tensor: Any) -> Histogram | Counted | None:
-    """Return the histogram of a tensor, None where it has no finite value; or what it is made of, not waited for.
+def count_values(torch: Any, tensor: Any) -> Histogram | DeviceCounts | None:
+    """Return the histogram of a tensor, or None if it has no finite value; on an accelerator, the pending counts.
 
     Args:
         torch: The module.
-        tensor: Of any layout and type. Of a distributed one, only the part that lies here is counted; of complex
-            numbers, the magnitudes.
+        tensor: A tensor of any layout and type. Only the local part of a distributed tensor is counted, and the
+            magnitudes of complex numbers.
     """
     if tensor.device.type == "cpu":
         return _on_cpu(torch, *_flat(tensor.detach()))
-    return counted_there(torch, tensor)
+    return count_on_device(torch, tensor)
 
 
-def counted_there(torch: Any, tensor: Any) -> Counted:
-    """Return what the histogram of a tensor is made of, counted where the tensor lies."""
+def count_on_device(torch: Any, tensor: Any) -> DeviceCounts:
+    """Count the values of a tensor on its device, without waiting for the result."""
     values, zeros = _flat(tensor.detach())
-    return Counted(_on_device(torch, values, zeros), zeros)
+    return DeviceCounts(_on_device(torch, values, zeros), zeros)
 
 
-def collected(torch: Any, found: Mapping[str, Histogram | Counted | None]) -> dict[str, Histogram]:
-    """Return histograms by name; those that were counted on an accelerator come over in one transfer for each."""
+def collect(torch: Any, found: Mapping[str, Histogram | DeviceCounts | None]) -> dict[str, Histogram]:
+    """Return histograms by name. Pending counts are copied in one transfer per accelerator."""
     histograms = {name: item for name, item in found.items() if isinstance(item, dict)}
-    by_device: dict[Any, dict[str, Counted]] = {}
+    by_device: dict[Any, dict[str, DeviceCounts]] = {}
     for name, item in found.items():
-        if isinstance(item, Counted):
+        if isinstance(item, DeviceCounts):
             by_device.setdefault(item.numbers.device, {})[name] = item
     for counted in by_device.values():
         rows = torch.stack([item.numbers for item in counted.values()]).tolist()
@@ -69,7 +69,7 @@ def collected(torch: Any, found: Mapping[str, Histogram | Counted | None]) -> di
 
 
 def _flat(tensor: Any) -> tuple[Any, int]:
-    """Return the values of a tensor in one dimension, as floats of 32 or 64 bits; and how many zeros it leaves out."""
+    """Return the values of a tensor in one dimension as float32 or float64, and how many zeros are omitted."""
     if hasattr(tensor, "to_local"):
         tensor = tensor.to_local()
     zeros = 0
@@ -99,8 +99,8 @@ def _on_cpu(torch: Any, values: Any, zeros: int) -> Histogram | None:
     if low == high:
         return _histogram(low, high, [values.numel()], zeros)
     if not math.isfinite(torch.tensor([high, -low], dtype=values.dtype).mul(BINS).sum()):
-        values, low, high = values / _CLOSER, low / _CLOSER, high / _CLOSER
-        return _scaled(_histogram(low, high, _counts(torch, values, low, high), zeros), _CLOSER)
+        values, low, high = values / _SCALE, low / _SCALE, high / _SCALE
+        return _scaled(_histogram(low, high, _counts(torch, values, low, high), zeros), _SCALE)
     return _histogram(low, high, _counts(torch, values, low, high), zeros)
 
 
@@ -114,7 +114,7 @@ def _scaled(histogram: Histogram | None, factor: float) -> Histogram | None:
 
 
 def _on_device(torch: Any, values: Any, zeros: int) -> Any:
-    """Count without an answer of the device: no branch depends on a value, and no size does."""
+    """Count without synchronizing with the device: no branch and no size depends on a value."""
     values = values.float()
     low = high = values.new_zeros(()) if zeros else None
     for part in _chunks(values):
@@ -126,9 +126,9 @@ def _on_device(torch: Any, values: Any, zeros: int) -> Any:
     if low is None or high is None:
         low = high = values.new_zeros(())
     for part in _chunks(values):
-        # Halves, since the distance between two floats may be beyond a float.
-        place = (part / 2 - low / 2) / (high / 2 - low / 2) * BINS
-        index = place.nan_to_num(0.0).clamp(0, BINS - 1).long()
+        # Halves, since the difference of two floats may overflow.
+        position = (part / 2 - low / 2) / (high / 2 - low / 2) * BINS
+        index = position.nan_to_num(0.0).clamp(0, BINS - 1).long()
         counts.scatter_add_(0, index, torch.isfinite(part).long())
     bounds = torch.stack([low, high]).view(torch.int32).long()
     return torch.cat([bounds, counts])

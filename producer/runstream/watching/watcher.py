@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import UsageError
 from runstream.watching.graph import GraphTracer
-from runstream.watching.histograms import collected, measured
+from runstream.watching.histograms import collect, count_values
 from runstream.watching.hooks import ModuleHook, every_nth, gradient_hook
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from runstream.watching.histograms import Counted, Histogram
+    from runstream.watching.histograms import DeviceCounts, Histogram
 
 
 @dataclass(slots=True)
 class PendingGradients:
     """Histograms of gradients, logged together when their backward pass ends."""
 
-    found: dict[str, Histogram | Counted | None] = field(default_factory=dict)
+    found: dict[str, Histogram | DeviceCounts | None] = field(default_factory=dict)
     #: Whether a callback at the end of the backward pass is registered.
     scheduled: bool = False
 
@@ -101,12 +101,12 @@ class Watcher:
 
     def _sample_parameters(self, prefix: str, model: Any, *_: Any) -> None:
         with self._torch.no_grad():
-            found = {prefix + name: measured(self._torch, item) for name, item in model.named_parameters()}
+            found = {prefix + name: count_values(self._torch, item) for name, item in model.named_parameters()}
             self._log_histograms(found)
 
     def _sample_gradient(self, name: str, gradient: Any) -> None:
         with self._torch.no_grad():
-            self._pending.found[name] = measured(self._torch, gradient)
+            self._pending.found[name] = count_values(self._torch, gradient)
         if self._pending.scheduled:
             return
         log_gradients = partial(self._try, "gradients", self._log_gradients)
@@ -122,8 +122,8 @@ class Watcher:
         pending, self._pending = self._pending, PendingGradients()
         self._log_histograms(pending.found)
 
-    def _log_histograms(self, found: dict[str, Histogram | Counted | None]) -> None:
-        row = collected(self._torch, {name: item for name, item in found.items() if _fits(name)})
+    def _log_histograms(self, found: dict[str, Histogram | DeviceCounts | None]) -> None:
+        row = collect(self._torch, {name: item for name, item in found.items() if _fits(name)})
         if row:
             self._log(row)
 

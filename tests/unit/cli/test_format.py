@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runstream.terminal.formatting import ago, clock, duration, show
+from runstream.terminal.formatting import format_age, format_clock, format_duration, format_value
 
 
 @pytest.mark.parametrize(
@@ -26,32 +26,39 @@ from runstream.terminal.formatting import ago, clock, duration, show
     ],
 )
 def test_values_are_short(value: Any, expected: str) -> None:
-    """Numbers have five digits; other values are as JSON or as they are."""
-    assert expected == show(value)
+    """Numbers have five significant digits; other values are shown as JSON or text."""
+    assert expected == format_value(value)
 
 
-def test_long_text_is_cut() -> None:
+def test_long_text_is_shortened() -> None:
     """A long text ends with an ellipsis."""
-    assert show("x" * 100) == "x" * 59 + "…"
+    assert format_value("x" * 100) == "x" * 59 + "…"
 
 
-def test_control_characters_do_not_reach_the_terminal() -> None:
-    """A name that holds an escape sequence can't rewrite the screen."""
-    assert show("a\x1b[2Jb\x00\n") == "a�[2Jb��"
+def test_control_characters_are_replaced() -> None:
+    """A name with an escape sequence cannot change the terminal."""
+    assert format_value("a\x1b[2Jb\x00\n") == "a�[2Jb��"
 
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
-    [(-5, "0s"), (0, "0s"), (59.9, "59s"), (61, "1m 01s"), (3_660, "1h 01m"), (90_000, "1d 01h")],
+    [
+        (-5, "0 seconds"),
+        (0, "0 seconds"),
+        (59.9, "59 seconds"),
+        (61, "1 minute and 1 second"),
+        (3_660, "1 hour and 1 minute"),
+        (90_000, "1 day and 1 hour"),
+    ],
 )
-def test_durations_have_two_units(seconds: float, expected: str) -> None:
+def test_durations_have_at_most_two_units(seconds: float, expected: str) -> None:
     """The two largest units are shown."""
-    assert expected == duration(seconds)
+    assert expected == format_duration(seconds)
 
 
-def test_times_are_relative_or_of_the_day() -> None:
-    """A time is shown as how long ago it was, or as time of day in UTC."""
+def test_times_are_relative_or_times_of_day() -> None:
+    """A time is shown as the time since then, or as time of day in UTC."""
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    assert ago("2026-01-02T03:03:00Z", now) == "1m ago"
-    assert ago(None, now) == "-"
-    assert clock(now.timestamp()) == "03:04:05"
+    assert format_age("2026-01-02T03:03:00Z", now) == "a minute ago"
+    assert format_age(None, now) == "-"
+    assert format_clock(now.timestamp()) == "03:04:05"

@@ -1,4 +1,4 @@
-"""``import runstream.compat.wandb``: what ``import wandb`` gives afterwards, each time in a fresh Python."""
+"""``import wandb`` after ``import runstream.compat.wandb``, each time in a new Python process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ASKED = [
 
 
 def python(code: str, folder: Path, **environment: str) -> str:
-    """Run code in a Python of its own and return what it printed; raises where it fails."""
+    """Run code in a Python process and return its output; raise an error if it fails."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "RUNSTREAM_"))}
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -58,21 +58,21 @@ def python(code: str, folder: Path, **environment: str) -> str:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """Return a folder with another package called wandb, as if it were installed."""
+    """Return a folder with another package named wandb, as if it were installed."""
     folder = tmp_path / "installed"
     (folder / "wandb").mkdir(parents=True)
     (folder / "wandb" / "__init__.py").write_text("mine = False\n")
     return folder
 
 
-def test_every_name_that_the_libraries_ask_for_is_answered(tmp_path: Path) -> None:
-    """Modules, submodules and attributes import by all the ways in which libraries name them."""
+def test_every_name_that_libraries_import_exists(tmp_path: Path) -> None:
+    """Modules, submodules and attributes can be imported in each form that libraries use."""
     python("import runstream.compat.wandb\n" + "\n".join(ASKED), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["keras", "sb3"])
-def test_an_integration_without_its_library_says_which_is_missing(name: str, tmp_path: Path) -> None:
-    """The module can be named; its callbacks need the library, and the ImportError is about that."""
+def test_an_integration_without_its_library_names_the_missing_library(name: str, tmp_path: Path) -> None:
+    """The module itself can be imported; its callbacks raise an ImportError."""
     code = f"""
 import sys
 import runstream.compat.wandb
@@ -101,14 +101,14 @@ print([found.version for found in metadata.distributions() if found.metadata["Na
 
 
 def test_an_installed_wandb_is_neither_imported_nor_changed(installed: Path, tmp_path: Path) -> None:
-    """Runstream answers before a wandb that is installed."""
+    """Runstream takes precedence over an installed wandb."""
     code = "import runstream.compat.wandb, wandb; print(wandb.init.__module__, hasattr(wandb, 'mine'))"
 
     assert python(code, tmp_path, PYTHONPATH=str(installed)) == "runstream.tracking.startup.initialize False"
 
 
-def test_a_wandb_that_was_imported_before_is_an_error_that_says_what_to_do(installed: Path, tmp_path: Path) -> None:
-    """It would go on being used by whoever holds it, so nothing is answered."""
+def test_a_wandb_imported_earlier_is_an_error(installed: Path, tmp_path: Path) -> None:
+    """Modules that imported it would keep using it. The message explains what to do."""
     code = """
 import wandb
 try:
@@ -125,8 +125,8 @@ print(wandb.mine)
     assert mine == "False"
 
 
-def test_a_wandb_that_is_not_known_is_not_mirrored(installed: Path, tmp_path: Path) -> None:
-    """The mirror leaves it as it was, and says so; where Runstream itself answers, there is nothing to mirror."""
+def test_an_unknown_version_of_wandb_is_not_mirrored(installed: Path, tmp_path: Path) -> None:
+    """It stays unchanged, and there is a warning. If wandb is Runstream's, there is nothing to mirror."""
     code = """
 import sys
 sys.stderr = sys.stdout
@@ -136,8 +136,8 @@ wandb.init = before = lambda: None
 mirror.start()
 print(wandb.init is before)
 """
-    told, same = python(code, tmp_path, PYTHONPATH=str(installed)).splitlines()
-    assert told.startswith("runstream: WARNING this version of wandb cannot be mirrored")
+    warning, same = python(code, tmp_path, PYTHONPATH=str(installed)).splitlines()
+    assert warning.startswith("runstream: WARNING Cannot mirror this version of wandb")
     assert same == "True"
 
     code = """
@@ -151,8 +151,8 @@ except Exception as error:
     assert python(code, tmp_path) == "UsageError"
 
 
-def test_a_module_that_is_not_answered_does_not_exist(tmp_path: Path) -> None:
-    """No module of an installed W&B shines through."""
+def test_a_module_that_is_not_provided_does_not_exist(tmp_path: Path) -> None:
+    """Modules of an installed W&B are not visible."""
     code = """
 import runstream.compat.wandb
 try:
@@ -163,8 +163,8 @@ except ModuleNotFoundError as error:
     assert python(code, tmp_path) == "wandb.sdk.internal"
 
 
-def test_the_environment_of_wandb_counts(tmp_path: Path) -> None:
-    """Project, id and name come from WANDB_*; ``dryrun`` is offline; the run is an instance of W&B's name for it."""
+def test_the_environment_variables_of_wandb_are_used(tmp_path: Path) -> None:
+    """Project, id and name come from WANDB_*, ``dryrun`` is offline, and the run is an instance of ``wandb.Run``."""
     code = """
 import runstream.compat.wandb, wandb
 run = wandb.init(settings={"silent": True})
@@ -177,8 +177,8 @@ print(wandb.run)
     assert python(code, tmp_path, **environment).splitlines() == ["p r1 mine True True True", "None"]
 
 
-def test_settings_that_only_wandb_has_do_no_harm(tmp_path: Path) -> None:
-    """Its ways to record the console and its modes mean the nearest of ours; what has no meaning is left out."""
+def test_settings_of_wandb_are_mapped_or_ignored(tmp_path: Path) -> None:
+    """Its values for console capture and mode have an equivalent; settings without one are ignored."""
     code = """
 import runstream.compat.wandb, wandb
 for settings in (wandb.Settings(console="wrap_raw"), wandb.Settings(mode="dryrun", start_method="thread")):
@@ -187,8 +187,8 @@ for settings in (wandb.Settings(console="wrap_raw"), wandb.Settings(mode="dryrun
     assert python(code, tmp_path).splitlines() == ["wrap online", "auto offline"]
 
 
-def test_what_comes_with_files_and_artifacts_refuses(tmp_path: Path) -> None:
-    """Media, tables, artifacts, charts and sweeps have their names, and raise when they are used."""
+def test_unsupported_features_raise_an_error(tmp_path: Path) -> None:
+    """Media, tables, artifacts, charts and sweeps can be imported, and raise an error when they are used."""
     code = """
 import runstream.compat.wandb, wandb
 uses = [lambda: wandb.Image(1), lambda: wandb.Table(columns=["a"]), lambda: wandb.Artifact("a", type="model"),
@@ -202,8 +202,8 @@ for use in uses:
     assert python(code, tmp_path).split() == ["True"] * 6
 
 
-def test_an_import_hook_is_called_when_its_module_is_loaded(tmp_path: Path) -> None:
-    """At the first import and only then; at once where the module is loaded already."""
+def test_an_import_hook_is_called_when_its_module_is_imported(tmp_path: Path) -> None:
+    """Once, at the first import, or at once if the module is imported already."""
     code = """
 import runstream.compat.wandb, wandb, sys
 wandb.util.add_import_hook("colorsys", lambda module: print("loaded", module.__name__, hasattr(module, "rgb_to_hsv")))
@@ -214,8 +214,8 @@ wandb.util.add_import_hook("colorsys", lambda module: print("again", module.__na
     assert python(code, tmp_path).splitlines() == ["False", "loaded colorsys True", "again colorsys"]
 
 
-def test_telemetry_takes_everything_and_keeps_nothing(tmp_path: Path) -> None:
-    """Integrations note in it what is used."""
+def test_telemetry_accepts_and_ignores_everything(tmp_path: Path) -> None:
+    """Integrations set the features that they use."""
     code = """
 import runstream.compat.wandb, wandb
 with wandb.sdk.lib.telemetry.context(run=None) as telemetry:
@@ -225,8 +225,8 @@ print("done")
     assert python(code, tmp_path) == "done"
 
 
-def test_a_warning_that_is_not_to_be_repeated_is_printed_once(tmp_path: Path) -> None:
-    """``termwarn(repeat=False)`` remembers what it said; a silent run says nothing."""
+def test_a_warning_without_repeat_is_printed_once(tmp_path: Path) -> None:
+    """``termwarn(repeat=False)`` prints a text once; a silent run prints nothing."""
     code = """
 import sys
 sys.stderr = sys.stdout

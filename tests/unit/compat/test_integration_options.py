@@ -1,4 +1,4 @@
-"""The integrations' options: what they refuse, and what they need."""
+"""Options of the integrations, and what the callbacks log."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[runstream.Run]:
-    """Begin an offline run in a folder of its own."""
+    """Start an offline run in its own folder."""
     run = runstream.init(project="p", mode="offline", dir=tmp_path, settings={"silent": True})
     yield run
     run.finish()
 
 
 @pytest.mark.parametrize("make", [xgboost.WandbCallback, lightgbm.wandb_callback])
-def test_a_callback_needs_a_run(make: Any) -> None:
-    """Without ``init()`` it says so as it is made, not in the middle of the training."""
+def test_a_callback_needs_an_active_run(make: Any) -> None:
+    """Without ``init()``, creating the callback raises an error, before the training starts."""
     with pytest.raises(runstream.Error, match=r"runstream\.init\(\)"):
         make()
 
 
 @pytest.mark.usefixtures("run")
-def test_models_are_refused_before_the_training() -> None:
-    """Uploading a model comes with files and artifacts; asking for it is an error, never a silent success."""
+def test_uploading_a_model_is_refused_before_the_training() -> None:
+    """It is not supported yet, and asking for it is an error."""
     with pytest.raises(UnsupportedError, match=r"log_model=True.* comes with files"):
         xgboost.WandbCallback(log_model=True)
 
 
-def test_a_summary_with_a_checkpoint_is_refused_as_a_whole(run: runstream.Run) -> None:
-    """Nothing of the call is recorded; what is no model of LightGBM is refused too."""
+def test_log_summary_records_nothing_if_an_argument_is_refused(run: runstream.Run) -> None:
+    """A checkpoint is not supported yet, and a model must be a LightGBM model."""
     import lightgbm as library  # noqa: PLC0415 - beside the module of this name
     import numpy as np  # noqa: PLC0415
 
@@ -65,10 +65,10 @@ def test_a_summary_with_a_checkpoint_is_refused_as_a_whole(run: runstream.Run) -
     ],
     ids=["cross-validation", "older-cross-validation", "own-metric", "nothing"],
 )
-def test_lightgbm_logs_what_was_measured(
+def test_lightgbm_logs_the_results_of_an_iteration(
     run: runstream.Run, tmp_path: Path, results: list[Any], row: dict[str, float]
 ) -> None:
-    """Of a cross-validation, mean and deviation; without data to measure, the iteration alone."""
+    """For a cross-validation, mean and deviation; without validation data, only the iteration."""
     environment = SimpleNamespace(evaluation_result_list=results, iteration=0, begin_iteration=0, params={})
 
     lightgbm.wandb_callback()(environment)
@@ -78,7 +78,7 @@ def test_lightgbm_logs_what_was_measured(
 
 
 def test_xgboost_logs_a_cross_validation(run: runstream.Run, tmp_path: Path) -> None:
-    """Mean and deviation of each metric; by a copy of the callback too, such as scikit-learn makes."""
+    """Mean and deviation of each metric, also by a copy of the callback, as scikit-learn makes them."""
     copy.deepcopy(xgboost.WandbCallback()).after_iteration(None, 0, {"test": {"auc": [(0.5, 0.1)]}})
     run.finish()
 
@@ -102,14 +102,14 @@ def test_xgboost_logs_a_cross_validation(run: runstream.Run, tmp_path: Path) -> 
 def test_xgboost_defines_metrics_by_the_names_that_it_logs(
     run: runstream.Run, metric: str, value: Any, summary: dict[str, Any]
 ) -> None:
-    """The best value of a known metric is in the summary, whatever parameters are part of its name."""
+    """The summary has the best value of a known metric, also if its name has parameters."""
     xgboost.WandbCallback().after_iteration(None, 0, {"v": {metric: [value]}})
 
     assert {key: kept for key, kept in run.summary.items() if key.startswith("v-")} == summary
 
 
 def test_xgboost_metrics_with_parameters_keep_their_definitions(run: runstream.Run) -> None:
-    """A training by XGBoost itself with the metrics ``error@0.3`` and ``tweedie-nloglik@1.4``."""
+    """XGBoost itself trains with the metrics ``error@0.3`` and ``tweedie-nloglik@1.4``."""
     import numpy as np  # noqa: PLC0415
     import xgboost as library  # noqa: PLC0415 - beside the module of this name
 
@@ -130,7 +130,7 @@ def test_xgboost_metrics_with_parameters_keep_their_definitions(run: runstream.R
 
 
 def test_lightgbm_metrics_with_parameters_keep_their_definitions(run: runstream.Run) -> None:
-    """Signs in the names of data and metrics are part of the definitions' names."""
+    """The definition has the same name as the logged value."""
     results = [("my-data:1", "ndcg@3", 0.5, True), ("my-data:1", "own metric-x", 0.2, False)]
     environment = SimpleNamespace(evaluation_result_list=results, iteration=0, begin_iteration=0, params={})
 

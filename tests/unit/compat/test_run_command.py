@@ -1,4 +1,4 @@
-"""``runstream run``: Python itself, in which Runstream answers for wandb."""
+"""``runstream run``: Python with wandb provided by Runstream."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ def run(*arguments: str, folder: Path, **environment: str) -> subprocess.Complet
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    """Return a script that prints how it was started, and ends with status 7."""
+    """Return a script that prints how it was started and exits with status 7."""
     path = tmp_path / "script.py"
     path.write_text("import sys, wandb\nprint(sys.argv[1:], __name__, wandb.Run.__module__)\nsys.exit(7)\n")
     return path
 
 
-def test_the_script_gets_its_arguments_and_gives_its_status(script: Path) -> None:
-    """What follows the script is the script's, ``--help`` included."""
+def test_arguments_and_exit_status_are_those_of_the_script(script: Path) -> None:
+    """Arguments after the script are passed on, including ``--help``."""
     done = run("script.py", "--lr", "0.1", "--help", "-h", folder=script.parent)
 
     assert done.stdout == "['--lr', '0.1', '--help', '-h'] __main__ runstream.tracking.run.run\n"
     assert (done.returncode, done.stderr) == (7, "")
 
 
-def test_a_module_runs_as_by_python(script: Path) -> None:
-    """``-m MODULE`` and Python's other options are Python's."""
+def test_a_module_runs_as_with_python(script: Path) -> None:
+    """``-m MODULE`` and the other options of Python work."""
     done = run("-W", "error", "-m", "script", "-m", "x", folder=script.parent)
 
     assert done.stdout == "['-m', 'x'] __main__ runstream.tracking.run.run\n"
     assert done.returncode == 7
 
 
-def test_processes_that_the_script_starts_get_runstream_too(tmp_path: Path) -> None:
-    """Another Python, and the workers of multiprocessing, import the same wandb."""
+def test_child_processes_of_the_script_get_runstream_too(tmp_path: Path) -> None:
+    """Another Python process and the workers of multiprocessing import the same wandb."""
     (tmp_path / "parent.py").write_text(
         "import multiprocessing, subprocess, sys\n"
         "def where(_):\n"
@@ -70,8 +70,8 @@ def test_processes_that_the_script_starts_get_runstream_too(tmp_path: Path) -> N
     assert done.stdout.split() == ["runstream.tracking.run.run"] * 2, done.stderr
 
 
-def test_the_machines_own_sitecustomize_is_run_too(tmp_path: Path) -> None:
-    """The one that is hidden by ours is found further on in PYTHONPATH, and what else PYTHONPATH holds is kept."""
+def test_another_sitecustomize_is_run_too(tmp_path: Path) -> None:
+    """It is found in the rest of PYTHONPATH, which is kept."""
     (tmp_path / "path").mkdir()
     (tmp_path / "path" / "sitecustomize.py").write_text("seen = True\n")
     (tmp_path / "path" / "other.py").write_text("")
@@ -86,7 +86,7 @@ def test_the_machines_own_sitecustomize_is_run_too(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_reaches_the_script(tmp_path: Path) -> None:
-    """The script is the process that was started: it sees the KeyboardInterrupt, and ends by it."""
+    """The script is the process that was started: it gets the KeyboardInterrupt and exits because of it."""
     (tmp_path / "script.py").write_text(
         "import time, pathlib\n"
         "try:\n"
@@ -107,7 +107,7 @@ def test_ctrl_c_reaches_the_script(tmp_path: Path) -> None:
     assert (tmp_path / "interrupted").exists()
 
 
-def test_without_a_script_it_says_how_it_is_used(tmp_path: Path) -> None:
-    """No Python is started; ``--help`` tells of the arguments."""
+def test_without_a_script_the_usage_is_printed(tmp_path: Path) -> None:
+    """No Python process is started; ``--help`` describes the arguments."""
     assert run(folder=tmp_path).returncode == 2
     assert "SCRIPT" in run("--help", folder=tmp_path).stdout

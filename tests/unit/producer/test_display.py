@@ -1,4 +1,4 @@
-"""The run's page in a frame, away from notebooks."""
+"""Displaying the page of a run outside of notebooks."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ assert IPython.get_ipython() is shell
 
 
 def test_nothing_is_displayed_in_plain_python(tmp_path: Path) -> None:
-    """display() says False, prints nothing, and imports no IPython."""
+    """display() returns False, prints nothing, and does not import IPython."""
     source = "print(run.display(), 'IPython' in sys.modules); run.finish()"
     assert finished(tmp_path, source)[:2] == (0, "False False\n")
 
 
-def test_nothing_is_displayed_in_the_terminal_of_ipython(tmp_path: Path) -> None:
-    """There is a shell, and nowhere for HTML to go."""
+def test_nothing_is_displayed_in_the_ipython_terminal(tmp_path: Path) -> None:
+    """A terminal cannot show HTML."""
     status, output, errors = finished(tmp_path, f"{_TERMINAL}print(run.display()); run.finish()", PYTHONWARNINGS="")
     assert (status, output) == (0, "False\n"), errors
 
 
-def test_a_run_without_a_page_has_a_note_in_its_place(tmp_path: Path) -> None:
-    """Its id is escaped, and there is no frame."""
+def test_a_run_without_a_page_is_a_note(tmp_path: Path) -> None:
+    """The id is escaped, and there is no frame."""
     status, output, _ = finished(tmp_path, "print(run.to_html()); print(run._repr_html_()); run.finish()")
     assert status == 0
     assert output.count("Run r1 has no page") == 2

@@ -1,4 +1,4 @@
-"""Rows of event files: which events belong together, what they are called, and where reading goes on."""
+"""Rows of event files: which events are joined, how values are named, and where reading resumes."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import pytest
 
 from runstream.compat.import_hooks import ImportHooks
 from runstream.tensorboard.journal import Journal
-from runstream.tensorboard.requests import REQUESTS_NAME, Request, add_request, requests_of
-from runstream.tensorboard.rows import Place, Point, Rows, is_of, prefix_of
+from runstream.tensorboard.requests import REQUESTS_NAME, Request, add_request, read_requests
+from runstream.tensorboard.rows import Event, FilePosition, RowBuilder, is_requested, name_prefix
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def point(number: int, step: int, **values: Any) -> Point:
+def event(number: int, step: int, **values: Any) -> Event:
     """Return an event."""
-    return Point(step=step, time=number, values=values, number=number)
+    return Event(step=step, time=number, values=values, number=number)
 
 
-def test_a_row_ends_where_another_step_begins() -> None:
-    """Events of one step and file are one row; files do not mix."""
-    rows = Rows()
+def test_an_event_of_another_step_closes_the_row() -> None:
+    """Events of one step and file are one row; those of other files are not part of it."""
+    rows = RowBuilder()
 
-    assert rows.add("f", "", point(1, 0, a=1)) is None
-    assert rows.add("g", "val", point(1, 7, a=5)) is None
-    assert rows.add("f", "", point(2, 0, b=2)) is None
-    closed = rows.add("f", "", point(3, 1, a=3))
+    assert rows.add("f", "", event(1, 0, a=1)) is None
+    assert rows.add("g", "val", event(1, 7, a=5)) is None
+    assert rows.add("f", "", event(2, 0, b=2)) is None
+    closed = rows.add("f", "", event(3, 1, a=3))
 
     assert closed is not None
     assert closed.values == {"global_step": 0, "a": 1, "b": 2}
-    assert closed.place == Place("f", 2)
+    assert closed.position == FilePosition("f", 2)
     assert [row.values for row in rows.close()] == [{"val/global_step": 7, "val/a": 5}, {"global_step": 1, "a": 3}]
 
 
@@ -48,16 +48,16 @@ def test_a_row_ends_where_another_step_begins() -> None:
         ("/runs/a/x/y", "/runs", "a/x/y"),
     ],
 )
-def test_names_begin_with_the_way_from_the_root(folder: str, root: str, prefix: str) -> None:
-    """From the root that was given, else from the first folder or what it has in common with another."""
-    assert prefix_of(folder, Request(folder=folder, root=root), "/runs/a") == prefix
+def test_names_begin_with_the_path_below_the_root(folder: str, root: str, prefix: str) -> None:
+    """Without a root, the path starts at the first folder, or at the parent that another folder shares with it."""
+    assert name_prefix(folder, Request(folder=folder, root=root), "/runs/a") == prefix
 
 
-def test_the_folders_of_keras_are_named_even_where_they_are_the_first() -> None:
-    """Train and validation stay apart."""
+def test_keras_folders_are_part_of_the_names_even_if_they_come_first() -> None:
+    """Values of train and validation have different names."""
     request = Request(folder="/logs/train")
-    assert prefix_of("/logs/train", request, "/logs/train") == "train"
-    assert prefix_of("/logs/validation", request, "/logs/train") == "validation"
+    assert name_prefix("/logs/train", request, "/logs/train") == "train"
+    assert name_prefix("/logs/validation", request, "/logs/train") == "validation"
 
 
 @pytest.mark.parametrize(
@@ -73,61 +73,59 @@ def test_the_folders_of_keras_are_named_even_where_they_are_the_first() -> None:
         ("model.pt", False),
     ],
 )
-def test_only_files_of_this_run_and_process_are_read(name: str, is_read: bool) -> None:  # noqa: FBT001 - a parameter
-    """Files that are older than the run stay out, and those that say they are another process's."""
-    assert is_of(name, Request(folder="/", pid=12), 1000) is is_read
+def test_only_files_of_the_run_and_its_process_are_read(name: str, is_read: bool) -> None:  # noqa: FBT001 - a parameter
+    """Files older than the run and files of other processes are not read."""
+    assert is_requested(name, Request(folder="/", pid=12), 1000) is is_read
 
 
-def test_a_journal_is_cut_to_the_rows_that_there_are(tmp_path: Path) -> None:
-    """What was noted of a row that did not come to be is forgotten, a broken last line too."""
+def test_a_journal_keeps_one_line_for_each_row(tmp_path: Path) -> None:
+    """Lines without a row and a broken last line are removed."""
     journal = Journal(tmp_path / "journal", 0)
     for number in (2, 4, 6):
-        journal.add(Place("f", number))
+        journal.add(FilePosition("f", number))
     journal.close()
     with (tmp_path / "journal").open("a") as file:
         file.write('["f", 8')
 
     again = Journal(tmp_path / "journal", 2)
 
-    assert again.taken == {"f": 4}
-    again.add(Place("g", 1))
+    assert again.positions == {"f": 4}
+    again.add(FilePosition("g", 1))
     again.close()
     last = Journal(tmp_path / "journal", 3)
-    assert last.taken == {"f": 4, "g": 1}
+    assert last.positions == {"f": 4, "g": 1}
     last.close()
 
 
-def test_requests_are_read_as_they_were_made(tmp_path: Path) -> None:
-    """A broken line is passed over; without a file there is none."""
-    assert requests_of(tmp_path) == []
+def test_requests_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """A broken line is skipped; without a file there are no requests."""
+    assert read_requests(tmp_path) == []
     requests = [Request(folder="/a", pid=3), Request(folder="/b", root="/")]
     add_request(tmp_path, requests[0])
     with (tmp_path / REQUESTS_NAME).open("a") as file:
         file.write("{}\n")
     add_request(tmp_path, requests[1])
 
-    assert requests_of(tmp_path) == requests
+    assert read_requests(tmp_path) == requests
 
 
-def test_a_module_is_acted_on_when_it_is_imported_and_not_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that is there already is acted on at once; the module keeps its own loader."""
-    (tmp_path / "comes_later.py").write_text("value = 1")
-    (tmp_path / "is_there.py").write_text("value = 2")
+def test_an_import_hook_is_called_after_the_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is called at once for a module that is imported already. The module keeps its own loader."""
+    (tmp_path / "imported_later.py").write_text("value = 1")
+    (tmp_path / "imported.py").write_text("value = 2")
     monkeypatch.syspath_prepend(tmp_path)
-    importlib.import_module("is_there")
+    importlib.import_module("imported")
     seen: list[str] = []
-    hook = ImportHooks(dict.fromkeys(("comes_later", "is_there"), lambda module: seen.append(module.__name__)))
+    hook = ImportHooks(dict.fromkeys(("imported_later", "imported"), lambda module: seen.append(module.__name__)))
 
     hook.install()
-    assert seen == ["is_there"]
-    module = importlib.import_module("comes_later")
+    assert seen == ["imported"]
+    module = importlib.import_module("imported_later")
 
-    assert seen == ["is_there", "comes_later"]
+    assert seen == ["imported", "imported_later"]
     assert type(module.__spec__.loader).__name__ == "SourceFileLoader"  # type: ignore[union-attr]
     hook.remove()
     hook.remove()
     assert hook not in sys.meta_path
-    for name in ("comes_later", "is_there"):
+    for name in ("imported_later", "imported"):
         del sys.modules[name]

@@ -1,8 +1,8 @@
 # noqa: INP001 - a folder of PYTHONPATH, not a package
-"""Run by every Python that has this folder in PYTHONPATH as it starts: lets Runstream answer ``import wandb``.
+"""Imported by every Python process with this folder in PYTHONPATH: provides ``wandb`` from Runstream.
 
-``runstream run`` puts the folder there, so that it holds for the script and for all Python processes that it starts. A
-``sitecustomize`` of the machine's own, which this one hides, is run too.
+``runstream run`` adds the folder, so that the script and all Python processes that it starts import this module.
+Another ``sitecustomize``, which this one shadows, is run too.
 """
 
 import importlib.util
@@ -11,7 +11,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 
-def _run_the_hidden_one() -> None:
+def _run_shadowed() -> None:
     here = Path(__file__).resolve().parent
     path = [folder for folder in sys.path if Path(folder or ".").resolve() != here]
     spec = PathFinder.find_spec("sitecustomize", path)
@@ -21,8 +21,8 @@ def _run_the_hidden_one() -> None:
         spec.loader.exec_module(module)
 
 
-# A Python of another environment may have no Runstream; it keeps its own wandb.
+# A Python of another environment may not have Runstream; it keeps its own wandb.
 if importlib.util.find_spec("runstream") is not None:
-    import runstream.compat.wandb  # noqa: F401 - its import is what it does
+    import runstream.compat.wandb  # noqa: F401 - imported for its effect
 
-_run_the_hidden_one()
+_run_shadowed()

@@ -237,7 +237,7 @@ class SpoolRecorder:
 
     def _last_summary(self) -> dict[str, Any]:
         """Return the summary at the end; without definitions the last values are it, and need no folding."""
-        if self._defined and self._terminal.says_details:
+        if self._defined and self._terminal.prints_details:
             with contextlib.suppress(OSError, ValueError, LookupError):
                 return self._summary.values(self._history.writer.order, ended=True)
         return self._history.last_values()

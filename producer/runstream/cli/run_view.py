@@ -1,4 +1,4 @@
-"""Runs drawn in a terminal."""
+"""A run as it is shown in a terminal."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from rich.text import Text
 
 from runstream.public_api.frames import flat
 from runstream.public_api.run import Run
-from runstream.terminal.formatting import ago, clock, duration, moment, printable, show
+from runstream.terminal.formatting import format_age, format_clock, format_duration, format_value, parse_time
+from runstream.terminal.printable import printable
 from runstream.terminal.sparkline import sparkline
 
-_COLOURS = {
+_COLORS = {
     "running": "blue",
     "finished": "green",
     "failed": "red",
@@ -28,23 +29,19 @@ _COLOURS = {
     "pending": "bright_black",
 }
 _LEVELS = {"INFO": "blue", "WARN": "yellow", "ERROR": "red"}
-#: Alerts that are shown, the latest.
+#: How many alerts are shown, the latest ones.
 _ALERTS = 10
-#: Characters of a curve.
+#: Limits of a curve's width.
 _WIDEST, _NARROWEST = 40, 8
-#: Characters of a number, with the gap before it.
+#: Width of a number, with the gap before it.
 _NUMBER = 12
-#: Values of the summary in the list of runs.
-_VALUES = 4
-#: Columns from which on a terminal has room for the summary beside each run.
-_WIDE = 100
 _SAMPLES = 400
 _OPEN = ("pending", "running", "preempting")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What is shown of a run at one moment; all of it came through the HTTP API."""
+    """What the HTTP API returned about a run."""
 
     document: dict[str, Any]
     writers: list[dict[str, Any]]
@@ -55,10 +52,22 @@ class Snapshot:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come: the run has ended and everything it counted is stored."""
+        """Whether the run has ended and is completely delivered."""
         return self.document["state"] not in _OPEN and bool(self.delivery["complete"])
 
-    def as_json(self) -> dict[str, Any]:
+    @classmethod
+    def read(cls, run: Run) -> Snapshot:
+        """Read a run from the server."""
+        return cls(
+            document=run.load(force=True),
+            writers=run.writers,
+            transitions=run.transitions,
+            series=run.series(samples=_SAMPLES),
+            delivery=run.delivery,
+            alerts=run.alerts,
+        )
+
+    def to_json(self) -> dict[str, Any]:
         """Return everything as one document."""
         return {
             **self.document,
@@ -70,45 +79,8 @@ class Snapshot:
         }
 
 
-def take(run: Run) -> Snapshot:
-    """Read a run anew."""
-    document = run.load(force=True)
-    return Snapshot(
-        document=document,
-        writers=run.writers,
-        transitions=run.transitions,
-        series=run.series(samples=_SAMPLES),
-        delivery=run.delivery,
-        alerts=run.alerts,
-    )
-
-
-def runs_table(documents: Sequence[dict[str, Any]], now: datetime, width: int) -> Table:
-    """Return a table of run documents; the summary gets what room the rest leaves in a terminal ``width`` wide."""
-    is_wide = width >= _WIDE
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=is_wide)
-    table.add_column("state", no_wrap=True)
-    table.add_column("run", no_wrap=True, max_width=28 if is_wide else 20)
-    table.add_column("path", no_wrap=True)
-    table.add_column("created", no_wrap=True)
-    table.add_column("steps", no_wrap=True, justify="right")
-    if is_wide:
-        table.add_column("summary", no_wrap=True, ratio=1)
-    for document in documents:
-        values = [f"{printable(key)} {show(value)}" for key, value in list(_summary(document).items())[:_VALUES]]
-        table.add_row(
-            state_text(document),
-            Text(printable(document["name"])),
-            Text(printable(_path(document))),
-            ago(document["created_at"], now),
-            "-" if document["last_step"] is None else str(document["last_step"] + 1),
-            *([Text("  ".join(values))] if is_wide else []),
-        )
-    return table
-
-
 def run_view(snapshot: Snapshot, now: datetime, width: int) -> RenderableType:
-    """Return everything about a run: header, transitions, metrics and delivery, for a terminal ``width`` wide."""
+    """Return everything about a run for a terminal with ``width`` columns."""
     parts: list[RenderableType] = [_header(snapshot, now), Text(), _transitions(snapshot.transitions)]
     if snapshot.series:
         parts += [Text(), _metrics(snapshot, width)]
@@ -120,40 +92,46 @@ def run_view(snapshot: Snapshot, now: datetime, width: int) -> RenderableType:
 
 
 def state_text(document: dict[str, Any]) -> Text:
-    """Return a state with its qualifiers, coloured."""
-    text = Text("● " + document["state"], style=_COLOURS.get(document["state"], ""))
+    """Return the state in its color, with its qualifiers."""
+    text = Text("● " + document["state"], style=_COLORS.get(document["state"], ""))
     if document["qualifiers"]:
         text.append(f" ({', '.join(document['qualifiers'])})", style="dim")
     return text
 
 
+def path_text(document: dict[str, Any]) -> str:
+    """Return ENTITY/PROJECT/ID."""
+    return printable(f"{document['entity']}/{document['project']}/{document['id']}")
+
+
+def summary_values(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of the summary by their paths, without ``_step`` and the like."""
+    return {key: value for key, value in flat(document["summary"]).items() if not key.startswith("_")}
+
+
 def _header(snapshot: Snapshot, now: datetime) -> RenderableType:
     document = snapshot.document
     title = Text.assemble((printable(document["name"]), "bold"), "  ", state_text(document))
-    facts = [printable(_path(document)), f"created {ago(document['created_at'], now)}", _lasted(document, now)]
+    facts = [path_text(document), f"created {format_age(document['created_at'], now)}", _duration(document, now)]
     if document["tags"]:
         facts.append("tags " + printable(", ".join(document["tags"])))
     return Group(title, Text(" · ".join(facts), style="dim"), Text(document["url"], style="underline dim"))
 
 
-def _path(document: dict[str, Any]) -> str:
-    return f"{document['entity']}/{document['project']}/{document['id']}"
-
-
-def _lasted(document: dict[str, Any], now: datetime) -> str:
-    first, last = moment(document["created_at"]), moment(document["updated_at"])
+def _duration(document: dict[str, Any], now: datetime) -> str:
+    first, last = parse_time(document["created_at"]), parse_time(document["updated_at"])
     if first is None or last is None:
         return "not started"
     if document["state"] in _OPEN:
-        return f"for {duration((now - first).total_seconds())}"
-    return f"took {duration((last - first).total_seconds())}"
+        return f"for {format_duration((now - first).total_seconds())}"
+    return f"took {format_duration((last - first).total_seconds())}"
 
 
 def _transitions(transitions: Sequence[dict[str, Any]]) -> RenderableType:
     table = Table(box=None, pad_edge=False, show_header=False)
     for item in transitions:
-        move = Text.assemble(item["from"] or "-", " → ", (item["to"], _COLOURS.get(item["to"], "")))
-        table.add_row(clock(item["time"]), move, Text(printable(item["reason"] or ""), style="dim"))
+        move = Text.assemble(item["from"] or "-", " → ", (item["to"], _COLORS.get(item["to"], "")))
+        table.add_row(format_clock(item["time"]), move, Text(printable(item["reason"] or ""), style="dim"))
     return table
 
 
@@ -162,7 +140,7 @@ def _metrics(snapshot: Snapshot, width: int) -> RenderableType:
     several = len({item["writer"] for item in snapshot.series}) > 1
     names = max(len(item["key"]) for item in snapshot.series)
     labels = max(len(item["label"]) for item in snapshot.series) if several else 0
-    # Numbers are at most eleven wide; the curve takes what names and numbers leave.
+    # Numbers have at most 11 characters; the curve gets the space that names and numbers leave.
     curve = max(_NARROWEST, min(_WIDEST, width - min(names, width // 3) - min(labels, width // 5) - 4 * _NUMBER))
     table.add_column("metric", no_wrap=True, max_width=width // 3)
     if several:
@@ -178,29 +156,24 @@ def _metrics(snapshot: Snapshot, width: int) -> RenderableType:
 
 
 def _ends(values: Sequence[float]) -> list[str]:
-    """Return the least, the greatest and the last value."""
+    """Return the smallest, the largest and the last value."""
     numbers = [value for value in values if not math.isnan(value)]
-    ends = [show(min(numbers)), show(max(numbers))] if numbers else ["-", "-"]
-    return [*ends, show(values[-1]) if values else "-"]
+    ends = [format_value(min(numbers)), format_value(max(numbers))] if numbers else ["-", "-"]
+    return [*ends, format_value(values[-1]) if values else "-"]
 
 
 def _other_values(snapshot: Snapshot) -> RenderableType | None:
-    """Return what of the summary has no curve, or differs from its last point."""
+    """Return the values of the summary without a curve, or that differ from its last point."""
     last = {item["key"]: item["values"][-1] for item in snapshot.series if item["values"]}
     table = Table(box=None, pad_edge=False, show_header=False)
-    for key, value in _summary(snapshot.document).items():
-        if key not in last or show(last[key]) != show(value):
-            table.add_row(Text("summary", style="dim"), Text(printable(key)), Text(show(value)))
+    for key, value in summary_values(snapshot.document).items():
+        if key not in last or format_value(last[key]) != format_value(value):
+            table.add_row(Text("summary", style="dim"), Text(printable(key)), Text(format_value(value)))
     return table if table.row_count else None
 
 
-def _summary(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of the summary less those that place its last row."""
-    return {key: value for key, value in flat(document["summary"]).items() if not key.startswith("_")}
-
-
 def _alerts(alerts: Sequence[dict[str, Any]]) -> RenderableType:
-    """Return the latest alerts, oldest first, each with how often it came again."""
+    """Return the latest alerts, oldest first, with the number of their repeats."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for alert in alerts[-_ALERTS:]:
         title = Text(printable(alert["title"]), style="bold")
@@ -208,7 +181,11 @@ def _alerts(alerts: Sequence[dict[str, Any]]) -> RenderableType:
             title.append(f" (and {alert['repeats']} more)", style="dim")
         level = Text(alert["level"], style=_LEVELS.get(alert["level"], ""))
         table.add_row(
-            Text("alert", style="dim"), level, clock(alert["time"]), title, Text(show(" ".join(alert["text"].split())))
+            Text("alert", style="dim"),
+            level,
+            format_clock(alert["time"]),
+            title,
+            Text(format_value(" ".join(alert["text"].split()))),
         )
     return table
 

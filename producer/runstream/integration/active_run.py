@@ -1,0 +1,40 @@
+"""The run that an integration logs to, and what integrations leave out."""
+
+from __future__ import annotations
+
+import runstream
+
+
+def active_run(name: str) -> runstream.Run:
+    """Return the active run.
+
+    Args:
+        name: The integration, for the error message.
+
+    Raises:
+        Error: No run is active.
+    """
+    if runstream.run is None:
+        raise runstream.Error(f"No active run: call runstream.init() before {name}")
+    return runstream.run
+
+
+def warn_not_uploaded(what: str, path: object) -> None:
+    """Warn once that a file is not uploaded."""
+    runstream.termwarn(
+        f"{what} stays at {path}: this version of Runstream does not upload files, which comes with artifacts",
+        repeat=False,
+    )
+
+
+def warn_no_importance_chart(argument: str) -> None:
+    """Warn once that the chart of feature importance is left out.
+
+    Args:
+        argument: The argument that disables the chart and so the warning.
+    """
+    runstream.termwarn(
+        "The chart of feature importance is left out: this version of Runstream has no charts, which come with "
+        f"artifacts; pass {argument} to hide this warning",
+        repeat=False,
+    )
