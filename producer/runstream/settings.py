@@ -4,32 +4,42 @@ from __future__ import annotations
 
 import os
 import sys
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from runstream.exceptions import UsageError
 from runstream.naming import validate_tags
+from runstream.server.discovery import same_origin
+from runstream.server.folders import config_folder
 from runstream_schemas.topics import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from pydantic.fields import FieldInfo
 
 
 class Settings(BaseModel):
-    """How a run is tracked. Frozen; names that W&B has mean what they mean there.
+    """How a run is recorded and delivered. Frozen; a setting with a name of W&B's has the meaning that it has there.
 
-    A name that is no setting is left out with a warning.
+    Unknown names are ignored with a warning.
 
     Raises:
-        ValueError: A value does not fit its setting.
+        ValueError: A value is not valid for its setting.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=True, defer_build=True)
 
-    #: Account or team; None: as the server says.
+    #: Account or team; None for the server's default.
     entity: str | None = None
     project: str = DEFAULT_PROJECT
     run_id: str | None = None
@@ -40,93 +50,94 @@ class Settings(BaseModel):
     run_job_type: str | None = None
     sweep_id: str | None = None
     mode: Literal["online", "offline", "disabled", "shared"] = "online"
-    #: Whether a config value may change without a word.
+    #: Whether config values may be changed without an error.
     allow_val_change: bool = False
-    #: Files whose config lies under that of ``init()``, later ones over earlier ones.
+    #: Config files that ``init(config=...)`` overrides; later ones override earlier ones.
     config_paths: tuple[str, ...] = ()
-    #: File with the config that a launcher chose; goes before that of ``init()``.
+    #: Config file of a launcher; overrides ``init(config=...)``.
     launch_config_path: str | None = None
-    #: File with the config that a sweep chose; goes before all other, and is locked.
+    #: Config file of a sweep; overrides all others, and its values cannot be changed.
     sweep_param_path: str | None = None
-    #: What becomes of an active run when ``init()`` is called: True is ``finish_previous``, False ``return_previous``.
+    #: What ``init()`` does with an active run: True is ``finish_previous``, False ``return_previous``.
     reinit: Literal["default", "finish_previous", "return_previous", "create_new"] | bool = "default"
-    #: Whether an earlier run of this id is carried on: ``allow``: if there is one; ``must``: there is one;
-    #: ``never``: there is none; ``auto``: if the latest run of this machine and folder did not end in order.
+    #: Whether to resume an earlier run of this id. ``allow``: if it exists; ``must``: fail if it does not; ``never``:
+    #: fail if it does; ``auto``: if the latest run of this machine and folder did not finish.
     resume: Literal["allow", "must", "never", "auto"] | None = None
-    #: ``ID?_step=N``: carry on a run from a step; what follows there is hidden.
+    #: ``ID?_step=N``: resume a run after a step; its later rows are hidden.
     resume_from: str | None = None
-    #: ``ID?_step=N``: begin a new run with another's rows up to a step.
+    #: ``ID?_step=N``: start a new run with the rows of another up to a step.
     fork_from: str | None = None
-    #: Longest wait of ``init()``, in seconds, for the answer without which ``resume`` cannot be decided.
+    #: Seconds that ``init()`` waits for an answer of the server that ``resume`` needs.
     init_timeout: float = Field(default=10.0, gt=0)
-    #: Save the code that runs; comes with files and artifacts.
+    #: Save the code of the program; not supported yet.
     save_code: bool = False
-    #: Make rows of what is written for TensorBoard.
+    #: Log what is written to TensorBoard event files.
     sync_tensorboard: bool = False
-    #: Raise KeyboardInterrupt from ``log()`` where somebody asked for the run to be stopped.
+    #: Raise KeyboardInterrupt from ``log()`` when a stop of the run is requested.
     raise_on_stop: bool = False
-    #: Folder in which the folder ``runstream`` with the run folders is made; None: the current one.
+    #: Parent of the folder ``runstream``, which holds the run folders; None for the current folder.
     root_dir: Path | None = None
-    #: Address of the server; None: the local stack.
+    #: URL of the server; None for the local stack.
     base_url: str | None = None
+    #: Key for that server; never sent to another one.
     api_key: str | None = Field(default=None, repr=False)
-    #: Print nothing at all.
+    #: Print nothing.
     silent: bool = False
-    #: Print addresses and warnings only.
+    #: Print URLs and warnings only.
     quiet: bool = False
-    #: ``wrap`` records what is written to ``sys.stdout`` and ``sys.stderr``.
+    #: ``wrap`` captures what is written to ``sys.stdout`` and ``sys.stderr``.
     console: Literal["auto", "wrap", "off"] = "auto"
     #: What ``log()`` does when the disk is full.
     disk: Literal["drop", "block", "raise"] = "drop"
-    #: Longest wait of ``finish()`` in seconds, ``inf`` for no limit. None: 60, but in a container or a Slurm step as
-    #: long as delivery gets on.
+    #: Seconds that ``finish()`` waits for delivery, ``inf`` for no limit. None for 60, or, in a container or a Slurm
+    #: step, for as long as delivery makes progress.
     finish_timeout_s: float | None = Field(default=None, ge=0)
-    #: Longest wait of ``init()`` for the server's answer.
+    #: Seconds that ``init()`` waits for an answer of the server.
     connect_timeout_s: float = Field(default=0.5, gt=0)
-    #: No system metrics.
+    #: Do not sample system metrics.
     x_disable_stats: bool = False
-    #: Seconds between two samples of system metrics.
+    #: Seconds between samples of system metrics.
     x_stats_sampling_interval: float = Field(default=15.0, gt=0)
-    #: Name of this process among the writers of a shared run; None: from its rank, if it has one.
+    #: Label of this process among the writers of a shared run; None for its rank, if it has one.
     x_label: str | None = None
-    #: Whether this process decides over the state of a shared run; None: rank 0 does.
+    #: Whether this process is the primary of a shared run; None if rank 0 is.
     x_primary: bool | None = None
-    #: Whether the end of this process has a say in the state of the run.
+    #: Whether the end of this process affects the state of the run.
     x_update_finish_state: bool = True
-    #: What ends a shared run: the end of its primary, or that of all its writers.
+    #: Whose end is the end of a shared run: its primary's, or that of the last of its writers.
     x_ends_with: Literal["primary", "all"] = "primary"
-    #: Look up the signal that ended the process where the kernel tells it.
+    #: Read the signal that ended the process from the kernel, where it is available.
     identify_exit_signal: bool = True
 
     @model_validator(mode="before")
     @classmethod
-    def _leave_out_the_unknown(cls, given: Any) -> Any:
+    def _ignore_unknown(cls, given: Any) -> Any:
         for name in sorted(set(given) - set(cls.model_fields)) if isinstance(given, dict) else ():
-            sys.stderr.write(f"runstream: WARNING there is no setting {name!r}; it is left out\n")
+            sys.stderr.write(f"runstream: WARNING Unknown setting {name!r} is ignored\n")
         return given
 
     @field_validator("run_tags", mode="before")
     @classmethod
-    def _check_tags(cls, value: Any) -> Any:
+    def _validate_tags(cls, value: Any) -> Any:
         return () if value is None else validate_tags(value)
 
     @field_validator("config_paths", mode="before")
     @classmethod
-    def _one_path(cls, value: Any) -> Any:
+    def _split_paths(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
     @field_validator("mode", "console", mode="before")
     @classmethod
-    def _by_the_words_of_wandb(cls, value: Any) -> Any:
-        return _OF_WANDB.get(value, value) if isinstance(value, str) else value
+    def _translate_wandb_value(cls, value: Any) -> Any:
+        return _WANDB_VALUES.get(value, value) if isinstance(value, str) else value
 
     @field_validator("resume", mode="before")
     @classmethod
-    def _resume_by_a_bool(cls, value: Any) -> Any:
+    def _translate_resume(cls, value: Any) -> Any:
         return {True: "auto", False: None}[value] if isinstance(value, bool) else value or None
 
 
-#: Environment variables behind RUNSTREAM_ and, where the meaning is the same, behind WANDB_.
+#: The variables of each setting; an earlier one takes precedence. Those of W&B are read if they mean the same here.
 _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "entity": ("RUNSTREAM_ENTITY", "WANDB_ENTITY"),
     "project": ("RUNSTREAM_PROJECT", "WANDB_PROJECT"),
@@ -167,52 +178,87 @@ _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "x_ends_with": ("RUNSTREAM_X_ENDS_WITH",),
     "identify_exit_signal": ("RUNSTREAM_IDENTIFY_EXIT_SIGNAL",),
 }
-#: Lists, whose items stand between commas in the environment.
+#: Settings whose variable holds a list, separated by commas.
 _LISTS = frozenset({"run_tags", "config_paths"})
-#: Modes of runs and ways to record the console that W&B has, or had, and what they are here.
-_OF_WANDB = {"dryrun": "offline", "dry-run": "offline", "run": "online"} | dict.fromkeys(
+#: Values that W&B has, or had, and the values they stand for.
+_WANDB_VALUES = {"dryrun": "offline", "dry-run": "offline", "run": "online"} | dict.fromkeys(
     ("redirect", "wrap_raw", "wrap_emu"), "wrap"
 )
 
 
-def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str], files: Mapping[str, Any]) -> Settings:
-    """Return the settings in force: what an argument leaves at None is looked up further on.
+class _Environment(PydanticBaseSettingsSource):
+    """Reads settings from environment variables; an empty variable is not set."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return the value of a setting, or None, its name, and that it needs no decoding."""
+        del field
+        values = (os.environ.get(variable) for variable in _VARIABLES.get(field_name, ()))
+        value = next(filter(None, values), None)
+        if value is not None and field_name in _LISTS:
+            return tuple(item.strip() for item in value.split(",") if item.strip()), field_name, False
+        return value, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the settings that are set."""
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class _LayeredSettings(Settings, BaseSettings):
+    """Settings of which those that are not passed are read from the environment and from files."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources, the first of which takes precedence."""
+        del env_settings, dotenv_settings, file_secret_settings
+        sources = (
+            init_settings,
+            _Environment(settings_cls),
+            TomlConfigSettingsSource(settings_cls, Path("runstream.toml")),
+            TomlConfigSettingsSource(settings_cls, config_folder() / "config.toml"),
+        )
+        withheld = {} if _key_belongs_to_server([source() for source in sources]) else {"api_key": None}
+        return (InitSettingsSource(settings_cls, withheld), *sources)
+
+
+def _key_belongs_to_server(layers: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the first API key may be sent to the first URL; the layers are in the order of the sources.
+
+    A key belongs to the URL beside it. Without one it belongs to the URL in force, unless that is only named by the
+    file of the current folder, which may come from another person.
+    """
+    of_key = next((layer for layer in layers if layer.get("api_key")), None)
+    of_url = next((layer for layer in layers if layer.get("base_url")), None)
+    if of_key is None or of_url is None or of_key is of_url:
+        return True
+    if of_key.get("base_url"):
+        return same_origin(str(of_key["base_url"]), str(of_url["base_url"]))
+    return of_url is not layers[2] or of_key is layers[0]
+
+
+def resolve(arguments: Mapping[str, Any]) -> Settings:
+    """Return the settings in force; those that are None in the arguments are read from the other sources.
 
     Raises:
-        ValueError: A value does not fit its setting; the message names the setting and what it takes.
+        ValueError: A value is not valid for its setting.
+        UsageError: A settings file is not valid TOML.
     """
-    found = dict(files)
-    for name, variables in _VARIABLES.items():
-        value = next((environ[variable] for variable in variables if environ.get(variable)), None)
-        if value is not None:
-            found[name] = _items(value) if name in _LISTS else value
-    found |= {name: value for name, value in arguments.items() if value is not None}
     try:
-        return Settings(**found)
+        return _LayeredSettings(**{name: value for name, value in arguments.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        # As in W&B, a ValueError and not an Error: the value is at fault, not what is done with it.
-        raise ValueError(f"setting {name}={found.get(name)!r}: {first['msg']}") from None
-
-
-def _items(text: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in text.split(",") if item.strip())
-
-
-def from_files(environ: Mapping[str, str], folder: Path) -> dict[str, Any]:
-    """Return the settings in ``runstream.toml`` of a folder, over those in ``runstream/config.toml`` of the user.
-
-    Raises:
-        UsageError: A file is no TOML.
-    """
-    home = environ.get("XDG_CONFIG_HOME") or os.fspath(Path(environ.get("HOME") or Path.home()) / ".config")
-    found: dict[str, Any] = {}
-    for path in (Path(home) / "runstream" / "config.toml", folder / "runstream.toml"):
-        try:
-            found |= tomllib.loads(path.read_text())
-        except OSError:
-            continue
-        except ValueError as error:
-            raise UsageError(f"{path} is no valid TOML: {error}") from None
-    return found
+        # As in W&B a ValueError, not an Error.
+        raise ValueError(f"Invalid setting {name}={first['input']!r}: {first['msg']}") from None
+    except ValueError as error:
+        files = f"runstream.toml or {config_folder() / 'config.toml'}"
+        raise UsageError(f"Invalid settings file ({files}): {error}") from None

@@ -10,7 +10,7 @@ from runstream.public_api.connection import Connection
 from runstream.public_api.paths import Defaults, parse_project, parse_run
 from runstream.public_api.run import Run
 from runstream.public_api.runs import Runs
-from runstream.server.discovery import resolve_server
+from runstream.server.discovery import Server, resolve_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,8 +37,11 @@ class Api:
         environ = os.environ
         server = resolve_server(environ, given.get("base_url"))
         if server is None:
-            raise CommError("no stack is running here: start one with `runstream up`, or set RUNSTREAM_URL")
-        self._connection = Connection(server.url, api_key or server.token, timeout=timeout or _TIMEOUT_S)
+            raise CommError("No server is known: start one with `runstream up`, or set RUNSTREAM_URL")
+        if "RUNSTREAM_URL" not in environ:
+            # A key without a URL beside it belongs to the server that the caller names.
+            api_key = api_key or (environ.get("RUNSTREAM_API_KEY") if given.get("base_url") else None)
+        self._connection = Connection(Server(server.url, api_key or server.token), timeout=timeout or _TIMEOUT_S)
         self._defaults = Defaults(
             entity=given.get("entity") or environ.get("RUNSTREAM_ENTITY") or environ.get("WANDB_ENTITY") or None,
             project=given.get("project")
@@ -55,7 +58,7 @@ class Api:
     @property
     def default_entity(self) -> str:
         """The entity of paths that name none: of the overrides, the environment, else the server's."""
-        return self._defaults.entity or str(self._connection.get("/api/v1/viewer")["entity"])
+        return self._defaults.entity or str(self._connection.get("/viewer")["entity"])
 
     def run(self, path: str = "") -> Run:
         """Return the run of a path: ``entity/project/id``, ``project/id``, ``id`` or the URL of its page.
@@ -91,7 +94,7 @@ class Api:
         cursor = None
         while True:
             page = self._connection.get(
-                "/api/v1/alerts", entity=entity, project=project, limit=per_page, repeats=repeats, after=cursor
+                "/alerts", entity=entity, project=project, limit=per_page, repeats=repeats, after=cursor
             )
             yield from page["alerts"]
             cursor = page["next"]
@@ -100,4 +103,4 @@ class Api:
 
     def projects(self) -> list[dict[str, Any]]:
         """Return the projects, last changed first: ``{"entity", "project", "runs", "updated_at", "url"}``."""
-        return list(self._connection.get("/api/v1/projects")["projects"])
+        return list(self._connection.get("/projects")["projects"])

@@ -1,17 +1,12 @@
-"""Errors of reading back, below :class:`runstream.exceptions.Error`."""
+"""Errors of the public API, below :class:`runstream.exceptions.Error`."""
 
 from __future__ import annotations
 
-from runstream.exceptions import CommError, Error
+from runstream.exceptions import Error
+from runstream.server.client import AuthenticationError, ServerError
+
+__all__ = ["AuthenticationError", "NotFoundError", "ServerError"]
 
 
 class NotFoundError(Error, LookupError):
-    """What was asked for is not known to the server (yet)."""
-
-
-class AuthenticationError(CommError):
-    """The server does not accept the token."""
-
-
-class ServerError(CommError):
-    """The server answered that it can't serve the request."""
+    """The server does not know the run or project (yet)."""

@@ -315,14 +315,14 @@ class Run:
 
         Returns once the request is safe. Raises UsageError where no process of the run is open.
         """
-        self._connection.command(f"/api/v1/runs/{url_path(*self.path)}/stop")
+        self._connection.command(f"/runs/{url_path(*self.path)}/stop")
 
     def _optional(self, name: str) -> str | None:
         value = self.load()[name]
         return None if value is None else str(value)
 
     def _get(self, what: str | None = None, **parameters: Any) -> Any:
-        path = f"/api/v1/runs/{url_path(*self.path)}"
+        path = f"/runs/{url_path(*self.path)}"
         return self._connection.get(path if what is None else f"{path}/{what}", **parameters)
 
 

@@ -59,7 +59,7 @@ class Runs(Sequence[Run]):
         if self._ended:
             return False
         page = self._connection.get(
-            "/api/v1/runs", entity=self._entity, project=self._project, limit=self._per_page, after=self._next
+            "/runs", entity=self._entity, project=self._project, limit=self._per_page, after=self._next
         )
         documents = page["runs"]
         self._found += [Run(self._connection, item["entity"], item["project"], item["id"], item) for item in documents]

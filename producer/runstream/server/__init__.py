@@ -1,1 +1,1 @@
-"""Finding the server, and the HTTP client."""
+"""The connection to the server: which server, with which key, and the HTTP requests."""

@@ -153,7 +153,7 @@ def test_what_the_server_refuses_is_the_callers_error(api: Api, digits: Recordin
 
 def test_where_nothing_answers_the_error_says_what_to_do() -> None:
     """A stack that is down is told with the command that starts it."""
-    with pytest.raises(CommError, match=r"nothing answers at http://127\.0\.0\.1:1 .*runstream up"):
+    with pytest.raises(CommError, match=r"No answer from http://127\.0\.0\.1:1 .*runstream up"):
         Api({"base_url": "http://127.0.0.1:1"}).run("a/b/c")
 
 

@@ -93,7 +93,7 @@ def test_a_server_that_does_not_answer_is_told(run_dir: RunDir) -> None:
 
     (result,) = deliver_all([run_dir.path], environ=environment, stalled_s=1.0)
 
-    assert (result.state, "does not answer" in result.problem) == (State.FAILED, True)
+    assert (result.state, "No answer from" in result.problem) == (State.FAILED, True)
     assert len(list((run_dir.path / "spool").rglob("*.seg"))) == 1
 
 

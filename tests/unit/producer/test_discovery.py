@@ -1,24 +1,17 @@
-"""Finding the server, and asking it for itself."""
+"""Which server is used, with which key, and what is known of it."""
 
 from __future__ import annotations
 
 import json
-import socket
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from runstream.exceptions import CommError
-from runstream.server.discovery import (
-    Connection,
-    Server,
-    cache_connection,
-    cached_connection,
-    connect,
-    discovery_path,
-    resolve_server,
-)
+from runstream.server.connection import cache_connection, cached_connection
+from runstream.server.discovery import Server, discovery_path, resolve_server, same_origin
+from runstream.server.endpoints import connect
+from tests.http_answers import answering
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,93 +27,85 @@ GOOD = {
 }
 
 
-def _answer(status: str, body: bytes) -> bytes:
-    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-def _asked(answer: bytes, timeout: float = 5.0) -> Connection:
-    """Connect to a server that answers any request with these bytes."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            link, _ = listener.accept()
-            with link:
-                link.recv(65536)
-                link.sendall(answer)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            return connect(Server(f"http://127.0.0.1:{listener.getsockname()[1]}"), timeout)
-        finally:
-            thread.join()
-
-
-def test_the_data_folder_says_where_the_local_stack_is(tmp_path: Path) -> None:
-    """The discovery file gives address and token; a broken one gives nothing."""
+def test_discovery_file_names_the_local_stack(tmp_path: Path) -> None:
+    """The discovery file holds URL and token; a damaged one is ignored."""
     environ = {"RUNSTREAM_DATA_DIR": str(tmp_path)}
     assert resolve_server(environ) is None
 
     discovery_path(environ).write_text(json.dumps({"version": 1, "url": "http://h:1/", "token": "t", "entity": "e"}))
     assert Server("http://h:1", "t") == resolve_server(environ)
-    assert Server("http://h:1", "t") == resolve_server(environ, "http://h:1/")
-    assert Server("http://other", "") == resolve_server(environ, "http://other")
-    assert Server("http://env", "k") == resolve_server(
-        environ | {"RUNSTREAM_URL": "http://env", "RUNSTREAM_API_KEY": "k"}
-    )
     assert "t" not in repr(resolve_server(environ)).removeprefix("Server").replace("http", "")
 
     discovery_path(environ).write_text('{"url": ')
     assert resolve_server(environ) is None
 
 
-def test_the_default_data_folder_follows_xdg(tmp_path: Path) -> None:
-    """Without a setting the user's data folder is meant."""
-    assert tmp_path / "runstream/default/discovery.json" == discovery_path({"XDG_DATA_HOME": str(tmp_path)})
-    assert tmp_path / ".local/share/runstream/default/discovery.json" == discovery_path({"HOME": str(tmp_path)})
+def test_key_is_returned_with_its_own_server_only(tmp_path: Path) -> None:
+    """RUNSTREAM_API_KEY belongs to RUNSTREAM_URL, the token of the discovery file to the local stack."""
+    environ = {"RUNSTREAM_DATA_DIR": str(tmp_path), "RUNSTREAM_API_KEY": "k"}
+    discovery_path(environ).write_text(json.dumps({"url": "http://h:1", "token": "t"}))
+    assert Server("http://h:1", "t") == resolve_server(environ)
+    assert Server("http://stranger") == resolve_server(environ, "http://stranger/")
+
+    environ["RUNSTREAM_URL"] = "https://mine/"
+    assert Server("https://mine", "k") == resolve_server(environ)
+    assert Server("https://MINE:443/", "k").token == getattr(
+        resolve_server(environ, "https://MINE:443/"), "token", None
+    )
+    for other in (
+        "http://mine",
+        "https://mine:444",
+        "https://mine.stranger",
+        "https://mine@stranger",
+        "mine",
+        "http://[",
+    ):
+        assert Server(other) == resolve_server(environ, other)
+    assert Server("http://h:1", "t") == resolve_server(environ, "http://h:1/")
 
 
-def test_a_good_answer_is_understood_and_remembered(tmp_path: Path) -> None:
-    """Fields that a newer server adds are passed over; the answer is there when the server is not."""
-    connection = _asked(_answer("200 OK", json.dumps(GOOD | {"new": 1}).encode()))
-    assert (
-        connection.cluster_id,
-        connection.brokers,
-        connection.partitions,
-        connection.heartbeat_interval_s,
-    ) == ("c", "b:1", 8, 15.0)
+def test_same_origin_compares_scheme_host_and_port() -> None:
+    """Paths, case and default ports make no difference."""
+    assert same_origin("http://Host/a", "http://host:80/b?c")
+    assert not same_origin("http://host", "http://host:8080")
+    assert not same_origin("nonsense", "nonsense")
 
-    server, environ = Server("http://h", "token"), {"XDG_CACHE_HOME": str(tmp_path)}
-    assert cached_connection(server, environ) is None
-    cache_connection(server, connection, environ)
-    assert connection == cached_connection(server, environ)
-    assert cached_connection(Server("http://other"), environ) is None
+
+def test_default_data_folder_follows_xdg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a setting the user's data folder is used."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert tmp_path / "runstream/default/discovery.json" == discovery_path({})
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert tmp_path / ".local/share/runstream/default/discovery.json" == discovery_path({})
+
+
+def test_connection_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fields that a newer server adds are ignored; the answer is kept for times when the server is down."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with answering((200, json.dumps(GOOD | {"new": 1}))) as served:
+        connection = connect(Server(served.url), 5)
+    assert (connection.cluster_id, connection.brokers, connection.partitions) == ("c", "b:1", 8)
+    assert connection.heartbeat_interval_s == 15.0
+
+    server = Server("http://h", "token")
+    assert cached_connection(server) is None
+    cache_connection(server, connection)
+    assert connection == cached_connection(server)
+    assert cached_connection(Server("http://other")) is None
+    assert not any(b"token" in path.read_bytes() for path in tmp_path.rglob("*.json"))
 
 
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (_answer("401 Unauthorized", b""), "refuses the API key"),
-        (_answer("503 Busy", b""), "status 503"),
-        (_answer("200 OK", b"<html>"), "no Runstream server"),
-        (_answer("200 OK", b"[]"), "no Runstream server"),
-        (_answer("200 OK", b'{"api_version": 1}'), "no Runstream server"),
-        (_answer("200 OK", json.dumps(GOOD | {"api_version": 2}).encode()), "version 2"),
-        (b"garbage\r\n\r\n", "does not answer"),
-        (b"", "does not answer"),
+        ("<html>", "is not a Runstream server"),
+        ("[]", "is not a Runstream server"),
+        ('{"api_version": 1}', "is not a Runstream server"),
+        (json.dumps(GOOD | {"api_version": 2}), "version 2"),
     ],
 )
-def test_a_bad_answer_is_named(answer: bytes, message: str) -> None:
-    """Each way not to answer has its sentence."""
-    with pytest.raises(CommError, match=message):
-        _asked(answer)
-
-
-def test_nobody_there_and_no_address() -> None:
-    """A closed port and an address that is none are errors of communication too."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(CommError, match="does not answer"):
-        connect(Server(f"http://127.0.0.1:{port}"), 1.0)
-    with pytest.raises(CommError, match="no address"):
-        connect(Server("kafka:9092"), 1.0)
+def test_unexpected_answer_is_described(answer: str, message: str) -> None:
+    """Something else on the port, and another version of the API, are told apart."""
+    with answering((200, answer)) as served, pytest.raises(CommError, match=message):
+        connect(Server(served.url), 5)

@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from runstream.exceptions import UsageError
-from runstream.settings import Settings, from_files, resolve
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from runstream.settings import Settings, resolve
 
 
-def test_arguments_then_ours_then_wandbs_then_files() -> None:
-    """The nearest source that says something wins."""
+@pytest.fixture(autouse=True)
+def _own_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test in an empty folder with no settings of the user."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / "runstream").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+
+def _resolved(environ: dict[str, str], **arguments: object) -> Settings:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        return resolve(arguments)
+
+
+def _write(folder: str = "", user: str = "") -> None:
+    Path("runstream.toml").write_text(folder)
+    Path("home/runstream/config.toml").write_text(user)
+
+
+def test_sources_take_precedence_in_order() -> None:
+    """Arguments override RUNSTREAM_*, which overrides WANDB_*, the folder's file, and the user's."""
     environ = {"RUNSTREAM_PROJECT": "ours", "WANDB_PROJECT": "theirs", "WANDB_NAME": "name", "WANDB_TAGS": "a, b,"}
-    files = {"project": "file", "run_group": "group", "run_name": "file"}
+    _write('project = "file"\nrun_group = "folder"\nrun_name = "file"', 'run_group = "user"\nrun_job_type = "user"')
 
-    found = resolve({"entity": "me", "project": None}, environ, files)
+    found = _resolved(environ, entity="me", project=None)
 
-    assert (
-        found.entity,
-        found.project,
-        found.run_name,
-        found.run_tags,
-        found.run_group,
-    ) == ("me", "ours", "name", ("a", "b"), "group")
-    assert resolve({"project": "argument"}, environ, files).project == "argument"
-    assert resolve({}, {}, {}).project == "Uncategorized"
+    assert (found.entity, found.project, found.run_name, found.run_tags) == ("me", "ours", "name", ("a", "b"))
+    assert (found.run_group, found.run_job_type) == ("folder", "user")
+    assert _resolved(environ, project="argument").project == "argument"
+    _write()
+    assert _resolved({"RUNSTREAM_ENTITY": ""}).project == "Uncategorized"
 
 
 @pytest.mark.parametrize(("given", "expected"), [("dryrun", "offline"), ("run", "online"), ("disabled", "disabled")])
 def test_modes_of_wandb_are_understood(given: str, expected: str) -> None:
     """Older names of modes still mean what they meant."""
-    assert expected == resolve({}, {"WANDB_MODE": given}, {}).mode
+    assert expected == _resolved({"WANDB_MODE": given}).mode
 
 
 @pytest.mark.parametrize(
@@ -44,8 +57,8 @@ def test_modes_of_wandb_are_understood(given: str, expected: str) -> None:
 )
 def test_a_value_that_does_not_fit_is_named(environ: dict[str, str]) -> None:
     """The error names the setting and the value."""
-    with pytest.raises(ValueError, match="setting "):
-        resolve({}, environ, {})
+    with pytest.raises(ValueError, match="Invalid setting "):
+        _resolved(environ)
 
 
 def test_settings_do_not_change() -> None:
@@ -56,27 +69,41 @@ def test_settings_do_not_change() -> None:
     assert "secret" not in repr(settings)
 
 
-def test_files_are_read(tmp_path: Path) -> None:
-    """The folder's file goes before the user's, and one that is no TOML is an error."""
-    user = tmp_path / "home" / "runstream"
-    user.mkdir(parents=True)
-    (user / "config.toml").write_text('project = "user"\nentity = "user"\n')
-    (tmp_path / "runstream.toml").write_text('project = "folder"\n')
-    environ = {"XDG_CONFIG_HOME": str(tmp_path / "home")}
+def test_damaged_file_is_an_error() -> None:
+    """A file that is not TOML stops init() with the names of the files."""
+    _write("project = ")
+    with pytest.raises(UsageError, match=r"Invalid settings file \(runstream\.toml or "):
+        resolve({})
 
-    assert from_files(environ, tmp_path) == {"project": "folder", "entity": "user"}
-    assert from_files({"XDG_CONFIG_HOME": str(tmp_path / "none")}, user) == {}
 
-    (tmp_path / "runstream.toml").write_text("project = ")
-    with pytest.raises(UsageError, match="no valid TOML"):
-        from_files(environ, tmp_path)
+@pytest.mark.parametrize(
+    ("environ", "folder", "user", "arguments", "key"),
+    [
+        ({"RUNSTREAM_URL": "http://a", "RUNSTREAM_API_KEY": "k"}, "", "", {}, "k"),
+        ({"RUNSTREAM_URL": "http://a", "RUNSTREAM_API_KEY": "k"}, "", "", {"base_url": "http://b"}, None),
+        ({"RUNSTREAM_URL": "http://a", "RUNSTREAM_API_KEY": "k"}, "", "", {"base_url": "http://A:80/"}, "k"),
+        ({"RUNSTREAM_API_KEY": "k"}, "", "", {"base_url": "http://b"}, "k"),
+        ({"RUNSTREAM_API_KEY": "k"}, 'base_url = "http://b"', "", {}, None),
+        ({"RUNSTREAM_API_KEY": "k"}, "", 'base_url = "http://b"', {}, "k"),
+        ({}, 'base_url = "http://b"', 'base_url = "http://a"\napi_key = "k"', {}, None),
+        ({}, 'base_url = "http://b"\napi_key = "k"', 'base_url = "http://a"', {}, "k"),
+        ({"RUNSTREAM_URL": "http://a"}, "", "", {"api_key": "k"}, "k"),
+        ({}, 'base_url = "http://b"', "", {"api_key": "k"}, "k"),
+    ],
+)
+def test_key_goes_with_the_url_it_was_set_for(
+    environ: dict[str, str], folder: str, user: str, arguments: dict[str, str], key: str | None
+) -> None:
+    """A key is dropped where another source names another server."""
+    _write(folder, user)
+    assert _resolved(environ, **arguments).api_key == key
 
 
 def test_a_bare_string_is_one_tag_and_commas_part_them_in_the_environment() -> None:
     """Only an environment variable, which can hold no list, is taken apart."""
-    assert resolve({"run_tags": "a, b"}, {}, {}).run_tags == ("a, b",)
-    assert resolve({}, {"RUNSTREAM_TAGS": "a, b"}, {}).run_tags == ("a", "b")
-    assert resolve({}, {"RUNSTREAM_CONFIG_PATHS": "a.yaml,b.yaml"}, {}).config_paths == ("a.yaml", "b.yaml")
+    assert resolve({"run_tags": "a, b"}).run_tags == ("a, b",)
+    assert _resolved({"RUNSTREAM_TAGS": "a, b"}).run_tags == ("a", "b")
+    assert _resolved({"RUNSTREAM_CONFIG_PATHS": "a.yaml,b.yaml"}).config_paths == ("a.yaml", "b.yaml")
     assert Settings(config_paths="a, b.yaml").config_paths == ("a, b.yaml",)  # type: ignore[arg-type]
 
 
@@ -84,16 +111,16 @@ def test_a_bare_string_is_one_tag_and_commas_part_them_in_the_environment() -> N
 def test_bad_tags_are_a_value_error(tags: list[object]) -> None:
     """A tag has 1 to 64 characters."""
     with pytest.raises(ValueError, match="tags are strings"):
-        resolve({"run_tags": tags}, {}, {})
+        resolve({"run_tags": tags})
 
 
 @pytest.mark.parametrize(("given", "expected"), [(True, "auto"), (False, None), ("", None), ("must", "must")])
 def test_resume_may_be_a_bool(given: object, expected: str | None) -> None:
     """True is ``auto``, False nothing, as in older versions of W&B."""
-    assert resolve({"resume": given}, {}, {}).resume == expected
+    assert resolve({"resume": given}).resume == expected
 
 
 def test_an_unknown_setting_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     """Settings that programs carry over from W&B and that mean nothing here do not stop them."""
     assert Settings(project="p", start_method="thread").project == "p"  # type: ignore[call-arg]
-    assert capsys.readouterr().err == "runstream: WARNING there is no setting 'start_method'; it is left out\n"
+    assert capsys.readouterr().err == "runstream: WARNING Unknown setting 'start_method' is ignored\n"

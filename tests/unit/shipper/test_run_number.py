@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream.run_folder.folder import RunFolder
-from runstream.server.discovery import Connection
+from runstream.server.connection import Connection
 from runstream.shipper.delivery.ledger import Ledger
 from runstream.shipper.delivery.route import NoServerError, destination
 from runstream.shipper.settings import ShipperSettings

@@ -8,14 +8,9 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import CommError
-from runstream.server.discovery import (
-    Connection,
-    cache_connection,
-    cached_connection,
-    connect,
-    fetch_resume_state,
-    resolve_server,
-)
+from runstream.server.connection import Connection, cache_connection, cached_connection
+from runstream.server.discovery import resolve_server
+from runstream.server.endpoints import connect, fetch_resume_state
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 from runstream_schemas.topics import RunPath, partition_of
 
@@ -67,12 +62,12 @@ class Route:
         try:
             connection = await asyncio.to_thread(connect, server, self._deadline_s)
         except CommError as error:
-            known = cached_connection(server, self._environ)
+            known = cached_connection(server)
             if known is None:
                 raise NoServerError(str(error)) from error
             log.debug("%s; going by its last answer", error)
             return known
-        cache_connection(server, connection, self._environ)
+        cache_connection(server, connection)
         return connection
 
     async def resume_state(self, run: RunPath) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 from runstream.exceptions import CommError
-from runstream.server.discovery import request_run_number, resolve_server
+from runstream.server.discovery import resolve_server
+from runstream.server.endpoints import request_run_number
 from runstream.shipper.delivery.ledger import PartitionMismatchError
 from runstream.shipper.delivery.route import NoServerError
 

@@ -7,7 +7,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from runstream.exceptions import CommError
-from runstream.server.discovery import fetch_stop_request, resolve_server
+from runstream.server.discovery import resolve_server
+from runstream.server.endpoints import fetch_stop_request
 from runstream.spool.control_page import Word
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from runstream.terminal.terminal import report_lines
 from runstream.tracking.lifecycle.delivery_status import delivered
 from runstream_schemas import values
-from runstream_schemas.rows import flatten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from runstream.run_folder.folder import RunFolder
@@ -89,7 +88,7 @@ class FinalReport:
         history = [(key, line["points"]) for key, line in sorted(keys.items())]
         # A histogram is nothing to be read in a line; it says so by its _type.
         told = {key: value for key, value in summary.items() if not (isinstance(value, dict) and "_type" in value)}
-        shown = {".".join(path): value for path, value in flatten(told)}
+        shown = dict(_flatten(told))
         # Keys that begin so place the latest row.
         lines = report_lines(history, sorted(item for item in shown.items() if not item[0].startswith("_")))
         for line in ["", *lines, ""] if lines else ():
@@ -109,6 +108,14 @@ class FinalReport:
             f"{what} not delivered yet; delivery goes on in the background. "
             f"To deliver by hand: runstream sync {shown_path(self._folder.path)}"
         )
+
+
+def _flatten(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in summary.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def shown_path(path: Path, *, dotted: bool = False) -> str:

@@ -14,7 +14,7 @@ from runstream.exceptions import UsageError
 from runstream.naming import DisplayName, generate_run_id, generated_name, validate_name
 from runstream.run_folder.descriptions import RunInfo
 from runstream.run_folder.folder import RunFolder
-from runstream.settings import Settings, from_files, resolve
+from runstream.settings import Settings, resolve
 from runstream.terminal.notebook import is_notebook
 from runstream.terminal.terminal import Terminal
 from runstream.tracking.config.config import config_entry
@@ -28,7 +28,13 @@ from runstream.tracking.run.spool_recorder import SpoolRecorder
 from runstream.tracking.startup.identity import Identity, metadata_entries, writer_label, writer_role
 from runstream.tracking.startup.metadata import metadata, program
 from runstream.tracking.startup.resume import ResumeResolver, plan_resume, save_latest_run
-from runstream.tracking.startup.server_lookup import LateIdentity, ServerLookup, look_up_server, request_number
+from runstream.tracking.startup.server_lookup import (
+    LateIdentity,
+    ServerLookup,
+    look_up_server,
+    request_number,
+    server_environ,
+)
 from runstream.tracking.values.encoder import plain
 from runstream_schemas.events import Role, Scope
 from runstream_schemas.topics import canonical_project
@@ -136,7 +142,7 @@ def init(  # noqa: PLR0917 - the signature of W&B
         "sync_tensorboard": sync_tensorboard if sync_tensorboard is not None else tensorboard,
     }
     environ = os.environ
-    found = resolve(_given(settings) | _without_none(arguments), environ, from_files(environ, Path.cwd()))
+    found = resolve(_given(settings) | _without_none(arguments))
     if is_notebook():
         found = _in_a_notebook(found)
     terminal = Terminal(silent=found.silent, quiet=found.quiet)
@@ -166,8 +172,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     settings = settings.model_copy(update={"run_id": run_id})
     if settings.mode == "disabled":
         return _disabled(Run(settings, configs.given, configs.sweep, configs.launch), identity, terminal)
-    if settings.api_key is not None:
-        environ = {**environ, "RUNSTREAM_API_KEY": settings.api_key}
+    environ = server_environ(environ, settings)
     lookup = ServerLookup(None, identity) if settings.mode == "offline" else look_up_server(identity, settings, environ)
     role, label = writer_role(settings, environ), writer_label(settings, environ)
     lookup, start = ResumeResolver(settings, environ, role, label, terminal, named, meant).start(
@@ -210,7 +215,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
             folder=os.fspath(folder.files),
             started=started,
             ended=SESSION.end,
-            learn=LateIdentity(folder.path, name, lookup.server, environ),
+            learn=LateIdentity(folder.path, name, lookup.server),
             resumed=start.resumed,
             starting_step=start.step,
         )

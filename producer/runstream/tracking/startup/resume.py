@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runstream.exceptions import CommError, UsageError
 from runstream.naming import DisplayName, generated_name
 from runstream.run_folder.continuation import continued_writers
-from runstream.server.discovery import fetch_resume_state
+from runstream.server.endpoints import fetch_resume_state
 from runstream.tracking.startup.server_lookup import look_up_server
 from runstream_schemas.events import Role
 from runstream_schemas.topics import RunPath

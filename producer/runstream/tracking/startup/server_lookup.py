@@ -1,4 +1,4 @@
-"""What ``init()`` learns from the server, in less than a second, or does without."""
+"""What ``init()`` asks the server for: in less than a second, or not at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runstream.exceptions import CommError
-from runstream.server.discovery import cache_connection, cached_connection, connect, request_run_number, resolve_server
+from runstream.server.connection import cache_connection, cached_connection
+from runstream.server.discovery import resolve_server
+from runstream.server.endpoints import connect, request_run_number
 from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
@@ -22,31 +24,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServerLookup:
-    """Who was asked, and what came of it."""
+    """The server of a run, and its answer."""
 
-    #: None where no server is known.
+    #: None if no server is known.
     server: Server | None
-    #: The run's names, as the server completes them.
+    #: Names of the run, completed by the server.
     identity: Identity
-    #: What was wrong with the server, if anything.
+    #: Why the server did not answer; empty if it did.
     problem: str = ""
 
     @property
     def answers(self) -> bool:
-        """Whether the server answered just now."""
+        """Whether the server has just answered."""
         return self.server is not None and not self.problem
 
 
 def look_up_server(identity: Identity, settings: Settings, environ: Mapping[str, str]) -> ServerLookup:
-    """Ask the server that the settings name for what completes a run's names; go by its last answer if need be."""
+    """Ask the server for what completes the names of a run, or use its last answer if it does not reply."""
     server = resolve_server(environ, settings.base_url)
     if server is None:
-        return ServerLookup(None, identity, "no server is known (start one with `runstream up`, or set RUNSTREAM_URL)")
+        return ServerLookup(None, identity, "No server is known (start one with `runstream up`, or set RUNSTREAM_URL)")
     try:
         connection, problem = connect(server, settings.connect_timeout_s), ""
-        cache_connection(server, connection, environ)
+        cache_connection(server, connection)
     except CommError as error:
-        known, problem = cached_connection(server, environ), str(error)
+        known, problem = cached_connection(server), str(error)
         if known is None:
             return ServerLookup(server, identity, problem)
         connection = known
@@ -54,28 +56,34 @@ def look_up_server(identity: Identity, settings: Settings, environ: Mapping[str,
     return ServerLookup(server, completed, problem)
 
 
+def server_environ(environ: Mapping[str, str], settings: Settings) -> Mapping[str, str]:
+    """Return an environment in which the key of the settings belongs to their server, for the shipper too."""
+    if settings.api_key is None:
+        return environ
+    url = {} if settings.base_url is None else {"RUNSTREAM_URL": settings.base_url}
+    return {**environ, **url, "RUNSTREAM_API_KEY": settings.api_key}
+
+
 @dataclass(frozen=True, slots=True)
 class LateIdentity:
-    """What no server said when the run began, looked up in its folder once the shipper has learnt it.
+    """Names that were not known when the run began, read from its folder once the shipper has resolved them.
 
     Args:
         folder: The run folder.
-        name: How the run is called, as far as was known when it began.
-        server: Whose addresses they are.
-        environ: Where the server's answers are remembered.
+        name: The run's name, as known when it began.
+        server: The run's server.
     """
 
     folder: Path
     name: DisplayName
     server: Server | None
-    environ: Mapping[str, str]
 
     def __call__(self, identity: Identity) -> Identity:
-        """Return the names, with what is known by now."""
+        """Return the names, completed with what is known by now."""
         if identity.url is not None and (self.name.given or identity.name != self.name.generated):
             return identity
         entity, number = self._delivered()
-        known = None if self.server is None else cached_connection(self.server, self.environ)
+        known = None if self.server is None else cached_connection(self.server)
         return replace(
             identity,
             entity=identity.entity or entity,
@@ -84,7 +92,7 @@ class LateIdentity:
         )
 
     def _delivered(self) -> tuple[str | None, int | None]:
-        """Return the entity to which the run is delivered, and its number, as the shipper keeps them."""
+        """Return the entity that the run is delivered to, and the run's number, from the shipper's file."""
         try:
             found = json.loads((self.folder / "delivery.json").read_bytes())
             entities = [str(cluster["entity"]) for cluster in found["clusters"].values()]
@@ -95,7 +103,7 @@ class LateIdentity:
 
 
 def request_number(lookup: ServerLookup, settings: Settings) -> int | None:
-    """Return the run's number in its project, or None where the server does not say in time: the shipper asks again."""
+    """Return the run's number in its project; None if there is no answer in time: the shipper asks again."""
     identity = lookup.identity
     if lookup.server is None or identity.entity is None:
         return None

@@ -1,4 +1,7 @@
-"""The summary as the process that logs knows it: what the server said at the start, and what the process appended."""
+"""The summary as the training process knows it: what the server had at the start, and what the process appended.
+
+The summary algebra is imported when a summary is read: it imports numpy, which takes a third of the time of init().
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,13 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from runstream.assembly.row_events import RUN
-from runstream.assembly.spool_summary import SpoolSummary
 from runstream_schemas.events import Writer
-from runstream_schemas.summary_algebra.projection import summary_of
-from runstream_schemas.summary_algebra.state import run_fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from runstream.assembly.spool_summary import SpoolSummary
     from runstream_schemas.events import Role
     from runstream_schemas.summary_algebra.fold import RunFold
 
@@ -55,6 +55,9 @@ class LocalSummary:
         Raises:
             MalformedEvent: The server says it in a way that this release does not read.
         """
+        from runstream.assembly.row_events import RUN  # noqa: PLC0415
+        from runstream_schemas.summary_algebra.state import run_fold  # noqa: PLC0415
+
         known = run_fold(RUN, folds)
         self._writer = Writer(id=self._writer.id, role=self._writer.role, continues=tuple(continues))
         known.continues[self._writer.id] = frozenset(self._writer.continues)
@@ -78,6 +81,8 @@ class LocalSummary:
             order: How many appends the process has made.
             ended: It makes no more: the row that is open counts, too.
         """
+        from runstream_schemas.summary_algebra.projection import summary_of  # noqa: PLC0415
+
         if os.getpid() != self._pid:  # another thread may have been in here when the process was forked
             self._begin()
         if self._reading == threading.get_ident():
@@ -103,6 +108,8 @@ class LocalSummary:
     def _folded(self, *, ended: bool = False) -> RunFold:
         """Return the fold of all that was appended so far."""
         if self._fold is None:
+            from runstream.assembly.spool_summary import SpoolSummary  # noqa: PLC0415
+
             if self._parent is not None:
                 self._parent._begin()  # noqa: SLF001 - of this class
                 self._seed = self._parent._folded()  # noqa: SLF001

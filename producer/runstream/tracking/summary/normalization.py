@@ -1,29 +1,27 @@
-"""What is recorded of a value that is set in the summary by hand."""
+"""What is recorded of a value that is assigned in the summary."""
 
 from __future__ import annotations
 
 import math
+import sys
 from enum import Enum
 from typing import Any
 
-import numpy as np
-
 from runstream.tracking.values.encoder import plain
 
-#: More elements than this make an array a dict of statistics.
+#: Arrays with more elements than this are recorded as their statistics.
 LONGEST_ARRAY = 32
 _PERCENTILES = (10, 25, 75, 90)
 
 
 def normalize_summary_value(value: Any) -> Any:
-    """Return a value as plain data: NaN becomes None, a large array its statistics, an enum's member its name.
+    """Return a value as plain data: NaN as None, a large array as its statistics, a member of an enum as its name.
 
     Raises:
-        DataError: There is no such form.
+        DataError: The value cannot be recorded.
     """
     if isinstance(value, dict):
-        deep = (dict, np.ndarray, Enum)
-        value = {key: normalize_summary_value(item) if isinstance(item, deep) else item for key, item in value.items()}
+        value = {key: normalize_summary_value(item) if _needs_it(item) else item for key, item in value.items()}
     elif isinstance(value, Enum):
         return value.name
     elif (array := _large_array(value)) is not None:
@@ -31,18 +29,28 @@ def normalize_summary_value(value: Any) -> Any:
     return _without_nan(plain(value))
 
 
-def _large_array(value: Any) -> np.ndarray[Any, Any] | None:
-    """Return the numbers of a large array, whichever library's; None for anything else."""
+def _needs_it(item: Any) -> bool:
+    # numpy is not imported for programs that do without it: that takes a quarter of the time of init().
+    numpy = sys.modules.get("numpy")
+    return isinstance(item, (dict, Enum)) or (numpy is not None and isinstance(item, numpy.ndarray))
+
+
+def _large_array(value: Any) -> Any:
+    """Return a large array of numbers, of any library, as a numpy array; None for any other value."""
     if not (hasattr(value, "tolist") and hasattr(value, "__array__")):
         return None
+    import numpy as np  # noqa: PLC0415 - see _needs_it()
+
     try:
         array = np.asarray(value)
-    except Exception:  # noqa: BLE001 - a tensor on another device, say: it is looked at as any other value then
+    except Exception:  # noqa: BLE001 - such as a tensor on another device: it is recorded like any other value
         return None
     return array if array.size > LONGEST_ARRAY and array.dtype.kind in "biuf" else None
 
 
-def _statistics(array: np.ndarray[Any, Any], value: Any) -> dict[str, Any]:
+def _statistics(array: Any, value: Any) -> dict[str, Any]:
+    import numpy as np  # noqa: PLC0415
+
     numbers = array.astype(np.float64)
     percentiles = np.percentile(numbers, _PERCENTILES).tolist()
     return {

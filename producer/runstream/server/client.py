@@ -1,0 +1,185 @@
+"""The HTTP client for the server's API: one request, its deadline, and its errors."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import logging
+import ssl
+import time
+import weakref
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from runstream.exceptions import CommError
+from runstream_schemas import values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runstream.server.discovery import Server
+
+#: The summary state of a run of ten thousand keys is some megabytes.
+_LARGEST_ANSWER = 512 * 1024 * 1024
+_SENDING: ContextVar[bool] = ContextVar("runstream_sending", default=False)
+
+
+class ServerError(CommError):
+    """The server refused a request or could not serve it."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        #: HTTP status of the answer; 0 if the answer was not readable.
+        self.status = status
+
+
+class AuthenticationError(ServerError):
+    """The server did not accept the API key, or requires one."""
+
+
+class ServerClient:
+    """Sends requests to the API of one server. Safe with threads.
+
+    Proxies are those of ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY``; none is used for a loopback address.
+    Redirects are not followed, so that the key is never sent to another server.
+
+    Args:
+        server: The server; its key is sent with every request.
+        timeout: Seconds that one request may take as a whole, and its connection.
+
+    Raises:
+        CommError: The URL of the server is invalid.
+    """
+
+    def __init__(self, server: Server, timeout: float) -> None:
+        self._server = server
+        self._timeout = timeout
+        headers = {"Accept": "application/json", "User-Agent": "runstream"}
+        if server.token:
+            headers["Authorization"] = f"Bearer {server.token}"
+        self._client = httpx.Client(
+            base_url=f"{server.url}/api/v1",
+            headers=headers,
+            timeout=timeout,
+            trust_env=not _is_loopback(_host(server.url)),
+            # Loading the certificates takes longer than a request; plain HTTP needs none.
+            verify=_certificates() if server.url.startswith("https:") else False,
+        )
+        logging.getLogger("httpx").addFilter(_is_foreign)
+        # An Api that is not closed closes its connections when it is collected.
+        self.close = weakref.finalize(self, self._client.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        limit: int = _LARGEST_ANSWER,
+    ) -> Any:
+        """Return the JSON of an answer, with non-finite floats restored.
+
+        Args:
+            method: HTTP method.
+            path: Path below ``/api/v1``.
+            params: Query parameters; those of None are left out.
+            json: Body of the request.
+            headers: Further headers.
+            limit: Largest answer to accept, in bytes.
+
+        Raises:
+            AuthenticationError: The key is missing or was not accepted.
+            ServerError: The server answered with another error or not with JSON, or its answer exceeds ``limit``.
+            CommError: No answer within the deadline.
+        """
+        sent = {name: value for name, value in (params or {}).items() if value is not None}
+        body = None if json is None else values.dump(json).encode()
+        more = {**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})}
+        sending = _SENDING.set(True)
+        try:
+            with self._client.stream(method, path, params=sent, content=body, headers=more) as response:
+                answer = self._read(response, limit)
+        except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
+            raise CommError(f"No answer from {self._server.url} ({str(error) or type(error).__name__})") from error
+        finally:
+            _SENDING.reset(sending)
+        if not response.is_success:
+            raise self._error(response, answer)
+        try:
+            return values.load(answer.decode())
+        except ValueError as error:
+            message = f"{self._server.url} is not a Runstream server: the answer to {method} {path} is not JSON"
+            raise ServerError(message) from error
+
+    def _read(self, response: httpx.Response, limit: int) -> bytes:
+        deadline = time.monotonic() + self._timeout
+        found = bytearray()
+        for chunk in response.iter_bytes():
+            found += chunk
+            if len(found) > limit:
+                raise ServerError(f"The answer of {response.url} exceeds the limit of {limit:,} bytes")
+            if time.monotonic() > deadline:
+                raise httpx.ReadTimeout(f"not complete after {self._timeout:g} s")
+        return bytes(found)
+
+    def _error(self, response: httpx.Response, answer: bytes) -> ServerError:
+        url, status = self._server.url, response.status_code
+        message = _message(answer)
+        if status in {401, 403}:
+            advice = (
+                "check RUNSTREAM_API_KEY"
+                if self._server.token
+                else f"no key for it is known; set RUNSTREAM_URL={url} together with RUNSTREAM_API_KEY, "
+                "since a key is only sent to the server that it belongs to"
+            )
+            return AuthenticationError(f"{url} refused the API key ({message or status}): {advice}", status)
+        if response.has_redirect_location:
+            place = response.headers["Location"]
+            return ServerError(f"{url} redirects to {place!r}: set RUNSTREAM_URL to the URL of the server", status)
+        return ServerError(message or f"{url} answered with status {status} {response.reason_phrase}", status)
+
+
+def _is_foreign(_: logging.LogRecord) -> bool:
+    """Keep httpx from logging our requests at level INFO, which many training scripts print."""
+    return not _SENDING.get()
+
+
+def _host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return parts.hostname
+    except ValueError:
+        pass
+    raise CommError(f"Invalid server URL {url!r}: expected http(s)://host[:port]")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Return the system's certificates, or those of ``SSL_CERT_FILE``; httpx' own would not have a company's."""
+    return ssl.create_default_context()
+
+
+def _message(answer: bytes) -> str:
+    try:
+        return str(values.load(answer.decode())["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return ""

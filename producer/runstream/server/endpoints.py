@@ -1,0 +1,95 @@
+"""The requests that ``init()`` and the shipper send to the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from runstream.exceptions import CommError
+from runstream.server.connection import Connection, to_connection
+
+if TYPE_CHECKING:
+    from runstream.server.discovery import Server
+    from runstream_schemas.topics import RunPath
+
+
+def connect(server: Server, timeout: float) -> Connection:
+    """Return the server's brokers and limits.
+
+    Args:
+        server: The server.
+        timeout: Seconds that the request may take.
+
+    Raises:
+        CommError: No answer in time, or an error or an unexpected one.
+    """
+    return to_connection(server, _request(server, "GET", "/connect", timeout))
+
+
+def request_run_number(server: Server, run: RunPath, timeout: float) -> int:
+    """Return the number of a run in its project; the server assigns it at the first request, permanently.
+
+    Args:
+        server: The server.
+        run: The run.
+        timeout: Seconds that the request may take.
+
+    Raises:
+        CommError: No answer in time, or an error or an unexpected one.
+    """
+    found = _request(server, "POST", f"{_path(run)}/number", timeout)
+    try:
+        return int(found["number"])
+    except (ValueError, TypeError, LookupError) as error:
+        raise CommError(f"Unexpected answer of {server.url} to the request for a run number: {found!r:.80}") from error
+
+
+def fetch_stop_request(server: Server, run: RunPath, timeout: float) -> tuple[frozenset[bytes], float]:
+    """Return the writers of a run that are asked to stop, and the seconds until the next request.
+
+    Args:
+        server: The server.
+        run: The run.
+        timeout: Seconds that the request may take.
+
+    Raises:
+        CommError: No answer in time, or an error (the run is unknown) or an unexpected one.
+    """
+    found = _request(server, "GET", f"{_path(run)}/stop", timeout)
+    try:
+        return frozenset(map(bytes.fromhex, found["writers"])), float(found["ask_again_s"])
+    except (ValueError, TypeError, LookupError) as error:
+        raise CommError(f"Unexpected answer of {server.url} to the request for stops: {found!r:.80}") from error
+
+
+def fetch_resume_state(
+    server: Server, run: RunPath, *, step: int | None, wait_s: float, timeout: float
+) -> dict[str, Any]:
+    """Return the state that a resumed run continues from, as of the moment of the request.
+
+    Args:
+        server: The server.
+        run: The run.
+        step: Also return the last values up to this step.
+        wait_s: Seconds that the server may wait for its consumers.
+        timeout: Seconds that the request may take.
+
+    Raises:
+        CommError: No answer in time, or an error or an unexpected one.
+    """
+    params = {"wait_s": f"{max(wait_s, 0.1):.3f}", "step": step}
+    found = _request(server, "GET", f"{_path(run)}/standing", timeout, params=params)
+    if not isinstance(found, dict):
+        raise CommError(f"Unexpected answer of {server.url} to the request for the state of a run: {found!r:.80}")
+    return found
+
+
+def _path(run: RunPath) -> str:
+    return "/runs/" + "/".join(quote(part, safe="") for part in (run.entity, run.project, run.run_id))
+
+
+def _request(server: Server, method: str, path: str, timeout: float, **more: Any) -> Any:
+    from runstream.server.client import ServerClient  # noqa: PLC0415 - imports httpx: only with a server to ask
+
+    with ServerClient(server, timeout) as client:
+        return client.request(method, path, **more)

@@ -1,0 +1,108 @@
+"""A key is only ever sent to the server that it belongs to: real servers record what they are sent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import runstream
+from tests.http_answers import Answers, answering
+from tests.polling import eventually
+from tests.unit.producer.programs import environment, finished, started
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ONLINE = 'import runstream\nrun = runstream.init(id="r1", settings={"silent": True, "finish_timeout_s": 0}'
+_SYNC = "from runstream.cli.main import main; sys.exit(main())"
+
+
+def _keys(served: Answers) -> set[str | None]:
+    return {request.key for request in served.requests}
+
+
+def test_sync_sends_no_key_to_the_url_of_a_run_folder(tmp_path: Path) -> None:
+    """`runstream sync` on a folder from someone else asks their server without the user's key."""
+    with answering((401, "")) as stranger, answering((401, "")) as mine:
+        offline = 'import runstream\nrunstream.init(mode="offline", settings={"silent": True})'
+        assert finished(tmp_path, "", begin=offline, RUNSTREAM_URL=stranger.url)[0] == 0
+        own = {"RUNSTREAM_URL": mine.url, "RUNSTREAM_API_KEY": "secret"}
+        sync = f"import sys; sys.argv[1:] = ['sync', {str(tmp_path)!r}]; {_SYNC}"
+        with started(tmp_path, sync, begin="", **own):
+            eventually(lambda: stranger.requests)
+    assert _keys(stranger) == {None}
+    assert mine.requests == []
+
+
+def test_sync_sends_the_key_to_its_own_server(tmp_path: Path) -> None:
+    """The key is sent where the run folder names the server of RUNSTREAM_URL."""
+    with answering((401, "")) as mine:
+        own = {"RUNSTREAM_URL": mine.url, "RUNSTREAM_API_KEY": "secret"}
+        offline = 'import runstream\nrunstream.init(mode="offline", settings={"silent": True})'
+        assert finished(tmp_path, "", begin=offline, **own)[0] == 0
+        sync = f"import sys; sys.argv[1:] = ['sync', {str(tmp_path)!r}]; {_SYNC}"
+        with started(tmp_path, sync, begin="", **own):
+            eventually(lambda: mine.requests)
+    assert _keys(mine) == {"secret"}
+
+
+def test_file_of_the_current_folder_does_not_get_the_key(tmp_path: Path) -> None:
+    """A base_url in runstream.toml, which may be another person's, is asked without RUNSTREAM_API_KEY."""
+    with answering((401, "")) as stranger, answering((401, "")) as mine:
+        (tmp_path / "runstream.toml").write_text(f'base_url = "{stranger.url}"')
+        assert finished(tmp_path, "", begin=f"{_ONLINE})", RUNSTREAM_API_KEY="secret")[0] == 0
+        eventually(lambda: len(stranger.requests) > 1)  # the shipper's too
+        assert _keys(stranger) == {None}
+
+        named = {"RUNSTREAM_URL": mine.url, "RUNSTREAM_API_KEY": "secret"}
+        assert finished(tmp_path, "", begin=f"{_ONLINE})", **named)[0] == 0
+        assert _keys(mine) == {"secret"}
+        assert _keys(stranger) == {None}
+
+
+def test_key_of_the_settings_goes_to_their_url(tmp_path: Path) -> None:
+    """`api_key` beside `base_url` is sent there, by init() and by the shipper; the one of the environment is not."""
+    with answering((401, "")) as given, answering((401, "")) as other:
+        own = {"RUNSTREAM_URL": other.url, "RUNSTREAM_API_KEY": "of-other"}
+        both = _ONLINE.replace("{", f'{{"base_url": "{given.url}", "api_key": "of-given", ')
+        assert finished(tmp_path, "", begin=f"{both})", **own)[0] == 0
+        eventually(lambda: len(given.requests) > 1)
+        assert _keys(given) == {"of-given"}
+
+        url_only = _ONLINE.replace("{", f'{{"base_url": "{given.url}", ').replace("r1", "r2")
+        given.requests.clear()
+        assert finished(tmp_path, "", begin=f"{url_only})", **own)[0] == 0
+        assert "of-other" not in _keys(given)
+    assert other.requests == []
+
+
+def test_api_sends_the_key_of_the_environment_to_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`base_url` of another server than RUNSTREAM_URL is asked without the key; one that is passed in is sent."""
+    with answering((200, "{}")) as stranger:
+        monkeypatch.setenv("RUNSTREAM_URL", "http://127.0.0.1:1")
+        monkeypatch.setenv("RUNSTREAM_API_KEY", "secret")
+        overrides = {"base_url": stranger.url}
+        for api in (runstream.Api(overrides), runstream.Api(overrides, api_key="passed")):
+            with pytest.raises(KeyError):
+                api.projects()
+        monkeypatch.delenv("RUNSTREAM_URL")
+        with pytest.raises(KeyError):
+            runstream.Api(overrides).projects()
+    assert [request.key for request in stranger.requests] == [None, "passed", "secret"]
+
+
+def test_refusal_says_what_to_set(tmp_path: Path) -> None:
+    """`runstream runs` without a key for the server names both variables."""
+    with answering((401, "")) as served:
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys; sys.argv[1:] = ['runs']; {_SYNC}"],
+            env=environment(tmp_path) | {"RUNSTREAM_URL": served.url, "COLUMNS": "400"},
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert f"set RUNSTREAM_URL={served.url} together with RUNSTREAM_API_KEY" in done.stderr

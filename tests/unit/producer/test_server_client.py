@@ -1,0 +1,164 @@
+"""The HTTP client for the server's API."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runstream.exceptions import CommError
+from runstream.server.client import AuthenticationError, ServerClient, ServerError
+from runstream.server.discovery import Server
+from tests.http_answers import answering
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PROBLEM = '{"error": {"code": "x", "message": "what went wrong"}}'
+
+
+@contextmanager
+def _sending(*parts: bytes) -> Iterator[str]:
+    """Run a server that answers one request with these parts and, after the last one, waits for the client to leave."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            link, _ = listener.accept()
+            with link:
+                link.recv(65536)
+                try:
+                    for part in parts:
+                        link.sendall(part)
+                        link.settimeout(0.1)
+                        with pytest.raises(TimeoutError):
+                            link.recv(1)
+                except (OSError, pytest.fail.Exception):
+                    return
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            thread.join()
+
+
+def test_request_sends_key_parameters_and_body() -> None:
+    """Parameters of None are left out, lists repeated, and the body is JSON with non-finite floats."""
+    answer = '{"a": {"_type": "float", "value": "Infinity"}}'
+    with answering((200, answer)) as served, ServerClient(Server(served.url, "secret"), 5) as client:
+        found = client.request("POST", "/x", params={"keys": ["a", "b"], "limit": None}, json={"b": float("inf")})
+
+    (request,) = served.requests
+    assert found == {"a": float("inf")}
+    assert (request.method, request.path, request.key) == ("POST", "/api/v1/x?keys=a&keys=b", "secret")
+    assert (request.headers["Content-Type"], request.body) == (
+        "application/json",
+        '{"b":{"_type":"float","value":"Infinity"}}',
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (401, _PROBLEM, r"refused the API key \(what went wrong\): check RUNSTREAM_API_KEY"),
+        (500, _PROBLEM, "what went wrong"),
+        (503, "<html>", "answered with status 503"),
+        (200, "<html>", "is not a Runstream server"),
+    ],
+)
+def test_errors_carry_the_reason(status: int, body: str, message: str) -> None:
+    """The message of the server is passed on; an answer without one is described."""
+    with (
+        answering((status, body)) as served,
+        ServerClient(Server(served.url, "k"), 5) as client,
+        pytest.raises(ServerError, match=message),
+    ):
+        client.request("GET", "/x")
+
+
+def test_missing_key_says_what_to_set() -> None:
+    """A server that requires a key, where none belongs to it, is answered by naming both variables."""
+    expected = "set RUNSTREAM_URL=http://127.* together with RUNSTREAM_API_KEY"
+    with (
+        answering((401, "")) as served,
+        ServerClient(Server(served.url), 5) as client,
+        pytest.raises(AuthenticationError, match=expected),
+    ):
+        client.request("GET", "/x")
+
+
+def test_answer_over_the_limit_is_an_error() -> None:
+    """An answer is never cut off: one that is too long is refused, and the error names the limit."""
+    with answering((200, "[" + "1," * 1000 + "1]")) as served, ServerClient(Server(served.url), 5) as client:
+        with pytest.raises(ServerError, match="exceeds the limit of 1,000 bytes"):
+            client.request("GET", "/x", limit=1000)
+        assert len(client.request("GET", "/x")) == 1001
+
+
+def test_slow_answer_ends_at_the_deadline() -> None:
+    """A server that sends a byte now and then, for ever, does not hold a request up beyond its deadline."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+    late = r"not complete after 0\.5 s"
+    with (
+        _sending(head, *([b"1"] * 1000)) as url,
+        ServerClient(Server(url), 0.5) as client,
+        pytest.raises(CommError, match=late),
+    ):
+        client.request("GET", "/x")
+
+
+def test_redirect_is_an_error_and_sends_nothing_on() -> None:
+    """A redirect is not followed, so another server never sees the key; the error names the target."""
+    with answering((200, "{}")) as other:
+        with (
+            answering((302, ""), Location=other.url) as served,
+            ServerClient(Server(served.url, "secret"), 5) as client,
+            pytest.raises(ServerError, match=f"redirects to '{other.url}'"),
+        ):
+            client.request("GET", "/x")
+        assert other.requests == []
+
+
+def test_proxy_of_the_environment_is_used_for_other_hosts_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY applies to other machines, unless NO_PROXY names them, and never to this one."""
+    with answering((200, '"from the proxy"')) as proxy, answering((200, '"direct"')) as served:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        with ServerClient(Server("http://runstream.invalid:80"), 5) as client:
+            assert client.request("GET", "/x") == "from the proxy"
+        with ServerClient(Server(served.url), 5) as client:
+            assert client.request("GET", "/x") == "direct"
+        monkeypatch.setenv("NO_PROXY", "runstream.invalid")
+        with ServerClient(Server("http://runstream.invalid:80"), 5) as client, pytest.raises(CommError):
+            client.request("GET", "/x")
+        assert [request.path for request in proxy.requests] == ["http://runstream.invalid/api/v1/x"]
+
+
+@pytest.mark.parametrize("url", ["kafka:9092", "ftp://host", "http://", "http://[::1", "http://h:port"])
+def test_invalid_url_is_named(url: str) -> None:
+    """A URL that names no HTTP server is refused with the form that is expected."""
+    with pytest.raises(CommError, match=r"Invalid server URL .*: expected http\(s\)://host"):
+        ServerClient(Server(url), 1)
+
+
+@pytest.mark.parametrize("answer", [b"", b"garbage\r\n\r\n"])
+def test_broken_answer_is_no_answer(answer: bytes) -> None:
+    """A server that closes the connection or answers with something other than HTTP has not answered."""
+    with (
+        _sending(answer) as url,
+        ServerClient(Server(url), 0.5) as client,
+        pytest.raises(CommError, match=f"No answer from {url}"),
+    ):
+        client.request("GET", "/x")
+
+
+def test_requests_are_not_logged_at_info(caplog: pytest.LogCaptureFixture) -> None:
+    """A training script that prints its log at INFO does not see the client's requests."""
+    caplog.set_level(logging.INFO)
+    with answering((200, "{}")) as served, ServerClient(Server(served.url), 5) as client:
+        client.request("GET", "/x")
+    assert caplog.records == []
