@@ -1,10 +1,8 @@
-"""Alerts from `run.alert()` to the public API, against a real stack."""
+"""Alerts from ``run.alert()`` to the public API, against a real stack."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from runstream.public_api.api import Api
 from tests.polling import eventually
@@ -27,23 +25,36 @@ with runstream.init(project="tests", id=sys.argv[1], mode=sys.argv[2], settings=
 
 
 def _alerts(stack: Stack, server: Server, run_id: str) -> list[dict[str, Any]]:
-    """Return all alerts of a run, repeats included, once everything has arrived."""
+    """Return all alerts of a run, including repeats, once everything has arrived."""
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
     api = Api({"base_url": stack.url}, api_key=stack.token)
     return list(api.run(f"{stack.entity}/tests/{run_id}").scan_alerts(repeats=True))
 
 
-@pytest.mark.parametrize("mode", ["online", "offline"])
-def test_alerts_come_through_and_repeats_are_counted(stack: Stack, server: Server, tmp_path: Path, mode: str) -> None:
-    """Every alert is there as it was raised; those that the broker got within the wait of the first are marked."""
+def test_alerts_are_delivered_while_the_run_is_online(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Every alert arrives as it was raised; repeats within the waiting time of the first are marked."""
     run_id = new_id()
+    _raise_alerts(stack, tmp_path, run_id, "online")
+    _check_alerts(_alerts(stack, server, run_id))
+
+
+def test_alerts_of_an_offline_run_are_delivered_by_sync(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Alerts that sync delivers are the same, with the same repeats marked."""
+    run_id = new_id()
+    _raise_alerts(stack, tmp_path, run_id, "offline")
+    (folder,) = run_folders(tmp_path)
+    command("sync", folder, environment=stack.environment)
+    _check_alerts(_alerts(stack, server, run_id))
+
+
+def _raise_alerts(stack: Stack, folder: Path, run_id: str, mode: str) -> None:
     begin = f"import sys; sys.argv = ['', {run_id!r}, {mode!r}]\n"
-    status, _, errors = finished(tmp_path, RAISE, begin=begin, **stack.environment)
+    status, _, errors = finished(folder, RAISE, begin=begin, **stack.environment)
     assert status == 0, errors
-    if mode == "offline":
-        (folder,) = run_folders(tmp_path)
-        command("sync", folder, environment=stack.environment)
-    first, *again, long = _alerts(stack, server, run_id)
+
+
+def _check_alerts(found: list[dict[str, Any]]) -> None:
+    first, *again, long = found
     assert (first["title"], first["text"], first["level"]) == ("loss is NaN", "step 7", "ERROR")
     assert (first["wait_duration"], first["repeat"], first["repeats"]) == (3600.0, False, 20)
     assert [one["repeat"] for one in again] == [True] * 20

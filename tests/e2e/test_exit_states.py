@@ -1,15 +1,26 @@
-"""How processes end, and what their runs are then: each row of the table in docs/liveness.md, with real processes."""
+"""How a process ends and the state of its run afterwards: every row of the table in docs/liveness.md."""
 
 from __future__ import annotations
 
 import os
 import signal
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.scripts import BEGIN, READY, SEEN, ended, states, trained, training, wait_for
+from tests.e2e.scripts import (
+    BEGIN,
+    READY,
+    SEEN,
+    WAIT,
+    ended,
+    release,
+    states,
+    trained,
+    training,
+    wait_for,
+    wait_running,
+)
 from tests.polling import eventually
 from tests.trainers import new_id
 
@@ -49,10 +60,10 @@ if TYPE_CHECKING:
         ("t = threading.Thread(target=lambda: sys.exit(5)); t.start(); t.join()", 0, "finished", ""),
     ],
 )
-def test_the_way_a_process_ends_is_the_state_of_its_run(  # noqa: PLR0917
+def test_run_state_follows_from_how_the_process_ends(  # noqa: PLR0917
     stack: Stack, server: Server, tmp_path: Path, source: str, status: int, state: str, reason: str
 ) -> None:
-    """Each way to end has its state and its reason, and the program ends as it would without us."""
+    """Each kind of end has its state and reason, and the exit status is that of the program without Runstream."""
     run_id = new_id()
 
     assert trained(stack, tmp_path, run_id, source) == status
@@ -60,8 +71,8 @@ def test_the_way_a_process_ends_is_the_state_of_its_run(  # noqa: PLR0917
     assert ended(server, run_id) == (state, reason)
 
 
-def test_an_exit_status_is_known_although_the_shipper_was_killed(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Another shipper takes over, waits for the end of the process, and tells its status."""
+def test_exit_status_survives_kill_of_the_shipper(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A new shipper takes over, waits for the process to end, and reports its exit status."""
     run_id = new_id()
     source = (
         READY
@@ -77,10 +88,10 @@ def test_an_exit_status_is_known_although_the_shipper_was_killed(stack: Stack, s
     assert len(server.rows(run_id)) == 2
 
 
-def test_an_exit_status_is_known_although_the_broker_was_away(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """A process that could not wait for delivery has the state of its exit status once the broker is back."""
+def test_exit_status_survives_a_broker_outage(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A process that ended before its rows were delivered has the right state once the broker is back."""
     run_id = new_id()
-    waiting = READY + "sys.stdin.readline()\nrun.log({'x': 2})\nraise SystemExit(4)\n"
+    waiting = READY + WAIT + "run.log({'x': 2})\nraise SystemExit(4)\n"
     with training(stack, tmp_path, run_id, waiting, RUNSTREAM_FINISH_TIMEOUT_S="0.5") as process:
         wait_for(process, "ready")
         broker = stack.pid("kafka")
@@ -110,8 +121,8 @@ _CHILDREN = {
 
 
 @pytest.mark.parametrize("child", _CHILDREN)
-def test_the_end_of_a_child_is_not_that_of_the_run(stack: Stack, server: Server, tmp_path: Path, child: str) -> None:
-    """However a child of the training process ends, the run goes on, and finishes as its own process does."""
+def test_end_of_a_child_does_not_end_the_run(stack: Stack, server: Server, tmp_path: Path, child: str) -> None:
+    """However a child of the training process ends, the run continues and ends with its own process."""
     run_id = new_id()
     source = f"{_CHILDREN[child]}\n{SEEN}\nrun.log({{'x': 2}})"
 
@@ -120,41 +131,38 @@ def test_the_end_of_a_child_is_not_that_of_the_run(stack: Stack, server: Server,
     assert ended(server, run_id) == ("finished", "")
 
 
-def test_silence_is_a_crash(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Where nobody is left to say anything, the run is crashed, presumably."""
+def test_silent_run_is_presumed_crashed(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """If trainer, shipper and guardian are all killed, the run becomes crashed (presumed)."""
     run_id = new_id()
     source = (
-        SEEN
+        READY
+        + WAIT
         + "from runstream.spool.control_page import ControlPage, Word\n"
         + "from pathlib import Path\n"
         + "page = ControlPage(Path(run.dir).parent / 'control')\n"
-        + "time.sleep(1)\n"
         + "for pid in (page[Word.GUARDIAN_PID], page[Word.SHIPPER_PID], os.getpid()):\n"
         + "    os.kill(pid, signal.SIGKILL)\n"
     )
-
-    assert trained(stack, tmp_path, run_id, source) == -signal.SIGKILL
+    with training(stack, tmp_path, run_id, source) as process:
+        wait_running(process, server, run_id)
+        release(process)
+        assert process.wait(60) == -signal.SIGKILL
 
     eventually(lambda: server.run(run_id)["state"] == "crashed", within=60)
     assert server.run(run_id)["qualifiers"] == ["presumed"]
 
 
-def test_a_preemption_is_known_although_the_process_is_killed_at_once(
+def test_preemption_is_reported_although_the_process_is_killed_at_once(
     stack: Stack, server: Server, tmp_path: Path
 ) -> None:
-    """What was announced with the last breath can be read a second later, and explains the end."""
+    """A preemption announced just before SIGKILL is delivered and is the reason of the end."""
     run_id = new_id()
-    with training(
-        stack,
-        tmp_path,
-        run_id,
-        READY + "time.sleep(0.5)\nrun.mark_preempting()\nos.kill(os.getpid(), signal.SIGKILL)",
-    ) as process:
-        wait_for(process, "ready")
+    source = READY + WAIT + "run.mark_preempting()\nos.kill(os.getpid(), signal.SIGKILL)"
+    with training(stack, tmp_path, run_id, source) as process:
+        wait_running(process, server, run_id)
+        release(process)
         process.wait(30)
-        died = time.monotonic()
-        eventually(lambda: server.run(run_id)["preempting"], every=0.02)
-        assert time.monotonic() - died <= 1.0
+        eventually(lambda: server.run(run_id)["preempting"])
 
     assert ended(server, run_id) == ("preempted", "preempted; ended by SIGKILL")
 
@@ -170,13 +178,14 @@ def test_a_preemption_is_known_although_the_process_is_killed_at_once(
         ("sys.exit(0)", "finished"),
     ],
 )
-def test_a_run_that_is_being_preempted(stack: Stack, server: Server, tmp_path: Path, source: str, state: str) -> None:
-    """It is preempting at once; how it then ends decides whether it was preempted."""
+def test_end_of_a_preempting_run(stack: Stack, server: Server, tmp_path: Path, source: str, state: str) -> None:
+    """The run is preempting while the process runs; how the process ends decides whether it was preempted."""
     run_id = new_id()
-    waiting = "run.mark_preempting()\nprint('marked', flush=True)\ntime.sleep(2)\n"
-    with training(stack, tmp_path, run_id, READY + "time.sleep(0.7)\n" + waiting + source) as process:
-        wait_for(process, "marked")
-        eventually(lambda: server.run(run_id)["state"] == "preempting", within=1.5, every=0.02)
+    with training(stack, tmp_path, run_id, READY + WAIT + "run.mark_preempting()\n" + WAIT + source) as process:
+        wait_running(process, server, run_id)
+        release(process)
+        eventually(lambda: server.run(run_id)["state"] == "preempting")
+        release(process)
         process.wait(60)
 
     assert ended(server, run_id)[0] == state
@@ -184,10 +193,10 @@ def test_a_run_that_is_being_preempted(stack: Stack, server: Server, tmp_path: P
 
 
 @pytest.mark.parametrize("scheduler", ["SLURM_JOB_ID", "KUBERNETES_SERVICE_HOST"])
-def test_sigterm_of_a_scheduler_is_a_preemption(stack: Stack, server: Server, tmp_path: Path, scheduler: str) -> None:
-    """Under Slurm and Kubernetes SIGTERM means that the machine is wanted: the run was preempted, not killed."""
+def test_sigterm_from_a_scheduler_is_a_preemption(stack: Stack, server: Server, tmp_path: Path, scheduler: str) -> None:
+    """Under Slurm and Kubernetes, SIGTERM announces preemption: the run was preempted, not killed."""
     run_id = new_id()
-    with training(stack, tmp_path, run_id, READY + "time.sleep(60)", **{scheduler: "17"}) as process:
+    with training(stack, tmp_path, run_id, READY + WAIT, **{scheduler: "17"}) as process:
         wait_for(process, "ready")
         process.terminate()
         assert process.wait(30) == -signal.SIGTERM
@@ -195,28 +204,26 @@ def test_sigterm_of_a_scheduler_is_a_preemption(stack: Stack, server: Server, tm
     assert ended(server, run_id) == ("preempted", "preempted; killed by SIGTERM")
 
 
-def test_a_handler_of_a_schedulers_sigterm_has_time(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """A program that handles SIGTERM is preempting while it saves its work; that it exits in order changes nothing."""
+def test_handler_of_a_scheduler_sigterm_can_finish(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A program that handles SIGTERM is preempting while it saves its work, and preempted even if it exits with 0."""
     run_id = new_id()
-    before = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: (time.sleep(2), sys.exit(0)))\n"
-    source = before + BEGIN.format(run_id=run_id) + READY + "time.sleep(60)"
+    before = "import os, signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: (os.read(0, 1), sys.exit(0)))\n"
+    source = before + BEGIN.format(run_id=run_id) + READY + "signal.pause()"
     with training(stack, tmp_path, new_id(), f"run.finish()\nexec({source!r})", SLURM_JOB_ID="17") as process:
-        wait_for(process, "ready")
-        time.sleep(0.7)
+        wait_running(process, server, run_id)
         process.terminate()
-        eventually(lambda: server.run(run_id)["state"] == "preempting", within=2)
+        eventually(lambda: server.run(run_id)["state"] == "preempting")
+        release(process)
         assert process.wait(30) == 0
 
     assert ended(server, run_id)[0] == "preempted"
 
 
-def test_a_preempted_run_runs_again_when_it_is_resumed(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """A new process that carries the run on reopens it."""
+def test_preempted_run_is_running_again_after_a_resume(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A new process that resumes the run reopens it."""
     run_id = new_id()
     assert trained(stack, tmp_path, run_id, SEEN + "run.mark_preempting()\nos._exit(1)") == 1
     assert ended(server, run_id)[0] == "preempted"
 
-    again = READY + "time.sleep(60)"
-    with training(stack, tmp_path, run_id, again, RUNSTREAM_RESUME="allow") as process:
-        wait_for(process, "ready")
-        eventually(lambda: server.run(run_id)["state"] == "running")
+    with training(stack, tmp_path, run_id, READY + WAIT, RUNSTREAM_RESUME="allow") as process:
+        wait_running(process, server, run_id)

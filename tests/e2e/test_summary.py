@@ -69,17 +69,19 @@ def test_an_offline_process_shows_what_is_served_after_sync(stack: Stack, server
     assert shown["count"] == {"min": 0, "max": 299}
 
 
-@pytest.mark.parametrize("kind", ["fork_from", "resume_from"])
-def test_a_run_that_branches_off_shows_what_is_served(stack: Stack, server: Server, tmp_path: Path, kind: str) -> None:
-    """It begins with the last values up to the step; what came behind it does not count any more."""
-    origin = new_id()
+@pytest.mark.parametrize(("kind", "shown_in"), [("fork_from", "branch"), ("resume_from", "origin")])
+def test_a_run_that_branches_off_shows_what_is_served(
+    stack: Stack, server: Server, tmp_path: Path, kind: str, shown_in: str
+) -> None:
+    """A branch starts with the last values up to its step; later values of the origin are not included."""
+    ids = {"origin": new_id(), "branch": new_id()}
+    origin, branched = ids["origin"], ids[shown_in]
     before: list[list[Any]] = [
         ["define", "loss", {"summary": "min"}],
         *(["log", {"loss": 9.0 - number, "only": number}] for number in range(6)),
     ]
     told(stack, tmp_path / "origin", origin, before)
     complete(server, origin)
-    branched = new_id() if kind == "fork_from" else origin
 
     after: list[list[Any]] = [["look"], ["log", {"loss": 8.5}], ["log", {"new": 1}]]
     shown = told(stack, tmp_path / "branch", branched, after, **{kind: f"{origin}?_step=2"})

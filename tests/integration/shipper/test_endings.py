@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,10 +95,8 @@ def test_a_signal_is_named(  # noqa: PLR0917
 
     trainer.send_signal(number)
     trainer.wait()
-    ended = time.monotonic()
     shipper.wait(30)
 
-    assert time.monotonic() - ended < 10
     found = delivered(broker, prefix, run_dir.run)
     ending = found.exits()[writer].ending
     assert (ending.state, ending.signal, ending.exit_code) == (state, number, code)

@@ -1,7 +1,7 @@
 """A process that logs: ``trainer.py RUN_DIR ROWS_PER_BURST BURSTS PAUSE_S END`` appends rows {"n": 0}, {"n": 1}.
 
-It prints its writer's id once that is there and ``done`` when it has logged; then it finishes (END ``finish``), waits
-for ever (``wait``), or exits with a status (a number) without finishing.
+It prints its writer's id once the writer exists and ``done`` when it has logged; then it finishes (END ``finish``),
+waits for a signal (``wait``), or exits with a status (a number) without finishing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import sys
 import time
 from pathlib import Path
@@ -21,7 +22,7 @@ from runstream.spool.writer import SpoolWriter
 
 
 def main(folder: str, burst: str, bursts: str, pause_s: str, end: str) -> None:
-    """Log, and end as told."""
+    """Log rows, then end in the given way."""
     identifier = secrets.token_bytes(16)
     path = Path(folder) / "spool" / identifier.hex()
     path.mkdir(parents=True)
@@ -55,7 +56,7 @@ def main(folder: str, burst: str, bursts: str, pause_s: str, end: str) -> None:
     if end == "finish":
         writer.append_last({"state": "finished", "exit_code": 0, "signal": 0, "reason": ""})
     elif end == "wait":
-        time.sleep(3600)
+        signal.pause()
     else:
         os._exit(int(end))
 

@@ -88,10 +88,10 @@ def test_another_sitecustomize_is_run_too(tmp_path: Path) -> None:
 def test_ctrl_c_reaches_the_script(tmp_path: Path) -> None:
     """The script is the process that was started: it gets the KeyboardInterrupt and exits because of it."""
     (tmp_path / "script.py").write_text(
-        "import time, pathlib\n"
+        "import pathlib, signal\n"
         "try:\n"
         "    pathlib.Path('started').touch()\n"
-        "    time.sleep(60)\n"
+        "    signal.pause()\n"
         "except KeyboardInterrupt:\n"
         "    pathlib.Path('interrupted').touch()\n"
         "    raise\n"

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 #: Ends with 7 on SIGINT.
 OBEDIENT = """
-import signal, sys, time
+import signal, sys
 signal.signal(signal.SIGINT, lambda *_: sys.exit(7))
 print("ready", flush=True)
-time.sleep(600)
+signal.pause()
 """
 #: Ignores every polite request, and has a child that does so too.
 STUBBORN = """
-import os, signal, time
+import os, signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 os.fork()
 print("ready", flush=True)
-time.sleep(600)
+signal.pause()
 """
 
 

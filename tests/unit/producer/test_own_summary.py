@@ -127,7 +127,8 @@ for number in range(300):
     signal.setitimer(signal.ITIMER_REAL, 0.0002 + number % 7 * 0.0001)
     try:
         run.summary.get("n")
-        time.sleep(1)
+        while True:
+            pass
     except Interrupt:
         interrupted += 1
 signal.setitimer(signal.ITIMER_REAL, 0)
