@@ -16,7 +16,7 @@ WORKERS ?= 2
 # Absolute, because the processes that the tests start run in other folders.
 COVERAGE := $(CURDIR)/.cache/coverage
 
-.PHONY: help demo setup web test check lint type imports format integrations bench wheel clean
+.PHONY: help demo setup web test check fast lint type imports format integrations bench wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -28,7 +28,10 @@ setup: .venv/.dev $(VENDOR) ## Install everything needed for development
 
 web: $(VENDOR) ## Fetch the JavaScript of the web pages
 
-check: lint type imports ## Run lint, types, import rules and the tests that start no servers (under 3 minutes; for daily work)
+check: setup ## Run lint, types, import rules and the tests that start no servers (under 3 minutes; for daily work)
+	@$(MAKE) --no-print-directory --jobs 2 lint type imports fast
+
+fast:
 	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=quick $(FAST)
 
 ifdef PYTEST
