@@ -1,6 +1,6 @@
-"""Real servers for the tests: started once a session on free loopback ports, in a temporary folder, always ended.
+"""Real servers for the tests, started once per session on free loopback ports in a temporary folder.
 
-Servers are tied to the test process (``runstream_deploy.processes.reaper``): even a killed session leaves none behind.
+The reaper (``runstream_deploy.processes.reaper``) stops them, even if the session is killed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from runstream_deploy.services.service import Service, answered
 from runstream_deploy.services.topics import delete_topics, ensure_topics
 from tests.leftovers import MARK, describe, marked
 from tests.polling import eventually
-from tests.running_stack import Stack as Stack  # noqa: PLC0414 - for the tests to name what the fixture gives
+from tests.running_stack import Stack as Stack  # noqa: PLC0414 - the type of a fixture, for tests
 from tests.running_stack import running_stack
 from tests.trainers import Server
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Properties check results: on a busy machine a slow example is not a failure.
+# Property tests check results. On a busy machine, a slow example is not a failure.
 settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 #: For `make check`: a quarter of the examples. A test that needs more than the default multiplies it.
 settings.register_profile("quick", settings.get_profile("full"), max_examples=25)
@@ -50,14 +50,14 @@ settings.load_profile("full")
 
 
 def run_aside(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end on a loop of its own, whatever loop the test may have."""
+    """Run a coroutine in a new event loop in a thread, since the test may have a running loop."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c_reaches_programs() -> Iterator[None]:
-    """Let the programs under test be interrupted: whoever is run in the background by a shell hands on deaf ears."""
+    """Let child processes be interrupted: shells start background processes with SIGINT ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -65,7 +65,7 @@ def ctrl_c_reaches_programs() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_left_running() -> Iterator[None]:
-    """Fail the session if a process that a test started outlives it; end that process."""
+    """Fail the session if processes that its tests started are still running, and kill them."""
     mark = uuid.uuid4().hex
     os.environ[MARK] = mark
     yield
@@ -74,15 +74,15 @@ def nothing_left_running() -> Iterator[None]:
         eventually(lambda: not describe(marked(mark)), within=30)
     except AssertionError:
         left = marked(mark)
-        told = describe(left)
+        commands = describe(left)
         for pid, start in left:
             send(pid, start, signal.SIGKILL)
-        pytest.fail("processes outlived the tests that started them:\n" + "\n".join(told), pytrace=False)
+        pytest.fail("Processes started by tests are still running:\n" + "\n".join(commands), pytrace=False)
 
 
 @pytest.fixture(scope="session")
-def reaper(nothing_left_running: None) -> Iterator[Reaper]:  # noqa: ARG001 - ends before that looks
-    """End every server of the session, should the session itself be killed."""
+def reaper(nothing_left_running: None) -> Iterator[Reaper]:  # noqa: ARG001 - torn down before that one
+    """Start the process that stops all servers if the session is killed."""
     reaper = Reaper()
     yield reaper
     reaper.close()
@@ -90,14 +90,14 @@ def reaper(nothing_left_running: None) -> Iterator[Reaper]:  # noqa: ARG001 - en
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Stack]:
-    """Run a whole local stack whose liveness is counted in seconds; see ``tests/running_stack.py``."""
+    """Run a local stack with liveness timeouts of seconds; see ``tests/running_stack.py``."""
     with running_stack(tmp_path_factory.mktemp("stack") / "data", reaper) as stack:
         yield stack
 
 
 @pytest.fixture
 def server(stack: Stack) -> Server:
-    """Return the HTTP API of the stack, as a plain client sees it."""
+    """Return the HTTP API of the stack as a plain HTTP client uses it."""
     return Server(url=stack.url, token=stack.token, entity=stack.entity)
 
 
@@ -133,7 +133,7 @@ def broker(kafka: Kafka) -> str:
 
 @pytest.fixture
 def prefix(broker: str) -> Iterator[str]:
-    """Return a fresh topic prefix whose topics exist, with two partitions each."""
+    """Create topics with a new prefix and two partitions each; return the prefix."""
     prefix = f"t{uuid.uuid4().hex[:12]}"
     run_aside(ensure_topics(broker, prefix, partitions=2))
     yield prefix
@@ -142,7 +142,7 @@ def prefix(broker: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Postgres]:
-    """Start a PostgreSQL server; the machine's own crash is not among the tests, so it need not sync to disk."""
+    """Start a PostgreSQL server without fsync, since no test crashes the machine."""
     folder = tmp_path_factory.mktemp("postgres")
     settings = {"fsync": "off", "max_connections": "200"}
     password = secrets.token_urlsafe(16)
@@ -153,7 +153,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterat
 
 @pytest.fixture
 def database(postgres: Postgres) -> Iterator[str]:
-    """Return the DSN of a fresh database."""
+    """Create a database; return its DSN."""
     name = f"t{uuid.uuid4().hex[:12]}"
     run_aside(postgres.ensure_database(name))
     yield postgres.address(name)
@@ -170,7 +170,7 @@ async def _drop(postgres: Postgres, name: str) -> None:
 
 @pytest.fixture(scope="session")
 def object_store(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[ObjectStore]:
-    """Start an S3 server: ``endpoint``, ``access_key``, ``secret_key``."""
+    """Start an S3 server."""
     folder = tmp_path_factory.mktemp("s3")
     store = ObjectStore(folder / "objects", port=choose_port(), access_key="test", secret_key=secrets.token_urlsafe(16))
     with serving(store, folder, reaper):

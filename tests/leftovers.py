@@ -1,4 +1,4 @@
-"""Processes that outlive the test session: found by a mark that every child inherits in its environment."""
+"""Processes that outlive the test session, found by an environment variable that every child inherits."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MARK = "TEST_SESSION_MARK"
 
 
 def marked(mark: str) -> list[tuple[int, int]]:
-    """Return (pid, start) of all processes, but this one, that carry the mark in their environment."""
-    return [process for process in _processes() if _carries(process[0], mark)]
+    """Return (pid, start) of all other processes with the mark in their environment."""
+    return [process for process in _processes() if _has_mark(process[0], mark)]
 
 
 def describe(processes: list[tuple[int, int]]) -> list[str]:
-    """Return the command lines of the processes that still run."""
+    """Return the command lines of those processes that are still running."""
     return [_arguments(pid) for pid, start in processes if is_running(pid, start)]
 
 
@@ -32,7 +32,7 @@ def _processes() -> Iterator[tuple[int, int]]:
                 yield int(entry.name), stat(int(entry.name))[2]
 
 
-def _carries(pid: int, mark: str) -> bool:
+def _has_mark(pid: int, mark: str) -> bool:
     try:
         return f"{MARK}={mark}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:

@@ -1,4 +1,4 @@
-"""Waiting for what becomes true: by looking again until a deadline, never by sleeping for a fixed time."""
+"""Waiting for conditions by polling with a deadline, never by sleeping for a fixed time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ T = TypeVar("T")
 
 
 def eventually(check: Callable[[], T], *, within: float = 30.0, every: float = 0.05) -> T:
-    """Call ``check`` until it returns something true and return that.
+    """Call ``check`` until it returns a true value; return that value.
 
     Args:
-        check: May raise AssertionError, which counts as not yet.
-        within: Seconds until the deadline; it is called at least once.
+        check: Called at least once. An AssertionError is like a false value.
+        within: Seconds until the deadline.
         every: Seconds between calls.
 
     Raises:
-        AssertionError: the deadline passed; carries the last problem.
+        AssertionError: The deadline passed. The message has the last error.
     """
     deadline = time.monotonic() + within
     while True:
@@ -34,12 +34,12 @@ def eventually(check: Callable[[], T], *, within: float = 30.0, every: float = 0
             if value:
                 return value
         if time.monotonic() >= deadline:
-            raise AssertionError(_told(check, within, problem)) from problem
+            raise AssertionError(_timeout_message(check, within, problem)) from problem
         time.sleep(every)
 
 
 async def eventually_async(check: Callable[[], Awaitable[T]], *, within: float = 30.0, every: float = 0.05) -> T:
-    """Await ``check`` until it returns something true and return that; see ``eventually``."""
+    """Await ``check`` until it returns a true value; return that value. See :func:`eventually`."""
     deadline = time.monotonic() + within
     while True:
         problem: AssertionError | None = None
@@ -51,10 +51,10 @@ async def eventually_async(check: Callable[[], Awaitable[T]], *, within: float =
             if value:
                 return value
         if time.monotonic() >= deadline:
-            raise AssertionError(_told(check, within, problem)) from problem
+            raise AssertionError(_timeout_message(check, within, problem)) from problem
         await asyncio.sleep(every)
 
 
-def _told(check: Callable[[], object], within: float, problem: AssertionError | None) -> str:
+def _timeout_message(check: Callable[[], object], within: float, problem: AssertionError | None) -> str:
     name = getattr(check, "__qualname__", repr(check))
-    return f"{name} did not come true within {within} s: {problem or 'it returned nothing true'}"
+    return f"{name} was not true within {within} s: {problem or 'it returned a false value'}"

@@ -1,4 +1,4 @@
-"""A whole local stack for the tests: started as a user would, in a folder of its own, with liveness in seconds."""
+"""A local stack for the tests, started with ``runstream up``, with liveness timeouts of seconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from runstream_deploy.processes.reaper import Reaper
 
-#: Beats, ticks and timeouts of seconds where real ones are minutes.
+#: Heartbeats, ticks and timeouts of seconds instead of minutes.
 FAST: Mapping[str, str] = {
     "RUNSTREAM_HEARTBEAT_S": "0.5",
     "RUNSTREAM_TICK_S": "0.5",
@@ -32,30 +32,30 @@ FAST: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A stack that answers."""
+    """A running stack."""
 
     url: str
     token: str
     entity: str
     data_dir: Path
-    #: To run programs with that find this stack.
+    #: The environment of programs that use this stack.
     environment: dict[str, str]
 
     def state(self) -> StackState:
-        """Return what its supervisor says now."""
+        """Return the state that the supervisor reports."""
         state = read_state(DataFolder(self.data_dir))
         assert state is not None
         return state
 
     def pid(self, service: str) -> int:
-        """Return the process id of a running service: kafka, postgres, s3, api or a consumer's name."""
+        """Return the process id of a running service: kafka, postgres, s3, api or the name of a consumer."""
         pid = self.state().services[service].pid
         assert pid is not None
         return pid
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without what would point programs at another stack."""
+    """Return the environment without variables that select another stack."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("RUNSTREAM_", "WANDB_"))}
 
 
@@ -82,6 +82,6 @@ def running_stack(data_dir: Path, reaper: Reaper, settings: Mapping[str, str] = 
 
 def _is_running(folder: DataFolder, child: Child, log: Path) -> bool:
     if child.exit_code() is not None:
-        raise RuntimeError(f"runstream up ended:\n{last_lines(log)}")
+        raise RuntimeError(f"runstream up exited:\n{last_lines(log)}")
     state = read_state(folder)
     return state is not None and state.pid == child.pid and state.phase is Phase.RUNNING

@@ -1,4 +1,4 @@
-"""Training processes for the tests, and what the HTTP API has of their runs."""
+"""Training processes for the tests, and reading their runs from the HTTP API."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def new_id() -> str:
 def start(
     program: str, *arguments: object, environment: Mapping[str, str], folder: Path, own_group: bool = True
 ) -> subprocess.Popen[str]:
-    """Start ``tests/programs/PROGRAM.py`` in a folder of its own; output goes to ``FOLDER/output.txt``."""
+    """Start ``tests/programs/PROGRAM.py`` in a folder; its output is written to ``output.txt`` there."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "output.txt").open("a") as output:
         return subprocess.Popen(
@@ -57,12 +57,12 @@ def run_to_end(
 
 
 def run_folders(folder: Path) -> list[Path]:
-    """Return the run folders below the folder a program ran in."""
+    """Return the run folders of a program that ran in a folder."""
     return sorted((folder / "runstream").glob("run-*"))
 
 
 def command(*arguments: object, environment: Mapping[str, str], folder: Path | None = None, within: float = 120) -> str:
-    """Run ``runstream ARGUMENTS`` and return what it printed; raises where it exits with anything but 0."""
+    """Run ``runstream ARGUMENTS`` and return its output; raise AssertionError if the exit status is not 0."""
     done = subprocess.run(
         [sys.executable, "-m", "runstream.cli.main", *map(str, arguments)],
         cwd=folder,
@@ -79,14 +79,14 @@ def command(*arguments: object, environment: Mapping[str, str], folder: Path | N
 
 @dataclass(frozen=True)
 class Server:
-    """The HTTP API as a plain client sees it: nothing here is Runstream's own code."""
+    """The HTTP API as a plain HTTP client uses it, without code of Runstream."""
 
     url: str
     token: str
     entity: str
 
     def get(self, path: str, **parameters: object) -> Any:
-        """Return the JSON answer of a GET; raises AssertionError for any status but 200."""
+        """Return the JSON of a GET; raise AssertionError if the status is not 200."""
         query = {name: str(value) for name, value in parameters.items() if value is not None}
         answer = httpx.get(
             f"{self.url}/api/v1{path}", params=query, headers={"Authorization": f"Bearer {self.token}"}, timeout=30
@@ -113,19 +113,19 @@ class Server:
 
 
 def plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the user logged of a row."""
+    """Return the values of a row that the user logged."""
     return {key: value for key, value in row.items() if not key.startswith("_")}
 
 
 def kill(pids: Sequence[int]) -> None:
-    """Send SIGKILL to processes that may have ended already."""
+    """Send SIGKILL to processes, which may have exited already."""
     for pid in pids:
-        with _ended_already():
+        with _ignore_exited():
             os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager
-def _ended_already() -> Iterator[None]:
+def _ignore_exited() -> Iterator[None]:
     try:
         yield
     except ProcessLookupError:

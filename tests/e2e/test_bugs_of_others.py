@@ -1,4 +1,4 @@
-"""What users of other trackers lose, by reports that are open there: here it is kept."""
+"""Data that other trackers lose according to their open issues, and that Runstream keeps."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tests.running_stack import Stack
 
 
-def test_a_worker_that_attaches_late_takes_no_row_of_the_primary(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Thirty rows of a primary, then a worker logs to the same run from step 0: all rows of both stay."""
+def test_rows_of_a_late_worker_do_not_replace_rows_of_the_primary(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """After thirty rows of the primary, a worker logs to the same run from step 0; all rows are stored."""
     run_id = new_id()
     thirty = [["log", {"primary": number}] for number in range(30)]
     eleven = [["log", {"worker": number}] for number in range(11)]
@@ -33,8 +33,8 @@ def test_a_worker_that_attaches_late_takes_no_row_of_the_primary(stack: Stack, s
     assert (summary["primary"], summary["worker"]) == (29, 10)
 
 
-def test_a_row_at_an_earlier_step_is_kept(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Steps that go back, as of a loop that trains and evaluates on different ones, lose nothing."""
+def test_rows_at_earlier_steps_are_stored(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A loop that logs evaluations at earlier steps than the training loses no rows."""
     run_id = new_id()
     actions: list[list[Any]] = [
         *(["log", {"train": step}, step] for step in range(0, 50, 10)),
@@ -53,7 +53,7 @@ def test_a_row_at_an_earlier_step_is_kept(stack: Stack, server: Server, tmp_path
 
 
 def test_aggregates_cover_the_rows_before_and_after_a_resume(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """A resumed run goes on folding: minimum, maximum and mean are those of all rows, in the process as served."""
+    """Minimum, maximum and mean of a resumed run are those of all rows, in the process and on the server."""
     run_id = new_id()
     before = [["log", {"loss": value}] for value in (5.0, 1.0, 3.0)]
     after = [["log", {"loss": value}] for value in (9.0, 2.0)]
@@ -70,8 +70,8 @@ def test_aggregates_cover_the_rows_before_and_after_a_resume(stack: Stack, serve
     assert server.run(run_id)["summary"] == shown
 
 
-def test_a_metric_that_is_defined_late_covers_the_rows_before(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """``define_metric`` after the rows, after a resume even, shows what it would have shown from the start."""
+def test_a_late_metric_definition_applies_to_earlier_rows(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """``define_metric`` after the rows, even after a resume, has the same result as before them."""
     run_id = new_id()
     rows = [["log", {"acc": value, "val/acc": value}] for value in (0.25, 0.75, 0.5)]
 

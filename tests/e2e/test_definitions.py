@@ -1,4 +1,4 @@
-"""What a run says of its metrics and its config, read back through the public API."""
+"""Metric definitions and pinned config keys, read with the public API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.running_stack import Stack
 
-SAY = """
+PROGRAM = """
 run = runstream.init(project="tests", id=sys.argv[1], settings={"silent": True}, config={"lr": 0.1, "paper": "x"})
 run.define_metric("val/*", step_metric="epoch", summary="max")
 run.define_metric("debug", hidden=True)
@@ -24,11 +24,11 @@ run.finish()
 """
 
 
-def test_pinned_keys_and_definitions_are_read_back(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """The later list of pinned keys replaces the earlier one; the address of the page names the run."""
+def test_pinned_keys_and_metric_definitions_can_be_read(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A later list of pinned keys replaces the earlier one; the URL of the page is accepted as a path."""
     run_id = new_id()
     begin = f"import sys, runstream; sys.argv = ['', {run_id!r}]\n"
-    status, _, errors = finished(tmp_path, SAY, begin=begin, **stack.environment)
+    status, _, errors = finished(tmp_path, PROGRAM, begin=begin, **stack.environment)
     assert status == 0, errors
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
     api = Api({"base_url": stack.url}, api_key=stack.token)

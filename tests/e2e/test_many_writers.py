@@ -1,4 +1,4 @@
-"""Many processes write to one run: whose rows, lines and machines are whose, and nothing of any is lost."""
+"""Many processes that write to one run: no rows are lost, and each row, line and metric has its writer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDERS, WRITERS, ROWS = 10, 1000, 3
 
 
 def test_a_thousand_writers_lose_nothing(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Of a thousand writers in ten run folders each row comes back exactly once, and the run is complete."""
+    """Each row of a thousand writers in ten run folders is stored exactly once, and the run is complete."""
     run_id, each = new_id(), WRITERS // FOLDERS
     processes = [
         start(
@@ -44,8 +44,10 @@ def test_a_thousand_writers_lose_nothing(stack: Stack, server: Server, tmp_path:
     assert server.run(run_id)["state"] == "finished"
 
 
-def test_lines_and_machines_are_those_of_a_rank(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Console lines and machine metrics carry the label and host of the rank that they are of, not of a shipper."""
+def test_console_lines_and_system_metrics_have_the_label_of_their_rank(
+    stack: Stack, server: Server, tmp_path: Path
+) -> None:
+    """They have the label and host of the rank, not of the shipper that sampled them."""
     run_id, until = new_id(), tmp_path / "until"
     ranks = [
         start(
@@ -70,15 +72,15 @@ def test_lines_and_machines_are_those_of_a_rank(stack: Stack, server: Server, tm
     assert {("rank 0", "hello"), ("rank 1", "hello")} <= set(lines)
     children = {writers[row["_writer"]]["label"]: row["child"] for row in server.rows(run_id)}
     assert {(f"{label}/{pid}", "hello from a child") for label, pid in children.items()} <= set(lines)
-    places = server.run(run_id)["metadata"]["writers"]
-    assert {name: (place["rank"], place["local_rank"]) for name, place in places.items()} == {
+    ranks_by_label = server.run(run_id)["metadata"]["writers"]
+    assert {label: (one["rank"], one["local_rank"]) for label, one in ranks_by_label.items()} == {
         "rank 0": (0, 0),
         "rank 1": (1, 1),
     }
 
 
-def test_a_late_worker_changes_nothing_of_the_run(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """The primary's rows, the run's start and where it runs are as they were; the worker's row stands beside them."""
+def test_a_worker_that_starts_later_does_not_change_the_run(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """The rows of the primary, the start and the metadata are unchanged; the row of the worker is added."""
     run_id = new_id()
     until = tmp_path / "until"
     until.touch()
@@ -101,6 +103,6 @@ def test_a_late_worker_changes_nothing_of_the_run(stack: Stack, server: Server, 
 
 
 def system(server: Server, run_id: str) -> list[dict[str, object]]:
-    """Return the series of machine metrics; none while the run is not known."""
+    """Return the series of system metrics, an empty list if the run does not exist yet."""
     found: list[dict[str, object]] = server.run(run_id, "/system")["series"]
     return found

@@ -1,4 +1,4 @@
-"""How a run is called: by the program, by the server, and by both where the server answers late."""
+"""Names and numbers of runs, also if the server answers only after the run started."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def _start(stack: Stack, folder: Path, source: str, **arguments: Any) -> subproc
 
 
 def _run(stack: Stack, folder: Path, source: str, **arguments: Any) -> str:
-    """Run a program that begins with ``init()``; return what it printed."""
+    """Run a program that starts with ``init()``; return its output."""
     with _start(stack, folder, source, **arguments) as process:
         output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     return output
 
 
-def _served(server: Server, run_id: str, project: str, number: int | None = None) -> Any:
-    """Return the run once all of it has arrived, with its number if it is to have one."""
+def _stored(server: Server, run_id: str, project: str, number: int | None = None) -> Any:
+    """Return the run when it is complete, and has the given number if there is one."""
 
     def found() -> Any:
         run = server.run(run_id, project=project)
-        arrived = server.run(run_id, "/delivery", project=project)["complete"]
-        return run if arrived and (number is None or run["number"] == number) else None
+        complete = server.run(run_id, "/delivery", project=project)["complete"]
+        return run if complete and (number is None or run["number"] == number) else None
 
     return eventually(found, within=60)
 
@@ -57,31 +57,31 @@ def _project() -> str:
     return f"p{uuid.uuid4().hex[:8]}"
 
 
-def test_names_are_numbered_in_their_project(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Runs without a name get two words and their number, which program, server and folder agree on."""
+def test_generated_names_are_numbered_per_project(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Two words and the run's number; the program and the server show the same name."""
     project = _project()
     for number in (1, 2):
         run_id = new_id()
         name = _run(stack, tmp_path, "print(run.name); run.log({'x': 1})", project=project, id=run_id).strip()
 
         assert re.fullmatch(rf"[a-z]+-[a-z]+-{number}", name)
-        assert _served(server, run_id, project)["name"] == name
+        assert _stored(server, run_id, project)["name"] == name
 
 
-def test_a_name_that_was_given_stays_and_can_be_changed(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """A given name is shown as it is, and a new one takes its place."""
+def test_a_given_name_is_kept_and_can_be_changed(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A given name has no number, and a new name replaces it."""
     project, given, renamed = _project(), new_id(), new_id()
     _run(stack, tmp_path, "", project=project, id=given, name="mine")
     _run(stack, tmp_path, "run.name = 'later'; run.tags += ('x',)", project=project, id=renamed, tags="single tag")
 
-    assert _served(server, given, project)["name"] == "mine"
-    found = _served(server, renamed, project)
+    assert _stored(server, given, project)["name"] == "mine"
+    found = _stored(server, renamed, project)
     assert (found["name"], found["tags"]) == ("later", ["single tag", "x"])
     assert found["number"] is not None
 
 
-def test_a_run_that_met_no_server_gets_its_number_at_delivery(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Where the server answers too late for init(), the shipper asks, and the program learns entity, URL and name."""
+def test_a_run_without_a_server_gets_its_number_at_delivery(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """The shipper requests the number, and the program gets entity, URL and name later."""
     project, run_id = _project(), new_id()
     source = """
 import time
@@ -91,7 +91,7 @@ while not (run.url and run.name[-1].isdigit()) and time.monotonic() < deadline:
     time.sleep(0.05)
 print(run.entity, run.url, run.name)
 """
-    # Nothing is remembered of the server either, as on a machine that never spoke to it.
+    # An empty cache, as on a machine that was never connected to the server.
     settings = {"quiet": True, "x_disable_stats": True, "connect_timeout_s": 1e-6}
     stack = replace(stack, environment={**stack.environment, "XDG_CACHE_HOME": str(tmp_path / "cache")})
     first, second = _run(stack, tmp_path, source, project=project, id=run_id, settings=settings).splitlines()
@@ -99,11 +99,11 @@ print(run.entity, run.url, run.name)
     assert re.fullmatch("[a-z]+-[a-z]+", first)
     page = f"{stack.url}/{stack.entity}/{project}/runs/{run_id}"
     assert second == f"{stack.entity} {page} {first}-1"
-    assert _served(server, run_id, project, 1)["name"] == f"{first}-1"
+    assert _stored(server, run_id, project, 1)["name"] == f"{first}-1"
 
 
-def test_an_offline_run_is_bound_and_numbered_by_sync(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Offline a name carries no number and a run no entity; the first delivery gives both, the next changes nothing."""
+def test_sync_sets_entity_and_number_of_an_offline_run(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """The first delivery sets both, a second one changes nothing."""
     project, run_id = _project(), new_id()
     source = "print(run.name, run.path); run.log({'x': 1})"
     name, path = _run(stack, tmp_path, source, project=project, id=run_id, mode="offline").split()
@@ -114,13 +114,13 @@ def test_an_offline_run_is_bound_and_numbered_by_sync(stack: Stack, server: Serv
     for _ in range(2):
         command("sync", folder, environment=stack.environment)
 
-    found = _served(server, run_id, project, 1)
+    found = _stored(server, run_id, project, 1)
     assert (found["name"], found["entity"]) == (f"{name}-1", stack.entity)
     assert json.loads((folder / "delivery.json").read_text())["number"] == 1
 
 
-def test_runs_that_begin_at_once_have_names_of_their_own(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Programs that begin together are numbered without a gap and without a number twice."""
+def test_runs_that_start_at_the_same_time_have_different_numbers(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """The numbers have no gaps and no duplicates."""
     project, ids = _project(), [new_id() for _ in range(12)]
     programs = [_start(stack, tmp_path / run_id, "", project=project, id=run_id) for run_id in ids]
     for program in programs:
@@ -136,8 +136,8 @@ def test_runs_that_begin_at_once_have_names_of_their_own(stack: Stack, server: S
     assert eventually(numbers, within=60) == list(range(1, 13))
 
 
-def test_the_default_project_has_one_name(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """A run without a project, and one that spells the default one its own way, are in ``Uncategorized``."""
+def test_both_spellings_of_the_default_project_are_one_project(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A run without a project and a run in ``uncategorized`` are in ``Uncategorized``."""
     ids = new_id(), new_id()
     assert _run(stack, tmp_path, "print(run.project)", id=ids[0]).strip() == "Uncategorized"
     assert _run(stack, tmp_path, "print(run.project, run.url)", id=ids[1], project="uncategorized").split() == [
@@ -146,4 +146,4 @@ def test_the_default_project_has_one_name(stack: Stack, server: Server, tmp_path
     ]
 
     for run_id in ids:
-        assert _served(server, run_id, "uncategorized")["project"] == "Uncategorized"
+        assert _stored(server, run_id, "uncategorized")["project"] == "Uncategorized"

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 def complete(server: Server, run_id: str) -> Any:
-    """Wait until everything that the run's writers counted is stored; return the run."""
+    """Wait until a run is complete; return it."""
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
     return server.run(run_id)
 
 
 def ends_of(server: Server, run_id: str) -> list[str]:
-    """Return the states that the run has taken from its first end on: one, if it never left that again."""
+    """Return the states of a run since it ended first; only one if that state did not change again."""
     states = [transition["to"] for transition in server.run(run_id, "/state")["transitions"]]
     return list(dropwhile(lambda state: state in {"pending", "running"}, states))
 
 
-def test_every_row_comes_back_as_it_was_logged(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """A finished run has its state, its rows in order, its summary and nothing missing."""
+def test_all_rows_are_stored_as_logged(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A finished run has its state, all rows in order, and its summary."""
     run_id = new_id()
 
     status = run_to_end("log_rows", "--id", run_id, "--rows", 300, environment=stack.environment, folder=tmp_path)
@@ -48,7 +48,7 @@ def test_every_row_comes_back_as_it_was_logged(stack: Stack, server: Server, tmp
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "state", "told"),
+    ("arguments", "status", "state", "reason"),
     [
         (["--end", "finish"], 0, "finished", None),
         (["--end", "finish", "--code", 3], 0, "failed", "3"),
@@ -62,10 +62,10 @@ def test_every_row_comes_back_as_it_was_logged(stack: Stack, server: Server, tmp
     ],
     ids=lambda value: "-".join(map(str, value)) if isinstance(value, list) else None,
 )
-def test_the_state_tells_how_the_process_ended(  # noqa: PLR0917 - fixtures and parameters
-    stack: Stack, server: Server, tmp_path: Path, arguments: list[object], status: int, state: str, told: str | None
+def test_the_state_shows_how_the_process_ended(  # noqa: PLR0917 - fixtures and parameters
+    stack: Stack, server: Server, tmp_path: Path, arguments: list[object], status: int, state: str, reason: str | None
 ) -> None:
-    """Each way to end has its state and its reason, and every row logged before is there."""
+    """Each kind of exit has its state and reason, and all rows logged before are stored."""
     run_id = new_id()
 
     ended = run_to_end("log_rows", "--id", run_id, *arguments, environment=stack.environment, folder=tmp_path)
@@ -74,14 +74,14 @@ def test_the_state_tells_how_the_process_ended(  # noqa: PLR0917 - fixtures and 
     eventually(lambda: server.run(run_id)["state"] == state, within=20)
     complete(server, run_id)
     assert len(server.rows(run_id)) == 100
-    if told is not None:
+    if reason is not None:
         ending = server.run(run_id, "/state")
-        assert told in json.dumps(ending), ending
+        assert reason in json.dumps(ending), ending
     assert ends_of(server, run_id) == [state]
 
 
-def test_two_processes_that_init_the_same_id_overwrite_nothing(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Two processes with one run id are two writers of one run; all rows of both are kept."""
+def test_two_processes_with_the_same_run_id_keep_all_rows(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """They are two writers of one run."""
     run_id = new_id()
     processes = [
         start(
@@ -107,15 +107,15 @@ def test_two_processes_that_init_the_same_id_overwrite_nothing(stack: Stack, ser
 
 
 def test_an_offline_run_is_pending_until_its_exit_arrives(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Nothing is sent offline; after sync the run goes from pending to its end, never through running or crashed."""
+    """It is never running or crashed: sync changes the state from pending to the final one."""
     run_id = new_id()
     arguments = ("--id", run_id, "--mode", "offline", "--end", "exit", "--code", 2)
     run_to_end("log_rows", *arguments, environment=stack.environment, folder=tmp_path)
     (folder,) = run_folders(tmp_path)
 
-    told = command("sync", folder, environment=stack.environment)
+    output = command("sync", folder, environment=stack.environment)
 
-    assert run_id in told
+    assert run_id in output
     complete(server, run_id)
     eventually(lambda: server.run(run_id)["state"] == "failed")
     assert len(server.rows(run_id)) == 100
@@ -123,8 +123,8 @@ def test_an_offline_run_is_pending_until_its_exit_arrives(stack: Stack, server: 
     assert states <= {"pending", "failed"}
 
 
-def test_unusual_values_come_back(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """NUL characters, non-finite floats, nested dicts and big integers survive the whole way."""
+def test_unusual_values_are_stored(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """NUL characters, non-finite floats, nested dicts and large integers can be read from the API."""
     run_id = new_id()
 
     status = run_to_end("log_unusual", run_id, environment=stack.environment, folder=tmp_path)
@@ -143,8 +143,8 @@ def test_unusual_values_come_back(stack: Stack, server: Server, tmp_path: Path) 
     assert run["config"] == {"note": "nul \0", "deep": {"er": [1, 2]}}
 
 
-def test_console_and_machine_metrics_are_kept(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """What the script prints and what the machine does can be read beside the history."""
+def test_console_lines_and_system_metrics_are_stored(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """They can be read in addition to the history."""
     run_id = new_id()
 
     run_to_end("log_rows", "--id", run_id, "--pause", 0.02, environment=stack.environment, folder=tmp_path)

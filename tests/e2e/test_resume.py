@@ -34,13 +34,13 @@ class Trainer:
 
     def start(self, **told: Any) -> subprocess.Popen[str]:
         """Start a program."""
-        return start("carry_on", json.dumps(told), environment=self._stack.environment, folder=self._folder)
+        return start("resume_run", json.dumps(told), environment=self._stack.environment, folder=self._folder)
 
     def run(self, *, environment: dict[str, str] | None = None, **told: Any) -> dict[str, Any]:
         """Run a program to its end; return what it wrote down, with its exit status."""
         (self._folder / "facts.json").unlink(missing_ok=True)
         known = {**self._stack.environment, **(environment or {})}
-        status = run_to_end("carry_on", json.dumps(told), environment=known, folder=self._folder)
+        status = run_to_end("resume_run", json.dumps(told), environment=known, folder=self._folder)
         found: dict[str, Any] = {}
         if (self._folder / "facts.json").exists():
             found = json.loads((self._folder / "facts.json").read_text())

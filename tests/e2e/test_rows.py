@@ -1,4 +1,4 @@
-"""Rows that were opened, joined, closed and late, from ``log()`` to the API."""
+"""Open, joined and late rows, from ``log()`` to the API."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ CALLS: list[tuple[dict[str, Any], int | None, bool | None]] = [
 ]
 
 
-def test_late_rows_are_kept_beside_the_open_one(server: Server, stack: Stack, tmp_path: Path) -> None:
-    """The open row stays whole, late calls are rows of their own and marked; they change no later value."""
+def test_late_rows_do_not_change_the_open_row(server: Server, stack: Stack, tmp_path: Path) -> None:
+    """A call with an earlier step is a separate row, which is marked late and does not change the summary."""
     run_id = new_id()
     assert run_to_end("log_calls", run_id, json.dumps(CALLS), environment=stack.environment, folder=tmp_path) == 0
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=30)

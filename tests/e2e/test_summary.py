@@ -25,7 +25,7 @@ def told(stack: Stack, folder: Path, run_id: str, actions: list[list[Any]], **in
     """Run a process that does these things; return the summary that it showed at its end."""
     shown = folder / "shown.json"
     status = run_to_end(
-        *("tell_summary", "--id", run_id, "--shown", shown, "--init", json.dumps(init), json.dumps(actions)),
+        *("change_summary", "--id", run_id, "--shown", shown, "--init", json.dumps(init), json.dumps(actions)),
         environment=stack.environment,
         folder=folder,
     )

@@ -1,9 +1,9 @@
-"""Adapter for Runstream: cases run against a stack that answers, and their outcome is read back through its HTTP API.
+"""Adapter for Runstream: runs cases against a stack, and reads their outcome from its HTTP API.
 
-The stack is the one that ``RUNSTREAM_URL`` and ``RUNSTREAM_API_KEY`` name. All cases use the same run ids, so each case
-has an entity of its own; offline cases are recorded without one, as the reference's were, and get it when they are
-synced. What the adapter leaves out, the notes allow: late rows, which the reference drops, and of name, entity and
-project what the user did not set.
+``RUNSTREAM_URL`` and ``RUNSTREAM_API_KEY`` select the stack. All cases use the same run ids, so each case has its own
+entity. Offline cases are recorded without an entity, like those of the reference, and get one when they are synced.
+As the notes of the corpus allow, the adapter leaves out late rows, which the reference drops, and a name, an entity or
+a project that the user did not set.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _TMP = Path()
-#: A run is complete within this many seconds of its end, on a machine that does little else.
+#: Seconds until a run must be complete after its end.
 _DEADLINE_S = 60.0
-_OWN = ("_timestamp", "_runtime", "_writer", "_late")
+_INTERNAL_KEYS = ("_timestamp", "_runtime", "_writer", "_late")
 
 
 def start(tmpdir: str) -> ModuleType:
-    """Make ready for a case: return the module under test."""
+    """Prepare for a case; return the module under test."""
     attach(tmpdir)
     os.environ |= {"RUNSTREAM_CONSOLE": "off", "RUNSTREAM_X_DISABLE_STATS": "true"}
     if not _is_offline():
         os.environ["RUNSTREAM_ENTITY"] = _entity()
-    import runstream  # noqa: PLC0415 - the reading process does without
+    import runstream  # noqa: PLC0415 - not needed by the process that reads
 
     return runstream
 
 
 def attach(tmpdir: str) -> None:
-    """Make ready to read a case's outcome."""
+    """Prepare to read the outcome of a case."""
     global _TMP  # noqa: PLW0603 - the runner's interface is a module
     _TMP = Path(tmpdir)
 
 
 def outcome(run_id: str) -> dict[str, Any] | None:
-    """Return what the stack holds of a run, once all of it has arrived; None if there is no such run."""
+    """Return the outcome of a run when it is complete; None if there is no such run."""
     folders = sorted((_TMP / "work").rglob(f"run-*-{run_id}*/run.json"), key=lambda path: path.stat().st_mtime_ns)
     if not folders:
         return None
@@ -79,7 +79,7 @@ def outcome(run_id: str) -> dict[str, Any] | None:
 
 def _alerts(run: str) -> list[dict[str, Any]]:
     try:
-        # The reference sends repeats on, and leaves it to its server to drop them.
+        # The reference's client sends repeats, which its server drops.
         found: list[dict[str, Any]] = _get(f"{run}/alerts?repeats=true")["alerts"]
     except urllib.error.HTTPError:
         return []
@@ -87,7 +87,7 @@ def _alerts(run: str) -> list[dict[str, Any]]:
 
 
 def _is_offline() -> bool:
-    """Tell whether the case under way says that it is recorded offline."""
+    """Return whether the current case is recorded offline."""
     if "--child" not in sys.argv:
         return False
     case = Path(__file__).parent / "cases" / f"{sys.argv[sys.argv.index('--child') + 2]}.py"
@@ -131,7 +131,7 @@ def _get(path: str, **query: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return JSON with its tagged floats as floats."""
+    """Return JSON with tagged floats converted to floats."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
@@ -153,7 +153,7 @@ def _rows(run: str) -> list[dict[str, Any]]:
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key not in _OWN}
+    return {key: value for key, value in row.items() if key not in _INTERNAL_KEYS}
 
 
 def _metric(metric: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _metric(metric: dict[str, Any]) -> dict[str, Any]:
 
 
 def _attributes(document: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes that the user set: the reference's recordings know no others."""
+    """Return the attributes that the user set, since the recordings have no others."""
     entity = document["entity"]
     project = document["project"]
     return {
@@ -185,7 +185,7 @@ def _attributes(document: dict[str, Any], described: dict[str, Any]) -> dict[str
 
 
 def _is_named(document: dict[str, Any], described: dict[str, Any]) -> bool:
-    """Tell whether the user named the run, at its beginning or later."""
+    """Return whether the user named the run."""
     return bool(described.get("named")) or not (document["name"] or "").startswith(described["generated_name"])
 
 

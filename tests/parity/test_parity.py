@@ -1,4 +1,4 @@
-"""The corpus of recorded behaviour of W&B's SDK: each case does here what it did there, read back from the stack."""
+"""Recorded behavior of W&B's SDK: each case has the same outcome with Runstream and the whole stack."""
 
 from __future__ import annotations
 
@@ -18,23 +18,26 @@ if TYPE_CHECKING:
     from tests.running_stack import Stack
 
 HERE = Path(__file__).parent
-#: The families that are done; the others come with files, media and artifacts.
+#: The supported families; the others need files, media and artifacts.
 FAMILIES = ("alert", "config", "identity", "lifecycle", "log", "metric", "mode", "resume", "summary", "watch")
 
-#: Where a case rightly does something else here: what differs, and the text that says so.
+#: Cases with an intended difference: what differs, and why.
 DIFFERENCES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "identity__no_project": (("returned.project", "returned.path"), 'the default project is called "Uncategorized"'),
-    "identity__readonly_properties": (("warnings",), "recorded offline, where there is no URL; here the run has one"),
-    "log__explicit_same_step_commit": (("r1.summary.late",), "a late row is kept: its key has no later value"),
+    "identity__readonly_properties": (("warnings",), "recorded offline, without a URL; here the run has one"),
+    "log__explicit_same_step_commit": (("r1.summary.late",), "a late row is kept, and its key has no later value"),
     "log__other_types": (
         ("returned.range.raised.tracker_error", "returned.thing.raised.tracker_error"),
-        "invalid data raises one class, which stands below Error",
+        "invalid data raises one class, a subclass of Error",
     ),
     "log__step_not_int": (
         ("returned.float.raised.tracker_error", "returned.string.raised.tracker_error"),
-        "invalid data raises one class, which stands below Error",
+        "invalid data raises one class, a subclass of Error",
     ),
-    "summary__dropped_rows_do_not_count": (("r1.summary.a.max", "r1.summary.only"), "a late row is kept, and counts"),
+    "summary__dropped_rows_do_not_count": (
+        ("r1.summary.a.max", "r1.summary.only"),
+        "a late row is kept and aggregated",
+    ),
 }
 
 
@@ -61,7 +64,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def outcomes(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[Any]]]:
-    """Run the cases that were asked for, a few at a time, each in processes of its own."""
+    """Run the selected cases, a few at a time, each in its own processes."""
     chosen = {item.name for item in request.session.items}
     wanted = [case for case in CASES if f"test_case[{case}]" in chosen]
     before = dict(os.environ)
@@ -77,11 +80,11 @@ def outcomes(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Mapping[s
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", CASES)
 def test_case(case: str, outcomes: Mapping[str, Future[Any]]) -> None:
-    """A case has the outcome that was recorded, but for what our documents say otherwise."""
+    """The outcome is the recorded one, except for intended differences."""
     got = outcomes[case].result()
     assert "harness_error" not in got, got["harness_error"]
     recorded = json.loads((HERE / "golden" / f"{case}.json").read_text())["outcome"]
     found = list(RUNNER.compare(RUNNER.facts(case), recorded, got))
     allowed, _reason = DIFFERENCES.get(case, ((), ""))
     assert [line for line in found if not line.startswith(allowed)] == []
-    assert len(found) >= len(allowed), "the case is no different any more: take it off the list"
+    assert len(found) >= len(allowed), "The case has no difference any more: remove it from DIFFERENCES"

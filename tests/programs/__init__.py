@@ -1,1 +1,1 @@
-"""Training scripts that the tests run as processes of their own."""
+"""Training scripts that the tests run as separate processes."""

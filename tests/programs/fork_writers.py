@@ -1,4 +1,4 @@
-"""Log to a shared run from many processes of one folder: this one, and children that it forks a few at a time."""
+"""Log to a shared run from many processes in one folder: this one and forked children, a few at a time."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 
 import runstream
 
-#: Children at work at once.
-AT_ONCE = 8
+#: How many children run at the same time.
+MAX_CHILDREN = 8
 
 
 def main() -> None:
-    """Log as many rows from as many writers as the arguments say; each value names its writer and its row."""
+    """Log rows from several writers. The values of a row are the numbers of its writer and of the row."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--id", required=True)
-    parser.add_argument("--first", type=int, required=True, help="number of the first writer, this process")
+    parser.add_argument("--first", type=int, required=True, help="number of the first writer, which is this process")
     parser.add_argument("--writers", type=int, default=1)
     parser.add_argument("--rows", type=int, default=3)
     arguments = parser.parse_args()
@@ -23,7 +23,7 @@ def main() -> None:
     run = runstream.init(project="tests", id=arguments.id, mode="shared", settings={"console": "off"})
     waiting: list[int] = []
     for writer in range(arguments.first + 1, arguments.first + arguments.writers):
-        if len(waiting) == AT_ONCE:
+        if len(waiting) == MAX_CHILDREN:
             os.waitpid(waiting.pop(0), 0)
         pid = os.fork()
         if not pid:

@@ -1,4 +1,4 @@
-"""Log as told, and finish. Arguments: id of the run; JSON list of calls, each data, step and commit."""
+"""Call ``log()`` and finish. Arguments: the id of the run; a JSON list of calls, each with data, step and commit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import runstream
 
 
 def main() -> None:
-    """Do what the arguments say."""
+    """Make the calls."""
     with runstream.init(project="tests", id=sys.argv[1]) as run:
         for data, step, commit in json.loads(sys.argv[2]):
             run.log(data, step, commit)

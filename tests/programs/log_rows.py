@@ -1,7 +1,7 @@
-"""Log rows as fast as asked, and write each accepted one to a journal that no part of Runstream touches.
+"""Log rows, and write each accepted row to a journal that is independent of Runstream.
 
-The journal is the oracle of the recount: a line is appended only after ``log()`` has returned. Values follow from
-label, row and key, so that they differ everywhere and are exact.
+The journal is the expected result of a recount: a line is written only after ``log()`` has returned. Values are
+computed from label, row and key, so that they are exact and all different.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import runstream
 
 
 def values(label: str, row: int, metrics: int) -> dict[str, float]:
-    """Return the values of a row: binary fractions, each different."""
+    """Return the values of a row, which are different binary fractions."""
     base = (int(label or 0) * 1_000_003 + row) * 64
     return {f"metric_{number}": (base + number) / 1024 for number in range(metrics)}
 
 
 def main() -> None:
-    """Log what the arguments say."""
+    """Log rows according to the arguments."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--project", default="tests")
     parser.add_argument("--id", required=True)
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--label", default="")
     parser.add_argument("--mode", default="online")
     parser.add_argument("--journal", type=Path)
-    parser.add_argument("--latencies", type=Path, help="write nanoseconds of each log() here")
+    parser.add_argument("--latencies", type=Path, help="file for the nanoseconds of each log()")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between rows")
     ends = ["finish", "exit", "raise", "kill", "segfault", "wait", "hard-exit", "preempted"]
     parser.add_argument("--end", choices=ends, default="finish")
@@ -64,7 +64,7 @@ def main() -> None:
             time.sleep(arguments.pause)
     if arguments.latencies:
         arguments.latencies.write_text(json.dumps(spent))
-    print("logged", arguments.rows, flush=True)  # noqa: T201 - console capture is among what is tested
+    print("logged", arguments.rows, flush=True)  # noqa: T201 - also tests console capture
     _end(run, arguments.end, arguments.code)
 
 

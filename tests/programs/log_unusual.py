@@ -1,4 +1,4 @@
-"""Log values that are hard to carry, then end well."""
+"""Log unusual values and finish."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two programs whose output the reference documents show, with what they log made plain, and one more."""
+"""Programs whose output is tested: two examples of W&B's documentation with fixed values, and one more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import runstream
 
 
 def main() -> None:
-    """Run the example that the first argument names, with the arguments of ``init()`` that the second holds."""
+    """Run the example named by the first argument; the second has the arguments of ``init()`` as JSON."""
     example, arguments = sys.argv[1], json.loads(sys.argv[2])
     if example == "once":
         with runstream.init(**arguments) as run:

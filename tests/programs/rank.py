@@ -1,4 +1,4 @@
-"""One rank of a shared run: it prints, as does a child of it, logs a row, and stays until a file appears."""
+"""One rank of a shared run. It prints, forks a child that prints, logs a row, and runs until a file exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import runstream
 
 
 def main() -> None:
-    """Be the rank that the environment says."""
+    """Run the rank that is set in the environment."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--id", required=True)
     parser.add_argument("--until", type=Path, required=True)
@@ -19,7 +19,7 @@ def main() -> None:
 
     settings = {"x_stats_sampling_interval": 0.2}
     run = runstream.init(project="tests", id=arguments.id, mode="shared", settings=settings)
-    print("hello", flush=True)  # noqa: T201 - console capture is among what is tested
+    print("hello", flush=True)  # noqa: T201 - tests console capture
     if not (child := os.fork()):
         print("hello from a child", flush=True)  # noqa: T201
         os._exit(0)

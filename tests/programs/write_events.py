@@ -1,4 +1,4 @@
-"""Write for TensorBoard while a run makes rows of it; the writer is imported after ``init()``."""
+"""Write TensorBoard events that are synced to a run. The writer is imported after ``init()``."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import runstream
 
 
 def main() -> None:
-    """Write what the arguments say."""
+    """Write events according to the arguments."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--project", default="tests")
     parser.add_argument("--id", required=True)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--folders", nargs="*", default=["events"])
     parser.add_argument("--mode", default="online")
-    parser.add_argument("--pause", type=float, default=0.0, help="seconds between steps, each of which is flushed")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between steps; flushes after each step")
     parser.add_argument("--end", choices=["finish", "exit", "kill"], default="finish")
     arguments = parser.parse_args()
 
     run = runstream.init(project=arguments.project, id=arguments.id, mode=arguments.mode, sync_tensorboard=True)
-    from tensorboardX import SummaryWriter  # noqa: PLC0415 - see above
+    from tensorboardX import SummaryWriter  # noqa: PLC0415 - after init()
 
     writers = [SummaryWriter(folder) for folder in arguments.folders]
     for writer in writers:

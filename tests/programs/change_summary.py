@@ -1,4 +1,4 @@
-"""Do to a run what a list of actions says, then write down what ``run.summary`` shows, and finish."""
+"""Apply a list of actions to a run, write ``run.summary`` to a file, and finish."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runstream_schemas import values
 
 
 def main() -> None:
-    """Begin a run, do what the actions say, write the summary into a file."""
+    """Start the run, apply the actions, and write the summary."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--id", required=True)
     parser.add_argument("--shown", type=Path, required=True)
@@ -22,13 +22,13 @@ def main() -> None:
     options = parser.parse_args()
     run = runstream.init(project="tests", id=options.id, **options.init)
     for name, *arguments in options.actions:
-        act(run, name, *arguments)
+        apply(run, name, *arguments)
     options.shown.write_text(values.dump(run.summary.as_dict()))
     run.finish()
 
 
-def act(run: Any, name: str, *arguments: Any) -> None:
-    """Do one thing."""
+def apply(run: Any, name: str, *arguments: Any) -> None:
+    """Apply an action."""
     match name:
         case "log":
             run.log(*arguments)
@@ -50,7 +50,7 @@ def until_deleted(folder: Path) -> None:
     (own,) = (path.parent for path in folder.glob("spool/*/writer.json") if '"primary"' in path.read_text())
     deadline = time.monotonic() + 60
     while (own / "00000000.seg").exists():
-        assert time.monotonic() < deadline, "the segment is still there"
+        assert time.monotonic() < deadline, "The segment still exists"
         time.sleep(0.05)
 
 

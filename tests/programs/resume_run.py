@@ -1,8 +1,8 @@
-"""Begin a run as told, write down what it says of itself, do what is told with it, and end as told.
+"""Start or resume a run according to a plan, write its properties to ``facts.json``, change it, and end it.
 
-Arguments: one JSON object of ``init`` (arguments), ``define`` (arguments of define_metric), ``rows`` (data, or data and
-step), ``summary`` (set by hand), ``config`` (updates), ``end`` (finish, raise,
-kill, or wait for a file ``go`` and finish).
+The argument is a JSON object with ``init`` (arguments), ``define`` (arguments of define_metric), ``rows`` (data, or data
+and step), ``summary`` (values to set), ``config`` (updates), and ``end`` (``finish``, ``raise``, ``kill``, or ``wait``
+for a file ``go`` and finish).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import runstream
 
 
 def main() -> None:
-    """Do what the argument says."""
-    told = json.loads(sys.argv[1])
+    """Run the plan."""
+    plan = json.loads(sys.argv[1])
     facts: dict[str, Any] = {}
     try:
-        run = runstream.init(project="tests", **told.get("init", {}))
+        run = runstream.init(project="tests", **plan.get("init", {}))
         facts |= facts_of(run)
-        work(run, told)
+        change(run, plan)
         facts["after"] = run.summary.as_dict()
-        end(run, told.get("end", "finish"))
+        end(run, plan.get("end", "finish"))
     except Exception as error:
         facts["error"] = [type(error).__name__, str(error)]
         raise
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def facts_of(run: runstream.Run) -> dict[str, Any]:
-    """Return what a run says of itself."""
+    """Return the properties of a run."""
     return {
         "id": run.id,
         "resumed": run.resumed,
@@ -50,23 +50,23 @@ def facts_of(run: runstream.Run) -> dict[str, Any]:
     }
 
 
-def work(run: runstream.Run, told: dict[str, Any]) -> None:
-    """Define, log, set and change."""
-    for metric in told.get("define", []):
+def change(run: runstream.Run, plan: dict[str, Any]) -> None:
+    """Define metrics, log rows, and change summary and config."""
+    for metric in plan.get("define", []):
         run.define_metric(**metric)
-    for row in told.get("rows", []):
+    for row in plan.get("rows", []):
         if isinstance(row, dict):
             run.log(row)
         else:
             run.log(row[0], step=row[1])
-    if "summary" in told:
-        run.summary.update(told["summary"])
-    if "config" in told:
-        run.config.update(told["config"])
+    if "summary" in plan:
+        run.summary.update(plan["summary"])
+    if "config" in plan:
+        run.config.update(plan["config"])
 
 
 def end(run: runstream.Run, how: str) -> None:
-    """End in one of the ways."""
+    """End the run."""
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "wait":
@@ -74,7 +74,7 @@ def end(run: runstream.Run, how: str) -> None:
         while not Path("go").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
     if how == "raise":
-        raise RuntimeError("as told")
+        raise RuntimeError("as planned")
     run.finish()
 
 
