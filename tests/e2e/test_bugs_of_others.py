@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.running_stack import Stack
 
 
-def test_rows_of_a_late_worker_do_not_replace_rows_of_the_primary(stack: Stack, server: Server, tmp_path: Path) -> None:
+def test_a_late_worker_does_not_replace_rows_of_the_primary(stack: Stack, server: Server, tmp_path: Path) -> None:
     """After thirty rows of the primary, a worker logs to the same run from step 0; all rows are stored."""
     run_id = new_id()
     thirty = [["log", {"primary": number}] for number in range(30)]

@@ -44,9 +44,7 @@ def test_a_thousand_writers_lose_nothing(stack: Stack, server: Server, tmp_path:
     assert server.run(run_id)["state"] == "finished"
 
 
-def test_console_lines_and_system_metrics_have_the_label_of_their_rank(
-    stack: Stack, server: Server, tmp_path: Path
-) -> None:
+def test_console_lines_and_system_metrics_belong_to_a_rank(stack: Stack, server: Server, tmp_path: Path) -> None:
     """They have the label and host of the rank, not of the shipper that sampled them."""
     run_id, until = new_id(), tmp_path / "until"
     ranks = [

@@ -1,4 +1,4 @@
-"""A run in a notebook: cells run by a real Jupyter kernel, against a real stack."""
+"""A run in a notebook, with a real Jupyter kernel and a real stack."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def html_of(cell: Any) -> str:
 
 
 def printed(cell: Any) -> str:
-    """Return what a cell printed."""
+    """Return the text output of a cell."""
     return "".join(output["text"] for output in cell.outputs if output.output_type == "stream")
 
 
 @pytest.fixture
 def cells(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return what runs cells in a kernel of their own and returns them."""
+    """Return a function that runs cells in a new kernel and returns them."""
     for name in [name for name in os.environ if name.startswith(("RUNSTREAM_", "WANDB_"))]:
         monkeypatch.delenv(name)
     for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
-    # The kernel's own settings, history and connection files.
+    # Settings, history and connection files of the kernel.
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
 
@@ -50,7 +50,7 @@ def cells(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_notebook_shows_a_run_as_html(stack: Stack, cells: Any) -> None:
-    """init() and finish() show one piece of HTML each, with links; a run shows its page, which may be framed there."""
+    """init() and finish() show HTML with links; a run shows its page in a frame."""
     run_id = new_id()
     begin, shown, hidden, itself, end = cells(
         f"import runstream\nrun = runstream.init(project='tests', id='{run_id}', name='<b>&')",
@@ -82,7 +82,7 @@ def test_a_notebook_shows_a_run_as_html(stack: Stack, cells: Any) -> None:
 
 
 def test_a_run_without_a_page_displays_nothing(cells: Any) -> None:
-    """An offline and a disabled run say so, and what they display is not displayed."""
+    """display() returns False for offline and disabled runs, and to_html() is a note."""
     for mode in ("offline", "disabled"):
         (cell,) = cells(
             f"import runstream\nrun = runstream.init(project='tests', mode='{mode}')\n"
@@ -93,8 +93,8 @@ def test_a_run_without_a_page_displays_nothing(cells: Any) -> None:
         assert "<iframe" not in html_of(cell)
 
 
-def test_a_cell_that_is_run_again_begins_a_new_run(stack: Stack, cells: Any) -> None:
-    """In a notebook init() finishes the run of the last time, and config values may change without a word."""
+def test_running_a_cell_again_starts_a_new_run(stack: Stack, cells: Any) -> None:
+    """In a notebook, init() finishes the previous run, and config values can be changed without a warning."""
     first, second = cells(
         "import runstream\nrun = runstream.init(project='tests', config={'lr': 1})\nrun.config.lr = 2\nprint(run.id)",
         "before = run\nrun = runstream.init(project='tests')\nprint(run.id)\nassert run is not before\nrun.finish()",

@@ -1,4 +1,4 @@
-"""Runs that are resumed, rewound and forked: real client, shipper, Kafka, consumers and API."""
+"""Resumed, rewound and forked runs, with the real client, shipper, Kafka, consumers and API."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 
 class Trainer:
-    """Runs programs that go on from one another.
+    """Runs programs one after the other in the same folder.
 
     Args:
-        stack: Where to.
-        folder: The folder they run in, all of them the same.
+        stack: The stack that they deliver to.
+        folder: The folder.
     """
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self._stack = stack
         self._folder = folder
 
-    def start(self, **told: Any) -> subprocess.Popen[str]:
+    def start(self, **plan: Any) -> subprocess.Popen[str]:
         """Start a program."""
-        return start("resume_run", json.dumps(told), environment=self._stack.environment, folder=self._folder)
+        return start("resume_run", json.dumps(plan), environment=self._stack.environment, folder=self._folder)
 
-    def run(self, *, environment: dict[str, str] | None = None, **told: Any) -> dict[str, Any]:
-        """Run a program to its end; return what it wrote down, with its exit status."""
+    def run(self, *, environment: dict[str, str] | None = None, **plan: Any) -> dict[str, Any]:
+        """Run a program; return the facts that it wrote, with its exit status and output."""
         (self._folder / "facts.json").unlink(missing_ok=True)
-        known = {**self._stack.environment, **(environment or {})}
-        status = run_to_end("resume_run", json.dumps(told), environment=known, folder=self._folder)
+        environment = {**self._stack.environment, **(environment or {})}
+        status = run_to_end("resume_run", json.dumps(plan), environment=environment, folder=self._folder)
         found: dict[str, Any] = {}
         if (self._folder / "facts.json").exists():
             found = json.loads((self._folder / "facts.json").read_text())
@@ -49,24 +49,24 @@ class Trainer:
 
 @pytest.fixture
 def trainer(stack: Stack, tmp_path: Path) -> Trainer:
-    """Return what runs programs against the stack."""
+    """Return a runner of programs that deliver to the stack."""
     return Trainer(stack, tmp_path)
 
 
-def settled(server: Server, run_id: str, state: str = "finished") -> Any:
-    """Wait until a run has a state and all that its writers counted is stored; return it."""
+def await_state(server: Server, run_id: str, state: str = "finished") -> Any:
+    """Wait until a run is complete and has a state; return it."""
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=30)
     eventually(lambda: server.run(run_id)["state"] == state, within=30)
     return server.run(run_id)
 
 
-def shown(server: Server, run_id: str, **asked: Any) -> list[tuple[int, Any]]:
-    """Return step and ``a`` of each row of a view."""
-    return [(row["_step"], row["a"]) for row in server.run(run_id, "/scan", **asked)["rows"]]
+def shown(server: Server, run_id: str, **parameters: Any) -> list[tuple[int, Any]]:
+    """Return the step and ``a`` of each row."""
+    return [(row["_step"], row["a"]) for row in server.run(run_id, "/scan", **parameters)["rows"]]
 
 
-def test_a_resumed_run_goes_on(server: Server, trainer: Trainer) -> None:
-    """Steps, summary, config, name, notes and tags go on; the mean is that of all rows, though defined anew."""
+def test_a_resumed_run_continues(server: Server, trainer: Trainer) -> None:
+    """Steps, summary, config, name, notes and tags are continued; a mean defined after the resume covers all rows."""
     run_id = new_id()
     mean = [{"name": "a", "summary": "mean,last"}]
     first = trainer.run(
@@ -84,7 +84,7 @@ def test_a_resumed_run_goes_on(server: Server, trainer: Trainer) -> None:
     assert second["config"] == {"lr": 0.2, "deep": {"er": 1}}
     assert (second["name"], second["notes"], second["tags"]) == ("n", "o", ["t"])
     assert second["after"]["a"] == {"mean": 4.0, "last": 7.0}
-    run = settled(server, run_id)
+    run = await_state(server, run_id)
     assert run["summary"]["a"] == {"mean": 4.0, "last": 7.0}
     assert run["summary"]["best"] == 0.5
     assert run["config"] == {"lr": 0.2, "deep": {"er": 1}, "new": 1}
@@ -93,18 +93,18 @@ def test_a_resumed_run_goes_on(server: Server, trainer: Trainer) -> None:
     assert len(server.run(run_id, "/series", keys="a")["series"]) == 1
 
 
-def test_a_run_is_resumed_again_and_again(server: Server, trainer: Trainer) -> None:
-    """Three processes in turn, right after one another, give one history without a gap or a row twice."""
+def test_a_run_can_be_resumed_several_times(server: Server, trainer: Trainer) -> None:
+    """The rows of three processes that run one after the other are one history without gaps and duplicates."""
     run_id = new_id()
     facts = [trainer.run(init={"id": run_id, "resume": "allow"}, rows=[{"a": part}, {"a": part}]) for part in range(3)]
 
     assert [(one["resumed"], one["starting_step"]) for one in facts] == [(False, 0), (True, 2), (True, 4)]
-    settled(server, run_id)
+    await_state(server, run_id)
     assert shown(server, run_id) == [(step, step // 2) for step in range(6)]
 
 
 def test_a_crashed_run_is_resumed(server: Server, trainer: Trainer, tmp_path: Path) -> None:
-    """What was logged before SIGKILL counts, and the state goes from crashed to running and finished."""
+    """Rows logged before SIGKILL are kept, and the state changes from crashed to running and finished."""
     run_id = new_id()
     trainer.run(init={"id": run_id}, rows=[{"a": 1}, {"a": 2}], end="kill")
     eventually(lambda: server.run(run_id)["state"] == "crashed", within=30)
@@ -114,31 +114,31 @@ def test_a_crashed_run_is_resumed(server: Server, trainer: Trainer, tmp_path: Pa
     (tmp_path / "go").touch()
 
     assert process.wait(60) == 0
-    settled(server, run_id)
+    await_state(server, run_id)
     assert shown(server, run_id) == [(0, 1), (1, 2), (2, 3)]
     states = [one["to"] for one in server.run(run_id, "/state")["transitions"] if one["to"] != "pending"]
     assert states[states.index("crashed") :] == ["crashed", "running", "finished"]
 
 
-def test_a_run_that_was_killed_is_resumed_at_once(server: Server, trainer: Trainer) -> None:
-    """The steps go on behind all that the killed process had logged, though its shipper was still at work."""
+def test_a_killed_run_can_be_resumed_immediately(server: Server, trainer: Trainer) -> None:
+    """Steps continue after all rows of the killed process, although its shipper is still delivering them."""
     run_id = new_id()
     trainer.run(init={"id": run_id}, rows=[{"a": step} for step in range(2000)], end="kill")
 
     facts = trainer.run(init={"id": run_id, "resume": "must"}, rows=[{"a": 2000}])
 
     assert facts["starting_step"] == 2000, facts["output"]
-    settled(server, run_id)
+    await_state(server, run_id)
     assert [row["a"] for row in server.rows(run_id)] == list(range(2001))
 
 
-def test_a_row_at_an_earlier_step_takes_the_place_of_what_follows(server: Server, trainer: Trainer) -> None:
-    """Who resumes from a checkpoint and says the step hides what came behind; that stays, and can be read."""
+def test_a_resume_from_an_earlier_step_hides_the_rows_after_it(server: Server, trainer: Trainer) -> None:
+    """Logging with the step of a checkpoint hides the rows from that step on; they can still be read."""
     run_id = new_id()
     trainer.run(init={"id": run_id}, rows=[{"a": step} for step in range(5)])
     trainer.run(init={"id": run_id, "resume": "must"}, rows=[[{"a": 20}, 2], [{"a": 30}, 3]])
 
-    settled(server, run_id)
+    await_state(server, run_id)
     assert shown(server, run_id) == [(0, 0), (1, 1), (2, 20), (3, 30)]
     rows = server.run(run_id, "/scan", hidden=True)["rows"]
     assert [row["a"] for row in rows if row.get("_hidden")] == [2, 3, 4]
@@ -146,8 +146,8 @@ def test_a_row_at_an_earlier_step_takes_the_place_of_what_follows(server: Server
     assert trainer.run(init={"id": run_id, "resume": "must"})["starting_step"] == 4
 
 
-def test_must_and_never_say_what_is_wrong(trainer: Trainer) -> None:
-    """``must`` needs a run and an id, ``never`` a new one."""
+def test_must_and_never_raise_errors(trainer: Trainer) -> None:
+    """``must`` requires an id of an existing run, ``never`` the id of a new one."""
     run_id = new_id()
     missing = trainer.run(init={"id": run_id, "resume": "must"})
     nameless = trainer.run(init={"resume": "must"})
@@ -158,8 +158,8 @@ def test_must_and_never_say_what_is_wrong(trainer: Trainer) -> None:
     assert (fresh["resumed"], fresh["status"]) == (False, 0)
 
 
-def test_auto_resumes_what_did_not_end_in_order(server: Server, trainer: Trainer) -> None:
-    """The latest run of the folder is carried on after a failure, and not after it has finished."""
+def test_auto_resumes_a_run_that_did_not_finish(server: Server, trainer: Trainer) -> None:
+    """The latest run of the folder is resumed if it failed, but not if it finished."""
     first = trainer.run(init={"resume": "auto"}, rows=[{"a": 1}], end="raise")
     second = trainer.run(init={"resume": True}, rows=[{"a": 2}])
     third = trainer.run(init={"resume": "auto"}, rows=[{"a": 3}])
@@ -168,15 +168,15 @@ def test_auto_resumes_what_did_not_end_in_order(server: Server, trainer: Trainer
     assert (second["resumed"], second["step"]) == (True, 1)
     assert third["id"] != first["id"]
     assert (third["resumed"], third["step"]) == (False, 0)
-    assert settled(server, first["id"])["last_step"] == 1
+    assert await_state(server, first["id"])["last_step"] == 1
 
 
 @pytest.mark.parametrize(
-    "asked", [{"resume": "must"}, {"resume": "never"}, {"resume": "auto"}, {"resume_from": "r?_step=1"}]
+    "arguments", [{"resume": "must"}, {"resume": "never"}, {"resume": "auto"}, {"resume_from": "r?_step=1"}]
 )
-def test_nothing_is_guessed_where_no_server_answers(trainer: Trainer, asked: dict[str, str]) -> None:
-    """Within ``init_timeout`` an error says what to do."""
-    init: dict[str, Any] = {"id": "r", **asked, "settings": {"init_timeout": 1}}
+def test_a_resume_without_a_server_is_an_error(trainer: Trainer, arguments: dict[str, str]) -> None:
+    """The error is raised after ``init_timeout`` and explains what to do."""
+    init: dict[str, Any] = {"id": "r", **arguments, "settings": {"init_timeout": 1}}
     facts = trainer.run(environment={"RUNSTREAM_URL": "http://127.0.0.1:9"}, init=init)
 
     assert facts["error"][0] == "CommError"
@@ -184,21 +184,21 @@ def test_nothing_is_guessed_where_no_server_answers(trainer: Trainer, asked: dic
     assert "init_timeout" in facts["error"][1]
 
 
-def test_allow_goes_on_without_a_server(trainer: Trainer, tmp_path: Path) -> None:
-    """Steps are counted from 0 here, and the program is told."""
+def test_allow_continues_without_a_server(trainer: Trainer, tmp_path: Path) -> None:
+    """Steps are counted from 0 here, and the program is plan."""
     settings = {"finish_timeout_s": 0}
     init = {"id": "r", "resume": "allow", "settings": settings}
     facts = trainer.run(environment={"RUNSTREAM_URL": "http://127.0.0.1:9"}, init=init, rows=[{"a": 1}])
 
     assert (facts["resumed"], facts["step"], facts["status"]) == (False, 0, 0)
     assert "counted from 0" in facts["output"]
-    shutil.rmtree(tmp_path / "runstream")  # its shipper would wait for a server
+    shutil.rmtree(tmp_path / "runstream")  # Its shipper would wait for a server.
 
 
-def test_steps_that_nobody_said_go_on_behind_what_is_there(
+def test_implicit_steps_without_a_server_continue_at_delivery(
     stack: Stack, server: Server, trainer: Trainer, tmp_path: Path
 ) -> None:
-    """With ``allow`` and no server, steps are relative until the run is delivered; steps that were said stay."""
+    """With ``allow``, implicit steps are relative until the run is delivered; explicit steps are unchanged."""
     run_id = new_id()
     trainer.run(init={"id": run_id}, rows=[{"a": step} for step in range(3)])
     nowhere = {"RUNSTREAM_DATA_DIR": str(tmp_path / "nowhere")}
@@ -210,14 +210,14 @@ def test_steps_that_nobody_said_go_on_behind_what_is_there(
     shutil.copy(stack.data_dir / "discovery.json", tmp_path / "nowhere")
 
     eventually(lambda: len(server.rows(run_id)) == 6, within=60)
-    settled(server, run_id)
+    await_state(server, run_id)
     assert shown(server, run_id) == [(0, 0), (1, 1), (2, 2), (3, 10), (4, 11), (50, 50)]
     assert not any(row["_late"] for row in server.rows(run_id))
     assert len(server.run(run_id, "/series", keys="a")["series"]) == 1
 
 
-def test_a_fork_goes_on_from_another_run(stack: Stack, server: Server, trainer: Trainer, monkeypatch: Any) -> None:
-    """It has its parent's rows up to the step and then its own, in every way of reading; the parent stays as it is."""
+def test_a_fork_continues_another_run(stack: Stack, server: Server, trainer: Trainer, monkeypatch: Any) -> None:
+    """Every way of reading returns the parent's rows up to the step, then the fork's; the parent does not change."""
     parent, child, grandchild = new_id(), new_id(), new_id()
     trainer.run(init={"id": parent, "config": {"lr": 1}}, rows=[{"a": step, "b": 1} for step in range(6)])
     forked = trainer.run(init={"id": child, "fork_from": f"{parent}?_step=3"}, rows=[{"a": 40}, {"a": 50}])
@@ -226,7 +226,7 @@ def test_a_fork_goes_on_from_another_run(stack: Stack, server: Server, trainer: 
     assert (forked["resumed"], forked["starting_step"], forked["step"]) == (False, 4, 4), forked["output"]
     assert forked["config"] == {}
     assert {key: forked["summary"][key] for key in "ab"} == {"a": 3, "b": 1}
-    run = settled(server, child)
+    run = await_state(server, child)
     assert {key: run["summary"][key] for key in "ab"} == {"a": 50, "b": 1}
     assert run["last_step"] == 5
     assert shown(server, child) == [(0, 0), (1, 1), (2, 2), (3, 3), (4, 40), (5, 50)]
@@ -240,9 +240,9 @@ def test_a_fork_goes_on_from_another_run(stack: Stack, server: Server, trainer: 
     )
     assert 'data-key="b"' in page.text
     assert again["starting_step"] == 5
-    settled(server, grandchild)
+    await_state(server, grandchild)
     assert shown(server, grandchild) == [(0, 0), (1, 1), (2, 2), (3, 3), (4, 40), (5, 500)]
-    settled(server, parent)
+    await_state(server, parent)
     assert shown(server, parent) == [(step, step) for step in range(6)]
     for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
@@ -251,8 +251,8 @@ def test_a_fork_goes_on_from_another_run(stack: Stack, server: Server, trainer: 
     assert list(read.history(pandas=False))[-1]["a"] == 50
 
 
-def test_a_rewound_run_hides_what_followed(server: Server, trainer: Trainer) -> None:
-    """Steps go on behind the step; what followed is hidden and can be read; resuming goes on from the new end."""
+def test_a_rewound_run_hides_later_rows(server: Server, trainer: Trainer) -> None:
+    """Steps continue after the step, later rows are hidden, and a resume continues from the new last step."""
     run_id = new_id()
     trainer.run(init={"id": run_id, "config": {"lr": 1}}, rows=[{"a": step, "b": step} for step in range(6)])
     rewound = trainer.run(init={"resume_from": f"{run_id}?_step=2"}, rows=[{"a": 30}])
@@ -262,7 +262,7 @@ def test_a_rewound_run_hides_what_followed(server: Server, trainer: Trainer) -> 
     assert rewound["config"] == {"lr": 1}
     assert {key: rewound["summary"][key] for key in "ab"} == {"a": 2, "b": 2}
     assert (resumed["starting_step"], resumed["summary"]["a"]) == (4, 30)
-    run = settled(server, run_id)
+    run = await_state(server, run_id)
     assert shown(server, run_id) == [(0, 0), (1, 1), (2, 2), (3, 30), (4, 40)]
     assert {key: run["summary"][key] for key in "ab"} == {"a": 40, "b": 2}
     assert run["last_step"] == 4
@@ -270,8 +270,8 @@ def test_a_rewound_run_hides_what_followed(server: Server, trainer: Trainer) -> 
     assert [plain(row)["a"] for row in hidden] == [3, 4, 5]
 
 
-def test_a_moment_that_is_not_there_is_refused(trainer: Trainer) -> None:
-    """No such run, no such step, a run that exists already, and words that are no moment."""
+def test_an_invalid_fork_or_rewind_is_refused(trainer: Trainer) -> None:
+    """An unknown run, an unknown step, the id of an existing run, and invalid arguments."""
     run_id, other = new_id(), new_id()
     trainer.run(init={"id": run_id}, rows=[{"a": 1}])
     trainer.run(init={"id": other}, rows=[{"a": 1}])

@@ -1,4 +1,4 @@
-"""What a user sees in the terminal, line by line, against a real stack."""
+"""The output of a run in the terminal, line by line, with a real stack."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ runstream: 🚀 View run {name} at: {url}/{entity}/tests/runs/{id}
 runstream: ⭐️ View project at: {url}/{entity}/tests
 runstream: Synced {records} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)
 runstream: Find logs at: ./runstream/{folder}/logs
-"""  # noqa: W291 - as the reference prints empty lines
+"""  # noqa: W291 - empty lines as W&B prints them
 )
 
 LOOP = (
@@ -107,7 +107,7 @@ runstream: ⭐️ View project at: {url}/{entity}/tests
 
 
 def _records(server: Server, run_id: str) -> int:
-    """Return how many records of a run are stored, once all are."""
+    """Wait until a run is complete; return its number of records."""
     delivery = eventually(lambda: (found := server.run(run_id, "/delivery"))["complete"] and found, within=60)
     return sum(topic["stored"] for writer in delivery["writers"] for topic in writer["topics"].values())
 
@@ -122,10 +122,10 @@ def _records(server: Server, run_id: str) -> int:
         ("once", {"silent": True}, ""),
     ],
 )
-def test_the_output_is_that_of_the_reference(  # noqa: PLR0917 - fixtures
+def test_the_output_is_that_of_wandb(  # noqa: PLR0917 - fixtures
     stack: Stack, server: Server, tmp_path: Path, example: str, settings: dict[str, bool], expected: str
 ) -> None:
-    """Piped, it is plain text; values are those that were logged, and the count of records is that of the stack."""
+    """Without a terminal it is plain text. The number of records is that on the server."""
     run_id = new_id()
     arguments = {"project": "tests", "id": run_id, "name": "earnest-sunset-1", "settings": settings}
     environment = {**stack.environment, "PYTHONIOENCODING": "utf-8"}
@@ -149,8 +149,8 @@ def test_the_output_is_that_of_the_reference(  # noqa: PLR0917 - fixtures
     )
 
 
-def test_on_a_real_terminal_the_lines_are_the_same(stack: Stack, tmp_path: Path) -> None:
-    """What is shown while waiting for delivery is taken away again."""
+def test_the_output_on_a_terminal_is_the_same(stack: Stack, tmp_path: Path) -> None:
+    """The progress line of the delivery is removed."""
     run_id = new_id()
     arguments = json.dumps({"project": "tests", "id": run_id, "name": "earnest-sunset-1"})
     ours, theirs = pty.openpty()
@@ -168,7 +168,7 @@ def test_on_a_real_terminal_the_lines_are_the_same(stack: Stack, tmp_path: Path)
         while part := os.read(ours, 65536):
             printed += part
     except OSError:
-        pass  # The other end is closed: the program is at its end.
+        pass  # The program exited and closed the terminal.
     finally:
         os.close(ours)
         assert process.wait(60) == 0
