@@ -185,7 +185,7 @@ def test_a_resume_without_a_server_is_an_error(trainer: Trainer, arguments: dict
 
 
 def test_allow_continues_without_a_server(trainer: Trainer, tmp_path: Path) -> None:
-    """Steps are counted from 0 here, and the program is plan."""
+    """Steps are counted from 0, and a warning says so."""
     settings = {"finish_timeout_s": 0}
     init = {"id": "r", "resume": "allow", "settings": settings}
     facts = trainer.run(environment={"RUNSTREAM_URL": "http://127.0.0.1:9"}, init=init, rows=[{"a": 1}])

@@ -1,8 +1,8 @@
 """Start or resume a run according to a plan, write its properties to ``facts.json``, change it, and end it.
 
-The argument is a JSON object with ``init`` (arguments), ``define`` (arguments of define_metric), ``rows`` (data, or data
-and step), ``summary`` (values to set), ``config`` (updates), and ``end`` (``finish``, ``raise``, ``kill``, or ``wait``
-for a file ``go`` and finish).
+The argument is a JSON object with ``init`` (arguments), ``define`` (arguments of define_metric), ``rows`` (data, or
+data and step), ``summary`` (values to set), ``config`` (updates), and ``end`` (``finish``, ``raise``, ``kill``, or
+``wait`` for a file ``go`` and finish).
 """
 
 from __future__ import annotations
