@@ -15,7 +15,7 @@ def _unsupported_chart(name: str) -> Callable[..., Any]:
         raise_unsupported(f"plot.{name}()")
 
     chart.__name__ = chart.__qualname__ = name
-    chart.__doc__ = "Refuse: charts come with files and artifacts. Raises UnsupportedError."
+    chart.__doc__ = "Raise UnsupportedError: charts are not supported yet."
     return chart
 
 

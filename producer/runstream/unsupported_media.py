@@ -8,7 +8,7 @@ from runstream.exceptions import UnsupportedError
 
 
 class UnsupportedMedia:
-    """What comes with files and artifacts; making one raises :class:`UnsupportedError`."""
+    """A class of W&B that is not supported yet: creating an instance raises :class:`UnsupportedError`."""
 
     def __init__(self, *_arguments: Any, **_keywords: Any) -> None:
         raise_unsupported(type(self).__name__)
@@ -19,7 +19,7 @@ class Artifact(UnsupportedMedia):
 
 
 class ArtifactTTL(UnsupportedMedia):
-    """How long an artifact is kept."""
+    """The lifetime of an artifact."""
 
 
 class Audio(UnsupportedMedia):
@@ -43,7 +43,7 @@ class Html(UnsupportedMedia):
 
 
 class Image(UnsupportedMedia):
-    """A picture, with masks and boxes."""
+    """An image, with masks and boxes."""
 
 
 class JoinedTable(UnsupportedMedia):
@@ -51,15 +51,15 @@ class JoinedTable(UnsupportedMedia):
 
 
 class Molecule(UnsupportedMedia):
-    """A molecule, in three dimensions."""
+    """A molecule in three dimensions."""
 
 
 class Object3D(UnsupportedMedia):
-    """A cloud of points or a model in three dimensions."""
+    """A point cloud or a three-dimensional model."""
 
 
 class Plotly(UnsupportedMedia):
-    """A figure of Plotly."""
+    """A Plotly figure."""
 
 
 class Table(UnsupportedMedia):
@@ -67,12 +67,12 @@ class Table(UnsupportedMedia):
 
 
 class Video(UnsupportedMedia):
-    """A film."""
+    """A video."""
 
 
 def raise_unsupported(name: str) -> NoReturn:
-    """Raise the error for a name that comes with files and artifacts."""
+    """Raise :class:`UnsupportedError` for a name of W&B that is not supported yet."""
     raise UnsupportedError(
-        f"{name} comes with files and artifacts, which this version of Runstream does not have yet; nothing was "
-        "recorded. Log the numbers behind it, or a path to where you keep it"
+        f"{name} is not supported yet, like all of files and artifacts; nothing was recorded. "
+        "Log its numbers, or the path of a file"
     )

@@ -39,10 +39,10 @@ def test_every_name_says_what_it_does_and_has_a_test(row: Method | Property) -> 
 
 @pytest.mark.parametrize("row", [row for row in METHODS if row.later], ids=lambda row: row.name)
 def test_what_comes_with_files_raises_until_then(row: Method) -> None:
-    """A name that comes with files and artifacts says so, and never succeeds in silence."""
+    """A method for files and artifacts says that it is not supported, and never succeeds silently."""
     run = Run(Settings(project="p"))
     required = [one.name for one in row.parameters if one.required]
-    with pytest.raises(UnsupportedError, match="comes with files and artifacts"):
+    with pytest.raises(UnsupportedError, match="not supported yet"):
         getattr(run, row.name)(*required)
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integrations
 RANK = """
 import json, os, pathlib
 from runstream.settings import Settings
-from runstream.tracking.startup.identity import writer_label, writer_role
+from runstream.tracking.startup.writer_identity import writer_label, writer_role
 from runstream.tracking.startup.launcher import process_rank
 shared = Settings(mode="shared", run_id="r")
 told = [writer_role(shared, os.environ).value, writer_label(shared, os.environ), process_rank(os.environ).as_metadata()]

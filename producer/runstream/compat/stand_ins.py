@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import runstream
 from runstream.compat.import_hooks import add_import_hook as add_import_hook  # noqa: PLC0414 - wandb.util has it
+from runstream.exceptions import UnsupportedError, UsageError
+from runstream.messages import termwarn
+from runstream.tracking.run.session import SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,7 +41,7 @@ def login(  # noqa: PLR0917 - the signature of W&B
     """
     del key, relogin, force, timeout, verify, others
     if host is not None:
-        runstream.termwarn(f"Ignored login(host={host!r}): set RUNSTREAM_URL to choose a server", repeat=False)
+        termwarn(f"Ignored login(host={host!r}): set RUNSTREAM_URL to choose a server", repeat=False)
     return True
 
 
@@ -63,9 +65,9 @@ def attach(*_arguments: Any, **_keywords: Any) -> Any:
     Raises:
         UsageError: There is no active run. Use ``init(id=..., mode="shared")`` for a run of another process.
     """
-    if runstream.run is None:
-        raise runstream.UsageError('No active run to attach to: call init(id=..., mode="shared") in each process')
-    return runstream.run
+    if SESSION.run is None:
+        raise UsageError('No active run to attach to: call init(id=..., mode="shared") in each process')
+    return SESSION.run
 
 
 def sweep(*_arguments: Any, **_keywords: Any) -> Any:
@@ -74,7 +76,7 @@ def sweep(*_arguments: Any, **_keywords: Any) -> Any:
     Raises:
         UnsupportedError: Always.
     """
-    raise runstream.UnsupportedError("Runstream has no sweeps: use Optuna, for example, with one run for each trial")
+    raise UnsupportedError("Runstream has no sweeps: use Optuna, for example, with one run for each trial")
 
 
 agent = controller = sweep
@@ -113,5 +115,5 @@ def get_module(name: str, required: str | bool | None = None, lazy: bool = True)
         return import_module(name)
     except ImportError:
         if required:
-            raise runstream.UsageError(str(required)) from None
+            raise UsageError(str(required)) from None
         return None

@@ -10,12 +10,12 @@ from runstream.assembly.spool_summary import SpoolSummary
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import SpoolReader, segment_path, segments
 from runstream.spool.writer import SpoolWriter
-from runstream.tracking.config.config import config_entry
 from runstream.tracking.rows.metric import build_metric
 from runstream.tracking.rows.row_log import RowLog
 from runstream.tracking.run.recorder import DisabledRecorder
 from runstream.tracking.summary.local_summary import LocalSummary
 from runstream.tracking.summary.summary import Summary
+from runstream.tracking.values.entries import config_entry
 from runstream_schemas import values
 from runstream_schemas.codec import decode
 from runstream_schemas.events import Role, Scope, Writer

@@ -36,7 +36,7 @@ def test_a_callback_needs_an_active_run(make: Any) -> None:
 @pytest.mark.usefixtures("run")
 def test_uploading_a_model_is_refused_before_the_training() -> None:
     """It is not supported yet, and asking for it is an error."""
-    with pytest.raises(UnsupportedError, match=r"log_model=True.* comes with files"):
+    with pytest.raises(UnsupportedError, match=r"log_model=True.* is not supported yet"):
         xgboost.WandbCallback(log_model=True)
 
 

@@ -172,7 +172,7 @@ assert other is not run and other.id != run.id
     status, _, errors = finished(tmp_path, source, begin=BEGIN.replace('{"silent": True}', '{"quiet": True}'))
 
     assert status == 0
-    assert "WARNING a run is active already: init() returns r1 again" in errors
+    assert "WARNING Run r1 is active, and init() returns it" in errors
 
 
 def test_a_run_that_must_be_resumed_is_not_another_one(tmp_path: Path) -> None:
@@ -351,7 +351,7 @@ run = runstream.init(
     assert status == 0
     for name in ("force", "anonymous", "magic", "monitor_gym"):
         assert f"WARNING init({name}=" in errors
-    assert "WARNING save_code comes with files and artifacts" in errors
+    assert "WARNING save_code is not supported yet" in errors
     assert errors.count("WARNING") == 5
 
 

@@ -10,9 +10,9 @@ from runstream.exceptions import CommError, UsageError
 from runstream.run_folder.continuation import continued_writers
 from runstream.settings import Settings
 from runstream.terminal.terminal import Terminal
-from runstream.tracking.startup.identity import Identity
+from runstream.tracking.run.identity import RunIdentity
+from runstream.tracking.run.start import BranchPoint
 from runstream.tracking.startup.resume import (
-    BranchPoint,
     ResumeResolver,
     parse_branch_point,
     plan_resume,
@@ -103,7 +103,7 @@ def resuming(settings: Settings, *, meant: bool) -> ResumeResolver:
 def test_allow_asks_only_for_a_run_that_may_be_there(*, meant: bool, relative: bool) -> None:
     """An id that was just made up is that of no run; of one that was named it is not known how far it is."""
     settings = Settings(resume="allow", run_id="r", init_timeout=30)
-    nobody = ServerLookup(None, Identity(entity=None, project="p", run_id="r", name="n"), "no server is known")
+    nobody = ServerLookup(None, RunIdentity(entity=None, project="p", run_id="r", name="n"), "no server is known")
 
     _, start = resuming(settings, meant=meant).start(nobody, "fresh")
 
@@ -116,7 +116,7 @@ def test_allow_asks_only_for_a_run_that_may_be_there(*, meant: bool, relative: b
 def test_whatever_cannot_be_decided_is_an_error_in_time(asked: dict[str, str]) -> None:
     """It names what was asked for, what stands in the way, and what to do."""
     settings = Settings(run_id="r", init_timeout=0.01, **asked)  # type: ignore[arg-type]
-    nobody = ServerLookup(None, Identity(entity=None, project="p", run_id="r", name="n"), "no server is known")
+    nobody = ServerLookup(None, RunIdentity(entity=None, project="p", run_id="r", name="n"), "no server is known")
 
     with pytest.raises(CommError, match=r"needs an answer .*[Nn]o server is known.*runstream up"):
         resuming(settings, meant=True).start(nobody, "fresh")

@@ -129,7 +129,9 @@ def test_before_init_every_call_says_what_to_do(tmp_path: Path, call: str) -> No
     """Without a run the functions of the module raise an Error that names init()."""
     _, _, errors = finished(tmp_path, f"runstream.{call}", begin="import runstream\n")
 
-    assert errors.splitlines()[-1].startswith("runstream.exceptions.Error: call runstream.init() before runstream.")
+    assert errors.splitlines()[-1].startswith(
+        "runstream.exceptions.Error: No run is active: call runstream.init() before runstream."
+    )
 
 
 def test_before_init_config_and_summary_can_be_looked_at_but_not_set(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import ConfigError, UsageError
 from runstream.tracking.config.sources import to_config
-from runstream_schemas.events import Operation, Scope
+from runstream.tracking.values.entries import config_entry
 
 if TYPE_CHECKING:
-    from runstream.tracking.run.recorder import ConfigEntry
+    from runstream.tracking.values.entries import ConfigEntry
 
 
 class Config:
@@ -203,11 +203,6 @@ def validate_pinned_keys(keys: Any) -> list[str]:
     if isinstance(keys, str) or not all(isinstance(key, str) for key in found):
         raise UsageError(f"pin_config_keys() takes a list of config keys, not {keys!r:.60}")
     return found
-
-
-def config_entry(key: str, value: Any, scope: Scope = Scope.CONFIG) -> ConfigEntry:
-    """Return the entry that sets a top-level key."""
-    return [scope.value, Operation.SET.value, [key], value]
 
 
 def _unrecorded(_: object) -> None:

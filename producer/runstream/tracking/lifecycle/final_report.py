@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runstream.terminal.terminal import report_lines
 from runstream.tracking.lifecycle.delivery_status import delivered
@@ -19,10 +19,25 @@ if TYPE_CHECKING:
     from runstream.settings import Settings
     from runstream.terminal.terminal import Terminal
     from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher
-    from runstream.tracking.run.run import Run
 
 #: Seconds of waiting that are worth a line where it cannot be taken away again.
 _WORTH_A_LINE_S = 5.0
+
+
+class ReportedRun(Protocol):
+    """The names of a run, which may become known only while it is running."""
+
+    @property
+    def name(self) -> str | None:
+        """Display name."""
+
+    @property
+    def url(self) -> str | None:
+        """URL of the run's page."""
+
+    @property
+    def project_url(self) -> str | None:
+        """URL of the project's page."""
 
 
 class FinalReport:
@@ -35,7 +50,7 @@ class FinalReport:
         terminal: Where to print.
     """
 
-    def __init__(self, folder: RunFolder, run: Run, settings: Settings, terminal: Terminal) -> None:
+    def __init__(self, folder: RunFolder, run: ReportedRun, settings: Settings, terminal: Terminal) -> None:
         self._folder = folder
         self._run = run
         self._settings = settings

@@ -27,6 +27,30 @@ class AlertLevel(Enum):
     ERROR = "ERROR"
 
 
+def alert(
+    self: Any,
+    title: str,
+    text: str,
+    level: str | AlertLevel | None = None,
+    wait_duration: float | timedelta | None = None,
+) -> None:
+    """Raise an alert, which the server stores, shows and sends on.
+
+    Args:
+        title: The title. One of 64 characters or more is shown shortened, with a warning, and stored whole.
+        text: The text.
+        level: ``INFO`` (the default), ``WARN`` or ``ERROR``.
+        wait_duration: Seconds in which further alerts of this title are dropped. None or 0 for a minute.
+
+    Raises:
+        TypeError: The wait is neither a number nor a timedelta.
+        ValueError: The level does not exist.
+        UsageError: The run is finished.
+    """
+    if not self.disabled:
+        self._recorder.record_alert(build_alert(title, text, level, wait_duration, self._backend.terminal))
+
+
 def build_alert(
     title: str,
     text: str,

@@ -1,42 +1,64 @@
-"""What stands behind a run once it has begun."""
+"""The parts that a run delegates to once it has begun."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from runstream.terminal.terminal import Terminal
+from runstream.tracking.run.identity import RunIdentity
+from runstream.tracking.run.recorder import UnstartedRecorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runstream.terminal.terminal import Terminal
+    from runstream.settings import Settings
     from runstream.tracking.run.recorder import Recorder
-    from runstream.tracking.run.run import Run
-    from runstream.tracking.startup.identity import Identity
 
 
-def _as_it_was(identity: Identity) -> Identity:
+def _unchanged(identity: RunIdentity) -> RunIdentity:
     return identity
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunBackend:
-    """The parts that a run hands everything on to."""
+    """The parts that a run delegates to."""
 
-    #: Takes what is logged.
+    #: Records what is logged.
     recorder: Recorder
-    #: Names of the run.
-    identity: Identity
-    #: Where warnings go.
+    identity: RunIdentity
+    #: Prints warnings.
     terminal: Terminal
-    #: Where the run keeps its files; empty for a disabled run.
+    #: Folder for files of the run; empty if it has not begun.
     folder: str
     #: Seconds since 1970.
     started: float
-    #: Called once the run is finished.
-    ended: Callable[[Run], None]
-    #: Completes the names by what the server said since.
-    learn: Callable[[Identity], Identity] = _as_it_was
-    #: Whether the run carries on an earlier one.
+    #: Called when the run is about to end, and once it has ended.
+    before_end: Callable[[], None] = _nothing
+    after_end: Callable[[], None] = _nothing
+    #: Completes the names with what has become known since the start.
+    refresh: Callable[[RunIdentity], RunIdentity] = _unchanged
+    #: Unpickles a run: called with settings, config and identity. None for a run that has not begun.
+    revive: Callable[[Settings, dict[str, Any], RunIdentity], Any] | None = None
+    #: Whether the run resumes an earlier one.
     resumed: bool = False
-    #: The step that the first row without one gets.
+    #: The step of the first row that is logged without one.
     starting_step: int = 0
+
+
+def unstarted_backend(settings: Settings, identity: RunIdentity | None = None) -> RunBackend:
+    """Return the backend of a run that has not begun, which refuses to record."""
+    return RunBackend(
+        recorder=UnstartedRecorder(),
+        identity=identity
+        or RunIdentity(
+            entity=settings.entity, project=settings.project, run_id=settings.run_id or "", name=settings.run_name or ""
+        ),
+        terminal=Terminal(silent=settings.silent, quiet=settings.quiet),
+        folder="",
+        started=0.0,
+    )

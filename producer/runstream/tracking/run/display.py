@@ -1,25 +1,28 @@
-"""The run's page in a frame: HTML, and its display in a notebook."""
+"""``run.display()`` and ``run.to_html()``: the page of a run in a frame. :class:`Run` assigns them to its names."""
 
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
+from typing import Any
 
 from runstream.terminal.notebook import is_notebook, show_html
 
-if TYPE_CHECKING:
-    from runstream.tracking.run.run import Run
-
-#: Shows the frame behind the button, and hides the button.
+#: Shows the frame after the button, and hides the button.
 _REVEAL = "this.nextElementSibling.style.display='block';this.style.display='none'"
 
 
-def frame(run: Run, height: int, *, hidden: bool) -> str:
-    """Return HTML with the run's page in a frame of a height in pixels, or a note where it has no page."""
-    url = _page(run)
+def frame_html(url: str | None, label: str, height: int, *, hidden: bool) -> str:
+    """Return HTML with a run's page in a frame, or a note if it has no page.
+
+    Args:
+        url: URL of the page; None if there is none.
+        label: Name of the run.
+        height: Height in pixels.
+        hidden: Show a button that opens the frame.
+    """
+    label = html.escape(label)
     if url is None:
-        return f"<p>Run {html.escape(run.id)} has no page: it is not online.</p>"
-    label = html.escape(run.name or run.id)
+        return f"<p>Run {label} has no page: it is not online.</p>"
     style = f"border:none;width:100%;height:{max(0, int(height))}px;"
     shown = f'<iframe title="Run {label}" src="{html.escape(url, quote=True)}?embed=true" style="{style}"></iframe>'
     if not hidden:
@@ -28,13 +31,28 @@ def frame(run: Run, height: int, *, hidden: bool) -> str:
     return button + shown.replace(f'style="{style}"', f'style="{style}display:none;" loading="lazy"')
 
 
-def show(run: Run, height: int, *, hidden: bool) -> bool:
-    """Show the frame in a notebook; return whether it was shown: there is a notebook, and the run has a page."""
-    url = _page(run)
+def display_frame(url: str | None, label: str, height: int, *, hidden: bool) -> bool:
+    """Display the frame; return whether it was displayed, which takes a notebook and a run with a page."""
     if not is_notebook() or url is None:
         return False
-    return show_html(frame(run, height, hidden=hidden), plain=url)
+    return show_html(frame_html(url, label, height, hidden=hidden), plain=url)
 
 
-def _page(run: Run) -> str | None:
-    return None if run.offline or run.disabled else run.url
+def display(self: Any, height: int = 420, hidden: bool = False) -> bool:  # noqa: FBT001, FBT002 - the signature of W&B
+    """Display the run's page in a notebook; return whether it was displayed.
+
+    Args:
+        height: Height of the frame in pixels.
+        hidden: Show a button that opens the frame.
+    """
+    return display_frame(_page(self), self.name or self.id, height, hidden=hidden)
+
+
+def to_html(self: Any, height: int = 420, hidden: bool = False) -> str:  # noqa: FBT001, FBT002
+    """Return HTML with the run's page in a frame; arguments as for ``display()``."""
+    return frame_html(_page(self), self.name or self.id, height, hidden=hidden)
+
+
+def _page(run: Any) -> str | None:
+    url: str | None = None if run.offline or run.disabled else run.url
+    return url

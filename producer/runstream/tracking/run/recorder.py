@@ -1,4 +1,4 @@
-"""What stands behind a run: takes what is logged, and ends it."""
+"""The recorder of a run: records what is logged, and ends the run."""
 
 from __future__ import annotations
 
@@ -6,71 +6,63 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runstream.exceptions import UsageError
-from runstream.terminal.terminal import Terminal
 from runstream.tracking.lifecycle.delivery_status import RunStatus
-from runstream.tracking.run.backend import RunBackend
-from runstream.tracking.startup.identity import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from runstream.settings import Settings
     from runstream.tracking.lifecycle.outcome import Outcome
     from runstream.tracking.rows.metric import Metric
-
-#: [scope, operation, path, value]
-ConfigEntry = list[Any]
-#: [operation, path, value]
-SummaryEntry = list[Any]
+    from runstream.tracking.values.entries import ConfigEntry, SummaryEntry
 
 
 class Recorder(Protocol):
-    """Where a run's facade hands everything on to."""
+    """What :class:`Run` delegates to."""
 
     @property
     def counter(self) -> int:
-        """The step of the next row without one, or that of the open row."""
+        """The step of the open row, or else of the next row that is logged without one."""
 
     def logger(self) -> Callable[..., None]:
-        """Return what records one call of ``log()``: a function of data, step, commit and sync."""
+        """Return the function that records a call of ``log()``; its arguments are data, step, commit and sync."""
 
     def record_config(self, entries: Sequence[ConfigEntry]) -> None:
         """Record changes of attributes, config, metric definitions or metadata."""
 
     def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
-        """Record values that were set by hand, and apply them to the last values."""
+        """Record assignments to the summary, and apply them to the last values."""
 
     def last_values(self) -> dict[str, Any]:
         """Return the last value of every key."""
 
     def summary(self) -> dict[str, Any]:
-        """Return the summary as this process knows it, not to be changed."""
+        """Return the summary as this process knows it; it must not be changed."""
 
     def define(self, metric: Metric) -> None:
-        """Follow a metric definition, which was recorded: insert step metrics into rows that lack them."""
+        """Apply a metric definition to later rows: insert the step metric into those that lack it."""
 
     def record_alert(self, alert: Mapping[str, Any]) -> None:
         """Record an alert."""
 
     def mark_preempting(self) -> None:
-        """Record that the process is about to be preempted, and have that sent at once."""
+        """Record that the process is about to be preempted, and have it delivered at once."""
 
     @property
     def should_stop(self) -> bool:
-        """Whether somebody asked for the run to be stopped."""
+        """Whether a stop of the run is requested."""
 
     def status(self) -> RunStatus:
-        """Return how far delivery is."""
+        """Return the progress of delivery."""
 
     def detach(self) -> None:
-        """Let go of the run without an end."""
+        """Leave the run without ending it."""
 
     def finish(self, outcome: Outcome) -> None:
-        """Record the end and wait for delivery within the limit; a second call does nothing."""
+        """Record the end, and wait for delivery up to the limit; a second call does nothing."""
 
 
 class DisabledRecorder:
-    """Records nothing and refuses nothing; keeps the last values, for programs that look them up."""
+    """Records nothing and accepts everything; keeps the last values for programs that read them."""
 
     counter = 0
 
@@ -78,13 +70,13 @@ class DisabledRecorder:
         self._summary: dict[str, Any] = {}
 
     def logger(self) -> Callable[..., None]:
-        """Return what shows the last values, and refuses only what is no dict, as in W&B."""
+        """Return a function that keeps the last values and, as in W&B, only refuses data that is not a dict."""
         return self._log
 
     def _log(self, data: Any, step: Any = None, commit: Any = None, sync: Any = None) -> None:
         del step, commit, sync
         if not isinstance(data, Mapping):
-            raise TypeError(f"log() takes a dict of metrics, not a value of type {type(data).__name__}")
+            raise TypeError(f"Invalid data of type {type(data).__name__}: log() expects a dict of metrics")
         self._summary.update(data)
 
     def record_config(self, entries: Sequence[ConfigEntry]) -> None:
@@ -115,7 +107,7 @@ class DisabledRecorder:
     should_stop = False
 
     def status(self) -> RunStatus:
-        """Return that nothing is to be delivered."""
+        """Return that there is nothing to deliver."""
         return RunStatus(sync_items_total=0, sync_items_pending=0, sync_time=None)
 
     def detach(self) -> None:
@@ -126,39 +118,24 @@ class DisabledRecorder:
 
 
 class UnstartedRecorder(DisabledRecorder):
-    """Stands behind a run that ``init()`` did not make: it refuses what would be recorded."""
+    """The recorder of a run that ``init()`` did not begin: it refuses to record."""
 
     def logger(self) -> Callable[..., None]:
-        """Return what refuses every row."""
+        """Return a function that refuses every row."""
         return _refuse
 
     def record_config(self, entries: Sequence[ConfigEntry]) -> None:
-        """Refuse."""
+        """Raise UsageError."""
         _refuse(entries)
 
     def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
-        """Refuse."""
+        """Raise UsageError."""
         _refuse(entries, apply)
 
     def record_alert(self, alert: Mapping[str, Any]) -> None:
-        """Refuse."""
+        """Raise UsageError."""
         _refuse(alert)
 
 
-def unstarted_backend(settings: Settings) -> RunBackend:
-    """Return what stands behind a run that has not begun."""
-    identity = Identity(
-        entity=settings.entity, project=settings.project, run_id=settings.run_id or "", name=settings.run_name or ""
-    )
-    return RunBackend(
-        recorder=UnstartedRecorder(),
-        identity=identity,
-        terminal=Terminal(silent=settings.silent, quiet=settings.quiet),
-        folder="",
-        started=0.0,
-        ended=lambda _: None,
-    )
-
-
 def _refuse(*_arguments: Any, **_keywords: Any) -> None:
-    raise UsageError("this run has not begun: runs are begun by runstream.init()")
+    raise UsageError("This run has not begun: use the run that runstream.init() returns")

@@ -1,48 +1,48 @@
-"""The run as the program that is tracked sees it."""
+"""The run, as the training script sees it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from runstream import tensorboard
 from runstream.naming import validate_tags
-from runstream.tracking.config.config import Config, StaticConfig, config_entry, validate_pinned_keys
+from runstream.tracking.config.config import Config, StaticConfig, validate_pinned_keys
 from runstream.tracking.lifecycle.outcome import from_block, from_exit_code
 from runstream.tracking.rows.metric import Metric, build_metric
-from runstream.tracking.run import display
-from runstream.tracking.run.alert import build_alert
-from runstream.tracking.run.recorder import unstarted_backend
-from runstream.tracking.run.session import SESSION
-from runstream.tracking.run.unsupported_files import UnsupportedFiles
+from runstream.tracking.run import deprecated, unsupported_files
+from runstream.tracking.run.addresses import RunAddresses
+from runstream.tracking.run.alert import alert as raise_alert
+from runstream.tracking.run.backend import unstarted_backend
+from runstream.tracking.run.deprecated import warn_deprecated
+from runstream.tracking.run.display import display as display_page
+from runstream.tracking.run.display import to_html as page_html
+from runstream.tracking.run.watch import unwatch as unwatch_models
+from runstream.tracking.run.watch import watch as watch_models
 from runstream.tracking.summary.summary import Summary
 from runstream.tracking.values.encoder import plain
+from runstream.tracking.values.entries import config_entry
 from runstream.watching import ModelWatching
 from runstream_schemas.events import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import timedelta
     from types import TracebackType
-
-    import torch
 
     from runstream.settings import Settings
     from runstream.tracking.lifecycle.delivery_status import RunStatus
-    from runstream.tracking.run.alert import AlertLevel
     from runstream.tracking.run.backend import RunBackend
-    from runstream.tracking.startup.identity import Identity
+    from runstream.tracking.run.identity import RunIdentity
 
 
-class Run(UnsupportedFiles):
-    """A unit of computation that is tracked. :func:`runstream.init` makes and begins one.
+class Run:
+    """A tracked run of a program. :func:`runstream.init` creates and begins one.
 
-    As a context manager it finishes when the block is left, as failed if by an exception.
+    As a context manager it finishes at the end of the block, as failed after an exception.
 
     Args:
         settings: The settings in force.
-        config: The config to begin with.
-        sweep_config: Config that a sweep chose; goes before both others, and is locked.
-        launch_config: Config that a launcher chose; goes before ``config``.
+        config: The config.
+        sweep_config: The config of a sweep; overrides the others, and its values cannot be changed.
+        launch_config: The config of a launcher; overrides ``config``.
     """
 
     def __init__(
@@ -63,20 +63,18 @@ class Run(UnsupportedFiles):
         )
         self._bind(unstarted_backend(settings))
 
-    def _begin(self, backend: RunBackend) -> None:
-        """Hand everything on to what stands behind the run from now on; only ``init()`` calls this."""
-        self._bind(backend)
-
     def _bind(self, backend: RunBackend) -> None:
+        """Delegate to these parts from now on; called by ``init()``."""
         self._backend = backend
         self._recorder = backend.recorder
-        self._identity = backend.identity
-        self._config = self._config.with_recorder(backend.recorder.record_config, backend.terminal.warn)
+        warn = backend.terminal.warn
+        self._addresses = RunAddresses(backend.identity, backend.refresh, warn, offline=self.offline)
+        self._config = self._config.with_recorder(backend.recorder.record_config, warn)
         self._summary = Summary(backend.recorder)
         self._watching = ModelWatching(
             log=lambda row: self.log(row, commit=False),
             set_summary=self._summary.__setitem__,
-            warn=backend.terminal.warn,
+            warn=warn,
         )
         self._log = backend.recorder.logger()
 
@@ -87,18 +85,18 @@ class Run(UnsupportedFiles):
         commit: bool | None = None,  # noqa: FBT001 - the signature of W&B
         sync: bool | None = None,  # noqa: FBT001
     ) -> None:
-        """Log a row of values. Returns in microseconds, whatever the network does.
+        """Log a row of values. Returns in microseconds and never waits for the network.
 
         Args:
-            data: Values by key: numbers, strings, lists and nested dicts of such.
-            step: The row to log to. Several calls with one step make one row; a step lower than the latest is a row
-                of its own. None: the next row.
-            commit: Whether the row is complete. None: it is, unless a step is given.
-            sync: Means nothing, as in W&B.
+            data: Values by key: numbers, strings, lists and nested dicts of these.
+            step: The step of the row. Calls with the same step make one row; a step below the latest makes a separate
+                row. None for the open or the next row.
+            commit: Whether the row is complete. None for True, unless a step is given.
+            sync: Ignored; accepted for W&B compatibility.
 
         Raises:
-            DataError: The data cannot be recorded, and nothing of it was: it is no dict, a key is no string or too
-                long, or a value of a strange type.
+            DataError: The data is not a dict, has an invalid key, or has a value that cannot be recorded. Nothing of
+                the call was recorded.
             UsageError: The run is finished.
             DiskFullError: The disk is full, and the setting ``disk`` is ``raise``.
         """
@@ -114,22 +112,22 @@ class Run(UnsupportedFiles):
         goal: str | None = None,
         overwrite: bool | None = None,  # noqa: FBT001
     ) -> Metric:
-        """Say how a metric is summed up and drawn; it may have been logged before.
+        """Define how a metric is summarized and drawn; it may have been logged already.
 
         Args:
-            name: The metric, or the beginning of metrics with ``*`` behind it.
-            step_metric: The metric that is its x axis.
-            step_sync: Whether the last value of the step metric is inserted into rows that lack it; by default it is.
-            hidden: Whether it is left out of automatic charts.
-            summary: Aggregates with commas, and no spaces, between them: min, max, mean, last, first, best, copy, none.
+            name: The metric, or a prefix of metrics followed by ``*``.
+            step_metric: The metric on its x axis.
+            step_sync: Whether the last value of the step metric is inserted into rows without one. Default True.
+            hidden: Whether to leave it out of automatic charts.
+            summary: Aggregates, separated by commas without spaces: min, max, mean, last, first, best, copy, none.
             goal: ``minimize`` or ``maximize``, for ``best``.
-            overwrite: Replace earlier definitions of the name instead of adding to them.
+            overwrite: Replace earlier definitions of the metric instead of adding to them.
 
         Raises:
-            Error: An argument makes no sense.
+            Error: An argument is invalid.
             UsageError: The run is finished.
         """
-        if self.disabled:  # which refuses nothing
+        if self.disabled:
             return Metric(name=str(name))
         metric = build_metric(
             name,
@@ -141,136 +139,50 @@ class Run(UnsupportedFiles):
             overwrite=overwrite,
         )
         if "copy" in (metric.summary or ()):
-            self._deprecated("define_metric(summary='copy')", "no aggregate, which shows the last value too")
+            warn_deprecated(self, "define_metric(summary='copy')", "no aggregate, which shows the last value too")
         self._recorder.record_config([config_entry(metric.name, metric.as_record(), Scope.METRIC)])
         self._recorder.define(metric)
         return metric
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:  # noqa: FBT001
-        """End the run, and wait within the limit (setting ``finish_timeout_s``) until everything is delivered.
+        """End the run, and wait until everything is delivered, at most for the setting ``finish_timeout_s``.
 
-        What is not delivered by then is delivered in the background. A second call does nothing.
+        The rest is delivered in the background. A second call does nothing.
 
         Args:
-            exit_code: 0 for finished, anything else for failed; None is 0.
-            quiet: Means nothing; the setting of this name does.
+            exit_code: 0 or None for finished, any other for failed.
+            quiet: Ignored; use the setting of this name.
         """
         if quiet is not None:
-            self._deprecated("finish(quiet=...)", "the setting quiet")
+            warn_deprecated(self, "finish(quiet=...)", "the setting quiet")
         self._end(lambda: self._recorder.finish(from_exit_code(exit_code or 0)))
 
-    def join(self, exit_code: int | None = None) -> None:
-        """Do what :meth:`finish` does; the older name."""
-        self._deprecated("join()", "finish()")
-        self.finish(exit_code)
-
-    def alert(
-        self,
-        title: str,
-        text: str,
-        level: str | AlertLevel | None = None,
-        wait_duration: float | timedelta | None = None,
-    ) -> None:
-        """Raise an alert: it is stored with the run, and shown and sent on by the server.
-
-        Args:
-            title: Shorter than 64 characters; a longer one is shortened with a warning, and kept whole beside it.
-            text: What happened.
-            level: ``INFO`` (the default), ``WARN`` or ``ERROR``.
-            wait_duration: Seconds in which a further alert of this title is dropped; None or 0: a minute.
-
-        Raises:
-            TypeError: The wait is neither a number nor a timedelta.
-            ValueError: There is no such level.
-            UsageError: The run is finished.
-        """
-        if not self.disabled:  # which refuses nothing
-            self._recorder.record_alert(build_alert(title, text, level, wait_duration, self._backend.terminal))
-
     def mark_preempting(self) -> None:
-        """Say that the run is about to be preempted; the server is told at once, whatever becomes of this process."""
+        """Record that the process is about to be preempted, and have it delivered at once."""
         self._recorder.mark_preempting()
 
     def status(self) -> RunStatus:
-        """Return how much of what was recorded has been delivered.
-
-        Raises:
-            UsageError: The run is finished.
-        """
+        """Return how many records there are, and how many are not delivered yet; raises UsageError after the end."""
         return self._recorder.status()
 
     def detach(self) -> None:
-        """Let go of the run without ending it; see docs/client.md."""
+        """Leave the run without ending it; see docs/client.md."""
         self._end(self._recorder.detach)
 
-    def watch(  # noqa: PLR0917 - the signature of W&B
-        self,
-        models: torch.nn.Module | Sequence[torch.nn.Module],
-        criterion: Any = None,  # noqa: ARG002
-        log: Literal["gradients", "parameters", "all"] | None = "gradients",
-        log_freq: int = 1000,
-        idx: int | None = None,
-        log_graph: bool = False,  # noqa: FBT001, FBT002
-    ) -> None:
-        """Log histograms of a PyTorch model's gradients and parameters, and its graph.
-
-        Args:
-            models: One model or several.
-            criterion: The loss function; means nothing.
-            log: What to log; None: nothing but the graph, if asked for.
-            log_freq: Log at every so many batches.
-            idx: Number of the (first) model among several calls.
-            log_graph: Whether the graph of the model goes to the summary.
-
-        Raises:
-            ValueError: A model is no ``torch.nn.Module``.
-        """
-        if not self.disabled:
-            self._watching.watch(models, log=log, log_freq=log_freq, idx=idx, log_graph=log_graph)
-
-    def unwatch(self, models: torch.nn.Module | Sequence[torch.nn.Module] | None = None) -> None:
-        """Take the hooks of :meth:`watch` out of models again; None: of all.
-
-        Raises:
-            ValueError: A model is no ``torch.nn.Module``.
-        """
-        if not self.disabled:
-            self._watching.unwatch(models)
-
     def pin_config_keys(self, keys: Sequence[str]) -> None:
-        """Show these config keys at the top of the run's page; replaces what was pinned before.
-
-        Raises:
-            UsageError: That is no list of strings, or the run is finished.
-        """
+        """Show these config keys, and no others, at the top of the run's page; raises UsageError as for :meth:`log`."""
         self._set_attribute("pinned_config_keys", validate_pinned_keys(keys))
 
-    def display(self, height: int = 420, hidden: bool = False) -> bool:  # noqa: FBT001, FBT002 - the signature of W&B
-        """Show the run's page in a notebook; return whether it was shown.
-
-        Args:
-            height: Of the frame, in pixels.
-            hidden: Show a button that opens the frame.
-        """
-        return display.show(self, height, hidden=hidden)
-
-    def to_html(self, height: int = 420, hidden: bool = False) -> str:  # noqa: FBT001, FBT002
-        """Return HTML with the run's page in a frame; arguments as in :meth:`display`."""
-        return display.frame(self, height, hidden=hidden)
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
     def _label(self, *labels: Any, **named: Any) -> None:
-        """Do nothing: by this libraries tell W&B which of them is in use."""
+        """Do nothing; libraries call it to tell W&B that they are in use."""
 
     def _end(self, finish: Callable[[], None]) -> None:
         self._watching.unwatch()
-        tensorboard.end(self.dir)
+        self._backend.before_end()
         try:
             finish()
         finally:
-            self._backend.ended(self)
+            self._backend.after_end()
 
     def __enter__(self) -> Self:
         return self
@@ -287,8 +199,8 @@ class Run(UnsupportedFiles):
 
     @property
     def name(self) -> str | None:
-        """Display name; may be changed, need not be unique. Made up where none was given, numbered by the server."""
-        return self._name or self._known.name or None
+        """Display name, which need not be unique. A generated one has a number from the server. Can be set."""
+        return self._name or self._addresses.identity.name or None
 
     @name.setter
     def name(self, name: str) -> None:
@@ -297,7 +209,7 @@ class Run(UnsupportedFiles):
 
     @property
     def notes(self) -> str | None:
-        """Notes on the run, if there are any; may be changed."""
+        """Notes on the run, or None. Can be set."""
         return self._notes
 
     @notes.setter
@@ -307,7 +219,7 @@ class Run(UnsupportedFiles):
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Tags of the run; may be changed. Invalid ones are a warning, and change nothing."""
+        """Tags of the run. Can be set; invalid tags print a warning and change nothing."""
         return self._tags
 
     @tags.setter
@@ -315,43 +227,165 @@ class Run(UnsupportedFiles):
         try:
             found = validate_tags(tags)
         except ValueError as error:
-            self._backend.terminal.warn(f"Invalid tag: {error}; the tags stay as they were")
+            self._backend.terminal.warn(f"{error}; the tags are unchanged")
             return
         self._set_attribute("tags", list(found))
         self._tags = found
 
     @property
     def config(self) -> Config:
-        """Hyperparameters; what is changed is recorded at once."""
+        """Hyperparameters; changes are recorded at once."""
         return self._config
 
     @property
     def config_static(self) -> StaticConfig:
-        """The config, read only."""
+        """The config, read-only."""
         return StaticConfig(self._config)
 
     @property
     def summary(self) -> Summary:
-        """What the metrics come to by their definitions, by default their last values; and what was set by hand."""
+        """The metrics, aggregated by their definitions (by default, their last values), and assigned values."""
         return self._summary
 
     def _set_attribute(self, name: str, value: Any) -> None:
         self._recorder.record_config([config_entry(name, plain(value), Scope.ATTRIBUTE)])
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as the names of the run: in the process that holds it they give this very run again.
+    @property
+    def id(self) -> str:
+        """Identifier of the run."""
+        return self._addresses.identity.run_id
 
-        Elsewhere they give one that tells names and config and records nothing: another process writes to the run
-        by ``init(id=..., mode="shared")``.
-        """
+    @property
+    def entity(self) -> str:
+        """Account or team of the run; empty until the server has resolved it."""
+        return self._addresses.identity.entity or ""
+
+    @property
+    def project(self) -> str:
+        """Project of the run, as given. ``uncategorized``, in any spelling, is the default project."""
+        return self._settings.project
+
+    @property
+    def path(self) -> str:
+        """``entity/project/id``, without the entity until the server has resolved it."""
+        return "/".join(part for part in (self.entity, self.project, self.id) if part)
+
+    @property
+    def url(self) -> str | None:
+        """URL of the run's page; None for an offline or disabled run, and until a server is known."""
+        return self._addresses.url
+
+    @property
+    def project_url(self) -> str | None:
+        """URL of the project's page; None as for :attr:`url`."""
+        return self._addresses.project_url
+
+    @property
+    def sweep_url(self) -> str | None:
+        """URL of the sweep's page; None without a sweep, and as for :attr:`url`."""
+        return self._addresses.sweep_url(self.sweep_id)
+
+    @property
+    def dir(self) -> str:
+        """Folder for files of the run."""
+        return self._backend.folder
+
+    @property
+    def step(self) -> int:
+        """Step of the open row, or else of the next row that is logged without one."""
+        return self._recorder.counter
+
+    @property
+    def starting_step(self) -> int:
+        """Step of the first row of this process; above 0 in a resumed run."""
+        return self._backend.starting_step
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether a stop of the run is requested; read without a system call."""
+        return self._recorder.should_stop
+
+    @property
+    def mode(self) -> str:
+        """``dryrun`` for an offline run, else ``run``. Deprecated."""
+        warn_deprecated(self, "mode", "offline or disabled")
+        return "dryrun" if self.offline else "run"
+
+    @property
+    def offline(self) -> bool:
+        """Whether the run is recorded without being delivered."""
+        return self._settings.mode == "offline"
+
+    @property
+    def disabled(self) -> bool:
+        """Whether nothing is recorded."""
+        return self._settings.mode == "disabled"
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the run resumes an earlier one."""
+        return self._backend.resumed
+
+    @property
+    def group(self) -> str:
+        """Group of the run, or an empty string."""
+        return self._settings.run_group or ""
+
+    @property
+    def job_type(self) -> str:
+        """Job type of the run, or an empty string."""
+        return self._settings.run_job_type or ""
+
+    @property
+    def sweep_id(self) -> str | None:
+        """Sweep that the run belongs to, or None."""
+        return self._settings.sweep_id
+
+    @property
+    def start_time(self) -> float:
+        """Start of the run in seconds since 1970."""
+        return self._backend.started
+
+    @property
+    def settings(self) -> Settings:
+        """A copy of the settings in force; frozen."""
+        return self._settings.model_copy()
+
+    alert = raise_alert
+    display = display_page
+    to_html = _repr_html_ = page_html
+    watch = watch_models
+    unwatch = unwatch_models
+
+    get_project_url = deprecated.get_project_url
+    get_sweep_url = deprecated.get_sweep_url
+    get_url = deprecated.get_url
+    join = deprecated.join
+    project_name = deprecated.project_name
+
+    finish_artifact = unsupported_files.finish_artifact
+    link_artifact = unsupported_files.link_artifact
+    link_model = unsupported_files.link_model
+    log_artifact = unsupported_files.log_artifact
+    log_code = unsupported_files.log_code
+    log_model = unsupported_files.log_model
+    plot_table = staticmethod(unsupported_files.plot_table)
+    restore = unsupported_files.restore
+    save = unsupported_files.save
+    upsert_artifact = unsupported_files.upsert_artifact
+    use_artifact = unsupported_files.use_artifact
+    use_model = unsupported_files.use_model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the names: in this process they are unpickled as this run, elsewhere as one that records nothing."""
         settings = self._settings.model_copy(update={"api_key": None})
-        return _revived, (settings, self._config.as_dict(), self._identity)
+        return self._backend.revive or unstarted_run, (settings, self._config.as_dict(), self._addresses.identity)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name) and not self.disabled:
-            # As W&B does, in class and all: a misspelt attribute is not kept in silence.
+            # The class of the exception is W&B's.
             raise Exception(  # noqa: TRY002
-                f"a run has no attribute {name!r} to set; use run.config[{name!r}] or run.summary[{name!r}]"
+                f"Invalid attribute {name!r} of a run: set run.config[{name!r}] or run.summary[{name!r}]"
             )
         super().__setattr__(name, value)
 
@@ -359,11 +393,8 @@ class Run(UnsupportedFiles):
         return f"<runstream.Run {self.path}>"
 
 
-def _revived(settings: Settings, config: dict[str, Any], identity: Identity) -> Run:
-    """Return the run of these names that is active in this process, else one that has not begun here."""
-    active = SESSION.find(identity.run_id, settings.project)
-    if active is not None:
-        return active
+def unstarted_run(settings: Settings, config: dict[str, Any], identity: RunIdentity) -> Run:
+    """Return a run with these names that has not begun: it records nothing."""
     run = Run(settings, config)
-    run._identity = identity  # noqa: SLF001 - this module's own class
+    run._bind(unstarted_backend(settings, identity))  # noqa: SLF001 - of this class
     return run

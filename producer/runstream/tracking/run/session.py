@@ -1,4 +1,4 @@
-"""The runs that are active in this process, and the one that the module stands for: global, because W&B's API is."""
+"""The active runs of this process, and the one that the module's functions use: global, because W&B's API is."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import timedelta
 
+    from runstream.settings import Settings
+    from runstream.tracking.run.identity import RunIdentity
     from runstream.tracking.run.run import Run
 
 
 class Session:
-    """Holds the active runs of a process; a forked child keeps its parent's, until it begins one of its own."""
+    """The active runs of a process. A forked child has those of its parent until it begins a run itself."""
 
     def __init__(self) -> None:
-        #: The run that the functions of the module mean.
+        #: The run that the functions of the module use.
         self.run: Run | None = None
         self._runs: list[Run] = []
         self._pid = 0
@@ -29,38 +31,38 @@ class Session:
         resume: str | None,
         warn: Callable[[str], None],
     ) -> Run | None:
-        """Do with the active runs what ``init(reinit=...)`` asks for; return the one that it returns again, if any.
+        """Finish or keep the active runs as ``init(reinit=...)`` requests; return the one that it returns, if any.
 
         Raises:
-            Error: A certain run must be resumed, and another is active.
+            Error: A run must be resumed while another is active.
         """
         runs = self._runs if self._pid == os.getpid() else []
         if reinit in {True, "finish_previous"}:
             for run in reversed(runs):
                 run.finish()
             return None
-        # One that records nothing is not given to who wants to record.
+        # A disabled run is not returned to a caller that wants to record.
         runs = [run for run in runs if not run.disabled]
         if reinit == "create_new" or not runs:
             return None
         if resume == "must":
             raise Error(
-                f'resume="must" asks for a run of its own, and {runs[-1].id} is active; '
+                f'Cannot resume with resume="must" while run {runs[-1].id} is active: '
                 'call runstream.finish() first, or init(reinit="finish_previous" or "create_new")'
             )
         if reinit == "default":
             warn(
-                f"a run is active already: init() returns {runs[-1].id} again, whatever its arguments; "
+                f"Run {runs[-1].id} is active, and init() returns it; its arguments are ignored. To begin another run, "
                 'call runstream.finish() first, or init(reinit="finish_previous" or "create_new")'
             )
         return runs[-1]
 
     def begin(self, run: Run, *, aside: bool = False) -> None:
-        """Note a run that has begun.
+        """Add a run that has begun.
 
         Args:
             run: The run.
-            aside: It does not become the one that the functions of the module mean.
+            aside: Whether the functions of the module go on using another run.
         """
         if self._pid != os.getpid():
             self._pid, self._runs = os.getpid(), []
@@ -70,23 +72,26 @@ class Session:
             self.run = run
 
     def end(self, run: Run) -> None:
-        """Let go of a run."""
+        """Remove a run that has ended."""
         self._runs = [one for one in self._runs if one is not run]
         if self.run is run:
             self.run = None
 
     def find(self, run_id: str, project: str) -> Run | None:
-        """Return an active run by its names, or None."""
+        """Return the active run with these names, or None."""
         return next((run for run in self._runs if (run.id, run.project) == (run_id, project)), None)
 
     def active(self, what: str) -> Run:
-        """Return the run that the functions of the module mean.
+        """Return the run that the functions of the module use.
+
+        Args:
+            what: The function, for the message.
 
         Raises:
-            Error: There is none.
+            Error: No run is active.
         """
         if self.run is None:
-            raise Error(f"call runstream.init() before runstream.{what}")
+            raise Error(f"No run is active: call runstream.init() before runstream.{what}")
         return self.run
 
     def log(
@@ -111,18 +116,18 @@ class Session:
         """Log histograms of a model to the active run; see :meth:`Run.watch`.
 
         Raises:
-            ValueError: There is no active run, or a model is none.
+            ValueError: No run is active, or a model is not a ``torch.nn.Module``.
         """
         if self.run is None:
-            raise ValueError("call runstream.init() before runstream.watch()")
+            raise ValueError("No run is active: call runstream.init() before runstream.watch()")
         return self.run.watch(models, *arguments, **keywords)
 
     def unwatch(self, models: Any = None) -> None:
-        """Take the hooks of :meth:`watch` out again; see :meth:`Run.unwatch`."""
+        """Remove the hooks of :meth:`watch`; see :meth:`Run.unwatch`."""
         self.active("unwatch()").unwatch(models)
 
     def mark_preempting(self) -> None:
-        """Say that the active run is about to be preempted; see :meth:`Run.mark_preempting`."""
+        """Record that the process is about to be preempted; see :meth:`Run.mark_preempting`."""
         self.active("mark_preempting()").mark_preempting()
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:  # noqa: FBT001
@@ -136,7 +141,7 @@ class Session:
             run.finish(exit_code)
 
     def run_function(self, name: str) -> Callable[..., Any]:
-        """Return a function of the module that is a method of the active run."""
+        """Return a function of the module that calls a method of the active run."""
 
         def function(*arguments: Any, **keywords: Any) -> Any:
             return getattr(self.active(f"{name}()"), name)(*arguments, **keywords)
@@ -146,11 +151,19 @@ class Session:
         return function
 
 
+def revive_run(settings: Settings, config: dict[str, Any], identity: RunIdentity) -> Run:
+    """Return the active run of these names, or else one that has not begun: how a run is unpickled."""
+    from runstream.tracking.run.run import unstarted_run  # noqa: PLC0415 - imported by init()
+
+    active = SESSION.find(identity.run_id, settings.project)
+    return unstarted_run(settings, config, identity) if active is None else active
+
+
 class UninitializedAttribute:
-    """What ``runstream.config`` and ``runstream.summary`` are while no run is active: there is nothing to read or set.
+    """``runstream.config`` and ``runstream.summary`` while no run is active: they cannot be read or set.
 
     Args:
-        name: Which of the two.
+        name: Name of the attribute.
     """
 
     _name: str
@@ -159,11 +172,11 @@ class UninitializedAttribute:
         object.__setattr__(self, "_name", name)
 
     def _refuse(self) -> Error:
-        return Error(f"call runstream.init() before runstream.{self._name} is read or set")
+        return Error(f"No run is active: call runstream.init() before runstream.{self._name} is read or set")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
-            raise AttributeError(name)  # Whoever looks at an object asks for such names, and must go on.
+            raise AttributeError(name)  # Inspection of an object reads such names and must not fail.
         raise self._refuse()
 
     def __setattr__(self, name: str, value: Any) -> None:

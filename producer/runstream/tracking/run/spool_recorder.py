@@ -13,7 +13,6 @@ from runstream.preemption import is_preemptible
 from runstream.spool.control_page import Word
 from runstream.spool.format import TopicCode
 from runstream.spool.writer import ClosedError, DiskPolicy, ForkedError, SpoolWriter
-from runstream.tracking.config.config import config_entry
 from runstream.tracking.lifecycle.console_capture import ConsoleCapture
 from runstream.tracking.lifecycle.delivery_status import RunStatus, acknowledged, last_acknowledged
 from runstream.tracking.lifecycle.exit_hooks import EXIT_HOOKS
@@ -22,6 +21,7 @@ from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher, shipp
 from runstream.tracking.rows.metric import Metric
 from runstream.tracking.rows.row_log import RowLog
 from runstream.tracking.summary.local_summary import LocalSummary
+from runstream.tracking.values.entries import config_entry
 from runstream_schemas.events import Operation, Role, Scope
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from runstream.terminal.terminal import Terminal
     from runstream.tracking.lifecycle.final_report import FinalReport
     from runstream.tracking.lifecycle.outcome import Outcome
-    from runstream.tracking.run.recorder import ConfigEntry, SummaryEntry
-    from runstream.tracking.startup.resume import Start
+    from runstream.tracking.run.start import RunStart
+    from runstream.tracking.values.entries import ConfigEntry, SummaryEntry
 
 #: Seconds that SIGTERM waits for delivery where the shipper dies with this process; orchestrators give 30.
 _LAST_WORDS_S = 10.0
@@ -101,7 +101,7 @@ class SpoolRecorder:
         if self._launcher is not None:
             self._try("start delivery", self._launcher.start)
 
-    def continue_from(self, start: Start) -> None:
+    def continue_from(self, start: RunStart) -> None:
         """Begin where an earlier run stands; called once, before the first row."""
         writer = self._history.writer
         if (branch := start.branch) is not None:

@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +18,14 @@ from runstream.run_folder.folder import RunFolder
 from runstream.settings import Settings, resolve
 from runstream.terminal.notebook import is_notebook
 from runstream.terminal.terminal import Terminal
-from runstream.tracking.config.config import config_entry
 from runstream.tracking.config.sources import ConfigSources, select_keys, to_config
 from runstream.tracking.lifecycle.final_report import FinalReport
 from runstream.tracking.run.backend import RunBackend
+from runstream.tracking.run.identity import RunIdentity
 from runstream.tracking.run.recorder import DisabledRecorder
 from runstream.tracking.run.run import Run
-from runstream.tracking.run.session import SESSION
+from runstream.tracking.run.session import SESSION, revive_run
 from runstream.tracking.run.spool_recorder import SpoolRecorder
-from runstream.tracking.startup.identity import Identity, metadata_entries, writer_label, writer_role
 from runstream.tracking.startup.metadata import metadata, program
 from runstream.tracking.startup.resume import ResumeResolver, plan_resume, save_latest_run
 from runstream.tracking.startup.server_lookup import (
@@ -35,7 +35,9 @@ from runstream.tracking.startup.server_lookup import (
     request_number,
     server_environ,
 )
+from runstream.tracking.startup.writer_identity import metadata_entries, writer_label, writer_role
 from runstream.tracking.values.encoder import plain
+from runstream.tracking.values.entries import config_entry
 from runstream_schemas.events import Role, Scope
 from runstream_schemas.topics import canonical_project
 
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runstream.tracking.config.config import Config
-    from runstream.tracking.run.recorder import ConfigEntry
+    from runstream.tracking.values.entries import ConfigEntry
 
 
 def init(  # noqa: PLR0917 - the signature of W&B
@@ -166,7 +168,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     meant = settings.run_id is not None
     run_id = settings.run_id or generate_run_id()
     name = DisplayName(settings.run_name, generated_name(run_id))
-    identity = Identity(
+    identity = RunIdentity(
         entity=settings.entity, project=canonical_project(settings.project), run_id=run_id, name=str(name)
     )
     settings = settings.model_copy(update={"run_id": run_id})
@@ -191,7 +193,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
         terminal.warn(f"no folder for the run can be made ({error}): this run is not tracked")
         run = Run(settings.model_copy(update={"mode": "disabled"}), run.config.as_dict())
         return _disabled(run, identity, terminal)
-    started = time.time()
+    files, started = os.fspath(folder.files), time.time()
     recorder = SpoolRecorder(
         folder,
         settings,
@@ -207,15 +209,17 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     recorder.continue_from(start)
     if settings.resume == "auto":
         save_latest_run(folder.path.parent, settings)
-    run._begin(  # noqa: SLF001 - this module makes runs
+    run._bind(  # noqa: SLF001 - this module makes runs
         RunBackend(
             recorder=recorder,
             identity=identity,
             terminal=terminal,
-            folder=os.fspath(folder.files),
+            folder=files,
             started=started,
-            ended=SESSION.end,
-            learn=LateIdentity(folder.path, name, lookup.server),
+            before_end=partial(event_files.end, files),
+            after_end=partial(SESSION.end, run),
+            revive=revive_run,
+            refresh=LateIdentity(folder.path, name, lookup.server),
             resumed=start.resumed,
             starting_step=start.step,
         )
@@ -226,8 +230,8 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     return run
 
 
-def _disabled(run: Run, identity: Identity, terminal: Terminal) -> Run:
-    run._begin(  # noqa: SLF001
+def _disabled(run: Run, identity: RunIdentity, terminal: Terminal) -> Run:
+    run._bind(  # noqa: SLF001
         RunBackend(
             recorder=DisabledRecorder(),
             identity=identity,
@@ -235,13 +239,14 @@ def _disabled(run: Run, identity: Identity, terminal: Terminal) -> Run:
             # Libraries write into the folder of a run without asking whether it is disabled.
             folder=tempfile.gettempdir(),
             started=time.time(),
-            ended=SESSION.end,
+            after_end=partial(SESSION.end, run),
+            revive=revive_run,
         )
     )
     return run
 
 
-def _new_folder(settings: Settings, identity: Identity, name: DisplayName, environ: Mapping[str, str]) -> RunFolder:
+def _new_folder(settings: Settings, identity: RunIdentity, name: DisplayName, environ: Mapping[str, str]) -> RunFolder:
     """Make the run folder; where that cannot be done, one in the folder for temporary files.
 
     Raises:
@@ -308,7 +313,7 @@ def _first_record(  # noqa: PLR0917 - each said once
 
 
 def _announce(  # noqa: PLR0917 - each said once
-    terminal: Terminal, settings: Settings, identity: Identity, folder: RunFolder, problem: str, doing: str
+    terminal: Terminal, settings: Settings, identity: RunIdentity, folder: RunFolder, problem: str, doing: str
 ) -> None:
     if settings.mode == "offline":
         path = os.path.relpath(folder.path)
@@ -344,7 +349,7 @@ def _warn_of_the_ignored(terminal: Terminal, settings: Settings, ignored: Mappin
         if value:
             terminal.warn(f"init({name}={value!r}) is ignored; it is accepted for W&B compatibility")
     if settings.save_code:
-        terminal.warn("save_code comes with files and artifacts, which this version does not have; no code is saved")
+        terminal.warn("save_code is not supported yet; no code is saved")
 
 
 def _warn_of_chosen_keys(terminal: Terminal, **keys: Sequence[str] | None) -> None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import CommError, UsageError
-from runstream.naming import DisplayName, generated_name
 from runstream.run_folder.continuation import continued_writers
 from runstream.server.endpoints import fetch_resume_state
+from runstream.tracking.run.start import BranchPoint, RunStart
 from runstream.tracking.startup.server_lookup import look_up_server
 from runstream_schemas.events import Role
 from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from runstream.settings import Settings
@@ -38,49 +38,6 @@ _KEPT = {
     "run_job_type": "job_type",
     "sweep_id": "sweep_id",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class BranchPoint:
-    """A run as it was at a step: ``ID?_step=N``."""
-
-    run_id: str
-    step: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """Where a run begins: at step 0, or where an earlier one stands."""
-
-    #: Those of ``init()``, over what the run had before.
-    settings: Settings
-    resumed: bool = False
-    #: The step that the first row without one gets.
-    step: int = 0
-    #: The writers whose work is carried on.
-    continues: tuple[bytes, ...] = ()
-    #: What the run was given before.
-    config: Mapping[str, Any] = field(default_factory=dict)
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Sequence[Mapping[str, Any]] = ()
-    #: What the summary goes on from.
-    folds: Mapping[str, Any] | None = None
-    #: Where the rows branch off.
-    branch: BranchPoint | None = None
-    #: How far the run is could not be asked: its shipper adds that to the steps that nobody said.
-    relative: bool = False
-    #: The last values up to there: path and value.
-    values: Sequence[tuple[Sequence[str], Any]] = ()
-
-    @property
-    def name(self) -> DisplayName:
-        """How the run is called: a run that goes on keeps its name and its number."""
-        generated, number = self.attributes.get("generated_name"), self.attributes.get("number")
-        return DisplayName(
-            self.settings.run_name,
-            generated if isinstance(generated, str) else generated_name(self.settings.run_id or ""),
-            number if isinstance(number, int) else None,
-        )
 
 
 def plan_resume(settings: Settings, folder: Path) -> Settings:
@@ -159,7 +116,7 @@ class ResumeResolver:
     named: bool
     meant: bool
 
-    def start(self, lookup: ServerLookup, fresh_id: str) -> tuple[ServerLookup, Start]:
+    def start(self, lookup: ServerLookup, fresh_id: str) -> tuple[ServerLookup, RunStart]:
         """Return where the run begins, and the server that said so.
 
         Args:
@@ -173,10 +130,10 @@ class ResumeResolver:
         settings = self.settings
         wanted = settings.resume or settings.resume_from or settings.fork_from
         if wanted is None or (settings.resume == "allow" and not self.meant):
-            return lookup, Start(settings=settings)
+            return lookup, RunStart(settings=settings)
         if settings.mode == "offline":
             self.terminal.warn(f"offline, nothing is carried on: this run starts at step 0, whatever {wanted!r} says")
-            return lookup, Start(settings=settings)
+            return lookup, RunStart(settings=settings)
         deadline = time.monotonic() + settings.init_timeout
         try:
             lookup = self._reach(lookup, deadline)
@@ -191,7 +148,7 @@ class ResumeResolver:
                     f"how far run {settings.run_id} is cannot be asked ({error}): its steps are counted from 0 here, "
                     "and go on behind what is there once it is delivered"
                 )
-                return lookup, Start(settings=settings, relative=True)
+                return lookup, RunStart(settings=settings, relative=True)
             raise self._unanswered(str(error)) from error
 
     def _reach(self, lookup: ServerLookup, deadline: float) -> ServerLookup:
@@ -207,20 +164,20 @@ class ResumeResolver:
             lookup = look_up_server(lookup.identity, self.settings, self.environ)
         return lookup
 
-    def _resumed(self, lookup: ServerLookup, deadline: float, fresh_id: str) -> Start:
+    def _resumed(self, lookup: ServerLookup, deadline: float, fresh_id: str) -> RunStart:
         settings = self.settings
         if not self.meant:
-            return Start(settings=settings)
+            return RunStart(settings=settings)
         found = self._standing(lookup, settings.run_id or "", None, deadline)
         if settings.resume == "auto" and not self.named and found["state"] == "finished":
-            return Start(settings=settings.model_copy(update={"run_id": fresh_id}))
+            return RunStart(settings=settings.model_copy(update={"run_id": fresh_id}))
         if not found["exists"]:
             if settings.resume == "must":
                 raise UsageError(
                     f'resume="must", but there is no run {settings.run_id} in project {settings.project}: '
                     'check the id, or use resume="allow"'
                 )
-            return Start(settings=settings)
+            return RunStart(settings=settings)
         if settings.resume == "never":
             raise UsageError(
                 f'resume="never", but there is a run {settings.run_id} in project {settings.project} already: '
@@ -229,7 +186,7 @@ class ResumeResolver:
         last = found["last_step"]
         return self._going_on(found, step=0 if last is None else last + 1)
 
-    def _rewound(self, lookup: ServerLookup, moment: BranchPoint, deadline: float) -> Start:
+    def _rewound(self, lookup: ServerLookup, moment: BranchPoint, deadline: float) -> RunStart:
         found = self._at(lookup, moment, deadline)
         folds = dict(found["folds"] or {}) or None
         if folds is not None:
@@ -237,12 +194,12 @@ class ResumeResolver:
             folds |= {"keys": [version, [], [], None], "last_step": moment.step}
         return self._going_on(found, step=moment.step + 1, folds=folds, **self._branch(found, moment))
 
-    def _forked(self, lookup: ServerLookup, moment: BranchPoint, deadline: float) -> Start:
+    def _forked(self, lookup: ServerLookup, moment: BranchPoint, deadline: float) -> RunStart:
         settings = self.settings
         found = self._at(lookup, moment, deadline)
         if self.named and self._is_primary and self._standing(lookup, settings.run_id or "", None, deadline)["exists"]:
             raise UsageError(f"fork_from makes a new run, but there is a run {settings.run_id} already: use another id")
-        return Start(settings=settings, step=moment.step + 1, **self._branch(found, moment))
+        return RunStart(settings=settings, step=moment.step + 1, **self._branch(found, moment))
 
     @property
     def _is_primary(self) -> bool:
@@ -262,14 +219,14 @@ class ResumeResolver:
             raise UsageError(f"run {moment.run_id} cannot go on from step {moment.step}: it has {has}")
         return found
 
-    def _going_on(self, found: dict[str, Any], **start: Any) -> Start:
+    def _going_on(self, found: dict[str, Any], **start: Any) -> RunStart:
         attributes = found["attributes"]
         kept = {
             name: tuple(value) if isinstance(value, list) else value
             for name, attribute in _KEPT.items()
             if not getattr(self.settings, name) and (value := attributes.get(attribute))
         }
-        return Start(
+        return RunStart(
             settings=self.settings.model_copy(update={"allow_val_change": True, **kept}),
             resumed=True,
             continues=continued_writers(found["writers"], self.role, self.label),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runstream.naming import DisplayName
     from runstream.server.discovery import Server
     from runstream.settings import Settings
-    from runstream.tracking.startup.identity import Identity
+    from runstream.tracking.run.identity import RunIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ServerLookup:
     #: None if no server is known.
     server: Server | None
     #: Names of the run, completed by the server.
-    identity: Identity
+    identity: RunIdentity
     #: Why the server did not answer; empty if it did.
     problem: str = ""
 
@@ -39,7 +39,7 @@ class ServerLookup:
         return self.server is not None and not self.problem
 
 
-def look_up_server(identity: Identity, settings: Settings, environ: Mapping[str, str]) -> ServerLookup:
+def look_up_server(identity: RunIdentity, settings: Settings, environ: Mapping[str, str]) -> ServerLookup:
     """Ask the server for what completes the names of a run, or use its last answer if it does not reply."""
     server = resolve_server(environ, settings.base_url)
     if server is None:
@@ -78,7 +78,7 @@ class LateIdentity:
     name: DisplayName
     server: Server | None
 
-    def __call__(self, identity: Identity) -> Identity:
+    def __call__(self, identity: RunIdentity) -> RunIdentity:
         """Return the names, completed with what is known by now."""
         if identity.url is not None and (self.name.given or identity.name != self.name.generated):
             return identity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runstream.exceptions import DataError
 from runstream.tracking.summary.normalization import normalize_summary_value
@@ -10,9 +10,19 @@ from runstream_schemas.events import Operation
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+    from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 
-    from runstream.tracking.run.recorder import Recorder, SummaryEntry
+    from runstream.tracking.values.entries import SummaryEntry
+
+
+class SummaryRecorder(Protocol):
+    """What a summary reads from and records to."""
+
+    def summary(self) -> dict[str, Any]:
+        """Return the summary as this process knows it; it must not be changed."""
+
+    def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
+        """Record assignments to the summary, and apply them to the last values."""
 
 
 class _MissingError(KeyError, AttributeError):
@@ -32,10 +42,10 @@ class Summary:
         path: Where in the summary this mapping lies.
     """
 
-    _recorder: Recorder
+    _recorder: SummaryRecorder
     _path: tuple[str, ...]
 
-    def __init__(self, recorder: Recorder, path: tuple[str, ...] = ()) -> None:
+    def __init__(self, recorder: SummaryRecorder, path: tuple[str, ...] = ()) -> None:
         object.__setattr__(self, "_recorder", recorder)
         object.__setattr__(self, "_path", path)
 
