@@ -50,7 +50,8 @@ def display(self: Any, height: int = 420, hidden: bool = False) -> bool:  # noqa
 
 def to_html(self: Any, height: int = 420, hidden: bool = False) -> str:  # noqa: FBT001, FBT002
     """Return HTML with the run's page in a frame; arguments as for ``display()``."""
-    return frame_html(_page(self), self.name or self.id, height, hidden=hidden)
+    url = _page(self)
+    return frame_html(url, (url and self.name) or self.id, height, hidden=hidden)
 
 
 def _page(run: Any) -> str | None:
