@@ -18,16 +18,17 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from runstream.server.folders import cache_folder
 from runstream_deploy.processes.child import Child
 from runstream_deploy.processes.ports import choose_port
-from runstream_deploy.processes.reaper import Reaper, send
-from runstream_deploy.services.class_archive import with_archive
-from runstream_deploy.services.jars import cache_folder, fetch_jars
+from runstream_deploy.processes.reaper import Reaper, send_signal
+from runstream_deploy.services.class_archive import with_class_archive
+from runstream_deploy.services.jars import fetch_jars
 from runstream_deploy.services.java import find_java
 from runstream_deploy.services.kafka import Kafka
 from runstream_deploy.services.object_store import ObjectStore
 from runstream_deploy.services.postgres import Postgres
-from runstream_deploy.services.service import Service, answered
+from runstream_deploy.services.service import Service, wait_until_ready
 from runstream_deploy.services.topics import delete_topics, ensure_topics
 from tests.leftovers import MARK, describe, marked
 from tests.polling import eventually
@@ -76,7 +77,7 @@ def nothing_left_running() -> Iterator[None]:
         left = marked(mark)
         commands = describe(left)
         for pid, start in left:
-            send(pid, start, signal.SIGKILL)
+            send_signal(pid, start, signal.SIGKILL)
         pytest.fail("Processes started by tests are still running:\n" + "\n".join(commands), pytrace=False)
 
 
@@ -108,7 +109,7 @@ def serving(service: Service, folder: Path, reaper: Reaper) -> Iterator[None]:
     log = folder / f"{service.name}.log"
     child = Child(service.command(), log, reaper)
     try:
-        run_aside(answered(service, child, log))
+        run_aside(wait_until_ready(service, child, log))
         yield
     finally:
         child.stop()
@@ -118,7 +119,7 @@ def serving(service: Service, folder: Path, reaper: Reaper) -> Iterator[None]:
 def kafka(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Kafka]:
     """Start a Kafka broker."""
     folder = tmp_path_factory.mktemp("kafka")
-    distribution = with_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))
+    distribution = with_class_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))
     port = choose_port()
     kafka = Kafka(folder / "kafka", port=port, controller_port=choose_port({port}), distribution=distribution)
     with serving(kafka, folder, reaper):

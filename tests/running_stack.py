@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from runstream_deploy.processes.child import Child, Command
 from runstream_deploy.services.service import last_lines
 from runstream_deploy.stack.data_folder import DataFolder
-from runstream_deploy.stack.state import Phase, StackState, read_state
+from runstream_deploy.stack.state import StackPhase, StackState, read_state
 from tests.polling import eventually
 
 if TYPE_CHECKING:
@@ -84,4 +84,4 @@ def _is_running(folder: DataFolder, child: Child, log: Path) -> bool:
     if child.exit_code() is not None:
         raise RuntimeError(f"runstream up exited:\n{last_lines(log)}")
     state = read_state(folder)
-    return state is not None and state.pid == child.pid and state.phase is Phase.RUNNING
+    return state is not None and state.pid == child.pid and state.phase is StackPhase.RUNNING

@@ -10,11 +10,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runstream.server.folders import cache_folder
 from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.processes.reaper import Reaper
 from runstream_deploy.services.api_process import ApiProcess
-from runstream_deploy.services.class_archive import with_archive
-from runstream_deploy.services.jars import cache_folder, fetch_jars
+from runstream_deploy.services.class_archive import with_class_archive
+from runstream_deploy.services.jars import fetch_jars
 from runstream_deploy.services.java import find_java
 from runstream_deploy.services.kafka import Kafka
 from runstream_deploy.services.postgres import Postgres
@@ -76,7 +77,7 @@ def rig(folder: Path) -> Iterator[Rig]:
         for _ in range(4):
             taken.add(choose_port(taken))
         ports = sorted(taken)
-        distribution = with_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))
+        distribution = with_class_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))
         kafka = Kafka(folder / "kafka", port=ports[0], controller_port=ports[1], distribution=distribution)
         stack.enter_context(serving(kafka, folder, reaper))
         postgres = Postgres(folder / "postgres", port=ports[2], password=secrets.token_urlsafe(16))

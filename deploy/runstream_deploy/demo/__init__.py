@@ -1,1 +1,1 @@
-"""The demo: a small network trained on handwritten digits, in four runs at once that end in four ways."""
+"""The demo: a small network trained on handwritten digits, in four concurrent runs with different ends."""

@@ -1,4 +1,4 @@
-"""The four cases of the demo: what each is trained with, and how it ends."""
+"""The four cases of the demo: hyperparameters, and how each ends."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Case:
     """One run of the demo."""
 
     name: str
-    #: What the user is told to look for.
+    #: One line for the user.
     story: str
-    #: The state that the run comes to.
+    #: The final state of the run.
     expected: str
     ranks: int = 1
     seed: int = 1
@@ -47,7 +47,7 @@ CASES = {
             rate=0.01,
             rate_growth=1.02,
         ),
-        Case(name="killed", story="gets SIGKILL half way", expected="crashed", seed=3, killed_at=0.5),
+        Case(name="killed", story="is killed by SIGKILL halfway", expected="crashed", seed=3, killed_at=0.5),
         Case(name="two-ranks", story="two processes train it together", expected="finished", ranks=2, seed=4),
     )
 }

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How the network did on a batch."""
+    """Loss and accuracy on a batch."""
 
     #: Mean cross-entropy, in nats.
     loss: float
-    #: Share of pictures whose digit it got right.
+    #: Share of pictures that were classified correctly.
     accuracy: float
 
 
@@ -31,7 +31,7 @@ class Network:
 
     Args:
         sizes: Numbers of units, from the input to the output.
-        random: Where the first weights come from.
+        random: Source of the initial weights.
     """
 
     def __init__(self, sizes: Sequence[int], random: np.random.Generator) -> None:
@@ -42,11 +42,11 @@ class Network:
             weights[:] = random.normal(0, np.sqrt(2 / len(weights)), weights.shape)
 
     def evaluate(self, batch: Pictures) -> Result:
-        """Return how the network does on a batch."""
+        """Return loss and accuracy on a batch."""
         return _result(self._forward(batch)[-1], batch)
 
     def gradient(self, batch: Pictures) -> tuple[Result, NDArray[np.float32]]:
-        """Return how the network does on a batch, and the gradient of its loss."""
+        """Return loss and accuracy on a batch, and the gradient of the loss."""
         activations = self._forward(batch)
         probabilities = activations[-1]
         result = _result(probabilities, batch)

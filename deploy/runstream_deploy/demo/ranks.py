@@ -1,4 +1,4 @@
-"""Ranks of one training: they average their gradients over a socket that they inherit."""
+"""The ranks of a training, which average their gradients over an inherited socket."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Ranks(Protocol):
-    """The processes that train together, as one of them sees it."""
+    """The processes that train together, as seen by one of them."""
 
     def average(self, gradient: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the mean of all ranks' gradients; every rank must call it the same number of times."""
@@ -21,7 +21,7 @@ class Ranks(Protocol):
         """Leave."""
 
 
-class Alone:
+class SingleRank:
     """A single rank."""
 
     def average(self, gradient: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -32,7 +32,7 @@ class Alone:
         """Do nothing."""
 
 
-class Pair:
+class RankPair:
     """Two ranks with a socket between them.
 
     Args:
@@ -42,15 +42,15 @@ class Pair:
 
     def __init__(self, rank: int, descriptor: int) -> None:
         self._connection = Connection(descriptor)
-        self._speaks_first = rank == 0
+        self._sends_first = rank == 0
 
     def average(self, gradient: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the mean of both ranks' gradients; raises EOFError where the other rank has gone."""
-        # One speaks first, or both would wait for the other to read.
-        if self._speaks_first:
+        """Return the mean of both ranks' gradients; raise EOFError if the other rank has exited."""
+        # One sends first; otherwise both would wait for the other to read.
+        if self._sends_first:
             self._connection.send_bytes(gradient.tobytes())
         other = np.frombuffer(self._connection.recv_bytes(), np.float32)
-        if not self._speaks_first:
+        if not self._sends_first:
             self._connection.send_bytes(gradient.tobytes())
         return ((gradient + other) / 2).astype(np.float32)
 

@@ -15,32 +15,32 @@ import runstream
 from runstream_deploy.demo import digits
 from runstream_deploy.demo.cases import CASES, Case
 from runstream_deploy.demo.network import Network
-from runstream_deploy.demo.ranks import Alone, Pair, Ranks
+from runstream_deploy.demo.ranks import RankPair, Ranks, SingleRank
 
 PROJECT = "digits"
-#: Guessing at random costs 2.3.
+#: A random guess has a loss of 2.3.
 HIGHEST_LOSS = 10.0
 
 
-class Tracked(Protocol):
-    """What training needs of a run."""
+class RunLike(Protocol):
+    """The part of a run that the training uses."""
 
     @property
     def summary(self) -> Any:
-        """Takes single values."""
+        """The summary."""
 
     def log(self, row: dict[str, float], /) -> None:
-        """Take the values of a step."""
+        """Log the values of a step."""
 
 
 class DivergedError(ArithmeticError):
-    """The loss has grown beyond all bounds."""
+    """The loss has diverged."""
 
 
 def main(name: str, run_id: str, rank: int = 0, descriptor: int = -1) -> None:
     """Train a case and track it."""
     case = CASES[name]
-    ranks: Ranks = Alone() if case.ranks == 1 else Pair(rank, descriptor)
+    ranks: Ranks = SingleRank() if case.ranks == 1 else RankPair(rank, descriptor)
     settings = {} if case.ranks == 1 else {"x_label": f"rank {rank}", "x_primary": rank == 0}
     with runstream.init(
         project=PROJECT,
@@ -60,13 +60,13 @@ def main(name: str, run_id: str, rank: int = 0, descriptor: int = -1) -> None:
             ranks.close()
 
 
-def train(case: Case, run: Tracked, rank: int, ranks: Ranks) -> None:
+def train(case: Case, run: RunLike, rank: int, ranks: Ranks) -> None:
     """Train, log every step, and validate after every epoch.
 
     Raises:
-        DivergedError: the loss has grown beyond all bounds.
+        DivergedError: The loss has diverged.
     """
-    # Several processes share few cores, and the matrices are small: each is fastest with one thread.
+    # Several processes share few cores and the matrices are small: one thread each is fastest.
     threadpool_limits(1)
     training, validation = digits.load()
     training = training.shard(rank, case.ranks)
@@ -84,22 +84,22 @@ def train(case: Case, run: Tracked, rank: int, ranks: Ranks) -> None:
             if step % steps_of_epoch == 0:
                 row |= {"epoch": epoch} | (validate(network, validation) if rank == 0 else {})
             run.log(row)
-        # Shown as the run's console.
+        # For the console of the run.
         print(f"epoch {epoch:2}: loss {row['train/loss']:.4f}", flush=True)  # noqa: T201
     run.summary["steps"] = step
 
 
 def validate(network: Network, pictures: digits.Pictures) -> dict[str, float]:
-    """Return how the network does on pictures that it was not trained on."""
+    """Return loss and accuracy on pictures that were not used for training."""
     found = network.evaluate(pictures)
     return {"val/loss": found.loss, "val/accuracy": found.accuracy}
 
 
 def one_step(case: Case, network: Network, batch: digits.Pictures, rate: float, ranks: Ranks) -> dict[str, float]:
-    """Train on one batch; return what there is to log.
+    """Train on one batch; return the values to log.
 
     Raises:
-        DivergedError: the loss has grown beyond all bounds.
+        DivergedError: The loss has diverged.
     """
     began = time.perf_counter()
     with np.errstate(over="ignore", invalid="ignore"):

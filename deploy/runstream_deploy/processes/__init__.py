@@ -1,1 +1,1 @@
-"""Child processes: start, stop, ports, rotated logs, and nothing left running."""
+"""Child processes: start, stop, ports, log rotation, and the reaper, which leaves none running."""

@@ -1,4 +1,4 @@
-"""One service as a child process: started tied to this process, stopped politely, then not so politely."""
+"""A service as a child process: tied to this process, stopped by its own signal, and killed if that fails."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runstream_deploy.processes import launch
-from runstream_deploy.processes.reaper import Reaper, descendants, is_running, send
+from runstream_deploy.processes.reaper import Reaper, descendants, is_running, send_signal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
 class Identity(Enum):
-    """Who a service is to the operating system."""
+    """The user that a service runs as."""
 
     #: The user who started the stack.
     SAME = "same"
-    #: The same user in a user namespace of its own, so that a server that refuses root sees none.
+    #: The same user in a separate user namespace, for servers that refuse to run as root.
     NAMESPACE = "namespace"
-    #: The user ``nobody``; for root where user namespaces are forbidden.
+    #: The user ``nobody``, for root where user namespaces are not allowed.
     NOBODY = "nobody"
 
 
@@ -42,8 +42,8 @@ class Command:
     identity: Identity = Identity.SAME
 
 
-def launched(command: Command, reaper: Reaper | None = None) -> list[str]:
-    """Return the arguments that start ``command`` as a process that ends with this thread."""
+def launch_arguments(command: Command, reaper: Reaper | None = None) -> list[str]:
+    """Return the arguments that start a command as a process that ends with this thread."""
     options = [
         f"--parent={os.getpid()}",
         f"--signal={int(command.stop_signal)}",
@@ -55,12 +55,12 @@ def launched(command: Command, reaper: Reaper | None = None) -> list[str]:
 
 
 async def process_ended(pid: int) -> None:
-    """Wait for a child process that has not been waited for yet to end."""
+    """Wait until a child process exits; its exit status stays available to ``waitpid``."""
     try:
         descriptor = os.pidfd_open(pid)
     except (AttributeError, OSError):
         # A kernel before 5.3, or a Python that was built for one.
-        await process_seen_to_end(pid)
+        await poll_until_ended(pid)
         return
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -72,28 +72,28 @@ async def process_ended(pid: int) -> None:
         os.close(descriptor)
 
 
-async def process_seen_to_end(pid: int, *, every: float = 0.2) -> None:
-    """Wait for a child process to end by looking ``every`` so many seconds; it can still be waited for afterwards."""
-    look = os.WEXITED | os.WNOHANG | os.WNOWAIT
-    while os.waitid(os.P_PID, pid, look) is None:  # noqa: ASYNC110, ASYNC222 - nobody tells, and a look returns at once
+async def poll_until_ended(pid: int, *, every: float = 0.2) -> None:
+    """Like ``process_ended``, by polling every so many seconds."""
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while os.waitid(os.P_PID, pid, options) is None:  # noqa: ASYNC110, ASYNC222 - returns at once
         await asyncio.sleep(every)
 
 
 class Child:
-    """A running service; start it in the thread that lives as long as the service may.
+    """A running service. Create it in a thread that runs as long as the service: it ends with that thread.
 
     Args:
         command: What to run.
-        log: File that its output is appended to.
-        reaper: Ends the service should this process be killed.
-        base: The environment that the command's own is added to; default: this process's.
+        log: File to which its output is appended.
+        reaper: Ends the service if this process is killed.
+        base: Environment to which that of the command is added; default: that of this process.
     """
 
     def __init__(self, command: Command, log: Path, reaper: Reaper, *, base: Mapping[str, str] | None = None) -> None:
         self.command = command
         with log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - the stack's own services
-                launched(command, reaper),
+                launch_arguments(command, reaper),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -106,31 +106,31 @@ class Child:
         reaper.remember(self.pid, self.started, int(command.stop_signal))
 
     def exit_code(self) -> int | None:
-        """Return how the service ended, negative for a signal; None while it runs."""
+        """Return the exit code, negative for a signal; None while the service runs."""
         return self._process.poll()
 
     async def ended(self) -> int:
-        """Wait for the service to end, without looking again and again; return how it ended."""
+        """Wait until the service exits, without polling; return its exit code."""
         if self.exit_code() is None:
             await process_ended(self.pid)
         return self._process.wait()
 
-    def ask_to_stop(self) -> None:
-        """Send the service's own stop signal."""
+    def request_stop(self) -> None:
+        """Send the stop signal of the service."""
         if self.exit_code() is None:
             self._process.send_signal(self.command.stop_signal)
 
     def kill(self) -> None:
-        """Kill the service and everything below it."""
+        """Kill the service and its descendants."""
         tree = descendants(self.pid)
         for process in [(self.pid, self.started), *tree]:
-            send(*process, signal.SIGKILL)
+            send_signal(*process, signal.SIGKILL)
         self._process.wait()
 
     def stop(self, *, within: float = 20.0) -> None:
-        """Ask, wait ``within`` seconds for the whole tree to be gone, then kill what is left."""
+        """Request a stop, wait ``within`` seconds for the whole process tree to exit, then kill the rest."""
         tree = descendants(self.pid)
-        self.ask_to_stop()
+        self.request_stop()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(within)
         if self.exit_code() is None:
@@ -139,4 +139,4 @@ class Child:
         while time.monotonic() < deadline and any(is_running(*process) for process in tree):
             time.sleep(0.02)
         for process in tree:
-            send(*process, signal.SIGKILL)
+            send_signal(*process, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Loopback ports: chosen once, checked before use, and named by who holds them."""
+"""Loopback ports: choose them, check that they are free, and find the process that uses one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from runstream_deploy.exceptions import PortTaken
+from runstream_deploy.exceptions import PortTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,16 +20,16 @@ _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def choose_port(taken: Collection[int] = ()) -> int:
-    """Return a free port below those that outgoing connections use, so that it stays free while the stack is down."""
+    """Return a free port below the range of outgoing connections, so that it stays free while the stack is down."""
     highest = int(_EPHEMERAL.read_text().split()[0]) if _EPHEMERAL.exists() else 32768
     for candidate in random.sample(range(_LOWEST, max(highest, _LOWEST + 5000)), 2000):
         if candidate not in taken and is_free(candidate):
             return candidate
-    raise OSError(f"no free port between {_LOWEST} and {highest}")
+    raise OSError(f"No free port between {_LOWEST} and {highest}")
 
 
 def is_free(port: int) -> bool:
-    """Return whether a server could listen on the loopback port now."""
+    """Return whether a server could listen on a loopback port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -40,13 +40,13 @@ def is_free(port: int) -> bool:
 
 
 def require_free(port: int, service: str) -> None:
-    """Raise PortTaken, which names the holder, unless the port is free."""
+    """Raise PortTakenError, which names the process that uses the port, unless the port is free."""
     if not is_free(port):
-        raise PortTaken(port, service, holder_of(port))
+        raise PortTakenError(port, service, holder_of(port))
 
 
 def holder_of(port: int) -> str:
-    """Return who listens on a port, in words; another user's process may be hidden from us."""
+    """Describe the process that listens on a port; a process of another user may be hidden."""
     for connection in psutil.net_connections("tcp"):
         listens = connection.status == psutil.CONN_LISTEN and getattr(connection.laddr, "port", None) == port
         if listens and connection.pid:
@@ -55,4 +55,4 @@ def holder_of(port: int) -> str:
                 return f"process {process.pid} ({' '.join(process.cmdline())[:120] or process.name()})"
             except psutil.Error:
                 return f"process {connection.pid}"
-    return "a process that this user may not see"
+    return "a process of another user"

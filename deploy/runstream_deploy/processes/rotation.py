@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: A log that has grown to this many bytes is put aside.
+#: A log of this size is rotated.
 LARGEST_BYTES = 10 * 1024 * 1024
-#: Older logs that are kept.
+#: Number of older logs that are kept.
 KEPT = 3
 
 
 def rotate(log: Path, *, largest: int = LARGEST_BYTES, kept: int = KEPT) -> None:
-    """Copy a large log to ``NAME.1`` (``.1`` to ``.2`` and so on) and empty it in place.
+    """Copy a large log to ``NAME.1`` (``.1`` to ``.2`` and so on) and truncate it.
 
-    Services append to their log, so they go on at its new start; a line written between copy and emptying is lost.
+    Services open their log for appending, so they continue at its new start. A line that is written between copying and
+    truncating is lost.
     """
     if not log.exists() or log.stat().st_size < largest:
         return

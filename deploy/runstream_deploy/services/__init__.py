@@ -1,1 +1,1 @@
-"""The servers of a stack: how each is set up, started, and asked whether it is ready."""
+"""The services of a stack: how each is prepared, started and checked."""

@@ -24,7 +24,7 @@ class ApiProcess:
     """
 
     name = "api"
-    patience = 60.0
+    start_timeout = 60.0
 
     def __init__(self, port: int, environment: Mapping[str, str]) -> None:
         self.port = port
@@ -34,14 +34,14 @@ class ApiProcess:
 
     @property
     def ports(self) -> dict[str, int]:
-        """The ports that must be free before the start."""
+        """The ports that must be free before a start."""
         return {self.name: self.port}
 
     def prepare(self) -> None:
-        """Do nothing: the API keeps nothing on disk."""
+        """Do nothing: the API has no files."""
 
     def command(self) -> Command:
-        """Return how it is started."""
+        """Return the command that runs it."""
         return Command(
             arguments=[sys.executable, "-m", "runstream_consumers.server"],
             environment={
@@ -53,7 +53,7 @@ class ApiProcess:
         )
 
     async def check(self) -> None:
-        """Return once it answers ``/healthz``; OSError where it does not."""
+        """Return once it answers ``/healthz``; OSError if it does not."""
         status = await asyncio.to_thread(self._ask)
         if status != http.HTTPStatus.OK:
             raise ConnectionError(f"/healthz answers {status}")

@@ -1,7 +1,8 @@
-"""An archive of the classes that Kafka loads: made once per Java and Kafka, it more than halves the time of a start.
+"""An archive of the classes that Kafka loads, which more than halves the time of a start.
 
-Java maps the archive into memory in place of parsing and verifying thousands of classes. It refuses an archive that was
-made by another Java or from other jars, and then starts without: the archive can make a start faster, never wrong.
+Java maps the archive into memory instead of parsing and verifying thousands of classes. It ignores an archive made by
+another Java or from other jars, so the archive affects only the time. It is
+created once for each Java and Kafka version.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runstream_deploy.exceptions import ServiceFailed
-from runstream_deploy.processes.child import Command, launched
+from runstream_deploy.exceptions import ServiceError
+from runstream_deploy.processes.child import Command, launch_arguments
 from runstream_deploy.processes.ports import choose_port
-from runstream_deploy.services.jars import Report, locked, silent
+from runstream_deploy.services.jars import Report, file_lock, ignore_report
 from runstream_deploy.services.kafka import Distribution, Kafka
 
 if TYPE_CHECKING:
@@ -27,18 +28,18 @@ if TYPE_CHECKING:
     from runstream_deploy.services.java import Java
 
 
-def with_archive(cache: Path, java: Java, jars: Sequence[Path], report: Report = silent) -> Distribution:
-    """Return what runs Kafka, with a class archive that is made now where there is none yet.
+def with_class_archive(cache: Path, java: Java, jars: Sequence[Path], report: Report = ignore_report) -> Distribution:
+    """Return the files that run Kafka, with a class archive, which is created unless it exists.
 
     Args:
         cache: Folder that keeps the archive.
-        java: The Java it is for.
+        java: The Java runtime.
         jars: Kafka's jars, in the order of the class path.
-        report: Told when an archive is made, which takes some ten seconds.
+        report: Called before an archive is created, which takes about ten seconds.
     """
     plain = Distribution(java=java, jars=jars)
     archive = cache / f"classes-{_key(java, jars)}.jsa"
-    with locked(cache / "classes.lock"):
+    with file_lock(cache / "classes.lock"):
         if not archive.exists():
             report("preparing Kafka for fast starts (once)")
             with tempfile.TemporaryDirectory(dir=cache, prefix="classes-") as folder:
@@ -52,7 +53,7 @@ def _key(java: Java, jars: Sequence[Path]) -> str:
 
 
 def _train(plain: Distribution, folder: Path) -> Path:
-    """Start a broker once on an empty folder, ask it for metadata, and have it write down its classes as it ends."""
+    """Start a broker on an empty folder, request its metadata, and stop it, which writes the archive."""
     port = choose_port()
     kafka = Kafka(folder / "kafka", port=port, controller_port=choose_port({port}), distribution=plain)
     kafka.prepare()
@@ -61,30 +62,32 @@ def _train(plain: Distribution, folder: Path) -> Path:
     arguments = plain.arguments("kafka.Kafka", str(kafka.folder / "server.properties"), options=[option])
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - Kafka itself
-            launched(Command(arguments=arguments)), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            launch_arguments(Command(arguments=arguments)), stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
     try:
-        asyncio.run(_answered(kafka, process))
+        asyncio.run(_wait_until_ready(kafka, process))
         process.terminate()
         process.wait(60)
     except subprocess.TimeoutExpired as error:
-        raise ServiceFailed("kafka", "did not write its class archive in time") from error
+        raise ServiceError("kafka", "did not write its class archive in time") from error
     finally:
         process.kill()
         process.wait()
     if not archive.exists():
-        raise ServiceFailed("kafka", "wrote no class archive", (folder / "log").read_text(errors="replace")[-2000:])
+        raise ServiceError(
+            "kafka", "did not write its class archive", (folder / "log").read_text(errors="replace")[-2000:]
+        )
     return archive
 
 
-async def _answered(kafka: Kafka, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + kafka.patience
+async def _wait_until_ready(kafka: Kafka, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + kafka.start_timeout
     while True:
         try:
             await kafka.check()
         except OSError as error:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise ServiceFailed("kafka", "did not start to have its classes archived") from error
+                raise ServiceError("kafka", "did not start while its class archive was created") from error
             await asyncio.sleep(0.1)
         else:
             return

@@ -16,19 +16,19 @@ GROUP = "runstream.consumers"
 
 
 def registered_consumers() -> list[EntryPoint]:
-    """Return the consumers that the installed packages register, ours and strangers', in order of name."""
+    """Return the consumers that the installed packages register, by name."""
     return sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
 
 
 class ConsumerProcess:
-    """One consumer, run by the consumers' runtime.
+    """A consumer, run by the runtime of the consumers.
 
     Args:
         entry: Its registration.
         environment: Settings (``RUNSTREAM_*``).
     """
 
-    patience = 120.0
+    start_timeout = 120.0
 
     def __init__(self, entry: EntryPoint, environment: Mapping[str, str]) -> None:
         self.name = entry.name
@@ -40,13 +40,13 @@ class ConsumerProcess:
         """Do nothing: the runtime migrates the consumer's tables itself."""
 
     def command(self) -> Command:
-        """Return how it is started."""
+        """Return the command that runs it."""
         arguments = [sys.executable, "-m", "runstream_consumers.runtime", self.name]
         return Command(arguments=arguments, environment=self._environment)
 
     async def check(self) -> None:
-        """Return once the consumer has positions in all partitions; OSError while it has not."""
+        """Return once the consumer has stored offsets of all partitions; OSError while it has not."""
         expected = int(self._environment["RUNSTREAM_PARTITIONS"])
         found = await assigned_partitions(self._environment["RUNSTREAM_POSTGRES"], self.name)
         if found < expected:
-            raise ConnectionError(f"works on {found} of {expected} partitions")
+            raise ConnectionError(f"has offsets of {found} of {expected} partitions")

@@ -1,4 +1,4 @@
-"""The Java that Kafka runs on: found on this machine, never brought along."""
+"""Finding the Java runtime that Kafka runs on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstream_deploy.exceptions import MissingTool
+from runstream_deploy.exceptions import MissingToolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Oldest release that Kafka 4 brokers run on.
+#: Oldest release that Kafka 4 supports.
 OLDEST = 17
 _ADVICE = f"install Java {OLDEST} or newer (Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME"
 
@@ -32,23 +32,23 @@ def find_java(environment: Mapping[str, str] = os.environ) -> Java:
     """Return the Java of ``JAVA_HOME``, else the one on the path.
 
     Raises:
-        MissingTool: there is none, it does not start, or it is older than Kafka needs.
+        MissingToolError: There is none, it does not start, or it is too old.
     """
     home = environment.get("JAVA_HOME")
     program = f"{home}/bin/java" if home else shutil.which("java", path=environment.get("PATH"))
     if program is None:
-        raise MissingTool(f"Kafka needs Java and none was found; {_ADVICE}")
+        raise MissingToolError(f"Java, which Kafka needs, was not found; {_ADVICE}")
     try:
         answer = subprocess.run([program, "-version"], capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
     except (OSError, subprocess.SubprocessError) as error:
-        raise MissingTool(f"Kafka needs Java and {program} does not start ({error}); {_ADVICE}") from error
+        raise MissingToolError(f"{program}, which Kafka needs, does not start ({error}); {_ADVICE}") from error
     release = release_of(answer.stderr + answer.stdout)
     if release < OLDEST:
-        raise MissingTool(f"Kafka needs Java {OLDEST} or newer and {program} is Java {release}; {_ADVICE}")
+        raise MissingToolError(f"Kafka needs Java {OLDEST} or newer and {program} is Java {release}; {_ADVICE}")
     return Java(program, release, answer.stderr)
 
 
 def release_of(version: str) -> int:
-    """Return the major release that ``java -version`` speaks of (8 for "1.8.0_292"), 0 where it names none."""
+    """Return the major release in the output of ``java -version`` (8 for "1.8.0_292"), 0 if there is none."""
     found = re.search(r'version "(?:1\.)?(\d+)', version)
     return int(found[1]) if found else 0

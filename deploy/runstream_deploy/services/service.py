@@ -1,4 +1,4 @@
-"""What the supervisor asks of a service, and the wait for its first answer."""
+"""The interface of a service, and the wait until it is ready."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from runstream_deploy.exceptions import ServiceFailed
+from runstream_deploy.exceptions import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Service(Protocol):
-    """A server or consumer of the stack."""
+    """A server, a consumer or the API."""
 
     @property
     def name(self) -> str:
@@ -29,46 +29,46 @@ class Service(Protocol):
 
     @property
     def ports(self) -> Mapping[str, int]:
-        """The ports that must be free before the start, by what they are for."""
+        """The ports that must be free before a start, by purpose."""
 
     @property
-    def patience(self) -> float:
-        """Seconds that a start may take."""
+    def start_timeout(self) -> float:
+        """Time limit of a start, in seconds."""
 
     def prepare(self) -> None:
-        """Make on disk what the service needs; called before each start of the stack, may take seconds."""
+        """Create the files that the service needs; called before each start, may take seconds."""
 
     def command(self) -> Command:
-        """Return how the service is started."""
+        """Return the command that runs the service."""
 
     async def check(self) -> None:
-        """Return once the service has answered in its own protocol; raises OSError where it does not."""
+        """Return once the service has answered in its own protocol; raise OSError if it does not."""
 
 
-async def answered(service: Service, child: Child, log: Path) -> None:
-    """Wait until a started service answers.
+async def wait_until_ready(service: Service, child: Child, log: Path) -> None:
+    """Wait until a service that was started answers.
 
     Raises:
-        ServiceFailed: it ended, or gave no answer within its patience.
+        ServiceError: It exited, or did not answer within its time limit.
     """
-    deadline = time.monotonic() + service.patience
+    deadline = time.monotonic() + service.start_timeout
     while True:
         try:
             async with asyncio.timeout(10):
                 await service.check()
         except OSError as error:
             if (code := child.exit_code()) is not None:
-                raise ServiceFailed(service.name, f"ended with code {code}", last_lines(log)) from error
+                raise ServiceError(service.name, f"exited with code {code}", last_lines(log)) from error
             if time.monotonic() > deadline:
-                problem = f"gave no answer within {service.patience:.0f} s ({error})"
-                raise ServiceFailed(service.name, problem, last_lines(log)) from error
+                problem = f"did not answer within {service.start_timeout:.0f} s ({error})"
+                raise ServiceError(service.name, problem, last_lines(log)) from error
             await asyncio.sleep(0.05)
         else:
             return
 
 
 def last_lines(log: Path, *, size: int = 2000) -> str:
-    """Return the end of a log, from the start of a line; empty where there is none."""
+    """Return the last lines of a log; empty if it does not exist."""
     if not log.exists():
         return ""
     with log.open("rb") as file:

@@ -1,11 +1,11 @@
-"""Creates the topics of a prefix, with the settings of the contract, and checks those that exist."""
+"""Create the topics of a prefix with the settings of the contract, and check existing ones."""
 
 from __future__ import annotations
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from runstream_deploy.exceptions import DataRefused
+from runstream_deploy.exceptions import DataFolderError
 from runstream_schemas.topics import Topic, topic_name, topic_settings
 
 
@@ -16,11 +16,11 @@ async def ensure_topics(brokers: str, prefix: str, *, partitions: int, replicas:
         brokers: ``host:port`` of a broker.
         prefix: The tenant's prefix.
         partitions: Partitions of each topic; fixed for good once the topics exist.
-        replicas: Copies of each partition.
+        replicas: Replicas of each partition.
 
     Raises:
-        DataRefused: the topics exist with another number of partitions.
-        KafkaError: the broker refused.
+        DataFolderError: The topics exist with another number of partitions.
+        KafkaError: The broker refused.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=30_000)
     await admin.start()
@@ -53,7 +53,7 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
     answer = await admin.create_topics(topics, timeout_ms=30_000)
     for name, code, *message in answer.topic_errors:
         error = for_code(code)
-        # Another starter may have been a moment faster.
+        # Another process may have created it in the meantime.
         if code and error is not TopicAlreadyExistsError:
             raise error(f"topic {name}: {' '.join(map(str, message))}")
 
@@ -64,7 +64,7 @@ async def _require_partitions(admin: AIOKafkaAdminClient, names: list[str], part
     for topic in await admin.describe_topics(names):
         found = len(topic["partitions"])
         if found != partitions:
-            raise DataRefused(
-                f"topic {topic['topic']} has {found} partitions and the settings say {partitions}; "
-                f"set RUNSTREAM_PARTITIONS={found}, for a run's partition is fixed when its topics are created"
+            raise DataFolderError(
+                f"Topic {topic['topic']} has {found} partitions, but the settings require {partitions}: "
+                f"set RUNSTREAM_PARTITIONS={found} (the number is fixed when the topics are created)"
             )

@@ -1,1 +1,1 @@
-"""The local stack as a whole: supervisor, data folder, status."""
+"""The local stack: data folder, composition, supervisor, status."""

@@ -1,4 +1,4 @@
-"""Puts a stack together: which services run here, which are used from elsewhere, and what each is told."""
+"""The composition of a stack: the services that it runs, the external ones, and the settings of each."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from runstream.server.folders import cache_folder
 from runstream_deploy.services import kafka, object_store, postgres
 from runstream_deploy.services.api_process import ApiProcess
-from runstream_deploy.services.class_archive import with_archive
+from runstream_deploy.services.class_archive import with_class_archive
 from runstream_deploy.services.consumer_process import ConsumerProcess, registered_consumers
-from runstream_deploy.services.jars import cache_folder, fetch_jars
+from runstream_deploy.services.jars import fetch_jars
 from runstream_deploy.services.java import find_java
 from runstream_deploy.services.kafka import Kafka
 from runstream_deploy.services.object_store import ObjectStore
 from runstream_deploy.services.postgres import Postgres
 from runstream_deploy.services.topics import ensure_topics
-from runstream_deploy.stack.external import Outside
+from runstream_deploy.stack.external import ExternalService
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +36,7 @@ BUCKET = "runstream"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where the three servers are, wherever they run."""
+    """Addresses and credentials of the three servers, local or external."""
 
     kafka: str
     postgres: str
@@ -47,19 +48,19 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composition:
-    """A stack that is ready to be started."""
+    """A stack that is ready to start."""
 
     servers: Sequence[Service]
-    outside: Sequence[Outside]
-    #: Consumers and the API, which need the servers.
-    readers: Sequence[Service]
+    external: Sequence[ExternalService]
+    #: The consumers and the API, which need the servers.
+    applications: Sequence[Service]
     addresses: Addresses
-    #: What clients and services are told, as ``RUNSTREAM_*``.
+    #: The settings of the applications (``RUNSTREAM_*``).
     environment: Mapping[str, str]
     url: str
 
-    async def furnish(self, stack: StackFile) -> None:
-        """Make topics, database and bucket where they are missing; needs the servers."""
+    async def provision(self, stack: StackFile) -> None:
+        """Create the topics, the database and the bucket unless they exist; needs the servers."""
         replicas = 1 if any(server.name == "kafka" for server in self.servers) else -1
         await ensure_topics(self.addresses.kafka, stack.prefix, partitions=stack.partitions, replicas=replicas)
         await object_store.ensure_bucket(object_store_client(self.addresses), self.addresses.s3_bucket)
@@ -69,17 +70,17 @@ class Composition:
 
 
 def compose(folder: DataFolder, stack: StackFile, environment: Mapping[str, str], report: Report) -> Composition:
-    """Return the stack of a data folder; fetches what Kafka needs the first time, which may take a minute.
+    """Return the stack of a data folder; the first call downloads Kafka, which may take a minute.
 
     Args:
         folder: The data folder.
         stack: Its ports and secrets.
-        environment: Settings; ``RUNSTREAM_KAFKA``, ``RUNSTREAM_POSTGRES`` and ``RUNSTREAM_S3_ENDPOINT`` name services
-            that run elsewhere.
-        report: Told what takes long.
+        environment: Settings; ``RUNSTREAM_KAFKA``, ``RUNSTREAM_POSTGRES`` and ``RUNSTREAM_S3_ENDPOINT`` name external
+            services.
+        report: Called with each slow activity.
 
     Raises:
-        MissingTool: Java, Maven or a server's wheel is missing.
+        MissingToolError: Java, Maven or the wheel of a server is missing.
     """
     servers: list[Service] = []
     if not environment.get("RUNSTREAM_KAFKA"):
@@ -92,22 +93,22 @@ def compose(folder: DataFolder, stack: StackFile, environment: Mapping[str, str]
 
 
 def assemble(stack: StackFile, environment: Mapping[str, str], servers: Sequence[Service]) -> Composition:
-    """Return the stack around the servers that run here."""
+    """Return the stack with the given local servers."""
     addresses = find_addresses(stack, environment)
-    told = told_environment(stack, environment, addresses)
-    api = ApiProcess(stack.ports["api"], told)
+    settings = service_environment(stack, environment, addresses)
+    api = ApiProcess(stack.ports["api"], settings)
     return Composition(
         servers=servers,
-        outside=_outside(addresses, {server.name for server in servers}),
-        readers=[*(ConsumerProcess(entry, told) for entry in registered_consumers()), api],
+        external=_external(addresses, local={server.name for server in servers}),
+        applications=[*(ConsumerProcess(entry, settings) for entry in registered_consumers()), api],
         addresses=addresses,
-        environment=told,
+        environment=settings,
         url=environment.get("RUNSTREAM_PUBLIC_URL") or api.url,
     )
 
 
 def find_addresses(stack: StackFile, environment: Mapping[str, str]) -> Addresses:
-    """Return where the servers are: as the settings say, else on the ports of the data folder."""
+    """Return the addresses of the servers: those in the settings, else the ports of the data folder."""
     secrets, ports = stack.secrets, stack.ports
     local = Postgres.dsn(ports["postgres"], secrets.postgres, DATABASE)
     endpoint = environment.get("RUNSTREAM_S3_ENDPOINT")
@@ -121,8 +122,8 @@ def find_addresses(stack: StackFile, environment: Mapping[str, str]) -> Addresse
     )
 
 
-def told_environment(stack: StackFile, environment: Mapping[str, str], addresses: Addresses) -> dict[str, str]:
-    """Return the settings that consumers and API are started with, beside those of the environment."""
+def service_environment(stack: StackFile, environment: Mapping[str, str], addresses: Addresses) -> dict[str, str]:
+    """Return the settings that the consumers and the API get in addition to the environment."""
     return {
         "RUNSTREAM_KAFKA": addresses.kafka,
         "RUNSTREAM_POSTGRES": addresses.postgres,
@@ -135,20 +136,20 @@ def told_environment(stack: StackFile, environment: Mapping[str, str], addresses
         "RUNSTREAM_ENTITY": stack.entity,
         "RUNSTREAM_TOKEN": environment.get("RUNSTREAM_TOKEN") or stack.secrets.token,
         "RUNSTREAM_TICK_KEY": environment.get("RUNSTREAM_TICK_KEY") or stack.secrets.tick_key,
-        # A consumer that is started again takes its own place in its group at once, and not that of another stack.
+        # A restarted consumer rejoins its group at once, and as a member of this stack.
         "RUNSTREAM_INSTANCE": f"stack-{hashlib.sha256(stack.secrets.tick_key.encode()).hexdigest()[:12]}",
     }
 
 
 def object_store_client(addresses: Addresses) -> Minio:
-    """Return a client of the object store, wherever it runs."""
+    """Return a client of the object store, local or external."""
     return object_store.make_client(addresses.s3_endpoint, addresses.s3_access_key, addresses.s3_secret_key)
 
 
 def _kafka(folder: DataFolder, stack: StackFile, report: Report) -> Kafka:
     cache = cache_folder()
     java = find_java()
-    distribution = with_archive(cache, java, fetch_jars(cache, report), report)
+    distribution = with_class_archive(cache, java, fetch_jars(cache, report), report)
     ports = stack.ports
     return Kafka(
         folder.path / "kafka", port=ports["kafka"], controller_port=ports["controller"], distribution=distribution
@@ -169,17 +170,17 @@ def _object_store(folder: DataFolder, stack: StackFile) -> ObjectStore:
     )
 
 
-def _outside(addresses: Addresses, here: set[str]) -> list[Outside]:
-    """Return the servers that run elsewhere."""
-    where = urlsplit(addresses.postgres)
+def _external(addresses: Addresses, *, local: set[str]) -> list[ExternalService]:
+    """Return the external servers."""
+    location = urlsplit(addresses.postgres)
     client = object_store_client(addresses)
     found = [
-        Outside(name="kafka", address=addresses.kafka, check=lambda: kafka.answers(addresses.kafka)),
-        Outside(
+        ExternalService(name="kafka", address=addresses.kafka, check=lambda: kafka.check_broker(addresses.kafka)),
+        ExternalService(
             name="postgres",
-            address=f"{where.hostname}:{where.port or 5432}{where.path}",
-            check=lambda: postgres.answers(addresses.postgres),
+            address=f"{location.hostname}:{location.port or 5432}{location.path}",
+            check=lambda: postgres.check_database(addresses.postgres),
         ),
-        Outside(name="s3", address=addresses.s3_endpoint, check=lambda: object_store.answers(client)),
+        ExternalService(name="s3", address=addresses.s3_endpoint, check=lambda: object_store.check_store(client)),
     ]
-    return [service for service in found if service.name not in here]
+    return [service for service in found if service.name not in local]

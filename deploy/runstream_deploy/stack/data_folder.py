@@ -1,4 +1,4 @@
-"""The data folder of a stack: what lies where, who may use it, and whether there is room."""
+"""The data folder of a stack: its files, its lock, and its free space."""
 
 from __future__ import annotations
 
@@ -12,32 +12,24 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
-from runstream_deploy.exceptions import DataRefused
+from runstream_deploy.exceptions import DataFolderError
 from runstream_deploy.processes.launch import started
 from runstream_deploy.processes.reaper import is_running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-#: Below this, Kafka and Postgres would soon stop on a full disk.
+#: With less, Kafka and Postgres would soon stop on a full disk.
 LEAST_FREE_BYTES = 512 * 1024 * 1024
 #: Longer than the reaper of a killed supervisor needs to end its services.
-PATIENCE_S = 45.0
-
-
-def default_data_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return ``RUNSTREAM_DATA_DIR``, else the user's data folder by the rules of the platform."""
-    named = environment.get("RUNSTREAM_DATA_DIR")
-    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("runstream")) / "default"
+HOLD_TIMEOUT_S = 45.0
 
 
 class DataFolder:
-    """Names the files of one stack.
+    """The files of one stack.
 
     Args:
-        path: The folder; ``make`` makes it.
+        path: The folder; ``create`` creates it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,24 +40,24 @@ class DataFolder:
         self.discovery = self.path / "discovery.json"
         self.lock = self.path / "supervisor.lock"
 
-    def make(self, *, least_free: int = LEAST_FREE_BYTES) -> None:
-        """Make the folder, closed to other users; ``least_free`` bytes must be left on its disk.
+    def create(self, *, least_free: int = LEAST_FREE_BYTES) -> None:
+        """Create the folder unless it exists, closed to other users.
 
         Raises:
-            DataRefused: it cannot be made or written, or its disk is nearly full.
+            DataFolderError: It cannot be created or written, or its disk has less than ``least_free`` bytes left.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.logs.mkdir(exist_ok=True, mode=0o700)
             free = shutil.disk_usage(self.path).free
         except OSError as error:
-            raise DataRefused(f"the data folder {self.path} cannot be used: {error.strerror}") from error
+            raise DataFolderError(f"Cannot use the data folder {self.path}: {error.strerror}") from error
         if not os.access(self.path, os.W_OK | os.X_OK):
-            raise DataRefused(f"the data folder {self.path} is not writable for this user")
+            raise DataFolderError(f"The data folder {self.path} is not writable by this user")
         if free < least_free:
-            raise DataRefused(
-                f"the disk of {self.path} is nearly full: {free // 2**20} MiB left, {least_free // 2**20} MiB "
-                "are needed; make room or choose another --data-dir"
+            raise DataFolderError(
+                f"The disk of {self.path} is nearly full: {free // 2**20} MiB free, {least_free // 2**20} MiB "
+                "required; free some space or choose another --data-dir"
             )
 
     def log(self, service: str) -> Path:
@@ -73,24 +65,24 @@ class DataFolder:
         return self.logs / f"{service}.log"
 
     @contextlib.contextmanager
-    def held(self, *, patience: float = PATIENCE_S) -> Iterator[int]:
-        """Hold the folder for one supervisor; yields the descriptor of the lock.
+    def hold(self, *, timeout: float = HOLD_TIMEOUT_S) -> Iterator[int]:
+        """Lock the folder for one supervisor; yield the descriptor of the lock.
 
-        A supervisor that was killed leaves the lock with its reaper until all services have ended; that is waited for.
+        The reaper of a killed supervisor keeps the lock until all services have exited, which this waits for.
 
         Raises:
-            DataRefused: another supervisor runs on the folder.
+            DataFolderError: Another supervisor uses the folder.
         """
         with self.lock.open("a+") as file:
-            deadline = time.monotonic() + patience
+            deadline = time.monotonic() + timeout
             while not _try_lock(file.fileno()):
                 if (holder := self.supervisor()) is not None:
-                    raise DataRefused(
-                        f"a stack is already running on {self.path} (process {holder}); "
+                    raise DataFolderError(
+                        f"A stack is already running on {self.path} (process {holder}); "
                         "`runstream status` shows it, `runstream down` stops it"
                     )
                 if time.monotonic() > deadline:
-                    raise DataRefused(f"what an earlier stack left running on {self.path} does not end")
+                    raise DataFolderError(f"Processes that an earlier stack left running on {self.path} do not exit")
                 time.sleep(0.1)
             file.truncate(0)
             file.write(f"{os.getpid()} {started(os.getpid())}\n")
@@ -98,14 +90,14 @@ class DataFolder:
             yield file.fileno()
 
     def is_held(self) -> bool:
-        """Return whether a supervisor, or the reaper of a killed one, is at work on the folder."""
+        """Return whether a supervisor, or the reaper of a killed one, uses the folder."""
         if not self.lock.exists():
             return False
         with self.lock.open("a+") as file:
             return not _try_lock(file.fileno())
 
     def supervisor(self) -> int | None:
-        """Return the pid of the supervisor at work on the folder, None where there is none."""
+        """Return the pid of the supervisor that uses the folder, or None."""
         with contextlib.suppress(OSError, ValueError):
             pid, start = map(int, self.lock.read_text().split())
             if is_running(pid, start) and self.is_held():
@@ -114,7 +106,7 @@ class DataFolder:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step; only its owner may read it."""
+    """Replace a file atomically; only its owner may read it."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(descriptor, "w") as file:

@@ -1,4 +1,7 @@
-"""How far each consumer is behind the topics it reads."""
+"""The lag of each consumer: the messages that it has not stored yet.
+
+Reads the offsets in the table ``runtime.sink_offset``, the only table of the consumers that this package uses.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ _PARTITIONS = "select count(distinct partition) from runtime.sink_offset where s
 
 
 async def read_lag(brokers: str, dsn: str, topics: list[str]) -> Mapping[str, int]:
-    """Return, for each consumer, how many messages it has not stored yet.
+    """Return the number of messages that each consumer has not stored yet.
 
-    What counts is the position that a consumer stores with its results, not the one that Kafka is told.
+    It follows from the offset that a consumer stores with its results, not from the one committed to Kafka.
 
     Raises:
         OSError: Kafka or Postgres does not answer.
@@ -35,7 +38,7 @@ async def read_lag(brokers: str, dsn: str, topics: list[str]) -> Mapping[str, in
 
 
 async def assigned_partitions(dsn: str, sink: str) -> int:
-    """Return on how many partitions a consumer has ever worked; OSError where Postgres does not answer."""
+    """Return the number of partitions with an offset of a consumer; OSError if Postgres does not answer."""
     rows = await _fetch(dsn, _PARTITIONS, sink)
     return int(rows[0][0]) if rows else 0
 
@@ -48,7 +51,7 @@ async def _fetch(dsn: str, query: str, *arguments: object) -> list[asyncpg.Recor
         finally:
             await connection.close(timeout=5)
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-        # No consumer has made its tables yet.
+        # No consumer has created its tables yet.
         return []
     except asyncpg.PostgresError as error:
         raise ConnectionError(str(error)) from error

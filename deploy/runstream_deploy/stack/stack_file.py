@@ -1,4 +1,4 @@
-"""``stack.json``: what a data folder keeps for good: ports, secrets, the shape of the topics, and versions."""
+"""``stack.json``: the permanent settings of a data folder: ports, secrets, topics, and versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from runstream_deploy.exceptions import DataRefused
+from runstream_deploy.exceptions import DataFolderError
 from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.services.jars import KAFKA_VERSION
 from runstream_deploy.stack.data_folder import DataFolder, write_private
@@ -20,11 +20,11 @@ from runstream_schemas.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: The form of the file. A change of form adds a step to ``MIGRATIONS``.
+#: The version of the file format. A change of the format adds a step to ``MIGRATIONS``.
 VERSION = 1
 PORTS = ("kafka", "controller", "postgres", "s3", "api")
 
-#: From a version to the next: takes the parsed file, returns it in the next form.
+#: By version: a function from the parsed file to its content in the next version.
 Migrations = dict[int, "Callable[[dict[str, Any]], dict[str, Any]]"]
 MIGRATIONS: Migrations = {}
 
@@ -34,7 +34,7 @@ def _secret() -> str:
 
 
 class Secrets(BaseModel):
-    """What lets one process of the stack speak to another; made at random, never shown."""
+    """The credentials between the processes of the stack; random, never displayed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,7 +51,7 @@ class StackFile(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     version: int = VERSION
-    #: Releases that last wrote the data.
+    #: The releases that last wrote the data.
     runstream: str
     kafka: str
     prefix: str
@@ -62,53 +62,53 @@ class StackFile(BaseModel):
 
 
 def open_stack_file(folder: DataFolder, environment: Mapping[str, str]) -> StackFile:
-    """Read ``stack.json``, or make it from the settings where the folder is new; migrate it forward.
+    """Read and migrate ``stack.json``, or create it from the settings if the folder is new.
 
     Raises:
-        DataRefused: it is damaged, or was written by a newer release.
+        DataFolderError: It is damaged, or was written by a newer release.
     """
     stack = parse(folder.stack.read_text(), str(folder.stack)) if folder.stack.exists() else _new(environment)
     stack = stack.model_copy(
-        update={"ports": _complete(stack.ports), "runstream": version("runstream"), "kafka": KAFKA_VERSION}
+        update={"ports": _assign_ports(stack.ports), "runstream": version("runstream"), "kafka": KAFKA_VERSION}
     )
     write_private(folder.stack, stack.model_dump_json(indent=2))
     return stack
 
 
 def parse(text: str, name: str, migrations: Migrations = MIGRATIONS, newest: int = VERSION) -> StackFile:
-    """Return the file's content in the newest form.
+    """Return the content of the file, migrated to the newest version.
 
     Raises:
-        DataRefused: it is damaged, or was written by a newer release.
+        DataFolderError: It is damaged, or was written by a newer release.
     """
     try:
         content = json.loads(text)
         found = int(content["version"])
     except (ValueError, KeyError, TypeError) as error:
-        raise DataRefused(f"{name} is damaged ({error}); restore it from a backup") from error
+        raise DataFolderError(f"{name} is damaged ({error}); restore it from a backup") from error
     if found > newest:
-        raise DataRefused(
-            f"{name} is of version {found} and this release knows {newest}: a newer Runstream "
-            f"({content.get('runstream', 'unknown')}) wrote it; install that release or a later one"
+        raise DataFolderError(
+            f"{name} has version {found}, written by Runstream {content.get('runstream', '(unknown)')}; this release "
+            f"reads up to version {newest}: install that release or a later one"
         )
     for step in range(found, newest):
         content = {**migrations[step](content), "version": step + 1}
     try:
         stack = StackFile.model_validate(content)
     except ValidationError as error:
-        raise DataRefused(
-            f"{name} is damaged ({error.error_count()} wrong entries); restore it from a backup"
+        raise DataFolderError(
+            f"{name} is damaged ({error.error_count()} invalid entries); restore it from a backup"
         ) from error
     if release(stack.kafka) > release(KAFKA_VERSION):
-        raise DataRefused(
-            f"the data was last used by Kafka {stack.kafka} and this release brings {KAFKA_VERSION}, "
-            "which cannot read what a newer one wrote; install the newer Runstream"
+        raise DataFolderError(
+            f"The data was written by Kafka {stack.kafka}, which Kafka {KAFKA_VERSION} of this release cannot read: "
+            "install the newer Runstream release"
         )
     return stack
 
 
 def release(text: str) -> tuple[int, ...]:
-    """Return a version as numbers that compare: (4, 3, 0) for "4.3.0"."""
+    """Return a version as comparable numbers: (4, 3, 0) for "4.3.0"."""
     return tuple(int(part) for part in re.findall(r"\d+", text))
 
 
@@ -124,7 +124,7 @@ def _new(environment: Mapping[str, str]) -> StackFile:
 
 
 def _user() -> str:
-    """Return the user's name with nothing in it that a path or an address would mind."""
+    """Return the name of the user, with characters that are not allowed in paths and URLs replaced."""
     try:
         name = getpass.getuser()
     except (OSError, KeyError):
@@ -132,7 +132,7 @@ def _user() -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "local"
 
 
-def _complete(ports: Mapping[str, int]) -> dict[str, int]:
+def _assign_ports(ports: Mapping[str, int]) -> dict[str, int]:
     chosen = dict(ports)
     for name in PORTS:
         if name not in chosen:

@@ -1,4 +1,4 @@
-"""What the supervisor knows of its services, written to ``state.json`` at every change for others to read."""
+"""The state of the supervisor and its services, written to ``state.json`` at every change."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-class Phase(StrEnum):
-    """How far the stack is."""
+class StackPhase(StrEnum):
+    """The phase of the stack."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -26,34 +26,34 @@ class Phase(StrEnum):
     FAILED = "failed"
 
 
-class Condition(StrEnum):
-    """How a service does."""
+class ServiceCondition(StrEnum):
+    """The condition of a service."""
 
     WAITING = "waiting"
     STARTING = "starting"
     RUNNING = "running"
-    #: Its process runs but does not answer.
+    #: The process runs but does not answer.
     SILENT = "silent"
-    #: It ended and is started again after a pause.
+    #: The process exited and is restarted after a pause.
     RESTARTING = "restarting"
     STOPPED = "stopped"
-    #: Not started here: the settings name one that runs elsewhere.
-    OUTSIDE = "outside"
+    #: Named by the settings and run by someone else.
+    EXTERNAL = "outside"
 
 
 class ServiceState(BaseModel):
     """One row of ``runstream status``."""
 
     name: str
-    condition: Condition = Condition.WAITING
+    condition: ServiceCondition = ServiceCondition.WAITING
     version: str = ""
     address: str = ""
     pid: int | None = None
-    #: How often it ended unasked since the stack started.
+    #: Number of restarts since the stack started.
     restarts: int = 0
-    #: When it last came to its condition, seconds since 1970.
+    #: When its condition last changed, in seconds since 1970; 0 if it has not.
     since: float = 0.0
-    #: Why it is not running, or why it was last started again.
+    #: Why it is not running, or why it was last restarted.
     problem: str = ""
 
 
@@ -61,21 +61,21 @@ class StackState(BaseModel):
     """The whole file."""
 
     version: int = 1
-    phase: Phase = Phase.STARTING
-    #: What is going on, in a line.
+    phase: StackPhase = StackPhase.STARTING
+    #: The current activity, in one line.
     message: str = ""
     pid: int
     url: str = ""
-    #: What the services were told; the file is closed to other users.
+    #: The settings of the services. Contains secrets: the file is closed to other users.
     environment: dict[str, str] = Field(default_factory=dict, repr=False)
     services: dict[str, ServiceState] = Field(default_factory=dict)
 
 
-class Board:
-    """Keeps the state, writes it down, and tells whoever listens.
+class StateWriter:
+    """Keeps the state, writes it to ``state.json``, and notifies a listener.
 
     Args:
-        folder: Where ``state.json`` lies.
+        folder: The data folder.
         listener: Called after every change.
     """
 
@@ -84,25 +84,27 @@ class Board:
         self._listener = listener
         self.state = StackState(pid=os.getpid())
 
-    def told(self, environment: Mapping[str, str]) -> None:
-        """Keep what the services are told, for whoever wants to speak to them."""
+    def set_environment(self, environment: Mapping[str, str]) -> None:
+        """Keep the settings of the services, for ``runstream status``."""
         self.state.environment = dict(environment)
 
-    def add(self, name: str, *, version: str, address: str, condition: Condition = Condition.WAITING) -> None:
-        """Show a service."""
+    def add_service(
+        self, name: str, *, version: str, address: str, condition: ServiceCondition = ServiceCondition.WAITING
+    ) -> None:
+        """Add a service."""
         self.state.services[name] = ServiceState(name=name, version=version, address=address, condition=condition)
         self._changed()
 
-    def service(
+    def set_condition(
         self,
         name: str,
-        condition: Condition,
+        condition: ServiceCondition,
         *,
         pid: int | None = None,
         problem: str | None = None,
         restarted: bool = False,
     ) -> None:
-        """Show a service's new condition; without ``problem`` the last one stays to be seen."""
+        """Set the condition of a service; without ``problem`` the last one is kept."""
         row = self.state.services[name]
         self.state.services[name] = row.model_copy(
             update={
@@ -115,16 +117,16 @@ class Board:
         )
         self._changed()
 
-    def phase(self, phase: Phase, message: str = "", *, url: str | None = None) -> None:
-        """Show how far the stack is."""
+    def set_phase(self, phase: StackPhase, message: str = "", *, url: str | None = None) -> None:
+        """Set the phase of the stack."""
         self.state.phase, self.state.message = phase, message
         if url is not None:
             self.state.url = url
         self._changed()
 
     def report(self, message: str) -> None:
-        """Show what is going on."""
-        self.phase(self.state.phase, message)
+        """Set the current activity."""
+        self.set_phase(self.state.phase, message)
 
     def _changed(self) -> None:
         write_private(self._folder.state, self.state.model_dump_json(indent=2))
@@ -133,7 +135,7 @@ class Board:
 
 
 def read_state(folder: DataFolder) -> StackState | None:
-    """Return what the last supervisor wrote, None where none did or the file is of another release."""
+    """Return what the last supervisor wrote, or None if there is no file that this release can read."""
     with contextlib.suppress(OSError, ValidationError):
         return StackState.model_validate_json(folder.state.read_text())
     return None

@@ -1,4 +1,4 @@
-"""What ``runstream status`` finds out: the supervisor's state, fresh answers of all services, memory and lag."""
+"""The status of a stack: the supervisor's state, fresh checks of all services, memory and lag."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from runstream_deploy.stack.composition import assemble, find_addresses
 from runstream_deploy.stack.lag import read_lag
 from runstream_deploy.stack.stack_file import parse
-from runstream_deploy.stack.state import Condition, Phase, ServiceState, StackState, read_state
+from runstream_deploy.stack.state import ServiceCondition, ServiceState, StackPhase, StackState, read_state
 from runstream_schemas.topics import Topic, topic_name
 
 if TYPE_CHECKING:
@@ -23,40 +23,40 @@ if TYPE_CHECKING:
 
 
 class ServiceStatus(ServiceState):
-    """One row: the supervisor's, and what was found out besides."""
+    """The state of a service, with its memory and lag."""
 
-    #: Resident memory of the process and all below it, bytes.
+    #: Proportional memory of the process and its descendants, in bytes.
     memory: int = 0
-    #: Messages a consumer has not stored yet; None for what is no consumer or does not say.
+    #: Messages that a consumer has not stored yet; None if unknown, or not a consumer.
     lag: int | None = None
 
 
-class Status(BaseModel):
-    """The answer of ``runstream status``."""
+class StackStatus(BaseModel):
+    """The status of a stack; ``runstream status --json`` prints it."""
 
     healthy: bool
-    phase: Phase
+    phase: StackPhase
     data_dir: str
     url: str
-    #: The supervisor's process, None where none runs.
+    #: The process of the supervisor, None if it is not running.
     pid: int | None
-    #: Resident memory of everything, the supervisor included, bytes.
+    #: Proportional memory of all processes, including the supervisor, in bytes.
     memory: int
     message: str
     services: list[ServiceStatus]
 
 
-async def read_status(folder: DataFolder) -> Status:
-    """Return how the stack of a data folder does now; reads only.
+async def read_status(folder: DataFolder) -> StackStatus:
+    """Return the current status of the stack of a data folder, without changing anything.
 
     Raises:
-        DataRefused: the folder's data is damaged, or of a newer release.
+        DataFolderError: The data folder is damaged, or was written by a newer release.
     """
     state, supervisor = read_state(folder), folder.supervisor()
     if state is None or supervisor is None or not folder.stack.exists():
-        phase = state.phase if state and state.phase is Phase.FAILED else Phase.STOPPED
-        message = state.message if state and phase is Phase.FAILED else "not running"
-        return Status(
+        phase = state.phase if state and state.phase is StackPhase.FAILED else StackPhase.STOPPED
+        message = state.message if state and phase is StackPhase.FAILED else "not running"
+        return StackStatus(
             healthy=False,
             phase=phase,
             data_dir=str(folder.path),
@@ -68,14 +68,14 @@ async def read_status(folder: DataFolder) -> Status:
         )
     stack = parse(folder.stack.read_text(), str(folder.stack))
     services = await _services(state, stack)
-    fine = {Condition.RUNNING, Condition.OUTSIDE}
-    return Status(
-        healthy=state.phase is Phase.RUNNING and all(row.condition in fine for row in services),
+    healthy = {ServiceCondition.RUNNING, ServiceCondition.EXTERNAL}
+    return StackStatus(
+        healthy=state.phase is StackPhase.RUNNING and all(row.condition in healthy for row in services),
         phase=state.phase,
         data_dir=str(folder.path),
         url=state.url,
         pid=supervisor,
-        memory=_memory(supervisor, below=False) + sum(row.memory for row in services),
+        memory=_memory(supervisor, descendants=False) + sum(row.memory for row in services),
         message=state.message,
         services=services,
     )
@@ -83,17 +83,17 @@ async def read_status(folder: DataFolder) -> Status:
 
 async def _services(state: StackState, stack: StackFile) -> list[ServiceStatus]:
     addresses = find_addresses(stack, state.environment)
-    # From here every server is an outside one: it is only spoken to.
+    # Seen from this process, every server is an external one.
     composition = assemble(stack, state.environment, [])
-    checks = {outside.name: outside.check for outside in composition.outside}
-    checks |= {reader.name: reader.check for reader in composition.readers}
+    checks = {external.name: external.check for external in composition.external}
+    checks |= {reader.name: reader.check for reader in composition.applications}
     rows = list(state.services.values())
     problems = await asyncio.gather(*(_problem(checks[row.name]()) for row in rows))
     lag: Mapping[str, int] = {}
     with contextlib.suppress(OSError):
         lag = await read_lag(addresses.kafka, addresses.postgres, [topic_name(stack.prefix, topic) for topic in Topic])
     return [
-        ServiceStatus(**_answering(row, problem).model_dump(), memory=_memory(row.pid), lag=lag.get(row.name))
+        ServiceStatus(**_with_problem(row, problem).model_dump(), memory=_memory(row.pid), lag=lag.get(row.name))
         for row, problem in zip(rows, problems, strict=True)
     ]
 
@@ -107,19 +107,19 @@ async def _problem(check: Awaitable[None]) -> str:
     return ""
 
 
-def _answering(row: ServiceState, problem: str) -> ServiceState:
-    """Return the row, silent where the service does not answer just now."""
-    if problem and row.condition in {Condition.RUNNING, Condition.OUTSIDE}:
-        return row.model_copy(update={"condition": Condition.SILENT, "problem": problem})
+def _with_problem(row: ServiceState, problem: str) -> ServiceState:
+    """Return the row, with the condition ``silent`` if the service does not answer now."""
+    if problem and row.condition in {ServiceCondition.RUNNING, ServiceCondition.EXTERNAL}:
+        return row.model_copy(update={"condition": ServiceCondition.SILENT, "problem": problem})
     return row
 
 
-def _memory(pid: int | None, *, below: bool = True) -> int:
+def _memory(pid: int | None, *, descendants: bool = True) -> int:
     if pid is None:
         return 0
     try:
         process = psutil.Process(pid)
-        processes = [process, *(process.children(recursive=True) if below else [])]
+        processes = [process, *(process.children(recursive=True) if descendants else [])]
     except psutil.Error:
         return 0
     total = 0

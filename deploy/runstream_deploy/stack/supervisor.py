@@ -1,4 +1,4 @@
-"""The supervisor: starts the stack, keeps it running, stops it; it outlives none of its services, nor they it."""
+"""The supervisor: starts the services of the stack, restarts those that exit, and stops them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaError
 
-from runstream_deploy.exceptions import ServiceFailed, StackError
+from runstream_deploy.exceptions import ServiceError, StackError
 from runstream_deploy.processes.child import process_ended
-from runstream_deploy.processes.reaper import Reaper, descendants, send, stat
+from runstream_deploy.processes.reaper import Reaper, descendants, send_signal, stat
 from runstream_deploy.services.consumer_process import ConsumerProcess
 from runstream_deploy.stack.composition import Composition, compose
 from runstream_deploy.stack.data_folder import DataFolder, write_private
+from runstream_deploy.stack.service_runner import ServiceRunner
 from runstream_deploy.stack.stack_file import StackFile, open_stack_file
-from runstream_deploy.stack.state import Board, Condition, Phase
-from runstream_deploy.stack.watch import Watch
+from runstream_deploy.stack.state import ServiceCondition, StackPhase, StateWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -26,120 +26,124 @@ if TYPE_CHECKING:
     from runstream_deploy.services.service import Service
     from runstream_deploy.stack.state import StackState
 
-#: Signals that mean: stop everything and end. SIGHUP comes when the terminal is closed.
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Signals that stop the stack. SIGHUP is sent when the terminal is closed.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def supervise(
     folder: DataFolder, environment: Mapping[str, str], listener: Callable[[StackState], None] | None = None
 ) -> None:
-    """Run the stack of a data folder until a signal says stop.
+    """Run the stack of a data folder until a signal stops it.
 
     Args:
-        folder: The data folder; made where it does not exist.
+        folder: The data folder; created unless it exists.
         environment: Settings (``RUNSTREAM_*``).
-        listener: Called at every change of state.
+        listener: Called at every change of the state.
 
     Raises:
-        StackError: the stack could not be started, or was already running.
+        StackError: The stack could not be started, or is already running.
     """
-    folder.make()
-    with folder.held() as lock:
-        board = Board(folder, listener)
+    folder.create()
+    with folder.hold() as lock:
+        state = StateWriter(folder, listener)
         reaper = Reaper(held=[lock])
         try:
-            asyncio.run(Supervisor(folder, environment, board, reaper).run())
-        except StackError as error:
-            board.phase(Phase.FAILED, str(error))
+            asyncio.run(Supervisor(folder, environment, state, reaper).run())
+        except Exception as error:
+            # Whatever ended the stack, `status` must not report it as running.
+            state.set_phase(StackPhase.FAILED, str(error) or type(error).__name__)
             raise
         finally:
             reaper.close()
-        board.phase(Phase.STOPPED)
+        state.set_phase(StackPhase.STOPPED)
 
 
 class Supervisor:
     """One run of a stack.
 
     Args:
-        folder: The data folder, held by this process.
+        folder: The data folder, locked by this process.
         environment: Settings (``RUNSTREAM_*``).
-        board: Shows how the stack does.
-        reaper: Ends what runs should this process be killed.
+        state: Records the state of the stack.
+        reaper: Ends the services if this process is killed.
     """
 
-    def __init__(self, folder: DataFolder, environment: Mapping[str, str], board: Board, reaper: Reaper) -> None:
+    def __init__(self, folder: DataFolder, environment: Mapping[str, str], state: StateWriter, reaper: Reaper) -> None:
         self._folder = folder
         self._environment = environment
-        self._board = board
+        self._state = state
         self._reaper = reaper
-        self._watches: dict[str, Watch] = {}
+        self._runners: dict[str, ServiceRunner] = {}
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Start everything, keep it, and stop it when a signal says so or something cannot be started."""
+        """Run all services until a signal arrives, a service cannot be started, or a task of the supervisor fails."""
         loop = asyncio.get_running_loop()
-        for number in STOPS:
-            loop.add_signal_handler(number, self._asked_to_stop)
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, self._on_stop_signal)
         try:
-            await self._until_stopped(self._work())
+            await self._until_stopped(self._serve())
         finally:
             await self._shut_down()
 
-    async def _work(self) -> None:
+    async def _serve(self) -> None:
         composition = await self._start()
-        self._board.phase(Phase.RUNNING, url=composition.url)
+        self._state.set_phase(StackPhase.RUNNING, url=composition.url)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_reaper())
-            for watch in self._watches.values():
-                tasks.create_task(watch.keep())
+            for runner in self._runners.values():
+                tasks.create_task(runner.keep_running())
 
     async def _start(self) -> Composition:
         stack = open_stack_file(self._folder, self._environment)
         loop = asyncio.get_running_loop()
 
         def report(line: str) -> None:
-            # From the thread that composes the stack to the one that owns the board.
-            loop.call_soon_threadsafe(self._board.report, line)
+            # Called in the thread that composes the stack; the state belongs to the event loop's thread.
+            loop.call_soon_threadsafe(self._state.report, line)
 
         composition = await asyncio.to_thread(compose, self._folder, stack, self._environment, report)
-        self._show(composition)
-        for outside in composition.outside:
-            await outside.require_answer()
+        self._add_services(composition)
+        for external in composition.external:
+            await external.require_answer()
         await self._start_all(composition.servers)
-        self._board.report("making topics, database and bucket")
-        await self._furnish(composition, stack)
-        await self._start_all(composition.readers)
-        self._announce(composition, stack)
+        self._state.report("creating topics, database and bucket")
+        await self._provision(composition, stack)
+        await self._start_all(composition.applications)
+        self._write_discovery(composition, stack)
         return composition
 
-    def _show(self, composition: Composition) -> None:
-        self._board.told(composition.environment)
-        for outside in composition.outside:
-            self._board.add(outside.name, version="", address=outside.address, condition=Condition.OUTSIDE)
-        for service in (*composition.servers, *composition.readers):
+    def _add_services(self, composition: Composition) -> None:
+        self._state.set_environment(composition.environment)
+        for external in composition.external:
+            self._state.add_service(
+                external.name, version="", address=external.address, condition=ServiceCondition.EXTERNAL
+            )
+        for service in (*composition.servers, *composition.applications):
             port = next(iter(service.ports.values()), None)
-            self._board.add(service.name, version=service.version, address=f"127.0.0.1:{port}" if port else "")
-            self._watches[service.name] = Watch(service, self._folder.log(service.name), self._reaper, self._board)
+            self._state.add_service(service.name, version=service.version, address=f"127.0.0.1:{port}" if port else "")
+            log = self._folder.log(service.name)
+            self._runners[service.name] = ServiceRunner(service, log, self._reaper, self._state)
 
     async def _start_all(self, services: Iterable[Service]) -> None:
         names = [service.name for service in services]
-        self._board.report(f"starting {', '.join(names)}")
-        results = await asyncio.gather(*(self._watches[name].start() for name in names), return_exceptions=True)
+        self._state.report(f"starting {', '.join(names)}")
+        results = await asyncio.gather(*(self._runners[name].start() for name in names), return_exceptions=True)
         for name, result in zip(names, results, strict=True):
-            # A consumer, which may be a stranger's, is tried again and shown, and keeps nothing else from running.
-            tolerated = isinstance(result, StackError) and isinstance(self._watches[name].service, ConsumerProcess)
+            # A consumer that does not start, perhaps from another package, is retried and does not stop the others.
+            tolerated = isinstance(result, StackError) and isinstance(self._runners[name].service, ConsumerProcess)
             if tolerated:
-                self._board.service(name, Condition.RESTARTING, problem=str(result))
+                self._state.set_condition(name, ServiceCondition.RESTARTING, problem=str(result))
             elif isinstance(result, BaseException):
                 raise result
 
-    async def _furnish(self, composition: Composition, stack: StackFile) -> None:
+    async def _provision(self, composition: Composition, stack: StackFile) -> None:
         try:
-            await composition.furnish(stack)
+            await composition.provision(stack)
         except (OSError, KafkaError) as error:
-            raise ServiceFailed("the stack", f"could not make its topics, database and bucket: {error}") from error
+            raise ServiceError("the stack", f"could not create its topics, database and bucket: {error}") from error
 
-    def _announce(self, composition: Composition, stack: StackFile) -> None:
+    def _write_discovery(self, composition: Composition, stack: StackFile) -> None:
         token = composition.environment["RUNSTREAM_TOKEN"]
         found = {"version": 1, "url": composition.url, "token": token, "entity": stack.entity}
         write_private(self._folder.discovery, json.dumps(found, indent=2))
@@ -149,11 +153,11 @@ class Supervisor:
             await process_ended(self._reaper.pid)
             self._reaper.revive()
 
-    def _asked_to_stop(self) -> None:
+    def _on_stop_signal(self) -> None:
         if self._stop.is_set():
-            # Asked twice: the user does not want to wait for a clean end.
-            for watch in self._watches.values():
-                watch.kill()
+            # A second signal: the user does not want to wait for a clean stop.
+            for runner in self._runners.values():
+                runner.kill()
         self._stop.set()
 
     async def _until_stopped(self, work: Coroutine[None, None, None]) -> None:
@@ -168,17 +172,17 @@ class Supervisor:
             await asyncio.gather(working, stopping, return_exceptions=True)
 
     async def _shut_down(self) -> None:
-        """Stop readers before the servers they use."""
-        self._board.phase(Phase.STOPPING, "stopping")
-        self._end_tools()
-        servers = [name for name in ("s3", "postgres", "kafka") if name in self._watches]
-        readers = [name for name in self._watches if name not in servers]
-        for names in (readers, servers):
-            await asyncio.gather(*(self._watches[name].stop() for name in names))
+        """Stop the applications before the servers that they use."""
+        self._state.set_phase(StackPhase.STOPPING, "stopping")
+        self._end_start_programs()
+        servers = [name for name in ("s3", "postgres", "kafka") if name in self._runners]
+        applications = [name for name in self._runners if name not in servers]
+        for names in (applications, servers):
+            await asyncio.gather(*(self._runners[name].stop() for name in names))
 
-    def _end_tools(self) -> None:
-        """End what a start still waits for, such as Maven: a thread that waits for it cannot be told to stop."""
-        services = {self._reaper.pid, *(watch.pid for watch in self._watches.values())}
+    def _end_start_programs(self) -> None:
+        """End programs that a start waits for, such as Maven: the thread that waits for them cannot be cancelled."""
+        services = {self._reaper.pid, *(runner.pid for runner in self._runners.values())}
         for pid, start in descendants(os.getpid()):
             if pid not in services and stat(pid)[1] == os.getpid():
-                send(pid, start, signal.SIGTERM)
+                send_signal(pid, start, signal.SIGTERM)

@@ -13,7 +13,7 @@ import httpx
 from runstream_deploy.processes.child import Child, Command
 from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.services.api_process import ApiProcess
-from runstream_deploy.services.service import answered
+from runstream_deploy.services.service import wait_until_ready
 from tests.conftest import run_aside
 from tests.integration.api.recording import Recording, publish
 from tests.polling import eventually
@@ -96,7 +96,7 @@ def serving(broker: str, prefix: str, dsn: str, reaper: Reaper, folder: Path) ->
         log = folder / "api.log"
         child = Child(api.command(), log, reaper)
         stack.callback(child.stop)
-        run_aside(answered(api, child, log))
+        run_aside(wait_until_ready(api, child, log))
         served = Served(url=api.url, broker=broker, prefix=prefix)
         eventually(lambda: served.ask("/api/v1/runs").status_code == httpx.codes.OK)
         yield served

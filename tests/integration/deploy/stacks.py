@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runstream_deploy.processes.child import Command, Identity, launched
+from runstream_deploy.processes.child import Command, Identity, launch_arguments
 from runstream_deploy.processes.reaper import Reaper, descendants, is_running
 from runstream_deploy.stack.data_folder import DataFolder
-from runstream_deploy.stack.state import Phase, ServiceState, read_state
+from runstream_deploy.stack.state import ServiceState, StackPhase, read_state
 from tests.polling import eventually
 from tests.running_stack import FAST, clean_environment
 
@@ -48,9 +48,9 @@ class Foreground:
         if self.process.poll() is not None:
             raise RuntimeError(self.log.read_text())
         state = read_state(self.folder)
-        return state is not None and state.pid == self.process.pid and state.phase is Phase.RUNNING
+        return state is not None and state.pid == self.process.pid and state.phase is StackPhase.RUNNING
 
-    def everything(self) -> list[ProcessId]:
+    def all_processes(self) -> list[ProcessId]:
         """Return (pid, start) of every process of the stack, the reaper included, but not the supervisor's."""
         return descendants(self.process.pid)
 
@@ -74,7 +74,7 @@ def starting(
     arguments = [sys.executable, "-m", "runstream_deploy", "up", "--data-dir", str(folder)]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            launched(Command(arguments=arguments, identity=identity), reaper),
+            launch_arguments(Command(arguments=arguments, identity=identity), reaper),
             env={**clean_environment(), **settings},
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -32,7 +32,7 @@ _REAPED_S = 40.0
 def test_a_signal_ends_the_stack_cleanly(tmp_path: Path, reaper: Reaper, number: signal.Signals) -> None:
     """Ctrl-C, a polite stop and a closed terminal all end every process, and the command ends with 0."""
     with foreground(tmp_path / "data", reaper) as stack:
-        processes = stack.everything()
+        processes = stack.all_processes()
         stack.process.send_signal(number)
         assert stack.process.wait(60) == 0
         await_gone(processes, within=1)
@@ -85,7 +85,7 @@ def test_a_killed_supervisor_leaves_nothing(tmp_path: Path, reaper: Reaper) -> N
     """After SIGKILL of the supervisor every process ends by itself, and the next start finds the data whole."""
     with foreground(tmp_path / "data", reaper) as stack:
         run_aside(_send(stack.ports()["kafka"], b"kept"))
-        processes = stack.everything()
+        processes = stack.all_processes()
         stack.process.kill()
         await_gone(processes, within=_REAPED_S)
     with foreground(tmp_path / "data", reaper) as stack:
@@ -95,7 +95,7 @@ def test_a_killed_supervisor_leaves_nothing(tmp_path: Path, reaper: Reaper) -> N
 def test_a_killed_supervisor_leaves_nothing_that_hangs(tmp_path: Path, reaper: Reaper) -> None:
     """Services that are frozen, and so cannot act on any request, are killed once the supervisor is gone."""
     with foreground(tmp_path / "data", reaper) as stack:
-        processes = stack.everything()
+        processes = stack.all_processes()
         for row in stack.services():
             if row.pid:
                 os.kill(row.pid, signal.SIGSTOP)
@@ -106,7 +106,7 @@ def test_a_killed_supervisor_leaves_nothing_that_hangs(tmp_path: Path, reaper: R
 def test_a_killed_supervisor_and_reaper_leave_nothing(tmp_path: Path, reaper: Reaper) -> None:
     """Even with the reaper killed at the same moment, the kernel tells every service to end."""
     with foreground(tmp_path / "data", reaper) as stack:
-        processes = stack.everything()
+        processes = stack.all_processes()
         watcher = next(pid for pid, _ in processes if b"reaper.py" in arguments_of(pid))
         stack.process.send_signal(signal.SIGSTOP)
         os.kill(watcher, signal.SIGKILL)
@@ -117,8 +117,8 @@ def test_a_killed_supervisor_and_reaper_leave_nothing(tmp_path: Path, reaper: Re
 def test_a_supervisor_killed_while_it_starts_leaves_nothing(tmp_path: Path, reaper: Reaper) -> None:
     """Whatever had been started by then ends too, and the folder is free again."""
     with starting(tmp_path / "data", reaper) as stack:
-        eventually(lambda: len(stack.everything()) > 1, every=0.005)
-        processes = stack.everything()
+        eventually(lambda: len(stack.all_processes()) > 1, every=0.005)
+        processes = stack.all_processes()
         stack.process.kill()
         await_gone(processes, within=_REAPED_S)
         eventually(lambda: not stack.folder.is_held(), within=_REAPED_S)
@@ -135,7 +135,7 @@ def test_down_stops_a_stack_that_was_started_elsewhere(tmp_path: Path) -> None:
     assert status["healthy"], status
     first, second = (stack_command("down", "--data-dir", data) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0)
-    assert "nothing runs on" in second.stderr
+    assert "No stack is running on" in second.stderr
     assert stack_command("status", "--data-dir", data).returncode == 1
 
 
@@ -149,7 +149,7 @@ def test_a_taken_port_is_an_error_that_names_its_holder(tmp_path: Path, reaper: 
         holder.listen()
         done = stack_command("up", "--data-dir", str(tmp_path / "data"))
     assert done.returncode == 1
-    assert f"port {port}" in done.stderr
+    assert f"Port {port}" in done.stderr
     assert f"process {os.getpid()}" in done.stderr
 
 
@@ -157,7 +157,7 @@ def test_the_stack_runs_without_root(tmp_path: Path, reaper: Reaper) -> None:
     """As a user who is not root, and has none of root's powers, the whole stack runs and ends."""
     identity = Identity.NAMESPACE if os.geteuid() == 0 else Identity.SAME
     with foreground(tmp_path / "data", reaper, identity=identity) as stack:
-        processes = stack.everything()
+        processes = stack.all_processes()
         status = json.loads(stack_command("status", "--json", "--data-dir", str(stack.folder.path)).stdout)
         assert status["healthy"], status
         stack.process.terminate()
@@ -194,7 +194,7 @@ def test_a_service_elsewhere_that_does_not_answer_is_named(tmp_path: Path) -> No
     """Where the settings name a broker that is not there, ``up`` ends with 1 and says so."""
     done = stack_command("up", "--data-dir", str(tmp_path / "data"), settings={"RUNSTREAM_KAFKA": "127.0.0.1:1"})
     assert done.returncode == 1
-    assert "kafka at 127.0.0.1:1, which the settings name, does not answer" in " ".join(done.stderr.split())
+    assert "kafka at 127.0.0.1:1 (from the settings) does not answer" in " ".join(done.stderr.split())
 
 
 def test_a_stop_while_the_jars_are_fetched_is_not_kept_waiting(tmp_path: Path, reaper: Reaper) -> None:
@@ -205,8 +205,8 @@ def test_a_stop_while_the_jars_are_fetched_is_not_kept_waiting(tmp_path: Path, r
     maven.chmod(0o755)
     settings = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": f"{maven.parent}:{os.environ['PATH']}"}
     with starting(tmp_path / "data", reaper, settings=settings) as stack:
-        eventually(lambda: any(b"sleep" in arguments_of(pid) for pid, _ in stack.everything()))
-        processes = stack.everything()
+        eventually(lambda: any(b"sleep" in arguments_of(pid) for pid, _ in stack.all_processes()))
+        processes = stack.all_processes()
         stack.process.terminate()
         assert stack.process.wait(30) == 0
         await_gone(processes, within=1)

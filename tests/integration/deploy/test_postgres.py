@@ -13,11 +13,11 @@ import asyncpg
 import psutil
 import pytest
 
-from runstream_deploy.exceptions import DataRefused, ServiceFailed
+from runstream_deploy.exceptions import DataFolderError, ServiceError
 from runstream_deploy.processes.child import Child, Identity
 from runstream_deploy.processes.ports import choose_port
-from runstream_deploy.services.postgres import Postgres, let_nobody_reach
-from runstream_deploy.services.service import answered
+from runstream_deploy.services.postgres import Postgres, allow_traversal
+from runstream_deploy.services.service import wait_until_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ async def test_it_serves_and_keeps_its_data(reachable: Path, reaper: Reaper, ide
         postgres.prepare()
         child = Child(postgres.command(), reachable / "log", reaper)
         try:
-            await answered(postgres, child, reachable / "log")
+            await wait_until_ready(postgres, child, reachable / "log")
             assert effective_capabilities(child.pid) == 0
             connection = await asyncpg.connect(postgres.address())
             last = await connection.fetchval(statement)
@@ -69,7 +69,7 @@ async def test_the_number_of_a_killed_server_may_belong_to_another_process(tmp_p
     postgres.prepare()
     child = Child(postgres.command(), tmp_path / "log", reaper)
     try:
-        await answered(postgres, child, tmp_path / "log")
+        await wait_until_ready(postgres, child, tmp_path / "log")
         postgres.prepare()
         assert (tmp_path / "data" / "postmaster.pid").read_text().startswith(f"{child.pid}\n")
     finally:
@@ -79,8 +79,8 @@ async def test_the_number_of_a_killed_server_may_belong_to_another_process(tmp_p
 def test_a_folder_that_nobody_can_reach_is_refused(tmp_path: Path) -> None:
     """Where the server would run as nobody, a closed folder above its data is named, with the ways out."""
     (tmp_path / "closed").mkdir(mode=0o700)
-    with pytest.raises(DataRefused, match=f"nobody, whom {tmp_path / 'closed'} keeps out"):
-        let_nobody_reach(tmp_path / "closed" / "data")
+    with pytest.raises(DataFolderError, match=f"nobody, whom {tmp_path / 'closed'} keeps out"):
+        allow_traversal(tmp_path / "closed" / "data")
 
 
 def test_data_of_another_major_release_is_refused(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_data_of_another_major_release_is_refused(tmp_path: Path) -> None:
     postgres = Postgres(tmp_path / "data", port=choose_port(), password="x")
     postgres.prepare()
     (tmp_path / "data" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(DataRefused, match="was made by PostgreSQL 17 and this is 18"):
+    with pytest.raises(DataFolderError, match="was made by PostgreSQL 17 and this is 18"):
         postgres.prepare()
 
 
@@ -97,6 +97,6 @@ async def test_a_server_that_cannot_start_says_why(tmp_path: Path, reaper: Reape
     postgres = Postgres(tmp_path / "data", port=choose_port(), password="x", settings={"shared_buffers": "much"})
     postgres.prepare()
     child = Child(postgres.command(), tmp_path / "log", reaper)
-    with pytest.raises(ServiceFailed, match=r'ended with code 1; .*\n.*invalid value for parameter "shared_buffers"'):
-        await answered(postgres, child, tmp_path / "log")
+    with pytest.raises(ServiceError, match=r'exited with code 1; .*\n.*invalid value for parameter "shared_buffers"'):
+        await wait_until_ready(postgres, child, tmp_path / "log")
     assert not psutil.pid_exists(child.pid)

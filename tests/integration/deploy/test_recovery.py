@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream_deploy.processes.reaper import descendants, is_running
-from runstream_deploy.stack.state import Condition
+from runstream_deploy.stack.state import ServiceCondition
 from tests.integration.deploy.stacks import arguments_of
 from tests.polling import eventually
 from tests.running_stack import Stack, running_stack
@@ -35,7 +35,7 @@ def test_a_killed_service_is_started_again(own_stack: Stack, service: str) -> No
 
     def again() -> bool:
         row = own_stack.state().services[service]
-        return row.condition is Condition.RUNNING and row.pid not in (None, before)
+        return row.condition is ServiceCondition.RUNNING and row.pid not in (None, before)
 
     eventually(again, within=60)
     row = own_stack.state().services[service]

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from minio.error import MinioException
 
-from runstream_deploy.exceptions import DataRefused
+from runstream_deploy.exceptions import DataFolderError
 from runstream_deploy.services.object_store import ObjectStore, ensure_bucket
 from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.topics import Topic, topic_name
@@ -43,7 +43,7 @@ async def test_a_topic_stamps_messages_with_the_brokers_time(broker: str, prefix
 async def test_topics_are_made_once_and_keep_their_partitions(broker: str, prefix: str) -> None:
     """Asking again changes nothing; asking for another number of partitions is refused."""
     await ensure_topics(broker, prefix, partitions=2)
-    with pytest.raises(DataRefused, match="has 2 partitions and the settings say 3"):
+    with pytest.raises(DataFolderError, match="has 2 partitions and the settings say 3"):
         await ensure_topics(broker, prefix, partitions=3)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runstream.server.folders import cache_folder
 from runstream_deploy.processes.child import Child
 from runstream_deploy.processes.ports import choose_port
-from runstream_deploy.services.class_archive import with_archive
-from runstream_deploy.services.jars import cache_folder, fetch_jars
+from runstream_deploy.services.class_archive import with_class_archive
+from runstream_deploy.services.jars import fetch_jars
 from runstream_deploy.services.java import find_java
 from runstream_deploy.services.kafka import Kafka
-from runstream_deploy.services.service import answered
+from runstream_deploy.services.service import wait_until_ready
 from runstream_deploy.services.topics import ensure_topics
 from tests.integration.runtime.events import block, publish, run_in, writer
 from tests.integration.runtime.ledger import LedgerConsumer, consuming, lines_of, read_ledger, settings_of
@@ -30,7 +31,7 @@ async def test_a_killed_broker_is_waited_for(
     """A consumer whose broker is killed goes on by itself when it is back; nothing is lost or stored twice."""
     folder = tmp_path_factory.mktemp("killed")
     log = folder / "kafka.log"
-    distribution = with_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))
+    distribution = with_class_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))
     port = choose_port()
     own = Kafka(folder / "kafka", port=port, controller_port=choose_port({port}), distribution=distribution)
     own.prepare()
@@ -42,14 +43,14 @@ async def test_a_killed_broker_is_waited_for(
 
     child = Child(own.command(), log, reaper)
     try:
-        await answered(own, child, log)
+        await wait_until_ready(own, child, log)
         await ensure_topics(own.address, "killed", partitions=2)
         async with consuming(LedgerConsumer(), settings_of(own.address, "killed", database)):
             await publish(own.address, "killed", [block(run, writer(1), 0, 10)])
             await eventually_async(lambda: stored(10))
             child.kill()
             child = Child(own.command(), log, reaper)
-            await answered(own, child, log)
+            await wait_until_ready(own, child, log)
             await publish(own.address, "killed", [block(run, writer(1), 5, 15)])
             await eventually_async(lambda: stored(20))
     finally:

@@ -13,7 +13,7 @@ from runstream_consumers.runtime.postgres.migrate import migrate
 from runstream_deploy.processes.child import Child
 from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.services.postgres import Postgres
-from runstream_deploy.services.service import answered
+from runstream_deploy.services.service import wait_until_ready
 from tests.integration.runtime.events import block, publish, run_in, writer
 from tests.integration.runtime.ledger import LedgerConsumer, consuming, fetch, lines_of, read_ledger, settings_of
 from tests.polling import eventually_async
@@ -43,12 +43,12 @@ async def test_a_killed_database_is_waited_for(
     async with consuming(LedgerConsumer(), settings_of(broker, prefix, server.address())):
         child = Child(server.command(), log, reaper)
         try:
-            await answered(server, child, log)
+            await wait_until_ready(server, child, log)
             await eventually_async(lambda: stored(10))
             child.kill()
             await publish(broker, prefix, [block(run, writer(1), 10, 10)])
             child = Child(server.command(), log, reaper)
-            await answered(server, child, log)
+            await wait_until_ready(server, child, log)
             await publish(broker, prefix, [block(run, writer(1), 15, 15)])
             await eventually_async(lambda: stored(30))
         finally:

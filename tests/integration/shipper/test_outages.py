@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from runstream.server.folders import cache_folder
 from runstream.spool.control_page import ControlPage, Phase, Word
 from runstream_deploy.processes.child import Child
 from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.processes.reaper import descendants
-from runstream_deploy.services.class_archive import with_archive
-from runstream_deploy.services.jars import cache_folder, fetch_jars
+from runstream_deploy.services.class_archive import with_class_archive
+from runstream_deploy.services.jars import fetch_jars
 from runstream_deploy.services.java import find_java
 from runstream_deploy.services.kafka import Kafka
-from runstream_deploy.services.service import answered
+from runstream_deploy.services.service import wait_until_ready
 from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.events import ExitState, Kind
 from tests.conftest import run_aside
@@ -65,7 +66,7 @@ class OwnBroker:
     def __init__(self, folder: Path, reaper: Reaper) -> None:
         self._folder = folder
         self._reaper = reaper
-        distribution = with_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))
+        distribution = with_class_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))
         port = choose_port()
         self.kafka = Kafka(folder / "kafka", port=port, controller_port=choose_port({port}), distribution=distribution)
         self.kafka.prepare()
@@ -75,7 +76,7 @@ class OwnBroker:
         """Start it on its data and wait until it answers."""
         log = self._folder / "kafka.log"
         self._child = Child(self.kafka.command(), log, self._reaper)
-        run_aside(answered(self.kafka, self._child, log))
+        run_aside(wait_until_ready(self.kafka, self._child, log))
 
     def kill(self) -> None:
         """End it at once."""

@@ -1,4 +1,4 @@
-"""Child processes: waited for, stopped, killed with all that is below them."""
+"""Child processes: waiting for their end, stopping them, and killing them with their descendants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream_deploy.processes.child import Child, Command, process_ended, process_seen_to_end
+from runstream_deploy.processes.child import Child, Command, poll_until_ended, process_ended
 from runstream_deploy.processes.reaper import descendants, is_running
 from tests.polling import eventually
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from runstream_deploy.processes.reaper import Reaper
 
 #: Ends with 7 on SIGINT.
-OBEDIENT = """
+HANDLES_SIGINT = """
 import signal, sys
 signal.signal(signal.SIGINT, lambda *_: sys.exit(7))
 print("ready", flush=True)
 signal.pause()
 """
-#: Ignores every polite request, and has a child that does so too.
-STUBBORN = """
+#: Ignores SIGTERM, and so does its child.
+IGNORES_SIGTERM = """
 import os, signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 os.fork()
@@ -37,9 +37,9 @@ signal.pause()
 """
 
 
-@pytest.mark.parametrize("wait", [process_ended, process_seen_to_end])
-async def test_the_end_of_a_process_is_waited_for(wait: Callable[[int], Awaitable[None]]) -> None:
-    """The wait lasts as long as the process, and its exit status can still be had."""
+@pytest.mark.parametrize("wait", [process_ended, poll_until_ended])
+async def test_wait_lasts_until_the_process_exits(wait: Callable[[int], Awaitable[None]]) -> None:
+    """The wait ends with the process, whose exit status stays available."""
     process = subprocess.Popen(["sleep", "600"])  # noqa: ASYNC220 - as the stack starts its services
     waiting = asyncio.ensure_future(wait(process.pid))
     done, _ = await asyncio.wait({waiting}, timeout=0.1)
@@ -49,18 +49,18 @@ async def test_the_end_of_a_process_is_waited_for(wait: Callable[[int], Awaitabl
     assert process.wait() == -signal.SIGKILL
 
 
-async def test_a_child_ends_by_its_own_stop_signal(tmp_path: Path, reaper: Reaper) -> None:
-    """What the service does on that signal decides its exit code."""
-    command = Command(arguments=[sys.executable, "-c", OBEDIENT], stop_signal=signal.SIGINT)
+async def test_child_is_stopped_by_its_own_signal(tmp_path: Path, reaper: Reaper) -> None:
+    """The handler of the signal decides the exit code."""
+    command = Command(arguments=[sys.executable, "-c", HANDLES_SIGINT], stop_signal=signal.SIGINT)
     child = Child(command, tmp_path / "log", reaper)
     eventually((tmp_path / "log").read_text)
     child.stop()
     assert await child.ended() == 7
 
 
-def test_a_child_that_does_not_listen_is_killed_with_its_children(tmp_path: Path, reaper: Reaper) -> None:
-    """When patience ends the whole tree ends."""
-    child = Child(Command(arguments=[sys.executable, "-c", STUBBORN]), tmp_path / "log", reaper)
+def test_child_that_ignores_its_signal_is_killed(tmp_path: Path, reaper: Reaper) -> None:
+    """After the time limit, the whole process tree is killed."""
+    child = Child(Command(arguments=[sys.executable, "-c", IGNORES_SIGTERM]), tmp_path / "log", reaper)
     eventually(lambda: (tmp_path / "log").read_text().count("ready") == 2)
     tree = descendants(child.pid)
     child.stop(within=0.2)
@@ -69,8 +69,8 @@ def test_a_child_that_does_not_listen_is_killed_with_its_children(tmp_path: Path
     assert len(tree) == 1
 
 
-def test_a_child_gets_its_environment_and_no_secrets_in_its_arguments(tmp_path: Path, reaper: Reaper) -> None:
-    """The command's environment is added to this process's."""
+def test_child_gets_the_environment_of_its_command(tmp_path: Path, reaper: Reaper) -> None:
+    """It is added to that of this process, and not passed as arguments."""
     program = "import os; print(os.environ['PATH'] != '', os.environ['SECRET'], flush=True)"
     command = Command(arguments=[sys.executable, "-c", program], environment={"SECRET": "s3cret"})
     child = Child(command, tmp_path / "log", reaper)

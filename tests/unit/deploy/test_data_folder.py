@@ -1,4 +1,4 @@
-"""The data folder: who may use it, whether there is room, and files that are replaced in one step."""
+"""The data folder: permissions, lock, free space, and private files."""
 
 from __future__ import annotations
 
@@ -8,64 +8,59 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream_deploy.exceptions import DataRefused
-from runstream_deploy.stack.data_folder import DataFolder, default_data_folder, write_private
+from runstream_deploy.exceptions import DataFolderError
+from runstream_deploy.stack.data_folder import DataFolder, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_folder_is_closed_to_others(tmp_path: Path) -> None:
-    """Whoever is not the user finds nothing in it."""
+def test_folder_is_closed_to_other_users(tmp_path: Path) -> None:
+    """Only its owner has access."""
     folder = DataFolder(tmp_path / "a" / "data")
-    folder.make()
+    folder.create()
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
 
 
-def test_a_disk_that_is_nearly_full_is_refused(tmp_path: Path) -> None:
-    """The message says how much is left and how much is needed."""
-    with pytest.raises(DataRefused, match=r"is nearly full: \d+ MiB left, 1073741824 MiB are needed"):
-        DataFolder(tmp_path / "data").make(least_free=2**50)
+def test_nearly_full_disk_is_refused(tmp_path: Path) -> None:
+    """The message states how much is free and how much is required."""
+    with pytest.raises(DataFolderError, match=r"is nearly full: \d+ MiB free, 1073741824 MiB required"):
+        DataFolder(tmp_path / "data").create(least_free=2**50)
 
 
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
-    """A file in its place is named as the problem."""
+def test_folder_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
+    """A file in its place is reported."""
     (tmp_path / "data").write_text("")
-    with pytest.raises(DataRefused, match="cannot be used: File exists"):
-        DataFolder(tmp_path / "data").make()
+    with pytest.raises(DataFolderError, match=r"Cannot use the data folder .*: File exists"):
+        DataFolder(tmp_path / "data").create()
 
 
-def test_only_one_supervisor_holds_the_folder(tmp_path: Path) -> None:
-    """A second one is refused at once and told the first one's process; afterwards the folder is free."""
+def test_only_one_supervisor_can_hold_the_folder(tmp_path: Path) -> None:
+    """A second one gets an error with the pid of the first; afterwards the folder is free."""
     folder = DataFolder(tmp_path / "data")
-    folder.make()
-    with folder.held():
+    folder.create()
+    with folder.hold():
         assert folder.supervisor() == os.getpid()
         with (
-            pytest.raises(DataRefused, match=f"already running on {folder.path} \\(process {os.getpid()}\\)"),
-            folder.held(),
+            pytest.raises(DataFolderError, match=f"already running on {folder.path} \\(process {os.getpid()}\\)"),
+            folder.hold(),
         ):
             pass
     assert (folder.is_held(), folder.supervisor()) == (False, None)
 
 
-def test_what_an_ended_supervisor_left_running_is_waited_for(tmp_path: Path) -> None:
-    """While a lock is held by nobody who supervises, a start waits, and gives up in words."""
+def test_start_waits_for_processes_of_an_earlier_supervisor(tmp_path: Path) -> None:
+    """While a process that is not a supervisor holds the lock, a start waits until its timeout."""
     folder, other = DataFolder(tmp_path / "data"), DataFolder(tmp_path / "data")
-    folder.make()
-    with folder.held():
+    folder.create()
+    with folder.hold():
         folder.lock.write_text("1 1\n")
-        with pytest.raises(DataRefused, match="does not end"), other.held(patience=0.3):
+        with pytest.raises(DataFolderError, match="do not exit"), other.hold(timeout=0.3):
             pass
 
 
-def test_the_setting_goes_before_the_default(tmp_path: Path) -> None:
-    """``RUNSTREAM_DATA_DIR`` names the folder."""
-    assert default_data_folder({"RUNSTREAM_DATA_DIR": str(tmp_path)}) == tmp_path
-
-
-def test_a_private_file_is_replaced_whole(tmp_path: Path) -> None:
-    """Its owner alone may read it, and no draft is left beside it."""
+def test_private_file_is_replaced_atomically(tmp_path: Path) -> None:
+    """Only its owner may read it, and no temporary file is left."""
     path = tmp_path / "file.json"
     for text in ("one", "two"):
         write_private(path, text)

@@ -1,4 +1,4 @@
-"""Loopback ports: chosen, checked, and named by their holder."""
+"""Loopback ports: choosing, checking, and finding the process that uses one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from runstream_deploy.exceptions import PortTaken
+from runstream_deploy.exceptions import PortTakenError
 from runstream_deploy.processes.ports import choose_port, is_free, require_free
 from runstream_deploy.services.jars import KAFKA_VERSION, POM
 
 
-def test_a_chosen_port_is_free_and_not_one_of_those_taken() -> None:
-    """It lies below the range of outgoing connections, which would take it sooner or later."""
+def test_chosen_port_is_free() -> None:
+    """It differs from the given ones and is below the range of outgoing connections."""
     first = choose_port()
     second = choose_port({first})
     assert first != second
@@ -24,19 +24,19 @@ def test_a_chosen_port_is_free_and_not_one_of_those_taken() -> None:
     assert is_free(first)
 
 
-def test_a_taken_port_is_named_with_its_holder() -> None:
-    """The error says which service wants the port and which process has it."""
+def test_error_names_the_process_that_uses_a_port() -> None:
+    """The error names the service that needs the port and the process that uses it."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        with pytest.raises(PortTaken, match=f"port {port}, .* keeps for s3, is in use by process {os.getpid()} "):
+        with pytest.raises(PortTakenError, match=f"Port {port}, .* assigns to s3, is in use by process {os.getpid()} "):
             require_free(port, "s3")
     require_free(port, "s3")
 
 
-def test_the_list_of_jars_names_the_version_that_is_shown() -> None:
-    """What Maven fetches and what ``runstream status`` shows are the same Kafka."""
+def test_pom_has_the_version_that_status_shows() -> None:
+    """Maven downloads the Kafka version that ``runstream status`` shows."""
     name = {"m": "http://maven.apache.org/POM/4.0.0"}
     found = [
         dependency.findtext("m:version", namespaces=name)

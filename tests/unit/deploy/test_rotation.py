@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_small_log_and_a_missing_one_stay_as_they_are(tmp_path: Path) -> None:
-    """Nothing is put aside before its time."""
+def test_small_and_missing_logs_are_not_rotated(tmp_path: Path) -> None:
+    """A log below the limit is unchanged."""
     log = tmp_path / "api.log"
     rotate(log, largest=5)
     log.write_text("1234")
@@ -19,8 +19,8 @@ def test_a_small_log_and_a_missing_one_stay_as_they_are(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["api.log"]
 
 
-def test_a_service_goes_on_in_the_emptied_log(tmp_path: Path) -> None:
-    """What it appends after the rotation, through the descriptor it had, stands alone in the log."""
+def test_service_continues_in_the_truncated_log(tmp_path: Path) -> None:
+    """Lines that it appends through its open descriptor after the rotation are at the start of the log."""
     log = tmp_path / "api.log"
     with log.open("a") as service:
         service.write("old line\n")
@@ -30,8 +30,8 @@ def test_a_service_goes_on_in_the_emptied_log(tmp_path: Path) -> None:
     assert (log.read_text(), (tmp_path / "api.log.1").read_text()) == ("new line\n", "old line\n")
 
 
-def test_only_so_many_logs_are_kept(tmp_path: Path) -> None:
-    """The newest is number 1; the oldest falls out."""
+def test_number_of_kept_logs_is_limited(tmp_path: Path) -> None:
+    """The newest is number 1; the oldest is deleted."""
     log = tmp_path / "api.log"
     for text in ("first", "second", "third", "fourth"):
         log.write_text(text)

@@ -1,4 +1,4 @@
-"""``stack.json``: kept, completed, migrated forward, or refused."""
+"""``stack.json``: creating, completing, migrating and refusing it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream_deploy.exceptions import DataRefused
+from runstream_deploy.exceptions import DataFolderError
 from runstream_deploy.stack.data_folder import DataFolder
 from runstream_deploy.stack.stack_file import PORTS, VERSION, StackFile, open_stack_file, parse, release
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def folder(tmp_path: Path) -> DataFolder:
     """Return an empty data folder."""
     folder = DataFolder(tmp_path / "data")
-    folder.make()
+    folder.create()
     return folder
 
 
@@ -29,8 +29,8 @@ def content(folder: DataFolder, **changes: Any) -> str:
     return json.dumps({**json.loads(folder.stack.read_text()), **changes})
 
 
-def test_a_new_file_has_a_port_for_each_service_and_takes_the_settings(folder: DataFolder) -> None:
-    """Ports differ from each other; prefix, partitions and entity come from the environment."""
+def test_new_file_has_ports_and_settings(folder: DataFolder) -> None:
+    """All ports differ; prefix, partitions and entity come from the environment."""
     settings = {"RUNSTREAM_PREFIX": "lab", "RUNSTREAM_PARTITIONS": "3", "RUNSTREAM_ENTITY": "ada"}
     stack = open_stack_file(folder, settings)
     assert (stack.prefix, stack.partitions, stack.entity) == ("lab", 3, "ada")
@@ -38,13 +38,13 @@ def test_a_new_file_has_a_port_for_each_service_and_takes_the_settings(folder: D
     assert len(set(stack.ports.values())) == len(PORTS)
 
 
-def test_what_was_chosen_once_is_kept(folder: DataFolder) -> None:
-    """A second opening changes nothing, whatever the settings say by then."""
+def test_existing_file_is_kept(folder: DataFolder) -> None:
+    """Opening it again changes nothing, whatever the settings are."""
     assert open_stack_file(folder, {}) == open_stack_file(folder, {"RUNSTREAM_PARTITIONS": "3"})
 
 
-def test_a_port_that_was_taken_out_is_chosen_anew(folder: DataFolder) -> None:
-    """So a user gets rid of a port that somebody else needs, as the error about a taken port says."""
+def test_removed_port_is_chosen_again(folder: DataFolder) -> None:
+    """Deleting a port from the file, as the error about a used port suggests, assigns another one."""
     before = open_stack_file(folder, {})
     ports = {name: port for name, port in before.ports.items() if name != "api"}
     folder.stack.write_text(before.model_copy(update={"ports": ports}).model_dump_json())
@@ -53,35 +53,35 @@ def test_a_port_that_was_taken_out_is_chosen_anew(folder: DataFolder) -> None:
     assert after.ports["api"] not in ports.values()
 
 
-def test_secrets_are_not_in_the_representation(folder: DataFolder) -> None:
-    """A file that finds its way into a log or a traceback betrays nothing."""
+def test_repr_has_no_secrets(folder: DataFolder) -> None:
+    """A log or a traceback cannot leak them."""
     stack = open_stack_file(folder, {})
     shown = repr(stack)
     assert [secret for secret in stack.secrets.model_dump().values() if secret in shown] == []
 
 
-def test_a_file_of_a_newer_version_is_refused(folder: DataFolder) -> None:
-    """The message says what wrote it and what to do."""
+def test_file_of_a_newer_version_is_refused(folder: DataFolder) -> None:
+    """The message states the release that wrote it and what to do."""
     text = content(folder, version=VERSION + 1, runstream="9.9.9")
-    with pytest.raises(DataRefused, match=r"of version 2 and this release knows 1: a newer Runstream \(9\.9\.9\)"):
+    with pytest.raises(DataFolderError, match=r"has version 2, written by Runstream 9\.9\.9; .* up to version 1"):
         parse(text, "stack.json")
 
 
 def test_data_of_a_newer_kafka_is_refused(folder: DataFolder) -> None:
     """A broker cannot read what a newer one wrote."""
-    with pytest.raises(DataRefused, match=r"Kafka 99\.0\.0"):
+    with pytest.raises(DataFolderError, match=r"Kafka 99\.0\.0"):
         parse(content(folder, kafka="99.0.0"), "stack.json")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": "x"}', '{"version": 1}'])
-def test_a_damaged_file_is_refused(text: str) -> None:
-    """Nothing is made up in the place of what cannot be read."""
-    with pytest.raises(DataRefused, match=r"stack\.json is damaged"):
+def test_damaged_file_is_refused(text: str) -> None:
+    """A file that cannot be parsed is an error and is not replaced."""
+    with pytest.raises(DataFolderError, match=r"stack\.json is damaged"):
         parse(text, "stack.json")
 
 
-def test_an_older_file_is_migrated_step_by_step(folder: DataFolder) -> None:
-    """Each step gets what the one before it returned, and the result has the newest version."""
+def test_older_file_is_migrated_step_by_step(folder: DataFolder) -> None:
+    """Each migration gets the result of the one before, and the result has the newest version."""
     text = content(folder, version=-1, entity="a")
     steps = {
         -1: lambda old: {**old, "entity": old["entity"] + "b"},
@@ -93,6 +93,6 @@ def test_an_older_file_is_migrated_step_by_step(folder: DataFolder) -> None:
 
 
 @pytest.mark.parametrize(("older", "newer"), [("4.3.0", "4.3.1"), ("4.9.0", "4.10.0"), ("18.6", "19.0")])
-def test_releases_compare_by_number(older: str, newer: str) -> None:
+def test_releases_compare_numerically(older: str, newer: str) -> None:
     """4.10 is newer than 4.9."""
     assert release(older) < release(newer)

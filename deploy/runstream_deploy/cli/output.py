@@ -1,13 +1,14 @@
-"""What ``runstream up | down | status`` print."""
+"""The output of ``up``, ``down`` and ``status``."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Self
 
+import humanize
 from rich.table import Table
 
-from runstream_deploy.stack.state import Condition, Phase
+from runstream_deploy.stack.state import ServiceCondition, StackPhase
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -15,29 +16,29 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from runstream_deploy.stack.state import StackState
-    from runstream_deploy.stack.status import Status
+    from runstream_deploy.stack.status import StackStatus
 
-_COLOURS = {
-    Condition.RUNNING: "green",
-    Condition.OUTSIDE: "green",
-    Condition.SILENT: "red",
-    Condition.RESTARTING: "yellow",
-    Condition.STARTING: "yellow",
-    Condition.STOPPED: "dim",
-    Condition.WAITING: "dim",
+_COLORS = {
+    ServiceCondition.RUNNING: "green",
+    ServiceCondition.EXTERNAL: "green",
+    ServiceCondition.SILENT: "red",
+    ServiceCondition.RESTARTING: "yellow",
+    ServiceCondition.STARTING: "yellow",
+    ServiceCondition.STOPPED: "dim",
+    ServiceCondition.WAITING: "dim",
 }
 
 
 class Progress:
-    """Shows a start: a spinner with what is going on, and a line for each service as it comes up."""
+    """Show a start: a spinner with the current activity, and a line for each service once it is ready."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._spinner = console.status("starting")
-        self._shown: dict[str, Condition] = {}
+        self._shown: dict[str, ServiceCondition] = {}
         self._message = ""
         self._began = time.monotonic()
-        self._phase = Phase.STARTING
+        self._phase = StackPhase.STARTING
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -50,41 +51,41 @@ class Progress:
         self._spinner.stop()
 
     def show(self, state: StackState) -> bool:
-        """Show what is new in a state; return whether the stack has come to another phase."""
+        """Show what changed in a state; return whether the phase changed."""
         for row in state.services.values():
             if self._shown.get(row.name) != row.condition:
                 self._shown[row.name] = row.condition
                 self._line(row.name, row.condition, f"{row.version} {row.address}".strip(), row.problem)
-        if state.message != self._message and state.phase in {Phase.STARTING, Phase.STOPPING}:
+        if state.message != self._message and state.phase in {StackPhase.STARTING, StackPhase.STOPPING}:
             self._message = state.message
             self._spinner.update(self._message)
             if not self._console.is_terminal and self._message:
                 self._console.print(f"  {self._message}", style="dim", markup=False, highlight=False)
-        if state.phase is Phase.RUNNING:
+        if state.phase is StackPhase.RUNNING:
             self._spinner.stop()
         changed, self._phase = state.phase is not self._phase, state.phase
         return changed
 
-    def _line(self, name: str, condition: Condition, where: str, problem: str) -> None:
+    def _line(self, name: str, condition: ServiceCondition, where: str, problem: str) -> None:
         seconds = f"{time.monotonic() - self._began:5.1f} s"
-        if condition in {Condition.RUNNING, Condition.OUTSIDE}:
+        if condition in {ServiceCondition.RUNNING, ServiceCondition.EXTERNAL}:
             self._console.print(f"  [green]✓[/] {name:<10} [dim]{where:<28} {seconds}[/]", highlight=False)
-        elif condition in {Condition.RESTARTING, Condition.SILENT}:
+        elif condition in {ServiceCondition.RESTARTING, ServiceCondition.SILENT}:
             first = problem.partition("\n")[0]
             self._console.print(f"  [red]✗[/] {name:<10} {condition.value}: {first}", highlight=False)
 
 
-def say_running(console: Console, url: str, data_dir: str, *, detached: bool) -> None:
-    """Print the address and what to do next."""
-    console.print(f"\n[bold green]Runstream runs at[/] [bold]{url}[/]", highlight=False)
+def print_running(console: Console, url: str, data_dir: str, *, detached: bool) -> None:
+    """Print the address and some commands to try next."""
+    console.print(f"\n[bold green]Runstream is running at[/] [bold]{url}[/]", highlight=False)
     console.print(f"  data in {data_dir}", style="dim", markup=False, highlight=False)
-    console.print("  runstream status        health, lag and memory", highlight=False)
-    console.print("  runstream runs          the runs it has", highlight=False)
+    console.print("  runstream status        shows health, lag and memory", highlight=False)
+    console.print("  runstream runs          lists the runs", highlight=False)
     stop = "  runstream down          stops it" if detached else "  Ctrl-C                  stops it"
     console.print(stop, highlight=False)
 
 
-def show_status(console: Console, status: Status) -> None:
+def print_status(console: Console, status: StackStatus) -> None:
     """Print a status as a table."""
     if status.pid is None:
         console.print(
@@ -92,18 +93,19 @@ def show_status(console: Console, status: Status) -> None:
         )
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("service", "state", "pid", "address", "version"):
+    for title in ("service", "condition", "pid", "address", "version"):
         table.add_column(title)
-    for title in ("memory", "lag", "restarts"):
+    for title in ("age", "memory", "lag", "restarts"):
         table.add_column(title, justify="right")
     for row in status.services:
         table.add_row(
             row.name,
-            f"[{_COLOURS[row.condition]}]{row.condition.value}[/]",
+            f"[{_COLORS[row.condition]}]{row.condition.value}[/]",
             str(row.pid or ""),
             row.address,
             row.version,
-            f"{row.memory / 2**20:.0f} MiB" if row.memory else "",
+            humanize.naturaldelta(time.time() - row.since) if row.since else "",
+            _size(row.memory) if row.memory else "",
             "" if row.lag is None else str(row.lag),
             str(row.restarts or ""),
         )
@@ -112,6 +114,10 @@ def show_status(console: Console, status: Status) -> None:
         if row.problem:
             console.print(f"\n[yellow]{row.name}[/]: ", end="")
             console.print(row.problem, markup=False, highlight=False)
-    colour = "green" if status.healthy else "red"
-    word = "healthy" if status.healthy else f"not healthy ({status.phase.value} {status.message})".replace(" )", ")")
-    console.print(f"\n[{colour}]{word}[/], {status.memory / 2**20:.0f} MiB in all, {status.url}", highlight=False)
+    color = "green" if status.healthy else "red"
+    health = "healthy" if status.healthy else f"not healthy ({f'{status.phase.value} {status.message}'.strip()})"
+    console.print(f"\n[{color}]{health}[/], {_size(status.memory)} in total, {status.url}", highlight=False)
+
+
+def _size(count: int) -> str:
+    return humanize.naturalsize(count, binary=True, format="%.0f")

@@ -1,4 +1,4 @@
-"""A case in training: its processes, their ends, and the wait for its run to be stored."""
+"""A case that is being trained: its processes, how they end, and the wait for its run to be stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from runstream.cli.run_view import Snapshot
 from runstream.naming import generate_run_id
 from runstream.public_api.exceptions import NotFoundError
-from runstream_deploy.exceptions import ServiceFailed
+from runstream_deploy.exceptions import ServiceError
 from runstream_deploy.services.service import last_lines
 
 if TYPE_CHECKING:
@@ -25,39 +25,39 @@ if TYPE_CHECKING:
     from runstream import Api
     from runstream_deploy.demo.cases import Case
 
-#: Longer than a slow machine trains.
+#: Time limit of the training, for a slow machine.
 TRAINING_S = 300.0
-#: Longer than a run's last event takes to be stored.
+#: Time limit for the last event of a run to be stored.
 ARRIVAL_S = 60.0
 
-#: How the processes of a case end whose run comes to a state.
+#: The exit code of the processes of a case, by the expected state of its run.
 _EXITS: Mapping[str, int] = {"finished": 0, "failed": 1, "crashed": -signal.SIGKILL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
-    """A case in training."""
+class CaseRun:
+    """A case that is being trained."""
 
     case: Case
     run_id: str
     processes: Sequence[subprocess.Popen[bytes]]
-    #: What the processes print.
+    #: The output of the processes.
     log: Path
 
     @property
     def is_running(self) -> bool:
-        """Whether a process still trains."""
+        """Whether a process is still running."""
         return any(process.poll() is None for process in self.processes)
 
     def require_expected_end(self) -> None:
-        """Raise ServiceFailed, with the end of the log, unless every process ended as the case means it to."""
+        """Raise ServiceError, with the end of the log, unless every process exited as expected."""
         codes = [process.wait() for process in self.processes]
         if set(codes) != {_EXITS[self.case.expected]}:
-            raise ServiceFailed(f"the case {self.case.name}", f"ended with codes {codes}", last_lines(self.log))
+            raise ServiceError(f"the case {self.case.name}", f"exited with codes {codes}", last_lines(self.log))
 
 
-def begin(case: Case, work: Path, environment: Mapping[str, str]) -> Rehearsal:
-    """Start a case's processes in the folder ``work``; two ranks get the two ends of a socket."""
+def start(case: Case, work: Path, environment: Mapping[str, str]) -> CaseRun:
+    """Start the processes of a case in the folder ``work``; two ranks get the ends of a socket pair."""
     run_id = generate_run_id()
     log = work / f"{run_id}.log"
     training = [sys.executable, "-m", "runstream_deploy.demo.training", case.name, run_id]
@@ -78,47 +78,49 @@ def begin(case: Case, work: Path, environment: Mapping[str, str]) -> Rehearsal:
         ]
     for end in ends:
         end.close()
-    return Rehearsal(case=case, run_id=run_id, processes=processes, log=log)
+    return CaseRun(case=case, run_id=run_id, processes=processes, log=log)
 
 
-def await_ends(rehearsals: Sequence[Rehearsal], console: Console) -> None:
-    """Wait for all cases to end as they should; show how far they are.
+def await_ends(case_runs: Sequence[CaseRun], console: Console) -> None:
+    """Wait until all cases have ended as expected; show which ones are running.
 
     Raises:
-        ServiceFailed: one ended otherwise, or takes far too long.
+        ServiceError: A case ended otherwise, or exceeded the time limit.
     """
     deadline = time.monotonic() + TRAINING_S
     try:
         with console.status("training") as status:
-            while running := [rehearsal for rehearsal in rehearsals if rehearsal.is_running]:
+            while running := [case_run for case_run in case_runs if case_run.is_running]:
                 if time.monotonic() > deadline:
-                    raise ServiceFailed(f"the case {running[0].case.name}", "does not end", last_lines(running[0].log))
-                status.update("training: " + ", ".join(rehearsal.case.name for rehearsal in running))
+                    raise ServiceError(
+                        f"the case {running[0].case.name}", "did not end in time", last_lines(running[0].log)
+                    )
+                status.update("training: " + ", ".join(case_run.case.name for case_run in running))
                 time.sleep(0.1)
     finally:
-        for rehearsal in rehearsals:
-            for process in rehearsal.processes:
+        for case_run in case_runs:
+            for process in case_run.processes:
                 process.kill()
-    for rehearsal in rehearsals:
-        rehearsal.require_expected_end()
+    for case_run in case_runs:
+        case_run.require_expected_end()
 
 
-def await_stored(api: Api, rehearsal: Rehearsal) -> Snapshot:
-    """Wait until the API has all of a run in its expected state; after a minute return what it has.
+def await_stored(api: Api, case_run: CaseRun) -> Snapshot:
+    """Wait until the API returns a run complete and in its expected state; after a minute return it anyway.
 
     Raises:
-        ServiceFailed: the API never heard of the run.
+        ServiceError: The API does not know the run.
     """
     deadline = time.monotonic() + ARRIVAL_S
     while True:
         try:
-            snapshot = Snapshot.read(api.run(rehearsal.run_id))
+            snapshot = Snapshot.read(api.run(case_run.run_id))
         except NotFoundError as error:
             if time.monotonic() > deadline:
-                problem = f"of the case {rehearsal.case.name} did not arrive"
-                raise ServiceFailed(f"run {rehearsal.run_id}", problem, last_lines(rehearsal.log)) from error
+                problem = f"of the case {case_run.case.name} did not arrive"
+                raise ServiceError(f"run {case_run.run_id}", problem, last_lines(case_run.log)) from error
         else:
-            if snapshot.ended and snapshot.document["state"] == rehearsal.case.expected:
+            if snapshot.ended and snapshot.document["state"] == case_run.case.expected:
                 return snapshot
             if time.monotonic() > deadline:
                 return snapshot
