@@ -1,6 +1,6 @@
-"""A second reader of the topics, written from docs/contract.md alone: fastavro, struct and the schemas' texts.
+"""An independent reader of the topics, written from docs/contract.md with fastavro, struct and the schema files.
 
-It shares no code with the client, the contract's codec or the consumers, so that no error of theirs is repeated here.
+It shares no code with the client, the codec or the consumers, so it does not repeat their errors.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas" / "runstream_schemas" / "avsc"
 _CODES = {"float64": "d", "int64": "q", "bool": "?"}
-_SPELLING = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+_NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the log as a message carries it."""
+    """A row of the log in a message."""
 
     seq: int
     order: int
@@ -37,8 +37,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What one message says; rows are empty for all topics but ``log``."""
+class DecodedMessage:
+    """The content of a message; only messages of the topic ``log`` have rows."""
 
     topic: str
     kind: str
@@ -52,18 +52,18 @@ class Said:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read(topic: str, message: bytes) -> Said:
-    """Return what a message of a topic says; raises ValueError, or what a broken body provokes."""
+def read(topic: str, message: bytes) -> DecodedMessage:
+    """Decode a message; raise ValueError, or another error if the body is invalid."""
     if message[:1] != b"\0":
-        raise ValueError("no frame")
+        raise ValueError("missing frame")
     (identifier,) = struct.unpack(">I", message[1:5])
     schema = _schemas(topic)[identifier]
     body = BytesIO(message[5:])
     fields: Any = fastavro.schemaless_reader(body, schema, None)
     if body.read(1):
-        raise ValueError("bytes behind the record")
+        raise ValueError("bytes after the record")
     rows = topic == "log" and fields["kind"] == "data"
-    return Said(
+    return DecodedMessage(
         topic=topic,
         kind=fields["kind"],
         run=f"{fields['entity']}/{fields['project']}/{fields['run_id']}",
@@ -123,7 +123,7 @@ def _put(row: dict[str, Any], path: list[str], value: Any) -> None:
 
 
 def untagged(value: dict[str, Any]) -> Any:
-    """Return the float that a tagged dict stands for, or the dict itself."""
+    """Return the float of a tagged dict, or the dict itself."""
     if set(value) == {"_type", "value"} and value["_type"] == "float":
-        return _SPELLING.get(value["value"], value)
+        return _NON_FINITE.get(value["value"], value)
     return value

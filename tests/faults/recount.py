@@ -1,11 +1,11 @@
-"""The recount: what was accepted, what the topics hold and what readers get, compared row by row.
+"""The recount: compares accepted rows, the messages of the topics, and the rows that readers get.
 
     python -m tests.faults.recount --journal FILE --url URL --token TOKEN [--postgres DSN]
 
-The journal is written by whoever calls ``log()``: a JSON line for each accepted row, ``{"run", "writer" (its label),
-"pid", "row" (0, 1, 2 … of that process), "step", "values"}``, appended after ``log()`` has returned. Nothing here
-shares code with the client, the codec or the consumers. The verdict is good when each accepted row is there exactly
-once and equal, or its absence has a reason (dropped by policy, in quarantine), and nothing else is there.
+The journal is written by the program that calls ``log()``: a JSON line for each accepted row, ``{"run", "writer" (its
+label), "pid", "row" (0, 1, 2 … of that process), "step", "values"}``, appended after ``log()`` has returned. This
+module shares no code with the client, the codec or the consumers. The verdict is good if each accepted row is stored
+exactly once and equal, or is missing for a known reason (dropped by policy, in quarantine), without other rows.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from tests.faults.plain_reader import Row, Said, read, untagged
+from tests.faults.plain_reader import DecodedMessage, Row, read, untagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 TOPICS = ("log", "config", "exit")
-#: More differences than this are counted but not told one by one.
-TOLD = 20
+#: How many differences are described; more are only counted.
+MAX_DESCRIBED = 20
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a topic, as the broker keeps it."""
+    """A message in a topic."""
 
     topic: str
     partition: int
@@ -47,79 +47,79 @@ class Message:
     value: bytes
 
     @property
-    def place(self) -> tuple[str, int, int]:
-        """Return where it lies: topic, partition, offset."""
+    def position(self) -> tuple[str, int, int]:
+        """Return topic, partition and offset."""
         return self.topic, self.partition, self.offset
 
 
 @dataclass
 class Verdict:
-    """What the recount found; rows, unless said otherwise."""
+    """The result of a recount; numbers of rows unless stated otherwise."""
 
-    #: In the journal.
+    #: Rows in the journal.
     accepted: int = 0
-    #: Accepted, and read back once and equal.
-    materialised: int = 0
-    #: Accepted, and not there for a reason: dropped by policy, or in quarantine.
+    #: Accepted rows that readers get once and equal.
+    stored: int = 0
+    #: Accepted rows that are missing for a reason: dropped by policy, or in quarantine.
     rejected: int = 0
-    #: Came again on the topics, which is allowed, and equal each time, which is asked.
+    #: Rows that are in the topics again, which is allowed if they are equal.
     redelivered: int = 0
-    #: Read back more often than once.
+    #: Rows that readers get more than once.
     duplicates: int = 0
-    #: Published, but the process was killed between ``log()`` and its journal: one a writer at most.
+    #: Published rows of a process that was killed before it wrote the journal; at most one for each writer.
     unjournaled: int = 0
-    #: Messages that no reader understands.
+    #: Messages that cannot be decoded.
     poison: int = 0
-    #: Differences without a reason; empty is what is wanted.
+    #: Descriptions of differences without a reason.
     unexplained: list[str] = field(default_factory=list)
-    #: How many those are.
+    #: The number of differences.
     differences: int = 0
 
     @property
     def good(self) -> bool:
-        """Return whether nothing is lost, doubled or unexplained."""
-        return not self.differences and not self.duplicates and self.accepted == self.materialised + self.rejected
+        """Return whether no rows are lost, duplicated or unexplained."""
+        return not self.differences and not self.duplicates and self.accepted == self.stored + self.rejected
 
-    def wrong(self, what: str) -> None:
-        """Count a difference, and tell it unless there are too many."""
+    def report(self, what: str) -> None:
+        """Count a difference, and describe it unless there are too many."""
         self.differences += 1
-        if len(self.unexplained) < TOLD:
+        if len(self.unexplained) < MAX_DESCRIBED:
             self.unexplained.append(what)
 
 
 @dataclass
 class _Writer:
-    """All that the topics hold of one writer."""
+    """The content of the topics for one writer."""
 
     identifier: str
     label: str = ""
-    #: Rows by seq, as they came first, each with its stream and its offset.
+    #: The first copy of each row by its sequence number, with its stream and offset.
     rows: dict[int, tuple[Row, str, int]] = field(default_factory=dict)
-    #: Numbers of rows that are missing for a reason: dropped by policy, or in a message in quarantine.
+    #: Sequence numbers of rows that are dropped by policy, or in a message in quarantine.
     excused: set[int] = field(default_factory=set)
     final: int | None = None
 
 
-# --- the judgement: pure
+# --- comparing: pure
 
 
-def judge(
+def compare(
     journal: Iterable[Mapping[str, Any]],
     messages: Iterable[Message],
     scanned: Mapping[str, list[dict[str, Any]]],
     quarantined: frozenset[tuple[str, int, int]] = frozenset(),
 ) -> Verdict:
-    """Compare the journal's lines, the topics' messages and the rows readers get of each run.
+    """Compare the journal, the messages of the topics, and the rows that readers get of each run.
 
     Args:
         journal: Lines of the journal, decoded.
-        messages: Messages of the topics log, config and exit, each partition's in order of offset.
-        scanned: Rows of each run (by its path) as the HTTP API's scan of the history gives them.
-        quarantined: Places (topic without prefix, partition, offset) of messages in the quarantine of history.
+        messages: Messages of the topics log, config and exit, in order of offset within a partition.
+        scanned: Rows from the HTTP API's history scan, by the path of the run.
+        quarantined: Topic without prefix, partition and offset of messages in the quarantine of history.
     """
     verdict = Verdict()
-    runs = _gather(messages, verdict, quarantined)
-    accepted = _accepted(journal)
+    runs = _decode(messages, verdict, quarantined)
+    accepted = _index(journal)
     for run, lines in accepted.items():
         writers = runs.get(run, {})
         for writer in writers.values():
@@ -127,52 +127,52 @@ def judge(
         owners = _owners(run, lines, writers, verdict)
         _check_rows(run, lines, owners, verdict)
         _check_scan(run, writers, scanned.get(run, []), verdict)
-    verdict.materialised = verdict.accepted - verdict.rejected - _missing(accepted, scanned, verdict)
+    verdict.stored = verdict.accepted - verdict.rejected - _missing(accepted, scanned, verdict)
     return verdict
 
 
-def _gather(
+def _decode(
     messages: Iterable[Message], verdict: Verdict, quarantined: frozenset[tuple[str, int, int]]
 ) -> dict[str, dict[str, _Writer]]:
     runs: dict[str, dict[str, _Writer]] = defaultdict(dict)
     for message in messages:
         try:
-            said = read(message.topic, message.value)
-        except Exception as error:  # noqa: BLE001 - whatever makes a message unreadable makes it poison
+            decoded = read(message.topic, message.value)
+        except Exception as error:  # noqa: BLE001 - invalid messages may raise any error
             verdict.poison += 1
-            if message.place not in quarantined:
-                verdict.wrong(f"{message.place}: unreadable ({error}) and not in quarantine")
+            if message.position not in quarantined:
+                verdict.report(f"{message.position}: unreadable ({error}) and not in quarantine")
             continue
-        writer = runs[said.run].setdefault(said.writer, _Writer(said.writer))
-        if message.place in quarantined:
-            writer.excused.update(row.seq for row in said.rows)
+        writer = runs[decoded.run].setdefault(decoded.writer, _Writer(decoded.writer))
+        if message.position in quarantined:
+            writer.excused.update(row.seq for row in decoded.rows)
         else:
-            _take(writer, said, message.offset, verdict)
+            _add(writer, decoded, message.offset, verdict)
     return runs
 
 
-def _take(writer: _Writer, said: Said, offset: int, verdict: Verdict) -> None:
-    if said.topic == "config":
-        writer.label = _label(said) or writer.label
-    elif said.topic == "exit":
-        counts = {item["topic"]: item["count"] for item in said.fields["counts"]}
+def _add(writer: _Writer, message: DecodedMessage, offset: int, verdict: Verdict) -> None:
+    if message.topic == "config":
+        writer.label = _label(message) or writer.label
+    elif message.topic == "exit":
+        counts = {item["topic"]: item["count"] for item in message.fields["counts"]}
         final = counts.get("log", 0)
         if writer.final not in (None, final):
-            verdict.wrong(f"{said.run} {said.writer}: exits that count {writer.final} and {final} rows")
+            verdict.report(f"{message.run} {message.writer}: exits with counts of {writer.final} and {final} rows")
         writer.final = final
-    elif said.kind == "dropped":
-        writer.excused.update(range(said.seq, said.seq + said.count))
-    for row in said.rows:
+    elif message.kind == "dropped":
+        writer.excused.update(range(message.seq, message.seq + message.count))
+    for row in message.rows:
         if row.seq not in writer.rows:
-            writer.rows[row.seq] = (row, said.stream, offset)
+            writer.rows[row.seq] = (row, message.stream, offset)
             continue
         verdict.redelivered += 1
-        if _same(asdict(writer.rows[row.seq][0])) != _same(asdict(row)):
-            verdict.wrong(f"{said.run} {said.writer}: row {row.seq} came again with other content")
+        if _to_text(asdict(writer.rows[row.seq][0])) != _to_text(asdict(row)):
+            verdict.report(f"{message.run} {message.writer}: row {row.seq} was published again with other content")
 
 
-def _label(said: Said) -> str:
-    entries = [entry for record in said.fields["records"] for entry in record["entries"]]
+def _label(message: DecodedMessage) -> str:
+    entries = [entry for record in message.fields["records"] for entry in record["entries"]]
     labels = [entry["value"] for entry in entries if (entry["scope"], entry["path"]) == ("attribute", ["label"])]
     return str(json.loads(labels[0]) or "") if labels else ""
 
@@ -181,18 +181,18 @@ def _check_numbers(run: str, writer: _Writer, verdict: Verdict) -> None:
     known = set(writer.rows) | writer.excused
     final = max(known, default=-1) + 1 if writer.final is None else writer.final
     for seq in sorted(set(range(final)) ^ known):
-        what = "lost" if seq < final else "beyond the count of the exit"
-        verdict.wrong(f"{run} {writer.identifier}: row {seq} {what}")
+        what = "lost" if seq < final else "above the count of the exit"
+        verdict.report(f"{run} {writer.identifier}: row {seq} {what}")
     orders = [writer.rows[seq][0].order for seq in sorted(writer.rows)]
     if any(later <= earlier for earlier, later in itertools.pairwise(orders)):
-        verdict.wrong(f"{run} {writer.identifier}: orders do not ascend")
+        verdict.report(f"{run} {writer.identifier}: orders are not ascending")
 
 
 Lines = dict[tuple[str, int], dict[int, Mapping[str, Any]]]
 
 
-def _accepted(journal: Iterable[Mapping[str, Any]]) -> dict[str, Lines]:
-    """Return the journal's lines by run, process (label, pid) and row."""
+def _index(journal: Iterable[Mapping[str, Any]]) -> dict[str, Lines]:
+    """Return the lines of the journal by run, process (label, pid) and row."""
     found: dict[str, Lines] = defaultdict(lambda: defaultdict(dict))
     for line in journal:
         found[line["run"]][line["writer"], line["pid"]][line["row"]] = line
@@ -200,27 +200,27 @@ def _accepted(journal: Iterable[Mapping[str, Any]]) -> dict[str, Lines]:
 
 
 def _owners(run: str, lines: Lines, writers: Mapping[str, _Writer], verdict: Verdict) -> dict[tuple[str, int], _Writer]:
-    """Return the writer of each process: the one of its label, or among several the one with its first row."""
+    """Return the writer of each process: the one with its label, and its first row if there are several."""
     owners: dict[tuple[str, int], _Writer] = {}
     for process, rows in lines.items():
         first = rows[min(rows)]
-        fitting = [
+        candidates = [
             writer
             for writer in writers.values()
             if writer.label == process[0] and any(stream == "history" for _, stream, _ in writer.rows.values())
         ]
-        if len(fitting) > 1:
-            fitting = [writer for writer in fitting if _holds(writer, first)]
-        if len(fitting) == 1:
-            owners[process] = fitting[0]
+        if len(candidates) > 1:
+            candidates = [writer for writer in candidates if _holds(writer, first)]
+        if len(candidates) == 1:
+            owners[process] = candidates[0]
         else:
-            verdict.wrong(f"{run}: {len(fitting)} writers for process {process}")
+            verdict.report(f"{run}: {len(candidates)} writers for process {process}")
     return owners
 
 
 def _holds(writer: _Writer, line: Mapping[str, Any]) -> bool:
     found = writer.rows.get(line["row"])
-    return found is not None and _same(found[0].values) == _same(line["values"])
+    return found is not None and _to_text(found[0].values) == _to_text(line["values"])
 
 
 def _check_rows(
@@ -237,26 +237,26 @@ def _check_rows(
         for number, line in rows.items():
             if number in writer.rows:
                 row = writer.rows[number][0]
-                if (row.step, _same(row.values)) != (line["step"], _same(line["values"])):
-                    verdict.wrong(f"{run} {writer.identifier}: row {number} is not what was logged")
+                if (row.step, _to_text(row.values)) != (line["step"], _to_text(line["values"])):
+                    verdict.report(f"{run} {writer.identifier}: row {number} differs from the logged row")
             elif number in writer.excused:
                 verdict.rejected += 1
         beyond = [seq for seq, (_, stream, _) in writer.rows.items() if stream == "history" and seq not in rows]
         verdict.unjournaled += len(beyond)
         if beyond and beyond != [max(rows) + 1]:
-            verdict.wrong(f"{run} {writer.identifier}: rows {beyond[:3]} were published but never accepted")
+            verdict.report(f"{run} {writer.identifier}: rows {beyond[:3]} were published but not accepted")
 
 
 def _check_scan(run: str, writers: Mapping[str, _Writer], scanned: list[dict[str, Any]], verdict: Verdict) -> None:
     expected = [
-        (row.step, offset, row.order, writer.identifier, _same(row.values))
+        (row.step, offset, row.order, writer.identifier, _to_text(row.values))
         for writer in writers.values()
         for row, stream, offset in writer.rows.values()
         if stream == "history"
     ]
     expected.sort(key=lambda item: item[:4])
     wanted = [(step, writer, values) for step, _, _, writer, values in expected]
-    found = [(row["_step"], row["_writer"], _same(_logged(row))) for row in scanned]
+    found = [(row["_step"], row["_writer"], _to_text(_logged(row))) for row in scanned]
     if wanted == found:
         return
     surplus, missing = Counter(found) - Counter(wanted), Counter(wanted) - Counter(found)
@@ -265,22 +265,23 @@ def _check_scan(run: str, writers: Mapping[str, _Writer], scanned: list[dict[str
         if (step, writer, values) in published:
             verdict.duplicates += times
         else:
-            verdict.wrong(f"{run} {writer}: readers get a row of step {step} that was never published: {values[:80]}")
+            verdict.report(f"{run} {writer}: a row of step {step} was not published: {values[:80]}")
     for step, writer, values in missing:
-        verdict.wrong(f"{run} {writer}: readers miss the row of step {step}: {values[:80]}")
+        verdict.report(f"{run} {writer}: readers do not get the row of step {step}: {values[:80]}")
     if not surplus and not missing:
-        verdict.wrong(f"{run}: readers get the rows out of order")
+        verdict.report(f"{run}: readers get the rows in the wrong order")
 
 
 def _missing(accepted: Mapping[str, Lines], scanned: Mapping[str, list[dict[str, Any]]], verdict: Verdict) -> int:
-    """Return how many accepted rows readers do not get, less those with a reason."""
+    """Return how many accepted rows readers do not get without a reason."""
     wanted: Counter[tuple[str, int, str]] = Counter()
     for run, lines in accepted.items():
-        wanted.update((run, line["step"], _same(line["values"])) for rows in lines.values() for line in rows.values())
-    found = Counter((run, row["_step"], _same(_logged(row))) for run, rows in scanned.items() for row in rows)
+        for rows in lines.values():
+            wanted.update((run, line["step"], _to_text(line["values"])) for line in rows.values())
+    found = Counter((run, row["_step"], _to_text(_logged(row))) for run, rows in scanned.items() for row in rows)
     missing = (wanted - found).total() - verdict.rejected
     if missing:
-        verdict.wrong(f"{missing} accepted rows are not read back")
+        verdict.report(f"{missing} accepted rows are not returned to readers")
     return missing
 
 
@@ -288,8 +289,8 @@ def _logged(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if not key.startswith("_")}
 
 
-def _same(value: Any) -> str:
-    """Return a text that is equal for equal values: by type, NaN equal to NaN, whatever the order of keys."""
+def _to_text(value: Any) -> str:
+    """Return a text that is equal for equal values of the same type. NaN equals NaN; the order of keys is ignored."""
     return json.dumps(_comparable(value), sort_keys=True)
 
 
@@ -303,11 +304,11 @@ def _comparable(value: Any) -> Any:
     return value
 
 
-# --- the evidence: journal, Kafka, HTTP, Postgres
+# --- reading: journal, Kafka, HTTP, Postgres
 
 
 def read_journal(*paths: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines of journals; a torn last line was never acknowledged to anyone and is passed over."""
+    """Yield the lines of journals. An incomplete last line is skipped."""
     for path in paths:
         with path.open("rb") as file:
             for line in file:
@@ -316,7 +317,7 @@ def read_journal(*paths: Path) -> Iterator[dict[str, Any]]:
 
 
 async def dump(brokers: str, prefix: str, partitions: int) -> list[Message]:
-    """Return all messages of the topics log, config and exit, from the first on to the end of now."""
+    """Return all current messages of the topics log, config and exit."""
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, auto_offset_reset="none")
     await consumer.start()
     try:
@@ -325,25 +326,25 @@ async def dump(brokers: str, prefix: str, partitions: int) -> list[Message]:
         starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         for place in places:
             consumer.seek(place, starts[place])
-        return await _until(consumer, {place: end for place, end in ends.items() if end > starts[place]}, prefix)
+        return await _read_until(consumer, {place: end for place, end in ends.items() if end > starts[place]}, prefix)
     finally:
         await consumer.stop()
 
 
-async def _until(consumer: Any, ends: Mapping[TopicPartition, int], prefix: str) -> list[Message]:
+async def _read_until(consumer: Any, ends: Mapping[TopicPartition, int], prefix: str) -> list[Message]:
     found: list[Message] = []
-    open_places = dict(ends)
-    while open_places:
+    open_partitions = dict(ends)
+    while open_partitions:
         for place, records in (await consumer.getmany(timeout_ms=1000)).items():
             topic = place.topic.removeprefix(f"{prefix}.")
             found += [Message(topic, place.partition, record.offset, record.value) for record in records]
-            if await consumer.position(place) >= open_places.get(place, 0):
-                open_places.pop(place, None)
+            if await consumer.position(place) >= open_partitions.get(place, 0):
+                open_partitions.pop(place, None)
     return found
 
 
 def scan(url: str, token: str, run: str) -> list[dict[str, Any]]:
-    """Return all history rows of a run (``entity/project/id``) as the HTTP API gives them."""
+    """Return all history rows of a run (``entity/project/id``) from the HTTP API."""
     path = "/".join(urllib.parse.quote(name, safe="") for name in run.split("/"))
     rows: list[dict[str, Any]] = []
     cursor: str | None = None
@@ -363,7 +364,7 @@ def _get(url: str, token: str, path: str) -> Any:
 
 
 async def quarantine(dsn: str, prefix: str) -> frozenset[tuple[str, int, int]]:
-    """Return the places of messages that lie in the quarantine of history."""
+    """Return topic, partition and offset of the messages in the quarantine of history."""
     connection = await asyncpg.connect(dsn, timeout=10, command_timeout=60)
     try:
         rows = await connection.fetch(
@@ -375,30 +376,30 @@ async def quarantine(dsn: str, prefix: str) -> frozenset[tuple[str, int, int]]:
 
 
 def recount(*journals: Path, url: str, token: str, dsn: str | None = None) -> Verdict:
-    """Judge a running stack by journals; must not be called from within a running event loop.
+    """Compare a running stack with journals. Must not be called in a running event loop.
 
     Args:
         journals: Files of accepted rows.
-        url: Address of the HTTP API, which also tells the brokers and the prefix.
+        url: The HTTP API, which also provides the brokers and the prefix.
         token: Bearer token.
-        dsn: Postgres, where messages may lie in quarantine; without it, none is expected to.
+        dsn: Postgres, to read the quarantine; without it, no message may be in quarantine.
     """
     lines = list(read_journal(*journals))
     cluster = _get(url, token, "/connect")
     prefix = cluster["prefix"]
     messages = asyncio.run(dump(cluster["brokers"], prefix, cluster["partitions"]))
     runs = {line["run"] for line in lines}
-    aside = asyncio.run(quarantine(dsn, prefix)) if dsn else frozenset()
-    return judge(lines, messages, {run: scan(url, token, run) for run in sorted(runs)}, aside)
+    quarantined = asyncio.run(quarantine(dsn, prefix)) if dsn else frozenset()
+    return compare(lines, messages, {run: scan(url, token, run) for run in sorted(runs)}, quarantined)
 
 
 def main() -> int:
-    """Print the verdict as JSON; exit 0 if it is good."""
+    """Print the verdict as JSON; return 0 if it is good."""
     parser = argparse.ArgumentParser(description="Recount accepted rows against the topics and the HTTP API.")
     parser.add_argument("--journal", type=Path, nargs="+", required=True)
     parser.add_argument("--url", required=True)
     parser.add_argument("--token", required=True)
-    parser.add_argument("--postgres", help="DSN, where messages may lie in quarantine")
+    parser.add_argument("--postgres", help="DSN, to read the quarantine")
     arguments = parser.parse_args()
     verdict = recount(*arguments.journal, url=arguments.url, token=arguments.token, dsn=arguments.postgres)
     sys.stdout.write(json.dumps({**asdict(verdict), "good": verdict.good}, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Everything is killed at random while eight processes log; the recount finds each value exactly once."""
+"""Processes are killed at random while eight processes log; a recount finds each value exactly once."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ CONSUMERS = ("history", "summary", "liveness", "alerts")
 
 
 class Killer(threading.Thread):
-    """Kills something at random again and again, until told to stop. Deterministic for a seed, up to timing."""
+    """Repeatedly kills a random process until it is stopped. Except for timing, deterministic for a seed."""
 
     def __init__(self, targets: Callable[[], list[int]], seed: int, every: float) -> None:
         super().__init__(daemon=True)
         self._targets = targets
         self._random = random.Random(seed)
         self._every = every
-        self._stop_asked = threading.Event()
+        self._stopping = threading.Event()
         self.kills = 0
 
     def run(self) -> None:
         """Kill until stopped."""
-        while not self._stop_asked.wait(self._random.uniform(0.5, 1.5) * self._every):
+        while not self._stopping.wait(self._random.uniform(0.5, 1.5) * self._every):
             pids = self._targets()
             if pids:
                 kill([self._random.choice(pids)])
                 self.kills += 1
 
     def stop(self) -> None:
-        """Stop killing, and wait until that is so."""
-        self._stop_asked.set()
+        """Stop, and wait for the end of the thread."""
+        self._stopping.set()
         self.join()
 
 
@@ -67,10 +67,10 @@ def consumers(stack: Stack) -> list[int]:
 
 
 @pytest.mark.timeout(900)
-def test_two_million_values_arrive_exactly_once_while_shippers_and_consumers_are_killed(
+def test_rows_are_stored_exactly_once_while_shippers_and_consumers_are_killed(
     stack: Stack, server: Server, tmp_path: Path
 ) -> None:
-    """Eight processes log 100 000 rows while shippers, guardians and consumers die: each row comes exactly once."""
+    """Eight processes log 100 000 rows of 20 values while shippers, guardians and consumers are killed."""
     run_id = new_id()
     journal = tmp_path / "journal"
     size = ("--rows", ROWS, "--metrics", METRICS)
@@ -104,4 +104,4 @@ def test_two_million_values_arrive_exactly_once_while_shippers_and_consumers_are
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=300, every=0.5)
     verdict = recount(journal, url=stack.url, token=stack.token)
     assert verdict.good, verdict
-    assert verdict.materialised == WRITERS * ROWS
+    assert verdict.stored == WRITERS * ROWS

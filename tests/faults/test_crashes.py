@@ -1,4 +1,4 @@
-"""Processes killed with SIGKILL: what was accepted arrives, and the state says what happened."""
+"""Processes killed with SIGKILL: accepted rows are stored, and the state shows what happened."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def started(stack: Stack, server: Server, folder: Path, run_id: str, **extra: str) -> Popen[str]:
-    """Start a trainer that logs 200 rows and then waits, and wait until it is seen running."""
+    """Start a trainer that logs 200 rows and then waits; wait until the run is running."""
     arguments = ("--id", run_id, "--rows", 200, "--end", "wait", "--journal", folder / "journal")
     process = start("log_rows", *arguments, environment={**stack.environment, **extra}, folder=folder)
     eventually(lambda: (folder / "journal").exists() and len((folder / "journal").read_text().splitlines()) == 200)
@@ -29,11 +29,11 @@ def started(stack: Stack, server: Server, folder: Path, run_id: str, **extra: st
     return process
 
 
-@pytest.mark.parametrize(("identify", "told"), [("true", "SIGKILL"), ("false", "unknown")])
-def test_a_killed_trainer_is_crashed_at_once_and_not_by_silence(
-    stack: Stack, server: Server, tmp_path: Path, identify: str, told: str
+@pytest.mark.parametrize(("identify", "reason"), [("true", "SIGKILL"), ("false", "unknown")])
+def test_a_killed_trainer_is_crashed_without_a_timeout(
+    stack: Stack, server: Server, tmp_path: Path, identify: str, reason: str
 ) -> None:
-    """The shipper sees its trainer die and says so, with the signal where the kernel tells it."""
+    """The shipper detects the exit of the trainer, and reports the signal if the kernel provides it."""
     run_id = new_id()
     trainer = started(stack, server, tmp_path, run_id, RUNSTREAM_IDENTIFY_EXIT_SIGNAL=identify)
 
@@ -42,14 +42,14 @@ def test_a_killed_trainer_is_crashed_at_once_and_not_by_silence(
     eventually(lambda: server.run(run_id)["state"] == "crashed", within=20)
 
     ending = server.run(run_id, "/state")
-    assert told in json.dumps(ending["writers"])
+    assert reason in json.dumps(ending["writers"])
     assert "presumed" not in ending["qualifiers"]
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
-    assert recount(tmp_path / "journal", url=stack.url, token=stack.token).materialised == 200
+    assert recount(tmp_path / "journal", url=stack.url, token=stack.token).stored == 200
 
 
-def test_a_killed_process_group_is_presumed_crashed_and_stays_so(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """With shipper and guardian dead too, silence decides; sync brings the rows and does not change the state."""
+def test_a_killed_process_group_is_presumed_crashed(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """With shipper and guardian killed too, the timeout decides. Sync delivers the rows without changing the state."""
     run_id = new_id()
     trainer = started(stack, server, tmp_path, run_id)
     (folder,) = run_folders(tmp_path)
@@ -63,14 +63,14 @@ def test_a_killed_process_group_is_presumed_crashed_and_stays_so(stack: Stack, s
     assert "presumed" in server.run(run_id)["qualifiers"]
     command("sync", folder, environment=stack.environment)
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
-    assert recount(tmp_path / "journal", url=stack.url, token=stack.token).materialised == 200
+    assert recount(tmp_path / "journal", url=stack.url, token=stack.token).stored == 200
     states = [transition["to"] for transition in server.run(run_id, "/state")["transitions"]]
     assert server.run(run_id)["state"] == "crashed"
     assert states[-1] == "crashed"
 
 
-def test_a_preempted_trainer_loses_nothing(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Killed right after it announced its preemption, while rows are still on their way: all of them arrive."""
+def test_a_preempted_trainer_loses_no_rows(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """It is killed right after ``mark_preempting()``, while rows are still being delivered; all of them are stored."""
     run_id = new_id()
     arguments = ("--id", run_id, "--rows", 5000, "--end", "preempted", "--journal", tmp_path / "journal")
     trainer = start("log_rows", *arguments, environment=stack.environment, folder=tmp_path)
@@ -79,4 +79,4 @@ def test_a_preempted_trainer_loses_nothing(stack: Stack, server: Server, tmp_pat
     eventually(lambda: server.run(run_id)["state"] == "preempted", within=60)
     assert server.run(run_id)["preempting"]
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
-    assert recount(tmp_path / "journal", url=stack.url, token=stack.token).materialised == 5000
+    assert recount(tmp_path / "journal", url=stack.url, token=stack.token).stored == 5000

@@ -1,4 +1,4 @@
-"""The recount finds what is wrong: a checker that never fails proves nothing."""
+"""The recount finds every kind of fault."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from runstream_schemas.topics import RunPath, Topic
 from tests.contract.examples import VECTORS
 from tests.events import changed
 from tests.faults.plain_reader import read, untagged
-from tests.faults.recount import Message, dump, judge
+from tests.faults.recount import Message, compare, dump
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ ROWS = 12
 
 
 class World:
-    """What a faultless stack would have: a journal, messages and scanned rows, all free to be spoiled."""
+    """The journal, messages and scanned rows of a stack without faults, which tests change."""
 
     def __init__(self) -> None:
         self.journal: list[dict[str, Any]] = []
@@ -87,16 +87,16 @@ class World:
             self.messages.append(Message(event.topic.value, 0, len(self.messages), encode(event)))
 
     def verdict(self) -> Any:
-        """Return the verdict on what is there."""
-        return judge(self.journal, self.messages, {str(RUN): self.scanned}, frozenset(self.quarantined))
+        """Return the verdict of the recount."""
+        return compare(self.journal, self.messages, {str(RUN): self.scanned}, frozenset(self.quarantined))
 
     def log(self, number: int) -> int:
-        """Return the index of the log message of that number."""
+        """Return the index of the ``number``-th log message."""
         return [index for index, message in enumerate(self.messages) if message.topic == "log"][number]
 
 
 def block(writer: Writer, rows: list[dict[str, Any]], seq: int) -> LogEvent:
-    """Return rows as a block from ``seq`` on."""
+    """Return rows as a block that begins at ``seq``."""
     numbers = np.arange(seq, seq + len(rows), dtype=np.int64)
     return LogEvent(
         header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=seq, count=len(rows)),
@@ -108,16 +108,16 @@ def block(writer: Writer, rows: list[dict[str, Any]], seq: int) -> LogEvent:
     )
 
 
-def test_a_faultless_world_is_good() -> None:
-    """Each accepted row is there once: nothing to explain."""
+def test_a_stack_without_faults_is_good() -> None:
+    """Each accepted row is stored once."""
     verdict = World().verdict()
     assert verdict.unexplained == []
     assert verdict.good
-    assert (verdict.accepted, verdict.materialised, verdict.rejected) == (2 * ROWS, 2 * ROWS, 0)
+    assert (verdict.accepted, verdict.stored, verdict.rejected) == (2 * ROWS, 2 * ROWS, 0)
 
 
-def test_rows_that_come_again_in_other_blocks_are_good() -> None:
-    """A shipper that starts again may cut the rows in another way."""
+def test_rows_published_again_in_other_blocks_are_good() -> None:
+    """A restarted shipper may divide the rows differently."""
     world = World()
     rows = [line["values"] for line in world.journal if line["writer"] == "0"]
     world.append(cut(block(WRITERS["0"], rows, 0), 2, 9))
@@ -125,8 +125,8 @@ def test_rows_that_come_again_in_other_blocks_are_good() -> None:
     assert (verdict.good, verdict.redelivered) == (True, 7)
 
 
-def test_what_was_dropped_is_rejected_not_lost() -> None:
-    """Numbers used up by a marker are explained."""
+def test_dropped_rows_are_rejected_not_lost() -> None:
+    """A marker explains the missing sequence numbers."""
     world = World()
     index = world.log(1)
     marker = changed(
@@ -140,13 +140,13 @@ def test_what_was_dropped_is_rejected_not_lost() -> None:
     world.scanned = [row for row in world.scanned if row["_writer"] != writer or row["_step"] < 5]
     verdict = world.verdict()
     assert verdict.unexplained == []
-    assert (verdict.good, verdict.rejected, verdict.materialised) == (True, ROWS - 5, ROWS + 5)
+    assert (verdict.good, verdict.rejected, verdict.stored) == (True, ROWS - 5, ROWS + 5)
 
 
-def test_what_lies_in_quarantine_is_rejected_not_lost() -> None:
-    """A message that history could not apply explains the rows that readers miss."""
+def test_rows_in_quarantine_are_rejected_not_lost() -> None:
+    """A message that history did not apply explains the missing rows."""
     world = World()
-    world.quarantined.add(world.messages[world.log(1)].place)
+    world.quarantined.add(world.messages[world.log(1)].position)
     writer = WRITERS["0"].id.hex()
     world.scanned = [row for row in world.scanned if row["_writer"] != writer or row["_step"] < 5]
     verdict = world.verdict()
@@ -155,15 +155,15 @@ def test_what_lies_in_quarantine_is_rejected_not_lost() -> None:
 
 
 def test_garbage_in_quarantine_is_explained() -> None:
-    """A message that nobody can read is where it belongs."""
+    """A message that cannot be decoded is expected there."""
     world = World()
     world.messages.append(Message("log", 0, 99, b"garbage"))
     world.quarantined.add(("log", 0, 99))
     assert (world.verdict().good, world.verdict().poison) == (True, 1)
 
 
-def test_the_row_whose_line_was_not_written_is_allowed() -> None:
-    """A process killed between log() and its journal has one row more than lines."""
+def test_a_row_without_a_journal_line_is_allowed() -> None:
+    """A process killed between log() and the journal has one more row than lines."""
     world = World()
     del world.journal[ROWS - 1]
     verdict = world.verdict()
@@ -171,17 +171,17 @@ def test_the_row_whose_line_was_not_written_is_allowed() -> None:
 
 
 def lose_a_message(world: World) -> None:
-    """A block never reached the topic."""
+    """A block is missing in the topic."""
     del world.messages[world.log(0)]
 
 
 def lose_the_last_block(world: World) -> None:
-    """The end of a run never reached the topic."""
+    """The end of a run is missing in the topic."""
     del world.messages[world.log(1)]
 
 
 def lose_a_row(world: World) -> None:
-    """A reader misses a row."""
+    """A row is missing for readers."""
     del world.scanned[3]
 
 
@@ -201,7 +201,7 @@ def change_a_type(world: World) -> None:
 
 
 def lose_a_key(world: World) -> None:
-    """A reader misses one value of a row."""
+    """A value of a row is missing for readers."""
     world.scanned[3] = {key: value for key, value in world.scanned[3].items() if key != "x"}
 
 
@@ -216,7 +216,7 @@ def swap_two_rows(world: World) -> None:
 
 
 def swap_the_writers(world: World) -> None:
-    """A row is ascribed to the other writer."""
+    """A row has the other writer."""
     world.scanned[0], world.scanned[1] = (
         {**world.scanned[0], "_writer": world.scanned[1]["_writer"]},
         {**world.scanned[1], "_writer": world.scanned[0]["_writer"]},
@@ -224,27 +224,27 @@ def swap_the_writers(world: World) -> None:
 
 
 def invent_a_row(world: World) -> None:
-    """A reader gets a row that nobody logged."""
+    """A reader gets a row that was not logged."""
     world.scanned.append({**world.scanned[-1], "_step": ROWS})
 
 
 def publish_more(world: World) -> None:
-    """Rows are on the topic that the exit does not count and nobody logged."""
+    """The topic has rows that were not logged and that the exit does not count."""
     world.append(block(WRITERS["0"], [{"loss": 0.0}] * 3, ROWS))
 
 
 def publish_otherwise(world: World) -> None:
-    """A row comes again with another value."""
+    """A row is published again with another value."""
     world.append(block(WRITERS["0"], [{"loss": 0.0}], 3))
 
 
 def publish_garbage(world: World) -> None:
-    """A message is unreadable and nobody put it aside."""
+    """A message cannot be decoded and is not in quarantine."""
     world.messages.append(Message("log", 0, 99, b"garbage"))
 
 
 def exit_twice(world: World) -> None:
-    """A second exit counts otherwise."""
+    """A second exit has another count."""
     ending = Ending(state=ExitState.FINISHED, counts={Topic.LOG: 1})
     world.append(
         ExitEvent(header=Header(kind=Kind.DATA, run=RUN, writer=WRITERS["0"], time=0, order=99), ending=ending)
@@ -252,17 +252,19 @@ def exit_twice(world: World) -> None:
 
 
 def lose_a_writer(world: World) -> None:
-    """All of a writer is gone."""
+    """All rows of a writer are missing."""
     world.messages = world.messages[:4]
     world.scanned = [row for row in world.scanned if row["_writer"] == WRITERS["0"].id.hex()]
 
 
 def order_backwards(world: World) -> None:
-    """Orders go back within a writer."""
+    """Orders of a writer are not ascending."""
     index = world.log(1)
     rows = [line["values"] for line in world.journal if line["writer"] == "0"][5:]
-    spoiled = block(WRITERS["0"], rows, 5)
-    world.messages[index] = replace(world.messages[index], value=encode(replace(spoiled, orders=spoiled.orders - 3)))
+    changed_block = block(WRITERS["0"], rows, 5)
+    world.messages[index] = replace(
+        world.messages[index], value=encode(replace(changed_block, orders=changed_block.orders - 3))
+    )
 
 
 FAULTS = [
@@ -286,33 +288,33 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("spoil", FAULTS)
-def test_a_fault_is_found(spoil: Callable[[World], None]) -> None:
-    """One thing wrong anywhere, and the verdict is not good."""
+@pytest.mark.parametrize("inject", FAULTS)
+def test_a_fault_is_found(inject: Callable[[World], None]) -> None:
+    """The verdict is not good if there is one fault."""
     world = World()
-    spoil(world)
+    inject(world)
     assert not world.verdict().good
 
 
 @pytest.mark.parametrize("path", sorted(VECTORS.glob("log/*/*.json")), ids=lambda path: path.stem)
-def test_the_second_reader_reads_the_vectors(path: Path) -> None:
-    """A reader written from the documentation alone understands the bytes kept as files."""
+def test_the_independent_reader_decodes_the_test_vectors(path: Path) -> None:
+    """A reader written from the documentation has the expected result."""
     vector = json.loads(path.read_text(encoding="utf-8"))
     meaning = json.loads(json.dumps(vector["meaning"]), object_hook=untagged)
-    said = read("log", bytes.fromhex(vector["message"]))
-    assert (said.kind, said.writer, said.seq, said.count) == (
+    decoded = read("log", bytes.fromhex(vector["message"]))
+    assert (decoded.kind, decoded.writer, decoded.seq, decoded.count) == (
         meaning["kind"],
         meaning["writer"]["id"],
         meaning["seq"],
         meaning["count"],
     )
-    rows = [(row.order, row.step, row.time, repr(sorted(row.values.items()))) for row in said.rows]
+    rows = [(row.order, row.step, row.time, repr(sorted(row.values.items()))) for row in decoded.rows]
     numbers = zip(meaning["orders"], meaning["steps"], meaning["times"], meaning["rows"], strict=True)
     assert rows == [(order, step, time, repr(sorted(row.items()))) for order, step, time, row in numbers]
 
 
-async def test_the_dump_is_all_that_the_topics_hold(broker: str, prefix: str) -> None:
-    """Every message from the first to the last, of all partitions, in order."""
+async def test_the_dump_has_all_messages(broker: str, prefix: str) -> None:
+    """The messages of all partitions from first to last, in order."""
     world = World()
     producer = AIOKafkaProducer(bootstrap_servers=broker)
     await producer.start()
