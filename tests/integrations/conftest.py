@@ -1,4 +1,4 @@
-"""Tests with large libraries are looked at only where they are asked for: elsewhere the libraries are not installed."""
+"""Tests with large libraries are collected only if they are selected, since the libraries may not be installed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
     import pytest
 
-#: Import PyTorch as they are read.
+#: Modules that import PyTorch.
 _NEED_TORCH = frozenset({"test_tensorboard.py", "test_watch.py"})
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Pass over what needs PyTorch where the marker ``integrations`` is deselected."""
+    """Ignore modules that import PyTorch if the marker ``integrations`` is deselected."""
     if collection_path.name in _NEED_TORCH and config.getoption("markexpr") == "not integrations":
         return True
     return None

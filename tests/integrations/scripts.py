@@ -1,4 +1,4 @@
-"""Running scripts written for W&B, and reading back what came of them."""
+"""Running scripts written for W&B, and reading their runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 PROJECT = "tests"
-_LONGEST_S = 240
+_TIMEOUT_S = 240
 
 
 def execute(
@@ -33,15 +33,15 @@ def execute(
     launcher: Sequence[str] = (),
     **more: str,
 ) -> tuple[int, str]:
-    """Run a script by ``runstream run`` in a folder; return its exit status and what it printed.
+    """Run a script with ``runstream run``; return its exit status and output.
 
     Args:
-        script: Name in ``programs/``.
-        arguments: The script's own.
-        stack: Where the run goes.
-        run_id: The run.
-        folder: Where it runs.
-        launcher: What stands between ``python`` and the script.
+        script: Name of the script in ``programs/``.
+        arguments: Arguments of the script.
+        stack: The stack to deliver to.
+        run_id: The id of the run.
+        folder: The working folder.
+        launcher: Arguments of ``python`` before the script.
         more: Environment variables.
     """
     environment = {"WANDB_PROJECT": PROJECT, "WANDB_RUN_ID": run_id, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
@@ -56,7 +56,7 @@ def execute(
             start_new_session=True,
         )
         try:
-            status = process.wait(_LONGEST_S)
+            status = process.wait(_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
@@ -64,29 +64,29 @@ def execute(
 
 
 def run_of(script: str, *arguments: str, stack: Stack, run_id: str, folder: Path, **more: str) -> Run:
-    """Run a script to its good end and return its run, everything of it stored."""
+    """Run a script that succeeds; return its complete run."""
     status, output = execute(script, *arguments, stack=stack, run_id=run_id, folder=folder, **more)
     assert status == 0, output
     return stored(stack, run_id)
 
 
 def api(stack: Stack) -> Api:
-    """Return what reads runs back."""
+    """Return the public API of the stack."""
     return Api({"base_url": stack.url, "entity": stack.entity, "project": PROJECT}, api_key=stack.token)
 
 
 def stored(stack: Stack, run_id: str) -> Run:
-    """Wait until everything that a run counted is stored, and return it."""
+    """Wait until a run is complete and has ended; return it."""
     eventually(lambda: api(stack).run(run_id).delivery["complete"], within=60)
     eventually(lambda: api(stack).run(run_id).state != "running", within=30)
     return api(stack).run(run_id)
 
 
 def rows(run: Run) -> list[dict[str, Any]]:
-    """Return what the script logged, row by row."""
+    """Return the rows of a run as the script logged them."""
     return [plain(row) for row in run.scan_history()]
 
 
 def values(run: Run, key: str) -> list[Any]:
-    """Return the values of a key, by step."""
+    """Return the values of a key in order of steps."""
     return [row[key] for row in rows(run) if key in row]

@@ -1,4 +1,4 @@
-"""Libraries that import wandb themselves, unchanged, against the real stack: those that bring torch."""
+"""Libraries that import wandb, unchanged, with the real stack: those that depend on torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integrations
 
 
 def test_transformers(stack: Stack, tmp_path: Path) -> None:
-    """The Trainer's rows carry its global step, its config is whole, its totals are in the summary, its end is good."""
+    """The Trainer logs its global step, its whole config, and its totals as summary."""
     run = run_of("train_transformers", stack=stack, run_id=new_id(), folder=tmp_path)
 
     assert run.state == "finished"
@@ -39,8 +39,8 @@ def test_transformers(stack: Stack, tmp_path: Path) -> None:
     assert {metric["name"]: metric["step_metric"] for metric in run.metrics}["*"] == "train/global_step"
 
 
-def test_transformers_watches_where_the_environment_says_so(stack: Stack, tmp_path: Path) -> None:
-    """With ``WANDB_WATCH`` each hundredth pass has histograms of gradients and parameters."""
+def test_transformers_watches_with_wandb_watch(stack: Stack, tmp_path: Path) -> None:
+    """Every hundredth pass logs histograms of gradients and parameters."""
     run = run_of("train_transformers", "101", stack=stack, run_id=new_id(), folder=tmp_path, WANDB_WATCH="all")
 
     assert run.state == "finished"
@@ -50,7 +50,7 @@ def test_transformers_watches_where_the_environment_says_so(stack: Stack, tmp_pa
 
 
 def test_lightning(stack: Stack, tmp_path: Path) -> None:
-    """WandbLogger's rows carry the trainer's step, its hyperparameters are config, and ``watch`` logs histograms."""
+    """WandbLogger logs the trainer's step, hyperparameters as config, and histograms with ``watch``."""
     run = run_of("train_lightning", stack=stack, run_id=new_id(), folder=tmp_path)
 
     assert run.state == "finished"
@@ -63,7 +63,7 @@ def test_lightning(stack: Stack, tmp_path: Path) -> None:
 
 
 def test_accelerate(stack: Stack, tmp_path: Path) -> None:
-    """The tracker's steps, config, tags and notes are kept."""
+    """The tracker logs steps, config, tags and notes."""
     run = run_of("train_accelerate", stack=stack, run_id=new_id(), folder=tmp_path)
 
     assert run.state == "finished"
@@ -72,7 +72,7 @@ def test_accelerate(stack: Stack, tmp_path: Path) -> None:
 
 
 def test_ignite(stack: Stack, tmp_path: Path) -> None:
-    """The handlers' rows are at the engine's steps; what is logged at one step is one row."""
+    """The handlers log at the engine's steps; values of one step are one row."""
     run = run_of("train_ignite", stack=stack, run_id=new_id(), folder=tmp_path)
 
     assert run.state == "finished"
@@ -86,7 +86,7 @@ def test_ignite(stack: Stack, tmp_path: Path) -> None:
 
 
 def test_keras(stack: Stack, tmp_path: Path) -> None:
-    """Epochs and batches have rows and axes of their own, learning rate included; checkpoints stay where they are."""
+    """Epochs and batches have separate rows and x axes, with learning rates; checkpoints are saved locally."""
     run = run_of("train_keras", stack=stack, run_id=new_id(), folder=tmp_path, KERAS_BACKEND="torch")
 
     assert run.state == "finished"
@@ -105,7 +105,7 @@ def test_keras(stack: Stack, tmp_path: Path) -> None:
 
 
 def test_stable_baselines3(stack: Stack, tmp_path: Path) -> None:
-    """The metrics written for TensorBoard are rows, the model's attributes are config, gradients are histograms."""
+    """Metrics written to TensorBoard are rows, attributes of the model are config, and gradients are histograms."""
     run = run_of("train_sb3", stack=stack, run_id=new_id(), folder=tmp_path)
 
     assert run.state == "finished"
@@ -119,7 +119,7 @@ def test_stable_baselines3(stack: Stack, tmp_path: Path) -> None:
 
 
 def test_torchrun(stack: Stack, tmp_path: Path) -> None:
-    """The processes that torchrun starts get Runstream as well, and all their rows are in the one run."""
+    """The processes started by torchrun use Runstream too, and log to the same run."""
     run_id = new_id()
 
     status, output = execute(

@@ -1,4 +1,4 @@
-"""Scripts and libraries written for W&B, unchanged, against the real stack: those that are small to install."""
+"""Scripts and libraries written for W&B, unchanged, with the real stack: those that are small."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tests.running_stack import Stack
 
 
-def test_a_plain_script_is_tracked_as_it_stands(stack: Stack, tmp_path: Path) -> None:
-    """Config, rows, summary, name, tags and notes of a script that imports wandb are Runstream's."""
+def test_a_script_is_tracked_unchanged(stack: Stack, tmp_path: Path) -> None:
+    """The run has the config, rows, summary, name, tags and notes of a script that imports wandb."""
     run = run_of("plain_wandb", stack=stack, run_id=new_id(), folder=tmp_path)
 
     assert run.state == "finished"
@@ -31,8 +31,8 @@ def test_a_plain_script_is_tracked_as_it_stands(stack: Stack, tmp_path: Path) ->
     assert (run.name, run.tags, run.notes) == ("renamed", ["plain"], "a plain script")
 
 
-def test_a_script_needs_one_line_changed_where_it_imports_runstream_as_wandb(stack: Stack, tmp_path: Path) -> None:
-    """The same script, with ``import runstream as wandb`` and by Python itself, makes the same run."""
+def test_importing_runstream_as_wandb_has_the_same_result(stack: Stack, tmp_path: Path) -> None:
+    """The same script with ``import runstream as wandb``, run with Python, records the same run."""
     run_id = new_id()
     source = (PROGRAMS / "plain_wandb.py").read_text()
     (tmp_path / "script.py").write_text(source.replace("import wandb", "import runstream as wandb"))
@@ -51,8 +51,8 @@ def test_a_script_needs_one_line_changed_where_it_imports_runstream_as_wandb(sta
     assert run.summary["loss"] == {"min": 1}
 
 
-def test_a_script_that_fails_fails_as_under_python(stack: Stack, tmp_path: Path) -> None:
-    """The traceback shows the script's frames and nobody else's, the exit status is 1, and the run has failed."""
+def test_a_failing_script_fails_as_with_python(stack: Stack, tmp_path: Path) -> None:
+    """The traceback has only frames of the script, the exit status is 1, and the run is failed."""
     run_id = new_id()
 
     status, output = execute("plain_wandb", "--fail", stack=stack, run_id=run_id, folder=tmp_path)
@@ -66,7 +66,7 @@ def test_a_script_that_fails_fails_as_under_python(stack: Stack, tmp_path: Path)
 
 
 def test_xgboost(stack: Stack, tmp_path: Path) -> None:
-    """A row an iteration, the model's parameters, known metrics summed up by their best value, and the best score."""
+    """Each iteration is a row; the summary has the best value of known metrics and the best score."""
     run = run_of("train_xgboost", stack=stack, run_id=new_id(), folder=tmp_path)
 
     assert values(run, "epoch") == [0, 1, 2, 3, 4]
@@ -83,7 +83,7 @@ def test_xgboost(stack: Stack, tmp_path: Path) -> None:
 
 
 def test_lightgbm(stack: Stack, tmp_path: Path) -> None:
-    """A row an iteration, the training's parameters, metrics summed up by their best value, and the best scores."""
+    """Each iteration is a row; the summary has the best value of each metric and the best scores."""
     run = run_of("train_lightgbm", stack=stack, run_id=new_id(), folder=tmp_path)
 
     assert values(run, "iteration") == [0, 1, 2, 3, 4]
@@ -95,8 +95,8 @@ def test_lightgbm(stack: Stack, tmp_path: Path) -> None:
     assert run.state == "finished"
 
 
-def test_optuna_makes_one_run_of_a_study(stack: Stack, tmp_path: Path) -> None:
-    """Each trial is a row with its parameter and its value."""
+def test_optuna_logs_a_study_as_one_run(stack: Stack, tmp_path: Path) -> None:
+    """Each trial is a row with its parameter and value."""
     run = run_of("study_optuna", stack=stack, run_id=new_id(), folder=tmp_path)
 
     found = rows(run)
@@ -106,8 +106,8 @@ def test_optuna_makes_one_run_of_a_study(stack: Stack, tmp_path: Path) -> None:
     assert run.state == "finished"
 
 
-def test_optuna_makes_a_run_of_each_trial(stack: Stack, tmp_path: Path) -> None:
-    """With ``as_multirun`` each trial is a run of the group, its parameter config; what it logs itself is there too."""
+def test_optuna_logs_each_trial_as_a_run(stack: Stack, tmp_path: Path) -> None:
+    """With ``as_multirun``, each trial is a run in the group with its parameter as config and its own rows."""
     group = new_id()
 
     status, output = execute("study_optuna", "--many", stack=stack, run_id=group, folder=tmp_path)

@@ -1,4 +1,4 @@
-"""The mirror: what a script does with the real W&B, offline, is done in Runstream too."""
+"""Logging to both: what a script does with the real W&B, offline, is done in Runstream too."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integrations
 
 
 def run_mirrored(stack: Stack, run_id: str, folder: Path, *arguments: str, **more: str) -> tuple[int, str]:
-    """Run the script by Python itself, so that its wandb is the real one; return its status and its output."""
+    """Run the script with Python, so that wandb is the real one; return its exit status and output."""
     done = subprocess.run(
         [sys.executable, str(PROGRAMS / "mirrored.py"), *arguments],
         cwd=folder,
@@ -35,8 +35,8 @@ def run_mirrored(stack: Stack, run_id: str, folder: Path, *arguments: str, **mor
     return done.returncode, done.stdout + done.stderr
 
 
-def test_what_is_done_with_a_run_of_wandb_is_done_with_its_mirror(stack: Stack, tmp_path: Path) -> None:
-    """Rows, config, summary, definitions, name, tags and the end are those of W&B's run; media are not."""
+def test_a_mirrored_run_has_the_content_of_the_wandb_run(stack: Stack, tmp_path: Path) -> None:
+    """Rows, config, summary, metric definitions, name, tags and state are the same; media are left out."""
     run_id = new_id()
 
     status, output = run_mirrored(stack, run_id, tmp_path)
@@ -50,12 +50,12 @@ def test_what_is_done_with_a_run_of_wandb_is_done_with_its_mirror(stack: Stack, 
     assert run.summary["best"] == 1
     assert run.summary["per"] == {"class": 1, "sample": 2}
     assert (run.name, run.tags) == ("renamed", ["both", "more"])
-    assert "values that Runstream does not take yet are not mirrored: picture" in output
+    assert "Cannot mirror values of types that Runstream does not support yet: picture" in output
     assert list((tmp_path / "wandb").glob(f"offline-run-*-{run_id}"))
 
 
-def test_a_mirrored_script_that_fails_has_a_failed_mirror(stack: Stack, tmp_path: Path) -> None:
-    """An exception that leaves the block ends both runs as failed, and the script as ever."""
+def test_an_exception_fails_both_runs(stack: Stack, tmp_path: Path) -> None:
+    """An exception that leaves the ``with`` block also ends the script."""
     run_id = new_id()
 
     status, output = run_mirrored(stack, run_id, tmp_path, "--fail")
@@ -66,13 +66,13 @@ def test_a_mirrored_script_that_fails_has_a_failed_mirror(stack: Stack, tmp_path
     assert len(rows(stored(stack, run_id))) == 3
 
 
-def test_a_mirror_that_cannot_begin_does_not_touch_the_script(stack: Stack, tmp_path: Path) -> None:
-    """Settings that Runstream refuses are one warning, and W&B's run is recorded as ever."""
+def test_an_error_of_runstream_does_not_affect_the_script(stack: Stack, tmp_path: Path) -> None:
+    """An invalid setting of Runstream is a warning, and W&B's run is recorded."""
     run_id = new_id()
 
     status, output = run_mirrored(stack, run_id, tmp_path, RUNSTREAM_DISK="nonsense")
 
     assert status == 0, output
-    assert "init() is not mirrored" in output
+    assert "Cannot mirror init()" in output
     assert list((tmp_path / "wandb").glob(f"offline-run-*-{run_id}"))
     assert not os.path.lexists(tmp_path / "runstream")

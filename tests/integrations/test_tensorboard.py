@@ -1,4 +1,4 @@
-"""``sync_tensorboard`` with the writers of torch: scalars, text, histograms, and folders of their own."""
+"""``sync_tensorboard`` with the writers of torch: scalars, text, histograms, and several folders."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.integrations,
-    # torch and tensorboard warn of themselves and of each other.
+    # torch and tensorboard cause warnings.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
 ]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[runstream.Run]:
-    """Begin an offline run that follows the writers of this process."""
+    """Start an offline run that syncs the event files of this process."""
     run = runstream.init(project="p", mode="offline", dir=tmp_path, sync_tensorboard=True, settings={"silent": True})
     yield run
     run.finish()
 
 
 def read(folder: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Read the event files of the one run below a folder; return steps and values of its rows."""
+    """Read the event files of the run in a folder; return steps and values of its rows."""
     path = only_run(folder)
     RunReader(RunFolder(path)).finish()
     return [(row.step, row.values) for writer in writers(path, "shipper") for row in rows(writer)]
 
 
-def test_what_a_writer_of_torch_writes_are_rows(run: runstream.Run, tmp_path: Path) -> None:
-    """Scalars are numbers, text is text, a histogram is one of W&B's form; what was not closed is there as well."""
-    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - behind init(), as in most scripts
+def test_events_of_a_torch_writer_are_rows(run: runstream.Run, tmp_path: Path) -> None:
+    """Scalars, text and histograms are logged, although the writer is not closed."""
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - after init(), as in most scripts
 
     writer = SummaryWriter(tmp_path / "events")
     for step in range(3):
@@ -61,8 +61,8 @@ def test_what_a_writer_of_torch_writes_are_rows(run: runstream.Run, tmp_path: Pa
     writer.close()
 
 
-def test_add_scalars_makes_folders_that_are_found(run: runstream.Run, tmp_path: Path) -> None:
-    """Each of its curves lies in a folder of its own, which is the first part of the name."""
+def test_add_scalars_writes_folders_that_are_found(run: runstream.Run, tmp_path: Path) -> None:
+    """Each of its curves has a separate folder, which is the first part of the name."""
     from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
 
     with SummaryWriter(tmp_path / "events") as writer:
@@ -75,8 +75,8 @@ def test_add_scalars_makes_folders_that_are_found(run: runstream.Run, tmp_path: 
     ]
 
 
-def test_a_root_is_read_whoever_writes_below_it(tmp_path: Path) -> None:
-    """patch() before the run: the folders below the root are the first part of the names."""
+def test_all_event_files_below_a_root_are_read(tmp_path: Path) -> None:
+    """After patch(), the folders below the root are the first part of the names."""
     from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
 
     root = tmp_path / "logs"
@@ -93,8 +93,8 @@ def test_a_root_is_read_whoever_writes_below_it(tmp_path: Path) -> None:
     assert read(tmp_path) == [(0, {"a/global_step": 1, "a/x": 1.0})]
 
 
-def test_a_run_that_does_not_follow_leaves_writers_alone(tmp_path: Path) -> None:
-    """Without the setting no request is made."""
+def test_event_files_are_not_synced_by_default(tmp_path: Path) -> None:
+    """Without the setting there is no request."""
     from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
 
     with runstream.init(project="p", mode="offline", dir=tmp_path, settings={"silent": True}):

@@ -1,4 +1,4 @@
-"""Ranks that the real torchrun starts find out what they are."""
+"""Processes started by the real torchrun detect their rank."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from runstream.settings import Settings
 from runstream.tracking.startup.writer_identity import writer_label, writer_role
 from runstream.tracking.startup.launcher import process_rank
 shared = Settings(mode="shared", run_id="r")
-told = [writer_role(shared, os.environ).value, writer_label(shared, os.environ), process_rank(os.environ).as_metadata()]
-pathlib.Path(f"{os.getpid()}.json").write_text(json.dumps(told))
+role, label = writer_role(shared, os.environ).value, writer_label(shared, os.environ)
+found = [role, label, process_rank(os.environ).as_metadata()]
+pathlib.Path(f"{os.getpid()}.json").write_text(json.dumps(found))
 """
 
 
 def test_ranks_of_torchrun_are_a_primary_and_a_worker(tmp_path: Path) -> None:
-    """Two processes of one machine, each with its role, its label and its place."""
+    """Two processes on one machine have their role, label and rank."""
     (tmp_path / "train.py").write_text(RANK)
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "train.py"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -1,4 +1,4 @@
-"""``watch()`` with real torch: what it logs, when, and what is left behind."""
+"""``watch()`` with real torch: what it logs, when, and which hooks remain."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ pytestmark = pytest.mark.integrations
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[runstream.Run]:
-    """Begin an offline run in a folder of its own."""
+    """Start an offline run in its own folder."""
     run = runstream.init(project="p", mode="offline", dir=tmp_path, settings={"silent": True})
     yield run
     run.finish()
 
 
 def network() -> Any:
-    """Return a model of two layers and four parameters."""
+    """Return a model with two layers and four parameters."""
     return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
 
 
 def hooks_of(model: Any) -> int:
-    """Count the hooks in a model as torch has them, whoever put them there."""
+    """Count all hooks of a model and its parameters."""
     modules = sum(
-        len(module._forward_hooks) + len(module._forward_pre_hooks)  # noqa: SLF001 - torch has no other count
+        len(module._forward_hooks) + len(module._forward_pre_hooks)  # noqa: SLF001 - torch has no public attribute
         for module in model.modules()
     )
     return modules + sum(len(item._backward_hooks or ()) for item in model.parameters())  # noqa: SLF001
 
 
 def train(run: runstream.Run, model: Any, steps: int, given: Any = None) -> None:
-    """Run forward and backward passes, and log a row for each."""
+    """Run forward and backward passes, and log a row after each."""
     for step in range(steps):
         model.zero_grad()
         model(torch.ones(2, 4) if given is None else given).sum().backward()
@@ -51,20 +51,18 @@ def train(run: runstream.Run, model: Any, steps: int, given: Any = None) -> None
 
 
 def logged(run: runstream.Run, folder: Path) -> list[dict[str, Any]]:
-    """Finish a run and return its rows."""
+    """Finish a run; return its rows."""
     run.finish()
     return [row.values for row in rows(primary(folder))]
 
 
 def histograms(row: dict[str, Any]) -> set[str]:
-    """Return the keys of a row that hold histograms."""
+    """Return the keys of a row whose values are histograms."""
     return {key for key, value in row.items() if isinstance(value, dict) and value["_type"] == "histogram"}
 
 
-def test_gradients_are_logged_by_default_with_the_row_of_every_so_many_passes(
-    run: runstream.Run, tmp_path: Path
-) -> None:
-    """Each third row has the histogram of each parameter's gradient, and the others nothing."""
+def test_gradients_are_logged_by_default_in_every_nth_pass(run: runstream.Run, tmp_path: Path) -> None:
+    """With ``log_freq=3``, every third row has a histogram of each parameter's gradient."""
     model = network()
     run.watch(model, log_freq=3)
 
@@ -75,8 +73,8 @@ def test_gradients_are_logged_by_default_with_the_row_of_every_so_many_passes(
     assert found == [set(), set(), names, set(), set(), names, set()]
 
 
-def test_the_default_is_every_thousandth_pass(run: runstream.Run, tmp_path: Path) -> None:
-    """The 999th row has no histogram yet, the 1000th has."""
+def test_by_default_every_thousandth_pass_is_logged(run: runstream.Run, tmp_path: Path) -> None:
+    """The first row with histograms is the 1000th."""
     model = network()
     run.watch(model)
 
@@ -87,8 +85,8 @@ def test_the_default_is_every_thousandth_pass(run: runstream.Run, tmp_path: Path
     assert len(histograms(found[999])) == 4
 
 
-def test_a_histogram_has_64_bins_and_every_value_in_one(run: runstream.Run, tmp_path: Path) -> None:
-    """Bins are evenly spaced from the least value to the greatest; counts add up; edges are one more."""
+def test_a_histogram_has_64_bins_for_all_values(run: runstream.Run, tmp_path: Path) -> None:
+    """Bins are evenly spaced from the smallest to the largest value; there is one more edge than bins."""
     model = network()
     weight = model[0].weight.detach().clone()
     run.watch(model, log="parameters", log_freq=1)
@@ -105,8 +103,8 @@ def test_a_histogram_has_64_bins_and_every_value_in_one(run: runstream.Run, tmp_
     assert found["values"] == torch.histc(weight, 64).long().tolist()
 
 
-def test_equal_values_are_a_single_bin(run: runstream.Run, tmp_path: Path) -> None:
-    """A parameter that is all ones has one bin."""
+def test_equal_values_have_one_bin(run: runstream.Run, tmp_path: Path) -> None:
+    """The bin of a parameter of ones begins and ends at 1."""
     model = network()
     torch.nn.init.ones_(model[0].weight)
     run.watch(model, log="parameters", log_freq=1)
@@ -121,8 +119,8 @@ def test_equal_values_are_a_single_bin(run: runstream.Run, tmp_path: Path) -> No
     }
 
 
-def test_parameters_count_forward_passes_evaluation_included(run: runstream.Run, tmp_path: Path) -> None:
-    """The second forward pass without a backward one is logged; gradients wait for backward passes."""
+def test_parameters_are_logged_by_forward_passes(run: runstream.Run, tmp_path: Path) -> None:
+    """Forward passes without a backward pass are counted too; gradients are counted by backward passes."""
     model = network()
     run.watch(model, log="all", log_freq=2)
 
@@ -138,8 +136,8 @@ def test_parameters_count_forward_passes_evaluation_included(run: runstream.Run,
     assert {key.split("/")[0] for key in second} == {"parameters", "gradients"}
 
 
-def test_a_second_model_has_a_prefix_and_idx_chooses_it(run: runstream.Run, tmp_path: Path) -> None:
-    """Models are numbered through the run's calls; number 0 has no prefix, others one without a separator."""
+def test_a_second_model_has_a_prefix(run: runstream.Run, tmp_path: Path) -> None:
+    """Models are numbered over all calls, or from ``idx`` on; number 0 has no prefix."""
     first, second, third = network(), network(), network()
     run.watch([first, second], log_freq=1)
     run.watch(third, log_freq=1, idx=7)
@@ -154,8 +152,8 @@ def test_a_second_model_has_a_prefix_and_idx_chooses_it(run: runstream.Run, tmp_
     ]
 
 
-def test_hooks_are_one_for_each_parameter_and_one_for_the_model(run: runstream.Run) -> None:
-    """Watching all puts one hook on each trained parameter and one on the model; unwatch takes them out."""
+def test_each_parameter_and_the_model_have_one_hook(run: runstream.Run) -> None:
+    """With ``log="all"``, trained parameters and the model have a hook each; unwatch() removes them."""
     model = network()
     model[0].bias.requires_grad = False
 
@@ -166,8 +164,8 @@ def test_hooks_are_one_for_each_parameter_and_one_for_the_model(run: runstream.R
     assert hooks_of(model) == 0
 
 
-def test_unwatch_without_models_takes_all_hooks_out(run: runstream.Run) -> None:
-    """Both models are left as they were."""
+def test_unwatch_without_models_removes_all_hooks(run: runstream.Run) -> None:
+    """No model has hooks afterwards."""
     models = [network(), network()]
     run.watch(models, log="all", log_graph=True)
 
@@ -176,8 +174,8 @@ def test_unwatch_without_models_takes_all_hooks_out(run: runstream.Run) -> None:
     assert [hooks_of(model) for model in models] == [0, 0]
 
 
-def test_the_end_of_the_run_takes_the_hooks_out(run: runstream.Run) -> None:
-    """A model that outlives its run trains on without hooks."""
+def test_the_end_of_the_run_removes_the_hooks(run: runstream.Run) -> None:
+    """The model can be trained further without hooks."""
     model = network()
     run.watch(model, log="all")
 
@@ -186,22 +184,22 @@ def test_the_end_of_the_run_takes_the_hooks_out(run: runstream.Run) -> None:
     assert hooks_of(model) == 0
 
 
-def test_log_none_watches_nothing(run: runstream.Run) -> None:
-    """Without gradients, parameters and graph there is no hook."""
+def test_log_none_registers_no_hooks(run: runstream.Run) -> None:
+    """Without gradients, parameters and graph, hooks are not needed."""
     model = network()
     run.watch(model, log=None)
     assert hooks_of(model) == 0
 
 
 @pytest.mark.parametrize("models", [object(), [network, 1], "model", None])
-def test_what_is_no_module_is_refused(run: runstream.Run, models: Any) -> None:
-    """One that is no Module is a ValueError, and so is a list with one."""
+def test_an_invalid_model_is_refused(run: runstream.Run, models: Any) -> None:
+    """An object that is not a Module is a ValueError, also in a list."""
     with pytest.raises(ValueError, match=r"torch\.nn\.Module"):
         run.watch(models)
 
 
-def test_the_graph_goes_to_the_summary(run: runstream.Run, tmp_path: Path) -> None:
-    """After the first pass the summary has modules, their shapes and which feeds which; no row has it."""
+def test_the_graph_is_stored_in_the_summary(run: runstream.Run, tmp_path: Path) -> None:
+    """After the first pass, the summary has the modules, their shapes and edges; rows do not have them."""
     model = network()
     run.watch(model, log=None, log_graph=True)
 
@@ -259,7 +257,7 @@ def test_a_pass_that_raises_leaves_nothing_in_the_graph(run: runstream.Run) -> N
 
 
 def test_models_that_share_a_part_both_get_their_whole_graph(run: runstream.Run) -> None:
-    """A call of the shared part by the first model is not taken for one of the second."""
+    """A call of the shared part by the first model does not complete the graph of the second."""
     shared = network()
     models = [torch.nn.Sequential(shared, torch.nn.Linear(1, 1)) for _ in range(2)]
     run.watch(models, log=None, log_graph=True)
@@ -289,10 +287,8 @@ def test_a_single_layer_is_a_graph_of_one_node(run: runstream.Run) -> None:
     ],
     ids=["non-finite", "far apart", "tiny"],
 )
-def test_strange_values_are_counted_as_far_as_they_are_finite(
-    run: runstream.Run, tmp_path: Path, values: list[float], counted: int
-) -> None:
-    """What is not finite is left out; no span is too wide or too narrow."""
+def test_only_finite_values_are_counted(run: runstream.Run, tmp_path: Path, values: list[float], counted: int) -> None:
+    """NaN and infinities are left out; very large and very small ranges work."""
     parameter = torch.nn.Parameter(torch.tensor(values))
     run.watch(torch.nn.ParameterList([parameter]), log_freq=1)
 
@@ -304,8 +300,8 @@ def test_strange_values_are_counted_as_far_as_they_are_finite(
     assert all(math.isfinite(edge) for edge in found["bins"])
 
 
-def test_a_gradient_without_a_finite_value_is_left_out(run: runstream.Run, tmp_path: Path) -> None:
-    """All NaN: no histogram, no warning, and the training goes on."""
+def test_a_gradient_without_finite_values_is_left_out(run: runstream.Run, tmp_path: Path) -> None:
+    """There is no histogram and no warning."""
     parameter = torch.nn.Parameter(torch.ones(3))
     run.watch(torch.nn.ParameterList([parameter]), log_freq=1)
 
@@ -315,8 +311,8 @@ def test_a_gradient_without_a_finite_value_is_left_out(run: runstream.Run, tmp_p
     assert logged(run, tmp_path) == [{"x": 1}]
 
 
-def test_half_precision_and_sparse_gradients_are_counted_whole(run: runstream.Run, tmp_path: Path) -> None:
-    """bfloat16 is counted as float32; the zeros that a sparse gradient leaves out count."""
+def test_half_precision_and_sparse_gradients_are_counted(run: runstream.Run, tmp_path: Path) -> None:
+    """bfloat16 is converted to float32; zeros that a sparse gradient does not store are counted."""
     model = torch.nn.Sequential(torch.nn.Embedding(10, 4, sparse=True), torch.nn.Linear(4, 2)).bfloat16()
     run.watch(model, log_freq=1)
 
@@ -327,8 +323,8 @@ def test_half_precision_and_sparse_gradients_are_counted_whole(run: runstream.Ru
     assert sum(found["gradients/1.weight"]["values"]) == 8
 
 
-def test_a_sparse_gradient_has_the_histogram_of_the_dense_one(run: runstream.Run, tmp_path: Path) -> None:
-    """What it leaves out counts as zeros, in the bin where zero lies."""
+def test_a_sparse_and_a_dense_gradient_have_the_same_histogram(run: runstream.Run, tmp_path: Path) -> None:
+    """Values that are not stored are counted as zeros."""
     for sparse in (True, False):
         model = torch.nn.Embedding(10, 2, sparse=sparse)
         run.watch(model, log_freq=1, idx=0)
@@ -341,7 +337,7 @@ def test_a_sparse_gradient_has_the_histogram_of_the_dense_one(run: runstream.Run
 
 
 def test_a_shared_parameter_is_logged_once(run: runstream.Run, tmp_path: Path) -> None:
-    """Two layers with one weight have one histogram of its whole gradient."""
+    """Two layers with the same weight have one histogram of its gradient."""
     model = torch.nn.Sequential(torch.nn.Linear(3, 3, bias=False), torch.nn.Linear(3, 3, bias=False))
     model[1].weight = model[0].weight
     run.watch(model, log_freq=1)
@@ -351,19 +347,19 @@ def test_a_shared_parameter_is_logged_once(run: runstream.Run, tmp_path: Path) -
     assert [histograms(row) for row in logged(run, tmp_path)] == [{"gradients/0.weight"}] * 2
 
 
-def test_counting_on_an_accelerator_gives_the_same_histogram() -> None:
+def test_histograms_counted_on_an_accelerator_are_the_same() -> None:
     """Counting as on an accelerator, done on the CPU, agrees with counting on the CPU."""
-    from runstream.watching import histograms as counting  # noqa: PLC0415 (needs torch beside it)
+    from runstream.watching import histograms as counting  # noqa: PLC0415 - used with torch
 
     for given in (torch.randn(5000), torch.ones(7), torch.tensor([1.0, math.inf, 3.0]), -torch.rand(9).half()):
-        there = counting.count_on_device(torch, given)
-        assert counting.collect(torch, {"x": there}) == {"x": counting.count_values(torch, given)}
+        counts = counting.count_on_device(torch, given)
+        assert counting.collect(torch, {"x": counts}) == {"x": counting.count_values(torch, given)}
 
 
-def test_what_goes_wrong_in_a_hook_is_a_warning(
+def test_an_error_in_a_hook_is_a_warning(
     run: runstream.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An accelerator without memory, say: one line, and the training goes on."""
+    """It is printed once, and the training continues."""
     run.finish()
     noisy = runstream.init(project="p", mode="offline", dir=tmp_path / "noisy")
     model = network()
@@ -377,7 +373,7 @@ def test_what_goes_wrong_in_a_hook_is_a_warning(
 
 
 def test_a_watched_model_can_be_copied_and_saved_whole(run: runstream.Run, tmp_path: Path) -> None:
-    """Neither the copy nor what is loaded is watched, and saving warns of nothing."""
+    """Neither the copy nor the loaded model is watched, and saving causes no warning."""
     model = network()
     run.watch(model, log="all", log_freq=1, log_graph=True)
 
@@ -391,8 +387,8 @@ def test_a_watched_model_can_be_copied_and_saved_whole(run: runstream.Run, tmp_p
     assert logged(run, tmp_path) == [{"x": 1}, {"x": 1}]
 
 
-def test_a_disabled_run_watches_nothing() -> None:
-    """Nothing is refused, and no hook is put in."""
+def test_a_disabled_run_does_not_watch_models() -> None:
+    """No arguments are refused, and no hooks are registered."""
     with runstream.init(mode="disabled") as run:
         model = network()
         run.watch(model, log="all")

@@ -1,4 +1,4 @@
-"""Prints the libraries that were run, and their versions, as a table for docs/integrations.md."""
+"""Print the versions of the tested libraries as a table for docs/integrations.md."""
 
 from __future__ import annotations
 

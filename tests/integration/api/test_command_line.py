@@ -1,4 +1,4 @@
-"""The command line against a real server, as a process."""
+"""The command line as a process, with a real server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PROGRAM = [sys.executable, "-m", "runstream.cli.main"]
 
 @pytest.fixture
 def environment(served: Served) -> dict[str, str]:
-    """Return an environment in which commands find the server."""
+    """Return an environment in which commands use the server."""
     return {**os.environ, "RUNSTREAM_URL": served.url, "RUNSTREAM_API_KEY": TOKEN, "COLUMNS": "120", "NO_COLOR": "1"}
 
 
@@ -39,7 +39,7 @@ def _run(*arguments: str, environment: Mapping[str, str]) -> subprocess.Complete
 
 
 def test_show_prints_a_run(environment: dict[str, str], digits: Recording) -> None:
-    """State, transitions, curves with their range, summary and delivery are in the terminal."""
+    """The output has state, transitions, curves with their range, summary and delivery."""
     done = _run("show", str(digits.run), environment=environment)
     assert (done.returncode, done.stderr) == (0, "")
     for expected in ("bright-river-1", "● finished", "ada/digits/digits", "train.loss", "best", "0.97", "complete"):
@@ -51,7 +51,7 @@ def test_show_prints_a_run(environment: dict[str, str], digits: Recording) -> No
 
 
 def test_show_prints_alerts(environment: dict[str, str], served: Served) -> None:
-    """Level, time, title and text, and how often one came again."""
+    """Level, time, title and text, and the number of repeats."""
     run = new_recording("alarmed").start({}).alert("loss is NaN", "step\n7", level="error").alert("loss is NaN")
     served.say(run.exit())
     done = _run("show", str(run.run), environment=environment)
@@ -63,7 +63,7 @@ def test_show_prints_alerts(environment: dict[str, str], served: Served) -> None
 
 
 def test_show_prints_json(environment: dict[str, str], digits: Recording) -> None:
-    """The JSON has the whole run, and is valid with infinities in it."""
+    """The JSON has the whole run, including infinite values."""
     document = values.load(_run("show", "digits/digits", "--json", environment=environment).stdout)
     assert (document["id"], document["state"]) == (digits.run.run_id, "finished")
     assert document["config"]["limit"] == float("inf")
@@ -71,16 +71,16 @@ def test_show_prints_json(environment: dict[str, str], digits: Recording) -> Non
     assert {"train.loss", "epoch", "val/accuracy"} == {one["key"] for one in document["series"]}
 
 
-def test_show_finds_a_run_by_its_id_alone(environment: dict[str, str], ranks: tuple[Recording, Recording]) -> None:
-    """An id of any project is enough where it is the only one; each rank has its own curve."""
+def test_show_finds_a_run_by_its_id(environment: dict[str, str], ranks: tuple[Recording, Recording]) -> None:
+    """A unique id is enough; each rank has its own curve."""
     done = _run("show", ranks[0].run.run_id, environment=environment)
     assert done.returncode == 0, done.stderr
     assert "rank 0" in done.stdout
     assert "rank 1" in done.stdout
 
 
-def test_show_watches_until_the_run_has_ended(environment: dict[str, str], served: Served) -> None:
-    """With --watch the picture is drawn anew, and the command ends by itself with the run."""
+def test_show_watch_ends_with_the_run(environment: dict[str, str], served: Served) -> None:
+    """With --watch the output is updated until the run has ended."""
     writer = new_recording("watched").start({}).beat().rows([{"loss": 1.0}])
     served.say(writer)
     eventually(lambda: served.run(writer)["state"] == "running")
@@ -92,10 +92,10 @@ def test_show_watches_until_the_run_has_ended(environment: dict[str, str], serve
     assert "finished" in output
 
 
-def test_watching_ends_with_ctrl_c(
+def test_show_watch_ends_with_ctrl_c(
     environment: dict[str, str], ranks: tuple[Recording, Recording], tmp_path: Path
 ) -> None:
-    """Ctrl-C is the normal way out: status 0, no traceback."""
+    """The exit status is 0, and there is no traceback."""
     arguments = [*_PROGRAM, "show", str(ranks[0].run), "--watch", "--interval", "0.1"]
     log = tmp_path / "log"
     with log.open("w") as output, subprocess.Popen(
@@ -108,7 +108,7 @@ def test_watching_ends_with_ctrl_c(
 
 
 def test_runs_lists_runs(environment: dict[str, str], digits: Recording) -> None:
-    """A table has a line a run; JSON has their documents."""
+    """The table has a line for each run; JSON has the documents."""
     table = _run("runs", "digits", environment=environment)
     assert table.returncode == 0, table.stderr
     assert "bright-river-1" in table.stdout
@@ -116,8 +116,8 @@ def test_runs_lists_runs(environment: dict[str, str], digits: Recording) -> None
     assert digits.run.run_id in [run["id"] for run in listed]
 
 
-def test_runs_of_an_empty_project_say_so(environment: dict[str, str]) -> None:
-    """No runs is no error, and a pipe gets nothing."""
+def test_runs_of_an_empty_project_print_a_note(environment: dict[str, str]) -> None:
+    """It is not an error, and standard output is empty."""
     done = _run("runs", "nothing", environment=environment)
     assert (done.returncode, done.stdout) == (0, "")
     assert "No runs in nothing yet" in done.stderr
@@ -128,22 +128,22 @@ def test_runs_of_an_empty_project_say_so(environment: dict[str, str]) -> None:
     [
         (["show", "digits/nothing"], 1, "No run ada/digits/nothing is known here"),
         (["show", "a/b/c/d"], 1, "names no run"),
-        (["show", "x", "--watch", "--json"], 1, "choose one"),
+        (["show", "x", "--watch", "--json"], 1, "use only one"),
         (["show"], 2, "Missing argument"),
         (["runs", "--limit", "0"], 2, "--limit"),
         (["nothing"], 2, "No such command"),
     ],
 )
-def test_mistakes_are_one_line(environment: dict[str, str], arguments: list[str], status: int, expected: str) -> None:
-    """An expected error has a message and a status, and never a traceback."""
+def test_errors_are_one_line(environment: dict[str, str], arguments: list[str], status: int, expected: str) -> None:
+    """An error has a message and an exit status, and no traceback."""
     done = _run(*arguments, environment=environment)
     assert status == done.returncode
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_stack_that_is_down_is_told(environment: dict[str, str]) -> None:
-    """The message says how to start it."""
+def test_a_missing_server_is_an_error(environment: dict[str, str]) -> None:
+    """The message explains how to start the stack."""
     done = _run("runs", environment={**environment, "RUNSTREAM_URL": "http://127.0.0.1:1"})
     assert done.returncode == 1
     assert "runstream up" in done.stderr
@@ -151,8 +151,16 @@ def test_a_stack_that_is_down_is_told(environment: dict[str, str]) -> None:
 
 
 def test_help_names_every_command(environment: dict[str, str]) -> None:
-    """The commands of the entry-point group stand beside our own."""
+    """It includes the commands of the entry-point group."""
     done = _run("--help", environment=environment)
     assert done.returncode == 0
     for command in ("runs", "show", "sync", "version", "up", "down", "status"):
         assert f" {command} " in done.stdout
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:99999", "ftp://x"])
+def test_an_invalid_server_url_is_one_line(environment: dict[str, str], url: str) -> None:
+    """Errors of the HTTP client have no traceback either."""
+    done = _run("runs", environment={**environment, "RUNSTREAM_URL": url})
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr

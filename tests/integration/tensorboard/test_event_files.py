@@ -1,4 +1,4 @@
-"""``sync_tensorboard``: what is written for TensorBoard comes back as rows, through the real stack."""
+"""``sync_tensorboard``: events written to TensorBoard are rows on the server, with the real stack."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def rows_of(server: Server, run_id: str, count: int) -> list[dict[str, Any]]:
-    """Wait until a run is complete and has so many rows, and return its rows."""
-    eventually(lambda: known(server, run_id) >= count, within=60)
+    """Wait until a run is complete and has ``count`` rows; return its rows."""
+    eventually(lambda: count_rows(server, run_id) >= count, within=60)
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
     return server.rows(run_id)
 
@@ -26,10 +26,10 @@ def rows_of(server: Server, run_id: str, count: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("end", "status", "state"), [("finish", 0, "finished"), ("exit", 0, "finished"), ("kill", -9, "crashed")]
 )
-def test_each_global_step_is_a_row_with_its_tags(  # noqa: PLR0917 - fixtures and parameters
+def test_each_global_step_is_a_row(  # noqa: PLR0917 - fixtures and parameters
     stack: Stack, server: Server, tmp_path: Path, end: str, status: int, state: str
 ) -> None:
-    """Steps count on by one; the last events are there however the process ended; the state is the trainer's."""
+    """The last events are stored no matter how the process ended; the state is that of the training process."""
     run_id = new_id()
 
     ended = run_to_end("write_events", "--id", run_id, "--end", end, environment=stack.environment, folder=tmp_path)
@@ -46,10 +46,8 @@ def test_each_global_step_is_a_row_with_its_tags(  # noqa: PLR0917 - fixtures an
     assert run["summary"]["global_step"] == 90
 
 
-def test_an_offline_run_has_its_event_files_read_when_it_is_delivered(
-    stack: Stack, server: Server, tmp_path: Path
-) -> None:
-    """Folders beside the first give their name to what is in them."""
+def test_event_files_of_an_offline_run_are_read_by_sync(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Names of values in other folders than the first begin with the folder."""
     run_id = new_id()
     arguments = ("--id", run_id, "--mode", "offline", "--steps", 2, "--folders", "logs/a", "logs/b")
     assert run_to_end("write_events", *arguments, environment=stack.environment, folder=tmp_path) == 0
@@ -69,19 +67,17 @@ def test_an_offline_run_has_its_event_files_read_when_it_is_delivered(
     ]
 
 
-def test_nothing_is_left_out_and_nothing_comes_twice_when_readers_are_killed(
-    stack: Stack, server: Server, tmp_path: Path
-) -> None:
-    """The reader, then the shipper with its reader, are killed while events are written."""
+def test_events_are_stored_exactly_once_when_readers_are_killed(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """The reader, and the shipper with its reader, are killed while events are written."""
     run_id = new_id()
     arguments = ("--id", run_id, "--steps", 400, "--pause", 0.01)
     trainer = start("write_events", *arguments, environment=stack.environment, folder=tmp_path)
     for name in ("runstream.tensorboard", "runstream.shipper", "runstream.tensorboard"):
-        pids = eventually(lambda name=name: working(name, tmp_path))  # type: ignore[misc]
+        pids = eventually(lambda name=name: processes_of(name, tmp_path))  # type: ignore[misc]
         seen = len(server.rows(run_id)) if name != "runstream.tensorboard" else 0
         kill(sorted(pids))
-        eventually(lambda pids=pids, name=name: working(name, tmp_path) - set(pids))  # type: ignore[misc]
-        eventually(lambda seen=seen: known(server, run_id) > seen)  # type: ignore[misc]
+        eventually(lambda pids=pids, name=name: processes_of(name, tmp_path) - set(pids))  # type: ignore[misc]
+        eventually(lambda seen=seen: count_rows(server, run_id) > seen)  # type: ignore[misc]
 
     assert trainer.wait(120) == 0, (tmp_path / "output.txt").read_text()
 
@@ -90,8 +86,8 @@ def test_nothing_is_left_out_and_nothing_comes_twice_when_readers_are_killed(
     assert [row["_step"] for row in rows] == list(range(400))
 
 
-def test_without_the_package_that_reads_event_files_a_run_says_what_to_install(tmp_path: Path) -> None:
-    """One line, and the training goes on."""
+def test_a_missing_tensorboard_package_is_a_warning(tmp_path: Path) -> None:
+    """The warning says what to install, and the run continues."""
     source = """
 import sys
 sys.modules["tensorboard"] = None
@@ -105,8 +101,8 @@ run.finish()
     assert "pip install 'runstream[tensorboard]'" in errors
 
 
-def test_a_forked_child_leaves_the_writers_of_its_parent_alone(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """A child that finishes does not wait for threads that it does not have; the parent loses nothing."""
+def test_a_forked_child_does_not_flush_the_writers_of_its_parent(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A child that finishes does not wait for threads of the parent; the parent loses no events."""
     run_id = new_id()
     source = f"""
 import os
@@ -131,8 +127,8 @@ run.finish()
     assert [row["x"] for row in rows] == list(range(200))
 
 
-def test_the_end_of_a_second_run_has_the_last_events_too(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """A run that begins after another has ended, and that the program does not finish, loses nothing."""
+def test_a_second_run_has_its_last_events(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """A run that starts after another one and is not finished by the program has all events."""
     run_id = new_id()
     source = f"""
 with runstream.init(project="tests", sync_tensorboard=True):
@@ -150,13 +146,13 @@ for step in range(500):
     assert [row["global_step"] for row in rows] == list(range(500))
 
 
-def known(server: Server, run_id: str) -> int:
-    """Return how many rows the server has."""
+def count_rows(server: Server, run_id: str) -> int:
+    """Return the number of rows on the server."""
     return len(server.rows(run_id))
 
 
-def working(module: str, folder: Path) -> set[int]:
-    """Return the processes of a module that work below a folder."""
+def processes_of(module: str, folder: Path) -> set[int]:
+    """Return the processes of a module for run folders below a folder."""
     found = set()
     for process in Path("/proc").iterdir():
         if process.name.isdecimal():

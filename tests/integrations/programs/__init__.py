@@ -1,1 +1,1 @@
-"""Scripts written for W&B, one a library; WANDB_RUN_ID and WANDB_PROJECT name the run."""
+"""Scripts written for W&B, one for each library. WANDB_RUN_ID and WANDB_PROJECT set the run."""

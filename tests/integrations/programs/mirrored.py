@@ -1,4 +1,4 @@
-"""A script of W&B with the mirror switched on; WANDB_RUN_ID names both runs."""
+"""A script that logs to W&B and Runstream. WANDB_RUN_ID is the id of both runs."""
 
 import sys
 
@@ -8,7 +8,7 @@ from runstream.compat import mirror
 
 
 def main() -> None:
-    """Log three rows, some of them with a value that Runstream does not take."""
+    """Log three rows; some have a value of a type that Runstream does not support."""
     mirror.start()
     with wandb.init(
         project="tests", config={"lr": 1, "net": {"depth": 2}}, tags=["both"], settings={"console": "off"}

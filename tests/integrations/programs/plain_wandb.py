@@ -1,4 +1,4 @@
-"""What most scripts do: init, config, define_metric, log, summary, finish."""
+"""A typical script: init, config, define_metric, log, summary, finish."""
 
 import sys
 

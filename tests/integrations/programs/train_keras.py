@@ -1,4 +1,4 @@
-"""Keras with the callbacks that W&B has for it."""
+"""Keras with W&B's callback."""
 
 import keras
 import numpy as np

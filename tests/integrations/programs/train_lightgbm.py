@@ -1,4 +1,4 @@
-"""LightGBM with the callback that W&B has for it."""
+"""LightGBM with W&B's callback."""
 
 import lightgbm as lgb
 import numpy as np

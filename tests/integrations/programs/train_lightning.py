@@ -8,7 +8,7 @@ from lightning.pytorch.loggers import WandbLogger
 
 
 class Line(lightning.LightningModule):
-    """A straight line."""
+    """A linear function."""
 
     def __init__(self, rate: float = 0.1) -> None:  # noqa: ARG002 - save_hyperparameters() finds it
         super().__init__()

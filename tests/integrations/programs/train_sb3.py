@@ -1,4 +1,4 @@
-"""Stable-Baselines3 with the callback that W&B has for it; the metrics come by way of TensorBoard."""
+"""Stable-Baselines3 with W&B's callback. Metrics are synced from TensorBoard."""
 
 import wandb
 from stable_baselines3 import PPO

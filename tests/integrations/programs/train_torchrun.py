@@ -1,4 +1,4 @@
-"""Two processes of torchrun that write to one run; WANDB_RUN_ID names it for both."""
+"""Two processes of torchrun that log to one run, with the id WANDB_RUN_ID."""
 
 import os
 

@@ -7,7 +7,7 @@ from transformers import BertConfig, BertForSequenceClassification, Trainer, Tra
 
 
 def main(steps: int) -> None:
-    """Train so many steps."""
+    """Train the given number of steps."""
     torch.manual_seed(0)
     model = BertForSequenceClassification(
         BertConfig(

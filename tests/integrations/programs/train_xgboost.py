@@ -1,4 +1,4 @@
-"""XGBoost with the callback that W&B has for it."""
+"""XGBoost with W&B's callback."""
 
 import numpy as np
 import wandb

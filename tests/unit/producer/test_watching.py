@@ -1,4 +1,4 @@
-"""``watch()`` where there is no torch, and what it does not do."""
+"""``watch()`` without torch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_nothing_imports_torch(tmp_path: Path) -> None:
-    """A torch that is installed and not imported stays so, whatever is asked of watch() and unwatch()."""
+def test_watch_does_not_import_torch(tmp_path: Path) -> None:
+    """Neither watch() nor unwatch() imports an installed torch."""
     (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
     source = """
 run.watch([])
@@ -29,8 +29,8 @@ run.finish()
     assert output == "Invalid model object: watch() expects a torch.nn.Module or a list of them\n"
 
 
-def test_a_log_argument_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    """Only gradients, parameters, all and None; even where there is no model."""
+def test_an_invalid_log_argument_is_refused(tmp_path: Path) -> None:
+    """It is refused even without a model."""
     source = """
 try:
     run.watch([], log="everything")
@@ -44,7 +44,7 @@ except ValueError as error:
 
 
 def test_a_disabled_run_refuses_nothing(tmp_path: Path) -> None:
-    """Not even what is no model."""
+    """Not even an object that is not a model."""
     source = """
 run.finish()
 with runstream.init(mode="disabled") as run:
