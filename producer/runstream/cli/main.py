@@ -6,7 +6,6 @@ import os
 import sys
 from importlib.metadata import entry_points, version
 
-import httpx
 import typer
 from rich.console import Console
 
@@ -57,8 +56,6 @@ def main() -> int:
         create_app()(standalone_mode=True)
     except Error as error:
         _print_error(str(error))
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        _print_error(f"Cannot read from the server ({error}): check RUNSTREAM_URL")
     except BrokenPipeError:
         # The reader of our output exited. Python flushes at exit, which must not fail too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

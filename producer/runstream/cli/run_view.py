@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -69,14 +69,8 @@ class Snapshot:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as one document."""
-        return {
-            **self.document,
-            "writers": self.writers,
-            "transitions": self.transitions,
-            "series": self.series,
-            "delivery": self.delivery,
-            "alerts": self.alerts,
-        }
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**parts.pop("document"), **parts}
 
 
 def run_view(snapshot: Snapshot, now: datetime, width: int) -> RenderableType:
@@ -180,13 +174,8 @@ def _alerts(alerts: Sequence[dict[str, Any]]) -> RenderableType:
         if alert["repeats"]:
             title.append(f" (and {alert['repeats']} more)", style="dim")
         level = Text(alert["level"], style=_LEVELS.get(alert["level"], ""))
-        table.add_row(
-            Text("alert", style="dim"),
-            level,
-            format_clock(alert["time"]),
-            title,
-            Text(format_value(" ".join(alert["text"].split()))),
-        )
+        text = Text(format_value(" ".join(alert["text"].split())))
+        table.add_row(Text("alert", style="dim"), level, format_clock(alert["time"]), title, text)
     return table
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 #: Methods of W&B's run that are called on the other run with the same arguments.
-_CALLS = ("define_metric", "alert", "mark_preempting")
+_CALLS = ("log", "define_metric", "alert", "mark_preempting")
 _ATTRIBUTES = ("name", "notes", "tags")
 _CONFIG_CHANGES = ("update", "setdefaults", "__setitem__", "__setattr__")
 _SUMMARY_CHANGES = ("update", "__setitem__", "__setattr__", "__delitem__")
@@ -80,9 +80,8 @@ class _Mirror:
         self._arguments = arguments
         run = wandb.sdk.wandb_run.Run
         self._replace(wandb, "init", self._around_init(wandb.init))
-        self._replace(run, "log", self._around_log(run.log))
-        self._replace(run, "finish", self._around_finish(run.finish))
-        self._replace(run, "__exit__", self._around_exit(run.__exit__))
+        for name in ("finish", "__exit__"):
+            self._replace(run, name, self._around_end(getattr(run, name), name))
         for name in _CALLS:
             self._replace(run, name, self._around_call(getattr(run, name), name))
         for name in _ATTRIBUTES:
@@ -136,16 +135,6 @@ class _Mirror:
 
         return init
 
-    def _around_log(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(original)
-        def log(run: Any, data: Any, *arguments: Any, **keywords: Any) -> Any:
-            done = original(run, data, *arguments, **keywords)
-            if (mirrored := self._runs.get(run)) is not None:
-                self._quietly("log()", self._log, mirrored, data, *arguments, **keywords)
-            return done
-
-        return log
-
     def _log(self, run: runstream.Run, data: Mapping[str, Any], *arguments: Any, **keywords: Any) -> None:
         try:
             run.log(data, *arguments, **keywords)
@@ -159,37 +148,26 @@ class _Mirror:
             self._failed.update(new)
             runstream.termwarn(f"Cannot mirror values of types that Runstream does not support yet: {', '.join(new)}")
 
-    def _around_finish(self, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _around_end(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
         @functools.wraps(original)
-        def finish(run: Any, exit_code: int | None = None, *arguments: Any, **keywords: Any) -> Any:
+        def end(run: Any, *arguments: Any, **keywords: Any) -> Any:
+            # Before W&B's __exit__ calls finish(), which does not get the exception.
             mirrored = self._runs.pop(run, None)
             try:
-                return original(run, exit_code, *arguments, **keywords)
+                return original(run, *arguments, **keywords)
             finally:
                 if mirrored is not None:
-                    self._quietly("finish()", mirrored.finish, exit_code)
+                    self._quietly("finish()", getattr(mirrored, name), *arguments, **keywords)
 
-        return finish
-
-    def _around_exit(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(original)
-        def exit_run(run: Any, *raised: Any) -> Any:
-            # Before W&B calls finish(), which does not get the exception.
-            mirrored = self._runs.pop(run, None)
-            try:
-                return original(run, *raised)
-            finally:
-                if mirrored is not None:
-                    self._quietly("finish()", mirrored.__exit__, *raised)
-
-        return exit_run
+        return end
 
     def _around_call(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
         @functools.wraps(original)
         def call(run: Any, *arguments: Any, **keywords: Any) -> Any:
             done = original(run, *arguments, **keywords)
             if (mirrored := self._runs.get(run)) is not None:
-                self._quietly(f"{name}()", getattr(mirrored, name), *arguments, **keywords)
+                action = functools.partial(self._log, mirrored) if name == "log" else getattr(mirrored, name)
+                self._quietly(f"{name}()", action, *arguments, **keywords)
             return done
 
         return call

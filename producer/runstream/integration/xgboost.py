@@ -13,7 +13,7 @@ from runstream.integration.active_run import active_run, warn_no_importance_char
 from runstream.unsupported_media import raise_unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 #: Metrics of XGBoost that are better if higher, and lower. XGBoost has no interface to ask for that.
 _MAXIMIZED = frozenset({"auc", "aucpr", "interval-regression-accuracy", "map", "ndcg", "pre"})
@@ -104,9 +104,4 @@ def _active_run() -> runstream.Run:
 
 def _named(name: str, value: Any) -> dict[str, Any]:
     """Return a value by its name; for a cross-validation, mean and standard deviation."""
-    return dict(_mean_and_deviation(name, value)) if isinstance(value, tuple) else {name: value}
-
-
-def _mean_and_deviation(name: str, value: tuple[float, float]) -> Iterator[tuple[str, float]]:
-    yield f"{name}-mean", value[0]
-    yield f"{name}-std", value[1]
+    return {f"{name}-mean": value[0], f"{name}-std": value[1]} if isinstance(value, tuple) else {name: value}

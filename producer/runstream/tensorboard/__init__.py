@@ -6,11 +6,10 @@ The training process only records where event files are written. A process start
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
 __all__ = ["patch", "unpatch"]
 
@@ -41,23 +40,3 @@ def unpatch() -> None:
     from runstream.tensorboard.summary_writers import SUMMARY_WRITERS  # noqa: PLC0415
 
     SUMMARY_WRITERS.unpatch()
-
-
-def begin(run_dir: str, *, sync: bool, warn: Callable[[str], None]) -> None:
-    """Note that a run began.
-
-    Args:
-        run_dir: :attr:`runstream.Run.dir`.
-        sync: The setting ``sync_tensorboard``.
-        warn: Prints a warning.
-    """
-    from runstream.tensorboard.summary_writers import SUMMARY_WRITERS  # noqa: PLC0415
-
-    SUMMARY_WRITERS.begin(Path(run_dir).parent, sync=sync, warn=warn)
-
-
-def end(run_dir: str) -> None:
-    """Flush the writers of this process, since the run is about to end."""
-    from runstream.tensorboard.summary_writers import SUMMARY_WRITERS  # noqa: PLC0415
-
-    SUMMARY_WRITERS.end(Path(run_dir).parent)

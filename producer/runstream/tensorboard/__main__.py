@@ -7,7 +7,6 @@ the remaining events and exits. Exit status: 0 everything was read; 64 wrong arg
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import select
@@ -17,7 +16,7 @@ import time
 from enum import IntEnum
 from pathlib import Path
 
-from runstream.run_folder.folder import RunFolder, UnusableRunError
+from runstream.run_folder.folder import RunFolder, UnusableRunError, lock
 from runstream.tensorboard.reader import RunReader
 
 log = logging.getLogger("runstream.tensorboard")
@@ -84,16 +83,12 @@ def _next_line(timeout: float) -> bytes | None:
 
 def _lock(path: Path) -> bool:
     """Lock the run's event files for this process; return whether that succeeded within the timeout."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + _LOCK_TIMEOUT_S
-    while time.monotonic() < deadline:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.1)
-        else:
-            return True
-    return False
+    while lock(path) is None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import os
 import weakref
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runstream.compat.import_hooks import ImportHooks
@@ -16,7 +17,6 @@ from runstream.tensorboard.requests import Request, add_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from types import ModuleType
 
 #: The modules with the class that opens an event file: that of torch and tensorboard, and that of tensorboardX.
@@ -60,16 +60,16 @@ class SummaryWriters:
         """Sync event files only to runs whose settings ask for it."""
         self._patched, self._root = False, ""
 
-    def begin(self, folder: Path, *, sync: bool, warn: Callable[[str], None]) -> None:
+    def begin(self, run_dir: str, *, sync: bool, warn: Callable[[str], None]) -> None:
         """Note that a run began; sync event files to it if ``sync`` is True or after :meth:`patch`."""
-        run = _ActiveRun(folder, warn)
+        run = _ActiveRun(Path(run_dir).parent, warn)
         self._runs.append(run)
         if sync or self._patched:
             self._sync(run)
 
-    def end(self, folder: Path) -> None:
+    def end(self, run_dir: str) -> None:
         """Flush the writers, since a run is about to end."""
-        ended = [run for run in self._runs if run.folder == folder]
+        ended = [run for run in self._runs if run.folder == Path(run_dir).parent]
         if any(run.synced for run in ended):
             self.flush()
         self._runs = [run for run in self._runs if run not in ended]

@@ -9,11 +9,10 @@ from typing import Any
 
 import humanize
 
-from runstream.terminal.printable import printable
+from runstream.terminal.printable import shorten
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
-_MAX_LENGTH = 60
 
 
 def format_value(value: Any) -> str:
@@ -22,9 +21,7 @@ def format_value(value: Any) -> str:
         return json.dumps(value)
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:.5g}"
-    text = value if isinstance(value, str) else json.dumps(value) if isinstance(value, dict | list) else str(value)
-    text = printable(text)
-    return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"
+    return shorten(json.dumps(value) if isinstance(value, dict | list) else str(value))
 
 
 def format_duration(seconds: float) -> str:

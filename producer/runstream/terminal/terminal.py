@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runstream.terminal.notebook import is_notebook, show_html
-from runstream.terminal.printable import printable
+from runstream.terminal.printable import printable, shorten
 from runstream.terminal.sparkline import sparkline
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 PREFIX = "runstream:"
 #: How many keys are shown at the end of a run. The web pages show all.
 _MAX_KEYS = 40
-_MAX_VALUE_LENGTH = 60
 _CLEAR_LINE = "\r\x1b[K"
 #: For encodings without them: symbols that are removed, and characters with an ASCII equivalent.
 _SYMBOLS = re.compile("[⭐🚀]\ufe0f? ?")
@@ -134,7 +133,9 @@ def report_lines(
 ) -> list[str]:
     """Return the lines printed at the end of a run: a sparkline for each metric, and the value of each key."""
     sparks = [(printable(key), sparkline(points)) for key, points in history if points]
-    values = [(printable(key), _format_value(value)) for key, value in summary]
+    values = [
+        (printable(key), shorten(f"{value:.6g}" if isinstance(value, float) else str(value))) for key, value in summary
+    ]
     lines: list[str] = []
     for title, pairs in (("Run history:", sparks), ("Run summary:", values)):
         if not pairs:
@@ -144,11 +145,6 @@ def report_lines(
         if len(pairs) > _MAX_KEYS:
             lines.append(f"… and {len(pairs) - _MAX_KEYS} more")
     return lines
-
-
-def _format_value(value: Any) -> str:
-    text = printable(f"{value:.6g}" if isinstance(value, float) else str(value))
-    return text if len(text) <= _MAX_VALUE_LENGTH else text[: _MAX_VALUE_LENGTH - 1] + "…"
 
 
 def _to_html(lines: Sequence[str]) -> str:

@@ -35,21 +35,6 @@ class ModuleGraph:
         self.edges = [edge for edge in self.edges if edge[1] < count]
         self.producers = {step: node for step, node in self.producers.items() if node < count}
 
-    def to_summary(self) -> dict[str, Any]:
-        """Return the value that is stored in the run's summary."""
-        return {"_type": "graph", "format": "torch", "nodes": self.nodes, "edges": self.edges}
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A call of a module that has not returned yet."""
-
-    name: str
-    #: How many nodes there were when it began.
-    nodes: int
-    #: The exception that was being handled when it began.
-    handled: BaseException | None
-
 
 class GraphTracer:
     """Traces the first forward pass of a model, publishes its graph, and removes its hooks.
@@ -76,14 +61,14 @@ class GraphTracer:
         self._warn = warn
         self._graph = ModuleGraph()
         self._published = False
-        #: Calls in progress, the outermost first.
-        self._calls: list[_Call] = []
+        #: Calls in progress, the outermost first: name, number of nodes before, exception that was being handled.
+        self._calls: list[tuple[str, int, BaseException | None]] = []
         #: Threads whose calls are traced. DataParallel calls its replicas in threads; one of them is traced.
         self._threads: set[int] = set()
         self._lock = threading.Lock()
         #: Parts that were called from outside the model.
         self._parts: set[str] = set()
-        self._leaves = {name for name, module in model.named_modules() if _is_leaf(module)}
+        self._leaves = {name for name, module in model.named_modules() if not list(module.children())}
         self._model_handles: list[Any] = []
         self._part_handles: list[Any] = []
 
@@ -109,26 +94,31 @@ class GraphTracer:
                     return
                 self._threads.add(thread)
         if not name:
-            self._restart()
+            self._graph = ModuleGraph()
+            self._calls.clear()
+            self._trace_parts()
         elif not self._calls and name in self._parts:
             self._publish_partial()
             return
-        self._calls.append(_Call(name, len(self._graph.nodes), sys.exception()))
+        self._calls.append((name, len(self._graph.nodes), sys.exception()))
 
     def leave(self, name: str, _module: Any, arguments: Any, output: Any) -> None:
         """Note that a call of a module ended, by returning or by an exception."""
-        if threading.get_ident() not in self._threads or all(call.name != name for call in self._calls):
+        if threading.get_ident() not in self._threads or name not in {call[0] for call in self._calls}:
             return
-        while (call := self._calls.pop()).name != name:
-            pass  # A call that ended by an exception, of which some versions of PyTorch call no hook.
-        if sys.exception() is not call.handled:
-            self._graph.truncate(call.nodes)
+        while (call := self._calls.pop())[0] != name:
+            pass  # PyTorch before 2.1 calls no hook for a call that raised an exception.
+        _, nodes, handled = call
+        if sys.exception() is not handled:
+            self._graph.truncate(nodes)
             return
         if name in self._leaves:
             with contextlib.suppress(Exception):  # a module may return any object
                 self._add(name, arguments, output)
         if not name:
-            self._finish()
+            self._publish()
+            self._remove(self._part_handles)
+            self._remove(self._model_handles)
         elif not self._calls:
             self._leave_part(name, output)
 
@@ -146,16 +136,6 @@ class GraphTracer:
         if graph is self._graph and not self._calls:
             self._publish_partial()
 
-    def _restart(self) -> None:
-        self._graph = ModuleGraph()
-        self._calls.clear()
-        self._trace_parts()
-
-    def _finish(self) -> None:
-        self._publish()
-        self._remove(self._part_handles)
-        self._remove(self._model_handles)
-
     def _publish_partial(self) -> None:
         """Publish the graph of the parts that were called; only a call of the model itself is waited for then."""
         if self._graph.nodes and not self._published:
@@ -166,7 +146,8 @@ class GraphTracer:
         self._published = True
         self._graph.producers.clear()
         try:
-            self._publish_graph(self._graph.to_summary())
+            nodes, edges = self._graph.nodes, self._graph.edges
+            self._publish_graph({"_type": "graph", "format": "torch", "nodes": nodes, "edges": edges})
         except UsageError:
             return  # The run is finished.
         except Exception as error:  # noqa: BLE001 - tracking must not stop the training
@@ -239,7 +220,3 @@ class GraphTracer:
         elif isinstance(value, list | tuple):
             for item in value:
                 yield from self._tensors(item)
-
-
-def _is_leaf(module: Any) -> bool:
-    return not any(True for _ in module.children())

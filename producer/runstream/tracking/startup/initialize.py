@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runstream import tensorboard as event_files
 from runstream.exceptions import UsageError
 from runstream.naming import DisplayName, generate_run_id, generated_name, validate_name
 from runstream.run_folder.descriptions import RunInfo
 from runstream.run_folder.folder import RunFolder
 from runstream.settings import Settings, resolve
+from runstream.tensorboard.summary_writers import SUMMARY_WRITERS
 from runstream.terminal.notebook import is_notebook
 from runstream.terminal.terminal import Terminal
 from runstream.tracking.config.sources import ConfigSources, select_keys, to_config
@@ -158,7 +158,7 @@ def init(  # noqa: PLR0917 - the signature of W&B
     run = _begin(checked, ConfigSources.of(checked, chosen_config, Path.cwd()), environ, terminal)
     SESSION.begin(run, aside=checked.reinit == "create_new")
     if not run.disabled:
-        event_files.begin(run.dir, sync=checked.sync_tensorboard, warn=terminal.warn)
+        SUMMARY_WRITERS.begin(run.dir, sync=checked.sync_tensorboard, warn=terminal.warn)
     return run
 
 
@@ -216,7 +216,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
             terminal=terminal,
             folder=files,
             started=started,
-            before_end=partial(event_files.end, files),
+            before_end=partial(SUMMARY_WRITERS.end, files),
             after_end=partial(SESSION.end, run),
             revive=revive_run,
             refresh=LateIdentity(folder.path, name, lookup.server),
