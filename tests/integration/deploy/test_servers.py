@@ -55,9 +55,13 @@ async def test_topics_of_a_newer_version_are_added_to_an_existing_stack(broker: 
         await admin.delete_topics([topic_name(prefix, Topic.STATE)])
         await eventually_async(lambda: _is_missing(admin, topic_name(prefix, Topic.STATE)))
         await ensure_topics(broker, prefix, partitions=2)
-        assert {topic_name(prefix, topic) for topic in Topic} <= set(await admin.list_topics())
+        await eventually_async(lambda: _are_listed(admin, {topic_name(prefix, topic) for topic in Topic}))
     finally:
         await admin.close()
+
+
+async def _are_listed(admin: AIOKafkaAdminClient, topics: set[str]) -> bool:
+    return topics <= set(await admin.list_topics())
 
 
 async def _is_missing(admin: AIOKafkaAdminClient, topic: str) -> bool:
