@@ -1,8 +1,8 @@
-"""In which part of a run's stored state each key lies, so that a batch writes only the parts that it touched. Pure.
+"""Assigns the keys of a run to stored parts, so that a batch writes only the parts that it changed. Pure.
 
-Keys whose paths begin with one name lie in one part: nothing that is shown of a name depends on any other. Names are
-put into parts in the order in which they first appear, so that keys that are logged together lie together. What is not
-logged but set by hand lies in part 0, and so does where the latest row stands; that part is always written.
+Keys whose paths begin with the same name are in the same part, since the projection of a name depends on no other name.
+Names are assigned to parts in the order of their first appearance, so that keys that are logged together share a part.
+Part 0 also has the assignments to names that were never logged, and the latest row; it is always written.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from runstream_schemas.summary_algebra.projection import place, project
+from runstream_schemas.summary_algebra.projection import latest_row_fields, project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from runstream_schemas.summary_algebra.fold import RunFold
-    from runstream_schemas.summary_algebra.key import KeyFold, Path
+    from runstream_schemas.summary_algebra.key_state import KeyState, Path
+    from runstream_schemas.summary_algebra.summary_state import SummaryState
 
-#: So many keys make a part some 30 kB large.
+#: Keys per part; they make a part of about 30 kB.
 PART = 256
 
 
@@ -26,46 +26,46 @@ class Layout:
     """The parts of one run.
 
     Args:
-        fold: The run as it was loaded.
-        parts: The keys of each part, as they were stored.
-        full: Keys at which a part is full; more only where they begin with one name.
+        state: The loaded state of the run.
+        parts: The stored keys of each part.
+        full: Number of keys at which a part is full; it is exceeded only by keys that begin with the same name.
     """
 
-    def __init__(self, fold: RunFold, parts: Iterable[Iterable[Path]] = (), full: int = PART) -> None:
+    def __init__(self, state: SummaryState, parts: Iterable[Iterable[Path]] = (), full: int = PART) -> None:
         self._full = full
-        self._keys = fold.keys
+        self._keys = state.keys
         self.parts: list[list[Path]] = [list(part) for part in parts] or [[]]
         self._part_of = {path[0]: number for number, part in enumerate(self.parts) for path in part}
         self._known = sum(len(part) for part in self.parts)
-        #: The part that new names go into.
+        #: The part to which new names are added.
         self._filling = len(self.parts) - 1
 
-    def touched(self, fold: RunFold) -> list[int]:
-        """Put new keys into parts, and return the numbers of the parts that are to be written, 0 first."""
-        begun_anew = fold.keys is not self._keys
-        if begun_anew:
-            self._keys, self._known, self._part_of, self._filling = fold.keys, 0, {}, 0
+    def touched(self, state: SummaryState) -> list[int]:
+        """Assign new keys to parts, and return the numbers of the parts to write, 0 first."""
+        discarded = state.keys is not self._keys
+        if discarded:
+            self._keys, self._known, self._part_of, self._filling = state.keys, 0, {}, 0
             self.parts = [[] for _ in self.parts]
-        for path in reversed(list(islice(reversed(fold.keys), len(fold.keys) - self._known))):
-            self._place(path)
-        self._known = len(fold.keys)
-        if fold.changed.rules or begun_anew:
+        for path in reversed(list(islice(reversed(state.keys), len(state.keys) - self._known))):
+            self._assign(path)
+        self._known = len(state.keys)
+        if state.changed.rules or discarded:
             return list(range(len(self.parts)))
-        return sorted({0, *(self._part_of.get(name, 0) for name in fold.changed.names)})
+        return sorted({0, *(self._part_of.get(name, 0) for name in state.changed.names)})
 
-    def keys_of(self, fold: RunFold, part: int) -> Mapping[Path, KeyFold]:
-        """Return the folds of the keys of a part."""
-        return fold.keys if len(self.parts) == 1 else {path: fold.keys[path] for path in self.parts[part]}
+    def keys_of(self, state: SummaryState, part: int) -> Mapping[Path, KeyState]:
+        """Return the states of the keys of a part."""
+        return state.keys if len(self.parts) == 1 else {path: state.keys[path] for path in self.parts[part]}
 
-    def shown(self, fold: RunFold, part: int) -> dict[str, Any]:
-        """Return what the summary shows of a part."""
-        manual = fold.manual
+    def projection(self, state: SummaryState, part: int) -> dict[str, Any]:
+        """Return the projection of a part."""
+        manual = state.manual
         if manual.entries and len(self.parts) > 1:
             manual = manual.of(lambda name: self._part_of.get(name, 0) == part)
-        tree = project(self.keys_of(fold, part), manual, fold.definitions, fold.continues)
-        return tree if part else tree | place(fold)
+        tree = project(self.keys_of(state, part), manual, state.definitions, state.continues)
+        return tree if part else tree | latest_row_fields(state)
 
-    def _place(self, path: Path) -> None:
+    def _assign(self, path: Path) -> None:
         number = self._part_of.get(path[0])
         if number is None:
             if len(self.parts[self._filling]) >= self._full:

@@ -1,7 +1,7 @@
-"""The fold of a run as bytes, and back: what the summary consumer keeps to go on folding.
+"""Convert summary states to bytes and back, as the summary consumer stores them.
 
-Two parts, since rows arrive all the time and the rest seldom does: the keys, and everything else. Equal folds pack to
-equal bytes: the plain data of ``runstream_schemas.summary_algebra.state`` as msgpack.
+The keys are separate from everything else, since rows arrive often and the rest rarely does. Equal states are packed to
+equal bytes: the plain data of ``runstream_schemas.summary_algebra.state_codec`` as msgpack.
 """
 
 from __future__ import annotations
@@ -12,49 +12,49 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runstream_schemas import values
-from runstream_schemas.summary_algebra.fold import RunFold
-from runstream_schemas.summary_algebra.state import document_state, keys_state, take_document, take_keys
+from runstream_schemas.summary_algebra.state_codec import decode_document, decode_keys, encode_document, encode_keys
+from runstream_schemas.summary_algebra.summary_state import SummaryState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runstream_schemas.summary_algebra.key import KeyFold, Path, Seen
+    from runstream_schemas.summary_algebra.key_state import KeyState, Path, Seen
     from runstream_schemas.topics import RunPath
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder()
 
 
-def pack_keys(keys: Mapping[Path, KeyFold], latest: Seen | None = None) -> bytes:
-    """Return the folds of keys, and where the latest row stands, as bytes."""
-    return _ENCODER.encode(keys_state(keys, latest))
+def pack_keys(keys: Mapping[Path, KeyState], latest: Seen | None = None) -> bytes:
+    """Return the states of keys and the latest row as bytes."""
+    return _ENCODER.encode(encode_keys(keys, latest))
 
 
-def pack_document(fold: RunFold) -> bytes:
-    """Return all that :func:`pack_keys` leaves out as bytes."""
-    return _ENCODER.encode(document_state(fold))
+def pack_document(state: SummaryState) -> bytes:
+    """Return what :func:`pack_keys` omits as bytes."""
+    return _ENCODER.encode(encode_document(state))
 
 
-def unpack(run: RunPath, keys: bytes, document: bytes) -> RunFold:
-    """Return the fold whose two parts were packed; its times and its last step are kept beside them."""
-    fold = RunFold(run=run)
-    unpack_keys(fold, keys)
-    take_document(fold, _DECODER.decode(document))
-    return fold
+def unpack(run: RunPath, keys: bytes, document: bytes) -> SummaryState:
+    """Return the packed state, without its times and its last step, which are stored in columns."""
+    state = SummaryState(run=run)
+    unpack_keys(state, keys)
+    decode_document(state, _DECODER.decode(document))
+    return state
 
 
-def unpack_keys(fold: RunFold, keys: bytes) -> list[Path]:
-    """Add packed keys to a fold that has none of them; return their paths."""
-    before = len(fold.keys)
-    take_keys(fold, _DECODER.decode(keys))
-    return list(islice(fold.keys, before, None))
+def unpack_keys(state: SummaryState, keys: bytes) -> list[Path]:
+    """Add packed keys to a state that has none of them, and return their paths."""
+    before = len(state.keys)
+    decode_keys(state, _DECODER.decode(keys))
+    return list(islice(state.keys, before, None))
 
 
-def texts(fold: RunFold) -> dict[str, str]:
-    """Return the JSON texts of what :func:`pack_document` packs as readers get it: not the summary."""
+def texts(state: SummaryState) -> dict[str, str]:
+    """Return the JSON texts that are served to readers, except for the summary."""
     return {
-        "attributes": values.dump(fold.attributes.resolve()),
-        "metadata": values.dump(fold.metadata.resolve()),
-        "config": values.dump(fold.config.resolve()),
-        "metrics": values.dump([given.document() for given in fold.definitions.in_force().values()]),
+        "attributes": values.dump(state.attributes.resolve()),
+        "metadata": values.dump(state.metadata.resolve()),
+        "config": values.dump(state.config.resolve()),
+        "metrics": values.dump([given.document() for given in state.definitions.in_force().values()]),
     }

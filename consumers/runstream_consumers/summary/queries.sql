@@ -18,7 +18,7 @@ select * from unnest(
     $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
 
 -- name: save
--- A null leaves the column as it is.
+-- A null leaves the column unchanged.
 update run as known set
     created = given.created,
     updated = given.updated,
@@ -45,7 +45,7 @@ from summary.run where run = $1
 select attributes from summary.run where run = $1
 
 -- name: runs
--- Newest first; $4 and $5 are the last run of the page before.
+-- Newest first; $4 and $5 are the last run of the previous page.
 select run, entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics,
     array(select part.summary from summary.part where part.run = run.run) as parts
 from summary.run
@@ -58,7 +58,7 @@ limit $3
 select entity, project, count(*) as runs, max(updated) as updated
 from summary.run group by entity, project order by max(updated) desc, entity, project
 
--- name: folds
+-- name: state
 select run, created, updated, last_step, keys, document,
     array(select part.keys from summary.part where part.run = run.run) as parts
 from summary.run where run = $1

@@ -1,4 +1,4 @@
-"""Reads runs and projects from the summary consumer's table."""
+"""Reads runs and projects from the tables of the summary consumer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runstream_consumers.runtime.postgres.run_key import run_key
-from runstream_consumers.summary.store import QUERIES, kept_of
+from runstream_consumers.summary.store import QUERIES, stored_state_of
 from runstream_schemas import values
-from runstream_schemas.summary_algebra.state import run_state
+from runstream_schemas.summary_algebra.state_codec import encode_state
 from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDocument:
-    """What is known of a run, less its rows and its state; times are microseconds since 1970, of the broker's clock."""
+    """A run without its rows and its state; times are microseconds since 1970, by the broker's clock."""
 
     run: RunPath
     attributes: dict[str, Any]
@@ -35,14 +35,14 @@ class RunDocument:
 
     @property
     def cursor(self) -> str:
-        """What :func:`runs` takes as ``after`` to go on behind this run."""
+        """The value of ``after`` with which :func:`runs` continues after this run."""
         packed = self.created.to_bytes(8, "big") + run_key(self.run).bytes
         return base64.urlsafe_b64encode(packed).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A project, how many runs it has, and when one of them last grew (microseconds since 1970)."""
+    """A project, its number of runs, and when one of them was last updated (microseconds since 1970)."""
 
     entity: str
     project: str
@@ -51,29 +51,29 @@ class Project:
 
 
 async def run(connection: Connection, run: RunPath) -> RunDocument | None:
-    """Return the document of a run, or None where nothing of it has arrived."""
+    """Return the document of a run, or None if the run is not known."""
     row = await connection.fetchrow(QUERIES["run"], run_key(run))
     return None if row is None else _document(row)
 
 
 async def attributes(connection: Connection, run: RunPath) -> dict[str, Any]:
-    """Return the attributes of a run alone; empty where nothing of it has arrived."""
+    """Return the attributes of a run; empty if the run is not known."""
     text = await connection.fetchval(QUERIES["attributes"], run_key(run))
     found: dict[str, Any] = {} if text is None else values.load(text)
     return found
 
 
 async def keys(connection: Connection, run: RunPath) -> list[str]:
-    """Return the logged keys that ever had a number, shown or not; sorted, their paths joined by dots."""
-    row = await connection.fetchrow(QUERIES["folds"], run_key(run))
-    found = {} if row is None else kept_of(run, row, row["parts"]).fold.keys
+    """Return the keys that ever had a number, displayed or not: their paths joined by dots, sorted."""
+    row = await connection.fetchrow(QUERIES["state"], run_key(run))
+    found = {} if row is None else stored_state_of(run, row, row["parts"]).state.keys
     return sorted(".".join(path) for path, known in found.items() if known.count)
 
 
-async def folds(connection: Connection, run: RunPath) -> dict[str, Any] | None:
-    """Return what a process that carries the run on needs to go on folding, as ``run_state`` has it; None as above."""
-    row = await connection.fetchrow(QUERIES["folds"], run_key(run))
-    return None if row is None else run_state(kept_of(run, row, row["parts"]).fold)
+async def summary_state(connection: Connection, run: RunPath) -> dict[str, Any] | None:
+    """Return the encoded summary state from which a process continues a run, or None if the run is not known."""
+    row = await connection.fetchrow(QUERIES["state"], run_key(run))
+    return None if row is None else encode_state(stored_state_of(run, row, row["parts"]).state)
 
 
 async def runs(
@@ -84,21 +84,21 @@ async def runs(
     limit: int = 50,
     after: str | None = None,
 ) -> list[RunDocument]:
-    """Return runs, newest first, from behind the run whose cursor is given; raises ValueError for any other text."""
+    """Return runs, newest first, after the run of a cursor; raises ValueError for an invalid cursor."""
     created, key = (None, None) if after is None else _position(after)
     rows = await connection.fetch(QUERIES["runs"], entity, project, limit, created, key)
     return [_document(row) for row in rows]
 
 
 async def projects(connection: Connection) -> list[Project]:
-    """Return all projects, the one that last grew first."""
+    """Return all projects, the most recently updated first."""
     return [Project(**row) for row in await connection.fetch(QUERIES["projects"])]
 
 
 def _position(cursor: str) -> tuple[int, UUID]:
     packed = base64.urlsafe_b64decode(cursor.encode())
-    if len(packed) != 24:  # noqa: PLR2004 — eight bytes of time, sixteen of the run's key
-        raise ValueError(f"{cursor!r} is no cursor of a list of runs")
+    if len(packed) != 24:  # noqa: PLR2004 - eight bytes of time, sixteen bytes of the run's key
+        raise ValueError(f"Invalid cursor of a list of runs: {cursor!r}")
     return int.from_bytes(packed[:8], "big", signed=True), UUID(bytes=packed[8:])
 
 
@@ -117,5 +117,5 @@ def _document(row: Any) -> RunDocument:
 
 
 def _joined(texts: Iterable[str]) -> dict[str, Any]:
-    """Return the summary whose parts are given as JSON texts, its names in alphabetical order."""
+    """Return the summary from the JSON texts of its parts, sorted by name."""
     return dict(sorted((name, value) for text in texts for name, value in values.load(text).items()))

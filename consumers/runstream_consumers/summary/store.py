@@ -1,4 +1,4 @@
-"""The summary consumer's tables: one row a run, and more where it has many keys; read and written many at a time."""
+"""The tables of the summary consumer: a row per run and a row per part of a large run, read and written in bulk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.summary.layout import Layout
 from runstream_consumers.summary.packing import pack_document, pack_keys, texts, unpack, unpack_keys
 from runstream_schemas import values
-from runstream_schemas.summary_algebra.fold import Changed, RunFold
+from runstream_schemas.summary_algebra.summary_state import Changed, SummaryState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -26,21 +26,21 @@ _TEXTS = ("config", "attributes", "metadata", "metrics")
 
 
 @dataclass(slots=True)
-class Kept:
-    """A run's fold, and in which part of the stored state each key lies."""
+class StoredState:
+    """A run's summary state, and the layout of its stored parts."""
 
-    fold: RunFold
+    state: SummaryState
     layout: Layout
 
     @classmethod
-    def new(cls, run: RunPath) -> Kept:
-        """Return a run of which nothing is known."""
-        fold = RunFold(run=run)
-        return cls(fold, Layout(fold))
+    def new(cls, run: RunPath) -> StoredState:
+        """Return the state of a run without events."""
+        state = SummaryState(run=run)
+        return cls(state, Layout(state))
 
 
-async def load(connection: Connection, runs: Collection[RunPath]) -> dict[RunPath, Kept]:
-    """Return those runs that have a row."""
+async def load(connection: Connection, runs: Collection[RunPath]) -> dict[RunPath, StoredState]:
+    """Return the states of those runs that have a row."""
     if not runs:
         return {}
     paths = {run_key(run): run for run in runs}
@@ -48,33 +48,36 @@ async def load(connection: Connection, runs: Collection[RunPath]) -> dict[RunPat
     for row in await connection.fetch(QUERIES["load_parts"], list(paths)):
         parts.setdefault(row["run"], []).append(row["keys"])
     rows = await connection.fetch(QUERIES["load"], list(paths))
-    return {paths[row["run"]]: kept_of(paths[row["run"]], row, parts.get(row["run"], ())) for row in rows}
+    return {paths[row["run"]]: stored_state_of(paths[row["run"]], row, parts.get(row["run"], ())) for row in rows}
 
 
-def kept_of(run: RunPath, row: Any, parts: Iterable[bytes]) -> Kept:
-    """Return the run that a row of the table keeps, and the parts beside it."""
-    fold = unpack(run, row["keys"], row["document"])
-    fold.created, fold.updated, fold.last_step = row["created"], row["updated"], row["last_step"]
-    first = list(fold.keys)
-    return Kept(fold, Layout(fold, [first, *(unpack_keys(fold, part) for part in parts)]))
+def stored_state_of(run: RunPath, row: Any, parts: Iterable[bytes]) -> StoredState:
+    """Return the state that is stored in a row and in the parts of its run."""
+    state = unpack(run, row["keys"], row["document"])
+    state.created, state.updated, state.last_step = row["created"], row["updated"], row["last_step"]
+    first = list(state.keys)
+    return StoredState(state, Layout(state, [first, *(unpack_keys(state, part) for part in parts)]))
 
 
-async def create(connection: Connection, runs: Sequence[Kept]) -> None:
-    """Write the rows of runs that have none."""
-    for kept in runs:
-        kept.fold.changed = Changed(keys=True, document=True, rules=True)
+async def create(connection: Connection, runs: Sequence[StoredState]) -> None:
+    """Insert the rows of runs that have none."""
+    for stored in runs:
+        stored.state.changed = Changed(keys=True, document=True, rules=True)
     if runs:
-        parts = [row for kept in runs for row in _parts(kept)]
-        rows = [(*_columns(kept), kept.fold.run.entity, kept.fold.run.project, kept.fold.run.run_id) for kept in runs]
+        parts = [row for stored in runs for row in _parts(stored)]
+        rows = [
+            (*_columns(stored), stored.state.run.entity, stored.state.run.project, stored.state.run.run_id)
+            for stored in runs
+        ]
         await connection.execute(QUERIES["create"], *_transposed(rows))
         await _save_parts(connection, parts)
 
 
-async def save(connection: Connection, runs: Sequence[Kept]) -> None:
-    """Write what changed of runs that have a row."""
+async def save(connection: Connection, runs: Sequence[StoredState]) -> None:
+    """Update what changed of runs that have a row."""
     if runs:
-        parts = [row for kept in runs for row in _parts(kept)]
-        await connection.execute(QUERIES["save"], *_transposed([_columns(kept) for kept in runs]))
+        parts = [row for stored in runs for row in _parts(stored)]
+        await connection.execute(QUERIES["save"], *_transposed([_columns(stored) for stored in runs]))
         await _save_parts(connection, parts)
 
 
@@ -83,29 +86,29 @@ async def _save_parts(connection: Connection, parts: Sequence[tuple[Any, ...]]) 
         await connection.execute(QUERIES["save_parts"], *_transposed(parts))
 
 
-def _parts(kept: Kept) -> list[tuple[Any, ...]]:
-    """Return the rows of the parts that changed, but for part 0, which lies in the run's own row."""
-    fold, layout = kept.fold, kept.layout
+def _parts(stored: StoredState) -> list[tuple[Any, ...]]:
+    """Return the rows of the parts that changed, except for part 0, which is stored in the run's own row."""
+    state, layout = stored.state, stored.layout
     return [
-        (run_key(fold.run), number, pack_keys(layout.keys_of(fold, number)), values.dump(layout.shown(fold, number)))
-        for number in layout.touched(fold)
-        if number
+        (run_key(state.run), part, pack_keys(layout.keys_of(state, part)), values.dump(layout.projection(state, part)))
+        for part in layout.touched(state)
+        if part
     ]
 
 
-def _columns(kept: Kept) -> tuple[Any, ...]:
-    """Return the columns of a run's row, None for what need not be written, and mark the fold as unchanged."""
-    fold = kept.fold
-    changed, fold.changed = fold.changed, Changed()
-    described = texts(fold) if changed.document else dict.fromkeys(_TEXTS)
+def _columns(stored: StoredState) -> tuple[Any, ...]:
+    """Return the columns of a run's row, None for those that did not change, and mark the state as unchanged."""
+    state = stored.state
+    changed, state.changed = state.changed, Changed()
+    described = texts(state) if changed.document else dict.fromkeys(_TEXTS)
     return (
-        run_key(fold.run),
-        fold.created,
-        fold.updated,
-        fold.last_step,
-        pack_keys(kept.layout.keys_of(fold, 0), fold.latest) if changed.keys else None,
-        pack_document(fold) if changed.document else None,
-        values.dump(kept.layout.shown(fold, 0)),
+        run_key(state.run),
+        state.created,
+        state.updated,
+        state.last_step,
+        pack_keys(stored.layout.keys_of(state, 0), state.latest) if changed.keys else None,
+        pack_document(state) if changed.document else None,
+        values.dump(stored.layout.projection(state, 0)),
         *(described[name] for name in _TEXTS),
     )
 

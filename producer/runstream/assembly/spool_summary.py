@@ -11,8 +11,8 @@ import msgspec
 from runstream.assembly.row_events import RUN, Appends
 from runstream.spool.reader import FIRST_OFFSET, Position, SpoolReader, segment_path
 from runstream_schemas.exceptions import MalformedEvent
-from runstream_schemas.summary_algebra.fold import RunFold
-from runstream_schemas.summary_algebra.state import run_fold, run_state
+from runstream_schemas.summary_algebra.state_codec import decode_state, encode_state
+from runstream_schemas.summary_algebra.summary_state import SummaryState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,11 +38,11 @@ class SpoolSummary:
         seed: What was known of the run before the writer's first append; counts beside what is folded.
     """
 
-    def __init__(self, folder: Path, writer: Writer, seed: RunFold | None = None) -> None:
+    def __init__(self, folder: Path, writer: Writer, seed: SummaryState | None = None) -> None:
         self._folder = folder
         self._writer = writer
         self._seed = seed
-        self.fold = RunFold(run=RUN)
+        self.fold = SummaryState(run=RUN)
         if seed is not None:
             self.fold.merge(seed)
         self._begin(Position(0, FIRST_OFFSET), 0, [])
@@ -104,7 +104,7 @@ class SpoolSummary:
             "segment": self._reader.position.segment,
             "next_order": self.next_order,
             "waiting": self._appends.waiting(),
-            "fold": run_state(self.fold),
+            "fold": encode_state(self.fold),
         }
         path = self._folder / SUMMARY_FILE_NAME
         draft = path.with_name(f"{SUMMARY_FILE_NAME}.{os.getpid()}.new")
@@ -140,6 +140,6 @@ class SpoolSummary:
         return True
 
     def _restore(self, data: dict[str, Any]) -> None:
-        fold = run_fold(RUN, data["fold"])
+        fold = decode_state(RUN, data["fold"])
         self._begin(Position(data["segment"], FIRST_OFFSET), data["next_order"], data["waiting"])
         self.fold = fold

@@ -1,4 +1,4 @@
-"""Values assigned to paths, by hand or by configuration: the latest assignment to a path, or around it, wins."""
+"""Values assigned to key paths. The latest assignment to a path, or to a dict that contains it, wins."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from runstream_schemas.summary_algebra.key import Path
+    from runstream_schemas.summary_algebra.key_state import Path
 
-#: What decides between assignments: compared item by item, the greatest is the latest.
+#: Orders assignments: the greatest tag, compared item by item, is the latest.
 Tag = tuple[int, ...]
 
 
 class Removed:
-    """Marks a path whose value was taken away."""
+    """Marks a path whose value was removed."""
 
 
 class Assigned(NamedTuple):
@@ -27,9 +27,9 @@ class Assigned(NamedTuple):
 
 
 class Assignments:
-    """A fold of assignments; in which order they are folded in does not show.
+    """The assignments in effect; the result does not depend on the order in which they are made.
 
-    Kept are only those that no later one covers: an assignment to ``a`` replaces what stood at ``a.b`` before it.
+    Only assignments that no later one covers are kept: an assignment to ``a`` replaces earlier ones to ``a.b``.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Assignments:
         self._above: set[Path] = set()
 
     def assign(self, path: Path, assigned: Assigned) -> None:
-        """Fold one assignment in."""
+        """Add an assignment."""
         for depth in range(1, len(path) + 1):
             known = self.entries.get(path[:depth])
             if known is not None and known.tag >= assigned.tag:
@@ -51,35 +51,35 @@ class Assignments:
         self._above.update(path[:depth] for depth in range(1, len(path)))
 
     def around(self, path: Path) -> Iterator[Assigned]:
-        """Yield the assignments to a path, or to a dict around it."""
+        """Yield the assignments to a path and to the dicts that contain it."""
         for depth in range(1, len(path) + 1):
             known = self.entries.get(path[:depth])
             if known is not None:
                 yield known
 
     def below(self, path: Path) -> list[tuple[Path, Assigned]]:
-        """Return the assignments to something below a path, each with the rest of its path."""
+        """Return the assignments below a path, each with the rest of its path."""
         if path not in self._above:
             return []
         return [(inner[len(path) :], known) for inner, known in self.entries.items() if _is_below(inner, path)]
 
-    def of(self, chosen: Callable[[str], bool]) -> Assignments:
-        """Return the assignments to paths whose first name is chosen."""
+    def of(self, selects: Callable[[str], bool]) -> Assignments:
+        """Return the assignments to paths whose first name is selected."""
         part = Assignments()
         for path, assigned in self.entries.items():
-            if chosen(path[0]):
+            if selects(path[0]):
                 part.assign(path, assigned)
         return part
 
     def resolve(self) -> dict[str, Any]:
-        """Return the nested dict that the assignments make."""
+        """Return the nested dict that results from the assignments."""
         tree: dict[str, Any] = {}
-        lay(tree, self.entries.items())
+        apply(tree, self.entries.items())
         return tree
 
 
-def lay(tree: dict[str, Any], assignments: Iterable[tuple[Path, Assigned]]) -> None:
-    """Make assignments in a nested dict, the latest last."""
+def apply(tree: dict[str, Any], assignments: Iterable[tuple[Path, Assigned]]) -> None:
+    """Apply assignments to a nested dict, the latest last."""
     for path, assigned in sorted(assignments, key=lambda item: (item[1].tag, item[0])):
         if assigned.value is Removed:
             remove(tree, path)
@@ -88,7 +88,7 @@ def lay(tree: dict[str, Any], assignments: Iterable[tuple[Path, Assigned]]) -> N
 
 
 def put(tree: dict[str, Any], path: Path, value: Any) -> None:
-    """Set the value at a path of a nested dict; whatever stands in the way and is no dict is replaced."""
+    """Set the value at a path of a nested dict; values on the path that are not dicts are replaced."""
     for name in path[:-1]:
         inner = tree.get(name)
         if not isinstance(inner, dict):
@@ -98,7 +98,7 @@ def put(tree: dict[str, Any], path: Path, value: Any) -> None:
 
 
 def remove(tree: dict[str, Any], path: Path) -> None:
-    """Take the value at a path away, where there is one."""
+    """Remove the value at a path, if there is one."""
     for name in path[:-1]:
         inner = tree.get(name)
         if not isinstance(inner, dict):
@@ -108,7 +108,7 @@ def remove(tree: dict[str, Any], path: Path) -> None:
 
 
 def copied(value: Any) -> Any:
-    """Return a value whose dicts can be changed without changing the original's."""
+    """Return a copy of a value that shares no dict with the original."""
     return {name: copied(inner) for name, inner in value.items()} if isinstance(value, dict) else value
 
 

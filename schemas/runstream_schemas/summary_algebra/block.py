@@ -1,4 +1,4 @@
-"""Fold a block of rows, all keys at once."""
+"""Fold a block of rows into the states of its keys, all keys at once."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 from runstream_schemas import values
 from runstream_schemas.events import Column, ColumnType, LogEvent
 from runstream_schemas.summary_algebra.exact import Exact, float_sums, int_sums
-from runstream_schemas.summary_algebra.key import KeyFold, Path, Seen
+from runstream_schemas.summary_algebra.key_state import KeyState, Path, Seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Keys = MutableMapping[Path, KeyFold]
+Keys = MutableMapping[Path, KeyState]
 
 _NUMBERS = (ColumnType.FLOAT64, ColumnType.INT64)
 
 
 def fold_block(keys: Keys, event: LogEvent, offset: int) -> Seen | None:
-    """Fold the rows of a block, found at a partition offset, into the folds of their keys.
+    """Fold the rows of a block, found at a partition offset, into the states of their keys.
 
     Returns the tag, writer and time of the block's latest row; None for a block without rows.
     """
@@ -43,7 +43,7 @@ def fold_block(keys: Keys, event: LogEvent, offset: int) -> Seen | None:
 
 
 class _Block:
-    """The rows of a block in the order in which they count: by step, then by order."""
+    """The rows of a block, sorted by step and then by order."""
 
     def __init__(self, event: LogEvent, offset: int) -> None:
         self._steps = event.steps
@@ -54,14 +54,14 @@ class _Block:
         self._rank = None if _ascends(event) else _ranks(event)
 
     def ends(self, rows: NDArray[np.uint32] | None) -> tuple[int, int]:
-        """Return the positions, within ``rows``, of the rows that count as first and last; None stands for all rows."""
+        """Return the positions of the first and the last row within ``rows``; None stands for all rows."""
         if self._rank is None:
             return 0, self._last if rows is None else len(rows) - 1
         rank = self._rank if rows is None else self._rank[rows]
         return int(rank.argmin()), int(rank.argmax())
 
     def seen(self, row: int, value: Any) -> Seen:
-        """Return a value of a row with the row's tag."""
+        """Return a value of a row with the tag and the writer of the row."""
         return Seen((int(self._steps[row]), self._offset, int(self._orders[row])), self._writer, value)
 
 
@@ -81,45 +81,45 @@ def _stack(columns: Sequence[Column]) -> NDArray[Any]:
 
 
 def _fold_numbers(keys: Keys, block: _Block, columns: Sequence[Column], matrix: NDArray[Any]) -> None:
-    """Fold columns of one type and with the same rows; ``matrix`` holds a column's values in each of its rows."""
+    """Fold columns of the same type and the same rows; each row of ``matrix`` holds the values of one column."""
     rows = columns[0].rows
     if not matrix.shape[1]:
         return
     first, last = block.ends(rows)
     first_row, last_row = (first, last) if rows is None else (int(rows[first]), int(rows[last]))
     start, stop = block.seen(first_row, None), block.seen(last_row, None)
-    folds = [_fold_of(keys, column.path) for column in columns]
-    for fold, opening, closing in zip(folds, matrix[:, first].tolist(), matrix[:, last].tolist(), strict=True):
-        fold.see(Seen(start.tag, start.writer, opening), Seen(stop.tag, stop.writer, closing))
+    states = [_state_of(keys, column.path) for column in columns]
+    for state, opening, closing in zip(states, matrix[:, first].tolist(), matrix[:, last].tolist(), strict=True):
+        state.see(Seen(start.tag, start.writer, opening), Seen(stop.tag, stop.writer, closing))
     if matrix.dtype == np.int64:
-        _add_finite(folds, matrix, int_sums(matrix))
+        _add_finite(states, matrix, int_sums(matrix))
     elif np.isfinite(matrix).all():
-        _add_finite(folds, matrix, float_sums(matrix))
+        _add_finite(states, matrix, float_sums(matrix))
     else:
-        for fold, numbers in zip(folds, matrix, strict=True):
-            _add_mixed(fold, numbers)
+        for state, numbers in zip(states, matrix, strict=True):
+            _add_mixed(state, numbers)
 
 
-def _add_finite(folds: Iterable[KeyFold], matrix: NDArray[Any], sums: Sequence[Exact]) -> None:
+def _add_finite(states: Iterable[KeyState], matrix: NDArray[Any], sums: Sequence[Exact]) -> None:
     count = matrix.shape[1]
-    # Adding zero turns -0.0 into 0.0: which of the two equal numbers is the minimum must not depend on their order.
+    # Adding zero turns -0.0 into 0.0; otherwise the order of values would decide which of the two is the minimum.
     lows = (matrix.min(axis=1) + matrix.dtype.type(0)).tolist()
     highs = (matrix.max(axis=1) + matrix.dtype.type(0)).tolist()
-    for fold, low, high, total in zip(folds, lows, highs, sums, strict=True):
-        fold.add_finite(count, low, high, total)
+    for state, low, high, total in zip(states, lows, highs, sums, strict=True):
+        state.add_finite(count, low, high, total)
 
 
-def _add_mixed(fold: KeyFold, numbers: NDArray[np.float64]) -> None:
+def _add_mixed(state: KeyState, numbers: NDArray[np.float64]) -> None:
     finite = numbers[np.isfinite(numbers)]
     if len(finite):
-        _add_finite([fold], finite[None, :], float_sums(finite[None, :]))
+        _add_finite([state], finite[None, :], float_sums(finite[None, :]))
     nan = int(np.isnan(numbers).sum())
     above = int(np.isposinf(numbers).sum())
-    fold.add_special(nan, above, len(numbers) - len(finite) - nan - above)
+    state.add_special(nan, above, len(numbers) - len(finite) - nan - above)
 
 
 def _fold_others(keys: Keys, block: _Block, column: Column) -> None:
-    """Fold a column of booleans or JSON values, which have a first and a last and no statistics."""
+    """Fold a column of booleans or JSON values, which have a first and a last value but no statistics."""
     if column.type is ColumnType.BOOL and column.values is not None and len(column.values):
         found: Any = column.values
     elif column.type is ColumnType.JSON and column.texts:
@@ -129,15 +129,15 @@ def _fold_others(keys: Keys, block: _Block, column: Column) -> None:
     first, last = block.ends(column.rows)
     rows = (first, last) if column.rows is None else (int(column.rows[first]), int(column.rows[last]))
     opening, closing = (block.seen(row, _value(found[place])) for row, place in zip(rows, (first, last), strict=True))
-    _fold_of(keys, column.path).see(opening, closing)
+    _state_of(keys, column.path).see(opening, closing)
 
 
 def _value(item: Any) -> Any:
     return values.load(item) if isinstance(item, str) else bool(item)
 
 
-def _fold_of(keys: Keys, path: Path) -> KeyFold:
-    fold = keys.get(path)
-    if fold is None:
-        fold = keys[path] = KeyFold()
-    return fold
+def _state_of(keys: Keys, path: Path) -> KeyState:
+    state = keys.get(path)
+    if state is None:
+        state = keys[path] = KeyState()
+    return state

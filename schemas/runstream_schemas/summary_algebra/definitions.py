@@ -1,4 +1,4 @@
-"""Metric definitions: what each asks the summary to show, and which of them speaks for a key."""
+"""Metric definitions: what the summary shows of a key, and which definition applies to it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runstream_schemas.summary_algebra.assignments import Tag
-    from runstream_schemas.summary_algebra.key import Path
+    from runstream_schemas.summary_algebra.key_state import Path
 
 AGGREGATIONS = ("min", "max", "mean", "last", "first", "best", "copy", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """One definition as it was given, or several of one name merged; None is what was not said."""
+    """One definition, or several of the same name merged; None if not specified."""
 
     name: str
     glob: bool = False
@@ -31,21 +31,21 @@ class Definition:
     overwrite: bool = False
 
     def then(self, later: Definition) -> Definition:
-        """Return what holds once a later definition of the same name was given."""
+        """Return the definition that results when a later one of the same name is added."""
         if later.overwrite:
             return later
         summary = (self.summary or frozenset()) | (later.summary or frozenset())
         return replace(
             later,
-            step_metric=_said(later.step_metric, self.step_metric),
-            step_sync=_said(later.step_sync, self.step_sync),
-            hidden=_said(later.hidden, self.hidden),
-            goal=_said(later.goal, self.goal),
+            step_metric=_specified(later.step_metric, self.step_metric),
+            step_sync=_specified(later.step_sync, self.step_sync),
+            hidden=_specified(later.hidden, self.hidden),
+            goal=_specified(later.goal, self.goal),
             summary=summary,
         )
 
     def document(self) -> dict[str, Any]:
-        """Return the definition as readers get it."""
+        """Return the definition as it is served to readers."""
         sync = self.step_metric is not None if self.step_sync is None else self.step_sync
         return {
             "name": self.name,
@@ -59,7 +59,7 @@ class Definition:
 
 
 class Definitions:
-    """A fold of definitions, in any order; what is in force is decided by their tags."""
+    """All definitions of a run, added in any order; their tags decide which are in force."""
 
     def __init__(self) -> None:
         self.given: dict[str, dict[Tag, Definition]] = {}
@@ -67,7 +67,7 @@ class Definitions:
         self._in_force: dict[str, Definition] = {}
 
     def define(self, tag: Tag, definition: Definition) -> None:
-        """Fold one definition in."""
+        """Add a definition."""
         self.given.setdefault(definition.name, {})[tag] = definition
         self._globs = None
 
@@ -77,9 +77,9 @@ class Definitions:
         return self._in_force
 
     def of(self, path: Path) -> Definition | None:
-        """Return the definition that speaks for a key: the one of its name, else the longest pattern that fits.
+        """Return the definition for a key: that of its name, or else the longest pattern that matches.
 
-        A name with dots means the nested key as well as the key that is spelled with dots.
+        A name with dots applies to the nested key as well as to the key that contains the dots.
         """
         globs = self._prepare()
         name = ".".join(path)
@@ -98,12 +98,12 @@ class Definitions:
 
 
 def parse(value: Any) -> Definition:
-    """Return the definition in the value of a config entry; raises MalformedEvent where it is none."""
+    """Return the definition in the value of a config entry; raises MalformedEvent if it is not valid."""
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        raise MalformedEvent("a metric definition without a name")
+        raise MalformedEvent("Metric definition without a name")
     summary = value.get("summary")
     if summary is not None and not isinstance(summary, list):
-        raise MalformedEvent("the aggregations of a metric definition are no list")
+        raise MalformedEvent("Aggregations of a metric definition are not a list")
     return Definition(
         name=value["name"],
         glob=bool(value.get("glob", "*" in value["name"])),
@@ -121,7 +121,7 @@ def _optional(value: Mapping[str, Any], name: str, kind: type) -> Any:
     return found if isinstance(found, kind) else None
 
 
-def _said(later: Any, earlier: Any) -> Any:
+def _specified(later: Any, earlier: Any) -> Any:
     return earlier if later is None else later
 
 

@@ -1,9 +1,9 @@
-"""Exact sums of floats, so that a sum does not depend on how its terms were grouped.
+"""Exact sums of floats. They do not depend on how the terms are grouped.
 
-A sum is a pair ``(mantissa, exponent)`` of ints that stands for ``mantissa * 2**exponent``. Every finite float is
-such a pair, and pairs add without rounding. Columns of a block are summed by peeling off the leading bits of all their
+A sum is a pair ``(mantissa, exponent)`` of ints that represents ``mantissa * 2**exponent``. Every finite float is
+such a pair, and pairs are added without rounding. A column is summed by splitting off the leading bits of all its
 values at once (S. M. Rump, T. Ogita, S. Oishi, "Accurate floating-point summation part I", SIAM J. Sci. Comput. 31):
-the leading parts are multiples of one power of two, few enough bits long to be added as floats without rounding.
+the leading parts are multiples of the same power of two, and short enough to be added as floats without rounding.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Exact = tuple[int, int]
 
 ZERO: Exact = (0, 0)
 
-#: Bits that one round of peeling takes off at least.
+#: Minimum number of bits split off per round.
 _PEEL = 25
-#: Rounds before a column is summed value by value: enough for values within 2**47 of the column's largest.
+#: Rounds before a column is summed value by value; enough for values within 2**47 of its largest.
 _ROUNDS = 4
-#: Largest binary exponent that leaves room for the peeling constant below the largest float.
+#: Largest binary exponent for which the splitting constant is still a finite float.
 _LARGEST = 990
 
 
@@ -57,7 +57,7 @@ def total(values: Iterable[float]) -> Exact:
 
 
 def canonical(number: Exact) -> Exact:
-    """Return the one pair with an odd mantissa (or zero) that stands for the number."""
+    """Return the unique pair with an odd mantissa (or zero) for a number."""
     mantissa, exponent = number
     if not mantissa:
         return ZERO

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from runstream_consumers.runtime.options import Options
@@ -143,7 +144,7 @@ async def test_runs_and_projects_are_listed_newest_first(broker: str, prefix: st
         assert list(reversed(paths)) == [document.run for document in [*first, *second]]
         assert [paths[3], paths[1]] == [document.run for document in await reader.runs(connection, project="p1")]
         assert await reader.runs(connection, entity="nobody") == []
-        with pytest.raises(ValueError, match="no cursor"):
+        with pytest.raises(ValueError, match="Invalid cursor"):
             await reader.runs(connection, after="bm8=")
         projects = await reader.projects(connection)
     assert [(item.entity, item.project, item.runs) for item in projects] == [("team", "p0", 3), ("team", "p1", 2)]
@@ -168,8 +169,8 @@ async def test_an_event_that_cannot_be_folded_is_kept_apart(broker: str, prefix:
     assert document.summary == {"loss": 1.0, "_step": 1, "_timestamp": 1e-6}
 
 
-async def test_runs_beyond_what_memory_holds_are_read_again(database: str) -> None:
-    """A partition that may keep nothing comes to the same rows as one that keeps everything."""
+async def test_evicted_runs_are_loaded_again(database: str) -> None:
+    """A partition with an empty cache writes the same rows as one that caches everything."""
     consumer = SummaryConsumer()
     paths = [RunPath(entity="team", project="p", run_id=f"r{number}") for number in range(3)]
     found = []
@@ -180,11 +181,45 @@ async def test_runs_beyond_what_memory_holds_are_read_again(database: str) -> No
             await connection.execute("set search_path = summary")
             partition = SummaryPartition(weight)
             for offset in range(9):
-                event = changed(rows(offset, [{"x": offset}]), run=paths[offset % 3])
-                received = Received(
-                    topic=Topic.LOG, partition=0, offset=offset, append_time=offset + 1, message=b"", event=event
-                )
-                await partition.apply(connection, Batch(partition=0, events=[received]))
+                await partition.apply(connection, batch_of(offset, paths[offset % 3], {"x": offset}))
             found.append(await connection.fetch("select * from summary.run order by run"))
     assert found[0] == found[1]
     assert [values.load(row["summary"])["x"] for row in sorted(found[0], key=lambda row: row["run_id"])] == [6, 7, 8]
+
+
+async def test_the_cache_evicts_the_least_recently_used_run(database: str) -> None:
+    """Beyond the cached weight, the run that was not used for longest is loaded again, and the others are not."""
+    a, b, c = (RunPath(entity="team", project="p", run_id=name) for name in "abc")
+    row = {f"k{number}": 1 for number in range(8)}
+    async with connected(database) as connection:
+        await prepare_tables(SummaryConsumer(), database)
+        await connection.execute("set search_path = summary")
+        partition = SummaryPartition(40)  # two of the runs, which weigh 18 each
+        for offset, path in enumerate((a, b, a, c)):
+            await partition.apply(connection, batch_of(offset, path, row))
+        await connection.execute("update run set keys = ''")
+        await partition.apply(connection, batch_of(4, a, row))
+        await partition.apply(connection, batch_of(5, c, row))
+        with pytest.raises(msgspec.DecodeError):
+            await partition.apply(connection, batch_of(6, b, row))
+
+
+async def test_a_run_larger_than_the_cache_stays_cached(database: str) -> None:
+    """A run that exceeds the cached weight by itself is not loaded again for its next batch."""
+    path = RunPath(entity="team", project="p", run_id="large")
+    async with connected(database) as connection:
+        await prepare_tables(SummaryConsumer(), database)
+        await connection.execute("set search_path = summary")
+        partition = SummaryPartition(50)
+        await partition.apply(connection, batch_of(0, path, {f"k{number}": 1 for number in range(60)}))
+        await connection.execute("update run set keys = ''")
+        await partition.apply(connection, batch_of(1, path, {"k0": 2}))
+        row = await connection.fetchrow("select summary from run")
+        assert values.load(row["summary"])["k0"] == 2
+
+
+def batch_of(offset: int, path: RunPath, row: dict[str, Any]) -> Batch:
+    """Return a batch of one row."""
+    event = changed(rows(offset, [row]), run=path)
+    received = Received(topic=Topic.LOG, partition=0, offset=offset, append_time=offset + 1, message=b"", event=event)
+    return Batch(partition=0, events=[received])

@@ -20,9 +20,9 @@ from runstream_schemas import values
 from runstream_schemas.codec import decode
 from runstream_schemas.events import Role, Scope, Writer
 from runstream_schemas.limits import DEFAULT_LIMITS
-from runstream_schemas.summary_algebra.fold import RunFold
 from runstream_schemas.summary_algebra.projection import summary_of
-from runstream_schemas.summary_algebra.state import run_state
+from runstream_schemas.summary_algebra.state_codec import encode_state
+from runstream_schemas.summary_algebra.summary_state import SummaryState
 from tests.property.summary.runs import RUN
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Server:
     """The summary consumer's fold of a run, and where its topics end."""
 
     def __init__(self) -> None:
-        self.fold = RunFold(run=RUN)
+        self.fold = SummaryState(run=RUN)
         self._offset = 0
 
     def take(self, message: Message) -> None:
@@ -54,7 +54,7 @@ class Server:
     @property
     def folds(self) -> Any:
         """What is served to a process that carries the run on."""
-        return values.load(values.dump(run_state(self.fold)))
+        return values.load(values.dump(encode_state(self.fold)))
 
 
 class Process(DisabledRecorder):

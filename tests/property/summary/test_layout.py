@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from runstream_consumers.summary.layout import Layout
 from runstream_consumers.summary.packing import pack_document, pack_keys, unpack, unpack_keys
 from runstream_schemas import values
-from runstream_schemas.summary_algebra.fold import Changed, RunFold
 from runstream_schemas.summary_algebra.projection import summary_of
+from runstream_schemas.summary_algebra.summary_state import Changed, SummaryState
 from tests.property.summary.runs import RUN, Placed, runs
 
 if TYPE_CHECKING:
@@ -22,42 +22,42 @@ class Stored:
     """The parts of one run, as the tables keep them; a part is full with two keys."""
 
     def __init__(self) -> None:
-        self.fold = RunFold(run=RUN)
-        self.layout = Layout(self.fold, full=2)
-        self.fold.changed.rules = True
+        self.state = SummaryState(run=RUN)
+        self.layout = Layout(self.state, full=2)
+        self.state.changed.rules = True
         self.keys: dict[int, bytes] = {}
         self.shown: dict[int, str] = {}
 
     def batch(self, placed: Sequence[Placed]) -> None:
-        """Fold events, and write the parts that they touched."""
-        fold, layout = self.fold, self.layout
+        """Fold events and write the parts that changed."""
+        state, layout = self.state, self.layout
         for item in placed:
-            fold.fold(item.event, item.offset, item.append_time)
-        for part in layout.touched(fold):
-            self.keys[part] = pack_keys(layout.keys_of(fold, part), None if part else fold.latest)
-            self.shown[part] = values.dump(layout.shown(fold, part))
-        fold.changed = Changed()
+            state.fold(item.event, item.offset, item.append_time)
+        for part in layout.touched(state):
+            self.keys[part] = pack_keys(layout.keys_of(state, part), None if part else state.latest)
+            self.shown[part] = values.dump(layout.projection(state, part))
+        state.changed = Changed()
 
     def load(self) -> None:
-        """Go on from what is stored."""
+        """Continue from the stored parts."""
         first, *more = (self.keys[part] for part in sorted(self.keys))
-        fold = unpack(RUN, first, pack_document(self.fold))
-        parts = [list(fold.keys), *(unpack_keys(fold, part) for part in more)]
-        self.fold, self.layout = fold, Layout(fold, parts, full=2)
+        state = unpack(RUN, first, pack_document(self.state))
+        parts = [list(state.keys), *(unpack_keys(state, part) for part in more)]
+        self.state, self.layout = state, Layout(state, parts, full=2)
 
     @property
     def summary(self) -> str:
-        """What readers get."""
+        """The summary as it is served to readers."""
         names = {name: value for text in self.shown.values() for name, value in values.load(text).items()}
         assert len(names) == sum(len(values.load(text)) for text in self.shown.values())
         return values.dump(dict(sorted(names.items())))
 
 
 @given(placed=runs(), ends=st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=4))
-def test_parts_add_up_to_the_run(placed: list[Placed], ends: list[tuple[int, bool]]) -> None:
-    """After every batch, and after a restart, what is shown and what is kept are those of the whole fold."""
+def test_parts_together_equal_the_whole_state(placed: list[Placed], ends: list[tuple[int, bool]]) -> None:
+    """After every batch and every restart, the parts have the summary and the bytes of the undivided state."""
     stored = Stored()
-    whole = RunFold(run=RUN)
+    whole = SummaryState(run=RUN)
     start = 0
     for end, restart in [*sorted(ends), (len(placed), True)]:
         batch = placed[start:end]
@@ -68,4 +68,4 @@ def test_parts_add_up_to_the_run(placed: list[Placed], ends: list[tuple[int, boo
         assert stored.summary == values.dump(summary_of(whole))
         if restart:
             stored.load()
-            assert pack_keys(stored.fold.keys, stored.fold.latest) == pack_keys(whole.keys, whole.latest)
+            assert pack_keys(stored.state.keys, stored.state.latest) == pack_keys(whole.keys, whole.latest)

@@ -6,9 +6,9 @@ import numpy as np
 
 from runstream_schemas.events import Branch, Header, Kind, LogEvent, Role, Stream, Writer
 from runstream_schemas.rows import pack_rows
-from runstream_schemas.summary_algebra.fold import RunFold
 from runstream_schemas.summary_algebra.projection import summary_of
-from runstream_schemas.summary_algebra.state import run_fold, run_state
+from runstream_schemas.summary_algebra.state_codec import decode_state, encode_state
+from runstream_schemas.summary_algebra.summary_state import SummaryState
 from runstream_schemas.topics import RunPath
 
 RUN = RunPath(entity="e", project="p", run_id="r")
@@ -43,27 +43,27 @@ def rewind(step: int) -> LogEvent:
     )
 
 
-def values(fold: RunFold) -> dict[str, object]:
+def values(state: SummaryState) -> dict[str, object]:
     """Return what was logged of a summary."""
-    return {key: value for key, value in summary_of(fold).items() if not key.startswith("_")}
+    return {key: value for key, value in summary_of(state).items() if not key.startswith("_")}
 
 
 def test_what_was_logged_before_does_not_count_any_more() -> None:
     """Neither what came before the marker nor what comes late of the writers that were carried on."""
-    fold = RunFold(run=RUN)
-    fold.fold(rows(OLD, [0, 1, 2, 3]), 0, 1)
-    fold.fold(rewind(1), 1, 2)
-    assert (values(fold), fold.last_step) == ({}, 1)
-    fold.fold(rows(OLD, [4, 5]), 2, 3)
-    fold.fold(rows(NEW, [2]), 3, 4)
-    assert (values(fold), fold.last_step) == ({"a": 2}, 2)
+    state = SummaryState(run=RUN)
+    state.fold(rows(OLD, [0, 1, 2, 3]), 0, 1)
+    state.fold(rewind(1), 1, 2)
+    assert (values(state), state.last_step) == ({}, 1)
+    state.fold(rows(OLD, [4, 5]), 2, 3)
+    state.fold(rows(NEW, [2]), 3, 4)
+    assert (values(state), state.last_step) == ({"a": 2}, 2)
 
 
 def test_it_is_kept_with_the_fold() -> None:
-    """Whoever goes on from the stored fold leaves the same rows out."""
-    fold = RunFold(run=RUN)
-    fold.fold(rewind(1), 1, 2)
-    stored = run_fold(RUN, run_state(fold))
-    assert run_state(stored) == run_state(fold)
+    """Whoever goes on from the stored state leaves the same rows out."""
+    state = SummaryState(run=RUN)
+    state.fold(rewind(1), 1, 2)
+    stored = decode_state(RUN, encode_state(state))
+    assert encode_state(stored) == encode_state(state)
     stored.fold(rows(OLD, [4, 5]), 2, 3)
     assert values(stored) == {}

@@ -9,8 +9,8 @@ import pytest
 
 from runstream_schemas import values
 from runstream_schemas.events import Entry, Operation, Record, Role, Scope, Writer
-from runstream_schemas.summary_algebra.fold import RunFold
 from runstream_schemas.summary_algebra.projection import project
+from runstream_schemas.summary_algebra.summary_state import SummaryState
 from runstream_schemas.topics import Topic
 from tests.property.summary.runs import RUN, change_event, log_event
 
@@ -24,7 +24,7 @@ class Story:
     """A run told record by record; offsets and orders count up by themselves."""
 
     def __init__(self) -> None:
-        self.fold = RunFold(run=RUN)
+        self.state = SummaryState(run=RUN)
         self._offset = 0
         self._orders: dict[bytes, int] = {}
 
@@ -54,8 +54,8 @@ class Story:
     @property
     def summary(self) -> dict[str, Any]:
         """What is shown."""
-        fold = self.fold
-        return project(fold.keys, fold.manual, fold.definitions, fold.continues)
+        state = self.state
+        return project(state.keys, state.manual, state.definitions, state.continues)
 
     def _by_hand(self, entry: Entry, writer: Writer) -> Story:
         record = Record(order=self._next(writer, 1), time=0, entries=(entry,))
@@ -68,7 +68,7 @@ class Story:
         return order
 
     def _take(self, event: Any) -> None:
-        self.fold.fold(event, self._offset, self._offset)
+        self.state.fold(event, self._offset, self._offset)
         self._offset += 1
 
 
@@ -154,7 +154,7 @@ def test_later_definitions_add_and_overwrite_replaces() -> None:
     story = Story().log({"m": 5}, {"m": 3}, {"m": 4})
     story.define("m", summary=["min"], hidden=True).define("m", summary=["max"], step_metric="epoch")
     assert story.summary == {"m": {"max": 5, "min": 3}}
-    (metric,) = story.fold.definitions.in_force().values()
+    (metric,) = story.state.definitions.in_force().values()
     assert metric.document() == {
         "name": "m",
         "glob": False,
@@ -257,21 +257,21 @@ def test_an_int_stands_before_its_equal_float() -> None:
 
 def test_the_primary_speaks_for_the_run() -> None:
     """Attributes of workers stand back behind the primary's, those of children and shippers are not the run's."""
-    fold = RunFold(run=RUN)
+    state = SummaryState(run=RUN)
     for offset, role in enumerate((Role.PRIMARY, Role.WORKER, Role.CHILD, Role.SHIPPER)):
         writer = Writer(id=bytes([offset]) * 16, role=role)
         entries = tuple(
             Entry(op=Operation.SET, path=(key,), value=values.dump(role.value), scope=Scope.ATTRIBUTE)
             for key in ("name", f"of_{role.value}")
         )
-        fold.fold(change_event(writer, Topic.CONFIG, [Record(order=0, time=0, entries=entries)]), offset, offset)
-    assert fold.attributes.resolve() == {"name": "primary", "of_primary": "primary", "of_worker": "worker"}
+        state.fold(change_event(writer, Topic.CONFIG, [Record(order=0, time=0, entries=entries)]), offset, offset)
+    assert state.attributes.resolve() == {"name": "primary", "of_primary": "primary", "of_worker": "worker"}
 
 
 def test_the_number_of_a_run_may_come_by_its_shipper() -> None:
     """The server's word on a run counts whoever passes it on."""
-    fold = RunFold(run=RUN)
+    state = SummaryState(run=RUN)
     entry = Entry(op=Operation.SET, path=("number",), value=values.dump(7), scope=Scope.ATTRIBUTE)
     record = Record(order=0, time=0, entries=(entry,))
-    fold.fold(change_event(Writer(id=bytes(16), role=Role.SHIPPER), Topic.CONFIG, [record]), 0, 0)
-    assert fold.attributes.resolve() == {"number": 7}
+    state.fold(change_event(Writer(id=bytes(16), role=Role.SHIPPER), Topic.CONFIG, [record]), 0, 0)
+    assert state.attributes.resolve() == {"number": 7}

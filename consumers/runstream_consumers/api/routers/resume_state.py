@@ -40,7 +40,7 @@ async def standing(
     async with services.database.connection() as connection:
         document = await summary.run(connection, run)
         state = await liveness.state(connection, run)
-        folds = await summary.folds(connection, run)
+        folds = await summary.summary_state(connection, run)
         last = await latest.last_step(connection, run)
         at = None if step is None else await latest.last_values(connection, run, step=step)
         progress = await runtime.progress(connection, run)

@@ -74,7 +74,7 @@ async def run_summary(run: TheRun, connection: TheConnection) -> Response:
 @router.get(f"{RUN}/folds", summary="What a process that carries the run on goes on folding from")
 async def run_folds(run: TheRun, connection: TheConnection) -> Response:
     """Return the folds, assignments and definitions of a run (docs/summary.md)."""
-    found = await summary.folds(connection, run)
+    found = await summary.summary_state(connection, run)
     if found is None:
         raise RunNotFound(run)
     return ValuesResponse(found)

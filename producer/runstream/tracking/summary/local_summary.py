@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from runstream.assembly.spool_summary import SpoolSummary
     from runstream_schemas.events import Role
-    from runstream_schemas.summary_algebra.fold import RunFold
+    from runstream_schemas.summary_algebra.summary_state import SummaryState
 
 
 class LocalSummary:
@@ -33,7 +33,7 @@ class LocalSummary:
         self._folder = folder
         self._writer = Writer(id=writer_id, role=role)
         self._parent: LocalSummary | None = None
-        self._seed: RunFold | None = None
+        self._seed: SummaryState | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -56,9 +56,9 @@ class LocalSummary:
             MalformedEvent: The server says it in a way that this release does not read.
         """
         from runstream.assembly.row_events import RUN  # noqa: PLC0415
-        from runstream_schemas.summary_algebra.state import run_fold  # noqa: PLC0415
+        from runstream_schemas.summary_algebra.state_codec import decode_state  # noqa: PLC0415
 
-        known = run_fold(RUN, folds)
+        known = decode_state(RUN, folds)
         self._writer = Writer(id=self._writer.id, role=self._writer.role, continues=tuple(continues))
         known.continues[self._writer.id] = frozenset(self._writer.continues)
         self._seed = known
@@ -105,7 +105,7 @@ class LocalSummary:
             self._fold.close()
             self._fold = None
 
-    def _folded(self, *, ended: bool = False) -> RunFold:
+    def _folded(self, *, ended: bool = False) -> SummaryState:
         """Return the fold of all that was appended so far."""
         if self._fold is None:
             from runstream.assembly.spool_summary import SpoolSummary  # noqa: PLC0415

@@ -1,7 +1,7 @@
-"""The fold of one key: what is kept of all values that a run logged under one path.
+"""The state of one key, accumulated from all values that a run logged under one key path.
 
-Folding is commutative and associative, so that neither the cut of blocks nor the order in which they are read shows in
-the result. Duplicates are taken out before (``docs/summary.md``).
+Folding is commutative and associative: the result depends neither on how rows were divided into blocks nor on the order
+in which blocks are read. Duplicates must be removed before (``docs/summary.md``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Number = float
 
 
 class Seen(NamedTuple):
-    """One value with the row it stood in and the writer of that row."""
+    """One value with the tag and the writer of its row."""
 
     tag: Tag
     writer: bytes
@@ -27,16 +27,15 @@ class Seen(NamedTuple):
 
 
 @dataclass(slots=True)
-class KeyFold:
-    """Statistics of the numbers of a key, and its first and last value of any type (None is passed over).
+class KeyState:
+    """Statistics of the numbers of a key, and its first and last value of any type except None.
 
-    ``low``, ``high`` and ``sum`` cover the finite numbers only; NaN and the infinities are counted. Booleans are no
-    numbers.
+    ``low``, ``high`` and ``sum`` cover finite numbers only; NaN and infinities are counted. Booleans are not numbers.
     """
 
     count: int = 0
     nan: int = 0
-    #: How many +inf and how many -inf.
+    #: Numbers of +inf and of -inf.
     above: int = 0
     below: int = 0
     low: Number | None = None
@@ -68,8 +67,8 @@ class KeyFold:
         if self.last is None or last.tag > self.last.tag:
             self.last = last
 
-    def merge(self, other: KeyFold) -> None:
-        """Fold in what another fold of the same key has seen of other rows."""
+    def merge(self, other: KeyState) -> None:
+        """Fold in the state of the same key that was accumulated from other rows."""
         if other.low is not None and other.high is not None:
             special = other.nan + other.above + other.below
             self.add_finite(other.count - special, other.low, other.high, other.sum)
@@ -79,5 +78,5 @@ class KeyFold:
 
 
 def _before(value: Number, other: Number) -> bool:
-    """Whether a number is smaller; an int comes before its equal float, so that no tie is left to chance."""
+    """Whether a number is smaller; an int comes before its equal float, so that the result of a tie is defined."""
     return value < other or (value == other and type(value) is int and type(other) is float)

@@ -1,4 +1,4 @@
-"""The fold of a run: from its events to what is kept of them. Pure; the rules are in docs/summary.md."""
+"""The summary state of a run, accumulated from its events. Pure; docs/summary.md describes the rules."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ from runstream_schemas.events import (
 from runstream_schemas.summary_algebra.assignments import Assigned, Assignments, Removed, Tag
 from runstream_schemas.summary_algebra.block import fold_block
 from runstream_schemas.summary_algebra.definitions import Definition, Definitions, parse
-from runstream_schemas.summary_algebra.key import KeyFold
+from runstream_schemas.summary_algebra.key_state import KeyState
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from runstream_schemas.summary_algebra.key import Path, Seen
+    from runstream_schemas.summary_algebra.key_state import Path, Seen
 
 
 @dataclass(slots=True)
 class Changed:
-    """Which parts of a run were changed since they were stored."""
+    """The parts of a state that changed since they were stored."""
 
-    #: The folds of the keys.
+    #: The states of keys.
     keys: bool = False
     #: Anything else.
     document: bool = False
-    #: What decides how any key is shown: definitions, and who continues whom.
+    #: Definitions and continued writers, which affect how every key is displayed.
     rules: bool = False
-    #: The first names of the paths that were logged or set by hand.
+    #: The first names of the key paths that were logged or set by hand.
     names: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
-class RunFold:
-    """All that is known of a run from the topics ``log``, ``config`` and ``summary``.
+class SummaryState:
+    """The state of a run, accumulated from the topics ``log``, ``config`` and ``summary``.
 
-    Two folds of the same events are equal, in whatever order the topics were read and the blocks were cut. Times are
-    microseconds since 1970, of the broker's clock.
+    Two states of the same events are equal, regardless of the order in which topics were read and of how rows were
+    divided into blocks. Times are microseconds since 1970, by the broker's clock.
     """
 
     run: RunPath
-    keys: dict[Path, KeyFold] = field(default_factory=dict)
+    keys: dict[Path, KeyState] = field(default_factory=dict)
     manual: Assignments = field(default_factory=Assignments)
     config: Assignments = field(default_factory=Assignments)
     attributes: Assignments = field(default_factory=Assignments)
@@ -62,9 +62,9 @@ class RunFold:
     definitions: Definitions = field(default_factory=Definitions)
     continues: dict[bytes, frozenset[bytes]] = field(default_factory=dict)
     last_step: int | None = None
-    #: Tag and writer of the latest row, by the order of tags; its value is the row's time, of the client's clock.
+    #: Tag and writer of the latest row (that of the greatest tag). Its value is the row's time, by the client's clock.
     latest: Seen | None = None
-    #: Offset and writer of the latest fork or rewind: rows of the past do not count any more.
+    #: Offset and writer of the latest fork or rewind; earlier rows are ignored.
     branch: tuple[int, bytes] | None = None
     created: int = 0
     updated: int = 0
@@ -72,15 +72,15 @@ class RunFold:
 
     @property
     def weight(self) -> int:
-        """How much there is to keep: keys, assignments, and something for the run itself."""
+        """The size of the state: keys, assignments, and a constant for the run itself."""
         return 10 + len(self.keys) + sum(len(part.entries) for part in self._assigned())
 
     def fold(self, event: Event, offset: int, append_time: int) -> None:
-        """Fold an event in that stood at a partition offset; pass over one that does not count here.
+        """Fold in the event at a partition offset; ignore events that do not contribute.
 
-        Raises MalformedEvent for a metric definition that is none; the fold is then no longer to be used.
+        Raises MalformedEvent for an invalid metric definition; the state must not be used afterwards.
         """
-        if not counts(event):
+        if not contributes(event):
             return
         if event.writer.continues:
             self._continue(event.writer)
@@ -91,10 +91,10 @@ class RunFold:
         self.created = min(self.created or append_time, append_time)
         self.updated = max(self.updated, append_time)
 
-    def merge(self, other: RunFold) -> None:
-        """Fold in what another fold has of other events of the run; that one can still be used."""
-        for path, fold in other.keys.items():
-            self.keys.setdefault(path, KeyFold()).merge(fold)
+    def merge(self, other: SummaryState) -> None:
+        """Fold in the state of other events of the run, which remains usable."""
+        for path, state in other.keys.items():
+            self.keys.setdefault(path, KeyState()).merge(state)
         for mine, theirs in zip(self._assigned(), other._assigned(), strict=True):
             for path, assigned in theirs.entries.items():
                 mine.assign(path, assigned)
@@ -131,13 +131,13 @@ class RunFold:
             self._fold_rows(event, offset)
 
     def _branch_off(self, step: int, offset: int, writer: Writer) -> None:
-        """Begin anew: what the run goes on from is not known here, and said by whoever branches it off by hand."""
+        """Discard the keys: what is inherited is not known here; whoever creates the branch also assigns its values."""
         if self.branch is None or self.branch[0] < offset:
             self.keys, self.latest, self.last_step, self.branch = {}, None, step, (offset, writer.id)
             self.changed = Changed(keys=True, document=True, rules=True)
 
     def _is_past(self, writer: Writer, offset: int) -> bool:
-        """Tell whether rows were logged before the run was rewound, though they may have come late."""
+        """Return whether rows were logged before the run was rewound, even if they arrived later."""
         if self.branch is None or writer.id == self.branch[1]:
             return False
         return offset < self.branch[0] or writer.id in earlier_writers(self.continues, self.branch[1])
@@ -170,9 +170,9 @@ class RunFold:
                 self.changed.rules = True
             case Scope.ATTRIBUTE | Scope.METADATA:
                 target = self.attributes if entry.scope is Scope.ATTRIBUTE else self.metadata
-                # What forked children and shippers say of themselves is not said of the run, and a rank's word about
-                # the run counts less than the primary's, whichever came later. The run's number in its project is the
-                # server's word, whoever passes it on.
+                # Attributes of children and shippers do not describe the run, and those of the primary take precedence
+                # over those of workers regardless of order. The run's number is assigned by the server, so that it is
+                # accepted from any writer.
                 if writer.role not in (Role.CHILD, Role.SHIPPER) or entry.path == ("number",):
                     rank = 0 if writer.role in (Role.WORKER, Role.UNKNOWN) else 1
                     _assign(target, entry, (rank, *tag), writer, record)
@@ -180,15 +180,15 @@ class RunFold:
                 pass
 
 
-def counts(event: Event) -> bool:
-    """Whether an event is one that the summary folds: rows of the history, and changes of config and summary."""
+def contributes(event: Event) -> bool:
+    """Return whether an event contributes to a summary state: history rows, and changes of config and summary."""
     if isinstance(event, LogEvent):
         return event.kind in {Kind.DATA, Kind.BRANCH} and event.stream is Stream.HISTORY
     return isinstance(event, ChangeEvent) and event.kind is Kind.DATA
 
 
 def earlier_writers(continues: Mapping[bytes, Iterable[bytes]], writer: bytes) -> set[bytes]:
-    """Return the writers that a writer continues, directly or not."""
+    """Return the writers that a writer continues, directly or indirectly."""
     found: set[bytes] = set()
     waiting = [writer]
     while waiting:

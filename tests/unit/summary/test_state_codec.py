@@ -1,13 +1,13 @@
-"""The plain data that a fold is kept as."""
+"""The plain data that a state is kept as."""
 
 from __future__ import annotations
 
 import pytest
 
 from runstream_schemas.exceptions import MalformedEvent
-from runstream_schemas.summary_algebra.fold import RunFold
 from runstream_schemas.summary_algebra.projection import project
-from runstream_schemas.summary_algebra.state import run_state, take_document, take_keys
+from runstream_schemas.summary_algebra.state_codec import decode_document, decode_keys, encode_state
+from runstream_schemas.summary_algebra.summary_state import SummaryState
 from tests.property.summary.runs import RUN
 
 WRITER = b"w" * 16
@@ -28,16 +28,16 @@ def test_what_the_first_release_stored_is_read() -> None:
     definition = {**given, "summary": ["mean"], "overwrite": False}
     by_hand = [["note"], [1, 5, 0], WRITER, 5, "7"]
     document = [1, [[by_hand], [], [], []], [[[0, 1, 0], definition]], [[WRITER, [b"v" * 16]]]]
-    fold = RunFold(run=RUN)
-    take_keys(fold, keys)
-    take_document(fold, document)
-    summary = project(fold.keys, fold.manual, fold.definitions, fold.continues)
+    state = SummaryState(run=RUN)
+    decode_keys(state, keys)
+    decode_document(state, document)
+    summary = project(state.keys, state.manual, state.definitions, state.continues)
     assert summary == {"a": {"b": {"mean": 0.375}}, "c": "x", "note": 7}
-    assert fold.continues == {WRITER: frozenset({b"v" * 16})}
+    assert state.continues == {WRITER: frozenset({b"v" * 16})}
 
 
-def test_a_version_that_is_not_known_is_refused() -> None:
-    """Rather than read wrongly."""
-    state = run_state(RunFold(run=RUN))
+def test_an_unsupported_version_is_refused() -> None:
+    """A state of a newer version raises MalformedEvent with the version."""
+    data = encode_state(SummaryState(run=RUN))
     with pytest.raises(MalformedEvent, match="version 9"):
-        take_keys(RunFold(run=RUN), [9, *state["keys"][1:]])
+        decode_keys(SummaryState(run=RUN), [9, *data["keys"][1:]])

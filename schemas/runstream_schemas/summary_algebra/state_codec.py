@@ -1,0 +1,194 @@
+"""Convert summary states to plain data and back: lists, texts, numbers and None, for msgpack and JSON.
+
+Equal states give equal data. Version 2 lists each writer once and includes the latest row; version 1 is still read. A
+value that is neither a number nor a boolean is stored as its JSON text, in a list of one item.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runstream_schemas import values
+from runstream_schemas.exceptions import MalformedEvent
+from runstream_schemas.summary_algebra.assignments import Assigned, Assignments, Removed
+from runstream_schemas.summary_algebra.definitions import Definition, Definitions
+from runstream_schemas.summary_algebra.exact import Exact, canonical
+from runstream_schemas.summary_algebra.key_state import KeyState, Path, Seen
+from runstream_schemas.summary_algebra.summary_state import SummaryState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from runstream_schemas.topics import RunPath
+
+VERSION = 2
+_PARTS = ("manual", "config", "attributes", "metadata")
+_INT64 = range(-(2**63), 2**63)
+
+
+def encode_state(state: SummaryState) -> dict[str, Any]:
+    """Return a state as plain data, without the path of its run."""
+    return {
+        "keys": encode_keys(state.keys, state.latest),
+        "document": encode_document(state),
+        "last_step": state.last_step,
+        "created": state.created,
+        "updated": state.updated,
+    }
+
+
+def decode_state(run: RunPath, data: Mapping[str, Any]) -> SummaryState:
+    """Return the state that :func:`encode_state` encoded; raises MalformedEvent if its version is not supported."""
+    state = SummaryState(run=run)
+    decode_keys(state, data["keys"])
+    decode_document(state, data["document"])
+    state.last_step, state.created, state.updated = data["last_step"], data["created"], data["updated"]
+    return state
+
+
+def encode_keys(keys: Mapping[Path, KeyState], latest: Seen | None = None) -> list[Any]:
+    """Return the states of keys, sorted by path, and the latest row."""
+    writers = sorted({seen.writer for state in keys.values() for seen in (state.first, state.last) if seen is not None})
+    numbers = {writer: number for number, writer in enumerate(writers)}
+    states = [[list(path), *_encode_key(keys[path], numbers)] for path in sorted(keys)]
+    latest_row = None if latest is None else [*latest.tag, latest.writer.hex(), latest.value]
+    return [VERSION, [writer.hex() for writer in writers], states, latest_row]
+
+
+def decode_keys(state: SummaryState, data: list[Any]) -> None:
+    """Add the states of keys to a summary state that has none of them."""
+    if data[0] == 1:
+        for *path, packed in data[1]:
+            state.keys[tuple(path)] = _decode_old_key(packed)
+        return
+    _check_version(data[0])
+    writers = [bytes.fromhex(writer) for writer in data[1]]
+    for path, *packed in data[2]:
+        state.keys[tuple(path)] = _decode_key(packed, writers)
+    if (latest_row := data[3]) is not None:
+        *tag, writer, time = latest_row
+        state.latest = Seen((tag[0], tag[1], tag[2]), bytes.fromhex(writer), time)
+
+
+def encode_document(state: SummaryState) -> list[Any]:
+    """Return what :func:`encode_keys` omits: assignments, definitions, continued writers and the branch."""
+    parts = [_encode_assignments(getattr(state, name)) for name in _PARTS]
+    continues = [[writer.hex(), sorted(one.hex() for one in past)] for writer, past in sorted(state.continues.items())]
+    branch = None if state.branch is None else [state.branch[0], state.branch[1].hex()]
+    return [VERSION, parts, _encode_definitions(state.definitions), continues, branch]
+
+
+def decode_document(state: SummaryState, data: list[Any]) -> None:
+    """Replace the assignments, definitions, continued writers and the branch of a state."""
+    version, parts, given, continues, *later = data
+    if version == 1:
+        parts = [[(path, tag, writer.hex(), *rest) for path, tag, writer, *rest in part] for part in parts]
+        continues = [[writer.hex(), [one.hex() for one in past]] for writer, past in continues]
+    else:
+        _check_version(version)
+    for name, part in zip(_PARTS, parts, strict=True):
+        setattr(state, name, _decode_assignments(part))
+    state.definitions = _decode_definitions(given)
+    branch = later[0] if later else None
+    state.branch = None if branch is None else (branch[0], bytes.fromhex(branch[1]))
+    state.continues = {
+        bytes.fromhex(writer): frozenset(bytes.fromhex(one) for one in past) for writer, past in continues
+    }
+
+
+def _check_version(version: Any) -> None:
+    if version != VERSION:
+        raise MalformedEvent(f"Unsupported version {version} of a summary state, expected at most {VERSION}")
+
+
+def _encode_key(state: KeyState, numbers: Mapping[bytes, int]) -> Iterable[Any]:
+    mantissa, exponent = canonical(state.sum)
+    total = mantissa if mantissa in _INT64 else f"{mantissa:x}"
+    first, last = _encode_seen(state.first, numbers), _encode_seen(state.last, numbers)
+    return (state.count, state.nan, state.above, state.below, state.low, state.high, total, exponent, first, last)
+
+
+def _decode_key(packed: list[Any], writers: list[bytes]) -> KeyState:
+    count, nan, above, below, low, high, mantissa, exponent, first, last = packed
+    total: Exact = (int(mantissa, 16) if isinstance(mantissa, str) else mantissa, exponent)
+    ends = _decode_seen(first, writers), _decode_seen(last, writers)
+    return KeyState(count, nan, above, below, low, high, total, *ends)
+
+
+def _decode_old_key(packed: list[Any]) -> KeyState:
+    count, nan, above, below, low, high, mantissa, exponent, first, last = packed
+    total = (int.from_bytes(mantissa, "little", signed=True), exponent)
+    return KeyState(count, nan, above, below, low, high, total, _decode_old_seen(first), _decode_old_seen(last))
+
+
+def _encode_seen(seen: Seen | None, numbers: Mapping[bytes, int]) -> list[Any] | None:
+    return None if seen is None else [*seen.tag, numbers[seen.writer], _encode_value(seen.value)]
+
+
+def _decode_seen(packed: list[Any] | None, writers: list[bytes]) -> Seen | None:
+    if packed is None:
+        return None
+    step, offset, order, writer, value = packed
+    return Seen((step, offset, order), writers[writer], _decode_value(value))
+
+
+def _decode_old_seen(packed: list[Any] | None) -> Seen | None:
+    if packed is None:
+        return None
+    step, offset, order, writer, value = packed
+    return Seen((step, offset, order), writer, _decode_value(value))
+
+
+def _encode_value(value: Any) -> Any:
+    return value if isinstance(value, float | bool) or _is_int64(value) else [values.dump(value)]
+
+
+def _is_int64(value: Any) -> bool:
+    return isinstance(value, int) and value in _INT64
+
+
+def _decode_value(packed: Any) -> Any:
+    return values.load(packed[0]) if isinstance(packed, list) else packed
+
+
+def _encode_assignments(part: Assignments) -> list[Any]:
+    return [
+        [
+            list(path),
+            list(known.tag),
+            known.writer.hex(),
+            known.order,
+            None if known.value is Removed else values.dump(known.value),
+        ]
+        for path, known in sorted(part.entries.items())
+    ]
+
+
+def _decode_assignments(packed: Iterable[Any]) -> Assignments:
+    part = Assignments()
+    for path, tag, writer, order, text in packed:
+        value = Removed if text is None else values.load(text)
+        part.assign(tuple(path), Assigned(tuple(tag), bytes.fromhex(writer), order, value))
+    return part
+
+
+def _encode_definitions(definitions: Definitions) -> list[Any]:
+    return [
+        [list(tag), _encode_definition(definition)]
+        for _, given in sorted(definitions.given.items())
+        for tag, definition in sorted(given.items())
+    ]
+
+
+def _encode_definition(definition: Definition) -> dict[str, Any]:
+    summary = None if definition.summary is None else sorted(definition.summary)
+    return {name: getattr(definition, name) for name in Definition.__slots__} | {"summary": summary}
+
+
+def _decode_definitions(packed: Iterable[Any]) -> Definitions:
+    definitions = Definitions()
+    for tag, fields in packed:
+        summary = fields["summary"]
+        given = Definition(**(fields | {"summary": None if summary is None else frozenset(summary)}))
+        definitions.define(tuple(tag), given)
+    return definitions
