@@ -1,4 +1,4 @@
-"""Alerts from ``run.alert()`` to the public API, against a real stack."""
+"""Alerts from ``run.alert()`` to the public API, with a real stack."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.running_stack import Stack
 
-RAISE = r"""
+PROGRAM = r"""
 import runstream, sys
 with runstream.init(project="tests", id=sys.argv[1], mode=sys.argv[2], settings={"silent": True}) as run:
     run.alert("loss is NaN", "step 7", level=runstream.AlertLevel.ERROR, wait_duration=3600)
@@ -25,21 +25,21 @@ with runstream.init(project="tests", id=sys.argv[1], mode=sys.argv[2], settings=
 
 
 def _alerts(stack: Stack, server: Server, run_id: str) -> list[dict[str, Any]]:
-    """Return all alerts of a run, including repeats, once everything has arrived."""
+    """Wait until a run is complete; return all its alerts, including repeats."""
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
     api = Api({"base_url": stack.url}, api_key=stack.token)
     return list(api.run(f"{stack.entity}/tests/{run_id}").scan_alerts(repeats=True))
 
 
 def test_alerts_are_delivered_while_the_run_is_online(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Every alert arrives as it was raised; repeats within the waiting time of the first are marked."""
+    """Alerts are stored as raised; repeats within the wait duration of the first one are marked."""
     run_id = new_id()
     _raise_alerts(stack, tmp_path, run_id, "online")
     _check_alerts(_alerts(stack, server, run_id))
 
 
 def test_alerts_of_an_offline_run_are_delivered_by_sync(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Alerts that sync delivers are the same, with the same repeats marked."""
+    """The alerts and the marked repeats are the same as online."""
     run_id = new_id()
     _raise_alerts(stack, tmp_path, run_id, "offline")
     (folder,) = run_folders(tmp_path)
@@ -49,7 +49,7 @@ def test_alerts_of_an_offline_run_are_delivered_by_sync(stack: Stack, server: Se
 
 def _raise_alerts(stack: Stack, folder: Path, run_id: str, mode: str) -> None:
     begin = f"import sys; sys.argv = ['', {run_id!r}, {mode!r}]\n"
-    status, _, errors = finished(folder, RAISE, begin=begin, **stack.environment)
+    status, _, errors = finished(folder, PROGRAM, begin=begin, **stack.environment)
     assert status == 0, errors
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.e2e.test_one_run import complete
-from tests.e2e.test_summary import told
+from tests.e2e.test_summary import apply
 from tests.polling import eventually
 from tests.trainers import Server, new_id, plain
 
@@ -21,9 +21,9 @@ def test_a_late_worker_does_not_replace_rows_of_the_primary(stack: Stack, server
     thirty = [["log", {"primary": number}] for number in range(30)]
     eleven = [["log", {"worker": number}] for number in range(11)]
 
-    told(stack, tmp_path / "primary", run_id, thirty, mode="shared", settings={"x_primary": True})
+    apply(stack, tmp_path / "primary", run_id, thirty, mode="shared", settings={"x_primary": True})
     eventually(lambda: len(server.rows(run_id)) == 30)
-    told(stack, tmp_path / "worker", run_id, eleven, mode="shared", settings={"x_primary": False, "x_label": "late"})
+    apply(stack, tmp_path / "worker", run_id, eleven, mode="shared", settings={"x_primary": False, "x_label": "late"})
 
     eventually(lambda: len(server.rows(run_id)) == 41)
     summary = complete(server, run_id)["summary"]
@@ -42,7 +42,7 @@ def test_rows_at_earlier_steps_are_stored(stack: Stack, server: Server, tmp_path
         ["log", {"train": 50}, 50],
     ]
 
-    told(stack, tmp_path, run_id, actions)
+    apply(stack, tmp_path, run_id, actions)
 
     summary = complete(server, run_id)["summary"]
     rows = server.rows(run_id)
@@ -59,9 +59,9 @@ def test_aggregates_cover_the_rows_before_and_after_a_resume(stack: Stack, serve
     after = [["log", {"loss": value}] for value in (9.0, 2.0)]
     defined: list[Any] = ["define", "loss", {"summary": "min,max,mean,first,last"}]
 
-    told(stack, tmp_path / "first", run_id, [defined, *before])
+    apply(stack, tmp_path / "first", run_id, [defined, *before])
     complete(server, run_id)
-    shown = told(stack, tmp_path / "second", run_id, after, resume="must")
+    shown = apply(stack, tmp_path / "second", run_id, after, resume="must")
 
     everything = {"first": 5.0, "last": 2.0, "max": 9.0, "mean": 4.0, "min": 1.0}
     eventually(lambda: server.run(run_id)["last_step"] == 4)
@@ -75,11 +75,11 @@ def test_a_late_metric_definition_applies_to_earlier_rows(stack: Stack, server: 
     run_id = new_id()
     rows = [["log", {"acc": value, "val/acc": value}] for value in (0.25, 0.75, 0.5)]
 
-    first = told(stack, tmp_path / "first", run_id, [*rows, ["define", "acc", {"summary": "max"}]])
+    first = apply(stack, tmp_path / "first", run_id, [*rows, ["define", "acc", {"summary": "max"}]])
     assert (first["acc"], first["val/acc"]) == ({"max": 0.75}, 0.5)
     complete(server, run_id)
     late: list[Any] = ["define", "val/*", {"summary": "best", "goal": "maximize"}]
-    second = told(stack, tmp_path / "second", run_id, [late], resume="allow")
+    second = apply(stack, tmp_path / "second", run_id, [late], resume="allow")
 
     assert (second["acc"], second["val/acc"]) == ({"max": 0.75}, {"best": 0.75})
     assert eventually(lambda: server.run(run_id)["summary"].get("val/acc") == {"best": 0.75})

@@ -1,4 +1,4 @@
-"""``run.summary`` in the process, and what the server shows of the run once everything is delivered."""
+"""``run.summary`` in the process is the same as the summary on the server."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from tests.running_stack import Stack
 
-#: Rows enough for several segments, so that the first is deleted while the process lives.
-ENOUGH = 5000
+#: Enough rows for several segments, so that the first one is deleted while the process is running.
+MANY_ROWS = 5000
 
 
-def told(stack: Stack, folder: Path, run_id: str, actions: list[list[Any]], **init: Any) -> dict[str, Any]:
-    """Run a process that does these things; return the summary that it showed at its end."""
+def apply(stack: Stack, folder: Path, run_id: str, actions: list[list[Any]], **init: Any) -> dict[str, Any]:
+    """Run a process that applies actions to a run; return ``run.summary`` at its end."""
     shown = folder / "shown.json"
     status = run_to_end(
         *("change_summary", "--id", run_id, "--shown", shown, "--init", json.dumps(init), json.dumps(actions)),
@@ -34,12 +34,12 @@ def told(stack: Stack, folder: Path, run_id: str, actions: list[list[Any]], **in
     return found
 
 
-def test_the_process_shows_what_is_served(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Aggregates defined before and after the rows, values by hand, and rows whose segments are deleted already."""
+def test_the_process_has_the_summary_of_the_server(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Aggregates defined before and after the rows, assigned values, and rows of deleted segments."""
     run_id = new_id()
     actions: list[list[Any]] = [
         ["define", "loss", {"summary": "min,mean"}],
-        ["rows", 0, ENOUGH],
+        ["rows", 0, MANY_ROWS],
         ["until deleted"],
         ["look"],
         ["define", "count", {"summary": "max,first"}],
@@ -48,20 +48,20 @@ def test_the_process_shows_what_is_served(stack: Stack, server: Server, tmp_path
         ["log", {"deep": {"b": 2}, "loss": -1.0}, 3],
     ]
 
-    shown = told(stack, tmp_path, run_id, actions)
+    shown = apply(stack, tmp_path, run_id, actions)
 
     served = values.load(json.dumps(complete(server, run_id)["summary"]))
     assert values.dump(served) == values.dump(shown)
-    assert (shown["count"], shown["loss"]["min"]) == ({"first": 0, "max": ENOUGH - 1}, -1.0)
-    assert (shown["deep"], shown["note"], shown["_step"]) == ({"a": 1, "b": 2}, {"by": "hand"}, ENOUGH)
+    assert (shown["count"], shown["loss"]["min"]) == ({"first": 0, "max": MANY_ROWS - 1}, -1.0)
+    assert (shown["deep"], shown["note"], shown["_step"]) == ({"a": 1, "b": 2}, {"by": "hand"}, MANY_ROWS)
 
 
-def test_an_offline_process_shows_what_is_served_after_sync(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """What is delivered later is what the process knew."""
+def test_sync_delivers_the_summary_of_an_offline_process(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """The server has the same aggregates as the process had."""
     run_id = new_id()
     actions: list[list[Any]] = [["rows", 0, 300], ["define", "*", {"summary": "min,max"}]]
 
-    shown = told(stack, tmp_path, run_id, actions, mode="offline")
+    shown = apply(stack, tmp_path, run_id, actions, mode="offline")
     (folder,) = run_folders(tmp_path)
     command("sync", folder, environment=stack.environment)
 
@@ -70,7 +70,7 @@ def test_an_offline_process_shows_what_is_served_after_sync(stack: Stack, server
 
 
 @pytest.mark.parametrize(("kind", "shown_in"), [("fork_from", "branch"), ("resume_from", "origin")])
-def test_a_run_that_branches_off_shows_what_is_served(
+def test_a_fork_and_a_rewind_have_the_summary_of_the_server(
     stack: Stack, server: Server, tmp_path: Path, kind: str, shown_in: str
 ) -> None:
     """A branch starts with the last values up to its step; later values of the origin are not included."""
@@ -80,11 +80,11 @@ def test_a_run_that_branches_off_shows_what_is_served(
         ["define", "loss", {"summary": "min"}],
         *(["log", {"loss": 9.0 - number, "only": number}] for number in range(6)),
     ]
-    told(stack, tmp_path / "origin", origin, before)
+    apply(stack, tmp_path / "origin", origin, before)
     complete(server, origin)
 
     after: list[list[Any]] = [["look"], ["log", {"loss": 8.5}], ["log", {"new": 1}]]
-    shown = told(stack, tmp_path / "branch", branched, after, **{kind: f"{origin}?_step=2"})
+    shown = apply(stack, tmp_path / "branch", branched, after, **{kind: f"{origin}?_step=2"})
 
     eventually(lambda: server.run(branched)["last_step"] == 4)
     served = complete(server, branched)["summary"]
@@ -92,10 +92,10 @@ def test_a_run_that_branches_off_shows_what_is_served(
     assert (served["only"], served["new"], served["_step"]) == (2, 1, 4)
 
 
-def test_nothing_is_left_of_the_fold_once_a_run_is_delivered(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """The file beside the spool is for a process that lives."""
+def test_the_saved_summary_is_deleted_when_a_run_is_complete(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """The file is deleted with the segments."""
     run_id = new_id()
-    told(stack, tmp_path, run_id, [["rows", 0, ENOUGH], ["until deleted"]])
+    apply(stack, tmp_path, run_id, [["rows", 0, MANY_ROWS], ["until deleted"]])
     complete(server, run_id)
 
     eventually(lambda: not list(tmp_path.rglob("*.seg")))

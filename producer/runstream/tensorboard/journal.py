@@ -1,7 +1,7 @@
 """How far the event files were read when each row was made: one line for each row, written before the row.
 
-A row is either in the spool or not. So the number of rows in the spool tells how many lines of the journal are valid,
-and the last valid line of each file tells where reading resumes. No event is lost or read twice, no matter when the
+A row is either in the spool or not. The number of rows in the spool is the number of valid lines of the journal,
+and the last valid line of a file is where reading resumes. No event is lost or read twice, no matter when the
 reader is killed.
 """
 

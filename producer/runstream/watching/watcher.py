@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import weakref
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,20 +20,14 @@ if TYPE_CHECKING:
     from runstream.watching.histograms import DeviceCounts, Histogram
 
 
-@dataclass(slots=True)
-class PendingGradients:
-    """Histograms of gradients, logged together when their backward pass ends."""
-
-    found: dict[str, Histogram | DeviceCounts | None] = field(default_factory=dict)
-    #: Whether a callback at the end of the backward pass is registered.
-    scheduled: bool = False
+#: What ``watch(log=...)`` accepts, and whether gradients and parameters are logged.
+_LOGGED = {"gradients": (True, False), "parameters": (False, True), "all": (True, True), None: (False, False)}
 
 
-class Watcher:
-    """Registers hooks in models and logs what they sample.
+class ModelWatching:
+    """The part of a run that watches models: registers hooks, and logs what they sample.
 
     Args:
-        torch: The module, which the user imported.
         log: Adds values to the row of the run's next ``log()``.
         set_summary: Sets a value in the run's summary.
         warn: Prints a warning.
@@ -41,34 +35,54 @@ class Watcher:
 
     def __init__(
         self,
-        torch: Any,
-        *,
         log: Callable[[dict[str, Any]], None],
         set_summary: Callable[[str, Any], None],
         warn: Callable[[str], None],
     ) -> None:
-        self._torch = torch
         self._log = log
         self._set_summary = set_summary
         self._warn = warn
         self._handles: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
-        self._pending = PendingGradients()
         #: How many models were watched so far.
-        self.count = 0
+        self._count = 0
+        #: Histograms of gradients, which are logged when the backward pass ends.
+        self._gradients: dict[str, Histogram | DeviceCounts | None] = {}
+        #: Whether a callback at the end of the backward pass is registered.
+        self._scheduled = False
 
-    def watch(self, model: Any, *, number: int, gradients: bool, parameters: bool, every: int, graph: bool) -> None:
-        """Register hooks in a model.
+    def watch(self, models: Any, *, log: str | None, log_freq: int, idx: int | None, log_graph: bool) -> None:
+        """Register hooks in models; see :meth:`runstream.Run.watch`.
 
-        Args:
-            model: The model.
-            number: The model's number in the run; part of the logged names unless it is 0.
-            gradients: Whether to log histograms of the gradients.
-            parameters: Whether to log histograms of the parameters.
-            every: Log in every ``every``-th pass.
-            graph: Whether to store the graph in the summary when it is known.
+        Raises:
+            ValueError: ``log`` is not one of the values listed there, or a model is not a ``torch.nn.Module``.
         """
-        self.count += 1
+        if log not in _LOGGED:
+            raise ValueError(f"Invalid log={log!r}: watch() expects 'gradients', 'parameters', 'all' or None")
+        found = _validate_models(models, "watch")
+        for number, model in enumerate(found, self._count if idx is None else idx):
+            self._watch(model, number, log, max(log_freq, 1), graph=log_graph)
+        self._count += len(found)
+
+    def unwatch(self, models: Any = None) -> None:
+        """Remove the hooks of models, or of all models if None; see :meth:`runstream.Run.unwatch`.
+
+        Raises:
+            ValueError: A model is not a ``torch.nn.Module``.
+        """
+        for model in list(self._handles) if models is None else _validate_models(models, "unwatch"):
+            handles = self._handles.pop(model, None)
+            for handle in handles or ():
+                handle.remove()
+            if handles is None:
+                self._warn(f"unwatch(): {type(model).__name__} is not watched")
+
+    @property
+    def _torch(self) -> Any:
+        return sys.modules["torch"]  # Imported by the program, if it has a model.
+
+    def _watch(self, model: Any, number: int, log: str | None, every: int, *, graph: bool) -> None:
         prefix = f"graph_{number}" if number else ""
+        gradients, parameters = _LOGGED[log]
         handles = self._handles.setdefault(model, [])
         if parameters:
             what = f"the parameters of {type(model).__name__}"
@@ -80,18 +94,6 @@ class Watcher:
             tracer = GraphTracer(self._torch, model, partial(self._set_summary, f"graph_{number}"), self._warn)
             tracer.start()
             handles.append(tracer)
-
-    def unwatch(self, model: Any) -> bool:
-        """Remove the hooks of a model; return whether it was watched."""
-        handles = self._handles.pop(model, None)
-        for handle in handles or ():
-            handle.remove()
-        return handles is not None
-
-    def unwatch_all(self) -> None:
-        """Remove the hooks of all models."""
-        for model in list(self._handles):
-            self.unwatch(model)
 
     def _gradient_hooks(self, model: Any, prefix: str, every: int) -> Iterator[Any]:
         for name, parameter in model.named_parameters():
@@ -106,21 +108,22 @@ class Watcher:
 
     def _sample_gradient(self, name: str, gradient: Any) -> None:
         with self._torch.no_grad():
-            self._pending.found[name] = count_values(self._torch, gradient)
-        if self._pending.scheduled:
+            self._gradients[name] = count_values(self._torch, gradient)
+        if self._scheduled:
             return
         log_gradients = partial(self._try, "gradients", self._log_gradients)
         try:
-            self._torch.autograd.Variable._execution_engine.queue_callback(log_gradients)  # noqa: SLF001 - torch's DDP does the same
+            # As torch's own DistributedDataParallel does.
+            self._torch.autograd.Variable._execution_engine.queue_callback(log_gradients)  # noqa: SLF001
         except (AttributeError, RuntimeError):
             log_gradients()
         else:
-            self._pending.scheduled = True
+            self._scheduled = True
 
     def _log_gradients(self) -> None:
         """Log the histograms of the backward pass that has ended."""
-        pending, self._pending = self._pending, PendingGradients()
-        self._log_histograms(pending.found)
+        found, self._gradients, self._scheduled = self._gradients, {}, False
+        self._log_histograms(found)
 
     def _log_histograms(self, found: dict[str, Histogram | DeviceCounts | None]) -> None:
         row = collect(self._torch, {name: item for name, item in found.items() if _fits(name)})
@@ -132,7 +135,7 @@ class Watcher:
         try:
             action(*arguments)
         except UsageError:
-            self.unwatch_all()  # The run is finished.
+            self.unwatch()  # The run is finished.
         except Exception as error:  # noqa: BLE001 - out of memory on an accelerator, an unknown kind of tensor
             with contextlib.suppress(Exception):
                 self._warn(f"Cannot log {what}: {error!r}")
@@ -140,3 +143,19 @@ class Watcher:
 
 def _fits(name: str) -> bool:
     return len(name) <= DEFAULT_LIMITS.key_length
+
+
+def _validate_models(models: Any, function: str) -> tuple[Any, ...]:
+    """Return the given models, one or several, as a tuple.
+
+    Raises:
+        ValueError: One of them is not a ``torch.nn.Module``.
+    """
+    found = tuple(models) if isinstance(models, list | tuple) else (models,)
+    module = getattr(getattr(sys.modules.get("torch"), "nn", None), "Module", None)
+    for model in found:
+        if module is None or not isinstance(model, module):
+            raise ValueError(
+                f"Invalid model {type(model).__name__}: {function}() expects a torch.nn.Module or a list of them"
+            )
+    return found
