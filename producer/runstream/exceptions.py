@@ -1,31 +1,31 @@
-"""What Runstream raises. One root; the leaf says whose fault it is."""
+"""The exceptions that Runstream raises."""
 
 from __future__ import annotations
 
 
 class Error(Exception):
-    """Root of everything that Runstream raises on purpose."""
+    """Base class of all exceptions of Runstream."""
 
 
 class UsageError(Error):
-    """A call that makes no sense here: a bad argument of ``init()``, or a write to a finished run."""
+    """An invalid call, such as an invalid argument of ``init()`` or a write to a finished run."""
 
 
 class ConfigError(UsageError):
-    """A config that cannot be read, or a change of a config value that nobody allowed."""
+    """A config that cannot be read, or a change of a config value that is not allowed."""
 
 
 class CommError(Error):
-    """The server cannot be reached, or answers with an error."""
+    """The server cannot be reached or answered with an error."""
 
 
 class DataError(Error, TypeError, ValueError):
-    """What was passed to ``log()``, config or summary cannot be recorded; nothing of that call was."""
+    """Data of ``log()``, config or summary cannot be recorded; nothing of the call was."""
 
 
 class DiskFullError(Error):
-    """There is no room for the spool, and ``disk="raise"`` is set; nothing of that call was recorded."""
+    """The disk is full, and ``disk="raise"`` is set; nothing of the call was recorded."""
 
 
 class UnsupportedError(Error, NotImplementedError):
-    """A name of W&B's interface that this version does not carry out; nothing of the call was done."""
+    """A function of W&B that is not supported yet; the call had no effect."""

@@ -1,4 +1,4 @@
-"""Lines on the terminal for programs and integrations: the functions that W&B calls ``termlog`` and the like."""
+"""Messages of programs and integrations on the terminal: ``termlog``, ``termwarn`` and ``termerror``."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import sys
 
 from runstream.tracking.run.session import SESSION
 
-#: What was said and is not to be repeated.
-_SAID: set[str] = set()
+#: Texts that were printed, for ``repeat=False``.
+_PRINTED: set[str] = set()
 
 
 def termlog(string: str = "", newline: bool = True, repeat: bool = True, prefix: bool = True) -> None:  # noqa: FBT001, FBT002
-    """Print a line on standard error, with ``runstream:`` before it; nothing in a silent run.
+    """Print a line on standard error, prefixed with ``runstream:``; print nothing in a silent run.
 
     Args:
         string: What to print.
         newline: End the line.
         repeat: Print it again if it was printed before.
-        prefix: Put the name before it.
+        prefix: Print the prefix.
     """
     _print("", string, newline=newline, repeat=repeat, prefix=prefix)
 
@@ -34,7 +34,7 @@ def termerror(string: str, newline: bool = True, repeat: bool = True, prefix: bo
 
 def _print(kind: str, text: str, *, newline: bool, repeat: bool, prefix: bool) -> None:
     silent = SESSION.run is not None and SESSION.run.settings.silent
-    if silent or sys.stderr is None or (not repeat and text in _SAID):
+    if silent or sys.stderr is None or (not repeat and text in _PRINTED):
         return
-    _SAID.add(text)
+    _PRINTED.add(text)
     sys.stderr.write(f"{'runstream: ' if prefix else ''}{kind}{text}" + ("\n" if newline else ""))

@@ -1,4 +1,4 @@
-"""Ids and names of runs: made up, and checked."""
+"""Ids and names of runs: generated and validated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runstream_schemas.naming import display_name
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 8
 _TAG_LENGTH = 64
-#: What a URL or a path would have to escape, or a shell take for itself, is kept out of paths.
+#: Characters that URLs and paths would have to escape, or that a shell interprets.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f/\\#?%:*\"<>|]")
 
 _ADJECTIVES = """
@@ -25,7 +25,7 @@ _ADJECTIVES = """
     misty morning noble northern olive peach polar proud quiet radiant rapid robust rosy rural sage scarlet
     serene silent silver smooth snowy solar southern sparkling spring stellar still summer sunny swift toasty
     tranquil upbeat valiant vast vibrant vital warm western wild winter wise young zesty
-""".split()  # noqa: SIM905 - words are read more easily than a list of literals
+""".split()  # noqa: SIM905 - easier to read than a list of literals
 _NOUNS = """
     aardvark bird blaze breeze brook bush butterfly canyon cherry cloud comet cosmos creek dawn deluge dew
     dragon dream dune durian eagle elevator energy etherdust feather fern field fire firefly flower fog forest
@@ -34,7 +34,7 @@ _NOUNS = """
     pyramid rain resonance ridge river salad sea serenity shadow shape silence sky smoke snow snowball snowflake
     sound spaceship star stream sun sunset surf terrain thunder totem tree universe valley vortex voice water
     waterfall wave wildflower wind wood
-""".split()  # noqa: SIM905 - words are read more easily than a list of literals
+""".split()  # noqa: SIM905 - easier to read than a list of literals
 
 
 def generate_run_id() -> str:
@@ -43,9 +43,9 @@ def generate_run_id() -> str:
 
 
 def generated_name(run_id: str) -> str:
-    """Return two words that a human can remember, such as ``earnest-sunset``.
+    """Return two words that are easy to remember, such as ``earnest-sunset``.
 
-    They follow from the run's id: whoever writes to a run, or carries it on, gives it the same name without asking.
+    They are computed from the run's id, so that all processes that write to a run or resume it agree on the name.
     """
     number = int.from_bytes(hashlib.sha256(run_id.encode("utf-8", "surrogatepass")).digest()[:8], "big")
     adjective, noun = number % len(_ADJECTIVES), number // len(_ADJECTIVES) % len(_NOUNS)
@@ -54,11 +54,11 @@ def generated_name(run_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DisplayName:
-    """What a run is shown as: the name it was given, else the generated one with the run's number in its project."""
+    """The display name of a run: the given one, or else the generated one with the run's number in its project."""
 
     given: str | None
     generated: str
-    #: None until a server gave one.
+    #: None until the server has assigned it.
     number: int | None = None
 
     def __str__(self) -> str:
@@ -66,41 +66,41 @@ class DisplayName:
 
 
 def validate_tags(tags: Any) -> tuple[str, ...]:
-    """Return the tags of a run; a bare string is one tag.
+    """Return the tags of a run as a tuple; a string is one tag.
 
     Raises:
-        ValueError: A tag is no string, empty or too long, or they are no sequence.
+        ValueError: The tags are not a list of non-empty strings of at most 64 characters.
     """
     found = (tags,) if isinstance(tags, str) else tags
     try:
         found = tuple(found)
     except TypeError:
-        raise ValueError(f"tags are a list of strings, not {tags!r:.60}") from None
+        raise ValueError(f"Invalid tags {tags!r:.60}: expected a list of strings") from None
     for tag in found:
         if not isinstance(tag, str) or not 0 < len(tag) <= _TAG_LENGTH:
-            raise ValueError(f"tags are strings of 1 to {_TAG_LENGTH} characters, not {tag!r:.80}")
+            raise ValueError(f"Invalid tag {tag!r:.80}: expected a string of 1 to {_TAG_LENGTH} characters")
     return found
 
 
 def validate_name(what: str, name: str) -> str:
-    """Return a name that is a part of a run's path, if it can be one.
+    """Return a name if it can be a part of a run's path.
 
     Args:
-        what: entity, project or run id, for the message.
+        what: ``entity``, ``project`` or ``run id``, for the message.
         name: The name.
 
     Raises:
-        UsageError: It is empty, too long, or has characters that a path or an address gives a meaning of their own.
+        UsageError: The name is empty, too long, or has characters with a meaning in paths or URLs.
     """
     if not isinstance(name, str) or not name.strip():
-        raise UsageError(f"the {what} is a string that is not empty, not {name!r}")
+        raise UsageError(f"Invalid {what} {name!r}: expected a string that is not empty")
     if what == "run id" and name != name.strip():
-        raise UsageError(f"the run id {name!r:.60} begins or ends with a blank")
+        raise UsageError(f"Invalid run id {name!r:.60}: remove the spaces at its ends")
     if len(name) > DEFAULT_LIMITS.name_length:
-        raise UsageError(f"the {what} {name[:40]!r}… is longer than {DEFAULT_LIMITS.name_length} characters")
+        raise UsageError(f"Invalid {what} {name[:40]!r}…: expected at most {DEFAULT_LIMITS.name_length} characters")
     if name in {".", ".."} or (found := _FORBIDDEN.search(name)) is not None:
         shown = name if name in {".", ".."} else found.group() if found else ""
         raise UsageError(
-            f'the {what} {name!r} cannot hold {shown!r}: no slashes, control characters or any of \\#?%:*"<>|'
+            f'Invalid {what} {name!r}: remove {shown!r}; slashes, control characters and \\#?%:*"<>| are not allowed'
         )
     return name

@@ -1,4 +1,4 @@
-"""Whether a scheduler may take the machine away. Pure."""
+"""Whether a scheduler may preempt this process."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ if TYPE_CHECKING:
 
 
 def is_preemptible(environ: Mapping[str, str]) -> bool:
-    """Tell whether SIGTERM means that the machine is wanted for something else: under Slurm and Kubernetes."""
+    """Return whether SIGTERM announces a preemption: under Slurm and Kubernetes."""
     return "SLURM_JOB_ID" in environ or "KUBERNETES_SERVICE_HOST" in environ

@@ -254,8 +254,8 @@ run = runstream.init(mode="shared", id="r1", settings=settings)
     ("arguments", "message"),
     [
         ("project='a/b'", "project 'a/b'"),
-        ("project='x' * 129", "longer than 128"),
-        ("entity=' '", "entity is a string that is not empty"),
+        ("project='x' * 129", "expected at most 128 characters"),
+        ("entity=' '", "Invalid entity ' ': expected a string that is not empty"),
         ("id='..'", "run id '..'"),
         ("id='a\\0b'", "run id"),
         ("mode='onlin'", "mode='onlin'"),

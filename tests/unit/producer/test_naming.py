@@ -42,7 +42,7 @@ def test_tags_are_strings_of_1_to_64_characters() -> None:
     assert validate_tags(["x", "y", "x"]) == ("x", "y", "x")
     assert validate_tags(["t" * 64]) == ("t" * 64,)
     for bad in ([""], ["t" * 65], [5], 5):
-        with pytest.raises(ValueError, match="tags are"):
+        with pytest.raises(ValueError, match="Invalid tag"):
             validate_tags(bad)
 
 
@@ -55,12 +55,12 @@ def test_good_names_stay(name: str) -> None:
 @pytest.mark.parametrize("name", ["", " ", ".", "..", "a/b", "a\\b", "a\0b", "a\nb", "a?b", "a#b", "x" * 129, None, 3])
 def test_bad_names_are_refused(name: str) -> None:
     """What an address or a path would misread is no name."""
-    with pytest.raises(UsageError, match="the project"):
+    with pytest.raises(UsageError, match="Invalid project"):
         validate_name("project", name)
 
 
 @pytest.mark.parametrize("run_id", [" a", "a ", "a\t"])
 def test_an_id_has_no_blanks_at_its_ends(run_id: str) -> None:
     """They are what is left of a sloppy cut, and nobody would find the run again; as in W&B."""
-    with pytest.raises(UsageError, match="the run id"):
+    with pytest.raises(UsageError, match="Invalid run id"):
         validate_name("run id", run_id)

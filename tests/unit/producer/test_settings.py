@@ -110,7 +110,7 @@ def test_a_bare_string_is_one_tag_and_commas_part_them_in_the_environment() -> N
 @pytest.mark.parametrize("tags", [[""], ["t" * 65], [5]])
 def test_bad_tags_are_a_value_error(tags: list[object]) -> None:
     """A tag has 1 to 64 characters."""
-    with pytest.raises(ValueError, match="tags are strings"):
+    with pytest.raises(ValueError, match="Invalid tag"):
         resolve({"run_tags": tags})
 
 

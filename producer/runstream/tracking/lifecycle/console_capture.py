@@ -1,4 +1,4 @@
-"""Console capture: what Python writes to stdout and stderr, line by line, into a file of the run folder."""
+"""Console capture: copy what Python writes to stdout and stderr, line by line, to a file of the run folder."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class LineBuffer:
-    """Cuts what is written into lines; of what a carriage return overwrites, only the last state is kept."""
+    """Splits output into lines; of text that a carriage return overwrites, only the last is kept."""
 
     def __init__(self) -> None:
         self._rest = ""
 
     def feed(self, text: str) -> list[str]:
-        """Return the lines that are complete with this text."""
+        """Return the lines that this text completes."""
         if "\n" not in text:
             self._keep(text)
             return []
@@ -34,20 +34,20 @@ class LineBuffer:
         return [_last_state(line) for line in complete]
 
     def flush(self) -> list[str]:
-        """Return what is left as a last line, if anything is."""
+        """Return the rest as a last line, if there is any."""
         rest, self._rest = self._rest, ""
         return [_last_state(rest)] if rest else []
 
     def _keep(self, text: str) -> None:
         rest = self._rest + text
         if "\r" in text:
-            # Progress bars rewrite one line for hours: what they overwrote is let go of.
+            # Progress bars rewrite one line for hours: drop what they overwrote.
             rest = ("\r" if rest.endswith("\r") else "").join((_last_state(rest), ""))
         self._rest = rest[-DEFAULT_LIMITS.string_length :]
 
 
 class StreamTap:
-    """Stands in the place of a stream's ``write``, and hands what is written on to whoever listens.
+    """Replaces a stream's ``write``, and passes what is written to its listeners.
 
     Args:
         stream: The stream.
@@ -59,7 +59,7 @@ class StreamTap:
         self.listeners: tuple[Callable[[str], None], ...] = ()
 
     def __call__(self, text: str) -> int:
-        """Write, and hand on."""
+        """Write to the stream and call the listeners."""
         written = self._write(text)
         for listener in self.listeners:
             listener(text)
@@ -67,10 +67,10 @@ class StreamTap:
 
     @classmethod
     def listen(cls, stream: TextIO, listener: Callable[[str], None]) -> StreamTap:
-        """Add a listener to a stream's tap, which is put in place if it has none.
+        """Add a listener to a stream, whose ``write`` is replaced by a tap if it has none.
 
         Raises:
-            AttributeError: The stream cannot be tapped; or TypeError.
+            AttributeError: ``write`` cannot be replaced; or TypeError.
         """
         tap = vars(stream).get("write")
         if not isinstance(tap, StreamTap):
@@ -80,7 +80,7 @@ class StreamTap:
         return tap
 
     def leave(self, stream: TextIO, listener: Callable[[str], None]) -> None:
-        """Take a listener out, and with the last of them the tap, unless somebody has put something over it."""
+        """Remove a listener; after the last, remove the tap unless it has been replaced."""
         self.listeners = tuple(one for one in self.listeners if one != listener)
         if self.listeners or vars(stream).get("write") is not self:
             return
@@ -93,8 +93,8 @@ class StreamTap:
 class ConsoleCapture:
     """Appends the lines of ``sys.stdout`` and ``sys.stderr`` to a file, from :meth:`start` to :meth:`stop`.
 
-    The streams stay the objects that they were; only their ``write`` is wrapped, so nobody's reference to them is lost.
-    Several captures may begin and end in any order.
+    The streams remain the same objects; only their ``write`` is wrapped, so references to them stay valid. Several
+    captures can begin and end in any order.
 
     Args:
         path: The file.
@@ -104,14 +104,14 @@ class ConsoleCapture:
         self._path = path
         self._descriptor = -1
         self._pid = os.getpid()
-        #: Behind the name of a stream: which child of the process wrote to it.
+        #: Suffix of a stream's name: the child process that wrote.
         self._mark = ""
         self._lock = threading.RLock()
         self._tapped: list[tuple[TextIO, StreamTap, Callable[[str], None]]] = []
         self._buffers: dict[str, LineBuffer] = {}
 
     def start(self) -> None:
-        """Begin to capture; a stream that cannot be wrapped is left alone.
+        """Begin to capture; a stream that cannot be wrapped is skipped.
 
         Raises:
             OSError: The file cannot be opened.
@@ -122,7 +122,7 @@ class ConsoleCapture:
             if stream is None:
                 continue
             self._buffers[name] = LineBuffer()
-            listener = partial(self._hear, name)
+            listener = partial(self._on_write, name)
             try:
                 tap = StreamTap.listen(stream, listener)
             except (AttributeError, TypeError):
@@ -130,7 +130,7 @@ class ConsoleCapture:
             self._tapped.append((stream, tap, listener))
 
     def stop(self) -> None:
-        """Give the streams back and write what is left of a last line."""
+        """Release the streams and write the rest of the last line."""
         with self._lock:
             for stream, tap, listener in self._tapped:
                 tap.leave(stream, listener)
@@ -142,7 +142,7 @@ class ConsoleCapture:
                 os.close(self._descriptor)
                 self._descriptor = -1
 
-    def _hear(self, name: str, text: str) -> None:
+    def _on_write(self, name: str, text: str) -> None:
         if os.getpid() != self._pid:
             self._begin_in_child()
         with self._lock:
@@ -150,7 +150,7 @@ class ConsoleCapture:
                 self._append(name, self._buffers[name].feed(text))
 
     def _begin_in_child(self) -> None:
-        """Begin anew in a forked child: what stood half written, and a lock that was held, are its parent's."""
+        """Reset in a forked child: a partial line, and a lock that was held, belong to the parent."""
         self._pid = os.getpid()
         self._mark = f"@{self._pid}"
         self._lock = threading.RLock()
@@ -164,7 +164,7 @@ class ConsoleCapture:
         try:
             os.write(self._descriptor, text.encode(errors="backslashreplace"))
         except OSError:
-            return  # The program's own output has gone where it should; the copy is not worth a failure.
+            return  # The program's output was written; a failed copy must not stop it.
 
 
 def _last_state(line: str) -> str:

@@ -1,4 +1,4 @@
-"""How far delivery is, as ``run.status()`` says it."""
+"""The progress of delivery, for ``run.status()``."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatus:
-    """What was recorded and what of it is delivered, in records."""
+    """How many records there are, and how many are delivered."""
 
     #: Records that this process appended.
     sync_items_total: int
-    #: Those of them that no broker has acknowledged.
+    #: Those that no broker has acknowledged yet.
     sync_items_pending: int
-    #: When one was acknowledged last; None: never.
+    #: Time of the last acknowledgement; None if there was none.
     sync_time: datetime | None
 
 
 def acknowledged(folder: RunFolder, writer: bytes) -> int:
-    """Return how many records of a writer are acknowledged, as the shipper wrote it down about a second ago at most."""
+    """Return how many records of a writer are acknowledged, as the shipper saved it about a second ago."""
     try:
         clusters = values.load((folder.path / "delivery.json").read_text())["clusters"]
         return max((_records(cluster, writer) for cluster in clusters.values()), default=0)
@@ -44,7 +44,7 @@ def delivered(folder: RunFolder) -> int:
 
 
 def last_acknowledged(folder: RunFolder) -> datetime | None:
-    """Return when a record was acknowledged last, in UTC; None: never."""
+    """Return the time of the last acknowledgement in UTC; None if there was none."""
     time = folder.control[Word.LAST_ACKED]
     return datetime.fromtimestamp(time / 1e6, UTC) if time else None
 

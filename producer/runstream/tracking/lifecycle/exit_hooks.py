@@ -1,13 +1,12 @@
-"""Noticing how the process ends: uncaught exceptions, ``sys.exit``, SIGTERM, the end of the script.
+"""Hooks that find out how the process ends: by an exception, ``sys.exit``, SIGTERM or the end of the script.
 
-The hooks belong to the process. They are put in place with the first run that is live and taken out after the last,
-so that runs may begin and end in any order.
+The hooks belong to the process. They are installed with its first active run and removed after the last, so that runs
+can begin and end in any order.
 """
 
 from __future__ import annotations
 
 import atexit
-import dis
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ import threading
 from multiprocessing import util as multiprocessing_util
 from typing import TYPE_CHECKING, Any, Protocol
 
+from runstream.tracking.lifecycle.interpreter import frame_returned, observe_sys_exit
 from runstream.tracking.lifecycle.outcome import (
     LEFT_TO_STATUS,
     Outcome,
@@ -25,37 +25,38 @@ from runstream.tracking.lifecycle.outcome import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType, TracebackType
 
 
 class ExitListener(Protocol):
-    """What is told of the end of the process."""
+    """Is called when the process ends."""
 
     def finish(self, outcome: Outcome) -> None:
-        """End: the interpreter ends in order."""
+        """End the run: the interpreter is about to exit."""
 
     def finish_on_signal(self, outcome: Outcome) -> None:
-        """End at once: when this has returned, a signal ends the process."""
+        """End the run at once: a signal ends the process when this returns."""
 
     def note_handled_signal(self, outcome: Outcome) -> None:
-        """Take note of a signal that may be the end: the program handles it."""
+        """Record a signal that may end the process: the program handles it."""
 
 
 class ExitHooks:
-    """What is live in this process, and the hooks that are in place for it, if any are."""
+    """The listeners of this process, and the hooks that are installed for them."""
 
     def __init__(self) -> None:
         self._layer: _Layer | None = None
 
     def add(self, live: ExitListener) -> None:
-        """Tell something of the end from now on. The hook for SIGTERM is put in place only from the main thread."""
+        """Add a listener. The hook for SIGTERM is only installed from the main thread."""
         if self._layer is None:
             self._layer = _Layer()
             self._layer.install()
         self._layer.live.append(live)
 
     def remove(self, live: ExitListener) -> None:
-        """Tell it no more; after the last, take the hooks out, but for those that somebody has put another before."""
+        """Remove a listener; after the last, remove the hooks too, except those that others have replaced."""
         layer = self._layer
         if layer is not None and live in layer.live:
             layer.live.remove(live)
@@ -64,39 +65,39 @@ class ExitHooks:
                 self._layer = None
 
     def watch_child(self) -> None:
-        """Notice the end of this process too if multiprocessing forked it: it ends by ``os._exit()``."""
+        """Install a hook for a process forked by multiprocessing, which ends by ``os._exit()``."""
         if self._layer is not None:
             self._layer.watch_child()
 
 
 class _Layer:
-    """Hooks of the interpreter, from :meth:`install` to :meth:`uninstall`; each calls what it found in its place.
+    """Hooks of the interpreter, from :meth:`install` to :meth:`uninstall`. Each calls the hook that it replaced.
 
-    A layer is not put in place twice: where somebody has put a hook before one of ours, it goes on calling ours.
+    A layer is installed once only: a hook that replaced one of ours later goes on calling it.
     """
 
     def __init__(self) -> None:
         self.live: list[ExitListener] = []
-        #: What handled SIGTERM before.
+        #: The earlier handler of SIGTERM.
         self.handler: Any = None
         self._noted: Outcome | None = None
         self._signalled: Outcome | None = None
         self._excepthook = sys.excepthook
-        self._sys_exit = sys.exit
+        self._undo_sys_exit: Callable[[], None] | None = None
         self._main: FrameType | None = None
         self._child = 0
 
     def watch_child(self) -> None:
-        """Notice the end of this process too if multiprocessing forked it: it ends by ``os._exit()``."""
+        """Install a hook for a process forked by multiprocessing, which ends by ``os._exit()``."""
         if self._child != os.getpid():
             self._child = os.getpid()
             multiprocessing_util.Finalize(None, self._on_child_exit, exitpriority=0)
 
     def install(self) -> None:
-        """Put the hooks in place."""
+        """Install the hooks."""
         self._main = _main_frame()
         self._excepthook, sys.excepthook = sys.excepthook, self._on_exception
-        self._sys_exit, sys.exit = sys.exit, self._on_sys_exit  # type: ignore[assignment]
+        self._undo_sys_exit = observe_sys_exit(self._on_sys_exit)
         atexit.register(self._on_exit)
         if threading.current_thread() is threading.main_thread():
             self.handler = _handler_of_others()
@@ -104,11 +105,11 @@ class _Layer:
                 signal.signal(signal.SIGTERM, self._on_signal)
 
     def uninstall(self) -> None:
-        """Take the hooks out."""
+        """Remove the hooks."""
         if sys.excepthook == self._on_exception:
             sys.excepthook = self._excepthook
-        if sys.exit == self._on_sys_exit:
-            sys.exit = self._sys_exit
+        if self._undo_sys_exit is not None:
+            self._undo_sys_exit()
         atexit.unregister(self._on_exit)
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and signal.getsignal(signal.SIGTERM) == self._on_signal:
@@ -120,15 +121,14 @@ class _Layer:
             self._noted = from_exception(error)
         self._excepthook(kind, error, traceback)
 
-    def _on_sys_exit(self, status: Any = None, /) -> None:
+    def _on_sys_exit(self, status: Any) -> None:
         if self.live and threading.current_thread() is threading.main_thread():
             self._noted = from_exit_code(system_exit_code(status))
-        self._sys_exit(status)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         outcome = from_signal(number)
         if callable(self.handler):
-            # Whoever handles the signal decides whether it is the end; if it is, this is why.
+            # The program decides whether the signal ends the process; if so, this is the reason.
             self._signalled = outcome
             for live in [*self.live]:
                 live.note_handled_signal(outcome)
@@ -151,16 +151,17 @@ class _Layer:
             live.finish(outcome)
 
     def _how_the_script_ended(self) -> Outcome:
-        if self._main is not None and _returned(self._main):
-            return from_exit_code(0)  # what was noted was caught
-        if self._noted is not None or self._main is None:
+        returned = self._main is None or frame_returned(self._main)
+        if returned and self._main is not None:
+            return from_exit_code(0)  # An exception that was noted was caught.
+        if self._noted is not None or returned:
             return self._noted or from_exit_code(0)
-        # SystemExit that was raised without sys.exit(): Python shows it to no hook, but it has left its trace.
+        # SystemExit without sys.exit(), which Python shows to no hook; or how the script ended is not known.
         return LEFT_TO_STATUS
 
 
 def _handler_of_others() -> Any:
-    """Return what handles SIGTERM, behind layers of ours that could not be taken out and have nothing live any more."""
+    """Return the handler of SIGTERM below layers of ours that could not be removed and have no listeners."""
     handler = signal.getsignal(signal.SIGTERM)
     while isinstance(layer := getattr(handler, "__self__", None), _Layer) and not layer.live:
         handler = layer.handler
@@ -168,16 +169,11 @@ def _handler_of_others() -> Any:
 
 
 def _main_frame() -> FrameType | None:
-    """Return the outermost frame of the main thread: the script itself, or what runs it."""
+    """Return the outermost frame of the main thread: the script, or the program that runs it."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - documented
     while frame is not None and frame.f_back is not None:
         frame = frame.f_back
     return frame
-
-
-def _returned(frame: FrameType) -> bool:
-    """Tell whether a frame that is left was left by a return, not by an exception."""
-    return dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("RETURN")
 
 
 EXIT_HOOKS = ExitHooks()

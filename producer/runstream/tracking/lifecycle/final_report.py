@@ -1,4 +1,4 @@
-"""What is said at the end of a run."""
+"""The report that is printed at the end of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runstream.terminal.terminal import Terminal
     from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher
 
-#: Seconds of waiting that are worth a line where it cannot be taken away again.
+#: Seconds of waiting after which a line is printed where lines cannot be replaced.
 _WORTH_A_LINE_S = 5.0
 
 
@@ -45,9 +45,9 @@ class FinalReport:
 
     Args:
         folder: The run folder.
-        run: The run; what it is called and where its page is may be learnt while it goes on.
+        run: The run.
         settings: The settings in force.
-        terminal: Where to print.
+        terminal: Prints the report.
     """
 
     def __init__(self, folder: RunFolder, run: ReportedRun, settings: Settings, terminal: Terminal) -> None:
@@ -57,12 +57,12 @@ class FinalReport:
         self._terminal = terminal
 
     def conclude(self, delivery: ShipperLauncher | None, *, summary: Mapping[str, Any], dropped: int) -> None:
-        """Wait within the limit, then say what became of the run; Ctrl-C ends the waiting.
+        """Wait for delivery up to the limit, then print the report; Ctrl-C ends the wait.
 
         Args:
-            delivery: What delivers; None for an offline run.
+            delivery: The shipper's launcher; None for an offline run.
             summary: The summary as this process knows it.
-            dropped: How many records it dropped.
+            dropped: Number of records that it dropped.
         """
         if dropped:
             self._terminal.warn(f"{dropped} records were dropped because the disk was full")
@@ -82,7 +82,7 @@ class FinalReport:
         started = time.monotonic()
 
         def progress(pending: int) -> None:
-            # A line in a file stays: it is written only where the wait needs an explanation.
+            # In a file the line remains: it is only written if the wait is long.
             if self._terminal.replaces_lines or time.monotonic() - started > _WORTH_A_LINE_S:
                 what = f"{pending} records" if pending else "the rest"
                 self._terminal.progress(f"Waiting for {what} to be delivered (Ctrl-C to leave)")
@@ -95,16 +95,16 @@ class FinalReport:
             self._terminal.end_progress()
 
     def _report(self, summary: Mapping[str, Any], *, whole: bool) -> None:
-        """Print curves, which are known once everything is delivered, and the summary."""
+        """Print the summary, and the curves, which are known once everything is delivered."""
         keys: dict[str, Any] = {}
         if whole:
             with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
                 keys = values.load(self._folder.report.read_text())["keys"]
         history = [(key, line["points"]) for key, line in sorted(keys.items())]
-        # A histogram is nothing to be read in a line; it says so by its _type.
-        told = {key: value for key, value in summary.items() if not (isinstance(value, dict) and "_type" in value)}
-        shown = dict(_flatten(told))
-        # Keys that begin so place the latest row.
+        # Histograms and the like, which have a _type, do not fit on a line.
+        printed = {key: value for key, value in summary.items() if not (isinstance(value, dict) and "_type" in value)}
+        shown = dict(_flatten(printed))
+        # Keys that begin with an underscore describe the latest row.
         lines = report_lines(history, sorted(item for item in shown.items() if not item[0].startswith("_")))
         for line in ["", *lines, ""] if lines else ():
             self._terminal.detail(line)
@@ -120,7 +120,7 @@ class FinalReport:
     def _pending_message(self, pending: int) -> str:
         what = f"{pending} records are" if pending else "The run is"
         return (
-            f"{what} not delivered yet; delivery goes on in the background. "
+            f"{what} not delivered yet; delivery continues in the background. "
             f"To deliver by hand: runstream sync {shown_path(self._folder.path)}"
         )
 
@@ -134,7 +134,7 @@ def _flatten(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 
 def shown_path(path: Path, *, dotted: bool = False) -> str:
-    """Return a path as seen from the current folder, if there is one; ``dotted`` with ``./`` before it."""
+    """Return a path relative to the current folder, if it exists; with ``./`` first if ``dotted``."""
     try:
         relative = os.path.relpath(path)
     except OSError:

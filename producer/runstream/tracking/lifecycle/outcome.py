@@ -1,4 +1,4 @@
-"""How a process ends, as far as it can tell itself."""
+"""How a process ends, as it can determine itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from runstream_schemas.events import ExitState
 
 _LONGEST_REASON = 500
-#: What a shell reports for a process that Ctrl-C ended; W&B says 255.
+#: The exit code that W&B records for Ctrl-C.
 INTERRUPTED = 255
 
 
@@ -19,12 +19,12 @@ class Outcome:
 
     state: ExitState
     exit_code: int = 0
-    #: 0: none.
+    #: 0 for none.
     signal: int = 0
     reason: str = ""
-    #: Whether the end has a say in the state of the run.
+    #: Whether the end affects the state of the run.
     decides: bool = True
-    #: Whether the exit status of the process says better; then this holds only where nobody knows that.
+    #: Whether the exit status of the process takes precedence, if the shipper can read it.
     by_status: bool = False
 
     def as_record(self) -> dict[str, Any]:
@@ -40,35 +40,35 @@ class Outcome:
 
     @property
     def in_order(self) -> bool:
-        """Whether the process ended as it was meant to."""
+        """Whether the process ended normally."""
         return self.state is ExitState.FINISHED
 
     def stopped(self) -> Outcome:
-        """Return this end as that of a run that somebody asked to stop."""
+        """Return this outcome for a run whose stop was requested."""
         reason = "stopped by a command" + (f"; {self.reason}" if self.reason else "")
         return replace(self, state=ExitState.KILLED, reason=reason)
 
     def preempted(self) -> Outcome:
-        """Return this end as that of a process that was preempted."""
+        """Return this outcome for a process that was preempted."""
         reason = "preempted" + (f"; {self.reason}" if self.reason else "")
         return replace(self, state=ExitState.PREEMPTED, reason=reason)
 
 
-#: By SystemExit, with a code that nobody was told.
+#: SystemExit with a code that is not known.
 LEFT_TO_STATUS = Outcome(ExitState.FINISHED, reason="SystemExit with a code that is not known", by_status=True)
-#: The process has let go of the run, which goes on without it.
+#: The process left the run, which continues without it.
 DETACHED = Outcome(ExitState.FINISHED, reason="detached", decides=False)
 
 
 def from_exit_code(code: int) -> Outcome:
-    """Return the outcome that an exit code stands for."""
+    """Return the outcome of an exit code."""
     if code == 0:
         return Outcome(ExitState.FINISHED)
     return Outcome(ExitState.FAILED, code, reason=f"exit code {code}")
 
 
 def from_exception(error: BaseException) -> Outcome:
-    """Return the outcome of an exception that nobody caught."""
+    """Return the outcome of an uncaught exception."""
     if isinstance(error, KeyboardInterrupt):
         return Outcome(ExitState.KILLED, INTERRUPTED, signal.SIGINT, "interrupted (Ctrl-C)")
     if isinstance(error, SystemExit):
@@ -79,21 +79,18 @@ def from_exception(error: BaseException) -> Outcome:
 
 
 def from_block(error: BaseException) -> Outcome:
-    """Return the outcome of a ``with`` block that was left by an exception: not the end that was planned, so code 1.
-
-    That is so for ``sys.exit(0)`` too, as in W&B.
-    """
+    """Return the outcome of a ``with`` block that an exception ended: code 1, in W&B even for ``sys.exit(0)``."""
     outcome = from_exception(error)
     return from_exit_code(1) if outcome.in_order else replace(outcome, exit_code=1)
 
 
 def from_signal(number: int) -> Outcome:
-    """Return the outcome of a signal that ends the process."""
+    """Return the outcome of a fatal signal."""
     return Outcome(ExitState.KILLED, 128 + number, number, f"killed by {signal.Signals(number).name}")
 
 
 def system_exit_code(code: object) -> int:
-    """Return the exit code of the process that ``sys.exit(code)`` leads to."""
+    """Return the exit code of a process that calls ``sys.exit(code)``."""
     if code is None:
         return 0
     return code if isinstance(code, int) else 1

@@ -1,4 +1,4 @@
-"""The processes that deliver: started by the one that logs, watched by a mapped word, waited for at the end."""
+"""Starts the guardian of a run folder, restarts it if it is gone, and waits for delivery at the end."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
     from runstream.run_folder.folder import RunFolder
 
 _POLL_S = 0.02
-#: Starts its arguments in the background and ends: the guardian is nobody's child here, and leaves no zombie.
+#: Starts its arguments in the background and exits: the guardian is not our child, and leaves no zombie.
 _DETACH = '"$@" &'
-#: Tells the guardian which of its descriptors is the pidfd of this process, and whose: DESCRIPTOR:PID:STARTED.
+#: For the guardian: the descriptor of the pidfd of this process, as DESCRIPTOR:PID:STARTED.
 _TRAINER = "RUNSTREAM_TRAINER_PIDFD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LauncherTimeouts:
-    """How long to wait for what, in seconds."""
+    """Timeouts in seconds."""
 
-    #: A shipper that has given no sign of life for so long is looked at more closely.
+    #: Without a heartbeat on the control page for this long, the shipper's process is checked.
     silent_s: float = 5.0
-    #: A new guardian has so long to come up before another is started.
+    #: Time for a new guardian to start before another is started.
     starting_s: float = 10.0
-    #: Waits that are shorter are not worth a word.
+    #: No progress is shown during shorter waits.
     quiet_s: float = 0.5
-    #: Longest wait for a server that has never answered this run.
+    #: Longest wait for a server that has never answered.
     never_answered_s: float = 5.0
-    #: Longest wait for a server that has.
+    #: Longest wait for one that has.
     delivery_s: float = 60.0
 
 
 class ShipperLauncher:
-    """Guardian and shipper of one run folder, seen from the process that logs.
+    """Guardian and shipper of a run folder, as seen from the training process.
 
     Args:
         folder: The run folder.
         environ: Environment of the processes.
-        timeouts: How long to wait for what.
+        timeouts: Timeouts.
     """
 
     def __init__(self, folder: RunFolder, environ: Mapping[str, str], timeouts: LauncherTimeouts | None = None) -> None:
@@ -58,7 +58,7 @@ class ShipperLauncher:
         self._started_at = float("-inf")
 
     def start(self) -> None:
-        """Start the guardian, which starts the shipper, in a session of their own.
+        """Start the guardian, which starts the shipper, in a separate session.
 
         Raises:
             OSError: They cannot be started.
@@ -103,21 +103,21 @@ class ShipperLauncher:
 
     @property
     def done(self) -> bool:
-        """Whether everything in the folder is acknowledged, but for the exits that the end of this process decides."""
+        """Whether everything in the folder is acknowledged, except exits that depend on the end of this process."""
         control = self._folder.control
         return control[Word.PHASE] == Phase.DELIVERED or control[Word.AWAITS_END] != 0
 
     @property
     def pending(self) -> int:
-        """Records that are not acknowledged, as far as the shipper has seen."""
+        """Records that are not acknowledged, as counted by the shipper."""
         return self._folder.control[Word.PENDING]
 
     def wait(self, limit_s: float | None, progress: Callable[[int], None]) -> bool:
-        """Wait until everything is delivered; False when the limit is reached first.
+        """Wait until everything is delivered; return False if the limit is reached first.
 
         Args:
-            limit_s: Seconds. None: 60, but where the shipper dies with this process, as long as delivery gets on.
-            progress: Called with the pending records, once the wait is worth a word.
+            limit_s: Seconds. None for 60, or, if the shipper dies with this process, while delivery makes progress.
+            progress: Called with the number of pending records after a short while.
         """
         started = moved = time.monotonic()
         acked = -1
@@ -145,14 +145,14 @@ class ShipperLauncher:
 
 
 def shipper_dies_with_trainer(environ: Mapping[str, str]) -> bool:
-    """Tell whether the end of this process ends the processes it started too: a container, or a Slurm step."""
+    """Return whether the processes that this one started end with it: in a container or a Slurm step."""
     if "SLURM_STEP_ID" in environ or "KUBERNETES_SERVICE_HOST" in environ:
         return True
     return any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv"))
 
 
 def _is_ours(pid: int) -> bool:
-    """Tell whether a process lives and is a guardian or a shipper: pids come round again."""
+    """Return whether a process is running and is a guardian or a shipper: pids are reused."""
     if pid == 0:
         return False
     try:
@@ -162,13 +162,13 @@ def _is_ours(pid: int) -> bool:
 
 
 def _own_pidfd() -> int | None:
-    """Return a pidfd of this process, by which its shipper learns how it ended; None where there is no such thing."""
+    """Return a pidfd of this process, which shows the shipper how it ends; None if the system has none."""
     try:
         pidfd = os.pidfd_open(os.getpid())
     except (OSError, AttributeError):
         return None
     try:
-        # Where standard input is closed it may have got that number, which the guardian's takes.
+        # If standard input is closed the pidfd may have its number, which the guardian's input takes.
         return fcntl.fcntl(pidfd, fcntl.F_DUPFD_CLOEXEC, 3)
     except OSError:
         return None
@@ -177,7 +177,7 @@ def _own_pidfd() -> int | None:
 
 
 def _with_absolute_paths(environ: Mapping[str, str]) -> dict[str, str]:
-    """Make PYTHONPATH mean the same in another folder."""
+    """Return the environment with PYTHONPATH made independent of the current folder."""
     changed = {name: value for name, value in environ.items() if name != _TRAINER}
     if paths := environ.get("PYTHONPATH"):
         changed["PYTHONPATH"] = os.pathsep.join(os.path.abspath(path) for path in paths.split(os.pathsep))  # noqa: PTH100

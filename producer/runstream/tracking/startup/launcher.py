@@ -1,7 +1,7 @@
-"""What the launcher of a distributed training says of this process: its rank, and where it stands among the others.
+"""The rank of this process in a distributed training, as its launcher set it.
 
-Only environment variables are read. The first launcher that says a rank counts: a launcher that is started by another,
-as torchrun by Slurm, knows the process better than the one that started it.
+Only environment variables are read. The first launcher that sets a rank is used: one that is started by another, as
+torchrun is by Slurm, knows the process better than the one that started it.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The number of a pod of a StatefulSet; the random end of other pods' names is longer.
+#: The number of a pod of a StatefulSet; the random suffix of other pods is longer.
 _ORDINAL = re.compile(r"-(\d{1,4})$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessRank:
-    """A process among those that train together; None: nobody says."""
+    """A process among those that train together; a value is None if the launcher does not set it."""
 
     launcher: str
     rank: int
-    #: Its number on its machine.
+    #: Its rank on its machine.
     local_rank: int | None = None
     #: The number of its machine.
     node: int | None = None
-    #: How many processes there are.
+    #: Number of processes.
     world_size: int | None = None
 
     def as_metadata(self) -> dict[str, Any]:
-        """Return what is known."""
+        """Return the values that are set."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -46,7 +46,7 @@ class _Launcher:
     world_size: str = ""
 
 
-#: In the order in which they are asked; the table of docs/client.md.
+#: In the order in which they are tried; see the table in docs/client.md.
 _LAUNCHERS = (
     _Launcher("torchrun", "RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE"),
     _Launcher("Horovod", "HOROVOD_RANK", "HOROVOD_LOCAL_RANK", "HOROVOD_CROSS_RANK", "HOROVOD_SIZE"),
@@ -63,7 +63,7 @@ _LAUNCHERS = (
 
 
 def process_rank(environ: Mapping[str, str]) -> ProcessRank | None:
-    """Return what the launcher says of this process; None where there is none."""
+    """Return the rank of this process; None if no launcher set one."""
     for launcher in _LAUNCHERS:
         rank = _number(environ, launcher.rank)
         if rank is not None:
@@ -78,7 +78,7 @@ def process_rank(environ: Mapping[str, str]) -> ProcessRank | None:
 
 
 def _pod(environ: Mapping[str, str]) -> ProcessRank | None:
-    """Return the place of a pod of a StatefulSet, whose name ends with its number."""
+    """Return the rank of a pod of a StatefulSet, whose name ends with its number."""
     if "KUBERNETES_SERVICE_HOST" not in environ:
         return None
     found = _ORDINAL.search(environ.get("POD_NAME") or environ.get("HOSTNAME", ""))

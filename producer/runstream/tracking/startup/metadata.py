@@ -1,4 +1,4 @@
-"""What a run notes about where it runs, without starting a process or opening a device."""
+"""Metadata of a process: read without starting a process or opening a device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GPU_MODEL = re.compile(r"^Model:\s*(.+?)\s*$", re.MULTILINE)
 
 
 def metadata() -> dict[str, Any]:
-    """Return host, program, versions, number of processors and, where there are any, the GPUs' models."""
+    """Return host, program, versions, number of processors and, if there are any, GPUs."""
     system = os.uname()
     found: dict[str, Any] = {
         "host": socket.gethostname(),
@@ -32,13 +32,13 @@ def metadata() -> dict[str, Any]:
 
 
 def program() -> str:
-    """Return the path of the script that runs, or an empty string. Its arguments may hold secrets and stay out."""
+    """Return the path of the running script, or an empty string. Arguments are left out: they may contain secrets."""
     main = sys.modules.get("__main__")
     return str(getattr(main, "__file__", None) or "")
 
 
 def _gpu_models(drivers: Path) -> list[str]:
-    """Return the models as the kernel driver lists them: NVML takes seconds to open on some machines."""
+    """Return the GPU models that the kernel driver lists; opening NVML takes seconds on some machines."""
     models = []
     try:
         for device in sorted(drivers.iterdir()):
