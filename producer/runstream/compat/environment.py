@@ -29,16 +29,12 @@ def get_entity(default: str | None = None, env: Environment | None = None) -> st
 
 def set_project(value: str, env: Environment | None = None) -> None:
     """Set the project of later runs; an empty one is ``uncategorized``."""
-    _set(PROJECT, value or "uncategorized", env)
+    _environment(env)[PROJECT] = value or "uncategorized"
 
 
 def set_entity(value: str, env: Environment | None = None) -> None:
     """Set the entity of later runs."""
-    _set(ENTITY, value, env)
-
-
-def _set(name: str, value: str, env: Environment | None) -> None:
-    _environment(env)[name] = value
+    _environment(env)[ENTITY] = value
 
 
 def _environment(env: Environment | None) -> Environment:

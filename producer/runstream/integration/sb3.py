@@ -6,7 +6,7 @@ Metrics are logged by ``init(sync_tensorboard=True)``, since Stable-Baselines3 w
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from stable_baselines3.common.callbacks import BaseCallback
 
@@ -51,7 +51,10 @@ class WandbCallback(BaseCallback):
 
     def _init_callback(self) -> None:
         attributes = {"algo": type(self.model).__name__, **vars(self.model)}
-        self._run.config.setdefaults({name: _to_config(value) for name, value in attributes.items()})
+        kinds = (bool, int, float, str)
+        self._run.config.setdefaults(
+            {name: value if isinstance(value, kinds) else str(value) for name, value in attributes.items()}
+        )
         if self.gradient_save_freq > 0:
             self._run.watch(self.model.policy, log_freq=self.gradient_save_freq, log=self.log)
 
@@ -70,7 +73,3 @@ class WandbCallback(BaseCallback):
         if self.verbose > 0:
             runstream.termlog(f"Saved the model to {self.path}")
         warn_not_uploaded("The model", self.path)
-
-
-def _to_config(value: Any) -> Any:
-    return value if isinstance(value, (bool, int, float, str)) else str(value)

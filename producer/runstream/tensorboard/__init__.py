@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from runstream.tensorboard.summary_writers import SUMMARY_WRITERS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,14 +31,10 @@ def patch(
         root_logdir: Read every event file below this folder, no matter which process writes it; names of values begin
             with the path below it. By default, the event files that this process opens are read.
     """
-    from runstream.tensorboard.summary_writers import SUMMARY_WRITERS  # noqa: PLC0415 - not at `import runstream`
-
     del save, tensorboard_x, pytorch
     SUMMARY_WRITERS.patch(os.path.abspath(root_logdir) if root_logdir else "")  # noqa: PTH100 - keeps links
 
 
 def unpatch() -> None:
     """Undo :func:`patch`; runs that are synced already stay so."""
-    from runstream.tensorboard.summary_writers import SUMMARY_WRITERS  # noqa: PLC0415
-
     SUMMARY_WRITERS.unpatch()

@@ -97,7 +97,7 @@ class RunReader:
         begun = time.monotonic()
         requests = read_requests(self._folder.path)
         for request in requests:
-            if request.recursive and not search:
+            if not request.pid and not search:
                 continue
             for path in _event_files(request, self._folder.info.started // 1_000_000):
                 if path not in self._files:
@@ -143,6 +143,6 @@ def _last_row(writer: Path) -> int:
 def _event_files(request: Request, started: int) -> list[str]:
     """Return the event files of a request, oldest first."""
     folder = Path(request.folder)
-    paths = folder.rglob("*tfevents*") if request.recursive else folder.glob("*tfevents*")
+    paths = folder.rglob("*tfevents*") if not request.pid else folder.glob("*tfevents*")
     found = [path for path in paths if is_requested(path.name, request, started)]
     return [str(path) for path in sorted(found, key=lambda path: (path.name, path))]

@@ -21,13 +21,8 @@ class Request:
     folder: str
     #: Names of values begin with the path from this folder; empty for the first folder of the run.
     root: str = ""
-    #: The process that writes there; 0 for any process.
+    #: The process that writes there; 0 for any process, also in folders below this one.
     pid: int = 0
-
-    @property
-    def recursive(self) -> bool:
-        """Whether event files below the folder are read too. A process requests each of its folders instead."""
-        return not self.pid
 
 
 def add_request(run_folder: Path, request: Request) -> None:

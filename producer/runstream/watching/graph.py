@@ -73,10 +73,12 @@ class GraphTracer:
         self._part_handles: list[Any] = []
 
     def start(self) -> None:
-        """Register the hooks."""
-        if (model := self._model()) is not None:
-            self._register("", model, self._model_handles)
-        self._trace_parts()
+        """Register the hooks that are not registered."""
+        model = self._model()
+        if model is not None and not self._part_handles:
+            for name, module in model.named_modules():
+                if name or not self._model_handles:
+                    self._register(name, module, self._part_handles if name else self._model_handles)
 
     def remove(self) -> None:
         """Remove the hooks; publish what was traced, if nothing was published yet."""
@@ -96,7 +98,7 @@ class GraphTracer:
         if not name:
             self._graph = ModuleGraph()
             self._calls.clear()
-            self._trace_parts()
+            self.start()
         elif not self._calls and name in self._parts:
             self._publish_partial()
             return
@@ -152,13 +154,6 @@ class GraphTracer:
             return  # The run is finished.
         except Exception as error:  # noqa: BLE001 - tracking must not stop the training
             self._warn(f"Cannot record the graph of a watched model: {error!r}")
-
-    def _trace_parts(self) -> None:
-        model = self._model()
-        if model is not None and not self._part_handles:
-            for name, module in model.named_modules():
-                if module is not model:
-                    self._register(name, module, self._part_handles)
 
     def _register(self, name: str, module: Any, handles: list[Any]) -> None:
         handles.append(module.register_forward_pre_hook(ModuleHook(lambda *_: self.enter(name))))

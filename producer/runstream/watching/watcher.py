@@ -126,7 +126,9 @@ class ModelWatching:
         self._log_histograms(found)
 
     def _log_histograms(self, found: dict[str, Histogram | DeviceCounts | None]) -> None:
-        row = collect(self._torch, {name: item for name, item in found.items() if _fits(name)})
+        row = collect(
+            self._torch, {name: item for name, item in found.items() if len(name) <= DEFAULT_LIMITS.key_length}
+        )
         if row:
             self._log(row)
 
@@ -139,10 +141,6 @@ class ModelWatching:
         except Exception as error:  # noqa: BLE001 - out of memory on an accelerator, an unknown kind of tensor
             with contextlib.suppress(Exception):
                 self._warn(f"Cannot log {what}: {error!r}")
-
-
-def _fits(name: str) -> bool:
-    return len(name) <= DEFAULT_LIMITS.key_length
 
 
 def _validate_models(models: Any, function: str) -> tuple[Any, ...]:
