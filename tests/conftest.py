@@ -109,7 +109,7 @@ def serving(service: Service, folder: Path, reaper: Reaper) -> Iterator[None]:
     log = folder / f"{service.name}.log"
     child = Child(service.command(), log, reaper)
     try:
-        run_aside(wait_until_ready(service, child, log))
+        run_aside(wait_until_ready(service, child.exit_code, log))
         yield
     finally:
         child.stop()

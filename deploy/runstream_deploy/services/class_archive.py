@@ -12,7 +12,6 @@ import dataclasses
 import hashlib
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from runstream_deploy.processes.child import Command, launch_arguments
 from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.services.jars import Report, file_lock, ignore_report
 from runstream_deploy.services.kafka import Distribution, Kafka
+from runstream_deploy.services.service import last_lines, wait_until_ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,12 +60,13 @@ def _train(plain: Distribution, folder: Path) -> Path:
     archive = folder / "classes.jsa"
     option = f"-XX:ArchiveClassesAtExit={archive}"
     arguments = plain.arguments("kafka.Kafka", str(kafka.folder / "server.properties"), options=[option])
-    with (folder / "log").open("wb") as log:
+    log = folder / "log"
+    with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - Kafka itself
-            launch_arguments(Command(arguments=arguments)), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            launch_arguments(Command(arguments=arguments)), stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     try:
-        asyncio.run(_wait_until_ready(kafka, process))
+        asyncio.run(wait_until_ready(kafka, process.poll, log))
         process.terminate()
         process.wait(60)
     except subprocess.TimeoutExpired as error:
@@ -74,20 +75,5 @@ def _train(plain: Distribution, folder: Path) -> Path:
         process.kill()
         process.wait()
     if not archive.exists():
-        raise ServiceError(
-            "kafka", "did not write its class archive", (folder / "log").read_text(errors="replace")[-2000:]
-        )
+        raise ServiceError("kafka", "did not write its class archive", last_lines(log))
     return archive
-
-
-async def _wait_until_ready(kafka: Kafka, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + kafka.start_timeout
-    while True:
-        try:
-            await kafka.check()
-        except OSError as error:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise ServiceError("kafka", "did not start while its class archive was created") from error
-            await asyncio.sleep(0.1)
-        else:
-            return

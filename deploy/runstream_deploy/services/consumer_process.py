@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from runstream_deploy.processes.child import Command
-from runstream_deploy.stack.lag import assigned_partitions
+from runstream_deploy.services.lag import assigned_partitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 from runstream_deploy.exceptions import ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from runstream_deploy.processes.child import Child, Command
+    from runstream_deploy.processes.child import Command
 
 
 class Service(Protocol):
@@ -45,8 +45,8 @@ class Service(Protocol):
         """Return once the service has answered in its own protocol; raise OSError if it does not."""
 
 
-async def wait_until_ready(service: Service, child: Child, log: Path) -> None:
-    """Wait until a service that was started answers.
+async def wait_until_ready(service: Service, exit_code: Callable[[], int | None], log: Path) -> None:
+    """Wait until a service that was started answers; ``exit_code`` returns None while its process runs.
 
     Raises:
         ServiceError: It exited, or did not answer within its time limit.
@@ -57,7 +57,7 @@ async def wait_until_ready(service: Service, child: Child, log: Path) -> None:
             async with asyncio.timeout(10):
                 await service.check()
         except OSError as error:
-            if (code := child.exit_code()) is not None:
+            if (code := exit_code()) is not None:
                 raise ServiceError(service.name, f"exited with code {code}", last_lines(log)) from error
             if time.monotonic() > deadline:
                 problem = f"did not answer within {service.start_timeout:.0f} s ({error})"

@@ -72,7 +72,7 @@ class ServiceRunner:
         rotate(self._log)
         self._child = Child(self.service.command(), self._log, self._reaper)
         try:
-            await wait_until_ready(self.service, self._child, self._log)
+            await wait_until_ready(self.service, self._child.exit_code, self._log)
         except ServiceError as error:
             self._problem_at_start = str(error)
             await self._end()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import psutil
 from pydantic import BaseModel
 
+from runstream_deploy.services.lag import read_lag
 from runstream_deploy.stack.composition import assemble, find_addresses
-from runstream_deploy.stack.lag import read_lag
 from runstream_deploy.stack.stack_file import parse
 from runstream_deploy.stack.state import ServiceCondition, ServiceState, StackPhase, StackState, read_state
 from runstream_schemas.topics import Topic, topic_name
@@ -34,16 +34,16 @@ class ServiceStatus(ServiceState):
 class StackStatus(BaseModel):
     """The status of a stack; ``runstream status --json`` prints it."""
 
-    healthy: bool
+    healthy: bool = False
     phase: StackPhase
     data_dir: str
-    url: str
+    url: str = ""
     #: The process of the supervisor, None if it is not running.
-    pid: int | None
+    pid: int | None = None
     #: Proportional memory of all processes, including the supervisor, in bytes.
-    memory: int
+    memory: int = 0
     message: str
-    services: list[ServiceStatus]
+    services: list[ServiceStatus] = []
 
 
 async def read_status(folder: DataFolder) -> StackStatus:
@@ -56,16 +56,7 @@ async def read_status(folder: DataFolder) -> StackStatus:
     if state is None or supervisor is None or not folder.stack.exists():
         phase = state.phase if state and state.phase is StackPhase.FAILED else StackPhase.STOPPED
         message = state.message if state and phase is StackPhase.FAILED else "not running"
-        return StackStatus(
-            healthy=False,
-            phase=phase,
-            data_dir=str(folder.path),
-            url="",
-            pid=None,
-            memory=0,
-            message=message,
-            services=[],
-        )
+        return StackStatus(phase=phase, data_dir=str(folder.path), message=message)
     stack = parse(folder.stack.read_text(), str(folder.stack))
     services = await _services(state, stack)
     healthy = {ServiceCondition.RUNNING, ServiceCondition.EXTERNAL}
@@ -86,7 +77,7 @@ async def _services(state: StackState, stack: StackFile) -> list[ServiceStatus]:
     # Seen from this process, every server is an external one.
     composition = assemble(stack, state.environment, [])
     checks = {external.name: external.check for external in composition.external}
-    checks |= {reader.name: reader.check for reader in composition.applications}
+    checks |= {service.name: service.check for service in composition.applications}
     rows = list(state.services.values())
     problems = await asyncio.gather(*(_problem(checks[row.name]()) for row in rows))
     lag: Mapping[str, int] = {}

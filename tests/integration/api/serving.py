@@ -96,7 +96,7 @@ def serving(broker: str, prefix: str, dsn: str, reaper: Reaper, folder: Path) ->
         log = folder / "api.log"
         child = Child(api.command(), log, reaper)
         stack.callback(child.stop)
-        run_aside(wait_until_ready(api, child, log))
+        run_aside(wait_until_ready(api, child.exit_code, log))
         served = Served(url=api.url, broker=broker, prefix=prefix)
         eventually(lambda: served.ask("/api/v1/runs").status_code == httpx.codes.OK)
         yield served

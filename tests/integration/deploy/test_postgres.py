@@ -45,7 +45,7 @@ async def test_it_serves_and_keeps_its_data(reachable: Path, reaper: Reaper, ide
         postgres.prepare()
         child = Child(postgres.command(), reachable / "log", reaper)
         try:
-            await wait_until_ready(postgres, child, reachable / "log")
+            await wait_until_ready(postgres, child.exit_code, reachable / "log")
             assert effective_capabilities(child.pid) == 0
             connection = await asyncpg.connect(postgres.address())
             last = await connection.fetchval(statement)
@@ -69,7 +69,7 @@ async def test_the_number_of_a_killed_server_may_belong_to_another_process(tmp_p
     postgres.prepare()
     child = Child(postgres.command(), tmp_path / "log", reaper)
     try:
-        await wait_until_ready(postgres, child, tmp_path / "log")
+        await wait_until_ready(postgres, child.exit_code, tmp_path / "log")
         postgres.prepare()
         assert (tmp_path / "data" / "postmaster.pid").read_text().startswith(f"{child.pid}\n")
     finally:
@@ -98,5 +98,5 @@ async def test_a_server_that_cannot_start_says_why(tmp_path: Path, reaper: Reape
     postgres.prepare()
     child = Child(postgres.command(), tmp_path / "log", reaper)
     with pytest.raises(ServiceError, match=r'exited with code 1; .*\n.*invalid value for parameter "shared_buffers"'):
-        await wait_until_ready(postgres, child, tmp_path / "log")
+        await wait_until_ready(postgres, child.exit_code, tmp_path / "log")
     assert not psutil.pid_exists(child.pid)

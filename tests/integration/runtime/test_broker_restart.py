@@ -43,14 +43,14 @@ async def test_a_killed_broker_is_waited_for(
 
     child = Child(own.command(), log, reaper)
     try:
-        await wait_until_ready(own, child, log)
+        await wait_until_ready(own, child.exit_code, log)
         await ensure_topics(own.address, "killed", partitions=2)
         async with consuming(LedgerConsumer(), settings_of(own.address, "killed", database)):
             await publish(own.address, "killed", [block(run, writer(1), 0, 10)])
             await eventually_async(lambda: stored(10))
             child.kill()
             child = Child(own.command(), log, reaper)
-            await wait_until_ready(own, child, log)
+            await wait_until_ready(own, child.exit_code, log)
             await publish(own.address, "killed", [block(run, writer(1), 5, 15)])
             await eventually_async(lambda: stored(20))
     finally:

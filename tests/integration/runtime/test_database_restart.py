@@ -43,12 +43,12 @@ async def test_a_killed_database_is_waited_for(
     async with consuming(LedgerConsumer(), settings_of(broker, prefix, server.address())):
         child = Child(server.command(), log, reaper)
         try:
-            await wait_until_ready(server, child, log)
+            await wait_until_ready(server, child.exit_code, log)
             await eventually_async(lambda: stored(10))
             child.kill()
             await publish(broker, prefix, [block(run, writer(1), 10, 10)])
             child = Child(server.command(), log, reaper)
-            await wait_until_ready(server, child, log)
+            await wait_until_ready(server, child.exit_code, log)
             await publish(broker, prefix, [block(run, writer(1), 15, 15)])
             await eventually_async(lambda: stored(30))
         finally:

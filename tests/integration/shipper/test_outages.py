@@ -76,7 +76,7 @@ class OwnBroker:
         """Start it on its data and wait until it answers."""
         log = self._folder / "kafka.log"
         self._child = Child(self.kafka.command(), log, self._reaper)
-        run_aside(wait_until_ready(self.kafka, self._child, log))
+        run_aside(wait_until_ready(self.kafka, self._child.exit_code, log))
 
     def kill(self) -> None:
         """End it at once."""
