@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 import fastavro
 
 from runstream_schemas import registry
-from runstream_schemas.decoding import event_of
+from runstream_schemas.decoding import column_type, event_of
 from runstream_schemas.encoding import fields_of
+from runstream_schemas.events import LogEvent
 from runstream_schemas.exceptions import LimitExceeded, MalformedEvent
 from runstream_schemas.framing import frame, unframe
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
+from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
-    from runstream_schemas.events import Event
-    from runstream_schemas.topics import Topic
+    from collections.abc import Callable
+
+    from runstream_schemas.events import ColumnType, Event
 
 
 def encode(event: Event) -> bytes:
@@ -54,6 +57,23 @@ def decode(topic: Topic, message: bytes, limits: Limits = DEFAULT_LIMITS) -> Eve
         raise
     except Exception as error:  # fastavro raises whatever its inner reader met
         raise MalformedEvent(f"no {topic.value} record: {type(error).__name__}: {error}") from error
+
+
+def decode_columns(message: bytes, accepts: Callable[[tuple[str, ...], ColumnType], bool]) -> LogEvent:
+    """Return the block in a stored message with only those of its columns whose path and type are accepted.
+
+    For messages that :func:`decode` has accepted before: other columns are neither checked nor built. Raises
+    MalformedEvent if the message does not hold a block.
+    """
+    identifier, body = unframe(message)
+    fields = _read(registry.by_id(identifier), body)
+    fields["columns"] = [
+        column for column in fields["columns"] if accepts(tuple(column["path"]), column_type(column["type"]))
+    ]
+    event = event_of(Topic.LOG, fields, DEFAULT_LIMITS)
+    if not isinstance(event, LogEvent):
+        raise MalformedEvent(f"Expected a block of rows, not {type(event).__name__}")
+    return event
 
 
 def _read(schema: registry.Schema, body: bytes) -> Any:

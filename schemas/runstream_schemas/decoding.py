@@ -279,6 +279,11 @@ _CONVERTERS: Mapping[Topic, Callable[[Topic, Mapping[str, Any], Header, Limits],
 # --- parts of log, config and summary events
 
 
+def column_type(name: str) -> ColumnType:
+    """Return the column type with a name of the schema."""
+    return _COLUMN_TYPES[name]
+
+
 def _column(fields: Mapping[str, Any], rows: int, limits: Limits) -> Column:
     kind = _COLUMN_TYPES[fields["type"]]
     index, size = _index(fields["rows"], rows)

@@ -22,7 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 #: In the order in which they run; each is a module ``bench_NAME`` with ``measure(scale)``.
-NAMES = ("contract", "log", "growth", "peers", "startup", "watch", "crash", "shipper", "consumers", "outage", "idle")
+NAMES = (
+    "contract",
+    "log",
+    "growth",
+    "peers",
+    "startup",
+    "watch",
+    "crash",
+    "shipper",
+    "consumers",
+    "read",
+    "outage",
+    "idle",
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -1,4 +1,4 @@
-"""A small pool of Postgres connections, read-only unless said otherwise, with a deadline for getting one."""
+"""A small pool of Postgres connections, read-only by default, with a deadline for acquiring one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Connection = Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolLimits:
-    """How many connections the API holds, and how long it waits; seconds."""
+    """The number of connections, and timeouts in seconds."""
 
     connections: int = 8
     acquire_s: float = 3.0
@@ -26,7 +26,7 @@ class PoolLimits:
 
 
 class Database:
-    """Lends connections for one request each; connects on first use, so that the API starts without Postgres."""
+    """Provides connections, each for one request; connects on first use, so that the API starts without Postgres."""
 
     def __init__(self, pool: Any, limits: PoolLimits) -> None:
         self._pool = pool
@@ -34,11 +34,11 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection; raises Unavailable where none is free in time, OSError where Postgres is unreachable."""
+        """Provide a connection; raises Unavailable if none is free in time, OSError if Postgres is unreachable."""
         try:
             connection = await self._pool.acquire(timeout=self._limits.acquire_s)
         except TimeoutError as error:
-            raise Unavailable("database_busy", "No database connection was free in time.") from error
+            raise Unavailable("database_busy", "No database connection became free in time; retry later.") from error
         try:
             yield connection
         finally:
@@ -47,7 +47,7 @@ class Database:
 
 @asynccontextmanager
 async def open_database(dsn: str, limits: PoolLimits, *, read_only: bool = True) -> AsyncIterator[Database]:
-    """Open a pool of connections and close it at the end; connects to nothing yet."""
+    """Open a pool of connections and close it at the end; connects on first use."""
     pool = await asyncpg.create_pool(
         dsn,
         min_size=0,
@@ -64,5 +64,5 @@ async def open_database(dsn: str, limits: PoolLimits, *, read_only: bool = True)
     try:
         yield Database(pool, limits)
     finally:
-        # A reader that still runs has nothing to lose, and the process has to end quickly.
+        # Queries that still run are reads, and the process must exit quickly.
         pool.terminate()

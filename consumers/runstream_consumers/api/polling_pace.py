@@ -1,39 +1,39 @@
-"""How often shippers should ask, so that many of them do not keep the API busy."""
+"""Polling intervals of shippers, which grow with their number so that the API is not overloaded."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 
 
-class Pace:
-    """Spreads questions over time: a second apart where few ask, further apart where many do.
+class PollingPace:
+    """Assigns polling intervals that limit the total rate of requests.
 
     Args:
-        rate: Questions a second that are fine.
-        shortest: Seconds between two questions of one who asks, at least.
-        longest: The same at most.
+        rate: Maximum number of requests per second.
+        shortest: Minimum interval of a client, seconds.
+        longest: Maximum interval of a client, seconds.
     """
 
     def __init__(self, rate: float = 50.0, shortest: float = 1.0, longest: float = 15.0) -> None:
         self._rate = rate
         self._shortest = shortest
         self._longest = longest
-        #: Who asked since the window began, how many did in the window before, and when it began.
-        self._asking: set[Hashable] = set()
-        self._before = 0
+        #: The clients of the current window, the number of clients of the previous one, and when the window began.
+        self._clients: set[Hashable] = set()
+        self._previous = 0
         self._began = 0.0
 
-    def ask(self, who: Hashable, now: float) -> float:
-        """Note who asks; return after how many seconds to ask the next time.
+    def interval(self, client: Hashable, now: float) -> float:
+        """Return the number of seconds after which a client should poll again.
 
         Args:
-            who: Whatever tells one from another.
-            now: Seconds, of a clock that does not jump.
+            client: Identifies the client.
+            now: Seconds of a monotonic clock.
         """
         if now - self._began >= self._longest:
-            self._before = len(self._asking) if now - self._began < 2 * self._longest else 0
-            self._asking = set()
+            self._previous = len(self._clients) if now - self._began < 2 * self._longest else 0
+            self._clients = set()
             self._began = now
-        self._asking.add(who)
-        known = max(self._before, len(self._asking))
+        self._clients.add(client)
+        known = max(self._previous, len(self._clients))
         return min(max(known / self._rate, self._shortest), self._longest)

@@ -1,4 +1,4 @@
-"""What goes wrong in a request, and the one JSON shape every error answer has: ``{"error": {"code", "message"}}``."""
+"""Errors of requests, and the JSON format of error responses: ``{"error": {"code", "message"}}``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from runstream_schemas.topics import RunPath
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
-class Problem(Exception):  # noqa: N818  # an answer, named as HTTP names it (RFC 9457)
-    """An answer that is an error; ``code`` is for programs, the message for people."""
+class Problem(Exception):  # noqa: N818  # a response, named as in RFC 9457
+    """An error response; ``code`` is for programs, the message for people."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -26,34 +26,34 @@ class Problem(Exception):  # noqa: N818  # an answer, named as HTTP names it (RF
 
 
 class RunNotFound(Problem):
-    """No consumer has heard of the run."""
+    """Nothing of the run has arrived."""
 
     def __init__(self, run: RunPath) -> None:
-        super().__init__(404, "run_not_found", f"No run {run} is known here; it may not have been delivered yet.")
+        super().__init__(404, "run_not_found", f"Unknown run {run}: check its name, or wait until it is delivered.")
 
 
 class BadParameter(Problem):
-    """A query parameter has a value that means nothing."""
+    """A query parameter is invalid."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(422, "bad_parameter", f"{name}: {message}")
 
 
 class Unavailable(Problem):
-    """A service behind the API does not answer; asking again later may help."""
+    """A service that the API depends on does not answer; retrying later may help."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(503, code, message)
 
 
 def answer(problem: Problem) -> JSONResponse:
-    """Return the JSON answer of a problem."""
+    """Return the JSON response of a problem."""
     headers = {"Retry-After": "2"} if problem.status == 503 else None  # noqa: PLR2004
     error = {"code": problem.code, "message": problem.message}
     return JSONResponse({"error": error}, status_code=problem.status, headers=headers)
 
 
-#: Renders a problem as a page, or returns None for a request that wants JSON.
+#: Renders a problem as a page, or returns None if the client expects JSON.
 Page = Callable[[Request, Problem], Response | None]
 
 _EXPECTED: Sequence[type[Exception]] = (
@@ -68,7 +68,7 @@ _EXPECTED: Sequence[type[Exception]] = (
 
 
 def register(app: FastAPI, page: Page) -> None:
-    """Make the application answer every expected error in the one shape, or by a page."""
+    """Make the application respond to every expected error as JSON, or with a page."""
 
     async def handle(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
@@ -79,17 +79,17 @@ def register(app: FastAPI, page: Page) -> None:
 
 
 def problem_of(error: Exception) -> Problem:
-    """Return what an error means to whoever asked."""
+    """Return the problem that an error is reported as."""
     match error:
         case Problem():
             return error
         case HTTPException():
             return Problem(error.status_code, _CODES.get(error.status_code, "http_error"), str(error.detail))
         case RequestValidationError():
-            said = "; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in error.errors())
-            return Problem(422, "bad_parameter", said)
+            details = "; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in error.errors())
+            return Problem(422, "bad_parameter", details)
         case asyncpg.UndefinedTableError() | asyncpg.InvalidSchemaNameError():
-            return Unavailable("not_ready", "A consumer has not made its tables yet; it may still be starting.")
+            return Unavailable("not_ready", "A consumer has not created its tables yet; it may still be starting.")
         case asyncpg.QueryCanceledError():
-            return Unavailable("too_slow", "The database took too long; ask for fewer rows or keys.")
+            return Unavailable("too_slow", "The database took too long; request fewer rows or keys.")
     return Unavailable("database_unreachable", f"Postgres does not answer ({type(error).__name__}).")

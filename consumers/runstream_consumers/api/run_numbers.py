@@ -1,4 +1,4 @@
-"""The part of the database that the API writes itself: decisions that span runs (docs/http-api.md)."""
+"""Run numbers, the only tables that the API itself writes (docs/http-api.md)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from runstream_consumers.run_numbers import numbers
 from runstream_consumers.summary import reader as summary
 from runstream_schemas.topics import RunPath
 
-#: Few connections, so that the runs of a project wait here for each other and not in the database; and a long wait,
-#: since a thousand of them may begin at once.
+#: Few connections, so that the runs of a project wait for each other here rather than in the database; and a long wait,
+#: since a thousand of them may start at once.
 LIMITS = PoolLimits(connections=4, acquire_s=20.0)
 _PAGE = 500
 
 
 class Control:
-    """Takes decisions, each in one transaction; makes its tables at the first.
+    """Assigns run numbers, each in one transaction; creates its tables with the first.
 
     Args:
-        database: Lends connections that may write.
+        database: Provides connections that may write.
     """
 
     def __init__(self, database: Database) -> None:
@@ -32,13 +32,13 @@ class Control:
         self._preparing = asyncio.Lock()
 
     async def number(self, run: RunPath) -> int:
-        """Return the number of a run in its project, which it gets if it has none yet."""
+        """Return the number of a run in its project; assign one if it has none."""
         async with self._database.connection() as connection:
             await self._prepare(connection)
             try:
                 return await numbers.assign_number(connection, run, lambda: _published(connection, run))
             except (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedFunctionError, asyncpg.UndefinedTableError):
-                self._prepared = False  # The schema was dropped under us; the next request makes it anew.
+                self._prepared = False  # The schema was dropped; the next request creates it again.
                 raise
 
     async def _prepare(self, connection: Connection) -> None:
@@ -50,13 +50,13 @@ class Control:
 
 @asynccontextmanager
 async def open_control(dsn: str) -> AsyncIterator[Control]:
-    """Open connections that may write, and close them at the end; connects to nothing yet."""
+    """Open connections that may write, and close them at the end; connects on first use."""
     async with open_database(dsn, LIMITS, read_only=False) as database:
         yield Control(database)
 
 
 async def _published(connection: Connection, run: RunPath) -> tuple[numbers.Published, int]:
-    """Return the numbers of a project's runs as the summary consumer has them, and how many runs it knows."""
+    """Return the numbers of a project's runs according to the summary consumer, and how many runs it has."""
     found: numbers.Published = {}
     count = 0
     if await connection.fetchval("select to_regclass('summary.run') is null"):

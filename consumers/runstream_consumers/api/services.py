@@ -1,4 +1,4 @@
-"""What a request may use, and how a route asks for it."""
+"""The services that routes use, and their dependencies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from fastapi import Depends, Path, Request
 from runstream_consumers.api.database import Connection, Database
 from runstream_consumers.api.kafka.cluster import Cluster
 from runstream_consumers.api.kafka.commands import Commands
-from runstream_consumers.api.polling_pace import Pace
+from runstream_consumers.api.kafka.read_barrier import ReadBarrier
+from runstream_consumers.api.polling_pace import PollingPace
 from runstream_consumers.api.run_numbers import Control
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.limits import DEFAULT_LIMITS
@@ -20,18 +21,19 @@ from runstream_schemas.topics import RunPath, canonical_project
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The adapters of one API process."""
+    """The services of one API process."""
 
     settings: ServerSettings
     database: Database
     control: Control
     cluster: Cluster
     commands: Commands
-    pace: Pace
+    read_barrier: ReadBarrier
+    polling_pace: PollingPace
 
     @property
     def url(self) -> str:
-        """The address that pages and clients use, without a slash at the end."""
+        """The URL that pages and clients use, without a trailing slash."""
         return self.settings.url
 
 
@@ -45,9 +47,9 @@ TheServices = Annotated[Services, Depends(services)]
 
 
 async def connection(found: TheServices) -> AsyncIterator[Connection]:
-    """Lend a database connection until the request is answered."""
-    async with found.database.connection() as lent:
-        yield lent
+    """Provide a database connection for the duration of a request."""
+    async with found.database.connection() as held:
+        yield held
 
 
 TheConnection = Annotated[Connection, Depends(connection)]
@@ -56,7 +58,7 @@ Name = Annotated[str, Path(min_length=1, max_length=DEFAULT_LIMITS.name_length)]
 
 
 def run_path(entity: Name, project: Name, run_id: Name) -> RunPath:
-    """Return the run that the path of a request names."""
+    """Return the run in the path of a request."""
     return RunPath(entity=entity, project=canonical_project(project), run_id=run_id)
 
 

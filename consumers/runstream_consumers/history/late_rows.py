@@ -1,4 +1,4 @@
-"""The rows that are not late, block by block. Pure."""
+"""Filtering of late rows, block by block. Pure."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _HELD = 65_536
 class _Held:
     block: Block
     event: LogEvent
-    #: The rows that are shown, less those that turned out to be at a step that was taken.
+    #: The shown rows, without those found to be at a step that another row already has.
     good: NDArray[np.bool_]
-    #: Rows of which that is not known yet.
-    open: NDArray[np.bool_]
+    #: Rows for which that is not known yet.
+    undecided: NDArray[np.bool_]
 
 
-class Untaken:
-    """Holds blocks, which come by their least step, back until it is known which of their rows are late.
+class LateRowFilter:
+    """Holds blocks back until it is known which of their rows are late; blocks are added by their first step.
 
     Memory is bounded by the blocks that overlap at one step.
 
     Args:
-        patience: Rows that are held before it is looked which of them can go.
+        patience: Number of held rows at which decided blocks are released.
     """
 
     def __init__(self, patience: int = _HELD) -> None:
@@ -45,32 +45,32 @@ class Untaken:
     def add(
         self, block: Block, event: LogEvent, shown: NDArray[np.bool_] | None
     ) -> Iterator[tuple[Block, LogEvent, NDArray[np.bool_]]]:
-        """Take in a block; yield those of which all is known now, with the rows that are shown and not late."""
+        """Add a block; yield the blocks whose rows are all decided, each with its rows that are shown and not late."""
         if self._rows >= self._patience:
-            yield from self._settled(block.least)
+            yield from self._decided(block.first_step)
             self._patience = max(self._least_patience, 2 * self._rows)
         good = np.ones(event.count, dtype=np.bool_) if shown is None else shown
         self._held.append(_Held(block, event, good.copy(), good.copy()))
         self._rows += event.count
 
     def rest(self) -> Iterator[tuple[Block, LogEvent, NDArray[np.bool_]]]:
-        """Yield what is still held, once there are no more blocks."""
-        yield from self._settled(None)
+        """Yield the blocks that are still held, after the last block was added."""
+        yield from self._decided(None)
 
-    def _settled(self, least: int | None) -> Iterator[tuple[Block, LogEvent, NDArray[np.bool_]]]:
-        self._mark_taken(least)
-        ready = [held for held in self._held if not held.open.any()]
-        self._held = [held for held in self._held if held.open.any()]
+    def _decided(self, least: int | None) -> Iterator[tuple[Block, LogEvent, NDArray[np.bool_]]]:
+        self._exclude_taken(least)
+        ready = [held for held in self._held if not held.undecided.any()]
+        self._held = [held for held in self._held if held.undecided.any()]
         self._rows = sum(held.event.count for held in self._held)
         for held in ready:
             yield held.block, held.event, held.good & ~held.block.late(held.event)
 
-    def _mark_taken(self, least: int | None) -> None:
-        """Mark the rows below a step that are not the first at theirs."""
+    def _exclude_taken(self, least: int | None) -> None:
+        """Exclude the rows below a step that are not the first at their step."""
         chosen = []
         for held in self._held:
-            now = held.open if least is None else held.open & (held.event.steps < least)
-            held.open = held.open & ~now
+            now = held.undecided if least is None else held.undecided & (held.event.steps < least)
+            held.undecided = held.undecided & ~now
             chosen.append(np.flatnonzero(now))
         sizes = [len(rows) for rows in chosen]
         if not sum(sizes):

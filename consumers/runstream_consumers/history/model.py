@@ -1,7 +1,7 @@
-"""Which rows are late: steps are data, so a row out of order is kept and marked. Pure.
+"""Late rows: a row that is out of order is kept and marked. Pure.
 
-A row is late when it lies below the greatest step its writer had logged before it, or when another row already has its
-step. The first is known when a block arrives and is kept with it; the second when rows are read in their order.
+A row is late if it is below the greatest step that its writer had logged before it, or if another row already has its
+step. The first is known when a block arrives and is stored with it; the second is known when rows are read in order.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
     from runstream_schemas.events import LogEvent
 
-#: Below every step.
+#: Less than or equal to every step.
 NO_STEP = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
 class WriterSteps:
-    """What a writer has logged to one stream."""
+    """The steps that a writer has logged to one stream."""
 
-    #: Its greatest step.
+    #: The greatest step.
     greatest: int = NO_STEP
     #: The greatest distance between two steps of one of its blocks.
     widest: int = 0
     rows: int = 0
     #: Rows below the greatest step before them.
     late: int = 0
-    #: Its first row: seq, step, and when the broker got it.
+    #: Its first row: seq, step, and append time at the broker.
     first_seq: int = 2**63 - 1
     first_step: int = 0
     began: int = 0
 
     def columns(self) -> tuple[int, ...]:
-        """Return the values in the order of the table."""
+        """Return the values in the order of the table's columns."""
         return (
             self.greatest,
             self.widest,
@@ -59,7 +59,7 @@ class BlockSteps:
 
 
 def measure(event: LogEvent, before: WriterSteps, append_time: int = 0) -> tuple[BlockSteps, WriterSteps]:
-    """Return the steps of a block with at least one row, and what its writer has logged with it."""
+    """Return the steps of a block with at least one row, and the steps of its writer including the block."""
     steps = event.steps
     is_first = event.seq < before.first_seq
     first, last = int(steps[0]), int(steps[-1])
@@ -81,9 +81,9 @@ def measure(event: LogEvent, before: WriterSteps, append_time: int = 0) -> tuple
 
 
 def late_rows(steps: NDArray[np.int64], greatest: int) -> NDArray[np.bool_]:
-    """Tell for each row of a block whether it lies below the greatest step before it, which began at ``greatest``.
+    """Return for each row of a block whether it is below the greatest step before it, starting with ``greatest``.
 
-    Writers count from 0, so that a negative step lies below in any case.
+    Writers count from 0, so a negative step is always below.
     """
     reached = np.maximum.accumulate(np.concatenate((np.array([max(greatest, 0)], dtype=np.int64), steps)))
     late: NDArray[np.bool_] = steps < reached[:-1]

@@ -1,4 +1,4 @@
-"""Whose process and machine the rows of a shipper are about. Pure."""
+"""The training process and machine that a shipper's rows describe. Pure."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A training process, as the shipper that measures it names it."""
+    """A training process, as identified by the shipper that measures it."""
 
-    #: Its writer.
+    #: Its writer id.
     trainer: bytes
     label: str
     host: str
 
 
 def origin_of(event: LogEvent) -> Origin | None:
-    """Return what a block is about, by its last row; None where it does not say, as those of older shippers."""
-    said = {
+    """Return the origin in the last row of a block, or None if it has none, as blocks of older shippers."""
+    fields = {
         column.path[0]: values[-1]
         for column in event.columns
-        if column.path in _PATHS and (values := column_values(column, event.count))
+        if column.path in ORIGIN_PATHS and (values := column_values(column, event.count))
     }
     try:
-        trainer = bytes.fromhex(str(said.get("trainer", "")))
+        trainer = bytes.fromhex(str(fields.get("trainer", "")))
     except ValueError:
         return None
     if not trainer:
         return None
-    return Origin(trainer, str(said.get("label", "")), str(said.get("host", "")))
+    return Origin(trainer, str(fields.get("label", "")), str(fields.get("host", "")))
 
 
-_PATHS = frozenset({("trainer",), ("label",), ("host",)})
+#: Columns that identify the origin.
+ORIGIN_PATHS = frozenset({("trainer",), ("label",), ("host",)})

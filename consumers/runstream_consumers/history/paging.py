@@ -1,7 +1,7 @@
-"""Pages of rows by (step, offset, order), inherited ones first, from blocks that may overlap in any way. Pure.
+"""Pages of rows by (step, rank, offset, order), from blocks that may overlap in any way. Pure.
 
-Blocks come by their least step. A page is full when no later block can hold a row that belongs in it; memory is bounded
-by the page and one block, whatever the overlap.
+Blocks are added by their first step. A page is full when no later block can hold a row that belongs in it; memory is
+bounded by the page and one block, whatever the overlap.
 """
 
 from __future__ import annotations
@@ -13,71 +13,73 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runstream_schemas.rows import unpack_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runstream_consumers.history.blocks import Block
     from runstream_consumers.history.selection import Selection
 
 GREATEST = 2**63 - 1
 
-#: First rows of steps that are remembered before those no longer needed are forgotten.
+#: Number of steps whose first rows are remembered before those no longer needed are removed.
 _REMEMBERED_STEPS = 10_000
 
 
 class Cursor(NamedTuple):
-    """The place of a row among all rows of a run; a page begins behind it."""
+    """The position of a row among all rows of a view; a page begins after it."""
 
     step: int
-    #: Of the run that it comes from among those of the view.
+    #: Position of its run among the runs of the view.
     rank: int
     offset: int
     order: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class HistoryRow:
     """One logged row, as it was logged."""
 
     step: int
     #: The writer's clock, microseconds since 1970.
     time: int
-    #: The row's place among everything its writer logged.
+    #: Order of the append at its writer.
     order: int
-    #: The place of its block in the partition.
+    #: Offset of its block in the partition.
     offset: int
     writer: bytes
     #: Below its writer's greatest step before it, or at a step that another row already has.
     late: bool
     values: dict[str, Any]
-    #: No part of the default view: a writer that continues this one, or a rewind, took its place.
+    #: Not part of the default view: replaced by a writer that continues this one, or by a rewind.
     hidden: bool = False
-    #: 0, but for a fork, whose ancestors' rows come first.
+    #: Position of its run among the runs of the view; rows of ancestors come first.
     rank: int = 0
 
     @property
-    def place(self) -> Cursor:
-        """Where it stands among all rows."""
+    def cursor(self) -> Cursor:
+        """Its position among all rows of the view."""
         return Cursor(self.step, self.rank, self.offset, self.order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some rows, and where the next page begins; None where there is none."""
+    """Some rows, and the cursor of the next page, or None if there is none."""
 
-    rows: list[Row]
+    rows: list[HistoryRow]
     next: Cursor | None
 
 
 class PageBuilder:
-    """Collects the rows of one page from blocks that come by their least step.
+    """Collects the rows of one page from blocks that are added by their first step.
 
     Args:
-        selection: The keys that are asked for.
-        limit: Most rows of the page.
+        selection: The columns that are wanted.
+        limit: Maximum number of rows of the page.
         first_step: First step, inclusive.
         last_step: Last step, inclusive.
-        after: Where the page before ended.
-        budget: Rows to look at before a page may be short.
-        late: Whether late rows are wanted.
-        hidden: Whether rows are wanted that the default view hides.
+        after: Cursor of the last row of the previous page.
+        budget: Number of rows to examine before a page may be short.
+        late: Whether to include late rows.
+        hidden: Whether to include rows that the default view hides.
     """
 
     def __init__(
@@ -100,33 +102,41 @@ class PageBuilder:
         self._budget = budget
         self._late = late
         self._hidden = hidden
-        #: The smallest rows so far, one more than the page holds; the greatest on top.
-        self._heap: list[tuple[int, int, int, int, Row]] = []
-        #: The first row at each step: that one is not late.
+        #: The least rows so far, one more than the page holds; the greatest on top.
+        self._heap: list[tuple[int, int, int, int, HistoryRow]] = []
+        #: The first row at each step, which is the only one that is not late.
         self._first: dict[int, tuple[int, int, int]] = {}
-        self._settled: Cursor | None = None
+        self._cut_off: Cursor | None = None
 
-    def done(self, block: Block) -> bool:
-        """Tell whether the page is complete without this block and those behind it."""
+    def extend(self, blocks: Sequence[Block]) -> bool:
+        """Add blocks until the page is complete; return whether it is."""
+        for block in blocks:
+            if self.is_complete(block):
+                return True
+            self.add(block)
+        return False
+
+    def is_complete(self, block: Block) -> bool:
+        """Return whether the page is complete without this block and those after it."""
         if len(self._heap) > self._limit:
-            return block.least > -self._heap[0][0]
-        if self._budget <= 0 and block.least > self._after.step + 1:
-            # So many rows without what was asked for: give back a short page rather than take ever longer.
-            self._settled = Cursor(block.least - 1, GREATEST, GREATEST, GREATEST)
+            return block.first_step > -self._heap[0][0]
+        if self._budget <= 0 and block.first_step > self._after.step + 1:
+            # Too many rows without the wanted columns: return a short page rather than take ever longer.
+            self._cut_off = Cursor(block.first_step - 1, GREATEST, GREATEST, GREATEST)
             return True
         return False
 
     def add(self, block: Block) -> None:
-        """Take in the rows of a block."""
+        """Add the rows of a block."""
         if not (block.is_shown or self._hidden):
             return
-        event = block.event()
+        event = block.payload.decode(self._selection)
         self._budget -= event.count
         late = block.late(event).tolist()
         steps, orders, times = event.steps.tolist(), event.orders.tolist(), event.times.tolist()
-        values = unpack_rows(self._selection.narrow(event))
+        values = unpack_rows(event)
         ends_before, hidden_from = block.bounds.ends_before, block.bounds.hidden_from
-        self._forget(block.least)
+        self._forget(block.first_step)
         for index, step in enumerate(steps):
             if not self._first_step <= step <= self._last_step or self._beyond(step):
                 continue
@@ -138,7 +148,7 @@ class PageBuilder:
             if not values[index] and self._selection.keys is not None:
                 continue
             self._offer(
-                Row(
+                HistoryRow(
                     step=step,
                     time=times[index],
                     order=orders[index],
@@ -152,19 +162,19 @@ class PageBuilder:
             )
 
     def page(self) -> Page:
-        """Return the page, once a block is ``done`` or there are no more."""
+        """Return the page, after it is complete or all blocks were added."""
         rows = [entry[-1] for entry in sorted(self._heap, key=lambda entry: entry[:-1], reverse=True)]
-        following = self._settled
+        following = self._cut_off
         if following is not None:
             rows = [row for row in rows if row.step <= following.step]
         elif len(rows) > self._limit:
             rows.pop()
-            following = rows[-1].place
+            following = rows[-1].cursor
         marked = [self._marked(row) for row in rows]
         return Page(rows=[row for row in marked if self._late or not row.late], next=following)
 
     def _is_wanted(self, step: int, place: tuple[int, int, int], *, hidden: bool) -> bool:
-        """Tell whether a row belongs on this page, keys apart; note it as the first at its step, if it is."""
+        """Return whether a row belongs on this page, regardless of keys; record it if it is the first at its step."""
         if hidden and not self._hidden:
             return False
         if not hidden and place < self._first.setdefault(step, place):
@@ -172,22 +182,22 @@ class PageBuilder:
         return (step, *place) > self._after
 
     def _beyond(self, step: int) -> bool:
-        """Tell whether the page is full with rows at lower steps."""
+        """Return whether the page is full with rows at lower steps."""
         return len(self._heap) > self._limit and step > -self._heap[0][0]
 
-    def _offer(self, row: Row) -> None:
+    def _offer(self, row: HistoryRow) -> None:
         entry = (-row.step, -row.rank, -row.offset, -row.order, row)
         if len(self._heap) <= self._limit:
             heapq.heappush(self._heap, entry)
         else:
             heapq.heappushpop(self._heap, entry)
 
-    def _marked(self, row: Row) -> Row:
+    def _marked(self, row: HistoryRow) -> HistoryRow:
         taken = not row.hidden and self._first[row.step] != (row.rank, row.offset, row.order)
         return replace(row, late=True) if taken and not row.late else row
 
     def _forget(self, least: int) -> None:
-        """Forget the first rows of steps that are behind us and not in the page."""
+        """Remove the first rows of steps below ``least`` that are not in the page."""
         if len(self._first) > _REMEMBERED_STEPS + 2 * len(self._heap):
             needed = {-entry[0] for entry in self._heap}
             self._first = {step: place for step, place in self._first.items() if step >= least or step in needed}

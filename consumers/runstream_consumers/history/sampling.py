@@ -1,4 +1,4 @@
-"""Series of few points that keep every minimum and maximum of long ones. Pure."""
+"""Thinning of long series that keeps the minimum and maximum of every interval. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Points held before they are thinned; thinning keeps an eighth, far more than is shown.
+#: Points held before they are thinned; thinning keeps a quarter, far more than is shown.
 _HELD = 32_768
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Series:
-    """The points of one key, by step; arrays of one length."""
+    """The points of one key, by step; the arrays have the same length."""
 
     #: int64.
     steps: NDArray[np.int64]
@@ -26,7 +26,7 @@ class Series:
 
 
 class Sampler:
-    """Takes in the points of one key, in any order, within bounded memory."""
+    """Collects the points of one key, in any order, within bounded memory."""
 
     def __init__(self, samples: int) -> None:
         self._samples = samples
@@ -35,7 +35,7 @@ class Sampler:
         self._points = 0
 
     def add(self, steps: NDArray[np.int64], times: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        """Take in some points."""
+        """Add points."""
         self._parts.append(Series(steps=steps, times=times, values=values))
         self._points += len(steps)
         if self._points > self._held:
@@ -43,15 +43,15 @@ class Sampler:
             self._parts, self._points = [thinned], len(thinned.steps)
 
     def series(self) -> Series:
-        """Return at most ``samples`` of the points taken in."""
+        """Return at most ``samples`` of the added points."""
         return thin(_joined(self._parts), self._samples)
 
 
 def thin(series: Series, samples: int) -> Series:
-    """Return at most ``samples`` (4 at least) points by step: ends, and the least and greatest value of each interval.
+    """Return at most ``samples`` (at least 4) points by step: both ends, and the least and greatest of each interval.
 
-    Intervals hold equally many points, so that a far-off step does not push all others into one. NaN is kept only where
-    an interval holds nothing else.
+    Intervals hold the same number of points, so that an outlying step does not push all others into one. NaN is kept
+    only if an interval holds nothing else.
     """
     order = np.argsort(series.steps, kind="stable")
     size = len(order)

@@ -1,14 +1,16 @@
-"""Which columns a reader asked for. Pure."""
+"""Selection of columns by key. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from runstream_schemas.events import ColumnType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runstream_schemas.events import Column, LogEvent
+_NUMERIC = frozenset({ColumnType.FLOAT64, ColumnType.INT64, ColumnType.BOOL})
 
 
 def key_of(path: Iterable[str]) -> str:
@@ -18,18 +20,26 @@ def key_of(path: Iterable[str]) -> str:
 
 @dataclass(slots=True)
 class Selection:
-    """Keys, each of which means the column of that key and all columns below it; None means every column."""
+    """The columns that a reader wants.
+
+    Args:
+        keys: Each selects the column of that key and all columns below it; None selects every column.
+        is_numeric: Whether only columns of numbers and booleans are selected.
+    """
 
     keys: frozenset[str] | None
+    is_numeric: bool = False
+    #: Paths that are selected whatever the keys are.
+    always: frozenset[tuple[str, ...]] = frozenset()
     _known: dict[tuple[str, ...], bool] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, keys: Iterable[str] | None) -> Selection:
+    def of(cls, keys: Iterable[str] | None, *, is_numeric: bool = False) -> Selection:
         """Return the selection of some keys."""
-        return cls(None if keys is None else frozenset(keys))
+        return cls(None if keys is None else frozenset(keys), is_numeric)
 
     def selects(self, path: tuple[str, ...]) -> bool:
-        """Tell whether a column was asked for."""
+        """Whether the keys select a column."""
         if self.keys is None:
             return True
         answer = self._known.get(path)
@@ -37,13 +47,16 @@ class Selection:
             answer = self._known[path] = not self.keys.isdisjoint(_ancestors(key_of(path)))
         return answer
 
-    def columns(self, event: LogEvent) -> list[Column]:
-        """Return the columns of a block that were asked for."""
-        return [column for column in event.columns if self.selects(column.path)]
+    def accepts(self, path: tuple[str, ...], kind: ColumnType) -> bool:
+        """Whether a column has to be decoded."""
+        if path in self.always:
+            return True
+        return (not self.is_numeric or kind in _NUMERIC) and self.selects(path)
 
-    def narrow(self, event: LogEvent) -> LogEvent:
-        """Return a block with only the columns that were asked for."""
-        return event if self.keys is None else replace(event, columns=self.columns(event))
+
+#: Selects every column, and no column: steps, times and orders are always decoded.
+EVERY_COLUMN = Selection(None)
+NO_COLUMN = Selection(frozenset())
 
 
 def _ancestors(key: str) -> Iterable[str]:

@@ -1,37 +1,35 @@
-"""Which rows of a run, and of the runs it goes on from, are shown: the default view. Pure.
+"""The default view of a run: which rows of the run, and of the runs it was forked from, are shown. Pure.
 
-A writer that continues another (resume) hides that one's rows from its own first step on. A rewind hides what follows
-its step of all that was logged before it. A fork goes on from the rows of another run, as that run was when the fork
-was made: up to its step, without what was hidden, and without writers that came later. Inherited rows count as rows
-that the forking writer logged before its own.
+A writer that continues another one (resume) hides that writer's rows from its own first step on. A rewind hides all
+rows after its step that were logged before it. A fork inherits the rows of another run as that run was at the time of
+the fork: up to the fork's step, without hidden rows, and without writers that started later. Inherited rows are treated
+as rows that the forking writer logged before its own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from uuid import UUID
 
-#: An offset behind every other.
+#: Greater than every offset.
 _ALWAYS = 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class WriterFacts:
-    """The first row of a writer of the history: its step, and when the broker got it."""
+    """The first row of a writer of the history: its step, and its append time at the broker."""
 
     first_step: int
     began: int
-    #: The greatest distance between two steps of one of its blocks.
-    widest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class BranchFacts:
-    """A fork (``origin`` is another run) or a rewind; ``step`` is the last one that counts."""
+    """A fork (``origin`` is another run) or a rewind; ``step`` is the last step that is inherited."""
 
     writer: UUID
     origin: UUID
@@ -42,27 +40,22 @@ class BranchFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What is known of a run that decides over its view."""
+    """The writers and branches of a run, which determine its view."""
 
     run: UUID
     writers: Mapping[UUID, WriterFacts] = field(default_factory=dict)
-    #: Whom each writer continues.
+    #: The writers that each writer continues.
     lineage: Mapping[UUID, frozenset[UUID]] = field(default_factory=dict)
-    #: In the order of their offsets.
+    #: Ordered by offset.
     branches: Sequence[BranchFacts] = ()
 
     @property
     def fork(self) -> BranchFacts | None:
-        """Where the run goes on from another; the first such marker counts."""
+        """The fork that created the run, if any; markers after the first are ignored."""
         return next((branch for branch in self.branches if branch.origin != self.run), None)
 
-    @property
-    def widest(self) -> int:
-        """The greatest distance between two steps of one block."""
-        return max((writer.widest for writer in self.writers.values()), default=0)
-
     def as_of(self, time: int) -> RunFacts:
-        """Return what was known when the broker's clock showed a time."""
+        """Return the facts that were known at a time of the broker's clock."""
         writers = {key: writer for key, writer in self.writers.items() if writer.began < time}
         branches = [branch for branch in self.branches if branch.append_time < time]
         known = {*writers, *(branch.writer for branch in branches)}
@@ -73,18 +66,14 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Rows from a step on do not count, as far as they were appended before an offset."""
+    """Hides the rows from a step on that were appended before an offset."""
 
     step: int
     before: int
 
 
 class Cuts:
-    """What the later writers of a run hide of the earlier ones.
-
-    Args:
-        facts: The run.
-    """
+    """The rows of a run that its later writers hide."""
 
     def __init__(self, facts: RunFacts) -> None:
         self._cuts: dict[UUID, list[Cut]] = {}
@@ -101,15 +90,15 @@ class Cuts:
                     self._cuts.setdefault(earlier, []).append(Cut(branch.step + 1, _ALWAYS))
 
     def hidden_from(self, writer: UUID, offset: int) -> int | None:
-        """Return the step from which on rows of a writer at an offset are hidden; None: none are."""
-        # A writer's rows lie behind its own marker, so that it never hides them.
+        """Return the step from which rows of a writer at an offset are hidden, or None if none are."""
+        # A writer's rows follow its own marker, so it never hides them.
         cuts = [*self._cuts.get(writer, ()), *self._everyone]
         return min((cut.step for cut in cuts if offset < cut.before), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The steps from which on rows are no part of the view, and are hidden in it; None: none are."""
+    """The step from which rows are not part of the view, and the step from which they are hidden in it, if any."""
 
     ends_before: int | None
     hidden_from: int | None
@@ -119,39 +108,49 @@ EVERYTHING = Bounds(None, None)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RowSource:
     """A run whose rows are part of a view."""
 
     facts: RunFacts
-    #: Its place in the order of rows at one step: the oldest ancestor is 0.
+    #: Its position in the order of rows at one step: the oldest ancestor is 0.
     rank: int
-    #: The step from which on its rows are no part of the view; None: all are.
+    #: The step from which its rows are not part of the view, if any.
     ends_before: int | None
-    #: The step from which on its rows are hidden in the viewed run, whoever wrote them.
+    #: The step from which its rows are hidden in the viewed run, regardless of their writer.
     hidden_from: int | None
     cuts: Cuts
-    #: Whether this is the viewed run; what an ancestor hides is no part of the view.
+    #: Whether this is the viewed run. Rows that an ancestor hides are not part of the view.
     is_own: bool
 
-    def place(self, writer: UUID, offset: int) -> Bounds | None:
-        """Return which rows of a writer at an offset are shown; None: none are part of the view."""
+    @property
+    def last_step(self) -> int:
+        """The last step at which its rows can be part of the view."""
+        return 2**63 - 1 if self.ends_before is None else self.ends_before - 1
+
+    def bounds_of(self, writer: bytes, offset: int) -> Bounds | None:
+        """Return which rows of a writer at an offset are shown, or None if none are part of the view."""
+        key = UUID(bytes=writer)
         if self.is_own:
-            return Bounds(None, self.cuts.hidden_from(writer, offset))
-        if writer not in self.facts.writers:
+            return Bounds(None, self.cuts.hidden_from(key, offset))
+        if key not in self.facts.writers:
             return None
-        return Bounds(_least(self.ends_before, self.cuts.hidden_from(writer, offset)), self.hidden_from)
+        return Bounds(_least(self.ends_before, self.cuts.hidden_from(key, offset)), self.hidden_from)
 
 
-def view_of(lineage: Sequence[RunFacts]) -> list[Source]:
-    """Return the sources of a view: of the run that comes first, which goes on from the second, and so on."""
-    sources: list[Source] = []
+def view_of(lineage: Sequence[RunFacts]) -> list[RowSource]:
+    """Return the row sources of a run's view.
+
+    Args:
+        lineage: The run, the run it was forked from, and so on.
+    """
+    sources: list[RowSource] = []
     ends_before = hidden_from = None
     time: int | None = None
     for depth, known in enumerate(lineage):
         facts = known if time is None else known.as_of(time)
         cuts = Cuts(facts)
         rank = len(lineage) - 1 - depth
-        sources.append(Source(facts, rank, ends_before, hidden_from, cuts, is_own=depth == 0))
+        sources.append(RowSource(facts, rank, ends_before, hidden_from, cuts, is_own=depth == 0))
         fork = facts.fork
         if fork is None:
             break
@@ -178,10 +177,10 @@ def ancestors(lineage: Mapping[UUID, Iterable[UUID]], writer: UUID) -> set[UUID]
     return found
 
 
-def lines_of(sources: Sequence[Source]) -> dict[UUID, UUID]:
-    """Return under which writer the rows of another are drawn: whoever continues it, or forked from its run.
+def lines_of(sources: Sequence[RowSource]) -> dict[UUID, UUID]:
+    """Return for each writer the later one whose series includes its rows: by a resume, or by a fork of its run.
 
-    Writers that are drawn under themselves are left out.
+    Writers whose rows form their own series are omitted.
     """
     follower: dict[UUID, UUID] = {}
     for depth, source in enumerate(sources):

@@ -57,5 +57,10 @@ select writer.writer, role, state, qualifiers, first, last, details
 from liveness.writer join liveness.pulse on pulse.run = writer.run and pulse.writer = writer.writer
 where writer.run = $1 order by first, writer.writer
 
+-- name: writers_of_runs
+select writer.run, writer.writer, role, state, qualifiers, first, last, details
+from liveness.writer join liveness.pulse on pulse.run = writer.run and pulse.writer = writer.writer
+where writer.run = any($1::uuid[]) order by first, writer.writer
+
 -- name: transitions_of
 select time, before, after, reason from liveness.transition where run = $1 and writer is null order by id

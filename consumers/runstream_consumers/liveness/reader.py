@@ -89,6 +89,15 @@ async def states(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPat
     }
 
 
+async def writers_of_runs(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPath, list[WriterState]]:
+    """Return the writers of several runs."""
+    paths = {run_key(run): run for run in runs}
+    found: dict[RunPath, list[WriterState]] = {}
+    for row in await connection.fetch(QUERIES["writers_of_runs"], list(paths)):
+        found.setdefault(paths[row["run"]], []).append(_writer(row))
+    return found
+
+
 def _writer(row: Any) -> WriterState:
     details = values.load(row["details"])
     ending = details["goodbye"] or details["exit"] or {}

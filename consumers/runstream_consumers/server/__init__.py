@@ -1,1 +1,1 @@
-"""The HTTP server process: the API and the pages, put together."""
+"""The HTTP server process, which serves the API and the pages."""

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from runstream_consumers.server.app import create_app
 from runstream_consumers.settings import ServerSettings
 
-#: Seconds that open requests get after SIGTERM.
+#: Seconds that open requests have to finish after SIGTERM.
 _GRACE_S = 1
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to this module: uvicorn would raise them again and end with their status instead of 0."""
+    """Leaves signals to this module: uvicorn would raise them again and exit with their status instead of 0."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -28,7 +28,7 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: ServerSettings) -> None:
-    """Serve until SIGTERM or SIGINT; raises SystemExit where the port can't be had, with the reason in the log."""
+    """Serve until SIGTERM or SIGINT; raises SystemExit if the port is unavailable, with the reason in the log."""
     config = uvicorn.Config(
         create_app(settings),
         host=settings.api_host,
@@ -36,7 +36,7 @@ async def serve(settings: ServerSettings) -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
-        # The peer of a connection is who it is, whatever a header claims.
+        # The access rules need the real peer of a connection, not what a header claims.
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_S,
         timeout_keep_alive=30,
@@ -49,12 +49,12 @@ async def serve(settings: ServerSettings) -> None:
 
 
 def main() -> int:
-    """Run the process; return 0 after SIGTERM or SIGINT, 2 where the settings are wrong."""
+    """Run the process; return 0 after SIGTERM or SIGINT, 2 if the settings are invalid."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = ServerSettings.from_environment()
     except ValidationError as error:
-        print(f"runstream_consumers.api: settings from RUNSTREAM_*: {error}", file=sys.stderr)  # noqa: T201  # no log yet
+        print(f"Invalid settings in the environment (RUNSTREAM_*): {error}", file=sys.stderr)  # noqa: T201  # no log yet
         return 2
     asyncio.run(serve(settings))
     return 0

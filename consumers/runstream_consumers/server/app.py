@@ -1,8 +1,10 @@
-"""The application: routes, access rules, safe headers, and the adapters they use."""
+"""The application: routes, access rules, response headers, and the services they use."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -13,9 +15,10 @@ from runstream_consumers.api import problems
 from runstream_consumers.api.database import PoolLimits, open_database
 from runstream_consumers.api.kafka.cluster import Cluster
 from runstream_consumers.api.kafka.commands import open_commands
-from runstream_consumers.api.polling_pace import Pace
-from runstream_consumers.api.routers import alerts, commands, connection, history, numbers, registry, runs
-from runstream_consumers.api.routers import resume_state as standing
+from runstream_consumers.api.kafka.offsets import open_offsets
+from runstream_consumers.api.kafka.read_barrier import ReadBarrier
+from runstream_consumers.api.polling_pace import PollingPace
+from runstream_consumers.api.routers import alerts, commands, connection, history, numbers, registry, resume_state, runs
 from runstream_consumers.api.run_numbers import open_control
 from runstream_consumers.api.security.access import Access, Policy
 from runstream_consumers.api.security.headers import SafeHeaders
@@ -28,13 +31,16 @@ from runstream_consumers.web import pages
 
 
 def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, peers: Peers | None = None) -> FastAPI:
-    """Return the application of one API process; it connects to nothing before its first request."""
+    """Return the application of one API process; it connects to nothing before the first request."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # Blocks are decoded in these threads (history/reader.py): few, since they share the interpreter with the loop.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, thread_name_prefix="worker"))
         async with (
             open_database(settings.postgres, limits or PoolLimits()) as database,
             open_control(settings.postgres) as control,
+            open_offsets(settings.kafka) as offsets,
             open_commands(settings.kafka, settings.prefix, settings.partitions) as to_runs,
         ):
             cluster = Cluster(settings.kafka)
@@ -44,25 +50,26 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
                 control=control,
                 cluster=cluster,
                 commands=to_runs,
-                pace=Pace(),
+                read_barrier=ReadBarrier(settings, database, offsets),
+                polling_pace=PollingPace(),
             )
             yield
 
     app = FastAPI(
         title="Runstream",
         version=version("runstream"),
-        description="Reads what the consumers made of a stack's events: runs, history, summaries, states, delivery.",
+        description="Runs, history, summaries, states and delivery of a stack, from the tables of its consumers.",
         openapi_url="/api/v1/openapi.json",
-        # The interactive pages load their scripts from elsewhere, which the content policy forbids.
+        # The interactive pages load scripts from other servers, which the content security policy forbids.
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
     )
     problems.register(app, pages.problem_page)
-    # First: the pages' routes take any two names.
+    # First, since the routes of the pages match any two names.
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     include_consumer_routes(app)
-    for module in (connection, registry, runs, standing, commands, numbers, history, alerts, pages):
+    for module in (connection, registry, runs, resume_state, commands, numbers, history, alerts, pages):
         app.include_router(module.router)
     policy = Policy(
         token=settings.token,

@@ -1,4 +1,4 @@
-"""Notes and pinned values as HTML: CommonMark with tables, and nothing in it that a browser would run or fetch."""
+"""Notes and pinned values as HTML: CommonMark with tables, without anything that a browser would run or fetch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from markdown_it.renderer import RendererProtocol
 from markdown_it.token import Token
 from markupsafe import Markup
 
-#: Longer texts are cut: a page is no place for a book.
+#: Longer texts are truncated.
 _LONGEST = 20_000
 
 
 def markdown(text: str) -> Markup:
-    """Return the HTML of a text; HTML in the text is shown as it is written, and pictures are left as their text."""
+    """Return the HTML of a text; HTML in the text is shown as source, and images as their alternative text."""
     shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     return Markup(_parser().render(shown))  # noqa: S704 - the parser escapes all HTML
 
@@ -24,7 +24,7 @@ def markdown(text: str) -> Markup:
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
-    # A picture from elsewhere would tell its server who reads the page; the content policy forbids it, too.
+    # An external image would reveal readers of the page to its server; the content security policy forbids it as well.
     parser.disable("image")
     parser.add_render_rule("link_open", _open_elsewhere)
     return parser

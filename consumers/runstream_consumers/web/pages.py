@@ -13,14 +13,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from runstream_consumers.alerts import reader as alerts
-from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import run_documents as documents
-from runstream_consumers.api.documents.delivery import as_json, delivery
+from runstream_consumers.api.documents.delivery import delivery_report
 from runstream_consumers.api.problems import Problem, RunNotFound
 from runstream_consumers.api.security.headers import allow_frames
 from runstream_consumers.api.services import Name, TheConnection, TheRun, TheServices
 from runstream_consumers.history import latest
 from runstream_consumers.history import reader as history
+from runstream_consumers.history.block_source import BlockSource
+from runstream_consumers.history.postgres_blocks import PostgresBlocks
 from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.summary import reader as summary
 from runstream_consumers.web import filters, view
@@ -28,7 +29,7 @@ from runstream_consumers.web.markdown import markdown
 from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath, canonical_project
 
-#: The scripts, styles and pictures that pages load.
+#: The scripts, styles and images that pages load.
 STATIC = Path(__file__).parent / "static"
 
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
@@ -42,7 +43,7 @@ _LATEST_ALERTS = 3
 
 @cache
 def templates() -> Environment:
-    """Return the templates; every value is escaped, and a name that is not given is an error."""
+    """Return the templates; every value is escaped, and an undefined name is an error."""
     environment = Environment(
         loader=PackageLoader("runstream_consumers.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -50,23 +51,14 @@ def templates() -> Environment:
         environment.filters[name] = getattr(filters, name)
     environment.filters["markdown"] = markdown
     environment.globals["embed"] = False
-    environment.filters["project_path"] = lambda project: view.project_path(project["entity"], project["project"])
+    environment.filters["project_path"] = lambda project: view.project_path(project.entity, project.project)
     return environment
 
 
 @router.get("/")
 async def projects(connection: TheConnection) -> str:
     """Show the projects."""
-    found = [
-        {
-            "entity": item.entity,
-            "project": item.project,
-            "runs": item.runs,
-            "updated": documents.seconds(item.updated),
-        }
-        for item in await summary.projects(connection)
-    ]
-    return templates().get_template("projects.html").render(projects=found)
+    return templates().get_template("projects.html").render(projects=await summary.projects(connection))
 
 
 @router.get("/{entity}/{project}")
@@ -76,9 +68,9 @@ async def project(
     """Show the runs of a project, newest first."""
     found = await documents.find_runs(connection, entity=entity, project=project, limit=_RUNS, after=after)
     if not found and after is None:
-        raise Problem(404, "project_not_found", f"There is no run in {entity}/{project} yet.")
-    lines = [view.run_line(known, time.time()) for known in found]
-    following = documents.next_of(found, _RUNS)
+        raise Problem(404, "project_not_found", f"Project {entity}/{project} has no runs yet.")
+    lines = [view.run_line(item, time.time()) for item in found]
+    following = documents.next_cursor(found, _RUNS)
     name = canonical_project(project)
     latest = await alerts.of_project(connection, entity=entity, project=name, limit=_LATEST_ALERTS)
     return (
@@ -102,19 +94,17 @@ async def run(
     run: TheRun,
     connection: TheConnection,
     services: TheServices,
-    embed: Annotated[bool, Query(description="Leave out the navigation, for a frame")] = False,  # noqa: FBT002
+    embed: Annotated[bool, Query(description="Omit the navigation, for a frame")] = False,  # noqa: FBT002
 ) -> str:
-    """Show a run; ``embed`` leaves out what leads elsewhere, and lets notebooks show the page in a frame."""
+    """Show a run; ``embed`` omits the navigation, and permits notebooks to show the page in a frame."""
     if embed:
         allow_frames(request)
-    known = await documents.find(connection, run)
-    state = documents.state_json(known.state)
-    arrived = as_json(
-        delivery([] if known.state is None else known.state.writers, await runtime.progress(connection, run))
-    )
-    arrived["writers"] = view.writers(arrived, state["writers"])
-    document = documents.run_json(known, services.url)
-    keys = sorted({*await summary.keys(connection, run), *await latest.branched_keys(connection, run)})
+    found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
+    state = documents.state_answer(found.state)
+    progress = await runtime.progress(connection, run)
+    report = delivery_report([] if found.state is None else found.state.writers, progress)
+    document = documents.run_document(found, services.url)
+    keys = sorted({*await summary.keys(connection, run), *await latest.branched_keys(blocks, run)})
     return (
         templates()
         .get_template("run.html")
@@ -122,27 +112,28 @@ async def run(
             embed=embed,
             run=document,
             alerts=await alerts.of_run(connection, run, limit=_ALERTS),
-            pinned=view.pinned(document["pinned_config_keys"], document["config"]),
+            pinned=view.pinned(document.pinned_config_keys, document.config),
             api=f"/api/v1/runs{view.project_path(run.entity, run.project)}/{view.run_path(run).rpartition('/')[2]}",
             project_path=view.project_path(run.entity, run.project),
-            live=document["state"] in view.OPEN or not arrived["complete"],
-            created=known.started,
-            seconds=view.lasted(known, time.time()),
-            steps=view.steps_of(known),
-            transitions=state["transitions"],
-            delivery=arrived,
-            config=list(filters.pairs(document["config"])),
-            summary=view.summary_pairs(document["summary"]),
-            metadata=list(filters.pairs(document["metadata"])),
-            groups=view.chart_groups(keys, document["metrics"], "metrics"),
-            system=view.chart_groups(await history.keys(connection, run, stream=Stream.SYSTEM), (), "system"),
-            console=await _console(connection, run),
+            live=document.state in view.OPEN or not report.complete,
+            created=found.started,
+            seconds=view.duration(found, time.time()),
+            steps=view.steps_of(found),
+            transitions=state.transitions,
+            delivery=report,
+            writers=view.writers(report, state),
+            config=list(filters.pairs(document.config)),
+            summary=view.summary_pairs(document.summary),
+            metadata=list(filters.pairs(document.metadata)),
+            groups=view.chart_groups(keys, document.metrics, "metrics"),
+            system=view.chart_groups(await history.keys(blocks, run, stream=Stream.SYSTEM), (), "system"),
+            console=await _console(blocks, run),
         )
     )
 
 
-async def _console(connection: Connection, run: RunPath) -> list[dict[str, Any]]:
-    rows = await history.tail(connection, run, stream=Stream.CONSOLE, rows=_LINES)
+async def _console(blocks: BlockSource, run: RunPath) -> list[dict[str, Any]]:
+    rows = await history.tail(blocks, run, stream=Stream.CONSOLE, rows=_LINES)
     several = len({row.values.get("label") for row in rows}) > 1
     return [
         {
@@ -156,15 +147,17 @@ async def _console(connection: Connection, run: RunPath) -> list[dict[str, Any]]
 
 
 def problem_page(request: Request, problem: Problem) -> Response | None:
-    """Return the page of a problem, or None where the request is a program's."""
+    """Return the page of a problem, or None if the client is a program."""
     is_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(
         ("/api/", "/static/")
     )
     if not is_page:
         return None
-    titles = {404: "Nothing here", 503: "The stack is not ready"}
+    titles = {404: "Page not found", 503: "The stack is not ready"}
     title = (
-        "Waiting for this run" if isinstance(problem, RunNotFound) else titles.get(problem.status, "That went wrong")
+        "Waiting for this run"
+        if isinstance(problem, RunNotFound)
+        else titles.get(problem.status, "Something went wrong")
     )
     again = isinstance(problem, RunNotFound) or problem.status == 503  # noqa: PLR2004
     embed = request.query_params.get("embed") == "true"

@@ -1,4 +1,4 @@
-"""What the templates show, made from what the readers return. Pure."""
+"""What the templates show, computed from what the readers return. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from runstream_consumers.api.documents.run_documents import Known, seconds
+from runstream_consumers.api.documents.models import DeliveryReport, StateAnswer, WriterDelivery
+from runstream_consumers.api.documents.run_documents import FoundRun, seconds
 from runstream_consumers.web.filters import pairs
 from runstream_schemas.topics import RunPath
 
-#: States in which more may come at any moment.
+#: States in which more events are expected.
 OPEN = frozenset({"pending", "running", "preempting"})
-#: Columns of the table of runs that show the summary.
+#: Number of columns of the run list that show summary values.
 _COLUMNS = 5
 
 Group = tuple[str, list[str]]
@@ -25,7 +26,7 @@ ChartGroup = tuple[str, list[tuple[str, str]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
-    """A run as a line of its project's table; times are seconds."""
+    """A run as a line of the run list; times are seconds."""
 
     id: str
     name: str
@@ -38,42 +39,42 @@ class RunLine:
     values: dict[str, Any]
 
 
-def run_line(known: Known, now: float) -> RunLine:
+def run_line(found: FoundRun, now: float) -> RunLine:
     """Return the line of a run."""
-    document, state = known.document, known.state
+    document, state = found.document, found.state
     return RunLine(
-        id=known.run.run_id,
-        name=known.name,
-        path=run_path(known.run),
+        id=found.run.run_id,
+        name=found.name,
+        path=run_path(found.run),
         state="pending" if state is None else state.state,
         qualifiers=[] if state is None else list(state.qualifiers),
-        created=known.started,
-        seconds=lasted(known, now),
-        steps=steps_of(known),
+        created=found.started,
+        seconds=duration(found, now),
+        steps=steps_of(found),
         values={} if document is None else dict(summary_pairs(document.summary)),
     )
 
 
 def summary_pairs(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return the values of a summary less those that place its last row: the page says them in words of its own."""
+    """Return the values of a summary without those of its last row's position, which the page shows separately."""
     return [(key, value) for key, value in pairs(summary) if not key.startswith("_")]
 
 
 def columns(lines: Iterable[RunLine]) -> list[str]:
-    """Return the keys of the summary that most runs have a number for, in their order of appearance."""
+    """Return the summary keys for which most runs have a number, in order of appearance."""
     found = Counter(key for line in lines for key, value in line.values.items() if is_number(value))
     chosen = {key for key, _ in found.most_common(_COLUMNS)}
     return [key for key in found if key in chosen]
 
 
 def definition_of(key: str, metrics: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the definition that speaks for a key: the one of its name, else that of the longest pattern that fits."""
+    """Return the metric definition of a key: that of its exact name, else that of the longest matching pattern."""
     fitting = [metric for metric in metrics if _fits(key, metric)]
     return min(fitting, key=lambda metric: (bool(metric["glob"]), -len(metric["name"]), metric["name"]), default={})
 
 
 def chart_groups(keys: Iterable[str], metrics: Sequence[Mapping[str, Any]], rest: str) -> list[ChartGroup]:
-    """Return the charts of the keys that no definition hides, each with its step metric, grouped as :func:`groups`."""
+    """Return the charts of the keys that are not hidden, each with its step metric, grouped as in :func:`groups`."""
     known = {key: definition_of(key, metrics) for key in keys}
     shown = [key for key, definition in known.items() if not definition.get("hidden")]
     return [
@@ -82,7 +83,7 @@ def chart_groups(keys: Iterable[str], metrics: Sequence[Mapping[str, Any]], rest
 
 
 def groups(keys: Iterable[str], rest: str) -> list[Group]:
-    """Return keys grouped by what stands before their first ``/``; those without one last, under ``rest``."""
+    """Return keys grouped by the part before their first ``/``; those without one come last, under ``rest``."""
     found: dict[str, list[str]] = {}
     for key in sorted(keys):
         prefix, slash, _ = key.partition("/")
@@ -91,23 +92,23 @@ def groups(keys: Iterable[str], rest: str) -> list[Group]:
 
 
 def pinned(keys: Iterable[str], config: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return the pinned keys that the config has, with their values; dots reach into nested dicts."""
+    """Return the pinned keys that the config has, with their values; dots address nested dicts."""
     flat = dict(pairs(config))
     values = {**flat, **config}
     return [(key, values[key]) for key in dict.fromkeys(keys) if key in values]
 
 
-def lasted(known: Known, now: float) -> float | None:
-    """Return how many seconds passed by the brokers' clock: until now while the run is open, else to its last event."""
-    if known.document is None:
+def duration(found: FoundRun, now: float) -> float | None:
+    """Return the duration of a run in seconds: until now while it is open, else until its last event."""
+    if found.document is None:
         return None
-    is_open = known.state is not None and known.state.state in OPEN
-    return max(0.0, (now if is_open else seconds(known.document.updated)) - seconds(known.document.created))
+    is_open = found.state is not None and found.state.state in OPEN
+    return max(0.0, (now if is_open else seconds(found.document.updated)) - seconds(found.document.created))
 
 
-def steps_of(known: Known) -> int | str:
-    """Return the last step plus one, which is the number of steps of a run that counts from 0."""
-    last = None if known.document is None else known.document.last_step
+def steps_of(found: FoundRun) -> int | str:
+    """Return the last step plus one, which is the number of steps if the run counts from 0."""
+    last = None if found.document is None else found.document.last_step
     return "–" if last is None else last + 1  # noqa: RUF001  # a dash for people
 
 
@@ -120,7 +121,7 @@ def _fits(key: str, metric: Mapping[str, Any]) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Say whether a value is a number."""
+    """Return whether a value is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -134,8 +135,28 @@ def project_path(entity: str, project: str) -> str:
     return f"/{quote(entity, safe='')}/{quote(project, safe='')}"
 
 
-def writers(delivery: dict[str, Any], states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what each writer delivered beside how it ended."""
-    known = {state["writer"]: state for state in states}
-    nothing = {"state": "", "reason": "", "qualifiers": []}
-    return [{**nothing, **known.get(writer["writer"], {}), **writer} for writer in delivery["writers"]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterLine:
+    """What a writer delivered, and its state."""
+
+    delivery: WriterDelivery
+    state: str
+    reason: str
+    qualifiers: list[str]
+
+
+def writers(report: DeliveryReport, state: StateAnswer) -> list[WriterLine]:
+    """Return the lines of the writers of a delivery report."""
+    known = {writer.writer: writer for writer in state.writers}
+    lines = []
+    for delivery in report.writers:
+        writer = known.get(delivery.writer)
+        lines.append(
+            WriterLine(
+                delivery=delivery,
+                state="" if writer is None else writer.state,
+                reason="" if writer is None else writer.reason,
+                qualifiers=[] if writer is None else writer.qualifiers,
+            )
+        )
+    return lines

@@ -1,4 +1,4 @@
-"""The OpenAPI description, and the answers it promises."""
+"""The OpenAPI description, and responses compared with it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 _PARTS: list[tuple[str, type[BaseModel]]] = [
     ("", models.RunDocument),
     ("/state", models.StateAnswer),
-    ("/delivery", models.DeliveryAnswer),
+    ("/delivery", models.DeliveryReport),
     ("/alerts", models.AlertList),
-    ("/standing", models.Standing),
+    ("/resume-state", models.ResumeState),
+    ("/standing", models.ResumeState),
     ("/history", models.SampledRows),
     ("/series", models.SeriesList),
     ("/scan", models.RowPage),
@@ -29,16 +30,16 @@ _PARTS: list[tuple[str, type[BaseModel]]] = [
 
 
 @pytest.mark.parametrize(("part", "model"), _PARTS)
-def test_answers_are_as_described(
+def test_responses_match_their_models(
     served: Served, digits: Recording, ranks: tuple[Recording, Recording], part: str, model: type[BaseModel]
 ) -> None:
-    """Each answer has the fields of its model and no others, for an ended run and for one that goes on."""
+    """Each response has the fields of its model and no others, for an ended and for a running run."""
     for recording in (digits, ranks[0]):
         model.model_validate(served.run(recording, part))
 
 
-def test_lists_and_errors_are_as_described(served: Served, digits: Recording) -> None:
-    """Lists of projects and runs, and any error, have their models' fields."""
+def test_lists_and_errors_match_their_models(served: Served, digits: Recording) -> None:
+    """Lists of projects and runs, and errors, have the fields of their models."""
     assert models.ProjectList.model_validate(served.get("/api/v1/projects")).projects
     page = models.RunList.model_validate(served.get("/api/v1/runs", project=digits.run.project))
     assert digits.run.run_id in [run.id for run in page.runs]
@@ -49,7 +50,7 @@ def test_lists_and_errors_are_as_described(served: Served, digits: Recording) ->
 
 
 def test_every_route_is_described(served: Served) -> None:
-    """The description names each path of the API with what it answers; pages are no part of it."""
+    """The description contains each path of the API with its response; pages are not part of it."""
     paths = served.get("/api/v1/openapi.json")["paths"]
     run = "/api/v1/runs/{entity}/{project}/{run_id}"
     expected = {"/api/v1/connect", "/api/v1/runs", "/api/v1/projects", "/schemas/ids/{identifier}", "/healthz"}

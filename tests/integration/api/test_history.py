@@ -178,7 +178,7 @@ def test_a_fork_has_the_rows_of_its_parent_as_it_was(served: Served) -> None:
 def test_a_standing_has_all_that_had_arrived_when_it_was_asked_for(served: Served) -> None:
     """It waits for the consumers: right after the brokers have a run's end, its last step and state are there."""
     for number in range(5):
-        writer = new_recording(f"standing-{number}").start({"lr": number})
+        writer = new_recording(f"resume-{number}").start({"lr": number})
         for start in range(0, 2000, 200):
             writer.rows([{"a": step} for step in range(start, start + 200)], first_step=start)
         served.publish(writer.exit())

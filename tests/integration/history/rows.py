@@ -1,10 +1,11 @@
-"""What the history holds, as a test looks at it."""
+"""Reads the history for tests."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream_consumers.history.reader import Cursor, Row, scan
+from runstream_consumers.history.postgres_blocks import PostgresBlocks
+from runstream_consumers.history.reader import Cursor, HistoryRow, RowQuery, scan
 from runstream_consumers.runtime.postgres.connection import connect
 from tests.integration.runtime.ledger import fetch
 from tests.polling import eventually_async
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def stored_rows(database: str, count: int) -> None:
-    """Wait until exactly so many rows are stored."""
+    """Wait until exactly ``count`` rows are stored."""
 
     async def enough() -> bool:
         assert await rows_stored(database) == count
@@ -24,7 +25,7 @@ async def stored_rows(database: str, count: int) -> None:
 
 
 async def rows_stored(database: str) -> int:
-    """Return how many rows are stored; 0 where there are no tables yet."""
+    """Return the number of stored rows; 0 if the tables do not exist yet."""
     if (await fetch(database, "select to_regclass('history.writer') as found"))[0]["found"] is None:
         return 0
     [row] = await fetch(database, "select coalesce(sum(rows), 0)::bigint as rows from history.writer")
@@ -32,7 +33,7 @@ async def rows_stored(database: str) -> int:
 
 
 async def rows_beyond(database: str, count: int) -> None:
-    """Wait until more than so many rows are stored."""
+    """Wait until more than ``count`` rows are stored."""
 
     async def enough() -> bool:
         return await rows_stored(database) > count
@@ -40,14 +41,14 @@ async def rows_beyond(database: str, count: int) -> None:
     await eventually_async(enough, within=60, every=0.01)
 
 
-async def read_all(database: str, run: RunPath, *, limit: int, **asked: Any) -> list[Row]:
+async def read_all(database: str, run: RunPath, *, limit: int, **asked: Any) -> list[HistoryRow]:
     """Read all pages."""
     connection = await connect(database, application="test")
-    rows: list[Row] = []
+    rows: list[HistoryRow] = []
     after: Cursor | None = None
     try:
         while True:
-            page = await scan(connection, run, after=after, limit=limit, **asked)
+            page = await scan(PostgresBlocks(connection), run, RowQuery(**asked), after=after, limit=limit)
             rows += page.rows
             if page.next is None:
                 return rows

@@ -7,7 +7,8 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.history.consumer import HistoryConsumer
-from runstream_consumers.history.reader import sample, tail
+from runstream_consumers.history.postgres_blocks import PostgresBlocks
+from runstream_consumers.history.reader import RowQuery, series, tail
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_schemas.events import Kind, Stream
 from runstream_schemas.topics import RunPath
@@ -115,15 +116,17 @@ async def test_a_sample_keeps_the_extremes_of_each_key(broker: str, prefix: str,
     await store(broker, prefix, database, events, 1000)
     connection = await connect(database, application="test")
     try:
-        series = await sample(connection, run, keys=["loss"], samples=50)
-        part = await sample(connection, run, keys=["loss.train"], samples=50, min_step=10, max_step=20)
+        blocks = PostgresBlocks(connection)
+        whole = await series(blocks, run, RowQuery(keys=["loss"]), samples=50)
+        part = await series(blocks, run, RowQuery(keys=["loss.train"], min_step=10, max_step=20), samples=50)
     finally:
         await connection.close()
-    assert list(series) == ["loss.eval", "loss.train"]
-    assert all(len(one.steps) <= 50 for one in series.values())
-    peak = series["loss.eval"].values.argmax()
-    assert (series["loss.eval"].steps[peak], series["loss.eval"].times[peak]) == (613, 613_000_000)
-    assert part["loss.train"].steps.tolist() == list(range(10, 20))
+    by_key = {key: points for (key, _), points in whole.items()}
+    assert list(by_key) == ["loss.eval", "loss.train"]
+    assert all(len(points.steps) <= 50 for points in by_key.values())
+    peak = by_key["loss.eval"].values.argmax()
+    assert (by_key["loss.eval"].steps[peak], by_key["loss.eval"].times[peak]) == (613, 613_000_000)
+    assert part["loss.train", writer(1).id].steps.tolist() == list(range(10, 20))
 
 
 async def test_the_tail_is_what_came_last(broker: str, prefix: str, database: str) -> None:
@@ -133,8 +136,8 @@ async def test_the_tail_is_what_came_last(broker: str, prefix: str, database: st
     await store(broker, prefix, database, events, 100)
     connection = await connect(database, application="test")
     try:
-        lines = await tail(connection, run, stream=Stream.CONSOLE, rows=70)
-        everything = await tail(connection, run, stream=Stream.CONSOLE, rows=1000)
+        lines = await tail(PostgresBlocks(connection), run, stream=Stream.CONSOLE, rows=70)
+        everything = await tail(PostgresBlocks(connection), run, stream=Stream.CONSOLE, rows=1000)
     finally:
         await connection.close()
     assert [row.values["text"] for row in lines] == [str(number) for number in range(30, 100)]

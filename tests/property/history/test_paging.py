@@ -1,17 +1,16 @@
-"""Pages of rows against a plain sort of all rows."""
+"""Pages of rows compared with a plain sort of all rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream_consumers.history.blocks import Block
+from runstream_consumers.history.blocks import Block, Message
 from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
-from runstream_consumers.history.paging import GREATEST, Cursor, Page, PageBuilder, Row
+from runstream_consumers.history.paging import GREATEST, Cursor, HistoryRow, Page, PageBuilder
 from runstream_consumers.history.selection import Selection
 from runstream_schemas.codec import encode
 from runstream_schemas.events import Header, Kind, LogEvent, Role, Stream, Writer
@@ -21,15 +20,7 @@ from runstream_schemas.topics import RunPath
 RUN = RunPath(entity="e", project="p", run_id="r")
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A block with the range of its steps, as the table has it."""
-
-    block: Block
-    greatest_step: int
-
-
-def store(blocks: list[tuple[int, list[int]]]) -> list[Stored]:
+def store(blocks: list[tuple[int, list[int]]]) -> list[Block]:
     """Return blocks of (writer, steps) as the consumer would store them; every third row has the key ``rare``."""
     writers: dict[int, WriterSteps] = {}
     stored = []
@@ -52,13 +43,13 @@ def store(blocks: list[tuple[int, list[int]]]) -> list[Stored]:
             columns=pack_rows([{"at": int(o), **({"rare": {"x": 1.5}} if o % 3 == 0 else {})} for o in orders]),
         )
         found, writers[number] = measure(event, before)
-        block = Block(event.writer.id, offset, found.least, before.greatest, encode(event))
-        stored.append(Stored(block, found.greatest))
+        payload = Message(encode(event))
+        stored.append(Block(event.writer.id, offset, event.seq, found.least, found.greatest, before.greatest, payload))
     return stored
 
 
-def expected_rows(blocks: list[tuple[int, list[int]]]) -> list[Row]:
-    """Return all rows in order, marked by the words of the rule and nothing else."""
+def expected_rows(blocks: list[tuple[int, list[int]]]) -> list[HistoryRow]:
+    """Return all rows in order, marked as late by the definition alone."""
     rows: list[dict[str, Any]] = []
     greatest: dict[int, int] = {}
     orders: dict[int, int] = {}
@@ -84,25 +75,21 @@ def expected_rows(blocks: list[tuple[int, list[int]]]) -> list[Row]:
     for row in rows:
         row["late"] = row["late"] or row["step"] in taken
         taken.add(row["step"])
-    return [Row(**row) for row in rows]
+    return [HistoryRow(**row) for row in rows]
 
 
-def read_page(stored: list[Stored], after: Cursor | None, **asked: Any) -> Page:
-    """Read a page as the reader does, the database being a list."""
+def read_page(stored: list[Block], after: Cursor | None, **asked: Any) -> Page:
+    """Read a page as the reader does, from a list instead of a database."""
     begin = asked["first_step"] if after is None else max(asked["first_step"], after.step)
     builder = PageBuilder(after=after, **asked)
-    for item in sorted(stored, key=lambda item: (item.block.least, item.block.offset)):
-        if item.greatest_step < begin or item.block.least > asked["last_step"]:
-            continue
-        if builder.done(item.block):
-            break
-        builder.add(item.block)
+    blocks = sorted(stored, key=lambda block: (block.first_step, block.offset))
+    builder.extend([block for block in blocks if block.last_step >= begin and block.first_step <= asked["last_step"]])
     return builder.page()
 
 
-def read_all(stored: list[Stored], **asked: Any) -> list[Row]:
-    """Read page after page to the end."""
-    rows: list[Row] = []
+def read_all(stored: list[Block], **asked: Any) -> list[HistoryRow]:
+    """Read all pages."""
+    rows: list[HistoryRow] = []
     after: Cursor | None = None
     while True:
         page = read_page(stored, after, **asked)
@@ -118,8 +105,8 @@ some_blocks = st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(-5, 25)
 
 
 @given(some_blocks, st.integers(1, 9), st.integers(1, 40))
-def test_pages_are_all_rows_in_order(blocks: list[tuple[int, list[int]]], limit: int, budget: int) -> None:
-    """However blocks overlap, pages hold every row once, in order, and mark the late ones."""
+def test_pages_contain_all_rows_in_order(blocks: list[tuple[int, list[int]]], limit: int, budget: int) -> None:
+    """Regardless of how blocks overlap, pages hold every row once, in order, with late rows marked."""
     rows = read_all(
         store(blocks),
         selection=Selection.of(None),
@@ -132,10 +119,10 @@ def test_pages_are_all_rows_in_order(blocks: list[tuple[int, list[int]]], limit:
 
 
 @given(some_blocks, st.integers(1, 9), st.integers(1, 40), st.integers(-5, 20), st.integers(0, 10))
-def test_keys_and_steps_narrow_the_rows_and_change_nothing_else(
+def test_keys_and_steps_filter_rows_without_changing_them(
     blocks: list[tuple[int, list[int]]], limit: int, budget: int, first_step: int, width: int
 ) -> None:
-    """Rows with a key within a range of steps are those of the full scan, with that key's values and the same marks."""
+    """Filtering by key and steps returns the rows of the full scan, with that key's values and the same marks."""
     rows = read_all(
         store(blocks),
         selection=Selection.of(["rare"]),

@@ -10,11 +10,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runstream_consumers.history.blocks import Block
-from runstream_consumers.history.late_rows import Untaken
+from runstream_consumers.history.blocks import Block, Message
+from runstream_consumers.history.late_rows import LateRowFilter
 from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
 from runstream_consumers.history.paging import GREATEST, PageBuilder
-from runstream_consumers.history.selection import Selection
+from runstream_consumers.history.selection import EVERY_COLUMN, Selection
 from runstream_consumers.history.view import BranchFacts, RunFacts, WriterFacts, view_of
 from runstream_schemas.codec import encode
 from runstream_schemas.events import Header, Kind, LogEvent, Role, Stream, Writer
@@ -23,6 +23,8 @@ from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
 RUN = RunPath(entity="e", project="p", run_id="r")
 RUNS = [UUID(int=1000 + number) for number in range(3)]
@@ -201,12 +203,11 @@ def blocks_of(world: World, run: int) -> list[Block]:
                 event = event_of(writer, before.rows, steps)
                 block, written[writer] = measure(event, before)
                 at = FIRST_OFFSET[number] + time
-                if (bounds := source.place(key(writer), at)) is not None:
-                    stored = Block(
-                        event.writer.id, at, block.least, before.greatest, encode(event), source.rank, bounds
-                    )
-                    blocks.append(stored)
-    return sorted(blocks, key=lambda block: (block.least, block.rank, block.offset))
+                if (bounds := source.bounds_of(key(writer).bytes, at)) is not None:
+                    payload = Message(encode(event))
+                    place = (event.writer.id, at, event.seq, block.least, block.greatest, before.greatest)
+                    blocks.append(Block(*place, payload, source.rank, bounds))
+    return sorted(blocks, key=lambda block: (block.first_step, block.rank, block.offset))
 
 
 def event_of(writer: int, seq: int, steps: list[int]) -> LogEvent:
@@ -237,10 +238,7 @@ def read(blocks: list[Block], limit: int, **asked: bool) -> list[tuple[Any, ...]
         builder = PageBuilder(
             Selection.of(None), limit=limit, first_step=NO_STEP, last_step=GREATEST, after=after, budget=20, **asked
         )
-        for block in blocks:
-            if builder.done(block):
-                break
-            builder.add(block)
+        builder.extend(blocks)
         page = builder.page()
         rows += [(UUID(bytes=row.writer).int - 1, row.order, row.step, row.late, row.hidden) for row in page.rows]
         if page.next is None:
@@ -263,11 +261,14 @@ def test_a_view_is_what_the_rules_say_of_each_row(world: World, run: int, limit:
 @given(worlds(), st.integers(0, len(RUNS) - 1), st.integers(1, 6))
 def test_rows_that_are_not_late_are_found_block_by_block(world: World, run: int, patience: int) -> None:
     """What is sampled without late rows is the view without them, however few rows are held at a time."""
-    untaken = Untaken(patience)
+    row_filter = LateRowFilter(patience)
     found = []
     blocks = [block for block in blocks_of(world, run) if block.is_shown]
-    settled = [part for block in blocks for part in untaken.add(block, block.event(), block.shown(block.event().steps))]
-    for block, event, good in [*settled, *untaken.rest()]:
+    decided: list[tuple[Block, LogEvent, NDArray[np.bool_]]] = []
+    for block in blocks:
+        event = block.payload.decode(EVERY_COLUMN)
+        decided += row_filter.add(block, event, block.shown(event.steps))
+    for block, event, good in [*decided, *row_filter.rest()]:
         writer = UUID(bytes=block.writer).int - 1
         found += [(writer, int(event.orders[row]), int(event.steps[row])) for row in np.flatnonzero(good)]
 

@@ -1,4 +1,4 @@
-"""What the pages show, and how values are written on them."""
+"""What the pages show, and how they format values."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def _defined(name: str, **said: Any) -> dict[str, Any]:
 
 
 def test_keys_are_grouped_by_their_prefix() -> None:
-    """What stands before the first slash is the group; keys without one come last."""
+    """The part before the first slash is the group; keys without one come last."""
     keys = ["loss", "val/loss", "train/a/loss", "train/loss", "epoch"]
     expected = [("train", ["train/a/loss", "train/loss"]), ("val", ["val/loss"]), ("metrics", ["epoch", "loss"])]
     assert expected == view.groups(keys, "metrics")
 
 
 def test_hidden_metrics_have_no_chart() -> None:
-    """An exact definition goes before a pattern, whichever hides, and a longer pattern before a shorter one."""
+    """An exact definition takes precedence over a pattern, and a longer pattern over a shorter one."""
     metrics = [
         _defined("debug/*", hidden=True),
         _defined("debug/kept"),
@@ -37,8 +37,8 @@ def test_hidden_metrics_have_no_chart() -> None:
     assert found == ["debug/kept", "debug/some/x", "a1", "other"]
 
 
-def test_a_chart_has_its_step_metric_as_its_x_axis() -> None:
-    """Of the definition that speaks for the key; else there is none, and it is drawn over steps."""
+def test_chart_has_its_step_metric_as_x_axis() -> None:
+    """The step metric is that of the key's definition; without one the x axis is the step."""
     metrics = [_defined("train/*", step_metric="epoch"), _defined("train/plain")]
     keys = ["train/loss", "train/plain", "epoch"]
     assert view.chart_groups(keys, metrics, "metrics") == [
@@ -47,13 +47,13 @@ def test_a_chart_has_its_step_metric_as_its_x_axis() -> None:
     ]
 
 
-def test_the_summary_leaves_out_where_its_last_row_stands() -> None:
-    """Step and time of the last row stand among the facts of the page."""
+def test_summary_omits_the_position_of_its_last_row() -> None:
+    """Step and time of the last row are not listed as summary values."""
     assert view.summary_pairs({"_step": 3, "a": {"b": 1, "_c": 2}}) == [("a.b", 1), ("a._c", 2)]
 
 
-def test_pinned_keys_are_those_of_the_config_in_their_order() -> None:
-    """Dots reach into dicts, a whole dict may be pinned, and what the config lacks is left out."""
+def test_pinned_keys_keep_their_order() -> None:
+    """Dots address nested dicts, a whole dict may be pinned, and missing keys are omitted."""
     config = {"a": 1, "model": {"name": "x", "size": 2}, "b.c": 3}
     keys = ["model.name", "b.c", "nothing", "a", "model", "a"]
     assert view.pinned(keys, config) == [("model.name", "x"), ("b.c", 3), ("a", 1), ("model", config["model"])]
@@ -69,8 +69,8 @@ def test_pinned_keys_are_those_of_the_config_in_their_order() -> None:
         ("<b>x</b>", "&lt;b&gt;x&lt;/b&gt;"),
     ],
 )
-def test_markdown_is_shown_as_it_is_meant(text: str, expected: str) -> None:
-    """With HTML in it as it is written."""
+def test_markdown_is_rendered(text: str, expected: str) -> None:
+    """Markdown is rendered, and HTML in it is shown as source."""
     assert expected in markdown(text)
 
 
@@ -87,8 +87,8 @@ def test_markdown_is_shown_as_it_is_meant(text: str, expected: str) -> None:
         "[x][1]\n\n[1]: vbscript:x",
     ],
 )
-def test_markdown_runs_and_fetches_nothing(text: str) -> None:
-    """Neither scripts nor pictures come of it."""
+def test_markdown_contains_no_scripts_or_images(text: str) -> None:
+    """Rendered Markdown contains only paragraphs and links to http(s) URLs."""
     html = markdown(text)
     tags = re.findall(r"<[a-z][^>]*>", html)
     assert all(re.fullmatch(r'<(p|a href="https?://[^"]*"( (target|rel)="[^"]*")*)>', tag) for tag in tags), html
@@ -111,26 +111,27 @@ def test_markdown_runs_and_fetches_nothing(text: str) -> None:
     ],
 )
 def test_values_are_short(value: Any, expected: str) -> None:
-    """Numbers have few digits, anything else stands as JSON or as it is."""
+    """Numbers have few digits; other values are JSON, or text without quotes."""
     assert expected == filters.short(value)
 
 
-def test_long_values_are_cut() -> None:
-    """However long a value is, the page stays small."""
+def test_long_values_are_truncated() -> None:
+    """Values are truncated to a maximum length."""
     assert filters.short("x" * 1000) == "x" * 119 + "…"
     assert len(filters.exact("x" * 10_000)) == 2000
 
 
 def test_nested_values_have_dotted_paths() -> None:
-    """Nested dicts become one list; an empty dict is a value."""
+    """Nested dicts become one flat list; an empty dict is a value."""
     assert list(filters.pairs({"a": {"b": 1, "c": {"d": 2}}, "e": {}})) == [("a.b", 1), ("a.c.d", 2), ("e", {})]
 
 
-def test_times_are_told_in_words_and_in_full() -> None:
-    """The same moment as time of day, as ISO text, and durations in two units."""
+def test_times_and_durations_are_formatted() -> None:
+    """A time is shown as time of day or ISO 8601, a duration in its two largest units."""
     assert filters.clock(1_767_323_045.5) == "03:04:05"
     assert filters.iso(1_767_323_045.5) == "2026-01-02T03:04:05.500Z"
-    assert [filters.duration(seconds) for seconds in (5, 65, 3_700, 90_000)] == ["5s", "1m 05s", "1h 01m", "1d 01h"]
+    durations = ["5 seconds", "1 minute, 5 seconds", "1 hour, 1 minute", "1 day, 1 hour"]
+    assert [filters.duration(seconds) for seconds in (5, 65, 3_700, 90_000)] == durations
 
 
 def test_names_are_quoted_in_paths() -> None:

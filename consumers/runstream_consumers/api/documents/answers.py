@@ -1,7 +1,8 @@
-"""JSON answers that carry what users logged, non-finite floats included."""
+"""JSON responses that carry what users logged, non-finite floats included."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,18 +13,34 @@ from runstream_schemas import values
 
 
 class ValuesResponse(Response):
-    """A JSON answer whose non-finite floats are tagged (``runstream_schemas.values``)."""
+    """A JSON response made of a model, or of a nested dict; non-finite floats are tagged, and the text is ASCII.
+
+    FastAPI's own serialization would write them as null, and fail on lone surrogates.
+    """
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        """Return the JSON text of the answer; ASCII only."""
+        """Return the JSON text of the response."""
+        if isinstance(content, BaseModel):
+            content = content.model_dump(by_alias=True)
         return values.dump(content).encode("ascii")
 
 
+def render_list(field: str, items: Iterable[Any], to_json: Callable[[Any], Any], **fields: Any) -> bytes:
+    """Return the JSON text of a response with a long list.
+
+    Pages of rows are rendered from dicts, item by item: models of a million values would double the time, and rendering
+    them in one call would keep the interpreter's lock from other requests.
+    """
+    rendered = ",".join(values.dump(to_json(item)) for item in items)
+    others = "".join(f', "{name}": {values.dump(value)}' for name, value in fields.items())
+    return f'{{"{field}": [{rendered}]{others}}}'.encode("ascii")
+
+
 def described(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
-    """Return what OpenAPI is told of a route that answers with a model, or with a problem."""
-    problems = {404: "nothing of the run has arrived", 422: "a parameter means nothing", 503: "ask again later"}
+    """Return the OpenAPI responses of a route that returns a model, or an error."""
+    problems = {404: "nothing of the run has arrived", 422: "a parameter is invalid", 503: "retry later"}
     answers: dict[int | str, dict[str, Any]] = {
         status: {"model": ProblemAnswer, "description": meaning} for status, meaning in problems.items()
     }

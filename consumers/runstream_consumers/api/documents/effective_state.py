@@ -1,8 +1,8 @@
-"""The state that readers are shown: an end only once all that it counted is stored.
+"""The effective state of a run, which readers see: an end is shown only once everything that it counted is stored.
 
-Liveness knows how a run ended as soon as anybody has said so; rows may still be on their way, or a consumer behind.
-Till then the run is shown as ``running``, with the qualifier ``finishing``, so that whoever waits for the end finds
-everything there. What has not come after a while is not waited for any longer: the end is shown, as ``incomplete``.
+Liveness knows how a run ended as soon as a writer reports it; rows may still be in transit, or a consumer may lag.
+Until they are stored, the run is shown as ``running`` with the qualifier ``finishing``, so that a program that waits
+for the end finds all rows. After :data:`WAITED_US` the end is shown with the qualifier ``incomplete``.
 """
 
 from __future__ import annotations
@@ -12,56 +12,62 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runstream_consumers.api.database import Connection
-from runstream_consumers.api.documents.delivery import Delivery, delivery
+from runstream_consumers.api.documents.delivery import delivery_report
+from runstream_consumers.api.documents.models import DeliveryReport
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_schemas.events import Role
 from runstream_schemas.topics import RunPath
 
-#: Microseconds after the last word of a writer for which what it counted is waited for.
+#: How long after a writer's last event its missing records are waited for, microseconds.
 WAITED_US = 300 * 1_000_000
 
 _ENDED = frozenset({"finished", "failed", "crashed", "killed", "preempted"})
-#: Roles whose records belong to the end of the run; the others' states are shown beside it.
+#: Roles whose records must have arrived before the end of the run is shown.
 _COUNTING = frozenset({Role.PRIMARY.value, Role.WORKER.value})
 
 
-async def state(connection: Connection, run: RunPath) -> liveness.RunState | None:
-    """Return the state of a run as it is shown, or None where nothing of it has arrived."""
+async def read_state(connection: Connection, run: RunPath) -> liveness.RunState | None:
+    """Return the effective state of a run, or None if nothing of it has arrived."""
     found = await liveness.state(connection, run)
     if found is None or found.state not in _ENDED:
         return found
     progress = await runtime.progress(connection, run)
-    return settled(found, delivery(found.writers, progress), now=time.time_ns() // 1000)
+    return effective_state(found, delivery_report(found.writers, progress), now=time.time_ns() // 1000)
 
 
-async def states(connection: Connection, runs: Sequence[RunPath]) -> Mapping[RunPath, liveness.RunState]:
-    """Return the states of several runs, without writers and transitions; those of old ends are taken as they are."""
+async def read_states(connection: Connection, runs: Sequence[RunPath]) -> Mapping[RunPath, liveness.RunState]:
+    """Return the effective states of several runs, without writers and transitions, by at most three queries."""
     found = await liveness.states(connection, runs)
-    recent = time.time_ns() // 1000 - WAITED_US
-    for run, item in found.items():
-        if item.state in _ENDED and item.changed > recent and (shown := await state(connection, run)) is not None:
-            found[run] = replace(shown, writers=[], transitions=[])
+    now = time.time_ns() // 1000
+    recent = [run for run, item in found.items() if item.state in _ENDED and item.changed > now - WAITED_US]
+    if recent:
+        writers = await liveness.writers_of_runs(connection, recent)
+        progress = await runtime.progress_of_runs(connection, recent)
+        for run in recent:
+            state = replace(found[run], writers=writers.get(run, []))
+            report = delivery_report(state.writers, progress.get(run, []))
+            found[run] = replace(effective_state(state, report, now=now), writers=[])
     return found
 
 
-def settled(state: liveness.RunState, arrived: Delivery, *, now: int) -> liveness.RunState:
-    """Return a run's state in the light of what has arrived.
+def effective_state(state: liveness.RunState, report: DeliveryReport, *, now: int) -> liveness.RunState:
+    """Return a run's state with regard to what has arrived.
 
     Args:
-        state: As liveness concludes it.
-        arrived: What its writers counted, and what of it is stored.
+        state: The state according to liveness.
+        report: What the run's writers counted, and what is stored of it.
         now: Microseconds since 1970.
     """
     missing = {
         writer.writer
-        for writer in arrived.writers
+        for writer in report.writers
         if writer.role in _COUNTING
         and any(topic.missing for topic in writer.topics.values() if topic.counted is not None)
     }
     if state.state not in _ENDED or not missing:
         return state
-    last = max((writer.last_time for writer in state.writers if writer.writer in missing), default=0)
+    last = max((writer.last_time for writer in state.writers if writer.writer.hex() in missing), default=0)
     if now - last < WAITED_US:
         return replace(state, state="running", qualifiers=["finishing"])
     return replace(state, qualifiers=sorted({*state.qualifiers, "incomplete"}))

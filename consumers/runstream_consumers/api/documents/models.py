@@ -1,12 +1,12 @@
-"""The shapes of the API's answers, for its OpenAPI description; the tests hold the answers to them."""
+"""The responses of the API: routes return these models, and OpenAPI describes them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-#: Whatever a user gave: JSON, with non-finite floats tagged.
+#: A value that a user logged: JSON, with non-finite floats tagged.
 Value = Any
 
 
@@ -15,14 +15,14 @@ class _Answer(BaseModel):
 
 
 class Problem(_Answer):
-    """What went wrong."""
+    """An error."""
 
     code: str
     message: str
 
 
 class ProblemAnswer(_Answer):
-    """Every answer that is an error."""
+    """The response of every failed request."""
 
     error: Problem
 
@@ -38,7 +38,7 @@ class Project(_Answer):
 
 
 class ProjectList(_Answer):
-    """Projects, last changed first."""
+    """Projects, most recently changed first."""
 
     projects: list[Project]
 
@@ -50,7 +50,7 @@ class RunDocument(_Answer):
     project: str
     id: str
     name: str
-    #: The two words of a run that was given no name, and its number in its project; ``name`` is made of them.
+    #: The generated words of a run without a name, and its number in the project; ``name`` is composed of them.
     generated_name: str | None
     number: int | None
     state: str
@@ -86,7 +86,7 @@ class RunList(_Answer):
 
 
 class WriterState(_Answer):
-    """A process that wrote to the run."""
+    """A process that writes to the run."""
 
     writer: str
     role: str
@@ -104,26 +104,28 @@ class Transition(_Answer):
     """A change of the run's state."""
 
     time: float
-    before: str | None = Field(alias="from")
+    before: str | None = Field(
+        validation_alias=AliasChoices("from", "before"), serialization_alias="from", description="The state before"
+    )
     to: str
     reason: str
 
 
 class StopAnswer(_Answer):
-    """The processes that were asked to stop, in hexadecimal."""
+    """The writers that were asked to stop, in hexadecimal."""
 
     writers: list[str]
 
 
 class StopState(_Answer):
-    """The processes that are asked to stop, and after how many seconds a shipper asks again."""
+    """The writers that are asked to stop, and the number of seconds after which a shipper should ask again."""
 
     writers: list[str]
     ask_again_s: float
 
 
 class StateAnswer(_Answer):
-    """The state of a run and how it came about."""
+    """The state of a run, its writers, and its transitions."""
 
     state: str
     qualifiers: list[str]
@@ -132,7 +134,7 @@ class StateAnswer(_Answer):
 
 
 class EarlierWriter(_Answer):
-    """A process that wrote to a run, and whose work it carried on."""
+    """A writer of a run, with the writers that it continues."""
 
     writer: str
     role: str
@@ -141,8 +143,8 @@ class EarlierWriter(_Answer):
     continues: list[str]
 
 
-class Standing(_Answer):
-    """How a run stands, for a process that is about to carry it on or to branch off."""
+class ResumeState(_Answer):
+    """What a process needs to resume or branch a run."""
 
     exists: bool
     state: str | None
@@ -150,17 +152,17 @@ class Standing(_Answer):
     attributes: dict[str, Value]
     config: dict[str, Value]
     metrics: list[dict[str, Value]]
-    #: What the summary goes on from, see docs/summary.md; null where nothing is known.
+    #: The summary state (docs/summary.md); null if the run is unknown.
     folds: dict[str, Value] | None
-    #: The last value of each key up to the step that was asked for: path and value, oldest first.
+    #: The last value of each key up to the requested step: path and value, oldest first.
     values: list[tuple[list[str], Value]] | None
     writers: list[EarlierWriter]
-    #: Records that writers counted at their end and that have not arrived yet.
+    #: Number of records that ended writers counted and that have not arrived yet.
     on_their_way: int
 
 
 class Alert(_Answer):
-    """An alert; `time` is when the brokers got it, `raised` when it was raised by the clock there."""
+    """An alert; `time` is its append time at the broker, `raised` is by the clock of the process that raised it."""
 
     entity: str
     project: str
@@ -185,11 +187,19 @@ class AlertList(_Answer):
 
 
 class TopicDelivery(_Answer):
-    """Records of a writer in a topic; ``missing`` are half-open ranges of record numbers."""
+    """Records of a writer in a topic."""
 
+    #: Number of records that the consumer that owns the topic has stored.
     stored: int
+    #: Number of records that the writer reported at its end; null before.
     counted: int | None
+    #: Half-open ranges of record numbers that exist and are not stored.
     missing: list[tuple[int, int]]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every record that the writer counted is stored."""
+        return self.counted is not None and not self.missing and self.stored >= self.counted
 
 
 class WriterDelivery(_Answer):
@@ -202,17 +212,17 @@ class WriterDelivery(_Answer):
     topics: dict[str, TopicDelivery]
 
 
-class DeliveryAnswer(_Answer):
+class DeliveryReport(_Answer):
     """What has arrived of a run; ``finishing`` and ``incomplete`` as in its qualifiers."""
 
     complete: bool
-    finishing: bool
-    incomplete: bool
+    finishing: bool = False
+    incomplete: bool = False
     writers: list[WriterDelivery]
 
 
-class Row(BaseModel):
-    """A logged row: its values, and where and when it was logged."""
+class HistoryRow(BaseModel):
+    """A logged row: its values, its position and its time."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -221,22 +231,22 @@ class Row(BaseModel):
     runtime: float | None = Field(default=None, alias="_runtime")
     writer: str = Field(alias="_writer")
     late: bool | None = Field(default=None, alias="_late")
-    #: Only where hidden rows were asked for: another took its place.
+    #: Present only if hidden rows were requested: the row was replaced by a resume or a rewind.
     hidden: bool | None = Field(default=None, alias="_hidden")
 
 
 class RowPage(_Answer):
     """A page of rows by step."""
 
-    rows: list[Row]
+    rows: list[HistoryRow]
     next: str | None
 
 
 class SampledRows(_Answer):
-    """Rows by step; sampled where there were more than asked for."""
+    """Rows by step; sampled if there are more than requested."""
 
     sampled: bool
-    rows: list[Row]
+    rows: list[HistoryRow]
 
 
 class Series(_Answer):
@@ -245,7 +255,7 @@ class Series(_Answer):
     key: str
     writer: str
     label: str
-    #: Of machine metrics only.
+    #: For system metrics only.
     host: str = ""
     steps: list[int]
     times: list[float]
@@ -253,13 +263,13 @@ class Series(_Answer):
 
 
 class SeriesList(_Answer):
-    """Series, by key and label."""
+    """Series, ordered by key and label."""
 
     series: list[Series]
 
 
 class ConsoleLine(BaseModel):
-    """A line that the run printed."""
+    """A line of the console."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -272,6 +282,6 @@ class ConsoleLine(BaseModel):
 
 
 class ConsoleAnswer(_Answer):
-    """The last lines, oldest first."""
+    """The last lines of the console, oldest first."""
 
     lines: list[ConsoleLine]

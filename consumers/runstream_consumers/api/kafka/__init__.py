@@ -1,1 +1,1 @@
-"""What the API asks of Kafka: cluster id, offsets, and commands."""
+"""Access to Kafka: cluster id, offsets, and commands."""

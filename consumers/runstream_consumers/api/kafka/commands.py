@@ -1,4 +1,4 @@
-"""Commands: what readers want changed goes in as events, each of a writer of its own (docs/http-api.md)."""
+"""Commands: requests that change a run are published as events, each by a separate writer (docs/http-api.md)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from runstream_consumers.api.problems import Unavailable
+from runstream_consumers.api.security.principal import Principal
 from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_schemas import values
 from runstream_schemas.codec import encode
@@ -20,11 +21,11 @@ _DEADLINE_S = 5.0
 
 
 class Commands:
-    """Publishes commands; connects to Kafka with the first.
+    """Publishes commands; connects to Kafka with the first one.
 
     Args:
         producer: Appends to the topics.
-        partitions: How many partitions each topic has.
+        partitions: Number of partitions of each topic.
     """
 
     def __init__(self, producer: KafkaProducer, partitions: int) -> None:
@@ -32,20 +33,20 @@ class Commands:
         self._partitions = partitions
 
     async def publish(self, event: ChangeEvent) -> None:
-        """Return once the broker has the command; raises Unavailable where it does not take it in time.
+        """Return once the broker has acknowledged the command; raises Unavailable if it does not in time.
 
-        What was given up may have arrived all the same. Given again, with the same key, it counts once.
+        The command may have arrived in spite of the error. Sent again with the same key, it is applied once.
         """
         partition = partition_of(event.run, self._partitions)
         try:
             await self._producer.send(event.topic, partition, encode(event))
         except (KafkaError, OSError) as error:
-            raise Unavailable("kafka_unreachable", "Kafka does not take the command; give it again.") from error
+            raise Unavailable("kafka_unreachable", "Kafka does not accept the command; retry later.") from error
 
 
 @asynccontextmanager
 async def open_commands(brokers: str, prefix: str, partitions: int) -> AsyncIterator[Commands]:
-    """Lend the way to Kafka, and close it at the end; connects to nothing yet."""
+    """Provide a publisher of commands, and close its connection at the end; connects with the first command."""
     producer = KafkaProducer(brokers, prefix, timeout=_DEADLINE_S)
     try:
         yield Commands(producer, partitions)
@@ -53,8 +54,15 @@ async def open_commands(brokers: str, prefix: str, partitions: int) -> AsyncIter
         await producer.close()
 
 
-def change_of_attributes(run: RunPath, key: bytes, attributes: Mapping[str, Any]) -> ChangeEvent:
-    """Return the command that sets attributes of a run; ``key``: 16 bytes that name this command and no other."""
+def change_attributes(run: RunPath, key: bytes, attributes: Mapping[str, Any], principal: Principal) -> ChangeEvent:
+    """Return the command that sets attributes of a run.
+
+    Args:
+        run: The run.
+        key: 16 bytes that identify this command.
+        attributes: The attributes and their values.
+        principal: Who requested the change.
+    """
     now = time.time_ns() // 1000
     entries = [
         Entry(op=Operation.SET, path=(name,), value=values.dump(value), scope=Scope.ATTRIBUTE)
@@ -63,17 +71,18 @@ def change_of_attributes(run: RunPath, key: bytes, attributes: Mapping[str, Any]
     return ChangeEvent(
         header=Header(kind=Kind.DATA, run=run, writer=Writer(id=key, role=Role.COMMAND), time=now, seq=0, count=1),
         topic=Topic.CONFIG,
+        principal=principal.id,
         records=(Record(order=0, time=now, entries=tuple(entries)),),
     )
 
 
 def stop_request(writers: Sequence[bytes], time: str) -> dict[str, Any]:
-    """Return the value of the attribute ``stop_requested``: it means the writers that were open, and no later one."""
+    """Return the value of the attribute ``stop_requested``; it applies to these writers, and to no later ones."""
     return {"time": time, "writers": [writer.hex() for writer in writers]}
 
 
 def stopped_writers(attributes: Mapping[str, Any]) -> list[str]:
     """Return the writers that are asked to stop, in hexadecimal."""
-    asked = attributes.get("stop_requested")
-    writers = asked.get("writers") if isinstance(asked, dict) else None
+    request = attributes.get("stop_requested")
+    writers = request.get("writers") if isinstance(request, dict) else None
     return [writer for writer in writers if isinstance(writer, str)] if isinstance(writers, list) else []

@@ -12,41 +12,43 @@ from fastapi import APIRouter, Header, Response
 
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents.answers import described
-from runstream_consumers.api.kafka.commands import change_of_attributes, stop_request, stopped_writers
+from runstream_consumers.api.kafka.commands import change_attributes, stop_request, stopped_writers
 from runstream_consumers.api.problems import BadParameter, Problem, RunNotFound
 from runstream_consumers.api.routers.runs import RUN
+from runstream_consumers.api.security.principal import ThePrincipal
 from runstream_consumers.api.services import TheConnection, TheRun, TheServices
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.summary import reader as summary
 
 router = APIRouter(prefix="/api/v1", tags=["commands"])
 
-#: States of a writer that may still learn of a command.
+#: States of a writer that can still receive a command.
 _OPEN = frozenset({"pending", "running", "preempting"})
 _PROCESSES = frozenset({"primary", "worker", "child"})
 
 
 _NOT_RUNNING: dict[int | str, dict[str, Any]] = {
-    409: {"model": models.ProblemAnswer, "description": "no process of the run is open"}
+    409: {"model": models.ProblemAnswer, "description": "no writer of the run is running"}
 }
 
 
 @router.post(
     f"{RUN}/stop",
-    summary="Ask for a run to be stopped",
+    summary="Request that a run stops",
     responses={**described(models.StopAnswer), **_NOT_RUNNING},
 )
 async def stop(
     run: TheRun,
     connection: TheConnection,
     services: TheServices,
+    principal: ThePrincipal,
     idempotency_key: Annotated[
-        str | None, Header(description="A UUID that names this request; given again, it counts once")
+        str | None, Header(description="A UUID that identifies this request; a repeated request is applied once")
     ] = None,
-) -> dict[str, Any]:
-    """Answer once the broker has the request. It means the processes that are known to be open, and no later one.
+) -> models.StopAnswer:
+    """Respond once the broker has the request, which applies to the writers that are running now, and to no later ones.
 
-    404 where nothing of the run has arrived, 409 where none of its processes is open.
+    404 if nothing of the run has arrived, 409 if none of its writers is running.
     """
     key = _key(idempotency_key)
     state = await liveness.state(connection, run)
@@ -55,17 +57,20 @@ async def stop(
     writers = [one.writer for one in state.writers if one.role in _PROCESSES and one.state in _OPEN]
     if not writers:
         raise Problem(409, "not_running", f"{run} is {state.state}: there is nothing to stop.")
-    asked = stop_request(writers, datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
-    await services.commands.publish(change_of_attributes(run, key, {"stop_requested": asked}))
-    return {"writers": asked["writers"]}
+    request = stop_request(writers, datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+    await services.commands.publish(change_attributes(run, key, {"stop_requested": request}, principal))
+    return models.StopAnswer(writers=request["writers"])
 
 
-@router.get(f"{RUN}/stop", summary="Which processes of a run are asked to stop", responses=described(models.StopState))
-async def stop_state(run: TheRun, connection: TheConnection, services: TheServices, answer: Response) -> dict[str, Any]:
-    """Return the writers that are asked to stop, and after how many seconds to ask again; 200 for any run."""
+@router.get(f"{RUN}/stop", summary="The writers of a run that are asked to stop", responses=described(models.StopState))
+async def stop_state(
+    run: TheRun, connection: TheConnection, services: TheServices, answer: Response
+) -> models.StopState:
+    """Return the writers that are asked to stop, and when to poll again, in seconds; 200 for any run."""
     answer.headers["Cache-Control"] = "no-store"
     attributes = await summary.attributes(connection, run)
-    return {"writers": stopped_writers(attributes), "ask_again_s": services.pace.ask(run, time.monotonic())}
+    interval = services.polling_pace.interval(run, time.monotonic())
+    return models.StopState(writers=stopped_writers(attributes), ask_again_s=interval)
 
 
 def _key(text: str | None) -> bytes:
@@ -74,4 +79,4 @@ def _key(text: str | None) -> bytes:
     try:
         return UUID(text).bytes
     except ValueError as error:
-        raise BadParameter("Idempotency-Key", "is no UUID") from error
+        raise BadParameter("Idempotency-Key", f"expected a UUID, not {text!r}") from error

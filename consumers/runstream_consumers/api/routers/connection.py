@@ -1,4 +1,4 @@
-"""What a client needs to begin, and whether this process and its services answer."""
+"""What a client needs to connect, and the health checks of this process and its services."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from runstream_consumers.api.security.principal import ThePrincipal
 from runstream_consumers.api.services import TheConnection, TheServices
 from runstream_schemas.limits import DEFAULT_LIMITS
 
@@ -18,15 +19,15 @@ router = APIRouter(tags=["connection"])
 
 
 class ConnectAnswer(BaseModel):
-    """Everything a shipper must know to deliver to this stack."""
+    """What a shipper needs to deliver to this stack."""
 
     api_version: int
-    #: Kafka's own id of the cluster; another id means other brokers with nothing delivered yet.
+    #: Kafka's id of the cluster; another id means other brokers, to which nothing was delivered yet.
     cluster_id: str
     brokers: str
     prefix: str
     partitions: int
-    #: The entity of runs that name none.
+    #: The entity of runs that do not specify one.
     entity: str
     url: str
     heartbeat_interval_s: float
@@ -35,7 +36,7 @@ class ConnectAnswer(BaseModel):
 
 @router.get("/api/v1/connect", summary="Brokers, topics and limits")
 async def connect(services: TheServices) -> ConnectAnswer:
-    """Tell where and how to deliver; 503 while Kafka does not answer. Needs no database."""
+    """Return where to deliver; 503 while Kafka does not answer. Does not need the database."""
     settings = services.settings
     return ConnectAnswer(
         api_version=API_VERSION,
@@ -50,21 +51,21 @@ async def connect(services: TheServices) -> ConnectAnswer:
     )
 
 
-@router.get("/api/v1/viewer", summary="Who is asking")
-async def viewer(services: TheServices) -> dict[str, str]:
-    """Return the entity that runs belong to when they name none. Needs neither Kafka nor the database."""
-    return {"entity": services.settings.entity}
+@router.get("/api/v1/viewer", summary="The principal of the request")
+async def viewer(services: TheServices, principal: ThePrincipal) -> dict[str, str]:
+    """Return the principal, and the entity of runs that do not specify one. Needs neither Kafka nor the database."""
+    return {"entity": services.settings.entity, "id": principal.id, "kind": principal.kind.value}
 
 
-@router.get("/healthz", summary="Whether this process answers")
+@router.get("/healthz", summary="Whether this process responds")
 async def health() -> dict[str, str]:
-    """Answer at once, whatever the state of Kafka and Postgres."""
+    """Respond at once, regardless of Kafka and Postgres."""
     return {"status": "ok", "version": version("runstream")}
 
 
-@router.get("/readyz", summary="Whether this process has reached Kafka and Postgres")
+@router.get("/readyz", summary="Whether Kafka and Postgres are reachable")
 async def ready(services: TheServices, connection: TheConnection) -> dict[str, Any]:
-    """Answer 503 with the service that is missing, else 200. Kafka has to have answered once, Postgres now."""
+    """Respond 200 if Kafka has answered once and Postgres answers now, else 503 with the missing service."""
     await services.cluster.id()
     await connection.fetchval("SELECT 1")
     return {"status": "ok"}

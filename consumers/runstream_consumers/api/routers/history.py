@@ -2,150 +2,155 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents import run_documents as documents
-from runstream_consumers.api.documents.answers import ValuesResponse, described
+from runstream_consumers.api.documents.answers import ValuesResponse, described, render_list
 from runstream_consumers.api.documents.series import rows_json, series_json
-from runstream_consumers.api.problems import BadParameter
+from runstream_consumers.api.problems import BadParameter, Unavailable
 from runstream_consumers.api.services import TheConnection, TheRun
 from runstream_consumers.history import reader as history
-from runstream_consumers.history.reader import Cursor
+from runstream_consumers.history.postgres_blocks import PostgresBlocks
+from runstream_consumers.history.reader import Cursor, Origin, RowQuery
 from runstream_schemas.events import Stream
 
 router = APIRouter(prefix="/api/v1/runs/{entity}/{project}/{run_id}", tags=["history"])
 
 #: Steps and offsets are 64-bit integers.
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
+#: Seconds within which rows are read, decoded and rendered.
+_DEADLINE_S = 60.0
 
-Keys = Annotated[list[str] | None, Query(description="Only these; a dict's name stands for all below it. Repeatable.")]
-Samples = Annotated[int, Query(ge=1, le=20_000, description="Most points of one key")]
+Keys = Annotated[list[str] | None, Query(description="Only these; a dict's name selects all below it. Repeatable.")]
+Samples = Annotated[int, Query(ge=1, le=20_000, description="Maximum number of points of one key")]
 MinStep = Annotated[int | None, Query(ge=_LEAST, le=_GREATEST, description="First step, inclusive")]
 MaxStep = Annotated[int | None, Query(ge=_LEAST, le=_GREATEST, description="End step, exclusive")]
 Late = Annotated[
-    Literal["include", "exclude"], Query(description="Rows below their writer's greatest step, or at a step taken")
+    Literal["include", "exclude"],
+    Query(description="Rows below their writer's greatest step, or at a step that another row has"),
 ]
-Hidden = Annotated[bool, Query(description="Also rows that a resume or a rewind took the place of, with `_hidden`")]
+Hidden = Annotated[bool, Query(description="Also rows that a resume or a rewind replaced, with `_hidden`")]
 StreamName = Annotated[Literal["history", "system", "console"], Query()]
 
 
-@router.get("/history", summary="Rows, sampled where there are many", responses=described(models.SampledRows))
-async def sampled(
-    run: TheRun,
-    connection: TheConnection,
+def row_query(
     *,
     keys: Keys = None,
-    samples: Samples = 500,
     min_step: MinStep = None,
     max_step: MaxStep = None,
     stream: StreamName = "history",
     late: Late = "include",
-) -> Response:
+) -> RowQuery:
+    """Return which rows a request selects."""
+    return RowQuery(stream=Stream(stream), keys=keys, min_step=min_step, max_step=max_step, late=late == "include")
+
+
+TheQuery = Annotated[RowQuery, Depends(row_query)]
+
+
+@router.get("/history", summary="Rows, sampled if there are many", responses=described(models.SampledRows))
+async def sampled(run: TheRun, connection: TheConnection, query: TheQuery, samples: Samples = 500) -> Response:
     """Return all rows if there are no more than `samples`, else rows that keep each key's extremes."""
-    known = await documents.find(connection, run)
-    within: dict[str, Any] = {"stream": Stream(stream), "keys": keys, "min_step": min_step, "max_step": max_step}
-    within["late"] = late == "include"
-    page = await history.scan(connection, run, limit=samples, **within)
-    if page.next is None:
-        rows = [documents.row_json(row, known.started) for row in page.rows]
-    else:
-        rows = rows_json(await history.series(connection, run, samples=samples, **within), known.started)
-    return ValuesResponse({"sampled": page.next is not None, "rows": rows})
+    found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
+    async with _deadline():
+        page = await history.scan(blocks, run, query, limit=samples)
+        if page.next is None:
+            return await _row_page(page.rows, found, sampled=False)
+        points = await history.series(blocks, run, query, samples=samples)
+        rows = await asyncio.to_thread(rows_json, points, found.started)
+        return _json(await asyncio.to_thread(render_list, "rows", rows, dict, sampled=True))
 
 
 @router.get("/series", summary="Points of each metric, for a chart", responses=described(models.SeriesList))
 async def series(
-    run: TheRun,
-    connection: TheConnection,
-    *,
-    keys: Keys = None,
-    samples: Samples = 500,
-    min_step: MinStep = None,
-    max_step: MaxStep = None,
-    stream: StreamName = "history",
-    late: Late = "include",
+    request: Request, run: TheRun, connection: TheConnection, query: TheQuery, samples: Samples = 500
 ) -> Response:
     """Return for each numeric key and writer its steps, times and values; at most `samples` points each.
 
-    A writer and those that it continues are one; a fork's writer and those whose rows it inherits, too.
+    A writer and those that it continues form one series; so do a fork's writer and those whose rows it inherits. The
+    response has an `ETag`; a request with `If-None-Match` gets 304 while the rows of the run are unchanged.
     """
-    known = await documents.find(connection, run)
-    origins: dict[bytes, history.Origin] = {}
-    found = await history.series(
-        connection,
-        run,
-        keys=keys,
-        samples=samples,
-        stream=Stream(stream),
-        min_step=min_step,
-        max_step=max_step,
-        late=late == "include",
-        joined=True,
-        origins=origins,
-    )
-    writers = [] if known.state is None else known.state.writers
-    return ValuesResponse({"series": series_json(found, documents.labels(writers), origins)})
+    found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
+    writers = [] if found.state is None else found.state.writers
+    labels = documents.labels(writers)
+    etag = f'W/"{await history.fingerprint(blocks, run, query.stream)}"'
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={"ETag": etag})
+    origins: dict[bytes, Origin] = {}
+    async with _deadline():
+        points = await history.series(blocks, run, query, samples=samples, joined=True, origins=origins)
+        items = await asyncio.to_thread(series_json, points, labels, origins)
+        return _json(await asyncio.to_thread(render_list, "series", items, dict), {"ETag": etag})
 
 
 @router.get("/scan", summary="Every row, page by page", responses=described(models.RowPage))
 async def scan(
     run: TheRun,
     connection: TheConnection,
+    query: TheQuery,
     *,
-    keys: Keys = None,
-    min_step: MinStep = None,
-    max_step: MaxStep = None,
     page_size: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-    cursor: Annotated[str | None, Query(description="`next` of the answer before")] = None,
-    stream: StreamName = "history",
-    late: Late = "include",
+    cursor: Annotated[str | None, Query(description="`next` of the previous response")] = None,
     hidden: Hidden = False,
 ) -> Response:
     """Return rows by step, exact, nothing merged; with `keys`, the rows that have one of them."""
-    known = await documents.find(connection, run)
-    page = await history.scan(
-        connection,
-        run,
-        stream=Stream(stream),
-        keys=keys,
-        min_step=min_step,
-        max_step=max_step,
-        after=None if cursor is None else _cursor(cursor),
-        limit=page_size,
-        late=late == "include",
-        hidden=hidden,
-    )
-    return ValuesResponse(
-        {
-            "rows": [documents.row_json(row, known.started) for row in page.rows],
-            "next": None if page.next is None else ".".join(str(number) for number in page.next),
-        }
-    )
+    found = await documents.find(connection, run)
+    after = None if cursor is None else _cursor(cursor)
+    async with _deadline():
+        page = await history.scan(PostgresBlocks(connection), run, query, after=after, limit=page_size, hidden=hidden)
+        following = None if page.next is None else ".".join(str(number) for number in page.next)
+        return await _row_page(page.rows, found, next=following)
 
 
-@router.get("/console", summary="The end of what the run printed", responses=described(models.ConsoleAnswer))
+@router.get("/console", summary="The last lines of the console", responses=described(models.ConsoleAnswer))
 async def console(
     run: TheRun, connection: TheConnection, lines: Annotated[int, Query(ge=1, le=10_000)] = 200
 ) -> Response:
     """Return the last lines, oldest first, each with its stream, time, label and host."""
     await documents.find(connection, run)
-    rows = await history.tail(connection, run, stream=Stream.CONSOLE, rows=lines)
+    rows = await history.tail(PostgresBlocks(connection), run, stream=Stream.CONSOLE, rows=lines)
     return ValuesResponse(
         {"lines": [{"time": documents.seconds(row.time), "writer": row.writer.hex(), **row.values} for row in rows]}
     )
 
 
-@router.get("/system", summary="Metrics of the machine, sampled", responses=described(models.SeriesList))
-async def system(run: TheRun, connection: TheConnection, samples: Samples = 500) -> Response:
+@router.get("/system", summary="System metrics, sampled", responses=described(models.SeriesList))
+async def system(request: Request, run: TheRun, connection: TheConnection, samples: Samples = 500) -> Response:
     """Return the series of the stream `system`: processor, memory, disk, network, accelerators, the process.
 
-    Each is under the writer whose process and machine were measured, with that one's label and host.
+    Each is listed under the writer whose process and machine were measured, with that writer's label and host.
     """
-    return await series(run, connection, samples=samples, stream="system")
+    return await series(request, run, connection, RowQuery(stream=Stream.SYSTEM), samples)
+
+
+async def _row_page(rows: list[history.HistoryRow], found: documents.FoundRun, **fields: Any) -> Response:
+    def to_json(row: history.HistoryRow) -> dict[str, Any]:
+        return documents.row_json(row, found.started)
+
+    return _json(await asyncio.to_thread(render_list, "rows", rows, to_json, **fields))
+
+
+def _json(text: bytes, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(text, media_type="application/json", headers=headers)
+
+
+@asynccontextmanager
+async def _deadline() -> AsyncIterator[None]:
+    deadline = asyncio.timeout(_DEADLINE_S)
+    try:
+        async with deadline:
+            yield
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        raise Unavailable("too_slow", "Reading took too long; request fewer rows or keys.") from None
 
 
 def _cursor(text: str) -> Cursor:
@@ -155,4 +160,4 @@ def _cursor(text: str) -> Cursor:
             return Cursor(*numbers)
     except (TypeError, ValueError):
         pass
-    raise BadParameter("cursor", "is not the `next` of an answer")
+    raise BadParameter("cursor", "expected the `next` of a previous response")

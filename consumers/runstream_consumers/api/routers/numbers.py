@@ -1,8 +1,6 @@
-"""The number of a run in its project, by which generated names are told apart."""
+"""The number of a run in its project, which distinguishes generated names."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from fastapi import APIRouter
 
@@ -16,13 +14,15 @@ from runstream_schemas.topics import is_name
 router = APIRouter(prefix="/api/v1", tags=["runs"])
 
 
-@router.post(f"{RUN}/number", summary="Number a run in its project", responses=described(models.NumberAnswer))
-async def number(run: TheRun, services: TheServices) -> dict[str, Any]:
-    """Return the run's number: the same one however often it is asked for, and nobody else's in the project.
+@router.post(
+    f"{RUN}/number", summary="Assign a run its number in the project", responses=described(models.NumberAnswer)
+)
+async def number(run: TheRun, services: TheServices) -> models.NumberAnswer:
+    """Return the run's number: the same one for every request, and unique in the project.
 
-    The run need not have been heard of. Whoever asks publishes the answer as the run's attribute ``number``.
+    The run may still be unknown. The client publishes the number as the run's attribute ``number``.
     """
     for name, part in (("entity", run.entity), ("project", run.project), ("run_id", run.run_id)):
         if not is_name(part):
-            raise BadParameter(name, "cannot be a part of a run's path")
-    return {"number": await services.control.number(run)}
+            raise BadParameter(name, f"{part!r} cannot be part of a run path")
+    return models.NumberAnswer(number=await services.control.number(run))

@@ -1,7 +1,7 @@
 """The contract's schemas in the REST protocol of Confluent's Schema Registry, read only.
 
-Stock deserializers, kcat, Flink and ksqlDB read the topics with this address as their registry. Subjects follow the
-usual naming, ``{topic name}-value``. Errors have the protocol's own shape, ``{"error_code", "message"}``.
+Standard deserializers, kcat, Flink and ksqlDB can read the topics with this URL as their registry. Subjects are named
+``{topic name}-value``, as usual. Errors have the format of the protocol, ``{"error_code", "message"}``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SCHEMA_NOT_FOUND = 40403
 
 
 class RegistryResponse(JSONResponse):
-    """An answer of the registry's own media type."""
+    """A response of the registry's media type."""
 
     media_type = "application/vnd.schemaregistry.v1+json"
 
@@ -49,13 +49,13 @@ async def versions_of_id(identifier: int, services: TheServices) -> Response:
 
 @router.get("/schemas/types")
 async def types() -> Response:
-    """Return the kinds of schema there are: Avro."""
+    """Return the supported kinds of schemas: Avro."""
     return RegistryResponse(["AVRO"])
 
 
 @router.get("/subjects")
 async def subjects(services: TheServices) -> Response:
-    """Return the subjects, one a topic."""
+    """Return the subjects, one per topic."""
     return RegistryResponse(sorted(_by_subject(services.settings.prefix)))
 
 
@@ -70,7 +70,7 @@ async def versions(subject: str, services: TheServices) -> Response:
 
 @router.get("/subjects/{subject}/versions/{version}")
 async def one_version(subject: str, version: str, services: TheServices) -> Response:
-    """Return one version of a subject; ``latest`` and ``-1`` name the newest."""
+    """Return one version of a subject; ``latest`` and ``-1`` select the newest."""
     found = _by_subject(services.settings.prefix).get(subject)
     if found is None:
         return _missing(_SUBJECT_NOT_FOUND, f"Subject '{subject}' not found.")
@@ -83,13 +83,13 @@ async def one_version(subject: str, version: str, services: TheServices) -> Resp
 @router.get("/config")
 @router.get("/config/{subject}")
 async def compatibility() -> Response:
-    """Return how schemas may change."""
+    """Return the compatibility level of schemas."""
     return RegistryResponse({"compatibilityLevel": "FULL_TRANSITIVE"})
 
 
 @router.get("/mode")
 async def mode() -> Response:
-    """Return that nothing can be registered here."""
+    """Return that the registry is read-only."""
     return RegistryResponse({"mode": "READONLY"})
 
 

@@ -1,4 +1,4 @@
-"""What every answer carries so that a browser neither guesses, embeds, shares nor runs what it gets."""
+"""Response headers that restrict what browsers do with a response: no sniffing, framing, sharing or foreign scripts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-#: Notebooks on the user's machine: Jupyter's pages, and the editor whose pages have schemes of their own.
+#: Notebooks on the user's machine: Jupyter, and VS Code, whose pages have their own schemes.
 _NOTEBOOKS = (
     "'self' http://localhost:* http://127.0.0.1:* https://localhost:* https://127.0.0.1:* vscode-webview: vscode-file:"
 )
@@ -24,19 +24,19 @@ _FRAMABLE = "runstream.framable"
 
 
 def allow_frames(request: Request) -> None:
-    """Let notebooks show the answer to a request in a frame.
+    """Permit notebooks to show the response to a request in a frame.
 
-    Only for pages on which nothing can be changed: whoever frames a page can lead its user's clicks.
+    Only for pages on which nothing can be changed: a framing page can misdirect its user's clicks.
     """
     request.scope[_FRAMABLE] = True
 
 
 class SafeHeaders:
-    """ASGI middleware that adds the headers; an answer is never cached unless it says otherwise.
+    """ASGI middleware that adds the headers; responses are not cached unless they permit it.
 
     Args:
-        app: What answers.
-        ancestors: Origins, beside those of notebooks on the user's machine, that may frame what may be framed.
+        app: The application.
+        ancestors: Origins that may frame pages, in addition to notebooks on the user's machine.
     """
 
     def __init__(self, app: ASGIApp, ancestors: str = "") -> None:
@@ -44,7 +44,7 @@ class SafeHeaders:
         self._ancestors = f"{_NOTEBOOKS} {ancestors}".strip()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and add the headers to its answer."""
+        """Pass the request on, and add the headers to its response."""
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -31,7 +31,7 @@ insert into marker (run, writer, seq, count, kind, stream, reason, partition, "o
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: writers_of
-select writer, widest, first_step, began from history.writer where run = $1 and stream = $2;
+select writer, first_step, began from history.writer where run = $1 and stream = $2;
 
 -- name: lineage_of
 select writer, continues from history.lineage where run = $1;
@@ -40,16 +40,41 @@ select writer, continues from history.lineage where run = $1;
 select writer, origin, step, "offset", append_time from history.branch where run = $1 order by "offset", seq;
 
 -- name: blocks_from_step
-select writer, "offset", seq, greatest, min_step, message from history.block
-where run = $1 and stream = $2 and min_step >= $3 and max_step >= $4 and min_step <= $5
+select writer, "offset", seq, greatest, min_step, max_step, message from history.block
+where run = $1 and stream = $2 and min_step >= $3 and min_step <= $4
 order by min_step, "offset", seq;
 
--- name: blocks_to_step
+-- name: blocks_across_step
+-- Blocks that begin before a step and reach it: narrow ones, and wide ones by each power of two of their width.
+select writer, "offset", seq, greatest, min_step, max_step, message from (
+    select * from history.block
+    where run = $1 and stream = $2
+      and min_step < $3::bigint and min_step >= greatest($3::numeric - 100, -9223372036854775808)::bigint
+      and max_step >= $3 and max_step::numeric - min_step::numeric <= 100
+    union all
+    select wide.* from generate_series(7, 64) as power (power)
+    cross join lateral (
+        select * from history.block
+        where run = $1 and stream = $2
+          and ceil(log(2, greatest(max_step::numeric - min_step::numeric, 1)))::int = power
+          and max_step::numeric - min_step::numeric > 100
+          and min_step < $3 and max_step >= $3
+          and min_step >= greatest($3::numeric - 2::numeric ^ (power + 1), -9223372036854775808)::bigint
+    ) as wide
+) as across
+order by min_step, "offset", seq;
+
+-- name: narrow_blocks_to_step
 select writer, "offset", seq, greatest, min_step, max_step, message from history.block
-where run = $1 and stream = $2 and min_step <= $3
-order by max_step desc, "offset" desc, seq desc;
+where run = $1 and stream = $2 and min_step <= $3 and max_step::numeric - min_step::numeric <= 100
+order by min_step desc, "offset" desc, seq desc;
+
+-- name: wide_blocks_to_step
+select writer, "offset", seq, greatest, min_step, max_step, message from history.block
+where run = $1 and stream = $2 and min_step <= $3 and max_step::numeric - min_step::numeric > 100
+order by max_step desc;
 
 -- name: latest_blocks
-select writer, "offset", seq, greatest, min_step, message from history.block
+select writer, "offset", seq, greatest, min_step, max_step, message from history.block
 where run = $1 and stream = $2 and ("offset", seq) < ($3, $4)
 order by "offset" desc, seq desc limit $5;

@@ -9,6 +9,8 @@ from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.runtime.postgres.store import QUERIES, TOPIC_OF_NUMBER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runstream_consumers.runtime.plugin import Connection
     from runstream_schemas.topics import RunPath, Topic
 
@@ -27,14 +29,21 @@ class WriterProgress:
 
 async def progress(connection: Connection, run: RunPath) -> list[WriterProgress]:
     """Return the progress of every consumer with the writers of a run, by sink, writer and topic."""
-    return [
-        WriterProgress(
-            sink=row["sink"],
-            writer=row["writer"].bytes,
-            topic=TOPIC_OF_NUMBER[row["topic"]],
-            next=row["next"],
-            holes=[(hole.lower, hole.upper) for hole in row["holes"]],
-        )
-        for row in await connection.fetch(QUERIES["progress_of_run"], run_key(run))
-        if row["topic"] in TOPIC_OF_NUMBER
-    ]
+    return (await progress_of_runs(connection, [run])).get(run, [])
+
+
+async def progress_of_runs(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPath, list[WriterProgress]]:
+    """Return the progress of every consumer with the writers of several runs."""
+    paths = {run_key(run): run for run in runs}
+    found: dict[RunPath, list[WriterProgress]] = {}
+    for row in await connection.fetch(QUERIES["progress_of_runs"], list(paths)):
+        if row["topic"] in TOPIC_OF_NUMBER:
+            item = WriterProgress(
+                sink=row["sink"],
+                writer=row["writer"].bytes,
+                topic=TOPIC_OF_NUMBER[row["topic"]],
+                next=row["next"],
+                holes=[(hole.lower, hole.upper) for hole in row["holes"]],
+            )
+            found.setdefault(paths[row["run"]], []).append(item)
+    return found

@@ -1,15 +1,18 @@
-// Draws each article[data-key] of a run page with uPlot, once it comes into view, from the API's series.
+// Draws each article[data-key] of a run page with uPlot, once it is scrolled into view, from the API's series.
 "use strict";
 const Charts = (() => {
   if (typeof uPlot === "undefined") {
-    document.querySelectorAll(".plot").forEach((plot) => plot.append("The chart library is missing: run make web."));
+    document.querySelectorAll(".plot").forEach((plot) => plot.append("The chart library is missing; run `make web`."));
     return { watch: () => {}, refresh: async () => {} };
   }
   const SAMPLES = 600;
-  const COLOURS = 8;
+  const COLORS = 8;
   const LISTED = 64;
   const STEPS = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
+  const STREAMS = ["history", "system"];
+  const WHOLE_EVERY = 20;
   const charts = new Map(); // article -> uPlot
+  const loaded = new Map(); // stream -> what the last refresh returned
   const waiting = new Set();
   const { api, started } = document.querySelector("main").dataset;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -20,18 +23,18 @@ const Charts = (() => {
     if (size !== 0 && (size >= 1e6 || size < 1e-3)) return value.toExponential(2).replace("e+", "e");
     return String(Number(value.toPrecision(5)));
   };
-  // Non-finite numbers come as {"_type": "float", ...}: a gap in the curve.
+  // Non-finite numbers are {"_type": "float", ...}: a gap in the line.
   const plain = (value) => (typeof value === "number" ? value : typeof value === "boolean" ? Number(value) : null);
 
-  // The machine is measured by the clock, all else by steps, or by the metric that a definition names.
+  // The x axis of system metrics is time, that of other charts the step or the step metric of the definition.
   const isTimed = (article) => article.dataset.stream === "system";
-  const lasting = (seconds) => {
+  const duration = (seconds) => {
     if (seconds < 120) return `${Math.round(seconds)}s`;
     if (seconds < 7200) return `${Number((seconds / 60).toFixed(1))}m`;
     return `${Number((seconds / 3600).toFixed(2))}h`;
   };
 
-  // Values of another series at some steps: those it has there; between two points of a sample, what lies between them.
+  // Values of another series at some steps; between two points of a sample they are interpolated.
   function valuesAt(steps, series) {
     const known = series.steps.map((step, index) => [step, plain(series.values[index])]).filter(([, value]) => value !== null);
     let next = 0;
@@ -44,7 +47,7 @@ const Charts = (() => {
     });
   }
 
-  // The series of a chart with their places on the x axis; over steps where the step metric of none of them is known.
+  // The series of a chart with their positions on the x axis: the step if none of them has values of the step metric.
   function placed(article, series) {
     const found = series.filter((one) => one.key === article.dataset.key && one.values.some((value) => plain(value) !== null));
     const clock = (time) => Math.max(0, Math.round((time - started) * 10) / 10);
@@ -68,8 +71,8 @@ const Charts = (() => {
 
   function axis(side, size, timed, whole) {
     const line = { stroke: css("--line"), width: 1 };
-    const said = timed && side === 2 ? lasting : number;
-    const values = (_, splits) => splits.map((split) => (split === null ? "" : said(split)));
+    const format = timed && side === 2 ? duration : number;
+    const values = (_, splits) => splits.map((split) => (split === null ? "" : format(split)));
     return { side, size, stroke: css("--faint"), font: `11px ${css("--sans")}`, grid: side === 2 ? { show: false } : line,
       ticks: { show: false }, border: { show: side === 2, ...line }, gap: 6, space: side === 2 ? 60 : 34, values, ...(whole ? { incrs: STEPS } : {}) };
   }
@@ -84,7 +87,7 @@ const Charts = (() => {
       scales: { x: { time: false } }, axes: [axis(2, 26, isTimed(article), !over), axis(3, 50)],
       cursor: { ...(isTimed(article) ? {} : { sync: { key: sync.key, setSeries: false } }), points: { size: 6 }, drag: { x: true, y: false } },
       series: [{}].concat(found.map((one, index) => ({
-        label: one.label, stroke: css(`--c${(index % COLOURS) + 1}`), width: 1.4, spanGaps: false,
+        label: one.label, stroke: css(`--c${(index % COLORS) + 1}`), width: 1.4, spanGaps: false,
         points: { show: few, size: 4, width: 1.4, fill: css("--card") },
       }))),
       hooks: { setCursor: [(chart) => read(article, chart, found)] },
@@ -101,8 +104,8 @@ const Charts = (() => {
     strong.textContent = values.slice(0, 3).map(number).join("  ");
     const place = chart.data[0][index];
     const { over } = article.dataset;
-    const said = isTimed(article) ? lasting(place) : over ? `${over} ${number(place)}` : `step ${place}`;
-    output.replaceChildren(...(hovering ? [`${said}  `, strong] : [strong]));
+    const label = isTimed(article) ? duration(place) : over ? `${over} ${number(place)}` : `step ${place}`;
+    output.replaceChildren(...(hovering ? [`${label}  `, strong] : [strong]));
   }
 
   function keys(article, found) {
@@ -114,7 +117,7 @@ const Charts = (() => {
       const entry = document.createElement("span");
       const mark = document.createElementNS("http://www.w3.org/2000/svg", "svg");
       const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      for (const [name, value] of [["width", 12], ["height", 3], ["rx", 1.5], ["fill", css(`--c${(index % COLOURS) + 1}`)]]) bar.setAttribute(name, value);
+      for (const [name, value] of [["width", 12], ["height", 3], ["rx", 1.5], ["fill", css(`--c${(index % COLORS) + 1}`)]]) bar.setAttribute(name, value);
       mark.append(bar);
       entry.append(mark, one.label);
       list.append(entry);
@@ -143,16 +146,58 @@ const Charts = (() => {
     return read(article, chart, found);
   }
 
+  const keysOf = (articles) => [...new Set(articles.flatMap(({ dataset }) => [dataset.key, dataset.x].filter(Boolean)))].sort();
+
+  // The series of some keys from a step on, and their entity tag; null if the rows are those of the given tag.
+  async function request(stream, keys, { from, tag } = {}) {
+    const query = new URLSearchParams({ samples: SAMPLES, stream });
+    if (from !== undefined) query.set("min_step", from);
+    keys.forEach((key) => query.append("keys", key));
+    const answer = await fetch(`${api}/series?${query}`, tag ? { headers: { "If-None-Match": tag } } : {});
+    if (answer.status === 304) return null;
+    if (!answer.ok) throw new Error(`series: ${answer.status}`);
+    return { series: (await answer.json()).series, tag: answer.headers.get("ETag") };
+  }
+
   async function load(articles) {
-    for (const stream of ["history", "system"]) {
-      const asked = articles.filter((article) => article.dataset.stream === stream);
-      if (!asked.length) continue;
-      const query = new URLSearchParams({ samples: SAMPLES, stream });
-      new Set(asked.flatMap(({ dataset }) => [dataset.key, dataset.x].filter(Boolean))).forEach((key) => query.append("keys", key));
-      const answer = await fetch(`${api}/series?${query}`);
-      if (!answer.ok) throw new Error(`series: ${answer.status}`);
-      const { series } = await answer.json();
-      asked.forEach((article) => draw(article, series));
+    for (const stream of STREAMS) {
+      const wanted = articles.filter((article) => article.dataset.stream === stream);
+      if (!wanted.length) continue;
+      const { series } = await request(stream, keysOf(wanted));
+      wanted.forEach((article) => draw(article, series));
+    }
+  }
+
+  // Known series, with their points from a step on replaced by the added ones.
+  function merge(known, added, from) {
+    const name = (one) => JSON.stringify([one.writer, one.key]);
+    const rest = new Map(added.map((one) => [name(one), one]));
+    const merged = known.map((one) => {
+      const more = rest.get(name(one));
+      rest.delete(name(one));
+      let end = one.steps.length;
+      while (end && one.steps[end - 1] >= from) end--;
+      const join = (field) => one[field].slice(0, end).concat(more ? more[field] : []);
+      return { ...one, steps: join("steps"), times: join("times"), values: join("values") };
+    });
+    return [...merged, ...rest.values()];
+  }
+
+  // Requests only the steps since the last refresh, and everything now and then: late rows, and series that grew too long.
+  async function refresh(whole = false) {
+    for (const stream of STREAMS) {
+      const articles = [...charts.keys()].filter((article) => article.dataset.stream === stream);
+      if (!articles.length) continue;
+      const keys = keysOf(articles);
+      let state = loaded.get(stream);
+      if (whole || state?.keys.join("\0") !== keys.join("\0") || state.updates >= WHOLE_EVERY) state = undefined;
+      const from = state && Math.max(...state.series.map((one) => one.steps.at(-1) ?? -Infinity));
+      const found = await request(stream, keys, Number.isFinite(from) ? { from, tag: state.tag } : {});
+      if (!found) continue;
+      const series = Number.isFinite(from) ? merge(state.series, found.series, from) : found.series;
+      const isLong = series.some((one) => one.steps.length > 2 * SAMPLES);
+      loaded.set(stream, { keys, series, tag: found.tag, updates: isLong ? WHOLE_EVERY : (state?.updates ?? 0) + 1 });
+      articles.forEach((article) => draw(article, series));
     }
   }
 
@@ -177,5 +222,5 @@ const Charts = (() => {
     drawn.forEach((article) => { charts.get(article).destroy(); charts.delete(article); delete article.dataset.shape; });
     load(drawn).catch(() => {});
   });
-  return { watch, refresh: () => load([...charts.keys()]) };
+  return { watch, refresh };
 })();

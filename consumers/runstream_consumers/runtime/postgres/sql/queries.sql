@@ -29,8 +29,9 @@ select $1, run, writer, topic, next, holes::int8multirange
 from unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::bigint[], $6::text[]) as saved (run, writer, topic, next, holes)
 on conflict (run, writer, topic, sink) do update set next = excluded.next, holes = excluded.holes;
 
--- name: progress_of_run
-select sink, writer, topic, next, holes from runtime.writer_progress where run = $1 order by sink, writer, topic;
+-- name: progress_of_runs
+select run, sink, writer, topic, next, holes from runtime.writer_progress where run = any($1::uuid[])
+order by sink, writer, topic;
 
 -- name: add_quarantine
 insert into runtime.quarantine (sink, topic, partition, "offset", append_time, stage, reason, raw)

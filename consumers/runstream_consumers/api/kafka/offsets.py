@@ -1,0 +1,78 @@
+"""Offsets of the brokers, read over one connection that is shared by all requests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from runstream_consumers.api.problems import Unavailable
+
+#: The first offset of a topic's partition, and the one after the last.
+Span = tuple[int, int]
+
+
+class BrokerOffsets:
+    """Reads offsets; connects with the first request, and again after an error.
+
+    Args:
+        brokers: Bootstrap server, ``host:port``.
+        deadline_s: Seconds within which the brokers must answer.
+    """
+
+    def __init__(self, brokers: str, *, deadline_s: float = 5.0) -> None:
+        self._brokers = brokers
+        self._deadline_s = deadline_s
+        self._client: AIOKafkaConsumer | None = None
+        self._lock = asyncio.Lock()
+
+    async def spans(self, topics: Sequence[str], partition: int) -> dict[str, Span]:
+        """Return the offsets of a partition of each topic; raises Unavailable if the brokers do not answer."""
+        places = [TopicPartition(topic, partition) for topic in topics]
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                client = await self._connected()
+                first = await client.beginning_offsets(places)
+                end = await client.end_offsets(places)
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self.close()
+            raise Unavailable("kafka_unreachable", f"Kafka at {self._brokers} does not answer.") from error
+        return {place.topic: (first[place], end[place]) for place in places}
+
+    async def close(self) -> None:
+        """Disconnect."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._deadline_s):
+                    await client.stop()
+
+    async def _connected(self) -> AIOKafkaConsumer:
+        async with self._lock:
+            if self._client is None:
+                client = AIOKafkaConsumer(
+                    bootstrap_servers=self._brokers,
+                    client_id="runstream-api",
+                    request_timeout_ms=int(self._deadline_s * 1000),
+                )
+                try:
+                    await client.start()
+                except BaseException:
+                    await client.stop()
+                    raise
+                self._client = client
+            return self._client
+
+
+@asynccontextmanager
+async def open_offsets(brokers: str) -> AsyncIterator[BrokerOffsets]:
+    """Provide a reader of offsets, and disconnect at the end; connects with the first request."""
+    offsets = BrokerOffsets(brokers)
+    try:
+        yield offsets
+    finally:
+        await offsets.close()

@@ -1,0 +1,116 @@
+"""Where blocks are stored, as an interface, and reading the blocks of a view across the runs that it consists of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from runstream_consumers.history.paging import GREATEST
+from runstream_consumers.history.view import RowSource, view_of
+from runstream_consumers.runtime.postgres.run_key import run_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from uuid import UUID
+
+    from runstream_consumers.history.blocks import Block
+    from runstream_consumers.history.view import RunFacts
+    from runstream_schemas.events import Stream
+    from runstream_schemas.topics import RunPath
+
+#: Forks of forks that are followed; longer chains are treated as an attack.
+_GENERATIONS = 100
+
+
+class BlockSource(Protocol):
+    """Storage of blocks. Each method returns blocks in batches of bounded size."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[object]:
+        """Read within one consistent state of the storage."""
+
+    async def facts(self, run: UUID, stream: Stream) -> RunFacts:
+        """Return what is known of the writers and branches of a run."""
+
+    def overlapping(self, run: UUID, stream: Stream, first: int, last: int) -> AsyncIterator[Sequence[Block]]:
+        """Yield the blocks that overlap a range of steps (both inclusive), by their first step."""
+
+    def backwards(self, run: UUID, stream: Stream, last: int) -> AsyncIterator[Sequence[Block]]:
+        """Yield the blocks that begin at or before a step, by their last step, greatest first."""
+
+    def latest(self, run: UUID, stream: Stream, *, most: int | None = None) -> AsyncIterator[Sequence[Block]]:
+        """Yield the blocks of a stream, or at most so many, latest arrival first; the first batch is a single block."""
+
+
+async def load_view(source: BlockSource, run: RunPath, stream: Stream) -> list[RowSource]:
+    """Return the runs whose rows a view consists of; only history can be inherited from another run."""
+    key = run_key(run)
+    lineage = [await source.facts(key, stream)]
+    while (fork := lineage[-1].fork) is not None and len(lineage) < _GENERATIONS:
+        if any(known.run == fork.origin for known in lineage):
+            break
+        lineage.append(await source.facts(fork.origin, stream))
+    return view_of(lineage)
+
+
+async def blocks_by_step(
+    source: BlockSource, view: Sequence[RowSource], stream: Stream, first: int, last: int
+) -> AsyncIterator[Sequence[Block]]:
+    """Yield the blocks of a view that overlap a range of steps (both inclusive), by their first step."""
+    streams = [
+        _placed(source.overlapping(part.facts.run, stream, first, min(last, part.last_step)), part) for part in view
+    ]
+    async for blocks in merge_blocks(streams, lambda block: block.first_step):
+        yield blocks
+
+
+async def blocks_backwards(
+    source: BlockSource, view: Sequence[RowSource], stream: Stream, last: int = GREATEST
+) -> AsyncIterator[Sequence[Block]]:
+    """Yield the blocks of a view that show rows up to a step, by their last step (at most ``last``), greatest first."""
+    streams = [_placed(source.backwards(part.facts.run, stream, min(last, part.last_step)), part) for part in view]
+    async for blocks in merge_blocks(streams, lambda block: -block.last_step):
+        yield [replace(block, last_step=min(block.last_step, last)) for block in blocks if block.is_shown]
+
+
+async def _placed(stream: AsyncIterator[Sequence[Block]], part: RowSource) -> AsyncIterator[Sequence[Block]]:
+    async for blocks in stream:
+        placed = [
+            replace(block, rank=part.rank, bounds=bounds, last_step=min(block.last_step, part.last_step))
+            for block in blocks
+            if (bounds := part.bounds_of(block.writer, block.offset)) is not None
+        ]
+        if placed:
+            yield placed
+
+
+async def merge_blocks(
+    streams: Sequence[AsyncIterator[Sequence[Block]]], order: Callable[[Block], int]
+) -> AsyncIterator[Sequence[Block]]:
+    """Merge ordered batches of blocks; a single stream is passed through."""
+    if len(streams) == 1:
+        async for blocks in streams[0]:
+            yield blocks
+        return
+    waiting = [(found, stream) for stream in streams if (found := await _next_batch(stream))]
+    while waiting:
+        # What no other stream can precede: up to the least of the last blocks that are held.
+        limit = min(order(held[-1]) for held, _ in waiting)
+        ready = [block for held, _ in waiting for block in held if order(block) <= limit]
+        yield sorted(ready, key=order)
+        following = []
+        for held, stream in waiting:
+            left = [block for block in held if order(block) > limit]
+            if not left:
+                left = await _next_batch(stream)
+            if left:
+                following.append((left, stream))
+        waiting = following
+
+
+async def _next_batch(stream: AsyncIterator[Sequence[Block]]) -> list[Block]:
+    """Return the next batch; empty at the end."""
+    try:
+        return list(await anext(stream))
+    except StopAsyncIteration:
+        return []

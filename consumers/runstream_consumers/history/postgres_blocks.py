@@ -1,0 +1,126 @@
+"""Blocks in the table of the history consumer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runstream_consumers.history.block_source import merge_blocks
+from runstream_consumers.history.blocks import Block, Message
+from runstream_consumers.history.model import NO_STEP
+from runstream_consumers.history.paging import GREATEST
+from runstream_consumers.history.store import QUERIES, STREAM_NUMBERS
+from runstream_consumers.history.view import BranchFacts, RunFacts, WriterFacts
+from runstream_schemas.events import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from uuid import UUID
+
+    from runstream_consumers.runtime.plugin import Connection
+
+#: Maximum width of a block, in steps, that is found by its first step alone; as in queries.sql.
+_NARROW = 100
+#: Blocks in the first batch; a block has up to half a megabyte. Batches double while they are smaller than the limit.
+_FIRST_BATCH = 4
+_BATCH_BYTES = 2 * 1024 * 1024
+
+
+class PostgresBlocks:
+    """A block source over one connection, which must not be in a failed transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def snapshot(self) -> AbstractAsyncContextManager[object]:
+        """Read within one transaction."""
+        transaction: AbstractAsyncContextManager[object] = self._connection.transaction(
+            isolation="repeatable_read", readonly=True
+        )
+        return transaction
+
+    async def facts(self, run: UUID, stream: Stream) -> RunFacts:
+        """Return what the tables hold on the writers and branches of a run."""
+        writers = {
+            row["writer"]: WriterFacts(row["first_step"], row["began"])
+            for row in await self._connection.fetch(QUERIES["writers_of"], run, STREAM_NUMBERS[stream])
+        }
+        if stream is not Stream.HISTORY:
+            return RunFacts(run, writers)
+        lineage: dict[UUID, frozenset[UUID]] = {}
+        for row in await self._connection.fetch(QUERIES["lineage_of"], run):
+            lineage[row["writer"]] = lineage.get(row["writer"], frozenset()) | {row["continues"]}
+        branches = [BranchFacts(**row) for row in await self._connection.fetch(QUERIES["branches_of"], run)]
+        return RunFacts(run, writers, lineage, branches)
+
+    async def overlapping(self, run: UUID, stream: Stream, first: int, last: int) -> AsyncIterator[Sequence[Block]]:
+        """Yield the blocks that overlap a range of steps (both inclusive), by their first step."""
+        place = (run, STREAM_NUMBERS[stream])
+        if NO_STEP < first <= last:
+            # A separate query, so that both find their rows by an index, however wide single blocks are.
+            across = await self._connection.fetch(QUERIES["blocks_across_step"], *place, first)
+            if across:
+                yield [_block(row) for row in across]
+        async for blocks in self._batches("blocks_from_step", *place, first, last):
+            yield blocks
+
+    async def backwards(self, run: UUID, stream: Stream, last: int) -> AsyncIterator[Sequence[Block]]:
+        """Yield the blocks that begin at or before a step, by their last step, greatest first."""
+        place = (run, STREAM_NUMBERS[stream])
+        narrow = _by_last_step(self._batches("narrow_blocks_to_step", *place, last))
+        wide = self._batches("wide_blocks_to_step", *place, last)
+        async for blocks in merge_blocks([narrow, wide], lambda block: -block.last_step):
+            yield blocks
+
+    async def latest(self, run: UUID, stream: Stream, *, most: int | None = None) -> AsyncIterator[Sequence[Block]]:
+        """Yield the blocks of a stream, or at most so many, latest arrival first; the first batch is a single block."""
+        left = GREATEST if most is None else most
+        offset = seq = GREATEST
+        count = 1
+        while rows := await self._connection.fetch(
+            QUERIES["latest_blocks"], run, STREAM_NUMBERS[stream], offset, seq, min(count, left)
+        ):
+            yield [_block(row) for row in rows]
+            left -= len(rows)
+            if len(rows) < count or not left:
+                return
+            offset, seq = rows[-1]["offset"], rows[-1]["seq"]
+            count = _next_batch(count, rows)
+
+    async def _batches(self, query: str, *arguments: Any) -> AsyncIterator[Sequence[Block]]:
+        cursor = await self._connection.cursor(QUERIES[query], *arguments)
+        count = _FIRST_BATCH
+        while rows := await cursor.fetch(count):
+            yield [_block(row) for row in rows]
+            count = _next_batch(count, rows)
+
+
+async def _by_last_step(narrow: AsyncIterator[Sequence[Block]]) -> AsyncIterator[Sequence[Block]]:
+    """Reorder narrow blocks, which come by their first step, greatest first."""
+    held: list[Block] = []
+    async for blocks in narrow:
+        held = sorted([*held, *blocks], key=lambda block: -block.last_step)
+        # No later block reaches beyond this step.
+        limit = blocks[-1].first_step + _NARROW
+        ready = [block for block in held if block.last_step >= limit]
+        held = held[len(ready) :]
+        if ready:
+            yield ready
+    if held:
+        yield held
+
+
+def _next_batch(count: int, rows: Sequence[Any]) -> int:
+    return count * 2 if sum(len(row["message"]) for row in rows) < _BATCH_BYTES // 2 else count
+
+
+def _block(row: Any) -> Block:
+    return Block(
+        writer=row["writer"].bytes,
+        offset=row["offset"],
+        seq=row["seq"],
+        first_step=row["min_step"],
+        last_step=row["max_step"],
+        greatest_before=NO_STEP if row["greatest"] is None else row["greatest"],
+        payload=Message(row["message"]),
+    )
