@@ -1,6 +1,7 @@
-"""From appends to records as they are published: rows are joined, numbers are checked, what is missing is marked.
+"""From appends to records as they are published: joins rows, checks numbers, and marks what is missing.
 
-Pure: spool records in, blocks out. The rules of numbering are those of ``docs/spool.md``.
+Spool records in, blocks out, without I/O. This is the only implementation of the numbering rules in ``docs/spool.md``:
+the shipper sends the blocks, and the training process computes its summary from them.
 """
 
 from __future__ import annotations
@@ -11,27 +12,29 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runstream.assembly.block import Block
-from runstream.spool.format import Flag, TopicCode
+from runstream.spool.format import Flag, StreamCode, TopicCode
 from runstream.spool.joining import merge
+from runstream.spool.reader import SpoolRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from runstream.spool.reader import Position, SpoolRecord
+    from runstream.spool.reader import Position
 
 DAMAGED = "the spool is damaged here"
 UNREADABLE = "the record cannot be read"
 
 _WHOLE = int(Flag.OPENS | Flag.CLOSES)
 _INT32 = 2**31
+_TOPICS = frozenset(map(int, TopicCode))
 _OPENS, _CLOSES, _DROPPED, _LATE_ROW = int(Flag.OPENS), int(Flag.CLOSES), int(Flag.DROPPED), int(Flag.LATE_ROW)
 _BRANCH, _EXPLICIT_STEP = int(Flag.BRANCH), int(Flag.EXPLICIT_STEP)
 #: Topics whose events carry many records.
 _MANY = frozenset([int(TopicCode.LOG), int(TopicCode.CONFIG), int(TopicCode.SUMMARY)])
-_LOG, _EXIT = int(TopicCode.LOG), int(TopicCode.EXIT)
+_LOG, _EXIT, _HISTORY = int(TopicCode.LOG), int(TopicCode.EXIT), int(StreamCode.HISTORY)
 
 
-class _Note(msgspec.Struct):
+class _DroppedRecords(msgspec.Struct):
     dropped: int = 1
     reason: str = "dropped by the writer"
 
@@ -40,11 +43,14 @@ class Assembler:
     """Assembles the appends of one writer.
 
     Args:
-        acked: The first ``seq`` of each topic that is not delivered yet; records below are passed over.
-        block_bytes: Payload bytes at which a block is closed.
-        block_rows: Records at which a block is closed.
+        acked: By topic, the first ``seq`` that is not delivered yet; records below it are skipped.
+        block_bytes: Payload bytes at which a block is complete.
+        block_rows: Records at which a block is complete.
         base: Added to the steps of rows before ``explicit_from``.
-        explicit_from: The order from which on steps are as they stand; None: from the first on that the program said.
+        explicit_from: The order from which on steps are not relative to ``base``; None to detect the first explicit
+            step.
+        next_order: The order of the next append, if it is known.
+        unpublished: The rows that :meth:`unpublished` returned after the appends before these.
     """
 
     def __init__(
@@ -55,60 +61,73 @@ class Assembler:
         block_rows: int,
         base: int = 0,
         explicit_from: int | None = None,
+        next_order: int | None = None,
+        unpublished: Sequence[Sequence[Any]] = (),
     ) -> None:
         self._base = base
         self.explicit_from = explicit_from
-        #: The next ``seq`` of each topic as it is read, which for rows is behind the open one.
+        #: The next ``seq`` of each topic; for rows, the one after the open row.
         self._next = dict(acked)
         self._block_bytes = block_bytes
         self._block_rows = block_rows
         self._decode = msgspec.msgpack.Decoder().decode
         self._filling: dict[int, Block] = {}
         self._ready: list[Block] = []
-        self._open: _OpenRow | None = None
-        #: What was read behind the open row: it is published once that is, so that blocks are contiguous in ``seq``.
-        self._behind: list[Block | tuple[SpoolRecord, Any]] = []
-        #: The order behind the last append that was taken; None before the first.
-        self.next_order: int | None = None
-        #: The last record of the writer, once it was taken.
+        self._open: _Row | None = None
+        #: Late rows and markers after the open row: published after it, so that blocks are contiguous in ``seq``.
+        self._after_open: list[Block | _Row] = []
+        #: The order after the last append that was added; None before the first.
+        self.next_order = next_order
+        #: The last record of the writer, once it was added.
         self.exit: SpoolRecord | None = None
+        rows = [_Row.restore(data) for data in unpublished]
+        if rows:
+            self._open, self._after_open = rows[0], [*rows[1:]]
+            self._next[_LOG] = rows[-1].seq + 1
 
     @property
     def counts(self) -> dict[int, int]:
-        """Records of each topic so far, the open row included."""
+        """Records of each topic so far, including the open row."""
         return dict(self._next)
 
     @property
     def oldest(self) -> Position | None:
-        """Where the first append lies that is in no block yet; None where all are."""
+        """The position of the first append that is not part of a returned block, or None if all are."""
         starts = [block.start for block in self._filling.values()]
         if self._open is not None:
             starts.append(self._open.position)
         return min(starts, default=None)
 
-    def take(self, records: Sequence[SpoolRecord]) -> None:
-        """Take the next appends of the writer."""
+    def add(self, records: Sequence[SpoolRecord]) -> None:
+        """Add the next appends of the writer."""
         index, end = 0, len(records)
-        while (index := self._take_whole_rows(records, index)) < end:
-            self._take_one(records[index])
+        while (index := self._add_whole_rows(records, index)) < end:
+            self._add_one(records[index])
             index += 1
 
-    def _take_one(self, record: SpoolRecord) -> None:
+    def unpublished(self) -> list[list[Any]]:
+        """Return the open row and the late rows after it as plain data, to continue with in another assembler."""
+        rows = [self._open, *self._after_open]
+        return [row.to_data() for row in rows if isinstance(row, _Row)]
+
+    def _add_one(self, record: SpoolRecord) -> None:
         lost = 0 if self.next_order is None else record.order - self.next_order
         if lost:
             self._notice_gap(record, lost)
         self.next_order = record.order + 1
+        if record.topic not in _TOPICS:
+            return  # written by a later version: there is no topic to publish or to mark it in
         if record.topic == _LOG:
-            self._take_log(record)
+            self._add_log(record)
         elif record.topic == _EXIT:
-            self._take_exit(record, lost)
+            self._add_exit(record, lost)
         else:
-            self._take_other(record)
+            self._add_other(record)
 
-    def _take_whole_rows(self, records: Sequence[SpoolRecord], index: int) -> int:
-        """Take the rows that just go on with the block being filled; return the index of the first that does not.
+    def _add_whole_rows(self, records: Sequence[SpoolRecord], index: int) -> int:
+        """Add the rows that simply continue the current block; return the index of the first record that does not.
 
-        Nearly all records are such rows, so this loop is what the shipper spends its time in.
+        Nearly all records are such rows, so the shipper spends most of its time in this loop.
         """
         block = self._filling.get(_LOG)
         if block is None or self._open is not None:
@@ -145,24 +164,24 @@ class Assembler:
         return index
 
     def close_row(self) -> None:
-        """End the row that is open: nothing joins it any more."""
+        """Complete the open row: no later append joins it."""
         if (row := self._open) is not None:
             self._open = None
-            self._add(row, row.values, row.size)
-            self._release()
+            self._publish(row)
+            self._publish_late_rows()
 
     def blocks(self) -> list[Block]:
-        """Return the blocks made of all whole records taken so far, and forget them."""
+        """Return, and remove, the blocks of all complete records added so far."""
         ready, self._ready = self._ready, []
         ready.extend(self._filling.values())
         self._filling.clear()
         return ready
 
     def _shift(self, order: int | None) -> int:
-        """Return what is added to the steps of rows from an order on, until the program says one."""
+        """Return what is added to the step of a row with this order: ``base`` until the first explicit step."""
         return self._base if self.explicit_from is None or order is None or order < self.explicit_from else 0
 
-    def _take_log(self, record: SpoolRecord) -> None:
+    def _add_log(self, record: SpoolRecord) -> None:
         if self._base and not record.flags & (_DROPPED | _BRANCH):
             if record.flags & _EXPLICIT_STEP and self.explicit_from is None:
                 self.explicit_from = record.order
@@ -172,38 +191,38 @@ class Assembler:
             self.close_row()
         expected = self._next.get(_LOG, 0)
         if flags & _DROPPED:
-            self._take_dropped(record)
+            self._add_dropped(record)
         elif (row := self._open) is not None and not flags & _OPENS and row.seq == seq:
             self._join(row, record)
-        elif seq < expected:  # delivered before, or its row was given up already
+        elif seq < expected:  # delivered before, or part of a row that is marked as missing
             if not flags & _OPENS:
-                self.close_row()  # the lost append that opened another row did so before
+                self.close_row()  # a lost append has opened another row since
         elif not flags & _OPENS:
-            self._miss(_LOG, seq + 1, record.position, DAMAGED)  # the beginning of this row is gone
+            self._miss(_LOG, seq + 1, record.position, DAMAGED)  # the beginning of this row is missing
         else:
             if seq > expected:
                 self._miss(_LOG, seq, record.position, DAMAGED)
             self._open_row(record)
 
     def _open_row(self, record: SpoolRecord) -> None:
-        values = self._row_of(record)
+        values = self._decode_row(record)
         if values is None:
             self._miss(_LOG, record.seq + 1, record.position, UNREADABLE)
             return
         self._next[_LOG] = record.seq + 1
         if self._open is not None:
-            self._behind.append((record, values))
+            self._after_open.append(_Row(record, values))
         elif record.flags & _BRANCH:
             self._add_branch(record, values)
         elif record.flags & _CLOSES:
-            self._add(record, values, len(record.payload))
+            self._publish(_Row(record, values))
         else:
-            self._open = _OpenRow(record, values)
+            self._open = _Row(record, values)
 
-    def _join(self, row: _OpenRow, record: SpoolRecord) -> None:
-        values = self._row_of(record)
+    def _join(self, row: _Row, record: SpoolRecord) -> None:
+        values = self._decode_row(record)
         if values is None:
-            self._give_up_row(UNREADABLE)
+            self._mark_open_row(UNREADABLE)
             return
         merge(row.values, values)
         row.order, row.time = record.order, record.time
@@ -211,18 +230,18 @@ class Assembler:
         if record.flags & _CLOSES:
             self.close_row()
 
-    def _row_of(self, record: SpoolRecord) -> dict[Any, Any] | None:
+    def _decode_row(self, record: SpoolRecord) -> dict[Any, Any] | None:
         try:
             values = self._decode(record.payload)
         except (msgspec.DecodeError, ValueError, RecursionError):
             return None
         return values if type(values) is dict else None
 
-    def _take_other(self, record: SpoolRecord) -> None:
+    def _add_other(self, record: SpoolRecord) -> None:
         topic, seq = record.topic, record.seq
         expected = self._next.get(topic, 0)
         if record.flags & _DROPPED:
-            self._take_dropped(record)
+            self._add_dropped(record)
             return
         if seq < expected:
             return
@@ -234,10 +253,10 @@ class Assembler:
             self._miss(topic, seq + 1, record.position, UNREADABLE)
             return
         self._next[topic] = seq + 1
-        self._add(record, values, len(record.payload))
+        self._publish(_Row(record, values))
 
-    def _take_dropped(self, record: SpoolRecord) -> None:
-        """Take a note of the writer that it dropped records: they use up their numbers."""
+    def _add_dropped(self, record: SpoolRecord) -> None:
+        """Mark the records that the writer dropped: they use up their numbers."""
         count, reason = self.dropped(record)
         expected = self._next.get(record.topic, 0)
         if record.seq > expected:
@@ -247,33 +266,33 @@ class Assembler:
 
     @staticmethod
     def dropped(record: SpoolRecord) -> tuple[int, str]:
-        """Return how many records a note says were dropped, and why."""
+        """Return how many records a record with flag DROPPED stands for, and why they were dropped."""
         try:
-            note = msgspec.msgpack.decode(record.payload, type=_Note)
+            note = msgspec.msgpack.decode(record.payload, type=_DroppedRecords)
         except (msgspec.DecodeError, ValueError, RecursionError):
             return 1, UNREADABLE
         return note.dropped if 0 < note.dropped < _INT32 else 1, note.reason
 
-    def _take_exit(self, record: SpoolRecord, lost: int) -> None:
+    def _add_exit(self, record: SpoolRecord, lost: int) -> None:
         self.close_row()
-        if lost:  # what was lost last has no successor to tell its topic; nearly always it was rows
+        if lost:  # the topic of what was lost last is unknown; nearly always it was rows
             self._miss(_LOG, self._next.get(_LOG, 0) + lost, record.position, DAMAGED)
         self.exit = record
 
     def _notice_gap(self, record: SpoolRecord, missing: int) -> None:
-        """Appends are missing before this record: unless they are all rows of their own, the open row lacks some."""
+        """Mark the open row if appends before this record are missing, unless all of them are rows themselves."""
         row = self._open
         if row is None:
             return
         explained = record.topic == _LOG and record.flags & _OPENS and record.seq - self._next[_LOG] == missing
         if not explained:
-            self._give_up_row(DAMAGED)
+            self._mark_open_row(DAMAGED)
 
-    def _give_up_row(self, reason: str) -> None:
+    def _mark_open_row(self, reason: str) -> None:
         if (row := self._open) is not None:
             self._open = None
             self._mark(Block(_LOG, 0, row.seq, row.position, reason=reason, missing=1))
-            self._release()
+            self._publish_late_rows()
 
     def _miss(self, topic: int, stop: int, start: Position, reason: str) -> None:
         """Mark the records from the next expected one up to ``stop`` as missing."""
@@ -281,7 +300,7 @@ class Assembler:
         self._next[topic] = stop
         block = Block(topic, 0, expected, start, reason=reason, missing=stop - expected)
         if topic == _LOG and self._open is not None:
-            self._behind.append(block)
+            self._after_open.append(block)
         else:
             self._mark(block)
 
@@ -289,56 +308,65 @@ class Assembler:
         self._finish(missing.topic)
         self._ready.append(missing)
 
-    def _release(self) -> None:
-        """Publish what was read behind the row that was open."""
-        behind, self._behind = self._behind, []
-        for item in behind:
+    def _publish_late_rows(self) -> None:
+        """Publish the late rows and markers after the row that was open."""
+        items, self._after_open = self._after_open, []
+        for item in items:
             if isinstance(item, Block):
                 self._mark(item)
             else:
-                record, values = item
-                self._add(record, values, len(record.payload))
+                self._publish(item)
 
     def _finish(self, topic: int) -> None:
         if (block := self._filling.pop(topic, None)) is not None:
             self._ready.append(block)
 
     def _add_branch(self, record: SpoolRecord, values: Any) -> None:
-        """Publish in an event of its own that the rows go on from a run."""
+        """Publish a branch in a block of one record."""
         self._finish(_LOG)
         block = Block(_LOG, record.stream, record.seq, record.position, is_branch=True)
         block.orders, block.steps, block.times, block.values = [record.order], [record.step], [record.time], [values]
         self._ready.append(block)
 
-    def _add(self, append: SpoolRecord | _OpenRow, values: Any, size: int) -> None:
-        topic, stream = append.topic, append.stream
+    def _publish(self, row: _Row) -> None:
+        topic = row.topic
         block = self._filling.get(topic)
         if (
             block is None
-            or block.stream != stream
+            or block.stream != row.stream
             or block.size >= self._block_bytes
-            or block.orders[-1] > append.order  # a late row, logged before the last append of the row in front of it
+            or block.orders[-1] > row.order  # a late row, logged before the last append of the row before it
         ):
             self._finish(topic)
-            block = self._filling[topic] = Block(topic, stream, append.seq, append.position)
-        block.orders.append(append.order)
-        block.steps.append(append.step)
-        block.times.append(append.time)
-        block.values.append(values)
-        block.size += size
-        block.largest = max(block.largest, size)
+            block = self._filling[topic] = Block(topic, row.stream, row.seq, row.position)
+        block.orders.append(row.order)
+        block.steps.append(row.step)
+        block.times.append(row.time)
+        block.values.append(row.values)
+        block.size += row.size
+        block.largest = max(block.largest, row.size)
         if len(block.values) >= (self._block_rows if topic in _MANY else 1):
             self._finish(topic)
 
 
-class _OpenRow:
-    """A row that later appends may join; ``order`` and ``time`` are those of the last one."""
+class _Row:
+    """A row, or another record; ``order`` and ``time`` are those of the last append that joined it."""
 
     __slots__ = ("order", "position", "seq", "size", "step", "stream", "time", "topic", "values")
 
-    def __init__(self, record: SpoolRecord, values: dict[Any, Any]) -> None:
+    def __init__(self, record: SpoolRecord, values: Any) -> None:
         self.topic, self.stream, self.seq, self.step = record.topic, record.stream, record.seq, record.step
         self.order, self.time = record.order, record.time
         self.position = record.position
         self.values = values
         self.size = len(record.payload)
+
+    def to_data(self) -> list[Any]:
+        """Return a row of the history as plain data."""
+        return [self.seq, self.step, self.order, self.time, self.values]
+
+    @classmethod
+    def restore(cls, data: Sequence[Any]) -> _Row:
+        """Return the row that :meth:`to_data` described; its position is not known."""
+        seq, step, order, time, values = data
+        return cls(SpoolRecord(_LOG, 0, _HISTORY, order, seq, step, time, b"", 0, 0), values)

@@ -1,4 +1,4 @@
-"""Blocks: runs of records of one topic of one writer, ready to become events."""
+"""Blocks: consecutive records of one topic of one writer, ready to become an event."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Block:
-    """Records ``seq`` to ``stop`` (exclusive) of one topic, or, where ``reason`` is set, their absence.
+    """Records ``seq`` to ``stop`` (exclusive) of one topic, or, if ``reason`` is set, a marker that they are missing.
 
-    ``values`` has one entry a record: a row, the entries of a change, the fields of any other record.
+    ``values`` has one entry per record: a row, the entries of a change, the fields of any other record.
     """
 
     topic: int
     stream: int
     seq: int
-    #: Where in the spool the first append of the first record lies.
+    #: Position in the spool of the first append of the first record.
     start: Position
     orders: list[int] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
-    #: Bytes of the payloads, by which the size of the event is guessed.
+    #: Bytes of the payloads, from which the size of the event is estimated.
     size: int = 0
     #: The largest of the payloads.
     largest: int = 0
-    #: Why the records are missing; empty for records that are here.
+    #: Why the records are missing; empty if they are not.
     reason: str = ""
     #: How many records are missing.
     missing: int = 0
-    #: The one record is no row: the rows go on from a run up to its step, see :data:`Flag.BRANCH`.
+    #: The record is a branch: the run inherits the rows of a run up to its step, see :data:`Flag.BRANCH`.
     is_branch: bool = False
 
     @property
@@ -43,5 +43,5 @@ class Block:
 
     @property
     def stop(self) -> int:
-        """The ``seq`` behind the last record."""
+        """The ``seq`` after the last record."""
         return self.seq + self.count

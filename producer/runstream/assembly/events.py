@@ -1,4 +1,4 @@
-"""Blocks to messages: the events of a writer, each within the size that the broker takes."""
+"""From blocks to messages: the encoded events of a writer, each within the size that the broker accepts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ TOPICS = {code: Topic[code.name] for code in TopicCode}
 #: What Kafka adds to a message in a record batch, rounded up.
 FRAME_BYTES = 1024
 
-_STREAMS = {
+#: Errors that building the event of a damaged or unsupported record can raise.
+UNPUBLISHABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+_STREAMS: Mapping[int, Stream] = {
     StreamCode.HISTORY: Stream.HISTORY,
     StreamCode.SYSTEM: Stream.SYSTEM,
     StreamCode.CONSOLE: Stream.CONSOLE,
@@ -81,7 +84,7 @@ class Message:
     seq: int
     stop: int
     payload: bytes
-    #: The columns of a block of rows, for whoever counts along.
+    #: The columns of a block of rows.
     columns: Sequence[Column] = ()
 
 
@@ -105,27 +108,27 @@ class Envelope:
         )
 
 
-def messages(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> Iterator[Message]:
-    """Yield the messages of a block: one, or more where one would be too large for the broker.
+def create_messages(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> Iterator[Message]:
+    """Yield the messages of a block: one, or several if one would be too large for the broker.
 
-    A single record that is too large even so, or that the contract cannot say, becomes a message of kind dropped with
-    the reason; the others are kept.
+    A single record that is too large, or that the contract cannot represent, becomes a message of kind dropped with the
+    reason; the others are kept.
     """
     try:
         event = event_of(block, envelope, limits, now=now)
         payload = encode(event)
-    except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
+    except UNPUBLISHABLE as error:
         if block.reason:
             raise
-        reason = f"cannot be said by the contract: {type(error).__name__}: {error}"[:500]
+        reason = f"cannot be represented in the contract: {type(error).__name__}: {error}"[:500]
     else:
         if len(payload) <= limits.message_bytes - FRAME_BYTES:
             columns = event.columns if isinstance(event, LogEvent) else ()
             yield Message(TOPICS[TopicCode(block.topic)], block.seq, block.stop, payload, columns)
             return
         reason = f"too large for a message: {len(payload)} bytes"
-    for part in _halves(block) if block.count > 1 else (_absent(block, reason),):
-        yield from messages(part, envelope, limits, now=now)
+    for part in halves(block) if block.count > 1 else (_absent(block, reason),):
+        yield from create_messages(part, envelope, limits, now=now)
 
 
 def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> Event:
@@ -166,11 +169,11 @@ def _without_rows(block: Block, header: Header, branch: Branch | None = None) ->
 
 
 def _stream(block: Block) -> Stream:
-    return _STREAMS.get(StreamCode(block.stream), Stream.HISTORY)
+    return _STREAMS.get(block.stream, Stream.HISTORY)
 
 
 def _columns(block: Block, limits: Limits) -> list[Column]:
-    """Pack the rows; they are made plain only where that is needed, which is seldom."""
+    """Pack the rows; they are converted to plain values only if needed, which is rare."""
     if block.largest <= limits.string_length:
         try:
             columns = pack_rows(block.values)
@@ -227,7 +230,8 @@ def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> Event:
     return _PLAIN_EVENTS[topic](header=header)
 
 
-def _halves(block: Block) -> tuple[Block, Block]:
+def halves(block: Block) -> tuple[Block, Block]:
+    """Return the two halves of a block."""
     middle = block.count // 2
     return _slice(block, 0, middle), _slice(block, middle, block.count)
 

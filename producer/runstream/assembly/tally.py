@@ -1,4 +1,8 @@
-"""Counting what a writer that ended has left in its spool, ahead of delivering it."""
+"""Counting what a writer that ended has left in its spool, before it is delivered.
+
+Counts like the assembler, but by the record headers alone: the exit of a run must not wait until gigabytes of payload
+are decoded and joined.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ _READ_BYTES = 1024 * 1024
 
 @dataclass(slots=True)
 class Tally:
-    """What lies in a spool: records of each topic, the next order, and the exit if there is one."""
+    """The contents of a spool: records of each topic, the next order, and the exit if there is one."""
 
     counts: dict[int, int] = field(default_factory=dict)
     next_order: int | None = None
@@ -28,7 +32,7 @@ class Tally:
     exit: SpoolRecord | None = None
 
     def add(self, records: Iterable[SpoolRecord]) -> None:
-        """Count records, in the order of their appends, by the same rules as the assembler's."""
+        """Count records, in the order of their appends."""
         for record in records:
             lost = 0 if self.next_order is None else record.order - self.next_order
             self.next_order, self.last_time = record.order + 1, record.time
@@ -37,12 +41,12 @@ class Tally:
                 self.counts[TopicCode.LOG] = self.counts.get(TopicCode.LOG, 0) + lost
                 self.exit = record
                 return
-            taken = Assembler.dropped(record)[0] if record.flags & Flag.DROPPED else 1
-            self.counts[topic] = max(self.counts.get(topic, 0), record.seq + taken)
+            used = Assembler.dropped(record)[0] if record.flags & Flag.DROPPED else 1
+            self.counts[topic] = max(self.counts.get(topic, 0), record.seq + used)
 
 
 def tally(folder: Path, position: Position | None, counts: Mapping[int, int], next_order: int | None) -> Tally:
-    """Return what a writer's spool holds from a position on, added to what was counted before it."""
+    """Return the contents of a writer's spool from a position on, added to the counts before it."""
     result = Tally(dict(counts), next_order)
     reader = SpoolReader(folder, position, next_order)
     try:

@@ -1,7 +1,7 @@
-"""``runstream sync``: deliver what runs have recorded, in the foreground, with the shipper's own machinery.
+"""``runstream sync``: deliver recorded runs in the foreground, with the shipper.
 
-Nothing is said of a run being alive: a run that was recorded offline goes from unknown to ended in one step, and one
-whose training process still runs is delivered as far as it is and left open.
+No beats are sent: a run that was recorded offline goes from unknown to ended in one step. A run whose training process
+is still running is delivered as far as it is recorded, and left open.
 """
 
 from __future__ import annotations
@@ -17,44 +17,45 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runstream.run_folder.folder import RunFolder, UnusableRunError, lock
+from runstream.shipper.background import BackgroundTasks
 from runstream.shipper.delivery.ledger import Ledger
 from runstream.shipper.settings import ShipperSettings
-from runstream.shipper.shipper import Shipper, ShipperResult
+from runstream.shipper.shipper import Shipper, ShipperError, ShipperResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rich.console import Console
 
-#: Seconds without any acknowledgement after which a folder is given up for now.
+#: Seconds without any acknowledgement after which delivery of a folder stops.
 STALLED_S = 30.0
-#: The same where there is no connection at all.
+#: The same if there is no connection at all.
 NO_ANSWER_S = 10.0
 _WATCH_S = 0.2
 
 
 class State(Enum):
-    """What became of a folder."""
+    """The result for a folder."""
 
     DELIVERED = "delivered"
     ALREADY_COMPLETE = "already complete"
-    #: The training process lives; what there was is delivered.
-    OPEN = "delivered so far; the run goes on"
-    #: A shipper is at work on it.
+    #: The training process is still running; everything recorded so far is delivered.
+    OPEN = "delivered so far; the run continues"
+    #: A shipper is delivering it.
     BUSY = "is being delivered by its own shipper"
-    #: Nothing, or not all, could be delivered.
+    #: Not everything could be delivered.
     FAILED = "not delivered"
     INTERRUPTED = "interrupted"
 
     @property
     def good(self) -> bool:
-        """Whether nothing is left to be done by hand."""
+        """Whether no further action is needed."""
         return self not in {State.FAILED, State.INTERRUPTED}
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a folder, how many records were acknowledged, and what stood in the way."""
+    """The result for a folder: how many records were acknowledged, and the problem if any."""
 
     path: Path
     state: State
@@ -63,25 +64,25 @@ class Result:
 
 
 def sync(paths: Sequence[str | Path], *, console: Console | None = None) -> int:
-    """Deliver run folders, tell how it goes on a console, and return an exit status: 0 where nothing is left to do."""
+    """Deliver run folders, print progress to a console, and return 0 if everything is delivered, else 1."""
     folders = run_folders(paths)
     if not folders:
-        _say(console, "nothing to deliver: there is no run folder here")
+        _print(console, "No run folder found: nothing to deliver")
         return 1 if paths else 0
     if console is None:
         results = deliver_all(folders)
     else:
-        with console.status("connecting") as status:
+        with console.status("Connecting") as status:
 
             def progress(path: Path, acked: int, pending: int) -> None:
-                status.update(f"{path.name}: {acked:,} records delivered, {pending:,} to go")
+                status.update(f"{path.name}: {acked:,} records delivered, {pending:,} pending")
 
-            results = deliver_all(folders, progress=progress, done=lambda result: _tell(console, result))
+            results = deliver_all(folders, progress=progress, done=lambda result: _print_result(console, result))
     return 0 if all(result.state.good for result in results) else 1
 
 
 def run_folders(paths: Sequence[str | Path]) -> list[Path]:
-    """Return the run folders that paths name: each is one, or holds some, or holds a folder ``runstream`` of some."""
+    """Return the run folders at paths. Each path is a run folder, or contains some, directly or in ``runstream``."""
     found: dict[Path, None] = {}
     for path in map(Path, paths or ["."]):
         if (path / "run.json").exists():
@@ -100,7 +101,7 @@ def deliver_all(
     progress: Callable[[Path, int, int], None] | None = None,
     done: Callable[[Result], None] | None = None,
 ) -> list[Result]:
-    """Deliver run folders one after the other; Ctrl-C stops the current one cleanly and leaves the others."""
+    """Deliver run folders one after the other; Ctrl-C stops the current one cleanly and skips the others."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.getLogger("runstream.shipper").setLevel(logging.ERROR)
     results: list[Result] = []
@@ -132,12 +133,12 @@ def _deliver(
             return asyncio.run(_deliver_folder(folder, environ, settings, stalled_s, progress))
         finally:
             os.close(descriptor)
-    except (UnusableRunError, OSError, ValueError) as error:
+    except (UnusableRunError, ShipperError, OSError, ValueError) as error:
         return Result(path, State.FAILED, problem=str(error))
 
 
 def is_complete(folder: RunFolder) -> bool:
-    """Tell whether everything in a folder was delivered already."""
+    """Whether everything in a folder was delivered already."""
     ledger = Ledger.load(folder.ledger)
     return ledger.complete and all(ledger.closed(writer) for writer in folder.writers())
 
@@ -166,24 +167,31 @@ async def _deliver_folder(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, interrupt)
-    work = asyncio.create_task(shipper.run())
-    while not work.done():
-        await asyncio.wait({work}, timeout=_WATCH_S)
-        if time.monotonic() - moved[1] > (min(stalled_s, NO_ANSWER_S) if shipper.problem else stalled_s):
-            shipper.stop()
-    state = {ShipperResult.COMPLETE: State.DELIVERED, ShipperResult.OPEN: State.OPEN}.get(work.result(), State.FAILED)
+
+    async def stop_when_stalled() -> None:
+        while time.monotonic() - moved[1] <= (min(stalled_s, NO_ANSWER_S) if shipper.problem else stalled_s):
+            if shipper.uploading:
+                moved[1] = time.monotonic()  # an upload has its own deadlines
+            await asyncio.sleep(_WATCH_S)
+        shipper.stop()
+
+    watch = BackgroundTasks(lambda *_: shipper.stop())
+    watch.start("stall detection", stop_when_stalled())
+    result = await shipper.run()
+    await watch.close()
+    state = {ShipperResult.COMPLETE: State.DELIVERED, ShipperResult.OPEN: State.OPEN}.get(result, State.FAILED)
     if state is State.FAILED and interrupted.is_set():
         state = State.INTERRUPTED
-    problem = "" if state.good else shipper.problem or "no acknowledgement came in time"
+    problem = "" if state.good else shipper.problem or "no acknowledgement within the time limit"
     return Result(folder.path, state, shipper.acked, problem)
 
 
-def _tell(console: Console, result: Result) -> None:
+def _print_result(console: Console, result: Result) -> None:
     records = f" ({result.records:,} records)" if result.records else ""
     problem = f": {result.problem}" if result.problem else ""
-    _say(console, f"{result.path.name} {result.state.value}{records}{problem}")
+    _print(console, f"{result.path.name} {result.state.value}{records}{problem}")
 
 
-def _say(console: Console | None, text: str) -> None:
+def _print(console: Console | None, text: str) -> None:
     if console is not None:
         console.print(f"runstream: {text}", markup=False, highlight=False, soft_wrap=True)

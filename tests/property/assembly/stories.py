@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runstream.assembly.assembler import Assembler
-from runstream.assembly.events import Envelope, messages
+from runstream.assembly.events import Envelope, create_messages
 from runstream.assembly.spool_summary import SpoolSummary
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import SpoolReader, segment_path, segments
@@ -101,10 +101,10 @@ class Process(DisabledRecorder):
     def deliver(self) -> None:
         """Have the server get all that is complete."""
         while records := self._reader.read(ended=False):
-            self._assembler.take(records)
+            self._assembler.add(records)
         envelope = Envelope(RUN, self.writer)
         for block in self._assembler.blocks():
-            for message in messages(block, envelope, DEFAULT_LIMITS, now=0):
+            for message in create_messages(block, envelope, DEFAULT_LIMITS, now=0):
                 self._server.take(message)
 
     def delete(self) -> None:

@@ -49,7 +49,7 @@ def assembled(folder: Path, *, limit: int = 1 << 18, restart_after: int = -1) ->
     found: dict[Any, Any] = {}
     rounds = 0
     while records := reader.read(ended=True, limit=limit):
-        assembler.take(records)
+        assembler.add(records)
         add(found, assembler)
         rounds += 1
         if rounds == restart_after:

@@ -41,7 +41,7 @@ def test_whole_rows_become_one_block() -> None:
     spool.append({"a": 2})
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert facts(subject.blocks()) == [(LOG, 0, [0, 1], [0, 1], [1_000_000, 1_000_001], [{"a": 1}, {"a": 2}])]
 
@@ -54,7 +54,7 @@ def test_appends_of_one_row_are_joined() -> None:
     spool.append({"b": {"c": 3}}, flags=Flag.CLOSES, step=7)
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     row = {"a": {"x": 1, "y": 2, "z": 2}, "b": {"c": 3}}
     assert [(LOG, 0, [2], [7], [1_000_002], [row])] == facts(subject.blocks())
@@ -68,7 +68,7 @@ def test_an_open_row_waits() -> None:
     records = records_of(spool)
     subject = assembler()
 
-    subject.take(records)
+    subject.add(records)
     blocks = subject.blocks()
 
     assert ([[{"a": 1}]], {LOG: 2}, records[1].position) == (
@@ -85,7 +85,7 @@ def test_the_next_row_closes_the_open_one() -> None:
     spool.append({"a": 2}, flags=Flag.OPENS)
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [block.values for block in subject.blocks()] == [[{"a": 1}]]
 
@@ -100,13 +100,13 @@ def test_late_rows_wait_behind_the_open_one() -> None:
     records = records_of(spool)
     subject = assembler()
 
-    subject.take(records)
+    subject.add(records)
 
     assert ([], {LOG: 3}, records[0].position) == (subject.blocks(), subject.counts, subject.oldest)
 
     spool.append({"c": 1}, flags=Flag.CLOSES, step=10)
     spool.append({"d": 1}, step=11)
-    subject.take(records_of(spool)[4:])
+    subject.add(records_of(spool)[4:])
 
     # The orders of a block ascend: the closed row has the order of its last append.
     assert [(block.seq, block.orders, block.steps, block.values) for block in subject.blocks()] == [
@@ -125,7 +125,7 @@ def test_a_late_row_alone_waits_for_nothing() -> None:
     spool.append({"b": 1}, flags=Flag.CLOSES)
     subject = assembler({LOG: 2})
 
-    subject.take(records_of(spool)[2:])
+    subject.add(records_of(spool)[2:])
 
     assert [(block.seq, block.values) for block in subject.blocks()] == [(2, [{"late": 2}])]
 
@@ -141,7 +141,7 @@ def test_a_late_row_is_kept_although_the_one_in_front_is_not() -> None:
     del spool.records[2]
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [(0, 1, DAMAGED), (1, 2, "")]
 
@@ -156,7 +156,7 @@ def test_a_lost_late_row_leaves_a_marker_behind_the_open_one() -> None:
     del spool.records[1]
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.values, block.reason) for block in subject.blocks()] == [
         (0, [{"a": 1, "b": 1}], ""),
@@ -175,7 +175,7 @@ def test_a_row_that_was_lost_whole_has_ended_the_one_before() -> None:
     del spool.records[1]
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.values, block.reason) for block in subject.blocks()] == [
         (0, [{"a": 1}], ""),
@@ -191,7 +191,7 @@ def test_exit_closes_the_open_row() -> None:
     spool.exit()
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert (
         [block.values for block in subject.blocks()],
@@ -208,7 +208,7 @@ def test_topics_are_numbered_apart() -> None:
     spool.append({"a": 2})
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.topic, block.seq, block.orders) for block in subject.blocks()] == [
         (CONFIG, 0, [0]),
@@ -224,7 +224,7 @@ def test_streams_are_parted() -> None:
         spool.append({"a": 1}, stream=stream)
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.stream, block.seq, block.count) for block in subject.blocks()] == [
         (StreamCode.SYSTEM, 0, 1),
@@ -239,8 +239,8 @@ def test_blocks_are_closed_by_rows_and_bytes() -> None:
         spool.append({"a": "x" * 100})
     by_rows, by_bytes = assembler(rows=2), assembler(size=300)
 
-    by_rows.take(records_of(spool))
-    by_bytes.take(records_of(spool))
+    by_rows.add(records_of(spool))
+    by_bytes.add(records_of(spool))
 
     assert (
         [block.count for block in by_rows.blocks()],
@@ -256,7 +256,7 @@ def test_what_was_delivered_is_passed_over() -> None:
     spool.append({"a": 2})
     subject = assembler({LOG: 1})
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.values) for block in subject.blocks()] == [(1, [{"a": 2}])]
 
@@ -269,7 +269,7 @@ def test_missing_rows_leave_a_marker() -> None:
     del spool.records[1:3]
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [
         (0, 1, ""),
@@ -288,7 +288,7 @@ def test_rows_keep_their_orders_over_a_lost_change() -> None:
     del spool.records[3]
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.orders) for block in subject.blocks()] == [(0, [0, 1, 2, 4])]
 
@@ -302,7 +302,7 @@ def test_rows_whose_numbers_jump_are_marked() -> None:
     spool.append({"a": 5})
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [
         (0, 2, ""),
@@ -321,7 +321,7 @@ def test_a_row_that_lost_an_append_is_not_published() -> None:
     del spool.records[1]
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [(0, 1, DAMAGED), (1, 1, "")]
 
@@ -335,7 +335,7 @@ def test_an_open_row_survives_lost_neighbours() -> None:
     del spool.records[1]
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [
         (0, 1, ""),
@@ -353,7 +353,7 @@ def test_a_row_without_its_beginning_is_marked() -> None:
     del spool.records[0]
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [(0, 1, DAMAGED), (1, 1, "")]
 
@@ -367,7 +367,7 @@ def test_records_lost_before_the_exit_are_marked() -> None:
     del spool.records[1]
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [(0, 1, ""), (1, 1, DAMAGED)]
 
@@ -380,7 +380,7 @@ def test_dropped_records_keep_their_numbers() -> None:
     spool.append({"a": 2})
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [
         (0, 1, ""),
@@ -399,7 +399,7 @@ def test_an_unreadable_payload_is_marked() -> None:
     spool.append({"a": 2})
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [
         (0, 1, ""),
@@ -425,7 +425,7 @@ def test_a_branch_is_a_record_between_rows() -> None:
     spool.append({"a": 1}, step=5)
     subject = assembler()
 
-    subject.take(records_of(spool))
+    subject.add(records_of(spool))
 
     branch, row = subject.blocks()
     assert (branch.is_branch, branch.seq, branch.stop, branch.steps) == (True, 0, 1, [4])
@@ -444,10 +444,10 @@ def test_steps_that_nobody_said_are_counted_from_a_base() -> None:
     records = records_of(spool)
     subject = Assembler({}, block_bytes=1 << 20, block_rows=100, base=10)
 
-    subject.take(records)
+    subject.add(records)
 
     assert [step for block in subject.blocks() for step in block.steps] == [10, 11, 12, 50, 51]
     assert subject.explicit_from == 4
     again = Assembler({LOG: 1}, block_bytes=1 << 20, block_rows=100, base=10, explicit_from=4)
-    again.take(records[1:])
+    again.add(records[1:])
     assert [step for block in again.blocks() for step in block.steps] == [11, 12, 50, 51]

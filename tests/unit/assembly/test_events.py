@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from runstream.assembly.block import Block
-from runstream.assembly.events import Envelope, Message, messages
+from runstream.assembly.events import Envelope, Message, create_messages
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.plain_values import plain_row, shortened
 from runstream.spool.reader import Position
@@ -49,7 +49,7 @@ def block_of(values: list[Any], topic: TopicCode = TopicCode.LOG, seq: int = 5) 
 
 def sent(block: Block, limits: Limits = LIMITS) -> list[Message]:
     """Return the messages of a block."""
-    return list(messages(block, ENVELOPE, limits, now=77))
+    return list(create_messages(block, ENVELOPE, limits, now=77))
 
 
 def rows_sent(values: list[Any], limits: Limits = LIMITS) -> list[dict[str, Any]]:
@@ -175,7 +175,7 @@ def test_other_topics_without_their_fields_are_marked(topic: TopicCode) -> None:
     event = decode(Topic[topic.name], message.payload)
     assert isinstance(event, FileEvent | ArtifactEvent | AlertEvent)
     assert (event.kind, event.seq, event.count) == (Kind.DROPPED, 5, 1)
-    assert event.reason.startswith("cannot be said by the contract: ValueError: missing fields: ")
+    assert event.reason.startswith("cannot be represented in the contract: ValueError: missing fields: ")
 
 
 def test_shortened_text_has_the_length() -> None:

@@ -48,7 +48,7 @@ def assembled(folder: Path) -> list[tuple[int, dict[str, Any]]]:
     reader = SpoolReader(folder)
     assembler = Assembler({}, block_bytes=10_000, block_rows=7)
     while batch := reader.read(ended=True):
-        assembler.take(batch)
+        assembler.add(batch)
     reader.close()
     assembler.close_row()
     blocks = assembler.blocks()

@@ -22,7 +22,10 @@ def test_a_ledger_reads_what_it_wrote(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "delivery.json", console=12, complete=True)
     account = ledger.account("cluster", entity="team", prefix="p", partitions=8)
     account.writers[WRITER] = WriterAccount(
-        {TopicCode.LOG: 7, TopicCode.CONFIG: 1}, Position(3, 640), exit_acked=True, goodbye_acked=False, closed=False
+        acked={TopicCode.LOG: 7, TopicCode.CONFIG: 1},
+        uploads={TopicCode.FILE: {3, 5}},
+        resume=Position(3, 640),
+        exit_acked=True,
     )
 
     write_json(ledger.path, ledger.to_json())
@@ -46,7 +49,7 @@ def test_other_partitions_are_refused(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "delivery.json")
     ledger.account("cluster", entity="team", prefix="p", partitions=8)
 
-    with pytest.raises(PartitionMismatchError, match="8 partitions; now there are 9"):
+    with pytest.raises(PartitionMismatchError, match="8 partitions; now they have 9"):
         ledger.account("cluster", entity="team", prefix="p", partitions=9)
 
 
@@ -65,7 +68,23 @@ def test_the_floor_is_what_any_cluster_has(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "delivery.json")
     for cluster, acked in (("a", {TopicCode.LOG: 5}), ("b", {TopicCode.LOG: 3, TopicCode.CONFIG: 1})):
         account = ledger.account(cluster, entity="team", prefix="p", partitions=8)
-        account.writers[WRITER] = WriterAccount({int(code): seq for code, seq in acked.items()})
+        account.writers[WRITER] = WriterAccount(acked={int(code): seq for code, seq in acked.items()})
 
     assert ledger.floor(WRITER) == {TopicCode.LOG: 5, TopicCode.CONFIG: 1}
     assert ledger.floor(bytes(16)) == {}
+
+
+def test_ledger_without_uploads_loads() -> None:
+    """An account that an earlier version saved has no uploads."""
+    account = WriterAccount.from_json({"acked": {"log": 2}, "resume": [0, 64], "exit": False})
+
+    assert (account.uploads, account.acked, account.resume) == ({}, {TopicCode.LOG: 2}, Position(0, 64))
+
+
+def test_acknowledged_records_need_no_upload_state() -> None:
+    """Upload state is kept only until the record is acknowledged."""
+    account = WriterAccount(uploads={TopicCode.FILE: {3, 5}})
+
+    new = account.acknowledge(TopicCode.FILE, 4)
+
+    assert (new, account.acked, account.uploads) == (4, {TopicCode.FILE: 4}, {TopicCode.FILE: {5}})

@@ -13,7 +13,7 @@ import pytest
 from runstream.run_folder.folder import RunFolder
 from runstream.server.connection import Connection
 from runstream.shipper.delivery.ledger import Ledger
-from runstream.shipper.delivery.route import NoServerError, destination
+from runstream.shipper.delivery.route import NoServerError, destination_of
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.sources.run_number import RunNumberResolver
 
@@ -78,7 +78,7 @@ class _Asking:
             self._failures -= 1
             raise NoServerError("not yet")
         known = Connection(cluster_id="c", brokers="b:1", prefix="p", partitions=8, entity="ada", url="http://pages")
-        return destination(self._info, known, "ada")
+        return destination_of(self._info, known, "ada")
 
 
 async def test_it_asks_until_there_is_an_answer_and_records_it_once(tmp_path: Path) -> None:

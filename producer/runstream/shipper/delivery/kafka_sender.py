@@ -1,15 +1,13 @@
-"""Delivering messages to Kafka: in order, many at once, and never waiting without a deadline.
+"""Sending messages to Kafka: in order within a topic, many at once, and never waiting without a deadline.
 
-aiokafka's idempotent producer retries for ever, does not give back what it could not send, and is stuck for good after
-some errors. So it is not asked to recover: at the first error or missed deadline the sender reports its failure, and
-its owner discards it with all that was in flight, makes another, and sends again what was never acknowledged.
+aiokafka's idempotent producer retries forever, does not return what it could not send, and cannot recover from some
+errors. So it is never asked to recover: at the first error or missed deadline the sender fails. Its owner then discards
+it with everything in flight, creates another one, and sends again whatever was not acknowledged.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
@@ -18,59 +16,51 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from runstream.shipper.background import BackgroundTasks
+from runstream.shipper.delivery.producer_shutdown import abandon_producer
 from runstream_schemas.topics import Topic, topic_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runstream.shipper.delivery.route import Destination
     from runstream.shipper.settings import ShipperSettings
-
-log = logging.getLogger(__name__)
 
 
 class DeliveryError(Exception):
-    """The broker refused, or did not acknowledge in time; what became of the messages in flight is unknown."""
+    """The broker refused a message or did not acknowledge it in time; messages in flight may have arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingMessage:
-    """A message, and what to do once it is acknowledged."""
+    """A message, and what to call once it is acknowledged."""
 
     payload: bytes
     acknowledged: Callable[[], None]
 
 
 class KafkaSender:
-    """One producer and what it has on the way.
+    """One producer and its messages in flight.
 
     Args:
-        brokers: host:port, several with commas.
-        prefix: First part of the topics' names.
-        partition: The partition of the run.
-        partitions: How many partitions each topic must have.
-        message_bytes: Largest message that the topics take.
+        destination: The broker, the topics and the partition.
         settings: Sizes and deadlines.
-        deadline_s: Until an acknowledgement must have come.
+        deadline_s: Seconds within which each message must be acknowledged.
+        changed: Called after every acknowledgement, and once when the sender has failed.
     """
 
     def __init__(
-        self,
-        brokers: str,
-        prefix: str,
-        partition: int,
-        *,
-        partitions: int,
-        message_bytes: int,
-        settings: ShipperSettings,
-        deadline_s: float,
+        self, destination: Destination, settings: ShipperSettings, deadline_s: float, *, changed: Callable[[], None]
     ) -> None:
-        self._prefix = prefix
-        self._partition = partition
-        self._partitions = partitions
+        connection, message_bytes = destination.connection, destination.limits.message_bytes
+        self._prefix = connection.prefix
+        self._partition = destination.partition
+        self._partitions = connection.partitions
         self._settings = settings
         self._deadline_s = deadline_s
+        self._changed = changed
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=brokers,
+            bootstrap_servers=connection.brokers,
             enable_idempotence=True,
             acks="all",
             max_batch_size=min(settings.batch_bytes, message_bytes),
@@ -80,19 +70,18 @@ class KafkaSender:
         )
         self._queues: dict[Topic, TopicQueue] = {}
         self._timers: set[asyncio.TimerHandle] = set()
-        #: Bytes handed over and not acknowledged.
+        self._tasks = BackgroundTasks(self._fail)
+        #: Bytes accepted and not acknowledged.
         self.load = 0
-        #: Set once something went wrong; the sender is of no more use.
+        #: Set once something went wrong; the sender must then be discarded.
         self.failed = asyncio.Event()
-        #: Set whenever something was acknowledged.
-        self.progress = asyncio.Event()
         self.error: Exception | None = None
 
     async def start(self) -> None:
-        """Connect, and check that the topics are there with the partitions that were told.
+        """Connect, and check that the topics have the expected number of partitions.
 
         Raises:
-            DeliveryError: The broker does not answer in time, or its topics are other ones.
+            DeliveryError: The broker does not answer in time, or its topics differ.
         """
         name = topic_name(self._prefix, Topic.LOG)
         try:
@@ -101,58 +90,40 @@ class KafkaSender:
                 found = await self._producer.partitions_for(name)
         except (KafkaError, TimeoutError, OSError) as error:
             problem = f"{type(error).__name__} {error}".strip()
-            raise DeliveryError(f"the broker cannot be reached, or has no topic {name}: {problem}") from error
+            raise DeliveryError(f"the broker cannot be reached or has no topic {name}: {problem}") from error
         if len(found or ()) != self._partitions:
-            raise DeliveryError(
-                f"topic {name} has {len(found or ())} partitions where there should be {self._partitions}"
-            )
+            raise DeliveryError(f"topic {name} has {len(found or ())} partitions instead of {self._partitions}")
 
     def send(self, topic: Topic, message: PendingMessage) -> None:
-        """Take a message; messages of one topic are delivered in the order in which they were taken."""
+        """Accept a message; messages of one topic are delivered in the order in which they were accepted."""
         queue = self._queues.get(topic)
         if queue is None:
             queue = self._queues[topic] = TopicQueue(topic_name(self._prefix, topic))
-            queue.task = asyncio.create_task(self._drive(queue))
+            self._tasks.start(queue.name, self._send_batches(queue))
         queue.waiting.append(message)
         queue.filled.set()
         self.load += len(message.payload)
 
     async def discard(self) -> None:
-        """Let go of the producer without sending anything more. What is in flight may or may not arrive."""
-        self._fail(DeliveryError("discarded"))
-        tasks = [queue.task for queue in self._queues.values() if queue.task is not None]
+        """Close the producer without sending anything more. Messages in flight may or may not arrive."""
+        self._fail("discarded", DeliveryError("discarded"))
         for timer in self._timers:
             timer.cancel()
-        for task in tasks:
-            task.cancel()
-        # stop() would wait, without end, until everything is acknowledged.
-        producer: Any = self._producer
-        producer._closed = True  # noqa: SLF001
-        sender = producer._sender.sender_task  # noqa: SLF001
-        if sender is not None:
-            sender.cancel()
-            tasks.append(sender)
-        with contextlib.suppress(TimeoutError, KafkaError, OSError):
-            async with asyncio.timeout(self._settings.discard_deadline_s):
-                await producer.client.close()
-        if tasks:
-            await asyncio.wait(tasks, timeout=self._settings.discard_deadline_s)
+        await self._tasks.close(self._settings.discard_deadline_s)
+        await abandon_producer(self._producer, self._settings.discard_deadline_s)
 
-    async def _drive(self, queue: TopicQueue) -> None:
-        """Hand the messages of a topic to the producer, batch by batch."""
-        try:
-            while True:
-                await queue.filled.wait()
-                batch, pending = self._filled_batch(queue)
-                async with asyncio.timeout(self._deadline_s):
-                    acknowledged = await self._producer.send_batch(batch, queue.name, partition=self._partition)
-                timer = asyncio.get_running_loop().call_later(self._deadline_s, self._missed, queue.name)
-                self._timers.add(timer)
-                acknowledged.add_done_callback(partial(self._settle, pending, timer))
-        except Exception as error:  # noqa: BLE001 (whatever it is, this producer is of no more use)
-            self._fail(DeliveryError(f"{queue.name}: {type(error).__name__} {error}"))
+    async def _send_batches(self, queue: TopicQueue) -> None:
+        """Pass the messages of a topic to the producer, batch by batch; an error in here fails the sender."""
+        while True:
+            await queue.filled.wait()
+            batch, pending = self._next_batch(queue)
+            async with asyncio.timeout(self._deadline_s):
+                acknowledged = await self._producer.send_batch(batch, queue.name, partition=self._partition)
+            timer = asyncio.get_running_loop().call_later(self._deadline_s, self._miss_deadline, queue.name)
+            self._timers.add(timer)
+            acknowledged.add_done_callback(partial(self._acknowledge, queue.name, pending, timer))
 
-    def _filled_batch(self, queue: TopicQueue) -> tuple[Any, list[PendingMessage]]:
+    def _next_batch(self, queue: TopicQueue) -> tuple[Any, list[PendingMessage]]:
         batch = self._producer.create_batch()
         pending: list[PendingMessage] = []
         while queue.waiting:
@@ -164,36 +135,39 @@ class KafkaSender:
             queue.filled.clear()
         return batch, pending
 
-    def _settle(self, pending: list[PendingMessage], timer: asyncio.TimerHandle, future: asyncio.Future[Any]) -> None:
+    def _acknowledge(
+        self, name: str, pending: list[PendingMessage], timer: asyncio.TimerHandle, future: asyncio.Future[Any]
+    ) -> None:
         timer.cancel()
         self._timers.discard(timer)
         if future.cancelled():
             return
         error = future.exception()
-        if error is not None:
-            self._fail(DeliveryError(f"{type(error).__name__} {error}"))
+        if isinstance(error, Exception):
+            self._fail(name, error)
         if self.failed.is_set():
-            return  # it may well have arrived, but it will be sent again, and must then be acknowledged in order
+            # The batch may well have arrived. But it will be sent again, and only then may it be acknowledged: else
+            # a later batch could be acknowledged before an earlier one that was lost.
+            return
         for message in pending:
             self.load -= len(message.payload)
             message.acknowledged()
-        self.progress.set()
+        self._changed()
 
-    def _missed(self, name: str) -> None:
-        self._fail(DeliveryError(f"{name}: not acknowledged within {self._deadline_s} s"))
+    def _miss_deadline(self, name: str) -> None:
+        self._fail(name, DeliveryError(f"not acknowledged within {self._deadline_s} s"))
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, name: str, error: Exception) -> None:
         if not self.failed.is_set():
-            self.error = error
+            self.error = DeliveryError(f"{name}: {type(error).__name__}: {error}")
             self.failed.set()
-            self.progress.set()
+            self._changed()
 
 
 class TopicQueue:
-    """The messages of one topic that wait for the producer."""
+    """The messages of one topic that the producer has not accepted yet."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.waiting: deque[PendingMessage] = deque()
         self.filled = asyncio.Event()
-        self.task: asyncio.Task[None] | None = None

@@ -1,7 +1,7 @@
 """What is delivered: ``delivery.json``, kept for each Kafka cluster by its id.
 
-The ledger is saved, durably, before any segment that it declares delivered is deleted. It may lag behind the truth
-(what was acknowledged since is sent again, and consumers trim it) but never runs ahead of it.
+The ledger is saved durably before any segment that it declares delivered is deleted. It may lag behind (what was
+acknowledged since is sent again, and consumers trim it), but it never declares anything delivered that is not.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PartitionMismatchError(Exception):
-    """The cluster's topics have another number of partitions than when this run was first delivered to it."""
+    """The cluster's topics do not have the number of partitions that they had when this run was first delivered."""
 
 
 @dataclass(slots=True)
@@ -27,13 +27,15 @@ class WriterAccount:
 
     #: By topic code: the first seq that is not acknowledged.
     acked: dict[int, int] = field(default_factory=dict)
-    #: Where reading begins after a restart; None at the beginning.
+    #: By topic code: records whose uploads are done although they are not acknowledged yet.
+    uploads: dict[int, set[int]] = field(default_factory=dict)
+    #: Where reading begins after a restart; None for the beginning.
     resume: Position | None = None
-    #: Whether beats of the writer are sent: decided once, and saved, before the first beat or the exit; None till then.
+    #: Whether beats are sent for the writer: decided and saved before the first beat or the exit; None until then.
     beats: bool | None = None
-    #: That decision lies in the file.
+    #: Whether that decision is in the file.
     beats_saved: bool = False
-    #: The order from which on its steps are as they stand, see :data:`Flag.EXPLICIT_STEP`; None: it said none yet.
+    #: The order from which on steps are explicit, see :data:`Flag.EXPLICIT_STEP`; None if no step was explicit yet.
     explicit_from: int | None = None
     exit_acked: bool = False
     goodbye_acked: bool = False
@@ -42,13 +44,22 @@ class WriterAccount:
 
     @property
     def records(self) -> int:
-        """Records acknowledged."""
+        """Number of acknowledged records."""
         return sum(self.acked.values())
+
+    def acknowledge(self, topic: int, stop: int) -> int:
+        """Note that the records of a topic below ``stop`` are acknowledged; return how many of them are new."""
+        new = stop - self.acked.get(topic, 0)
+        self.acked[topic] = stop
+        if topic in self.uploads:
+            self.uploads[topic] = {seq for seq in self.uploads[topic] if seq >= stop}
+        return new
 
     def to_json(self) -> dict[str, Any]:
         """Return the account as JSON."""
         return {
             "acked": {TopicCode(topic).name.lower(): seq for topic, seq in self.acked.items()},
+            "uploads": {TopicCode(topic).name.lower(): sorted(seqs) for topic, seqs in self.uploads.items() if seqs},
             "resume": self.resume,
             "beats": self.beats,
             "said_from": self.explicit_from,
@@ -59,12 +70,13 @@ class WriterAccount:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> WriterAccount:
-        """Return the account that a JSON object describes."""
-        resume = data.get("resume")
-        acked = data.get("acked") or {}
-        beats = data.get("beats")
+        """Return the account that a JSON object describes; older objects lack some keys."""
+        resume, beats = data.get("resume"), data.get("beats")
+        acked, uploads = data.get("acked") or {}, data.get("uploads") or {}
+        names = {code.name.lower(): int(code) for code in TopicCode}
         return cls(
-            acked={code: int(acked[code.name.lower()]) for code in TopicCode if code.name.lower() in acked},
+            acked={code: int(acked[name]) for name, code in names.items() if name in acked},
+            uploads={code: set(map(int, uploads[name])) for name, code in names.items() if name in uploads},
             resume=Position(int(resume[0]), int(resume[1])) if resume else None,
             beats=None if beats is None else bool(beats),
             beats_saved=beats is not None,
@@ -84,6 +96,12 @@ class ClusterAccount:
     partitions: int
     writers: dict[bytes, WriterAccount] = field(default_factory=dict)
 
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ClusterAccount:
+        """Return the account that a JSON object describes."""
+        writers = {bytes.fromhex(name): WriterAccount.from_json(item) for name, item in data["writers"].items()}
+        return cls(str(data["entity"]), str(data["prefix"]), int(data["partitions"]), writers)
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -91,20 +109,22 @@ class Ledger:
 
     path: Path
     clusters: dict[str, ClusterAccount] = field(default_factory=dict)
-    #: Bytes of ``console.log`` that lie in a spool or are delivered.
+    #: Bytes of ``console.log`` that are in a spool or delivered.
     console: int = 0
-    #: The run's number in its project, where the shipper had to ask for it and has recorded it.
+    #: The run's number in its project, if the shipper had to request it and has recorded it.
     number: int | None = None
     #: Everything in the folder is delivered.
     complete: bool = False
 
     @classmethod
     def load(cls, path: Path) -> Ledger:
-        """Return the ledger in a file; an empty one where there is no file, or a damaged one: resending is harmless."""
+        """Return the ledger in a file, or an empty one if the file is missing or damaged: sending again is harmless."""
         ledger = cls(path)
         data = read_json(path) or {}
         try:
-            ledger.clusters = {name: _cluster(item) for name, item in (data.get("clusters") or {}).items()}
+            ledger.clusters = {
+                name: ClusterAccount.from_json(item) for name, item in (data.get("clusters") or {}).items()
+            }
             ledger.console = int(data.get("console") or 0)
             ledger.number = None if data.get("number") is None else int(data["number"])
             ledger.complete = bool(data.get("complete"))
@@ -113,21 +133,21 @@ class Ledger:
         return ledger
 
     def account(self, cluster: str, *, entity: str, prefix: str, partitions: int) -> ClusterAccount:
-        """Return the account of a cluster, opened with these values if it is new.
+        """Return the account of a cluster, created with these values if it is new.
 
         Raises:
-            PartitionMismatchError: The account was opened with another number of partitions.
+            PartitionMismatchError: The account was created with another number of partitions.
         """
         account = self.clusters.setdefault(cluster, ClusterAccount(entity, prefix, partitions))
         if account.partitions != partitions:
             raise PartitionMismatchError(
-                f"this run was delivered to topics of {account.partitions} partitions; now there are {partitions}: "
-                "its events would lose their order"
+                f"this run was delivered to topics with {account.partitions} partitions; now they have {partitions}, "
+                "and its events would lose their order"
             )
         return account
 
     def closed(self, writer: bytes) -> bool:
-        """Tell whether everything of a writer was delivered once; its segments are deleted then."""
+        """Whether everything of a writer was delivered to some cluster; its segments are then deleted."""
         return any(item.writers[writer].closed for item in self.clusters.values() if writer in item.writers)
 
     def floor(self, writer: bytes) -> dict[int, int]:
@@ -153,8 +173,3 @@ class Ledger:
             "number": self.number,
             "clusters": clusters,
         }
-
-
-def _cluster(data: dict[str, Any]) -> ClusterAccount:
-    writers = {bytes.fromhex(name): WriterAccount.from_json(item) for name, item in data["writers"].items()}
-    return ClusterAccount(str(data["entity"]), str(data["prefix"]), int(data["partitions"]), writers)

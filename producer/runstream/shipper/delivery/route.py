@@ -1,4 +1,4 @@
-"""The way to the server: asked for anew at each connection, remembered for when the API is down."""
+"""Where a run is delivered to: resolved again for each connection, and cached for when the API is down."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runstream.run_folder.descriptions import RunInfo
+    from runstream.server.discovery import Server
 
 log = logging.getLogger(__name__)
 
 
 class NoServerError(Exception):
-    """No server is known, or none answers and none ever has."""
+    """No server is configured, or none answers and no earlier answer is cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ class Route:
 
     Args:
         info: The run.
-        environ: Names the server, as for the client.
-        deadline_s: How long the server may take to answer.
+        environ: Environment variables that configure the server, as for the client.
+        deadline_s: Seconds within which the server must answer.
     """
 
     def __init__(self, info: RunInfo, environ: Mapping[str, str], deadline_s: float) -> None:
@@ -50,52 +51,54 @@ class Route:
         self._environ = environ
         self._deadline_s = deadline_s
 
-    async def ask(self) -> Connection:
-        """Return what the server says of itself, or, where it does not answer, what it said last.
+    async def connect(self) -> Connection:
+        """Return the server's brokers, topics and limits, or its last answer if it does not answer now.
 
         Raises:
-            NoServerError: Nothing is known.
+            NoServerError: Neither is available.
         """
-        server = resolve_server(self._environ, self._info.url)
-        if server is None:
-            raise NoServerError("no server is known: none was named and no local stack has ever run")
+        server = self._server()
         try:
             connection = await asyncio.to_thread(connect, server, self._deadline_s)
         except CommError as error:
             known = cached_connection(server)
             if known is None:
                 raise NoServerError(str(error)) from error
-            log.debug("%s; going by its last answer", error)
+            log.debug("%s; using its last answer", error)
             return known
         cache_connection(server, connection)
         return connection
 
     async def resume_state(self, run: RunPath) -> dict[str, Any]:
-        """Return how the run stands.
+        """Return the last step of a run, and its writers.
 
         Raises:
-            NoServerError: Nobody says.
+            NoServerError: The server does not answer.
         """
-        server = resolve_server(self._environ, self._info.url)
-        if server is None:
-            raise NoServerError("no server is known: none was named and no local stack has ever run")
+        server = self._server()
         wait_s = self._deadline_s
         try:
             return await asyncio.to_thread(
                 fetch_resume_state, server, run, step=None, wait_s=wait_s, timeout=2 * wait_s
             )
         except CommError as error:
-            raise NoServerError(f"how far the run is cannot be asked: {error}") from error
+            raise NoServerError(f"cannot resolve the last step of the run: {error}") from error
+
+    def _server(self) -> Server:
+        server = resolve_server(self._environ, self._info.url)
+        if server is None:
+            raise NoServerError("no server is configured, and no local stack has been started: set RUNSTREAM_URL")
+        return server
 
 
-def destination(info: RunInfo, connection: Connection, entity: str) -> Destination:
-    """Return where the run's events go on that server."""
+def destination_of(info: RunInfo, connection: Connection, entity: str) -> Destination:
+    """Return where the run's events go on a server."""
     run = RunPath(entity=entity, project=info.project, run_id=info.run_id)
     return Destination(connection, run, partition_of(run, connection.partitions), limits_of(connection))
 
 
 def limits_of(connection: Connection) -> Limits:
-    """Return the server's limits; what it does not name is as the contract says."""
+    """Return the server's limits, with the contract's defaults for those that it does not name."""
     known = {field.name for field in fields(Limits)}
     given = {name: value for name, value in connection.limits.items() if name in known and value > 0}
     return Limits(**{**{name: getattr(DEFAULT_LIMITS, name) for name in known}, **given})

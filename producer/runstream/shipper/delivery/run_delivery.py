@@ -1,4 +1,4 @@
-"""From the spools of all writers to acknowledged records: what is read, sent, and written down as delivered."""
+"""From the spools of all writers to acknowledged records: what is read, sent, and noted as delivered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from runstream.assembly.events import Envelope, messages
+from runstream.assembly.events import Envelope, create_messages
 from runstream.shipper.delivery.kafka_sender import PendingMessage
 from runstream.shipper.delivery.ledger import WriterAccount
 from runstream.spool.format import StreamCode, TopicCode
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runstream.assembly.block import Block
     from runstream.assembly.events import Message
     from runstream.shipper.delivery.kafka_sender import KafkaSender
-    from runstream.shipper.delivery.ledger import ClusterAccount, Ledger
+    from runstream.shipper.delivery.ledger import ClusterAccount
     from runstream.shipper.delivery.report import Report
     from runstream.shipper.delivery.route import Destination
     from runstream.shipper.settings import ShipperSettings
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runstream_schemas.topics import RunPath
 
 _CODES = {Topic[code.name]: code for code in TopicCode}
-#: Of a shipper, rows of the history are those of event files.
+#: Roles whose history is reported. A shipper's history rows come from event files.
 _REPORTED = {Role.PRIMARY, Role.WORKER, Role.SHIPPER}
 
 
@@ -37,20 +37,14 @@ class RunDelivery:
     """The writers of a run and how far each is delivered.
 
     Args:
-        ledger: What was delivered before.
-        report: What is told about the rows that pass by.
+        report: Summarizes the rows that are delivered.
         settings: Sizes.
         exit_acknowledged: Called with a writer once its exit is acknowledged.
     """
 
     def __init__(
-        self,
-        ledger: Ledger,
-        report: Report,
-        settings: ShipperSettings,
-        exit_acknowledged: Callable[[WriterTail], None],
+        self, report: Report, settings: ShipperSettings, exit_acknowledged: Callable[[WriterTail], None]
     ) -> None:
-        self._ledger = ledger
         self._report = report
         self._settings = settings
         self._exit_acknowledged = exit_acknowledged
@@ -60,42 +54,56 @@ class RunDelivery:
         self.tails: dict[bytes, WriterTail] = {}
         #: Records acknowledged since the start.
         self.acked = 0
-        #: The ledger is behind what was acknowledged.
+        #: Something was acknowledged or decided since the ledger was last saved.
         self.changed = False
 
     @property
     def run(self) -> RunPath | None:
-        """The run, once it is known whose it is."""
+        """The run, once its entity is known."""
         return None if self.destination is None else self.destination.run
 
     @property
     def connected(self) -> bool:
-        """Whether messages can be handed over."""
+        """Whether messages can be sent."""
         return self._sender is not None and not self._sender.failed.is_set()
 
+    @property
+    def in_flight(self) -> bool:
+        """Whether anything was sent and is not acknowledged."""
+        return self._sender is not None and self._sender.load > 0
+
+    @property
+    def uploading(self) -> bool:
+        """Whether any record waits for its upload."""
+        return any(tail.uploading for tail in self.tails.values())
+
     def add(self, tail: WriterTail) -> None:
-        """Take in a writer."""
+        """Add a writer."""
         self.tails[tail.info.id] = tail
         if self._account is not None:
             self._begin(tail)
 
     def open(self, destination: Destination, account: ClusterAccount, sender: KafkaSender) -> None:
-        """Begin to deliver: every writer from the first record on that is not acknowledged."""
+        """Begin to deliver each writer from the first record that is not acknowledged."""
         self.destination, self._account, self._sender = destination, account, sender
         for tail in self.tails.values():
             self._begin(tail)
 
     def shut(self) -> None:
-        """Stop delivering: the sender is gone, and what it had on the way counts as not delivered."""
+        """Stop delivering: the sender has failed, and what it had in flight is regarded as not delivered."""
         self._sender = None
 
     def pump(self, slice_s: float) -> bool:
-        """Read and hand over until there is nothing more, enough is on the way, or the time slice is used up.
+        """Read and send until nothing is left, enough is in flight, or the time slice is used up.
 
         Returns:
             Whether more could be done at once.
         """
         deadline = time.perf_counter() + slice_s
+        if self.connected:
+            for tail in self.tails.values():
+                for block in tail.release_uploaded():
+                    self._send(tail, block)
         waiting = [tail for tail in self.tails.values() if not tail.drained]
         while waiting and self.connected:
             still = []
@@ -110,23 +118,23 @@ class RunDelivery:
         return False
 
     def send_exits(self) -> None:
-        """Hand over the exits that are known, may be told, and are not on the way yet."""
+        """Send the exits that are known and allowed to be sent, unless they are in flight already."""
         if not self.connected:
             return
         for tail in self.tails.values():
-            decided = tail.account.beats_saved or not tail.trains
+            decided = tail.account.beats_saved or not tail.is_trainer
             if tail.exit is not None and decided and not tail.exit_sent:
                 self._send_exit(tail)
 
     def decide_beats(self, *, live: bool) -> list[WriterAccount]:
-        """Decide of which writers beats are sent: those that live; return the accounts in which that is news.
+        """Decide for which writers beats are sent: those that are running; return the accounts that changed.
 
-        A writer whose exit is known before its first beat never beats: its exit alone tells its state.
+        A writer whose exit is known before its first beat never beats: its exit alone determines its state.
         """
         decided = []
         for tail in self.tails.values() if self._account is not None else ():
             ended = tail.exit is not None
-            if tail.trains and tail.account.beats is None and (ended or (live and not tail.dead)):
+            if tail.is_trainer and tail.account.beats is None and (ended or (live and not tail.dead)):
                 tail.account.beats = not ended
                 decided.append(tail.account)
         self.changed = self.changed or bool(decided)
@@ -136,13 +144,8 @@ class RunDelivery:
         """Return how many records were read and are not acknowledged."""
         return sum(tail.pending() for tail in self.tails.values() if not tail.account.closed)
 
-    @property
-    def in_flight(self) -> bool:
-        """Whether anything was handed over and is not acknowledged."""
-        return self._sender is not None and self._sender.load > 0
-
-    def save(self) -> list[Path]:
-        """Bring the accounts up to date; return the segments that can go once the ledger is saved."""
+    def settle(self) -> list[Path]:
+        """Update the accounts; return the segments that can be deleted once the ledger is saved."""
         self.changed = False
         delivered: list[Path] = []
         for tail in self.tails.values():
@@ -153,10 +156,9 @@ class RunDelivery:
 
     def _begin(self, tail: WriterTail) -> None:
         account, destination = self._account, self.destination
-        if account is None or destination is None:
-            return
-        limits, rows = destination.limits, self._settings.block_rows
-        tail.begin(account.writers.setdefault(tail.info.id, WriterAccount()), limits, rows)
+        if account is not None and destination is not None:
+            writer = account.writers.setdefault(tail.info.id, WriterAccount())
+            tail.begin(writer, destination.limits, self._settings.block_rows)
 
     def _has_room(self) -> bool:
         return self._sender is not None and self._sender.load < self._settings.in_flight_bytes
@@ -172,10 +174,9 @@ class RunDelivery:
         if sender is None or destination is None:
             return
         envelope = Envelope(destination.run, tail.info.writer)
-        for message in messages(block, envelope, destination.limits, now=time.time_ns() // 1000):
-            sender.send(
-                message.topic, PendingMessage(message.payload, partial(self._acknowledge, tail, block.stream, message))
-            )
+        for message in create_messages(block, envelope, destination.limits, now=time.time_ns() // 1000):
+            acknowledge = partial(self._acknowledge, tail, block.stream, message)
+            sender.send(message.topic, PendingMessage(message.payload, acknowledge))
 
     def _send_exit(self, tail: WriterTail) -> None:
         sender, destination = self._sender, self.destination

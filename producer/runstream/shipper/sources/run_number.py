@@ -1,4 +1,4 @@
-"""The number of a run in its project, where the server did not answer when the run began: asked for at delivery."""
+"""The number of a run in its project, requested at delivery if no server answered when the run began."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ log = logging.getLogger(__name__)
 
 
 class RunNumberResolver:
-    """Asks the server for the run's number until it answers, and has the answer recorded.
+    """Requests the run's number until the server answers, and records it.
 
-    The server gives a run one number for good, so that asking again after a crash does no harm.
+    The server assigns a run its number only once, so requesting it again after a crash is harmless.
 
     Args:
         info: The run.
-        environ: Names the server.
+        environ: Environment variables that configure the server.
         settings: Deadlines and pauses.
         ledger: Keeps the number, so that it is recorded once.
-        resolve: Returns the run by its whole name.
+        resolve: Returns where the run is delivered to, with its entity.
         record: Called with the number.
     """
 
@@ -58,34 +58,34 @@ class RunNumberResolver:
 
     @property
     def pending(self) -> bool:
-        """Whether the run is without the number that it is to have."""
+        """Whether the run still needs a number."""
         return self._info.wants_number and self._ledger.number is None
 
     def awaited(self) -> bool:
-        """Say whether the end of delivery still waits for the number: for a while, and not for ever."""
+        """Whether the end of delivery still waits for the number, which it does for a limited time."""
         if not self.pending:
             return False
         self._awaited_since = self._awaited_since or time.monotonic()
         return time.monotonic() - self._awaited_since < self._settings.number_patience_s
 
     async def run(self) -> None:
-        """Ask until there is an answer."""
+        """Request the number until the server answers."""
         pause = self._settings.first_retry_s
         while self.pending:
             try:
-                number = await self._ask()
+                number = await self._request()
                 self._record(number)
             except (NoServerError, PartitionMismatchError, CommError, OSError) as error:
-                log.debug("the run has no number yet: %s", error)
+                log.debug("cannot get the number of the run yet: %s", error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, self._settings.longest_retry_s)
             else:
                 self._ledger.number = number
                 log.info("the run is number %d of its project", number)
 
-    async def _ask(self) -> int:
+    async def _request(self) -> int:
         where = await self._resolve()
         server = resolve_server(self._environ, self._info.url)
         if server is None:
-            raise NoServerError("no server is known")
+            raise NoServerError("no server is configured")
         return await asyncio.to_thread(request_run_number, server, where.run, self._settings.number_deadline_s)

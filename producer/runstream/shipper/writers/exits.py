@@ -1,4 +1,4 @@
-"""How writers end: from their own last record, from the exit status of their process, and what stands beside it."""
+"""How writers end: from their own last record, from the exit status of their process, and from the circumstances."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from runstream.spool.reader import SpoolRecord
 
 _STATES = {state.value: state for state in ExitState}
-#: Topics whose counts an exit names even where they are zero.
-_COUNTED = (Topic.LOG, Topic.CONFIG, Topic.SUMMARY)
+#: Topics whose counts an exit has even if they are zero.
+_ALWAYS_COUNTED = (Topic.LOG, Topic.CONFIG, Topic.SUMMARY)
 
 SHIPPER_DIED = Ending(state=ExitState.CRASHED, signal=-1, reason="the shipper was restarted")
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a writer ended, where among its appends, when (microseconds since 1970), and whether it has a say."""
+    """How a writer ended: the outcome, its order, when (microseconds since 1970), and whether it has a state vote."""
 
     ending: Ending
     order: int
@@ -39,9 +39,9 @@ class Exit:
 
         Args:
             envelope: Run and writer.
-            beats: Beats of the writer were sent, or may have been.
-            decides: By its settings the writer has a say in the state of its run.
-            waits_for_all: The run goes on until every writer that decides has ended.
+            beats: Whether beats of the writer were sent, or may have been.
+            decides: Whether, by its settings, the writer's end counts for the state of its run.
+            waits_for_all: Whether the run continues until every writer with a state vote has ended.
         """
         return ExitEvent(
             header=Header(kind=Kind.DATA, run=envelope.run, writer=envelope.writer, time=self.time, order=self.order),
@@ -54,18 +54,18 @@ class Exit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What was asked for or announced before a process ended."""
+    """What was requested or announced before a process ended."""
 
-    #: Somebody asked for the run to be stopped.
+    #: A user requested that the run be stopped.
     stop: bool = False
-    #: The process said that it was about to be preempted.
+    #: The process announced that it was about to be preempted.
     preempting: bool = False
-    #: SIGTERM comes from a scheduler.
+    #: A scheduler sends SIGTERM to preempt.
     preemptible: bool = False
 
 
 def apply_circumstances(ending: Ending, circumstances: Circumstances) -> Ending:
-    """Return an end that was found from outside in the light of what had gone before."""
+    """Return an ending found from outside, with the state that the circumstances imply."""
     by_scheduler = circumstances.preemptible and ending.signal == signal.SIGTERM
     if circumstances.stop:
         return replace(ending, state=ExitState.KILLED, reason=f"stopped by a command; {ending.reason}")
@@ -75,25 +75,25 @@ def apply_circumstances(ending: Ending, circumstances: Circumstances) -> Ending:
 
 
 def leaves_to_exit_status(record: SpoolRecord) -> bool:
-    """Tell whether a last record leaves it to the exit status of the process how it ended."""
+    """Whether a last record leaves the outcome to the exit status of the process."""
     return _payload(record).get("by_status") is True
 
 
 def recorded_exit(record: SpoolRecord, counts: Mapping[int, int]) -> Exit:
-    """Return the exit that a writer recorded itself, with what it appended in all."""
+    """Return the exit that a writer recorded itself; ``counts`` are its records by topic code."""
     data = _payload(record)
-    return Exit(counted(_ending(data), counts), record.order, record.time, data.get("decides") is not False)
+    return Exit(with_counts(_ending(data), counts), record.order, record.time, data.get("decides") is not False)
 
 
-def counted(ending: Ending, counts: Mapping[int, int]) -> Ending:
-    """Return the ending with the number of records of each topic, given by topic code."""
+def with_counts(ending: Ending, counts: Mapping[int, int]) -> Ending:
+    """Return the ending with the number of records of each topic, from counts by topic code."""
     by_topic = {Topic[code.name]: counts.get(code, 0) for code in TopicCode if code is not TopicCode.EXIT}
-    shown = {topic: count for topic, count in by_topic.items() if count or topic in _COUNTED}
+    shown = {topic: count for topic, count in by_topic.items() if count or topic in _ALWAYS_COUNTED}
     return replace(ending, counts={**shown, Topic.EXIT: 1})
 
 
-def to_json(exit: Exit) -> dict[str, Any]:  # noqa: A002 (the word of the contract)
-    """Return what is kept of an exit in ``exit.json``."""
+def to_json(exit: Exit) -> dict[str, Any]:  # noqa: A002 (the contract's term)
+    """Return the object for ``exit.json``."""
     ending = exit.ending
     return {
         "version": 1,
@@ -107,10 +107,15 @@ def to_json(exit: Exit) -> dict[str, Any]:  # noqa: A002 (the word of the contra
     }
 
 
-def from_json(data: dict[str, Any]) -> Exit:
-    """Return the exit that ``exit.json`` keeps."""
-    counts = {Topic(name): int(count) for name, count in (data.get("counts") or {}).items()}
-    return Exit(replace(_ending(data), counts=counts), int(data.get("order") or 0), int(data.get("time") or 0))
+def from_json(data: Mapping[str, Any] | None) -> Exit | None:
+    """Return the exit in the object of ``exit.json``, or None if it is missing or damaged."""
+    if data is None:
+        return None
+    try:
+        counts = {Topic(name): int(count) for name, count in data["counts"].items()}
+        return Exit(replace(_ending(data), counts=counts), int(data["order"]), int(data["time"]))
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def _payload(record: SpoolRecord) -> dict[str, Any]:
@@ -121,7 +126,7 @@ def _payload(record: SpoolRecord) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _ending(data: dict[str, Any]) -> Ending:
+def _ending(data: Mapping[str, Any]) -> Ending:
     code, number = data.get("exit_code"), data.get("signal")
     return Ending(
         state=_STATES.get(str(data.get("state")), ExitState.UNKNOWN),

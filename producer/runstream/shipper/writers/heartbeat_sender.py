@@ -1,4 +1,4 @@
-"""Beats and goodbyes, over a connection of their own, so that no backlog of rows can delay them."""
+"""Sending beats and goodbyes over a separate connection, so that a backlog of rows cannot delay them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import random
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runstream.shipper.delivery.kafka_sender import DeliveryError, KafkaSender, PendingMessage
@@ -24,22 +23,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: An interval is drawn from this part around the one that the server wants, so that runs do not beat in step.
+#: Fraction by which an interval varies randomly, so that runs do not beat in step.
 JITTER = 0.2
 
 
-@dataclass(slots=True, eq=False)
-class _Goodbye:
-    make: Callable[[Destination], HeartbeatEvent]
-    acknowledged: Callable[[], None]
-
-
 class HeartbeatSender:
-    """Keeps a connection and beats over it.
+    """Keeps a connection and sends beats and goodbyes over it.
 
     Args:
-        resolve: Where to send to; raises NoServerError.
-        beats: Makes the beats that are due now: one for each writer that lives; None where none are to be sent at all.
+        resolve: Returns where to send to; raises NoServerError.
+        beats: Returns the beats that are due now, one for each running writer; None to send no beats.
         settings: Deadlines.
     """
 
@@ -52,93 +45,86 @@ class HeartbeatSender:
         self._resolve = resolve
         self._beats = beats
         self._settings = settings
-        self._goodbyes: list[_Goodbye] = []
-        self._poked = asyncio.Event()
+        #: Goodbyes that are not acknowledged, by writer: how to create the event, and what to call afterwards.
+        self._goodbyes: dict[bytes, tuple[Callable[[Destination], HeartbeatEvent], Callable[[], None]]] = {}
+        self._wake = asyncio.Event()
+        self._beat_requested = False
         self._reachable = asyncio.Event()
 
-    def note_broker(self, *, reachable: bool) -> None:
-        """Take note whether the broker can be reached, which is found out by who delivers the rows.
+    def set_broker_reachable(self, *, reachable: bool) -> None:
+        """Note whether the connection for the rows can reach the broker.
 
-        A connection that there is is kept; a new one is made only while the broker can be reached.
+        A new connection is opened only while it can; an open one is kept.
         """
         if reachable:
             self._reachable.set()
         else:
             self._reachable.clear()
 
-    def poke(self) -> None:
-        """Beat now: there is a new writer."""
-        self._poked.set()
+    def beat_now(self) -> None:
+        """Send beats without waiting for the next interval."""
+        self._beat_requested = True
+        self._wake.set()
 
-    def send_goodbye(self, make: Callable[[Destination], HeartbeatEvent], acknowledged: Callable[[], None]) -> None:
-        """Send a goodbye now, and again after every failure until it is acknowledged."""
-        self._goodbyes.append(_Goodbye(make, acknowledged))
-        self._poked.set()
+    def send_goodbye(
+        self, writer: bytes, create: Callable[[Destination], HeartbeatEvent], acknowledged: Callable[[], None]
+    ) -> None:
+        """Send the goodbye of a writer now, and again after every failure until it is acknowledged.
+
+        Repeating the call for the same writer has no effect.
+        """
+        if writer not in self._goodbyes:
+            self._goodbyes[writer] = create, acknowledged
+            self._wake.set()
 
     async def run(self) -> None:
-        """Beat until cancelled."""
-        retry = self._settings.first_retry_s
+        """Send until cancelled."""
+        pause = self._settings.first_retry_s
         while True:
             sender: KafkaSender | None = None
             await self._reachable.wait()
             try:
                 destination = await self._resolve()
-                sender = create_sender(destination, self._settings, self._settings.send_deadline_s)
+                sender = KafkaSender(
+                    destination, self._settings, self._settings.send_deadline_s, changed=self._wake.set
+                )
                 await sender.start()
-                retry = self._settings.first_retry_s
-                await self._beat_over(sender, destination)
-            except (NoServerError, DeliveryError, PartitionMismatchError) as error:
-                log.debug("no beats: %s", error)
+                pause = self._settings.first_retry_s
+                await self._send_over(sender, destination)
+            except (NoServerError, DeliveryError, PartitionMismatchError, OSError) as error:
+                log.debug("cannot send heartbeats: %s", error)
             finally:
                 if sender is not None:
                     await sender.discard()
-            await asyncio.sleep(retry)
-            retry = min(2 * retry, self._settings.longest_retry_s)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, self._settings.longest_retry_s)
 
-    async def _beat_over(self, sender: KafkaSender, destination: Destination) -> None:
-        """Beat until the connection fails."""
+    async def _send_over(self, sender: KafkaSender, destination: Destination) -> None:
+        """Send until the connection fails."""
         interval = destination.connection.heartbeat_interval_s
-        sent: set[_Goodbye] = set()  # not their ids: those of goodbyes that are said are used again
-        due = 0.0
         clock = asyncio.get_running_loop().time
-        failed = asyncio.create_task(sender.failed.wait())
-        try:
-            while not failed.done():
-                self._poked.clear()
-                for goodbye in self._goodbyes:
-                    if goodbye not in sent:
-                        sent.add(goodbye)
-                        payload = encode(goodbye.make(destination))
-                        sender.send(Topic.HEARTBEAT, PendingMessage(payload, lambda done=goodbye: self._said(done)))  # type: ignore[misc]
-                if self._beats is not None:
-                    for beat in self._beats(destination):
-                        sender.send(Topic.HEARTBEAT, PendingMessage(encode(beat), _nothing))
+        sent: set[bytes] = set()
+        due = clock()
+        while not sender.failed.is_set():
+            self._wake.clear()
+            for writer, (create, _) in self._goodbyes.items():
+                if writer not in sent:
+                    sent.add(writer)
+                    message = PendingMessage(encode(create(destination)), lambda it=writer: self._acknowledge(it))  # type: ignore[misc]
+                    sender.send(Topic.HEARTBEAT, message)
+            if self._beat_requested or clock() >= due:
+                self._beat_requested = False
+                for beat in self._beats(destination) if self._beats is not None else ():
+                    sender.send(Topic.HEARTBEAT, PendingMessage(encode(beat), _ignore))
                 due = clock() + interval * random.uniform(1 - JITTER, 1 + JITTER)
-                poked = asyncio.create_task(self._poked.wait())
-                await asyncio.wait({failed, poked}, timeout=due - clock(), return_when=asyncio.FIRST_COMPLETED)
-                poked.cancel()
-        finally:
-            failed.cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._wake.wait()
 
-    def _said(self, goodbye: _Goodbye) -> None:
-        with contextlib.suppress(ValueError):
-            self._goodbyes.remove(goodbye)
-        goodbye.acknowledged()
+    def _acknowledge(self, writer: bytes) -> None:
+        if (goodbye := self._goodbyes.pop(writer, None)) is not None:
+            goodbye[1]()
 
 
-def create_sender(destination: Destination, settings: ShipperSettings, deadline_s: float) -> KafkaSender:
-    """Return a sender to a destination, not started."""
-    connection = destination.connection
-    return KafkaSender(
-        connection.brokers,
-        connection.prefix,
-        destination.partition,
-        partitions=connection.partitions,
-        message_bytes=destination.limits.message_bytes,
-        settings=settings,
-        deadline_s=deadline_s,
-    )
-
-
-def _nothing() -> None:
-    """Beats need no answer: the next one comes soon."""
+def _ignore() -> None:
+    """Beats need no acknowledgement: the next one follows soon."""

@@ -1,4 +1,4 @@
-"""The beat and the goodbye of a writer."""
+"""The events of topic heartbeat: the beats and the goodbye of a writer."""
 
 from __future__ import annotations
 
@@ -8,12 +8,36 @@ from typing import TYPE_CHECKING
 from runstream_schemas.events import Header, HeartbeatEvent, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from runstream.shipper.delivery.route import Destination
     from runstream.shipper.writers.writer_tail import WriterTail
 
 
-def beat_of(tail: WriterTail, where: Destination, number: int, *, preempting: bool) -> HeartbeatEvent:
-    """Return the beat of a writer that lives; ``preempting``: it is about to be preempted."""
+class Beats:
+    """Creates and numbers beats.
+
+    The numbers must continue where a shipper that was killed stopped, since consumers ignore a number that they have
+    seen. So they follow the milliseconds since boot: the training process started in the same boot.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+
+    def due(self, tails: Iterable[WriterTail], where: Destination, *, preempting: bool) -> Iterator[HeartbeatEvent]:
+        """Yield the beats of the writers that are running, and for which the ledger says that beats are sent."""
+        for tail in tails:
+            account = tail.account
+            if not tail.is_trainer or tail.dead or account.exit_acked or account.closed:
+                continue
+            if account.beats and account.beats_saved:
+                since_boot = time.monotonic_ns() // 1_000_000
+                number = self._numbers[tail.info.id] = max(self._numbers.get(tail.info.id, 0) + 1, since_boot)
+                yield create_beat(tail, where, number, preempting=preempting)
+
+
+def create_beat(tail: WriterTail, where: Destination, number: int, *, preempting: bool) -> HeartbeatEvent:
+    """Return the beat of a running writer; ``preempting`` if its process is about to be preempted."""
     return HeartbeatEvent(
         header=Header(
             kind=Kind.BEAT, run=where.run, writer=tail.info.writer, time=time.time_ns() // 1000, order=tail.next_order
@@ -30,14 +54,14 @@ def beat_of(tail: WriterTail, where: Destination, number: int, *, preempting: bo
     )
 
 
-def goodbye_of(tail: WriterTail, where: Destination) -> HeartbeatEvent:
+def create_goodbye(tail: WriterTail, where: Destination) -> HeartbeatEvent:
     """Return the goodbye of a writer whose exit is acknowledged.
 
     Raises:
-        RuntimeError: How it ended is not known.
+        RuntimeError: The writer has not ended.
     """
     if tail.exit is None:
-        raise RuntimeError(f"{tail.label} has not ended")
+        raise RuntimeError(f"No goodbye for {tail.label}: the writer has not ended")
     return HeartbeatEvent(
         header=Header(
             kind=Kind.GOODBYE, run=where.run, writer=tail.info.writer, time=tail.exit.time, order=tail.exit.order + 1

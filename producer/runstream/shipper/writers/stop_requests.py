@@ -1,4 +1,4 @@
-"""The way back: the server says that somebody wants the run to be stopped, and the trainer finds it on its page."""
+"""Stop requests: polled from the server, and passed to the training process by the control page."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two questions before the server has said how often to ask, and while it does not answer.
-_ASK_AGAIN_S = 1.0
+#: Seconds between two requests until the server specifies an interval, and while it does not answer.
+_POLL_S = 1.0
 _RETRY_S = 5.0
 
 
 class StopRequestPoller:
-    """Asks the server again and again whether somebody wants the run to be stopped.
+    """Polls the server for requests to stop the run.
 
     Args:
-        url: The address that the run was given; None for that of the environment.
-        environ: Names the server.
-        control: Where the trainer looks.
-        deadline_s: How long the server may take to answer.
-        run: Returns the run, once it is known whose it is.
-        writers: Returns the writers that live.
+        url: The server URL stored with the run; None for that of the environment.
+        environ: Environment variables that configure the server.
+        control: Where the training process finds the request.
+        deadline_s: Seconds within which the server must answer.
+        run: Returns the run, or None until its entity is resolved.
+        writers: Returns the writers that are running.
     """
 
     def __init__(
@@ -54,23 +54,23 @@ class StopRequestPoller:
         self._writers = writers
 
     async def run(self) -> None:
-        """Ask until a stop is asked for."""
-        pause = _ASK_AGAIN_S
+        """Poll until a stop is requested."""
+        pause = _POLL_S
         while not self._control[Word.STOP_REQUESTED]:
             await asyncio.sleep(pause)
-            pause = await self._ask()
+            pause = await self._poll()
 
-    async def _ask(self) -> float:
-        """Ask once; return after how many seconds to ask again."""
+    async def _poll(self) -> float:
+        """Poll once; return the seconds until the next request."""
         server, run = resolve_server(self._environ, self._url), self._run()
         if server is None or run is None or not self._writers():
-            return _ASK_AGAIN_S
+            return _POLL_S
         try:
             asked, pause = await asyncio.to_thread(fetch_stop_request, server, run, self._deadline_s)
         except CommError as error:
-            log.debug("not known whether the run is to be stopped: %s", error)
+            log.debug("cannot poll for stop requests: %s", error)
             return _RETRY_S
         if not asked.isdisjoint(self._writers()):
-            log.info("somebody asked for the run to be stopped")
+            log.info("a stop of the run was requested")
             self._control[Word.STOP_REQUESTED] = 1
         return pause

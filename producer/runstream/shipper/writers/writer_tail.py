@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,17 @@ from runstream.assembly.assembler import Assembler
 from runstream.assembly.tally import Tally, tally
 from runstream.run_folder.json_files import read_json, write_json
 from runstream.shipper.delivery.ledger import WriterAccount
+from runstream.shipper.delivery.upload_gate import OpenGate, UploadQueue
 from runstream.shipper.writers.exits import (
     SHIPPER_DIED,
     Circumstances,
     Exit,
     apply_circumstances,
-    counted,
     from_json,
     leaves_to_exit_status,
     recorded_exit,
     to_json,
+    with_counts,
 )
 from runstream.shipper.writers.process import (
     WatchedProcess,
@@ -34,59 +36,77 @@ from runstream.spool.reader import SpoolReader, segment_path, segments
 from runstream_schemas.events import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from runstream.assembly.block import Block
     from runstream.run_folder.descriptions import WriterInfo
     from runstream.run_folder.folder import RunFolder
     from runstream.run_folder.process_identity import Host
+    from runstream.shipper.delivery.upload_gate import UploadGate
     from runstream.shipper.writers.process import InheritedPidfd
     from runstream.spool.reader import Position
+    from runstream_schemas.events import Ending
     from runstream_schemas.limits import Limits
+
+#: Payload bytes of one writer that may wait for uploads; beyond that, its spool is not read.
+_UPLOAD_BYTES = 4 * 1024 * 1024
 
 
 class WriterTail:
     """Follows one writer.
 
     Args:
-        folder: The run.
+        folder: The run folder.
         info: The writer.
         host: This machine.
-        trainer: The pidfd that was inherited, of whichever process it is.
+        trainer: The pidfd that the shipper inherited, of any process.
+        gate: Decides which records wait for uploads.
     """
 
-    def __init__(self, folder: RunFolder, info: WriterInfo, host: Host, trainer: InheritedPidfd | None = None) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        info: WriterInfo,
+        host: Host,
+        trainer: InheritedPidfd | None = None,
+        gate: UploadGate | None = None,
+    ) -> None:
         self.info = info
-        self._inherited = trainer if trainer is not None and trainer.is_of(info, host) else None
         self.path = folder.writer_folder(info.id)
         self._run = folder.info
         self._host = host
+        self._inherited = trainer if trainer is not None and trainer.is_of(info, host) else None
+        self._gate: UploadGate = gate or OpenGate()
         self._watched: WatchedProcess | None = None
+        #: By topic code: where the blocks start that are sent or wait for uploads, and the seq after each.
         self._flight: dict[int, deque[tuple[Position, int]]] = {}
         self._exit_position: Position | None = None
-        #: The last record was read, and leaves it to the exit status of the process how it ended.
+        #: The last record was read, and leaves the outcome to the exit status of the process.
         self._left_to_status = False
         self._reader = SpoolReader(self.path)
         self._assembler = Assembler({}, block_bytes=1, block_rows=1)
         self.account = WriterAccount()
-        #: The process is gone.
+        self._uploads = UploadQueue(self._gate, info.id, self.account)
+        #: The process has exited.
         self.dead = False
         #: How the writer ended, once that is known.
         self.exit: Exit | None = None
         self.exit_sent = False
-        #: Everything was read; nothing more will come.
+        #: Set if how the writer ended could not be found out: its exit then follows from what is read.
+        self._presumed: Ending | None = None
+        #: Everything was read, and nothing more will be written.
         self.drained = False
 
     @property
-    def trains(self) -> bool:
+    def is_trainer(self) -> bool:
         """Whether this is a process of the user's, not a shipper."""
         return self.info.role is not Role.SHIPPER
 
     @property
-    def lives(self) -> bool:
-        """Whether this is a process of the user's that goes on."""
-        return self.trains and not self.dead and self.exit is None
+    def running(self) -> bool:
+        """Whether this is a process of the user's that has not ended."""
+        return self.is_trainer and not self.dead and self.exit is None
 
     @property
     def label(self) -> str:
@@ -95,49 +115,54 @@ class WriterTail:
 
     @property
     def next_order(self) -> int:
-        """The order behind the last append that was read."""
+        """The order after the last record that was read."""
         return self._assembler.next_order or 0
 
     @property
     def position(self) -> Position:
-        """Where the next append is read."""
+        """Where the next record is read."""
         return self._reader.position
 
     @property
+    def uploading(self) -> bool:
+        """Whether any record waits for its upload."""
+        return bool(self._uploads)
+
+    @property
     def delivered(self) -> bool:
-        """Whether everything of the writer, its exit included, is acknowledged."""
+        """Whether everything of the writer, including its exit, is acknowledged."""
         return self.drained and self.account.exit_acked and not any(self._flight.values())
 
     @property
     def awaits_end(self) -> bool:
-        """Whether everything is acknowledged but the exit, for which the process has to end first."""
+        """Whether everything is acknowledged except the exit, for which the process must end first."""
         drained = self.drained and not any(self._flight.values())
         return drained and self._left_to_status and self.exit is None and not self.dead
 
     @property
     def decides(self) -> bool:
-        """Whether the writer has a say in the state of its run."""
+        """Whether the writer's end counts for the state of its run (the state vote)."""
         return self._run.decides and (self.exit is None or self.exit.decides)
 
     @property
     def waits_for_all(self) -> bool:
-        """Whether the run goes on until every writer that decides has ended."""
+        """Whether the run continues until every writer with a state vote has ended."""
         return self._run.waits_for_all
 
-    # --- what is read
+    # --- reading
 
     def begin(self, account: WriterAccount, limits: Limits, block_rows: int | None) -> None:
-        """Read from the first record on that the account does not have; whatever was read before is forgotten."""
+        """Start reading again, from the first record that the account does not have."""
         self._reader.close()
         self.account = account
+        self._uploads = UploadQueue(self._gate, self.info.id, account)
         self._flight = {}
         self._exit_position = None
         self._reader = SpoolReader(self.path, account.resume)
-        rows = block_rows or limits.block_rows
         self._assembler = Assembler(
             account.acked,
             block_bytes=limits.block_bytes,
-            block_rows=rows,
+            block_rows=block_rows or limits.block_rows,
             base=self.info.base or 0,
             explicit_from=account.explicit_from,
         )
@@ -145,50 +170,53 @@ class WriterTail:
         self.exit_sent = account.exit_acked
 
     def pull(self, limit: int) -> list[Block]:
-        """Return blocks of what the writer appended since, about ``limit`` bytes of it."""
-        if self.drained:
+        """Read about ``limit`` bytes of what the writer appended since; return the blocks that can be sent."""
+        if self.drained or self._uploads.size >= _UPLOAD_BYTES:
             return []
         records = self._reader.read(ended=self.dead, limit=limit)
-        self._assembler.take(records)
+        self._assembler.add(records)
         if (last := self._assembler.exit) is not None:
             self.drained = True
             self._exit_position = last.position
             self._left_to_status = leaves_to_exit_status(last)
             if self.exit is None and not self._left_to_status:
                 self.exit = recorded_exit(last, self._assembler.counts)
-        elif not records and self.dead and self.exit is not None:
+        elif not records and self.dead and (self.exit is not None or self._presumed is not None):
             self._assembler.close_row()
+            self.exit = self.exit or self._presumed_exit()
             self.drained = True
         blocks = self._assembler.blocks()
         for block in blocks:
             self._flight.setdefault(block.topic, deque()).append((block.start, block.stop))
-        return blocks
+        return self._uploads.admit(blocks)
+
+    def release_uploaded(self) -> Iterator[Block]:
+        """Yield the blocks that waited for uploads and can be sent now."""
+        return self._uploads.release()
 
     def acknowledge(self, topic: int, stop: int) -> int:
         """Note that the records of a topic below ``stop`` are acknowledged; return how many of them are new."""
         flight = self._flight.get(topic)
         while flight and flight[0][1] <= stop:
             flight.popleft()
-        new = stop - self.account.acked.get(topic, 0)
-        self.account.acked[topic] = stop
-        return new
+        return self.account.acknowledge(topic, stop)
 
     def pending(self) -> int:
-        """Return how many records were read and are not acknowledged, the exit not counted."""
+        """Return how many records were read and are not acknowledged, not counting the exit."""
         return sum(self._assembler.counts.values()) - self.account.records
 
     def settle(self) -> None:
-        """Bring the account's resume position up to date."""
+        """Update where reading resumes after a restart: at the first record that is not acknowledged."""
         self.account.explicit_from = self._assembler.explicit_from
         starts = [flight[0][0] for flight in self._flight.values() if flight]
         if (oldest := self._assembler.oldest) is not None:
             starts.append(oldest)
-        if self._exit_position is not None:  # a restart must find the exit again, until the goodbye is said
+        if self._exit_position is not None:  # a restart must find the exit again until the goodbye is acknowledged
             starts.append(self._exit_position)
         self.account.resume = min(starts, default=self._reader.position)
 
     def delivered_segments(self) -> list[Path]:
-        """Return the segments that are needed no more once the account, as it is now, is saved."""
+        """Return the segments that are not needed once the account, in its current state, is saved."""
         closed, resume = self.account.closed, self.account.resume
         return [
             segment_path(self.path, number)
@@ -208,14 +236,14 @@ class WriterTail:
             self._watched.close()
             self._watched = None
 
-    # --- whether it lives, and how it ended
+    # --- the process, and how the writer ended
 
-    def look(self, now: float) -> int | None:
-        """Look whether the process lives; return its pidfd when it begins to be watched."""
+    def check_process(self, now: float) -> int | None:
+        """Check whether the process is running; return its pidfd if it is watched from now on."""
         if self.dead or self._watched is not None:
             return None
         if self._inherited is not None:
-            return self._take_over(self._inherited)
+            return self._watch(os.dup(self._inherited.descriptor))
         if is_alive(self.info, self._host, last_write=self._last_write(), now=now):
             if self.info.boot_id == self._host.boot_id:
                 with contextlib.suppress(OSError):
@@ -224,38 +252,34 @@ class WriterTail:
             self.dead = True
         return None
 
-    def _take_over(self, inherited: InheritedPidfd) -> int | None:
-        self._watched = WatchedProcess(self.info, os.dup(inherited.descriptor))
-        self.dead = self._watched.ended()
-        return None if self.dead else self._watched.descriptor
-
-    def _watch(self) -> int | None:
-        watched = WatchedProcess(self.info)
-        # The pid may have been taken by another process before the pidfd was opened.
-        if not is_alive(self.info, self._host, last_write=0.0, now=0.0):
+    def _watch(self, inherited: int | None = None) -> int | None:
+        watched = WatchedProcess(self.info, inherited)
+        # A pidfd that was just opened may be that of another process with a reused pid.
+        alive = inherited is not None or is_alive(self.info, self._host, last_write=0.0, now=0.0)
+        if not alive:
             watched.close()
             self.dead = True
             return None
         self._watched = watched
-        return watched.descriptor
-
-    def notice_death(self) -> None:
-        """Note that the process has ended; from now on the tail of its spool is final."""
-        self.dead = True
+        self.dead = watched.ended()
+        return None if self.dead else watched.descriptor
 
     async def find_exit(
         self, floor: Mapping[int, int], circumstances: Circumstances, *, identify: bool, now: int
     ) -> Exit:
-        """Find out how the dead writer ended, and keep the answer: it is given once and for all.
+        """Return how the dead writer ended, and store the answer in ``exit.json``, so that it never changes.
 
-        The writer's own last record decides, unless it leaves that to the exit status; else an answer that was found
-        before, the kernel, or "unknown".
+        The writer's own last record decides, unless it leaves the outcome to the exit status; else a stored answer,
+        the kernel, or "unknown".
 
         Args:
             floor: By topic code, how many records are known from what was delivered and deleted.
-            circumstances: What had gone before.
+            circumstances: What had been requested or announced.
             identify: Whether the kernel may be asked.
             now: Microseconds since 1970.
+
+        Raises:
+            OSError: The spool cannot be read, or the answer cannot be stored.
         """
         found, status = await asyncio.gather(
             asyncio.to_thread(self._tally, floor), asyncio.to_thread(self._wait_status, identify=identify)
@@ -263,20 +287,30 @@ class WriterTail:
         if found.exit is not None and not leaves_to_exit_status(found.exit):
             return recorded_exit(found.exit, found.counts)
         path = self.path / "exit.json"
-        stored = read_json(path)
-        if stored is None:
-            stored = to_json(self._conclude(found, status, circumstances, now))
-            write_json(path, stored, durable=True)
-        return from_json(stored)
+        if (stored := from_json(read_json(path))) is not None:
+            return stored
+        concluded = self._conclude(found, status, circumstances, now)
+        write_json(path, to_json(concluded), durable=True)
+        return concluded
+
+    def presume_exit(self, circumstances: Circumstances) -> None:
+        """Conclude the exit once the whole spool is read, for a writer whose exit could not be found out ahead."""
+        self._presumed = apply_circumstances(ending_from_status(None), circumstances)
+
+    def _presumed_exit(self) -> Exit | None:
+        if self._presumed is None:
+            return None
+        ending = with_counts(self._presumed, self._assembler.counts)
+        return Exit(ending, self.next_order, time.time_ns() // 1000)
 
     def _conclude(self, found: Tally, status: int | None, circumstances: Circumstances, now: int) -> Exit:
         if found.exit is not None and status is None:
             return recorded_exit(found.exit, found.counts)
-        ending = apply_circumstances(ending_from_status(status), circumstances) if self.trains else SHIPPER_DIED
+        ending = apply_circumstances(ending_from_status(status), circumstances) if self.is_trainer else SHIPPER_DIED
         if found.exit is not None:
-            return Exit(counted(ending, found.counts), found.exit.order, found.exit.time)
-        time = now if self._watched is not None else found.last_time or now
-        return Exit(counted(ending, found.counts), found.next_order or 0, time)
+            return Exit(with_counts(ending, found.counts), found.exit.order, found.exit.time)
+        ended = now if self._watched is not None else found.last_time or now
+        return Exit(with_counts(ending, found.counts), found.next_order or 0, ended)
 
     def _tally(self, floor: Mapping[int, int]) -> Tally:
         counts = self._assembler.counts

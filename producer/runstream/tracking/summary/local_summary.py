@@ -55,7 +55,7 @@ class LocalSummary:
         Raises:
             MalformedEvent: The server says it in a way that this release does not read.
         """
-        from runstream.assembly.row_events import RUN  # noqa: PLC0415
+        from runstream.assembly.spool_summary import RUN  # noqa: PLC0415
         from runstream_schemas.summary_algebra.state_codec import decode_state  # noqa: PLC0415
 
         known = decode_state(RUN, folds)

@@ -1,0 +1,166 @@
+"""The writers of a run folder: finding them, watching their processes, and finding out how they ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from runstream.shipper.background import retry
+from runstream.shipper.writers.exits import Circumstances
+from runstream.shipper.writers.writer_tail import WriterTail
+from runstream.spool.control_page import Word
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runstream.run_folder.folder import RunFolder
+    from runstream.run_folder.process_identity import Host
+    from runstream.shipper.background import BackgroundTasks
+    from runstream.shipper.delivery.ledger import Ledger
+    from runstream.shipper.delivery.run_delivery import RunDelivery
+    from runstream.shipper.delivery.upload_gate import UploadGate
+    from runstream.shipper.settings import ShipperSettings
+    from runstream.shipper.writers.process import InheritedPidfd
+
+log = logging.getLogger(__name__)
+
+
+class WriterRegistry:
+    """Adds the writers of a run folder to its delivery, and sets their exits.
+
+    Args:
+        folder: The run folder.
+        host: This machine.
+        ledger: What was delivered before.
+        delivery: Where writers are added.
+        settings: Pauses.
+        tasks: Runs the searches for exits.
+        trainer: The pidfd that the shipper inherited.
+        gate: Decides which records wait for uploads.
+        own: The shipper's own writer, which needs no watching.
+        preemptible: Whether SIGTERM comes from a scheduler.
+        changed: Called when there is a new writer or an exit.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        host: Host,
+        ledger: Ledger,
+        delivery: RunDelivery,
+        settings: ShipperSettings,
+        *,
+        tasks: BackgroundTasks,
+        trainer: InheritedPidfd | None,
+        gate: UploadGate | None,
+        own: bytes,
+        preemptible: bool,
+        changed: Callable[[], None],
+    ) -> None:
+        self._folder = folder
+        self._host = host
+        self._ledger = ledger
+        self._delivery = delivery
+        self._settings = settings
+        self._tasks = tasks
+        self._trainer = trainer
+        self._gate = gate
+        self._own = own
+        self._preemptible = preemptible
+        self._changed = changed
+        self._searched: set[bytes] = set()
+        self._scanned = 0
+        #: Writers that were delivered completely before this shipper started.
+        self.closed_before: set[bytes] = set()
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a writer may have been added since the last scan."""
+        return self._modified() != self._scanned
+
+    @property
+    def trainers(self) -> list[WriterTail]:
+        """The writers whose processes are the user's and are running, as far as is known."""
+        return [tail for tail in self._delivery.tails.values() if tail.is_trainer and not tail.dead]
+
+    def scan(self) -> None:
+        """Find new writers, and those whose processes have exited."""
+        self._scanned = self._modified()
+        tails = self._delivery.tails
+        for writer in self._folder.writers():
+            if writer not in tails and writer not in self.closed_before:
+                self._add(writer)
+        for tail in tails.values():
+            if tail.info.id == self._own or tail.account.closed:
+                continue
+            descriptor = tail.check_process(time.time())
+            if descriptor is not None:
+                asyncio.get_running_loop().add_reader(descriptor, self._note_death, tail, descriptor)
+            if tail.dead:
+                self._search_exit(tail)
+
+    def close(self) -> None:
+        """Close the files of all writers."""
+        for tail in self._delivery.tails.values():
+            tail.close()
+
+    def _add(self, writer: bytes) -> None:
+        tail = WriterTail(self._folder, self._folder.writer_info(writer), self._host, self._trainer, self._gate)
+        if self._ledger.closed(writer):
+            self.closed_before.add(writer)
+            tail.delete_segments()  # an earlier shipper was killed before it could
+        else:
+            self._delivery.add(tail)
+            self._changed()
+
+    def _note_death(self, tail: WriterTail, descriptor: int) -> None:
+        asyncio.get_running_loop().remove_reader(descriptor)
+        tail.dead = True
+        self._search_exit(tail)
+
+    def _search_exit(self, tail: WriterTail) -> None:
+        if tail.info.id not in self._searched:
+            self._searched.add(tail.info.id)
+            self._tasks.start(f"exit of {tail.label}", self._find_exit(tail))
+
+    async def _find_exit(self, tail: WriterTail) -> None:
+        """Find out how a writer ended. Whatever goes wrong, the writer gets an exit, and the run ends."""
+        find = partial(
+            tail.find_exit,
+            self._ledger.floor(tail.info.id),
+            self._circumstances(),
+            identify=self._folder.info.identify_exit_signal,
+            now=time.time_ns() // 1000,
+        )
+        try:
+            found = await retry(
+                find,
+                OSError,
+                first_s=self._settings.first_retry_s,
+                longest_s=self._settings.longest_retry_s,
+                problem=f"cannot find out how {tail.label} ended",
+            )
+        except Exception:
+            log.exception("how %s ended follows from its spool once it is read", tail.label)
+            tail.presume_exit(self._circumstances())
+        else:
+            tail.exit = tail.exit or found
+            log.info("%s ended: %s %s", tail.label, found.ending.state.value, found.ending.reason)
+        self._changed()
+
+    def _circumstances(self) -> Circumstances:
+        control = self._folder.control
+        return Circumstances(
+            stop=control[Word.STOP_REQUESTED] != 0,
+            preempting=control[Word.PREEMPTING] != 0,
+            preemptible=self._preemptible,
+        )
+
+    def _modified(self) -> int:
+        try:
+            return self._folder.spool.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
