@@ -166,7 +166,7 @@ def test_other_partitions_are_refused(server: Server, tmp_path: Path, broker: st
     run_dir.add_writer(logged(10))
     shipper = run_dir.ship()
 
-    eventually(lambda: "has 2 partitions where there should be 3" in run_dir.log())
+    eventually(lambda: "has 2 partitions instead of 3" in run_dir.log())
     shipper.terminate()
 
     assert shipper.wait(20) == 143

@@ -47,6 +47,11 @@ class WriterAccount:
         """Number of acknowledged records."""
         return sum(self.acked.values())
 
+    @property
+    def uploads_done(self) -> int:
+        """Number of finished uploads whose records are not acknowledged."""
+        return sum(map(len, self.uploads.values()))
+
     def acknowledge(self, topic: int, stop: int) -> int:
         """Note that the records of a topic below ``stop`` are acknowledged; return how many of them are new."""
         new = stop - self.acked.get(topic, 0)

@@ -100,10 +100,8 @@ class RunDelivery:
             Whether more could be done at once.
         """
         deadline = time.perf_counter() + slice_s
-        if self.connected:
-            for tail in self.tails.values():
-                for block in tail.release_uploaded():
-                    self._send(tail, block)
+        if self.connected and self.uploading:
+            self._send_uploaded()
         waiting = [tail for tail in self.tails.values() if not tail.drained]
         while waiting and self.connected:
             still = []
@@ -162,6 +160,13 @@ class RunDelivery:
 
     def _has_room(self) -> bool:
         return self._sender is not None and self._sender.load < self._settings.in_flight_bytes
+
+    def _send_uploaded(self) -> None:
+        for tail in self.tails.values():
+            done = tail.account.uploads_done
+            for block in tail.release_uploaded():
+                self._send(tail, block)
+            self.changed = self.changed or tail.account.uploads_done != done
 
     def _pull(self, tail: WriterTail) -> bool:
         before = tail.position
