@@ -1,7 +1,7 @@
 """``python -m runstream.shipper RUN_DIR``: deliver a run folder until it is complete.
 
-Exit status: 0 complete; 73 another shipper has the folder; 75 given up, because no server answered for a day; 143 told
-to stop; 64 or 66 the folder cannot be delivered at all.
+Exit status: 0 complete; 73 another shipper is delivering the folder; 75 given up, because no server answered for a day;
+143 stopped by SIGTERM; 64 or 66 the folder cannot be delivered at all.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Status(IntEnum):
 
 
 async def deliver(folder: RunFolder, settings: ShipperSettings, trainer: InheritedPidfd | None) -> Status:
-    """Run a shipper until it is done or told to stop; ``trainer`` is the pidfd of who started it."""
-    from runstream.shipper.shipper import Shipper, ShipperResult  # noqa: PLC0415 (heavy, and not needed where busy)
+    """Run a shipper until it is done or stopped; ``trainer`` is the pidfd of the process that started it."""
+    from runstream.shipper.shipper import Shipper, ShipperResult  # noqa: PLC0415 (heavy, and not needed if another shipper is running)
 
     shipper = Shipper(folder, os.environ, settings, trainer=trainer)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shipper.stop)
@@ -47,25 +47,25 @@ def main(arguments: list[str]) -> Status:
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m runstream.shipper RUN_DIR\n")
         return Status.USAGE
-    # The run goes on when the terminal goes away, and Ctrl-C is for the trainer.
+    # The run continues when the terminal is closed, and Ctrl-C is meant for the training process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logging()
-    trainer = InheritedPidfd.take(os.environ)
+    trainer = InheritedPidfd.from_environ(os.environ)
     try:
         folder = RunFolder.open(Path(arguments[0]))
         descriptor = lock(folder.path / "shipper.lock")
     except (UnusableRunError, OSError) as error:
-        log.error("%s", error)  # noqa: TRY400 (the message says it all)
+        log.error("%s", error)  # noqa: TRY400 (the message is enough)
         return Status.UNUSABLE
     if descriptor is None:
-        log.info("another shipper delivers %s", folder.path)
+        log.info("another shipper is delivering %s", folder.path)
         return Status.BUSY
     return asyncio.run(deliver(folder, ShipperSettings(), trainer))
 
 
 def configure_logging() -> None:
-    """Log what changes to standard error; aiokafka repeats itself for as long as a broker is away."""
+    """Log to standard error; aiokafka would repeat itself while a broker is unreachable."""
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(message)s",
         level=os.environ.get("RUNSTREAM_LOG_LEVEL", "INFO"),

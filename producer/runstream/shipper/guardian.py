@@ -1,7 +1,7 @@
-"""``python -m runstream.shipper.guardian RUN_DIR``: keep a shipper at work on a run folder until it is complete.
+"""``python -m runstream.shipper.guardian RUN_DIR``: keep a shipper running until a run folder is delivered.
 
-It lives as long as the run and for each run, so it is kept small: at once it becomes a bare interpreter that runs this
-file without site-packages. Hence the imports below, and none of ours.
+There is one guardian per run, for as long as the run, so it is small: it replaces itself with an interpreter without
+site-packages that runs this file. So it imports neither other modules of this project nor of others.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import struct
 import sys
 import time
 
-#: An argument that does nothing but say, in the list of processes, what this is.
+#: An argument that is ignored; it identifies the guardian in the list of processes.
 NAME = "runstream.shipper.guardian"
-#: Exit statuses of the shipper behind which there is no use in another: complete, wrong usage, no run folder, given up.
+#: Exit statuses after which no other shipper is started: complete, wrong usage, no run folder, given up.
 FINAL = frozenset([0, 64, 66, 75])
 
-#: Environment variable that names the trainer's pidfd, as ``DESCRIPTOR:PID:STARTED``. The guardian holds the descriptor
-#: open and hands it to every shipper, which can so learn how the trainer ended even where it came too late to see it.
+#: Environment variable with the pidfd of the training process, as ``DESCRIPTOR:PID:STARTED``. The guardian passes the
+#: open descriptor to every shipper, which can then find out how the process ended, even if it had ended before.
 TRAINER = "RUNSTREAM_TRAINER_PIDFD"
 
 _CONTROL_SIZE = 4096
 #: Offset of the guardian's pid in the control page.
 _PID_WORD = 24
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 2.0
-#: A shipper that lived so long did well; the next one is started at once.
-_WELL_S = 10.0
+#: After a shipper that ran for so long, the pauses begin with the shortest again.
+_STABLE_S = 10.0
 _STOP_S = 3.0
 _LOG_BYTES = 1024 * 1024
 
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return 0  # another guards it
+        return 0  # another guardian is running
     write_pid(folder, os.getpid())
     try:
         return guard(folder)
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
 
 
 def close_all_but(trainer: str) -> None:
-    """Close what was inherited, but for the trainer's pidfd."""
+    """Close all inherited descriptors except the pidfd of the training process."""
     descriptor = trainer.partition(":")[0]
     kept = int(descriptor) if descriptor.isdecimal() else 0
     os.closerange(3, min(max(kept, 3), 256))
@@ -69,7 +69,7 @@ def close_all_but(trainer: str) -> None:
 
 
 def guard(folder: str) -> int:
-    """Start a shipper again and again, with growing pauses, until one says that there is nothing more to do."""
+    """Start a shipper, and another after each that fails, with growing pauses; return the exit status."""
     children: list[int] = []
 
     def stop(_number: int, _frame: object) -> None:
@@ -92,7 +92,7 @@ def guard(folder: str) -> int:
             return 0
         sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} the shipper ended with {code}; starting another\n")
         sys.stderr.flush()
-        if time.monotonic() - began > _WELL_S:
+        if time.monotonic() - began > _STABLE_S:
             pause = _FIRST_WAIT_S
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_WAIT_S)
@@ -105,7 +105,7 @@ def start(folder: str) -> int:
         if os.stat(log).st_size > _LOG_BYTES:  # noqa: PTH116
             os.replace(log, log + ".1")  # noqa: PTH105
     except OSError:
-        pass  # there is none yet, or it stays as it is
+        pass  # there is no log yet, or it cannot be rotated
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         return os.posix_spawn(

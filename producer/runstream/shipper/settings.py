@@ -10,32 +10,32 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShipperSettings:
-    """How the shipper works; tests and benchmarks pass other values."""
+    """The shipper's settings; tests and benchmarks use other values."""
 
-    #: Between two looks at the spool while something is going on, and while nothing is.
+    #: Between two reads of the spool, while it is active and while it is idle.
     busy_poll_s: float = 0.04
     idle_poll_s: float = 0.12
-    #: So long after the last record the spool counts as idle.
+    #: Time after the last record until the spool is regarded as idle.
     busy_s: float = 0.5
-    #: Between two looks for new writers, signs of life and saves of the ledger.
+    #: Between two scans for new writers, updates of the control page, and saves of the ledger.
     housekeeping_s: float = 1.0
     #: Read from the spool but not acknowledged; bounds the memory.
     in_flight_bytes: int = 6 * MIB
-    #: Read from one writer at once.
+    #: Read from one writer at a time.
     read_bytes: int = 256 * KIB
-    #: Rows in a block at most; None: as the server says. For benchmarks of small blocks.
+    #: Maximum rows in a block; None for the server's limit. For benchmarks of small blocks.
     block_rows: int | None = None
-    #: A batch of messages on its way to the broker.
+    #: Size of a batch of messages.
     batch_bytes: int = 1 * MIB
-    #: Until an acknowledgement must have come; doubled after each failure, up to the longest.
+    #: Deadline of an acknowledgement; doubled after each failure, up to the longest.
     send_deadline_s: float = 10.0
     longest_send_deadline_s: float = 120.0
-    #: To connect to the broker, and to let go of it.
+    #: To connect to the broker, and to disconnect.
     connect_deadline_s: float = 6.0
     discard_deadline_s: float = 1.0
-    #: To ask the server for its brokers.
+    #: To request the brokers from the server.
     ask_deadline_s: float = 3.0
-    #: To ask the server for the run's number, and how long the end of delivery waits for it.
+    #: To request the run's number from the server, and how long the end of delivery waits for it.
     number_deadline_s: float = 10.0
     number_patience_s: float = 20.0
     #: Between two attempts to connect.
@@ -43,5 +43,5 @@ class ShipperSettings:
     longest_retry_s: float = 1.5
     #: Between two writes of ``report.json``.
     report_s: float = 2.0
-    #: Once every trainer has ended, how long to wait for a server that never answers.
+    #: How long to wait for a server that does not answer, once every training process has ended.
     patience_s: float = 24 * 3600.0

@@ -17,14 +17,14 @@ from runstream.run_folder.process_identity import Host
 from runstream.shipper.background import BackgroundTasks
 from runstream.shipper.delivery.checkpoint import Checkpoint
 from runstream.shipper.delivery.connector import Connector
-from runstream.shipper.delivery.ledger import Ledger
 from runstream.shipper.delivery.report import Report
 from runstream.shipper.delivery.run_delivery import RunDelivery
+from runstream.shipper.delivery.writer_registry import WriterRegistry
+from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.sources.collector import Collector
 from runstream.shipper.sources.run_number import RunNumberResolver
 from runstream.shipper.writers.heartbeat_sender import HeartbeatSender
 from runstream.shipper.writers.heartbeats import Beats, create_goodbye
-from runstream.shipper.writers.registry import WriterRegistry
 from runstream.shipper.writers.stop_requests import StopRequestPoller
 from runstream.spool.control_page import Phase, Word
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from runstream.run_folder.folder import RunFolder
-    from runstream.shipper.delivery.route import Destination
-    from runstream.shipper.delivery.upload_gate import UploadGate
+    from runstream.shipper.ledger.upload_gate import UploadGate
     from runstream.shipper.settings import ShipperSettings
+    from runstream.shipper.transport.route import Destination
     from runstream.shipper.writers.process import InheritedPidfd
     from runstream.shipper.writers.writer_tail import WriterTail
     from runstream_schemas.events import HeartbeatEvent

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from runstream.run_folder.folder import RunFolder, UnusableRunError, lock
 from runstream.shipper.background import BackgroundTasks
-from runstream.shipper.delivery.ledger import Ledger
+from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.shipper import Shipper, ShipperError, ShipperResult
 

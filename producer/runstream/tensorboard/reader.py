@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runstream.shipper.delivery.ledger import Ledger
+from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.sources.shipper_writer import ShipperWriter
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.reader import SpoolReader

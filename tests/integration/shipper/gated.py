@@ -20,7 +20,7 @@ from runstream_schemas.topics import Topic
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from runstream.shipper.delivery.upload_gate import GatedRecord
+    from runstream.shipper.ledger.upload_gate import GatedRecord
 
 
 class FolderGate:

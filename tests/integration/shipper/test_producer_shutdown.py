@@ -9,7 +9,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from runstream.shipper.delivery.producer_shutdown import _sender_task, abandon_producer
+from runstream.shipper.transport.producer_shutdown import _sender_task, abandon_producer
 
 
 class LaterProducer:

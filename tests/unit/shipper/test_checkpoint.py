@@ -10,9 +10,9 @@ import pytest
 from runstream.run_folder.descriptions import RunInfo
 from runstream.run_folder.folder import RunFolder
 from runstream.shipper.delivery.checkpoint import Checkpoint
-from runstream.shipper.delivery.ledger import Ledger
 from runstream.shipper.delivery.report import Report
 from runstream.shipper.delivery.run_delivery import RunDelivery
+from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.settings import ShipperSettings
 
 if TYPE_CHECKING:

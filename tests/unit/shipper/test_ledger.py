@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream.run_folder.json_files import write_json
-from runstream.shipper.delivery.ledger import Ledger, PartitionMismatchError, WriterAccount
+from runstream.shipper.ledger.ledger import Ledger, PartitionMismatchError, WriterAccount
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import Position
 

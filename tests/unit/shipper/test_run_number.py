@@ -12,16 +12,16 @@ import pytest
 
 from runstream.run_folder.folder import RunFolder
 from runstream.server.connection import Connection
-from runstream.shipper.delivery.ledger import Ledger
-from runstream.shipper.delivery.route import NoServerError, destination_of
+from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.sources.run_number import RunNumberResolver
+from runstream.shipper.transport.route import NoServerError, destination_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runstream.shipper.delivery.route import Destination
+    from runstream.shipper.transport.route import Destination
 
 _QUICK = ShipperSettings(first_retry_s=0.01, longest_retry_s=0.01, number_patience_s=0.0)
 

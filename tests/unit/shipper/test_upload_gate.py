@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runstream.assembly.block import Block
-from runstream.shipper.delivery.ledger import WriterAccount
-from runstream.shipper.delivery.upload_gate import GatedRecord, OpenGate, UploadQueue
+from runstream.shipper.ledger.ledger import WriterAccount
+from runstream.shipper.ledger.upload_gate import GatedRecord, OpenGate, UploadQueue
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import Position
 from runstream_schemas.topics import Topic

@@ -1,1 +1,1 @@
-"""Sending to Kafka: routing, acknowledgments, the ledger."""
+"""Delivering the writers of a run: connecting, reading and sending, saving."""

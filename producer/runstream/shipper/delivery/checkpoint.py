@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runstream.run_folder.folder import RunFolder
-    from runstream.shipper.delivery.ledger import Ledger
     from runstream.shipper.delivery.report import Report
     from runstream.shipper.delivery.run_delivery import RunDelivery
+    from runstream.shipper.ledger.ledger import Ledger
     from runstream.shipper.settings import ShipperSettings
 
 log = logging.getLogger(__name__)

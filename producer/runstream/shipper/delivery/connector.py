@@ -6,19 +6,19 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from runstream.shipper.delivery.kafka_sender import DeliveryError, KafkaSender
-from runstream.shipper.delivery.ledger import PartitionMismatchError
-from runstream.shipper.delivery.route import NoServerError, Route, destination_of
+from runstream.shipper.ledger.ledger import PartitionMismatchError
+from runstream.shipper.transport.kafka_sender import DeliveryError, KafkaSender
+from runstream.shipper.transport.route import NoServerError, Route, destination_of
 from runstream.spool.control_page import Phase, Word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from runstream.run_folder.folder import RunFolder
-    from runstream.shipper.delivery.ledger import Ledger
-    from runstream.shipper.delivery.route import Destination
     from runstream.shipper.delivery.run_delivery import RunDelivery
+    from runstream.shipper.ledger.ledger import Ledger
     from runstream.shipper.settings import ShipperSettings
+    from runstream.shipper.transport.route import Destination
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""``report.json``: what ``finish()`` shows of a run, gathered while its rows pass by."""
+"""``report.json``: what ``finish()`` shows of a run, collected while its rows are delivered."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from runstream_schemas.events import Column
 
-#: Points of a sparkline at most.
+#: Maximum number of points of a sparkline.
 POINTS = 40
-#: Keys that are reported at most.
+#: Maximum number of keys.
 KEYS = 10_000
 _LONGEST_TEXT = 200
 _NUMBERS = {ColumnType.FLOAT64, ColumnType.INT64}
@@ -27,9 +27,9 @@ class Report:
     """Counts, last values and evenly spaced points of every key; its memory does not grow with the rows."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, _Line] = {}
+        self._keys: dict[str, _KeyReport] = {}
         self.rows = 0
-        #: Something was added since the report was last written.
+        #: Whether something was added since the report was last written.
         self.changed = False
 
     def add(self, columns: Iterable[Column], count: int) -> None:
@@ -42,7 +42,7 @@ class Report:
             if line is None:
                 if len(self._keys) >= KEYS:
                     continue
-                line = self._keys[name] = _Line()
+                line = self._keys[name] = _KeyReport()
             line.add(column, count)
 
     def to_json(self) -> dict[str, Any]:
@@ -54,15 +54,15 @@ class Report:
         return {"version": 1, "rows": self.rows, "keys": keys}
 
     def dump(self) -> str:
-        """Return the report as text; non-finite numbers are spelled as in ``docs/contract.md``."""
+        """Return the report as text; non-finite numbers are represented as in ``docs/contract.md``."""
         self.changed = False
         return values.dump(self.to_json())
 
     def restore(self, data: Mapping[str, Any]) -> None:
-        """Go on from a report that an earlier shipper wrote."""
+        """Continue from a report that an earlier shipper wrote."""
         try:
             for name, item in data["keys"].items():
-                self._keys[str(name)] = _Line(list(item["points"]), item["last"], int(item["count"]))
+                self._keys[str(name)] = _KeyReport(list(item["points"]), item["last"], int(item["count"]))
             self.rows = int(data["rows"])
         except (LookupError, TypeError, ValueError, AttributeError):
             self._keys.clear()
@@ -70,12 +70,12 @@ class Report:
 
 
 def plain_number(value: Any) -> Any:
-    """Return a number of Python's for one of numpy's, anything else as it is."""
+    """Return a numpy number as a Python number, and anything else unchanged."""
     return value.item() if isinstance(value, np.generic) else value
 
 
-class _Line:
-    """One key: every ``stride``-th value is kept; once they are too many, every second goes and the stride doubles."""
+class _KeyReport:
+    """One key. Every ``stride``-th value is kept; if they become too many, every second one is removed."""
 
     __slots__ = ("count", "last", "points", "stride")
 

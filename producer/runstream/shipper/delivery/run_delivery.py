@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from runstream.assembly.events import Envelope, create_messages
-from runstream.shipper.delivery.kafka_sender import PendingMessage
-from runstream.shipper.delivery.ledger import WriterAccount
+from runstream.shipper.ledger.ledger import WriterAccount
+from runstream.shipper.transport.kafka_sender import PendingMessage
 from runstream.spool.format import StreamCode, TopicCode
 from runstream_schemas.codec import encode
 from runstream_schemas.events import Role
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from runstream.assembly.block import Block
     from runstream.assembly.events import Message
-    from runstream.shipper.delivery.kafka_sender import KafkaSender
-    from runstream.shipper.delivery.ledger import ClusterAccount
     from runstream.shipper.delivery.report import Report
-    from runstream.shipper.delivery.route import Destination
+    from runstream.shipper.ledger.ledger import ClusterAccount
     from runstream.shipper.settings import ShipperSettings
+    from runstream.shipper.transport.kafka_sender import KafkaSender
+    from runstream.shipper.transport.route import Destination
     from runstream.shipper.writers.writer_tail import WriterTail
     from runstream_schemas.topics import RunPath
 

@@ -1,4 +1,4 @@
-"""What the shipper adds to a run: the console's lines, samples of the system, and who reads event files."""
+"""What the shipper adds to a run: console lines, system samples, and the process that reads event files."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: The first sample is taken so long after the start: rates need a while.
+#: Seconds before the first sample: rates need an interval.
 _FIRST_SAMPLE_S = 1.0
-#: Lines that may wait for their acknowledgement; the others wait in their file.
+#: Maximum number of lines in the spool that are not acknowledged; further lines stay in their file.
 _PENDING_LINES = 5000
 
 
 class Collector:
-    """Collects rows into the shipper's own spool.
+    """Appends rows to the shipper's own spool.
 
     Args:
         folder: The run.
         host: This machine.
-        console: Bytes of ``console.log`` that the ledger knows to be taken.
-        sample: Whether to sample the system at all.
+        console: Bytes of ``console.log`` that are recorded, according to the ledger.
+        sample: Whether to sample the system.
     """
 
     def __init__(self, folder: RunFolder, host: Host, *, console: int, sample: bool) -> None:
@@ -51,18 +51,18 @@ class Collector:
         self._sampler: SystemSampler | None = None
         self._due = 0.0
         self._events = EventFileReader(folder)
-        #: The writer whose machine is measured.
+        #: The writer that samples are attributed to.
         self._trainer = b""
-        #: No writer of the user's will write any more.
+        #: All training processes have ended.
         self._ending = False
 
     @property
     def console_offset(self) -> int:
-        """Bytes of the console log that are taken."""
+        """Bytes of the console log that are recorded."""
         return self._console.offset
 
     def begin(self) -> None:
-        """Find out where the last shipper stopped."""
+        """Find out how far an earlier shipper recorded the console log."""
         folder = self._folder
         shippers = [writer for writer in folder.writers() if folder.writer_info(writer).role is Role.SHIPPER]
         last = last_spooled(folder.writer_folder(writer) for writer in shippers)
@@ -70,47 +70,47 @@ class Collector:
             self._console.offset = self._console.line_end(last)
 
     def collect(self, trainers: Iterable[WriterTail], *, pending: int, now: float) -> None:
-        """Take what is there of the console, and a sample of the system if one is due.
+        """Record new console lines, and a sample of the system if one is due.
 
         Args:
             trainers: The writers whose processes are sampled.
-            pending: Rows of the own writer that are not acknowledged.
-            now: Seconds, of a clock that does not jump.
+            pending: Rows of the shipper's own writer that are not acknowledged.
+            now: Seconds of a monotonic clock.
         """
         trainers = list(trainers)
         if pending < _PENDING_LINES:
-            self._take_lines(final=False)
+            self._record_lines(final=False)
         self._trainer = next((tail.info.id for tail in trainers if tail.info.role is not Role.CHILD), self._trainer)
         if self._interval and now >= self._due:
             self._sample([tail.info.pid for tail in trainers], now)
         self._ending = all(tail.exit is not None for tail in trainers)
         self._events.turn(now, ending=self._ending)
         if self._events.wanted and not self.writer.begun:
-            with contextlib.suppress(OSError):  # a full disk: the next turn tries again
+            with contextlib.suppress(OSError):  # the disk is full: the next turn tries again
                 self.writer.begin()
 
     def reading(self) -> bool:
-        """Tell whether rows of event files will come although all trainers have ended."""
+        """Whether event files are still being read although all training processes have ended."""
         return self._ending and not self._events.settled()
 
     def drain(self) -> None:
-        """Take all that is left of the console: nobody writes it any more."""
-        while self._take_lines(final=True):
+        """Record the rest of the console log: nothing more is written to it."""
+        while self._record_lines(final=True):
             pass
 
     def close(self) -> None:
-        """Close files, and let go of the reader."""
+        """Close files, and let the reader of event files end."""
         self._console.close()
         self._events.close()
 
-    def _take_lines(self, *, final: bool) -> bool:
+    def _record_lines(self, *, final: bool) -> bool:
         before = self._console.offset
         lines = self._console.read(final=final)
         try:
             self._append_lines(lines)
         except OSError as error:
             self._console.offset = before
-            log.warning("console lines wait: %s", error)
+            log.warning("cannot record console lines yet: %s", error)
             return False
         return bool(lines)
 
@@ -123,7 +123,7 @@ class Collector:
 
     def _sample(self, pids: list[int], now: float) -> None:
         if self._sampler is None:
-            from runstream.shipper.sources.system_metrics import SystemSampler  # noqa: PLC0415 (not needed to begin delivering)
+            from runstream.shipper.sources.system_metrics import SystemSampler  # noqa: PLC0415 (not needed at the start)
 
             self._sampler = SystemSampler(self._folder.path)
             self._due = now + min(_FIRST_SAMPLE_S, self._interval)
@@ -135,9 +135,9 @@ class Collector:
         try:
             self.writer.append(StreamCode.SYSTEM, number, time_us, self._sampler.sample(pids, now) | whose)
         except OSError as error:
-            log.warning("a sample of the system is lost: %s", error)
+            log.warning("cannot record a system sample: %s", error)
 
 
 def child_label(label: str, pid: int) -> str:
-    """Return the label of a forked child, as it calls itself."""
+    """Return the label of a forked child, as the child itself determines it."""
     return f"{label}/{pid}" if label else f"pid {pid}"

@@ -1,7 +1,7 @@
-"""The console log of a run, from its file into rows, each line once whatever happens to the shipper.
+"""Reading the console log of a run, so that each line becomes a row once, even if the shipper is killed.
 
-A row's step is the byte at which its line begins in the file. So the spool itself says how far the file was read: a
-line is read again only where its row is neither in the spool nor in the ledger.
+A row's step is the byte offset of its line. So the spool shows how far the file was read: a line is read again only if
+its row is neither in the spool nor in the ledger.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK = 64 * 1024
-#: Bytes after which a line is ended whether it ends or not.
+#: Maximum bytes of a line; a longer one is split.
 _LONGEST_LINE = 4 * 1024 * 1024
 _FIELDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the console: where it begins, when it was written (None: unknown), to which stream, and its text.
+    """A line of the console: its offset, when it was written (None if unknown), its stream, and its text.
 
-    ``child`` is the pid of the forked child that wrote it, 0 for the process that began the run.
+    ``child`` is the pid of the forked child that wrote it, or 0 for the process that started the run.
     """
 
     start: int
@@ -40,7 +40,7 @@ class Line:
 
 
 def parse_line(start: int, raw: bytes, length: int) -> Line:
-    """Return the line that bytes of the console log hold; what is not in the format of the log is kept as text."""
+    """Return a line of the console log; one that is not in the format of the log is kept as text."""
     text = raw.decode("utf-8", "replace").rstrip("\r\n")
     fields = text.split(" ", 2)
     stream, _, child = fields[1].partition("@") if len(fields) >= _FIELDS - 1 else ("", "", "")
@@ -51,8 +51,8 @@ def parse_line(start: int, raw: bytes, length: int) -> Line:
             pass
         else:
             time = int(moment.timestamp() * 1_000_000)
-            said = shortened(fields[2] if len(fields) == _FIELDS else "", length)
-            return Line(start, time, stream, said, int(child or 0))
+            content = shortened(fields[2] if len(fields) == _FIELDS else "", length)
+            return Line(start, time, stream, content, int(child or 0))
     return Line(start, None, "stdout", shortened(text, length))
 
 
@@ -61,8 +61,8 @@ class ConsoleLog:
 
     Args:
         path: The file; it may not exist yet.
-        offset: Where the first line to read begins.
-        length: Longest text of a line, in characters.
+        offset: The offset of the first line to read.
+        length: Maximum characters of a line.
     """
 
     def __init__(self, path: Path, offset: int, length: int) -> None:
@@ -72,10 +72,10 @@ class ConsoleLog:
         self.offset = offset
 
     def read(self, *, final: bool) -> list[Line]:
-        """Return the next lines, some 64 KiB of them; none if there are no more now.
+        """Return the next lines, about 64 KiB, or none if there are no more now.
 
         Args:
-            final: Nobody writes the file any more, so that a last line without a line feed is whole.
+            final: Nothing more is written to the file, so a last line without a line feed is complete.
         """
         if self._descriptor < 0 and not self._open():
             return []
@@ -93,7 +93,7 @@ class ConsoleLog:
         return lines
 
     def line_end(self, start: int) -> int:
-        """Return where the line that begins at a byte ends."""
+        """Return the offset after the line that starts at an offset."""
         before, self.offset = self.offset, start
         try:
             lines = self.read(final=True)
@@ -116,7 +116,7 @@ class ConsoleLog:
 
 
 def last_spooled(folders: Iterable[Path]) -> int | None:
-    """Return where the last console line begins that lies in the spools of shippers; None where there is none."""
+    """Return the offset of the last console line in the spools of shippers, or None if there is none."""
     last: int | None = None
     for folder in folders:
         reader = SpoolReader(folder)

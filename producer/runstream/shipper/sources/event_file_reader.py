@@ -1,4 +1,4 @@
-"""The process that makes rows of TensorBoard's event files, as the shipper keeps it: started when it is asked for."""
+"""The process that turns TensorBoard event files into rows: started by the shipper when it is requested."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Exit statuses behind which there is no use in another: all is taken, no run folder, no library to read with.
+#: Exit statuses after which no other reader is started: everything is read, no run folder, no library to read with.
 _FINAL = frozenset({0, 64, 66, 69})
-#: Readers that may fail one after the other.
+#: How many readers may fail.
 _ATTEMPTS = 5
 _FIRST_WAIT_S = 0.5
-#: How long it may take to read the rest once everything is written; what is not read by then is left out.
+#: How long reading the rest may take once everything is written; what is not read by then is skipped.
 _END_S = 300.0
 
 
 class EventFileReader:
-    """Keeps a reader at work from the first request until all is read.
+    """Keeps a reader running from the first request until everything is read.
 
-    It is a process of its own: the libraries that read event files are large, and none of them is trusted to return.
+    It is a separate process: the libraries that read event files are large, and may block.
 
     Args:
         folder: The run.
@@ -39,53 +39,53 @@ class EventFileReader:
         self._process: subprocess.Popen[bytes] | None = None
         self._failures = 0
         self._start_at = 0.0
-        #: Somebody asked for event files to be read.
+        #: Whether event files were requested to be read.
         self.wanted = False
         self._ending_since: float | None = None
         self._settled = False
 
     def settled(self) -> bool:
-        """Tell whether there is nothing more to read, once :meth:`turn` was told that nothing more is written."""
+        """Whether nothing more will be read."""
         return self._settled or not self.wanted
 
     def turn(self, now: float, *, ending: bool) -> None:
-        """Look after the reader.
+        """Start the reader if necessary, and check it.
 
         Args:
-            now: Seconds, of a clock that does not jump.
+            now: Seconds of a monotonic clock.
             ending: Nothing more will be written.
         """
         if self._settled:
             return
         self.wanted = self.wanted or self._requests.exists()
         if self._process is not None:
-            self._attend(self._process, now, ending=ending)
+            self._check(self._process, now, ending=ending)
         elif self.wanted and now >= self._start_at:
             self._start(now)
 
     def close(self) -> None:
-        """Let go of the reader, which then ends by itself."""
+        """Close the pipe to the reader, which then ends by itself."""
         if self._process is not None and self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
     def _start(self, now: float) -> None:
         try:
-            self._process = self._started()
+            self._process = self._spawn()
         except OSError as error:
-            log.warning("the reader of event files cannot be started: %s", error)
+            log.warning("cannot start the reader of event files: %s", error)
             self._note_end(-1, now)
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         with (self._folder.logs / "tensorboard.log").open("ab") as output:
-            return subprocess.Popen(  # noqa: S603 - our own module
+            return subprocess.Popen(  # noqa: S603 (a module of this project)
                 [sys.executable, "-P", "-m", "runstream.tensorboard", str(self._folder.path)],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
             )
 
-    def _attend(self, process: subprocess.Popen[bytes], now: float, *, ending: bool) -> None:
+    def _check(self, process: subprocess.Popen[bytes], now: float, *, ending: bool) -> None:
         if (status := process.poll()) is not None:
             self.close()
             self._process = None
@@ -97,7 +97,7 @@ class EventFileReader:
                     process.stdin.write(b"end\n")
                     process.stdin.flush()
         elif self._ending_since is not None and now - self._ending_since > _END_S:
-            log.warning("the reader of event files does not end: what it has not read is left out")
+            log.warning("the reader of event files does not end: skipping what it has not read")
             process.kill()
             self._failures = _ATTEMPTS
 

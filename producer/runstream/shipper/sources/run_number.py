@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from runstream.exceptions import CommError
 from runstream.server.discovery import resolve_server
 from runstream.server.endpoints import request_run_number
-from runstream.shipper.delivery.ledger import PartitionMismatchError
-from runstream.shipper.delivery.route import NoServerError
+from runstream.shipper.ledger.ledger import PartitionMismatchError
+from runstream.shipper.transport.route import NoServerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from runstream.run_folder.descriptions import RunInfo
-    from runstream.shipper.delivery.ledger import Ledger
-    from runstream.shipper.delivery.route import Destination
+    from runstream.shipper.ledger.ledger import Ledger
     from runstream.shipper.settings import ShipperSettings
+    from runstream.shipper.transport.route import Destination
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ _MIB = 1024 * 1024
 
 
 class SystemSampler:
-    """Takes samples; rates are those since the sample before.
+    """Takes samples; rates refer to the time since the previous sample.
 
     Args:
-        path: A folder on the disk whose use is shown.
+        path: A folder on the disk whose usage is sampled.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,8 +32,8 @@ class SystemSampler:
         """Return a sample as a row.
 
         Args:
-            pids: The training processes; their children are counted in.
-            now: Seconds, of a clock that does not jump.
+            pids: The training processes; their children are included.
+            now: Seconds of a monotonic clock.
         """
         memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(self._path))
         row: dict[str, Any] = {
@@ -86,21 +86,21 @@ class SystemSampler:
 
 
 class Gpus:
-    """The NVIDIA GPUs of the machine, where there are any."""
+    """The NVIDIA GPUs of the machine, if any."""
 
     def __init__(self) -> None:
         self._handles: list[Any] = []
         try:
-            import pynvml  # noqa: PLC0415 (needed only where there is a GPU)
+            import pynvml  # noqa: PLC0415 (needed only if there is a GPU)
 
             pynvml.nvmlInit()
             self._nvml: Any = pynvml
             self._handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
-        except Exception:  # noqa: BLE001 (no library, no driver, no permission: there is no GPU to show)
+        except Exception:  # noqa: BLE001 (no library, no driver or no permission: no GPU is sampled)
             self._handles = []
 
     def sample(self) -> dict[str, dict[str, float]]:
-        """Return the state of each GPU by its number; what a GPU does not tell is left out."""
+        """Return the state of each GPU by its number, without what a GPU does not report."""
         return {str(number): self._sample(handle) for number, handle in enumerate(self._handles)}
 
     def _sample(self, handle: Any) -> dict[str, float]:

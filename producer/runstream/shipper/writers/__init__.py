@@ -1,1 +1,1 @@
-"""The writers of a run folder: processes, exits, heartbeats."""
+"""The writers of a run folder: reading their spools, their processes and exits, heartbeats, stop requests."""

@@ -8,17 +8,17 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
-from runstream.shipper.delivery.kafka_sender import DeliveryError, KafkaSender, PendingMessage
-from runstream.shipper.delivery.ledger import PartitionMismatchError
-from runstream.shipper.delivery.route import NoServerError
+from runstream.shipper.ledger.ledger import PartitionMismatchError
+from runstream.shipper.transport.kafka_sender import DeliveryError, KafkaSender, PendingMessage
+from runstream.shipper.transport.route import NoServerError
 from runstream_schemas.codec import encode
 from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from runstream.shipper.delivery.route import Destination
     from runstream.shipper.settings import ShipperSettings
+    from runstream.shipper.transport.route import Destination
     from runstream_schemas.events import HeartbeatEvent
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from runstream_schemas.events import Header, HeartbeatEvent, Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from runstream.shipper.delivery.route import Destination
+    from runstream.shipper.transport.route import Destination
     from runstream.shipper.writers.writer_tail import WriterTail
 
 

@@ -1,8 +1,8 @@
-"""Whether a writer's process lives, and how it ended.
+"""Whether a writer's process is running, and how it ended.
 
-How a process ended is asked, in this order, of its pidfd (``PIDFD_GET_INFO``, Linux 6.15 and later: once its parent has
-reaped it) and of ``/proc`` (while it waits to be reaped). Where neither knows, the answer is "unknown". A trainer may
-end before its shipper has come up; so it opens a pidfd of itself, which the shipper inherits by way of the guardian.
+How a process ended is determined, in this order, from its pidfd (``PIDFD_GET_INFO``, Linux 6.15 and later, after its
+parent has reaped it) and from ``/proc`` (before that). If neither is possible, it is unknown. A training process may
+end before its shipper has started. So it opens a pidfd of itself, which the shipper inherits through the guardian.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _INFO = struct.Struct("=QQIIIIIIIIIIIi")
 _INFO_EXIT = 1 << 3
 #: _IOWR(0xFF, 11, struct pidfd_info)
 _GET_INFO = 3 << 30 | _INFO.size << 16 | 0xFF << 8 | 11
-#: Names the inherited pidfd of the trainer, see the guardian.
+#: Environment variable with the inherited pidfd of the training process, see the guardian.
 _TRAINER = "RUNSTREAM_TRAINER_PIDFD"
-#: Seconds that an ended process is given to be reaped, so that the kernel tells how it ended.
+#: Seconds to wait until an ended process is reaped, after which the kernel reports how it ended.
 REAPED_WITHIN_S = 1.0
-#: Seconds that a silent spool of another machine's writer must be old before the writer is taken for dead.
+#: Seconds without a write after which a writer of another machine is regarded as ended.
 FOREIGN_SILENCE_S = 3600.0
 
 
 def is_alive(info: WriterInfo, host: Host, *, last_write: float, now: float) -> bool:
-    """Tell whether a writer may still write.
+    """Whether a writer may still write.
 
-    The process is looked up by pid, start time and boot; one of another machine counts as dead once its spool was
-    silent for an hour.
+    The process is identified by pid, start time and boot; a writer of another machine is regarded as ended after its
+    spool was silent for an hour.
 
     Args:
         info: The writer.
@@ -62,16 +62,16 @@ def is_alive(info: WriterInfo, host: Host, *, last_write: float, now: float) -> 
 
 @dataclass(frozen=True, slots=True)
 class InheritedPidfd:
-    """The pidfd of the trainer that started us; it is good after the trainer's end, too."""
+    """The pidfd of the training process that started the shipper, valid after its end too."""
 
     descriptor: int
     pid: int
-    #: Clock ticks after boot; None where the trainer could not tell.
+    #: Clock ticks after boot, or None if unknown.
     started: int | None
 
     @classmethod
-    def take(cls, environ: MutableMapping[str, str]) -> InheritedPidfd | None:
-        """Take the pidfd that the environment names; None where it names none, or what it names is no pidfd."""
+    def from_environ(cls, environ: MutableMapping[str, str]) -> InheritedPidfd | None:
+        """Return the pidfd in the environment, or None if there is none; the variable is removed."""
         fields = environ.pop(_TRAINER, "").split(":")
         try:
             descriptor, pid, begun = int(fields[0]), int(fields[1]), int(fields[2] or -1)
@@ -83,35 +83,35 @@ class InheritedPidfd:
         return cls(descriptor, pid, None if begun < 0 else begun)
 
     def is_of(self, info: WriterInfo, host: Host) -> bool:
-        """Tell whether this is the pidfd of a writer's process."""
+        """Whether this is the pidfd of a writer's process."""
         return (info.pid, info.pid_started, info.boot_id) == (self.pid, self.started, host.boot_id)
 
 
 class WatchedProcess:
-    """A process that is watched by its pidfd, so that its end is seen at once and its pid cannot be mistaken.
+    """A process that is watched by its pidfd: its end is seen at once, and a reused pid cannot be mistaken for it.
 
     Args:
         info: A writer of the process.
-        descriptor: A pidfd of the process, which is closed in the end; None to open one, for which it must live.
+        descriptor: A pidfd of the process, which close() closes; None to open one.
 
     Raises:
-        OSError: There is no such process, or this system has no pidfds.
+        OSError: There is no such process, or the system does not support pidfds.
     """
 
     def __init__(self, info: WriterInfo, descriptor: int | None = None) -> None:
         if descriptor is None and not hasattr(os, "pidfd_open"):
-            raise OSError("there are no pidfds here")
+            raise OSError("pidfds are not supported by this system")
         self._info = info
         self.descriptor = os.pidfd_open(info.pid) if descriptor is None else descriptor
 
     def ended(self) -> bool:
-        """Tell whether the process has ended."""
+        """Whether the process has ended."""
         poll = select.poll()
         poll.register(self.descriptor, select.POLLIN)
         return bool(poll.poll(0))
 
     def wait_status(self) -> int | None:
-        """Return how the process ended as ``wait()`` would; None where neither kernel nor /proc says so now."""
+        """Return the wait status of the process, or None if neither the kernel nor /proc has it now."""
         buffer = bytearray(_INFO.pack(_INFO_EXIT, *[0] * 13))
         with contextlib.suppress(OSError):
             fcntl.ioctl(self.descriptor, _GET_INFO, buffer)
@@ -126,7 +126,7 @@ class WatchedProcess:
 
 
 def find_wait_status(watched: WatchedProcess, *, within: float = REAPED_WITHIN_S) -> int | None:
-    """Return how an ended process ended, asking again for a moment, since nobody may have reaped it yet."""
+    """Return the wait status of an ended process, waiting a moment since it may not be reaped yet."""
     deadline = time.monotonic() + within
     while (status := watched.wait_status()) is None and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -134,7 +134,7 @@ def find_wait_status(watched: WatchedProcess, *, within: float = REAPED_WITHIN_S
 
 
 def ending_from_status(status: int | None) -> Ending:
-    """Return how a writer ended whose process ended with this wait status without a last record."""
+    """Return the ending of a writer without a last record, from the wait status of its process."""
     if status is None:
         reason = "signal unknown (SIGKILL or out of memory likely)"
         return Ending(state=ExitState.CRASHED, signal=-1, reason=reason)
@@ -155,17 +155,17 @@ def _name(number: int) -> str:
 
 
 def zombie_status(info: WriterInfo) -> int | None:
-    """Return how a writer's process ended, as ``wait()`` would, while it waits to be reaped; else None."""
+    """Return the wait status of a writer's process that is not reaped yet; else None."""
     fields = process_stat(info.pid)
     if fields is None or fields[STAT_STATE] != "Z" or len(fields) <= STAT_EXIT_CODE or not _may_look(info.pid):
         return None
     if info.pid_started not in {None, int(fields[STAT_START])}:
-        return None  # another process has this pid by now
+        return None  # another process has this pid now
     return int(fields[STAT_EXIT_CODE])
 
 
 def _may_look(pid: int) -> bool:
-    """Tell whether /proc shows us the exit code; to strangers it shows 0."""
+    """Whether /proc shows this process the exit code; to other users it shows 0."""
     try:
         return os.geteuid() in {0, Path(f"/proc/{pid}").stat().st_uid}
     except OSError:

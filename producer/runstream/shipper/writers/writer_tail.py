@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from runstream.assembly.assembler import Assembler
 from runstream.assembly.tally import Tally, tally
 from runstream.run_folder.json_files import read_json, write_json
-from runstream.shipper.delivery.ledger import WriterAccount
-from runstream.shipper.delivery.upload_gate import OpenGate, UploadQueue
+from runstream.shipper.ledger.ledger import WriterAccount
+from runstream.shipper.ledger.upload_gate import OpenGate, UploadQueue
 from runstream.shipper.writers.exits import (
     SHIPPER_DIED,
     Circumstances,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from runstream.run_folder.descriptions import WriterInfo
     from runstream.run_folder.folder import RunFolder
     from runstream.run_folder.process_identity import Host
-    from runstream.shipper.delivery.upload_gate import UploadGate
+    from runstream.shipper.ledger.upload_gate import UploadGate
     from runstream.shipper.writers.process import InheritedPidfd
     from runstream.spool.reader import Position
     from runstream_schemas.events import Ending

@@ -17,14 +17,14 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from runstream.shipper.background import BackgroundTasks
-from runstream.shipper.delivery.producer_shutdown import abandon_producer
+from runstream.shipper.transport.producer_shutdown import abandon_producer
 from runstream_schemas.topics import Topic, topic_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runstream.shipper.delivery.route import Destination
     from runstream.shipper.settings import ShipperSettings
+    from runstream.shipper.transport.route import Destination
 
 
 class DeliveryError(Exception):

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from runstream.run_folder.folder import RunFolder
     from runstream.run_folder.process_identity import Host
     from runstream.shipper.background import BackgroundTasks
-    from runstream.shipper.delivery.ledger import Ledger
     from runstream.shipper.delivery.run_delivery import RunDelivery
-    from runstream.shipper.delivery.upload_gate import UploadGate
+    from runstream.shipper.ledger.ledger import Ledger
+    from runstream.shipper.ledger.upload_gate import UploadGate
     from runstream.shipper.settings import ShipperSettings
     from runstream.shipper.writers.process import InheritedPidfd
 

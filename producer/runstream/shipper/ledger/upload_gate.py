@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from runstream.assembly.block import Block
-    from runstream.shipper.delivery.ledger import WriterAccount
+    from runstream.shipper.ledger.ledger import WriterAccount
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What is delivered, and which uploads are done: the state kept in ``delivery.json``."""

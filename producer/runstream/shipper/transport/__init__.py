@@ -1,0 +1,1 @@
+"""The connection to Kafka: where to send, and sending."""
