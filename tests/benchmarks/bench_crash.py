@@ -1,4 +1,4 @@
-"""How long after ``kill -9`` of a trainer the HTTP API says that its run has crashed, with a stack's usual settings."""
+"""Seconds from ``kill -9`` of a training process until the HTTP API reports its run as crashed, by default."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.scale import Scale
 
-#: Seconds from a kill to the state that a reader gets.
+#: Seconds from a kill until readers see the state.
 BAR = 2.0
 
 

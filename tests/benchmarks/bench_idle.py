@@ -1,4 +1,4 @@
-"""What ten runs and a stack cost that have nothing to do."""
+"""The cost of ten idle runs and an idle stack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RUNS = 10
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
-    """Yield parts of a core and MiB."""
+    """Yield fractions of a core, and MiB."""
     reaper = Reaper()
     try:
         with running_stack(scale.folder / "stack", reaper, {}) as stack:

@@ -1,4 +1,4 @@
-"""The broker is frozen for a while under a run that logs: what ``log()`` costs then, and how fast all catches up."""
+"""The broker is suspended while a run logs: the cost of ``log()``, and how fast the backlog is delivered."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.scale import Scale
 
-#: Rows of ten scalars a second.
+#: Rows of ten scalars per second.
 RATE = 500.0
 BEFORE = 10.0
 AFTER = 20.0
@@ -32,7 +32,7 @@ AFTER = 20.0
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """How the backlog went down: rows, and seconds from the thaw to the first of them and to all but the newest."""
+    """The delivery of a backlog: rows, and seconds until the first of them and until all but the newest."""
 
     backlog: float
     resumed: float
@@ -40,7 +40,7 @@ class CatchUp:
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
-    """Yield ``log()`` down and up, and the drain against the live rate."""
+    """Yield the cost of ``log()`` during and after the outage, and the drain rate relative to the live rate."""
     outage = float(scale.of(45, 8))
     reaper = Reaper()
     try:
@@ -79,13 +79,13 @@ def _figures(stack: Stack, folder: Path, outage: float) -> Iterator[Figure]:
 
 
 def _catch_up(server: Server, run_id: str, thawed: float, outage: float) -> CatchUp:
-    """Watch the stored rows from the thaw until they are within a second of what is logged."""
+    """Watch the stored rows from the end of the outage until they are within a second of what is logged."""
     start = _stored(server, run_id)
     eventually(lambda: _stored(server, run_id) > start, within=60, every=0.02)
     resumed = time.time()
 
     def rate_is_live() -> bool:
-        """Tell whether so much is stored that only the last second can be missing."""
+        """Return whether only rows of the last second can be missing."""
         return _stored(server, run_id) >= start + RATE * (outage + time.time() - thawed - 1)
 
     eventually(rate_is_live, within=120, every=0.02)
@@ -94,7 +94,7 @@ def _catch_up(server: Server, run_id: str, thawed: float, outage: float) -> Catc
 
 
 def _stored(server: Server, run_id: str) -> int:
-    """Return how many rows of the run readers get."""
+    """Return how many rows of the run are stored."""
     try:
         delivery = server.run(run_id, "/delivery", project="bench")
     except AssertionError:

@@ -1,4 +1,4 @@
-"""The shipper, from a full spool to the broker's acknowledgement, against a bare producer with the same blocks."""
+"""The shipper, from a full spool to the acknowledgement, compared with a bare producer and the same blocks."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.scale import Scale
 
-#: Million points a second.
+#: Million points per second.
 BARS = {"10 x 10": 0.6, "200 x 20": 1.5}
 ROWS = {"10 x 10": 200_000, "200 x 20": 200_000}
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
-    """Yield million points a second, and the part that the broker and its client take of the time."""
+    """Yield million points per second, and the share of time spent in the broker and its client."""
     with rig(scale.folder) as servers:
         for name, (block_rows, keys) in SHAPES.items():
             count = ROWS[name] // scale.of(1, 20)
@@ -50,7 +50,7 @@ def _figures(name: str, points: int, shipped: list[dict[str, float]], sent: list
 
 
 def filled(folder: Path, count: int, keys: int) -> Path:
-    """Return the folder of an offline run of so many rows."""
+    """Return the folder of an offline run with a number of rows."""
     settings = {"silent": True, "console": "off", "x_disable_stats": True}
     run = runstream.init(project="bench", dir=folder, mode="offline", settings=settings)
     for number in range(count):

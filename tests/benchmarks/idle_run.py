@@ -1,4 +1,4 @@
-"""Begins a run, logs a row and waits to be ended; run as a process."""
+"""Starts a run, logs a row and waits to be killed; run as a process."""
 
 from __future__ import annotations
 

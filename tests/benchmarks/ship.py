@@ -1,4 +1,4 @@
-"""Ships a run folder, or sends ready-made messages with a bare producer, and prints what it took; run as a process."""
+"""Delivers a run folder, or sends prepared messages with a bare producer, and prints the time; run as a process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def ship(folder: Path, block_rows: int) -> None:
 
 
 async def send(broker: str, topic: str, messages: list[bytes]) -> None:
-    """Send messages in full batches, as fast as a producer takes them, until each is acknowledged."""
+    """Send messages in full batches, as fast as a producer accepts them, until each is acknowledged."""
     producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True, acks="all", max_batch_size=1 << 20)
     await producer.start()
     try:
@@ -58,7 +58,7 @@ def messages(count: int, block_rows: int, keys: int) -> list[bytes]:
 
 
 def main() -> None:
-    """Do what the arguments say, and print seconds, CPU seconds and peak MiB."""
+    """Run as the arguments specify, and print seconds, CPU seconds and peak MiB."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--broker")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def server(broker: str, prefix: str, tmp_path: Path) -> Iterator[Server]:
-    """Return a server that names the test's broker and topics."""
+    """Return a server with the test's broker and topics."""
     with serving(broker, prefix, tmp_path) as server:
         yield server
 

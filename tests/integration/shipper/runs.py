@@ -1,4 +1,4 @@
-"""Run folders as a client leaves them, a server that answers /connect, and what lies on the topics afterwards."""
+"""Run folders built by hand, a server that answers /connect, and the events on the topics."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PARTITIONS = 2
 
 @dataclass
 class Server:
-    """A server that tells clients where the broker is."""
+    """A server that returns the broker's address."""
 
     url: str
     answer: dict[str, Any]
@@ -120,7 +120,7 @@ class RunDir:
         segments: int = 1,
         size: int = 1 << 16,
     ) -> bytes:
-        """Add a writer with that spool: of a living process, or, without a pid, of one that is gone."""
+        """Add a writer with a spool, of a running process or, without a pid, of one that has exited."""
         writer = secrets.token_bytes(16)
         folder = self.path / "spool" / writer.hex()
         host = Host.here()
@@ -162,12 +162,12 @@ class RunDir:
                 process.wait()
 
     def log(self) -> str:
-        """Return what the shippers said."""
+        """Return the log of the shippers."""
         return (self.path / "logs" / "shipper.log").read_text()
 
 
 def new_run(folder: Path, environment: Mapping[str, str], **settings: Any) -> RunDir:
-    """Make a run folder without a writer; it samples no system metrics unless told to."""
+    """Create a run folder without writers, and by default without system metrics."""
     run_id = f"r{secrets.token_hex(4)}"
     path = folder / "runstream" / f"run-20261121_040000-{run_id}"
     (path / "spool").mkdir(parents=True)
@@ -193,7 +193,7 @@ def new_run(folder: Path, environment: Mapping[str, str], **settings: Any) -> Ru
 
 
 async def events_of(broker: str, prefix: str, run: RunPath, *topics: Topic) -> list[Event]:
-    """Return all events that lie on a run's partition of the topics, by topic and offset."""
+    """Return all events of a run on its partition, by topic and offset."""
     consumer = AIOKafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False, auto_offset_reset="none")
     await consumer.start()
     found: list[Event] = []
@@ -218,7 +218,7 @@ class Delivered:
     events: list[Event]
 
     def rows(self, writer: bytes) -> list[dict[str, Any] | None]:
-        """Return the rows of a writer by seq, None for those marked as missing; fails where a number is left out."""
+        """Return the rows of a writer by seq, None for those marked as missing; fail if a number is left out."""
         rows: list[dict[str, Any] | None] = []
         for event in self.events:
             if isinstance(event, LogEvent) and event.writer.id == writer:
@@ -241,7 +241,7 @@ class Delivered:
         return records
 
     def exits(self) -> dict[bytes, ExitEvent]:
-        """Return the exit of each writer; fails where two differ."""
+        """Return the exit of each writer; fail if two differ."""
         exits: dict[bytes, ExitEvent] = {}
         for event in self.events:
             if isinstance(event, ExitEvent):
@@ -258,6 +258,6 @@ class Delivered:
 
 
 def delivered(broker: str, prefix: str, run: RunPath) -> Delivered:
-    """Read what lies on the topics."""
+    """Return the events of a run."""
     topics = (Topic.LOG, Topic.CONFIG, Topic.SUMMARY, Topic.HEARTBEAT, Topic.EXIT)
     return Delivered(asyncio.run(events_of(broker, prefix, run, *topics)))

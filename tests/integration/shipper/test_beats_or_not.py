@@ -1,4 +1,4 @@
-"""Whether a writer beats is decided once: every shipper, and sync, says the same of it, and a goodbye follows."""
+"""Whether beats are sent for a writer is decided once, for every shipper and sync; a goodbye follows."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tests.integration.shipper.runs import RunDir
 
 
-def test_a_run_that_was_left_behind_says_that_it_beat(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """With trainer and shipper killed, sync sends an exit that speaks of beats, a goodbye, and no beat."""
+def test_exit_of_an_abandoned_run_reports_its_beats(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """If training process and shipper were killed, sync sends an exit with beats, a goodbye, and no beat."""
     with waiting() as trainer:
         writer = begun(run_dir, trainer.pid)
         shipper = run_dir.ship()
@@ -43,8 +43,8 @@ def test_a_run_that_was_left_behind_says_that_it_beat(run_dir: RunDir, broker: s
     ]
 
 
-def test_that_a_writer_beats_is_on_disk_before_its_first_beat(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """Whoever sees a beat sees the ledger speak of it, so that a kill at any moment cannot make it forgotten."""
+def test_decision_to_beat_is_saved_before_the_first_beat(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """When a beat arrives, the decision is in the ledger, so that a kill cannot lose it."""
     with waiting() as trainer:
         writer = begun(run_dir, trainer.pid)
         shipper = run_dir.ship()
@@ -56,8 +56,8 @@ def test_that_a_writer_beats_is_on_disk_before_its_first_beat(run_dir: RunDir, b
     assert cluster["writers"][writer.hex()]["beats"] is True
 
 
-def test_an_offline_run_says_that_it_never_beat(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """What was recorded without a shipper has an exit that tells its state, and no beat."""
+def test_exit_of_an_offline_run_reports_no_beats(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """A run recorded without a shipper has an exit with its state, and no beat."""
     writer = run_dir.add_writer(logged(5))
 
     synced(run_dir)
@@ -69,14 +69,14 @@ def test_an_offline_run_says_that_it_never_beat(run_dir: RunDir, broker: str, pr
 
 @pytest.mark.parametrize("exit_acked", [True, False])
 @pytest.mark.parametrize("beats", [True, False])
-def test_a_goodbye_follows_wherever_the_last_shipper_stopped(
+def test_goodbye_follows_wherever_the_last_shipper_stopped(
     run_dir: RunDir,
     broker: str,
     prefix: str,
-    exit_acked: bool,  # noqa: FBT001 - a parameter
-    beats: bool,  # noqa: FBT001 - a parameter
+    exit_acked: bool,  # noqa: FBT001 (a parameter)
+    beats: bool,  # noqa: FBT001 (a parameter)
 ) -> None:
-    """A shipper that died around the exit leaves a ledger; sync says what is missing, as was decided before."""
+    """After a shipper was killed around the exit, sync sends what is missing, as decided before."""
     writer = run_dir.add_writer(logged(5))
     account = {"acked": {"log": 5}, "resume": None, "beats": beats, "exit": exit_acked, "goodbye": False}
     cluster = {"entity": "team", "prefix": prefix, "partitions": 2, "writers": {writer.hex(): account}}

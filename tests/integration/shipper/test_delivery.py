@@ -1,4 +1,4 @@
-"""What lies in a run folder arrives on the topics, once, and is then deleted."""
+"""The records of a run folder arrive on the topics once, and are then deleted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def finished_run(rows: int) -> SpoolBuilder:
-    """Return the spool of a writer that logged rows, a config and a summary, and ended well."""
+    """Return the spool of a finished writer that logged rows, a config and a summary."""
     spool = SpoolBuilder()
     spool.append([["config", "set", ["lr"], 0.1], ["attribute", "set", ["name"], "a-run"]], topic=TopicCode.CONFIG)
     for number in range(rows):
@@ -27,8 +27,8 @@ def finished_run(rows: int) -> SpoolBuilder:
     return spool
 
 
-def test_a_finished_run_is_delivered_and_deleted(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """Rows, changes, exit and goodbye of a finished run arrive; the folder is then marked and its segments are gone."""
+def test_finished_run_is_delivered_and_deleted(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """Rows, changes, exit and goodbye arrive; the folder is then complete and its segments are deleted."""
     writer = run_dir.add_writer(finished_run(1000), segments=3)
 
     status = run_dir.ship_to_end()
@@ -48,8 +48,8 @@ def test_a_finished_run_is_delivered_and_deleted(run_dir: RunDir, broker: str, p
         assert (control[Word.PHASE], control[Word.PENDING], control[Word.ACKED]) == (Phase.DELIVERED, 0, 1002)
 
 
-def test_a_second_shipper_finds_nothing_to_do(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """A complete folder is complete for every later shipper, and nothing is sent again."""
+def test_second_shipper_finds_nothing_to_do(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """A complete folder stays complete, and nothing is sent again."""
     run_dir.add_writer(finished_run(10))
 
     statuses = [run_dir.ship_to_end(), run_dir.ship_to_end()]
@@ -65,8 +65,8 @@ def test_a_second_shipper_finds_nothing_to_do(run_dir: RunDir, broker: str, pref
     ]
 
 
-def test_the_console_is_delivered(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """Lines of the console log become rows of the shipper's own writer, which ends with an exit of its own."""
+def test_console_is_delivered(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """Console lines become rows of the shipper's own writer, which has its own exit."""
     run_dir.add_writer(finished_run(1))
     (run_dir.path / "logs" / "console.log").write_text(
         "2026-11-21T03:21:48.123456Z stdout hello\n2026-11-21T03:21:49Z stderr \nno format\n"
@@ -84,8 +84,8 @@ def test_the_console_is_delivered(run_dir: RunDir, broker: str, prefix: str) -> 
     assert (ending.state, ending.counts[Topic.LOG]) == (ExitState.FINISHED, 4)
 
 
-def test_a_row_too_large_is_marked_and_its_neighbours_are_kept(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """A row that no message can hold leaves a marker with the reason; the rows beside it arrive."""
+def test_large_row_is_marked_and_its_neighbors_are_kept(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """A row that is too large for a message becomes a marker with the reason; its neighbors arrive."""
     spool = SpoolBuilder()
     spool.append({"n": 0})
     spool.append({f"key{number}": "\x01" * 200_000 for number in range(4)})
@@ -106,8 +106,8 @@ def test_a_row_too_large_is_marked_and_its_neighbours_are_kept(run_dir: RunDir, 
     assert [getattr(event, "reason", "")[:23] for event in dropped] == ["too large for a message"]
 
 
-def test_damage_shows_as_missing_rows(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """Rows lost to damage of the spool arrive as a marker; the run is otherwise delivered whole."""
+def test_damaged_rows_are_marked(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """Damaged rows become a marker; the rest of the run is delivered."""
     spool = finished_run(50)
     spool.records[11] = b"\xa5" * len(spool.records[11])
     writer = run_dir.add_writer(spool)
@@ -120,7 +120,7 @@ def test_damage_shows_as_missing_rows(run_dir: RunDir, broker: str, prefix: str)
     assert found.exits()[writer].ending.counts[Topic.LOG] == 50
 
 
-def test_the_report_tells_what_was_delivered(run_dir: RunDir) -> None:
+def test_report_summarizes_what_was_delivered(run_dir: RunDir) -> None:
     """report.json has count, last value and at most 40 points of every key."""
     run_dir.add_writer(finished_run(1000))
 
@@ -132,8 +132,8 @@ def test_the_report_tells_what_was_delivered(run_dir: RunDir) -> None:
     assert len(line["points"]) <= 40
 
 
-def test_a_shipper_killed_just_before_the_end_is_made_up_for(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """Where all is delivered but nobody has said so, the next shipper tidies up, sends nothing, and completes."""
+def test_shipper_killed_before_the_end_is_completed(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """If everything is delivered but not marked, the next shipper deletes segments, and sends nothing."""
     writer = run_dir.add_writer(finished_run(10))
     segment = run_dir.path / "spool" / writer.hex() / "00000000.seg"
     content = segment.read_bytes()

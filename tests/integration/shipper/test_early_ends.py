@@ -1,4 +1,4 @@
-"""A trainer may die before its shipper has come up: how it ended is told all the same."""
+"""A training process may exit before its shipper has started: how it ended is known nevertheless."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def waiting() -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process that exits with the status it is told; it is reaped afterwards."""
+    """Start a process that exits with the status from its input; it is reaped afterwards."""
     program = "import os; os._exit(int(input()))"
     process = subprocess.Popen([sys.executable, "-S", "-c", program], stdin=subprocess.PIPE)
     try:
@@ -43,7 +43,7 @@ def waiting() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def begun(run_dir: RunDir, pid: int) -> bytes:
-    """Add a writer of a process that has logged one row."""
+    """Add a writer of a process with one row."""
     spool = SpoolBuilder()
     spool.append({"n": 0})
     return run_dir.add_writer(spool, pid=pid)
@@ -51,7 +51,7 @@ def begun(run_dir: RunDir, pid: int) -> bytes:
 
 @contextmanager
 def guarded(run_dir: RunDir, trainer: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a guardian that inherits a pidfd of a trainer, which may be dead by now; its group is ended afterwards."""
+    """Start a guardian that inherits the pidfd of a process, which may have exited; kill its group afterwards."""
     pidfd = os.pidfd_open(trainer)
     environment = {**run_dir.environment, "RUNSTREAM_TRAINER_PIDFD": f"{pidfd}:{trainer}:{process_start(trainer)}"}
     with (run_dir.path / "logs" / "guardian.log").open("ab") as log:
@@ -74,7 +74,7 @@ def guarded(run_dir: RunDir, trainer: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def end(trainer: subprocess.Popen[bytes], how: signal.Signals | int, *, reap: bool) -> None:
-    """End a process by a signal or with an exit status; unless it is to be reaped it stays a zombie."""
+    """End a process by a signal or with an exit status, and reap it if requested."""
     if isinstance(how, signal.Signals):
         trainer.send_signal(how)
     else:
@@ -100,15 +100,15 @@ def told(ending: Ending) -> tuple[ExitState, int, int]:
         (7, (ExitState.FAILED, 7, 0)),
     ],
 )
-def test_an_end_before_the_shipper_came(  # noqa: PLR0917 - fixtures and parameters
+def test_end_before_the_shipper_started(  # noqa: PLR0917 - fixtures and parameters
     run_dir: RunDir,
     broker: str,
     prefix: str,
     how: signal.Signals | int,
     expected: tuple[ExitState, int, int],
-    reap: bool,  # noqa: FBT001 - a parameter
+    reap: bool,  # noqa: FBT001 (a parameter)
 ) -> None:
-    """The pidfd that the trainer left behind tells how it ended; its exit says that it never beat, and it did not."""
+    """The inherited pidfd shows how the process ended; its exit reports no beats, and none was sent."""
     with waiting() as trainer:
         writer = begun(run_dir, trainer.pid)
         with guarded(run_dir, trainer.pid) as guardian:
@@ -122,8 +122,8 @@ def test_an_end_before_the_shipper_came(  # noqa: PLR0917 - fixtures and paramet
     assert [goodbye.ending for goodbye in found.heartbeats(Kind.GOODBYE)] == [found.exits()[writer].ending]
 
 
-def test_an_end_between_two_shippers(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """The next shipper inherits the pidfd as well, and tells how the trainer ended while there was none."""
+def test_end_between_two_shippers(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """The next shipper inherits the pidfd, and finds out how the process ended while none was running."""
     with waiting() as trainer:
         writer = begun(run_dir, trainer.pid)
         with guarded(run_dir, trainer.pid) as guardian:
@@ -141,8 +141,8 @@ def test_an_end_between_two_shippers(run_dir: RunDir, broker: str, prefix: str) 
     assert [goodbye.ending.state for goodbye in found.heartbeats(Kind.GOODBYE) if goodbye.ending] == [ExitState.FAILED]
 
 
-def test_a_zombie_tells_its_end_without_a_pidfd(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """A dead process that nobody has reaped is read from /proc, even where its shipper came too late to watch it."""
+def test_end_of_a_zombie_is_found_without_a_pidfd(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """The end of a process that is not reaped is read from /proc, even if it was never watched."""
     with waiting() as trainer:
         writer = begun(run_dir, trainer.pid)
         end(trainer, 7, reap=False)
@@ -153,22 +153,22 @@ def test_a_zombie_tells_its_end_without_a_pidfd(run_dir: RunDir, broker: str, pr
 
 
 def pidfds(process: int | str) -> dict[int, tuple[int, bool]]:
-    """Return the pidfds that a process has open: of which process, and whether its children do without."""
+    """Return the open pidfds of a process: the pid of each, and whether it is closed in children."""
     found = {}
     for entry in Path(f"/proc/{process}/fdinfo").iterdir():
         try:
             fields = dict(line.split(":", 1) for line in entry.read_text().splitlines())
         except FileNotFoundError:
-            continue  # the one by which the folder is read
+            continue  # the descriptor of the folder that is being read
         if "Pid" in fields:
             found[int(entry.name)] = int(fields["Pid"]), bool(int(fields["flags"], 8) & os.O_CLOEXEC)
     return found
 
 
-def test_the_trainer_keeps_no_pidfd_and_every_guardian_gets_one(
+def test_every_guardian_gets_a_pidfd_and_the_trainer_keeps_none(
     run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process that logs closes its own at once; guardian and shipper have it, and so has the next guardian."""
+    """The training process closes its pidfd at once; guardian and shipper have it, and so has the next guardian."""
     before = pidfds("self")
     environment = {**run_dir.environment, "RUNSTREAM_URL": f"http://{dead_address()}"}
     folder = RunFolder(run_dir.path)

@@ -1,4 +1,4 @@
-"""However a training process ends, its exit is told at once and truly."""
+"""However a training process ends, its exit is delivered at once and is correct."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNKNOWN = "signal unknown (SIGKILL or out of memory likely)"
 
 @pytest.fixture
 def reaped() -> Iterator[list[subprocess.Popen[str]]]:
-    """Kill and reap whatever the test has started."""
+    """Kill and reap the processes of the test."""
     processes: list[subprocess.Popen[str]] = []
     yield processes
     for process in processes:
@@ -76,7 +76,7 @@ def beating(run_dir: RunDir, broker: str, prefix: str) -> Delivered:
         (signal.SIGTERM, ExitState.KILLED, 143),
     ],
 )
-def test_a_signal_is_named(  # noqa: PLR0917
+def test_signal_is_named(  # noqa: PLR0917
     server: Server,
     tmp_path: Path,
     broker: str,
@@ -86,7 +86,7 @@ def test_a_signal_is_named(  # noqa: PLR0917
     state: ExitState,
     code: int,
 ) -> None:
-    """A trainer ended by a signal is crashed, or killed where it was asked to stop; every row is there."""
+    """A process ended by a signal is crashed, or killed if it was asked to stop; every row arrives."""
     run_dir = new_run(tmp_path, server.environment)
     trainer, writer = start_trainer(run_dir, "wait")
     reaped.append(trainer)
@@ -105,10 +105,10 @@ def test_a_signal_is_named(  # noqa: PLR0917
     assert [goodbye.ending for goodbye in found.heartbeats(Kind.GOODBYE)] == [ending]
 
 
-def test_a_trainer_that_nobody_reaps_is_read_from_proc(
+def test_end_of_an_unreaped_process_is_read_from_proc(
     run_dir: RunDir, broker: str, prefix: str, reaped: list[subprocess.Popen[str]]
 ) -> None:
-    """While a dead trainer is a zombie its signal is found in /proc."""
+    """While a process is a zombie, its signal is found in /proc."""
     trainer, writer = start_trainer(run_dir, "wait")
     reaped.append(trainer)
     shipper = run_dir.ship()
@@ -121,10 +121,10 @@ def test_a_trainer_that_nobody_reaps_is_read_from_proc(
     assert (ending.state, ending.signal) == (ExitState.CRASHED, signal.SIGABRT)
 
 
-def test_the_signal_may_be_kept_unknown(
+def test_signal_is_not_identified_if_disabled(
     server: Server, tmp_path: Path, broker: str, prefix: str, reaped: list[subprocess.Popen[str]]
 ) -> None:
-    """Where the kernel cannot be asked, the run is crashed all the same, and the reason says what is likely."""
+    """If the kernel may not be asked, the run is crashed, with the likely reason."""
     run_dir = new_run(tmp_path, server.environment, identify_exit_signal=False)
     trainer, writer = start_trainer(run_dir, "wait")
     reaped.append(trainer)
@@ -140,7 +140,7 @@ def test_the_signal_may_be_kept_unknown(
 
 
 @pytest.mark.parametrize(("code", "state"), [(0, ExitState.FINISHED), (3, ExitState.FAILED)])
-def test_an_exit_status_without_finish(  # noqa: PLR0917
+def test_exit_status_without_finish(  # noqa: PLR0917
     server: Server,
     tmp_path: Path,
     broker: str,
@@ -149,7 +149,7 @@ def test_an_exit_status_without_finish(  # noqa: PLR0917
     code: int,
     state: ExitState,
 ) -> None:
-    """A process that ends without finish() is finished with status 0 and failed with any other."""
+    """A process that exits without finish() is finished with status 0, and failed with any other."""
     run_dir = new_run(tmp_path, server.environment)
     trainer = subprocess.Popen(
         [sys.executable, "-c", f"import os; input(); os._exit({code})"], stdin=subprocess.PIPE, text=True
@@ -168,8 +168,8 @@ def test_an_exit_status_without_finish(  # noqa: PLR0917
     assert (ending.state, ending.exit_code, ending.counts[Topic.LOG]) == (state, code, 1)
 
 
-def test_a_writer_that_was_dead_before_is_closed(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """A writer whose process was gone before the shipper came is crashed for an unknown reason, and never beats."""
+def test_writer_that_ended_before_is_closed(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """A writer whose process had exited before is crashed for an unknown reason, and sends no beats."""
     spool = SpoolBuilder()
     spool.append({"n": 0})
     writer = run_dir.add_writer(spool)
@@ -183,8 +183,8 @@ def test_a_writer_that_was_dead_before_is_closed(run_dir: RunDir, broker: str, p
     assert found.heartbeats(Kind.BEAT) == []
 
 
-def test_the_open_row_of_a_dead_writer_is_delivered(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """What was logged with commit=False before the death is a row."""
+def test_open_row_of_a_dead_writer_is_delivered(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """Values logged with commit=False before the process was killed are delivered as a row."""
     spool = SpoolBuilder()
     spool.append({"n": 0})
     spool.append({"a": 1}, flags=1)
@@ -198,10 +198,10 @@ def test_the_open_row_of_a_dead_writer_is_delivered(run_dir: RunDir, broker: str
     assert found.exits()[writer].ending.counts[Topic.LOG] == 2
 
 
-def test_beats_come_while_the_trainer_lives(
+def test_beats_are_sent_while_the_process_runs(
     run_dir: RunDir, broker: str, prefix: str, reaped: list[subprocess.Popen[str]]
 ) -> None:
-    """A living writer beats about once an interval, with its place and what is pending; after its end it does not."""
+    """A running writer beats about once per interval, with its order and what is pending, and not after its end."""
     trainer, writer = start_trainer(run_dir, "wait")
     reaped.append(trainer)
     shipper = run_dir.ship()

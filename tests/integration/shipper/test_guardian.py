@@ -1,4 +1,4 @@
-"""The guardian keeps a shipper at work; whatever is killed, every row arrives."""
+"""The guardian keeps a shipper running; whatever is killed, every row arrives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def guard(run_dir: RunDir) -> subprocess.Popen[bytes]:
-    """Start a guardian, as the client does."""
+    """Start a guardian, as the training process does."""
     with (run_dir.path / "logs" / "guardian.log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "runstream.shipper.guardian", str(run_dir.path)],
@@ -42,7 +42,7 @@ def guard(run_dir: RunDir) -> subprocess.Popen[bytes]:
 
 @pytest.fixture
 def guardian(run_dir: RunDir) -> Iterator[subprocess.Popen[bytes]]:
-    """Return a guardian of the test's run folder; it and its shipper are ended afterwards."""
+    """Return a guardian of the test's run folder; it and its shipper are killed afterwards."""
     process = guard(run_dir)
     yield process
     if process.poll() is None:
@@ -57,7 +57,7 @@ def word(run_dir: RunDir, word: Word) -> int:
 
 
 def shipper_of(run_dir: RunDir, *, other_than: int = 0) -> int:
-    """Wait for a shipper to be at work, and return its pid."""
+    """Wait until a shipper is running, and return its pid."""
 
     def look() -> int:
         pid = word(run_dir, Word.SHIPPER_PID)
@@ -66,10 +66,10 @@ def shipper_of(run_dir: RunDir, *, other_than: int = 0) -> int:
     return eventually(look)
 
 
-def test_a_killed_shipper_is_restarted(
+def test_killed_shipper_is_restarted(
     run_dir: RunDir, guardian: subprocess.Popen[bytes], broker: str, prefix: str
 ) -> None:
-    """After a kill the guardian starts another shipper, which delivers the rest; at the end both are gone."""
+    """After a kill the guardian starts another shipper, which delivers the rest; at the end both exit."""
     trainer, writer = start_trainer(run_dir, "wait")
     first = shipper_of(run_dir)
 
@@ -86,8 +86,8 @@ def test_a_killed_shipper_is_restarted(
     assert (word(run_dir, Word.PHASE), word(run_dir, Word.GUARDIAN_PID)) == (Phase.DELIVERED, 0)
 
 
-def test_one_guardian_a_folder(run_dir: RunDir, guardian: subprocess.Popen[bytes]) -> None:
-    """A second guardian of the same folder leaves at once."""
+def test_only_one_guardian_per_folder(run_dir: RunDir, guardian: subprocess.Popen[bytes]) -> None:
+    """A second guardian of the same folder exits at once."""
     trainer, _ = start_trainer(run_dir, "wait")
     pid = eventually(lambda: word(run_dir, Word.GUARDIAN_PID))
 
@@ -96,7 +96,7 @@ def test_one_guardian_a_folder(run_dir: RunDir, guardian: subprocess.Popen[bytes
     trainer.communicate()
 
 
-def test_a_guardian_outlives_hangup_and_interrupt(run_dir: RunDir, guardian: subprocess.Popen[bytes]) -> None:
+def test_guardian_ignores_hangup_and_interrupt(run_dir: RunDir, guardian: subprocess.Popen[bytes]) -> None:
     """Neither the end of the terminal nor Ctrl-C ends guardian or shipper."""
     trainer, _ = start_trainer(run_dir, "wait")
     shipper = shipper_of(run_dir)
@@ -112,8 +112,8 @@ def test_a_guardian_outlives_hangup_and_interrupt(run_dir: RunDir, guardian: sub
     assert (word(run_dir, Word.PHASE), shipper > 0) == (Phase.DELIVERED, True)
 
 
-def test_a_guardian_told_to_stop_takes_its_shipper_along(run_dir: RunDir, guardian: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to the guardian ends both quickly; the folder is left for later."""
+def test_stopped_guardian_stops_its_shipper(run_dir: RunDir, guardian: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to the guardian ends both; the rest of the folder is delivered later."""
     trainer, _ = start_trainer(run_dir, "wait")
     shipper = shipper_of(run_dir)
     eventually(lambda: word(run_dir, Word.PHASE) == Phase.CONNECTED)
@@ -126,10 +126,10 @@ def test_a_guardian_told_to_stop_takes_its_shipper_along(run_dir: RunDir, guardi
     trainer.communicate()
 
 
-def test_shippers_killed_at_random_lose_and_repeat_nothing(
+def test_randomly_killed_shippers_lose_and_repeat_nothing(
     run_dir: RunDir, guardian: subprocess.Popen[bytes], broker: str, prefix: str
 ) -> None:
-    """While 100,000 rows and their console lines are logged, shippers are killed again and again; all arrive once."""
+    """While 100,000 rows and console lines are logged, shippers are killed repeatedly; all arrive once."""
     chance = random.Random(7)
     rows, lines, kills = 100_000, 2_000, 8
     arguments = [str(run_dir.path), "1000", "100", "0.05", "wait"]
@@ -170,7 +170,7 @@ def test_shippers_killed_at_random_lose_and_repeat_nothing(
     assert found.rows(writer) == [{"n": number} for number in range(rows)]
     assert found.exits()[writer].ending.counts[Topic.LOG] == rows
     texts = [row["text"] for shipper in found.writers("shipper") for row in found.rows(shipper) if row is not None]
-    # Two shippers that were killed before they had delivered anything are delivered in any order by the third.
+    # The writers of two shippers that were killed before delivering anything are delivered in any order.
     assert sorted(texts, key=lambda text: int(text.split()[1])) == [f"line {number}" for number in range(lines)]
     shippers = found.writers("shipper")
     exits = found.exits()

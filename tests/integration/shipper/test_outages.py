@@ -1,4 +1,4 @@
-"""Brokers and servers that are gone, frozen or elsewhere: nothing is lost, and delivery goes on by itself."""
+"""Brokers and servers that are down, suspended or moved: nothing is lost, and delivery resumes."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def logged(rows: int) -> SpoolBuilder:
 
 
 def dead_address() -> str:
-    """Return an address where nobody listens."""
+    """Return an address without a listener."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 class OwnBroker:
-    """A broker that a test may freeze and kill."""
+    """A broker that a test can suspend and kill."""
 
     def __init__(self, folder: Path, reaper: Reaper) -> None:
         self._folder = folder
@@ -73,24 +73,24 @@ class OwnBroker:
         self.start()
 
     def start(self) -> None:
-        """Start it on its data and wait until it answers."""
+        """Start the broker on its data, and wait until it answers."""
         log = self._folder / "kafka.log"
         self._child = Child(self.kafka.command(), log, self._reaper)
         run_aside(wait_until_ready(self.kafka, self._child.exit_code, log))
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the broker."""
         self._child.kill()
 
     def signal(self, number: signal.Signals) -> None:
-        """Signal all of it."""
+        """Send a signal to all processes of the broker."""
         for pid in [self._child.pid, *(pid for pid, _ in descendants(self._child.pid))]:
             os.kill(pid, number)
 
 
 @pytest.fixture
 def own_broker(tmp_path: Path, reaper: Reaper) -> Iterator[OwnBroker]:
-    """Return a broker of the test's own, with topics under the prefix ``own``."""
+    """Return a separate broker, with topics under the prefix ``own``."""
     broker = OwnBroker(tmp_path, reaper)
     run_aside(ensure_topics(broker.kafka.address, "own", partitions=2))
     yield broker
@@ -98,8 +98,8 @@ def own_broker(tmp_path: Path, reaper: Reaper) -> Iterator[OwnBroker]:
     broker.kill()
 
 
-def test_a_stale_address_is_asked_for_again(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:
-    """Where the broker has moved, the shipper learns its new address from the server."""
+def test_stale_address_is_resolved_again(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:
+    """If the broker has moved, the shipper gets its new address from the server."""
     server.answer["brokers"] = dead_address()
     run_dir = new_run(tmp_path, server.environment)
     writer = run_dir.add_writer(logged(10))
@@ -112,8 +112,8 @@ def test_a_stale_address_is_asked_for_again(server: Server, tmp_path: Path, brok
     assert delivered(broker, prefix, run_dir.run).rows(writer) == [{"n": number} for number in range(10)]
 
 
-def test_a_server_that_comes_later(broker: str, prefix: str, tmp_path: Path) -> None:
-    """A run whose server is not there yet is delivered as soon as something answers."""
+def test_server_that_starts_later(broker: str, prefix: str, tmp_path: Path) -> None:
+    """A run is delivered as soon as its server answers."""
     with serving(broker, prefix, tmp_path) as gone:
         environment = gone.environment
     run_dir = new_run(tmp_path, environment)
@@ -130,8 +130,8 @@ def test_a_server_that_comes_later(broker: str, prefix: str, tmp_path: Path) -> 
     assert delivered(broker, prefix, run_dir.run).rows(writer) == [{"n": number} for number in range(10)]
 
 
-def test_a_deleted_folder_is_left(server: Server, tmp_path: Path) -> None:
-    """A shipper whose run folder was deleted ends, so that none is left behind for ever."""
+def test_shipper_of_a_deleted_folder_exits(server: Server, tmp_path: Path) -> None:
+    """A shipper whose run folder was deleted gives up."""
     server.answer["brokers"] = dead_address()
     run_dir = new_run(tmp_path, server.environment)
     run_dir.add_writer(logged(10))
@@ -143,8 +143,8 @@ def test_a_deleted_folder_is_left(server: Server, tmp_path: Path) -> None:
     assert shipper.wait(20) == 75
 
 
-def test_the_last_answer_of_the_server_is_enough(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:
-    """Where the API is down, a run goes by what it said last: only the broker is needed."""
+def test_last_answer_of_the_server_is_enough(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:
+    """If the API is down, its last answer is used: only the broker is needed."""
     first = new_run(tmp_path, server.environment)
     first.add_writer(logged(1))
     first.ship_to_end()
@@ -160,7 +160,7 @@ def test_the_last_answer_of_the_server_is_enough(server: Server, tmp_path: Path,
 
 
 def test_other_partitions_are_refused(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:
-    """Where the topics have another number of partitions than was told, nothing is sent."""
+    """If the topics have another number of partitions than the server says, nothing is sent."""
     server.answer["partitions"] = 3
     run_dir = new_run(tmp_path, server.environment)
     run_dir.add_writer(logged(10))
@@ -173,8 +173,8 @@ def test_other_partitions_are_refused(server: Server, tmp_path: Path, broker: st
     assert delivered(broker, prefix, run_dir.run).events == []
 
 
-def test_topics_that_are_not_there_are_told(server: Server, tmp_path: Path) -> None:
-    """Where the topics do not exist the shipper says so and tries on, and does not make them."""
+def test_missing_topics_are_reported(server: Server, tmp_path: Path) -> None:
+    """If the topics do not exist, the shipper logs that and retries, and does not create them."""
     server.answer["prefix"] = "absent"
     run_dir = new_run(tmp_path, server.environment)
     run_dir.add_writer(logged(10))
@@ -199,7 +199,7 @@ def thaw(broker: OwnBroker) -> None:
 @pytest.mark.parametrize(
     ("interrupt", "restore"), [(OwnBroker.kill, OwnBroker.start), (freeze, thaw)], ids=["killed", "frozen"]
 )
-def test_a_broker_gone_for_a_while(
+def test_broker_outage(
     tmp_path: Path,
     own_broker: OwnBroker,
     interrupt: Callable[[OwnBroker], None],

@@ -1,4 +1,4 @@
-"""``runstream sync``: runs that were recorded offline, or left behind, are delivered later as what they were."""
+"""``runstream sync`` delivers runs that were recorded offline or abandoned."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def synced(run_dir: RunDir) -> Result:
     return result
 
 
-def test_an_offline_run_is_delivered_without_a_beat(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """An offline run synced later is finished at once: it has an exit and a goodbye, and was never alive."""
+def test_offline_run_is_delivered_without_beats(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """An offline run has an exit and a goodbye, and no beats."""
     writer = run_dir.add_writer(logged(500))
 
     result = synced(run_dir)
@@ -42,8 +42,8 @@ def test_an_offline_run_is_delivered_without_a_beat(run_dir: RunDir, broker: str
     assert [beat.kind for beat in found.heartbeats(Kind.BEAT)] == []
 
 
-def test_what_is_complete_is_left_alone(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """A second sync says that there is nothing to do, and sends nothing."""
+def test_complete_run_is_not_sent_again(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """A second sync reports that everything is delivered, and sends nothing."""
     run_dir.add_writer(logged(5))
     synced(run_dir)
     before = len(delivered(broker, prefix, run_dir.run).events)
@@ -54,8 +54,8 @@ def test_what_is_complete_is_left_alone(run_dir: RunDir, broker: str, prefix: st
     assert len(delivered(broker, prefix, run_dir.run).events) == before
 
 
-def test_a_run_that_still_trains_stays_open(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """Of a living offline run everything so far is delivered, the open row not, and no exit; a later sync goes on."""
+def test_running_run_stays_open(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """Of a running offline run, all complete rows are delivered, and no exit; a later sync continues."""
     spool = SpoolBuilder()
     spool.append({"n": 0})
     spool.append({"n": 1}, flags=Flag.OPENS)
@@ -74,8 +74,8 @@ def test_a_run_that_still_trains_stays_open(run_dir: RunDir, broker: str, prefix
     assert list(found.exits()) == [writer]
 
 
-def test_a_folder_with_a_shipper_is_left_to_it(run_dir: RunDir) -> None:
-    """Where a shipper is at work, sync says so and does nothing."""
+def test_folder_with_a_running_shipper_is_skipped(run_dir: RunDir) -> None:
+    """If a shipper is running, sync reports that and does nothing."""
     run_dir.add_writer(logged(5))
     descriptor = lock(run_dir.path / "shipper.lock")
     assert descriptor is not None
@@ -86,8 +86,8 @@ def test_a_folder_with_a_shipper_is_left_to_it(run_dir: RunDir) -> None:
     assert result.state is State.BUSY
 
 
-def test_a_server_that_does_not_answer_is_told(run_dir: RunDir) -> None:
-    """Without a server sync ends by itself, with the reason, and everything stays in the folder."""
+def test_unreachable_server_is_reported(run_dir: RunDir) -> None:
+    """Without a server, sync stops with the reason, and everything stays in the folder."""
     run_dir.add_writer(logged(5))
     environment = {**run_dir.environment, "RUNSTREAM_URL": f"http://{dead_address()}"}
 
@@ -97,8 +97,8 @@ def test_a_server_that_does_not_answer_is_told(run_dir: RunDir) -> None:
     assert len(list((run_dir.path / "spool").rglob("*.seg"))) == 1
 
 
-def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
-    """A folder with a damaged run.json is a failure of its own; others are delivered."""
+def test_unusable_folder_is_reported(tmp_path: Path) -> None:
+    """A folder with a damaged run.json fails, with the reason."""
     (tmp_path / "run.json").write_text("{")
 
     (result,) = deliver_all([tmp_path], environ={})
@@ -106,8 +106,8 @@ def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
     assert (result.state, "run.json is missing or damaged" in result.problem) == (State.FAILED, True)
 
 
-def test_folders_are_found(server: Server, tmp_path: Path) -> None:
-    """Run folders are found by their path, in the folder that holds them, and in the folder ``runstream`` below one."""
+def test_run_folders_are_found(server: Server, tmp_path: Path) -> None:
+    """Run folders are found by path, in their parent folder, and in a folder ``runstream``."""
     runs = sorted(new_run(tmp_path, server.environment).path for _ in range(2))
 
     found = [run_folders([path]) for path in (tmp_path, tmp_path / "runstream", runs[0])]
@@ -115,16 +115,16 @@ def test_folders_are_found(server: Server, tmp_path: Path) -> None:
     assert found == [runs, runs, [runs[0]]]
 
 
-def test_the_exit_status_tells(run_dir: RunDir, tmp_path: Path) -> None:
-    """The command's status is 0 where nothing is left to do, and 1 where something could not be delivered."""
+def test_exit_status_reports_failures(run_dir: RunDir, tmp_path: Path) -> None:
+    """The exit status is 0 if everything is delivered, and 1 otherwise."""
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.json").write_text("{}")
 
     assert (sync([tmp_path / "broken"]), sync([tmp_path / "nothing"]), run_dir.path.exists()) == (1, 1, True)
 
 
-def test_ctrl_c_stops_a_sync_cleanly(run_dir: RunDir) -> None:
-    """Ctrl-C ends a sync that waits for its server, with exit status 1, and leaves the folder as it was."""
+def test_ctrl_c_stops_sync_cleanly(run_dir: RunDir) -> None:
+    """Ctrl-C ends a sync that waits for its server, with exit status 1, and leaves the folder unchanged."""
     run_dir.add_writer(logged(5))
     environment = {**run_dir.environment, "RUNSTREAM_URL": f"http://{dead_address()}"}
     program = f"import sys; from runstream.shipper.sync import sync; sys.exit(sync([{str(run_dir.path)!r}]))"
@@ -145,7 +145,7 @@ def test_ctrl_c_stops_a_sync_cleanly(run_dir: RunDir) -> None:
 
 
 def stoppable(pid: int) -> bool:
-    """Tell whether a process handles SIGTERM, as a sync does once it is at work, beside SIGINT."""
+    """Return whether a process handles SIGTERM, as a sync does once it has started."""
     status = Path(f"/proc/{pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
     mask = int(caught.split()[1], 16)

@@ -22,7 +22,7 @@ from runstream.spool.writer import SpoolWriter
 
 
 def main(folder: str, burst: str, bursts: str, pause_s: str, end: str) -> None:
-    """Log rows, then end in the given way."""
+    """Log rows, then end as specified."""
     identifier = secrets.token_bytes(16)
     path = Path(folder) / "spool" / identifier.hex()
     path.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What a process does to its run, and what of it the server gets: the real spool, the real blocks, the real fold."""
+"""A process and a server with the real spool, blocks and summary state."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ SEGMENT = 8192
 
 
 class Server:
-    """The summary consumer's fold of a run, and where its topics end."""
+    """The summary consumer's state of a run, and the next offset."""
 
     def __init__(self) -> None:
         self.fold = SummaryState(run=RUN)
         self._offset = 0
 
     def take(self, message: Message) -> None:
-        """Take a message as it lies on its topic."""
+        """Fold a message."""
         self.fold.fold(decode(message.topic, message.payload), self._offset, 0)
         self._offset += 1
 
     @property
     def summary(self) -> str:
-        """What is served, in a form that compares NaN equal."""
+        """The served summary, as text, so that NaN compares equal."""
         return values.dump(summary_of(self.fold))
 
     @property
     def folds(self) -> Any:
-        """What is served to a process that carries the run on."""
+        """What is served to a process that resumes the run."""
         return values.load(values.dump(encode_state(self.fold)))
 
 
@@ -90,16 +90,16 @@ class Process(DisabledRecorder):
         self._config([config_entry(metric.name, metric.as_record(), Scope.METRIC)])
 
     def record_summary(self, entries: Any, apply: Callable[[dict[str, Any]], None]) -> None:
-        """Append what was set by hand."""
+        """Append an assignment."""
         del apply
         self._spool.append(TopicCode.SUMMARY, list(entries))
 
     def summary(self) -> dict[str, Any]:
-        """Return what the process knows."""
+        """Return the summary in the process."""
         return self._own.values(self._spool.order)
 
     def deliver(self) -> None:
-        """Have the server get all that is complete."""
+        """Deliver all complete records to the server."""
         while records := self._reader.read(ended=False):
             self._assembler.add(records)
         envelope = Envelope(RUN, self.writer)
@@ -108,7 +108,7 @@ class Process(DisabledRecorder):
                 self._server.take(message)
 
     def delete(self) -> None:
-        """Delete the segments that are delivered and written no more, as the shipper does."""
+        """Delete the delivered segments, as the shipper does."""
         self.deliver()
         last = max(segments(self._folder))
         self._cover.advance_to(last)
@@ -117,7 +117,7 @@ class Process(DisabledRecorder):
             segment_path(self._folder, number).unlink(missing_ok=True)
 
     def end(self) -> dict[str, Any]:
-        """End the writer, and the open row with it; return what the process knows then."""
+        """End the writer and its open row; return the summary in the process."""
         summary = self._own.values(self._spool.order, ended=True)
         self.deliver()
         self._assembler.close_row()

@@ -1,4 +1,4 @@
-"""``run.summary`` in the process is what the server shows of the same records, whenever everything is delivered."""
+"""``run.summary`` in the process equals the summary that the server computes from the same records."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _ALL = st.lists(_ACTIONS, max_size=12)
 
 
 @given(actions=_ALL)
-def test_the_process_shows_what_is_served(actions: list[Any]) -> None:
-    """Whatever was logged, defined late, set by hand, delivered or deleted in between, and looked at whenever."""
+def test_process_and_server_agree(actions: list[Any]) -> None:
+    """Both agree whatever was logged, defined late, assigned, delivered, deleted or read in between."""
     server = Server()
     with TemporaryDirectory() as folder:
         process = Process(Path(folder) / "one", server, 1)
@@ -51,8 +51,8 @@ def test_the_process_shows_what_is_served(actions: list[Any]) -> None:
 
 
 @given(before=_ALL, after=_ALL)
-def test_a_resumed_process_shows_what_is_served(before: list[Any], after: list[Any]) -> None:
-    """It goes on from what the server knew; definitions of either process cover the rows of both."""
+def test_resumed_process_and_server_agree(before: list[Any], after: list[Any]) -> None:
+    """A resumed process continues from the server's state; definitions apply to the rows of both processes."""
     server = Server()
     with TemporaryDirectory() as folder:
         first = Process(Path(folder) / "one", server, 1)
@@ -86,7 +86,7 @@ def act(process: Process, action: tuple[Any, ...]) -> None:
 
 
 def set_by_hand(process: Process, path: list[str], value: Any) -> None:
-    """Set a value, through dicts that are made where there are none."""
+    """Assign a value, creating the dicts on its path."""
     here = process.set_by_hand
     for name in path[:-1]:
         if not isinstance(here.get(name), Summary):

@@ -1,4 +1,4 @@
-"""Whatever happens to the bytes of a spool: no crash, no wrong record, no silent loss."""
+"""Damage to the bytes of a spool causes no crash, no wrong record and no silent loss."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VALUES = st.dictionaries(st.sampled_from("abc"), st.integers(-5, 5) | st.text(ma
 
 @st.composite
 def spools(draw: st.DrawFn) -> SpoolBuilder:
-    """Draw the appends of a writer: rows in one or more appends, others beside and between them, perhaps an exit."""
+    """Draw the appends of a writer: rows in one or more appends, late rows, other records, perhaps an exit."""
     spool = SpoolBuilder()
     row_open = False
     for number in range(draw(st.integers(1, 25))):
@@ -72,7 +72,7 @@ def prefixes(spool: SpoolBuilder, folder: Path, key: tuple[int, int]) -> list[An
 
 
 def in_front(spool: SpoolBuilder, seq: int) -> int:
-    """Return the row that was opened last before a row was, or with it, those beside another left out."""
+    """Return the row that was opened last before a row, or with it, not counting late rows."""
     rows = [record for record in parse(b"".join(spool.records), 0, 0, 0).records if record.topic == TopicCode.LOG]
     opened = [row.seq for row in rows if row.flags & Flag.OPENS and not row.flags & Flag.LATE_ROW and row.seq <= seq]
     return max(opened, default=seq)
@@ -96,7 +96,7 @@ def add(found: dict[Any, Any], assembler: Assembler) -> None:
 def test_chunks_and_segments_change_nothing(
     tmp_path_factory: pytest.TempPathFactory, spool: SpoolBuilder, segments: int, limit: int
 ) -> None:
-    """The records are the same however the appends lie in segments and however they are read."""
+    """The records are the same for all sizes of segments and chunks."""
     folder = tmp_path_factory.mktemp("spool")
     spool.write(folder / "one")
     spool.write(folder / "many", segments=segments)
@@ -105,10 +105,10 @@ def test_chunks_and_segments_change_nothing(
 
 
 @given(spool=spools(), restart_after=st.integers(1, 10), limit=st.integers(48, 400))
-def test_a_restart_repeats_and_loses_nothing(
+def test_restart_repeats_and_loses_nothing(
     tmp_path_factory: pytest.TempPathFactory, spool: SpoolBuilder, restart_after: int, limit: int
 ) -> None:
-    """From the cursor of any moment a new reader and assembler make exactly the records that were still missing."""
+    """A new reader and assembler that resume at any moment produce exactly the missing records."""
     folder = tmp_path_factory.mktemp("spool")
     spool.write(folder)
 
@@ -116,8 +116,8 @@ def test_a_restart_repeats_and_loses_nothing(
 
 
 @given(spool=spools(), cut=st.integers(0, 3000))
-def test_a_cut_file_yields_a_prefix(tmp_path_factory: pytest.TempPathFactory, spool: SpoolBuilder, cut: int) -> None:
-    """Of a file that was cut short, the appends before the cut are read and nothing else."""
+def test_truncated_file_is_a_prefix(tmp_path_factory: pytest.TempPathFactory, spool: SpoolBuilder, cut: int) -> None:
+    """From a truncated file, the complete appends are read and nothing else."""
     folder = tmp_path_factory.mktemp("spool")
     spool.write(folder)
     path = folder / "00000000.seg"
@@ -127,7 +127,7 @@ def test_a_cut_file_yields_a_prefix(tmp_path_factory: pytest.TempPathFactory, sp
 
     ends = [64 + sum(map(len, spool.records[: n + 1])) for n in range(len(spool.records))]
     whole = sum(1 for end in ends if end <= cut)
-    # A record whose padding alone is cut off is whole.
+    # A record of which only the padding is cut off is complete.
     assert len(records) - whole in {0, 1}
     assert list(range(len(records))) == [record.order for record in records]
 
@@ -137,7 +137,7 @@ def test_a_cut_file_yields_a_prefix(tmp_path_factory: pytest.TempPathFactory, sp
     flips=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 7)), min_size=1, max_size=6),
     live=st.booleans(),
 )
-def test_flipped_bits_make_no_wrong_record(
+def test_flipped_bits_produce_no_wrong_record(
     tmp_path_factory: pytest.TempPathFactory,
     spool: SpoolBuilder,
     flips: list[tuple[float, int]],

@@ -35,7 +35,7 @@ def facts(blocks: list[Block]) -> list[tuple[Any, ...]]:
 
 
 def test_whole_rows_become_one_block() -> None:
-    """Rows that one append opens and closes lie in one block, in order, with their own order, step and time."""
+    """Rows of one append each are in one block, with the order, step and time of each."""
     spool = SpoolBuilder()
     spool.append({"a": 1})
     spool.append({"a": 2})
@@ -60,8 +60,8 @@ def test_appends_of_one_row_are_joined() -> None:
     assert [(LOG, 0, [2], [7], [1_000_002], [row])] == facts(subject.blocks())
 
 
-def test_an_open_row_waits() -> None:
-    """A row that may still grow is in no block, counts as a record, and holds the cursor back."""
+def test_open_row_waits() -> None:
+    """A row that may still grow is in no block, is counted, and is where reading resumes."""
     spool = SpoolBuilder()
     spool.append({"a": 1})
     spool.append({"a": 2}, flags=Flag.OPENS)
@@ -78,7 +78,7 @@ def test_an_open_row_waits() -> None:
     )
 
 
-def test_the_next_row_closes_the_open_one() -> None:
+def test_next_row_closes_the_open_one() -> None:
     """A row is closed by the append that opens the next."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
@@ -90,8 +90,8 @@ def test_the_next_row_closes_the_open_one() -> None:
     assert [block.values for block in subject.blocks()] == [[{"a": 1}]]
 
 
-def test_late_rows_wait_behind_the_open_one() -> None:
-    """A row beside the open one is published behind it, in the order of seq, when the open one is closed."""
+def test_late_rows_wait_for_the_open_row() -> None:
+    """A late row is published after the open row, in the order of seq, when that is closed."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS, step=10)
     spool.append({"late": 1}, flags=WHOLE | Flag.LATE_ROW, step=3)
@@ -116,8 +116,8 @@ def test_late_rows_wait_behind_the_open_one() -> None:
     assert subject.oldest is None
 
 
-def test_a_late_row_alone_waits_for_nothing() -> None:
-    """Where the open row is not known, since it was delivered before, a row beside it is a row like any other."""
+def test_late_row_without_an_open_row_does_not_wait() -> None:
+    """If the open row was delivered before, a late row is published like any other."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
     spool.append({"late": 1}, flags=WHOLE | Flag.LATE_ROW)
@@ -130,8 +130,8 @@ def test_a_late_row_alone_waits_for_nothing() -> None:
     assert [(block.seq, block.values) for block in subject.blocks()] == [(2, [{"late": 2}])]
 
 
-def test_a_late_row_is_kept_although_the_one_in_front_is_not() -> None:
-    """Where an append of the open row may be lost, that row is marked, and those behind it are published."""
+def test_late_row_is_kept_if_the_open_row_is_not() -> None:
+    """If an append of the open row may be lost, that row is marked, and the late rows are published."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
     spool.append({"late": 1}, flags=WHOLE | Flag.LATE_ROW)
@@ -146,8 +146,8 @@ def test_a_late_row_is_kept_although_the_one_in_front_is_not() -> None:
     assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [(0, 1, DAMAGED), (1, 2, "")]
 
 
-def test_a_lost_late_row_leaves_a_marker_behind_the_open_one() -> None:
-    """Late rows that are lost are marked in their place, and the open row in front of them is whole."""
+def test_lost_late_row_is_marked_after_the_open_row() -> None:
+    """Lost late rows are marked in their place, and the open row before them is complete."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
     spool.append({"late": 1}, flags=WHOLE | Flag.LATE_ROW)
@@ -165,8 +165,8 @@ def test_a_lost_late_row_leaves_a_marker_behind_the_open_one() -> None:
     ]
 
 
-def test_a_row_that_was_lost_whole_has_ended_the_one_before() -> None:
-    """An append that joins a row whose beginning is lost shows that the row before is complete."""
+def test_completely_lost_row_has_closed_the_row_before() -> None:
+    """An append to a row whose beginning is lost shows that the row before it is complete."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
     spool.append({"b": 1}, flags=Flag.OPENS)
@@ -185,7 +185,7 @@ def test_a_row_that_was_lost_whole_has_ended_the_one_before() -> None:
 
 
 def test_exit_closes_the_open_row() -> None:
-    """The last record of a writer ends the row that is open and is kept apart."""
+    """The exit of a writer closes the open row, and is not part of a block."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
     spool.exit()
@@ -199,8 +199,8 @@ def test_exit_closes_the_open_row() -> None:
     ) == ([[{"a": 1}]], 1)
 
 
-def test_topics_are_numbered_apart() -> None:
-    """Records of other topics between rows do not part the rows; each topic is a block with its own seq."""
+def test_topics_are_numbered_separately() -> None:
+    """Records of other topics between rows do not split their block; each topic has its own seq."""
     spool = SpoolBuilder()
     spool.append([["config", "set", ["a"], 1]], topic=CONFIG, flags=0)
     spool.append({"a": 1})
@@ -217,8 +217,8 @@ def test_topics_are_numbered_apart() -> None:
     ]
 
 
-def test_streams_are_parted() -> None:
-    """A block holds rows of one stream; the seq runs on over streams."""
+def test_streams_are_separate_blocks() -> None:
+    """A block has rows of one stream; the seq continues across streams."""
     spool = SpoolBuilder()
     for stream in (StreamCode.SYSTEM, StreamCode.CONSOLE, StreamCode.CONSOLE):
         spool.append({"a": 1}, stream=stream)
@@ -232,8 +232,8 @@ def test_streams_are_parted() -> None:
     ]
 
 
-def test_blocks_are_closed_by_rows_and_bytes() -> None:
-    """A block ends at the row limit and at the byte limit."""
+def test_blocks_are_limited_in_rows_and_bytes() -> None:
+    """A block is complete at the row limit or the byte limit."""
     spool = SpoolBuilder()
     for _ in range(5):
         spool.append({"a": "x" * 100})
@@ -248,8 +248,8 @@ def test_blocks_are_closed_by_rows_and_bytes() -> None:
     ) == ([2, 2, 1], [3, 2])
 
 
-def test_what_was_delivered_is_passed_over() -> None:
-    """After a restart, records below the acknowledged seq are not made again, joined appends included."""
+def test_delivered_records_are_skipped() -> None:
+    """After a restart, records below the acknowledged seq are skipped, including joined appends."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
     spool.append({"b": 1}, flags=Flag.CLOSES)
@@ -261,8 +261,8 @@ def test_what_was_delivered_is_passed_over() -> None:
     assert [(block.seq, block.values) for block in subject.blocks()] == [(1, [{"a": 2}])]
 
 
-def test_merge_is_deep_and_replaces_what_is_no_dict() -> None:
-    """Dicts are joined at every depth; a value replaces a dict and a dict a value."""
+def test_merge_is_deep_and_replaces_other_values() -> None:
+    """Dicts are merged at every depth; a value replaces a dict and a dict a value."""
     row: dict[str, Any] = {"a": {"b": {"c": 1}}, "d": {"e": 1}, "f": 1}
 
     merge(row, {"a": {"b": {"x": 2}}, "d": 3, "f": {"g": 4}})
@@ -270,8 +270,8 @@ def test_merge_is_deep_and_replaces_what_is_no_dict() -> None:
     assert row == {"a": {"b": {"c": 1, "x": 2}}, "d": 3, "f": {"g": 4}}
 
 
-def test_a_branch_is_a_record_between_rows() -> None:
-    """Where rows go on from uses up a number, and joins neither the rows before it nor those behind."""
+def test_branch_is_a_record_between_rows() -> None:
+    """A branch uses a number, and is in a block of its own between those of the rows."""
     spool = SpoolBuilder()
     spool.append({"run_id": "other"}, flags=WHOLE | Flag.BRANCH, step=4)
     spool.append({"a": 1}, step=5)
@@ -284,8 +284,8 @@ def test_a_branch_is_a_record_between_rows() -> None:
     assert (row.is_branch, row.seq, row.values) == (False, 1, [{"a": 1}])
 
 
-def test_steps_that_nobody_said_are_counted_from_a_base() -> None:
-    """Until the first that the program said; from there on all are as they stand, also after a restart in between."""
+def test_implicit_steps_are_relative_to_the_base() -> None:
+    """Up to the first explicit step, the base is added to steps, also after a restart in between."""
     spool = SpoolBuilder()
     for step in range(2):
         spool.append({"a": step}, step=step)

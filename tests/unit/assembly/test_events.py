@@ -1,4 +1,4 @@
-"""Blocks become messages that the contract can say and the broker takes."""
+"""Blocks become messages that the contract can represent and the broker accepts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ENVELOPE = Envelope(
 
 
 def block_of(values: list[Any], topic: TopicCode = TopicCode.LOG, seq: int = 5) -> Block:
-    """Return a block of records from ``seq`` on, sized as the spool has them."""
+    """Return a block of records from ``seq`` on, with their sizes in the spool."""
     sizes = [len(msgspec.msgpack.encode(value)) for value in values]
     numbers = list(range(100, 100 + len(values)))
     stream = StreamCode.HISTORY if topic is TopicCode.LOG else StreamCode.NONE
@@ -53,14 +53,14 @@ def sent(block: Block, limits: Limits = LIMITS) -> list[Message]:
 
 
 def rows_sent(values: list[Any], limits: Limits = LIMITS) -> list[dict[str, Any]]:
-    """Return the rows as a reader finds them in the one message of a block."""
+    """Return the rows in the only message of a block."""
     (message,) = sent(block_of(values), limits)
     event = decode(Topic.LOG, message.payload)
     assert isinstance(event, LogEvent)
     return unpack_rows(event)
 
 
-def test_rows_travel_unchanged() -> None:
+def test_rows_arrive_unchanged() -> None:
     """Rows arrive with their values, numbers, steps and times."""
     values = [{"a": 1, "b": {"c.d": 0.5}}, {"a": None, "s": "text\x00", "l": [1, math.inf]}]
 
@@ -79,8 +79,8 @@ def test_rows_travel_unchanged() -> None:
     assert (message.seq, message.stop) == (5, 7)
 
 
-def test_what_msgpack_knows_and_the_contract_does_not_is_spelled() -> None:
-    """Times and bytes become text, keys become strings, and the rows beside them are not touched."""
+def test_values_outside_the_contract_become_text() -> None:
+    """Times and bytes become text, keys become strings, and other rows are unchanged."""
     moment = dt.datetime(2026, 11, 21, 4, tzinfo=dt.UTC)
 
     rows = rows_sent([{"at": moment, "raw": b"\x00\xff", 3: {4: 5}}, {"x": 1.5}])
@@ -88,8 +88,8 @@ def test_what_msgpack_knows_and_the_contract_does_not_is_spelled() -> None:
     assert rows == [{"at": "2026-11-21T04:00:00+00:00", "raw": "\0\\xff", "3": {"4": 5}}, {"x": 1.5}]
 
 
-def test_what_is_too_long_says_so() -> None:
-    """Strings, keys and nesting beyond the limits are cut, and the value says so."""
+def test_values_that_are_too_long_are_shortened() -> None:
+    """Strings, keys and nesting beyond the limits are shortened, with a note in the value."""
     limits = Limits(string_length=60, key_length=45, depth=3)
     deep: dict[str, Any] = {"a": {"b": {"c": {"d": 1}}}}
 
@@ -105,8 +105,8 @@ def test_what_is_too_long_says_so() -> None:
     ]
 
 
-def test_a_block_too_large_is_parted() -> None:
-    """A block that no message can hold becomes several, in order and without a gap."""
+def test_large_block_is_split() -> None:
+    """A block that is too large for a message becomes several messages, in order and without gaps."""
     limits = Limits(message_bytes=8 * 1024)
 
     parts = sent(block_of([{"text": "x" * 3000} for _ in range(5)]), limits)
@@ -117,8 +117,8 @@ def test_a_block_too_large_is_parted() -> None:
     assert all(len(part.payload) <= 7 * 1024 for part in parts)
 
 
-def test_a_row_too_large_is_replaced_by_a_marker() -> None:
-    """One row that no message can hold is marked as dropped, with the reason; its neighbours are kept."""
+def test_large_row_is_replaced_by_a_marker() -> None:
+    """A row that is too large for a message is marked as dropped, with the reason; its neighbors are kept."""
     limits = Limits(message_bytes=8 * 1024)
 
     parts = sent(block_of([{"a": 1}, {"text": "x" * 10_000}, {"a": 3}]), limits)
@@ -132,7 +132,7 @@ def test_a_row_too_large_is_replaced_by_a_marker() -> None:
 
 
 def test_changes_keep_scope_operation_and_path() -> None:
-    """Entries of config and summary arrive as they were made."""
+    """Entries of config and summary arrive unchanged."""
     config = [["config", "set", ["a", "b"], {"x": math.nan}], ["attribute", "remove", ["notes"], None]]
 
     (first,) = sent(block_of([config], TopicCode.CONFIG))
@@ -149,8 +149,8 @@ def test_changes_keep_scope_operation_and_path() -> None:
     assert [(entry.path, entry.value) for entry in summary.records[0].entries] == [(("best",), "2")]
 
 
-def test_a_change_that_makes_no_sense_is_marked() -> None:
-    """A change of the wrong shape becomes a marker; the one beside it is kept."""
+def test_malformed_change_is_marked() -> None:
+    """A malformed change becomes a marker; its neighbor is kept."""
     parts = sent(block_of([[["config", "set", 7, 1]], [["config", "set", ["a"], 1]]], TopicCode.CONFIG))
 
     events = [decode(Topic.CONFIG, part.payload) for part in parts]
@@ -158,8 +158,8 @@ def test_a_change_that_makes_no_sense_is_marked() -> None:
     assert kinds == [(5, Kind.DROPPED), (6, Kind.DATA)]
 
 
-def test_missing_records_are_an_event_of_their_own() -> None:
-    """A gap becomes a marker that names its numbers and the reason."""
+def test_missing_records_become_a_marker() -> None:
+    """A gap becomes a marker with its numbers and the reason."""
     (message,) = sent(Block(TopicCode.SUMMARY, 0, 3, Position(0, 64), reason="gone", missing=4))
 
     event = decode(Topic.SUMMARY, message.payload)
@@ -168,8 +168,8 @@ def test_missing_records_are_an_event_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("topic", [TopicCode.FILE, TopicCode.ARTIFACT, TopicCode.ALERT])
-def test_other_topics_without_their_fields_are_marked(topic: TopicCode) -> None:
-    """A record of a topic whose fields are not there is marked as dropped, with the reason."""
+def test_records_without_required_fields_are_marked(topic: TopicCode) -> None:
+    """A record without the fields that its topic requires is marked as dropped, with the reason."""
     (message,) = sent(block_of([{"no": "such field"}], topic))
 
     event = decode(Topic[topic.name], message.payload)
@@ -179,19 +179,19 @@ def test_other_topics_without_their_fields_are_marked(topic: TopicCode) -> None:
 
 
 def test_shortened_text_has_the_length() -> None:
-    """A shortened text is as long as allowed, its note included; a short one is not touched."""
+    """A shortened text with its note has the allowed length; a short one is unchanged."""
     assert [shortened("abc", 3), len(shortened("x" * 500, 100))] == ["abc", 100]
 
 
-def test_a_plain_row_is_equal() -> None:
-    """A row that is plain already stays equal."""
+def test_plain_row_is_unchanged() -> None:
+    """A row of plain values is unchanged."""
     row = {"a": [1, 2.5, None, True, "x"], "b": {"c": {}}}
 
     assert plain_row(row, LIMITS) == row
 
 
 @pytest.mark.parametrize(("run_id", "origin"), [("other", "other"), (None, "run")])
-def test_a_branch_names_the_run_that_the_rows_go_on_from(run_id: str | None, origin: str) -> None:
+def test_branch_names_the_run_whose_rows_are_inherited(run_id: str | None, origin: str) -> None:
     """A fork names another run of the project, a rewind the run itself."""
     block = Block(TopicCode.LOG, StreamCode.HISTORY, 3, Position(0, 64), [7], [12], [9], [{"run_id": run_id}], 1, 1)
     block.is_branch = True

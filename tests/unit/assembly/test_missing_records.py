@@ -8,8 +8,8 @@ from tests.unit.assembly.test_assembler import CONFIG, LOG, assembler, records_o
 from tests.unit.shipper.spools import WHOLE, SpoolBuilder, record_bytes
 
 
-def test_missing_rows_leave_a_marker() -> None:
-    """Rows that the spool lost become one block of missing records with the reason, between their neighbours."""
+def test_missing_rows_are_marked() -> None:
+    """Rows that the spool lost become one marker with the reason, between their neighbors."""
     spool = SpoolBuilder()
     for number in range(5):
         spool.append({"a": number})
@@ -25,8 +25,8 @@ def test_missing_rows_leave_a_marker() -> None:
     ]
 
 
-def test_rows_keep_their_orders_over_a_lost_change() -> None:
-    """Where a record of another topic is lost between rows, the rows go on with their own orders."""
+def test_rows_keep_their_orders_after_a_lost_change() -> None:
+    """If a record of another topic is lost between rows, the rows keep their orders."""
     spool = SpoolBuilder()
     for number in range(3):
         spool.append({"a": number})
@@ -41,7 +41,7 @@ def test_rows_keep_their_orders_over_a_lost_change() -> None:
 
 
 def test_rows_whose_numbers_jump_are_marked() -> None:
-    """A jump of seq is a gap even where the orders know of none."""
+    """A gap in seq is marked even if the orders have none."""
     spool = SpoolBuilder()
     spool.append({"a": 0})
     spool.append({"a": 1})
@@ -58,8 +58,8 @@ def test_rows_whose_numbers_jump_are_marked() -> None:
     ]
 
 
-def test_a_row_that_lost_an_append_is_not_published() -> None:
-    """A row of which an append may be missing is marked as missing: half a row would be a wrong row."""
+def test_row_that_lost_an_append_is_not_published() -> None:
+    """A row of which an append may be missing is marked as missing, since half a row would be wrong."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
     spool.append({"b": 1}, flags=0)
@@ -73,8 +73,8 @@ def test_a_row_that_lost_an_append_is_not_published() -> None:
     assert [(block.seq, block.count, block.reason) for block in subject.blocks()] == [(0, 1, DAMAGED), (1, 1, "")]
 
 
-def test_an_open_row_survives_lost_neighbours() -> None:
-    """Where the missing appends were rows of their own, the open row before them is whole."""
+def test_open_row_survives_lost_neighbors() -> None:
+    """If the missing appends were other rows, the open row before them is complete."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
     spool.append({"a": 2}, flags=Flag.OPENS)
@@ -91,8 +91,8 @@ def test_an_open_row_survives_lost_neighbours() -> None:
     ]
 
 
-def test_a_row_without_its_beginning_is_marked() -> None:
-    """Appends that join a row whose first append is lost are not published as a row."""
+def test_row_without_its_beginning_is_marked() -> None:
+    """Appends to a row whose first append is lost are not published."""
     spool = SpoolBuilder()
     spool.append({"a": 1}, flags=Flag.OPENS)
     spool.append({"b": 1}, flags=Flag.CLOSES)
@@ -106,7 +106,7 @@ def test_a_row_without_its_beginning_is_marked() -> None:
 
 
 def test_records_lost_before_the_exit_are_marked() -> None:
-    """What is missing right before the exit shows as missing rows, so that no run is called complete by mistake."""
+    """Records missing before the exit are marked as rows, so that the run is not complete by mistake."""
     spool = SpoolBuilder()
     spool.append({"a": 1})
     spool.append({"a": 2})
@@ -120,7 +120,7 @@ def test_records_lost_before_the_exit_are_marked() -> None:
 
 
 def test_dropped_records_keep_their_numbers() -> None:
-    """A note of the writer that it dropped records becomes a marker that uses up their numbers."""
+    """Records that the writer dropped become a marker that uses their numbers."""
     spool = SpoolBuilder()
     spool.append({"a": 1})
     spool.append({"dropped": 3, "reason": "the disk is full"}, flags=Flag.DROPPED)
@@ -136,8 +136,8 @@ def test_dropped_records_keep_their_numbers() -> None:
     ]
 
 
-def test_an_unreadable_payload_is_marked() -> None:
-    """A record that is no msgpack, or no dict, is marked as missing; its neighbours are kept."""
+def test_unreadable_payload_is_marked() -> None:
+    """A record that is not msgpack or not a dict is marked as missing; its neighbors are kept."""
     spool = SpoolBuilder()
     spool.append({"a": 1})
     spool.records.append(record_bytes(b"\xc1", order=1, seq=1))

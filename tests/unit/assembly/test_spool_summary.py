@@ -1,4 +1,4 @@
-"""The fold of a spool whose segments are deleted while it is read."""
+"""The summary of a spool whose segments are deleted while it is read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEGMENTS = 4
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a spool of four segments; a row is open where the second ends, and a late one waits behind it."""
+    """Return a spool of four segments; at the end of the second, a row is open and a late row waits for it."""
     spool = SpoolBuilder()
     definition = {"name": "x", "glob": False, "summary": ["min", "max", "mean"]}
     spool.append([["metric", "set", ["x"], definition]], topic=TopicCode.CONFIG)
@@ -38,13 +38,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def shown(fold: SpoolSummary) -> dict[str, Any]:
-    """Return what the summary shows of a fold."""
+    """Return the projection of a summary state."""
     known = fold.fold
     return project(known.keys, known.manual, known.definitions, known.continues)
 
 
 def covered(folder: Path, segment: int) -> None:
-    """Have the segments below one folded, and delete them."""
+    """Include the segments before one in the summary state, and delete them."""
     shipper = SpoolSummary(folder, WRITER)
     shipper.load()
     shipper.advance_to(segment)
@@ -54,14 +54,14 @@ def covered(folder: Path, segment: int) -> None:
 
 
 def whole(folder: Path) -> dict[str, Any]:
-    """Return what the summary shows of the whole spool."""
+    """Return the summary of the whole spool."""
     fold = SpoolSummary(folder, WRITER)
     fold.advance()
     return shown(fold)
 
 
-def test_rows_are_put_together_as_the_shipper_does(folder: Path) -> None:
-    """Parts of a row are merged, late rows count, and definitions are those of the spool."""
+def test_rows_are_assembled(folder: Path) -> None:
+    """Appends are merged, late rows are included, and metric definitions apply."""
     summary = whole(folder)
 
     assert summary == {
@@ -72,8 +72,8 @@ def test_rows_are_put_together_as_the_shipper_does(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [1, 2])
-def test_what_was_deleted_is_in_the_file(folder: Path, step: int) -> None:
-    """However often segments are folded and deleted, by how many shippers, the summary is that of all of them."""
+def test_deleted_segments_are_in_the_file(folder: Path, step: int) -> None:
+    """The summary is the same however often segments are deleted, and by how many shippers."""
     expected = whole(folder)
 
     for segment in range(step, SEGMENTS, step):
@@ -82,8 +82,8 @@ def test_what_was_deleted_is_in_the_file(folder: Path, step: int) -> None:
     assert whole(folder) == expected
 
 
-def test_a_reader_goes_on_where_segments_were_deleted_under_it(folder: Path, tmp_path: Path) -> None:
-    """Having read a part, it takes from the file what it has not seen, and counts nothing twice."""
+def test_reader_continues_from_the_file(folder: Path, tmp_path: Path) -> None:
+    """If segments are deleted under a reader, it continues from the file and counts nothing twice."""
     expected = whole(folder)
     later = [segment_path(folder, number) for number in range(2, SEGMENTS)]
     for path in later:
@@ -102,16 +102,16 @@ def test_a_reader_goes_on_where_segments_were_deleted_under_it(folder: Path, tmp
     assert shown(reader) == expected
 
 
-def test_without_the_file_the_rows_that_are_left_count(folder: Path) -> None:
-    """A file that is missing or damaged costs what it held, and no error."""
+def test_missing_file_loses_only_deleted_segments(folder: Path) -> None:
+    """If the file is missing or damaged, the summary is that of the remaining segments."""
     covered(folder, 3)
     (folder / SUMMARY_FILE_NAME).write_bytes(b"\x80 nothing that can be read")
 
     assert whole(folder) == {"x": 15}
 
 
-def test_a_row_that_cannot_be_read_costs_no_other(tmp_path: Path) -> None:
-    """It is passed over, and what is open with it."""
+def test_unreadable_row_does_not_affect_others(tmp_path: Path) -> None:
+    """An unreadable append is skipped with its row, and nothing else."""
     spool = SpoolBuilder()
     spool.append({"a": 1})
     spool.append({"b": 1}, flags=Flag.OPENS)
@@ -123,8 +123,8 @@ def test_a_row_that_cannot_be_read_costs_no_other(tmp_path: Path) -> None:
     assert whole(tmp_path / "writer") == {"a": 1, "c": 1}
 
 
-def test_at_the_end_the_open_row_counts(tmp_path: Path) -> None:
-    """It is complete when the process ends, whether it was closed or not."""
+def test_open_row_is_included_at_the_end(tmp_path: Path) -> None:
+    """When the process ends, the open row is complete."""
     spool = SpoolBuilder()
     spool.append({"a": 1})
     spool.append({"a": 2}, flags=Flag.OPENS)

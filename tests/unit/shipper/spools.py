@@ -1,4 +1,4 @@
-"""Spools built from the documented format alone, to read back what no writer of ours wrote."""
+"""Spools built from the documented format only, without the project's writer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def record_bytes(
     step: int = 0,
     time: int = 0,
 ) -> bytes:
-    """Return one record as the format lays it out, padded."""
+    """Return the bytes of one record, padded."""
     covered = struct.pack("<BBBxIQQqq", topic, flags, stream, 0, order, seq, step, time) + payload
     record = struct.pack("<II", 8 + len(covered), zlib.crc32(covered)) + covered
     return record + bytes(-len(record) % 8)
@@ -47,7 +47,7 @@ class SpoolBuilder:
     records: list[bytes] = field(default_factory=list)
     order: int = 0
     seqs: dict[int, int] = field(default_factory=dict)
-    #: The seq of the row that was opened last, but for those beside it.
+    #: The seq of the row that was opened last, not counting late rows.
     row: int = 0
 
     def append(
@@ -83,7 +83,7 @@ class SpoolBuilder:
         self.order += 1
 
     def exit(self, state: str = "finished", exit_code: int = 0) -> None:
-        """Append the last record of a writer."""
+        """Append the exit of a writer."""
         self.append({"state": state, "exit_code": exit_code, "signal": 0, "reason": ""}, topic=TopicCode.EXIT, flags=0)
 
     def segment(self, number: int = 0, first_order: int = 0, size: int = 1 << 16) -> bytes:

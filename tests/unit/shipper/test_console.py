@@ -1,4 +1,4 @@
-"""Console lines, from the file, once each."""
+"""Console lines are read from their file, each once."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_line_has_time_stream_and_text() -> None:
-    """A line in the format of the log is taken apart; spaces of the text are kept."""
+def test_line_has_time_stream_and_text() -> None:
+    """A line in the format of the log is parsed; spaces in the text are kept."""
     line = parse_line(7, b"2026-11-21T03:21:48.123456Z stderr  two  spaces \n", 100)
 
     assert line == Line(7, 1795231308123456, "stderr", " two  spaces ")
 
 
-def test_a_line_says_which_child_wrote_it() -> None:
-    """A forked child's pid stands behind the stream."""
+def test_line_names_the_child_that_wrote_it() -> None:
+    """The pid of a forked child follows the stream."""
     line = parse_line(0, b"2026-11-21T03:21:48.123456Z stdout@42 hello\n", 100)
 
     assert (line.stream, line.text, line.child) == ("stdout", "hello", 42)
 
 
-def test_an_odd_line_is_kept_as_text() -> None:
-    """What is not in the format is text of standard output, with undecodable bytes replaced."""
+def test_line_in_another_format_is_kept_as_text() -> None:
+    """A line in another format becomes text of standard output, with undecodable bytes replaced."""
     lines = [parse_line(0, raw, 100) for raw in (b"plain\n", b"when stdout x\n", b"\xff\n", b"\n")]
 
     assert [(line.time, line.stream, line.text) for line in lines] == [
@@ -38,15 +38,15 @@ def test_an_odd_line_is_kept_as_text() -> None:
     ]
 
 
-def test_a_long_line_is_shortened() -> None:
-    """A line longer than a string may be is shortened, and says so."""
+def test_long_line_is_shortened() -> None:
+    """A line that exceeds the limit of strings is shortened, with a note."""
     line = parse_line(0, b"2026-11-21T03:21:48Z stdout " + b"x" * 500, 100)
 
     assert (len(line.text), line.text.endswith("shortened)")) == (100, True)
 
 
-def test_lines_are_read_as_they_come(tmp_path: Path) -> None:
-    """A line is read once it has its line feed, and the last one without when nobody writes any more."""
+def test_lines_are_read_once_complete(tmp_path: Path) -> None:
+    """A line is read when it has its line feed; the last one without, when nothing more is written."""
     path = tmp_path / "console.log"
     log = ConsoleLog(path, 0, 100)
     before = log.read(final=False)
@@ -60,8 +60,8 @@ def test_lines_are_read_as_they_come(tmp_path: Path) -> None:
     assert (texts, log.offset) == ([[], [(0, "one")], [(4, "two")], [(8, "thr")]], 11)
 
 
-def test_a_carriage_return_parts_no_lines(tmp_path: Path) -> None:
-    """Only line feeds end lines, so that positions are those of the file."""
+def test_carriage_return_does_not_end_a_line(tmp_path: Path) -> None:
+    """Only line feeds end lines, so that offsets are those of the file."""
     path = tmp_path / "console.log"
     path.write_bytes(b"a\rb\nc\n")
     log = ConsoleLog(path, 0, 100)
@@ -72,8 +72,8 @@ def test_a_carriage_return_parts_no_lines(tmp_path: Path) -> None:
     assert [(line.start, line.text) for line in lines] == [(0, "a\rb"), (4, "c")]
 
 
-def test_the_end_of_a_line_is_found(tmp_path: Path) -> None:
-    """After a restart reading goes on behind the line whose beginning the spool knows."""
+def test_end_of_a_line_is_found(tmp_path: Path) -> None:
+    """After a restart, reading continues after the last line in the spool."""
     path = tmp_path / "console.log"
     path.write_text("one\ntwo\nthree")
     log = ConsoleLog(path, 0, 100)
@@ -84,8 +84,8 @@ def test_the_end_of_a_line_is_found(tmp_path: Path) -> None:
     assert ends == [4, 8, 13, 0]
 
 
-def test_the_last_line_in_the_spools_is_found(tmp_path: Path) -> None:
-    """Of all console rows in the spools of shippers the greatest position counts; samples do not."""
+def test_last_line_in_the_spools_is_found(tmp_path: Path) -> None:
+    """The greatest offset of all console rows in the spools of shippers is returned; samples are ignored."""
     for name, steps in (("a", (0, 30)), ("b", (60,))):
         spool = SpoolBuilder()
         for step in steps:

@@ -1,4 +1,4 @@
-"""What is delivered, written down."""
+"""The ledger of what is delivered."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 WRITER = bytes(range(16))
 
 
-def test_a_ledger_reads_what_it_wrote(tmp_path: Path) -> None:
-    """All accounts come back as they were saved."""
+def test_ledger_reads_back(tmp_path: Path) -> None:
+    """All accounts are loaded as they were saved."""
     ledger = Ledger(tmp_path / "delivery.json", console=12, complete=True)
     account = ledger.account("cluster", entity="team", prefix="p", partitions=8)
     account.writers[WRITER] = WriterAccount(
@@ -36,8 +36,8 @@ def test_a_ledger_reads_what_it_wrote(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"clusters": {"c": 1}}', '{"clusters": {"c": {"writers": {"zz": {}}}}}']
 )
-def test_a_damaged_ledger_is_an_empty_one(tmp_path: Path, text: str) -> None:
-    """Where the file says nothing sensible, everything is sent again, which consumers trim."""
+def test_damaged_ledger_is_empty(tmp_path: Path, text: str) -> None:
+    """If the file is damaged, everything is sent again, which consumers trim."""
     path = tmp_path / "delivery.json"
     path.write_text(text)
 
@@ -45,7 +45,7 @@ def test_a_damaged_ledger_is_an_empty_one(tmp_path: Path, text: str) -> None:
 
 
 def test_other_partitions_are_refused(tmp_path: Path) -> None:
-    """A cluster whose topics have another number of partitions than before is refused."""
+    """A cluster whose number of partitions has changed is refused."""
     ledger = Ledger(tmp_path / "delivery.json")
     ledger.account("cluster", entity="team", prefix="p", partitions=8)
 
@@ -53,8 +53,8 @@ def test_other_partitions_are_refused(tmp_path: Path) -> None:
         ledger.account("cluster", entity="team", prefix="p", partitions=9)
 
 
-def test_the_entity_is_pinned_at_the_first_delivery(tmp_path: Path) -> None:
-    """What the server said first holds for this run and cluster."""
+def test_entity_is_fixed_at_the_first_delivery(tmp_path: Path) -> None:
+    """The entity that the server first named is kept for the run and cluster."""
     ledger = Ledger(tmp_path / "delivery.json")
     ledger.account("cluster", entity="first", prefix="p", partitions=8)
 
@@ -63,8 +63,8 @@ def test_the_entity_is_pinned_at_the_first_delivery(tmp_path: Path) -> None:
     assert account.entity == "first"
 
 
-def test_the_floor_is_what_any_cluster_has(tmp_path: Path) -> None:
-    """What was delivered anywhere was recorded, whether or not its segments are still there."""
+def test_floor_is_what_any_cluster_has(tmp_path: Path) -> None:
+    """Records delivered to any cluster are counted, even if their segments are deleted."""
     ledger = Ledger(tmp_path / "delivery.json")
     for cluster, acked in (("a", {TopicCode.LOG: 5}), ("b", {TopicCode.LOG: 3, TopicCode.CONFIG: 1})):
         account = ledger.account(cluster, entity="team", prefix="p", partitions=8)

@@ -1,4 +1,4 @@
-"""Whether a process lives, and how one ended."""
+"""Whether a process is running, and how it ended."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def info_of(pid: int) -> WriterInfo:
-    """Return the info of a writer that this process could have written."""
+    """Return the description of a writer with this pid."""
     return WriterInfo(
         id=bytes(16),
         role=Role.PRIMARY,
@@ -48,20 +48,20 @@ def info_of(pid: int) -> WriterInfo:
 
 
 def alive(info: WriterInfo, *, last_write: float = 0.0, now: float = 10_000.0) -> bool:
-    """Tell whether the writer of a info lives."""
+    """Return whether a writer is running."""
     return is_alive(info, HERE, last_write=last_write, now=now)
 
 
-def test_a_process_is_known_by_pid_start_and_boot() -> None:
-    """The same pid with another start, or of an earlier boot, is another process."""
+def test_process_is_identified_by_pid_start_and_boot() -> None:
+    """The same pid with another start time, or of an earlier boot, is another process."""
     info = info_of(os.getpid())
 
     others = [replace(info, pid_started=1), replace(info, boot_id="before")]
     assert [alive(info), *map(alive, others)] == [True, False, False]
 
 
-def test_a_writer_elsewhere_lives_while_it_writes() -> None:
-    """A writer of another machine counts as living until its spool was silent for an hour."""
+def test_writer_of_another_machine_is_running_while_it_writes() -> None:
+    """A writer of another machine is regarded as running until its spool was silent for an hour."""
     info = replace(info_of(os.getpid()), boot_id="other", host="elsewhere")
 
     assert [alive(info, last_write=9_000.0), alive(info, last_write=6_000.0)] == [True, False]
@@ -74,10 +74,10 @@ def test_a_writer_elsewhere_lives_while_it_writes() -> None:
         (signal.SIGTERM, ExitState.KILLED, 143),
     ],
 )
-def test_the_signal_is_found_before_and_after_reaping(
+def test_signal_is_found_before_and_after_reaping(
     process: subprocess.Popen[bytes], number: signal.Signals, state: ExitState, code: int
 ) -> None:
-    """A dead process tells its signal while it is a zombie and, where the kernel keeps it, once it is reaped."""
+    """The signal is known while the process is a zombie and, if the kernel keeps it, after it is reaped."""
     info, watched = info_of(process.pid), WatchedProcess(info_of(process.pid))
     before = (watched.ended(), alive(info))
     process.send_signal(number)
@@ -93,8 +93,8 @@ def test_the_signal_is_found_before_and_after_reaping(
     assert (ending.state, ending.signal, ending.exit_code) == (state, number, code)
 
 
-def test_what_a_wait_status_means() -> None:
-    """0 is finished, any other status failed, Ctrl-C killed; where nobody knows, crashed for an unknown reason."""
+def test_wait_status_determines_the_state() -> None:
+    """Status 0 is finished, any other is failed, Ctrl-C is killed, unknown is crashed."""
     endings = [ending_from_status(status) for status in (0, 3 << 8, signal.SIGINT, None)]
 
     assert [(ending.state, ending.exit_code, ending.signal) for ending in endings] == [
@@ -106,13 +106,13 @@ def test_what_a_wait_status_means() -> None:
     assert endings[3].reason == "signal unknown (SIGKILL or out of memory likely)"
 
 
-def test_a_signal_without_a_name() -> None:
-    """A real-time signal is told by its number."""
+def test_signal_without_a_name() -> None:
+    """A real-time signal is reported by its number."""
     assert ending_from_status(50).reason == "ended by signal 50"
 
 
-def test_no_process_has_no_start() -> None:
-    """A pid that nobody has started nowhere."""
+def test_missing_process_has_no_start() -> None:
+    """A pid without a process has no start time and is not running."""
     nobody = replace(info_of(os.getpid()), pid=2**22 + 1)
 
     assert (process_start(nobody.pid), zombie_status(nobody), alive(nobody)) == (None, None, False)

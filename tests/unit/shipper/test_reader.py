@@ -1,4 +1,4 @@
-"""Reading a spool that is whole, growing, cut short or damaged."""
+"""Reading a spool that is complete, growing, truncated or damaged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def values(reader: SpoolReader, *, ended: bool = True, limit: int = 1 << 18) -> list[Any]:
-    """Read until there is nothing more."""
+    """Return the payloads of all records."""
     found: list[Any] = []
     while records := reader.read(ended=ended, limit=limit):
         found.extend(msgspec.msgpack.decode(record.payload) for record in records)
@@ -31,21 +31,21 @@ def built(count: int) -> SpoolBuilder:
 
 
 def test_reads_all_segments_in_order(tmp_path: Path) -> None:
-    """Records come in the order of their appends, over segment borders, whatever the chunks they are read in."""
+    """Records are read in the order of their appends, across segments, in chunks of any size."""
     built(100).write(tmp_path, segments=4)
 
     assert [{"x": number} for number in range(100)] == values(SpoolReader(tmp_path), limit=200)
 
 
-def test_an_empty_folder_has_no_records(tmp_path: Path) -> None:
-    """A writer that has written nothing yet yields nothing, again and again."""
+def test_empty_folder_has_no_records(tmp_path: Path) -> None:
+    """A writer that has written nothing yet has no records, however often it is read."""
     reader = SpoolReader(tmp_path)
 
     assert (reader.read(ended=False), reader.read(ended=True)) == ([], [])
 
 
 def test_sees_what_is_appended_later(tmp_path: Path) -> None:
-    """A zero length means that nothing is there yet; what appears is read from there on."""
+    """A zero length means that nothing is written yet; what is written later is read."""
     spool = built(3)
     spool.write(tmp_path)
     reader = SpoolReader(tmp_path)
@@ -57,8 +57,8 @@ def test_sees_what_is_appended_later(tmp_path: Path) -> None:
     assert (before, values(reader, ended=False)) == ([{"x": 0}, {"x": 1}, {"x": 2}], [{"x": "later"}])
 
 
-def test_waits_for_the_live_tail(tmp_path: Path) -> None:
-    """At the tail of a live writer a record whose checksum does not fit is one that is being written."""
+def test_waits_for_an_incomplete_record(tmp_path: Path) -> None:
+    """At the end of a running writer's spool, a record with a wrong checksum is still being written."""
     spool = built(3)
     spool.write(tmp_path)
     path = tmp_path / "00000000.seg"
@@ -73,8 +73,8 @@ def test_waits_for_the_live_tail(tmp_path: Path) -> None:
     assert (torn, values(reader, ended=False)) == ([{"x": 0}, {"x": 1}], [{"x": 2}])
 
 
-def test_cuts_the_torn_tail_of_a_dead_writer(tmp_path: Path) -> None:
-    """Of a writer that is dead the torn tail is cut, and nothing before it."""
+def test_incomplete_record_of_a_dead_writer_is_cut_off(tmp_path: Path) -> None:
+    """An incomplete record at the end of a dead writer's spool is cut off, and nothing before it."""
     spool = built(3)
     spool.write(tmp_path)
     path = tmp_path / "00000000.seg"
@@ -83,8 +83,8 @@ def test_cuts_the_torn_tail_of_a_dead_writer(tmp_path: Path) -> None:
     assert values(SpoolReader(tmp_path)) == [{"x": 0}, {"x": 1}]
 
 
-def test_goes_on_behind_damage(tmp_path: Path) -> None:
-    """Behind a damaged stretch reading goes on with the next whole record; the gap shows in the orders."""
+def test_continues_after_damage(tmp_path: Path) -> None:
+    """After damage, reading continues with the next valid record; the gap is visible in the orders."""
     spool = built(10)
     spool.records[4] = b"\xa5" * len(spool.records[4])
     spool.write(tmp_path)
@@ -95,8 +95,8 @@ def test_goes_on_behind_damage(tmp_path: Path) -> None:
     assert ([0, 1, 2, 3, 5, 6, 7, 8, 9], len(spool.records[4])) == (orders, reader.damaged_bytes)
 
 
-def test_a_zeroed_length_loses_one_record(tmp_path: Path) -> None:
-    """A length that was wiped out hides one record of a finished segment, not those behind it."""
+def test_zeroed_length_loses_one_record(tmp_path: Path) -> None:
+    """A zeroed length hides one record of a finished segment, not those after it."""
     spool = built(10)
     spool.records[4] = bytes(4) + spool.records[4][4:]
     spool.write(tmp_path)
@@ -104,16 +104,16 @@ def test_a_zeroed_length_loses_one_record(tmp_path: Path) -> None:
     assert [{"x": number} for number in range(10) if number != 4] == values(SpoolReader(tmp_path))
 
 
-def test_a_lost_segment_is_a_gap(tmp_path: Path) -> None:
-    """Where a whole segment is missing, reading goes on with the next."""
+def test_lost_segment_is_a_gap(tmp_path: Path) -> None:
+    """If a segment is missing, reading continues with the next."""
     built(30).write(tmp_path, segments=3)
     (tmp_path / "00000001.seg").unlink()
 
     assert [{"x": number} for number in (*range(10), *range(20, 30))] == values(SpoolReader(tmp_path))
 
 
-def test_a_damaged_segment_header_costs_nothing(tmp_path: Path) -> None:
-    """The header of a segment only helps; without it the records are read all the same."""
+def test_damaged_segment_header_loses_nothing(tmp_path: Path) -> None:
+    """Records are read even if the header of their segment is damaged."""
     built(5).write(tmp_path)
     path = tmp_path / "00000000.seg"
     path.write_bytes(bytes(64) + path.read_bytes()[64:])
@@ -122,7 +122,7 @@ def test_a_damaged_segment_header_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_begins_at_a_position(tmp_path: Path) -> None:
-    """Reading begins where a cursor says, as after a restart."""
+    """Reading begins at a position, as after a restart."""
     built(10).write(tmp_path, segments=2)
     reader = SpoolReader(tmp_path)
     positions = [record.position for record in reader.read(ended=True)]
@@ -132,8 +132,8 @@ def test_begins_at_a_position(tmp_path: Path) -> None:
     assert [{"x": number} for number in range(3, 10)] == values(later)
 
 
-def test_begins_at_a_position_that_is_damaged(tmp_path: Path) -> None:
-    """Where the very record is damaged at which reading begins after a restart, it goes on with the next."""
+def test_begins_at_a_damaged_position(tmp_path: Path) -> None:
+    """If the record at which reading begins is damaged, reading continues with the next."""
     spool = built(10)
     spool.write(tmp_path, segments=2)
     position = SpoolReader(tmp_path).read(ended=True)[3].position
@@ -146,7 +146,7 @@ def test_begins_at_a_position_that_is_damaged(tmp_path: Path) -> None:
 
 
 def test_begins_at_the_next_segment_when_the_first_is_gone(tmp_path: Path) -> None:
-    """A cursor into a segment that was deleted leads to the next that is there."""
+    """If the segment of the position was deleted, reading begins at the next one."""
     built(10).write(tmp_path, segments=2)
     (tmp_path / "00000000.seg").unlink()
 
@@ -154,7 +154,7 @@ def test_begins_at_the_next_segment_when_the_first_is_gone(tmp_path: Path) -> No
 
 
 def test_reads_a_record_longer_than_the_chunk(tmp_path: Path) -> None:
-    """A record that is longer than what is read at once is read whole."""
+    """A record that is longer than a chunk is read completely."""
     spool = SpoolBuilder()
     spool.append({"text": "a" * 5000})
     spool.append({"x": 1})
@@ -164,8 +164,8 @@ def test_reads_a_record_longer_than_the_chunk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("padding", range(8))
-def test_a_record_inside_a_string_is_no_record(tmp_path: Path, padding: int) -> None:
-    """Bytes of a record that lie in a damaged payload are not taken for one when their order does not fit."""
+def test_record_inside_a_string_is_not_a_record(tmp_path: Path, padding: int) -> None:
+    """Bytes of a record within a damaged payload are ignored if their order is not possible."""
     spool = SpoolBuilder()
     spool.append({"x": 0})
     inner = record_bytes(msgspec.msgpack.encode({"fake": True}), order=500, seq=500)
@@ -177,8 +177,8 @@ def test_a_record_inside_a_string_is_no_record(tmp_path: Path, padding: int) -> 
     assert values(SpoolReader(tmp_path)) == [{"x": 0}, {"x": 2}]
 
 
-def test_repeated_records_are_left_out(tmp_path: Path) -> None:
-    """A record whose order was read before, as after a copy gone wrong, is passed over."""
+def test_repeated_records_are_skipped(tmp_path: Path) -> None:
+    """A record whose order was read before, as after a failed copy, is skipped."""
     spool = built(4)
     spool.records = [*spool.records[:2], spool.records[1], *spool.records[2:]]
     spool.write(tmp_path)
@@ -186,8 +186,8 @@ def test_repeated_records_are_left_out(tmp_path: Path) -> None:
     assert [{"x": number} for number in range(4)] == values(SpoolReader(tmp_path))
 
 
-def test_a_segment_that_grew_after_its_end_is_read_again(tmp_path: Path) -> None:
-    """A record that a signal handler appended just when the next segment appeared is found by the gap it leaves."""
+def test_segment_that_grew_after_its_end_is_read_again(tmp_path: Path) -> None:
+    """A record that a signal handler appended when the next segment appeared is found by its gap."""
     spool = built(3)
     spool.write(tmp_path, segments=3)
     whole = (tmp_path / "00000001.seg").read_bytes()

@@ -13,7 +13,7 @@ from runstream_schemas.rows import pack_rows
 
 
 def reported(rows: list[dict[str, Any]], *, block: int = 10) -> dict[str, Any]:
-    """Return the report of rows that came in blocks."""
+    """Return the report of rows in blocks."""
     report = Report()
     for start in range(0, len(rows), block):
         part = rows[start : start + block]
@@ -24,7 +24,7 @@ def reported(rows: list[dict[str, Any]], *, block: int = 10) -> dict[str, Any]:
 
 @pytest.mark.parametrize("block", [1, 7, 100, 10_000])
 def test_points_are_spread_evenly(block: int) -> None:
-    """However rows are blocked, a sparkline has every n-th value, at most 40 of them."""
+    """A sparkline has every n-th value, at most 40, whatever the size of blocks."""
     line = reported([{"loss": number} for number in range(10_000)], block=block)["loss"]
 
     steps = {after - before for before, after in zip(line["points"], line["points"][1:], strict=False)}
@@ -33,7 +33,7 @@ def test_points_are_spread_evenly(block: int) -> None:
 
 
 def test_nested_keys_and_other_values() -> None:
-    """A nested key is named by its path; texts and non-finite numbers have a last value, texts no points."""
+    """A nested key is named by its path; texts and non-finite numbers have a last value; texts have no points."""
     keys = reported([{"a": {"b": math.inf}, "s": "first"}, {"a": {"b": 1.5}, "s": "x" * 500}])
 
     assert keys["a.b"] == {"points": [math.inf, 1.5], "last": 1.5, "count": 2}
@@ -41,14 +41,14 @@ def test_nested_keys_and_other_values() -> None:
 
 
 def test_keys_are_bounded() -> None:
-    """Beyond ten thousand keys none is added."""
+    """No more than ten thousand keys are reported."""
     keys = reported([{f"k{number}": 1 for number in range(KEYS + 10)}])
 
     assert len(keys) == KEYS
 
 
-def test_a_report_goes_on_where_it_was_left() -> None:
-    """A shipper that is restarted goes on counting."""
+def test_report_continues_after_a_restart() -> None:
+    """A restarted shipper continues the counts."""
     first = Report()
     first.add(pack_rows([{"x": number} for number in range(100)]), 100)
     second = Report()
@@ -60,8 +60,8 @@ def test_a_report_goes_on_where_it_was_left() -> None:
     assert (second.rows, line["count"], line["last"]) == (200, 200, 199)
 
 
-def test_a_damaged_report_is_begun_anew() -> None:
-    """A report that is no report counts for nothing."""
+def test_damaged_report_is_replaced() -> None:
+    """A report that cannot be used is ignored."""
     report = Report()
 
     report.restore({"keys": {"x": 1}})

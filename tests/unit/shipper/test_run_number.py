@@ -1,4 +1,4 @@
-"""Asking for the number of a run whose ``init()`` met no server."""
+"""Requesting the number of a run whose ``init()`` reached no server."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _serving(statuses: list[int], asked: list[str]) -> Iterator[str]:
 
 
 class _Asking:
-    """A numbering, and what it recorded."""
+    """A resolver, and the numbers that it recorded."""
 
     def __init__(self, folder: Path, url: str, *, failures: int = 0, **described: Any) -> None:
         info = {
@@ -81,8 +81,8 @@ class _Asking:
         return destination_of(self._info, known, "ada")
 
 
-async def test_it_asks_until_there_is_an_answer_and_records_it_once(tmp_path: Path) -> None:
-    """Servers that are away or cannot say are asked again; the number is recorded, and kept in the ledger."""
+async def test_number_is_requested_until_answered_and_recorded_once(tmp_path: Path) -> None:
+    """The request is repeated after errors; the number is recorded, and kept in the ledger."""
     asked: list[str] = []
     with _serving([503, 503], asked) as url:
         asking = _Asking(tmp_path, url, failures=2)
@@ -96,16 +96,16 @@ async def test_it_asks_until_there_is_an_answer_and_records_it_once(tmp_path: Pa
 
 
 @pytest.mark.parametrize("described", [{"named": True}, {"number": 3}, {"generated_name": None}])
-async def test_a_run_that_needs_no_number_asks_for_none(tmp_path: Path, described: dict[str, Any]) -> None:
-    """A run that was given a name, has its number, or is of an older client is left as it is."""
+async def test_run_that_needs_no_number_requests_none(tmp_path: Path, described: dict[str, Any]) -> None:
+    """A run with a name or a number, or of an older client, is not changed."""
     asking = _Asking(tmp_path, "http://127.0.0.1:1", **described)
     await asking.numbering.run()
 
     assert (asking.recorded, asking.numbering.awaited()) == ([], False)
 
 
-def test_the_end_of_delivery_does_not_wait_for_ever(tmp_path: Path) -> None:
-    """A number that does not come within the patience is done without."""
+def test_end_of_delivery_waits_for_a_limited_time(tmp_path: Path) -> None:
+    """After the time limit, the run is delivered without a number."""
     asking = _Asking(tmp_path, "http://127.0.0.1:1")
 
     assert asking.numbering.pending
