@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+EVENT_FILES_NAME = "tensorboard.jsonl"
 _WRITER_FILE = "writer.json"
 
 
@@ -43,6 +44,8 @@ class RunFolder:
         self.console = self.logs / "console.log"
         self.ledger = self.path / "delivery.json"
         self.report = self.path / "report.json"
+        #: The event files that the training process requests to be read.
+        self.event_files = self.path / EVENT_FILES_NAME
 
     @classmethod
     def create(cls, root: Path, info: RunInfo) -> RunFolder:

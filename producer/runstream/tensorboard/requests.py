@@ -7,11 +7,10 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from runstream.run_folder.folder import EVENT_FILES_NAME
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-#: In the run folder.
-REQUESTS_NAME = "tensorboard.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,7 @@ def add_request(run_folder: Path, request: Request) -> None:
         OSError: It cannot be written.
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    descriptor = os.open(run_folder / REQUESTS_NAME, flags, 0o600)
+    descriptor = os.open(run_folder / EVENT_FILES_NAME, flags, 0o600)
     try:
         os.write(descriptor, json.dumps(asdict(request)).encode() + b"\n")
     finally:
@@ -42,7 +41,7 @@ def add_request(run_folder: Path, request: Request) -> None:
 def read_requests(run_folder: Path) -> list[Request]:
     """Return the requests made so far. Invalid lines are skipped."""
     try:
-        lines = (run_folder / REQUESTS_NAME).read_bytes().splitlines()
+        lines = (run_folder / EVENT_FILES_NAME).read_bytes().splitlines()
     except OSError:
         return []
     found = []

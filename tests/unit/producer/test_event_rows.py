@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream.compat.import_hooks import ImportHooks
+from runstream.run_folder.folder import EVENT_FILES_NAME
 from runstream.tensorboard.journal import Journal
-from runstream.tensorboard.requests import REQUESTS_NAME, Request, add_request, read_requests
+from runstream.tensorboard.requests import Request, add_request, read_requests
 from runstream.tensorboard.rows import Event, FilePosition, RowBuilder, is_requested, name_prefix
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def test_requests_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert read_requests(tmp_path) == []
     requests = [Request(folder="/a", pid=3), Request(folder="/b", root="/")]
     add_request(tmp_path, requests[0])
-    with (tmp_path / REQUESTS_NAME).open("a") as file:
+    with (tmp_path / EVENT_FILES_NAME).open("a") as file:
         file.write("{}\n")
     add_request(tmp_path, requests[1])
 

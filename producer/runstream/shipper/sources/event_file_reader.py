@@ -8,8 +8,6 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from runstream.tensorboard.requests import REQUESTS_NAME
-
 if TYPE_CHECKING:
     from runstream.run_folder.folder import RunFolder
 
@@ -35,7 +33,7 @@ class EventFileReader:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._requests = folder.path / REQUESTS_NAME
+        self._requests = folder.event_files
         self._process: subprocess.Popen[bytes] | None = None
         self._failures = 0
         self._start_at = 0.0
