@@ -118,10 +118,10 @@ except ImportError as error:
 import wandb
 print(wandb.mine)
 """
-    told, mine = python(code, tmp_path, PYTHONPATH=str(installed)).splitlines()
+    message, mine = python(code, tmp_path, PYTHONPATH=str(installed)).splitlines()
 
-    assert "import runstream.compat.wandb before" in told
-    assert "runstream run SCRIPT" in told
+    assert "import runstream.compat.wandb before" in message
+    assert "runstream run SCRIPT" in message
     assert mine == "False"
 
 
@@ -238,6 +238,6 @@ run = wandb.init(mode="offline", settings={"silent": True})
 wandb.termwarn("never")
 run.finish()
 """
-    said = python(code, tmp_path).splitlines()
+    lines = python(code, tmp_path).splitlines()
 
-    assert said == ["runstream: WARNING once", "runstream: WARNING twice", "runstream: WARNING twice"]
+    assert lines == ["runstream: WARNING once", "runstream: WARNING twice", "runstream: WARNING twice"]
