@@ -153,11 +153,12 @@ def test_a_second_model_has_a_prefix(run: runstream.Run, tmp_path: Path) -> None
 
 
 def test_each_parameter_and_the_model_have_one_hook(run: runstream.Run) -> None:
-    """With ``log="all"``, trained parameters and the model have a hook each; unwatch() removes them."""
+    """With ``log="all"``, trained parameters and the called model have one hook; unwatch() removes them."""
     model = network()
     model[0].bias.requires_grad = False
 
     run.watch(model, log="all")
+    model(torch.ones(2, 4))
 
     assert hooks_of(model) == 3 + 1
     run.unwatch(model)
@@ -214,6 +215,18 @@ def test_the_graph_is_stored_in_the_summary(run: runstream.Run, tmp_path: Path) 
     assert [list(edge) for edge in graph["edges"]] == [[0, 1], [1, 2]]
     assert hooks_of(model) == 0
     assert [set(row) for row in logged(run, tmp_path)] == [{"step"}, {"step"}]
+
+
+def test_parameters_of_a_model_of_which_parts_are_called_are_logged(run: runstream.Run, tmp_path: Path) -> None:
+    """A pass begins when a part is called again."""
+    model = TwoParts()
+    run.watch(model, log="parameters", log_freq=2)
+
+    for step in range(4):
+        model.net(torch.ones(2, 4))
+        run.log({"step": step})
+
+    assert [len(histograms(row)) for row in logged(run, tmp_path)] == [0, 6, 0, 6]
 
 
 class TwoParts(torch.nn.Module):  # type: ignore[misc]

@@ -100,17 +100,14 @@ def _on_cpu(torch: Any, values: Any, zeros: int) -> Histogram | None:
         return _histogram(low, high, [values.numel()], zeros)
     if not math.isfinite(torch.tensor([high, -low], dtype=values.dtype).mul(BINS).sum()):
         values, low, high = values / _SCALE, low / _SCALE, high / _SCALE
-        return _scaled(_histogram(low, high, _counts(torch, values, low, high), zeros), _SCALE)
+        histogram = _histogram(low, high, _counts(torch, values, low, high), zeros)
+        return histogram and {**histogram, "bins": [edge * _SCALE for edge in histogram["bins"]]}
     return _histogram(low, high, _counts(torch, values, low, high), zeros)
 
 
 def _counts(torch: Any, values: Any, low: float, high: float) -> list[int]:
     total = sum(torch.histc(part, BINS, low, high).long() for part in _chunks(values))
     return [int(count) for count in total.tolist()]
-
-
-def _scaled(histogram: Histogram | None, factor: float) -> Histogram | None:
-    return histogram and {**histogram, "bins": [edge * factor for edge in histogram["bins"]]}
 
 
 def _on_device(torch: Any, values: Any, zeros: int) -> Any:

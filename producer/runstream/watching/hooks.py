@@ -32,6 +32,30 @@ def gradient_hook(name: str, every: int, sample: Callable[[str, Any], None]) -> 
     return hook
 
 
+def register_pass_hooks(model: Any, every: int, action: Callable[..., None]) -> list[Any]:
+    """Register hooks that call ``action`` with a model in every ``every``-th forward pass; return their handles.
+
+    A pass is a call of the model. Until the model itself is called, it begins when a part is called again.
+    """
+    count = every_nth(every, action)
+    called: set[Any] = set()
+    parts: list[Any] = []
+
+    def leave_part(part: Any, *_: Any) -> None:
+        if not called or part in called:
+            called.clear()
+            count(model)
+        called.add(part)
+
+    def enter_model(*_: Any) -> None:
+        for handle in parts:
+            handle.remove()
+
+    parts += [part.register_forward_hook(ModuleHook(leave_part)) for part in model.modules() if part is not model]
+    parts.append(model.register_forward_pre_hook(ModuleHook(enter_model)))
+    return [*parts, model.register_forward_hook(ModuleHook(count))]
+
+
 class ModuleHook:
     """A hook of a module that copies of the module do not have.
 

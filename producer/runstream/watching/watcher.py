@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runstream.exceptions import UsageError
 from runstream.watching.graph import GraphTracer
 from runstream.watching.histograms import collect, count_values
-from runstream.watching.hooks import ModuleHook, every_nth, gradient_hook
+from runstream.watching.hooks import gradient_hook, register_pass_hooks
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class ModelWatching:
         if parameters:
             what = f"the parameters of {type(model).__name__}"
             sample = partial(self._try, what, self._sample_parameters, f"parameters/{prefix}")
-            handles.append(model.register_forward_hook(ModuleHook(every_nth(every, sample))))
+            handles += register_pass_hooks(model, every, sample)
         if gradients:
             handles += self._gradient_hooks(model, f"gradients/{prefix}", every)
         if graph:

@@ -1,4 +1,4 @@
-"""When the graph of a watched model is published, shown with modules that call hooks as torch's do.
+"""When the graph of a watched model is published and passes are counted, with modules that call hooks as torch's do.
 
 The same with real torch is in tests/integrations/test_watch.py.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream.watching.graph import GraphTracer
+from runstream.watching.hooks import register_pass_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,6 +66,10 @@ class Module:
         for name, child in self._children.items():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
+    def modules(self) -> Iterator[Module]:
+        """Return this module and all below it."""
+        return (module for _, module in self.named_modules())
+
     def get_submodule(self, name: str) -> Module:
         """Return a module by its name."""
         return dict(self.named_modules())[name]
@@ -79,9 +84,9 @@ class Module:
         """Add a hook that is called before the module."""
         return self._register(self.pre_hooks, hook)
 
-    def register_forward_hook(self, hook: Any, *, always_call: bool) -> Any:
-        """Add a hook that is called after the module."""
-        assert always_call
+    def register_forward_hook(self, hook: Any, *, always_call: bool = False) -> Any:
+        """Add a hook that is called after the module. All are called after an exception too."""
+        del always_call
         return self._register(self.hooks, hook)
 
     @staticmethod
@@ -282,3 +287,29 @@ def test_copies_and_saved_models_are_not_traced(model: Module) -> None:
     pickle.loads(pickle.dumps(hook))(model, (), None)
 
     assert graphs == []
+
+
+def test_passes_of_a_model_are_its_calls(model: Module) -> None:
+    """Calls of parts within a call of the model are not counted, and one hook remains after the first call."""
+    passes: list[Any] = []
+    handles = register_pass_hooks(model, 2, lambda watched, *_: passes.append(watched))
+
+    for _ in range(4):
+        model(Tensor())
+
+    assert passes == [model, model]
+    assert hooks_of(model) == 1
+    for handle in handles:
+        handle.remove()
+    assert hooks_of(model) == 0
+
+
+def test_passes_of_a_model_that_is_not_called_are_calls_of_its_parts(model: Module) -> None:
+    """A pass begins with the first part, and again when a part that was called is called again."""
+    passes: list[Any] = []
+    register_pass_hooks(model, 1, lambda watched, *_: passes.append(watched))
+
+    for _ in range(3):
+        model.get_submodule("head")(model.get_submodule("net")(Tensor()))
+
+    assert passes == [model] * 3
