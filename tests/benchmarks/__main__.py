@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks [NAME …] [--quick]``: measure, and print one table. Nothing here fails by being slow."""
+"""``python -m tests.benchmarks [NAME …] [--quick]``: measure, and print one table; slow results are not failures."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    """Run the benchmarks that are named, or all."""
+    """Run the named benchmarks, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"which: {', '.join(NAMES)}; none: all")
-    parser.add_argument("--quick", action="store_true", help="small sizes: to see that they work")
-    parser.add_argument("--install", action="store_true", help="install the peers into .cache/bench-venv")
-    parser.add_argument("--folder", type=Path, help="where to write; by default the folder for temporary files")
-    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"benchmarks, default all: {', '.join(NAMES)}")
+    parser.add_argument("--quick", action="store_true", help="use small sizes, to check that they work")
+    parser.add_argument("--install", action="store_true", help="install the other trackers into .cache/bench-venv")
+    parser.add_argument("--folder", type=Path, help="folder to write to; the folder for temporary files by default")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="runstream-bench-", dir=arguments.folder) as folder:
         scale = Scale(
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def _measure(names: Sequence[str], scale: Scale, failed: list[str]) -> Iterator[Figure]:
-    """Yield the figures of each; what one raises is told, and the others go on."""
+    """Yield the figures of each benchmark; an exception is printed, and the others continue."""
     for name in names:
         begin = time.monotonic()
         sys.stderr.write(f"{name} …\n")
@@ -83,7 +83,7 @@ def _measure(names: Sequence[str], scale: Scale, failed: list[str]) -> Iterator[
 
 
 def machine() -> str:
-    """Return what this ran on, in a line."""
+    """Describe the machine in a line."""
     model = next(
         (
             line.split(":", 1)[1].strip()

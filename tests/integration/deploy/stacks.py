@@ -1,4 +1,4 @@
-"""``runstream up`` as a child process of a test, and everything that belongs to it."""
+"""``runstream up`` as a child process of a test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ProcessId = tuple[int, int]
 
 
 def stack_command(*arguments: str, settings: Mapping[str, str] = FAST) -> subprocess.CompletedProcess[str]:
-    """Run a command of the stack to its end."""
+    """Run a command of the stack until it exits."""
     return subprocess.run(
         [sys.executable, "-m", "runstream_deploy", *arguments],
         env={**clean_environment(), **settings},
@@ -51,17 +51,17 @@ class Foreground:
         return state is not None and state.pid == self.process.pid and state.phase is StackPhase.RUNNING
 
     def all_processes(self) -> list[ProcessId]:
-        """Return (pid, start) of every process of the stack, the reaper included, but not the supervisor's."""
+        """Return (pid, start) of every process of the stack except the supervisor."""
         return descendants(self.process.pid)
 
     def services(self) -> list[ServiceState]:
-        """Return how the services do, as the supervisor says."""
+        """Return the states of the services, as recorded by the supervisor."""
         state = read_state(self.folder)
         assert state is not None
         return list(state.services.values())
 
     def ports(self) -> dict[str, int]:
-        """Return the ports that the data folder keeps."""
+        """Return the ports in the data folder."""
         return dict(json.loads(self.folder.stack.read_text())["ports"])
 
 
@@ -100,7 +100,7 @@ def foreground(
 
 
 def await_gone(processes: list[ProcessId], *, within: float) -> None:
-    """Wait until none of the processes is left."""
+    """Wait until all processes have exited."""
 
     def gone() -> bool:
         left = [process for process in processes if is_running(*process)]
@@ -111,7 +111,7 @@ def await_gone(processes: list[ProcessId], *, within: float) -> None:
 
 
 def arguments_of(pid: int) -> bytes:
-    """Return the command line of a process; empty where it has ended since it was listed."""
+    """Return the command line of a process; empty if it has exited."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from tests.conftest import Stack
 
 
-def test_four_runs_come_to_their_states(stack: Stack) -> None:
-    """The API has each run complete and in the state its case means to end in, and their curves are drawn."""
+def test_four_runs_end_as_expected(stack: Stack) -> None:
+    """Each run is complete and in the expected state, and its curves are drawn."""
     done = subprocess.run(
         [sys.executable, "-m", "runstream_deploy.demo"],
         env={**stack.environment, "COLUMNS": "120"},

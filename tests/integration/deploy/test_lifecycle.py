@@ -1,4 +1,4 @@
-"""How a local stack begins, ends and goes on, and that nothing of it is ever left over."""
+"""Starting, stopping and restarting a local stack; no process of it is left running."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _REAPED_S = 40.0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_stack_cleanly(tmp_path: Path, reaper: Reaper, number: signal.Signals) -> None:
-    """Ctrl-C, a polite stop and a closed terminal all end every process, and the command ends with 0."""
+def test_signal_stops_the_stack_cleanly(tmp_path: Path, reaper: Reaper, number: signal.Signals) -> None:
+    """SIGINT, SIGTERM and SIGHUP end every process, and the command exits with 0."""
     with foreground(tmp_path / "data", reaper) as stack:
         processes = stack.all_processes()
         stack.process.send_signal(number)
@@ -39,7 +39,7 @@ def test_a_signal_ends_the_stack_cleanly(tmp_path: Path, reaper: Reaper, number:
         assert [port for port in stack.ports().values() if not is_free(port)] == []
 
 
-def test_a_second_start_goes_on_where_the_first_one_was(tmp_path: Path, reaper: Reaper) -> None:
+def test_restart_keeps_the_data(tmp_path: Path, reaper: Reaper) -> None:
     """Ports, token, topics and messages are the same after a restart."""
     with foreground(tmp_path / "data", reaper) as stack:
         ports, found = stack.ports(), json.loads(stack.folder.discovery.read_text())
@@ -68,21 +68,21 @@ async def _first(port: int) -> bytes:
         await consumer.stop()
 
 
-def test_a_data_folder_may_have_a_name_of_any_language(tmp_path: Path, reaper: Reaper) -> None:
-    """Spaces, accents and characters beyond 16 bits do no harm, to Java either."""
+def test_data_folder_may_have_any_unicode_name(tmp_path: Path, reaper: Reaper) -> None:
+    """Spaces, accents and characters beyond 16 bits work, also with Java."""
     with foreground(tmp_path / "läufe 跑 🚀", reaper) as stack:
         assert all(row.condition == "running" for row in stack.services())
 
 
-def test_a_comma_in_the_name_of_a_data_folder_is_refused(tmp_path: Path) -> None:
-    """Kafka would take it for two folders."""
+def test_comma_in_the_name_of_a_data_folder_is_refused(tmp_path: Path) -> None:
+    """Kafka would read two folders."""
     done = stack_command("up", "--data-dir", str(tmp_path / "a,b"))
     assert done.returncode == 1
     assert "a comma" in done.stderr
 
 
-def test_a_killed_supervisor_leaves_nothing(tmp_path: Path, reaper: Reaper) -> None:
-    """After SIGKILL of the supervisor every process ends by itself, and the next start finds the data whole."""
+def test_killed_supervisor_leaves_no_process(tmp_path: Path, reaper: Reaper) -> None:
+    """After SIGKILL of the supervisor every process exits, and the next start has all data."""
     with foreground(tmp_path / "data", reaper) as stack:
         run_aside(_send(stack.ports()["kafka"], b"kept"))
         processes = stack.all_processes()
@@ -92,8 +92,8 @@ def test_a_killed_supervisor_leaves_nothing(tmp_path: Path, reaper: Reaper) -> N
         assert run_aside(_first(stack.ports()["kafka"])) == b"kept"
 
 
-def test_a_killed_supervisor_leaves_nothing_that_hangs(tmp_path: Path, reaper: Reaper) -> None:
-    """Services that are frozen, and so cannot act on any request, are killed once the supervisor is gone."""
+def test_killed_supervisor_leaves_no_suspended_process(tmp_path: Path, reaper: Reaper) -> None:
+    """Suspended services, which cannot handle signals, are killed after the supervisor has exited."""
     with foreground(tmp_path / "data", reaper) as stack:
         processes = stack.all_processes()
         for row in stack.services():
@@ -103,8 +103,8 @@ def test_a_killed_supervisor_leaves_nothing_that_hangs(tmp_path: Path, reaper: R
         await_gone(processes, within=_REAPED_S)
 
 
-def test_a_killed_supervisor_and_reaper_leave_nothing(tmp_path: Path, reaper: Reaper) -> None:
-    """Even with the reaper killed at the same moment, the kernel tells every service to end."""
+def test_killed_supervisor_and_reaper_leave_no_process(tmp_path: Path, reaper: Reaper) -> None:
+    """Even if the reaper is killed at the same moment, the kernel signals every service."""
     with foreground(tmp_path / "data", reaper) as stack:
         processes = stack.all_processes()
         watcher = next(pid for pid, _ in processes if b"reaper.py" in arguments_of(pid))
@@ -114,8 +114,8 @@ def test_a_killed_supervisor_and_reaper_leave_nothing(tmp_path: Path, reaper: Re
         await_gone(processes, within=_REAPED_S)
 
 
-def test_a_supervisor_killed_while_it_starts_leaves_nothing(tmp_path: Path, reaper: Reaper) -> None:
-    """Whatever had been started by then ends too, and the folder is free again."""
+def test_supervisor_killed_during_start_leaves_no_process(tmp_path: Path, reaper: Reaper) -> None:
+    """Every process started so far exits, and the folder is unlocked."""
     with starting(tmp_path / "data", reaper) as stack:
         eventually(lambda: len(stack.all_processes()) > 1, every=0.005)
         processes = stack.all_processes()
@@ -125,8 +125,8 @@ def test_a_supervisor_killed_while_it_starts_leaves_nothing(tmp_path: Path, reap
         assert [port for port in stack.ports().values() if not is_free(port)] == []
 
 
-def test_down_stops_a_stack_that_was_started_elsewhere(tmp_path: Path) -> None:
-    """``up --detach`` returns with the stack running; ``down`` returns when all of it is gone; twice does no harm."""
+def test_down_stops_a_detached_stack(tmp_path: Path) -> None:
+    """``up --detach`` returns once the stack runs, ``down`` once it has exited; a second ``down`` succeeds, too."""
     data = str(tmp_path / "data")
     started = stack_command("up", "--detach", "--data-dir", data)
     assert started.returncode == 0, started.stderr
@@ -139,8 +139,8 @@ def test_down_stops_a_stack_that_was_started_elsewhere(tmp_path: Path) -> None:
     assert stack_command("status", "--data-dir", data).returncode == 1
 
 
-def test_a_taken_port_is_an_error_that_names_its_holder(tmp_path: Path, reaper: Reaper) -> None:
-    """Where another process listens on a port of the stack, ``up`` ends with 1 and says which process that is."""
+def test_used_port_is_an_error_that_names_the_process(tmp_path: Path, reaper: Reaper) -> None:
+    """If another process listens on a port of the stack, ``up`` exits with 1 and names that process."""
     with foreground(tmp_path / "data", reaper) as stack:
         port = stack.ports()["postgres"]
     with socket.socket() as holder:
@@ -153,8 +153,8 @@ def test_a_taken_port_is_an_error_that_names_its_holder(tmp_path: Path, reaper: 
     assert f"process {os.getpid()}" in done.stderr
 
 
-def test_the_stack_runs_without_root(tmp_path: Path, reaper: Reaper) -> None:
-    """As a user who is not root, and has none of root's powers, the whole stack runs and ends."""
+def test_stack_runs_without_root(tmp_path: Path, reaper: Reaper) -> None:
+    """The whole stack starts and stops as a user without the capabilities of root."""
     identity = Identity.NAMESPACE if os.geteuid() == 0 else Identity.SAME
     with foreground(tmp_path / "data", reaper, identity=identity) as stack:
         processes = stack.all_processes()
@@ -167,7 +167,7 @@ def test_the_stack_runs_without_root(tmp_path: Path, reaper: Reaper) -> None:
 
 @pytest.fixture
 def elsewhere(broker: str, prefix: str, database: str, object_store: ObjectStore) -> dict[str, str]:
-    """Return settings that name servers which are not the stack's own."""
+    """Return settings that name external servers."""
     return {
         "RUNSTREAM_KAFKA": broker,
         "RUNSTREAM_POSTGRES": database,
@@ -179,8 +179,8 @@ def elsewhere(broker: str, prefix: str, database: str, object_store: ObjectStore
     }
 
 
-def test_services_that_run_elsewhere_are_used(tmp_path: Path, reaper: Reaper, elsewhere: dict[str, str]) -> None:
-    """With Kafka, Postgres and S3 named by settings only consumers and API are started, and all is well."""
+def test_external_services_are_used(tmp_path: Path, reaper: Reaper, elsewhere: dict[str, str]) -> None:
+    """If the settings name Kafka, Postgres and S3, only the consumers and the API are started."""
     with foreground(tmp_path / "data", reaper, settings=elsewhere) as stack:
         status = json.loads(stack_command("status", "--json", "--data-dir", str(stack.folder.path), settings={}).stdout)
     assert {row["name"]: row["condition"] for row in status["services"]} == {
@@ -190,15 +190,15 @@ def test_services_that_run_elsewhere_are_used(tmp_path: Path, reaper: Reaper, el
     assert status["healthy"]
 
 
-def test_a_service_elsewhere_that_does_not_answer_is_named(tmp_path: Path) -> None:
-    """Where the settings name a broker that is not there, ``up`` ends with 1 and says so."""
+def test_external_service_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    """If the settings name a broker that does not answer, ``up`` exits with 1 and names it."""
     done = stack_command("up", "--data-dir", str(tmp_path / "data"), settings={"RUNSTREAM_KAFKA": "127.0.0.1:1"})
     assert done.returncode == 1
     assert "kafka at 127.0.0.1:1 (from the settings) does not answer" in " ".join(done.stderr.split())
 
 
-def test_a_stop_while_the_jars_are_fetched_is_not_kept_waiting(tmp_path: Path, reaper: Reaper) -> None:
-    """A signal ends the download too: neither the command nor Maven stays behind."""
+def test_signal_ends_the_download(tmp_path: Path, reaper: Reaper) -> None:
+    """A signal during the download ends both the command and Maven."""
     maven = tmp_path / "bin" / "mvn"
     maven.parent.mkdir()
     maven.write_text("#!/bin/sh\nexec sleep 600\n")

@@ -1,4 +1,4 @@
-"""PostgreSQL under every identity that this user can give it."""
+"""PostgreSQL, run as each user that is possible here."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
     from runstream_deploy.processes.reaper import Reaper
 
-#: PostgreSQL refuses root, and only root can become somebody else.
+#: PostgreSQL refuses to run as root, and only root can change to another user.
 IDENTITIES = [Identity.NAMESPACE, Identity.NOBODY] if os.geteuid() == 0 else [Identity.SAME, Identity.NAMESPACE]
 
 
 @pytest.fixture
 def reachable() -> Iterator[Path]:
-    """Return a folder that every user may pass through, unlike those of pytest."""
+    """Return a folder that every user can reach, unlike those of pytest."""
     folder = Path(tempfile.mkdtemp(prefix="runstream-"))
     yield folder
     shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("identity", IDENTITIES)
-async def test_it_serves_and_keeps_its_data(reachable: Path, reaper: Reaper, identity: Identity) -> None:
-    """What one start stored the next one has; no process of it has the powers of root."""
+async def test_data_is_kept_across_restarts(reachable: Path, reaper: Reaper, identity: Identity) -> None:
+    """A restarted server has the data of the first; no process has capabilities of root."""
     password = secrets.token_hex(8)
     postgres = Postgres(reachable / "data", port=choose_port(), password=password, identity=identity)
     for statement in ("create table t as select 7 as n", "select n from t"):
@@ -56,13 +56,13 @@ async def test_it_serves_and_keeps_its_data(reachable: Path, reaper: Reaper, ide
 
 
 def effective_capabilities(pid: int) -> int:
-    """Return the capabilities of a process as the kernel's bit mask."""
+    """Return the effective capabilities of a process as a bit mask."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("CapEff")).split()[1], 16)
 
 
-async def test_the_number_of_a_killed_server_may_belong_to_another_process(tmp_path: Path, reaper: Reaper) -> None:
-    """A pid file that names a living process which is no server of this folder does not stop a start."""
+async def test_pid_of_a_killed_server_may_be_reused(tmp_path: Path, reaper: Reaper) -> None:
+    """A pid file with the pid of an unrelated process does not prevent a start."""
     postgres = Postgres(tmp_path / "data", port=choose_port(), password="x")
     postgres.prepare()
     (tmp_path / "data" / "postmaster.pid").write_text(f"{os.getppid()}\n{tmp_path / 'data'}\n")
@@ -76,24 +76,24 @@ async def test_the_number_of_a_killed_server_may_belong_to_another_process(tmp_p
         child.stop()
 
 
-def test_a_folder_that_nobody_can_reach_is_refused(tmp_path: Path) -> None:
-    """Where the server would run as nobody, a closed folder above its data is named, with the ways out."""
+def test_folder_that_nobody_cannot_reach_is_refused(tmp_path: Path) -> None:
+    """If the server has to run as nobody, the error names a closed parent folder and states what to do."""
     (tmp_path / "closed").mkdir(mode=0o700)
-    with pytest.raises(DataFolderError, match=f"nobody, whom {tmp_path / 'closed'} keeps out"):
+    with pytest.raises(DataFolderError, match=f"nobody, who has no access to {tmp_path / 'closed'}:"):
         allow_traversal(tmp_path / "closed" / "data")
 
 
-def test_data_of_another_major_release_is_refused(tmp_path: Path) -> None:
-    """The message names both releases."""
+def test_data_of_another_major_version_is_refused(tmp_path: Path) -> None:
+    """The message states both versions."""
     postgres = Postgres(tmp_path / "data", port=choose_port(), password="x")
     postgres.prepare()
     (tmp_path / "data" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(DataFolderError, match="was made by PostgreSQL 17 and this is 18"):
+    with pytest.raises(DataFolderError, match="was created by PostgreSQL 17, this is 18"):
         postgres.prepare()
 
 
-async def test_a_server_that_cannot_start_says_why(tmp_path: Path, reaper: Reaper) -> None:
-    """The error carries the end of the server's own log, and no process is left."""
+async def test_server_that_cannot_start_reports_why(tmp_path: Path, reaper: Reaper) -> None:
+    """The error has the last lines of the server's log, and no process is left running."""
     postgres = Postgres(tmp_path / "data", port=choose_port(), password="x", settings={"shared_buffers": "much"})
     postgres.prepare()
     child = Child(postgres.command(), tmp_path / "log", reaper)

@@ -1,4 +1,4 @@
-"""What becomes of the local stack when parts of it, or all of it, are killed."""
+"""Recovery of the local stack from killed services and a killed reaper."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def own_stack(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Stack]:
-    """Run a stack that no other module's tests are disturbed by."""
+    """Run a stack for this module only, whose restarts disturb no other tests."""
     with running_stack(tmp_path_factory.mktemp("own") / "data", reaper) as stack:
         yield stack
 
 
 @pytest.mark.parametrize("service", ["s3", "api", "history", "summary", "liveness", "alerts", "postgres", "kafka"])
-def test_a_killed_service_is_started_again(own_stack: Stack, service: str) -> None:
-    """After SIGKILL the service runs again as another process, and the restart and its reason are on show."""
+def test_killed_service_is_restarted(own_stack: Stack, service: str) -> None:
+    """After SIGKILL the service runs again as another process; the state has the restart and its reason."""
     before, restarts = own_stack.pid(service), own_stack.state().services[service].restarts
     os.kill(before, signal.SIGKILL)
 
-    def again() -> bool:
+    def restarted() -> bool:
         row = own_stack.state().services[service]
         return row.condition is ServiceCondition.RUNNING and row.pid not in (None, before)
 
-    eventually(again, within=60)
+    eventually(restarted, within=60)
     row = own_stack.state().services[service]
     assert row.restarts == restarts + 1
-    assert "was ended by signal 9" in row.problem
+    assert "was killed by signal 9" in row.problem
 
 
-def test_a_killed_reaper_is_replaced(own_stack: Stack) -> None:
-    """The process that guards against orphans is itself guarded."""
+def test_killed_reaper_is_replaced(own_stack: Stack) -> None:
+    """The supervisor starts another reaper."""
     supervisor = own_stack.state().pid
 
     def reaper() -> tuple[int, int] | None:

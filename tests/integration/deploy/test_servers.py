@@ -1,4 +1,4 @@
-"""The three servers behind the fixtures, spoken to by their own clients."""
+"""The three servers of the fixtures, accessed by their own clients."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from runstream_deploy.services.postgres import Postgres
 
 
-async def test_a_topic_stamps_messages_with_the_brokers_time(broker: str, prefix: str) -> None:
-    """A message comes back with the broker's append time (timestamp type 1), whatever time the client gave it."""
+async def test_messages_have_the_append_time_of_the_broker(broker: str, prefix: str) -> None:
+    """A message comes back with the broker's append time (timestamp type 1), whatever time the client sent."""
     name = topic_name(prefix, Topic.HEARTBEAT)
     producer = AIOKafkaProducer(bootstrap_servers=broker)
     await producer.start()
@@ -40,10 +40,10 @@ async def test_a_topic_stamps_messages_with_the_brokers_time(broker: str, prefix
     assert message.timestamp > 1
 
 
-async def test_topics_are_made_once_and_keep_their_partitions(broker: str, prefix: str) -> None:
-    """Asking again changes nothing; asking for another number of partitions is refused."""
+async def test_topics_keep_their_number_of_partitions(broker: str, prefix: str) -> None:
+    """Creating existing topics changes nothing; another number of partitions is an error."""
     await ensure_topics(broker, prefix, partitions=2)
-    with pytest.raises(DataFolderError, match="has 2 partitions and the settings say 3"):
+    with pytest.raises(DataFolderError, match="has 2 partitions, but the settings require 3"):
         await ensure_topics(broker, prefix, partitions=3)
 
 
@@ -68,8 +68,8 @@ async def _is_missing(admin: AIOKafkaAdminClient, topic: str) -> bool:
     return topic not in await admin.list_topics()
 
 
-async def test_postgres_lets_in_only_who_has_the_password(postgres: Postgres, database: str) -> None:
-    """The right password gets an answer from version 18, a wrong one is refused."""
+async def test_postgres_requires_the_password(postgres: Postgres, database: str) -> None:
+    """The server answers with the right password and rejects a wrong one."""
     connection = await asyncpg.connect(database)
     try:
         assert (await connection.fetchval("SHOW server_version")) == postgres.version
@@ -79,8 +79,8 @@ async def test_postgres_lets_in_only_who_has_the_password(postgres: Postgres, da
         await asyncpg.connect(database.replace("postgres:", "postgres:x", 1))
 
 
-async def test_the_object_store_lets_in_only_who_has_the_key(object_store: ObjectStore) -> None:
-    """The right secret lists the bucket it made, a wrong one is refused."""
+async def test_object_store_requires_the_key(object_store: ObjectStore) -> None:
+    """The right secret lists a new bucket; a wrong one is rejected."""
     await ensure_bucket(object_store.client(), "pictures")
     await ensure_bucket(object_store.client(), "pictures")
     assert "pictures" in [bucket.name for bucket in object_store.client().list_buckets()]

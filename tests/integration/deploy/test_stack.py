@@ -1,4 +1,4 @@
-"""The whole local stack, as ``runstream up`` runs it."""
+"""The local stack as ``runstream up`` runs it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def command(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a stack command on the stack's data folder."""
+    """Run a command on the data folder of the stack."""
     return subprocess.run(
         [sys.executable, "-m", "runstream_deploy", *arguments],
         env=stack.environment,
@@ -30,8 +30,8 @@ def command(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_status_says_that_every_service_is_well(stack: Stack) -> None:
-    """Status ends with 0 and shows each service running, with its process, memory, and the consumers' lag."""
+def test_status_of_a_healthy_stack(stack: Stack) -> None:
+    """``status`` exits with 0 and shows each service as running, with process and memory, and the lag of consumers."""
     done = eventually(lambda: _successful(command(stack, "status", "--json")))
     status = json.loads(done.stdout)
     assert {row["name"]: row["condition"] for row in status["services"]} == dict.fromkeys(
@@ -48,14 +48,14 @@ def _successful(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedP
     return done
 
 
-def test_the_api_answers_at_the_announced_address(stack: Stack) -> None:
-    """The address and token of the discovery file open the API."""
+def test_api_answers_at_the_address_in_the_discovery_file(stack: Stack) -> None:
+    """The API accepts the address and token of the discovery file."""
     answer = httpx.get(f"{stack.url}/api/v1/connect", headers={"Authorization": f"Bearer {stack.token}"})
     assert (answer.status_code, answer.json()["entity"]) == (200, stack.entity)
 
 
-def test_files_with_secrets_are_closed_to_others(stack: Stack) -> None:
-    """The discovery file, the stack's file and its state can be read by their owner only."""
+def test_files_with_secrets_are_private(stack: Stack) -> None:
+    """Only the owner can read discovery.json, stack.json and state.json."""
     modes = {
         name: stat.S_IMODE((stack.data_dir / name).stat().st_mode)
         for name in ("discovery.json", "stack.json", "state.json")
@@ -63,7 +63,7 @@ def test_files_with_secrets_are_closed_to_others(stack: Stack) -> None:
     assert modes == dict.fromkeys(modes, 0o600)
 
 
-def test_secrets_do_not_show_in_the_process_list(stack: Stack) -> None:
+def test_secrets_are_not_in_the_process_list(stack: Stack) -> None:
     """No process of the stack has a password, key or token among its arguments."""
     secrets = json.loads((stack.data_dir / "stack.json").read_text())["secrets"].values()
     supervisor = stack.state().pid
@@ -71,8 +71,8 @@ def test_secrets_do_not_show_in_the_process_list(stack: Stack) -> None:
         assert [secret for secret in secrets if secret.encode() in arguments_of(pid)] == []
 
 
-def test_a_second_stack_on_the_same_data_is_refused(stack: Stack) -> None:
-    """A second ``up`` ends with 1, names the process that runs, and leaves the first one alone."""
+def test_second_stack_on_the_same_data_is_refused(stack: Stack) -> None:
+    """A second ``up`` exits with 1, names the running process, and does not affect it."""
     done = command(stack, "up")
     assert done.returncode == 1
     assert f"already running on {stack.data_dir} (process {stack.state().pid})" in done.stderr

@@ -7,12 +7,12 @@ import mmap
 import os
 import random
 import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 from runstream.spool.reader import SpoolReader
 from runstream.spool.writer import SpoolWriter
 from runstream.tracking.rows.row_log import RowLog
+from tests.polling import eventually
 from tests.unit.producer.row_model import RowModel, assembled
 from tests.unit.producer.spooled import rows
 
@@ -35,7 +35,7 @@ def test_nothing_that_was_logged_is_lost(tmp_path: Path) -> None:
     for number in range(ROUNDS):
         folder = tmp_path / str(number)
         folder.mkdir()
-        _kill(_logging(folder, reached, whole), reached, draw.random() * 0.02)
+        _kill(_logging(folder, reached, whole), reached, 1 + draw.randrange(3000))
         returned = int.from_bytes(reached[:8], "little")
         found = rows(folder)
 
@@ -54,7 +54,7 @@ def test_late_rows_and_open_ones_survive(tmp_path: Path) -> None:
     for number in range(ROUNDS // 3):
         folder = tmp_path / str(number)
         folder.mkdir()
-        _kill(_logging(folder, reached, mixed), reached, draw.random() * 0.01)
+        _kill(_logging(folder, reached, mixed), reached, 1 + draw.randrange(1000))
         returned = int.from_bytes(reached[:8], "little")
         model = RowModel()
         for call in range(returned):
@@ -112,11 +112,8 @@ def _logging(folder: Path, reached: mmap.mmap, call: Callable[[int], Call]) -> i
         os._exit(1)
 
 
-def _kill(pid: int, reached: mmap.mmap, after_s: float) -> None:
-    """Kill a process some time after its first row."""
-    deadline = time.monotonic() + 10
-    while not any(reached[:8]) and time.monotonic() < deadline:
-        time.sleep(0.0005)
-    time.sleep(after_s)
+def _kill(pid: int, reached: mmap.mmap, calls: int) -> None:
+    """Kill a process after so many calls of log() have returned, wherever it is by then."""
+    eventually(lambda: int.from_bytes(reached[:8], "little") >= calls, every=0.0)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
