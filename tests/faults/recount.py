@@ -16,40 +16,20 @@ import itertools
 import json
 import math
 import sys
-import urllib.parse
-import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
-from tests.faults.plain_reader import DecodedMessage, Row, read, untagged
+from tests.faults.plain_reader import DecodedMessage, Row, read
+from tests.faults.recount_sources import Message, dump, get_json, quarantine, read_journal, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-TOPICS = ("log", "config", "exit")
 #: How many differences are described; more are only counted.
 MAX_DESCRIBED = 20
-
-
-@dataclass(frozen=True)
-class Message:
-    """A message in a topic."""
-
-    topic: str
-    partition: int
-    offset: int
-    value: bytes
-
-    @property
-    def position(self) -> tuple[str, int, int]:
-        """Return topic, partition and offset."""
-        return self.topic, self.partition, self.offset
 
 
 @dataclass
@@ -98,9 +78,6 @@ class _Writer:
     #: Sequence numbers of rows that are dropped by policy, or in a message in quarantine.
     excused: set[int] = field(default_factory=set)
     final: int | None = None
-
-
-# --- comparing: pure
 
 
 def compare(
@@ -304,77 +281,6 @@ def _comparable(value: Any) -> Any:
     return value
 
 
-# --- reading: journal, Kafka, HTTP, Postgres
-
-
-def read_journal(*paths: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines of journals. An incomplete last line is skipped."""
-    for path in paths:
-        with path.open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield json.loads(line, object_hook=untagged)
-
-
-async def dump(brokers: str, prefix: str, partitions: int) -> list[Message]:
-    """Return all current messages of the topics log, config and exit."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, auto_offset_reset="none")
-    await consumer.start()
-    try:
-        places = [TopicPartition(f"{prefix}.{topic}", number) for topic in TOPICS for number in range(partitions)]
-        consumer.assign(places)
-        starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-        for place in places:
-            consumer.seek(place, starts[place])
-        return await _read_until(consumer, {place: end for place, end in ends.items() if end > starts[place]}, prefix)
-    finally:
-        await consumer.stop()
-
-
-async def _read_until(consumer: Any, ends: Mapping[TopicPartition, int], prefix: str) -> list[Message]:
-    found: list[Message] = []
-    open_partitions = dict(ends)
-    while open_partitions:
-        for place, records in (await consumer.getmany(timeout_ms=1000)).items():
-            topic = place.topic.removeprefix(f"{prefix}.")
-            found += [Message(topic, place.partition, record.offset, record.value) for record in records]
-            if await consumer.position(place) >= open_partitions.get(place, 0):
-                open_partitions.pop(place, None)
-    return found
-
-
-def scan(url: str, token: str, run: str) -> list[dict[str, Any]]:
-    """Return all history rows of a run (``entity/project/id``) from the HTTP API."""
-    path = "/".join(urllib.parse.quote(name, safe="") for name in run.split("/"))
-    rows: list[dict[str, Any]] = []
-    cursor: str | None = None
-    while True:
-        query = {"page_size": "5000", **({"cursor": cursor} if cursor else {})}
-        page = _get(url, token, f"/runs/{path}/scan?{urllib.parse.urlencode(query)}")
-        rows += page["rows"]
-        cursor = page["next"]
-        if cursor is None:
-            return rows
-
-
-def _get(url: str, token: str, path: str) -> Any:
-    request = urllib.request.Request(f"{url}/api/v1{path}", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.loads(answer.read(), object_hook=untagged)
-
-
-async def quarantine(dsn: str, prefix: str) -> frozenset[tuple[str, int, int]]:
-    """Return topic, partition and offset of the messages in the quarantine of history."""
-    connection = await asyncpg.connect(dsn, timeout=10, command_timeout=60)
-    try:
-        rows = await connection.fetch(
-            'select topic, partition, "offset" from runtime.quarantine where sink = $1 and redriven is null', "history"
-        )
-    finally:
-        await connection.close()
-    return frozenset((row["topic"].removeprefix(f"{prefix}."), row["partition"], row["offset"]) for row in rows)
-
-
 def recount(*journals: Path, url: str, token: str, dsn: str | None = None) -> Verdict:
     """Compare a running stack with journals. Must not be called in a running event loop.
 
@@ -385,7 +291,7 @@ def recount(*journals: Path, url: str, token: str, dsn: str | None = None) -> Ve
         dsn: Postgres, to read the quarantine; without it, no message may be in quarantine.
     """
     lines = list(read_journal(*journals))
-    cluster = _get(url, token, "/connect")
+    cluster = get_json(url, token, "/connect")
     prefix = cluster["prefix"]
     messages = asyncio.run(dump(cluster["brokers"], prefix, cluster["partitions"]))
     runs = {line["run"] for line in lines}

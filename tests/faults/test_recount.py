@@ -32,7 +32,8 @@ from runstream_schemas.topics import RunPath, Topic
 from tests.contract.examples import VECTORS
 from tests.events import changed
 from tests.faults.plain_reader import read, untagged
-from tests.faults.recount import Message, compare, dump
+from tests.faults.recount import compare
+from tests.faults.recount_sources import Message, dump
 
 if TYPE_CHECKING:
     from collections.abc import Callable

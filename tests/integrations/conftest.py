@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+import runstream
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    import pytest
-
 #: Modules that import PyTorch.
-_NEED_TORCH = frozenset({"test_tensorboard.py", "test_watch.py"})
+_NEED_TORCH = frozenset({"test_tensorboard.py", "test_watch.py", "test_watch_graph.py"})
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -18,3 +21,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if collection_path.name in _NEED_TORCH and config.getoption("markexpr") == "not integrations":
         return True
     return None
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[runstream.Run]:
+    """Start an offline run in its own folder."""
+    run = runstream.init(project="p", mode="offline", dir=tmp_path, settings={"silent": True})
+    yield run
+    run.finish()

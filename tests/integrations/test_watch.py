@@ -11,54 +11,12 @@ import pytest
 import torch
 
 import runstream
-from tests.unit.producer.spooled import primary, rows
+from tests.integrations.watched import TwoParts, histograms, hooks_of, logged, network, train
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.integrations
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[runstream.Run]:
-    """Start an offline run in its own folder."""
-    run = runstream.init(project="p", mode="offline", dir=tmp_path, settings={"silent": True})
-    yield run
-    run.finish()
-
-
-def network() -> Any:
-    """Return a model with two layers and four parameters."""
-    return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
-
-
-def hooks_of(model: Any) -> int:
-    """Count all hooks of a model and its parameters."""
-    modules = sum(
-        len(module._forward_hooks) + len(module._forward_pre_hooks)  # noqa: SLF001 - torch has no public attribute
-        for module in model.modules()
-    )
-    return modules + sum(len(item._backward_hooks or ()) for item in model.parameters())  # noqa: SLF001
-
-
-def train(run: runstream.Run, model: Any, steps: int, given: Any = None) -> None:
-    """Run forward and backward passes, and log a row after each."""
-    for step in range(steps):
-        model.zero_grad()
-        model(torch.ones(2, 4) if given is None else given).sum().backward()
-        run.log({"step": step})
-
-
-def logged(run: runstream.Run, folder: Path) -> list[dict[str, Any]]:
-    """Finish a run; return its rows."""
-    run.finish()
-    return [row.values for row in rows(primary(folder))]
-
-
-def histograms(row: dict[str, Any]) -> set[str]:
-    """Return the keys of a row whose values are histograms."""
-    return {key for key, value in row.items() if isinstance(value, dict) and value["_type"] == "histogram"}
 
 
 def test_gradients_are_logged_by_default_in_every_nth_pass(run: runstream.Run, tmp_path: Path) -> None:
@@ -199,24 +157,6 @@ def test_an_invalid_model_is_refused(run: runstream.Run, models: Any) -> None:
         run.watch(models)
 
 
-def test_the_graph_is_stored_in_the_summary(run: runstream.Run, tmp_path: Path) -> None:
-    """After the first pass, the summary has the modules, their shapes and edges; rows do not have them."""
-    model = network()
-    run.watch(model, log=None, log_graph=True)
-
-    train(run, model, 2)
-
-    graph = run.summary["graph_0"]
-    assert [(node["name"], node["output_shape"]) for node in graph["nodes"]] == [
-        ("0", [[2, 3]]),
-        ("1", [[2, 3]]),
-        ("2", [[2, 1]]),
-    ]
-    assert [list(edge) for edge in graph["edges"]] == [[0, 1], [1, 2]]
-    assert hooks_of(model) == 0
-    assert [set(row) for row in logged(run, tmp_path)] == [{"step"}, {"step"}]
-
-
 def test_parameters_of_a_model_of_which_parts_are_called_are_logged(run: runstream.Run, tmp_path: Path) -> None:
     """A pass begins when a part is called again."""
     model = TwoParts()
@@ -227,68 +167,6 @@ def test_parameters_of_a_model_of_which_parts_are_called_are_logged(run: runstre
         run.log({"step": step})
 
     assert [len(histograms(row)) for row in logged(run, tmp_path)] == [0, 6, 0, 6]
-
-
-class TwoParts(torch.nn.Module):  # type: ignore[misc]
-    """A model whose parts are called by the program."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = network()
-        self.head = torch.nn.Linear(1, 1)
-
-    def forward(self, given: Any) -> Any:
-        """Call both parts."""
-        return self.head(self.net(given))
-
-
-def test_the_graph_of_a_part_is_in_the_summary_after_its_backward_pass(run: runstream.Run) -> None:
-    """Calling ``model.net`` instead of the model yields the graph of ``net``; a call of the model replaces it."""
-    model = TwoParts()
-    run.watch(model, log=None, log_graph=True)
-
-    model.net(torch.ones(2, 4)).sum().backward()
-    run.log({"a": 1})
-    part = [node["name"] for node in run.summary["graph_0"]["nodes"]]
-    model(torch.ones(2, 4)).sum().backward()
-
-    assert part == ["net.0", "net.1", "net.2"]
-    assert [node["name"] for node in run.summary["graph_0"]["nodes"]] == [*part, "head"]
-    assert hooks_of(model) == 0
-
-
-def test_a_pass_that_raises_leaves_nothing_in_the_graph(run: runstream.Run) -> None:
-    """The first input has the wrong size for the last layer."""
-    model = torch.nn.Sequential(torch.nn.Flatten(), network(), torch.nn.Flatten(0))
-    run.watch(model, log=None, log_graph=True)
-
-    with pytest.raises(RuntimeError):
-        model(torch.ones(2, 3))
-    model(torch.ones(2, 4)).sum().backward()
-
-    assert [node["name"] for node in run.summary["graph_0"]["nodes"]] == ["0", "1.0", "1.1", "1.2", "2"]
-
-
-def test_models_that_share_a_part_both_get_their_whole_graph(run: runstream.Run) -> None:
-    """A call of the shared part by the first model does not complete the graph of the second."""
-    shared = network()
-    models = [torch.nn.Sequential(shared, torch.nn.Linear(1, 1)) for _ in range(2)]
-    run.watch(models, log=None, log_graph=True)
-
-    for model in models:
-        model(torch.ones(2, 4)).sum().backward()
-
-    assert [len(run.summary[f"graph_{number}"]["nodes"]) for number in (0, 1)] == [4, 4]
-
-
-def test_a_single_layer_is_a_graph_of_one_node(run: runstream.Run) -> None:
-    """The name of the node is empty, as the name of the model in ``named_modules()``."""
-    model = torch.nn.Linear(4, 1)
-    run.watch(model, log=None, log_graph=True)
-
-    model(torch.ones(2, 4))
-
-    assert [node["name"] for node in run.summary["graph_0"]["nodes"]] == [""]
 
 
 @pytest.mark.parametrize(

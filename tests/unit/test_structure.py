@@ -30,7 +30,6 @@ CORPUS = {"tests/parity/kit.py", "tests/parity/run_parity.py"}
 LONG_FILES = {
     "producer/runstream/shipper/shipper.py",
     "producer/runstream/spool/writer.py",
-    "tests/faults/recount.py",
     "tests/unit/producer/test_history.py",
     "tests/unit/producer/test_init.py",
     "tests/unit/assembly/test_assembler.py",
