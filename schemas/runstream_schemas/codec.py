@@ -1,7 +1,7 @@
-"""Events to bytes and back (layout: docs/contract.md).
+"""Encode events to messages and decode them (format: docs/contract.md).
 
-:func:`encode` writes by the newest schema of the event's topic; :func:`decode` reads whatever committed version
-wrote it and trusts nothing: not the frame, not the lengths, not the numbers, not the end.
+:func:`encode` uses the newest schema of the event's topic. :func:`decode` reads all committed versions, and checks
+everything: the frame, lengths, numbers, and the end of the message.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def encode(event: Event) -> bytes:
     """Return the framed message of an event.
 
-    The limits are the caller's to keep. Raises ValueError where the event cannot be written at all: a kind that its
+    The caller is responsible for the limits. Raises ValueError if the event cannot be represented: a kind that its
     topic does not have, a lone surrogate in a name or a key, a number beyond 64 bits.
     """
     schema = registry.current(event.topic)
@@ -39,24 +39,24 @@ def encode(event: Event) -> bytes:
 
 
 def decode(topic: Topic, message: bytes, limits: Limits = DEFAULT_LIMITS) -> Event:
-    """Return the event in a message of that topic.
+    """Return the event of a message.
 
-    An event of a kind that this version does not know is returned without its records. Raises MalformedEvent (or its
-    subclasses UnknownSchema and LimitExceeded) for anything that :func:`encode` could not have written within the
-    limits, and nothing else, in time and memory proportional to the message.
+    An event of an unknown kind is returned without its records. Raises MalformedEvent (or its subclasses UnknownSchema
+    and LimitExceeded), and no other error, for a message that :func:`encode` cannot have written within the limits.
+    Time and memory are proportional to the message.
     """
     if len(message) > limits.message_bytes:
-        raise LimitExceeded(f"message of {len(message)} bytes; at most {limits.message_bytes}")
+        raise LimitExceeded(f"Message of {len(message)} bytes, limit {limits.message_bytes}")
     identifier, body = unframe(message)
     schema = registry.by_id(identifier)
     if schema.topic is not topic:
-        raise MalformedEvent(f"a record of topic {schema.topic.value} on topic {topic.value}")
+        raise MalformedEvent(f"Record of topic {schema.topic.value} on topic {topic.value}")
     try:
         return event_of(topic, _read(schema, body), limits)
     except MalformedEvent:
         raise
-    except Exception as error:  # fastavro raises whatever its inner reader met
-        raise MalformedEvent(f"no {topic.value} record: {type(error).__name__}: {error}") from error
+    except Exception as error:  # fastavro passes on any error of its reader
+        raise MalformedEvent(f"Invalid {topic.value} record: {type(error).__name__}: {error}") from error
 
 
 def decode_columns(message: bytes, accepts: Callable[[tuple[str, ...], ColumnType], bool]) -> LogEvent:
@@ -80,5 +80,5 @@ def _read(schema: registry.Schema, body: bytes) -> Any:
     buffer = BytesIO(body)
     fields: Any = fastavro.schemaless_reader(buffer, schema.parsed, registry.current(schema.topic).parsed)
     if buffer.tell() != len(body):
-        raise MalformedEvent(f"{len(body) - buffer.tell()} bytes behind the end of the record")
+        raise MalformedEvent(f"{len(body) - buffer.tell()} bytes after the end of the record")
     return fields

@@ -1,6 +1,6 @@
-"""What a schema of the contract must be, and when one version reads what another wrote (rules: docs/contract.md).
+"""Checks of schemas, and of the compatibility between two versions (rules: docs/contract.md).
 
-Narrower than Avro allows: what loses bits, what a decoder can be hurt with and what stops an old reader is left out.
+Stricter than Avro: schemas must not lose bits, allow attacks on a decoder, or stop an old reader.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from typing import Any
 Definition = Any
 
 _PRIMITIVES = frozenset(["null", "boolean", "int", "long", "float", "double", "bytes", "string"])
-#: Written type → types it may be read as without loss. Avro would also take long as double, which loses low bits.
+#: Written type → types as which it is read without loss. Avro also reads long as double, which loses low bits.
 _WIDER = {"int": {"long", "double"}, "float": {"double"}}
 _NAMED = frozenset(["record", "enum", "fixed"])
 
 
 def faults(definition: Definition) -> list[str]:
-    """Return what forbids a schema as a topic's record type; empty for a good one."""
+    """Return why a schema is not allowed as the record type of a topic; empty if it is."""
     if not isinstance(definition, dict) or definition.get("type") != "record":
-        return ["the type of a topic is one record, so that every reader can read every version"]
+        return ["the type of a topic must be a record"]
     return _Linter().faults(definition, "", open_names=())
 
 
 def problems(reader: Definition, writer: Definition) -> list[str]:
-    """Return why ``reader`` could not read, or not exactly, what ``writer`` wrote; empty where it always can."""
+    """Return why ``reader`` cannot read data of ``writer`` exactly; empty if it always can."""
     return _Pair(_named_types(reader), _named_types(writer)).problems(reader, writer, "")
 
 
 def full_transitive(versions: list[Definition]) -> list[str]:
-    """Return what stops any version from reading any other; versions are given in order, from 1 on."""
+    """Return why versions cannot read each other; versions are in order, starting with 1."""
     return [
         f"{old} read as {new}: {problem}"
         for new, reader in enumerate(versions, 1)
@@ -41,7 +41,7 @@ def full_transitive(versions: list[Definition]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Linter:
-    #: Types defined so far; Avro names them once and refers to them afterwards.
+    #: Types that are defined so far; Avro defines each once and refers to it by name.
     names: dict[str, Definition] = field(default_factory=dict)
 
     def faults(self, definition: Definition, where: str, open_names: tuple[str, ...]) -> list[str]:
@@ -60,23 +60,23 @@ class _Linter:
             ]
         if kind == "enum":
             named = definition.get("default") in definition["symbols"]
-            return [] if named else [f"{where}: enum {definition['name']} has no default for symbols of the future"]
+            return [] if named else [f"{where}: enum {definition['name']} has no default for future symbols"]
         if kind in ("array", "map"):
             items = definition["items" if kind == "array" else "values"]
             inner = self.faults(items, f"{where}[]", open_names)
-            weightless = [f"{where}: items of no bytes"] if not inner and self._weightless(items) else []
-            return inner + weightless
+            without_bytes = [f"{where}: items of zero bytes"] if not inner and self._has_no_bytes(items) else []
+            return inner + without_bytes
         return [] if kind in _PRIMITIVES or kind == "fixed" else self.faults(kind, where, open_names)
 
-    def _weightless(self, definition: Definition) -> bool:
-        """Return whether a value may take no byte, so that five bytes could claim a thousand million of them."""
+    def _has_no_bytes(self, definition: Definition) -> bool:
+        """Return whether a value can have zero bytes, so that five bytes could declare a billion items."""
         if isinstance(definition, list):
             return False
         if isinstance(definition, str):
-            return definition == "null" or (definition in self.names and self._weightless(self.names[definition]))
+            return definition == "null" or (definition in self.names and self._has_no_bytes(self.names[definition]))
         kind = definition["type"]
         if kind == "record":
-            return all(self._weightless(item["type"]) for item in definition["fields"])
+            return all(self._has_no_bytes(item["type"]) for item in definition["fields"])
         return kind == "null" or bool(kind == "fixed" and definition["size"] == 0)
 
 
@@ -92,10 +92,10 @@ class _Pair:
             return [problem for branch in writer for problem in self.problems(reader, branch, where)]
         if isinstance(reader, list):
             tries = [self.problems(branch, writer, where) for branch in reader]
-            return [] if [] in tries else [f"{where}: no branch takes {_kind(writer)}"]
+            return [] if [] in tries else [f"{where}: no branch accepts {_kind(writer)}"]
         if _kind(reader) != _kind(writer):
             fits = _kind(reader) in _WIDER.get(_kind(writer), set())
-            return [] if fits else [f"{where}: {_kind(writer)} is not read as {_kind(reader)} without loss"]
+            return [] if fits else [f"{where}: {_kind(writer)} cannot be read as {_kind(reader)} without loss"]
         if _kind(reader) in _NAMED and reader["name"] != writer["name"]:
             return [f"{where}: {writer['name']} was renamed {reader['name']}"]
         return self._same_kind(reader, writer, where)

@@ -1,4 +1,4 @@
-"""The frame around an event: byte 0, the schema's id in four bytes big-endian, the Avro body (Confluent's format)."""
+"""The frame of an event in Confluent's format: a zero byte, the schema id (four bytes, big-endian), the Avro body."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ HEAD_BYTES = _HEAD.size
 
 
 def frame(identifier: int, body: bytes) -> bytes:
-    """Return the message that carries an Avro body written by the schema of that id."""
+    """Return the message with an Avro body that was written by a schema."""
     return _HEAD.pack(0, identifier) + body
 
 
 def unframe(message: bytes) -> tuple[int, bytes]:
-    """Return the schema id and the Avro body of a message; raises MalformedEvent where it is not framed."""
+    """Return the schema id and the Avro body of a message; raises MalformedEvent if it is not framed."""
     if len(message) < HEAD_BYTES:
-        raise MalformedEvent(f"message of {len(message)} bytes is shorter than its frame of {HEAD_BYTES}")
+        raise MalformedEvent(f"Message of {len(message)} bytes, shorter than the frame of {HEAD_BYTES} bytes")
     magic, identifier = _HEAD.unpack_from(message)
     if magic != 0:
-        raise MalformedEvent(f"message begins with byte {message[0]:#04x} instead of 0x00")
+        raise MalformedEvent(f"Message begins with byte {message[0]:#04x}, expected 0x00")
     return identifier, message[HEAD_BYTES:]

@@ -1,4 +1,4 @@
-"""The limits of the contract: one set of numbers for whoever writes an event and whoever reads it."""
+"""The limits of the contract, shared by writers and readers."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What an event may hold at most; sizes are bytes, lengths are characters, unless said otherwise."""
+    """Maximum sizes (bytes), lengths (characters) and numbers of the parts of an event."""
 
-    #: Largest Kafka message the topics take (``max.message.bytes``).
+    #: Size of a Kafka message (``max.message.bytes`` of the topics).
     message_bytes: int = 2 * 1024 * 1024
     #: Size at which a writer closes a block of rows.
     block_bytes: int = 512 * 1024
-    #: Largest number of rows in one block.
+    #: Rows in a block.
     block_rows: int = 10_000
-    #: Longest key (one name of a path).
+    #: Length of a key (one name of a path).
     key_length: int = 512
-    #: Deepest path of a column, and deepest nesting of a value.
+    #: Names in the path of a column, and levels of nesting of a value.
     depth: int = 64
-    #: Longest string value of a row, config or summary; a longer one is shortened and marked.
+    #: Length of a string value of a row, the config or the summary; longer ones are shortened and marked.
     string_length: int = 256 * 1024
-    #: Most distinct keys of one run.
+    #: Distinct keys of a run.
     run_keys: int = 1_000_000
-    #: Longest entity, project and run id.
+    #: Length of an entity, a project and a run id.
     name_length: int = 128
 
 

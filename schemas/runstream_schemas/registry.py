@@ -1,4 +1,4 @@
-"""Every schema of the contract, every version, under an id that follows from its content."""
+"""All versions of all schemas of the contract, identified by ids that are derived from their content."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """One committed version of one topic's record type."""
+    """A committed version of the record type of a topic."""
 
     topic: Topic
     version: int
@@ -29,7 +29,7 @@ class Schema:
     id: int
     #: The text of the ``.avsc`` file.
     text: str
-    #: What fastavro reads and writes with.
+    #: The parsed schema, for fastavro.
     parsed: Any
 
 
@@ -41,7 +41,7 @@ def schema_id(definition: Any) -> int:
 
 @cache
 def schemas() -> Mapping[int, Schema]:
-    """Return all committed schemas by id."""
+    """Return all committed schemas, by id."""
     found: dict[int, Schema] = {}
     for topic in Topic:
         folder = files("runstream_schemas") / "avsc" / topic.value
@@ -63,12 +63,12 @@ def schemas() -> Mapping[int, Schema]:
 
 @cache
 def current(topic: Topic) -> Schema:
-    """Return the newest version of a topic's schema, the one that is written."""
+    """Return the newest version of a topic's schema, which is used for writing."""
     return max((schema for schema in schemas().values() if schema.topic is topic), key=lambda schema: schema.version)
 
 
 def by_id(identifier: int) -> Schema:
-    """Return the schema of an id; raises UnknownSchema."""
+    """Return the schema with an id; raises UnknownSchema if there is none."""
     try:
         return schemas()[identifier]
     except KeyError:

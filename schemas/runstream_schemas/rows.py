@@ -1,4 +1,4 @@
-"""Rows (nested dicts) to columns and back, and blocks cut by rows."""
+"""Convert rows (nested dicts) to columns and back, and divide blocks by rows."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _TYPES: Mapping[type, ColumnType] = {
 
 
 def pack_rows(rows: Sequence[Row]) -> list[Column]:
-    """Return the columns of rows: one for each path and type of value, in order of appearance.
+    """Return the columns of rows: one per path and type of value, in order of appearance.
 
-    A key whose values have several types becomes several columns of one path with disjoint rows. Integers beyond 64
-    bits are kept as floats; anything but float, int, bool and None is kept as JSON text. Empty dicts leave nothing.
+    A key whose values have several types becomes several columns of the same path with disjoint rows. Integers beyond
+    64 bits are converted to floats; all but float, int, bool and None becomes JSON text. Empty dicts are omitted.
     """
     keys = rows[0].keys() if rows else ()
     if all(row.keys() == keys for row in rows):
@@ -42,9 +42,9 @@ def pack_rows(rows: Sequence[Row]) -> list[Column]:
 def unpack_rows(event: LogEvent) -> list[dict[str, Any]]:
     """Return the rows of a block as nested dicts, without step and time; the inverse of :func:`pack_rows`.
 
-    A marker (dropped, deleted) has no rows. Columns of a type that this version does not know are left out.
+    An event without data (dropped, deleted) has no rows. Columns of an unknown type are omitted.
     """
-    # Not the event's count: a marker counts records that it does not carry, two thousand million of them if it likes.
+    # Not the count of the event, which may be two billion for an event without data.
     size = len(event.times)
     rows: list[dict[str, Any]] = [{} for _ in range(size)]
     for column in event.columns:
@@ -64,7 +64,7 @@ def unpack_rows(event: LogEvent) -> list[dict[str, Any]]:
 
 
 def column_values(column: Column, count: int) -> list[Any]:
-    """Return the values of a column in a block of ``count`` rows, one for each row that has one."""
+    """Return the values of a column in a block of ``count`` rows, one per row that has one."""
     if column.values is not None:
         numbers: list[Any] = column.values.tolist()
         return numbers
@@ -74,7 +74,7 @@ def column_values(column: Column, count: int) -> list[Any]:
 
 
 def cut(event: LogEvent, start: int, stop: int) -> LogEvent:
-    """Return the block of the rows ``start`` to ``stop`` (exclusive) of a block."""
+    """Return the block with the rows ``start`` to ``stop`` (exclusive) of a block."""
     return replace(
         event,
         header=event.header.with_records(event.seq + start, stop - start),

@@ -1,4 +1,4 @@
-"""Topics, their names and settings, and the partition of a run: the one place that knows them."""
+"""Names and settings of topics, and the partitions of runs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 DEFAULT_PREFIX = "runstream"
 DEFAULT_PARTITIONS = 8
-#: The project of runs that name none.
+#: The project of runs without one.
 DEFAULT_PROJECT = "Uncategorized"
 
-#: Slashes, control characters, lone surrogates anywhere; or nothing but one or two dots.
-_NO_NAME = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\.{1,2}$")
+#: Slashes, control characters and lone surrogates; names that are one or two dots.
+_INVALID_NAME = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\.{1,2}$")
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
@@ -38,7 +38,7 @@ class Topic(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPath:
-    """Names a run: ``entity/project/run_id``."""
+    """The path of a run: ``entity/project/run_id``."""
 
     entity: str
     project: str
@@ -49,7 +49,7 @@ class RunPath:
 
 
 def canonical_project(project: str) -> str:
-    """Return the name under which a project is published: the default project is one, however its name is spelt."""
+    """Return the published name of a project, in which the case of the default project's name is normalized."""
     return DEFAULT_PROJECT if project.lower() == DEFAULT_PROJECT.lower() else project
 
 
@@ -59,10 +59,10 @@ def topic_name(prefix: str, topic: Topic) -> str:
 
 
 def topic_settings(topic: Topic, limits: Limits = DEFAULT_LIMITS) -> Mapping[str, str]:
-    """Return the Kafka settings a topic is created with.
+    """Return the Kafka settings with which a topic is created.
 
-    Messages are stored uncompressed, which is where a decompression bomb is stopped (ADR 0002), and stamped with the
-    broker's append time, which is the only clock of liveness. Everything but ``heartbeat`` is kept without limit.
+    Messages are stored uncompressed, which prevents decompression bombs (ADR 0002), and have the broker's append time,
+    which is the only clock of liveness. All topics except ``heartbeat`` have unlimited retention.
     """
     return {
         "cleanup.policy": "delete",
@@ -75,23 +75,23 @@ def topic_settings(topic: Topic, limits: Limits = DEFAULT_LIMITS) -> Mapping[str
 
 
 def message_key(run: RunPath) -> bytes:
-    """Return the Kafka key of a run's messages, the UTF-8 bytes of ``entity/project/run_id``."""
+    """Return the Kafka key of a run's messages: ``entity/project/run_id`` in UTF-8."""
     return str(run).encode()
 
 
 def is_name(text: str, limits: Limits = DEFAULT_LIMITS) -> bool:
-    """Return whether a text may name an entity, a project or a run.
+    """Return whether a text is valid as the name of an entity, a project or a run.
 
-    One to ``limits.name_length`` characters, none of them a slash or a control character, and neither ``.`` nor ``..``,
-    so that the three names joined by slashes are one path in every URL.
+    A name has 1 to ``limits.name_length`` characters without slashes and control characters, and is neither ``.`` nor
+    ``..``, so that the three names, joined by slashes, are a valid path in every URL.
     """
-    return 0 < len(text) <= limits.name_length and _NO_NAME.search(text) is None
+    return 0 < len(text) <= limits.name_length and _INVALID_NAME.search(text) is None
 
 
 def partition_of(run: RunPath, partitions: int) -> int:
     """Return the partition of a run, the same in every topic: ``(murmur2(path) & 0x7fffffff) % partitions``.
 
-    The hash is the one of Kafka's own default partitioner, over the UTF-8 bytes of ``entity/project/run_id``.
+    The hash is that of Kafka's default partitioner, over ``entity/project/run_id`` in UTF-8.
     """
     return (murmur2(message_key(run)) & 0x7FFFFFFF) % partitions
 

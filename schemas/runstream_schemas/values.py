@@ -1,8 +1,7 @@
-"""JSON text of free values: exact for what JSON cannot say by itself, safe for whatever stores it.
+"""JSON text of arbitrary values, exact also for floats that JSON cannot represent.
 
-Non-finite floats inside a value are spelled ``{"_type": "float", "value": "NaN" | "Infinity" | "-Infinity"}``. The text
-is ASCII, so that lone surrogates and NUL characters travel as escapes. A dict of that very form reads back as
-the float.
+Non-finite floats are represented as ``{"_type": "float", "value": "NaN" | "Infinity" | "-Infinity"}``. The text is
+ASCII: lone surrogates and NUL characters are escaped. A dict of that form is also read as a float.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
+def _reject(constant: str) -> Any:
+    raise ValueError(f"Invalid JSON constant {constant}")
 
 
-#: JSON as RFC 8259 has it: without Python's bare NaN and Infinity.
-_STRICT = json.JSONDecoder(parse_constant=_refuse)
+#: JSON of RFC 8259, without Python's bare NaN and Infinity.
+_STRICT = json.JSONDecoder(parse_constant=_reject)
 _SPELLING = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -34,19 +33,19 @@ def dump(value: Any) -> str:
 
 
 def load(text: str) -> Any:
-    """Return the value of a JSON text written by :func:`dump`; raises ValueError where it is no JSON."""
+    """Return the value of a JSON text written by :func:`dump`; raises ValueError if it is not valid JSON."""
     return json.loads(text, object_hook=_untagged)
 
 
 def check(text: str, *, depth: int) -> None:
-    """Raise ValueError where a text is no JSON, or is nested deeper than that."""
+    """Raise ValueError if a text is not valid JSON or is nested too deep."""
     try:
         value = _STRICT.decode(text)
     except RecursionError:
-        raise ValueError("JSON text nested beyond all bounds") from None
-    # Brackets bound the depth from above; few texts have so many that they must be looked through.
+        raise ValueError("JSON text nested beyond the interpreter's limit") from None
+    # The number of brackets is an upper bound of the depth, and rarely large enough to require a traversal.
     if text.count("[") + text.count("{") > depth and _depth(value) > depth:
-        raise ValueError(f"JSON text nested deeper than {depth}")
+        raise ValueError(f"JSON text nested deeper than {depth} levels")
 
 
 def _depth(value: Any) -> int:
