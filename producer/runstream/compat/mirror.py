@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import runstream
-from runstream.tracking.values.encoder import plain
+from runstream.tracking.values.encoder import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -238,7 +238,7 @@ def _start_run(run: Any, arguments: Mapping[str, Any], *, resumes: bool) -> runs
 
 def _recordable(value: Any) -> bool:
     try:
-        plain(value)
+        DEFAULT_ENCODER.value(value)
     except runstream.DataError:
         return False
     return True

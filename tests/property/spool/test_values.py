@@ -17,7 +17,7 @@ from runstream.exceptions import DataError
 from runstream.spool.plain_values import plain_row
 from runstream.spool.writer import SpoolWriter
 from runstream.tracking.rows.row_log import RowLog
-from runstream.tracking.values.encoder import to_plain_row
+from runstream.tracking.values.encoder import DEFAULT_ENCODER
 from runstream_schemas.limits import DEFAULT_LIMITS
 from tests.unit.producer.spooled import rows
 
@@ -49,7 +49,7 @@ def test_what_came_before_changes_no_row(data: list[dict[str, Any]]) -> None:
         history = RowLog(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))
         for row in data:
             try:
-                expected.append(as_shipped(to_plain_row(row)))
+                expected.append(as_shipped(DEFAULT_ENCODER.row(row)))
             except DataError:
                 assert refused(history, row)
             else:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 import runstream
-from runstream.tracking.values.encoder import to_plain_row
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_histogram_is_logged_as_plain_data() -> None:
     """A row holds its counts and edges, of numbers of any shape."""
-    logged = to_plain_row({"h": runstream.Histogram(np.arange(12).reshape(3, 4), num_bins=3)})
+    logged = DEFAULT_ENCODER.row({"h": runstream.Histogram(np.arange(12).reshape(3, 4), num_bins=3)})
 
     assert logged == {"h": {"_type": "histogram", "values": [4, 4, 4], "bins": pytest.approx([0, 11 / 3, 22 / 3, 11])}}
 
@@ -39,3 +42,21 @@ def test_what_makes_no_histogram_is_refused(given: dict[str, Any]) -> None:
     """Too many bins, counts and edges that do not match, and NaN are errors."""
     with pytest.raises(ValueError, match=r"\w"):
         runstream.Histogram(**given)
+
+
+def test_handler_encodes_values_of_its_type_in_the_context_of_the_run(tmp_path: Path) -> None:
+    """A type with a handler is encoded by it, at any depth, with the folder and the warnings of the run."""
+
+    class Picture:
+        """A value with a file."""
+
+    def encode(_: Any, encoder: ValueEncoder) -> Any:
+        assert encoder.folder is not None
+        encoder.warn("stored")
+        return {"_type": "picture", "path": str(encoder.folder / "1.png")}
+
+    warnings: list[str] = []
+    encoder = ValueEncoder(handlers={Picture: encode}, warn=warnings.append, folder=tmp_path)
+
+    assert encoder.row({"a": [Picture()]}) == {"a": [{"_type": "picture", "path": str(tmp_path / "1.png")}]}
+    assert warnings == ["stored"]

@@ -262,8 +262,8 @@ run = runstream.init(mode="shared", id="r1", settings=settings)
         ("mode='shared'", "needs the id"),
         ("settings={'finish_timeout_s': -1}", "finish_timeout_s=-1"),
         ("settings={'disk': 'maybe'}", "disk='maybe'"),
-        ("config=3", "config is a dict"),
-        ("config={1: 2}", "config keys are strings"),
+        ("config=3", "Invalid config 3"),
+        ("config={1: 2}", "Invalid config key 1"),
     ],
 )
 def test_bad_arguments_are_named(tmp_path: Path, arguments: str, message: str) -> None:
@@ -381,7 +381,7 @@ print(run.config.a, run.config.b)
 
     expected = {"a": "sweep.yaml", "b": "launch.yaml", "c": "given", "d": "config-defaults.yaml"}
     assert output.splitlines() == [str(expected), "sweep.yaml 1"]
-    assert "config['a'] was chosen by the sweep" in errors
+    assert "by the sweep; the change is ignored" in errors
     entries = of_topic(primary(tmp_path), TopicCode.CONFIG)[0]
     assert {path[0]: value for scope, _, path, value in entries if scope == "config"} == expected
 

@@ -142,9 +142,9 @@ def test_the_static_config_reads_the_same_and_refuses_writes() -> None:
     static = Run(Settings(), {"lr": 0.1, "_own": 1}).config_static
 
     assert (static["lr"], static.lr, list(static.keys())) == (0.1, 0.1, ["lr"])
-    with pytest.raises(AttributeError, match="read only"):
+    with pytest.raises(AttributeError, match="read-only"):
         static["lr"] = 1
-    with pytest.raises(AttributeError, match="read only"):
+    with pytest.raises(AttributeError, match="read-only"):
         static.lr = 1
     with pytest.raises(AttributeError):
         static.update({"lr": 1})

@@ -1,4 +1,4 @@
-"""The config of a run, as the process that logs sees it."""
+"""The config of a run, as the training process sees it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import ConfigError, UsageError
 from runstream.tracking.config.sources import to_config
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 from runstream.tracking.values.entries import config_entry
 
 if TYPE_CHECKING:
@@ -14,19 +15,20 @@ if TYPE_CHECKING:
 
 
 class Config:
-    """Hyperparameters: a mapping whose keys are attributes too. What is changed is recorded at once.
+    """Hyperparameters: a mapping whose keys are attributes too. Changes are recorded at once.
 
-    A key that has a value keeps it: changing it needs ``update(..., allow_val_change=True)``, or the argument of this
-    name of ``init()``. A dict is replaced as a whole. What is changed within a value, such as
-    ``config["net"]["depth"] = 3``, is not recorded; assign the value again. Keys that begin with an underscore are
-    kept and recorded, but not listed. Values of a type that cannot be recorded are recorded as their text.
+    Changing a key that has a value requires ``update(..., allow_val_change=True)``, or this argument of ``init()``. A
+    dict is replaced as a whole. A change within a value, such as ``config["net"]["depth"] = 3``, is not recorded;
+    assign the value again. Keys that begin with an underscore are recorded, but not listed. Values that cannot be
+    recorded are recorded as text.
 
     Args:
-        items: The values to begin with, as :meth:`update` takes them; they are recorded by whoever makes the run.
-        record: Called with the entries of each change; None: nothing is recorded.
-        locked: Keys that keep their value whatever is set; a sweep chose them.
-        allow_val_change: Whether keys may change without a word.
-        warn: Called with what was ignored.
+        items: The first values, in a form that :meth:`update` accepts; they are not recorded here.
+        record: Called with the entries of each change; None to record nothing.
+        locked: Keys that cannot be changed: those of a sweep.
+        allow_val_change: Whether values may be changed without an error.
+        warn: Prints a warning.
+        encoder: Encodes the values.
     """
 
     _items: dict[str, Any]
@@ -34,6 +36,7 @@ class Config:
     _locked: frozenset[str]
     _allowed: bool
     _warn: Callable[[str], None]
+    _encoder: ValueEncoder
 
     def __init__(
         self,
@@ -43,48 +46,53 @@ class Config:
         *,
         allow_val_change: bool = False,
         warn: Callable[[str], None] | None = None,
+        encoder: ValueEncoder = DEFAULT_ENCODER,
     ) -> None:
-        object.__setattr__(self, "_items", to_config(items))
+        object.__setattr__(self, "_items", to_config(items, encoder))
+        object.__setattr__(self, "_encoder", encoder)
         object.__setattr__(self, "_record", record or _unrecorded)
         object.__setattr__(self, "_locked", frozenset(locked))
         object.__setattr__(self, "_allowed", allow_val_change)
         object.__setattr__(self, "_warn", warn or _unrecorded)
 
     def with_recorder(
-        self, record: Callable[[Sequence[ConfigEntry]], None], warn: Callable[[str], None] | None = None
+        self, record: Callable[[Sequence[ConfigEntry]], None], warn: Callable[[str], None], encoder: ValueEncoder
     ) -> Config:
-        """Return this config with its changes recorded, and its warnings said, in another way."""
-        return Config(self._items, record, self._locked, allow_val_change=self._allowed, warn=warn or self._warn)
+        """Return this config with another recorder, terminal and encoder."""
+        allowed = self._allowed
+        return Config(self._items, record, self._locked, allow_val_change=allowed, warn=warn, encoder=encoder)
 
     def update(self, values: Any, allow_val_change: bool | None = None) -> None:  # noqa: FBT001 - the signature of W&B
         """Set several keys.
 
         Args:
-            values: A mapping, or anything else that ``init(config=...)`` takes.
-            allow_val_change: Whether keys that have another value may change; None: as ``init()`` was told.
+            values: A mapping, or another form of ``init(config=...)``.
+            allow_val_change: Whether to change keys that have another value; None for the argument of ``init()``.
 
         Raises:
-            ConfigError: A key has another value, and may not change; or a file that is named cannot be read.
-            DataError: A key is no string or too long.
-            TypeError: The values are no mapping, nor anything that stands for one.
+            ConfigError: A key has another value and cannot be changed, or a config file cannot be read.
+            DataError: A key is not a string or is too long.
+            TypeError: The values are not in a form that ``init(config=...)`` accepts.
         """
         if values is None:
-            raise TypeError("config.update() takes a dict, or what else init(config=...) does, not None")
-        changed = self._unlocked(to_config(values))
+            raise TypeError(
+                "Invalid config None: config.update() expects a dict, or what else init(config=...) accepts"
+            )
+        changed = self._unlocked(to_config(values, self._encoder))
         if not (self._allowed if allow_val_change is None else allow_val_change):
             self._refuse_changes(changed)
         self._set(changed)
 
     def setdefaults(self, values: Any) -> None:
-        """Set the keys that have no value yet; values are given as to :meth:`update`."""
-        self._set({key: value for key, value in to_config(values).items() if key not in self._items})
+        """Set the keys that have no value; accepts what :meth:`update` does."""
+        self._set({key: value for key, value in to_config(values, self._encoder).items() if key not in self._items})
 
     def as_dict(self) -> dict[str, Any]:
         """Return a copy as a plain dict."""
         return {key: value for key, value in self._items.items() if not key.startswith("_")}
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return a value, or the default where there is none."""
+        """Return a value, or the default if there is none."""
         return self._items.get(key, default)
 
     def keys(self) -> KeysView[str]:
@@ -100,29 +108,27 @@ class Config:
         return self.as_dict().items()
 
     def _unlocked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values without those that would change what a sweep chose."""
+        """Return the values without changes of those of the sweep, which print a warning."""
         for key in self._locked & values.keys():
             if self._items[key] != values[key]:
-                self._warn(
-                    f"config[{key!r}] was chosen by the sweep and stays {self._items[key]!r}; the change is ignored"
-                )
+                self._warn(f"config[{key!r}] is {self._items[key]!r} by the sweep; the change is ignored")
         return {key: value for key, value in values.items() if key not in self._locked}
 
     def _refuse_changes(self, values: Mapping[str, Any]) -> None:
         for key, value in values.items():
             if key in self._items and self._items[key] != value:
                 raise ConfigError(
-                    f"config[{key!r}] is {self._items[key]!r} and would become {value!r}; "
-                    "if that is meant, call config.update(..., allow_val_change=True)"
+                    f"Cannot change config[{key!r}] from {self._items[key]!r} to {value!r}: "
+                    "to allow it, call config.update(..., allow_val_change=True)"
                 )
 
     def _set(self, values: Mapping[str, Any]) -> None:
         entries = [config_entry(key, value) for key, value in values.items() if not self._has(key, value)]
-        self._record(entries)  # Even where nothing changes: a finished run refuses.
+        self._record(entries)  # Even without a change: a finished run raises.
         self._items.update(values)
 
     def _has(self, key: str, value: Any) -> bool:
-        """Say whether a value is recorded already; of a dict or list, which may have changed within, nobody knows."""
+        """Return whether a value is recorded already; False for a dict or list, which may have changed within."""
         if key not in self._items or isinstance(value, dict | list):
             return False
         known = self._items[key]
@@ -138,7 +144,7 @@ class Config:
         try:
             return self._items[key]
         except KeyError:
-            raise AttributeError(f"config has no {key!r}") from None
+            raise AttributeError(f"The config has no key {key!r}") from None
 
     def __setattr__(self, key: str, value: Any) -> None:
         self.update({key: value})
@@ -157,10 +163,10 @@ class Config:
 
 
 class StaticConfig(Mapping[str, Any]):
-    """A config that can be read only; its keys are attributes too.
+    """A read-only view of a config; its keys are attributes too.
 
     Args:
-        config: What it shows, as it is when it is looked at.
+        config: The config.
     """
 
     _config: Config
@@ -173,12 +179,12 @@ class StaticConfig(Mapping[str, Any]):
 
     def __getattr__(self, key: str) -> Any:
         try:
-            return self._config[key]  # and not its methods, which change it
+            return self._config[key]  # not its methods, which change it
         except KeyError:
-            raise AttributeError(f"config has no {key!r}") from None
+            raise AttributeError(f"The config has no key {key!r}") from None
 
     def __setitem__(self, key: str, value: Any) -> None:
-        raise AttributeError("run.config_static is read only; change run.config")
+        raise AttributeError("run.config_static is read-only: change run.config")
 
     def __setattr__(self, key: str, value: Any) -> None:
         self[key] = value
@@ -194,16 +200,16 @@ class StaticConfig(Mapping[str, Any]):
 
 
 def validate_pinned_keys(keys: Any) -> list[str]:
-    """Return a list of config keys.
+    """Return the keys as a list.
 
     Raises:
-        UsageError: It is none.
+        UsageError: They are not a list of strings.
     """
     found = [] if isinstance(keys, str) else list(keys)
     if isinstance(keys, str) or not all(isinstance(key, str) for key in found):
-        raise UsageError(f"pin_config_keys() takes a list of config keys, not {keys!r:.60}")
+        raise UsageError(f"Invalid keys {keys!r:.60}: pin_config_keys() expects a list of config keys")
     return found
 
 
 def _unrecorded(_: object) -> None:
-    """Stand for a recorder, or for a terminal, where there is none yet."""
+    """Do nothing, where there is no recorder or terminal yet."""

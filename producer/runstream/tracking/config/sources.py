@@ -1,4 +1,4 @@
-"""Where a config comes from: what ``init()`` and ``config.update()`` take, and files."""
+"""The forms of a config that ``init()`` and ``config.update()`` accept, and config files."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import ConfigError, DataError, UsageError
-from runstream.tracking.values.encoder import plain
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from runstream.settings import Settings
 
-#: Read from the folder a program runs in, where there is one.
+#: Read from the current folder, if it exists.
 DEFAULTS_FILE = "config-defaults.yaml"
-#: Keys that W&B writes into its config files for itself.
+#: Internal keys of W&B in its config files.
 _OWN_KEYS = frozenset({"wandb_version", "_wandb"})
 
 
-def to_config(values: Any) -> dict[str, Any]:
-    """Return what is recorded of a config, however it is given.
+def to_config(values: Any, encoder: ValueEncoder = DEFAULT_ENCODER) -> dict[str, Any]:
+    """Return a config of any form as a dict of plain values.
 
     Args:
         values: A dict or other mapping; the path of a YAML or JSON file; a dataclass or pydantic object; absl's flags;
-            an object whose attributes are meant, such as an ``argparse.Namespace``; None for nothing.
+            an object with attributes, such as an ``argparse.Namespace``; None for an empty config.
+        encoder: Encodes the values.
 
     Raises:
-        ConfigError: The file is missing, or no config.
-        DataError: There is a key that is no string, empty or too long.
-        TypeError: It is none of these.
+        ConfigError: The file does not exist, or is not a config.
+        DataError: A key is not a string, or is empty or too long.
+        TypeError: The values have another form.
     """
     if isinstance(values, str | os.PathLike):
         values = read_file(Path(values))
@@ -43,21 +44,23 @@ def to_config(values: Any) -> dict[str, Any]:
     for key, value in _mapping(values).items():
         name = key.strip("-") if isinstance(key, str) else key
         if not isinstance(name, str) or not 0 < len(name) <= DEFAULT_LIMITS.key_length:
-            raise DataError(f"config keys are strings of 1 to {DEFAULT_LIMITS.key_length} characters, not {key!r:.60}")
-        found[str(name)] = to_config_value(value)
+            raise DataError(
+                f"Invalid config key {key!r:.60}: expected a string of 1 to {DEFAULT_LIMITS.key_length} characters"
+            )
+        found[str(name)] = to_config_value(value, encoder)
     return found
 
 
 def select_keys(
     values: Mapping[str, Any], include: Sequence[str] | None = None, exclude: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Return the keys that are included, or those that are not excluded; all where neither is said.
+    """Return the items whose keys are included, or not excluded.
 
     Raises:
-        UsageError: Both are said.
+        UsageError: Both ``include`` and ``exclude`` are given.
     """
     if include and exclude:
-        raise UsageError("give config_include_keys or config_exclude_keys, not both")
+        raise UsageError("Invalid arguments: pass config_include_keys or config_exclude_keys, not both")
     include, exclude = ((keys,) if isinstance(keys, str) else keys for keys in (include, exclude))
     if include:
         return {key: value for key, value in values.items() if key in include}
@@ -65,10 +68,10 @@ def select_keys(
 
 
 def from_files(folder: Path, paths: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the config of ``config-defaults.yaml`` in a folder, if it is there, and of further files over it.
+    """Return the config of ``config-defaults.yaml`` in a folder, if it exists, overridden by those of other files.
 
     Raises:
-        ConfigError: One of the further files is missing, or a file is no config.
+        ConfigError: One of the other files does not exist, or a file is not a config.
     """
     defaults = folder / DEFAULTS_FILE
     files = [*([defaults] if defaults.is_file() else []), *(folder / path for path in paths)]
@@ -80,19 +83,19 @@ def from_files(folder: Path, paths: Sequence[str] = ()) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ConfigSources:
-    """The config of a new run by where it comes from; a later one goes before an earlier one."""
+    """The config of a new run by source; a later one overrides an earlier one."""
 
-    #: What files and ``init()`` say.
+    #: Of files and ``init()``.
     given: dict[str, Any]
     launch: dict[str, Any]
     sweep: dict[str, Any]
 
     @classmethod
     def of(cls, settings: Settings, given: Mapping[str, Any], folder: Path) -> ConfigSources:
-        """Return the configs that settings and files name, with what was given to ``init()``.
+        """Return the config of ``init()``, and those of the files that the settings name.
 
         Raises:
-            ConfigError: A file that is named is missing, or no config.
+            ConfigError: A file does not exist, or is not a config.
         """
         return cls(
             given={**from_files(folder, settings.config_paths), **given},
@@ -105,53 +108,53 @@ def read_file(path: Path) -> dict[str, Any]:
     """Return the config in a YAML or JSON file, whose keys hold values or ``{value: …, desc: …}``.
 
     Raises:
-        ConfigError: The file is missing, or holds something else.
+        ConfigError: The file cannot be read, or has other content.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"config file {path} cannot be read ({error.strerror})") from None
+        raise ConfigError(f"Cannot read config file {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"config file {path} is no text: {error}") from None
+        raise ConfigError(f"Invalid config file {path}: not UTF-8 text ({error})") from None
     found = _parse(path, text)
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise ConfigError(f"config file {path} holds no keys and values, but a {type(found).__name__}")
+        raise ConfigError(f"Invalid config file {path}: expected keys and values, not a {type(found).__name__}")
     return {str(key): _value(item) for key, item in found.items() if key not in _OWN_KEYS}
 
 
-def to_config_value(value: Any, depth: int = 0) -> Any:
-    """Return what is recorded of a value in a config: plain, NaN as None, and what cannot be recorded as its text.
+def to_config_value(value: Any, encoder: ValueEncoder = DEFAULT_ENCODER, depth: int = 0) -> Any:
+    """Return a config value as plain data: NaN as None, and a value that cannot be recorded as its text.
 
-    Members of an enum become their names, functions and classes theirs, as in W&B.
+    Members of an enum, functions and classes become their names, as in W&B.
     """
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, float):
         return None if value != value else float(value)  # noqa: PLR0124 - NaN is the one that differs from itself
-    if depth <= DEFAULT_LIMITS.depth and (found := _with_items(value, depth + 1)) is not None:
+    if depth <= DEFAULT_LIMITS.depth and (found := _with_items(value, encoder, depth + 1)) is not None:
         return found
     try:
-        return _without_nan(plain(_text(value)))
+        return _without_nan(encoder.value(_text(value)))
     except DataError:
-        return plain(str(value))
+        return encoder.value(str(value))
 
 
-def _with_items(value: Any, depth: int) -> dict[str, Any] | list[Any] | None:
-    """Return what is recorded of a value that holds others; None for one that does not."""
+def _with_items(value: Any, encoder: ValueEncoder, depth: int) -> dict[str, Any] | list[Any] | None:
+    """Return a container as plain data; None for any other value."""
     if isinstance(value, slice):
         value = {"slice_start": value.start, "slice_step": value.step, "slice_stop": value.stop}
     if (fields := _fields(value)) is not None:
         value = fields
     if _has_keys(value):
-        return {str(key): to_config_value(value[key], depth) for key in value.keys()}  # noqa: SIM118 - as in _mapping()
+        return {str(key): to_config_value(value[key], encoder, depth) for key in value.keys()}  # noqa: SIM118 - as in _mapping()
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, _ATOMS):
-        return [to_config_value(item, depth) for item in value]
+        return [to_config_value(item, encoder, depth) for item in value]
     return None
 
 
-#: Sequences that stand for one value.
+#: Sequences that are one value.
 _ATOMS = (str, bytes, bytearray, memoryview)
 
 
@@ -159,9 +162,9 @@ def _mapping(values: Any) -> Mapping[Any, Any]:
     if values is None:
         return {}
     if _has_keys(values):
-        return {key: values[key] for key in values.keys()}  # noqa: SIM118 - no more is known of it than that
+        return {key: values[key] for key in values.keys()}  # noqa: SIM118 - it may have no __iter__
     if isinstance(values, ModuleType):
-        values = getattr(values, "FLAGS", values)  # absl.flags, which a program may hand over whole
+        values = getattr(values, "FLAGS", values)  # the module absl.flags
     if (fields := _fields(values)) is not None:
         return fields
     if callable(flags := getattr(values, "flag_values_dict", None)):
@@ -169,14 +172,14 @@ def _mapping(values: Any) -> Mapping[Any, Any]:
         return found
     if isinstance(values, ModuleType) or not hasattr(values, "__dict__"):
         raise TypeError(
-            "config is a dict, a namespace, a dataclass or the path of a file, "
-            f"not {values!r:.60} of type {type(values).__name__}"
+            f"Invalid config {values!r:.60} of type {type(values).__name__}: "
+            "expected a dict, a namespace, a dataclass or the path of a file"
         )
     return {key: value for key, value in vars(values).items() if not key.startswith("__")}
 
 
 def _has_keys(value: Any) -> bool:
-    """Say whether a value is a mapping, or like one: a config of another run, or of another library."""
+    """Return whether a value is a mapping, or like one: the config of another run or library."""
     if isinstance(value, Mapping):
         return True
     return (
@@ -200,7 +203,7 @@ def _fields(value: Any) -> dict[str, Any] | None:
 
 
 def _text(value: Any) -> Any:
-    """Return bytes and durations as text, and functions and classes as their names; anything else as it is."""
+    """Return bytes and durations as text, functions and classes as their names, other values unchanged."""
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode(errors="backslashreplace")
     if callable(value) and hasattr(value, "__qualname__"):
@@ -209,7 +212,7 @@ def _text(value: Any) -> Any:
 
 
 def _without_nan(value: Any) -> Any:
-    """Return plain values with NaN as None; arrays come as lists of floats."""
+    """Return plain data with NaN replaced by None."""
     if isinstance(value, float):
         return to_config_value(value)
     if isinstance(value, list):
@@ -224,13 +227,13 @@ def _parse(path: Path, text: str) -> Any:
         try:
             return json.loads(text)
         except ValueError as error:
-            raise ConfigError(f"config file {path} is no JSON: {error}") from None
-    import yaml  # noqa: PLC0415 - not needed by programs that give no file
+            raise ConfigError(f"Invalid config file {path}: not JSON ({error})") from None
+    import yaml  # noqa: PLC0415 - only for config files
 
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"config file {path} is no YAML: {error}") from None
+        raise ConfigError(f"Invalid config file {path}: not YAML ({error})") from None
 
 
 def _value(item: Any) -> Any:

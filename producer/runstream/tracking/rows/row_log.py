@@ -15,7 +15,7 @@ from runstream.spool.writer import WHOLE, SpoolWriter, kind_of
 from runstream.tracking.rows.last_values import LastValues, merge, nested
 from runstream.tracking.rows.placement import place_row, validate_commit, validate_step
 from runstream.tracking.rows.step_metrics import StepMetrics, found
-from runstream.tracking.values.encoder import to_plain_row
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -54,6 +54,7 @@ class RowLog:
     """
 
     __slots__ = (
+        "_encoder",
         "_first_row",
         "_held",
         "_held_step",
@@ -79,8 +80,10 @@ class RowLog:
         on_tick: Callable[[int], None] = lambda _: None,
         on_error: OnError | None = None,
         warn: Callable[[str], None] = lambda _: None,
+        encoder: ValueEncoder = DEFAULT_ENCODER,
     ) -> None:
         self.writer = writer
+        self._encoder = encoder
         writer.counter = counter
         writer.rotated = self._fold
         self._on_tick = on_tick
@@ -118,7 +121,7 @@ class RowLog:
         """Append one call of ``log()``.
 
         Raises:
-            DataError: See :func:`to_plain_row`; nothing was recorded.
+            DataError: See :meth:`ValueEncoder.row`; nothing was recorded.
             DiskFullError: There is no room, and the policy is to raise.
         """
         latest = self._shape
@@ -266,7 +269,14 @@ class RowLog:
 
     def in_child(self, writer: SpoolWriter) -> RowLog:
         """Return the rows of a forked child: its steps and last values go on from here."""
-        child = RowLog(writer, self.counter, on_tick=self._on_tick, on_error=self._on_error, warn=self._warn)
+        child = RowLog(
+            writer,
+            self.counter,
+            on_tick=self._on_tick,
+            on_error=self._on_error,
+            warn=self._warn,
+            encoder=self._encoder,
+        )
         child._warned = self._warned
         self._fold()
         child._last = self._last.copy()
@@ -304,7 +314,7 @@ class RowLog:
                     payload = _encode(data)
                     self._shape = shape
                     return shape, payload
-        row = to_plain_row(data)
+        row = self._encoder.row(data)
         inserts = self._steps is not None and bool(missing := self._steps.missing(row))
         if inserts:
             self._insert(row, missing)

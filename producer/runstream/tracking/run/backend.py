@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runstream.terminal.terminal import Terminal
 from runstream.tracking.run.identity import RunIdentity
 from runstream.tracking.run.recorder import UnstartedRecorder
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,8 @@ class RunBackend:
     #: Records what is logged.
     recorder: Recorder
     identity: RunIdentity
+    #: Encodes what is logged, set in the config and assigned in the summary.
+    encoder: ValueEncoder = DEFAULT_ENCODER
     #: Prints warnings.
     terminal: Terminal
     #: Folder for files of the run; empty if it has not begun.

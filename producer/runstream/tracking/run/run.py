@@ -18,7 +18,6 @@ from runstream.tracking.run.display import to_html as page_html
 from runstream.tracking.run.watch import unwatch as unwatch_models
 from runstream.tracking.run.watch import watch as watch_models
 from runstream.tracking.summary.summary import Summary
-from runstream.tracking.values.encoder import plain
 from runstream.tracking.values.entries import config_entry
 from runstream.watching import ModelWatching
 from runstream_schemas.events import Scope
@@ -69,8 +68,8 @@ class Run:
         self._recorder = backend.recorder
         warn = backend.terminal.warn
         self._addresses = RunAddresses(backend.identity, backend.refresh, warn, offline=self.offline)
-        self._config = self._config.with_recorder(backend.recorder.record_config, warn)
-        self._summary = Summary(backend.recorder)
+        self._config = self._config.with_recorder(backend.recorder.record_config, warn, backend.encoder)
+        self._summary = Summary(backend.recorder, encoder=backend.encoder)
         self._watching = ModelWatching(
             log=lambda row: self.log(row, commit=False),
             set_summary=self._summary.__setitem__,
@@ -248,7 +247,7 @@ class Run:
         return self._summary
 
     def _set_attribute(self, name: str, value: Any) -> None:
-        self._recorder.record_config([config_entry(name, plain(value), Scope.ATTRIBUTE)])
+        self._recorder.record_config([config_entry(name, self._backend.encoder.value(value), Scope.ATTRIBUTE)])
 
     @property
     def id(self) -> str:

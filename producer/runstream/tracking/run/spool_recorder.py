@@ -21,6 +21,7 @@ from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher, shipp
 from runstream.tracking.rows.metric import Metric
 from runstream.tracking.rows.row_log import RowLog
 from runstream.tracking.summary.local_summary import LocalSummary
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 from runstream.tracking.values.entries import config_entry
 from runstream_schemas.events import Operation, Role, Scope
 
@@ -50,7 +51,8 @@ class SpoolRecorder:
         terminal: Where warnings go.
         final_report: Says how it went, at the end.
         first: The entries of the first record.
-        environ: As the process was started with.
+        environ: The environment of the process.
+        encoder: Encodes what is logged.
         continues: The writers whose work this one carries on.
         relative: How far the run is is not known: steps that the program does not say are counted from there later.
 
@@ -69,6 +71,7 @@ class SpoolRecorder:
         final_report: FinalReport,
         first: Sequence[ConfigEntry],
         environ: Mapping[str, str],
+        encoder: ValueEncoder = DEFAULT_ENCODER,
         continues: tuple[bytes, ...] = (),
         relative: bool = False,
     ) -> None:
@@ -88,7 +91,11 @@ class SpoolRecorder:
         self._launcher = None if settings.mode == "offline" else ShipperLauncher(folder, environ)
         self._adopting = threading.Lock()
         self._history = RowLog(
-            self._new_writer(role, first, continues), on_tick=self._check, on_error=self._rescue, warn=terminal.warn
+            self._new_writer(role, first, continues),
+            on_tick=self._check,
+            on_error=self._rescue,
+            warn=terminal.warn,
+            encoder=encoder,
         )
         self._console = ConsoleCapture(folder.logs / "console.log")
         self._interrupted = False

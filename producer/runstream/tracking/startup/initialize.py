@@ -36,7 +36,7 @@ from runstream.tracking.startup.server_lookup import (
     server_environ,
 )
 from runstream.tracking.startup.writer_identity import metadata_entries, writer_label, writer_role
-from runstream.tracking.values.encoder import plain
+from runstream.tracking.values.encoder import ValueEncoder
 from runstream.tracking.values.entries import config_entry
 from runstream_schemas.events import Role, Scope
 from runstream_schemas.topics import canonical_project
@@ -194,6 +194,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
         run = Run(settings.model_copy(update={"mode": "disabled"}), run.config.as_dict())
         return _disabled(run, identity, terminal)
     files, started = os.fspath(folder.files), time.time()
+    encoder = ValueEncoder(warn=terminal.warn, folder=folder.files)
     recorder = SpoolRecorder(
         folder,
         settings,
@@ -201,8 +202,11 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
         label=writer_label(settings, environ),
         terminal=terminal,
         final_report=FinalReport(folder, run, settings, terminal),
-        first=_first_record(settings, name, run.config, environ, None if start.resumed else started, start.config),
+        first=_first_record(
+            settings, name, run.config, environ, None if start.resumed else started, start.config, encoder
+        ),
         environ=environ,
+        encoder=encoder,
         continues=start.continues,
         relative=start.relative,
     )
@@ -212,6 +216,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     run._bind(  # noqa: SLF001 - this module makes runs
         RunBackend(
             recorder=recorder,
+            encoder=encoder,
             identity=identity,
             terminal=terminal,
             folder=files,
@@ -287,6 +292,7 @@ def _first_record(  # noqa: PLR0917 - each said once
     environ: Mapping[str, str],
     started: float | None,
     known: Mapping[str, Any],
+    encoder: ValueEncoder,
 ) -> list[ConfigEntry]:
     attributes = {
         "name": name.given,
@@ -303,7 +309,7 @@ def _first_record(  # noqa: PLR0917 - each said once
     }
     return [
         *(
-            config_entry(key, plain(value), Scope.ATTRIBUTE)
+            config_entry(key, encoder.value(value), Scope.ATTRIBUTE)
             for key, value in attributes.items()
             if value not in (None, [], "")
         ),

@@ -7,26 +7,28 @@ import sys
 from enum import Enum
 from typing import Any
 
-from runstream.tracking.values.encoder import plain
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 
 #: Arrays with more elements than this are recorded as their statistics.
 LONGEST_ARRAY = 32
 _PERCENTILES = (10, 25, 75, 90)
 
 
-def normalize_summary_value(value: Any) -> Any:
+def normalize_summary_value(value: Any, encoder: ValueEncoder = DEFAULT_ENCODER) -> Any:
     """Return a value as plain data: NaN as None, a large array as its statistics, a member of an enum as its name.
 
     Raises:
         DataError: The value cannot be recorded.
     """
     if isinstance(value, dict):
-        value = {key: normalize_summary_value(item) if _needs_it(item) else item for key, item in value.items()}
+        value = {
+            key: normalize_summary_value(item, encoder) if _needs_it(item) else item for key, item in value.items()
+        }
     elif isinstance(value, Enum):
         return value.name
     elif (array := _large_array(value)) is not None:
         value = _statistics(array, value)
-    return _without_nan(plain(value))
+    return _without_nan(encoder.value(value))
 
 
 def _needs_it(item: Any) -> bool:

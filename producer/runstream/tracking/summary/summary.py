@@ -1,4 +1,4 @@
-"""The summary of a run, as the process that logs sees it."""
+"""The summary of a run, as the training process sees it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from runstream.exceptions import DataError
 from runstream.tracking.summary.normalization import normalize_summary_value
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 from runstream_schemas.events import Operation
 from runstream_schemas.limits import DEFAULT_LIMITS
 
@@ -26,38 +27,43 @@ class SummaryRecorder(Protocol):
 
 
 class _MissingError(KeyError, AttributeError):
-    """The summary has no such key: what reading it as an attribute raises."""
+    """The summary does not have this key, which was read as an attribute."""
 
 
 class Summary:
-    """A mapping whose keys are attributes too; a nested dict is such a mapping itself.
+    """The summary of a run: a mapping whose keys are attributes too. A nested dict is such a mapping itself.
 
-    It shows what the server shows once everything is delivered: last values, aggregates by the definitions in force
-    (``define_metric``), ``_step``, ``_timestamp`` and ``_runtime`` of the latest row, and what was set by hand, which
-    counts until the key is logged again. A row counts once it is complete. What other processes log to the run is seen
-    where the run is read back. Once the run is finished it reads as empty.
+    It shows what the server will show: last values, aggregates by metric definition (``define_metric``), ``_step``,
+    ``_timestamp`` and ``_runtime`` of the latest row, and assigned values, which hold until the key is logged again.
+    An open row is not included. Values that other processes log are only seen where the run is read back. After the
+    end of the run it is empty.
 
     Args:
-        recorder: Keeps and records the values.
-        path: Where in the summary this mapping lies.
+        recorder: Reads and records the values.
+        path: Path of this mapping in the summary.
+        encoder: Encodes assigned values.
     """
 
     _recorder: SummaryRecorder
     _path: tuple[str, ...]
+    _encoder: ValueEncoder
 
-    def __init__(self, recorder: SummaryRecorder, path: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, recorder: SummaryRecorder, path: tuple[str, ...] = (), encoder: ValueEncoder = DEFAULT_ENCODER
+    ) -> None:
         object.__setattr__(self, "_recorder", recorder)
         object.__setattr__(self, "_path", path)
+        object.__setattr__(self, "_encoder", encoder)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return a value, or the default where there is none."""
+        """Return a value, or the default if there is none."""
         try:
             return self[key]
         except KeyError:
             return default
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """Return a value; where there is none, set it to the default first.
+        """Return a value; if there is none, set it to the default first.
 
         Raises:
             DataError: As :meth:`update`.
@@ -84,16 +90,17 @@ class Summary:
         return {key: copied(value) for key, value in self._here().items()}
 
     def update(self, values: Mapping[str, Any] | None = None, **more: Any) -> None:
-        """Set several keys; a dict replaces what stands at its key.
+        """Assign several keys; a dict replaces the value of its key.
 
-        NaN becomes None, and an array of more than 32 numbers a dict of its statistics.
+        NaN is recorded as None, an array of more than 32 numbers as a dict of its statistics.
 
         Raises:
-            DataError: A key is no string or too long, or a value of a strange type; nothing was recorded.
+            DataError: A key is not a string or is too long, or a value cannot be recorded. Nothing was recorded.
             UsageError: The run is finished.
         """
         plain_values = {
-            _checked(key): normalize_summary_value(value) for key, value in {**(values or {}), **more}.items()
+            _checked(key): normalize_summary_value(value, self._encoder)
+            for key, value in {**(values or {}), **more}.items()
         }
         entries: list[SummaryEntry] = [
             [Operation.SET.value, [*self._path, key], value] for key, value in plain_values.items()
@@ -107,7 +114,7 @@ class Summary:
 
     def __getitem__(self, key: str) -> Any:
         value = self._here()[key]
-        return Summary(self._recorder, (*self._path, key)) if isinstance(value, dict) else copied(value)
+        return Summary(self._recorder, (*self._path, key), self._encoder) if isinstance(value, dict) else copied(value)
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.update({key: value})
@@ -119,12 +126,12 @@ class Summary:
         self._recorder.record_summary([[Operation.REMOVE.value, [*self._path, _checked(key)], None]], apply)
 
     def __getattr__(self, key: str) -> Any:
-        if key.startswith("__"):  # Python asks for its own names, of a half-made copy even
+        if key.startswith("__"):  # Python reads these names, even of a copy that is not complete
             raise AttributeError(key)
         try:
             return self[key]
         except KeyError:
-            raise _MissingError(f"the summary has no {key!r}") from None
+            raise _MissingError(f"The summary has no key {key!r}") from None
 
     def __setattr__(self, key: str, value: Any) -> None:
         self[key] = value
@@ -145,7 +152,7 @@ class Summary:
         return bool(self._here() == (other.as_dict() if isinstance(other, Summary) else other))
 
     def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
-        """Return how it is copied and pickled: as a plain dict."""
+        """Copy and pickle as a plain dict."""
         return dict, (self.as_dict(),)
 
     __hash__ = None  # type: ignore[assignment]
@@ -169,7 +176,7 @@ def _inner(root: dict[str, Any], path: tuple[str, ...], *, make: bool = False) -
 
 
 def copied(value: Any) -> Any:
-    """Return a plain value that can be changed without changing the original."""
+    """Return a deep copy of a plain value."""
     if isinstance(value, dict):
         return {key: copied(inner) for key, inner in value.items()}
     return [copied(item) for item in value] if isinstance(value, list) else value
@@ -177,5 +184,7 @@ def copied(value: Any) -> Any:
 
 def _checked(key: Any) -> str:
     if not isinstance(key, str) or not 0 < len(key) <= DEFAULT_LIMITS.key_length:
-        raise DataError(f"summary keys are strings of 1 to {DEFAULT_LIMITS.key_length} characters, not {key!r:.60}")
+        raise DataError(
+            f"Invalid summary key {key!r:.60}: expected a string of 1 to {DEFAULT_LIMITS.key_length} characters"
+        )
     return str(key)

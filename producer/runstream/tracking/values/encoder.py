@@ -1,4 +1,4 @@
-"""What may be logged, and what becomes of values that msgpack has no word for."""
+"""Encoding of the values that users log as plain data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
@@ -15,122 +16,168 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import islice
 from numbers import Real
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from runstream.exceptions import DataError
-from runstream_schemas.limits import DEFAULT_LIMITS
+from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 
-#: Keys that a row has of itself; a caller's value under one of them is left out.
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Keys that every row has; values that are logged under them are dropped.
 RESERVED = frozenset({"_step", "_timestamp", "_runtime", "_writer", "_late"})
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _SCALARS = frozenset({float, bool, type(None)})
 
-#: What becomes of an array of more than :data:`LONGEST_LIST` elements, given as numpy's.
-LongArrayEncoder = Callable[[Any], Any]
-#: Elements up to which an array is a list.
+#: Elements up to which an array is recorded as a list.
 LONGEST_LIST = 32
-#: Elements of an array or an iterator that are too many for a list in any case.
+#: Elements of the longest array or iterator that is recorded.
 _LONGEST_ARRAY = 100_000
 _BINS = 32
-#: Characters of an error to which the keys on the way to its value are still added.
+#: Length of an error message up to which the key of the value is added in front.
 _LONGEST_REASON = 200
 
+#: Encodes an array of more than :data:`LONGEST_LIST` elements, which is passed as a numpy array.
+LongArrayEncoder = Callable[[Any], Any]
 
-def to_plain_row(data: Any) -> dict[str, Any]:
-    """Return what is recorded of the argument of ``log()``: plain values, without empty and reserved keys.
 
-    Raises:
-        DataError: It is no mapping, has a key that is no string or too long, or a value of a strange type.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueEncoder:
+    """Converts values that users log to plain data, in the context of a run.
+
+    The fast path of ``log()`` does not call it for rows of numbers whose keys are known.
     """
-    if not isinstance(data, Mapping):
-        raise DataError(f"log() takes a dict of metrics, not {_named(data)}")
-    row = plain_mapping(data, long_array=histogram)
-    return {key: value for key, value in row.items() if key and key not in RESERVED}
 
+    #: Encode the values of a type, such as an image, in the context of the run; called with the value and this encoder.
+    handlers: Mapping[type, Callable[[Any, ValueEncoder], Any]] = field(default_factory=dict)
+    limits: Limits = DEFAULT_LIMITS
+    #: Prints a warning.
+    warn: Callable[[str], None] = lambda _: None
+    #: Folder for files of the run; None if there is none.
+    folder: Path | None = None
 
-def plain_mapping(
-    data: Mapping[Any, Any], depth: int = 0, *, long_array: LongArrayEncoder | None = None
-) -> dict[str, Any]:
-    """Return a mapping with string keys and plain values only.
+    def row(self, data: Any) -> dict[str, Any]:
+        """Return the plain data of the argument of ``log()``, without empty and reserved keys.
 
-    Raises:
-        DataError: A key is no string or too long, a value is of a strange type, or the nesting is too deep.
-    """
-    if depth > DEFAULT_LIMITS.depth:
-        raise DataError(f"nested deeper than {DEFAULT_LIMITS.depth} levels")
-    result = {}
-    for given, value in data.items():
-        key = _encodable(str.__str__(given)) if isinstance(given, str) else _inner_key(given, depth)
-        if len(key) > DEFAULT_LIMITS.key_length:
-            raise DataError(f"the key {key[:40]!r}… is longer than {DEFAULT_LIMITS.key_length} characters")
+        Raises:
+            DataError: The data is not a dict, or as for :meth:`mapping`.
+        """
+        if not isinstance(data, Mapping):
+            raise DataError(f"Invalid data: log() expects a dict of metrics, not {_described(data)}")
+        row = self.mapping(data, long_array=histogram)
+        return {key: value for key, value in row.items() if key and key not in RESERVED}
+
+    def mapping(
+        self, data: Mapping[Any, Any], depth: int = 0, *, long_array: LongArrayEncoder | None = None
+    ) -> dict[str, Any]:
+        """Return a mapping as a dict with string keys and plain values.
+
+        Raises:
+            DataError: A key is not a string or is too long, a value cannot be recorded, or the nesting is too deep.
+        """
+        self._validate_depth(depth)
+        result = {}
+        for given, value in data.items():
+            key = _encodable(str.__str__(given)) if isinstance(given, str) else _inner_key(given, depth)
+            if len(key) > self.limits.key_length:
+                raise DataError(f"Invalid key {key[:40]!r}…: expected at most {self.limits.key_length} characters")
+            try:
+                result[key] = value if type(value) in _SCALARS else self.value(value, depth, long_array=long_array)
+            except DataError as error:
+                raise DataError(f"{key!r}: {error}" if len(str(error)) < _LONGEST_REASON else str(error)) from None
+        return result
+
+    def value(  # noqa: PLR0911 - one for each kind of value
+        self, value: Any, depth: int = 0, *, long_array: LongArrayEncoder | None = None
+    ) -> Any:
+        """Return a value as None, bool, int of 64 bits, float, string, or a list or dict of these.
+
+        Larger integers become floats. Strings over the limit are truncated and end with their length. Arrays of one
+        element become numbers; sets, deques and iterators become lists; bytes, complex numbers, dates and functions
+        become text; members of an enum become their values. Dataclasses and the like are converted by msgspec.
+
+        Args:
+            value: Any value.
+            depth: Depth of nesting.
+            long_array: Encodes an array of more than 32 elements; None for a list.
+
+        Raises:
+            DataError: The value cannot be recorded.
+        """
+        match value:
+            case Enum():
+                return self.value(value.value, depth + 1, long_array=long_array)
+            case None | bool() | float():
+                return float(value) if isinstance(value, float) else value
+            case int():
+                return int(value) if _INT64_MIN <= value <= _INT64_MAX else to_float(value)
+            case str():
+                return truncated(str.__str__(value))
+            case Mapping():
+                return self.mapping(value, depth + 1, long_array=long_array)
+            case list() | tuple() | set() | frozenset() | deque():
+                self._validate_depth(depth)
+                return [self.value(item, depth + 1, long_array=long_array) for item in value]
+        return self._object(value, depth, long_array)
+
+    def _validate_depth(self, depth: int) -> None:
+        if depth > self.limits.depth:
+            raise DataError(f"Invalid nesting: expected at most {self.limits.depth} levels")
+
+    def _object(self, value: Any, depth: int, long_array: LongArrayEncoder | None) -> Any:
+        """Return the plain data of a value that is neither a plain value nor a container."""
+        if (handler := self.handlers.get(type(value))) is not None:
+            return self._converted(value, lambda: handler(value, self), depth)
+        if (text := _as_text(value)) is not None:
+            return truncated(text)
+        if hasattr(value, "item") and hasattr(value, "tolist"):
+            return self._converted(value, lambda: _from_array(value, long_array), depth)
+        if callable(getattr(value, "numpy", None)):
+            return self._converted(value, lambda: _from_array(value.numpy(), long_array), depth)
+        if isinstance(value, Iterator) and not isinstance(value, io.IOBase):
+            return self._converted(value, lambda: _from_iterator(value), depth)
+        return self._converted(value, lambda: msgspec.to_builtins(value, str_keys=True, enc_hook=_from_unknown), depth)
+
+    def _converted(self, value: Any, convert: Callable[[], Any], depth: int) -> Any:
         try:
-            result[key] = value if type(value) in _SCALARS else plain(value, depth, long_array=long_array)
-        except DataError as error:
-            raise DataError(f"{key!r}: {error}" if len(str(error)) < _LONGEST_REASON else str(error)) from None
-    return result
-
-
-def plain(  # noqa: PLR0911 - one a kind of value
-    value: Any, depth: int = 0, *, long_array: LongArrayEncoder | None = None
-) -> Any:
-    """Return a value as None, bool, int of 64 bits, float, string, list or dict of such.
-
-    Integers beyond 64 bits become floats, strings over the limit are shortened and end with a note of their length,
-    arrays of one element become numbers, sets, deques and iterators lists, bytes, complex numbers, dates and functions
-    text, members of an enum their values; dataclasses and the like become what msgspec makes of them.
-
-    Args:
-        value: Any value.
-        depth: How deep it lies.
-        long_array: What becomes of an array of more than 32 elements; None: a list.
-
-    Raises:
-        DataError: There is no such form.
-    """
-    match value:
-        case Enum():
-            return plain(value.value, depth + 1, long_array=long_array)
-        case None | bool() | float():
-            return float(value) if isinstance(value, float) else value
-        case int():
-            return int(value) if _INT64_MIN <= value <= _INT64_MAX else to_float(value)
-        case str():
-            return shortened(str.__str__(value))
-        case Mapping():
-            return plain_mapping(value, depth + 1, long_array=long_array)
-        case list() | tuple() | set() | frozenset() | deque():
-            if depth > DEFAULT_LIMITS.depth:
-                raise DataError(f"nested deeper than {DEFAULT_LIMITS.depth} levels")
-            return [plain(item, depth + 1, long_array=long_array) for item in value]
-    return _plain_object(value, depth, long_array)
+            converted = convert()
+        except DataError:
+            raise
+        except Exception as error:
+            raise DataError(f"Cannot record {_described(value)}: {error}") from error
+        if type(converted) is type(value):
+            if isinstance(converted, Real):  # a number with more bits than Python's
+                return float(converted)
+            raise DataError(f"Cannot record {_described(value)}")
+        return self.value(converted, depth + 1)
 
 
 def histogram(array: Any) -> dict[str, Any]:
-    """Return the histogram of an array of numbers, in 32 bins between the least and the greatest.
+    """Return the histogram of an array of numbers, in 32 bins between minimum and maximum.
 
     Raises:
         TypeError: The array does not hold numbers.
-        ValueError: One of them is not finite.
+        ValueError: A number is not finite.
     """
-    import numpy as np  # noqa: PLC0415 - whoever has an array has imported it
+    import numpy as np  # noqa: PLC0415 - imported already, if there is an array
 
     counts, edges = np.histogram(array.astype(np.uint8) if array.dtype == bool else array, bins=_BINS)
     return {"_type": "histogram", "values": counts.tolist(), "bins": edges.tolist()}
 
 
 def to_float(value: int) -> float:
-    """Return an integer of any size as a float, beyond its range an infinity."""
+    """Return an integer of any size as a float: an infinity if it is out of range."""
     try:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
 
 
-def shortened(text: str) -> str:
-    """Return a string within the limit and fit for UTF-8: a longer one ends with a note that says how long it was."""
+def truncated(text: str) -> str:
+    """Return a string that is valid UTF-8 and within the limit; a longer one is cut and ends with its length."""
     limit = DEFAULT_LIMITS.string_length
     if len(text) > limit:
         note = f"… [shortened from {len(text)} characters]"
@@ -139,7 +186,7 @@ def shortened(text: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    """Return a string fit for UTF-8: a surrogate without its other half is spelled out."""
+    """Return a string that is valid UTF-8: lone surrogates are escaped."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -148,14 +195,14 @@ def _encodable(text: str) -> str:
 
 
 def _inner_key(key: Any, depth: int) -> str:
-    """Return a key that is no string as text; only nested dicts may have such."""
+    """Return a key that is not a string as text, which is allowed in nested dicts only."""
     text = _key_text(key) if depth else None
     if text is None:
-        raise DataError(f"keys are strings, not {_named(key)}")
+        raise DataError(f"Invalid key: expected a string, not {_described(key)}")
     return _encodable(text)
 
 
-def _key_text(key: Any) -> str | None:  # noqa: PLR0911 - one a kind of key
+def _key_text(key: Any) -> str | None:  # noqa: PLR0911 - one for each kind of key
     match key:
         case str():
             return str.__str__(key)
@@ -173,8 +220,8 @@ def _key_text(key: Any) -> str | None:  # noqa: PLR0911 - one a kind of key
     return _as_text(key)
 
 
-def _as_text(value: Any) -> str | None:  # noqa: PLR0911 - one a kind of value
-    """Return the text that a value of Python's own is recorded as, None for other values."""
+def _as_text(value: Any) -> str | None:  # noqa: PLR0911 - one for each kind of value
+    """Return the text for a value of the standard library; None for other values."""
     match value:
         case bytes() | bytearray() | memoryview():
             return bytes(value).decode(errors="backslashreplace")
@@ -192,7 +239,7 @@ def _as_text(value: Any) -> str | None:  # noqa: PLR0911 - one a kind of value
 
 
 def _as_period(value: dt.timedelta) -> str:
-    """Return a time span as ISO 8601 spells it, such as ``P1DT2H3.5S``."""
+    """Return a duration in ISO 8601, such as ``P1DT2H3.5S``."""
     sign, value = ("-", -value) if value < dt.timedelta(0) else ("", value)
     minutes, seconds = divmod(value.seconds, 60)
     hours, minutes = divmod(minutes, 60)
@@ -204,34 +251,21 @@ def _as_period(value: dt.timedelta) -> str:
 
 
 def _name_of(function: Any) -> str:
-    """Return the name of a function or a class with its module's; of another thing that can be called its text."""
+    """Return the qualified name of a function or class; the text of another callable."""
     if hasattr(function, "__qualname__") and hasattr(function, "__module__"):
         return f"{function.__module__}.{function.__qualname__}"
     return str(function)
 
 
-def _plain_object(value: Any, depth: int, long_array: LongArrayEncoder | None) -> Any:
-    """Return what is recorded of a value that neither msgpack has a word for nor holds others."""
-    if (text := _as_text(value)) is not None:
-        return shortened(text)
-    if hasattr(value, "item") and hasattr(value, "tolist"):
-        return _converted(value, lambda: _from_array(value, long_array), depth)
-    if callable(getattr(value, "numpy", None)):
-        return _converted(value, lambda: _from_array(value.numpy(), long_array), depth)
-    if isinstance(value, Iterator) and not isinstance(value, io.IOBase):
-        return _converted(value, lambda: _from_iterator(value), depth)
-    return _converted(value, lambda: msgspec.to_builtins(value, str_keys=True, enc_hook=_from_stranger), depth)
-
-
 def _from_iterator(value: Iterator[Any]) -> list[Any]:
     items = list(islice(value, _LONGEST_ARRAY + 1))
     if len(items) > _LONGEST_ARRAY:
-        raise DataError(f"an iterator of more than {_LONGEST_ARRAY} elements is too long for a row")
+        raise DataError(f"Iterator too long: expected at most {_LONGEST_ARRAY} elements")
     return items
 
 
 def _from_array(value: Any, long_array: LongArrayEncoder | None) -> Any:
-    """Numpy scalars and arrays, torch tensors and the like: they know ``item`` and ``tolist``."""
+    """Return the plain data of a numpy scalar or array, a torch tensor or the like."""
     size = getattr(value, "size", 1)
     size = size() if callable(size) else size
     count = math.prod(size) if isinstance(size, (tuple, list)) else int(size)
@@ -240,43 +274,33 @@ def _from_array(value: Any, long_array: LongArrayEncoder | None) -> Any:
     if count > LONGEST_LIST and long_array is not None:
         return long_array(_as_numpy(value))
     if count > _LONGEST_ARRAY:
-        raise DataError(f"an array of {count} elements is too long for a row (at most {_LONGEST_ARRAY})")
+        raise DataError(f"Array of {count} elements too long: expected at most {_LONGEST_ARRAY}")
     return value.tolist()
 
 
 def _as_numpy(value: Any) -> Any:
-    """Return a tensor, wherever it lies and whatever its type, as an array of numpy's."""
+    """Return a tensor of any type on any device as a numpy array."""
     import numpy as np  # noqa: PLC0415 - as in histogram()
 
     if hasattr(value, "detach"):
         value = value.detach().cpu()
-        if "bfloat16" in str(value.dtype):  # which numpy does not have
+        if "bfloat16" in str(value.dtype):  # numpy does not have it
             value = value.float()
     return np.asarray(value)
 
 
-def _converted(value: Any, convert: Callable[[], Any], depth: int) -> Any:
-    try:
-        converted = convert()
-    except DataError:
-        raise
-    except Exception as error:
-        raise DataError(f"cannot record {_named(value)}: {error}") from error
-    if type(converted) is type(value):
-        if isinstance(converted, Real):  # a number that is longer than Python's
-            return float(converted)
-        raise DataError(f"cannot record {_named(value)}")
-    return plain(converted, depth + 1)
-
-
-def _from_stranger(value: Any) -> Any:
-    """Return what is recorded of a value that msgspec does not know."""
+def _from_unknown(value: Any) -> Any:
+    """Return the plain data of a value that msgspec does not support."""
     if callable(value):
-        return shortened(_name_of(value))
-    raise DataError(f"cannot record {_named(value)}")
+        return truncated(_name_of(value))
+    raise DataError(f"Cannot record {_described(value)}")
 
 
-def _named(value: Any) -> str:
+def _described(value: Any) -> str:
     kind = type(value)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     return f"a value of type {name}"
+
+
+#: For values without a run, such as those of a config that is being built.
+DEFAULT_ENCODER = ValueEncoder()
