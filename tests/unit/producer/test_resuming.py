@@ -118,5 +118,5 @@ def test_whatever_cannot_be_decided_is_an_error_in_time(asked: dict[str, str]) -
     settings = Settings(run_id="r", init_timeout=0.01, **asked)  # type: ignore[arg-type]
     nobody = ServerLookup(None, RunIdentity(entity=None, project="p", run_id="r", name="n"), "no server is known")
 
-    with pytest.raises(CommError, match=r"needs an answer .*[Nn]o server is known.*runstream up"):
+    with pytest.raises(CommError, match=r"No answer of the server .*[Nn]o server is known.*runstream up"):
         resuming(settings, meant=True).start(nobody, "fresh")

@@ -1,4 +1,4 @@
-"""Beginning a run: the one place where its parts are put together."""
+"""``init()``: the one place where the parts of a run are put together."""
 
 from __future__ import annotations
 
@@ -76,55 +76,52 @@ def init(  # noqa: PLR0917 - the signature of W&B
     settings: Settings | Mapping[str, Any] | None = None,
     magic: Any = None,
 ) -> Run:
-    """Begin a run, and make it the active one of this process. Needs no network, and takes under a second without.
+    """Begin a run, and make it the active run of this process. Works without a network, in less than a second.
 
-    While a run is active it is returned again, with a warning, but in a notebook it is finished; ``reinit`` says
-    otherwise.
+    If a run is active it is returned, with a warning; in a notebook it is finished first. ``reinit`` changes that.
 
     Args:
-        entity: Account or team; None: as the server says.
-        project: Project; by default ``Uncategorized``. Logging makes one that does not exist.
-        dir: Folder in which the folder ``runstream`` is made; by default the current one.
-        id: Identifier of the run; by default 8 random letters and digits. Several processes may write to one id.
-        name: Display name; by default two words, and a number that the server gives.
+        entity: Account or team; None for the server's default.
+        project: Project, by default ``Uncategorized``. It is created if it does not exist.
+        dir: Parent of the folder ``runstream``, by default the current folder.
+        id: Identifier of the run, by default 8 random letters and digits. Several processes can write to one run.
+        name: Display name, by default two words and a number from the server.
         notes: Notes on the run.
-        tags: Tags of the run; a bare string is one tag.
+        tags: Tags of the run; a string is one tag.
         config: Hyperparameters: a dict, the path of a YAML or JSON file, a dataclass or pydantic object, absl's flags,
-            or an object such as an ``argparse.Namespace``. It lies over ``config-defaults.yaml`` of the current
-            folder, and under what a launcher or a sweep chose.
+            or an object such as an ``argparse.Namespace``. Overrides ``config-defaults.yaml`` of the current folder,
+            and is overridden by the config of a launcher or a sweep.
         config_exclude_keys: Keys of ``config`` to leave out.
-        config_include_keys: The only keys of ``config`` to take.
-        allow_val_change: Whether config values may change later without a word; by default they may in a notebook.
-        group: Name of a group of runs.
-        job_type: What kind of run it is within its group.
-        mode: ``online``; ``offline``: delivered later by ``runstream sync``; ``disabled``: nothing is recorded;
-            ``shared``: one of several processes that write to one run.
+        config_include_keys: Keys of ``config`` to use; others are left out.
+        allow_val_change: Whether config values may be changed later; by default only in a notebook.
+        group: Group of the run.
+        job_type: Kind of run within its group.
+        mode: ``online``; ``offline`` for delivery by ``runstream sync``; ``disabled`` to record nothing; ``shared`` for
+            one of several processes that write to one run.
         force: Ignored; accepted for W&B compatibility.
         anonymous: Ignored; accepted for W&B compatibility.
-        reinit: What becomes of an active run: ``finish_previous`` or True, ``return_previous`` or False (without a
-            warning), ``create_new``: it goes on beside the new one, which does not become :data:`runstream.run`.
-        resume: Whether an earlier run of this id is carried on, see :class:`Settings`; True is ``auto``.
-        resume_from: ``ID?_step=N``: carry on a run from a step.
-        fork_from: ``ID?_step=N``: begin a new run with the rows of another up to a step.
-        save_code: Comes with files and artifacts.
-        tensorboard: The older name of ``sync_tensorboard``.
-        sync_tensorboard: Make rows of what is written for TensorBoard.
+        reinit: What to do with an active run: ``finish_previous`` or True; ``return_previous`` or False, without a
+            warning; or ``create_new``, to keep both, with the earlier one as :data:`runstream.run`.
+        resume: Whether to resume an earlier run of this id, see :class:`Settings`; True is ``auto``.
+        resume_from: ``ID?_step=N``: resume a run after a step.
+        fork_from: ``ID?_step=N``: start a new run with the rows of another up to a step.
+        save_code: Not supported yet.
+        tensorboard: Deprecated name of ``sync_tensorboard``.
+        sync_tensorboard: Log what is written to TensorBoard event files.
         monitor_gym: Ignored; accepted for W&B compatibility.
-        settings: Further settings, see :class:`Settings`; the arguments above go before them.
+        settings: Further settings, see :class:`Settings`; the arguments above take precedence.
         magic: Ignored; accepted for W&B compatibility.
 
     Raises:
-        UsageError: An argument makes no sense, or does not go with another; a run that is to be carried on, or a step
-            of it, is not there, or one that must be new is.
-        CommError: No server answers in time, and what ``resume``, ``resume_from`` or ``fork_from`` asks for cannot be
-            decided without.
-        ValueError: A value does not fit its setting.
-        ConfigError: A config file is missing, or no config.
-        DataError: The config has a key that cannot be recorded.
-        TypeError: The config is nothing that holds keys and values.
+        UsageError: An argument is invalid; or a run or step to resume does not exist, or a run exists that must not.
+        CommError: The server did not answer in time, and ``resume``, ``resume_from`` or ``fork_from`` needs an answer.
+        ValueError: A value is not valid for its setting.
+        ConfigError: A config file cannot be read.
+        DataError: The config has an invalid key.
+        TypeError: The config is not in a form with keys and values.
     """
     arguments = {
-        # Scripts that find nothing in their environment pass an empty string.
+        # Scripts pass an empty string from an environment variable that is not set.
         "entity": entity or None,
         "project": project or None,
         "root_dir": dir,
@@ -190,7 +187,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     try:
         folder = _new_folder(settings, identity, name, environ)
     except OSError as error:
-        terminal.warn(f"no folder for the run can be made ({error}): this run is not tracked")
+        terminal.warn(f"Cannot create a run folder ({error}): this run is not recorded")
         run = Run(settings.model_copy(update={"mode": "disabled"}), run.config.as_dict())
         return _disabled(run, identity, terminal)
     files, started = os.fspath(folder.files), time.time()
@@ -241,7 +238,7 @@ def _disabled(run: Run, identity: RunIdentity, terminal: Terminal) -> Run:
             recorder=DisabledRecorder(),
             identity=identity,
             terminal=terminal,
-            # Libraries write into the folder of a run without asking whether it is disabled.
+            # Libraries write to the folder of a run without checking whether it is disabled.
             folder=tempfile.gettempdir(),
             started=time.time(),
             after_end=partial(SESSION.end, run),
@@ -252,10 +249,10 @@ def _disabled(run: Run, identity: RunIdentity, terminal: Terminal) -> Run:
 
 
 def _new_folder(settings: Settings, identity: RunIdentity, name: DisplayName, environ: Mapping[str, str]) -> RunFolder:
-    """Make the run folder; where that cannot be done, one in the folder for temporary files.
+    """Create the run folder, or one in the folder for temporary files if that fails.
 
     Raises:
-        OSError: Neither can be made.
+        OSError: Neither can be created.
     """
     info = RunInfo(
         run_id=identity.run_id,
@@ -285,7 +282,7 @@ def _new_folder(settings: Settings, identity: RunIdentity, name: DisplayName, en
         return RunFolder.create(Path(tempfile.gettempdir()), info)
 
 
-def _first_record(  # noqa: PLR0917 - each said once
+def _first_record(  # noqa: PLR0917 - one caller
     settings: Settings,
     name: DisplayName,
     config: Config,
@@ -303,7 +300,7 @@ def _first_record(  # noqa: PLR0917 - each said once
         "group": settings.run_group,
         "job_type": settings.run_job_type,
         "sweep_id": settings.sweep_id,
-        # The run began with its primary; who joins it later does not begin it again.
+        # The run starts with its primary; writers that join later do not change that.
         "start_time": started if writer_role(settings, environ) is Role.PRIMARY else None,
         "label": writer_label(settings, environ),
     }
@@ -318,7 +315,7 @@ def _first_record(  # noqa: PLR0917 - each said once
     ]
 
 
-def _announce(  # noqa: PLR0917 - each said once
+def _announce(  # noqa: PLR0917 - one caller
     terminal: Terminal, settings: Settings, identity: RunIdentity, folder: RunFolder, problem: str, doing: str
 ) -> None:
     if settings.mode == "offline":
@@ -340,7 +337,7 @@ def _given(settings: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _in_a_notebook(settings: Settings) -> Settings:
-    """Return what suits cells that are run again and again: each ``init()`` begins anew, and config may change."""
+    """Return settings for cells that run repeatedly: each ``init()`` begins a run, and config values may change."""
     again = {"reinit": "finish_previous" if settings.reinit == "default" else settings.reinit, "allow_val_change": True}
     kept = {name: getattr(settings, name) for name in settings.model_fields_set & {"allow_val_change"}}
     return settings.model_copy(update=again | kept)
@@ -361,7 +358,7 @@ def _warn_of_the_ignored(terminal: Terminal, settings: Settings, ignored: Mappin
 def _warn_of_chosen_keys(terminal: Terminal, **keys: Sequence[str] | None) -> None:
     for name, given in keys.items():
         if given:
-            terminal.warn(f"init(config_{name}_keys=...) is deprecated, as in W&B; give config the keys that are meant")
+            terminal.warn(f"init(config_{name}_keys=...) is deprecated, as in W&B; pass a config with these keys only")
 
 
 def _checked(settings: Settings) -> Settings:
@@ -371,5 +368,5 @@ def _checked(settings: Settings) -> Settings:
     if settings.run_id is not None:
         validate_name("run id", settings.run_id)
     if settings.mode == "shared" and settings.run_id is None:
-        raise UsageError('mode="shared" needs the id that all processes of the run share: init(id=...)')
+        raise UsageError('Missing id: mode="shared" needs the id that all processes of the run share, init(id=...)')
     return settings

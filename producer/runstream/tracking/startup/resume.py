@@ -1,4 +1,4 @@
-"""Going on from what is there: ``init(resume=...)``, ``resume_from`` and ``fork_from``."""
+"""Resuming and forking runs: ``init(resume=...)``, ``resume_from`` and ``fork_from``."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from runstream.terminal.terminal import Terminal
     from runstream.tracking.startup.server_lookup import ServerLookup
 
-#: In the folder ``runstream``: the run that ``resume="auto"`` began last there.
+#: File in the folder ``runstream``: the latest run that began there with ``resume="auto"``.
 _LATEST = "latest-run.json"
 _BRANCH_POINT = re.compile(r"([^?]+)\?_step=(\d{1,18})")
-#: Seconds between two questions to a server that is not ready.
+#: Seconds between two requests to a server that is not ready.
 _PAUSE_S = 0.2
-#: Attributes of a run that stay as they are where ``init()`` does not name them, by the name of their setting.
+#: Attributes that a resumed run keeps if ``init()`` does not set them, by the name of their setting.
 _KEPT = {
     "run_name": "name",
     "run_notes": "notes",
@@ -41,7 +41,7 @@ _KEPT = {
 
 
 def plan_resume(settings: Settings, folder: Path) -> Settings:
-    """Return the settings with the id of the run that ``resume`` or ``resume_from`` means, where they say so.
+    """Return the settings with the id of the run that ``resume`` or ``resume_from`` names, if they name one.
 
     Args:
         settings: As they were given.
@@ -54,16 +54,18 @@ def plan_resume(settings: Settings, folder: Path) -> Settings:
     if sum(given is not None for given in (settings.resume, settings.resume_from, settings.fork_from)) > 1:
         raise ValueError("resume, resume_from and fork_from exclude each other: give one of them")
     if settings.fork_from is not None and parse_branch_point("fork_from", settings.fork_from).run_id == settings.run_id:
-        raise ValueError(f"a run cannot be forked from itself; to rewind it: init(resume_from={settings.fork_from!r})")
+        raise ValueError(
+            f"Invalid fork_from={settings.fork_from!r}: a run cannot fork itself; use resume_from to rewind it"
+        )
     if settings.resume_from is not None:
-        moment = parse_branch_point("resume_from", settings.resume_from)
-        if settings.run_id not in {None, moment.run_id}:
-            raise ValueError(f"id={settings.run_id!r} and resume_from={settings.resume_from!r} name two runs")
-        return settings.model_copy(update={"run_id": moment.run_id})
+        point = parse_branch_point("resume_from", settings.resume_from)
+        if settings.run_id not in {None, point.run_id}:
+            raise ValueError(f"Invalid id={settings.run_id!r}: resume_from={settings.resume_from!r} names another run")
+        return settings.model_copy(update={"run_id": point.run_id})
     if settings.mode in {"offline", "disabled"}:
         return settings
     if settings.resume == "must" and settings.run_id is None:
-        raise UsageError('resume="must" needs the id of the run that is to be resumed: init(id=..., resume="must")')
+        raise UsageError('Missing id: resume="must" needs the id of the run to resume, init(id=..., resume="must")')
     if settings.resume == "auto" and settings.run_id is None:
         latest = _latest(folder)
         if latest.get("project") == settings.project and latest.get("entity") == settings.entity:
@@ -75,16 +77,16 @@ def parse_branch_point(name: str, text: str) -> BranchPoint:
     """Return the run and the step of ``ID?_step=N``.
 
     Raises:
-        ValueError: It is spelled otherwise.
+        ValueError: The text has another form.
     """
     found = _BRANCH_POINT.fullmatch(text)
     if found is None:
-        raise ValueError(f"{name}={text!r} is not spelled 'ID?_step=N', with the id of a run and a step of it")
+        raise ValueError(f"Invalid {name}={text!r}: expected 'ID?_step=N' with the id of a run and one of its steps")
     return BranchPoint(found.group(1), int(found.group(2)))
 
 
 def save_latest_run(folder: Path, settings: Settings) -> None:
-    """Write down the run that begins, for the next ``resume="auto"``; does nothing where that cannot be written."""
+    """Save the run that begins, for the next ``resume="auto"``; does nothing if the file cannot be written."""
     latest = {"run_id": settings.run_id, "entity": settings.entity, "project": settings.project}
     draft = folder / f".{_LATEST}"
     try:
@@ -96,16 +98,16 @@ def save_latest_run(folder: Path, settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ResumeResolver:
-    """Finds out where a run begins.
+    """Resolves where a run begins.
 
     Args:
-        settings: Those of the run, its id among them.
+        settings: The settings of the run, with its id.
         environ: Names the server.
-        role: What this process is in the run.
-        label: Its name among the run's writers.
-        terminal: Where warnings go.
-        named: Whether ``init()``, or the environment, named the id.
-        meant: Whether the id is that of a run which may be there: it was named, or is that of the latest run.
+        role: Role of this process in the run.
+        label: Label of this process among the run's writers.
+        terminal: Prints warnings.
+        named: Whether ``init()`` or the environment set the id.
+        meant: Whether a run with the id may exist: the id was set, or is that of the latest run.
     """
 
     settings: Settings
@@ -117,22 +119,22 @@ class ResumeResolver:
     meant: bool
 
     def start(self, lookup: ServerLookup, fresh_id: str) -> tuple[ServerLookup, RunStart]:
-        """Return where the run begins, and the server that said so.
+        """Return where the run begins, and the server that answered.
 
         Args:
-            lookup: What came of asking the server.
-            fresh_id: The id of a new run where the latest one of this folder has ended in order.
+            lookup: The server, and its first answer.
+            fresh_id: The id of a new run, if the latest one of this folder has finished.
 
         Raises:
-            UsageError: There is no such run, or there is one where there must be none.
-            CommError: Nothing answers in time, and it cannot be done without an answer.
+            UsageError: A run to resume does not exist, or one exists that must not.
+            CommError: The server did not answer in time, and an answer is needed.
         """
         settings = self.settings
         wanted = settings.resume or settings.resume_from or settings.fork_from
         if wanted is None or (settings.resume == "allow" and not self.meant):
             return lookup, RunStart(settings=settings)
         if settings.mode == "offline":
-            self.terminal.warn(f"offline, nothing is carried on: this run starts at step 0, whatever {wanted!r} says")
+            self.terminal.warn(f"An offline run cannot resume or fork ({wanted!r}): it starts at step 0")
             return lookup, RunStart(settings=settings)
         deadline = time.monotonic() + settings.init_timeout
         try:
@@ -145,17 +147,17 @@ class ResumeResolver:
         except CommError as error:
             if settings.resume == "allow":
                 self.terminal.warn(
-                    f"how far run {settings.run_id} is cannot be asked ({error}): its steps are counted from 0 here, "
-                    "and go on behind what is there once it is delivered"
+                    f"The last step of run {settings.run_id} is not known ({error}): steps are counted from 0 here, "
+                    "and continue after the last step once the run is delivered"
                 )
                 return lookup, RunStart(settings=settings, relative=True)
             raise self._unanswered(str(error)) from error
 
     def _reach(self, lookup: ServerLookup, deadline: float) -> ServerLookup:
-        """Return a server that answers; where it may be done without one, it is asked once.
+        """Return a server that answers; it is asked only once if the run can begin without an answer.
 
         Raises:
-            CommError: None answers.
+            CommError: No server answers.
         """
         while not lookup.answers:
             if time.monotonic() >= deadline or self.settings.resume == "allow":
@@ -168,58 +170,64 @@ class ResumeResolver:
         settings = self.settings
         if not self.meant:
             return RunStart(settings=settings)
-        found = self._standing(lookup, settings.run_id or "", None, deadline)
+        found = self._fetch_state(lookup, settings.run_id or "", None, deadline)
         if settings.resume == "auto" and not self.named and found["state"] == "finished":
             return RunStart(settings=settings.model_copy(update={"run_id": fresh_id}))
         if not found["exists"]:
             if settings.resume == "must":
                 raise UsageError(
-                    f'resume="must", but there is no run {settings.run_id} in project {settings.project}: '
+                    f"Cannot resume run {settings.run_id}: it does not exist in project {settings.project}; "
                     'check the id, or use resume="allow"'
                 )
             return RunStart(settings=settings)
         if settings.resume == "never":
             raise UsageError(
-                f'resume="never", but there is a run {settings.run_id} in project {settings.project} already: '
+                f'Cannot begin run {settings.run_id} with resume="never": it exists in project {settings.project}; '
                 'use another id, or resume="allow"'
             )
         last = found["last_step"]
-        return self._going_on(found, step=0 if last is None else last + 1)
+        return self._continued(found, step=0 if last is None else last + 1)
 
-    def _rewound(self, lookup: ServerLookup, moment: BranchPoint, deadline: float) -> RunStart:
-        found = self._at(lookup, moment, deadline)
+    def _rewound(self, lookup: ServerLookup, point: BranchPoint, deadline: float) -> RunStart:
+        found = self._at(lookup, point, deadline)
         folds = dict(found["folds"] or {}) or None
         if folds is not None:
             version, *_ = folds["keys"]
-            folds |= {"keys": [version, [], [], None], "last_step": moment.step}
-        return self._going_on(found, step=moment.step + 1, folds=folds, **self._branch(found, moment))
+            folds |= {"keys": [version, [], [], None], "last_step": point.step}
+        return self._continued(found, step=point.step + 1, folds=folds, **self._branch(found, point))
 
-    def _forked(self, lookup: ServerLookup, moment: BranchPoint, deadline: float) -> RunStart:
+    def _forked(self, lookup: ServerLookup, point: BranchPoint, deadline: float) -> RunStart:
         settings = self.settings
-        found = self._at(lookup, moment, deadline)
-        if self.named and self._is_primary and self._standing(lookup, settings.run_id or "", None, deadline)["exists"]:
-            raise UsageError(f"fork_from makes a new run, but there is a run {settings.run_id} already: use another id")
-        return RunStart(settings=settings, step=moment.step + 1, **self._branch(found, moment))
+        found = self._at(lookup, point, deadline)
+        if (
+            self.named
+            and self._is_primary
+            and self._fetch_state(lookup, settings.run_id or "", None, deadline)["exists"]
+        ):
+            raise UsageError(f"Cannot fork to run {settings.run_id}: it exists already; use another id")
+        return RunStart(settings=settings, step=point.step + 1, **self._branch(found, point))
 
     @property
     def _is_primary(self) -> bool:
         return self.role is Role.PRIMARY
 
-    def _branch(self, found: dict[str, Any], moment: BranchPoint) -> dict[str, Any]:
-        """Return what is said of the branch, by the primary process alone: said again it would hide what came since."""
-        return {"branch": moment, "values": found["values"]} if self._is_primary else {}
+    def _branch(self, found: dict[str, Any], point: BranchPoint) -> dict[str, Any]:
+        """Return what the primary records of the branch; from other writers it would hide the rows logged since."""
+        return {"branch": point, "values": found["values"]} if self._is_primary else {}
 
-    def _at(self, lookup: ServerLookup, moment: BranchPoint, deadline: float) -> dict[str, Any]:
-        found = self._standing(lookup, moment.run_id, moment.step, deadline)
+    def _at(self, lookup: ServerLookup, point: BranchPoint, deadline: float) -> dict[str, Any]:
+        found = self._fetch_state(lookup, point.run_id, point.step, deadline)
         if not found["exists"]:
-            raise UsageError(f"there is no run {moment.run_id} in project {self.settings.project} to go on from")
+            raise UsageError(
+                f"Cannot continue from run {point.run_id}: it does not exist in project {self.settings.project}"
+            )
         last = found["last_step"]
-        if last is None or moment.step > last:
-            has = "no rows" if last is None else f"rows up to step {last} only"
-            raise UsageError(f"run {moment.run_id} cannot go on from step {moment.step}: it has {has}")
+        if last is None or point.step > last:
+            has = "has no rows" if last is None else f"ends at step {last}"
+            raise UsageError(f"Cannot continue from step {point.step} of run {point.run_id}: it {has}")
         return found
 
-    def _going_on(self, found: dict[str, Any], **start: Any) -> RunStart:
+    def _continued(self, found: dict[str, Any], **start: Any) -> RunStart:
         attributes = found["attributes"]
         kept = {
             name: tuple(value) if isinstance(value, list) else value
@@ -236,11 +244,11 @@ class ResumeResolver:
             **{"folds": found["folds"], **start},
         )
 
-    def _standing(self, lookup: ServerLookup, run_id: str, step: int | None, deadline: float) -> dict[str, Any]:
-        """Ask until the server has read everything and all that ended writers counted has arrived, or time is up.
+    def _fetch_state(self, lookup: ServerLookup, run_id: str, step: int | None, deadline: float) -> dict[str, Any]:
+        """Ask until the server has read all records and those of ended writers have arrived, or until the deadline.
 
         Raises:
-            CommError: No answer came in time.
+            CommError: No answer in time.
         """
         if lookup.server is None or lookup.identity.entity is None:
             raise CommError(lookup.problem)
@@ -260,16 +268,18 @@ class ResumeResolver:
             time.sleep(_PAUSE_S)
         if found is None:
             raise CommError(problem)
-        self.terminal.warn(f"{found['on_their_way']} records of run {run_id} have not arrived yet; it goes on without")
+        self.terminal.warn(
+            f"{found['on_their_way']} records of run {run_id} have not arrived yet; it is resumed without them"
+        )
         return found
 
     def _unanswered(self, problem: str) -> CommError:
         settings = self.settings
         wanted = "fork_from" if settings.fork_from else "resume_from" if settings.resume_from else "resume"
         return CommError(
-            f"{wanted}={getattr(settings, wanted)!r} needs an answer of the server, and none came within "
-            f"{settings.init_timeout:g} s ({problem}): start one with `runstream up` or set RUNSTREAM_URL, give "
-            'it more time with the setting init_timeout, or use resume="allow", which goes on without'
+            f"No answer of the server within {settings.init_timeout:g} s, which {wanted}={getattr(settings, wanted)!r} "
+            f"needs ({problem}): start one with `runstream up`, set RUNSTREAM_URL, raise the setting init_timeout, or "
+            'use resume="allow", which works without an answer'
         )
 
 
