@@ -1,4 +1,4 @@
-"""The public API: runs read back from the server."""
+"""The public API: reading runs from the server."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ _TIMEOUT_S = 30.0
 
 
 class Api:
-    """Reads runs back: ``Api().run("entity/project/id")``.
+    """Reads runs: ``Api().run("entity/project/id")``.
 
     Args:
         overrides: ``base_url``, ``entity`` and ``project`` to use instead of those of the environment.
         timeout: Seconds that one request may take.
-        api_key: The token of the server, instead of RUNSTREAM_API_KEY or the discovery file's.
+        api_key: The key of the server, instead of RUNSTREAM_API_KEY or that of the discovery file.
 
-    The server is the one of ``base_url``, else of RUNSTREAM_URL, else the local stack. Raises CommError where none of
-    these names one; whether it answers shows at the first request.
+    The server is that of ``base_url``, or else of RUNSTREAM_URL, or else the local stack. No request is sent yet.
+
+    Raises:
+        CommError: No server is known.
     """
 
     def __init__(
@@ -52,19 +54,21 @@ class Api:
 
     @property
     def url(self) -> str:
-        """The address of the server."""
+        """The URL of the server."""
         return self._connection.url
 
     @property
     def default_entity(self) -> str:
-        """The entity of paths that name none: of the overrides, the environment, else the server's."""
+        """The entity of paths without one: of the overrides, or the environment, or else the server's."""
         return self._defaults.entity or str(self._connection.get("/viewer")["entity"])
 
     def run(self, path: str = "") -> Run:
         """Return the run of a path: ``entity/project/id``, ``project/id``, ``id`` or the URL of its page.
 
-        Raises UsageError where the path names no run, NotFoundError where the server does not know it, and CommError
-        where nothing answers.
+        Raises:
+            UsageError: The path is invalid.
+            NotFoundError: The server does not know the run.
+            CommError: The server does not answer.
         """
         named = parse_run(path, self._defaults)
         run = Run(self._connection, named.entity or self.default_entity, named.project, named.run_id)
@@ -72,7 +76,7 @@ class Api:
         return run
 
     def runs(self, path: str | None = None, per_page: int = 50) -> Runs:
-        """Return the runs of a project (``entity/project`` or ``project``), newest first; of all without a path."""
+        """Return the runs of a project (``entity/project`` or ``project``), or of all projects, newest first."""
         if path is None:
             return Runs(self._connection, entity=self._defaults.entity, project=None, per_page=per_page)
         named = parse_project(path, self._defaults)
@@ -83,9 +87,9 @@ class Api:
         """Yield the alerts of a project's runs (paths as for :meth:`runs`), newest first, read page by page.
 
         Args:
-            path: ``entity/project`` or ``project``; without one, the alerts of all projects.
-            per_page: How many to read at a time.
-            repeats: Also those that came again within the ``wait_duration`` of one that is shown.
+            path: ``entity/project`` or ``project``; None for all projects.
+            per_page: Number of alerts of a page.
+            repeats: Include those within the ``wait_duration`` of an earlier one.
         """
         entity, project = self._defaults.entity, None
         if path is not None:
@@ -102,5 +106,5 @@ class Api:
                 return
 
     def projects(self) -> list[dict[str, Any]]:
-        """Return the projects, last changed first: ``{"entity", "project", "runs", "updated_at", "url"}``."""
+        """Return the projects, latest change first: ``{"entity", "project", "runs", "updated_at", "url"}``."""
         return list(self._connection.get("/projects")["projects"])

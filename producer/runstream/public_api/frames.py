@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-#: What the server adds to the values of a row.
+#: The values that the server adds to each row.
 META = ("_step", "_timestamp", "_runtime", "_writer", "_late")
 
 Row = dict[str, Any]
 
 
 def flat(row: Mapping[str, Any], prefix: str = "") -> Row:
-    """Return a nested row with one level, its keys joined with ``.``."""
+    """Return a nested row as a flat one, with keys joined by ``.``."""
     found: Row = {}
     for key, value in row.items():
         if isinstance(value, dict) and value and "_type" not in value:
@@ -26,18 +26,18 @@ def flat(row: Mapping[str, Any], prefix: str = "") -> Row:
 
 
 def pick(row: Mapping[str, Any], keys: Iterable[str]) -> Row:
-    """Return the values of the keys that a row has; a key may name a value in nested dicts by its dotted path."""
+    """Return the values of these keys of a row; a dotted path names a value in nested dicts."""
     flattened = flat(row)
     found = {key: row[key] if key in row else flattened.get(key, _MISSING) for key in keys}
     return {key: value for key, value in found.items() if value is not _MISSING}
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Any:
-    """Return a pandas DataFrame, ``_step`` first; flattened rows as a list of dicts where pandas is not installed."""
+    """Return rows as a pandas DataFrame, ``_step`` first, or as a list of flat dicts without pandas."""
     records = [flat(row) for row in rows]
     if find_spec("pandas") is None:
         return records
-    import pandas as pd  # noqa: PLC0415  # optional, and half a second to import
+    import pandas as pd  # noqa: PLC0415  # optional, and slow to import
 
     names = list(columns or dict.fromkeys(key for record in records for key in record))
     first = [name for name in META if name in names]

@@ -1,4 +1,4 @@
-"""The paths that name runs and projects, as people write them."""
+"""The paths and URLs of runs and projects that users pass."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runstream_schemas.topics import DEFAULT_PROJECT, canonical_project
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What stands for the parts that a path leaves out; an entity of None is the server's."""
+    """The parts that a path leaves out; an entity of None is the server's default."""
 
     entity: str | None = None
     project: str = DEFAULT_PROJECT
@@ -19,7 +19,7 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedRun:
-    """A run as a path named it; ``entity`` is None where the server's default is meant."""
+    """A run that a path names; ``entity`` is None for the server's default."""
 
     entity: str | None
     project: str
@@ -28,16 +28,17 @@ class NamedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedProject:
-    """A project as a path named it; ``entity`` is None where the server's default is meant."""
+    """A project that a path names; ``entity`` is None for the server's default."""
 
     entity: str | None
     project: str
 
 
 def parse_run(text: str, defaults: Defaults) -> NamedRun:
-    """Read ``entity/project/id``, ``entity/project/runs/id``, ``project/id``, ``id`` or the URL of a run's page.
+    """Parse ``entity/project/id``, ``entity/project/runs/id``, ``project/id``, ``id`` or the URL of a run's page.
 
-    Raises UsageError where it is none of these.
+    Raises:
+        UsageError: The text has another form.
     """
     parts = _parts(text)
     if len(parts) == 4 and parts[2] == "runs":  # noqa: PLR2004
@@ -49,11 +50,13 @@ def parse_run(text: str, defaults: Defaults) -> NamedRun:
             return NamedRun(entity=defaults.entity, project=canonical_project(project), run_id=run_id)
         case [run_id]:
             return NamedRun(entity=defaults.entity, project=canonical_project(defaults.project), run_id=run_id)
-    raise UsageError(f"{text!r} names no run: write 'entity/project/id', 'project/id' or the URL of its page")
+    raise UsageError(
+        f"Invalid path {text!r} of a run: expected 'entity/project/id', 'project/id' or the URL of its page"
+    )
 
 
 def parse_project(text: str, defaults: Defaults) -> NamedProject:
-    """Read ``entity/project``, ``project``, an empty text or the URL of a project's page; raises UsageError."""
+    """Parse ``entity/project``, ``project``, an empty text or the URL of a project's page; raises UsageError."""
     match _parts(text):
         case [entity, project]:
             return NamedProject(entity=entity, project=canonical_project(project))
@@ -61,7 +64,7 @@ def parse_project(text: str, defaults: Defaults) -> NamedProject:
             return NamedProject(entity=defaults.entity, project=canonical_project(project))
         case []:
             return NamedProject(entity=defaults.entity, project=canonical_project(defaults.project))
-    raise UsageError(f"{text!r} names no project: write 'entity/project', 'project' or the URL of its page")
+    raise UsageError(f"Invalid path {text!r} of a project: expected 'entity/project', 'project' or the URL of its page")
 
 
 def url_path(*parts: str) -> str:

@@ -1,4 +1,4 @@
-"""A run as the server knows it."""
+"""A run, read from the server."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from runstream.public_api.connection import Connection
 
 _STREAMS = {"default": "history", "history": "history", "system": "system"}
-#: What W&B puts before the name of a machine's metric.
+#: W&B's prefix of system metrics.
 _SYSTEM = "system."
 
 
 class Run:
-    """A run read back through the HTTP API.
+    """A run, read through the HTTP API.
 
-    What is read is kept; ``load(force=True)`` asks again. Metrics, delivery and console lines are always read anew.
+    Its document is read once; ``load(force=True)`` reads it again. Metrics, delivery and console are always read again.
     """
 
     def __init__(self, connection: Connection, entity: str, project: str, run_id: str, document: Any = None) -> None:
@@ -38,7 +38,9 @@ class Run:
     def load(self, force: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  # W&B's signature
         """Return the run's document, read from the server the first time or if forced.
 
-        Raises NotFoundError where the server does not know the run, and CommError where nothing answers.
+        Raises:
+            NotFoundError: The server does not know the run.
+            CommError: The server does not answer.
         """
         if self._document is None or force:
             self._document = self._get()
@@ -46,7 +48,7 @@ class Run:
         return document
 
     def load_full_data(self, force: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  # W&B's signature
-        """Do what :meth:`load` does: a document is never partial here."""
+        """Call :meth:`load`: a document is never partial."""
         return self.load(force)
 
     @property
@@ -82,7 +84,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name of the run; its id where it has none."""
+        """The name of the run, or its id if it has none."""
         return str(self.load()["name"])
 
     @property
@@ -92,7 +94,7 @@ class Run:
 
     @property
     def url(self) -> str:
-        """The address of the run's page."""
+        """The URL of the run's page."""
         return str(self.load()["url"])
 
     @property
@@ -102,12 +104,12 @@ class Run:
 
     @property
     def qualifiers(self) -> list[str]:
-        """What else is to say of the state: stale, unreachable, finishing, incomplete, late, presumed."""
+        """Qualifiers of the state: stale, unreachable, finishing, incomplete, late, presumed."""
         return list(self.load()["qualifiers"])
 
     @property
     def config(self) -> dict[str, Any]:
-        """The config, nested as it was given."""
+        """The config, nested as it was set."""
         return dict(self.load()["config"])
 
     @property
@@ -142,12 +144,12 @@ class Run:
 
     @property
     def job_type(self) -> str | None:
-        """What kind of work the run does."""
+        """The job type of the run."""
         return self._optional("job_type")
 
     @property
     def created_at(self) -> str:
-        """When the server first heard of the run: ISO 8601, UTC."""
+        """When the first event of the run arrived: ISO 8601, UTC."""
         return str(self.load()["created_at"])
 
     @property
@@ -162,34 +164,34 @@ class Run:
 
     @property
     def pinned_config_keys(self) -> list[str]:
-        """The config keys that stand at the top of the run's page."""
+        """The config keys at the top of the run's page."""
         return list(self.load()["pinned_config_keys"])
 
     @property
     def lastHistoryStep(self) -> int:  # noqa: N802  # W&B's name
-        """The last step of the history; -1 where nothing was logged."""
+        """The last step of the history; -1 if nothing was logged."""
         last = self.load()["last_step"]
         return -1 if last is None else int(last)
 
     @property
     def system_metrics(self) -> dict[str, Any]:
-        """The last value of each metric of the machine, as ``{"system.cpu.percent": 12.5, …}``."""
+        """The last value of each system metric, as ``{"system.cpu.percent": 12.5, …}``."""
         series = self._get("system", samples=2)["series"]
         return {_SYSTEM + item["key"]: item["values"][-1] for item in series if item["values"]}
 
     @property
     def transitions(self) -> list[dict[str, Any]]:
-        """How the state came about: ``{"time": seconds, "from", "to", "reason"}``, oldest first."""
+        """The state transitions: ``{"time": seconds, "from", "to", "reason"}``, oldest first."""
         return list(self._get("state")["transitions"])
 
     @property
     def writers(self) -> list[dict[str, Any]]:
-        """The processes that wrote to the run, each with role, label, host, state and how it ended."""
+        """The writers of the run, each with role, label, host, state and outcome."""
         return list(self._get("state")["writers"])
 
     @property
     def delivery(self) -> dict[str, Any]:
-        """What has arrived: ``{"complete": bool, "writers": [{"writer", "role", "label", "topics"}]}``."""
+        """The progress of delivery: ``{"complete": bool, "writers": [{"writer", "role", "label", "topics"}]}``."""
         found: dict[str, Any] = self._get("delivery")
         return found
 
@@ -203,19 +205,19 @@ class Run:
         *,
         late: Literal["include", "exclude"] = "include",
     ) -> Any:
-        """Return the history: every row if there are no more than ``samples``, else rows that keep the extremes.
+        """Return the history: all rows if there are at most ``samples``, or else rows that include the extremes.
 
         Args:
-            samples: Most points of one metric.
-            keys: Only these metrics, beside ``x_axis``. A row that has none of them is left out.
-            x_axis: The metric to put beside ``keys``.
-            pandas: Return a DataFrame whose columns are flat (``a.b``); a list of dicts where pandas is not installed
-                or not wanted.
-            stream: ``"default"`` for metrics, ``"system"`` for those of the machine.
-            late: ``"exclude"`` leaves out rows below their writer's greatest step, and rows at a step that another
-                row has already.
+            samples: Maximum number of points of a metric.
+            keys: Only these metrics and ``x_axis``. Rows without any of them are left out.
+            x_axis: A metric to return with ``keys``.
+            pandas: Return a DataFrame with flat columns (``a.b``), or a list of dicts if False or without pandas.
+            stream: ``"default"`` for metrics, ``"system"`` for system metrics.
+            late: ``"exclude"`` leaves out late rows: those below their writer's greatest step, and those at a step
+                that another row has.
 
-        Raises UsageError for any other value of ``late``.
+        Raises:
+            UsageError: ``late`` has another value.
         """
         extra = [] if x_axis in META else [x_axis]
         asked = None if keys is None else [*keys, *extra]
@@ -239,19 +241,19 @@ class Run:
         late: Literal["include", "exclude"] = "include",
         hidden: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """Return an iterator over every row by step, exact and unsampled, read page by page.
+        """Return an iterator over all rows in the order of their steps, without sampling, read page by page.
 
         Args:
-            keys: Only rows that have all of these, and only these values, beside ``_step``.
-            page_size: How many rows to read at a time.
+            keys: Only rows that have all of these metrics, and only their values and ``_step``.
+            page_size: Number of rows of a page.
             min_step: The first step, inclusive.
             max_step: The last step, exclusive.
-            late: ``"exclude"`` leaves out rows below their writer's greatest step, and rows at a step that another
-                row has already.
-            hidden: Also rows whose place others took when the run was resumed at an earlier step or rewound; these
-                have ``_hidden``.
+            late: As for :meth:`history`.
+            hidden: Include rows that were replaced when the run was rewound or resumed at an earlier step; they have
+                ``_hidden``.
 
-        Raises UsageError for any other value of ``late``.
+        Raises:
+            UsageError: ``late`` has another value.
         """
         steps = {"min_step": min_step, "max_step": max_step}
         which = {"late": _checked_late(late), "hidden": hidden or None}
@@ -272,9 +274,9 @@ class Run:
         page_size: int = 1000,
         min_step: int | None = None,
         max_step: int | None = None,
-        use_cache: bool = True,  # noqa: ARG002, FBT001, FBT002  # W&B's signature; there is nothing to cache here
+        use_cache: bool = True,  # noqa: ARG002, FBT001, FBT002  # W&B's signature; nothing is cached
     ) -> Iterator[dict[str, Any]]:
-        """Do what :meth:`scan_history` does."""
+        """Call :meth:`scan_history`."""
         return self.scan_history(keys, page_size, min_step, max_step)
 
     def series(
@@ -282,25 +284,25 @@ class Run:
     ) -> list[dict[str, Any]]:
         """Return points of each numeric metric and writer: ``{"key", "writer", "label", "steps", "times", "values"}``.
 
-        At most ``samples`` points each; the extremes are among them.
+        There are at most ``samples`` points of each, which include the extremes.
         """
         return list(self._get("series", keys=keys, samples=samples, stream=_STREAMS[stream])["series"])
 
     def console(self, lines: int = 100) -> list[dict[str, Any]]:
-        """Return the last lines the run printed: ``{"time", "stream", "text", "label", "host"}``, oldest first."""
+        """Return the last lines of output: ``{"time", "stream", "text", "label", "host"}``, oldest first."""
         return list(self._get("console", lines=lines)["lines"])
 
     @property
     def alerts(self) -> list[dict[str, Any]]:
-        """The alerts of the run in order, less repeats: ``{"title", "full_title", "text", "level", "time", …}``."""
+        """The alerts without repeats, oldest first: ``{"title", "full_title", "text", "level", "time", …}``."""
         return list(self.scan_alerts())
 
     def scan_alerts(self, page_size: int = 1000, *, repeats: bool = False) -> Iterator[dict[str, Any]]:
-        """Yield the alerts of the run in the order they were raised in, read page by page.
+        """Yield the alerts of the run, oldest first, read page by page.
 
         Args:
-            page_size: How many to read at a time.
-            repeats: Also those that came again within the ``wait_duration`` of one that is shown; ``repeat`` is True.
+            page_size: Number of alerts of a page.
+            repeats: Include those within the ``wait_duration`` of an earlier one; their ``repeat`` is True.
         """
         cursor = None
         while True:
@@ -311,9 +313,12 @@ class Run:
                 return
 
     def stop(self) -> None:
-        """Ask for the run to be stopped: its processes see that in ``run.should_stop`` within a second or two.
+        """Request that the run stops: its processes see it in ``run.should_stop`` within a second or two.
 
-        Returns once the request is safe. Raises UsageError where no process of the run is open.
+        Returns once the request is stored.
+
+        Raises:
+            UsageError: No process of the run is running.
         """
         self._connection.command(f"/runs/{url_path(*self.path)}/stop")
 
@@ -328,7 +333,7 @@ class Run:
 
 def _checked_late(late: str) -> str:
     if late not in {"include", "exclude"}:
-        raise UsageError(f"late={late!r}: it is 'include' or 'exclude'")
+        raise UsageError(f"Invalid late={late!r}: expected 'include' or 'exclude'")
     return late
 
 

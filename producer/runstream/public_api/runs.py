@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Runs(Sequence[Run]):
-    """Runs, newest first; read page by page as they are needed, and kept."""
+    """Runs, newest first; pages are read as they are needed, and kept."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Runs(Sequence[Run]):
         return self._found[index]
 
     def _read(self) -> bool:
-        """Read one more page; returns whether it held a run."""
+        """Read the next page; return whether it has a run."""
         if self._ended:
             return False
         page = self._connection.get(

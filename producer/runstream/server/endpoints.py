@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -78,7 +79,13 @@ def fetch_resume_state(
         CommError: No answer in time, or an error or an unexpected one.
     """
     params = {"wait_s": f"{max(wait_s, 0.1):.3f}", "step": step}
-    found = _request(server, "GET", f"{_path(run)}/standing", timeout, params=params)
+    try:
+        found = _request(server, "GET", f"{_path(run)}/resume-state", timeout, params=params)
+    except CommError as error:
+        if getattr(error, "status", 0) != HTTPStatus.NOT_FOUND:
+            raise
+        # A server of an earlier version.
+        found = _request(server, "GET", f"{_path(run)}/standing", timeout, params=params)
     if not isinstance(found, dict):
         raise CommError(f"Unexpected answer of {server.url} to the request for the state of a run: {found!r:.80}")
     return found

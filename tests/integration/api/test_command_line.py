@@ -127,7 +127,7 @@ def test_runs_of_an_empty_project_print_a_note(environment: dict[str, str]) -> N
     ("arguments", "status", "expected"),
     [
         (["show", "digits/nothing"], 1, "No run ada/digits/nothing is known here"),
-        (["show", "a/b/c/d"], 1, "names no run"),
+        (["show", "a/b/c/d"], 1, "Invalid path"),
         (["show", "x", "--watch", "--json"], 1, "use only one"),
         (["show"], 2, "Missing argument"),
         (["runs", "--limit", "0"], 2, "--limit"),
