@@ -38,7 +38,7 @@ def test_a_level_is_a_name_in_capitals_or_an_alert_level(level: str | AlertLevel
 @pytest.mark.parametrize("level", ["warn", "LOUD", "", 3])
 def test_any_other_level_is_an_error(level: Any) -> None:
     """The message names the levels."""
-    with pytest.raises(ValueError, match="'INFO', 'WARN' and 'ERROR'"):
+    with pytest.raises(ValueError, match="'INFO', 'WARN' or 'ERROR'"):
         checked(level=level)
 
 

@@ -48,7 +48,7 @@ def test_each_change_is_recorded_once(config: Config, recorded: list[Any]) -> No
 
 def test_none_is_no_config(config: Config) -> None:
     """What is given to update() by mistake is told, as in W&B; init(config=None) means no config."""
-    with pytest.raises(TypeError, match="not None"):
+    with pytest.raises(TypeError, match="Invalid config None"):
         config.update(None)
 
 
@@ -80,7 +80,7 @@ def test_namespaces_and_strange_values_are_taken(config: Config) -> None:
 @pytest.mark.parametrize("bad", [3, [("a", 1)], argparse])
 def test_what_holds_no_keys_is_a_type_error(config: Config, recorded: list[Any], bad: Any) -> None:
     """A number, a list of pairs or a module is no config."""
-    with pytest.raises(TypeError, match="Invalid config 3"):
+    with pytest.raises(TypeError, match="Invalid config"):
         config.update(bad)
     assert recorded == []
 

@@ -97,8 +97,8 @@ def test_files_hold_values_or_their_descriptions(tmp_path: Path, name: str, text
     ("name", "text", "message"),
     [
         ("c.yaml", "- 1\n- 2\n", "expected keys and values"),
-        ("c.yaml", "a: [1", "no YAML"),
-        ("c.json", "{", "no JSON"),
+        ("c.yaml", "a: [1", "not YAML"),
+        ("c.json", "{", "not JSON"),
     ],
 )
 def test_a_file_that_is_no_config_is_named(tmp_path: Path, name: str, text: str, message: str) -> None:

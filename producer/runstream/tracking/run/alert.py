@@ -1,4 +1,4 @@
-"""Alerts, as ``run.alert()`` raises them."""
+"""``run.alert()``; :class:`Run` assigns it to its name."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runstream.terminal.terminal import Terminal
 
-#: Titles are shorter than this.
+#: Length from which a title is shown shortened.
 TITLE_LENGTH = 64
-#: What is kept at most of a whole title and of a text: one message must hold both.
+#: Longest title and text that are stored: one message contains both.
 FULL_TITLE_LENGTH = 4096
 TEXT_LENGTH = 65_536
 DEFAULT_WAIT_S = 60.0
-#: About a hundred years: longer waits mean for ever.
+#: Longest wait: about a hundred years.
 LONGEST_WAIT_S = 3.2e9
 
 
 class AlertLevel(Enum):
-    """How serious an alert is."""
+    """Severity of an alert."""
 
     INFO = "INFO"
     WARN = "WARN"
@@ -58,11 +58,11 @@ def build_alert(
     wait_duration: float | timedelta | None,
     terminal: Terminal,
 ) -> dict[str, Any]:
-    """Return the payload of an alert's record; what is too long is shortened with a warning.
+    """Return the payload of an alert's record; a long title or text is shortened with a warning.
 
     Raises:
-        TypeError: The wait is no duration.
-        ValueError: There is no such level.
+        TypeError: The wait is not a duration.
+        ValueError: The level does not exist.
     """
     shown, whole = _titles(_encodable(str(title)), terminal)
     return {
@@ -75,23 +75,23 @@ def build_alert(
 
 
 def _encodable(text: str) -> str:
-    """Return a text that is valid UTF-8: lone surrogates, as of badly decoded file names, are spelled out."""
+    """Return a text that is valid UTF-8: lone surrogates, as in undecodable file names, are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _titles(title: str, terminal: Terminal) -> tuple[str, str]:
-    """Return a title as it is shown, and whole."""
+    """Return a title as it is shown, and in full."""
     if len(title) < TITLE_LENGTH:
         return title, title
     shown = title[: TITLE_LENGTH - 2] + "…"
-    terminal.warn(f"the alert's title has {len(title)} characters; it is shown as {shown!r} and kept whole")
+    terminal.warn(f"Alert title of {len(title)} characters is shown as {shown!r} and stored in full")
     return shown, _shortened("title", title, FULL_TITLE_LENGTH, terminal)
 
 
 def _shortened(what: str, text: str, length: int, terminal: Terminal) -> str:
     if len(text) <= length:
         return text
-    terminal.warn(f"the alert's {what} has {len(text)} characters; the first {length} are kept")
+    terminal.warn(f"Alert {what} of {len(text)} characters is cut to the first {length}")
     return f"{text[:length]}… ({len(text)} characters, shortened)"
 
 
@@ -101,7 +101,7 @@ def _level(level: str | AlertLevel | None) -> AlertLevel:
     try:
         return AlertLevel(level)
     except ValueError:
-        raise ValueError(f"alert(level={level!r}): it is one of 'INFO', 'WARN' and 'ERROR'") from None
+        raise ValueError(f"Invalid alert level {level!r}: expected 'INFO', 'WARN' or 'ERROR'") from None
 
 
 def _seconds(wait: float | timedelta | None, terminal: Terminal) -> float:
@@ -110,7 +110,7 @@ def _seconds(wait: float | timedelta | None, terminal: Terminal) -> float:
     if isinstance(wait, timedelta):
         wait = wait.total_seconds()
     elif isinstance(wait, bool) or not isinstance(wait, (int, float)):
-        raise TypeError(f"alert(wait_duration={wait!r}): it is seconds (int or float) or a datetime.timedelta")
-    if not wait >= 0:  # NaN is not, either
-        terminal.warn(f"alert(wait_duration={wait!r}) is no time to wait; it is taken as a minute")
+        raise TypeError(f"Invalid wait_duration {wait!r}: expected seconds (int or float) or a datetime.timedelta")
+    if not wait >= 0:  # also for NaN
+        terminal.warn(f"Invalid wait_duration {wait!r}: a minute is used")
     return min(wait, LONGEST_WAIT_S) if wait > 0 else DEFAULT_WAIT_S

@@ -1,4 +1,4 @@
-"""The recorder of a run that is tracked: spool, forks, delivery and the end."""
+"""The recorder of a run: its spool, forks, delivery and end."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from runstream.tracking.run.start import RunStart
     from runstream.tracking.values.entries import ConfigEntry, SummaryEntry
 
-#: Seconds that SIGTERM waits for delivery where the shipper dies with this process; orchestrators give 30.
-_LAST_WORDS_S = 10.0
+#: Seconds that the SIGTERM handler waits for delivery if the shipper dies with this process; schedulers allow 30.
+_SIGNAL_WAIT_S = 10.0
 
 
 class SpoolRecorder:
@@ -46,18 +46,18 @@ class SpoolRecorder:
     Args:
         folder: The run folder.
         settings: The settings in force.
-        role: What this process is in the run.
-        label: Its name among the run's writers.
-        terminal: Where warnings go.
-        final_report: Says how it went, at the end.
+        role: Role of this process in the run.
+        label: Label of this process among the run's writers.
+        terminal: Prints warnings.
+        final_report: Waits for delivery at the end, and prints the report.
         first: The entries of the first record.
         environ: The environment of the process.
         encoder: Encodes what is logged.
-        continues: The writers whose work this one carries on.
-        relative: How far the run is is not known: steps that the program does not say are counted from there later.
+        continues: The writers that this one continues.
+        relative: Whether the last step of the run is not known: implicit steps are added to it at delivery.
 
     Raises:
-        OSError: The spool cannot be made.
+        OSError: The spool cannot be created.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class SpoolRecorder:
         self._schedulers_signal = is_preemptible(environ)
         self._ending = threading.RLock()
         self._finished = False
-        #: There are, or may be, metric definitions: the summary is more than the last values.
+        #: Whether there may be metric definitions: else the summary is the last values.
         self._defined = False
         self._launcher = None if settings.mode == "offline" else ShipperLauncher(folder, environ)
         self._adopting = threading.Lock()
@@ -101,7 +101,7 @@ class SpoolRecorder:
         self._interrupted = False
 
     def start(self) -> None:
-        """Begin to capture the console, watch for the end and deliver; what fails of it is a warning."""
+        """Start console capture, exit hooks and delivery; a failure of one prints a warning."""
         if self._settings.console != "off":
             self._try("capture the console", self._console.start)
         EXIT_HOOKS.add(self)
@@ -109,12 +109,12 @@ class SpoolRecorder:
             self._try("start delivery", self._launcher.start)
 
     def continue_from(self, start: RunStart) -> None:
-        """Begin where an earlier run stands; called once, before the first row."""
+        """Continue from an earlier run; called once, before the first row."""
         writer = self._history.writer
         if (branch := start.branch) is not None:
             writer.append_branch(None if start.resumed else branch.run_id, branch.step)
         if (folds := start.folds) is not None:
-            self._try("show the summary so far", lambda: self.seed_summary(folds, start.continues))
+            self._try("read the summary of the resumed run", lambda: self.seed_summary(folds, start.continues))
         if start.values:
             writer.append(TopicCode.SUMMARY, [[Operation.SET.value, list(path), value] for path, value in start.values])
         known = [*self._summary.logged(), *((path, start.step, value) for path, value in start.values)]
@@ -127,7 +127,7 @@ class SpoolRecorder:
 
     @property
     def counter(self) -> int:
-        """The step of the next row without one, or that of the open row."""
+        """The step of the open row, or else of the next row that is logged without one."""
         return self._history.counter
 
     def logger(self) -> Callable[..., None]:
@@ -149,7 +149,7 @@ class SpoolRecorder:
             raise self._finished_error()
 
     def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
-        """Append values that were set by hand, and apply them to the last values.
+        """Append assignments to the summary, and apply them to the last values.
 
         Raises:
             UsageError: The run is finished.
@@ -167,22 +167,22 @@ class SpoolRecorder:
         self._append(TopicCode.ALERT, dict(alert))
 
     def mark_preempting(self) -> None:
-        """Say on the control page that the process is about to be preempted: the shipper beats at once.
+        """Record that the process is about to be preempted, and have the shipper send a heartbeat at once.
 
         Raises:
             UsageError: The run is finished.
         """
-        # The record comes first: who dies in between has said so, if not as soon.
+        # The record comes first, so that it is not lost if the process is killed in between.
         self._append(TopicCode.CONFIG, [config_entry("preempting", True, Scope.ATTRIBUTE)])  # noqa: FBT003
         self._folder.control[Word.PREEMPTING] = 1
 
     @property
     def should_stop(self) -> bool:
-        """Whether somebody asked for the run to be stopped, as the shipper has it from the server."""
+        """Whether a stop of the run is requested, as the shipper read it from the server."""
         return self._folder.control[Word.STOP_REQUESTED] != 0
 
     def status(self) -> RunStatus:
-        """Return how far delivery is, from the positions that the broker acknowledged.
+        """Return the progress of delivery, by the positions that the broker acknowledged.
 
         Raises:
             UsageError: The run is finished.
@@ -197,7 +197,7 @@ class SpoolRecorder:
         )
 
     def detach(self) -> None:
-        """Let go of the run without an end: its writer ends, and has no say in the state of the run."""
+        """Leave the run without ending it: the end of this writer does not affect its state."""
         self.finish(DETACHED)
 
     def last_values(self) -> dict[str, Any]:
@@ -205,24 +205,24 @@ class SpoolRecorder:
         return self._history.last_values()
 
     def summary(self) -> dict[str, Any]:
-        """Return the summary as this process knows it, not to be changed; empty, with a warning, after the end."""
+        """Return the summary as this process knows it; it must not be changed. Empty, with a warning, after the end."""
         if self._finished:
             self._terminal.warn("summary data not available: the run is finished; read it with runstream.Api().run()")
             return {}
         return self._summary.values(self._history.writer.order)
 
     def seed_summary(self, folds: Mapping[str, Any], continues: Iterable[bytes]) -> None:
-        """Begin the summary with what the server knows of the run; see :meth:`LocalSummary.seed`."""
+        """Start the summary with the summary state of the server; see :meth:`LocalSummary.seed`."""
         self._summary.seed(folds, continues)
         self._defined = True
 
     def define(self, metric: Metric) -> None:
-        """Follow a metric definition, which was recorded: insert step metrics into rows that lack them."""
+        """Apply a metric definition to later rows: insert the step metric into those that lack it."""
         self._history.define(metric)
         self._defined = True
 
     def finish(self, outcome: Outcome) -> None:
-        """Append the exit; in the process that began the run, also wait for delivery and say how it went."""
+        """Append the exit; in the process that began the run, also wait for delivery and print the report."""
         with self._ending:
             if self._finished:
                 return
@@ -232,10 +232,10 @@ class SpoolRecorder:
             self._finished = True
             EXIT_HOOKS.remove(self)
             self._console.stop()
-            # Before the shipper knows of the end: what is delivered is deleted.
+            # Before the shipper sees the end, since it deletes what is delivered.
             summary = self._last_summary()
             if not self._close(outcome):
-                self._terminal.warn("the end of the run could not be recorded: the disk is full")
+                self._terminal.warn("The end of the run could not be recorded: the disk is full")
             dropped = self._history.writer.dropped
             self._try(
                 "wait for delivery",
@@ -243,40 +243,40 @@ class SpoolRecorder:
             )
 
     def _last_summary(self) -> dict[str, Any]:
-        """Return the summary at the end; without definitions the last values are it, and need no folding."""
+        """Return the summary at the end; without metric definitions, the last values are the summary."""
         if self._defined and self._terminal.prints_details:
             with contextlib.suppress(OSError, ValueError, LookupError):
                 return self._summary.values(self._history.writer.order, ended=True)
         return self._history.last_values()
 
     def _finish_child(self, outcome: Outcome) -> None:
-        """End a forked child: it has a say in nothing but its own writer, if it ever logged."""
+        """End a forked child, which only ends its own writer, if it has one."""
         self._finished = True
         if not self._history.writer.forked:
             self._close(outcome)
 
     def note_handled_signal(self, outcome: Outcome) -> None:
-        """Take note, in a signal handler, of a signal that the program handles: a scheduler's announces the end."""
+        """Record a signal that the program handles; SIGTERM from a scheduler announces a preemption."""
         if outcome.signal == signal.SIGTERM and self._schedulers_signal and not self._finished:
-            self._try("say that the run is about to be preempted", self.mark_preempting)
+            self._try("record the preemption", self.mark_preempting)
 
     def finish_on_signal(self, outcome: Outcome) -> None:
-        """Record the end in a signal handler, right before the signal ends the process."""
+        """Record the end in a signal handler, before the signal ends the process."""
         if self._finished or (os.getpid() != self._owner and self._history.writer.forked):
             return
         self._finished = True
         self._close(outcome)
         self._folder.control[Word.FINISH_REQUESTED] = 1
         if self._launcher is not None and os.getpid() == self._owner and shipper_dies_with_trainer(self._environ):
-            self._launcher.wait(_LAST_WORDS_S, lambda _: None)
+            self._launcher.wait(_SIGNAL_WAIT_S, lambda _: None)
 
     def _close(self, outcome: Outcome) -> bool:
         writer = self._history.writer
         self._folder.control[Word.DROPPED] = writer.dropped
-        return writer.append_last(self._judged(outcome).as_record())
+        return writer.append_last(self._adjusted(outcome).as_record())
 
-    def _judged(self, outcome: Outcome) -> Outcome:
-        """Return an end in the light of what was asked for or announced before it."""
+    def _adjusted(self, outcome: Outcome) -> Outcome:
+        """Return an outcome with regard to a requested stop or an announced preemption."""
         control = self._folder.control
         if not outcome.decides:
             return outcome
@@ -299,7 +299,7 @@ class SpoolRecorder:
                 return
 
     def _rescue(self, error: Exception, data: Any, step: int | None, commit: bool | None) -> None:  # noqa: FBT001
-        """Log from a fork, into the writer of its own; degrade what else went wrong in a row to a warning."""
+        """Log from a forked child to a separate writer; print a warning for any other error of a row."""
         if isinstance(error, ClosedError):
             raise self._finished_error() from None
         try:
@@ -309,12 +309,12 @@ class SpoolRecorder:
                 return
         except Error:
             raise
-        except Exception as another:  # noqa: BLE001 - whatever goes wrong here, training goes on
+        except Exception as another:  # noqa: BLE001 - tracking never stops the program
             error = another
-        self._terminal.warn(f"a row could not be recorded: {error!r}")
+        self._terminal.warn(f"A row could not be recorded: {error!r}")
 
     def _adopt(self) -> None:
-        """Become a writer of its own: this process is a fork that logs for the first time."""
+        """Become a separate writer: this process is a forked child that logs for the first time."""
         with self._adopting:
             if not self._history.writer.forked:
                 return
@@ -347,13 +347,13 @@ class SpoolRecorder:
         self._try("start delivery again", self._launcher.ensure)
         if self._settings.raise_on_stop and self.should_stop and not self._interrupted:
             self._interrupted = True
-            raise KeyboardInterrupt("somebody asked for the run to be stopped")
+            raise KeyboardInterrupt("a stop of the run was requested")
 
     def _try(self, what: str, action: Callable[[], None]) -> None:
         try:
             action()
-        except Exception as error:  # noqa: BLE001 - tracking never takes the program down
-            self._terminal.warn(f"cannot {what}: {error}; what is logged is kept, `runstream sync` delivers it")
+        except Exception as error:  # noqa: BLE001 - tracking never stops the program
+            self._terminal.warn(f"Cannot {what}: {error}; records are kept, and `runstream sync` delivers them")
 
     def _finished_error(self) -> UsageError:
-        return UsageError("the run is finished: nothing more can be recorded; call runstream.init() for another")
+        return UsageError("The run is finished and cannot record more: call runstream.init() to begin another")

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class LocalSummary:
-    """Folds the process's own spool when it is looked at; nothing is done while rows are logged. Safe with threads.
+    """Folds the spool of the process when the summary is read; does nothing while rows are logged. Safe with threads.
 
     Args:
         folder: The writer's folder.
         writer_id: Id of the writer.
-        role: What it is in the run.
+        role: Role of the writer.
     """
 
     def __init__(self, folder: Path, writer_id: bytes, role: Role) -> None:
@@ -39,21 +39,21 @@ class LocalSummary:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        #: The thread that reads, 0 for none.
+        #: Id of the thread that reads, 0 for none.
         self._reading = 0
         self._fold: SpoolSummary | None = None
         self._shown: dict[str, Any] = {}
         self._shown_at = -1
 
     def seed(self, folds: Mapping[str, Any], continues: Iterable[bytes]) -> None:
-        """Begin with what the server knows of the run.
+        """Start with the summary state of the server.
 
         Args:
-            folds: What the API serves at ``/folds``.
-            continues: The writers that this one continues: what was set by hand in them gives way to its rows.
+            folds: The summary state, as the API returns it.
+            continues: The writers that this one continues: its rows override their assignments.
 
         Raises:
-            MalformedEvent: The server says it in a way that this release does not read.
+            MalformedEvent: The state has a format that this version does not support.
         """
         from runstream.assembly.spool_summary import RUN  # noqa: PLC0415
         from runstream_schemas.summary_algebra.state_codec import decode_state  # noqa: PLC0415
@@ -65,28 +65,28 @@ class LocalSummary:
         self._begin()
 
     def logged(self) -> Iterator[tuple[Sequence[str], int, Any]]:
-        """Yield path, step and value of what was logged last of each key, as the server knew at the start."""
+        """Yield path, step and last value of each key, as the server had them at the start."""
         for path, fold in self._seed.keys.items() if self._seed is not None else ():
             if fold.last is not None:
                 yield path, fold.last.tag[0], fold.last.value
 
     def forked_from(self, parent: LocalSummary) -> None:
-        """Begin, in a forked child, with what its parent knows when the child first looks."""
+        """Start, in a forked child, with the summary of the parent as of the first read."""
         self._parent = parent
 
     def values(self, order: int, *, ended: bool = False) -> dict[str, Any]:
-        """Return the summary, not to be changed.
+        """Return the summary, which must not be changed.
 
         Args:
-            order: How many appends the process has made.
-            ended: It makes no more: the row that is open counts, too.
+            order: Number of appends of the process.
+            ended: Whether there are no more appends: an open row is included.
         """
         from runstream_schemas.summary_algebra.projection import summary_of  # noqa: PLC0415
 
-        if os.getpid() != self._pid:  # another thread may have been in here when the process was forked
+        if os.getpid() != self._pid:  # another thread may have been reading at the fork
             self._begin()
         if self._reading == threading.get_ident():
-            return self._shown  # a signal handler of this thread, which is in the midst of it
+            return self._shown  # in a signal handler that interrupted a read of this thread
         with self._lock:
             self._reading = threading.get_ident()
             try:
@@ -94,7 +94,7 @@ class LocalSummary:
                     self._shown = summary_of(self._folded(ended=ended))
                     self._shown_at = order
             except BaseException:
-                self._begin_again()  # an interrupt may have come between reading rows and folding them
+                self._begin_again()  # an interrupt may have come between reading and folding rows
                 raise
             finally:
                 self._reading = 0
@@ -106,7 +106,7 @@ class LocalSummary:
             self._fold = None
 
     def _folded(self, *, ended: bool = False) -> SummaryState:
-        """Return the fold of all that was appended so far."""
+        """Return the summary state of everything appended so far."""
         if self._fold is None:
             from runstream.assembly.spool_summary import SpoolSummary  # noqa: PLC0415
 
