@@ -23,16 +23,14 @@ ROOMS = {
 LINES_OF_FILE = 400
 MODULES_OF_PACKAGE = 15
 LINES_OF_FUNCTION = 6
-LINES_OF_SOURCE = 33_000
+LINES_OF_SOURCE = 33_600
 #: Recorded with other tools and kept unchanged.
 CORPUS = {"tests/parity/kit.py", "tests/parity/run_parity.py"}
 #: Not split up yet.
 LONG_FILES = {
-    "producer/runstream/shipper/shipper.py",
     "producer/runstream/spool/writer.py",
     "tests/unit/producer/test_history.py",
     "tests/unit/producer/test_init.py",
-    "tests/unit/assembly/test_assembler.py",
 }
 
 

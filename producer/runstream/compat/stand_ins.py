@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from runstream.compat.import_hooks import add_import_hook as add_import_hook  # noqa: PLC0414 - wandb.util has it
 from runstream.exceptions import UnsupportedError, UsageError
+from runstream.import_hooks import add_import_hook as add_import_hook  # noqa: PLC0414 - wandb.util has it
 from runstream.messages import termwarn
 from runstream.tracking.run.session import SESSION
 

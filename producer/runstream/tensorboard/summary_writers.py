@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runstream.compat.import_hooks import ImportHooks
+from runstream.import_hooks import ImportHooks
 from runstream.tensorboard.requests import Request, add_request
 
 if TYPE_CHECKING:

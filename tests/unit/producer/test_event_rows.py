@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream.compat.import_hooks import ImportHooks
+from runstream.import_hooks import ImportHooks
 from runstream.run_folder.folder import EVENT_FILES_NAME
 from runstream.tensorboard.journal import Journal
 from runstream.tensorboard.requests import Request, add_request, read_requests
