@@ -1,4 +1,4 @@
-"""The pages in a real browser, without a token: as the address that `init()` prints is opened."""
+"""The pages in a real browser, without a token, as when the URL that `init()` prints is opened."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _open(browser: Browser, served: Served, recording: Recording, **options: Any
     eventually(lambda: browser.evaluate("document.querySelectorAll('canvas').length > 0"))
 
 
-def test_a_run_page_shows_the_whole_run(served: Served, digits: Recording, browser: Browser) -> None:
+def test_run_page_shows_the_whole_run(served: Served, digits: Recording, browser: Browser) -> None:
     """Header, transitions, charts, summary, config, console, machine and delivery are on one page."""
     _open(browser, served, digits, height=3000)
     header = browser.text("#header")
@@ -55,20 +55,20 @@ def test_a_run_page_shows_the_whole_run(served: Served, digits: Recording, brows
     assert browser.complaints == []
 
 
-def test_charts_say_their_last_value(served: Served, digits: Recording, browser: Browser) -> None:
-    """Beside each chart's name stands the value it ends with."""
+def test_charts_show_their_last_value(served: Served, digits: Recording, browser: Browser) -> None:
+    """The header of a chart shows its last value."""
     _open(browser, served, digits, height=3000)
     value = "document.querySelector('article[data-key=epoch] output').innerText"
     eventually(lambda: browser.evaluate(value) == "19")
 
 
-def test_each_writer_is_a_line(served: Served, ranks: tuple[Recording, Recording], browser: Browser) -> None:
-    """A run of two ranks has two lines a chart, named by their labels."""
+def test_each_writer_has_a_line(served: Served, ranks: tuple[Recording, Recording], browser: Browser) -> None:
+    """A chart of a run with two ranks has two lines with their labels."""
     _open(browser, served, ranks[0])
     eventually(lambda: browser.text("article[data-key=loss] .keys").split() == ["rank", "0", "rank", "1"])
 
 
-def test_a_page_follows_a_running_run(served: Served, browser: Browser) -> None:
+def test_page_follows_a_running_run(served: Served, browser: Browser) -> None:
     """New metrics, values, lines and the end of the run appear without a reload."""
     writer = new_recording("live").start({"a": 1}, name="live-run").beat().rows([{"loss": 1.0}] * 3)
     served.say(writer)
@@ -88,7 +88,7 @@ def test_a_page_follows_a_running_run(served: Served, browser: Browser) -> None:
     assert browser.complaints == []
 
 
-def test_nothing_a_run_says_is_run_as_code(served: Served, browser: Browser) -> None:
+def test_logged_texts_are_not_executed(served: Served, browser: Browser) -> None:
     """Names, tags, notes, keys, values, labels, reasons and printed lines are shown as text on every page."""
     for number, payload in enumerate(_PAYLOADS):
         writer = new_recording(f"code-{number}", label=payload, project="code")
@@ -114,7 +114,7 @@ def test_nothing_a_run_says_is_run_as_code(served: Served, browser: Browser) -> 
 def test_pages_fit_small_and_large_screens(
     served: Served, digits: Recording, browser: Browser, width: int, scheme: str
 ) -> None:
-    """No page is wider than its window, in light or dark, and dark is dark."""
+    """No page is wider than its window, in the light and in the dark color scheme."""
     for address in (_page(served, digits), f"{served.url}/ada/digits", f"{served.url}/"):
         browser.open(address, width=width, scheme=scheme)
         assert browser.evaluate("document.documentElement.scrollWidth") <= width
@@ -124,7 +124,7 @@ def test_pages_fit_small_and_large_screens(
     assert browser.complaints == []
 
 
-def test_a_project_page_lists_runs_with_links(served: Served, digits: Recording, browser: Browser) -> None:
+def test_project_page_lists_runs_with_links(served: Served, digits: Recording, browser: Browser) -> None:
     """Each run has its state, its values and a link to its page."""
     browser.open(f"{served.url}/ada/digits")
     links = browser.evaluate("[...document.querySelectorAll('td.name a')].map(one => one.getAttribute('href'))")
@@ -134,31 +134,31 @@ def test_a_project_page_lists_runs_with_links(served: Served, digits: Recording,
     assert "bright-river-1" in table
 
 
-def test_the_first_page_lists_projects(served: Served, digits: Recording, browser: Browser) -> None:
+def test_home_page_lists_projects(served: Served, digits: Recording, browser: Browser) -> None:
     """Every project is a link to its page."""
     browser.open(f"{served.url}/")
     links = browser.evaluate("[...document.querySelectorAll('a.project')].map(one => one.getAttribute('href'))")
     assert f"/ada/{digits.run.project}" in links
 
 
-def test_a_run_that_has_not_arrived_is_waited_for(served: Served) -> None:
-    """The address that is printed before the first event arrives is a page that looks again by itself."""
+def test_page_of_an_unknown_run_reloads(served: Served) -> None:
+    """The page of a run of which nothing has arrived reloads automatically."""
     answer = httpx.get(f"{served.url}/ada/digits/runs/soon", headers={"Accept": "text/html"})
     assert answer.status_code == 404
     assert 'http-equiv="refresh"' in answer.text
     assert "Waiting for this run" in answer.text
 
 
-def test_an_unknown_project_is_a_page_too(served: Served) -> None:
-    """A browser gets HTML, a program JSON."""
+def test_unknown_project_is_a_page_or_json(served: Served) -> None:
+    """For an unknown project, browsers get a page and programs JSON."""
     answer = httpx.get(f"{served.url}/ada/nothing", headers={"Accept": "text/html"})
     assert answer.status_code == 404
-    assert "Nothing here" in answer.text
+    assert "Page not found" in answer.text
     assert httpx.get(f"{served.url}/ada/nothing").json()["error"]["code"] == "project_not_found"
 
 
 def test_pages_work_without_javascript(served: Served, digits: Recording) -> None:
-    """All but the charts is in the page as the server sends it."""
+    """The HTML contains everything except the charts."""
     text = httpx.get(_page(served, digits), headers={"Accept": "text/html"}).text
     for expected in ("bright-river-1", "finished", "optimizer.momentum", "line 49", "0.97"):
         assert expected in text

@@ -43,8 +43,8 @@ def _page(served: Served, recording: Recording) -> str:
     return f"{served.url}/{run.entity}/{run.project}/runs/{run.run_id}"
 
 
-def test_pinned_config_stands_above_the_notes(served: Served, told: Recording, browser: Browser) -> None:
-    """Texts are Markdown with links that leave the page alone, other values are plain; what is gone is left out."""
+def test_pinned_config_is_above_the_notes(served: Served, told: Recording, browser: Browser) -> None:
+    """Texts are Markdown whose links open new windows, other values are plain; missing keys are omitted."""
     browser.open(_page(served, told))
     pinned = browser.text(".pinned")
     assert "See the paper for why." in pinned
@@ -59,8 +59,8 @@ def test_pinned_config_stands_above_the_notes(served: Served, told: Recording, b
     assert browser.complaints == []
 
 
-def test_alerts_stand_above_the_charts_the_latest_first(served: Served, told: Recording, browser: Browser) -> None:
-    """Each once, with how often it came, and what it says as text."""
+def test_alerts_are_above_the_charts_latest_first(served: Served, told: Recording, browser: Browser) -> None:
+    """Each alert is shown once, with its number of repeats and its text."""
     browser.open(_page(served, told))
     titles = browser.evaluate("[...document.querySelectorAll('#alerts h3')].map(one => one.textContent)")
     assert titles == ["slow", "loss is NaN"]
@@ -69,8 +69,8 @@ def test_alerts_stand_above_the_charts_the_latest_first(served: Served, told: Re
         assert expected in shown
 
 
-def test_an_alert_appears_on_the_page_of_a_running_run(served: Served, browser: Browser) -> None:
-    """Without a reload."""
+def test_alert_appears_on_the_page_of_a_running_run(served: Served, browser: Browser) -> None:
+    """A new alert is shown without a reload."""
     run = new_recording("warning", project="alarms").start({}).beat()
     served.say(run)
     browser.open(_page(served, run))
@@ -80,14 +80,14 @@ def test_an_alert_appears_on_the_page_of_a_running_run(served: Served, browser: 
     assert browser.evaluate("document.querySelector('#alerts').offsetHeight") > 0
 
 
-def test_a_run_without_alerts_shows_no_section_of_them(served: Served, digits: Recording, browser: Browser) -> None:
-    """An empty list would be noise."""
+def test_run_without_alerts_has_no_alert_section(served: Served, digits: Recording, browser: Browser) -> None:
+    """The section of alerts is hidden if there are none."""
     browser.open(_page(served, digits))
     assert browser.evaluate("document.querySelector('#alerts').offsetHeight") == 0
 
 
-def test_a_project_page_shows_the_latest_alerts(served: Served, told: Recording, browser: Browser) -> None:
-    """Each leads to its run."""
+def test_project_page_shows_the_latest_alerts(served: Served, told: Recording, browser: Browser) -> None:
+    """Each alert links to its run."""
     browser.open(f"{served.url}/ada/pages")
     titles = browser.evaluate("[...document.querySelectorAll('#alerts h3')].map(one => one.textContent)")
     assert titles == ["slow", "loss is NaN"]
@@ -97,7 +97,7 @@ def test_a_project_page_shows_the_latest_alerts(served: Served, told: Recording,
     assert browser.complaints == []
 
 
-def test_charts_follow_the_definitions(served: Served, told: Recording, browser: Browser) -> None:
+def test_charts_follow_metric_definitions(served: Served, told: Recording, browser: Browser) -> None:
     """Hidden metrics have no chart, sections are one level deep, and a step metric is the x axis."""
     browser.open(_page(served, told), height=2000)
     eventually(lambda: browser.evaluate("document.querySelectorAll('canvas').length") == 2)
@@ -117,8 +117,8 @@ def test_charts_follow_the_definitions(served: Served, told: Recording, browser:
 
 
 @pytest.mark.parametrize("state", [ExitState.PREEMPTED, ExitState.KILLED, ExitState.CRASHED])
-def test_every_end_has_its_colour(served: Served, browser: Browser, state: ExitState) -> None:
-    """No state looks like one that is not known."""
+def test_every_state_has_a_color(served: Served, browser: Browser, state: ExitState) -> None:
+    """No state has the color of an unknown state."""
     run = new_recording(f"end-{state.value}", project="ends").start({}).exit(state, exit_code=1)
     served.say(run)
     browser.open(_page(served, run))
@@ -127,8 +127,8 @@ def test_every_end_has_its_colour(served: Served, browser: Browser, state: ExitS
     assert browser.evaluate(colour) != browser.evaluate("getComputedStyle(document.querySelector('.facts')).color")
 
 
-def test_a_notebook_may_frame_a_run_without_navigation(served: Served, told: Recording, browser: Browser) -> None:
-    """In a frame of another origin of this machine the page is drawn, and leads nowhere but to itself."""
+def test_notebook_can_frame_a_run_page(served: Served, told: Recording, browser: Browser) -> None:
+    """In a frame of another origin of this machine the page is shown, without navigation."""
     with framing(f"{_page(served, told)}?embed=true") as notebook:
         browser.open(notebook)
         frame = eventually(lambda: browser.frame(_page(served, told)))
@@ -141,8 +141,8 @@ def test_a_notebook_may_frame_a_run_without_navigation(served: Served, told: Rec
     assert browser.complaints == []
 
 
-def test_nothing_else_may_be_framed(served: Served, told: Recording, browser: Browser) -> None:
-    """Not the page with its navigation, no other page, and no answer of the API."""
+def test_other_responses_cannot_be_framed(served: Served, told: Recording, browser: Browser) -> None:
+    """The page with navigation, other pages and responses of the API refuse to be framed."""
     pages = [_page(served, told), f"{served.url}/", f"{served.url}/ada/pages", f"{served.url}/api/v1/runs?embed=true"]
     for page in pages:
         answer = httpx.get(page, headers={"Accept": "text/html"})

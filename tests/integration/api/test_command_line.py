@@ -126,7 +126,7 @@ def test_runs_of_an_empty_project_print_a_note(environment: dict[str, str]) -> N
 @pytest.mark.parametrize(
     ("arguments", "status", "expected"),
     [
-        (["show", "digits/nothing"], 1, "No run ada/digits/nothing is known here"),
+        (["show", "digits/nothing"], 1, "Unknown run ada/digits/nothing"),
         (["show", "a/b/c/d"], 1, "Invalid path"),
         (["show", "x", "--watch", "--json"], 1, "use only one"),
         (["show"], 2, "Missing argument"),

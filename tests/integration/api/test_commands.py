@@ -29,8 +29,8 @@ def asked(served: Served, recording: Recording) -> list[str]:
     return models.StopState.model_validate(served.run(recording, "/stop")).writers
 
 
-def test_a_stop_is_for_the_processes_that_are_open(served: Served) -> None:
-    """Those that have ended and shippers are not asked; shippers learn of it, and the document says it."""
+def test_stop_applies_to_running_writers(served: Served) -> None:
+    """A stop request applies to running writers only; shippers and the run document show it."""
     run = new_recording("stopped").start({})
     ended, shipper = (new_recording("stopped", role=role).start({}) for role in (Role.WORKER, Role.SHIPPER))
     served.say(run, ended.exit(), shipper)
@@ -44,8 +44,8 @@ def test_a_stop_is_for_the_processes_that_are_open(served: Served) -> None:
     assert served.run(run)["stop_requested"] is True
 
 
-def test_a_request_given_again_is_one_command(served: Served) -> None:
-    """Its key names the command's writer, which appends one record."""
+def test_repeated_request_is_one_command(served: Served) -> None:
+    """The key of a request is the id of the command's writer, which appends one record."""
     run = new_recording("stopped-twice").start({})
     served.say(run)
     key = uuid.uuid4()
@@ -60,8 +60,8 @@ def test_a_request_given_again_is_one_command(served: Served) -> None:
     assert found["topics"]["config"] == {"stored": 1, "counted": None, "missing": []}
 
 
-def test_what_cannot_be_stopped_is_refused(served: Served, digits: Recording) -> None:
-    """An ended run, one that is not known, a key that is no UUID, a request without the token: each its own refusal."""
+def test_invalid_stop_requests_are_refused(served: Served, digits: Recording) -> None:
+    """An ended run, an unknown run, an invalid key and a wrong token are refused with different statuses."""
     unknown = new_recording("never-heard-of")
     answers = [stop(served, digits), stop(served, unknown), stop(served, digits, **{"Idempotency-Key": "again"})]
     answers.append(stop(served, digits, Authorization="Bearer wrong"))

@@ -34,8 +34,8 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("page_size", [7, 1000, 10_000])
-def test_a_scan_returns_every_row_once_and_exactly(served: Served, digits: Recording, page_size: int) -> None:
-    """Whatever the size of the pages, the rows are those that were logged, in order."""
+def test_scan_returns_every_row_once(served: Served, digits: Recording, page_size: int) -> None:
+    """With any page size, the rows are those that were logged, in order."""
     rows = _scan(served, digits, page_size=page_size) if page_size > 7 else _scan(
         served, digits, page_size=page_size, min_step=0, max_step=100
     )  # fmt: skip
@@ -44,8 +44,8 @@ def test_a_scan_returns_every_row_once_and_exactly(served: Served, digits: Recor
     assert [history_row(step) for step in range(len(rows))] == [_plain(row) for row in rows]
 
 
-def test_a_row_tells_when_and_by_whom(served: Served, digits: Recording) -> None:
-    """Step, time, time since the start, writer and lateness stand beside the values."""
+def test_row_has_step_time_and_writer(served: Served, digits: Recording) -> None:
+    """A row has its step, time, run time, writer and lateness besides its values."""
     row = served.run(digits, "/scan", min_step=5, max_step=6)["rows"][0]
     expected = {
         "_step": 5,
@@ -57,22 +57,22 @@ def test_a_row_tells_when_and_by_whom(served: Served, digits: Recording) -> None
     assert expected == {key: row[key] for key in expected}
 
 
-def test_a_scan_of_keys_returns_rows_that_have_them(served: Served, digits: Recording) -> None:
-    """A key that is logged once an epoch gives a row an epoch, with nothing else in it."""
+def test_scan_of_keys_returns_rows_that_have_them(served: Served, digits: Recording) -> None:
+    """A key that is logged once per epoch yields one row per epoch, without other keys."""
     rows = _scan(served, digits, keys=["val/accuracy"])
     assert [{"val/accuracy": step / ROWS} for step in range(99, ROWS, 100)] == [_plain(row) for row in rows]
 
 
 def test_few_rows_are_not_sampled(served: Served, ranks: tuple[Recording, Recording]) -> None:
-    """History with no more rows than asked for is every row, texts included."""
+    """If there are no more rows than requested, history returns every row, texts included."""
     answer = served.run(ranks[0], "/history", samples=20)
     assert not answer["sampled"]
     assert len(answer["rows"]) == 20
     assert {"text"} == {row["only"] for row in answer["rows"]}
 
 
-def test_a_sample_keeps_the_extremes(served: Served, digits: Recording) -> None:
-    """One spike among thousands of rows is in any sample, and so are both ends."""
+def test_sample_keeps_the_extremes(served: Served, digits: Recording) -> None:
+    """A sample contains a single spike among thousands of rows, and both ends."""
     answer = served.run(digits, "/history", samples=50, keys=["train.loss"])
     assert answer["sampled"]
     steps = [row["_step"] for row in answer["rows"]]
@@ -82,7 +82,7 @@ def test_a_sample_keeps_the_extremes(served: Served, digits: Recording) -> None:
 
 
 def test_series_have_points_for_a_chart(served: Served, digits: Recording) -> None:
-    """Each numeric key has its steps, times and values, at most as many as asked for."""
+    """Each numeric key has its steps, times and values, at most as many as requested."""
     series = {one["key"]: one for one in served.run(digits, "/series", samples=40)["series"]}
     assert {"train.loss", "epoch", "val/accuracy"} == series.keys()
     loss = series["train.loss"]
@@ -92,20 +92,20 @@ def test_series_have_points_for_a_chart(served: Served, digits: Recording) -> No
     assert len(series["val/accuracy"]["steps"]) == 20
 
 
-def test_each_writer_has_a_series_of_its_own(served: Served, ranks: tuple[Recording, Recording]) -> None:
-    """Two ranks that log the same key at the same steps are two lines, named by their labels."""
+def test_each_writer_has_a_separate_series(served: Served, ranks: tuple[Recording, Recording]) -> None:
+    """Two ranks that log the same key at the same steps yield two series with their labels."""
     series = served.run(ranks[0], "/series", keys=["loss"])["series"]
     assert [(one["label"], one["values"]) for one in series] == [("rank 0", [0.0] * 10), ("rank 1", [1.0] * 10)]
 
 
 def test_two_writers_at_one_step_are_two_rows(served: Served, ranks: tuple[Recording, Recording]) -> None:
-    """Nothing is merged across writers."""
+    """Rows of several writers are not merged."""
     rows = _scan(served, ranks[0], max_step=1)
     assert {writer.id.hex() for writer in ranks} == {row["_writer"] for row in rows}
 
 
-def test_late_rows_are_left_out_where_that_is_asked(served: Served) -> None:
-    """Rows below their writer's greatest step, or at a step taken, are there by default; samples do as scans do."""
+def test_late_rows_can_be_excluded(served: Served) -> None:
+    """Late rows are included by default and can be excluded, in scans and in samples."""
     first, second = new_recording("late", label="0"), new_recording("late", label="1")
     first.start({}).rows([{"a": step} for step in range(30)])
     first.rows([{"a": -1}], first_step=5).rows([{"a": 30}], first_step=30)
@@ -127,8 +127,8 @@ def test_late_rows_are_left_out_where_that_is_asked(served: Served) -> None:
     assert {row["_step"] for row in sampled["rows"]} <= {row["_step"] for row in kept}
 
 
-def test_a_worker_that_attaches_touches_no_row_of_the_primary(served: Served) -> None:
-    """Thirty rows of a primary, then a second writer from step 0 on: all thirty stay as they were."""
+def test_attached_worker_does_not_change_rows_of_the_primary(served: Served) -> None:
+    """Rows of a primary are unchanged by a second writer that starts at step 0."""
     primary, worker = new_recording("attach"), new_recording("attach", role=Role.WORKER, label="rank 1")
     served.say(primary.start({}).rows([{"a": step} for step in range(30)]))
     before = _scan(served, primary)
@@ -139,8 +139,8 @@ def test_a_worker_that_attaches_touches_no_row_of_the_primary(served: Served) ->
     assert len(after) == 60
 
 
-def test_a_resumed_run_is_one_line_and_hides_what_it_took_the_place_of(served: Served) -> None:
-    """A writer that continues another takes the place of its rows from its own first step on."""
+def test_resumed_run_is_one_series_without_replaced_rows(served: Served) -> None:
+    """A writer that continues another one replaces its rows from its own first step on."""
     first, second = new_recording("taken"), new_recording("taken")
     second.continues = (first.id,)
     served.say(first.start({}).rows([{"a": step} for step in range(6)]))
@@ -151,12 +151,12 @@ def test_a_resumed_run_is_one_line_and_hides_what_it_took_the_place_of(served: S
     assert [(row["a"], row["_late"]) for row in hidden] == [(4, False), (5, False)]
     (series,) = served.run(first, "/series")["series"]
     assert (series["writer"], series["values"]) == (second.id.hex(), [0, 1, 2, 3, 40, 50, 60])
-    standing = served.run(first, "/standing", step=4)
-    assert (standing["last_step"], standing["values"]) == (6, [[["a"], 40]])
+    state = served.run(first, "/resume-state", step=4)
+    assert (state["last_step"], state["values"]) == (6, [[["a"], 40]])
 
 
-def test_a_fork_has_the_rows_of_its_parent_as_it_was(served: Served) -> None:
-    """Up to the step, in every way of reading; what becomes of the parent later changes nothing."""
+def test_fork_inherits_the_rows_of_its_parent(served: Served) -> None:
+    """A fork has its parent's rows up to the step; later changes of the parent do not affect it."""
     parent, fork, later = new_recording("parent"), new_recording("fork"), new_recording("parent")
     served.say(parent.start({}).rows([{"a": step, "n": {"b": step}} for step in range(10)]))
     served.say(fork.start({}).branch(parent.run, 5).rows([{"a": 60}, {"a": 70}], first_step=6))
@@ -170,29 +170,29 @@ def test_a_fork_has_the_rows_of_its_parent_as_it_was(served: Served) -> None:
     series = {one["key"]: one for one in served.run(fork, "/series")["series"]}
     assert series["a"]["values"] == values
     assert series["n.b"]["steps"] == list(range(6))
-    standing = served.run(fork, "/standing", step=5)
-    assert (standing["last_step"], standing["values"]) == (7, [[["a"], 5], [["n", "b"], 5]])
+    state = served.run(fork, "/resume-state", step=5)
+    assert (state["last_step"], state["values"]) == (7, [[["a"], 5], [["n", "b"], 5]])
     assert served.run(fork)["last_step"] == 7
 
 
-def test_a_standing_has_all_that_had_arrived_when_it_was_asked_for(served: Served) -> None:
-    """It waits for the consumers: right after the brokers have a run's end, its last step and state are there."""
+def test_resume_state_includes_everything_that_had_arrived(served: Served) -> None:
+    """As soon as the brokers have a run's end, the resume state contains its last step and state."""
     for number in range(5):
         writer = new_recording(f"resume-{number}").start({"lr": number})
         for start in range(0, 2000, 200):
             writer.rows([{"a": step} for step in range(start, start + 200)], first_step=start)
         served.publish(writer.exit())
 
-        standing = served.run(writer, "/standing")
+        state = served.run(writer, "/resume-state")
 
-        assert (standing["exists"], standing["last_step"], standing["state"]) == (True, 1999, "finished")
-        assert (standing["config"], standing["on_their_way"]) == ({"lr": number}, 0)
-        assert standing["folds"]["last_step"] == 1999
-        assert [one["writer"] for one in standing["writers"]] == [writer.id.hex()]
-    assert served.run(new_recording("standing-nowhere"), "/standing")["exists"] is False
+        assert (state["exists"], state["last_step"], state["state"]) == (True, 1999, "finished")
+        assert (state["config"], state["on_their_way"]) == ({"lr": number}, 0)
+        assert state["folds"]["last_step"] == 1999
+        assert [one["writer"] for one in state["writers"]] == [writer.id.hex()]
+    assert served.run(new_recording("resume-nowhere"), "/resume-state")["exists"] is False
 
 
-def test_console_lines_come_oldest_first(served: Served, digits: Recording) -> None:
+def test_console_lines_are_oldest_first(served: Served, digits: Recording) -> None:
     """The last lines are returned in the order they were printed."""
     lines = served.run(digits, "/console", lines=3)["lines"]
     assert [line["text"] for line in lines] == ["line 47", "line 48", "line 49"]
@@ -200,7 +200,7 @@ def test_console_lines_come_oldest_first(served: Served, digits: Recording) -> N
 
 
 def test_system_metrics_are_series(served: Served, digits: Recording) -> None:
-    """The stream of the machine's metrics is apart from the history."""
+    """System metrics are a stream separate from the history."""
     series = served.run(digits, "/system")["series"]
     assert [(one["key"], len(one["values"])) for one in series] == [("cpu.percent", 20)]
 
@@ -215,7 +215,7 @@ def test_non_finite_values_come_back(served: Served) -> None:
 
 
 def test_nul_characters_and_lone_surrogates_come_back(served: Served) -> None:
-    """Text that databases and encoders trip over is kept."""
+    """Text with NUL characters and lone surrogates is preserved."""
     text = "a\x00b\ud800"
     writer = new_recording("odd-text").start({"text": text}).rows([{"text": text}]).exit()
     served.say(writer)
@@ -237,14 +237,16 @@ def test_nul_characters_and_lone_surrogates_come_back(served: Served) -> None:
         ("/scan", {"late": "drop"}),
         ("/history", {"late": ""}),
         ("/series", {"late": "no"}),
-        ("/standing", {"step": "x"}),
+        ("/resume-state", {"step": "x"}),
         ("/history", {"samples": 0}),
         ("/series", {"samples": 20_001}),
         ("/console", {"lines": 0}),
     ],
 )
-def test_bad_parameters_are_told(served: Served, digits: Recording, part: str, parameters: dict[str, Any]) -> None:
-    """A parameter that means nothing is refused by name."""
+def test_invalid_parameters_are_refused(
+    served: Served, digits: Recording, part: str, parameters: dict[str, Any]
+) -> None:
+    """An invalid parameter is refused with its name."""
     answer = served.ask(f"/api/v1/runs/{digits.run}{part}", **parameters)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_parameter")
     assert next(iter(parameters)) in answer.json()["error"]["message"]

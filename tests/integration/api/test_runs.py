@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tests.integration.api.serving import Served
 
 
-def test_a_run_is_one_document(served: Served, digits: Recording) -> None:
-    """Name, state, config, summary and the rest of a run come together."""
+def test_run_is_one_document(served: Served, digits: Recording) -> None:
+    """The document of a run has its name, state, config, summary and other properties."""
     document = values.load(served.ask(f"/api/v1/runs/{digits.run}").text)
     expected = {
         "entity": "ada",
@@ -38,19 +38,19 @@ def test_a_run_is_one_document(served: Served, digits: Recording) -> None:
 
 
 def test_non_finite_numbers_are_tagged_in_json(served: Served, digits: Recording) -> None:
-    """An infinity in the config travels as a tagged value, which is valid JSON."""
+    """An infinity in the config is a tagged value, which is valid JSON."""
     assert served.run(digits, "/config")["limit"] == {"_type": "float", "value": "Infinity"}
 
 
-def test_summary_and_config_are_answers_of_their_own(served: Served, digits: Recording) -> None:
-    """The parts are what the document holds."""
+def test_summary_and_config_have_separate_paths(served: Served, digits: Recording) -> None:
+    """The parts equal those of the document."""
     document = served.run(digits)
     assert document["summary"] == served.run(digits, "/summary")
     assert document["config"] == served.run(digits, "/config")
 
 
-def test_a_state_has_writers_and_transitions(served: Served, digits: Recording) -> None:
-    """Each writer's end is told, and each change of state with its reason."""
+def test_state_has_writers_and_transitions(served: Served, digits: Recording) -> None:
+    """The state has each writer's end, and each transition with its reason."""
     state = served.run(digits, "/state")
     assert state["state"] == "finished"
     assert {"primary", "shipper"} == {writer["role"] for writer in state["writers"]}
@@ -59,15 +59,15 @@ def test_a_state_has_writers_and_transitions(served: Served, digits: Recording) 
 
 
 def test_delivery_is_complete_when_all_has_arrived(served: Served, digits: Recording) -> None:
-    """Every count of every writer is met."""
+    """Delivery is complete if every counted record is stored."""
     delivery = served.run(digits, "/delivery")
     assert delivery["complete"]
     trainer = next(writer for writer in delivery["writers"] if writer["role"] == "primary")
     assert trainer["topics"]["log"] == {"stored": ROWS, "counted": ROWS, "missing": []}
 
 
-def test_delivery_names_what_is_missing(served: Served) -> None:
-    """Rows that never came are named, in the middle and at the end."""
+def test_delivery_lists_missing_ranges(served: Served) -> None:
+    """Missing rows are listed, in the middle and at the end."""
     writer = new_recording("gaps").start({}).rows([{"a": 1}] * 5).rows([{"a": 2}] * 5, first_step=8, seq=8)
     writer.leave_out(2).exit(ExitState.FAILED, exit_code=1)
     served.publish(writer)
@@ -81,15 +81,15 @@ def test_delivery_names_what_is_missing(served: Served) -> None:
     eventually(told)
 
 
-def test_an_open_writer_counts_nothing_yet(served: Served, ranks: tuple[Recording, Recording]) -> None:
-    """While a run goes on, delivery tells what is stored, and cannot be complete."""
+def test_running_writer_has_no_counts(served: Served, ranks: tuple[Recording, Recording]) -> None:
+    """Delivery of a running run has the stored records, and is not complete."""
     delivery = served.run(ranks[0], "/delivery")
     assert not delivery["complete"]
     assert delivery["writers"][0]["topics"]["log"] == {"stored": 10, "counted": None, "missing": []}
 
 
 def test_runs_are_listed_newest_first_and_paged(served: Served) -> None:
-    """Pages follow each other without gap or overlap, and end."""
+    """Pages have no gaps or overlaps, and the last one has no cursor."""
     writers = [new_recording(f"page-{number}", project="paged").start({}).exit() for number in range(5)]
     for writer in writers:
         served.say(writer)
@@ -112,8 +112,8 @@ def test_projects_are_listed(served: Served, digits: Recording) -> None:
     assert projects["digits"]["url"] == f"{served.url}/ada/digits"
 
 
-def test_an_unknown_run_is_told_clearly(served: Served) -> None:
-    """Every part of a run that is not known answers 404 with the run's name."""
+def test_unknown_run_is_not_found(served: Served) -> None:
+    """Every path below an unknown run responds 404 with the run's name."""
     for part in (
         "",
         "/state",
@@ -131,14 +131,14 @@ def test_an_unknown_run_is_told_clearly(served: Served) -> None:
         assert "ada/digits/nothing" in answer.json()["error"]["message"]
 
 
-def test_an_unknown_path_is_told_in_the_same_shape(served: Served) -> None:
-    """Any error has a code and a message."""
+def test_unknown_path_has_the_error_format(served: Served) -> None:
+    """The error of an unknown path has a code and a message."""
     answer = served.ask("/api/v1/nothing/at/all")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
-def test_a_bad_cursor_is_told(served: Served) -> None:
-    """A cursor that no answer gave is refused, not ignored."""
+def test_invalid_cursor_is_refused(served: Served) -> None:
+    """An invalid cursor is refused, not ignored."""
     for after in ("x", "AAAA", "%00", "é"):
         answer = served.ask("/api/v1/runs", after=after)
         assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_parameter")
