@@ -1,9 +1,9 @@
-"""The bytes of the spool: segment header and record header. Writer and reader share this module and nothing else.
+"""Binary layout of spool segments and records; see docs/spool.md.
 
-A segment is a file ``NNNNNNNN.seg`` in the writer's folder: a header of 64 bytes, then records. A record is a header of
-48 bytes and a msgpack payload, padded with zeros so that the next one begins at a multiple of 8. The first word of a
-record, its length, is stored last: 0 means that nothing has been written here yet. The CRC covers everything behind it
-up to the end of the payload. A writer opens segment N + 1 only when it will write no more to N.
+A segment is a file ``NNNNNNNN.seg`` in the writer's folder: a 64-byte header followed by records. A record is a 48-byte
+header and a msgpack payload, padded with zeros to a multiple of 8. The first word of a record, its length, is stored
+last: 0 means that the record has not been written yet. The CRC covers the bytes after it up to the end of the payload.
+A writer creates segment N + 1 only after its last append to segment N.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ SEGMENT_MAGIC = b"RSSPOOL\x01"
 SEGMENT_HEADER = struct.Struct("<8sIIQQ16s16x")
 #: length (header and payload), crc32, topic, flags, stream, -, -, order, seq, step, time in microseconds.
 RECORD_HEADER = struct.Struct("<IIBBBxIQQqq")
-#: The part of the record header that the CRC covers begins here.
+#: Offset in a record of the first byte that the CRC covers.
 CRC_START = 8
+#: The record header after length and CRC, with topic, flags and stream as one number: see :func:`kind_of`.
+RECORD_TAIL = struct.Struct("<QQQqq")
 ALIGNMENT = 8
 
 
 class TopicCode(IntEnum):
-    """Topics as the spool spells them."""
+    """Topics of records."""
 
     LOG = 1
     CONFIG = 2
@@ -34,7 +36,7 @@ class TopicCode(IntEnum):
 
 
 class StreamCode(IntEnum):
-    """Streams of the log as the spool spells them; 0 for other topics."""
+    """Streams of the log topic; NONE for records of other topics."""
 
     NONE = 0
     HISTORY = 1
@@ -43,19 +45,28 @@ class StreamCode(IntEnum):
 
 
 class Flag(IntFlag):
-    """What a record does to the row that is open."""
+    """Effect of a record on the open row, and markers."""
 
-    #: The record begins a row and takes the next ``seq``; without it the record joins the open row, under its ``seq``.
+    #: The record opens a row and uses the next ``seq``; without it, it joins the open row, under that row's ``seq``.
     OPENS = 1
     #: The row ends with this record.
     CLOSES = 2
-    #: The payload is a side note: {"dropped": n, "reason": text}; it uses up ``n`` numbers of its topic, ``seq`` on.
+    #: A marker for dropped records: {"dropped": n, "reason": text}; it uses ``n`` numbers of its topic from ``seq`` on.
     DROPPED = 4
-    #: The record is a whole row beside the one that is open, which stays open: a late row, logged at an earlier step.
+    #: A whole row at an earlier step than the open row, which stays open.
     LATE_ROW = 8
-    #: The record is no row but uses up a ``seq``: {"run_id": id, or None for the run itself}; the step is the last one
-    #: that counts of it. The rows of the writer go on from there (a fork, a rewind).
+    #: A branch marker: {"run_id": id, or None for the run itself}. The rows of the writer continue those of that run up
+    #: to the step of the record. It uses a ``seq`` but is not a row.
     BRANCH = 16
-    #: Of a writer that did not know how far its run is: this step was said by the program. It and all later steps are
-    #: as they stand; those before are counted from where the run is when it is delivered.
+    #: Set by writers that did not know the run's last step: the program specified this step. This step and later ones
+    #: are final; earlier ones are relative to the run's last step at delivery.
     EXPLICIT_STEP = 32
+
+
+#: Flags of a record that is a complete row.
+WHOLE = Flag.OPENS | Flag.CLOSES
+
+
+def kind_of(topic: TopicCode, flags: Flag, stream: StreamCode = StreamCode.NONE) -> int:
+    """Return topic, flags and stream as they are packed in the record header."""
+    return topic | flags << 8 | stream << 16

@@ -1,4 +1,4 @@
-"""One segment file: reserved on disk before it is mapped, or written through where it cannot be reserved."""
+"""One segment file: its space is reserved before it is mapped, or it is written with ``pwrite`` where that fails."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ import contextlib
 import errno
 import mmap
 import os
-import tempfile
+import zlib
 from pathlib import Path
 from typing import Protocol
 
-from runstream.spool.format import SEGMENT_HEADER, SEGMENT_MAGIC
+from runstream.spool.format import CRC_START, SEGMENT_HEADER, SEGMENT_MAGIC
 
-#: Linux; the mmap module does not name it.
+#: From Linux's headers; the mmap module does not define it.
 _MADV_POPULATE_WRITE = 23
-_AT_ONCE = 256 * 1024
-#: What says that a file system cannot reserve space, and not that there is none.
+_CHUNK = 256 * 1024
+#: Errors by which a file system reports that it cannot reserve space, as opposed to having none left.
 _CANNOT_RESERVE = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV, errno.EPERM}
 
 
 class Bytes(Protocol):
-    """The bytes of a segment, as far as a writer needs them: slices are stored."""
+    """The bytes of a segment; slices can be stored."""
 
     def __setitem__(self, where: slice, data: bytes, /) -> None: ...
-
-    def __getitem__(self, where: slice, /) -> bytes: ...
 
 
 class Words(Protocol):
@@ -36,83 +34,135 @@ class Words(Protocol):
 class Segment:
     """A segment that one process writes.
 
-    The file gets its name by :meth:`publish`, when its space is reserved and its header is written: whoever sees it
-    sees a whole one, and a segment that found no room leaves nothing behind.
+    The file is created under a temporary name and renamed by :meth:`publish`, so that readers only see complete
+    segments. The mapping or descriptor is released with the last reference, never earlier: an interrupted append may
+    still use it.
 
     Args:
-        folder: The writer's folder.
-        number: Number of the segment.
-        size: Bytes to reserve, a multiple of 8.
-        order: Order of the first record.
+        draft: Path under which the file was created.
+        size: Size of the file in bytes.
         writer: Id of the writer.
-        mapped: Map the file; False writes to it, as is done where its space cannot be reserved.
-
-    Raises:
-        OSError: The disk is full, a quota or a limit of the process is reached, or the folder is gone.
+        data: The bytes of the file.
+        words: The same bytes as 32-bit words.
     """
 
-    def __init__(self, folder: Path, number: int, size: int, order: int, writer: bytes, *, mapped: bool = True) -> None:
-        self.number = number
+    def __init__(self, draft: Path, size: int, writer: bytes, data: Bytes, words: Words) -> None:
+        self.number = -1
         self.size = size
-        self.bytes: Bytes
-        self.words: Words
-        self._path = folder / f"{number:08d}.seg"
-        header = SEGMENT_HEADER.pack(SEGMENT_MAGIC, number, 0, size, order, writer)
-        descriptor, draft = tempfile.mkstemp(suffix=".new", dir=folder)
-        self._draft = Path(draft)
-        self._descriptor = -1
+        self.bytes = data
+        self.words = words
+        self.mapped = not isinstance(data, FileBytes)
+        #: Whether the file has its final name.
+        self.published = False
+        self._disconnected = False
+        self._draft = draft
+        self._writer = writer
+
+    @classmethod
+    def create(cls, draft: Path, size: int, writer: bytes, *, mapped: bool = True) -> Segment:
+        """Create the file of a segment and reserve its space.
+
+        Args:
+            draft: Path of the file until it is published, in the writer's folder.
+            size: Bytes to reserve, a multiple of 8.
+            writer: Id of the writer.
+            mapped: Map the file if its space can be reserved; False always writes with ``pwrite``.
+
+        Raises:
+            OSError: The disk is full, a quota or a limit of the process is reached, or the folder was removed.
+        """
+        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            if mapped and reserve(descriptor, size):
+            reserved = reserve(descriptor, size)
+            if mapped and reserved:
                 memory = mmap.mmap(descriptor, size)
                 populate(descriptor, memory)
-                memory[: len(header)] = header
-                self.bytes, self.words = memory, memoryview(memory).cast("I")
-            else:
-                os.pwrite(descriptor, header, 0)
-                self._descriptor = os.dup(descriptor)
-                self.bytes, self.words = FileBytes(self._descriptor), FileWords(self._descriptor)
+                return cls(draft, size, writer, memory, memoryview(memory).cast("I"))
+            if not reserved:
+                clear(descriptor, size)
+            file = FileBytes(descriptor)
+            return cls(draft, size, writer, file, FileWords(file))
         except BaseException:
-            self._draft.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
             raise
         finally:
             os.close(descriptor)
 
-    def publish(self) -> None:
-        """Give the file its name; a second call does nothing.
+    @classmethod
+    def empty(cls, number: int) -> Segment:
+        """Return a segment without a file or room, for a writer that appends no more."""
+        segment = cls(Path(), 0, b"", bytearray(), memoryview(bytearray()).cast("I"))
+        segment.number, segment.published = number, True
+        return segment
+
+    def assign(self, number: int, order: int) -> None:
+        """Write the header; called before the segment is used.
+
+        Args:
+            number: Number of the segment.
+            order: Order of the first record.
 
         Raises:
-            OSError: The folder is gone.
+            OSError: The segment is not mapped, and the file cannot be written.
         """
+        self.number = number
+        header = SEGMENT_HEADER.pack(SEGMENT_MAGIC, number, 0, self.size, order, self._writer)
+        self.bytes[0 : len(header)] = header
+
+    def publish(self) -> None:
+        """Rename the file to its final name, unless that was done before.
+
+        Raises:
+            OSError: The folder was removed.
+        """
+        path = self._draft.with_name(f"{self.number:08d}.seg")
         try:
-            self._draft.rename(self._path)
+            self._draft.rename(path)
         except FileNotFoundError:
-            if not self._path.exists():
+            if not path.exists():
                 raise
+        self.published = True
+
+    def store(self, start: int, body: bytes) -> None:
+        """Store a record at an offset; storing the same record there again changes nothing.
+
+        Args:
+            start: Offset of the record.
+            body: The record without its length and CRC.
+
+        Raises:
+            OSError: The segment is not mapped, and the file cannot be written.
+        """
+        end = start + CRC_START + len(body)
+        self.bytes[start + CRC_START : end] = body
+        self.words[(start >> 2) + 1] = zlib.crc32(body)
+        self.words[start >> 2] = end - start
+        if self._disconnected:
+            raise OSError(errno.EIO, "the segment could not be written")
+
+    def disconnect(self) -> None:
+        """Make every later store fail, and without an effect on the file: the segment could not be written."""
+        self._disconnected = True
+        if not self.published:
+            self.discard()
+        if isinstance(self.bytes, FileBytes):
+            self.bytes.disconnect()
 
     def discard(self) -> None:
-        """Remove a segment that was not published."""
+        """Remove the file of a segment that was not published."""
         self._draft.unlink(missing_ok=True)
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the map or the file."""
-        if isinstance(self.words, memoryview):
-            self.words.release()
-        if isinstance(self.bytes, mmap.mmap):
-            self.bytes.close()
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
 
 
 def reserve(descriptor: int, size: int) -> bool:
-    """Reserve the space of a file; False when its file system cannot.
+    """Reserve the space of a file; return False if its file system cannot do that.
 
     Raises:
-        OSError: There is no space.
+        OSError: There is not enough space.
     """
     try:
-        os.posix_fallocate(descriptor, 0, size)
+        # In parts: where signals keep arriving, a file system may never complete a large request.
+        for start in range(0, size, _CHUNK):
+            os.posix_fallocate(descriptor, start, min(_CHUNK, size - start))
     except OSError as error:
         if error.errno in _CANNOT_RESERVE:
             return False
@@ -121,41 +171,70 @@ def reserve(descriptor: int, size: int) -> bool:
 
 
 def populate(descriptor: int, mapped: mmap.mmap) -> None:
-    """Have every page of a reserved file in memory and writable before the first store to it.
+    """Load every page of a reserved file into memory, writable, so that no append waits for a page fault.
 
-    Else every 15th log() would wait for a page fault. Written zeros make a fault an order of magnitude cheaper than
-    reserved space does, since the file system need not convert it one page at a time.
+    Written zeros make a page fault ten times cheaper than reserved space does, because the file system need not convert
+    the space page by page.
 
     Raises:
-        OSError: There is no space after all.
+        OSError: There is not enough space after all.
     """
-    zeros = bytes(min(len(mapped), _AT_ONCE))
-    for start in range(0, len(mapped), _AT_ONCE):
-        os.pwrite(descriptor, zeros[: len(mapped) - start], start)
-    with contextlib.suppress(OSError, ValueError):  # kernels before 5.14 fault the pages in one by one
+    clear(descriptor, len(mapped))
+    with contextlib.suppress(OSError, ValueError):  # kernels before 5.14 load the pages one by one
         mapped.madvise(_MADV_POPULATE_WRITE)
 
 
+def clear(descriptor: int, size: int) -> None:
+    """Write zeros to a file, which occupies its space on most file systems.
+
+    Raises:
+        OSError: There is not enough space.
+    """
+    zeros = bytes(min(size, _CHUNK))
+    for start in range(0, size, _CHUNK):
+        write_fully(descriptor, zeros[: size - start], start)
+
+
+def write_fully(descriptor: int, data: bytes, offset: int) -> None:
+    """Write all bytes at an offset of a file, in several calls if need be.
+
+    Raises:
+        OSError: They could not all be written; ENOSPC if the file system accepts no more without an error.
+    """
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        if written == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        data, offset = data[written:], offset + written
+
+
 class FileBytes:
-    """Stores and loads slices of a file that is not mapped."""
+    """Stores slices in a file that is not mapped, through a duplicate of its descriptor."""
+
+    descriptor = -1
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = os.dup(descriptor)
 
     def __setitem__(self, where: slice, data: bytes) -> None:
-        written = os.pwrite(self._descriptor, data, where.start)
-        if written < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_fully(self.descriptor, data, where.start)
 
-    def __getitem__(self, where: slice) -> bytes:
-        return os.pread(self._descriptor, where.stop - where.start, where.start)
+    def disconnect(self) -> None:
+        """Let the descriptor refer to the null device: an append that was interrupted may still write to it."""
+        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(null, self.descriptor, inheritable=False)
+        os.close(null)
+
+    def __del__(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
 
 
 class FileWords:
-    """Stores 32-bit words of a file that is not mapped."""
+    """Stores 32-bit words in a file that is not mapped."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, file: FileBytes) -> None:
+        self._file = file
 
     def __setitem__(self, index: int, value: int) -> None:
-        os.pwrite(self._descriptor, value.to_bytes(4, "little"), index * 4)
+        write_fully(self._file.descriptor, value.to_bytes(4, "little"), index * 4)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.sources.shipper_writer import ShipperWriter
+from runstream.spool.disk_policy import DiskPolicy
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.reader import SpoolReader
-from runstream.spool.writer import DiskPolicy
 from runstream.tensorboard.event_files import EventFile
 from runstream.tensorboard.journal import Journal
 from runstream.tensorboard.requests import read_requests

@@ -178,7 +178,7 @@ def test_the_sync_argument_means_nothing(tmp_path: Path) -> None:
     history.log({"a": 3})
 
     assert steps_and_values(tmp_path) == [(0, {"a": 1}), (1, {"a": 2}), (2, {"a": 3})]
-    assert {"log(sync=...) is deprecated and does nothing"} == set(said)
+    assert {"log(sync=...) is deprecated and ignored"} == set(said)
 
 
 def test_a_late_row_changes_no_later_value(history: RowLog) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 import pytest
 
 from runstream.exceptions import DiskFullError
+from runstream.spool.disk_policy import ClosedError, DiskPolicy, ForkedError
 from runstream.spool.format import Flag, StreamCode, TopicCode
-from runstream.spool.writer import ClosedError, DiskPolicy, SpoolWriter
+from runstream.spool.writer import SpoolWriter
 from runstream.tracking.rows.row_log import RowLog
 from tests.unit.producer.spooled import of_topic, records, rows, steps_and_values
 
@@ -32,13 +34,13 @@ def mapped(request: pytest.FixtureRequest) -> bool:
 
 
 @contextmanager
-def full_disk() -> Iterator[None]:
+def full_disk(limit: int = SMALL) -> Iterator[None]:
     """Let no file of this process grow any more, which is how a full disk looks.
 
     Within a test only: what pytest reports between a test and the end of its fixtures may go to a file as well.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
     try:
         yield
     finally:
@@ -170,25 +172,36 @@ def test_a_full_disk_blocks_if_told_to(tmp_path: Path) -> None:
     assert [{"x": float(value)} for value in range(200)] == [row.values for row in rows(tmp_path)]
 
 
-def test_the_end_does_not_wait_for_room_for_ever(tmp_path: Path) -> None:
-    """While a thread waits for room, the writer cannot be ended, and says so in time."""
-    waiting = threading.Event()
-    policy = DiskPolicy.BLOCK
-    writer = SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=policy, report=lambda _: waiting.set())
-    thread = threading.Thread(target=_log_numbers, args=(RowLog(writer), 200))
+def test_the_writer_closes_while_a_thread_waits_for_room(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
+    """The exit is recorded in the reserved room, and the append that waits is refused."""
+    waiting, refused = threading.Event(), threading.Event()
+    writer = SpoolWriter(
+        tmp_path,
+        bytes(16),
+        smallest=SMALL,
+        mapped=mapped,
+        policy=DiskPolicy.BLOCK,
+        report=lambda _: waiting.set(),
+    )
+
+    def log_until_refused() -> None:
+        with suppress(ClosedError):
+            _log_numbers(RowLog(writer), 200)
+        refused.set()
+
+    thread = threading.Thread(target=log_until_refused)
     with full_disk():
         thread.start()
         assert waiting.wait(10)
-        assert not writer.append_last({"state": "killed"}, within_s=0.1)
-    thread.join(10)
+        assert writer.append_last({"state": "killed"})
+    assert refused.wait(10)
+    thread.join()
+    assert of_topic(tmp_path, TopicCode.EXIT) == [{"state": "killed"}]
 
-    assert writer.append_last({"state": "finished"})
-    assert of_topic(tmp_path, TopicCode.EXIT) == [{"state": "finished"}]
 
-
-def test_threads_do_not_disturb_one_another(tmp_path: Path) -> None:
+def test_threads_do_not_disturb_one_another(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
     """What many threads log at once is all there, each thread's rows in order, numbers without holes."""
-    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, mapped=mapped))
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -209,9 +222,13 @@ def test_threads_do_not_disturb_one_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 1200], ids=["within a segment", "with a new segment each"])
-def test_an_exception_at_any_moment_leaves_a_whole_record_or_none(tmp_path: Path, length: int) -> None:
+def test_an_exception_at_any_moment_leaves_a_whole_record_or_none(
+    tmp_path: Path,
+    length: int,
+    mapped: bool,  # noqa: FBT001
+) -> None:
     """Wherever a signal handler may raise within log(), what follows is whole, and nothing is recorded twice."""
-    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, largest=SMALL))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, largest=SMALL, mapped=mapped))
     returned, moment, done = [], 0, False
     while not done:
         moment += 1
@@ -235,9 +252,14 @@ def test_an_exception_at_any_moment_leaves_a_whole_record_or_none(tmp_path: Path
 
 @pytest.mark.parametrize("length", [1, 1200], ids=["within a segment", "with a new segment each"])
 @pytest.mark.parametrize("nested_length", [1, 1200], ids=["nested within", "nested with a new segment"])
-def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path, length: int, nested_length: int) -> None:
+def test_a_signal_handler_may_log_at_any_moment(
+    tmp_path: Path,
+    length: int,
+    nested_length: int,
+    mapped: bool,  # noqa: FBT001
+) -> None:
     """Rows of a handler that interrupts log() are all there, and so are the interrupted ones."""
-    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, largest=SMALL))
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, largest=SMALL, mapped=mapped))
     moment, done = 0, False
     while not done:
         moment += 1
@@ -252,7 +274,54 @@ def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path, length: int, nes
     assert [*range(1, moment)] == [row["nested"] for row in found if "nested" in row]
     assert [*range(3 * moment - 1)] == [step for step, _ in steps_and_values(tmp_path)]
     assert [*range(3 * moment - 1)] == [row.seq for row in rows(tmp_path)]
+    history.writer.close()
     assert list(tmp_path.glob("*.new")) == []
+
+
+def test_a_record_that_cannot_be_written_is_dropped_whole(tmp_path: Path) -> None:
+    """Where a write ends in the middle of a record, earlier and later records are read, and the marker counts it."""
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, mapped=False))
+    history.log({"x": 0})
+    with full_disk(limit=256):
+        history.log({"x": 1, "text": "y" * 300})
+        history.log({"x": 2})
+    _until_room(history)
+
+    found = [row.values for row in rows(tmp_path)]
+    assert found[0] == {"x": 0}
+    assert {"a": 2.0} in found
+    assert not any(row.get("x") in {1, 2} for row in found)
+    assert [record.order for record in records(tmp_path)] == [*range(len(records(tmp_path)))]
+    assert sum(marker["dropped"] for marker in of_topic(tmp_path, TopicCode.LOG) if "dropped" in marker) >= 2
+
+
+def test_a_fork_in_a_signal_handler_leaves_the_spool_to_the_parent(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
+    """A child that is forked at any moment of log() appends nothing to its parent's spool, and the parent goes on."""
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, mapped=mapped))
+    children: list[int] = []
+
+    def fork() -> None:
+        if pid := os.fork():
+            children.append(pid)
+            os.waitpid(pid, 0)
+
+    moment, done, parent = 0, False, os.getpid()
+    while not done:
+        moment += 1
+        try:
+            with _AtCall(moment, fork) as at_call:
+                history.log({"x": moment})
+            if os.getpid() != parent:
+                history.log({"child": 1})
+        except ForkedError:
+            pass
+        finally:
+            if os.getpid() != parent:
+                os._exit(0)
+        done = not at_call.happened
+
+    assert [{"x": value} for value in range(1, moment + 1)] == [row.values for row in rows(tmp_path)]
+    assert len(children) == moment - 1 > 5
 
 
 class _InterruptionError(Exception):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from runstream.spool.disk_policy import DiskPolicy
 from runstream.spool.format import TopicCode
-from runstream.spool.writer import DiskPolicy, SpoolWriter
+from runstream.spool.writer import SpoolWriter
 from runstream_schemas.events import Role
 
 if TYPE_CHECKING:

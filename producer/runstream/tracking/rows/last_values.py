@@ -1,8 +1,10 @@
-"""The last value of every key that a process logged: what its summary begins with. Pure."""
+"""Last value of every key that a process logged. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from runstream.spool.joining import merge, without_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -11,39 +13,39 @@ Path = tuple[str, ...]
 
 
 class LastValues:
-    """Folds rows to the last value of each key.
+    """Accumulates the last value of each key over rows.
 
-    The last value is that of the greatest step, and of rows of one step that of the later one: a late row changes
-    only keys that no row of a greater step has. None changes nothing.
+    The last value is that of the greatest step; among rows of one step, that of the later one. A late row therefore
+    only changes keys that no row of a greater step has. None changes nothing.
     """
 
     def __init__(self) -> None:
-        #: Nested as it was logged.
+        #: Last values, nested as they were logged.
         self.values: dict[str, Any] = {}
-        #: The step at which a key got its value.
+        #: Step of the last value of each key.
         self._steps: dict[Path, int] = {}
 
-    def take(self, values: Mapping[str, Any], step: int) -> None:
-        """Take a row in step order."""
-        merge(self.values, values, skip_none=True)
+    def add(self, values: Mapping[str, Any], step: int) -> None:
+        """Add a row whose step is not lower than those before it."""
+        merge(self.values, without_none(values))
         self._steps.update(dict.fromkeys((path for path, _ in _leaves(values)), step))
 
-    def take_late(self, values: Mapping[str, Any], step: int) -> None:
-        """Take a row below the greatest step."""
+    def add_late(self, values: Mapping[str, Any], step: int) -> None:
+        """Add a row below the greatest step."""
         for path, value in _leaves(values):
             if all(step >= known for known in self._around(path)):
                 merge(self.values, nested(path, value))
                 self._steps[path] = step
 
     def copy(self) -> LastValues:
-        """Return one that goes on from here by itself."""
+        """Return an independent copy."""
         other = LastValues()
-        merge(other.values, self.values)
+        other.values = without_none(self.values)
         other._steps = dict(self._steps)
         return other
 
     def _around(self, path: Path) -> Iterator[int]:
-        """Yield the steps of a key, of what it lies in, and of what lies in it."""
+        """Yield the steps of a key, of the keys that contain it, and of the keys that it contains."""
         value: Any = self.values
         for depth, name in enumerate(path, 1):
             if not isinstance(value, dict) or name not in value:
@@ -55,22 +57,8 @@ class LastValues:
             yield from (self._steps[path + inner] for inner, _ in _leaves(value) if path + inner in self._steps)
 
 
-def merge(target: dict[str, Any], source: Mapping[str, Any], *, skip_none: bool = False) -> None:
-    """Merge a nested dict into another, in place; a dict meets a dict key by key, everything else is replaced."""
-    for key, value in source.items():
-        old = target.get(key)
-        if isinstance(value, dict):
-            if not isinstance(old, dict):
-                if not value:
-                    continue
-                old = target[key] = {}
-            merge(old, value, skip_none=skip_none)
-        elif value is not None or not skip_none:
-            target[key] = value
-
-
 def nested(path: Sequence[str], value: Any) -> dict[str, Any]:
-    """Return a value as it lies under a path."""
+    """Return nested dicts that hold a value under a path."""
     for name in reversed(path):
         value = {name: value}
     found: dict[str, Any] = value

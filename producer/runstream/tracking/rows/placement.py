@@ -6,8 +6,8 @@ import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runstream.exceptions import DataError
-from runstream.spool.format import Flag, StreamCode, TopicCode
-from runstream.spool.writer import WHOLE, RowState, kind_of
+from runstream.spool.chain import RowState
+from runstream.spool.format import WHOLE, Flag, StreamCode, TopicCode, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from runstream.exceptions import Error, UsageError
 from runstream.preemption import is_preemptible
 from runstream.spool.control_page import Word
+from runstream.spool.disk_policy import ClosedError, DiskPolicy, ForkedError
 from runstream.spool.format import TopicCode
-from runstream.spool.writer import ClosedError, DiskPolicy, ForkedError, SpoolWriter
+from runstream.spool.writer import SpoolWriter
 from runstream.tracking.lifecycle.console_capture import ConsoleCapture
 from runstream.tracking.lifecycle.delivery_status import RunStatus, acknowledged, last_acknowledged
 from runstream.tracking.lifecycle.exit_hooks import EXIT_HOOKS
@@ -155,8 +156,7 @@ class SpoolRecorder:
             UsageError: The run is finished.
         """
         self._append(TopicCode.SUMMARY, list(entries))
-        with self._history.writer.claim():
-            apply(self._history.last_values())
+        self._history.update_last_values(apply)
 
     def record_alert(self, alert: Mapping[str, Any]) -> None:
         """Append an alert.

@@ -1,0 +1,145 @@
+"""The chain of appends: every append is a link that holds the record and the state of the writer after it.
+
+An append is decided by one ``list.append`` to the last link's list of successors: the first element is the next link,
+permanently. See docs/hot-path.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runstream.spool.format import ALIGNMENT, CRC_START, TopicCode
+from runstream.spool.rotation import RESERVE
+from runstream.spool.segment import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class RowState(NamedTuple):
+    """Position of a writer in its rows."""
+
+    #: The seq of the next row.
+    next_row: int
+    #: The step of the next row without one, or that of the open row if that is the latest.
+    counter: int
+    #: The step of the open row; None if no row is open.
+    open_step: int | None
+    #: The seq of the open row.
+    open_row: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Lane:
+    """The part of a writer's state that most appends leave unchanged; never changed in place."""
+
+    segment: Segment
+    #: Offset that a record on the fast path must not exceed; 0 if every append has to take the slow path.
+    limit: int = 0
+    #: Records of each topic but the log so far, by topic code.
+    counts: tuple[int, ...] = (0,) * (max(TopicCode) + 1)
+    #: Dropped records without a marker yet, by topic: first seq and how many.
+    waiting: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    #: Records dropped in all.
+    dropped: int = 0
+    #: Whether the segment is not to be used any more.
+    full: bool = False
+    #: Raised by every append: the writer is closed, or belongs to the parent process.
+    refusal: type[Exception] | None = None
+
+    def replaced(self, **changes: Any) -> Lane:
+        """Return a copy with changes, and the limit that follows from them."""
+        lane = replace(self, **changes)
+        fast = lane.segment.mapped and not (lane.waiting or lane.full or lane.refusal)
+        lane.limit = lane.room if fast else 0
+        return lane
+
+    @property
+    def room(self) -> int:
+        """The offset that a record must not exceed, unless it may use the reserve."""
+        return 0 if self.full else self.segment.size - RESERVE
+
+    def refusing(self, error: type[Exception]) -> Lane:
+        """Return the state of a writer that appends no more."""
+        return self.replaced(segment=Segment.empty(self.segment.number), refusal=error)
+
+
+class Link(NamedTuple):
+    """One append and the state after it. The fast path creates plain tuples of the same fields."""
+
+    #: The first element is the next link.
+    successors: list[Any]
+    #: The record without length and CRC. Empty if the link changes the state only; None if it undoes the link before
+    #: it, which could not be stored.
+    body: bytes | None
+    #: The order of the next record.
+    order: int
+    #: Offset of the next record in the segment.
+    position: int
+    next_row: int
+    counter: int
+    #: Step and seq of the open row.
+    opened: tuple[int, int] | None
+    lane: Lane
+
+    @property
+    def rows(self) -> RowState:
+        """Position in the rows."""
+        return RowState(self.next_row, self.counter, *(self.opened or (None, 0)))
+
+    def then(
+        self, body: bytes = b"", *, rows: RowState | None = None, lane: Lane | None = None, position: int | None = None
+    ) -> Link:
+        """Return a link that may follow this one; what is not specified stays.
+
+        Args:
+            body: The record that it stores, which uses an order; empty for none.
+            rows: Position in the rows after it.
+            lane: The rarely changed part of the state after it.
+            position: Offset of the next record; by default it follows the record.
+        """
+        next_row, counter, step, row = rows or (self.next_row, self.counter, None, 0)
+        opened = self.opened if rows is None else None if step is None else (step, row)
+        if position is None:
+            position = aligned(self.end_of(body)) if body else self.position
+        return Link([], body, self.order + bool(body), position, next_row, counter, opened, lane or self.lane)
+
+    def has_room(self, length: int) -> bool:
+        """Return whether a record of a length without length and CRC can be stored next."""
+        return self.position + CRC_START + length <= self.lane.room
+
+    def end_of(self, body: bytes) -> int:
+        """Return the offset at which a record ends that is stored next."""
+        return self.position + CRC_START + len(body)
+
+    def undone(self, failed: Link) -> Link:
+        """Return the link that undoes the one after this, which could not be stored; see :attr:`body`."""
+        # A segment that cannot be written is not used any more, not even for the exit.
+        segment = Segment.empty(self.lane.segment.number) if failed.body else self.lane.segment
+        lane = self.lane.replaced(segment=segment, full=True)
+        return self._replace(successors=[], body=None, lane=lane)
+
+    def dropping(self, topic: int, after: Link) -> Link:
+        """Return the link that counts a record as dropped, and closes the open row if it belonged to the log.
+
+        Args:
+            topic: Topic of the record.
+            after: The link that would have stored it.
+        """
+        lane, is_row = self.lane, topic == TopicCode.LOG
+        seq = self.next_row if is_row else lane.counts[topic]
+        first, number = lane.waiting.get(topic, (seq, 0))
+        lane = lane.replaced(
+            counts=after.lane.counts,
+            waiting={**lane.waiting, topic: (first, number + 1)},
+            dropped=lane.dropped + 1,
+            full=True,
+        )
+        rows = RowState(seq + 1, after.counter, None, 0) if is_row else None
+        return self.then(rows=rows, lane=lane)
+
+
+def aligned(offset: int) -> int:
+    """Return the first offset from this one on at which a record may begin."""
+    return offset + ALIGNMENT - 1 & -ALIGNMENT

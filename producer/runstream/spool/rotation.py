@@ -1,0 +1,111 @@
+"""Sizes of segments: how the next one is chosen and created."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections import deque
+from typing import TYPE_CHECKING
+
+from runstream.spool.format import ALIGNMENT, SEGMENT_HEADER
+from runstream.spool.segment import Segment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALLEST_SEGMENT = 256 * 1024
+LARGEST_SEGMENT = 4 * 1024 * 1024
+#: Size used when the disk has no room for a whole segment.
+LAST_RESORT = 16 * 1024
+#: Kept free at the end of every segment for markers and the exit, so that they are recorded on a full disk.
+RESERVE = 2048
+_PAGE = 4096
+
+
+class SegmentFactory:
+    """Creates the segments of one writer, each twice as large as the one before, up to a limit.
+
+    Creating a segment takes milliseconds. An append that arrives meanwhile, from a signal handler or another thread,
+    gets a small one that is not mapped, which takes far less time: otherwise each handler could be interrupted by the
+    next one while it creates a segment, until the stack is full. The large segment is kept for the next rotation.
+
+    Args:
+        folder: The writer's folder.
+        writer: Id of the writer.
+        smallest: Size of the first segment.
+        largest: Size up to which they grow; a record that is larger gets a segment of its size.
+        mapped: Map the segments where possible.
+    """
+
+    def __init__(self, folder: Path, writer: bytes, *, smallest: int, largest: int, mapped: bool) -> None:
+        self.folder = folder
+        self._writer = writer
+        self._size = smallest
+        self._largest = largest
+        self._mapped = mapped
+        self._spare: deque[Segment] = deque()
+        self._drafts = itertools.count()
+        #: The calls of :meth:`create` that are in progress.
+        self._creating: set[object] = set()
+
+    def first(self) -> Segment:
+        """Create the first segment.
+
+        Raises:
+            OSError: There is not enough space, or the folder was removed.
+        """
+        segment = self._segment(self._size)
+        segment.assign(0, 0)
+        return segment
+
+    def create(self, record: int) -> Segment:
+        """Return a segment that has room for a record; it has no number yet.
+
+        Args:
+            record: Bytes of the record.
+
+        Raises:
+            OSError: There is not enough space, or the folder was removed.
+        """
+        needed = -(-(record + SEGMENT_HEADER.size + RESERVE + ALIGNMENT) // _PAGE) * _PAGE
+        least = max(LAST_RESORT, needed)
+        if self._creating:
+            return self._segment(least, mapped=False)
+        self._creating.add(call := object())
+        try:
+            if (spare := self._take_spare()) is not None and spare.size >= needed:
+                return spare
+            size = max(self._size, needed)
+            try:
+                segment = self._segment(size)
+            except OSError:
+                if least >= size:
+                    raise
+                return self._segment(least)
+            self._size = max(self._size, min(self._size * 2, self._largest))
+            return segment
+        finally:
+            self._creating.discard(call)
+
+    def give_back(self, segment: Segment) -> None:
+        """Keep a segment that was not used for the next rotation."""
+        self._spare.append(segment)
+
+    def close(self) -> None:
+        """Remove the segments that were not used."""
+        self._spare.clear()
+        for draft in self.folder.glob("*.new"):
+            draft.unlink(missing_ok=True)
+
+    def _take_spare(self) -> Segment | None:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return None
+
+    def _segment(self, size: int, *, mapped: bool = True) -> Segment:
+        while True:
+            # A child that was forked in the middle of this may have used the same name.
+            with contextlib.suppress(FileExistsError):
+                draft = self.folder / f"{next(self._drafts)}.new"
+                return Segment.create(draft, size, self._writer, mapped=mapped and self._mapped)

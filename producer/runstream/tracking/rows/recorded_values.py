@@ -1,0 +1,167 @@
+"""Last values of the rows that were appended, worked out only when they are asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from runstream.spool.format import RECORD_TAIL
+from runstream.spool.joining import merge
+from runstream.tracking.rows.last_values import LastValues
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_decode = msgspec.msgpack.Decoder().decode
+#: Records kept of each key list: the one with the greatest order is the last, although a thread that was interrupted
+#: may have noted an earlier one after it.
+_RECENT = 8
+#: Key lists and changes that are remembered, so that a program that keeps inventing keys does not fill the memory.
+_MAX_PENDING = 1000
+
+
+class KeyList:
+    """A list of keys that was logged and validated, with the latest records that have it."""
+
+    __slots__ = ("applied", "keys", "length", "recent")
+
+    def __init__(self, keys: list[str], length: int) -> None:
+        self.keys = keys
+        #: Bytes of a row of these keys whose values are all floats.
+        self.length = length
+        self.recent: deque[bytes] = deque(maxlen=_RECENT)
+        #: Order of the record whose values were applied last.
+        self.applied = -1
+
+
+class Effect(IntEnum):
+    """What a record does to the last values."""
+
+    #: The values count from the end of their row on.
+    HOLD = 0
+    #: The open row has ended.
+    RELEASE = 1
+    #: The row is below the greatest step.
+    LATE = 2
+    #: The row is whole.
+    ROW = 3
+
+
+class _Change(NamedTuple):
+    order: int
+    effect: Effect
+    step: int
+    payload: bytes
+
+
+class RecordedValues:
+    """Keeps the last values of one writer's rows. Safe with threads and signal handlers.
+
+    Appends only leave notes, by single calls of ``deque.append``; the notes are applied by order when values are read.
+    """
+
+    def __init__(self) -> None:
+        self._last = LastValues()
+        self._lock = threading.RLock()
+        self._applying = False
+        self._key_lists: dict[tuple[str, ...], KeyList] = {}
+        self._pending: deque[_Change] = deque()
+        #: Values of the open row, which are not in the last values yet.
+        self._held: dict[str, Any] = {}
+        self._held_step = 0
+        #: Whether values may be held, by a note or in fact.
+        self._holding = False
+
+    def key_list(self, keys: tuple[str, ...]) -> KeyList | None:
+        """Return the key list of a row, None if it was not logged before."""
+        return self._key_lists.get(keys)
+
+    def add_key_list(self, keys: tuple[str, ...], length: int) -> KeyList:
+        """Return the key list of a row, added if need be; for the length see :class:`KeyList`."""
+        if len(self._key_lists) >= _MAX_PENDING:
+            self.values()
+            self._key_lists.clear()
+        return self._key_lists.setdefault(keys, KeyList([*keys], length))
+
+    def note(self, effect: Effect, order: int, step: int = 0, payload: bytes = b"") -> None:
+        """Note what a record does; see :class:`Effect`."""
+        if effect is Effect.HOLD:
+            self._holding = True
+        elif effect is Effect.RELEASE and not self._holding:
+            return
+        self._pending.append(_Change(order, effect, step, payload))
+        if len(self._pending) > _MAX_PENDING:
+            self.values()
+
+    def seed(self, values: dict[str, Any], step: int) -> None:
+        """Add a value that an earlier writer logged, as nested dicts."""
+        self._last.add_late(values, step)
+
+    def values(self) -> dict[str, Any]:
+        """Return the last value of every key, nested as it was logged."""
+        with self._lock:
+            if not self._applying:  # else a signal handler interrupted that: it gets the values as they are
+                self._applying = True
+                try:
+                    self._apply()
+                finally:
+                    self._applying = False
+            return self._last.values
+
+    def update(self, apply: Callable[[dict[str, Any]], None]) -> None:
+        """Have a function change the last values in place."""
+        with self._lock:
+            apply(self.values())
+
+    @property
+    def held(self) -> dict[str, Any]:
+        """Values of the open row, as of the last call of :meth:`values`."""
+        return self._held
+
+    def copy(self) -> RecordedValues:
+        """Return an independent copy, for a forked child: the locks of another thread are not copied."""
+        other = RecordedValues()
+        self._lock = threading.RLock()
+        self._applying = False
+        self.values()
+        other._last = self._last.copy()
+        return other
+
+    def _apply(self) -> None:
+        """Apply the notes. They are removed afterwards, so that an interrupted call is repeated by the next one."""
+        pending = list(self._pending)
+        rows = [(key_list, _latest(list(key_list.recent))) for key_list in list(self._key_lists.values())]
+        rows = [(key_list, row) for key_list, row in rows if row.order > key_list.applied]
+        for change in sorted([*pending, *(row for _, row in rows)], key=lambda change: change.order):
+            self._apply_one(change)
+        for key_list, row in rows:
+            key_list.applied = row.order
+        for _ in pending:
+            self._pending.popleft()
+        self._holding = bool(self._held or self._pending)
+
+    def _apply_one(self, change: _Change) -> None:
+        if change.effect is Effect.RELEASE:
+            self._last.add(self._held, self._held_step)
+            self._held = {}
+        elif change.effect is Effect.HOLD:
+            merge(self._held, _decode(change.payload))
+            self._held_step = change.step
+        elif change.effect is Effect.LATE:
+            self._last.add_late(_decode(change.payload), change.step)
+        else:
+            self._last.add(_decode(change.payload), change.step)
+
+
+def _latest(bodies: list[bytes]) -> _Change:
+    """Return the change that the latest of some records makes, each of which is a whole row."""
+    found = _Change(-1, Effect.ROW, 0, b"")
+    for body in bodies:
+        _, order, _, step, _ = RECORD_TAIL.unpack_from(body)
+        if order > found.order:
+            found = _Change(order, Effect.ROW, step, body[RECORD_TAIL.size :])
+    return found

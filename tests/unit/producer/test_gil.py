@@ -1,0 +1,15 @@
+"""Refusal of interpreters without the GIL."""
+
+from __future__ import annotations
+
+import pytest
+
+from runstream import UnsupportedError
+from runstream.spool.gil import require_gil
+
+
+def test_an_interpreter_without_the_gil_is_refused() -> None:
+    """The message names what to set; with the lock nothing happens."""
+    require_gil(lambda: True)
+    with pytest.raises(UnsupportedError, match="PYTHON_GIL=1"):
+        require_gil(lambda: False)
