@@ -14,9 +14,11 @@ from runstream.exceptions import CommError
 from runstream.server.client import AuthenticationError, ServerClient, ServerError
 from runstream.server.discovery import Server
 from tests.http_answers import answering
+from tests.unit.producer.programs import finished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _PROBLEM = '{"error": {"code": "x", "message": "what went wrong"}}'
 
@@ -162,3 +164,18 @@ def test_requests_are_not_logged_at_info(caplog: pytest.LogCaptureFixture) -> No
     with answering((200, "{}")) as served, ServerClient(Server(served.url), 5) as client:
         client.request("GET", "/x")
     assert caplog.records == []
+
+
+def test_first_request_imports_httpx_without_its_command_line(tmp_path: Path) -> None:
+    """The command line of httpx is slow to import; a program can still import it later."""
+    source = """
+from runstream.exceptions import CommError
+from runstream.server.discovery import Server
+from runstream.server.endpoints import connect
+try:
+    connect(Server("http://127.0.0.1:1"), 1)
+except CommError:
+    print("httpx" in sys.modules, "rich" in sys.modules)
+import httpx._main
+"""
+    assert finished(tmp_path, source, begin="import sys\n") == (0, "True False\n", "")
