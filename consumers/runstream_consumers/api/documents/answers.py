@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,6 +10,9 @@ from starlette.responses import Response
 
 from runstream_consumers.api.documents.models import ProblemAnswer
 from runstream_schemas import values
+
+#: Number of items that are rendered in one call.
+_CHUNK = 100
 
 
 class ValuesResponse(Response):
@@ -27,13 +30,14 @@ class ValuesResponse(Response):
         return values.dump(content).encode("ascii")
 
 
-def render_list(field: str, items: Iterable[Any], to_json: Callable[[Any], Any], **fields: Any) -> bytes:
+def render_list(field: str, items: Sequence[Any], to_json: Callable[[Any], Any], **fields: Any) -> bytes:
     """Return the JSON text of a response with a long list.
 
-    Pages of rows are rendered from dicts, item by item: models of a million values would double the time, and rendering
-    them in one call would keep the interpreter's lock from other requests.
+    Pages of rows are rendered from dicts, a few at a time: models of a million values would double the time, and
+    rendering them in one call would keep the interpreter's lock from other requests.
     """
-    rendered = ",".join(values.dump(to_json(item)) for item in items)
+    parts = [items[first : first + _CHUNK] for first in range(0, len(items), _CHUNK)]
+    rendered = ",".join(values.dump([to_json(item) for item in part])[1:-1] for part in parts)
     others = "".join(f', "{name}": {values.dump(value)}' for name, value in fields.items())
     return f'{{"{field}": [{rendered}]{others}}}'.encode("ascii")
 
