@@ -23,6 +23,7 @@ from runstream.shipper.delivery.writer_registry import WriterRegistry
 from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.sources.collector import Collector
 from runstream.shipper.sources.run_number import RunNumberResolver
+from runstream.shipper.transport.route import Route
 from runstream.shipper.writers.heartbeat_sender import HeartbeatSender
 from runstream.shipper.writers.heartbeats import Beats, create_goodbye
 from runstream.shipper.writers.stop_requests import StopRequestPoller
@@ -99,9 +100,10 @@ class Shipper:
         report.restore(read_json(folder.report) or {})
         self._delivery = RunDelivery(report, settings, self._send_goodbye)
         self._checkpoint = Checkpoint(folder, self._ledger, self._delivery, report, settings)
+        route = Route(folder.info, environ, settings)
         self._connector = Connector(
             folder,
-            environ,
+            route,
             self._ledger,
             settings,
             moved=self._wake.set,
@@ -125,16 +127,14 @@ class Shipper:
             changed=self._note_change,
         )
         self._stop_requests = StopRequestPoller(
-            folder.info.url,
-            environ,
+            route,
             self._control,
-            settings.ask_deadline_s,
             run=lambda: self._delivery.run,
             writers=lambda: [tail.info.id for tail in self._delivery.tails.values() if tail.running],
         )
         self._run_number = RunNumberResolver(
             folder.info,
-            environ,
+            route,
             settings,
             self._ledger,
             resolve=self._connector.resolve,

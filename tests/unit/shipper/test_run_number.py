@@ -15,7 +15,7 @@ from runstream.server.connection import Connection
 from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.sources.run_number import RunNumberResolver
-from runstream.shipper.transport.route import NoServerError, destination_of
+from runstream.shipper.transport.route import NoServerError, Route, destination_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,12 @@ class _Asking:
         self._info = RunFolder(folder).info
         self._failures = failures
         self.numbering = RunNumberResolver(
-            self._info, {}, _QUICK, self.ledger, resolve=self._resolve, record=self.recorded.append
+            self._info,
+            Route(self._info, {}, _QUICK),
+            _QUICK,
+            self.ledger,
+            resolve=self._resolve,
+            record=self.recorded.append,
         )
 
     async def _resolve(self) -> Destination:

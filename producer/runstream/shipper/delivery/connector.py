@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from runstream.shipper.ledger.ledger import PartitionMismatchError
 from runstream.shipper.transport.kafka_sender import DeliveryError, KafkaSender
-from runstream.shipper.transport.route import NoServerError, Route, destination_of
+from runstream.shipper.transport.route import NoServerError, destination_of
 from runstream.spool.control_page import Phase, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from runstream.run_folder.folder import RunFolder
     from runstream.shipper.delivery.run_delivery import RunDelivery
     from runstream.shipper.ledger.ledger import Ledger
     from runstream.shipper.settings import ShipperSettings
-    from runstream.shipper.transport.route import Destination
+    from runstream.shipper.transport.route import Destination, Route
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Connector:
 
     Args:
         folder: The run folder; its control page shows whether delivery is connected.
-        environ: Environment variables that configure the server.
+        route: Requests to the server.
         ledger: Keeps what the first delivery decides.
         settings: Deadlines and pauses.
         moved: Called when something changed: a connection, an acknowledgement, a failure.
@@ -38,7 +38,7 @@ class Connector:
     def __init__(
         self,
         folder: RunFolder,
-        environ: Mapping[str, str],
+        route: Route,
         ledger: Ledger,
         settings: ShipperSettings,
         *,
@@ -48,7 +48,7 @@ class Connector:
         self._folder = folder
         self._info = folder.info
         self._control = folder.control
-        self._route = Route(folder.info, environ, settings.ask_deadline_s)
+        self._route = route
         self._ledger = ledger
         self._settings = settings
         self._moved = moved

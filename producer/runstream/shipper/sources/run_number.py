@@ -7,19 +7,16 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from runstream.exceptions import CommError
-from runstream.server.discovery import resolve_server
-from runstream.server.endpoints import request_run_number
 from runstream.shipper.ledger.ledger import PartitionMismatchError
 from runstream.shipper.transport.route import NoServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from runstream.run_folder.descriptions import RunInfo
     from runstream.shipper.ledger.ledger import Ledger
     from runstream.shipper.settings import ShipperSettings
-    from runstream.shipper.transport.route import Destination
+    from runstream.shipper.transport.route import Destination, Route
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +28,7 @@ class RunNumberResolver:
 
     Args:
         info: The run.
-        environ: Environment variables that configure the server.
+        route: Requests the number.
         settings: Deadlines and pauses.
         ledger: Keeps the number, so that it is recorded once.
         resolve: Returns where the run is delivered to, with its entity.
@@ -41,7 +38,7 @@ class RunNumberResolver:
     def __init__(
         self,
         info: RunInfo,
-        environ: Mapping[str, str],
+        route: Route,
         settings: ShipperSettings,
         ledger: Ledger,
         *,
@@ -49,7 +46,7 @@ class RunNumberResolver:
         record: Callable[[int], None],
     ) -> None:
         self._info = info
-        self._environ = environ
+        self._route = route
         self._settings = settings
         self._ledger = ledger
         self._resolve = resolve
@@ -73,19 +70,12 @@ class RunNumberResolver:
         pause = self._settings.first_retry_s
         while self.pending:
             try:
-                number = await self._request()
+                number = await self._route.run_number((await self._resolve()).run)
                 self._record(number)
-            except (NoServerError, PartitionMismatchError, CommError, OSError) as error:
+            except (NoServerError, PartitionMismatchError, OSError) as error:
                 log.debug("cannot get the number of the run yet: %s", error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, self._settings.longest_retry_s)
             else:
                 self._ledger.number = number
                 log.info("the run is number %d of its project", number)
-
-    async def _request(self) -> int:
-        where = await self._resolve()
-        server = resolve_server(self._environ, self._info.url)
-        if server is None:
-            raise NoServerError("no server is configured")
-        return await asyncio.to_thread(request_run_number, server, where.run, self._settings.number_deadline_s)

@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runstream.exceptions import CommError
 from runstream.server.connection import Connection, cache_connection, cached_connection
 from runstream.server.discovery import resolve_server
-from runstream.server.endpoints import connect, fetch_resume_state
+from runstream.server.endpoints import connect, fetch_resume_state, fetch_stop_request, request_run_number
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 from runstream_schemas.topics import RunPath, partition_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from runstream.run_folder.descriptions import RunInfo
     from runstream.server.discovery import Server
+    from runstream.shipper.settings import ShipperSettings
 
 log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 
 class NoServerError(Exception):
@@ -38,18 +41,18 @@ class Destination:
 
 
 class Route:
-    """Resolves the server of a run.
+    """Requests to the server of a run, each with a deadline.
 
     Args:
         info: The run.
         environ: Environment variables that configure the server, as for the client.
-        deadline_s: Seconds within which the server must answer.
+        settings: Deadlines.
     """
 
-    def __init__(self, info: RunInfo, environ: Mapping[str, str], deadline_s: float) -> None:
-        self._info = info
+    def __init__(self, info: RunInfo, environ: Mapping[str, str], settings: ShipperSettings) -> None:
+        self._url = info.url
         self._environ = environ
-        self._deadline_s = deadline_s
+        self._settings = settings
 
     async def connect(self) -> Connection:
         """Return the server's brokers, topics and limits, or its last answer if it does not answer now.
@@ -59,33 +62,38 @@ class Route:
         """
         server = self._server()
         try:
-            connection = await asyncio.to_thread(connect, server, self._deadline_s)
-        except CommError as error:
+            connection = await self._request(connect, self._settings.ask_deadline_s)
+        except NoServerError as error:
             known = cached_connection(server)
             if known is None:
-                raise NoServerError(str(error)) from error
+                raise
             log.debug("%s; using its last answer", error)
             return known
         cache_connection(server, connection)
         return connection
 
     async def resume_state(self, run: RunPath) -> dict[str, Any]:
-        """Return the last step of a run, and its writers.
+        """Return the last step of a run, and its writers; raise NoServerError if the server does not answer."""
+        wait_s = self._settings.ask_deadline_s
+        return await self._request(fetch_resume_state, run, step=None, wait_s=wait_s, timeout=2 * wait_s)
 
-        Raises:
-            NoServerError: The server does not answer.
-        """
+    async def stop_request(self, run: RunPath) -> tuple[frozenset[bytes], float]:
+        """Return the writers to stop, and the seconds until the next request; raise NoServerError without an answer."""
+        return await self._request(fetch_stop_request, run, self._settings.ask_deadline_s)
+
+    async def run_number(self, run: RunPath) -> int:
+        """Return the number of a run in its project; raise NoServerError if the server does not answer."""
+        return await self._request(request_run_number, run, self._settings.number_deadline_s)
+
+    async def _request(self, request: Callable[..., Answer], *arguments: Any, **options: Any) -> Answer:
         server = self._server()
-        wait_s = self._deadline_s
         try:
-            return await asyncio.to_thread(
-                fetch_resume_state, server, run, step=None, wait_s=wait_s, timeout=2 * wait_s
-            )
+            return await asyncio.to_thread(request, server, *arguments, **options)
         except CommError as error:
-            raise NoServerError(f"cannot resolve the last step of the run: {error}") from error
+            raise NoServerError(str(error)) from error
 
     def _server(self) -> Server:
-        server = resolve_server(self._environ, self._info.url)
+        server = resolve_server(self._environ, self._url)
         if server is None:
             raise NoServerError("no server is configured, and no local stack has been started: set RUNSTREAM_URL")
         return server

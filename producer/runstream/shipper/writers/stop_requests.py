@@ -6,14 +6,13 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from runstream.exceptions import CommError
-from runstream.server.discovery import resolve_server
-from runstream.server.endpoints import fetch_stop_request
+from runstream.shipper.transport.route import NoServerError
 from runstream.spool.control_page import Word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
+    from runstream.shipper.transport.route import Route
     from runstream.spool.control_page import ControlPage
     from runstream_schemas.topics import RunPath
 
@@ -28,28 +27,22 @@ class StopRequestPoller:
     """Polls the server for requests to stop the run.
 
     Args:
-        url: The server URL stored with the run; None for that of the environment.
-        environ: Environment variables that configure the server.
+        route: Requests to the server.
         control: Where the training process finds the request.
-        deadline_s: Seconds within which the server must answer.
         run: Returns the run, or None until its entity is resolved.
         writers: Returns the writers that are running.
     """
 
     def __init__(
         self,
-        url: str | None,
-        environ: Mapping[str, str],
+        route: Route,
         control: ControlPage,
-        deadline_s: float,
         *,
         run: Callable[[], RunPath | None],
         writers: Callable[[], Collection[bytes]],
     ) -> None:
-        self._url = url
-        self._environ = environ
+        self._route = route
         self._control = control
-        self._deadline_s = deadline_s
         self._run = run
         self._writers = writers
 
@@ -62,12 +55,12 @@ class StopRequestPoller:
 
     async def _poll(self) -> float:
         """Poll once; return the seconds until the next request."""
-        server, run = resolve_server(self._environ, self._url), self._run()
-        if server is None or run is None or not self._writers():
+        run = self._run()
+        if run is None or not self._writers():
             return _POLL_S
         try:
-            asked, pause = await asyncio.to_thread(fetch_stop_request, server, run, self._deadline_s)
-        except CommError as error:
+            asked, pause = await self._route.stop_request(run)
+        except NoServerError as error:
             log.debug("cannot poll for stop requests: %s", error)
             return _RETRY_S
         if not asked.isdisjoint(self._writers()):
