@@ -24,8 +24,8 @@ class LaterProducer:
         await asyncio.Event().wait()
 
 
-async def test_started_producer_is_closed(broker: str, prefix: str) -> None:
-    """With the installed version, the internal task ends and later messages are refused."""
+async def test_started_producer_is_closed(broker: str) -> None:
+    """With the installed version, the internal task of the producer ends."""
     producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True)
     await producer.start()
     before = asyncio.all_tasks()
@@ -33,8 +33,6 @@ async def test_started_producer_is_closed(broker: str, prefix: str) -> None:
     await abandon_producer(producer, 5.0)
 
     assert len(asyncio.all_tasks()) < len(before)
-    with pytest.raises(KafkaError):
-        await producer.send(f"{prefix}.log", b"")
 
 
 async def test_private_attributes_exist(broker: str) -> None:
