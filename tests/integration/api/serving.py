@@ -19,7 +19,7 @@ from tests.integration.api.recording import Recording, publish
 from tests.polling import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from runstream_deploy.processes.reaper import Reaper
@@ -76,7 +76,9 @@ def path(run: RunPath) -> str:
 
 
 @contextmanager
-def serving(broker: str, prefix: str, dsn: str, reaper: Reaper, folder: Path) -> Iterator[Served]:
+def serving(
+    broker: str, prefix: str, dsn: str, reaper: Reaper, folder: Path, *, consumers: Sequence[str] = _CONSUMERS
+) -> Iterator[Served]:
     """Run the consumers and the API until the block ends."""
     settings = {
         "RUNSTREAM_KAFKA": broker,
@@ -88,7 +90,7 @@ def serving(broker: str, prefix: str, dsn: str, reaper: Reaper, folder: Path) ->
         "RUNSTREAM_TICK_KEY": "00ff",
     }
     with ExitStack() as stack:
-        for name in _CONSUMERS:
+        for name in consumers:
             arguments = [sys.executable, "-m", "runstream_consumers.runtime", name]
             child = Child(Command(arguments=arguments, environment=settings), folder / f"{name}.log", reaper)
             stack.callback(child.stop)
