@@ -15,6 +15,7 @@ from runstream_consumers.runtime.kafka.messages import message_from
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_consumers.runtime.postgres.migrate import migrate_all
 from runstream_consumers.runtime.postgres.store import QUERIES
+from runstream_consumers.runtime.progress.breaker import CircuitBreaker
 from runstream_consumers.runtime.start_position import BEGINNING, store_start
 from runstream_schemas.topics import topic_name
 
@@ -98,12 +99,16 @@ class _DryRun:
 
     async def apply_partition(self, consumer: Consumer, number: int) -> None:
         """Apply what a partition number has from the stored offsets on."""
+        options = self._options
         topics = {TopicPartition(topic_name(self._context.prefix, topic), number): topic for topic in consumer.topics}
-        sink = Sink(consumer, number, self._context, [name for name, _ in topics], runs_background=False)
+        breaker = CircuitBreaker(options.breaker_window, options.breaker_runs, options.breaker_share)
+        sink = Sink(
+            consumer, number, self._context, [name for name, _ in topics], breaker=breaker, runs_background=False
+        )
         ends = await self._seek_to_stored(sink, list(topics))
-        left = self._options.dry_run_messages
+        left = options.dry_run_messages
         while left > 0 and any([await self._kafka.position(partition) < end for partition, end in ends.items()]):
-            fetched = await self._kafka.getmany(timeout_ms=_POLL_MS, max_records=min(left, self._options.batch_events))
+            fetched = await self._kafka.getmany(timeout_ms=_POLL_MS, max_records=min(left, options.batch_events))
             await self._apply(
                 sink,
                 {tp.topic: [message_from(topics[tp], record) for record in found] for tp, found in fetched.items()},

@@ -1,20 +1,19 @@
-"""Errors of the runtime.
+"""Errors of the runtime that retrying does not resolve: the process ends with the message.
 
 RuntimeFault
-├── UnknownConsumer     no such name in the entry-point group, or what it names is no consumer
+├── UnknownConsumer     the name is not registered, or what is registered is not a consumer
 ├── MigrationFault      the database is newer than this program, or a migration was edited after it ran
-├── TopicMismatch         the topics have another number of partitions than the settings say
+├── TopicMismatch       topics are missing, or their number of partitions is not the one in the settings
 ├── TopicRecreated      a topic ends before what was already stored from it
-└── ConsumptionStalled    there is something to read, and nothing is read
-
-None of them goes away by itself: the process ends and says why.
+├── ConsumptionStalled  there are messages to read, but none are read
+└── RepeatedFailures    messages of several runs fail, which points to a bug in the consumer
 """
 
 from __future__ import annotations
 
 
 class RuntimeFault(Exception):  # noqa: N818 — "RuntimeError" is taken
-    """The root of the runtime's errors; never raised itself."""
+    """The base class of the runtime's errors."""
 
 
 class UnknownConsumer(RuntimeFault):
@@ -22,16 +21,20 @@ class UnknownConsumer(RuntimeFault):
 
 
 class MigrationFault(RuntimeFault):
-    """The tables and the migrations of this program do not belong together."""
+    """The tables do not match the migrations of this program."""
 
 
 class TopicMismatch(RuntimeFault):
-    """The topics have another number of partitions than the settings say."""
+    """Topics are missing, or their number of partitions is not the one in the settings."""
 
 
 class TopicRecreated(RuntimeFault):
-    """A topic ends before what was already stored from it: it was deleted and made anew, or has lost its tail."""
+    """A topic ends before what was already stored from it: it was deleted and created again, or lost its tail."""
 
 
 class ConsumptionStalled(RuntimeFault):
-    """There is something to read and nothing is read; a new process helps."""
+    """There are messages to read, but none are read; a new process may help."""
+
+
+class RepeatedFailures(RuntimeFault):
+    """Messages of several runs fail with unexpected exceptions, which points to a bug in the consumer."""

@@ -1,32 +1,50 @@
-"""Whose fault an error is: the data's (quarantine, go on) or the infrastructure's (pause, try again, skip nothing)."""
+"""Classify errors: of a server (pause and retry), of a message (quarantine it), of the deployment (stop)."""
 
 from __future__ import annotations
 
 import asyncpg
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
+from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_schemas.exceptions import ContractError
 
-#: SQLSTATE classes that the values of a row bring about: data exception, integrity constraint, program limit.
+#: SQLSTATE classes caused by the values of a row: data exception, integrity constraint violation, program limit.
 _DATA_CLASSES = ("22", "23", "54")
 
-#: … and those that a statement itself brings about, whatever its values: not supported, syntax or access rule.
-_PROGRAM_CLASSES = ("0A", "42")
+#: SQLSTATE classes caused by a statement whatever its values: feature not supported, syntax error or access rule.
+_STATEMENT_CLASSES = ("0A", "42")
 
-_DATA_ERRORS = (ArithmeticError, ContractError, LookupError, RecursionError, TypeError, ValueError)
+#: What asyncpg raises for errors of the connection, or of its use.
+_CLIENT_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 def is_data_error(error: BaseException) -> bool:
-    """Tell whether trying the same event again would fail in the same way."""
+    """Whether the content of a message is to blame: it violates the contract, or Postgres rejects its values."""
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate or "").startswith(_DATA_CLASSES)
-    return isinstance(error, _DATA_ERRORS) and not isinstance(error, OSError)
+    # asyncpg raises a ValueError that is also an InterfaceError for values it cannot encode.
+    return isinstance(error, ContractError) or (isinstance(error, asyncpg.InterfaceError) and _is_value_error(error))
+
+
+def is_message_error(error: BaseException) -> bool:
+    """Whether an error concerns single messages: a data error, or an exception that the consumer's code raises.
+
+    The latter may as well be a bug that affects all messages; see :mod:`runstream_consumers.runtime.progress.breaker`.
+    """
+    if is_data_error(error):
+        return True
+    known = (asyncpg.PostgresError, *_CLIENT_ERRORS, KafkaError, MemoryError, OSError, RuntimeFault)
+    return isinstance(error, Exception) and not isinstance(error, known)
 
 
 def is_infrastructure_error(error: BaseException) -> bool:
-    """Tell whether a server, or the way to it, is to blame, so that trying later helps."""
-    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError):
-        return not is_data_error(error) and not str(getattr(error, "sqlstate", "")).startswith(_PROGRAM_CLASSES)
+    """Whether a server or the connection to it failed, so that trying again later helps."""
+    if isinstance(error, (asyncpg.PostgresError, *_CLIENT_ERRORS)):
+        return not is_data_error(error) and not str(getattr(error, "sqlstate", "")).startswith(_STATEMENT_CLASSES)
     if isinstance(error, KafkaError):
         return bool(error.retriable) or isinstance(error, KafkaTimeoutError)
     return isinstance(error, OSError)
+
+
+def _is_value_error(error: BaseException) -> bool:
+    return isinstance(error, ValueError)

@@ -1,4 +1,4 @@
-"""Sizes and intervals of the loop, in one place so that tests and tuning pass others."""
+"""Sizes and intervals of the consume loop, in one place so that tests can pass others."""
 
 from __future__ import annotations
 
@@ -9,40 +9,47 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How the loop fetches, batches and waits; seconds and bytes."""
+    """How the loop fetches, batches and waits; in seconds and bytes."""
 
-    #: Connections, each with a share of the partitions: while one waits for the database, another decodes.
+    #: Workers, each with a database connection and a share of the partitions: one decodes while another waits for
+    #: the database.
     workers: int = 2
     #: Largest batch of one transaction.
     batch_events: int = 2_000
     batch_bytes: int = 8 * _MIB
-    #: Messages held in memory; covers the longest wait for the broker at full speed.
+    #: Messages held in memory; enough for the longest wait for the broker at full speed.
     buffer_bytes: int = 24 * _MIB
-    #: How long the broker may hold a fetch when there is nothing new. While it does, a partition whose messages were
-    #: not in that request waits, hence not longer.
+    #: How long the broker may delay the answer to a fetch if there is nothing new. Messages for partitions that were
+    #: not part of the request wait for its end, so keep it short.
     fetch_wait: float = 0.5
     fetch_partition_bytes: int = 4 * _MIB
     fetch_bytes: int = 16 * _MIB
     session_timeout: float = 10.0
     heartbeat_interval: float = 3.0
-    #: Longest wait for any single answer of a broker.
+    #: Longest wait for a single answer of a broker.
     request_timeout: float = 15.0
-    #: Pause after the first failure of a server, and the longest one; between them it doubles, with jitter.
+    #: Pause after the first failure of a server, and the longest pause; it doubles in between, with jitter.
     initial_backoff: float = 0.2
     max_backoff: float = 10.0
-    #: Interval in which Kafka is told the offsets, for whoever looks at the group's lag.
+    #: Interval at which offsets are committed to Kafka, where they only serve to display the group's lag.
     lag_commit_interval: float = 5.0
     watchdog_interval: float = 15.0
     watchdog_timeout: float = 60.0
-    #: How long the topics may be missing at the start.
+    #: How long the topics may be missing after the start.
     topics_timeout: float = 60.0
-    #: How long a log may end before the stored offset, as just after an election, until it counts as made anew.
+    #: How long a log may end before the stored offset, for example after a leader election, before it is considered
+    #: to have been created again.
     recreated_timeout: float = 5.0
     #: Connections for background work, for all partitions of a process.
     background_connections: int = 2
-    #: Messages that a dry run reads of a partition number.
+    #: Messages that a dry run reads per partition number.
     dry_run_messages: int = 10_000
-    #: How long the end may take.
+    #: Unexpected exceptions stop the consumer once they affect at least ``breaker_runs`` runs within
+    #: ``breaker_window`` seconds, and at least ``breaker_share`` of all runs whose messages were applied in that time.
+    breaker_window: float = 600.0
+    breaker_runs: int = 3
+    breaker_share: float = 0.5
+    #: How long closing the connection to Kafka may take.
     close_timeout: float = 3.0
 
 

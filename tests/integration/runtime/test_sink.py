@@ -14,6 +14,7 @@ from runstream_consumers.runtime.kafka.messages import Message
 from runstream_consumers.runtime.plugin import Context
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_consumers.runtime.process import prepare_tables
+from runstream_consumers.runtime.progress.breaker import CircuitBreaker
 from runstream_schemas.codec import encode
 from runstream_schemas.topics import Topic, topic_name
 from tests.integration.runtime.events import PARTITIONS, block, run_in, writer
@@ -89,7 +90,7 @@ class Bench:
         context = Context(
             name="ledger", prefix=PREFIX, partitions=PARTITIONS, producer=NoProducer(), connection=nullcontext
         )
-        return Sink(self.consumer, 0, context, [LOG])
+        return Sink(self.consumer, 0, context, [LOG], breaker=CircuitBreaker(60.0, 3, 0.5))
 
     async def connection(self) -> Connection:
         """A connection as a worker has it."""

@@ -1,4 +1,4 @@
-"""Whose fault an error is."""
+"""Which errors are quarantined, which are retried, and which end the process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,34 @@ from aiokafka.errors import (
     KafkaTimeoutError,
     RequestTimedOutError,
 )
+from asyncpg.exceptions import _base
 
-from runstream_consumers.runtime.faults import is_data_error, is_infrastructure_error
+from runstream_consumers.runtime.exceptions import TopicRecreated
+from runstream_consumers.runtime.faults import is_data_error, is_infrastructure_error, is_message_error
 from runstream_schemas.exceptions import MalformedEvent
+
+_DATA, _CODE, _SERVER, _FATAL = (True, True, False), (False, True, False), (False, False, True), (False, False, False)
+
+
+def classify(error: Exception) -> tuple[bool, bool, bool]:
+    """Return whether an error is one of the data, of single messages, and of a server."""
+    return is_data_error(error), is_message_error(error), is_infrastructure_error(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MalformedEvent("x"),
+        asyncpg.UntranslatableCharacterError("x"),
+        asyncpg.NumericValueOutOfRangeError("x"),
+        asyncpg.UniqueViolationError("x"),
+        asyncpg.ProgramLimitExceededError("x"),
+        _base.DataError("invalid input for query argument $1"),
+    ],
+)
+def test_violations_of_the_contract_and_rejected_values_are_data_errors(error: Exception) -> None:
+    """The contract and Postgres decide that a message is wrong: it is quarantined, and that does not point to a bug."""
+    assert classify(error) == _DATA
 
 
 @pytest.mark.parametrize(
@@ -21,19 +46,16 @@ from runstream_schemas.exceptions import MalformedEvent
         ValueError("x"),
         KeyError("x"),
         TypeError("x"),
+        AttributeError("x"),
+        AssertionError(),
         OverflowError("x"),
         RecursionError(),
         UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogate"),
-        MalformedEvent("x"),
-        asyncpg.UntranslatableCharacterError("x"),
-        asyncpg.NumericValueOutOfRangeError("x"),
-        asyncpg.UniqueViolationError("x"),
-        asyncpg.ProgramLimitExceededError("x"),
     ],
 )
-def test_errors_of_the_data_are_quarantined(error: Exception) -> None:
-    """Trying the same event again would fail in the same way."""
-    assert (is_data_error(error), is_infrastructure_error(error)) == (True, False)
+def test_exceptions_of_code_concern_a_message_and_may_be_a_bug(error: Exception) -> None:
+    """What the consumer's code raises is quarantined as long as it stays rare, which the circuit breaker watches."""
+    assert classify(error) == _CODE
 
 
 @pytest.mark.parametrize(
@@ -54,14 +76,15 @@ def test_errors_of_the_data_are_quarantined(error: Exception) -> None:
         RequestTimedOutError(),
     ],
 )
-def test_errors_of_servers_are_waited_out(error: Exception) -> None:
-    """A server, or the way to it, is to blame: nothing is skipped."""
-    assert (is_data_error(error), is_infrastructure_error(error)) == (False, True)
+def test_errors_of_servers_are_retried(error: Exception) -> None:
+    """A server, or the connection to it, failed: nothing is skipped."""
+    assert classify(error) == _SERVER
 
 
 @pytest.mark.parametrize(
-    "error", [AttributeError("x"), AssertionError(), GroupAuthorizationFailedError(), asyncpg.UndefinedTableError("x")]
+    "error",
+    [GroupAuthorizationFailedError(), asyncpg.UndefinedTableError("x"), TopicRecreated("x"), MemoryError()],
 )
-def test_mistakes_of_the_program_end_it(error: Exception) -> None:
-    """What neither waiting nor quarantine helps against is left to a person."""
-    assert (is_data_error(error), is_infrastructure_error(error)) == (False, False)
+def test_errors_of_the_deployment_end_the_process(error: Exception) -> None:
+    """Neither waiting nor quarantine helps."""
+    assert classify(error) == _FATAL

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from runstream_consumers.liveness.consumer import LivenessSettings
 from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
-from runstream_consumers.runtime.postgres.store import TOPIC_NUMBERS, plain
+from runstream_consumers.runtime.postgres.store import TOPIC_NUMBERS, to_postgres_text
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import RunPath, Topic
 
@@ -56,8 +56,8 @@ def test_a_name_used_twice_is_an_error(tmp_path: Path) -> None:
 
 def test_any_text_becomes_one_that_postgres_takes() -> None:
     """NUL and lone surrogates are spelled out, long text is shortened."""
-    assert plain("a\0b\ud800c") == "a\\x00b\\ud800c"
-    assert len(plain("x" * 10_000)) == 2000
+    assert to_postgres_text("a\0b\ud800c") == "a\\x00b\\ud800c"
+    assert len(to_postgres_text("x" * 10_000)) == 2000
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from runstream_consumers.runtime.faults import is_infrastructure_error
 from runstream_consumers.runtime.kafka.client import Assignment, commit_lag_offsets, log_bounds
 from runstream_consumers.runtime.kafka.messages import message_from
 from runstream_consumers.runtime.postgres.connection import connect
+from runstream_consumers.runtime.progress.breaker import CircuitBreaker
 from runstream_schemas.topics import topic_name
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class ConsumeLoop:
         self._topics = {topic_name(context.prefix, topic): topic for topic in consumer.topics}
         self._assignment = Assignment()
         self._buffer = Buffer(options.buffer_bytes)
+        self._breaker = CircuitBreaker(options.breaker_window, options.breaker_runs, options.breaker_share)
         self._workers = [PartitionWorker(self._connect, self, self._buffer, options) for _ in range(options.workers)]
 
     async def run(self) -> None:
@@ -151,7 +153,7 @@ class ConsumeLoop:
             self._worker(partition.partition).reopen([partition.partition])
 
     def _sink(self, number: int) -> Sink:
-        return Sink(self._consumer, number, self._context, list(self._topics))
+        return Sink(self._consumer, number, self._context, list(self._topics), breaker=self._breaker)
 
     def _worker(self, number: int) -> PartitionWorker:
         return self._workers[number % len(self._workers)]

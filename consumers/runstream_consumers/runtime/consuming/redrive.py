@@ -6,10 +6,10 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runstream_consumers.runtime.faults import is_data_error
+from runstream_consumers.runtime.faults import is_message_error
 from runstream_consumers.runtime.kafka.messages import Message, receive, writer_of
 from runstream_consumers.runtime.plugin import Batch
-from runstream_consumers.runtime.postgres.store import QUERIES, SinkStore, plain
+from runstream_consumers.runtime.postgres.store import QUERIES, SinkStore, to_postgres_text
 from runstream_consumers.runtime.progress.trimming import trim
 from runstream_schemas.topics import topic_name
 
@@ -64,9 +64,11 @@ async def _try(
         async with connection.transaction():
             await _apply(consumer, context, connection, row, message)
     except Exception as error:
-        if connection.is_closed() or not is_data_error(error):
+        if connection.is_closed() or not is_message_error(error):
             raise
-        await connection.execute(QUERIES["explain_quarantine"], row["id"], plain(f"{type(error).__name__}: {error}"))
+        await connection.execute(
+            QUERIES["explain_quarantine"], row["id"], to_postgres_text(f"{type(error).__name__}: {error}")
+        )
         return error
     return None
 

@@ -1,7 +1,8 @@
 """One consumer's work on one partition number: from messages to a committed transaction, each effect exactly once.
 
-Every effect of an offset lies in the transaction that moves the stored ``next`` past it. So a worker that has lost its
-partition without knowing can only lose the race for the row, and a commit of unknown outcome is settled by reading it.
+Every effect of a message is in the transaction that moves the stored offset past it. A worker that has lost its
+partition without noticing can therefore only fail the comparison of offsets, and after a commit whose answer was lost,
+the stored offsets show whether it happened.
 """
 
 from __future__ import annotations
@@ -13,29 +14,33 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from runstream_consumers.runtime.consuming.background import Background
-from runstream_consumers.runtime.exceptions import TopicRecreated
-from runstream_consumers.runtime.faults import is_data_error
+from runstream_consumers.runtime.exceptions import RepeatedFailures, TopicRecreated
+from runstream_consumers.runtime.faults import is_data_error, is_message_error
 from runstream_consumers.runtime.kafka.messages import Message, receive, writer_of
 from runstream_consumers.runtime.plugin import Batch
+from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.runtime.postgres.store import SinkStore, StoredOffset
 from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, find_start, plan
 from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress
 from runstream_consumers.runtime.progress.trimming import trim
+from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     from runstream_consumers.runtime.plugin import Connection, Consumer, Context, Partition, Received
     from runstream_consumers.runtime.postgres.store import Rejected, WriterKey
+    from runstream_consumers.runtime.progress.breaker import CircuitBreaker
     from runstream_consumers.runtime.progress.spans import Span
     from runstream_schemas.topics import Topic
 
 log = logging.getLogger(__name__)
 
-#: Applies events; returns what failed, by index.
+#: Applies events; returns the errors of those that failed, by index.
 _Apply = Callable[["Connection", "_Memory", "Sequence[Received]"], Awaitable[dict[int, Exception]]]
 
-#: Messages decoded before other tasks get a turn.
+#: Messages decoded before other tasks run.
 _DECODED_AT_ONCE = 100
 #: Writers whose progress is kept in memory.
 _WRITERS_IN_MEMORY = 50_000
@@ -43,18 +48,17 @@ _WRITERS_IN_MEMORY = 50_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
-    """What became of a batch."""
+    """Where a batch and the stored offsets did not meet."""
 
-    #: Where Kafka's client has to read on, by topic name, where it stands elsewhere.
+    #: Where Kafka's client must continue to read, by topic name, if its position is another one.
     seeks: Mapping[str, int]
-    #: Offsets that did not come, by topic name.
+    #: Offsets that were not received, by topic name.
     gaps: Mapping[str, Span]
-    events: int = 0
 
 
 @dataclass(slots=True)
 class _Memory:
-    """What is only valid while the stored offsets are the ones expected."""
+    """What is only valid while the stored offsets are the expected ones."""
 
     expected: dict[str, StoredOffset]
     partition: Partition
@@ -63,48 +67,63 @@ class _Memory:
 
 @dataclass(slots=True)
 class _DecodedBatch:
-    """A batch, decoded."""
-
     next_offsets: dict[str, int] = field(default_factory=dict)
     messages: dict[tuple[Topic, int], Message] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    #: The last message of each run that failed with an unexpected exception.
+    unexpected: dict[UUID, Rejected] = field(default_factory=dict)
+
+    def reject(self, message: Message, stage: str, run: RunPath, error: Exception) -> Rejected:
+        """Return a message for the quarantine; remember it if the error is unexpected."""
+        rejected = message.rejected(stage, error)
+        if not is_data_error(error):
+            self.unexpected[run_key(run)] = rejected
+        return rejected
 
 
 class Sink:
     """Applies messages of one partition number; used by one task at a time."""
 
     def __init__(
-        self, consumer: Consumer, number: int, context: Context, topics: Sequence[str], *, runs_background: bool = True
+        self,
+        consumer: Consumer,
+        number: int,
+        context: Context,
+        topics: Sequence[str],
+        *,
+        breaker: CircuitBreaker,
+        runs_background: bool = True,
     ) -> None:
         self._consumer = consumer
         self._number = number
         self._context = context
+        self._breaker = breaker
         self._store = SinkStore(sink=context.name, partition=number, topics=sorted(topics))
         self._memory: _Memory | None = None
         self._background = Background(f"{context.name}[{number}] background", enabled=runs_background)
 
     @property
     def next_offsets(self) -> dict[str, int]:
-        """The next offset of each topic, as far as it is known in memory."""
+        """The next offset of each topic; empty while nothing is in memory."""
         return {} if self._memory is None else {name: row.next for name, row in self._memory.expected.items()}
 
     def forget(self) -> None:
-        """Throw memory away: after an error, or when someone else may have moved the offsets."""
+        """Discard the memory: after an error, or when another process may have moved the offsets."""
         self._memory = None
         self._background.cancel()
 
     async def close(self) -> None:
-        """Throw memory away and wait until nothing runs beside the batches, nor will."""
+        """Discard the memory, end the background work, and wait for its end."""
         self._memory = None
         await self._background.stop()
 
     async def open(
         self, connection: Connection, log_starts: Mapping[str, int], log_ends: Mapping[str, int]
     ) -> dict[str, int]:
-        """Return where to read each topic from; record what was deleted unread.
+        """Return where to read each topic from; record offsets that were deleted before they were read.
 
-        Raises TopicRecreated where a log ends before what was stored from it.
+        Raises TopicRecreated if a log ends before what was stored from it.
         """
         self.forget()
         async with connection.transaction():
@@ -116,7 +135,7 @@ class Sink:
                 if start is None:
                     raise TopicRecreated(
                         f"{name}[{self._number}] ends at {log_ends[name]}, but {self._context.name} has stored it up to"
-                        f" {row.next}: the topic was deleted and made anew, or lost its tail. Rebuild the consumer."
+                        f" {row.next}: the topic was created again or lost its tail. Rebuild the consumer's tables"
                     )
                 if start.lost is not None:
                     await self._record_loss(connection, name, start.lost, "deleted before it was read")
@@ -125,7 +144,7 @@ class Sink:
         return positions
 
     async def skip(self, connection: Connection, name: str, lost: Span, reason: str) -> None:
-        """Record offsets as lost and go on behind them, unless the sink has moved meanwhile."""
+        """Record offsets as lost and continue after them, unless another process has moved the offset."""
         self.forget()
         async with connection.transaction():
             stored = await self._store.lock_offsets(connection)
@@ -134,10 +153,10 @@ class Sink:
         await self._load_memory(connection)
 
     async def apply_batch(self, connection: Connection, batch: Mapping[str, Sequence[Message]]) -> BatchResult:
-        """Apply a batch, by topic name with offsets ascending; each record of it once and only once, ever.
+        """Apply the messages of each topic, whose offsets ascend; each record is applied exactly once, ever.
 
-        Raises what the infrastructure raised: the batch may then have been committed or not, and should be passed
-        again, on a new connection, after :meth:`forget`.
+        After an error of the infrastructure the batch may have been committed or not. Pass it again after
+        :meth:`forget`, on a new connection. Raises RepeatedFailures if the circuit breaker opens.
         """
         while True:
             memory = self._memory or await self._load_memory(connection)
@@ -147,9 +166,8 @@ class Sink:
                 return BatchResult(
                     seeks={name: p.seek for name, p in plans.items() if isinstance(p, Drop) and p.seek is not None},
                     gaps={name: p.missing for name, p in plans.items() if isinstance(p, Gap)},
-                    events=len(work.received),
                 )
-            log.info("%s[%d] was moved by another worker; reading anew", self._context.name, self._number)
+            log.info("%s[%d]: another process moved the offsets; loading again", self._context.name, self._number)
             self.forget()
 
     async def _load_memory(self, connection: Connection) -> _Memory:
@@ -166,7 +184,7 @@ class Sink:
         return partition
 
     async def _record_loss(self, connection: Connection, name: str, lost: Span, reason: str) -> None:
-        log.error("%s[%d]: offsets %d to %d lost: %s", name, self._number, lost[0], lost[1] - 1, reason)
+        log.error("%s[%d]: offsets %d to %d are lost: %s", name, self._number, lost[0], lost[1] - 1, reason)
         await self._store.add_loss(connection, name, lost, reason)
         await self._store.move_offsets(connection, {name: lost[1]})
 
@@ -178,13 +196,15 @@ class Sink:
             if not isinstance(decision, Keep):
                 continue
             work.next_offsets[name] = decision.next
+            # The run of a message that cannot be decoded is not known: its partition counts as one.
+            unknown = RunPath(entity=name, project="", run_id=str(self._number))
             for message in batch[name][decision.start : decision.stop]:
                 try:
                     work.received.append(receive(message, self._context.partitions))
                 except Exception as error:
-                    if not is_data_error(error):
+                    if not is_message_error(error):
                         raise
-                    work.rejected.append(message.rejected("decode", error))
+                    work.rejected.append(work.reject(message, "decode", unknown, error))
                 else:
                     work.messages[message.topic, message.offset] = message
                 if len(work.received) % _DECODED_AT_ONCE == 0:
@@ -192,36 +212,69 @@ class Sink:
         return work
 
     async def _commit(self, connection: Connection, memory: _Memory, work: _DecodedBatch) -> bool:
-        """Store a batch; False where the stored offsets are not the expected ones, and nothing was done."""
+        """Store a batch; return False if the stored offsets are not the expected ones, and nothing was done."""
         try:
-            return await self._transact(connection, memory, work, self._apply)
-        except Exception as error:
-            if connection.is_closed() or not is_data_error(error):
-                raise
-            log.warning("%s[%d]: trying the events of a batch apart: %r", self._context.name, self._number, error)
-        return await self._transact(connection, await self._load_memory(connection), work, self._apply_by_halves)
+            try:
+                return await self._transact(connection, memory, work, self._apply)
+            except Exception as error:
+                if connection.is_closed() or not is_message_error(error):
+                    raise
+                log.warning(
+                    "%s[%d]: applying the events of a batch separately: %r", self._context.name, self._number, error
+                )
+            return await self._transact(connection, await self._load_memory(connection), work, self._apply_by_halves)
+        except RepeatedFailures:
+            # The batch was rolled back; its failures are stored nevertheless, so that they count after a restart.
+            await self._store.save_failing(connection, work.unexpected)
+            raise
 
     async def _transact(self, connection: Connection, memory: _Memory, work: _DecodedBatch, apply: _Apply) -> bool:
         async with connection.transaction():
             if await self._store.lock_offsets(connection) != memory.expected:
                 return False
             await self._load_progress(connection, memory, work.received)
-            trimmed = trim(memory.progress, work.received)
-            failed = await apply(connection, memory, trimmed.events)
-            progress = trimmed.progress if not failed else trimmed.progress_without(memory.progress, failed)
+            fresh = trim(memory.progress, work.received)
+            failed = await apply(connection, memory, fresh.events)
+            progress = fresh.progress if not failed else fresh.progress_without(memory.progress, failed)
             await self._store.save_progress(connection, progress)
-            rejected = [*work.rejected, *_rejections(work, trimmed.events, failed)]
+            rejected = work.rejected + [
+                work.reject(work.messages[item.topic, item.offset], "apply", item.event.run, error)
+                for item, error in ((fresh.events[index], error) for index, error in failed.items())
+            ]
+            await self._check_failures(connection, work, fresh.events, failed)
             await self._store.quarantine(connection, rejected)
             await self._store.move_offsets(connection, work.next_offsets)
         memory.progress.update(progress)
         for name, offset in work.next_offsets.items():
             memory.expected[name] = replace(memory.expected[name], next=offset)
         if rejected:
-            log.error("%s: %d messages to quarantine, the first: %s", self._context.name, len(rejected), rejected[0])
+            log.error("%s: %d messages quarantined, the first: %s", self._context.name, len(rejected), rejected[0])
         return True
 
+    async def _check_failures(
+        self, connection: Connection, work: _DecodedBatch, events: Sequence[Received], failed: Mapping[int, Exception]
+    ) -> None:
+        """Raise RepeatedFailures if the unexpected exceptions of this and of earlier batches affect too many runs."""
+        now = asyncio.get_running_loop().time()
+        applied = {run_key(item.event.run) for index, item in enumerate(events) if index not in failed}
+        self._breaker.record_applied(now, applied - work.unexpected.keys())
+        if not work.unexpected:
+            return
+        ages = await self._store.load_failing(connection)
+        failures = {run: now - age for run, age in ages.items()} | dict.fromkeys(work.unexpected, now)
+        if runs := self._breaker.open_for(now, failures):
+            raise RepeatedFailures(
+                f"Messages of {len(runs)} runs failed within {self._breaker.window:.0f} s, {len(failed)} of them in the"
+                f" last batch, which points to a bug in consumer {self._context.name} rather than in the messages."
+                f" Example: {next(iter(work.unexpected.values()))}. The batch was rolled back and nothing of it was"
+                " quarantined. Fix the consumer or return to its previous release, then start it again: it continues at"
+                " the same offsets"
+            )
+        await self._store.save_failing(connection, work.unexpected)
+        await self._store.forget_failing(connection, self._breaker.window)
+
     async def _load_progress(self, connection: Connection, memory: _Memory, received: Sequence[Received]) -> None:
-        """Bring the progress of the batch's writers into memory."""
+        """Load the progress of the batch's writers into memory."""
         if len(memory.progress) > _WRITERS_IN_MEMORY:
             memory.progress.clear()
         keys = {key for item in received if (key := writer_of(item.event)) is not None} - memory.progress.keys()
@@ -237,7 +290,7 @@ class Sink:
     async def _apply_by_halves(
         self, connection: Connection, memory: _Memory, events: Sequence[Received]
     ) -> dict[int, Exception]:
-        """Apply by halves, each within a savepoint, down to the events that fail alone; return those by index."""
+        """Apply halves of halves, each within a savepoint, down to events that fail alone; return those by index."""
         failed: dict[int, Exception] = {}
         ranges = [range(len(events))]
         while ranges:
@@ -246,7 +299,7 @@ class Sink:
                 async with connection.transaction():
                     await self._apply(connection, memory, events[indices.start : indices.stop])
             except Exception as error:
-                if connection.is_closed() or not is_data_error(error):
+                if connection.is_closed() or not is_message_error(error):
                     raise
                 memory.partition = await self._new_partition(connection)
                 if len(indices) == 1:
@@ -256,8 +309,3 @@ class Sink:
                     ranges += [indices[middle:], indices[:middle]]
         self._background.start(memory.partition.background)
         return failed
-
-
-def _rejections(work: _DecodedBatch, events: Sequence[Received], failed: Mapping[int, Exception]) -> list[Rejected]:
-    found = [(events[index], error) for index, error in failed.items()]
-    return [work.messages[item.topic, item.offset].rejected("apply", error) for item, error in found]

@@ -58,6 +58,10 @@ class Rejected:
     reason: str
     raw: bytes | None = field(repr=False)
 
+    def __str__(self) -> str:
+        """Return where the message is and why it failed."""
+        return f"{self.topic}[{self.partition}] offset {self.offset}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class SinkStore:
@@ -118,7 +122,7 @@ class SinkStore:
                 item.offset,
                 item.append_time,
                 item.stage,
-                plain(item.reason),
+                to_postgres_text(item.reason),
                 item.raw,
             )
             for item in rejected
@@ -126,12 +130,25 @@ class SinkStore:
         if rows:
             await connection.executemany(QUERIES["add_quarantine"], rows)
 
+    async def load_failing(self, connection: Connection) -> dict[UUID, float]:
+        """Return how many seconds ago messages of runs failed unexpectedly, in any partition of the sink."""
+        return {row["run"]: row["age"] for row in await connection.fetch(QUERIES["load_failing"], self.sink)}
+
+    async def save_failing(self, connection: Connection, failures: Mapping[UUID, Rejected]) -> None:
+        """Record that messages of runs just failed unexpectedly."""
+        errors = [to_postgres_text(str(failure)) for failure in failures.values()]
+        await connection.execute(QUERIES["save_failing"], self.sink, list(failures), errors)
+
+    async def forget_failing(self, connection: Connection, window: float) -> None:
+        """Delete failures older than ``window`` seconds."""
+        await connection.execute(QUERIES["forget_failing"], self.sink, window)
+
     async def add_loss(self, connection: Connection, topic: str, lost: Span, reason: str) -> None:
         """Record offsets that were gone before they could be read."""
         await connection.execute(QUERIES["add_loss"], self.sink, topic, self.partition, *lost, reason)
 
 
-def plain(text: str) -> str:
+def to_postgres_text(text: str) -> str:
     """Return text that Postgres takes: NUL and lone surrogates spelled as escapes, 2 000 characters at most."""
     return text[:2000].encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 

@@ -72,3 +72,14 @@ where schemaname = $1 and n_tup_ins + n_tup_upd + n_tup_del > 0;
 -- What the current transaction has quarantined.
 select topic, partition, "offset", reason from runtime.quarantine
 where sink = $1 and quarantined = now() order by topic, partition, "offset";
+
+-- name: load_failing
+-- How many seconds ago messages of runs failed.
+select run, extract(epoch from clock_timestamp() - failed)::float8 as age from runtime.failing_run where sink = $1;
+
+-- name: save_failing
+insert into runtime.failing_run (sink, run, error) select $1, run, error from unnest($2::uuid[], $3::text[]) as failing (run, error)
+on conflict (sink, run) do update set error = excluded.error, failed = excluded.failed;
+
+-- name: forget_failing
+delete from runtime.failing_run where sink = $1 and failed < clock_timestamp() - make_interval(secs => $2);
