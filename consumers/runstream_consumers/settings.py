@@ -14,9 +14,9 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9*.\-\[\]]+(:[0-9*]+)?")
 
 
 class ServerSettings(BaseSettings):
-    """What consumers and the API need to know; ``RUNSTREAM_KAFKA`` and ``RUNSTREAM_POSTGRES`` have no default.
+    """Settings of consumers and the API; ``RUNSTREAM_KAFKA`` and ``RUNSTREAM_POSTGRES`` are required.
 
-    Secrets are left out of the representation, so that settings may be logged.
+    The representation does not contain secrets, so settings may be logged.
     """
 
     model_config = SettingsConfigDict(env_prefix="RUNSTREAM_", env_ignore_empty=True, extra="ignore", frozen=True)
@@ -26,10 +26,10 @@ class ServerSettings(BaseSettings):
     #: Connection URI of the database.
     postgres: str = Field(repr=False)
     prefix: str = Field(default=DEFAULT_PREFIX, min_length=1)
-    #: Partitions of every topic, fixed when the stack is made.
+    #: Partitions of every topic, fixed when the stack is created.
     partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1)
-    #: Names this process within its consumer's group for good, so that it gets its partitions back at once after a
-    #: restart; two processes of one consumer must never share it. Empty: a new member at every start.
+    #: Permanent name of this process in its consumer's group, so that it gets its partitions back immediately after a
+    #: restart. Two processes of one consumer must not have the same. If empty, each start is a new member.
     instance: str = ""
 
     s3_endpoint: str = ""
@@ -37,16 +37,16 @@ class ServerSettings(BaseSettings):
     s3_secret_key: str = Field(default="", repr=False)
     s3_bucket: str = "runstream"
 
-    #: The entity of runs that name none.
+    #: The entity of runs that do not specify one.
     entity: str = "local"
     #: Bearer token of the API.
     token: str = Field(default="", repr=False)
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8787, ge=0, le=65535)
-    #: The address users reach the API and the pages by; empty: ``http://{api_host}:{api_port}``.
+    #: URL of the API and the pages for users; ``http://{api_host}:{api_port}`` if empty.
     public_url: str = ""
-    #: Origins of notebook servers, beside those of this machine, that may show a run's page in a frame; with spaces
-    #: between them (``https://hub.example``).
+    #: Origins of notebook servers, in addition to this machine's, that may show a run's page in a frame; separated by
+    #: spaces (``https://hub.example``).
     frame_ancestors: str = ""
 
     #: Interval between two beats of a writer, seconds.
@@ -56,17 +56,17 @@ class ServerSettings(BaseSettings):
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Return the settings of this process; raises pydantic's ValidationError, which names what is missing."""
+        """Return the settings of this process; raises pydantic's ValidationError, which names missing settings."""
         return cls()  # type: ignore[call-arg] # the required fields come from the environment
 
     @field_validator("frame_ancestors")
     @classmethod
     def _origins(cls, value: str) -> str:
         if any(not _ORIGIN.fullmatch(origin) for origin in value.split()):
-            raise ValueError("origins like https://hub.example, with spaces between them")
+            raise ValueError("Invalid origins: expected https://hub.example, separated by spaces")
         return value
 
     @property
     def url(self) -> str:
-        """The address users reach the API by, without a slash at the end."""
+        """The URL of the API for users, without a trailing slash."""
         return (self.public_url or f"http://{self.api_host}:{self.api_port}").rstrip("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from runstream_consumers.liveness import store
 from runstream_consumers.liveness.clock import Thresholds
 from runstream_consumers.liveness.model import Changes, PartitionModel, is_writer_event
+from runstream_consumers.liveness.publisher import StatePublisher
 from runstream_consumers.liveness.signature import is_signed
 from runstream_consumers.liveness.ticker import Ticker
 from runstream_consumers.runtime.plugin import Declaration
@@ -71,6 +73,7 @@ class LivenessPartition:
         thresholds = Thresholds.from_seconds(
             tick=settings.tick_s, stale=settings.stale_s, crashed=settings.liveness_timeout_s
         )
+        self._publisher = StatePublisher(context=context, partition=number)
         self._model = PartitionModel(thresholds, self._is_signed)
 
     async def load(self, connection: Connection) -> None:
@@ -85,14 +88,18 @@ class LivenessPartition:
         model.restore(await store.some_runs(connection, runs - model.runs.keys()))
         for received in batch.events:
             model.apply(received.event, received.append_time)
+        if any(change.writer is None for change in model.changes.transitions):
+            self._publisher.notify()
         await store.save(connection, self._number, model.clock, model.changes)
         model.changes = Changes()
         if len(model.runs) > _CLOSED_RUNS:
             model.forget_closed()
 
     async def background(self) -> None:
-        """Tick until cancelled."""
-        await self._ticker.run(lambda: self._model.is_open, lambda: self._model.clock.number)
+        """Tick, and publish transitions, until cancelled; an error of one ends both, and the runtime restarts them."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ticker.run(lambda: self._model.is_open, lambda: self._model.clock.number))
+            tasks.create_task(self._publisher.run())
 
     def _is_signed(self, event: HeartbeatEvent) -> bool:
         return is_signed(self._key, self._topic, self._number, event.number, event.signature)

@@ -270,9 +270,10 @@ class PartitionModel:
                 )
         if writer.run in self._undecided:
             self._undecided.discard(writer.run)
-            self._update_run_state(self.runs[writer.run], time, f"{writer.label}: {reason}" if writer.label else reason)
+            reason = f"{writer.label}: {reason}" if writer.label else reason
+            self._update_run_state(self.runs[writer.run], writer.id, time, reason)
 
-    def _update_run_state(self, run: TrackedRun, time: int, reason: str) -> None:
+    def _update_run_state(self, run: TrackedRun, cause: bytes, time: int, reason: str) -> None:
         self.changes.runs[run.path] = run
         before, run.qualified_state = run.qualified_state, decide_run_state(run.writers.values())
         if _is_transition(before, run.qualified_state):
@@ -284,8 +285,12 @@ class PartitionModel:
                     before=before and before[0],
                     after=run.qualified_state[0],
                     reason=reason,
+                    seq=run.transitions,
+                    qualifiers=run.qualified_state[1],
+                    cause=cause,
                 )
             )
+            run.transitions += 1
 
 
 def is_writer_event(event: Event) -> TypeGuard[WriterEvent]:

@@ -7,10 +7,10 @@ on conflict (partition) do update set
     available = excluded.available, ticked = excluded.ticked, number = excluded.number, refused = excluded.refused
 
 -- name: open_runs
-select run, entity, project, run_id, state, qualifiers from run where partition = $1 and open
+select run, entity, project, run_id, state, qualifiers, transitions from run where partition = $1 and open
 
 -- name: some_runs
-select run, entity, project, run_id, state, qualifiers from run where run = any($1::uuid[])
+select run, entity, project, run_id, state, qualifiers, transitions from run where run = any($1::uuid[])
 
 -- name: writers
 select writer.run, writer.writer, role, phase, first, details, number, heard, last
@@ -18,12 +18,12 @@ from writer join pulse on pulse.run = writer.run and pulse.writer = writer.write
 where writer.run = any($1::uuid[])
 
 -- name: save_runs
-insert into run (partition, run, entity, project, run_id, state, qualifiers, open)
-select $1, run, entity, project, run_id, state, string_to_array(qualifiers, ','), open
-from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[])
-    as given (run, entity, project, run_id, state, qualifiers, open)
+insert into run (partition, run, entity, project, run_id, state, qualifiers, open, transitions)
+select $1, run, entity, project, run_id, state, string_to_array(qualifiers, ','), open, transitions
+from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::bigint[])
+    as given (run, entity, project, run_id, state, qualifiers, open, transitions)
 on conflict (run) do update set
-    state = excluded.state, qualifiers = excluded.qualifiers, open = excluded.open
+    state = excluded.state, qualifiers = excluded.qualifiers, open = excluded.open, transitions = excluded.transitions
 
 -- name: save_writers
 insert into writer (run, writer, role, phase, state, qualifiers, first, details)
@@ -43,6 +43,27 @@ on conflict (run, writer) do update set
 -- name: add_transitions
 insert into transition (run, writer, time, before, after, reason)
 select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+
+-- name: add_outbox
+insert into outbox (partition, run, seq, time, previous, state, qualifiers, cause, reason)
+select $1, run, seq, time, previous, state, string_to_array(qualifiers, ','), cause, reason
+from unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::text[])
+    as given (run, seq, time, previous, state, qualifiers, cause, reason)
+
+-- name: drop_republished
+-- What a replay has written again although it was published before.
+delete from outbox using runtime.published
+where outbox.partition = $1 and published.sink = 'liveness' and published.run = outbox.run and outbox.seq < published.next
+
+-- name: unpublished
+select entity, project, run_id, seq, time, previous, outbox.state, outbox.qualifiers, cause, reason
+from outbox join run on run.run = outbox.run
+where outbox.partition = $1 order by outbox.run, seq limit $2
+
+-- name: save_published
+insert into runtime.published (sink, run, next)
+select 'liveness', run, max(seq) + 1 from unnest($1::uuid[], $2::bigint[]) as done (run, seq) group by run
+on conflict (sink, run) do update set next = greatest(published.next, excluded.next)
 
 -- name: state
 select state, qualifiers from liveness.run where run = $1

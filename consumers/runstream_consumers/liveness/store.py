@@ -10,7 +10,7 @@ from runstream_consumers.liveness.rules import Phase, Qualifier, State
 from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter, Transition
 from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
-from runstream_schemas.events import Role
+from runstream_schemas.events import STATE_WRITER, Header, Kind, Role, RunState, StateEvent
 from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
@@ -58,6 +58,23 @@ async def save(connection: Connection, partition: int, clock: Clock, changes: Ch
         await connection.execute(QUERIES["save_pulses"], *_columns(map(_pulse_row, changes.pulses.values())))
     if changes.transitions:
         await connection.execute(QUERIES["add_transitions"], *_columns(map(_transition_row, changes.transitions)))
+    if outgoing := [_outbox_row(change) for change in changes.transitions if change.writer is None]:
+        await connection.execute(QUERIES["add_outbox"], partition, *_columns(outgoing))
+
+
+async def unpublished(connection: Connection, partition: int, limit: int) -> list[StateEvent]:
+    """Return the transitions of a partition that have to be published, in order for each run."""
+    await connection.execute(QUERIES["drop_republished"], partition)
+    return [_state_event(row) for row in await connection.fetch(QUERIES["unpublished"], partition, limit)]
+
+
+async def mark_published(connection: Connection, partition: int, events: Sequence[StateEvent]) -> None:
+    """Remove published transitions from the outbox; they are never published again, also not by a replay."""
+    if events:
+        async with connection.transaction():
+            runs = [run_key(event.run) for event in events]
+            await connection.execute(QUERIES["save_published"], runs, [event.seq for event in events])
+            await connection.execute(QUERIES["drop_republished"], partition)
 
 
 async def _with_writers(connection: Connection, rows: Sequence[Any]) -> list[TrackedRun]:
@@ -65,7 +82,9 @@ async def _with_writers(connection: Connection, rows: Sequence[Any]) -> list[Tra
     for row in rows:
         path = RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"])
         qualifiers = frozenset(map(Qualifier, row["qualifiers"]))
-        runs[row["run"]] = TrackedRun(path=path, qualified_state=(State(row["state"]), qualifiers))
+        runs[row["run"]] = TrackedRun(
+            path=path, qualified_state=(State(row["state"]), qualifiers), transitions=row["transitions"]
+        )
     if runs:
         for row in await connection.fetch(QUERIES["writers"], list(runs)):
             run = runs[row["run"]]
@@ -87,10 +106,45 @@ def _writer(run: RunPath, row: Any) -> TrackedWriter:
     return restore_details(writer, row["details"])
 
 
+def _outbox_row(change: Transition) -> tuple[Any, ...]:
+    return (
+        run_key(change.run),
+        change.seq,
+        change.time,
+        None if change.before is None else change.before.value,
+        change.after.value,
+        _names(change.qualifiers),
+        writer_key(change.cause),
+        change.reason.replace("\0", "\\0"),
+    )
+
+
+def _state_event(row: Any) -> StateEvent:
+    run = RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"])
+    return StateEvent(
+        header=Header(
+            kind=Kind.DATA, run=run, writer=STATE_WRITER, time=row["time"], seq=row["seq"], reason=row["reason"]
+        ),
+        previous=RunState(row["previous"] or RunState.UNKNOWN.value),
+        state=RunState(row["state"]),
+        qualifiers=tuple(row["qualifiers"]),
+        cause=row["cause"].bytes,
+    )
+
+
 def _run_row(run: TrackedRun) -> tuple[Any, ...]:
     state, qualifiers = run.qualified_state or (State.PENDING, frozenset())
     path = run.path
-    return (run_key(path), path.entity, path.project, path.run_id, state.value, _names(qualifiers), run.is_open)
+    return (
+        run_key(path),
+        path.entity,
+        path.project,
+        path.run_id,
+        state.value,
+        _names(qualifiers),
+        run.is_open,
+        run.transitions,
+    )
 
 
 def _writer_row(writer: TrackedWriter) -> tuple[Any, ...]:

@@ -127,6 +127,8 @@ class TrackedRun:
     writers: dict[bytes, TrackedWriter] = field(default_factory=dict)
     #: State and qualifiers; None before its first record.
     qualified_state: QualifiedState | None = None
+    #: How many transitions it has had; depends on the order in which the topics were read, unlike its state.
+    transitions: int = field(default=0, compare=False)
 
     @property
     def is_open(self) -> bool:
@@ -146,6 +148,10 @@ class Transition:
     before: State | None
     after: State
     reason: str
+    #: Of a run's transition: its number, the qualifiers of the new state, and the writer that caused it.
+    seq: int = 0
+    qualifiers: frozenset[Qualifier] = frozenset()
+    cause: bytes = b""
 
 
 def describe_ending(ending: Ending | None) -> str:

@@ -1,4 +1,4 @@
-"""The number of a run in its project: given once, the same however often it is asked for."""
+"""The number of a run in its project: assigned once, and the same for every later request."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ on conflict do nothing
 """
 _BEGIN = "insert into control.project values ($1, $2, $3) on conflict do nothing"
 
-#: The numbers that runs of a project published, as far as the read side knows.
+#: The published numbers of a project's runs that the read side knows.
 Published = dict["RunPath", int]
 
 
 async def prepare(connection: Connection) -> None:
-    """Make the schema, or bring it to the newest version."""
+    """Create the schema, or bring it to the newest version."""
     await migrate(connection, SCHEMA, files(__package__) / "migrations")
 
 
@@ -40,8 +40,8 @@ async def assign_number(
     Args:
         connection: May write.
         run: The run.
-        published: Called where the project has no counter, be it new or lost: returns the numbers that its runs have
-            published, and how many runs it has. A counter begins above both, and these runs keep their numbers.
+        published: Called if the project has no counter, because it is new or was lost: returns the numbers that its
+            runs have published, and the number of its runs. The counter begins above both, and these runs keep theirs.
     """
     arguments = (run_key(run), run.entity, run.project, run.run_id)
     number = await connection.fetchval(_TAKE, *arguments)

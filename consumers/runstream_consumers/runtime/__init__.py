@@ -1,1 +1,1 @@
-"""The one consume loop: exactly-once from Kafka into Postgres, for any consumer."""
+"""The consume loop of every consumer: from Kafka into Postgres, each record exactly once."""

@@ -108,12 +108,12 @@ async def _store_start(consumer: Consumer, settings: ServerSettings, options: Op
 
 
 async def _wait_for_topics(consumer: Consumer, settings: ServerSettings, options: Options) -> None:
-    """Wait until the topics are there; they are made when the stack is."""
+    """Wait until the topics exist; they are created together with the stack."""
     names = [topic_name(settings.prefix, topic) for topic in consumer.topics]
     give_up = asyncio.get_running_loop().time() + options.topics_timeout
     while not await check_topics(settings.kafka, names, settings.partitions, request_timeout=options.request_timeout):
         if asyncio.get_running_loop().time() > give_up:
-            raise TopicMismatch(f"not all of these topics exist: {', '.join(sorted(names))}")
+            raise TopicMismatch(f"Not all of these topics exist: {', '.join(sorted(names))}")
         log.info("waiting for the topics of %s", consumer.name)
         await asyncio.sleep(1.0)
 
@@ -136,7 +136,7 @@ async def _stop(kafka: AIOKafkaConsumer, timeout: float) -> None:
         async with asyncio.timeout(timeout):
             await kafka.stop()
     except TimeoutError:
-        log.warning("the brokers did not answer the farewell within %.0f s", timeout)
+        log.warning("closing the connection to Kafka took longer than %.0f s", timeout)
 
 
 def _retrying(options: Options) -> AsyncRetrying:

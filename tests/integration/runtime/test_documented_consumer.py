@@ -1,39 +1,46 @@
-"""The example of ``docs/consumers.md``, run as a stranger's package."""
+"""The examples of ``docs/consumers.md``, run as installed packages."""
 
 from __future__ import annotations
 
+import json
 import re
+import threading
 import tomllib
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runstream_consumers.runtime.postgres.connection import connect
-from runstream_schemas.events import Stream
+from runstream_schemas.events import STATE_WRITER, Header, Kind, RunState, StateEvent, Stream
 from tests.integration.runtime.events import block, publish, run_in, writer
 from tests.integration.runtime.ledger import fetch
 from tests.integration.runtime.processes import consumer_process, environment_of
 from tests.polling import eventually_async
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from runstream_schemas.topics import RunPath
 
 PAGE = Path(__file__).parents[3] / "docs" / "consumers.md"
 _FILE = re.compile(r"^```\w+\n(?:#|--) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def install(folder: Path) -> None:
-    """Write the files of the page as an installed package, with the entry points its pyproject.toml names."""
+    """Write the files of the page as installed packages, with the entry points that their pyproject.toml names."""
     for name, text in _FILE.findall(PAGE.read_text(encoding="utf-8")):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    information = folder / "runstream_best-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1.0\n")
-    points = project["entry-points"]["runstream.consumers"]
-    lines = "".join(f"{name} = {value}\n" for name, value in points.items())
-    (information / "entry_points.txt").write_text(f"[runstream.consumers]\n{lines}")
+    for file in folder.rglob("pyproject.toml"):
+        project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+        information = folder / f"{project['name'].replace('-', '_')}-1.0.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1.0\n")
+        points = project["entry-points"]["runstream.consumers"]
+        lines = "".join(f"{name} = {value}\n" for name, value in points.items())
+        (information / "entry_points.txt").write_text(f"[runstream.consumers]\n{lines}")
 
 
 async def expect(database: str, rows: Sequence[tuple[str, float, int]]) -> None:
@@ -82,6 +89,63 @@ async def test_the_documented_consumer_works_as_written(
     assert (await fetch(database, "select to_regclass('best.best') as found"))[0]["found"] is None
     with consumer_process("best", environment, tmp_path / "best.log"):
         await expect(database, [(first.run_id, 0.125, 5), (second.run_id, -1.0, 1)])
+
+
+async def test_the_documented_alert_rule_posts_crashes_once(
+    broker: str, prefix: str, database: str, tmp_path: Path
+) -> None:
+    """The rule posts a message for each run that crashed after its first start, and none for a repeated event."""
+    install(tmp_path)
+    posted: list[str] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            """Keep the message."""
+            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            """Log nothing."""
+
+    async def is_started() -> bool:
+        if (await fetch(database, "select to_regclass('runtime.sink_offset') as found"))[0]["found"] is None:
+            return False
+        return bool(await fetch(database, "select 1 from runtime.sink_offset where sink = 'crashes'"))
+
+    async def is_posted() -> bool:
+        return len(posted) >= 2
+
+    await publish(broker, prefix, [state(run_in(0), 0, RunState.CRASHED, "too early")])
+    with serving(Hook) as url:
+        environment = environment_of(broker, prefix, database, PYTHONPATH=str(tmp_path), RUNSTREAM_CRASHES_WEBHOOK=url)
+        with consumer_process("crashes", environment, tmp_path / "crashes.log"):
+            await eventually_async(is_started)
+            crash = state(run_in(0), 2, RunState.CRASHED, "silent for 300 s")
+            await publish(broker, prefix, [state(run_in(0), 1, RunState.RUNNING, "beats"), crash, crash])
+            await publish(broker, prefix, [state(run_in(0), 3, RunState.FAILED, "exit code 1")])
+            await eventually_async(is_posted)
+    name = f"team/digits/{run_in(0).run_id}"
+    assert posted == [f"{name} crashed: silent for 300 s", f"{name} failed: exit code 1"]
+
+
+def state(run: RunPath, seq: int, to: RunState, reason: str) -> StateEvent:
+    """Return a transition of a run."""
+    header = Header(kind=Kind.DATA, run=run, writer=STATE_WRITER, time=1, seq=seq, reason=reason)
+    return StateEvent(header=header, state=to)
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve HTTP requests on a free port until the block ends; yield the URL."""
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 async def execute(database: str, script: str) -> None:

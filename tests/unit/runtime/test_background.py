@@ -1,4 +1,4 @@
-"""What runs beside the batches."""
+"""Background work of a partition."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import pytest
 
 
-async def test_a_failing_function_is_run_again_until_it_returns(caplog: pytest.LogCaptureFixture) -> None:
-    """A failure is logged and followed by another run."""
+async def test_a_failing_function_is_restarted_until_it_returns(caplog: pytest.LogCaptureFixture) -> None:
+    """A failure is logged, and the function runs again."""
     done = asyncio.Event()
     runs: list[int] = []
 
@@ -31,8 +31,24 @@ async def test_a_failing_function_is_run_again_until_it_returns(caplog: pytest.L
     assert "ticker failed" in caplog.text
 
 
-async def test_stopping_and_starting_anew_end_what_ran() -> None:
-    """There is never more than one run, and none after the stop."""
+async def test_a_cancellation_from_within_is_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    """A function that ends because something it awaited was cancelled is logged and run again."""
+    done = asyncio.Event()
+
+    async def work() -> None:
+        if not caplog.records:
+            raise asyncio.CancelledError
+        done.set()
+
+    background = Background("ticker")
+    background.start(work)
+    await asyncio.wait_for(done.wait(), 5)
+    await background.stop()
+    assert "ticker failed 1 times in a row" in caplog.text
+
+
+async def test_start_and_stop_end_the_previous_function() -> None:
+    """At most one function runs at a time, and none after the stop."""
     running: set[str] = set()
 
     async def work(name: str) -> None:

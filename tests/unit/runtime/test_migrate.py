@@ -31,7 +31,7 @@ def test_a_newer_database_is_refused() -> None:
 
 def test_an_edited_migration_is_refused() -> None:
     """A file whose text changed after it ran is an error that names it."""
-    with pytest.raises(MigrationFault, match="migration 0001 of schema s was changed"):
+    with pytest.raises(MigrationFault, match="Migration 0001 of schema s changed"):
         pending("s", [FIRST], {1: SECOND.checksum})
 
 

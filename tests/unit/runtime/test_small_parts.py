@@ -50,7 +50,7 @@ def test_a_name_used_twice_is_an_error(tmp_path: Path) -> None:
     """One of the two would silently be lost."""
     file = tmp_path / "queries.sql"
     file.write_text("-- name: one\nselect 1;\n-- name: one\nselect 2;\n")
-    with pytest.raises(ValueError, match="two queries are called one"):
+    with pytest.raises(ValueError, match="two queries are named one"):
         load_queries(file)
 
 

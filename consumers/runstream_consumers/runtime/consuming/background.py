@@ -1,4 +1,4 @@
-"""What a partition does beside its batches, kept running until it is stopped."""
+"""A partition's background work, which runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_PAUSE = 30.0
 
 
 class Background:
-    """Runs a function again, after a growing pause, whenever it fails; ends when it returns."""
+    """Runs a function until it returns, and again after a growing pause if it fails; each failure is logged."""
 
     def __init__(self, name: str, *, enabled: bool = True) -> None:
         self._name = name
@@ -25,18 +25,18 @@ class Background:
         self._stopped = not enabled
 
     def start(self, function: Callable[[], Awaitable[None]]) -> None:
-        """Run a function from now on, in place of the one before; nothing once stopped."""
+        """Run a function instead of the previous one; do nothing once stopped."""
         self.cancel()
         if not self._stopped:
             self._task = asyncio.create_task(self._run(function), name=self._name)
 
     def cancel(self) -> None:
-        """End what runs, without waiting for it."""
+        """Cancel the function without waiting for its end."""
         if self._task is not None:
             self._task.cancel()
 
     async def stop(self) -> None:
-        """Stop for good and wait for the end."""
+        """Stop permanently, and wait for the end of the function."""
         self._stopped = True
         self.cancel()
         if self._task is not None:
@@ -44,12 +44,17 @@ class Background:
                 await self._task
 
     async def _run(self, function: Callable[[], Awaitable[None]]) -> None:
-        pause = _FIRST_PAUSE
+        pause, failures = _FIRST_PAUSE, 0
         while True:
             try:
                 await function()
-            except Exception:
-                log.exception("%s failed; again in %.1f s", self._name, pause)
+            except (Exception, asyncio.CancelledError):
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # A CancelledError that nobody requested of this task is a failure like any other.
+                failures += 1
+                log.exception("%s failed %d times in a row; restarting in %.1f s", self._name, failures, pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:

@@ -1,4 +1,4 @@
-"""Messages that were fetched and wait for their partition's turn; bounded by bytes."""
+"""Fetched messages that wait for their partition's turn; limited by size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Buffer:
-    """Queues of messages by partition number; each keeps the order of arrival."""
+    """Queues of messages by partition number, each in order of arrival."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -23,12 +23,12 @@ class Buffer:
         self._space.set()
 
     def put(self, number: int, messages: Sequence[Message]) -> None:
-        """Add messages; the limit may be passed by what was fetched at once."""
+        """Add messages; one fetch may exceed the limit."""
         self._queues.setdefault(number, deque()).extend(messages)
         self._count(sum(message.size for message in messages))
 
     def take(self, number: int, *, events: int, size: int) -> dict[str, list[Message]]:
-        """Remove and return the messages that come first, by topic name, at least one where there is any."""
+        """Remove and return the first messages, by topic name; at least one if there is any."""
         queue = self._queues.get(number, deque())
         batch: dict[str, list[Message]] = {}
         taken = count = 0
@@ -49,7 +49,7 @@ class Buffer:
         self._count(sum(m.size for m in kept) - sum(m.size for m in queue))
 
     def has_messages(self, number: int) -> bool:
-        """Tell whether any message of a partition waits."""
+        """Return whether messages of a partition are waiting."""
         return bool(self._queues.get(number))
 
     async def wait_for_space(self) -> None:

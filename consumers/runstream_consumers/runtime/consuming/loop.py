@@ -1,6 +1,6 @@
-"""The consume loop of one process: fetches for all its partitions, hands on to the workers, watches over both.
+"""The consume loop of one process: fetches for all its partitions, passes messages to the workers, monitors both.
 
-The group gives out partition numbers only; where to read is what the database says. See ``docs/consumers.md``.
+The group only assigns partition numbers; the database decides where to read. See ``docs/consumers.md``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runstream_consumers.runtime.consuming.buffer import Buffer
 from runstream_consumers.runtime.consuming.partition_worker import PartitionWorker
 from runstream_consumers.runtime.consuming.sink import Sink
 from runstream_consumers.runtime.consuming.watchdog import Watchdog
-from runstream_consumers.runtime.exceptions import ConsumptionStalled
+from runstream_consumers.runtime.exceptions import ConsumptionStalled, RuntimeFault
 from runstream_consumers.runtime.faults import is_infrastructure_error
 from runstream_consumers.runtime.kafka.client import Assignment, commit_lag_offsets, log_bounds
 from runstream_consumers.runtime.kafka.messages import message_from
@@ -55,7 +55,7 @@ class ConsumeLoop:
         self._workers = [PartitionWorker(self._connect, self, self._buffer, options) for _ in range(options.workers)]
 
     async def run(self) -> None:
-        """Consume until cancelled, or until something fails that no retry helps against, which is raised."""
+        """Consume until cancelled; raises errors that retrying does not resolve."""
         self._kafka.subscribe(topics=list(self._topics), listener=self._assignment)
         jobs = [self._fetch(), self._commit_lag(), self._watch_progress(), *(worker.run() for worker in self._workers)]
         tasks = [asyncio.create_task(job) for job in jobs]
@@ -63,6 +63,7 @@ class ConsumeLoop:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            raise RuntimeFault(f"Consumer {self._context.name}: a task of the loop ended without an error")
         finally:
             for task in tasks:
                 task.cancel()
@@ -70,22 +71,22 @@ class ConsumeLoop:
             for worker in self._workers:
                 await worker.close()
 
-    # --- what workers need of Kafka
+    # --- the workers' PartitionSource
 
     async def bounds(self, number: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        """Return the first offset, and the one behind the last, of each topic in a partition number."""
+        """Return the first offset, and the one after the last, of each topic in a partition number."""
         partitions = [TopicPartition(name, number) for name in self._topics]
         starts, ends = await log_bounds(self._kafka, partitions, timeout=self._options.request_timeout)
         return {tp.topic: offset for tp, offset in starts.items()}, {tp.topic: offset for tp, offset in ends.items()}
 
     def seek(self, number: int, positions: Mapping[str, int]) -> None:
-        """Read on at other offsets; what was fetched of those topics is discarded."""
+        """Continue at other offsets; messages fetched of those topics are discarded."""
         for name, offset in positions.items():
             self._buffer.discard(number, name)
             try:
                 self._kafka.seek(TopicPartition(name, number), offset)
-            except IllegalStateError:  # just taken from us; the assignment says so soon
-                log.debug("%s[%d] is no longer ours", name, number)
+            except IllegalStateError:  # just revoked; the assignment will change soon
+                log.debug("%s[%d] is no longer assigned", name, number)
 
     # --- fetching
 
@@ -100,7 +101,7 @@ class ConsumeLoop:
             await self._fetch_once(generation)
 
     async def _wait_until_ready(self, generation: int) -> bool:
-        """Wait until positions are known and the buffer has space; False where the assignment changed meanwhile."""
+        """Wait until positions are known and the buffer has space; return False if the assignment changed meanwhile."""
         while generation == self._assignment.generation:
             try:
                 async with asyncio.timeout(_FETCH_TIMEOUT_MS / 1000):
@@ -116,8 +117,8 @@ class ConsumeLoop:
         try:
             fetched = await self._kafka.getmany(timeout_ms=_FETCH_TIMEOUT_MS)
         except (NoOffsetForPartitionError, OffsetOutOfRangeError) as error:
-            if generation == self._assignment.generation:  # else it is about partitions just given to us
-                log.warning("finding positions anew: %r", error)
+            if generation == self._assignment.generation:  # otherwise it concerns partitions that were just assigned
+                log.warning("finding the positions again: %r", error)
                 self._reopen()
             return
         except KafkaError as error:
@@ -138,13 +139,13 @@ class ConsumeLoop:
     # --- assignment
 
     async def _reassign(self, partitions: Iterable[TopicPartition]) -> None:
-        """Give the workers new sinks for what is ours: memory does not outlive a change of the assignment."""
+        """Assign new sinks to the workers: memory is discarded whenever the assignment changes."""
         numbers = sorted({partition.partition for partition in partitions})
         if numbers:
-            log.info("%s serves partitions %s", self._context.name, numbers)
+            log.info("%s is assigned partitions %s", self._context.name, numbers)
         for index, worker in enumerate(self._workers):
-            mine = [number for number in numbers if number % len(self._workers) == index]
-            for number, sink in worker.assign({number: self._sink(number) for number in mine}).items():
+            own = [number for number in numbers if number % len(self._workers) == index]
+            for number, sink in worker.assign({number: self._sink(number) for number in own}).items():
                 self._buffer.discard(number)
                 await sink.close()
 
@@ -161,20 +162,20 @@ class ConsumeLoop:
     async def _connect(self) -> Connection:
         return await connect(self._dsn, application=self._context.name, schema=self._context.name)
 
-    # --- what looks after the rest
+    # --- monitoring
 
     async def _commit_lag(self) -> None:
-        """Tell Kafka the offsets now and then."""
-        told: dict[TopicPartition, int] = {}
+        """Commit the offsets to Kafka from time to time, so that the group's lag can be seen."""
+        committed: dict[TopicPartition, int] = {}
         while True:
             await asyncio.sleep(self._options.lag_commit_interval)
             now = self._positions()
-            news = {partition: offset for partition, offset in now.items() if told.get(partition) != offset}
-            if news and await commit_lag_offsets(self._kafka, news, timeout=self._options.lag_commit_interval):
-                told |= news
+            changed = {partition: offset for partition, offset in now.items() if committed.get(partition) != offset}
+            if changed and await commit_lag_offsets(self._kafka, changed, timeout=self._options.lag_commit_interval):
+                committed |= changed
 
     async def _watch_progress(self) -> None:
-        """Raise ConsumptionStalled when there is something to read and nothing is read."""
+        """Raise ConsumptionStalled if there are messages to read but none are read."""
         watchdog = Watchdog[TopicPartition](self._options.watchdog_timeout)
         clock = asyncio.get_running_loop().time
         while True:
@@ -192,10 +193,10 @@ class ConsumeLoop:
                 watchdog.forget()
                 continue
             if stuck := watchdog.observe(clock(), positions, ends):
-                raise ConsumptionStalled(f"nothing was read from {stuck} for {self._options.watchdog_timeout:.0f} s")
+                raise ConsumptionStalled(f"Nothing was read from {stuck} for {self._options.watchdog_timeout:.0f} s")
 
     async def _read_position(self, partition: TopicPartition, stored: int) -> int:
-        """Return how far reading has come; the last offsets of a log may hold markers that are never handed out."""
+        """Return the position of reading; the last offsets of a log may be markers, which are never returned."""
         if self._buffer.has_messages(partition.partition):
             return stored
         async with asyncio.timeout(self._options.initial_backoff):

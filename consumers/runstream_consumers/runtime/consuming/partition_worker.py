@@ -1,4 +1,4 @@
-"""A connection to the database and the partitions it serves, one after another."""
+"""A worker: a database connection, and the partitions that it processes in turn."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 
 
 class PartitionSource(Protocol):
-    """What a worker needs of Kafka, by partition number and topic name."""
+    """What a worker needs from Kafka, by partition number and topic name."""
 
     async def bounds(self, number: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        """Return the first offset, and the one behind the last, of each topic."""
+        """Return the first offset, and the one after the last, of each topic."""
 
     def seek(self, number: int, positions: Mapping[str, int]) -> None:
-        """Read on at other offsets; what was fetched of those topics is discarded."""
+        """Continue at other offsets; messages fetched of those topics are discarded."""
 
 
 class PartitionWorker:
-    """Serves its partitions in turn, batch by batch; pauses and tries again while a server is away."""
+    """Processes its partitions in turn, batch by batch; pauses and retries while a server is unavailable."""
 
     def __init__(
         self, connect: Callable[[], Awaitable[Connection]], source: PartitionSource, buffer: Buffer, options: Options
@@ -51,11 +51,11 @@ class PartitionWorker:
         self._gaps: dict[tuple[int, str], Span] = {}
         self._wake = asyncio.Event()
         self._opened = asyncio.Event()
-        #: Whether the worker waits for a server.
+        #: Whether the worker waits for an unavailable server.
         self.is_retrying = False
 
     def assign(self, sinks: Mapping[int, Sink]) -> dict[int, Sink]:
-        """Serve these partitions from now on, and no others; return the sinks given up."""
+        """Process these partitions from now on, and no others; return the previous sinks."""
         before, self._sinks = self._sinks, dict(sinks)
         self._turn = deque(sinks)
         self._gaps.clear()
@@ -64,7 +64,7 @@ class PartitionWorker:
         return before
 
     def reopen(self, numbers: Iterable[int]) -> None:
-        """Find anew where to read partitions from."""
+        """Look up again where to read partitions from."""
         self._unopened.update(number for number in numbers if number in self._sinks)
         if self._unopened:
             self._opened.clear()
@@ -73,21 +73,21 @@ class PartitionWorker:
             self._opened.set()
 
     def wake(self) -> None:
-        """Say that there are messages."""
+        """Notify the worker of new messages."""
         self._wake.set()
 
     async def wait_opened(self) -> None:
-        """Wait until it is known where to read all partitions from."""
+        """Wait until the positions of all partitions are known."""
         await self._opened.wait()
 
     def positions(self) -> dict[tuple[int, str], int]:
-        """Return the next offset of each partition number and topic name, as far as known."""
+        """Return the known next offsets, by partition number and topic name."""
         return {
             (number, name): offset for number, sink in self._sinks.items() for name, offset in sink.next_offsets.items()
         }
 
     async def run(self) -> None:
-        """Serve until cancelled; raises what no retry helps against."""
+        """Process batches until cancelled; raises errors that retrying does not resolve."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -95,7 +95,7 @@ class PartitionWorker:
                 await self._process(number)
 
     async def close(self) -> None:
-        """Stop what runs beside the batches, and disconnect."""
+        """Stop the background work, and disconnect."""
         self._disconnect()
         for sink in self._sinks.values():
             await sink.close()
@@ -118,8 +118,8 @@ class PartitionWorker:
             return
 
         async def step(connection: Connection) -> None:
-            outcome = await sink.apply_batch(connection, batch)
-            await self._handle_result(number, sink, connection, outcome)
+            result = await sink.apply_batch(connection, batch)
+            await self._handle_result(number, sink, connection, result)
 
         await self._retry_while_assigned(number, sink, step)
 
@@ -131,7 +131,7 @@ class PartitionWorker:
                 positions = await sink.open(connection, starts, ends)
                 break
             except TopicRecreated:
-                # Just after a leader's election the end may be behind for a moment.
+                # Just after a leader election the end may be too low for a moment.
                 if asyncio.get_running_loop().time() > give_up:
                     raise
                 await asyncio.sleep(self._options.initial_backoff)
@@ -141,16 +141,16 @@ class PartitionWorker:
             if not self._unopened:
                 self._opened.set()
 
-    async def _handle_result(self, number: int, sink: Sink, connection: Connection, outcome: BatchResult) -> None:
+    async def _handle_result(self, number: int, sink: Sink, connection: Connection, result: BatchResult) -> None:
         """Seek where the batch and the stored offsets did not meet."""
-        seeks = dict(outcome.seeks)
-        for name, missing in outcome.gaps.items():
+        seeks = dict(result.seeks)
+        for name, missing in result.gaps.items():
             seeks[name] = await self._resolve_gap(number, name, missing, sink, connection)
         if seeks and self._sinks.get(number) is sink:
             self._source.seek(number, seeks)
 
     async def _resolve_gap(self, number: int, name: str, missing: Span, sink: Sink, connection: Connection) -> int:
-        """Return where to read on after a gap: at its start, unless those messages are gone for good."""
+        """Return where to continue after a gap: at its start, unless those messages no longer exist."""
         starts, _ = await self._source.bounds(number)
         if starts[name] > missing[0]:
             await sink.skip(connection, name, (missing[0], starts[name]), "deleted before it was read")
@@ -164,13 +164,13 @@ class PartitionWorker:
     async def _retry_while_assigned(
         self, number: int, sink: Sink, action: Callable[[Connection], Awaitable[None]]
     ) -> None:
-        """Do something until it succeeds or the partition is no longer ours; raise what no retry helps against."""
+        """Retry an action until it succeeds or the partition is revoked; raises errors that retrying cannot resolve."""
 
-        def helps(error: BaseException) -> bool:
+        def is_retriable(error: BaseException) -> bool:
             return is_infrastructure_error(error) and self._sinks.get(number) is sink
 
         retrying = AsyncRetrying(
-            retry=retry_if_exception(helps),
+            retry=retry_if_exception(is_retriable),
             wait=wait_random_exponential(multiplier=self._options.initial_backoff, max=self._options.max_backoff),
             before_sleep=self._log_retry,
             reraise=True,
@@ -188,11 +188,11 @@ class PartitionWorker:
                 self._connection = await self._connect()
             await action(self._connection)
         except BaseException:
-            # Whether a commit was done is not known: everything is read anew, on a new connection.
+            # A commit may or may not have happened: load everything again, on a new connection.
             self._disconnect()
             for sink in self._sinks.values():
                 sink.forget()
-            # Also where no message comes: what runs beside the batches has ended with the memory.
+            # Even if no message arrives: the background work ended with the memory.
             self.reopen(self._sinks)
             raise
 

@@ -1,4 +1,4 @@
-"""Tries quarantined messages again, as after an update that understands them; what succeeds fills its hole."""
+"""Apply quarantined messages again, for example after an update; each success fills the hole it had left."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class RedriveResult:
 
 
 async def redrive(consumer: Consumer, context: Context, connection: Connection) -> RedriveResult:
-    """Apply the quarantined messages of a consumer, in the order they came, each in a transaction of its own.
+    """Apply the quarantined messages of a consumer in order of their quarantine, each in a separate transaction.
 
-    May run beside the consumer itself. A message that fails stays, with the new reason. Raises what the infrastructure
-    raises; what was applied until then stays applied.
+    The consumer may run at the same time. A message that fails again stays in quarantine with the new reason. Raises
+    the errors of Postgres and Kafka; messages applied before stay applied.
     """
     names = {topic_name(context.prefix, topic): topic for topic in consumer.topics}
     applied = failed = last = 0
@@ -88,6 +88,6 @@ async def _apply(consumer: Consumer, context: Context, connection: Connection, r
         await partition.load(connection)
         await partition.apply(connection, Batch(partition=message.partition, events=trimmed.events))
     await store.save_progress(connection, trimmed.progress)
-    # No offset moves, so the consumer learns by this that its memory is stale.
+    # No offset moves: by this counter the consumer detects that its memory is stale.
     await connection.execute(QUERIES["count_redrive"], context.name, message.partition, message.topic_name)
     await connection.execute(QUERIES["close_quarantine"], row["id"])

@@ -1,4 +1,4 @@
-"""The way to Kafka: the group's consumer, its assignment, and the producer lent to consumers."""
+"""Kafka's clients: the group's consumer and its assignment, readers outside the group, and the producer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from runstream_consumers.runtime.exceptions import TopicMismatch
+from runstream_consumers.runtime.exceptions import RuntimeFault, TopicMismatch
 from runstream_schemas.topics import topic_name
 
 if TYPE_CHECKING:
@@ -26,12 +25,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: The library would leave the group while a database is down and nothing is fetched; the watchdog looks after us.
+#: The library would leave the group while the database is down and nothing is fetched; the watchdog detects stalls.
 _NEVER_MS = 24 * 60 * 60 * 1000
 
 
+def range_assignor() -> type:
+    """Return the assignor that assigns a partition number of all topics to the same process.
+
+    The library documents no import path for it; this one is valid in aiokafka 0.8 to 0.14, and tested with the version
+    in use. There is no substitute: with another assignor two processes would work on the same run. Raises RuntimeFault
+    if the import fails.
+    """
+    try:
+        from aiokafka.coordinator.assignors.range import RangePartitionAssignor  # noqa: PLC0415
+    except ImportError as error:
+        raise RuntimeFault(f"Unsupported version of aiokafka: expected 0.14 ({error})") from error
+    assignor: type = RangePartitionAssignor
+    return assignor
+
+
 def make_consumer(brokers: str, *, group: str, instance: str, options: Options) -> AIOKafkaConsumer:
-    """Return the consumer of a group, not started, on which no offset is ever reset or committed by itself."""
+    """Return the consumer of a group, not started, that neither resets nor commits offsets automatically."""
     return AIOKafkaConsumer(
         bootstrap_servers=brokers,
         group_id=group,
@@ -39,7 +53,7 @@ def make_consumer(brokers: str, *, group: str, instance: str, options: Options) 
         client_id=f"runstream-{group}",
         enable_auto_commit=False,
         auto_offset_reset="none",
-        partition_assignment_strategy=(RangePartitionAssignor,),
+        partition_assignment_strategy=(range_assignor(),),
         fetch_max_wait_ms=_milliseconds(options.fetch_wait),
         max_partition_fetch_bytes=options.fetch_partition_bytes,
         fetch_max_bytes=options.fetch_bytes,
@@ -51,9 +65,9 @@ def make_consumer(brokers: str, *, group: str, instance: str, options: Options) 
 
 
 async def check_topics(brokers: str, names: Collection[str], partitions: int, *, request_timeout: float) -> bool:
-    """Tell whether all topics exist; raises TopicMismatch where one has another number of partitions.
+    """Return whether all topics exist; raises TopicMismatch if one has another number of partitions.
 
-    Raises KafkaError or OSError where the brokers don't answer.
+    Raises KafkaError or OSError if the brokers do not answer.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=_milliseconds(request_timeout))
     try:
@@ -63,7 +77,9 @@ async def check_topics(brokers: str, names: Collection[str], partitions: int, *,
         await admin.close()
     found = {topic["topic"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}
     if wrong := {name: count for name, count in found.items() if count != partitions}:
-        raise TopicMismatch(f"topics have {wrong} partitions where RUNSTREAM_PARTITIONS is {partitions}")
+        raise TopicMismatch(
+            f"Wrong number of partitions: topics have {wrong}, but RUNSTREAM_PARTITIONS is {partitions}"
+        )
     return found.keys() >= set(names)
 
 
@@ -102,35 +118,35 @@ async def offsets_at(
 async def log_bounds(
     consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], *, timeout: float
 ) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
-    """Return the first offset and the one behind the last of each partition."""
+    """Return the first offset, and the one after the last, of each partition."""
     async with asyncio.timeout(timeout):
         starts = await consumer.beginning_offsets(partitions)
         return starts, await consumer.end_offsets(partitions)
 
 
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
-    """What the group gives this process. It only takes notes: errors raised here are swallowed by the library."""
+    """What the group assigns to this process. It only records: the library swallows errors that are raised here."""
 
     def __init__(self) -> None:
         self.generation = 0
         self.partitions: frozenset[TopicPartition] = frozenset()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
-        """Note that nothing is ours until the next assignment."""
+        """Record that nothing is assigned until the next assignment."""
         self.generation += 1
         self.partitions = frozenset()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Note what is ours."""
+        """Record what is assigned."""
         self.generation += 1
         self.partitions = frozenset(assigned)
 
 
 class KafkaProducer:
-    """Appends to the topics of the stack; connected by the first message, rebuilt after any failure.
+    """Appends to the topics of the stack; connected by the first message, and replaced after any failure.
 
-    A batch that a broker refuses leaves the library's producer unusable for its partition, and a message given up
-    waiting for may be sent all the same: what is appended must bear being there twice.
+    After a batch that a broker refuses, the library's producer is unusable for that partition. A message whose
+    acknowledgment timed out may still be appended, so readers of these messages must tolerate duplicates.
     """
 
     def __init__(self, brokers: str, prefix: str, *, timeout: float) -> None:
@@ -141,7 +157,7 @@ class KafkaProducer:
         self._lock = asyncio.Lock()
 
     async def send(self, topic: Topic, partition: int, message: bytes) -> None:
-        """Append a message; returns once the broker has it. Raises OSError or a Kafka error where it does not."""
+        """Append a message and wait for the acknowledgment; raises OSError or KafkaError if there is none."""
         producer = await self._start()
         try:
             async with asyncio.timeout(self._timeout):
@@ -178,19 +194,19 @@ class KafkaProducer:
 
     async def _end(self, producer: AIOKafkaProducer) -> None:
         with contextlib.suppress(KafkaError, OSError):
-            async with asyncio.timeout(1.0):  # a flush has no limit of its own
+            async with asyncio.timeout(1.0):  # the library's flush has no limit
                 await producer.stop()
 
 
 async def commit_lag_offsets(
     consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int], *, timeout: float
 ) -> bool:
-    """Tell Kafka how far we are, for whoever looks at the lag; True when it heard. Nothing depends on it."""
+    """Commit offsets to Kafka so that the lag can be seen; return whether it worked. Nothing depends on it."""
     try:
         async with asyncio.timeout(timeout):
             await consumer.commit(dict(offsets))
     except (KafkaError, IllegalStateError, OSError) as error:
-        log.debug("offsets not told to Kafka: %r", error)
+        log.debug("offsets were not committed to Kafka: %r", error)
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""Messages of Kafka to events, and events to what is fresh of them. Pure."""
+"""Decode messages into events, and cut events down to some of their records. Pure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from runstream_consumers.runtime.postgres.store import WriterKey
     from runstream_consumers.runtime.progress.spans import Span
 
-#: No writer gets here by counting, and Postgres still takes what lies above.
+#: No writer counts this far, and larger numbers still fit into Postgres.
 _GREATEST_SEQ = 2**62
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as the broker gave it out; ``topic_name`` is Kafka's name of the topic."""
+    """A message of Kafka; ``topic_name`` is the topic's name there."""
 
     topic: Topic
     topic_name: str
@@ -37,11 +37,11 @@ class Message:
 
     @property
     def size(self) -> int:
-        """About the memory the message takes, bytes."""
+        """The approximate memory that the message occupies, bytes."""
         return len(self.value or b"") + 200
 
     def rejected(self, stage: str, error: Exception) -> Rejected:
-        """Return the message as it goes to quarantine."""
+        """Return the message for the quarantine."""
         return Rejected(
             topic=self.topic_name,
             partition=self.partition,
@@ -59,7 +59,7 @@ def message_from(topic: Topic, record: Any) -> Message:
 
 
 def receive(message: Message, partitions: int) -> Received:
-    """Return the event of a message; raises MalformedEvent for what must not reach a consumer."""
+    """Return the event of a message; raises MalformedEvent if no consumer may receive it."""
     if message.value is None:
         raise MalformedEvent("message without a value")
     event = decode(message.topic, message.value)
@@ -77,14 +77,14 @@ def receive(message: Message, partitions: int) -> Received:
 
 
 def writer_of(event: Event) -> WriterKey | None:
-    """Return the key of the progress that counts the records of an event; None where they are not numbered."""
+    """Return the key of the progress that counts the records of an event; None if they are not numbered."""
     if isinstance(event, HeartbeatEvent):
         return None
     return run_key(event.run), writer_key(event.writer.id), TOPIC_NUMBERS[event.topic]
 
 
 def part(received: Received, span: Span) -> Received:
-    """Return the records of a span of an event, which lies within the event's own."""
+    """Return an event with only the records of a span, which must be part of the event's."""
     event = received.event
     if isinstance(event, HeartbeatEvent) or span == (event.seq, event.seq + event.count):
         return received
@@ -102,7 +102,7 @@ def _cut(event: NumberedEvent, seq: int, stop: int) -> Event:
 
 
 def _check_partition(event: Event, partition: int, partitions: int) -> None:
-    """Refuse an event in another partition than its run's: two workers would share the run. A tick names no run."""
+    """Reject an event outside its run's partition: two workers would process the run. A tick has no run."""
     if event.kind is not Kind.TICK and (expected := _partition_of(event.run, partitions)) != partition:
         raise MalformedEvent(f"run {event.run} belongs in partition {expected}, not {partition}")
 

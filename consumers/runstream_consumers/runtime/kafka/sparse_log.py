@@ -1,4 +1,4 @@
-"""Keeps a library that repeats itself from filling the log."""
+"""Limits how often a library may log the same message."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class SparseFilter(logging.Filter):
-    """Lets a message of some logger, or of one below it, through once an interval; others as they are.
+    """Passes each message of a logger and its descendants once per interval; other loggers are not limited.
 
-    Messages are the same when their text is, before arguments are put in: Kafka's client reports each of the ten
-    attempts a second to reach a broker that is down.
+    Messages with the same format string are the same. Kafka's client reports each of its ten attempts per second to
+    reach a broker that is down.
     """
 
     def __init__(self, name: str, *, interval: float, clock: Callable[[], float]) -> None:
@@ -24,7 +24,7 @@ class SparseFilter(logging.Filter):
         self._passed: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether to log a record."""
+        """Return whether to log a record."""
         if not f"{record.name}.".startswith(self._prefix):
             return True
         key, now = (record.name, str(record.msg)), self._clock()

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long a database may take, in seconds; asyncpg and Postgres have no limits of their own."""
+    """Limits in seconds; by default asyncpg and Postgres have none."""
 
     connect: float = 10.0
-    #: Counted by the client: ends the wait for a frozen or vanished server.
+    #: Enforced by the client, for a server that no longer answers.
     command: float = 30.0
-    #: Counted by the server, so that it gives up before the client does.
+    #: Enforced by the server, so that it gives up before the client does.
     statement: float = 25.0
     lock: float = 10.0
-    #: A transaction whose client went silent is rolled back and gives up its locks.
+    #: After this time the server rolls back a transaction whose client does not continue, and releases its locks.
     idle_in_transaction: float = 60.0
 
 
@@ -34,9 +34,9 @@ DEFAULT_TIMEOUTS = Timeouts()
 async def connect(
     dsn: str, *, application: str, schema: str | None = None, timeouts: Timeouts = DEFAULT_TIMEOUTS
 ) -> Connection:
-    """Return a connection whose every wait is bounded; ``schema`` becomes its search path.
+    """Return a connection on which every wait is bounded; ``schema`` becomes its search path.
 
-    Raises OSError (TimeoutError included) or asyncpg's errors where the server is not there.
+    Raises OSError, including TimeoutError, or asyncpg's errors if the server is unavailable.
     """
     return await asyncpg.connect(
         dsn,
@@ -66,11 +66,11 @@ async def open_connections(
 
 
 def server_settings(*, application: str, schema: str | None, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> dict[str, str]:
-    """Return the session settings of a connection, for a pool that makes its own."""
+    """Return the session settings of a connection."""
     settings = {
         "application_name": f"runstream {application}",
         "idle_in_transaction_session_timeout": _milliseconds(timeouts.idle_in_transaction),
-        "jit": "off",  # costs more than it saves on short statements
+        "jit": "off",  # costs more than it saves for short statements
         "lock_timeout": _milliseconds(timeouts.lock),
         "statement_timeout": _milliseconds(timeouts.statement),
         "tcp_keepalives_count": "3",

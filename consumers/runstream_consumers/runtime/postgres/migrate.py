@@ -1,7 +1,7 @@
-"""Migrations: numbered SQL files, a schema for each consumer, each file run once, in order, all or none.
+"""Migrations: numbered SQL files, one schema per consumer. Each file runs once, in order, all or none.
 
-``runtime.migration`` holds what ran, with a checksum. A database with more migrations than this program has, or with
-another text under the same number, is refused: going on would write into tables of unknown shape.
+``runtime.migration`` records what ran, with a checksum. A database with more migrations than this program has, or with
+a different text under the same number, is refused, since its tables are not the expected ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
-#: Any number that other programs of the same database are unlikely to lock.
+#: An arbitrary number that other programs of the same database are unlikely to lock.
 _LOCK = 0x52554E53
 _MIGRATION_SECONDS = 600.0
 
@@ -70,10 +70,10 @@ async def migrate_all(connection: Connection, consumer: Consumer) -> None:
 async def migrate(connection: Connection, schema: str, folder: Traversable) -> Sequence[Migration]:
     """Bring a consumer's schema to the newest version in one transaction; return the migrations that ran.
 
-    Concurrent callers wait for each other. Raises MigrationFault where database and files do not belong together.
+    Concurrent callers wait for each other. Raises MigrationFault if the database does not match the files.
     """
     if not _SCHEMA.fullmatch(schema):
-        raise MigrationFault(f"{schema!r} is no name for a schema: lower-case letters, digits and _ only")
+        raise MigrationFault(f"{schema!r} is not a valid schema name: use lower-case letters, digits and _")
     migrations = read_migrations(folder)
     async with connection.transaction():
         await connection.execute(
@@ -99,7 +99,7 @@ async def migrate(connection: Connection, schema: str, folder: Traversable) -> S
 
 
 def read_migrations(folder: Traversable) -> Sequence[Migration]:
-    """Return the migrations of a folder in order; raises MigrationFault unless numbered from 1 on without gaps."""
+    """Return the migrations of a folder in order; raises MigrationFault unless numbered from 1 without gaps."""
     found = []
     for file in folder.iterdir():
         if match := _FILE.fullmatch(file.name):
@@ -107,23 +107,23 @@ def read_migrations(folder: Traversable) -> Sequence[Migration]:
             found.append(Migration(version=int(match[1]), name=match[2], text=text))
     found.sort(key=lambda migration: migration.version)
     if [migration.version for migration in found] != list(range(1, len(found) + 1)):
-        raise MigrationFault(f"the files of {folder} must be numbered 0001, 0002, … without gaps")
+        raise MigrationFault(f"The files of {folder} must be numbered 0001, 0002, … without gaps")
     return found
 
 
 def pending(schema: str, migrations: Sequence[Migration], applied: Mapping[int, str]) -> Sequence[Migration]:
     """Return the migrations that have not run, given the checksums of those that have, by version.
 
-    Raises MigrationFault where the database is newer, or a file was changed after it ran.
+    Raises MigrationFault if the database is newer, or a file was changed after it ran.
     """
     known = {migration.version: migration for migration in migrations}
     for version, checksum in sorted(applied.items()):
         if version not in known:
             raise MigrationFault(
-                f"schema {schema} is at version {version}, this program knows {len(known)}: run a newer Runstream"
+                f"Schema {schema} is at version {version}, this program knows {len(known)}: run a newer Runstream"
             )
         if known[version].checksum != checksum:
             raise MigrationFault(
-                f"migration {version:04} of schema {schema} was changed after it ran: restore the file, add a new one"
+                f"Migration {version:04} of schema {schema} changed after it ran: restore the file and add a new one"
             )
     return [migration for migration in migrations if migration.version not in applied]

@@ -1,4 +1,4 @@
-"""Named queries: SQL lives in ``.sql`` files, a line ``-- name: some_name`` before each statement."""
+"""Named queries: ``.sql`` files with a line ``-- name: some_name`` before each statement."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _NAME = re.compile(r"^-- name: (\w+)[ \t]*$", re.MULTILINE)
 
 
 def load_queries(file: Traversable) -> Mapping[str, str]:
-    """Return the statements of a file by name; raises ValueError where a name comes twice."""
+    """Return the statements of a file by name; raises ValueError if a name occurs twice."""
     _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
     queries: dict[str, str] = {}
     for name, text in zip(parts[::2], parts[1::2], strict=True):
         if name in queries:
-            raise ValueError(f"{file.name}: two queries are called {name}")
+            raise ValueError(f"{file.name}: two queries are named {name}")
         queries[name] = text.strip().rstrip(";").rstrip()
     return queries

@@ -1,4 +1,4 @@
-"""Reads what the runtime knows of a run: how far each consumer has come with each of its writers."""
+"""Reads how far each consumer has come with each writer of a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class WriterProgress:
     writer: bytes
     topic: Topic
     next: int
-    #: Spans of missing records: first, and the one behind the last.
+    #: Spans of missing records: the first, and the one after the last.
     holes: list[tuple[int, int]]
 
 

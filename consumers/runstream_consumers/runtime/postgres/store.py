@@ -1,4 +1,4 @@
-"""The runtime's tables: offsets, progress of writers, quarantine, losses. One function a statement, no decisions."""
+"""The runtime's tables: offsets, progress of writers, quarantine, losses. One method per statement, no decisions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 QUERIES = load_queries(files("runstream_consumers.runtime.postgres") / "sql" / "queries.sql")
 
-#: The topics as ``writer_progress`` numbers them; never renumber.
+#: The numbers of topics in ``writer_progress``; never change one.
 TOPIC_NUMBERS = {
     Topic.LOG: 0,
     Topic.CONFIG: 1,
@@ -65,14 +65,14 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class SinkStore:
-    """The rows of one sink in one partition number; ``topics`` are Kafka's names."""
+    """The rows of one sink in one partition number; ``topics`` are the names in Kafka."""
 
     sink: str
     partition: int
     topics: Sequence[str]
 
     async def make_offsets(self, connection: Connection, starts: Mapping[str, int]) -> None:
-        """Make the rows of topics that have none."""
+        """Insert the rows of topics that have none."""
         await connection.execute(
             QUERIES["make_offsets"], self.sink, self.partition, list(starts.keys()), list(starts.values())
         )
@@ -81,11 +81,14 @@ class SinkStore:
         """Lock the rows of all topics until the transaction ends, in one order, and return them."""
         rows = await connection.fetch(QUERIES["lock_offsets"], self.sink, self.partition, self.topics)
         if len(rows) != len(self.topics):
-            raise RuntimeFault(f"{len(rows)} rows in sink_offset for {self.sink}, partition {self.partition}")
+            raise RuntimeFault(
+                f"Expected {len(self.topics)} rows of {self.sink}[{self.partition}] in runtime.sink_offset,"
+                f" found {len(rows)}"
+            )
         return _offsets(rows)
 
     async def move_offsets(self, connection: Connection, next_offsets: Mapping[str, int]) -> None:
-        """Move the offsets of topics; raises RuntimeFault unless each touched its one row."""
+        """Move the offsets of topics; raises RuntimeFault unless each has exactly one row."""
         if not next_offsets:
             return
         status = await connection.execute(
@@ -113,7 +116,7 @@ class SinkStore:
             await connection.execute(QUERIES["save_progress"], self.sink, *_columns(rows, 5))
 
     async def quarantine(self, connection: Connection, rejected: Iterable[Rejected]) -> None:
-        """Keep messages with what is needed to find and to redrive them."""
+        """Store messages with what is needed to find and to redrive them."""
         rows = [
             (
                 self.sink,
@@ -144,12 +147,12 @@ class SinkStore:
         await connection.execute(QUERIES["forget_failing"], self.sink, window)
 
     async def add_loss(self, connection: Connection, topic: str, lost: Span, reason: str) -> None:
-        """Record offsets that were gone before they could be read."""
+        """Record offsets that were deleted before they were read."""
         await connection.execute(QUERIES["add_loss"], self.sink, topic, self.partition, *lost, reason)
 
 
 def to_postgres_text(text: str) -> str:
-    """Return text that Postgres takes: NUL and lone surrogates spelled as escapes, 2 000 characters at most."""
+    """Return text that Postgres accepts: NUL and lone surrogates as escapes, at most 2 000 characters."""
     return text[:2000].encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 

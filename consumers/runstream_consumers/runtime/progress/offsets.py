@@ -1,6 +1,6 @@
-"""What to do with the offsets of a batch, given how far the sink has come. Pure.
+"""What to do with the messages of a batch, given the stored offset. Pure.
 
-The stored ``next`` is the arbiter: what Kafka's client hands out after a rebalance may begin anywhere.
+The stored ``next`` decides: after a rebalance, the messages that Kafka's client returns may begin anywhere.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """All of it was stored before; read on at ``seek``, or where the client stands when that is None."""
+    """Everything was stored before; continue at ``seek``, or at the client's position if it is None."""
 
     seek: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Records from ``missing[0]`` up to ``missing[1]`` did not come: nothing may be stored behind them."""
+    """Offsets from ``missing[0]`` up to ``missing[1]`` were not received: nothing after them may be stored."""
 
     missing: Span
 
 
 def plan(next_offset: int, offsets: Sequence[int]) -> Keep | Drop | Gap:
-    """Decide on a batch of one topic; ``offsets`` ascend and are not empty.
+    """Return what to do with a batch of one topic; ``offsets`` ascend and are not empty.
 
-    A hole within the batch ends what is kept: the next batch begins with it as a gap.
+    Messages after a hole within the batch are not kept: the next batch begins with a gap.
     """
     if offsets[-1] < next_offset:
         return Drop(next_offset if next_offset > offsets[-1] + 1 else None)
@@ -64,9 +64,9 @@ class Start:
 
 
 def find_start(next_offset: int | None, log_start: int, log_end: int) -> Start | None:
-    """Return where to begin, or None where the log ends before what was stored from it: it was made anew.
+    """Return where to begin; None if the log ends before what was stored from it, since it was created again.
 
-    A sink without a position begins at the start of the log; what had been deleted before it existed is no loss.
+    A sink without a position begins at the start of the log; messages deleted before it existed are not a loss.
     """
     if next_offset is None:
         return Start(log_start)

@@ -1,20 +1,20 @@
-"""Which records of a writer have been applied, and which part of a block is fresh. Pure.
+"""Which records of a writer were applied, and which part of a block is new. Pure.
 
-After a crash of the shipper the same records may come again in other blocks, so events cannot be deduplicated as a
-whole: they are trimmed by the numbers of their records, contiguous from 0 for each writer and topic.
+After a crash of the shipper the same records may arrive again in other blocks, so whole events cannot be deduplicated:
+they are trimmed by the sequence numbers of their records, contiguous from 0 for each writer and topic.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Numbers from the first up to, not including, the second.
+#: Numbers from the first up to, but not including, the second.
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The records applied of one writer in one topic: all below ``next`` but those in ``holes``.
+    """The applied records of one writer in one topic: all below ``next`` except those in ``holes``.
 
     Holes ascend, are not empty, do not touch each other, and end below ``next``.
     """
@@ -27,7 +27,7 @@ UNTOUCHED = Progress()
 
 
 def advance(progress: Progress, seq: int, count: int) -> tuple[tuple[Span, ...], Progress]:
-    """Return the spans of the records ``seq`` to ``seq + count`` that are fresh, and the progress with them applied."""
+    """Return which records of ``seq`` to ``seq + count`` are new, as spans, and the progress with them applied."""
     stop = seq + count
     if count > 0 and seq == progress.next:
         return ((seq, stop),), Progress(stop, progress.holes)
@@ -45,7 +45,7 @@ def advance(progress: Progress, seq: int, count: int) -> tuple[tuple[Span, ...],
 
 
 def _fill(hole: Span, seq: int, stop: int, fresh: list[Span], holes: list[Span]) -> None:
-    """Take what lies in a hole out of it."""
+    """Remove the records from a hole."""
     first, last = max(hole[0], seq), min(hole[1], stop)
     if first >= last:
         holes.append(hole)
@@ -58,7 +58,7 @@ def _fill(hole: Span, seq: int, stop: int, fresh: list[Span], holes: list[Span])
 
 
 def _append(spans: list[Span], span: Span) -> None:
-    """Add a span, joined to the last one where they touch, so that a block is cut no more than needed."""
+    """Add a span, joined to the last one if they touch, so that a block is not cut more than needed."""
     if spans and spans[-1][1] == span[0]:
         spans[-1] = (spans[-1][0], span[1])
     else:

@@ -1,4 +1,4 @@
-"""Events less the records that had been applied before. Pure."""
+"""Remove the records from events that were applied before. Pure."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class FreshEvents:
-    """What is fresh of a batch."""
+    """The new events of a batch."""
 
     events: list[Received] = field(default_factory=list)
-    #: One an event: whose records it holds, and which; None where they are not numbered.
+    #: For each event, whose records it has and which; None if they are not numbered.
     spans: list[tuple[WriterKey, Span] | None] = field(default_factory=list)
-    #: The progress of the writers of the batch with all events applied; those it changed nothing for are left out.
+    #: The progress of the writers with all events applied; only those for which it changed.
     progress: dict[WriterKey, Progress] = field(default_factory=dict)
 
     def progress_without(
         self, before: Mapping[WriterKey, Progress], failed: Container[int]
     ) -> dict[WriterKey, Progress]:
-        """Return the progress with all events applied but those at the indices ``failed``."""
+        """Return the progress with all events applied except those at the indices ``failed``."""
         after: dict[WriterKey, Progress] = {}
         for index, numbered in enumerate(self.spans):
             if numbered is not None and index not in failed:
@@ -40,9 +40,9 @@ class FreshEvents:
 
 
 def trim(before: Mapping[WriterKey, Progress], received: Sequence[Received]) -> FreshEvents:
-    """Return what is fresh of events, in their order, given the progress of their writers before.
+    """Return the new events, in order, given the previous progress of their writers.
 
-    An event is left out, passed on, or cut into the parts that are fresh. Heartbeats are passed on as they are.
+    Each event is left out, kept, or cut into its new parts. Heartbeats are kept unchanged.
     """
     trimmed = FreshEvents()
     for item in received:
