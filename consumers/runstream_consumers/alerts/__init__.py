@@ -1,1 +1,1 @@
-"""The alerts consumer: keeps what runs raised, and tells repeats from news by the brokers' clock."""
+"""The alerts consumer: stores the alerts of runs, and marks repeats by the broker's clock."""

@@ -1,4 +1,4 @@
-"""The alerts consumer, as the runtime runs it."""
+"""The registration of the alerts consumer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AlertsConsumer:
-    """Keeps every alert, and marks those that come again within the wait of one that was shown."""
+    """Stores every alert, and marks repeats within the wait duration of a shown one."""
 
     name: str = "alerts"
     topics: frozenset[Topic] = frozenset({Topic.ALERT})

@@ -1,7 +1,7 @@
-"""Which alerts repeat one that was shown. Pure: the offsets and append times of one title of one run, and nothing else.
+"""Which alerts repeat a shown one. Pure: a function of the offsets and append times of one title of one run.
 
-An alert is shown unless the alert of its title that was shown last still holds its wait. Only the brokers' append times
-count, so that replay, whenever it happens and however it is batched, comes to the same.
+An alert is shown unless it was appended within the wait duration of the alert of its title that was shown last. Only
+the broker's append times matter, so a replay has the same result, however it is batched.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaisedAlert:
-    """An alert, as far as it matters whether it is shown."""
+    """The properties of an alert that decide whether it is shown."""
 
     offset: int
     #: Broker append time, microseconds since 1970.
     time: int
-    #: How long it keeps others of its title from being shown, microseconds.
+    #: Wait duration: how long others of its title are repeats, microseconds.
     wait: int
 
 
 def repeats(alerts: Iterable[RaisedAlert]) -> Mapping[int, int | None]:
-    """Return for each offset the offset of the alert that it repeats; None for one that is shown.
+    """Return for each offset the offset of the alert that it repeats, None if it is shown.
 
     Args:
-        alerts: Alerts of one title, in any order; what came before the first of them must not matter any more.
+        alerts: Alerts of one title, in any order. Those before the first must not affect them any more.
     """
     found: dict[int, int | None] = {}
     shown: RaisedAlert | None = None

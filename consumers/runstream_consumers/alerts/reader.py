@@ -1,4 +1,4 @@
-"""Reads alerts from the table of the alerts consumer."""
+"""Reads alerts from the alerts consumer's table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from runstream_consumers.runtime.plugin import Connection
 
-#: Append time, partition and offset of an alert: where a list of several runs' alerts goes on.
+#: Append time, partition and offset of an alert: where the next page of a list begins.
 AlertCursor = tuple[int, int, int]
 
 
@@ -27,22 +27,22 @@ class Alert:
     writer: bytes
     partition: int
     offset: int
-    #: Of its writer's appends.
+    #: The order of the append in its writer.
     order: int
-    #: When the brokers got it.
+    #: When the broker appended it.
     append_time: int
-    #: When it was raised, by the clock there.
+    #: When it was raised, by the client's clock.
     time: int
     title: str
-    #: The title as it was given, where it was too long; else the same.
+    #: The title before it was shortened for display.
     full_title: str
     text: str
     #: INFO, WARN, ERROR or UNKNOWN.
     level: str
     wait_ms: int
-    #: Whether it came within the wait of one of its title that was shown.
+    #: Whether it is within the wait duration of a shown alert of its title.
     repeat: bool
-    #: How many came within its own wait.
+    #: The number of its repeats.
     repeats: int
 
     @property
@@ -54,7 +54,7 @@ class Alert:
 async def of_run(
     connection: Connection, run: RunPath, *, repeats: bool = False, limit: int = 1000, after: int = -1
 ) -> list[Alert]:
-    """Return the alerts of a run behind an offset, in the order they were raised in; repeats only if asked for."""
+    """Return the alerts of a run after an offset, in order; with repeats only on request."""
     return _alerts(await connection.fetch(QUERIES["of_run"], run_key(run), repeats, after, limit))
 
 
@@ -67,7 +67,7 @@ async def of_project(
     limit: int = 50,
     after: AlertCursor | None = None,
 ) -> list[Alert]:
-    """Return the alerts of all runs of a project, newest first, from behind a place; repeats only if asked for."""
+    """Return the alerts of all runs of a project after a cursor, newest first; with repeats only on request."""
     place = (None, None, None) if after is None else after
     return _alerts(await connection.fetch(QUERIES["of_project"], entity, project, repeats, *place, limit))
 

@@ -1,4 +1,4 @@
-"""The table of alerts, written."""
+"""Writes the table of alerts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 QUERIES = load_queries(files("runstream_consumers.alerts") / "queries.sql")
 
-#: A run, and a whole title of its alerts.
+#: A run, and the hash of a full title.
 TitleKey = tuple[UUID, bytes]
-#: An alert of a title that is stored already, and what it was taken to repeat.
+#: A stored alert, and the offset of the alert that it repeats.
 Known = tuple[RaisedAlert, int | None]
 
 _COLUMNS = (
@@ -46,7 +46,7 @@ _COLUMNS = (
 
 
 async def add(connection: Connection, partition: int, alerts: Sequence[tuple[Received, AlertEvent]]) -> None:
-    """Write alerts of a partition, and mark what repeats what, among those that are stored too."""
+    """Write alerts of a partition, and mark repeats among them and the stored ones."""
     new: dict[TitleKey, list[RaisedAlert]] = {}
     for received, event in alerts:
         new.setdefault(_title_key(event), []).append(_raised(received, event))
@@ -61,12 +61,12 @@ async def add(connection: Connection, partition: int, alerts: Sequence[tuple[Rec
     rows = [_row(partition, received, event, marks) for received, event in alerts]
     await connection.copy_records_to_table("alert", records=rows, columns=_COLUMNS)
     if changed:
-        # An alert came back from quarantine, and stands before others of its title.
+        # An alert was redriven from quarantine and precedes others of its title.
         await connection.execute(QUERIES["mark"], partition, list(changed), list(changed.values()))
 
 
 async def _known(connection: Connection, new: Mapping[TitleKey, Sequence[RaisedAlert]]) -> dict[TitleKey, list[Known]]:
-    """Return what is stored of titles and may decide over their new alerts, or be decided over by them."""
+    """Return the stored alerts of titles that affect the new ones, or are affected by them."""
     firsts = [min(one.offset for one in raised) for raised in new.values()]
     runs, titles = [run for run, _ in new], [title for _, title in new]
     found: dict[TitleKey, list[Known]] = {}

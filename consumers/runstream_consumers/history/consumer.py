@@ -1,4 +1,4 @@
-"""The consumer that keeps every row of every run: each block is stored as it came."""
+"""The registration of the history consumer, which stores every block unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runstream_schemas.events import Branch
     from runstream_schemas.topics import RunPath
 
-#: Writers, and runs, that a partition remembers.
+#: Writers, and runs, that a partition keeps in memory.
 _REMEMBERED = 50_000
 
 
@@ -40,7 +40,7 @@ class HistoryConsumer:
 
 
 class HistoryPartition(SimplePartition):
-    """Stores the blocks of one partition; remembers what their writers have logged before."""
+    """Stores the blocks of one partition; keeps in memory what their writers have logged before."""
 
     def __init__(self) -> None:
         self._writers: dict[WriterKey, WriterSteps] = {}
@@ -77,7 +77,7 @@ class HistoryPartition(SimplePartition):
         await store.save_writers(connection, {key: self._writers[key] for key in sorted(set(keys))})
 
     async def _add_lineage(self, connection: Connection, events: Sequence[LogEvent]) -> None:
-        """Write down whom the writers continue that were not seen to continue anyone before."""
+        """Store which writers continue which, unless that is known."""
         found = {(run_key(event.run), event.writer) for event in events if event.writer.continues}
         pairs = {
             (run, writer_key(writer.id), writer_key(earlier)) for run, writer in found for earlier in writer.continues

@@ -1,4 +1,4 @@
-"""The tables of the history: one row a block, and what each writer has logged so far."""
+"""The tables of the history: one row per block, and what each writer has logged so far."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 QUERIES = load_queries(files("runstream_consumers.history") / "sql" / "queries.sql")
 
-#: The streams as the tables number them; never renumber.
+#: The numbers of streams in the tables; never change one.
 STREAM_NUMBERS = {Stream.UNKNOWN: 0, Stream.HISTORY: 1, Stream.SYSTEM: 2, Stream.CONSOLE: 3}
 
 #: A writer in a stream: run key, number of the stream, writer key.
 WriterKey = tuple[UUID, int, UUID]
 
-#: One a row of ``block``, in the order of its values.
+#: The columns of ``block``.
 BLOCK_COLUMNS = (
     "run",
     "stream",
@@ -45,7 +45,7 @@ BLOCK_COLUMNS = (
 
 
 async def add_runs(connection: Connection, runs: Mapping[UUID, RunPath]) -> None:
-    """Write down the names of runs."""
+    """Store the names of runs."""
     if runs:
         paths = runs.values()
         await connection.execute(
@@ -58,7 +58,7 @@ async def add_runs(connection: Connection, runs: Mapping[UUID, RunPath]) -> None
 
 
 async def load_writers(connection: Connection, keys: Sequence[WriterKey]) -> dict[WriterKey, WriterSteps]:
-    """Return what writers have logged, of those that have logged before."""
+    """Return what writers have logged, for those that have logged before."""
     rows = await connection.fetch(QUERIES["load_writers"], *_columns(keys, 3))
     return {
         (row["run"], row["stream"], row["writer"]): WriterSteps(
@@ -82,24 +82,24 @@ async def save_writers(connection: Connection, writers: Mapping[WriterKey, Write
 
 
 async def add_lineage(connection: Connection, pairs: Sequence[tuple[UUID, UUID, UUID]]) -> None:
-    """Write down whom writers continue: run key, writer key, key of the writer that is continued."""
+    """Store which writers continue which: run key, writer key, key of the continued writer."""
     if pairs:
         await connection.execute(QUERIES["add_lineage"], *_columns(pairs, 3))
 
 
 async def add_branches(connection: Connection, branches: Sequence[tuple[Any, ...]]) -> None:
-    """Write forks and rewinds, whose values come in the order of the statement."""
+    """Write forks and rewinds, with values in the order of the statement."""
     if branches:
         await connection.executemany(QUERIES["add_branches"], branches)
 
 
 async def add_blocks(connection: Connection, blocks: Iterable[tuple[Any, ...]]) -> None:
-    """Write blocks, whose values come in the order of BLOCK_COLUMNS."""
+    """Write blocks, with values in the order of BLOCK_COLUMNS."""
     await connection.copy_records_to_table("block", records=blocks, columns=BLOCK_COLUMNS)
 
 
 async def add_markers(connection: Connection, markers: Sequence[tuple[Any, ...]]) -> None:
-    """Write records that are no rows, whose values come in the order of the statement."""
+    """Write markers of records that are not rows, with values in the order of the statement."""
     if markers:
         await connection.executemany(QUERIES["add_markers"], markers)
 

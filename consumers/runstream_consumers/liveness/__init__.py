@@ -1,1 +1,1 @@
-"""Liveness: the state of every run, folded from beats, ticks and goodbyes."""
+"""Liveness: the state of every run, derived from heartbeats, ticks and goodbyes."""

@@ -1,4 +1,4 @@
-"""The clock of a partition: available time, in which a record could be appended to it."""
+"""The clock of a partition: available time, during which records could be appended to it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ _SECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """How long is too long; microseconds of available time."""
+    """Limits of silence; microseconds of available time."""
 
-    #: What one interval without ticks adds at most.
+    #: The most that one interval without ticks adds.
     gap: int = 15 * _SECOND
     stale: int = 60 * _SECOND
     crashed: int = 300 * _SECOND
-    #: Runs that fall silent within this time of each other are looked at together.
+    #: Runs that fall silent within this time of each other are judged together.
     together: int = 60 * _SECOND
     #: Silence after which even an unreachable writer is presumed crashed.
     unreachable: int = 1800 * _SECOND
-    #: So many runs, and so great a share of those with a writer on the clock, do not crash at once.
+    #: At least this many runs, and this share of the runs with a running writer, do not crash at once.
     mass: int = 20
     share: float = 0.3
 
     @classmethod
     def from_seconds(cls, *, tick: float, stale: float, crashed: float) -> Thresholds:
-        """Return the thresholds for the seconds that a server is set to: tick interval and times of silence."""
+        """Return the thresholds for the tick interval and limits of silence in the settings, seconds."""
         return cls(
             gap=round(3 * tick * _SECOND),
             stale=round(stale * _SECOND),
@@ -39,17 +39,17 @@ class Thresholds:
 class Clock:
     """The available time of a partition."""
 
-    #: Microseconds in which the path was open.
+    #: Microseconds during which records could be appended.
     available: int = 0
     #: Append time of the latest tick, microseconds since 1970; None before the first.
     ticked: int | None = None
     #: Number of the latest tick.
     number: int = -1
-    #: Ticks that were passed over: not signed, signed wrongly, or not newer than the latest.
+    #: Ticks that were skipped: without a valid signature, or not newer than the latest.
     refused: int = 0
 
     def tick(self, time: int, gap: int) -> None:
-        """Move on to the append time of a tick, by at most ``gap``; time that runs backwards adds nothing."""
+        """Advance to the append time of a tick, by at most ``gap``; a clock that moves backwards adds nothing."""
         if self.ticked is None:
             self.ticked = time
         self.available += min(max(time - self.ticked, 0), gap)
@@ -57,5 +57,5 @@ class Clock:
 
 
 def seconds(duration: int) -> str:
-    """Return a duration in microseconds for people to read."""
+    """Return a duration in microseconds as text."""
     return f"{duration / _SECOND:.0f} s"

@@ -1,4 +1,4 @@
-"""The liveness consumer, as the runtime runs it."""
+"""The registration of the liveness consumer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runstream_consumers.runtime.plugin import Batch, Connection, Context
     from runstream_schemas.events import HeartbeatEvent
 
-#: Runs without a writer on the clock that stay in memory.
+#: Runs without a running writer that stay in memory.
 _CLOSED_RUNS = 2_000
 
 
@@ -63,7 +63,7 @@ class LivenessConsumer:
 
 
 class LivenessPartition:
-    """Folds the batches of one partition, and ticks it while one of its writers is on the clock."""
+    """Applies the batches of one partition, and appends ticks to it while one of its writers is running."""
 
     def __init__(self, number: int, context: Context, settings: LivenessSettings) -> None:
         self._number = number
@@ -77,12 +77,12 @@ class LivenessPartition:
         self._model = PartitionModel(thresholds, self._is_signed)
 
     async def load(self, connection: Connection) -> None:
-        """Read the clock, and the runs that have a writer on it."""
+        """Read the clock, and the runs that have a running writer."""
         await store.load_clock(connection, self._number, self._model.clock)
         self._model.restore(await store.open_runs(connection, self._number))
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
-        """Fold a batch in and write what it changed."""
+        """Apply a batch and write what it changed."""
         model = self._model
         runs = {received.event.run for received in batch.events if is_writer_event(received.event)}
         model.restore(await store.some_runs(connection, runs - model.runs.keys()))

@@ -1,4 +1,4 @@
-"""What a writer said of itself and of its end, as JSON text and back."""
+"""The details of a writer and of its end, as JSON text and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def dump_details(writer: TrackedWriter) -> str:
-    """Return the JSON text of what a writer said."""
+    """Return the details of a writer as JSON text."""
     return values.dump(
         {
             "host": writer.host,
@@ -35,7 +35,7 @@ def dump_details(writer: TrackedWriter) -> str:
 
 
 def restore_details(writer: TrackedWriter, text: str) -> TrackedWriter:
-    """Return the writer with what :func:`dump_details` wrote down."""
+    """Set the details of a writer from the text of :func:`dump_details`, and return it."""
     details = values.load(text)
     writer.host = details["host"]
     writer.label = details["label"]
@@ -43,7 +43,7 @@ def restore_details(writer: TrackedWriter, text: str) -> TrackedWriter:
     writer.stale = details["stale"]
     writer.unreachable = details["unreachable"]
     writer.finishing = details["finishing"]
-    # What was stored before there were these says nothing of them.
+    # Rows of earlier versions do not contain these.
     writer.preempting = details.get("preempting", False)
     writer.heartbeat_vote = StateVote(*details.get("heartbeat_vote", ()))
     writer.exit_vote = StateVote(*details.get("exit_vote", ()))

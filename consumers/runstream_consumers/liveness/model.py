@@ -1,8 +1,8 @@
-"""Liveness of the writers of one partition: a fold of its records. Pure; docs/liveness.md has the algorithm.
+"""Liveness of the writers of one partition, a function of its records. Pure; docs/liveness.md describes the algorithm.
 
-The only clock is the broker's append time, and only ticks move it on: available time is time in which a record could be
-appended to this very partition. Silence is counted in available time, so neither an outage nor a consumer that is
-behind makes anyone look dead.
+The only clock is the broker's append time, and only ticks advance it: available time is time during which records could
+be appended to this partition. Silence is measured in available time, so neither an outage nor the lag of this consumer
+makes a writer look crashed.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from collections.abc import Set as AbstractSet
 
-#: The event of a writer that counts here.
+#: The events that concern a writer's liveness.
 WriterEvent = HeartbeatEvent | ExitEvent | ChangeEvent
 WriterKey = tuple[RunPath, bytes]
 
-#: Qualifiers whose coming and going is a transition of its own.
+#: Qualifiers whose appearance or disappearance is a transition even if the state stays the same.
 _TRANSITION_QUALIFIERS = frozenset({Qualifier.PRESUMED, Qualifier.UNREACHABLE})
 
 
 @dataclass(slots=True, kw_only=True)
 class Changes:
-    """What was changed since it was stored."""
+    """What changed since the last write."""
 
     clock: bool = False
     runs: dict[RunPath, TrackedRun] = field(default_factory=dict)
-    #: Writers of which something other than their pulse was changed.
+    #: Writers of which something other than the pulse changed.
     writers: dict[WriterKey, TrackedWriter] = field(default_factory=dict)
-    #: Writers whose pulse was changed: number, heard and last.
+    #: Writers whose pulse changed: number, heard and last.
     pulses: dict[WriterKey, TrackedWriter] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
 
@@ -46,8 +46,8 @@ class Changes:
 class PartitionModel:
     """The state of a partition: its clock, and the runs that are in memory.
 
-    Before an event is applied, what is stored of its run must have been given to :meth:`restore`; all runs with a
-    writer on the clock must have been before the first tick.
+    Before an event is applied, its run must have been passed to :meth:`restore` if it is stored. All runs with a
+    running writer must have been restored before the first tick.
     """
 
     def __init__(self, thresholds: Thresholds, is_signed: Callable[[HeartbeatEvent], bool]) -> None:
@@ -56,18 +56,18 @@ class PartitionModel:
         self.changes = Changes()
         self._thresholds = thresholds
         self._is_signed = is_signed
-        #: The writers on the clock, whoever has been silent longest first.
+        #: The running writers, beginning with the one that has been silent longest.
         self._running: OrderedDict[WriterKey, TrackedWriter] = OrderedDict()
-        #: Runs whose state has to be concluded anew.
+        #: Runs whose state has to be decided again.
         self._undecided: set[RunPath] = set()
 
     @property
     def is_open(self) -> bool:
-        """Whether a writer is on the clock, so that ticks are worth something."""
+        """Whether a writer is running, so that ticks are needed."""
         return bool(self._running)
 
     def restore(self, runs: Iterable[TrackedRun]) -> None:
-        """Take over stored runs that are not in memory."""
+        """Add stored runs that are not in memory."""
         found = [*self._running.values()]
         for run in runs:
             self.runs[run.path] = run
@@ -77,11 +77,11 @@ class PartitionModel:
             self._running = OrderedDict(((writer.run, writer.id), writer) for writer in found)
 
     def forget_closed(self) -> None:
-        """Drop the runs from memory that have no writer on the clock."""
+        """Remove the runs from memory that have no running writer."""
         self.runs = {path: self.runs[path] for path, _ in self._running}
 
     def apply(self, event: Event, time: int) -> Sequence[Transition]:
-        """Fold an event in that was appended at a time; return the changes of state it brought about."""
+        """Apply an event that was appended at ``time``; return the transitions that it caused."""
         known = len(self.changes.transitions)
         if isinstance(event, HeartbeatEvent) and event.kind is Kind.TICK:
             self._tick(event, time)
@@ -127,7 +127,7 @@ class PartitionModel:
             self._record_change(writer, before, time, f"silent for {seconds(self._silence(writer))}")
 
     def _is_mass_silence(self, silent: AbstractSet[RunPath]) -> bool:
-        """Whether so many runs at once are rather cut off than dead; the writers of one run may well die together."""
+        """Return whether so many runs fell silent that they are probably cut off; counts runs, not writers."""
         live = {run for run, _ in self._running}
         return len(silent) >= max(self._thresholds.mass, self._thresholds.share * len(live))
 
@@ -150,7 +150,7 @@ class PartitionModel:
     def _silence(self, writer: TrackedWriter) -> int:
         return self.clock.available - writer.heard
 
-    # --- what a writer says
+    # --- events of writers
 
     def _apply_writer_event(self, event: WriterEvent, time: int) -> None:
         run = self.runs.get(event.run)
@@ -171,7 +171,7 @@ class PartitionModel:
         self._record_change(writer, before, time, self._update_writer(writer, event))
 
     def _update_writer(self, writer: TrackedWriter, event: WriterEvent) -> str:
-        """Change a writer by what an event says; return the reason for what changed."""
+        """Apply an event to its writer; return the reason for what changed."""
         if isinstance(event, ChangeEvent):
             self._set_names(writer, *_names_in(event))
             return "known by its data"
@@ -214,7 +214,7 @@ class PartitionModel:
             return ""
         writer.exit = event.ending
         writer.exit_vote = writer.exit_vote.also(event.decides, event.waits_for_all)
-        if event.beats:  # its state is the matter of its beats and its goodbye, however far behind we are in those
+        if event.beats:  # its beats and its goodbye decide, even if they have not been read yet
             self._mark_changed(writer)
             return "known by its exit"
         return self._close(writer, Trigger.EXIT)
@@ -294,9 +294,9 @@ class PartitionModel:
 
 
 def is_writer_event(event: Event) -> TypeGuard[WriterEvent]:
-    """Whether an event says something of a writer's life: a beat, a goodbye, an exit, or a word of its configuration.
+    """Return whether an event concerns a writer's liveness: a beat, a goodbye, an exit, or a change of the config.
 
-    Commands are no processes: they neither live nor die.
+    Commands are not processes, so theirs do not.
     """
     match event:
         case HeartbeatEvent(kind=Kind.BEAT | Kind.GOODBYE) | ExitEvent(kind=Kind.DATA):
@@ -311,7 +311,7 @@ def _is_transition(before: QualifiedState | None, after: QualifiedState) -> bool
 
 
 def _names_in(event: ChangeEvent) -> tuple[str, str]:
-    """Return the host and the label in the entries of a config event, empty where they are not named."""
+    """Return the host and the label in the entries of a config event, empty if there are none."""
     host = label = ""
     for record in event.records:
         for entry in record.entries:

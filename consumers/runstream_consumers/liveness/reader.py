@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterState:
-    """A writer, what it is shown as, and how it ended as far as it, or a shipper, has said."""
+    """The state of a writer, and how it ended if that was reported."""
 
     writer: bytes
     role: str
@@ -28,14 +28,14 @@ class WriterState:
     last_time: int
     host: str
     label: str
-    #: None and -1 where not known.
+    #: None or -1 if unknown.
     exit_code: int | None
-    #: 0 none; None and -1 where not known.
+    #: 0 if none; None or -1 if unknown.
     signal: int | None
     reason: str
-    #: How many records it appended in all, by the name of the topic; None before its end is known.
+    #: The number of records it appended, by topic name; None until its end is known.
     counts: dict[str, int] | None
-    #: The writers whose work it carries on.
+    #: The writers that it continues.
     continues: list[bytes] = field(default_factory=list)
 
 
@@ -43,7 +43,7 @@ class WriterState:
 class Transition:
     """A change of a run's state; ``from_state`` is None for the first."""
 
-    #: Append time of the record that brought it about, microseconds since 1970.
+    #: Append time of the record that caused it, microseconds since 1970.
     time: int
     from_state: str | None
     to_state: str
@@ -58,12 +58,12 @@ class RunState:
     qualifiers: list[str]
     writers: list[WriterState] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
-    #: Append time of the record that brought the state about, microseconds since 1970.
+    #: Append time of the record that caused the state, microseconds since 1970.
     changed: int = 0
 
 
 async def state(connection: Connection, run: RunPath) -> RunState | None:
-    """Return the state of a run with its writers and transitions, or None where nothing of it has arrived."""
+    """Return the state of a run with its writers and transitions, or None if nothing of it has arrived."""
     key = run_key(run)
     row = await connection.fetchrow(QUERIES["state"], key)
     if row is None:
@@ -80,7 +80,7 @@ async def state(connection: Connection, run: RunPath) -> RunState | None:
 
 
 async def states(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPath, RunState]:
-    """Return the states of those runs of which something has arrived, without writers and transitions."""
+    """Return the states of runs without writers and transitions; runs of which nothing has arrived are left out."""
     paths = {run_key(run): run for run in runs}
     rows = await connection.fetch(QUERIES["states"], list(paths))
     return {

@@ -1,27 +1,27 @@
-"""The rules by which writers and runs change state: the one table of them.
+"""The rules by which writers and runs change state.
 
 A writer
-1. is known by its data alone until its first beat with the trainer alive (unheard): it is ``pending``.
-2. runs from that beat on, and is on the clock: silence is counted only for what has been heard.
-3. is presumed crashed once it was silent for too long while the path was open. The next beat with the trainer alive
-   takes that back; nothing else does, data least of all.
-4. is closed by its goodbye, for good: later beats were on their way before it.
-5. that never beat, as its exit says, takes its state from its exit. The exit of one that did changes no state; and
-   where a beat or a goodbye comes all the same, it overrules the exit. So the state of whoever was heard follows from
-   the heartbeat topic alone, however far the other topics are ahead or behind.
-6. is ``preempting``, not ``running``, while its latest beat says so; what then ends in no order, or falls silent, was
-   ``preempted``.
-What the table does not name changes nothing.
+1. is ``pending`` until its first beat with a running training process: only its data is known.
+2. runs from that beat on, and its silence is measured; the silence of others is not.
+3. is presumed crashed after too long a silence in available time. Only the next beat with a running training process
+   revokes this; data does not.
+4. is closed permanently by its goodbye: later beats were sent before it.
+5. takes its state from its exit only if it never beat, as the exit records. The exit of a writer that beats changes no
+   state, and a beat or goodbye overrides the exit. So the state of a writer that beats depends on the heartbeat topic
+   only, whatever was read of the other topics.
+6. is ``preempting`` instead of ``running`` while its latest beat announces it. If it then fails, crashes or falls
+   silent, it was ``preempted``.
+Combinations that the table does not contain change nothing.
 
 A run
-7. is decided by its primary writers. One that runs makes the run ``running``; else the newest one decides that no other
-   continues, newest by the append time of its first record: a new primary reopens the run.
-8. without a primary is decided by its workers: ``running`` while one runs, ``preempting`` while one is, ``pending``
-   while one is pending, then the worst of their ends. Shippers, forked children and commands never decide.
-9. whose newest primary waits for all is decided as in 8. by that primary and the workers that came with it: those that
-   are open, and those whose first record is nearer to its first than to that of an earlier primary.
-10. passes over who has no say (setting ``x_update_finish_state``, or after ``detach()``). Where nobody has one, the run
-   is ``running`` while one of its primaries and workers runs, else ``pending``.
+7. is decided by its primary writers. If one is running, the run is ``running``; otherwise the newest decides that no
+   other continues. The newest is the one whose first record was appended last, so a new primary reopens the run.
+8. is decided by its workers if it has no primary: ``running`` while one is running, ``preempting`` while one is,
+   ``pending`` while one is, then the worst of their ends. Shippers, forked children and commands never decide.
+9. is decided as in 8 if its newest primary waits for all: by that primary and the workers of its attempt. These are the
+   open ones, and those whose first record is nearer to its first than to that of an earlier primary.
+10. ignores writers without a vote (setting ``x_update_finish_state``, or after ``detach()``). If none has a vote, it is
+   ``running`` while one of its primaries and workers is, otherwise ``pending``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class State(Enum):
-    """What a writer or a run is shown as."""
+    """The state of a writer or a run."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -49,20 +49,20 @@ class State(Enum):
 
 
 class Qualifier(Enum):
-    """What is said beside a state."""
+    """Additional information about a state."""
 
     #: Silent for longer than usual.
     STALE = "stale"
-    #: Silent together with so many others that the fault is taken to lie between us and them.
+    #: Silent together with so many others that the connection to them is probably at fault.
     UNREACHABLE = "unreachable"
-    #: The trainer is gone, its shipper still delivers.
+    #: The training process has ended, its shipper still delivers.
     FINISHING = "finishing"
-    #: Concluded from silence; nobody has reported the end.
+    #: Concluded from silence; the end was not reported.
     PRESUMED = "presumed"
 
 
 class Phase(Enum):
-    """What is known of a writer."""
+    """The phase of a writer."""
 
     NO_BEAT = "unheard"
     EXITED = "exited"
@@ -72,11 +72,11 @@ class Phase(Enum):
 
 
 class Trigger(Enum):
-    """What can happen to a writer."""
+    """What can change the phase of a writer."""
 
-    #: A beat with the trainer alive.
+    #: A beat with a running training process.
     BEAT = "beat"
-    #: Too long a silence.
+    #: Silence beyond the limit.
     SILENCE = "silence"
     GOODBYE = "goodbye"
     #: The exit of a writer that never beat.
@@ -95,7 +95,7 @@ TRANSITIONS: Mapping[tuple[Phase, Trigger], Phase] = {
     (Phase.PRESUMED, Trigger.GOODBYE): Phase.CLOSED,
 }
 
-#: How an end is shown. An end that a newer client names in a way unknown here is not taken for a good one.
+#: The state of each reported end. An end that only a newer client knows is not treated as a good one.
 END_STATES: Mapping[ExitState, State] = {
     ExitState.UNKNOWN: State.CRASHED,
     ExitState.FINISHED: State.FINISHED,
@@ -105,10 +105,10 @@ END_STATES: Mapping[ExitState, State] = {
     ExitState.PREEMPTED: State.PREEMPTED,
 }
 
-#: Ends that are those of a preemption where one was announced. Whoever was killed was told to end for another reason.
+#: Ends that become a preemption if one was announced. A killed writer ended for another reason.
 _UNCLEAN_ENDS = frozenset({State.CRASHED, State.FAILED})
 
-#: States of writers that are not over, from the one that says most of a run.
+#: States of writers that have not ended, in order of precedence for their run.
 _OPEN_STATES = (State.RUNNING, State.PREEMPTING, State.PENDING)
 
 #: From the best end to the worst.
@@ -116,13 +116,13 @@ _BEST_TO_WORST = (State.FINISHED, State.PREEMPTED, State.KILLED, State.FAILED, S
 
 
 def end_state(end: ExitState, *, preempting: bool) -> State:
-    """Return how an end is shown; ``preempting``: the writer had announced that it was about to be preempted."""
+    """Return the state of an ended writer; ``preempting`` if it had announced its preemption."""
     shown = END_STATES[end]
     return State.PREEMPTED if preempting and shown in _UNCLEAN_ENDS else shown
 
 
 class StateVoter(Protocol):
-    """What the state of a run is decided from: its writers."""
+    """A writer, as far as it decides the state of a run."""
 
     @property
     def id(self) -> bytes: ...  # noqa: D102
@@ -146,7 +146,7 @@ QualifiedState = tuple[State, frozenset[Qualifier]]
 
 
 def decide_run_state(writers: Iterable[StateVoter]) -> QualifiedState:
-    """Return the state of a run and its qualifiers: those that all deciding writers share."""
+    """Return the state of a run, and the qualifiers that all deciding writers share."""
     found = [writer for writer in writers if writer.role in {Role.PRIMARY, Role.WORKER}]
     deciding = [writer for writer in found if writer.decides]
     if not deciding:

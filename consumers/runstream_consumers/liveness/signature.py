@@ -1,4 +1,4 @@
-"""Signatures of ticks: a tick moves the clock that runs are declared dead by, so not everyone may write one."""
+"""Signatures of ticks: ticks advance the clock that decides about crashes, so only servers may append them."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ def sign(key: bytes, topic: str, partition: int, number: int) -> bytes:
 
 
 def is_signed(key: bytes, topic: str, partition: int, number: int, signature: bytes) -> bool:
-    """Tell whether the signature of a tick is right, in a time that does not depend on where it is wrong."""
+    """Return whether the signature of a tick is valid, in constant time."""
     return hmac.compare_digest(sign(key, topic, partition, number), signature)

@@ -25,19 +25,19 @@ QUERIES = load_queries(files("runstream_consumers.liveness") / "queries.sql")
 
 
 async def load_clock(connection: Connection, partition: int, clock: Clock) -> None:
-    """Set a clock to what is stored of a partition's, if anything is."""
+    """Set a clock to the stored values of a partition, if there are any."""
     row = await connection.fetchrow(QUERIES["load_clock"], partition)
     if row is not None:
         clock.available, clock.ticked, clock.number, clock.refused = row
 
 
 async def open_runs(connection: Connection, partition: int) -> list[TrackedRun]:
-    """Return the runs of a partition that have a writer on the clock."""
+    """Return the runs of a partition that have a running writer."""
     return await _with_writers(connection, await connection.fetch(QUERIES["open_runs"], partition))
 
 
 async def some_runs(connection: Connection, runs: Collection[RunPath]) -> list[TrackedRun]:
-    """Return those of some runs that are stored."""
+    """Return the runs that are stored."""
     if not runs:
         return []
     keys = [run_key(run) for run in runs]
@@ -45,7 +45,7 @@ async def some_runs(connection: Connection, runs: Collection[RunPath]) -> list[T
 
 
 async def save(connection: Connection, partition: int, clock: Clock, changes: Changes) -> None:
-    """Write what was changed of a partition."""
+    """Write the changes of a partition."""
     if changes.clock:
         await connection.execute(
             QUERIES["save_clock"], partition, clock.available, clock.ticked, clock.number, clock.refused

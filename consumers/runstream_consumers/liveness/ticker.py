@@ -1,4 +1,4 @@
-"""The ticker: appends signed ticks to a partition, which is how its available time is measured."""
+"""The ticker: appends signed ticks to a partition, by which its available time is measured."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-#: A tick is of a partition, not of a run, and of no writer.
+#: A tick belongs to a partition, not to a run or a writer.
 _NO_RUN = RunPath(entity="", project="", run_id="")
 _NO_WRITER = Writer(id=bytes(16), role=Role.COMMAND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticker:
-    """Ticks one partition."""
+    """Appends ticks to one partition."""
 
     context: Context
     partition: int
@@ -38,14 +38,14 @@ class Ticker:
     interval: float
 
     async def run(self, is_wanted: Callable[[], bool], latest: Callable[[], int]) -> None:
-        """Append a tick in each interval in which ticks are wanted, numbered above ``latest``, until cancelled.
+        """Append a tick at each interval while ``is_wanted``, numbered above ``latest``, until cancelled.
 
-        A tick that cannot be appended is left out: that time was not available.
+        A tick that cannot be appended is skipped: that time was not available.
         """
         number = 0
         while True:
             if is_wanted():
-                # The clock only makes numbers that are new after a restart as well; nothing is concluded from it.
+                # The clock only provides numbers that are new after a restart; it decides nothing.
                 number = max(number, latest(), time.time_ns() // 1000) + 1
                 await self._append(number)
             await asyncio.sleep(self.interval)
@@ -54,7 +54,7 @@ class Ticker:
         try:
             await self.context.producer.send(Topic.HEARTBEAT, self.partition, encode(self.tick(number)))
         except (OSError, KafkaError) as error:
-            _LOG.warning("no tick in partition %d: %s", self.partition, error)
+            _LOG.warning("could not append a tick to partition %d: %s", self.partition, error)
 
     def tick(self, number: int) -> HeartbeatEvent:
         """Return a signed tick."""

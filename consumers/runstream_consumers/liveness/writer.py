@@ -1,4 +1,4 @@
-"""What the liveness consumer knows of a writer and of a run."""
+"""The liveness consumer's records of writers and runs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _NONE: frozenset[Qualifier] = frozenset()
 
 
 class StateVote(NamedTuple):
-    """What a writer says of its part in the state of its run."""
+    """Whether the end of a writer counts for the state of its run."""
 
-    #: It has a say.
+    #: It counts.
     decides: bool = True
-    #: Of a primary: the run goes on until every writer that decides has ended.
+    #: Of a primary: the run continues until every writer that counts has ended.
     waits_for_all: bool = False
 
     def also(self, decides: bool, waits_for_all: bool) -> StateVote:  # noqa: FBT001 - the fields of an event
-        """Return what holds once this was said too; who has once given up its say has none, whatever came first."""
+        """Return the vote after a further event; a vote once given up stays so, in any order of events."""
         return StateVote(self.decides and decides, self.waits_for_all or waits_for_all)
 
 
@@ -51,11 +51,11 @@ class TrackedWriter:
     heard: int = 0
     stale: bool = False
     unreachable: bool = False
-    #: Its last beat said that the trainer is gone.
+    #: By its last beat, the training process has ended.
     finishing: bool = False
-    #: Its last beat with the trainer alive said that it is about to be preempted.
+    #: By its last beat with a running training process, it is about to be preempted.
     preempting: bool = False
-    #: Its part in the run by its beats and its goodbye, and by its exit.
+    #: Its vote by its beats and its goodbye, and by its exit.
     heartbeat_vote: StateVote = _DEFAULT_VOTE
     exit_vote: StateVote = _DEFAULT_VOTE
     goodbye: Ending | None = None
@@ -63,12 +63,12 @@ class TrackedWriter:
 
     @property
     def ending(self) -> Ending | None:
-        """How it ended, as far as anyone has reported."""
+        """How it ended, if that was reported."""
         return self.goodbye or self.exit
 
     @property
     def state(self) -> State:
-        """What it is shown as."""
+        """Its state."""
         match self.phase:
             case Phase.NO_BEAT:
                 return State.PENDING
@@ -82,12 +82,12 @@ class TrackedWriter:
 
     @property
     def decides(self) -> bool:
-        """Whether it has a say in the state of its run."""
+        """Whether it counts for the state of its run."""
         return self._vote.decides
 
     @property
     def waits_for_all(self) -> bool:
-        """Whether, as a primary, it leaves the run open until every writer that decides has ended."""
+        """Whether, as a primary, it keeps the run open until every writer that counts has ended."""
         return self._vote.waits_for_all
 
     @property
@@ -101,7 +101,7 @@ class TrackedWriter:
 
     @property
     def qualifiers(self) -> frozenset[Qualifier]:
-        """What is said beside its state."""
+        """The qualifiers of its state."""
         if self.phase is Phase.PRESUMED:
             return frozenset({Qualifier.PRESUMED})
         if self.phase is not Phase.RUNNING or not (self.stale or self.unreachable or self.finishing):
@@ -121,7 +121,7 @@ class TrackedWriter:
 
 @dataclass(slots=True, kw_only=True)
 class TrackedRun:
-    """A run with its writers, and what was last concluded from them."""
+    """A run with its writers, and the state that was last decided from them."""
 
     path: RunPath
     writers: dict[bytes, TrackedWriter] = field(default_factory=dict)
@@ -132,17 +132,17 @@ class TrackedRun:
 
     @property
     def is_open(self) -> bool:
-        """Whether one of its writers is on the clock."""
+        """Whether one of its writers is running."""
         return any(writer.phase is Phase.RUNNING for writer in self.writers.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """A change of state of a run, or, where ``writer`` is set, of one of its writers."""
+    """A change of the state of a run, or of one of its writers if ``writer`` is set."""
 
     run: RunPath
     writer: bytes | None
-    #: Append time of the record that brought it about, microseconds since 1970.
+    #: Append time of the record that caused it, microseconds since 1970.
     time: int
     #: None for the first.
     before: State | None
@@ -155,7 +155,7 @@ class Transition:
 
 
 def describe_ending(ending: Ending | None) -> str:
-    """Return how a writer ended, for people to read."""
+    """Return how a writer ended, as text."""
     if ending is None:
         return ""
     if ending.reason:

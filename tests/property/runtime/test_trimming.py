@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runstream_consumers.runtime.consuming.trimming import trim
 from runstream_consumers.runtime.plugin import Received
-from runstream_consumers.runtime.progress.trimming import trim
 from runstream_schemas.codec import decode, encode
 from runstream_schemas.events import (
     ChangeEvent,

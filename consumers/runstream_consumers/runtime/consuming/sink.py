@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from runstream_consumers.runtime.consuming.background import Background
+from runstream_consumers.runtime.consuming.trimming import trim
 from runstream_consumers.runtime.exceptions import RepeatedFailures, TopicRecreated
 from runstream_consumers.runtime.faults import is_data_error, is_message_error
 from runstream_consumers.runtime.kafka.messages import Message, receive, writer_of
@@ -22,7 +23,6 @@ from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.runtime.postgres.store import SinkStore, StoredOffset
 from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, find_start, plan
 from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress
-from runstream_consumers.runtime.progress.trimming import trim
 from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
