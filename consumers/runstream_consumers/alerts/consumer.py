@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from importlib.resources.abc import Traversable
 
 from runstream_consumers.alerts import store
-from runstream_consumers.runtime.plugin import Declaration, SimplePartition
+from runstream_consumers.runtime.plugin import Batch, Connection, Context, Declaration, SimplePartition
 from runstream_schemas.events import AlertEvent, Kind
 from runstream_schemas.topics import Topic
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
-
-    from runstream_consumers.runtime.plugin import Batch, Connection, Context
 
 
 class AlertsConsumer:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runstream_consumers.alerts.store import QUERIES
+from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas import values
 from runstream_schemas.topics import RunPath
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runstream_consumers.runtime.plugin import Connection
 
 #: Append time, partition and offset of an alert: where the next page of a list begins.
 AlertCursor = tuple[int, int, int]

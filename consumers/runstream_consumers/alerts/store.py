@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from runstream_consumers.alerts.model import RaisedAlert, repeats
+from runstream_consumers.runtime.plugin import Connection, Received
 from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_schemas import values
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from runstream_consumers.runtime.plugin import Connection, Received
-    from runstream_schemas.events import AlertEvent
+from runstream_schemas.events import AlertEvent
 
 QUERIES = load_queries(files("runstream_consumers.alerts") / "queries.sql")
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+from uuid import UUID
 
+from runstream_consumers.history.blocks import Block
 from runstream_consumers.history.paging import GREATEST
-from runstream_consumers.history.view import RowSource, view_of
+from runstream_consumers.history.view import RowSource, RunFacts, view_of
 from runstream_consumers.runtime.postgres.run_key import run_key
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
-    from contextlib import AbstractAsyncContextManager
-    from uuid import UUID
-
-    from runstream_consumers.history.blocks import Block
-    from runstream_consumers.history.view import RunFacts
-    from runstream_schemas.events import Stream
-    from runstream_schemas.topics import RunPath
+from runstream_schemas.events import Stream
+from runstream_schemas.topics import RunPath
 
 #: Forks of forks that are followed; longer chains are treated as an attack.
 _GENERATIONS = 100

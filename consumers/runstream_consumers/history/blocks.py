@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from runstream_consumers.history.model import late_rows
+from runstream_consumers.history.selection import Selection
 from runstream_consumers.history.view import EVERYTHING, Bounds
 from runstream_schemas.codec import decode_columns
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from runstream_consumers.history.selection import Selection
-    from runstream_schemas.events import LogEvent
+from runstream_schemas.events import LogEvent
 
 
 class Payload(Protocol):

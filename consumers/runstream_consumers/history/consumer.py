@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from importlib.resources.abc import Traversable
+from typing import Any
+from uuid import UUID
 
 from runstream_consumers.history import store
 from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
-from runstream_consumers.runtime.plugin import Declaration, SimplePartition
+from runstream_consumers.history.store import WriterKey
+from runstream_consumers.runtime.plugin import Batch, Connection, Context, Declaration, Received, SimplePartition
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
-from runstream_schemas.events import Kind, LogEvent
-from runstream_schemas.topics import Topic
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from importlib.resources.abc import Traversable
-    from uuid import UUID
-
-    from runstream_consumers.history.store import WriterKey
-    from runstream_consumers.runtime.plugin import Batch, Connection, Context, Received
-    from runstream_schemas.events import Branch
-    from runstream_schemas.topics import RunPath
+from runstream_schemas.events import Branch, Kind, LogEvent
+from runstream_schemas.topics import RunPath, Topic
 
 #: Writers, and runs, that a partition keeps in memory.
 _REMEMBERED = 50_000

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from runstream_consumers.history.blocks import Block
-    from runstream_schemas.events import LogEvent
+from runstream_consumers.history.blocks import Block
+from runstream_schemas.events import LogEvent
 
 _HELD = 65_536
 

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from runstream_consumers.history.block_source import blocks_backwards, load_view
+from runstream_consumers.history.block_source import BlockSource, blocks_backwards, load_view
+from runstream_consumers.history.blocks import Block
 from runstream_consumers.history.paging import GREATEST
 from runstream_consumers.history.selection import EVERY_COLUMN, NO_COLUMN, key_of
 from runstream_schemas import values
-from runstream_schemas.events import Column, ColumnType, Stream
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from runstream_consumers.history.block_source import BlockSource
-    from runstream_consumers.history.blocks import Block
-    from runstream_schemas.events import LogEvent
-    from runstream_schemas.topics import RunPath
+from runstream_schemas.events import Column, ColumnType, LogEvent, Stream
+from runstream_schemas.topics import RunPath
 
 #: Number of rows examined for last values; a key that none of them has is omitted.
 _BUDGET = 200_000

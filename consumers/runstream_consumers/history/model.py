@@ -7,14 +7,11 @@ step. The first is known when a block arrives and is stored with it; the second 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from runstream_schemas.events import LogEvent
+from runstream_schemas.events import LogEvent
 
 #: Less than or equal to every step.
 NO_STEP = -(2**63)

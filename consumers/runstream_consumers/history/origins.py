@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from runstream_schemas.events import LogEvent
 from runstream_schemas.rows import column_values
-
-if TYPE_CHECKING:
-    from runstream_schemas.events import LogEvent
 
 
 @dataclass(frozen=True, slots=True)

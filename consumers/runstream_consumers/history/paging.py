@@ -7,16 +7,13 @@ bounded by the page and one block, whatever the overlap.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from runstream_consumers.history.blocks import Block
+from runstream_consumers.history.selection import Selection
 from runstream_schemas.rows import unpack_rows
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runstream_consumers.history.blocks import Block
-    from runstream_consumers.history.selection import Selection
 
 GREATEST = 2**63 - 1
 

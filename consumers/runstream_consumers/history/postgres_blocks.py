@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+from uuid import UUID
 
 from runstream_consumers.history.block_source import merge_blocks
 from runstream_consumers.history.blocks import Block, Message
@@ -10,14 +13,8 @@ from runstream_consumers.history.model import NO_STEP
 from runstream_consumers.history.paging import GREATEST
 from runstream_consumers.history.store import QUERIES, STREAM_NUMBERS
 from runstream_consumers.history.view import BranchFacts, RunFacts, WriterFacts
+from runstream_consumers.runtime.plugin import Connection
 from runstream_schemas.events import Stream
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-    from contextlib import AbstractAsyncContextManager
-    from uuid import UUID
-
-    from runstream_consumers.runtime.plugin import Connection
 
 #: Maximum width of a block, in steps, that is found by its first step alone; as in queries.sql.
 _NARROW = 100

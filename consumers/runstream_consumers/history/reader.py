@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from runstream_consumers.history.block_source import blocks_by_step, load_view
+from runstream_consumers.history.block_source import BlockSource, blocks_by_step, load_view
+from runstream_consumers.history.blocks import Block
 from runstream_consumers.history.late_rows import LateRowFilter
 from runstream_consumers.history.model import NO_STEP
 from runstream_consumers.history.origins import ORIGIN_PATHS, Origin, origin_of
@@ -22,18 +24,9 @@ from runstream_consumers.history.sampling import Sampler, Series
 from runstream_consumers.history.selection import EVERY_COLUMN, Selection, key_of
 from runstream_consumers.history.view import lines_of
 from runstream_consumers.runtime.postgres.run_key import run_key
-from runstream_schemas.events import Stream
+from runstream_schemas.events import LogEvent, Stream
 from runstream_schemas.rows import unpack_rows
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from runstream_consumers.history.block_source import BlockSource
-    from runstream_consumers.history.blocks import Block
-    from runstream_schemas.events import LogEvent
-    from runstream_schemas.topics import RunPath
+from runstream_schemas.topics import RunPath
 
 __all__ = [
     "Cursor",

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from runstream_schemas.events import ColumnType
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _NUMERIC = frozenset({ColumnType.FLOAT64, ColumnType.INT64, ColumnType.BOOL})
 

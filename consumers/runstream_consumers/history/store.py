@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from runstream_consumers.history.model import WriterSteps
+from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_schemas.events import Stream
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from runstream_consumers.runtime.plugin import Connection
-    from runstream_schemas.topics import RunPath
+from runstream_schemas.topics import RunPath
 
 QUERIES = load_queries(files("runstream_consumers.history") / "sql" / "queries.sql")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from importlib.resources.abc import Traversable
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,14 +15,9 @@ from runstream_consumers.liveness.model import Changes, PartitionModel, is_write
 from runstream_consumers.liveness.publisher import StatePublisher
 from runstream_consumers.liveness.signature import is_signed
 from runstream_consumers.liveness.ticker import Ticker
-from runstream_consumers.runtime.plugin import Declaration
+from runstream_consumers.runtime.plugin import Batch, Connection, Context, Declaration
+from runstream_schemas.events import HeartbeatEvent
 from runstream_schemas.topics import Topic, topic_name
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
-
-    from runstream_consumers.runtime.plugin import Batch, Connection, Context
-    from runstream_schemas.events import HeartbeatEvent
 
 #: Runs without a running writer that stay in memory.
 _CLOSED_RUNS = 2_000

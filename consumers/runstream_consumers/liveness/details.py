@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from runstream_consumers.liveness.writer import StateVote
+from runstream_consumers.liveness.writer import StateVote, TrackedWriter
 from runstream_schemas import values
 from runstream_schemas.events import Ending, ExitState
 from runstream_schemas.topics import Topic
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from runstream_consumers.liveness.writer import TrackedWriter
 
 
 def dump_details(writer: TrackedWriter) -> str:

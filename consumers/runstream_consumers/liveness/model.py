@@ -8,8 +8,10 @@ makes a writer look crashed.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TypeGuard
 
 from runstream_consumers.liveness.clock import Clock, Thresholds, seconds
 from runstream_consumers.liveness.rules import TRANSITIONS, Phase, QualifiedState, Qualifier, Trigger, decide_run_state
@@ -17,10 +19,6 @@ from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter, Trans
 from runstream_schemas import values
 from runstream_schemas.events import ChangeEvent, Event, ExitEvent, HeartbeatEvent, Kind, Role, Scope
 from runstream_schemas.topics import RunPath, Topic
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from collections.abc import Set as AbstractSet
 
 #: The events that concern a writer's liveness.
 WriterEvent = HeartbeatEvent | ExitEvent | ChangeEvent

@@ -6,21 +6,17 @@ import asyncio
 import itertools
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaError
 from asyncpg import InterfaceError, PostgresError
 
 from runstream_consumers.liveness import store
+from runstream_consumers.runtime.plugin import Context
 from runstream_schemas.codec import encode
+from runstream_schemas.events import StateEvent
 from runstream_schemas.topics import Topic
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runstream_consumers.runtime.plugin import Context
-    from runstream_schemas.events import StateEvent
 
 _LOG = logging.getLogger(__name__)
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runstream_consumers.liveness.store import QUERIES
+from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas import values
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runstream_consumers.runtime.plugin import Connection
-    from runstream_schemas.topics import RunPath
+from runstream_schemas.topics import RunPath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,13 +26,11 @@ A run
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from runstream_schemas.events import ExitState, Role
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 
 class State(Enum):

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from uuid import UUID
 
+from runstream_consumers.liveness.clock import Clock
 from runstream_consumers.liveness.details import dump_details, restore_details
+from runstream_consumers.liveness.model import Changes
 from runstream_consumers.liveness.rules import Phase, Qualifier, State
 from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter, Transition
+from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_schemas.events import STATE_WRITER, Header, Kind, Role, RunState, StateEvent
 from runstream_schemas.topics import RunPath
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-    from uuid import UUID
-
-    from runstream_consumers.liveness.clock import Clock
-    from runstream_consumers.liveness.model import Changes
-    from runstream_consumers.runtime.plugin import Connection
 
 QUERIES = load_queries(files("runstream_consumers.liveness") / "queries.sql")
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaError
 
 from runstream_consumers.liveness.signature import sign
+from runstream_consumers.runtime.plugin import Context
 from runstream_schemas.codec import encode
 from runstream_schemas.events import Header, HeartbeatEvent, Kind, Role, Writer
 from runstream_schemas.topics import RunPath, Topic, topic_name
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from runstream_consumers.runtime.plugin import Context
 
 _LOG = logging.getLogger(__name__)
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from runstream_consumers.liveness.rules import Phase, QualifiedState, Qualifier, State, end_state
-from runstream_schemas.events import ExitState, Role
-
-if TYPE_CHECKING:
-    from runstream_schemas.events import Ending
-    from runstream_schemas.topics import RunPath
+from runstream_schemas.events import Ending, ExitState, Role
+from runstream_schemas.topics import RunPath
 
 _NONE: frozenset[Qualifier] = frozenset()
 

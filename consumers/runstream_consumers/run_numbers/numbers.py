@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.migrate import migrate
 from runstream_consumers.runtime.postgres.run_key import run_key
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
-    from runstream_consumers.runtime.plugin import Connection
-    from runstream_schemas.topics import RunPath
+from runstream_schemas.topics import RunPath
 
 SCHEMA = "control"
 

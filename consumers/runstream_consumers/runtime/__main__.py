@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 
@@ -16,15 +16,10 @@ from runstream_consumers.runtime.dry_run import dry_run
 from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_consumers.runtime.kafka.sparse_log import SparseFilter
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS
-from runstream_consumers.runtime.plugin import declaration_of
+from runstream_consumers.runtime.plugin import Consumer, declaration_of
 from runstream_consumers.runtime.process import consume, redrive_quarantine
 from runstream_consumers.runtime.registry import find_consumer, load_settings
 from runstream_consumers.settings import ServerSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runstream_consumers.runtime.plugin import Consumer
 
 log = logging.getLogger("runstream_consumers.runtime")
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from runstream_consumers.runtime.kafka.client import KafkaProducer
-from runstream_consumers.runtime.plugin import Context
+from runstream_consumers.runtime.options import Options
+from runstream_consumers.runtime.plugin import Consumer, Context
 from runstream_consumers.runtime.postgres.connection import open_connections
 from runstream_consumers.runtime.registry import load_settings
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from runstream_consumers.runtime.options import Options
-    from runstream_consumers.runtime.plugin import Consumer
-    from runstream_consumers.settings import ServerSettings
+from runstream_consumers.settings import ServerSettings
 
 
 @asynccontextmanager

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from runstream_consumers.runtime.consuming.sink import Sink
 from runstream_consumers.runtime.context import open_context
 from runstream_consumers.runtime.kafka.client import connected_reader, log_bounds
-from runstream_consumers.runtime.kafka.messages import message_from
+from runstream_consumers.runtime.kafka.messages import Message, message_from
+from runstream_consumers.runtime.options import Options
+from runstream_consumers.runtime.plugin import Connection, Consumer, Context
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_consumers.runtime.postgres.migrate import migrate_all
 from runstream_consumers.runtime.postgres.store import QUERIES
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
 from runstream_consumers.runtime.start_position import BEGINNING, store_start
-from runstream_schemas.topics import topic_name
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from aiokafka import AIOKafkaConsumer
-
-    from runstream_consumers.runtime.kafka.messages import Message
-    from runstream_consumers.runtime.options import Options
-    from runstream_consumers.runtime.plugin import Connection, Consumer, Context
-    from runstream_consumers.settings import ServerSettings
-    from runstream_schemas.topics import Topic
+from runstream_consumers.settings import ServerSettings
+from runstream_schemas.topics import Topic, topic_name
 
 _POLL_MS = 1_000
 

@@ -7,18 +7,16 @@ See docs/consumers.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from importlib.resources.abc import Traversable
+from typing import Any, Protocol, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractAsyncContextManager
-    from importlib.resources.abc import Traversable
+from pydantic_settings import BaseSettings
 
-    from pydantic_settings import BaseSettings
-
-    from runstream_schemas.events import Event
-    from runstream_schemas.topics import Topic
+from runstream_schemas.events import Event
+from runstream_schemas.topics import Topic
 
 #: An asyncpg connection; asyncpg ships no types.
 Connection = Any

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
 
+from aiokafka import AIOKafkaConsumer
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from runstream_consumers.runtime.consuming.loop import ConsumeLoop
-from runstream_consumers.runtime.consuming.redrive import redrive
+from runstream_consumers.runtime.consuming.redrive import RedriveResult, redrive
 from runstream_consumers.runtime.context import open_context
 from runstream_consumers.runtime.exceptions import TopicMismatch
 from runstream_consumers.runtime.faults import is_infrastructure_error
 from runstream_consumers.runtime.kafka.client import check_topics, make_consumer
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS, Options
-from runstream_consumers.runtime.plugin import declaration_of
+from runstream_consumers.runtime.plugin import Consumer, declaration_of
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_consumers.runtime.postgres.migrate import migrate_all
 from runstream_consumers.runtime.start_position import BEGINNING, check_start, store_start
+from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import topic_name
-
-if TYPE_CHECKING:
-    from aiokafka import AIOKafkaConsumer
-
-    from runstream_consumers.runtime.consuming.redrive import RedriveResult
-    from runstream_consumers.runtime.plugin import Consumer
-    from runstream_consumers.settings import ServerSettings
 
 log = logging.getLogger(__name__)
 

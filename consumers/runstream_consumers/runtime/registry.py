@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runstream_consumers.runtime.exceptions import RuntimeFault, UnknownConsumer
-from runstream_consumers.runtime.plugin import declaration_of
+from runstream_consumers.runtime.plugin import Consumer, declaration_of
 from runstream_schemas.topics import Topic
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from runstream_consumers.runtime.plugin import Consumer
 
 log = logging.getLogger(__name__)
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_consumers.runtime.kafka.client import connected_reader, offsets_at
+from runstream_consumers.runtime.options import Options
+from runstream_consumers.runtime.plugin import Connection, Consumer
 from runstream_consumers.runtime.postgres.store import QUERIES, SinkStore
+from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import topic_name
-
-if TYPE_CHECKING:
-    from runstream_consumers.runtime.options import Options
-    from runstream_consumers.runtime.plugin import Connection, Consumer
-    from runstream_consumers.settings import ServerSettings
 
 log = logging.getLogger(__name__)
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from importlib.resources.abc import Traversable
 
-from runstream_consumers.runtime.plugin import Declaration, SimplePartition
+from runstream_consumers.runtime.plugin import Batch, Connection, Context, Declaration, SimplePartition
 from runstream_consumers.summary import store
 from runstream_consumers.summary.store import StoredState
 from runstream_schemas.summary_algebra.summary_state import contributes
 from runstream_schemas.topics import RunPath, Topic
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
-
-    from runstream_consumers.runtime.plugin import Batch, Connection, Context
 
 #: Keys and assignments (some 750 bytes each) cached per partition; the runs of the last batch may exceed it.
 DEFAULT_CACHED_WEIGHT = 40_000

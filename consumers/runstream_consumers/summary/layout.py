@@ -7,16 +7,13 @@ Part 0 also has the assignments to names that were never logged, and the latest 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from runstream_schemas.summary_algebra.key_state import KeyState, Path
 from runstream_schemas.summary_algebra.projection import latest_row_fields, project
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from runstream_schemas.summary_algebra.key_state import KeyState, Path
-    from runstream_schemas.summary_algebra.summary_state import SummaryState
+from runstream_schemas.summary_algebra.summary_state import SummaryState
 
 #: Keys per part; they make a part of about 30 kB.
 PART = 256

@@ -6,20 +6,16 @@ equal bytes: the plain data of ``runstream_schemas.summary_algebra.state_codec``
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from runstream_schemas import values
+from runstream_schemas.summary_algebra.key_state import KeyState, Path, Seen
 from runstream_schemas.summary_algebra.state_codec import decode_document, decode_keys, encode_document, encode_keys
 from runstream_schemas.summary_algebra.summary_state import SummaryState
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from runstream_schemas.summary_algebra.key_state import KeyState, Path, Seen
-    from runstream_schemas.topics import RunPath
+from runstream_schemas.topics import RunPath
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder()

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
+from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.summary.store import QUERIES, stored_state_of
 from runstream_schemas import values
 from runstream_schemas.summary_algebra.state_codec import encode_state
 from runstream_schemas.topics import RunPath
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from runstream_consumers.runtime.plugin import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

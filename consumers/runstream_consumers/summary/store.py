@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from uuid import UUID
 
+from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.summary.layout import Layout
 from runstream_consumers.summary.packing import pack_document, pack_keys, texts, unpack, unpack_keys
 from runstream_schemas import values
 from runstream_schemas.summary_algebra.summary_state import Changed, SummaryState
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-    from uuid import UUID
-
-    from runstream_consumers.runtime.plugin import Connection
-    from runstream_schemas.topics import RunPath
+from runstream_schemas.topics import RunPath
 
 QUERIES = load_queries(files("runstream_consumers.summary") / "queries.sql")
 

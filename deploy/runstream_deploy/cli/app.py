@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from types import ModuleType
+from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from runstream.server.folders import stack_folder
 from runstream_deploy.exceptions import StackError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import ModuleType
-
-    from rich.console import Console
-
-    from runstream_deploy.stack.data_folder import DataFolder
+from runstream_deploy.stack.data_folder import DataFolder
 
 DataDir = Annotated[
     Path | None,

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -16,12 +15,10 @@ from runstream_deploy.cli.output import Progress, print_running, print_status
 from runstream_deploy.exceptions import DataFolderError, ServiceError
 from runstream_deploy.processes.rotation import rotate
 from runstream_deploy.services.service import last_lines
+from runstream_deploy.stack.data_folder import DataFolder
 from runstream_deploy.stack.state import StackPhase, StackState, read_state
 from runstream_deploy.stack.status import read_status
 from runstream_deploy.stack.supervisor import supervise
-
-if TYPE_CHECKING:
-    from runstream_deploy.stack.data_folder import DataFolder
 
 #: Time limit of a start; the first one downloads Kafka.
 _START_S = 900.0

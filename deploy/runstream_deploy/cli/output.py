@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 import humanize
+from rich.console import Console
 from rich.table import Table
 
-from runstream_deploy.stack.state import ServiceCondition, StackPhase
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from rich.console import Console
-
-    from runstream_deploy.stack.state import StackState
-    from runstream_deploy.stack.status import StackStatus
+from runstream_deploy.stack.state import ServiceCondition, StackPhase, StackState
+from runstream_deploy.stack.status import StackStatus
 
 _COLORS = {
     ServiceCondition.RUNNING: "green",

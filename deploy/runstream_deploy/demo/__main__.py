@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.rule import Rule
 
 from runstream import Api, Error
-from runstream.cli.run_view import run_view
+from runstream.cli.run_view import Snapshot, run_view
 from runstream.server.folders import stack_folder
 from runstream_deploy.cli.commands import start_detached
 from runstream_deploy.demo.case_run import CaseRun, await_ends, await_stored, start
@@ -21,11 +21,6 @@ from runstream_deploy.demo.cases import CASES
 from runstream_deploy.demo.training import PROJECT
 from runstream_deploy.exceptions import StackError
 from runstream_deploy.stack.data_folder import DataFolder
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runstream.cli.run_view import Snapshot
 
 
 def main() -> int:

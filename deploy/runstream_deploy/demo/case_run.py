@@ -7,23 +7,19 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from rich.console import Console
+
+from runstream import Api
 from runstream.cli.run_view import Snapshot
 from runstream.naming import generate_run_id
 from runstream.public_api.exceptions import NotFoundError
+from runstream_deploy.demo.cases import Case
 from runstream_deploy.exceptions import ServiceError
 from runstream_deploy.services.service import last_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from rich.console import Console
-
-    from runstream import Api
-    from runstream_deploy.demo.cases import Case
 
 #: Time limit of the training, for a slow machine.
 TRAINING_S = 300.0

@@ -9,16 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runstream_deploy.processes import launch
 from runstream_deploy.processes.reaper import Reaper, descendants, is_running, send_signal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 class Identity(Enum):

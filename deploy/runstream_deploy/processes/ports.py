@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 
 from runstream_deploy.exceptions import PortTakenError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 LOOPBACK = "127.0.0.1"
 _LOWEST = 15000

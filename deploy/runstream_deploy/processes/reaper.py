@@ -16,11 +16,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 #: Seconds from the end of the supervisor until services that still run are killed.
 GRACE_S = 20.0

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 #: A log of this size is rotated.
 LARGEST_BYTES = 10 * 1024 * 1024

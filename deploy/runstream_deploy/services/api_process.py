@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import http.client
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 from runstream_deploy.processes.child import Command
 from runstream_deploy.processes.ports import LOOPBACK
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class ApiProcess:

@@ -12,20 +12,16 @@ import dataclasses
 import hashlib
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runstream_deploy.exceptions import ServiceError
 from runstream_deploy.processes.child import Command, launch_arguments
 from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.services.jars import Report, file_lock, ignore_report
+from runstream_deploy.services.java import Java
 from runstream_deploy.services.kafka import Distribution, Kafka
 from runstream_deploy.services.service import last_lines, wait_until_ready
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runstream_deploy.services.java import Java
 
 
 def with_class_archive(cache: Path, java: Java, jars: Sequence[Path], report: Report = ignore_report) -> Distribution:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
 
 from runstream_deploy.processes.child import Command
 from runstream_deploy.services.lag import assigned_partitions
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 GROUP = "runstream.consumers"
 

@@ -6,13 +6,10 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from runstream_deploy.exceptions import MissingToolError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 #: Oldest release that Kafka 4 supports.
 OLDEST = 17

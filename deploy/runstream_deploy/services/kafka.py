@@ -7,8 +7,9 @@ import base64
 import signal
 import subprocess
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
@@ -17,12 +18,7 @@ from runstream_deploy.exceptions import DataFolderError, ServiceError
 from runstream_deploy.processes.child import Command, launch_arguments
 from runstream_deploy.processes.ports import LOOPBACK
 from runstream_deploy.services.jars import KAFKA_VERSION
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from runstream_deploy.services.java import Java
+from runstream_deploy.services.java import Java
 
 #: A small, mostly idle broker: the simple compiler and collector start faster and use less memory.
 _JVM = (

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _NEXT = "select sink, topic, partition, next from runtime.sink_offset where topic = any($1)"
 _PARTITIONS = "select count(distinct partition) from runtime.sink_offset where sink = $1"

@@ -10,8 +10,8 @@ import signal
 import stat
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -19,9 +19,6 @@ from runstream_deploy.exceptions import DataFolderError, MissingToolError, Servi
 from runstream_deploy.processes.child import Command, Identity, launch_arguments
 from runstream_deploy.processes.launch import UNPRIVILEGED_UID
 from runstream_deploy.processes.ports import LOOPBACK
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _SETTINGS: Mapping[str, str] = {
     "listen_addresses": LOOPBACK,

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
 
 from runstream_deploy.exceptions import ServiceError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from runstream_deploy.processes.child import Command
+from runstream_deploy.processes.child import Command
 
 
 class Service(Protocol):

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from minio import Minio
 
 from runstream.server.folders import cache_folder
 from runstream_deploy.services import kafka, object_store, postgres
 from runstream_deploy.services.api_process import ApiProcess
 from runstream_deploy.services.class_archive import with_class_archive
 from runstream_deploy.services.consumer_process import ConsumerProcess, registered_consumers
-from runstream_deploy.services.jars import fetch_jars
+from runstream_deploy.services.jars import Report, fetch_jars
 from runstream_deploy.services.java import find_java
 from runstream_deploy.services.kafka import Kafka
 from runstream_deploy.services.object_store import ObjectStore
 from runstream_deploy.services.postgres import Postgres
+from runstream_deploy.services.service import Service
 from runstream_deploy.services.topics import ensure_topics
+from runstream_deploy.stack.data_folder import DataFolder
 from runstream_deploy.stack.external import ExternalService
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from minio import Minio
-
-    from runstream_deploy.services.jars import Report
-    from runstream_deploy.services.service import Service
-    from runstream_deploy.stack.data_folder import DataFolder
-    from runstream_deploy.stack.stack_file import StackFile
+from runstream_deploy.stack.stack_file import StackFile
 
 DATABASE = "runstream"
 BUCKET = "runstream"

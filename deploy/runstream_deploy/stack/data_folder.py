@@ -9,15 +9,12 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runstream_deploy.exceptions import DataFolderError
 from runstream_deploy.processes.launch import started
 from runstream_deploy.processes.reaper import is_running
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: With less, Kafka and Postgres would soon stop on a full disk.
 LEAST_FREE_BYTES = 512 * 1024 * 1024

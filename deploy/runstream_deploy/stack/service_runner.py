@@ -5,21 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from runstream_deploy.exceptions import ServiceError, StackError
 from runstream_deploy.processes.child import Child
 from runstream_deploy.processes.ports import require_free
+from runstream_deploy.processes.reaper import Reaper
 from runstream_deploy.processes.rotation import rotate
-from runstream_deploy.services.service import last_lines, wait_until_ready
-from runstream_deploy.stack.state import ServiceCondition
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from runstream_deploy.processes.reaper import Reaper
-    from runstream_deploy.services.service import Service
-    from runstream_deploy.stack.state import StateWriter
+from runstream_deploy.services.service import Service, last_lines, wait_until_ready
+from runstream_deploy.stack.state import ServiceCondition, StateWriter
 
 #: Seconds between checks of a running service.
 CHECK_S = 10.0

@@ -6,8 +6,9 @@ import getpass
 import json
 import re
 import secrets
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,9 +17,6 @@ from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.services.jars import KAFKA_VERSION
 from runstream_deploy.stack.data_folder import DataFolder, write_private
 from runstream_schemas.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 #: The version of the file format. A change of the format adds a step to ``MIGRATIONS``.
 VERSION = 1

@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field, ValidationError
 
 from runstream_deploy.stack.data_folder import DataFolder, write_private
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 
 class StackPhase(StrEnum):

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Mapping
 
 import psutil
 from pydantic import BaseModel
 
 from runstream_deploy.services.lag import read_lag
 from runstream_deploy.stack.composition import assemble, find_addresses
-from runstream_deploy.stack.stack_file import parse
+from runstream_deploy.stack.data_folder import DataFolder
+from runstream_deploy.stack.stack_file import StackFile, parse
 from runstream_deploy.stack.state import ServiceCondition, ServiceState, StackPhase, StackState, read_state
 from runstream_schemas.topics import Topic, topic_name
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
-
-    from runstream_deploy.stack.data_folder import DataFolder
-    from runstream_deploy.stack.stack_file import StackFile
 
 
 class ServiceStatus(ServiceState):

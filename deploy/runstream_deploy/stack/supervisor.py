@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 
 from aiokafka.errors import KafkaError
 
@@ -14,17 +14,12 @@ from runstream_deploy.exceptions import ServiceError, StackError
 from runstream_deploy.processes.child import process_ended
 from runstream_deploy.processes.reaper import Reaper, descendants, send_signal, stat
 from runstream_deploy.services.consumer_process import ConsumerProcess
+from runstream_deploy.services.service import Service
 from runstream_deploy.stack.composition import Composition, compose
 from runstream_deploy.stack.data_folder import DataFolder, write_private
 from runstream_deploy.stack.service_runner import ServiceRunner
 from runstream_deploy.stack.stack_file import StackFile, open_stack_file
-from runstream_deploy.stack.state import ServiceCondition, StackPhase, StateWriter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
-
-    from runstream_deploy.services.service import Service
-    from runstream_deploy.stack.state import StackState
+from runstream_deploy.stack.state import ServiceCondition, StackPhase, StackState, StateWriter
 
 #: Signals that stop the stack. SIGHUP is sent when the terminal is closed.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

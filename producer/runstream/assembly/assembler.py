@@ -6,20 +6,16 @@ the shipper sends the blocks, and the training process computes its summary from
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from runstream.assembly.block import Block
 from runstream.spool.format import Flag, StreamCode, TopicCode
 from runstream.spool.joining import merge
-from runstream.spool.reader import SpoolRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from runstream.spool.reader import Position
+from runstream.spool.reader import Position, SpoolRecord
 
 DAMAGED = "the spool is damaged here"
 UNREADABLE = "the record cannot be read"

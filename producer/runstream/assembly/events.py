@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from runstream.assembly.block import Block
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.plain_values import plain, plain_row
 from runstream_schemas import values
@@ -34,17 +38,9 @@ from runstream_schemas.events import (
     Stream,
     Writer,
 )
+from runstream_schemas.limits import Limits
 from runstream_schemas.rows import Path, pack_rows
 from runstream_schemas.topics import RunPath, Topic
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from enum import Enum
-
-    from numpy.typing import NDArray
-
-    from runstream.assembly.block import Block
-    from runstream_schemas.limits import Limits
 
 TOPICS = {code: Topic[code.name] for code in TopicCode}
 #: What Kafka adds to a message in a record batch, rounded up.

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from runstream.assembly.assembler import Assembler
+from runstream.assembly.block import Block
 from runstream.assembly.events import UNPUBLISHABLE, Envelope, event_of, halves
 from runstream.run_folder.json_files import write_file
 from runstream.spool.format import StreamCode, TopicCode
-from runstream.spool.reader import FIRST_OFFSET, Position, SpoolReader, segment_path
+from runstream.spool.reader import FIRST_OFFSET, Position, SpoolReader, SpoolRecord, segment_path
+from runstream_schemas.events import Event, Writer
 from runstream_schemas.exceptions import MalformedEvent
 from runstream_schemas.limits import DEFAULT_LIMITS
 from runstream_schemas.summary_algebra.state_codec import decode_state, encode_state
 from runstream_schemas.summary_algebra.summary_state import SummaryState
 from runstream_schemas.topics import RunPath
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from runstream.assembly.block import Block
-    from runstream.spool.reader import SpoolRecord
-    from runstream_schemas.events import Event, Writer
 
 #: The run in the summary state of a spool; which run it is does not matter there.
 RUN = RunPath(entity="", project="", run_id="")

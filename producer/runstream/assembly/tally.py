@@ -6,18 +6,13 @@ are decoded and joined.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from runstream.assembly.assembler import Assembler
 from runstream.spool.format import Flag, TopicCode
-from runstream.spool.reader import SpoolReader
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
-
-    from runstream.spool.reader import Position, SpoolRecord
+from runstream.spool.reader import Position, SpoolReader, SpoolRecord
 
 _READ_BYTES = 1024 * 1024
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from runstream.exceptions import UsageError
+from runstream.public_api.api import Api
 from runstream.public_api.exceptions import NotFoundError
-
-if TYPE_CHECKING:
-    from runstream.public_api.api import Api
-    from runstream.public_api.run import Run
+from runstream.public_api.run import Run
 
 RunPath = Annotated[
     str, typer.Argument(metavar="RUN", help="[[ENTITY/]PROJECT/]ID, or the URL of the run's page.", show_default=False)

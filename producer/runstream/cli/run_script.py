@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 #: A folder with a ``sitecustomize``, which every Python process imports when it starts.
 _CHILDREN = Path(__file__).resolve().parent.parent / "compat" / "children"

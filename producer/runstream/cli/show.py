@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -14,10 +14,8 @@ from runstream.cli.find_run import RunPath, find_run
 from runstream.cli.run_view import Snapshot, run_view
 from runstream.exceptions import UsageError
 from runstream.public_api.api import Api
+from runstream.public_api.run import Run
 from runstream_schemas import values
-
-if TYPE_CHECKING:
-    from runstream.public_api.run import Run
 
 
 def show(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from runstream.exceptions import CommError
 from runstream.public_api.connection import Connection
@@ -11,9 +12,6 @@ from runstream.public_api.paths import Defaults, parse_project, parse_run
 from runstream.public_api.run import Run
 from runstream.public_api.runs import Runs
 from runstream.server.discovery import Server, resolve_server
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _TIMEOUT_S = 30.0
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential
 
 from runstream.exceptions import CommError, UsageError
 from runstream.public_api.exceptions import NotFoundError, ServerError
 from runstream.server.client import ServerClient
-
-if TYPE_CHECKING:
-    from runstream.server.discovery import Server
+from runstream.server.discovery import Server
 
 #: Statuses of a stack that is starting.
 _BUSY = frozenset({502, 503, 504})

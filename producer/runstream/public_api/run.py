@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 from runstream.exceptions import UsageError
+from runstream.public_api.connection import Connection
 from runstream.public_api.frames import META, pick, table
 from runstream.public_api.paths import url_path
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from runstream.public_api.connection import Connection
 
 _STREAMS = {"default": "history", "history": "history", "system": "system"}
 #: W&B's prefix of system metrics.

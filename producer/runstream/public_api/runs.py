@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
+from runstream.public_api.connection import Connection
 from runstream.public_api.run import Run
-
-if TYPE_CHECKING:
-    from runstream.public_api.connection import Connection
 
 
 class Runs(Sequence[Run]):

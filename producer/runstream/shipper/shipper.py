@@ -7,11 +7,12 @@ import contextlib
 import logging
 import os
 import time
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING
 
 from runstream.preemption import is_preemptible
+from runstream.run_folder.folder import RunFolder
 from runstream.run_folder.json_files import read_json
 from runstream.run_folder.process_identity import Host
 from runstream.shipper.background import BackgroundTasks
@@ -21,24 +22,18 @@ from runstream.shipper.delivery.report import Report
 from runstream.shipper.delivery.run_delivery import RunDelivery
 from runstream.shipper.delivery.writer_registry import WriterRegistry
 from runstream.shipper.ledger.ledger import Ledger
+from runstream.shipper.ledger.upload_gate import UploadGate
+from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.sources.collector import Collector
 from runstream.shipper.sources.run_number import RunNumberResolver
-from runstream.shipper.transport.route import Route
+from runstream.shipper.transport.route import Destination, Route
 from runstream.shipper.writers.heartbeat_sender import HeartbeatSender
 from runstream.shipper.writers.heartbeats import Beats, create_goodbye
+from runstream.shipper.writers.process import InheritedPidfd
 from runstream.shipper.writers.stop_requests import StopRequestPoller
+from runstream.shipper.writers.writer_tail import WriterTail
 from runstream.spool.control_page import Phase, Word
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from runstream.run_folder.folder import RunFolder
-    from runstream.shipper.ledger.upload_gate import UploadGate
-    from runstream.shipper.settings import ShipperSettings
-    from runstream.shipper.transport.route import Destination
-    from runstream.shipper.writers.process import InheritedPidfd
-    from runstream.shipper.writers.writer_tail import WriterTail
-    from runstream_schemas.events import HeartbeatEvent
+from runstream_schemas.events import HeartbeatEvent
 
 log = logging.getLogger(__name__)
 

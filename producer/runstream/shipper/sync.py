@@ -11,21 +11,18 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from runstream.run_folder.folder import RunFolder, UnusableRunError, lock
 from runstream.shipper.background import BackgroundTasks
 from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.shipper import Shipper, ShipperError, ShipperResult
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from rich.console import Console
 
 #: Seconds without any acknowledgement after which delivery of a folder stops.
 STALLED_S = 30.0

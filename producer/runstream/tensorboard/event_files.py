@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runstream.tensorboard.rows import Event
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _MICROSECONDS = 1_000_000
 #: Prefix of tags that are not metrics, but data of a TensorBoard page.

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from runstream.tensorboard.rows import FilePosition
+from runstream.tensorboard.rows import FilePosition
 
 
 class Journal:

@@ -7,8 +7,8 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from runstream.run_folder.folder import RunFolder
 from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.sources.shipper_writer import ShipperWriter
 from runstream.spool.disk_policy import DiskPolicy
@@ -16,13 +16,8 @@ from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.reader import SpoolReader
 from runstream.tensorboard.event_files import EventFile
 from runstream.tensorboard.journal import Journal
-from runstream.tensorboard.requests import read_requests
-from runstream.tensorboard.rows import RowBuilder, is_requested, name_prefix
-
-if TYPE_CHECKING:
-    from runstream.run_folder.folder import RunFolder
-    from runstream.tensorboard.requests import Request
-    from runstream.tensorboard.rows import EventRow
+from runstream.tensorboard.requests import Request, read_requests
+from runstream.tensorboard.rows import EventRow, RowBuilder, is_requested, name_prefix
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from runstream.tensorboard.requests import Request
+from runstream.tensorboard.requests import Request
 
 #: Folders that Keras makes; they are always part of the names, even if there is only one of them.
 _KERAS_FOLDERS = frozenset({"train", "validation"})

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
+from runstream_consumers.api.database import Database
+from runstream_consumers.api.kafka.offsets import BrokerOffsets, Span
 from runstream_consumers.api.problems import Unavailable
 from runstream_consumers.runtime.registry import resume_readers
+from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import RunPath, partition_of, topic_name
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from runstream_consumers.api.database import Database
-    from runstream_consumers.api.kafka.offsets import BrokerOffsets, Span
-    from runstream_consumers.settings import ServerSettings
 
 _POLL_S = 0.05
 _STORED = "select sink, topic, next from runtime.sink_offset where partition = $1 and sink = any($2::text[])"

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runstream_consumers.runtime.kafka.messages import Message
+from runstream_consumers.runtime.kafka.messages import Message
 
 
 class Buffer:

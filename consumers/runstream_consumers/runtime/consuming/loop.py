@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from runstream_consumers.runtime.consuming.buffer import Buffer
@@ -20,17 +20,11 @@ from runstream_consumers.runtime.exceptions import ConsumptionStalled, RuntimeFa
 from runstream_consumers.runtime.faults import is_infrastructure_error
 from runstream_consumers.runtime.kafka.client import Assignment, commit_lag_offsets, log_bounds
 from runstream_consumers.runtime.kafka.messages import message_from
+from runstream_consumers.runtime.options import Options
+from runstream_consumers.runtime.plugin import Connection, Consumer, Context
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
 from runstream_schemas.topics import topic_name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from aiokafka import AIOKafkaConsumer
-
-    from runstream_consumers.runtime.options import Options
-    from runstream_consumers.runtime.plugin import Connection, Consumer, Context
 
 log = logging.getLogger(__name__)
 

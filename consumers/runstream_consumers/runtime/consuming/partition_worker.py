@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Protocol
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
+from runstream_consumers.runtime.consuming.buffer import Buffer
+from runstream_consumers.runtime.consuming.sink import BatchResult, Sink
 from runstream_consumers.runtime.exceptions import TopicRecreated
 from runstream_consumers.runtime.faults import is_infrastructure_error
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
-
-    from runstream_consumers.runtime.consuming.buffer import Buffer
-    from runstream_consumers.runtime.consuming.sink import BatchResult, Sink
-    from runstream_consumers.runtime.options import Options
-    from runstream_consumers.runtime.plugin import Connection
-    from runstream_consumers.runtime.progress.spans import Span
+from runstream_consumers.runtime.options import Options
+from runstream_consumers.runtime.plugin import Connection
+from runstream_consumers.runtime.progress.spans import Span
 
 log = logging.getLogger(__name__)
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runstream_consumers.runtime.consuming.trimming import trim
 from runstream_consumers.runtime.faults import is_message_error
 from runstream_consumers.runtime.kafka.messages import Message, receive, writer_of
-from runstream_consumers.runtime.plugin import Batch
+from runstream_consumers.runtime.plugin import Batch, Connection, Consumer, Context
 from runstream_consumers.runtime.postgres.store import QUERIES, SinkStore, to_postgres_text
 from runstream_schemas.topics import topic_name
-
-if TYPE_CHECKING:
-    from runstream_consumers.runtime.plugin import Connection, Consumer, Context
 
 log = logging.getLogger(__name__)
 

@@ -9,31 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from uuid import UUID
 
 from runstream_consumers.runtime.consuming.background import Background
 from runstream_consumers.runtime.consuming.trimming import trim
 from runstream_consumers.runtime.exceptions import RepeatedFailures, TopicRecreated
 from runstream_consumers.runtime.faults import is_data_error, is_message_error
 from runstream_consumers.runtime.kafka.messages import Message, receive, writer_of
-from runstream_consumers.runtime.plugin import Batch
+from runstream_consumers.runtime.plugin import Batch, Connection, Consumer, Context, Partition, Received
 from runstream_consumers.runtime.postgres.run_key import run_key
-from runstream_consumers.runtime.postgres.store import SinkStore, StoredOffset
+from runstream_consumers.runtime.postgres.store import Rejected, SinkStore, StoredOffset, WriterKey
+from runstream_consumers.runtime.progress.breaker import CircuitBreaker
 from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, find_start, plan
-from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress
-from runstream_schemas.topics import RunPath
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from uuid import UUID
-
-    from runstream_consumers.runtime.plugin import Connection, Consumer, Context, Partition, Received
-    from runstream_consumers.runtime.postgres.store import Rejected, WriterKey
-    from runstream_consumers.runtime.progress.breaker import CircuitBreaker
-    from runstream_consumers.runtime.progress.spans import Span
-    from runstream_schemas.topics import Topic
+from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress, Span
+from runstream_schemas.topics import RunPath, Topic
 
 log = logging.getLogger(__name__)
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from runstream_consumers.runtime.kafka.messages import part, writer_of
+from runstream_consumers.runtime.plugin import Received
+from runstream_consumers.runtime.postgres.store import WriterKey
 from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress, Span, advance
 from runstream_schemas.events import HeartbeatEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
-
-    from runstream_consumers.runtime.plugin import Received
-    from runstream_consumers.runtime.postgres.store import WriterKey
 
 
 @dataclass(slots=True)

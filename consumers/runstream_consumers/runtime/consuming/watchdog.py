@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound="Hashable")
 

@@ -5,23 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from runstream_consumers.runtime.exceptions import RuntimeFault, TopicMismatch
-from runstream_schemas.topics import topic_name
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-
-    from aiokafka import TopicPartition
-
-    from runstream_consumers.runtime.options import Options
-    from runstream_schemas.topics import Topic
+from runstream_consumers.runtime.options import Options
+from runstream_schemas.topics import Topic, topic_name
 
 log = logging.getLogger(__name__)
 

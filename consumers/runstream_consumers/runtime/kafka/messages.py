@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runstream_consumers.runtime.plugin import Received
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
-from runstream_consumers.runtime.postgres.store import TOPIC_NUMBERS, Rejected
+from runstream_consumers.runtime.postgres.store import TOPIC_NUMBERS, Rejected, WriterKey
+from runstream_consumers.runtime.progress.spans import Span
 from runstream_schemas.codec import decode, encode
 from runstream_schemas.events import ChangeEvent, Event, HeartbeatEvent, Kind, LogEvent, NumberedEvent
 from runstream_schemas.exceptions import MalformedEvent
 from runstream_schemas.rows import cut
 from runstream_schemas.topics import RunPath, Topic, partition_of
-
-if TYPE_CHECKING:
-    from runstream_consumers.runtime.postgres.store import WriterKey
-    from runstream_consumers.runtime.progress.spans import Span
 
 #: No writer counts this far, and larger numbers still fit into Postgres.
 _GREATEST_SEQ = 2**62

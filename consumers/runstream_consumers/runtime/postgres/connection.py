@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import asyncpg
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from runstream_consumers.runtime.plugin import Connection, Connections
+from runstream_consumers.runtime.plugin import Connection, Connections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,17 +9,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from importlib.resources.abc import Traversable
 
 from runstream_consumers.runtime.exceptions import MigrationFault
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from importlib.resources.abc import Traversable
-
-    from runstream_consumers.runtime.plugin import Connection, Consumer
+from runstream_consumers.runtime.plugin import Connection, Consumer
 
 log = logging.getLogger(__name__)
 

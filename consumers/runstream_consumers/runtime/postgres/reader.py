@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.runtime.postgres.store import QUERIES, TOPIC_OF_NUMBER
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runstream_consumers.runtime.plugin import Connection
-    from runstream_schemas.topics import RunPath, Topic
+from runstream_schemas.topics import RunPath, Topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import TYPE_CHECKING
 from uuid import UUID
 
-if TYPE_CHECKING:
-    from runstream_schemas.topics import RunPath
+from runstream_schemas.topics import RunPath
 
 
 @lru_cache(maxsize=65_536)

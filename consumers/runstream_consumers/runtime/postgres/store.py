@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
+from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_consumers.runtime.progress.spans import Progress, Span
 from runstream_schemas.topics import Topic
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from runstream_consumers.runtime.plugin import Connection
 
 QUERIES = load_queries(files("runstream_consumers.runtime.postgres") / "sql" / "queries.sql")
 

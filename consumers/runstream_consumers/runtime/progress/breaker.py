@@ -6,12 +6,9 @@ quarantine the whole stream. Runs are counted, not messages: one run may send th
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from uuid import UUID
+from uuid import UUID
 
 
 @dataclass(slots=True)

@@ -5,13 +5,10 @@ The stored ``next`` decides: after a rebalance, the messages that Kafka's client
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runstream_consumers.runtime.progress.spans import Span
+from runstream_consumers.runtime.progress.spans import Span
 
 
 @dataclass(frozen=True, slots=True)

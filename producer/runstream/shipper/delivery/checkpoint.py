@@ -6,19 +6,15 @@ import asyncio
 import logging
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from runstream.run_folder.folder import RunFolder
 from runstream.run_folder.json_files import write_file, write_json
+from runstream.shipper.delivery.report import Report
+from runstream.shipper.delivery.run_delivery import RunDelivery
 from runstream.shipper.delivery.saved_summaries import SavedSummaries
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from runstream.run_folder.folder import RunFolder
-    from runstream.shipper.delivery.report import Report
-    from runstream.shipper.delivery.run_delivery import RunDelivery
-    from runstream.shipper.ledger.ledger import Ledger
-    from runstream.shipper.settings import ShipperSettings
+from runstream.shipper.ledger.ledger import Ledger
+from runstream.shipper.settings import ShipperSettings
 
 log = logging.getLogger(__name__)
 

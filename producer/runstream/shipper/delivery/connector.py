@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from runstream.shipper.ledger.ledger import PartitionMismatchError
+from runstream.run_folder.folder import RunFolder
+from runstream.shipper.delivery.run_delivery import RunDelivery
+from runstream.shipper.ledger.ledger import Ledger, PartitionMismatchError
+from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.transport.kafka_sender import DeliveryError, KafkaSender
-from runstream.shipper.transport.route import NoServerError, destination_of
+from runstream.shipper.transport.route import Destination, NoServerError, Route, destination_of
 from runstream.spool.control_page import Phase, Word
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from runstream.run_folder.folder import RunFolder
-    from runstream.shipper.delivery.run_delivery import RunDelivery
-    from runstream.shipper.ledger.ledger import Ledger
-    from runstream.shipper.settings import ShipperSettings
-    from runstream.shipper.transport.route import Destination, Route
 
 log = logging.getLogger(__name__)
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from runstream_schemas import values
-from runstream_schemas.events import ColumnType
+from runstream_schemas.events import Column, ColumnType
 from runstream_schemas.rows import column_values
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from runstream_schemas.events import Column
 
 #: Maximum number of points of a sparkline.
 POINTS = 40

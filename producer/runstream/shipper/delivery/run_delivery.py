@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from runstream.assembly.events import Envelope, create_messages
-from runstream.shipper.ledger.ledger import WriterAccount
-from runstream.shipper.transport.kafka_sender import PendingMessage
+from runstream.assembly.block import Block
+from runstream.assembly.events import Envelope, Message, create_messages
+from runstream.shipper.delivery.report import Report
+from runstream.shipper.ledger.ledger import ClusterAccount, WriterAccount
+from runstream.shipper.settings import ShipperSettings
+from runstream.shipper.transport.kafka_sender import KafkaSender, PendingMessage
+from runstream.shipper.transport.route import Destination
+from runstream.shipper.writers.writer_tail import WriterTail
 from runstream.spool.format import StreamCode, TopicCode
 from runstream_schemas.codec import encode
 from runstream_schemas.events import Role
-from runstream_schemas.topics import Topic
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from runstream.assembly.block import Block
-    from runstream.assembly.events import Message
-    from runstream.shipper.delivery.report import Report
-    from runstream.shipper.ledger.ledger import ClusterAccount
-    from runstream.shipper.settings import ShipperSettings
-    from runstream.shipper.transport.kafka_sender import KafkaSender
-    from runstream.shipper.transport.route import Destination
-    from runstream.shipper.writers.writer_tail import WriterTail
-    from runstream_schemas.topics import RunPath
+from runstream_schemas.topics import RunPath, Topic
 
 _CODES = {Topic[code.name]: code for code in TopicCode}
 #: Roles whose history is reported. A shipper's history rows come from event files.

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable
+from pathlib import Path
 
 from runstream.assembly.spool_summary import SUMMARY_FILE_NAME, SpoolSummary
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-    from pathlib import Path
-
-    from runstream.shipper.writers.writer_tail import WriterTail
+from runstream.shipper.writers.writer_tail import WriterTail
 
 log = logging.getLogger(__name__)
 

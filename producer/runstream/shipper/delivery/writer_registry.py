@@ -5,25 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
-from runstream.shipper.background import retry
+from runstream.run_folder.folder import RunFolder
+from runstream.run_folder.process_identity import Host
+from runstream.shipper.background import BackgroundTasks, retry
+from runstream.shipper.delivery.run_delivery import RunDelivery
+from runstream.shipper.ledger.ledger import Ledger
+from runstream.shipper.ledger.upload_gate import UploadGate
+from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.writers.exits import Circumstances
+from runstream.shipper.writers.process import InheritedPidfd
 from runstream.shipper.writers.writer_tail import WriterTail
 from runstream.spool.control_page import Word
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from runstream.run_folder.folder import RunFolder
-    from runstream.run_folder.process_identity import Host
-    from runstream.shipper.background import BackgroundTasks
-    from runstream.shipper.delivery.run_delivery import RunDelivery
-    from runstream.shipper.ledger.ledger import Ledger
-    from runstream.shipper.ledger.upload_gate import UploadGate
-    from runstream.shipper.settings import ShipperSettings
-    from runstream.shipper.writers.process import InheritedPidfd
 
 log = logging.getLogger(__name__)
 

@@ -7,14 +7,12 @@ acknowledged since is sent again, and consumers trim it), but it never declares 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from runstream.run_folder.json_files import read_json
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import Position
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class PartitionMismatchError(Exception):

@@ -7,17 +7,14 @@ records of the same writer and topic wait with it, so that their order is kept; 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from runstream.assembly.block import Block
+from runstream.shipper.ledger.ledger import WriterAccount
 from runstream.spool.format import TopicCode
 from runstream_schemas.topics import Topic
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from runstream.assembly.block import Block
-    from runstream.shipper.ledger.ledger import WriterAccount
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,23 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
-from runstream.shipper.sources.console_log import ConsoleLog, last_spooled
+from runstream.run_folder.folder import RunFolder
+from runstream.run_folder.process_identity import Host
+from runstream.shipper.sources.console_log import ConsoleLog, Line, last_spooled
 from runstream.shipper.sources.event_file_reader import EventFileReader
 from runstream.shipper.sources.shipper_writer import ShipperWriter
+from runstream.shipper.sources.system_metrics import SystemSampler
+from runstream.shipper.writers.writer_tail import WriterTail
 from runstream.spool.format import StreamCode
 from runstream_schemas.events import Role
 from runstream_schemas.limits import DEFAULT_LIMITS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from runstream.run_folder.folder import RunFolder
-    from runstream.run_folder.process_identity import Host
-    from runstream.shipper.sources.console_log import Line
-    from runstream.shipper.sources.system_metrics import SystemSampler
-    from runstream.shipper.writers.writer_tail import WriterTail
 
 log = logging.getLogger(__name__)
 

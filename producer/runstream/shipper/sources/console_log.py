@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.plain_values import shortened
 from runstream.spool.reader import SpoolReader
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 _CHUNK = 64 * 1024
 #: Maximum bytes of a line; a longer one is split.

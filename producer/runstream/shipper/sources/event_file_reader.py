@@ -6,10 +6,8 @@ import contextlib
 import logging
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from runstream.run_folder.folder import RunFolder
+from runstream.run_folder.folder import RunFolder
 
 log = logging.getLogger(__name__)
 

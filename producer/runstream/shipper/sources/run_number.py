@@ -5,18 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
-from runstream.shipper.ledger.ledger import PartitionMismatchError
-from runstream.shipper.transport.route import NoServerError
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from runstream.run_folder.descriptions import RunInfo
-    from runstream.shipper.ledger.ledger import Ledger
-    from runstream.shipper.settings import ShipperSettings
-    from runstream.shipper.transport.route import Destination, Route
+from runstream.run_folder.descriptions import RunInfo
+from runstream.shipper.ledger.ledger import Ledger, PartitionMismatchError
+from runstream.shipper.settings import ShipperSettings
+from runstream.shipper.transport.route import Destination, NoServerError, Route
 
 log = logging.getLogger(__name__)
 

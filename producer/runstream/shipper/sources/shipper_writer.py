@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from runstream.run_folder.folder import RunFolder
 from runstream.spool.disk_policy import DiskPolicy
-from runstream.spool.format import TopicCode
+from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.writer import SpoolWriter
 from runstream_schemas.events import Role
-
-if TYPE_CHECKING:
-    from runstream.run_folder.folder import RunFolder
-    from runstream.spool.format import StreamCode
 
 _SEGMENT_BYTES = 64 * 1024
 

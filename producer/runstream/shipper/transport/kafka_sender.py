@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from runstream.shipper.background import BackgroundTasks
+from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.transport.producer_shutdown import abandon_producer
+from runstream.shipper.transport.route import Destination
 from runstream_schemas.topics import Topic, topic_name
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from runstream.shipper.settings import ShipperSettings
-    from runstream.shipper.transport.route import Destination
 
 
 class DeliveryError(Exception):

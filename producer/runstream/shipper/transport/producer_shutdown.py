@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-
-if TYPE_CHECKING:
-    from aiokafka import AIOKafkaProducer
 
 
 async def abandon_producer(producer: AIOKafkaProducer, timeout_s: float) -> None:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from runstream.exceptions import CommError
+from runstream.run_folder.descriptions import RunInfo
 from runstream.server.connection import Connection, cache_connection, cached_connection
-from runstream.server.discovery import resolve_server
+from runstream.server.discovery import Server, resolve_server
 from runstream.server.endpoints import connect, fetch_resume_state, fetch_stop_request, request_run_number
+from runstream.shipper.settings import ShipperSettings
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 from runstream_schemas.topics import RunPath, partition_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from runstream.run_folder.descriptions import RunInfo
-    from runstream.server.discovery import Server
-    from runstream.shipper.settings import ShipperSettings
 
 log = logging.getLogger(__name__)
 

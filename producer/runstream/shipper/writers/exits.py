@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from runstream.assembly.events import Envelope
 from runstream.spool.format import TopicCode
+from runstream.spool.reader import SpoolRecord
 from runstream_schemas.events import Ending, ExitEvent, ExitState, Header, Kind
 from runstream_schemas.topics import Topic
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from runstream.assembly.events import Envelope
-    from runstream.spool.reader import SpoolRecord
 
 _STATES = {state.value: state for state in ExitState}
 #: Topics whose counts an exit has even if they are zero.

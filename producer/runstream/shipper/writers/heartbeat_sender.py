@@ -6,20 +6,15 @@ import asyncio
 import contextlib
 import logging
 import random
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterable
 
 from runstream.shipper.ledger.ledger import PartitionMismatchError
+from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.transport.kafka_sender import DeliveryError, KafkaSender, PendingMessage
-from runstream.shipper.transport.route import NoServerError
+from runstream.shipper.transport.route import Destination, NoServerError
 from runstream_schemas.codec import encode
+from runstream_schemas.events import HeartbeatEvent
 from runstream_schemas.topics import Topic
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-
-    from runstream.shipper.settings import ShipperSettings
-    from runstream.shipper.transport.route import Destination
-    from runstream_schemas.events import HeartbeatEvent
 
 log = logging.getLogger(__name__)
 

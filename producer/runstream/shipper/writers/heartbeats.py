@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
+from runstream.shipper.transport.route import Destination
+from runstream.shipper.writers.writer_tail import WriterTail
 from runstream_schemas.events import Header, HeartbeatEvent, Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from runstream.shipper.transport.route import Destination
-    from runstream.shipper.writers.writer_tail import WriterTail
 
 
 class Beats:

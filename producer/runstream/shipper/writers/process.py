@@ -14,18 +14,13 @@ import select
 import signal
 import struct
 import time
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from runstream.run_folder.process_identity import STAT_EXIT_CODE, STAT_START, STAT_STATE, process_stat
+from runstream.run_folder.descriptions import WriterInfo
+from runstream.run_folder.process_identity import STAT_EXIT_CODE, STAT_START, STAT_STATE, Host, process_stat
 from runstream_schemas.events import Ending, ExitState
-
-if TYPE_CHECKING:
-    from collections.abc import MutableMapping
-
-    from runstream.run_folder.descriptions import WriterInfo
-    from runstream.run_folder.process_identity import Host
 
 #: struct pidfd_info: mask, cgroup id, pid, tgid, ppid, eight user and group ids, exit code.
 _INFO = struct.Struct("=QQIIIIIIIIIIIi")

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
 
-from runstream.shipper.transport.route import NoServerError
-from runstream.spool.control_page import Word
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
-    from runstream.shipper.transport.route import Route
-    from runstream.spool.control_page import ControlPage
-    from runstream_schemas.topics import RunPath
+from runstream.shipper.transport.route import NoServerError, Route
+from runstream.spool.control_page import ControlPage, Word
+from runstream_schemas.topics import RunPath
 
 log = logging.getLogger(__name__)
 

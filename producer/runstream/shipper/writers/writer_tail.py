@@ -7,13 +7,18 @@ import contextlib
 import os
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from runstream.assembly.assembler import Assembler
+from runstream.assembly.block import Block
 from runstream.assembly.tally import Tally, tally
+from runstream.run_folder.descriptions import WriterInfo
+from runstream.run_folder.folder import RunFolder
 from runstream.run_folder.json_files import read_json, write_json
+from runstream.run_folder.process_identity import Host
 from runstream.shipper.ledger.ledger import WriterAccount
-from runstream.shipper.ledger.upload_gate import OpenGate, UploadQueue
+from runstream.shipper.ledger.upload_gate import OpenGate, UploadGate, UploadQueue
 from runstream.shipper.writers.exits import (
     SHIPPER_DIED,
     Circumstances,
@@ -26,28 +31,16 @@ from runstream.shipper.writers.exits import (
     with_counts,
 )
 from runstream.shipper.writers.process import (
+    InheritedPidfd,
     WatchedProcess,
     ending_from_status,
     find_wait_status,
     is_alive,
     zombie_status,
 )
-from runstream.spool.reader import SpoolReader, segment_path, segments
-from runstream_schemas.events import Role
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from runstream.assembly.block import Block
-    from runstream.run_folder.descriptions import WriterInfo
-    from runstream.run_folder.folder import RunFolder
-    from runstream.run_folder.process_identity import Host
-    from runstream.shipper.ledger.upload_gate import UploadGate
-    from runstream.shipper.writers.process import InheritedPidfd
-    from runstream.spool.reader import Position
-    from runstream_schemas.events import Ending
-    from runstream_schemas.limits import Limits
+from runstream.spool.reader import Position, SpoolReader, segment_path, segments
+from runstream_schemas.events import Ending, Role
+from runstream_schemas.limits import Limits
 
 #: Payload bytes of one writer that may wait for uploads; beyond that, its spool is not read.
 _UPLOAD_BYTES = 4 * 1024 * 1024
