@@ -18,11 +18,7 @@ def add_import_hook(fullname: str, on_import: Callable[[ModuleType], Any]) -> No
 
 
 class ImportHooks(MetaPathFinder):
-    """A finder that calls functions after imports. It finds no modules itself.
-
-    Args:
-        hooks: The function to call, by the name of the module.
-    """
+    """A finder that calls functions after imports, by the name of the module. It finds no modules itself."""
 
     def __init__(self, hooks: Mapping[str, Callable[[ModuleType], Any]]) -> None:
         self._hooks = hooks

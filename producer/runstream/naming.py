@@ -66,11 +66,7 @@ class DisplayName:
 
 
 def validate_tags(tags: Any) -> tuple[str, ...]:
-    """Return the tags of a run as a tuple; a string is one tag.
-
-    Raises:
-        ValueError: The tags are not a list of non-empty strings of at most 64 characters.
-    """
+    """Return tags as a tuple; a string is one tag. Raises ValueError for other than strings of 1 to 64 characters."""
     found = (tags,) if isinstance(tags, str) else tags
     try:
         found = tuple(found)
@@ -83,15 +79,7 @@ def validate_tags(tags: Any) -> tuple[str, ...]:
 
 
 def validate_name(what: str, name: str) -> str:
-    """Return a name if it can be a part of a run's path.
-
-    Args:
-        what: ``entity``, ``project`` or ``run id``, for the message.
-        name: The name.
-
-    Raises:
-        UsageError: The name is empty, too long, or has characters with a meaning in paths or URLs.
-    """
+    """Return a name (``what``: entity, project or run id) if it can be a part of a path; raises UsageError."""
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"Invalid {what} {name!r}: expected a string that is not empty")
     if what == "run id" and name != name.strip():

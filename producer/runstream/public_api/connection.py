@@ -19,13 +19,7 @@ _BUSY = frozenset({502, 503, 504})
 class Connection:
     """A connection to one server. Safe with threads.
 
-    Args:
-        server: The server.
-        timeout: Seconds that one request may take.
-        patience: Seconds for which a request is retried while the server is starting.
-
-    Raises:
-        UsageError: The URL of the server is invalid.
+    Requests are retried for ``patience`` seconds while the server is starting. Raises UsageError for an invalid URL.
     """
 
     def __init__(self, server: Server, *, timeout: float, patience: float = 3.0) -> None:

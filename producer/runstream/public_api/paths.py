@@ -35,11 +35,7 @@ class NamedProject:
 
 
 def parse_run(text: str, defaults: Defaults) -> NamedRun:
-    """Parse ``entity/project/id``, ``entity/project/runs/id``, ``project/id``, ``id`` or the URL of a run's page.
-
-    Raises:
-        UsageError: The text has another form.
-    """
+    """Parse ``entity/project/id``, ``entity/project/runs/id``, ``project/id``, ``id`` or a URL; raises UsageError."""
     parts = _parts(text)
     if len(parts) == 4 and parts[2] == "runs":  # noqa: PLR2004
         del parts[2]

@@ -40,11 +40,7 @@ class Connection:
 
 
 def to_connection(server: Server, found: Any) -> Connection:
-    """Return the connection that a server's answer describes; fields that are not known are ignored.
-
-    Raises:
-        CommError: The answer is not that of a Runstream server, or of another version of the API.
-    """
+    """Return the connection that an answer describes; raises CommError if it has another form or API version."""
     try:
         connection = Connection(**{one.name: found[one.name] for one in fields(Connection) if one.name in found})
     except (ValueError, TypeError, AttributeError) as error:

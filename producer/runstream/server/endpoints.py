@@ -18,29 +18,12 @@ if TYPE_CHECKING:
 
 
 def connect(server: Server, timeout: float) -> Connection:
-    """Return the server's brokers and limits.
-
-    Args:
-        server: The server.
-        timeout: Seconds that the request may take.
-
-    Raises:
-        CommError: No answer in time, or an error or an unexpected one.
-    """
+    """Return the server's brokers and limits; raises CommError without a valid answer in time."""
     return to_connection(server, _request(server, "GET", "/connect", timeout))
 
 
 def request_run_number(server: Server, run: RunPath, timeout: float) -> int:
-    """Return the number of a run in its project; the server assigns it at the first request, permanently.
-
-    Args:
-        server: The server.
-        run: The run.
-        timeout: Seconds that the request may take.
-
-    Raises:
-        CommError: No answer in time, or an error or an unexpected one.
-    """
+    """Return the number of a run in its project, which the server assigns at the first request; raises CommError."""
     found = _request(server, "POST", f"{_path(run)}/number", timeout)
     try:
         return int(found["number"])
@@ -49,16 +32,7 @@ def request_run_number(server: Server, run: RunPath, timeout: float) -> int:
 
 
 def fetch_stop_request(server: Server, run: RunPath, timeout: float) -> tuple[frozenset[bytes], float]:
-    """Return the writers of a run that are asked to stop, and the seconds until the next request.
-
-    Args:
-        server: The server.
-        run: The run.
-        timeout: Seconds that the request may take.
-
-    Raises:
-        CommError: No answer in time, or an error (the run is unknown) or an unexpected one.
-    """
+    """Return the writers of a run that are asked to stop, and the seconds until the next request; raises CommError."""
     found = _request(server, "GET", f"{_path(run)}/stop", timeout)
     try:
         return frozenset(map(bytes.fromhex, found["writers"])), float(found["ask_again_s"])
@@ -69,7 +43,7 @@ def fetch_stop_request(server: Server, run: RunPath, timeout: float) -> tuple[fr
 def fetch_resume_state(
     server: Server, run: RunPath, *, step: int | None, wait_s: float, timeout: float
 ) -> dict[str, Any]:
-    """Return the state that a resumed run continues from, as of the moment of the request.
+    """Return the state that a resumed run continues from, as of the moment of the request; raises CommError.
 
     Args:
         server: The server.
@@ -77,9 +51,6 @@ def fetch_resume_state(
         step: Also return the last values up to this step.
         wait_s: Seconds that the server may wait for its consumers.
         timeout: Seconds that the request may take.
-
-    Raises:
-        CommError: No answer in time, or an error or an unexpected one.
     """
     params = {"wait_s": f"{max(wait_s, 0.1):.3f}", "step": step}
     try:

@@ -163,11 +163,7 @@ class Config:
 
 
 class StaticConfig(Mapping[str, Any]):
-    """A read-only view of a config; its keys are attributes too.
-
-    Args:
-        config: The config.
-    """
+    """A read-only view of a config; its keys are attributes too."""
 
     _config: Config
 
@@ -200,11 +196,7 @@ class StaticConfig(Mapping[str, Any]):
 
 
 def validate_pinned_keys(keys: Any) -> list[str]:
-    """Return the keys as a list.
-
-    Raises:
-        UsageError: They are not a list of strings.
-    """
+    """Return the keys as a list; raises UsageError if they are not a list of strings."""
     found = [] if isinstance(keys, str) else list(keys)
     if isinstance(keys, str) or not all(isinstance(key, str) for key in found):
         raise UsageError(f"Invalid keys {keys!r:.60}: pin_config_keys() expects a list of config keys")

@@ -54,11 +54,7 @@ def to_config(values: Any, encoder: ValueEncoder = DEFAULT_ENCODER) -> dict[str,
 def select_keys(
     values: Mapping[str, Any], include: Sequence[str] | None = None, exclude: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Return the items whose keys are included, or not excluded.
-
-    Raises:
-        UsageError: Both ``include`` and ``exclude`` are given.
-    """
+    """Return the items whose keys are included, or not excluded; raises UsageError if both are given."""
     if include and exclude:
         raise UsageError("Invalid arguments: pass config_include_keys or config_exclude_keys, not both")
     include, exclude = ((keys,) if isinstance(keys, str) else keys for keys in (include, exclude))
@@ -68,11 +64,7 @@ def select_keys(
 
 
 def from_files(folder: Path, paths: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the config of ``config-defaults.yaml`` in a folder, if it exists, overridden by those of other files.
-
-    Raises:
-        ConfigError: One of the other files does not exist, or a file is not a config.
-    """
+    """Return the config of ``config-defaults.yaml``, if it exists, overridden by other files; raises ConfigError."""
     defaults = folder / DEFAULTS_FILE
     files = [*([defaults] if defaults.is_file() else []), *(folder / path for path in paths)]
     found: dict[str, Any] = {}
@@ -92,11 +84,7 @@ class ConfigSources:
 
     @classmethod
     def of(cls, settings: Settings, given: Mapping[str, Any], folder: Path) -> ConfigSources:
-        """Return the config of ``init()``, and those of the files that the settings name.
-
-        Raises:
-            ConfigError: A file does not exist, or is not a config.
-        """
+        """Return the config of ``init()``, and those of the files that the settings name; raises ConfigError."""
         return cls(
             given={**from_files(folder, settings.config_paths), **given},
             launch=to_config(settings.launch_config_path),
@@ -105,11 +93,7 @@ class ConfigSources:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """Return the config in a YAML or JSON file, whose keys hold values or ``{value: …, desc: …}``.
-
-    Raises:
-        ConfigError: The file cannot be read, or has other content.
-    """
+    """Return the config in a YAML or JSON file with values, or ``{value: …, desc: …}``, by key; raises ConfigError."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -47,11 +47,7 @@ class LineBuffer:
 
 
 class StreamTap:
-    """Replaces a stream's ``write``, and passes what is written to its listeners.
-
-    Args:
-        stream: The stream.
-    """
+    """Replaces a stream's ``write``, and passes what is written to its listeners."""
 
     def __init__(self, stream: TextIO) -> None:
         self._before = vars(stream).get("write")
@@ -67,11 +63,7 @@ class StreamTap:
 
     @classmethod
     def listen(cls, stream: TextIO, listener: Callable[[str], None]) -> StreamTap:
-        """Add a listener to a stream, whose ``write`` is replaced by a tap if it has none.
-
-        Raises:
-            AttributeError: ``write`` cannot be replaced; or TypeError.
-        """
+        """Tap a stream; raises AttributeError or TypeError if its ``write`` cannot be replaced."""
         tap = vars(stream).get("write")
         if not isinstance(tap, StreamTap):
             tap = cls(stream)
@@ -95,9 +87,6 @@ class ConsoleCapture:
 
     The streams remain the same objects; only their ``write`` is wrapped, so references to them stay valid. Several
     captures can begin and end in any order.
-
-    Args:
-        path: The file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -111,11 +100,7 @@ class ConsoleCapture:
         self._buffers: dict[str, LineBuffer] = {}
 
     def start(self) -> None:
-        """Begin to capture; a stream that cannot be wrapped is skipped.
-
-        Raises:
-            OSError: The file cannot be opened.
-        """
+        """Begin to capture; a stream that cannot be wrapped is skipped. Raises OSError if the file cannot be opened."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         self._descriptor = os.open(self._path, flags, 0o600)
         for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):

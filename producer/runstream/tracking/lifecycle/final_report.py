@@ -41,14 +41,7 @@ class ReportedRun(Protocol):
 
 
 class FinalReport:
-    """Waits for delivery and prints the end of a run.
-
-    Args:
-        folder: The run folder.
-        run: The run.
-        settings: The settings in force.
-        terminal: Prints the report.
-    """
+    """Waits for delivery and prints the end of a run."""
 
     def __init__(self, folder: RunFolder, run: ReportedRun, settings: Settings, terminal: Terminal) -> None:
         self._folder = folder
@@ -57,13 +50,7 @@ class FinalReport:
         self._terminal = terminal
 
     def conclude(self, delivery: ShipperLauncher | None, *, summary: Mapping[str, Any], dropped: int) -> None:
-        """Wait for delivery up to the limit, then print the report; Ctrl-C ends the wait.
-
-        Args:
-            delivery: The shipper's launcher; None for an offline run.
-            summary: The summary as this process knows it.
-            dropped: Number of records that it dropped.
-        """
+        """Wait for delivery, except of an offline run, then print the report; Ctrl-C ends the wait."""
         if dropped:
             self._terminal.warn(f"{dropped} records were dropped because the disk was full")
         arrived = delivery is not None and self._wait(delivery)

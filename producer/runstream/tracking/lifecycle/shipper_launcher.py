@@ -43,13 +43,7 @@ class LauncherTimeouts:
 
 
 class ShipperLauncher:
-    """Guardian and shipper of a run folder, as seen from the training process.
-
-    Args:
-        folder: The run folder.
-        environ: Environment of the processes.
-        timeouts: Timeouts.
-    """
+    """Guardian and shipper of a run folder, as seen from the training process."""
 
     def __init__(self, folder: RunFolder, environ: Mapping[str, str], timeouts: LauncherTimeouts | None = None) -> None:
         self._folder = folder
@@ -58,11 +52,7 @@ class ShipperLauncher:
         self._started_at = float("-inf")
 
     def start(self) -> None:
-        """Start the guardian, which starts the shipper, in a separate session.
-
-        Raises:
-            OSError: They cannot be started.
-        """
+        """Start the guardian, which starts the shipper, in a separate session; raises OSError."""
         self._started_at = time.monotonic()
         environ = _with_absolute_paths(self._environ)
         pidfd = _own_pidfd()
@@ -88,11 +78,7 @@ class ShipperLauncher:
                 os.close(pidfd)
 
     def ensure(self) -> None:
-        """Start the guardian again if it and the shipper are gone.
-
-        Raises:
-            OSError: They cannot be started.
-        """
+        """Start the guardian again if it and the shipper are gone; raises OSError."""
         control = self._folder.control
         silent_s = time.time() - control[Word.SHIPPER_ALIVE] / 1e6
         starting_s = time.monotonic() - self._started_at

@@ -57,11 +57,7 @@ def build_metric(
     goal: str | None,
     overwrite: bool | None,
 ) -> Metric:
-    """Return a definition made of the arguments of ``define_metric()``.
-
-    Raises:
-        Error: One of them makes no sense; the message says which.
-    """
+    """Return a definition made of the arguments of ``define_metric()``; raises Error if one is invalid."""
     if isinstance(step_metric, Metric):
         step_metric = step_metric.name
     for what, value in (("step_sync", step_sync), ("hidden", hidden), ("overwrite", overwrite)):

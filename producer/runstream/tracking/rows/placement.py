@@ -72,11 +72,7 @@ def _late(rows: RowState, at: int) -> RowPlacement:
 
 
 def validate_step(step: Any) -> int:
-    """Return a step as an integer.
-
-    Raises:
-        DataError: It is no integer, or beyond 64 bits.
-    """
+    """Return a step as an integer of 64 bits; raises DataError if it is not one."""
     try:
         number = None if isinstance(step, bool) else operator.index(step)
     except TypeError:
@@ -89,11 +85,7 @@ def validate_step(step: Any) -> int:
 
 
 def validate_commit(commit: Any) -> bool:
-    """Return whether a row is complete, given as a boolean (numpy's, too), 0 or 1.
-
-    Raises:
-        DataError: It is none of these.
-    """
+    """Return whether a row is complete, given as a boolean (numpy's, too), 0 or 1; raises DataError."""
     if isinstance(commit, (bool, int)) or type(commit).__module__ == "numpy":
         return bool(commit)
     raise DataError(f"commit is True or False, not {commit!r:.60}; nothing of this call was recorded")

@@ -96,12 +96,7 @@ class RowLog:
         commit: bool | None = None,  # noqa: FBT001 - the signature of W&B
         sync: bool | None = None,  # noqa: FBT001
     ) -> None:
-        """Append one call of ``log()``.
-
-        Raises:
-            DataError: See :meth:`ValueEncoder.row`; nothing was recorded.
-            DiskFullError: There is no room, and the policy is to raise.
-        """
+        """Append one call of ``log()``; raises DataError or DiskFullError if nothing was recorded."""
         key_list: KeyList | None = self._known
         latest = self._known
         try:

@@ -11,14 +11,7 @@ if TYPE_CHECKING:
 
 
 class RunAddresses:
-    """The names and URLs of a run.
-
-    Args:
-        identity: What is known when the run begins.
-        refresh: Completes the names with what has become known since.
-        warn: Prints a warning; called if a URL of an offline run is read.
-        offline: Whether the run is offline.
-    """
+    """The names and URLs of a run; ``refresh`` completes them with what has become known since its start."""
 
     def __init__(
         self,

@@ -58,12 +58,7 @@ def build_alert(
     wait_duration: float | timedelta | None,
     terminal: Terminal,
 ) -> dict[str, Any]:
-    """Return the payload of an alert's record; a long title or text is shortened with a warning.
-
-    Raises:
-        TypeError: The wait is not a duration.
-        ValueError: The level does not exist.
-    """
+    """Return the payload of an alert's record; a long title or text is shortened with a warning."""
     shown, whole = _titles(_encodable(str(title)), terminal)
     return {
         "title": shown,

@@ -12,14 +12,7 @@ _REVEAL = "this.nextElementSibling.style.display='block';this.style.display='non
 
 
 def frame_html(url: str | None, label: str, height: int, *, hidden: bool) -> str:
-    """Return HTML with a run's page in a frame, or a note if it has no page.
-
-    Args:
-        url: URL of the page; None if there is none.
-        label: Name of the run.
-        height: Height in pixels.
-        hidden: Show a button that opens the frame.
-    """
+    """Return HTML with a run's page in a frame, if ``hidden`` opened by a button; or a note if it has no page."""
     label = html.escape(label)
     if url is None:
         return f"<p>Run {label} has no page: it is not online.</p>"

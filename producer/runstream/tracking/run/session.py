@@ -33,8 +33,7 @@ class Session:
     ) -> Run | None:
         """Finish or keep the active runs as ``init(reinit=...)`` requests; return the one that it returns, if any.
 
-        Raises:
-            Error: A run must be resumed while another is active.
+        Raises Error if a run must be resumed while another is active.
         """
         runs = self._runs if self._pid == os.getpid() else []
         if reinit in {True, "finish_previous"}:
@@ -58,12 +57,7 @@ class Session:
         return runs[-1]
 
     def begin(self, run: Run, *, aside: bool = False) -> None:
-        """Add a run that has begun.
-
-        Args:
-            run: The run.
-            aside: Whether the functions of the module go on using another run.
-        """
+        """Add a run that has begun; if ``aside``, the functions of the module go on using another one."""
         if self._pid != os.getpid():
             self._pid, self._runs = os.getpid(), []
             self.run = None
@@ -82,14 +76,7 @@ class Session:
         return next((run for run in self._runs if (run.id, run.project) == (run_id, project)), None)
 
     def active(self, what: str) -> Run:
-        """Return the run that the functions of the module use.
-
-        Args:
-            what: The function, for the message.
-
-        Raises:
-            Error: No run is active.
-        """
+        """Return the run that the functions of the module use; raises Error, which names the function, without one."""
         if self.run is None:
             raise Error(f"No run is active: call runstream.init() before runstream.{what}")
         return self.run
@@ -113,11 +100,7 @@ class Session:
         self.active("alert()").alert(title, text, level, wait_duration)
 
     def watch(self, models: Any, *arguments: Any, **keywords: Any) -> Any:
-        """Log histograms of a model to the active run; see :meth:`Run.watch`.
-
-        Raises:
-            ValueError: No run is active, or a model is not a ``torch.nn.Module``.
-        """
+        """Log histograms of a model to the active run; see :meth:`Run.watch`. As in W&B, ValueError without a run."""
         if self.run is None:
             raise ValueError("No run is active: call runstream.init() before runstream.watch()")
         return self.run.watch(models, *arguments, **keywords)
@@ -160,11 +143,7 @@ def revive_run(settings: Settings, config: dict[str, Any], identity: RunIdentity
 
 
 class UninitializedAttribute:
-    """``runstream.config`` and ``runstream.summary`` while no run is active: they cannot be read or set.
-
-    Args:
-        name: Name of the attribute.
-    """
+    """``runstream.config`` and ``runstream.summary`` while no run is active: they cannot be read or set."""
 
     _name: str
 

@@ -42,7 +42,7 @@ _SIGNAL_WAIT_S = 10.0
 
 
 class SpoolRecorder:
-    """Records a run into its folder. Safe with threads, forks and signals.
+    """Records a run into its folder. Safe with threads, forks and signals. Raises OSError without a spool.
 
     Args:
         folder: The run folder.
@@ -56,9 +56,6 @@ class SpoolRecorder:
         encoder: Encodes what is logged.
         continues: The writers that this one continues.
         relative: Whether the last step of the run is not known: implicit steps are added to it at delivery.
-
-    Raises:
-        OSError: The spool cannot be created.
     """
 
     def __init__(
@@ -139,39 +136,23 @@ class SpoolRecorder:
         return self._history.log
 
     def record_config(self, entries: Sequence[ConfigEntry]) -> None:
-        """Append changes of attributes, config, metric definitions or metadata.
-
-        Raises:
-            UsageError: The run is finished.
-        """
+        """Append changes of attributes, config, metric definitions or metadata; raises UsageError after the end."""
         if entries:
             self._append(TopicCode.CONFIG, list(entries))
         elif self._finished:
             raise self._finished_error()
 
     def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
-        """Append assignments to the summary, and apply them to the last values.
-
-        Raises:
-            UsageError: The run is finished.
-        """
+        """Append assignments to the summary, and apply them to the last values; raises UsageError after the end."""
         self._append(TopicCode.SUMMARY, list(entries))
         self._history.update_last_values(apply)
 
     def record_alert(self, alert: Mapping[str, Any]) -> None:
-        """Append an alert.
-
-        Raises:
-            UsageError: The run is finished.
-        """
+        """Append an alert; raises UsageError after the end."""
         self._append(TopicCode.ALERT, dict(alert))
 
     def mark_preempting(self) -> None:
-        """Record that the process is about to be preempted, and have the shipper send a heartbeat at once.
-
-        Raises:
-            UsageError: The run is finished.
-        """
+        """Record that a preemption is near, and have the shipper send a heartbeat; raises UsageError after the end."""
         # The record comes first, so that it is not lost if the process is killed in between.
         self._append(TopicCode.CONFIG, [config_entry("preempting", True, Scope.ATTRIBUTE)])  # noqa: FBT003
         self._folder.control[Word.PREEMPTING] = 1
@@ -182,11 +163,7 @@ class SpoolRecorder:
         return self._folder.control[Word.STOP_REQUESTED] != 0
 
     def status(self) -> RunStatus:
-        """Return the progress of delivery, by the positions that the broker acknowledged.
-
-        Raises:
-            UsageError: The run is finished.
-        """
+        """Return the progress of delivery, as acknowledged by the broker; raises UsageError after the end."""
         writer = self._history.writer
         if self._finished or writer.closed:
             raise self._finished_error()

@@ -249,11 +249,7 @@ def _disabled(run: Run, identity: RunIdentity, terminal: Terminal) -> Run:
 
 
 def _new_folder(settings: Settings, identity: RunIdentity, name: DisplayName, environ: Mapping[str, str]) -> RunFolder:
-    """Create the run folder, or one in the folder for temporary files if that fails.
-
-    Raises:
-        OSError: Neither can be created.
-    """
+    """Create the run folder, or one in the folder for temporary files if that fails; raises OSError if both fail."""
     info = RunInfo(
         run_id=identity.run_id,
         entity=settings.entity,

@@ -43,13 +43,7 @@ _KEPT = {
 def plan_resume(settings: Settings, folder: Path) -> Settings:
     """Return the settings with the id of the run that ``resume`` or ``resume_from`` names, if they name one.
 
-    Args:
-        settings: As they were given.
-        folder: The folder ``runstream``, in which the latest run is noted.
-
-    Raises:
-        ValueError: They exclude each other, or are spelled wrong.
-        UsageError: ``resume="must"`` without an id.
+    Raises ValueError if they exclude each other or have another form, UsageError for ``resume="must"`` without an id.
     """
     if sum(given is not None for given in (settings.resume, settings.resume_from, settings.fork_from)) > 1:
         raise ValueError("resume, resume_from and fork_from exclude each other: give one of them")
@@ -74,11 +68,7 @@ def plan_resume(settings: Settings, folder: Path) -> Settings:
 
 
 def parse_branch_point(name: str, text: str) -> BranchPoint:
-    """Return the run and the step of ``ID?_step=N``.
-
-    Raises:
-        ValueError: The text has another form.
-    """
+    """Return the run and the step of ``ID?_step=N``; raises ValueError if the text has another form."""
     found = _BRANCH_POINT.fullmatch(text)
     if found is None:
         raise ValueError(f"Invalid {name}={text!r}: expected 'ID?_step=N' with the id of a run and one of its steps")
@@ -98,24 +88,16 @@ def save_latest_run(folder: Path, settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ResumeResolver:
-    """Resolves where a run begins.
-
-    Args:
-        settings: The settings of the run, with its id.
-        environ: Names the server.
-        role: Role of this process in the run.
-        label: Label of this process among the run's writers.
-        terminal: Prints warnings.
-        named: Whether ``init()`` or the environment set the id.
-        meant: Whether a run with the id may exist: the id was set, or is that of the latest run.
-    """
+    """Resolves where a run begins."""
 
     settings: Settings
     environ: Mapping[str, str]
     role: Role
     label: str
     terminal: Terminal
+    #: Whether ``init()`` or the environment set the id.
     named: bool
+    #: Whether a run with the id may exist: the id was set, or is that of the latest run.
     meant: bool
 
     def start(self, lookup: ServerLookup, fresh_id: str) -> tuple[ServerLookup, RunStart]:
@@ -154,11 +136,7 @@ class ResumeResolver:
             raise self._unanswered(str(error)) from error
 
     def _reach(self, lookup: ServerLookup, deadline: float) -> ServerLookup:
-        """Return a server that answers; it is asked only once if the run can begin without an answer.
-
-        Raises:
-            CommError: No server answers.
-        """
+        """Return a server that answers, asked once if the run can begin without an answer; raises CommError."""
         while not lookup.answers:
             if time.monotonic() >= deadline or self.settings.resume == "allow":
                 raise CommError(lookup.problem)
@@ -245,11 +223,7 @@ class ResumeResolver:
         )
 
     def _fetch_state(self, lookup: ServerLookup, run_id: str, step: int | None, deadline: float) -> dict[str, Any]:
-        """Ask until the server has read all records and those of ended writers have arrived, or until the deadline.
-
-        Raises:
-            CommError: No answer in time.
-        """
+        """Ask until all records of ended writers have arrived, or until the deadline; raises CommError."""
         if lookup.server is None or lookup.identity.entity is None:
             raise CommError(lookup.problem)
         run = RunPath(entity=lookup.identity.entity, project=lookup.identity.project, run_id=run_id)

@@ -66,13 +66,7 @@ def server_environ(environ: Mapping[str, str], settings: Settings) -> Mapping[st
 
 @dataclass(frozen=True, slots=True)
 class LateIdentity:
-    """Names that were not known when the run began, read from its folder once the shipper has resolved them.
-
-    Args:
-        folder: The run folder.
-        name: The run's name, as known when it began.
-        server: The run's server.
-    """
+    """Names that were not known when the run began, read from its folder once the shipper has resolved them."""
 
     folder: Path
     name: DisplayName

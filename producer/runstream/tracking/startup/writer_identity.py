@@ -38,11 +38,6 @@ def metadata_entries(settings: Settings, environ: Mapping[str, str], found: Mapp
     """Return the entries that describe where this process runs: as the run's, and as the writer's in a shared run.
 
     A worker does not describe the run, which it may join late.
-
-    Args:
-        settings: The settings in force.
-        environ: The environment, with the variables of the launcher.
-        found: The metadata of this process.
     """
     process = process_rank(environ)
     own = {**found, **({} if process is None else process.as_metadata())}

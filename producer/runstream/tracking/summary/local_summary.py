@@ -21,13 +21,7 @@ if TYPE_CHECKING:
 
 
 class LocalSummary:
-    """Folds the spool of the process when the summary is read; does nothing while rows are logged. Safe with threads.
-
-    Args:
-        folder: The writer's folder.
-        writer_id: Id of the writer.
-        role: Role of the writer.
-    """
+    """Folds the spool of the process when the summary is read, never while rows are logged. Safe with threads."""
 
     def __init__(self, folder: Path, writer_id: bytes, role: Role) -> None:
         self._folder = folder
@@ -46,14 +40,9 @@ class LocalSummary:
         self._shown_at = -1
 
     def seed(self, folds: Mapping[str, Any], continues: Iterable[bytes]) -> None:
-        """Start with the summary state of the server.
+        """Start with the summary state of the server, as the API returns it; raises MalformedEvent.
 
-        Args:
-            folds: The summary state, as the API returns it.
-            continues: The writers that this one continues: its rows override their assignments.
-
-        Raises:
-            MalformedEvent: The state has a format that this version does not support.
+        The rows of this writer override the assignments of the writers that it continues.
         """
         from runstream.assembly.spool_summary import RUN  # noqa: PLC0415
         from runstream_schemas.summary_algebra.state_codec import decode_state  # noqa: PLC0415
@@ -75,11 +64,9 @@ class LocalSummary:
         self._parent = parent
 
     def values(self, order: int, *, ended: bool = False) -> dict[str, Any]:
-        """Return the summary, which must not be changed.
+        """Return the summary, which must not be changed, after so many appends of the process (``order``).
 
-        Args:
-            order: Number of appends of the process.
-            ended: Whether there are no more appends: an open row is included.
+        If ``ended`` there are no more appends: an open row is included.
         """
         from runstream_schemas.summary_algebra.projection import summary_of  # noqa: PLC0415
 

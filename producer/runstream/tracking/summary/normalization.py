@@ -17,8 +17,7 @@ _PERCENTILES = (10, 25, 75, 90)
 def normalize_summary_value(value: Any, encoder: ValueEncoder = DEFAULT_ENCODER) -> Any:
     """Return a value as plain data: NaN as None, a large array as its statistics, a member of an enum as its name.
 
-    Raises:
-        DataError: The value cannot be recorded.
+    Raises DataError if the value cannot be recorded.
     """
     if isinstance(value, dict):
         value = {

@@ -60,11 +60,7 @@ class ValueEncoder:
     folder: Path | None = None
 
     def row(self, data: Any) -> dict[str, Any]:
-        """Return the plain data of the argument of ``log()``, without empty and reserved keys.
-
-        Raises:
-            DataError: The data is not a dict, or as for :meth:`mapping`.
-        """
+        """Return the plain data of the argument of ``log()``, without empty and reserved keys; raises DataError."""
         if not isinstance(data, Mapping):
             raise DataError(f"Invalid data: log() expects a dict of metrics, not {_described(data)}")
         row = self.mapping(data, long_array=histogram)
@@ -73,11 +69,7 @@ class ValueEncoder:
     def mapping(
         self, data: Mapping[Any, Any], depth: int = 0, *, long_array: LongArrayEncoder | None = None
     ) -> dict[str, Any]:
-        """Return a mapping as a dict with string keys and plain values.
-
-        Raises:
-            DataError: A key is not a string or is too long, a value cannot be recorded, or the nesting is too deep.
-        """
+        """Return a mapping as a dict with string keys and plain values; raises DataError as for its values or depth."""
         self._validate_depth(depth)
         result = {}
         for given, value in data.items():
@@ -93,19 +85,12 @@ class ValueEncoder:
     def value(  # noqa: PLR0911 - one for each kind of value
         self, value: Any, depth: int = 0, *, long_array: LongArrayEncoder | None = None
     ) -> Any:
-        """Return a value as None, bool, int of 64 bits, float, string, or a list or dict of these.
+        """Return a value as None, bool, int of 64 bits, float, string, or a list or dict of these; raises DataError.
 
         Larger integers become floats. Strings over the limit are truncated and end with their length. Arrays of one
-        element become numbers; sets, deques and iterators become lists; bytes, complex numbers, dates and functions
-        become text; members of an enum become their values. Dataclasses and the like are converted by msgspec.
-
-        Args:
-            value: Any value.
-            depth: Depth of nesting.
-            long_array: Encodes an array of more than 32 elements; None for a list.
-
-        Raises:
-            DataError: The value cannot be recorded.
+        element become numbers, those of more than 32 a list or what ``long_array`` returns; sets, deques and iterators
+        become lists; bytes, complex numbers, dates and functions become text; members of an enum become their values.
+        Dataclasses and the like are converted by msgspec.
         """
         match value:
             case Enum():
@@ -156,12 +141,7 @@ class ValueEncoder:
 
 
 def histogram(array: Any) -> dict[str, Any]:
-    """Return the histogram of an array of numbers, in 32 bins between minimum and maximum.
-
-    Raises:
-        TypeError: The array does not hold numbers.
-        ValueError: A number is not finite.
-    """
+    """Return the histogram of an array of finite numbers in 32 bins; raises TypeError or ValueError for others."""
     import numpy as np  # noqa: PLC0415 - imported already, if there is an array
 
     counts, edges = np.histogram(array.astype(np.uint8) if array.dtype == bool else array, bins=_BINS)
