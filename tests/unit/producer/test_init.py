@@ -186,7 +186,7 @@ except runstream.Error as error:
     status, output, _ = finished(tmp_path, source)
 
     assert status == 0
-    assert "and r1 is active; call runstream.finish() first" in output
+    assert "while run r1 is active: call runstream.finish() first" in output
 
 
 def test_a_disabled_run_is_not_returned_again(tmp_path: Path) -> None:
