@@ -38,15 +38,9 @@ class _DroppedRecords(msgspec.Struct):
 class Assembler:
     """Assembles the appends of one writer.
 
-    Args:
-        acked: By topic, the first ``seq`` that is not delivered yet; records below it are skipped.
-        block_bytes: Payload bytes at which a block is complete.
-        block_rows: Records at which a block is complete.
-        base: Added to the steps of rows before ``explicit_from``.
-        explicit_from: The order from which on steps are not relative to ``base``; None to detect the first explicit
-            step.
-        next_order: The order of the next append, if it is known.
-        unpublished: The rows that :meth:`unpublished` returned after the appends before these.
+    ``acked`` has, by topic, the first ``seq`` that is not delivered yet: records below it are skipped. ``base`` is
+    added to the steps of rows before the order ``explicit_from``; None detects the first explicit step. ``unpublished``
+    are the rows that :meth:`unpublished` returned after the appends before ``next_order``.
     """
 
     def __init__(

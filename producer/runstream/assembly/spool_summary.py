@@ -37,10 +37,7 @@ _CHANGES = frozenset([int(TopicCode.CONFIG), int(TopicCode.SUMMARY)])
 class SpoolSummary:
     """Folds what one writer appended into a summary state, segment by segment. Not thread-safe.
 
-    Args:
-        folder: The writer's folder.
-        writer: The writer.
-        seed: The state of the run before the writer's first append, which is merged in.
+    ``seed`` is the state of the run before the writer's first append, which is merged in.
     """
 
     def __init__(self, folder: Path, writer: Writer, seed: SummaryState | None = None) -> None:
@@ -97,11 +94,7 @@ class SpoolSummary:
         return False
 
     def save(self) -> None:
-        """Write the file, which includes the segments before the one that is read next.
-
-        Raises:
-            OSError: It cannot be written.
-        """
+        """Write the file, which includes the segments before the one that is read next."""
         data = {
             "version": _VERSION,
             "segment": self._reader.position.segment,

@@ -21,12 +21,7 @@ _SEARCHED = 500
 
 
 def find_run(api: Api, path: str) -> Run:
-    """Return the run with a path. An id without a project is searched in all projects.
-
-    Raises:
-        NotFoundError: There is no such run.
-        UsageError: Several projects have a run with this id.
-    """
+    """Return the run with a path. An id without a project is searched in all projects, and must be unique."""
     try:
         return api.run(path)
     except NotFoundError:

@@ -29,9 +29,5 @@ class WandbDistribution(Distribution):
         return _FILES.get(filename)
 
     def locate_file(self, path: str | os.PathLike[str]) -> Any:
-        """Raise, since there are no files.
-
-        Raises:
-            FileNotFoundError: Always.
-        """
+        """Raise, since there are no files."""
         raise FileNotFoundError(f"No file {path} of {ROOT}: it is provided by Runstream")

@@ -89,11 +89,7 @@ class _Attributes:
         self._fallback = listed if isinstance(listed, str) else listed.get("*")
 
     def look_up(self, name: str) -> Any:
-        """Return an attribute.
-
-        Raises:
-            AttributeError: Runstream does not provide it.
-        """
+        """Return an attribute."""
         if name in self._listed:
             home, _, attribute = self._listed[name].partition(":")
             found = import_module(home)

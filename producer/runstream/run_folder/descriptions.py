@@ -45,11 +45,7 @@ class RunInfo:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunInfo:
-        """Return the run that the object in ``run.json`` describes.
-
-        Raises:
-            ValueError: The version is unknown, or the run has no id or no project.
-        """
+        """Return the run in the object of ``run.json``; raise ValueError for an unusable version, id or project."""
         if data.get("version") != VERSION:
             raise ValueError(f"unsupported version {data.get('version')!r}: this Runstream reads version {VERSION}")
         run_id, project, settings = _text(data.get("run_id")), _text(data.get("project")), data.get("settings")

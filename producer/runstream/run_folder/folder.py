@@ -30,11 +30,7 @@ class UnusableRunError(Exception):
 
 
 class RunFolder:
-    """The files of one run.
-
-    Args:
-        path: The run folder. Nothing is read or created until it is needed.
-    """
+    """The files of one run. Nothing is read or created until it is needed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -49,15 +45,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, root: Path, info: RunInfo) -> RunFolder:
-        """Create the folder of a new run.
-
-        Args:
-            root: The folder in which ``runstream`` is located or is created.
-            info: The run; its start and host are set to now and this machine.
-
-        Raises:
-            OSError: The folder cannot be created.
-        """
+        """Create the folder of a new run in ``root/runstream``; its start and host are set to now and this machine."""
         info = replace(info, started=time.time_ns() // 1000, host=Host.here().name)
         folder = cls(_create_unique(root.absolute() / "runstream", info))
         for path in (folder.files, folder.logs, folder.spool):
@@ -68,11 +56,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Return an existing run folder.
-
-        Raises:
-            UnusableRunError: It is not a run folder.
-        """
+        """Return an existing run folder; raise UnusableRunError if it is not one."""
         folder = cls(path)
         _ = folder.info
         return folder
@@ -84,11 +68,7 @@ class RunFolder:
 
     @cached_property
     def info(self) -> RunInfo:
-        """The run.
-
-        Raises:
-            UnusableRunError: ``run.json`` is missing, damaged, or of another version.
-        """
+        """The run; raises UnusableRunError if ``run.json`` is missing, damaged, or of another version."""
         path = self.path / "run.json"
         data = read_json(path)
         if data is None:
@@ -128,11 +108,7 @@ class RunFolder:
         source: str = "",
         writer: bytes = b"",
     ) -> tuple[Path, bytes]:
-        """Create the folder of a new writer of this process; return the folder and the writer's id.
-
-        Raises:
-            OSError: The folder cannot be created.
-        """
+        """Create the folder of a new writer of this process; return the folder and the writer's id."""
         host = Host.here()
         info = WriterInfo(
             id=writer or secrets.token_bytes(ID_BYTES),

@@ -13,12 +13,7 @@ Result = TypeVar("Result")
 
 
 class BackgroundTasks:
-    """Starts tasks, and reports the first unexpected error of each to its owner.
-
-    Args:
-        on_failure: Called with the name of a task and the error that ended it. A task that returns or is cancelled is
-            not a failure.
-    """
+    """Starts tasks, and reports the name and the first unexpected error of each to its owner."""
 
     def __init__(self, on_failure: Callable[[str, Exception], None]) -> None:
         self._on_failure = on_failure
@@ -57,12 +52,7 @@ async def retry(
 ) -> Result:
     """Return what an attempt returns, repeating it after an expected error, with pauses that double.
 
-    Args:
-        attempt: The work. Errors other than the expected ones are raised.
-        expected: Errors after which to try again.
-        first_s: The first pause, in seconds.
-        longest_s: The longest pause, in seconds.
-        problem: What has failed, for the log.
+    ``problem`` is what has failed, for the log. Other errors than the expected ones are raised.
     """
     pause = first_s
     while True:

@@ -61,15 +61,9 @@ class ShipperError(Exception):
 class Shipper:
     """Delivers one run folder, which its owner has locked.
 
-    Args:
-        folder: The run folder.
-        environ: Environment variables that configure the server.
-        settings: Intervals, sizes, deadlines.
-        live: Send beats, sample the system, and continue until every writer has ended. Otherwise deliver what is
-            recorded, as for an offline run, without beats.
-        progress: Called about ten times a second with the records acknowledged and pending.
-        trainer: The pidfd of the process that had this shipper started.
-        gate: Decides which records wait for uploads; by default none does.
+    With ``live``, beats are sent, the system is sampled, and delivery continues until every writer has ended. Otherwise
+    what is recorded is delivered, as for an offline run, without beats. ``progress`` is called about ten times a second
+    with the records acknowledged and pending. By default, no record waits for uploads.
     """
 
     def __init__(
@@ -163,11 +157,7 @@ class Shipper:
         self._wake.set()
 
     async def run(self) -> ShipperResult:
-        """Deliver until nothing is left to do.
-
-        Raises:
-            ShipperError: A background task or a callback ended with an unexpected error.
-        """
+        """Deliver until nothing is left to do; raise ShipperError if a task or a callback failed unexpectedly."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._handle_loop_error)
         self._control[Word.SHIPPER_PID] = os.getpid()

@@ -91,14 +91,7 @@ class Link(NamedTuple):
     def then(
         self, body: bytes = b"", *, rows: RowState | None = None, lane: Lane | None = None, position: int | None = None
     ) -> Link:
-        """Return a link that may follow this one; what is not specified stays.
-
-        Args:
-            body: The record that it stores, which uses an order; empty for none.
-            rows: Position in the rows after it.
-            lane: The rarely changed part of the state after it.
-            position: Offset of the next record; by default it follows the record.
-        """
+        """Return a link that may follow this one, with a record (empty for none); what is not specified stays."""
         next_row, counter, step, row = rows or (self.next_row, self.counter, None, 0)
         opened = self.opened if rows is None else None if step is None else (step, row)
         if position is None:
@@ -121,12 +114,7 @@ class Link(NamedTuple):
         return self._replace(successors=[], body=None, lane=lane)
 
     def dropping(self, topic: int, after: Link) -> Link:
-        """Return the link that counts a record as dropped, and closes the open row if it belonged to the log.
-
-        Args:
-            topic: Topic of the record.
-            after: The link that would have stored it.
-        """
+        """Return the link that counts a record as dropped, not ``after``; one of the log closes the open row."""
         lane, is_row = self.lane, topic == TopicCode.LOG
         seq = self.next_row if is_row else lane.counts[topic]
         first, number = lane.waiting.get(topic, (seq, 0))

@@ -62,15 +62,7 @@ class Phase(IntEnum):
 
 
 class ControlPage:
-    """One mapped control page. Shared by processes; each writes its own words only.
-
-    Args:
-        path: The file ``control`` of a run folder.
-
-    Raises:
-        OSError: The file is missing or cannot be mapped.
-        ValueError: The file is no control page.
-    """
+    """One mapped control page. Shared by processes; each writes its own words only."""
 
     def __init__(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -88,12 +80,7 @@ class ControlPage:
 
     @classmethod
     def create(cls, path: Path) -> Self:
-        """Make the page, or take the one that is there, and map it.
-
-        Raises:
-            OSError: The file cannot be made, or the disk is full.
-            ValueError: There is a file of this name that is no control page.
-        """
+        """Map the page, created if it does not exist; ValueError if there is another file of this name."""
         if not path.exists():
             draft = path.with_name(f"{path.name}.{os.getpid()}.new")
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -17,14 +17,7 @@ def _gil_is_enabled() -> bool:
 
 
 def require_gil(is_enabled: Callable[[], bool] = _gil_is_enabled) -> None:
-    """Refuse an interpreter that runs without the global interpreter lock, on which docs/hot-path.md relies.
-
-    Args:
-        is_enabled: Whether the lock is enabled.
-
-    Raises:
-        UnsupportedError: It is not.
-    """
+    """Refuse an interpreter that runs without the global interpreter lock, on which docs/hot-path.md relies."""
     if not is_enabled():
         raise UnsupportedError(
             "Runstream cannot record in a Python that runs without the global interpreter lock: "

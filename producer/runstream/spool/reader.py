@@ -84,14 +84,7 @@ class Parsed(NamedTuple):
 
 
 def parse(buffer: bytes, offset: int, segment: int, base: int) -> Parsed:
-    """Return the records of a buffer from ``offset`` on.
-
-    Args:
-        buffer: Bytes of a segment.
-        offset: Where in the buffer a record begins.
-        segment: Number of the segment, for the records' positions.
-        base: Where in the segment the buffer begins.
-    """
+    """Return the records of a buffer from ``offset`` on; the buffer begins at byte ``base`` of the segment."""
     records: list[SpoolRecord] = []
     view, end = memoryview(buffer), len(buffer)
     unpack, crc32, append, make = RECORD_HEADER.unpack_from, zlib.crc32, records.append, tuple.__new__
@@ -116,15 +109,11 @@ def parse(buffer: bytes, offset: int, segment: int, base: int) -> Parsed:
 
 
 def resynchronise(buffer: bytes, order: int, slack: int) -> int | None:
-    """Return where in a buffer that begins with damage the next whole record begins; None where there is none.
+    """Return where in a buffer that begins with damage the next whole record begins; None if there is none.
 
-    A candidate must lie at a multiple of 8, carry the right CRC, and have an order that the bytes passed over can
-    explain, so that a string that happens to hold the bytes of a record is hardly ever taken for one.
-
-    Args:
-        buffer: Bytes of a segment from where a record should have begun.
-        order: The order that this record should have had.
-        slack: How many orders may be missing besides those that lay in the buffer.
+    A candidate must begin at a multiple of 8, carry the right CRC, and have an order that the bytes passed over can
+    explain, so that a string that happens to hold the bytes of a record is hardly ever mistaken for one. ``order`` is
+    that of the first record that is missing; ``slack`` is how many may be missing besides those in the buffer.
     """
     view, offset = memoryview(buffer), ALIGNMENT
     while (match := _NOT_ZERO.search(buffer, offset)) is not None:
@@ -146,12 +135,9 @@ def resynchronise(buffer: bytes, order: int, slack: int) -> int | None:
 
 
 class SpoolReader:
-    """Reads the segments of one writer in order, from a position on.
+    """Reads the segments of one writer in order, from a position on: the beginning of a record, or of a segment.
 
-    Args:
-        folder: The writer's folder.
-        position: Where to begin: the beginning of a record, or of a segment.
-        next_order: The order that the next record has; None takes whatever comes first.
+    ``next_order`` is the order of the next record; None accepts whatever comes first.
     """
 
     def __init__(self, folder: Path, position: Position | None = None, next_order: int | None = None) -> None:
@@ -177,11 +163,9 @@ class SpoolReader:
         return Position(max(self._segment, 0), self._offset)
 
     def read(self, *, ended: bool, limit: int = CHUNK) -> list[SpoolRecord]:
-        """Return the next records, about ``limit`` bytes of them; an empty list says that there is nothing to read now.
+        """Return the next records, about ``limit`` bytes or one that is longer; none if there are none now.
 
-        Args:
-            ended: The writer writes no more: what is no record at the tail is cut off.
-            limit: Bytes to read at most, unless a single record is longer.
+        If the writer has ended, what is not a record at the tail is cut off.
         """
         while self._open():
             # Looked for before the bytes are read: once it is there, this segment grows no more.

@@ -27,14 +27,8 @@ class SegmentFactory:
 
     Creating a segment takes milliseconds. An append that arrives meanwhile, from a signal handler or another thread,
     gets a small one that is not mapped, which takes far less time: otherwise each handler could be interrupted by the
-    next one while it creates a segment, until the stack is full. The large segment is kept for the next rotation.
-
-    Args:
-        folder: The writer's folder.
-        writer: Id of the writer.
-        smallest: Size of the first segment.
-        largest: Size up to which they grow; a record that is larger gets a segment of its size.
-        mapped: Map the segments where possible.
+    next one while it creates a segment, until the stack is full. The large segment is kept for the next rotation. A
+    record larger than the limit gets a segment of its size.
     """
 
     def __init__(self, folder: Path, writer: bytes, *, smallest: int, largest: int, mapped: bool) -> None:
@@ -49,24 +43,13 @@ class SegmentFactory:
         self._creating: set[object] = set()
 
     def first(self) -> Segment:
-        """Create the first segment.
-
-        Raises:
-            OSError: There is not enough space, or the folder was removed.
-        """
+        """Create the first segment."""
         segment = self._segment(self._size)
         segment.assign(0, 0)
         return segment
 
     def create(self, record: int) -> Segment:
-        """Return a segment that has room for a record; it has no number yet.
-
-        Args:
-            record: Bytes of the record.
-
-        Raises:
-            OSError: There is not enough space, or the folder was removed.
-        """
+        """Return a segment that has room for a record of so many bytes; it has no number yet."""
         needed = -(-(record + SEGMENT_HEADER.size + RESERVE + ALIGNMENT) // _PAGE) * _PAGE
         least = max(LAST_RESORT, needed)
         if self._creating:

@@ -34,16 +34,10 @@ class Words(Protocol):
 class Segment:
     """A segment that one process writes.
 
-    The file is created under a temporary name and renamed by :meth:`publish`, so that readers only see complete
-    segments. The mapping or descriptor is released with the last reference, never earlier: an interrupted append may
-    still use it.
-
-    Args:
-        draft: Path under which the file was created.
-        size: Size of the file in bytes.
-        writer: Id of the writer.
-        data: The bytes of the file.
-        words: The same bytes as 32-bit words.
+    The file is created under a temporary name, the draft, and renamed by :meth:`publish`, so that readers only see
+    complete segments. The mapping or descriptor is released with the last reference, never earlier: an interrupted
+    append may still use it. ``words`` are the same bytes as ``data``. OSError is raised where the disk is full, a quota
+    or a limit of the process is reached, or the folder was removed.
     """
 
     def __init__(self, draft: Path, size: int, writer: bytes, data: Bytes, words: Words) -> None:
@@ -60,17 +54,7 @@ class Segment:
 
     @classmethod
     def create(cls, draft: Path, size: int, writer: bytes, *, mapped: bool = True) -> Segment:
-        """Create the file of a segment and reserve its space.
-
-        Args:
-            draft: Path of the file until it is published, in the writer's folder.
-            size: Bytes to reserve, a multiple of 8.
-            writer: Id of the writer.
-            mapped: Map the file if its space can be reserved; False always writes with ``pwrite``.
-
-        Raises:
-            OSError: The disk is full, a quota or a limit of the process is reached, or the folder was removed.
-        """
+        """Create the file of a segment and reserve its space, a multiple of 8 bytes; map it if that succeeded."""
         descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             reserved = reserve(descriptor, size)
@@ -96,25 +80,13 @@ class Segment:
         return segment
 
     def assign(self, number: int, order: int) -> None:
-        """Write the header; called before the segment is used.
-
-        Args:
-            number: Number of the segment.
-            order: Order of the first record.
-
-        Raises:
-            OSError: The segment is not mapped, and the file cannot be written.
-        """
+        """Write the header, with the order of the first record; called before the segment is used."""
         self.number = number
         header = SEGMENT_HEADER.pack(SEGMENT_MAGIC, number, 0, self.size, order, self._writer)
         self.bytes[0 : len(header)] = header
 
     def publish(self) -> None:
-        """Rename the file to its final name, unless that was done before.
-
-        Raises:
-            OSError: The folder was removed.
-        """
+        """Rename the file to its final name, unless that was done before."""
         path = self._draft.with_name(f"{self.number:08d}.seg")
         try:
             self._draft.rename(path)
@@ -124,15 +96,7 @@ class Segment:
         self.published = True
 
     def store(self, start: int, body: bytes) -> None:
-        """Store a record at an offset; storing the same record there again changes nothing.
-
-        Args:
-            start: Offset of the record.
-            body: The record without its length and CRC.
-
-        Raises:
-            OSError: The segment is not mapped, and the file cannot be written.
-        """
+        """Store a record, without length and CRC, at an offset; storing the same record there again changes nothing."""
         end = start + CRC_START + len(body)
         self.bytes[start + CRC_START : end] = body
         self.words[(start >> 2) + 1] = zlib.crc32(body)
@@ -154,11 +118,7 @@ class Segment:
 
 
 def reserve(descriptor: int, size: int) -> bool:
-    """Reserve the space of a file; return False if its file system cannot do that.
-
-    Raises:
-        OSError: There is not enough space.
-    """
+    """Reserve the space of a file; return False if its file system cannot do that."""
     try:
         # In parts: where signals keep arriving, a file system may never complete a large request.
         for start in range(0, size, _CHUNK):
@@ -175,9 +135,6 @@ def populate(descriptor: int, mapped: mmap.mmap) -> None:
 
     Written zeros make a page fault ten times cheaper than reserved space does, because the file system need not convert
     the space page by page.
-
-    Raises:
-        OSError: There is not enough space after all.
     """
     clear(descriptor, len(mapped))
     with contextlib.suppress(OSError, ValueError):  # kernels before 5.14 load the pages one by one
@@ -185,22 +142,14 @@ def populate(descriptor: int, mapped: mmap.mmap) -> None:
 
 
 def clear(descriptor: int, size: int) -> None:
-    """Write zeros to a file, which occupies its space on most file systems.
-
-    Raises:
-        OSError: There is not enough space.
-    """
+    """Write zeros to a file, which occupies its space on most file systems."""
     zeros = bytes(min(size, _CHUNK))
     for start in range(0, size, _CHUNK):
         write_fully(descriptor, zeros[: size - start], start)
 
 
 def write_fully(descriptor: int, data: bytes, offset: int) -> None:
-    """Write all bytes at an offset of a file, in several calls if need be.
-
-    Raises:
-        OSError: They could not all be written; ENOSPC if the file system accepts no more without an error.
-    """
+    """Write all bytes at an offset of a file; raise OSError (ENOSPC) if the file system accepts no more."""
     while data:
         written = os.pwrite(descriptor, data, offset)
         if written == 0:

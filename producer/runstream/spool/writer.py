@@ -47,18 +47,9 @@ class SpoolWriter:
     :mod:`runstream.spool.chain`). An append that finds a link not stored yet, because the thread of that link was
     interrupted, stores it before it adds its own: storing a link again changes nothing.
 
-    Args:
-        folder: The writer's folder, which exists.
-        writer: Id of the writer.
-        policy: What to do when the disk is full.
-        report: Called with a message when a record was dropped or an append waits for room.
-        smallest: Size of the first segment; each further one is twice as large.
-        largest: Size up to which they grow; a record that is larger gets a segment of its size.
-        mapped: Map the segments; False writes them with ``pwrite``, as is done where space cannot be reserved.
-
-    Raises:
-        OSError: The first segment cannot be created.
-        UnsupportedError: The interpreter runs without the GIL.
+    ``report`` is called with a message when a record was dropped or an append waits for room. Segments grow from
+    ``smallest`` to ``largest``; with ``mapped=False``, they are written with ``pwrite``, as is done where space cannot
+    be reserved. The first segment is created at once, or OSError is raised.
     """
 
     def __init__(
@@ -140,16 +131,10 @@ class SpoolWriter:
             state = self.state
 
     def append_row(self, tail: tuple[Any, ...], now: int, payload: bytes) -> bytes | None:
-        """Append a whole row at the counter: the fast path.
+        """Append a whole row at the counter: the fast path. ``tail`` is a value of :attr:`tail` that had no open row.
 
-        Args:
-            tail: A value of :attr:`tail` that had no open row.
-            now: Microseconds since 1970.
-            payload: msgpack.
-
-        Returns:
-            The stored record without length and CRC; None if :meth:`append_part` has to be used, because the segment
-            has no room, or another append was made since ``tail`` was read.
+        Return the stored record without length and CRC; None if :meth:`append_part` has to be used, because the segment
+        has no room, or another append was made since ``tail`` was read.
         """
         successors, _, order, position, seq, step, _, lane = tail
         body = _pack(_ROW, order, seq, step, now) + payload
@@ -174,25 +159,10 @@ class SpoolWriter:
     def append_part(  # noqa: PLR0917 - the fields of a record
         self, state: Link, kind: int, seq: int, step: int, now: int, payload: bytes, after: RowState
     ) -> bytes | None:
-        """Append a record to the log.
+        """Append a record to the log, derived from ``state``, after which the position in the rows is ``after``.
 
-        Args:
-            state: A value of :attr:`state`, which the other arguments were derived from.
-            kind: As returned by :func:`kind_of`.
-            seq: The seq of the row.
-            step: The step of the row.
-            now: Microseconds since 1970.
-            payload: msgpack.
-            after: Position in the rows after the record.
-
-        Returns:
-            The stored record without length and CRC; empty if it was dropped; None if another append was made first:
-            then the arguments have to be derived again.
-
-        Raises:
-            ForkedError: The process is a fork of the one that created this writer.
-            ClosedError: The last record was appended already.
-            DiskFullError: There is no room, and the policy is to raise.
+        Return the stored record without length and CRC; empty if it was dropped; None if another append was made first:
+        then the arguments have to be derived again. ForkedError, ClosedError or DiskFullError refuse the append.
         """
         body = _pack(kind, state.order, seq, step, now) + payload
         return self._append(state, TopicCode.LOG, body, state.then(body, rows=after))
@@ -210,9 +180,7 @@ class SpoolWriter:
     def append_branch(self, run_id: str | None, step: int) -> bool:
         """Append a branch marker; return False if it was dropped. Raises what :meth:`append_part` does.
 
-        Args:
-            run_id: The run of the same project that the rows continue; None if it is the writer's own run.
-            step: The last step of that run that is kept.
+        The rows continue those of a run of the same project (None for the writer's own run) up to a step.
         """
         kind = kind_of(TopicCode.LOG, WHOLE | Flag.BRANCH, StreamCode.HISTORY)
         payload = msgspec.msgpack.encode({"run_id": run_id})
@@ -279,8 +247,7 @@ class SpoolWriter:
     def _commit(self, state: Link, link: Link) -> bool:
         """Make a link the successor of the last one and store it; return False if another one was first.
 
-        Raises:
-            OSError: It could not be stored, and was undone.
+        OSError is raised if it could not be stored, and was undone.
         """
         state.successors.append(link)
         if state.successors[0] is not link:
@@ -291,8 +258,7 @@ class SpoolWriter:
     def _store(self, before: Link, link: Link) -> None:
         """Store a link, which other threads and signal handlers may be doing as well.
 
-        Raises:
-            OSError: It could not be stored, here or elsewhere, and was undone.
+        OSError is raised if it could not be stored, here or elsewhere, and was undone.
         """
         problem: OSError | None = None
         segment = link.lane.segment
@@ -312,11 +278,7 @@ class SpoolWriter:
             raise problem or OSError(errno.EIO, os.strerror(errno.EIO))
 
     def _refuse(self, error: OSError) -> str:
-        """Note that there is no room, and return the reason.
-
-        Raises:
-            DiskFullError: The policy is to raise.
-        """
+        """Note that there is no room, and return the reason, or raise it if that is the policy."""
         self._retry_at = time.monotonic() + RETRY_S
         problem = error.strerror or str(error)
         if self._policy is DiskPolicy.RAISE:
@@ -342,11 +304,7 @@ class SpoolWriter:
         return None
 
     def _open_segment(self, length: int) -> None:
-        """Create the next segment and continue there, unless another append did so first.
-
-        Raises:
-            OSError: There is no room, or the folder was removed.
-        """
+        """Create the next segment and continue there, unless another append did so first."""
         segment = self._factory.create(CRC_START + length)
         # A signal handler or another thread may have appended meanwhile, and opened a segment that has room.
         while (state := self.state).lane.refusal is None and not state.has_room(length):

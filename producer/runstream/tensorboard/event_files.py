@@ -18,15 +18,7 @@ _COLUMNS = 3
 
 
 class EventFile:
-    """An event file.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ImportError: The package ``tensorboard`` is not installed.
-        OSError: The file cannot be read.
-    """
+    """An event file; raises ImportError without the package ``tensorboard``, OSError if it cannot be read."""
 
     def __init__(self, path: str) -> None:
         # Keeps tensorboard from importing TensorFlow, which takes seconds and much memory.

@@ -15,15 +15,7 @@ from runstream.tensorboard.rows import FilePosition
 
 
 class Journal:
-    """The journal of a run folder.
-
-    Args:
-        path: The file.
-        rows: How many rows are in spools or delivered; later lines are removed.
-
-    Raises:
-        OSError: The file cannot be opened.
-    """
+    """The journal of a run folder; lines after the number of rows that are in spools or delivered are removed."""
 
     def __init__(self, path: Path, rows: int) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -34,11 +26,7 @@ class Journal:
         self.positions: dict[str, int] = dict(json.loads(line) for line in lines)
 
     def add(self, position: FilePosition) -> None:
-        """Record how far a file is read when the next row is appended.
-
-        Raises:
-            OSError: The disk is full.
-        """
+        """Record how far a file is read when the next row is appended."""
         os.write(self._descriptor, json.dumps([position.file, position.number]).encode() + b"\n")
 
     def close(self) -> None:

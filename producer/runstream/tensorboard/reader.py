@@ -36,14 +36,7 @@ class _OpenFile:
 
 
 class RunReader:
-    """Reads the event files of a run. There must be only one reader of a run at a time.
-
-    Args:
-        folder: The run folder.
-
-    Raises:
-        OSError: The journal cannot be opened.
-    """
+    """Reads the event files of a run. There must be only one reader of a run at a time."""
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
@@ -56,11 +49,7 @@ class RunReader:
         self._search_at = 0.0
 
     def read(self) -> int:
-        """Read the new events; return how many there were.
-
-        Raises:
-            OSError: The disk is full.
-        """
+        """Read the new events; return how many there were."""
         self._open_files(search=time.monotonic() >= self._search_at)
         events = 0
         for path, opened in self._files.items():

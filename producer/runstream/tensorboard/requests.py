@@ -25,11 +25,7 @@ class Request:
 
 
 def add_request(run_folder: Path, request: Request) -> None:
-    """Add a request to the file.
-
-    Raises:
-        OSError: It cannot be written.
-    """
+    """Add a request to the file."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
     descriptor = os.open(run_folder / EVENT_FILES_NAME, flags, 0o600)
     try:

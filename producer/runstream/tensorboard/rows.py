@@ -73,10 +73,7 @@ class RowBuilder:
 def name_prefix(folder: str, request: Request, first: str) -> str:
     """Return the first part of the names of values in a folder, without a trailing slash.
 
-    Args:
-        folder: The folder of the event file.
-        request: The request that the file belongs to.
-        first: The first folder that was requested in the run.
+    ``first`` is the first folder that was requested in the run.
     """
     base = request.root
     if not base:
@@ -91,10 +88,7 @@ def name_prefix(folder: str, request: Request, first: str) -> str:
 def is_requested(name: str, request: Request, started: int) -> bool:
     """Return whether a file is an event file that belongs to a request, judging by its name.
 
-    Args:
-        name: The name of the file.
-        request: The request.
-        started: When the run started, in seconds since 1970; older files belong to other runs.
+    A file from before ``started``, in seconds since 1970, belongs to another run.
     """
     found = _FILE_NAME.search(name)
     if "tfevents" not in name or name.endswith(".profile-empty"):

@@ -17,12 +17,7 @@ def is_notebook() -> bool:
 
 
 def show_html(text: str, plain: str) -> bool:
-    """Display HTML below the running cell; return whether it was displayed.
-
-    Args:
-        text: The HTML.
-        plain: The text for front ends that do not support HTML.
-    """
+    """Display HTML, or plain text in a front end without HTML; return whether it was displayed."""
     if not is_notebook():
         return False
     display: Any = import_module("IPython.display").display  # installed with the notebook

@@ -28,12 +28,7 @@ _BLOCK_STYLE = "font-family:monospace;white-space:pre-wrap;line-height:1.5"
 
 
 class Terminal:
-    """Prints lines with a prefix.
-
-    Args:
-        silent: Print nothing.
-        quiet: Print only URLs and warnings.
-    """
+    """Prints lines with a prefix; only URLs and warnings if quiet, nothing if silent."""
 
     def __init__(self, *, silent: bool = False, quiet: bool = False) -> None:
         self._silent = silent

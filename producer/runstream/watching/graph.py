@@ -42,12 +42,6 @@ class GraphTracer:
     The graph is final when a call of the model itself returns. A model of which only parts are called has no such
     moment: its graph is published when every module was called, when the backward pass begins, when a part is called
     again, or when the hooks are removed, whichever comes first. It is replaced if the model itself is called later.
-
-    Args:
-        torch: The module.
-        model: The model.
-        publish: Called with the graph.
-        warn: Prints a warning.
     """
 
     def __init__(

@@ -36,10 +36,7 @@ class DeviceCounts:
 def count_values(torch: Any, tensor: Any) -> Histogram | DeviceCounts | None:
     """Return the histogram of a tensor, or None if it has no finite value; on an accelerator, the pending counts.
 
-    Args:
-        torch: The module.
-        tensor: A tensor of any layout and type. Only the local part of a distributed tensor is counted, and the
-            magnitudes of complex numbers.
+    Only the local part of a distributed tensor is counted, and the magnitudes of complex numbers.
     """
     if tensor.device.type == "cpu":
         return _on_cpu(torch, *_flat(tensor.detach()))

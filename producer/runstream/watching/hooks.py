@@ -61,9 +61,6 @@ class ModuleHook:
 
     A copy, or a model that was saved whole and loaded, gets a function that does nothing in its place. So it is not
     watched, and can be loaded where Runstream is not installed.
-
-    Args:
-        action: Called with the arguments that torch passes.
     """
 
     __slots__ = ("_action",)

@@ -25,13 +25,7 @@ _LOGGED = {"gradients": (True, False), "parameters": (False, True), "all": (True
 
 
 class ModelWatching:
-    """The part of a run that watches models: registers hooks, and logs what they sample.
-
-    Args:
-        log: Adds values to the row of the run's next ``log()``.
-        set_summary: Sets a value in the run's summary.
-        warn: Prints a warning.
-    """
+    """The part of a run that watches models: registers hooks, and logs what they sample."""
 
     def __init__(
         self,
@@ -51,11 +45,7 @@ class ModelWatching:
         self._scheduled = False
 
     def watch(self, models: Any, *, log: str | None, log_freq: int, idx: int | None, log_graph: bool) -> None:
-        """Register hooks in models; see :meth:`runstream.Run.watch`.
-
-        Raises:
-            ValueError: ``log`` is not one of the values listed there, or a model is not a ``torch.nn.Module``.
-        """
+        """Register hooks in models; see :meth:`runstream.Run.watch`."""
         if log not in _LOGGED:
             raise ValueError(f"Invalid log={log!r}: watch() expects 'gradients', 'parameters', 'all' or None")
         found = _validate_models(models, "watch")
@@ -64,11 +54,7 @@ class ModelWatching:
         self._count += len(found)
 
     def unwatch(self, models: Any = None) -> None:
-        """Remove the hooks of models, or of all models if None; see :meth:`runstream.Run.unwatch`.
-
-        Raises:
-            ValueError: A model is not a ``torch.nn.Module``.
-        """
+        """Remove the hooks of models, or of all models if None; see :meth:`runstream.Run.unwatch`."""
         for model in list(self._handles) if models is None else _validate_models(models, "unwatch"):
             handles = self._handles.pop(model, None)
             for handle in handles or ():
@@ -144,11 +130,7 @@ class ModelWatching:
 
 
 def _validate_models(models: Any, function: str) -> tuple[Any, ...]:
-    """Return the given models, one or several, as a tuple.
-
-    Raises:
-        ValueError: One of them is not a ``torch.nn.Module``.
-    """
+    """Return the given models, one or several, as a tuple; raise ValueError if one is not a ``torch.nn.Module``."""
     found = tuple(models) if isinstance(models, list | tuple) else (models,)
     module = getattr(getattr(sys.modules.get("torch"), "nn", None), "Module", None)
     for model in found:

@@ -20,15 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Checkpoint:
-    """Saves the ledger of a run folder, and its report.
-
-    Args:
-        folder: The run folder.
-        ledger: What is saved.
-        delivery: The writers.
-        report: What ``finish()`` shows of the run.
-        settings: Intervals.
-    """
+    """Saves the ledger of a run folder, and its report."""
 
     def __init__(
         self, folder: RunFolder, ledger: Ledger, delivery: RunDelivery, report: Report, settings: ShipperSettings

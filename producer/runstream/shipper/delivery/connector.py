@@ -20,13 +20,8 @@ log = logging.getLogger(__name__)
 class Connector:
     """Connects the delivery of a run, as often as needed, with short pauses.
 
-    Args:
-        folder: The run folder; its control page shows whether delivery is connected.
-        route: Requests to the server.
-        ledger: Keeps what the first delivery decides.
-        settings: Deadlines and pauses.
-        moved: Called when something changed: a connection, an acknowledgement, a failure.
-        reachable: Called with whether the broker can be reached.
+    ``moved`` is called when something changed: a connection, an acknowledgement, a failure; ``reachable`` with whether
+    the broker can be reached.
     """
 
     def __init__(
@@ -51,12 +46,7 @@ class Connector:
         self.problem = ""
 
     async def resolve(self) -> Destination:
-        """Return where the run's events go.
-
-        Raises:
-            NoServerError: No server answers, and none has before.
-            PartitionMismatchError: The topics differ from those that the run was delivered to before.
-        """
+        """Return where the run's events go; raise NoServerError or PartitionMismatchError if that is unknown."""
         connection = await self._route.connect()
         account = self._ledger.account(
             connection.cluster_id,
@@ -96,12 +86,7 @@ class Connector:
             pause = min(2 * pause, settings.longest_retry_s)
 
     async def _resolve_bases(self, where: Destination, delivery: RunDelivery) -> None:
-        """Find out the last step of the run, if a writer of the folder did not know it, and store it permanently.
-
-        Raises:
-            NoServerError: No server answers.
-            OSError: It cannot be stored.
-        """
+        """Find out the last step of the run, if a writer of the folder did not know it, and store it permanently."""
         relative = [tail for tail in delivery.tails.values() if tail.info.base is None]
         if not relative:
             return

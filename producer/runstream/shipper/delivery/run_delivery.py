@@ -26,13 +26,7 @@ _REPORTED = {Role.PRIMARY, Role.WORKER, Role.SHIPPER}
 
 
 class RunDelivery:
-    """The writers of a run and how far each is delivered.
-
-    Args:
-        report: Summarizes the rows that are delivered.
-        settings: Sizes.
-        exit_acknowledged: Called with a writer once its exit is acknowledged.
-    """
+    """The writers of a run and how far each is delivered. ``report`` summarizes the rows that are delivered."""
 
     def __init__(
         self, report: Report, settings: ShipperSettings, exit_acknowledged: Callable[[WriterTail], None]
@@ -86,11 +80,7 @@ class RunDelivery:
         self._sender = None
 
     def pump(self, slice_s: float) -> bool:
-        """Read and send until nothing is left, enough is in flight, or the time slice is used up.
-
-        Returns:
-            Whether more could be done at once.
-        """
+        """Read and send until nothing is left, enough is in flight, or time is up; return whether there is more."""
         deadline = time.perf_counter() + slice_s
         if self.connected and self.uploading:
             self._send_uploaded()

@@ -26,18 +26,8 @@ log = logging.getLogger(__name__)
 class WriterRegistry:
     """Adds the writers of a run folder to its delivery, and sets their exits.
 
-    Args:
-        folder: The run folder.
-        host: This machine.
-        ledger: What was delivered before.
-        delivery: Where writers are added.
-        settings: Pauses.
-        tasks: Runs the searches for exits.
-        trainer: The pidfd that the shipper inherited.
-        gate: Decides which records wait for uploads.
-        own: The shipper's own writer, which needs no watching.
-        preemptible: Whether SIGTERM comes from a scheduler.
-        changed: Called when there is a new writer or an exit.
+    ``own`` is the shipper's own writer, which needs no watching; ``changed`` is called when there is a new writer or an
+    exit.
     """
 
     def __init__(

@@ -138,8 +138,7 @@ class Ledger:
     def account(self, cluster: str, *, entity: str, prefix: str, partitions: int) -> ClusterAccount:
         """Return the account of a cluster, created with these values if it is new.
 
-        Raises:
-            PartitionMismatchError: The account was created with another number of partitions.
+        PartitionMismatchError is raised if it was created with another number of partitions.
         """
         account = self.clusters.setdefault(cluster, ClusterAccount(entity, prefix, partitions))
         if account.partitions != partitions:

@@ -57,13 +57,7 @@ class OpenGate:
 
 
 class UploadQueue:
-    """The records of one writer that wait for their uploads.
-
-    Args:
-        gate: Decides when a record can be sent.
-        writer: The writer's id.
-        account: Which uploads are known to be done, from an earlier shipper too.
-    """
+    """The records of one writer that wait for their uploads. The account lists uploads that are done."""
 
     def __init__(self, gate: UploadGate, writer: bytes, account: WriterAccount) -> None:
         self._gate = gate

@@ -27,14 +27,7 @@ _PENDING_LINES = 5000
 
 
 class Collector:
-    """Appends rows to the shipper's own spool.
-
-    Args:
-        folder: The run.
-        host: This machine.
-        console: Bytes of ``console.log`` that are recorded, according to the ledger.
-        sample: Whether to sample the system.
-    """
+    """Appends rows to the shipper's own spool. ``console`` is how many bytes of ``console.log`` are recorded."""
 
     def __init__(self, folder: RunFolder, host: Host, *, console: int, sample: bool) -> None:
         self._folder = folder
@@ -65,12 +58,9 @@ class Collector:
             self._console.offset = self._console.line_end(last)
 
     def collect(self, trainers: Iterable[WriterTail], *, pending: int, now: float) -> None:
-        """Record new console lines, and a sample of the system if one is due.
+        """Record new console lines, and a sample of the trainers' processes if one is due.
 
-        Args:
-            trainers: The writers whose processes are sampled.
-            pending: Rows of the shipper's own writer that are not acknowledged.
-            now: Seconds of a monotonic clock.
+        ``pending`` is how many rows of the shipper's own writer are not acknowledged; ``now`` is of a monotonic clock.
         """
         trainers = list(trainers)
         if pending < _PENDING_LINES:

@@ -54,13 +54,7 @@ def parse_line(start: int, raw: bytes, length: int) -> Line:
 
 
 class ConsoleLog:
-    """Reads ``console.log`` from an offset on.
-
-    Args:
-        path: The file; it may not exist yet.
-        offset: The offset of the first line to read.
-        length: Maximum characters of a line.
-    """
+    """Reads ``console.log``, once it exists, from an offset on; shortens lines to ``length`` characters."""
 
     def __init__(self, path: Path, offset: int, length: int) -> None:
         self._path = path
@@ -69,11 +63,7 @@ class ConsoleLog:
         self.offset = offset
 
     def read(self, *, final: bool) -> list[Line]:
-        """Return the next lines, about 64 KiB, or none if there are no more now.
-
-        Args:
-            final: Nothing more is written to the file, so a last line without a line feed is complete.
-        """
+        """Return the next lines, about 64 KiB; if ``final``, also a last line without a line feed."""
         if self._descriptor < 0 and not self._open():
             return []
         size = _CHUNK

@@ -24,9 +24,6 @@ class EventFileReader:
     """Keeps a reader running from the first request until everything is read.
 
     It is a separate process: the libraries that read event files are large, and may block.
-
-    Args:
-        folder: The run.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -45,12 +42,7 @@ class EventFileReader:
         return self._settled or not self.wanted
 
     def turn(self, now: float, *, ending: bool) -> None:
-        """Start the reader if necessary, and check it.
-
-        Args:
-            now: Seconds of a monotonic clock.
-            ending: Nothing more will be written.
-        """
+        """Start the reader if necessary, and check it; ``ending`` once nothing more will be written."""
         if self._settled:
             return
         self.wanted = self.wanted or self._requests.exists()

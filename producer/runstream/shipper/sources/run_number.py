@@ -18,15 +18,8 @@ log = logging.getLogger(__name__)
 class RunNumberResolver:
     """Requests the run's number until the server answers, and records it.
 
-    The server assigns a run its number only once, so requesting it again after a crash is harmless.
-
-    Args:
-        info: The run.
-        route: Requests the number.
-        settings: Deadlines and pauses.
-        ledger: Keeps the number, so that it is recorded once.
-        resolve: Returns where the run is delivered to, with its entity.
-        record: Called with the number.
+    The server assigns a run its number only once, so requesting it again after a crash is harmless. The ledger keeps
+    the number, so that it is recorded once.
     """
 
     def __init__(

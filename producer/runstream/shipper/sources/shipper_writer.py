@@ -19,10 +19,7 @@ _SEGMENT_BYTES = 64 * 1024
 class ShipperWriter:
     """A writer that is created with its first record and ended with its exit.
 
-    Args:
-        folder: The run folder.
-        source: Where the rows come from; empty for the shipper itself.
-        policy: What to do when the disk is full.
+    ``source`` is where the rows come from; empty for the shipper itself.
     """
 
     def __init__(self, folder: RunFolder, *, source: str = "", policy: DiskPolicy = DiskPolicy.DROP) -> None:
@@ -40,19 +37,11 @@ class ShipperWriter:
         return self._writer is not None
 
     def append(self, stream: StreamCode, step: int, now: int, row: dict[str, Any]) -> None:
-        """Append a row.
-
-        Raises:
-            OSError: There is no disk space for a first segment.
-        """
+        """Append a row."""
         self.begin().append_whole_row(stream, step, now, self._encode(row))
 
     def begin(self) -> SpoolWriter:
-        """Create the writer unless it exists. From then on, the run is not complete before this writer has ended.
-
-        Raises:
-            OSError: There is no disk space for a first segment.
-        """
+        """Create the writer unless it exists. From then on, the run is not complete before this writer has ended."""
         if self._writer is None:
             label = self._folder.info.label
             path = self._folder.writer_folder(self.id)
@@ -63,11 +52,7 @@ class ShipperWriter:
         return self._writer
 
     def change(self, entries: list[list[Any]]) -> None:
-        """Append a change of attributes.
-
-        Raises:
-            OSError: There is no disk space for a first segment.
-        """
+        """Append a change of attributes."""
         self.begin().append(TopicCode.CONFIG, entries)
 
     def end(self) -> None:

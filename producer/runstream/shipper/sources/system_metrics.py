@@ -13,11 +13,7 @@ _MIB = 1024 * 1024
 
 
 class SystemSampler:
-    """Takes samples; rates refer to the time since the previous sample.
-
-    Args:
-        path: A folder on the disk whose usage is sampled.
-    """
+    """Takes samples, with the usage of the disk of a folder; rates refer to the time since the previous sample."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -27,12 +23,7 @@ class SystemSampler:
         psutil.cpu_percent()
 
     def sample(self, pids: Iterable[int], now: float) -> dict[str, Any]:
-        """Return a sample as a row.
-
-        Args:
-            pids: The training processes; their children are included.
-            now: Seconds of a monotonic clock.
-        """
+        """Return a sample as a row, of processes and their children; ``now`` is of a monotonic clock."""
         memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(self._path))
         row: dict[str, Any] = {
             "cpu": {"percent": psutil.cpu_percent(), "count": psutil.cpu_count() or 0},

@@ -39,11 +39,8 @@ class PendingMessage:
 class KafkaSender:
     """One producer and its messages in flight.
 
-    Args:
-        destination: The broker, the topics and the partition.
-        settings: Sizes and deadlines.
-        deadline_s: Seconds within which each message must be acknowledged.
-        changed: Called after every acknowledgement, and once when the sender has failed.
+    Each message must be acknowledged within ``deadline_s``. ``changed`` is called after every acknowledgement, and once
+    when the sender has failed.
     """
 
     def __init__(
@@ -75,11 +72,7 @@ class KafkaSender:
         self.error: Exception | None = None
 
     async def start(self) -> None:
-        """Connect, and check that the topics have the expected number of partitions.
-
-        Raises:
-            DeliveryError: The broker does not answer in time, or its topics differ.
-        """
+        """Connect; raise DeliveryError if the broker does not answer in time, or has other partitions."""
         name = topic_name(self._prefix, Topic.LOG)
         try:
             async with asyncio.timeout(self._settings.connect_deadline_s):

@@ -37,13 +37,7 @@ class Destination:
 
 
 class Route:
-    """Requests to the server of a run, each with a deadline.
-
-    Args:
-        info: The run.
-        environ: Environment variables that configure the server, as for the client.
-        settings: Deadlines.
-    """
+    """Requests to the server of a run, each with a deadline."""
 
     def __init__(self, info: RunInfo, environ: Mapping[str, str], settings: ShipperSettings) -> None:
         self._url = info.url
@@ -53,8 +47,7 @@ class Route:
     async def connect(self) -> Connection:
         """Return the server's brokers, topics and limits, or its last answer if it does not answer now.
 
-        Raises:
-            NoServerError: Neither is available.
+        NoServerError is raised if neither is available.
         """
         server = self._server()
         try:

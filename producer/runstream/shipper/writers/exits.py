@@ -32,14 +32,7 @@ class Exit:
     decides: bool = True
 
     def event(self, envelope: Envelope, *, beats: bool, decides: bool, waits_for_all: bool) -> ExitEvent:
-        """Return the exit as an event.
-
-        Args:
-            envelope: Run and writer.
-            beats: Whether beats of the writer were sent, or may have been.
-            decides: Whether, by its settings, the writer's end counts for the state of its run.
-            waits_for_all: Whether the run continues until every writer with a state vote has ended.
-        """
+        """Return the exit as an event; ``beats`` if beats may have been sent, ``decides`` by the settings."""
         return ExitEvent(
             header=Header(kind=Kind.DATA, run=envelope.run, writer=envelope.writer, time=self.time, order=self.order),
             beats=beats,

@@ -23,13 +23,7 @@ JITTER = 0.2
 
 
 class HeartbeatSender:
-    """Keeps a connection and sends beats and goodbyes over it.
-
-    Args:
-        resolve: Returns where to send to; raises NoServerError.
-        beats: Returns the beats that are due now, one for each running writer; None to send no beats.
-        settings: Deadlines.
-    """
+    """Keeps a connection and sends beats (of each running writer; None for no beats) and goodbyes over it."""
 
     def __init__(
         self,

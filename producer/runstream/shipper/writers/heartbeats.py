@@ -51,11 +51,7 @@ def create_beat(tail: WriterTail, where: Destination, number: int, *, preempting
 
 
 def create_goodbye(tail: WriterTail, where: Destination) -> HeartbeatEvent:
-    """Return the goodbye of a writer whose exit is acknowledged.
-
-    Raises:
-        RuntimeError: The writer has not ended.
-    """
+    """Return the goodbye of a writer whose exit is acknowledged."""
     if tail.exit is None:
         raise RuntimeError(f"No goodbye for {tail.label}: the writer has not ended")
     return HeartbeatEvent(

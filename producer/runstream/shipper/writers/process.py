@@ -36,16 +36,10 @@ FOREIGN_SILENCE_S = 3600.0
 
 
 def is_alive(info: WriterInfo, host: Host, *, last_write: float, now: float) -> bool:
-    """Whether a writer may still write.
+    """Whether a writer may still write; its last write and now in seconds since 1970.
 
     The process is identified by pid, start time and boot; a writer of another machine is regarded as ended after its
     spool was silent for an hour.
-
-    Args:
-        info: The writer.
-        host: This machine.
-        last_write: When its spool was last written to, in seconds since 1970.
-        now: Seconds since 1970.
     """
     if info.boot_id != host.boot_id:
         return info.host != host.name and now - last_write < FOREIGN_SILENCE_S
@@ -85,12 +79,8 @@ class InheritedPidfd:
 class WatchedProcess:
     """A process that is watched by its pidfd: its end is seen at once, and a reused pid cannot be mistaken for it.
 
-    Args:
-        info: A writer of the process.
-        descriptor: A pidfd of the process, which close() closes; None to open one.
-
-    Raises:
-        OSError: There is no such process, or the system does not support pidfds.
+    OSError is raised if there is no such process, or the system does not support pidfds. A given descriptor is closed
+    too.
     """
 
     def __init__(self, info: WriterInfo, descriptor: int | None = None) -> None:

@@ -18,13 +18,9 @@ _RETRY_S = 5.0
 
 
 class StopRequestPoller:
-    """Polls the server for requests to stop the run.
+    """Polls the server for requests to stop the run, and sets a word of the control page.
 
-    Args:
-        route: Requests to the server.
-        control: Where the training process finds the request.
-        run: Returns the run, or None until its entity is resolved.
-        writers: Returns the writers that are running.
+    ``run`` returns None until the run's entity is resolved; ``writers`` returns those that are running.
     """
 
     def __init__(

@@ -47,15 +47,7 @@ _UPLOAD_BYTES = 4 * 1024 * 1024
 
 
 class WriterTail:
-    """Follows one writer.
-
-    Args:
-        folder: The run folder.
-        info: The writer.
-        host: This machine.
-        trainer: The pidfd that the shipper inherited, of any process.
-        gate: Decides which records wait for uploads.
-    """
+    """Follows one writer. ``trainer`` is the pidfd that the shipper inherited, of any process."""
 
     def __init__(
         self,
@@ -262,17 +254,9 @@ class WriterTail:
     ) -> Exit:
         """Return how the dead writer ended, and store the answer in ``exit.json``, so that it never changes.
 
-        The writer's own last record decides, unless it leaves the outcome to the exit status; else a stored answer,
-        the kernel, or "unknown".
-
-        Args:
-            floor: By topic code, how many records are known from what was delivered and deleted.
-            circumstances: What had been requested or announced.
-            identify: Whether the kernel may be asked.
-            now: Microseconds since 1970.
-
-        Raises:
-            OSError: The spool cannot be read, or the answer cannot be stored.
+        The writer's own last record decides, unless it leaves the outcome to the exit status; else a stored answer, the
+        kernel (if ``identify``), or "unknown". ``floor`` has, by topic code, the records known from what was delivered
+        and deleted. OSError is raised if the spool cannot be read or the answer cannot be stored.
         """
         found, status = await asyncio.gather(
             asyncio.to_thread(self._tally, floor), asyncio.to_thread(self._wait_status, identify=identify)
