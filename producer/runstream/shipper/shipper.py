@@ -103,11 +103,11 @@ class Shipper:
         host = Host.here()
         self._collector = Collector(folder, host, console=self._ledger.console, sample=live)
         self._registry = WriterRegistry(
-            folder,
-            host,
-            self._ledger,
-            self._delivery,
-            settings,
+            folder=folder,
+            host=host,
+            ledger=self._ledger,
+            delivery=self._delivery,
+            settings=settings,
             tasks=self._tasks,
             trainer=trainer,
             gate=gate,
@@ -118,8 +118,8 @@ class Shipper:
         self._stop_requests = StopRequestPoller(
             route,
             self._control,
-            run=lambda: self._delivery.run,
-            writers=lambda: [tail.info.id for tail in self._delivery.tails.values() if tail.running],
+            get_run=lambda: self._delivery.run,
+            get_writers=lambda: [tail.info.id for tail in self._delivery.tails.values() if tail.running],
         )
         self._run_number = RunNumberResolver(
             folder.info,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import weakref
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,25 +25,22 @@ if TYPE_CHECKING:
 _LOGGED = {"gradients": (True, False), "parameters": (False, True), "all": (True, True), None: (False, False)}
 
 
+@dataclass(slots=True)
 class ModelWatching:
     """The part of a run that watches models: registers hooks, and logs what they sample."""
 
-    def __init__(
-        self,
-        log: Callable[[dict[str, Any]], None],
-        set_summary: Callable[[str, Any], None],
-        warn: Callable[[str], None],
-    ) -> None:
-        self._log = log
-        self._set_summary = set_summary
-        self._warn = warn
-        self._handles: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
-        #: How many models were watched so far.
-        self._count = 0
-        #: Histograms of gradients, which are logged when the backward pass ends.
-        self._gradients: dict[str, Histogram | DeviceCounts | None] = {}
-        #: Whether a callback at the end of the backward pass is registered.
-        self._scheduled = False
+    #: Adds values to the row of the run's next ``log()``.
+    log: Callable[[dict[str, Any]], None]
+    #: Sets a value in the run's summary.
+    set_summary: Callable[[str, Any], None]
+    warn: Callable[[str], None]
+    _handles: weakref.WeakKeyDictionary[Any, list[Any]] = field(default_factory=weakref.WeakKeyDictionary)
+    #: How many models were watched so far.
+    _count: int = 0
+    #: Histograms of gradients, which are logged when the backward pass ends.
+    _gradients: dict[str, Histogram | DeviceCounts | None] = field(default_factory=dict)
+    #: Whether a callback at the end of the backward pass is registered.
+    _scheduled: bool = False
 
     def watch(self, models: Any, *, log: str | None, log_freq: int, idx: int | None, log_graph: bool) -> None:
         """Register hooks in models; see :meth:`runstream.Run.watch`."""
@@ -60,7 +58,7 @@ class ModelWatching:
             for handle in handles or ():
                 handle.remove()
             if handles is None:
-                self._warn(f"unwatch(): {type(model).__name__} is not watched")
+                self.warn(f"unwatch(): {type(model).__name__} is not watched")
 
     @property
     def _torch(self) -> Any:
@@ -77,7 +75,7 @@ class ModelWatching:
         if gradients:
             handles += self._gradient_hooks(model, f"gradients/{prefix}", every)
         if graph:
-            tracer = GraphTracer(self._torch, model, partial(self._set_summary, f"graph_{number}"), self._warn)
+            tracer = GraphTracer(self._torch, model, partial(self.set_summary, f"graph_{number}"), self.warn)
             tracer.start()
             handles.append(tracer)
 
@@ -116,7 +114,7 @@ class ModelWatching:
             self._torch, {name: item for name, item in found.items() if len(name) <= DEFAULT_LIMITS.key_length}
         )
         if row:
-            self._log(row)
+            self.log(row)
 
     def _try(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
         """Run the action of a hook. An error is a warning: the training must go on."""
@@ -126,7 +124,7 @@ class ModelWatching:
             self.unwatch()  # The run is finished.
         except Exception as error:  # noqa: BLE001 - out of memory on an accelerator, an unknown kind of tensor
             with contextlib.suppress(Exception):
-                self._warn(f"Cannot log {what}: {error!r}")
+                self.warn(f"Cannot log {what}: {error!r}")
 
 
 def _validate_models(models: Any, function: str) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from runstream.run_folder.folder import RunFolder
 from runstream.shipper.delivery.run_delivery import RunDelivery
@@ -17,6 +18,7 @@ from runstream.spool.control_page import Phase, Word
 log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
 class Connector:
     """Connects the delivery of a run, as often as needed, with short pauses.
 
@@ -24,51 +26,39 @@ class Connector:
     the broker can be reached.
     """
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        route: Route,
-        ledger: Ledger,
-        settings: ShipperSettings,
-        *,
-        moved: Callable[[], None],
-        reachable: Callable[[bool], None],
-    ) -> None:
-        self._folder = folder
-        self._info = folder.info
-        self._control = folder.control
-        self._route = route
-        self._ledger = ledger
-        self._settings = settings
-        self._moved = moved
-        self._reachable = reachable
-        #: Why nothing is delivered at the moment; empty while it is.
-        self.problem = ""
+    folder: RunFolder
+    route: Route
+    ledger: Ledger
+    settings: ShipperSettings
+    moved: Callable[[], None]
+    reachable: Callable[[bool], None]
+    #: Why nothing is delivered at the moment; empty while it is.
+    problem: str = ""
 
     async def resolve(self) -> Destination:
         """Return where the run's events go; raise NoServerError or PartitionMismatchError if that is unknown."""
-        connection = await self._route.connect()
-        account = self._ledger.account(
+        connection = await self.route.connect()
+        account = self.ledger.account(
             connection.cluster_id,
-            entity=self._info.entity or connection.entity,
+            entity=self.folder.info.entity or connection.entity,
             prefix=connection.prefix,
             partitions=connection.partitions,
         )
-        return destination_of(self._info, connection, account.entity)
+        return destination_of(self.folder.info, connection, account.entity)
 
     async def run(self, delivery: RunDelivery) -> None:
         """Keep a delivery connected until cancelled."""
-        settings = self._settings
+        settings = self.settings
         pause, deadline = settings.first_retry_s, settings.send_deadline_s
         while True:
             sender: KafkaSender | None = None
             try:
                 where = await self.resolve()
                 await self._resolve_bases(where, delivery)
-                sender = KafkaSender(where, settings, deadline, changed=self._moved)
+                sender = KafkaSender(where, settings, deadline, changed=self.moved)
                 await sender.start()
                 pause, before = settings.first_retry_s, delivery.acked
-                delivery.open(where, self._ledger.clusters[where.connection.cluster_id], sender)
+                delivery.open(where, self.ledger.clusters[where.connection.cluster_id], sender)
                 self._note_connected(where)
                 await sender.failed.wait()
                 # A link so slow that nothing was acknowledged in time gets a longer deadline.
@@ -90,25 +80,25 @@ class Connector:
         relative = [tail for tail in delivery.tails.values() if tail.info.base is None]
         if not relative:
             return
-        found = await self._route.resume_state(where.run)
-        mine = {writer.hex() for writer in self._folder.writers()}
+        found = await self.route.resume_state(where.run)
+        mine = {writer.hex() for writer in self.folder.writers()}
         earlier = [writer for writer in found["writers"] if writer["writer"] not in mine]
         last = found["last_step"]
-        await asyncio.to_thread(self._folder.save_start, 0 if last is None else last + 1, earlier)
+        await asyncio.to_thread(self.folder.save_start, 0 if last is None else last + 1, earlier)
         for tail in relative:
-            tail.info = self._folder.writer_info(tail.info.id)
+            tail.info = self.folder.writer_info(tail.info.id)
 
     def _note_connected(self, where: Destination) -> None:
         self.problem = ""
-        self._control[Word.PHASE] = Phase.CONNECTED
+        self.folder.control[Word.PHASE] = Phase.CONNECTED
         log.info("delivering %s to %s", where.run, where.connection.brokers)
-        self._reachable(True)  # noqa: FBT003 (the name of the callback explains it)
-        self._moved()
+        self.reachable(True)  # noqa: FBT003 (the name of the callback explains it)
+        self.moved()
 
     def _note_problem(self, problem: str) -> None:
         if problem != self.problem:
             self.problem = problem
             log.warning("not delivering: %s", problem)
-        self._reachable(False)  # noqa: FBT003 (the name of the callback explains it)
-        if self._control[Word.PHASE] == Phase.CONNECTED:
-            self._control[Word.PHASE] = Phase.BROKER_UNREACHABLE
+        self.reachable(False)  # noqa: FBT003 (the name of the callback explains it)
+        if self.folder.control[Word.PHASE] == Phase.CONNECTED:
+            self.folder.control[Word.PHASE] = Phase.BROKER_UNREACHABLE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -25,23 +26,22 @@ _CODES = {Topic[code.name]: code for code in TopicCode}
 _REPORTED = {Role.PRIMARY, Role.WORKER, Role.SHIPPER}
 
 
+@dataclass(slots=True)
 class RunDelivery:
     """The writers of a run and how far each is delivered. ``report`` summarizes the rows that are delivered."""
 
-    def __init__(
-        self, report: Report, settings: ShipperSettings, exit_acknowledged: Callable[[WriterTail], None]
-    ) -> None:
-        self._report = report
-        self._settings = settings
-        self._exit_acknowledged = exit_acknowledged
-        self._account: ClusterAccount | None = None
-        self._sender: KafkaSender | None = None
-        self.destination: Destination | None = None
-        self.tails: dict[bytes, WriterTail] = {}
-        #: Records acknowledged since the start.
-        self.acked = 0
-        #: Something was acknowledged or decided since the ledger was last saved.
-        self.changed = False
+    report: Report
+    settings: ShipperSettings
+    #: Called with a writer once its exit is acknowledged.
+    exit_acknowledged: Callable[[WriterTail], None]
+    destination: Destination | None = None
+    tails: dict[bytes, WriterTail] = field(default_factory=dict)
+    #: Records acknowledged since the start.
+    acked: int = 0
+    #: Something was acknowledged or decided since the ledger was last saved.
+    changed: bool = False
+    _account: ClusterAccount | None = None
+    _sender: KafkaSender | None = None
 
     @property
     def run(self) -> RunPath | None:
@@ -138,10 +138,10 @@ class RunDelivery:
         account, destination = self._account, self.destination
         if account is not None and destination is not None:
             writer = account.writers.setdefault(tail.info.id, WriterAccount())
-            tail.begin(writer, destination.limits, self._settings.block_rows)
+            tail.begin(writer, destination.limits, self.settings.block_rows)
 
     def _has_room(self) -> bool:
-        return self._sender is not None and self._sender.load < self._settings.in_flight_bytes
+        return self._sender is not None and self._sender.load < self.settings.in_flight_bytes
 
     def _send_uploaded(self) -> None:
         for tail in self.tails.values():
@@ -152,7 +152,7 @@ class RunDelivery:
 
     def _pull(self, tail: WriterTail) -> bool:
         before = tail.position
-        for block in tail.pull(self._settings.read_bytes):
+        for block in tail.pull(self.settings.read_bytes):
             self._send(tail, block)
         return tail.position != before
 
@@ -182,9 +182,9 @@ class RunDelivery:
         self.acked += tail.acknowledge(_CODES[message.topic], message.stop)
         self.changed = True
         if stream == StreamCode.HISTORY and message.columns and tail.info.role in _REPORTED:
-            self._report.add(message.columns, message.stop - message.seq)
+            self.report.add(message.columns, message.stop - message.seq)
 
     def _acknowledge_exit(self, tail: WriterTail) -> None:
         tail.account.exit_acked = True
         self.changed = True
-        self._exit_acknowledged(tail)
+        self.exit_acknowledged(tail)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 from runstream.run_folder.folder import RunFolder
@@ -23,6 +24,7 @@ from runstream.spool.control_page import Word
 log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, kw_only=True)
 class WriterRegistry:
     """Adds the writers of a run folder to its delivery, and sets their exits.
 
@@ -30,36 +32,21 @@ class WriterRegistry:
     exit.
     """
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        host: Host,
-        ledger: Ledger,
-        delivery: RunDelivery,
-        settings: ShipperSettings,
-        *,
-        tasks: BackgroundTasks,
-        trainer: InheritedPidfd | None,
-        gate: UploadGate | None,
-        own: bytes,
-        preemptible: bool,
-        changed: Callable[[], None],
-    ) -> None:
-        self._folder = folder
-        self._host = host
-        self._ledger = ledger
-        self._delivery = delivery
-        self._settings = settings
-        self._tasks = tasks
-        self._trainer = trainer
-        self._gate = gate
-        self._own = own
-        self._preemptible = preemptible
-        self._changed = changed
-        self._searched: set[bytes] = set()
-        self._scanned = 0
-        #: Writers that were delivered completely before this shipper started.
-        self.closed_before: set[bytes] = set()
+    folder: RunFolder
+    host: Host
+    ledger: Ledger
+    delivery: RunDelivery
+    settings: ShipperSettings
+    tasks: BackgroundTasks
+    trainer: InheritedPidfd | None
+    gate: UploadGate | None
+    own: bytes
+    preemptible: bool
+    changed: Callable[[], None]
+    #: Writers that were delivered completely before this shipper started.
+    closed_before: set[bytes] = field(default_factory=set)
+    _searched: set[bytes] = field(default_factory=set)
+    _scanned: int = 0
 
     @property
     def outdated(self) -> bool:
@@ -69,17 +56,17 @@ class WriterRegistry:
     @property
     def trainers(self) -> list[WriterTail]:
         """The writers whose processes are the user's and are running, as far as is known."""
-        return [tail for tail in self._delivery.tails.values() if tail.is_trainer and not tail.dead]
+        return [tail for tail in self.delivery.tails.values() if tail.is_trainer and not tail.dead]
 
     def scan(self) -> None:
         """Find new writers, and those whose processes have exited."""
         self._scanned = self._modified()
-        tails = self._delivery.tails
-        for writer in self._folder.writers():
+        tails = self.delivery.tails
+        for writer in self.folder.writers():
             if writer not in tails and writer not in self.closed_before:
                 self._add(writer)
         for tail in tails.values():
-            if tail.info.id == self._own or tail.account.closed:
+            if tail.info.id == self.own or tail.account.closed:
                 continue
             descriptor = tail.check_process(time.time())
             if descriptor is not None:
@@ -89,17 +76,17 @@ class WriterRegistry:
 
     def close(self) -> None:
         """Close the files of all writers."""
-        for tail in self._delivery.tails.values():
+        for tail in self.delivery.tails.values():
             tail.close()
 
     def _add(self, writer: bytes) -> None:
-        tail = WriterTail(self._folder, self._folder.writer_info(writer), self._host, self._trainer, self._gate)
-        if self._ledger.closed(writer):
+        tail = WriterTail(self.folder, self.folder.writer_info(writer), self.host, self.trainer, self.gate)
+        if self.ledger.closed(writer):
             self.closed_before.add(writer)
             tail.delete_segments()  # an earlier shipper was killed before it could
         else:
-            self._delivery.add(tail)
-            self._changed()
+            self.delivery.add(tail)
+            self.changed()
 
     def _note_death(self, tail: WriterTail, descriptor: int) -> None:
         asyncio.get_running_loop().remove_reader(descriptor)
@@ -109,23 +96,23 @@ class WriterRegistry:
     def _search_exit(self, tail: WriterTail) -> None:
         if tail.info.id not in self._searched:
             self._searched.add(tail.info.id)
-            self._tasks.start(f"exit of {tail.label}", self._find_exit(tail))
+            self.tasks.start(f"exit of {tail.label}", self._find_exit(tail))
 
     async def _find_exit(self, tail: WriterTail) -> None:
         """Find out how a writer ended. Whatever goes wrong, the writer gets an exit, and the run ends."""
         find = partial(
             tail.find_exit,
-            self._ledger.floor(tail.info.id),
+            self.ledger.floor(tail.info.id),
             self._circumstances(),
-            identify=self._folder.info.identify_exit_signal,
+            identify=self.folder.info.identify_exit_signal,
             now=time.time_ns() // 1000,
         )
         try:
             found = await retry(
                 find,
                 OSError,
-                first_s=self._settings.first_retry_s,
-                longest_s=self._settings.longest_retry_s,
+                first_s=self.settings.first_retry_s,
+                longest_s=self.settings.longest_retry_s,
                 problem=f"cannot find out how {tail.label} ended",
             )
         except Exception:
@@ -134,18 +121,18 @@ class WriterRegistry:
         else:
             tail.exit = tail.exit or found
             log.info("%s ended: %s %s", tail.label, found.ending.state.value, found.ending.reason)
-        self._changed()
+        self.changed()
 
     def _circumstances(self) -> Circumstances:
-        control = self._folder.control
+        control = self.folder.control
         return Circumstances(
             stop=control[Word.STOP_REQUESTED] != 0,
             preempting=control[Word.PREEMPTING] != 0,
-            preemptible=self._preemptible,
+            preemptible=self.preemptible,
         )
 
     def _modified(self) -> int:
         try:
-            return self._folder.spool.stat().st_mtime_ns
+            return self.folder.spool.stat().st_mtime_ns
         except FileNotFoundError:
             return 0

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from runstream.run_folder.descriptions import RunInfo
 from runstream.shipper.ledger.ledger import Ledger, PartitionMismatchError
@@ -15,6 +16,7 @@ from runstream.shipper.transport.route import Destination, NoServerError, Route
 log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
 class RunNumberResolver:
     """Requests the run's number until the server answers, and records it.
 
@@ -22,47 +24,37 @@ class RunNumberResolver:
     the number, so that it is recorded once.
     """
 
-    def __init__(
-        self,
-        info: RunInfo,
-        route: Route,
-        settings: ShipperSettings,
-        ledger: Ledger,
-        *,
-        resolve: Callable[[], Awaitable[Destination]],
-        record: Callable[[int], None],
-    ) -> None:
-        self._info = info
-        self._route = route
-        self._settings = settings
-        self._ledger = ledger
-        self._resolve = resolve
-        self._record = record
-        self._awaited_since: float | None = None
+    info: RunInfo
+    route: Route
+    settings: ShipperSettings
+    ledger: Ledger
+    resolve: Callable[[], Awaitable[Destination]]
+    record: Callable[[int], None]
+    _awaited_since: float | None = None
 
     @property
     def pending(self) -> bool:
         """Whether the run still needs a number."""
-        return self._info.wants_number and self._ledger.number is None
+        return self.info.wants_number and self.ledger.number is None
 
     def awaited(self) -> bool:
         """Whether the end of delivery still waits for the number, which it does for a limited time."""
         if not self.pending:
             return False
         self._awaited_since = self._awaited_since or time.monotonic()
-        return time.monotonic() - self._awaited_since < self._settings.number_patience_s
+        return time.monotonic() - self._awaited_since < self.settings.number_patience_s
 
     async def run(self) -> None:
         """Request the number until the server answers."""
-        pause = self._settings.first_retry_s
+        pause = self.settings.first_retry_s
         while self.pending:
             try:
-                number = await self._route.run_number((await self._resolve()).run)
-                self._record(number)
+                number = await self.route.run_number((await self.resolve()).run)
+                self.record(number)
             except (NoServerError, PartitionMismatchError, OSError) as error:
                 log.debug("cannot get the number of the run yet: %s", error)
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, self._settings.longest_retry_s)
+                pause = min(2 * pause, self.settings.longest_retry_s)
             else:
-                self._ledger.number = number
+                self.ledger.number = number
                 log.info("the run is number %d of its project", number)

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 
 from runstream.shipper.ledger.ledger import PartitionMismatchError
 from runstream.shipper.settings import ShipperSettings
@@ -22,23 +23,20 @@ log = logging.getLogger(__name__)
 JITTER = 0.2
 
 
+@dataclass(slots=True)
 class HeartbeatSender:
     """Keeps a connection and sends beats (of each running writer; None for no beats) and goodbyes over it."""
 
-    def __init__(
-        self,
-        resolve: Callable[[], Awaitable[Destination]],
-        beats: Callable[[Destination], Iterable[HeartbeatEvent]] | None,
-        settings: ShipperSettings,
-    ) -> None:
-        self._resolve = resolve
-        self._beats = beats
-        self._settings = settings
-        #: Goodbyes that are not acknowledged, by writer: how to create the event, and what to call afterwards.
-        self._goodbyes: dict[bytes, tuple[Callable[[Destination], HeartbeatEvent], Callable[[], None]]] = {}
-        self._wake = asyncio.Event()
-        self._beat_requested = False
-        self._reachable = asyncio.Event()
+    resolve: Callable[[], Awaitable[Destination]]
+    beats: Callable[[Destination], Iterable[HeartbeatEvent]] | None
+    settings: ShipperSettings
+    #: Goodbyes that are not acknowledged, by writer: how to create the event, and what to call afterwards.
+    _goodbyes: dict[bytes, tuple[Callable[[Destination], HeartbeatEvent], Callable[[], None]]] = field(
+        default_factory=dict
+    )
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _beat_requested: bool = False
+    _reachable: asyncio.Event = field(default_factory=asyncio.Event)
 
     def set_broker_reachable(self, *, reachable: bool) -> None:
         """Note whether the connection for the rows can reach the broker.
@@ -68,17 +66,15 @@ class HeartbeatSender:
 
     async def run(self) -> None:
         """Send until cancelled."""
-        pause = self._settings.first_retry_s
+        pause = self.settings.first_retry_s
         while True:
             sender: KafkaSender | None = None
             await self._reachable.wait()
             try:
-                destination = await self._resolve()
-                sender = KafkaSender(
-                    destination, self._settings, self._settings.send_deadline_s, changed=self._wake.set
-                )
+                destination = await self.resolve()
+                sender = KafkaSender(destination, self.settings, self.settings.send_deadline_s, changed=self._wake.set)
                 await sender.start()
-                pause = self._settings.first_retry_s
+                pause = self.settings.first_retry_s
                 await self._send_over(sender, destination)
             except (NoServerError, DeliveryError, PartitionMismatchError, OSError) as error:
                 log.debug("cannot send heartbeats: %s", error)
@@ -86,7 +82,7 @@ class HeartbeatSender:
                 if sender is not None:
                     await sender.discard()
             await asyncio.sleep(pause)
-            pause = min(2 * pause, self._settings.longest_retry_s)
+            pause = min(2 * pause, self.settings.longest_retry_s)
 
     async def _send_over(self, sender: KafkaSender, destination: Destination) -> None:
         """Send until the connection fails."""
@@ -103,7 +99,7 @@ class HeartbeatSender:
                     sender.send(Topic.HEARTBEAT, message)
             if self._beat_requested or clock() >= due:
                 self._beat_requested = False
-                for beat in self._beats(destination) if self._beats is not None else ():
+                for beat in self.beats(destination) if self.beats is not None else ():
                     sender.send(Topic.HEARTBEAT, PendingMessage(encode(beat), _ignore))
                 due = clock() + interval * random.uniform(1 - JITTER, 1 + JITTER)
             with contextlib.suppress(TimeoutError):
