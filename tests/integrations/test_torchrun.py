@@ -20,7 +20,7 @@ RANK = """
 import json, os, pathlib
 from runstream.settings import Settings
 from runstream.tracking.startup.writer_identity import writer_label, writer_role
-from runstream.tracking.startup.launcher import process_rank
+from runstream.tracking.startup.writer_identity import process_rank
 shared = Settings(mode="shared", run_id="r")
 role, label = writer_role(shared, os.environ).value, writer_label(shared, os.environ)
 found = [role, label, process_rank(os.environ).as_metadata()]

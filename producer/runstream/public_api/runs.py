@@ -12,14 +12,7 @@ from runstream.public_api.run import Run
 class Runs(Sequence[Run]):
     """Runs, newest first; pages are read as they are needed, and kept."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        *,
-        entity: str | None,
-        project: str | None,
-        per_page: int,
-    ) -> None:
+    def __init__(self, connection: Connection, *, entity: str | None, project: str | None, per_page: int) -> None:
         self._connection = connection
         self._entity = entity
         self._project = project

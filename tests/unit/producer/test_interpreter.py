@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.tracking.lifecycle import interpreter
-from runstream.tracking.lifecycle.interpreter import frame_returned, observe_sys_exit
+from runstream.tracking.lifecycle import exit_hooks
+from runstream.tracking.lifecycle.exit_hooks import frame_returned, observe_sys_exit
 from tests.unit.producer.programs import finished
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ def test_returned_frame_is_told_from_one_that_raised() -> None:
 
 def test_unknown_interpreter_gives_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A version of Python that was not tested degrades to not knowing."""
-    monkeypatch.setattr(interpreter, "_NEWEST", (3, 10))
+    monkeypatch.setattr(exit_hooks, "_NEWEST", (3, 10))
     assert frame_returned(_returning()) is None
 
 
 def test_program_with_unknown_end_is_left_to_its_exit_status(tmp_path: Path) -> None:
     """Where the interpreter gives no answer, a script that simply ends still ends normally."""
-    source = "from runstream.tracking.lifecycle import interpreter; interpreter._NEWEST = (3, 10)"
+    source = "from runstream.tracking.lifecycle import exit_hooks; exit_hooks._NEWEST = (3, 10)"
     status, _, errors = finished(tmp_path, source)
     assert (status, errors) == (0, "")
 

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream.settings import Settings
-from runstream.tracking.startup.launcher import ProcessRank, process_rank
-from runstream.tracking.startup.writer_identity import metadata_entries, writer_label, writer_role
+from runstream.tracking.startup.writer_identity import (
+    ProcessRank,
+    metadata_entries,
+    process_rank,
+    writer_label,
+    writer_role,
+)
 from runstream_schemas.events import Role
 
 if TYPE_CHECKING:

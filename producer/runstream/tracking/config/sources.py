@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import ConfigError, DataError, UsageError
-from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder, without_nan
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def to_config_value(value: Any, encoder: ValueEncoder = DEFAULT_ENCODER, depth: 
     if depth <= DEFAULT_LIMITS.depth and (found := _with_items(value, encoder, depth + 1)) is not None:
         return found
     try:
-        return _without_nan(encoder.value(_text(value)))
+        return without_nan(encoder.value(_text(value)))
     except DataError:
         return encoder.value(str(value))
 
@@ -193,17 +193,6 @@ def _text(value: Any) -> Any:
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     return str(value) if isinstance(value, timedelta) else value
-
-
-def _without_nan(value: Any) -> Any:
-    """Return plain data with NaN replaced by None."""
-    if isinstance(value, float):
-        return to_config_value(value)
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return value
 
 
 def _parse(path: Path, text: str) -> Any:

@@ -11,9 +11,8 @@ import msgspec
 from runstream.exceptions import Error
 from runstream.spool.format import Flag
 from runstream.spool.joining import merge
-from runstream.tracking.rows.last_values import nested
 from runstream.tracking.rows.placement import RowPlacement, place_row, validate_commit, validate_step
-from runstream.tracking.rows.recorded_values import Effect, KeyList, RecordedValues
+from runstream.tracking.rows.recorded_values import Effect, KeyList, RecordedValues, nested
 from runstream.tracking.rows.step_metrics import StepMetrics, found
 from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 
@@ -162,12 +161,7 @@ class RowLog:
     def in_child(self, writer: SpoolWriter) -> RowLog:
         """Return the row log of a forked child: its steps and last values continue from here."""
         child = RowLog(
-            writer,
-            self.counter,
-            on_tick=self._on_tick,
-            on_error=self._on_error,
-            warn=self._warn,
-            encoder=self._encoder,
+            writer, self.counter, on_tick=self._on_tick, on_error=self._on_error, warn=self._warn, encoder=self._encoder
         )
         child._warned = self._warned
         child._values = self._values.copy()

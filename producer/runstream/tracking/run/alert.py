@@ -6,6 +6,8 @@ from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from runstream.tracking.values.encoder import encodable
+
 if TYPE_CHECKING:
     from runstream.terminal.terminal import Terminal
 
@@ -52,26 +54,17 @@ def alert(
 
 
 def build_alert(
-    title: str,
-    text: str,
-    level: str | AlertLevel | None,
-    wait_duration: float | timedelta | None,
-    terminal: Terminal,
+    title: str, text: str, level: str | AlertLevel | None, wait_duration: float | timedelta | None, terminal: Terminal
 ) -> dict[str, Any]:
     """Return the payload of an alert's record; a long title or text is shortened with a warning."""
-    shown, whole = _titles(_encodable(str(title)), terminal)
+    shown, whole = _titles(encodable(str(title)), terminal)
     return {
         "title": shown,
         "full_title": whole if shown != whole else "",
-        "text": _shortened("text", _encodable(str(text)), TEXT_LENGTH, terminal),
+        "text": _shortened("text", encodable(str(text)), TEXT_LENGTH, terminal),
         "level": _level(level).value.lower(),
         "wait_duration_ms": round(_seconds(wait_duration, terminal) * 1000),
     }
-
-
-def _encodable(text: str) -> str:
-    """Return a text that is valid UTF-8: lone surrogates, as in undecodable file names, are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _titles(title: str, terminal: Terminal) -> tuple[str, str]:

@@ -8,15 +8,11 @@ from runstream.naming import validate_tags
 from runstream.tracking.config.config import Config, StaticConfig, validate_pinned_keys
 from runstream.tracking.lifecycle.outcome import from_block, from_exit_code
 from runstream.tracking.rows.metric import Metric, build_metric
-from runstream.tracking.run import deprecated, unsupported_files
-from runstream.tracking.run.addresses import RunAddresses
+from runstream.tracking.run import methods, unsupported_files
 from runstream.tracking.run.alert import alert as raise_alert
 from runstream.tracking.run.backend import unstarted_backend
-from runstream.tracking.run.deprecated import warn_deprecated
-from runstream.tracking.run.display import display as display_page
-from runstream.tracking.run.display import to_html as page_html
-from runstream.tracking.run.watch import unwatch as unwatch_models
-from runstream.tracking.run.watch import watch as watch_models
+from runstream.tracking.run.identity import RunAddresses
+from runstream.tracking.run.methods import warn_deprecated
 from runstream.tracking.summary.summary import Summary
 from runstream.tracking.values.entries import config_entry
 from runstream.watching import ModelWatching
@@ -71,9 +67,7 @@ class Run:
         self._config = self._config.with_recorder(backend.recorder.record_config, warn, backend.encoder)
         self._summary = Summary(backend.recorder, encoder=backend.encoder)
         self._watching = ModelWatching(
-            log=lambda row: self.log(row, commit=False),
-            set_summary=self._summary.__setitem__,
-            warn=warn,
+            log=lambda row: self.log(row, commit=False), set_summary=self._summary.__setitem__, warn=warn
         )
         self._log = backend.recorder.logger()
 
@@ -351,16 +345,16 @@ class Run:
         return self._settings.model_copy()
 
     alert = raise_alert
-    display = display_page
-    to_html = _repr_html_ = page_html
-    watch = watch_models
-    unwatch = unwatch_models
+    display = methods.display
+    to_html = _repr_html_ = methods.to_html
+    watch = methods.watch
+    unwatch = methods.unwatch
 
-    get_project_url = deprecated.get_project_url
-    get_sweep_url = deprecated.get_sweep_url
-    get_url = deprecated.get_url
-    join = deprecated.join
-    project_name = deprecated.project_name
+    get_project_url = methods.get_project_url
+    get_sweep_url = methods.get_sweep_url
+    get_url = methods.get_url
+    join = methods.join
+    project_name = methods.project_name
 
     finish_artifact = unsupported_files.finish_artifact
     link_artifact = unsupported_files.link_artifact

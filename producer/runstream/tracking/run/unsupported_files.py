@@ -18,7 +18,7 @@ def finish_artifact(
     self: Any,
     artifact_or_path: Any,
     name: str | None = None,
-    type: str | None = None,  # noqa: A002 - the name W&B gave it
+    type: str | None = None,
     aliases: list[str] | None = None,
     distributed_id: str | None = None,
 ) -> Any:
@@ -46,7 +46,7 @@ def log_artifact(
     self: Any,
     artifact_or_path: Any,
     name: str | None = None,
-    type: str | None = None,  # noqa: A002
+    type: str | None = None,
     aliases: list[str] | None = None,
     tags: list[str] | None = None,
 ) -> Any:
@@ -83,13 +83,7 @@ def plot_table(
     raise _unsupported("plot_table")
 
 
-def restore(
-    self: Any,
-    name: str,
-    run_path: str | None = None,
-    replace: bool = False,
-    root: str | None = None,
-) -> Any:
+def restore(self: Any, name: str, run_path: str | None = None, replace: bool = False, root: str | None = None) -> Any:
     """Download a file of a run."""
     raise _unsupported("restore")
 
@@ -110,7 +104,7 @@ def upsert_artifact(
     self: Any,
     artifact_or_path: Any,
     name: str | None = None,
-    type: str | None = None,  # noqa: A002
+    type: str | None = None,
     aliases: list[str] | None = None,
     distributed_id: str | None = None,
 ) -> Any:
@@ -121,7 +115,7 @@ def upsert_artifact(
 def use_artifact(
     self: Any,
     artifact_or_name: Any,
-    type: str | None = None,  # noqa: A002
+    type: str | None = None,
     aliases: list[str] | None = None,
     use_as: str | None = None,
 ) -> Any:

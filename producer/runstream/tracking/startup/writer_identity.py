@@ -1,10 +1,15 @@
-"""What a process is in its run: its role, its label, and where it runs."""
+"""What a process is in its run: its rank in a distributed training, its role, its label, and where it runs.
+
+The rank is that of the first launcher that sets one in the environment: a launcher that is started by another, as
+torchrun is by Slurm, knows the process better than the one that started it.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from runstream.tracking.startup.launcher import process_rank
 from runstream.tracking.values.entries import config_entry
 from runstream_schemas.events import Operation, Role, Scope
 
@@ -13,6 +18,82 @@ if TYPE_CHECKING:
 
     from runstream.settings import Settings
     from runstream.tracking.values.entries import ConfigEntry
+
+#: The number of a pod of a StatefulSet; the random suffix of other pods is longer.
+_ORDINAL = re.compile(r"-(\d{1,4})$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessRank:
+    """A process among those that train together; a value is None if the launcher does not set it."""
+
+    launcher: str
+    rank: int
+    #: Its rank on its machine.
+    local_rank: int | None = None
+    #: The number of its machine.
+    node: int | None = None
+    #: Number of processes.
+    world_size: int | None = None
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Return the values that are set."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Launcher:
+    """The variables of one launcher."""
+
+    name: str
+    rank: str
+    local_rank: str = ""
+    node: str = ""
+    world_size: str = ""
+
+
+#: In the order in which they are tried; see the table in docs/client.md.
+_LAUNCHERS = (
+    _Launcher("torchrun", "RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE"),
+    _Launcher("Horovod", "HOROVOD_RANK", "HOROVOD_LOCAL_RANK", "HOROVOD_CROSS_RANK", "HOROVOD_SIZE"),
+    _Launcher("Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "", "OMPI_COMM_WORLD_SIZE"),
+    _Launcher("MVAPICH", "MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_LOCAL_RANK", "", "MV2_COMM_WORLD_SIZE"),
+    _Launcher("MPI", "PMI_RANK", "MPI_LOCALRANKID", "", "PMI_SIZE"),
+    _Launcher("MPI", "PMIX_RANK"),
+    _Launcher("Slurm", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_NTASKS"),
+    _Launcher("Kubernetes", "JOB_COMPLETION_INDEX"),
+    _Launcher("Kubernetes", "LWS_WORKER_INDEX", "", "", "LWS_GROUP_SIZE"),
+    _Launcher("Kubernetes", "POD_INDEX"),
+    _Launcher("torchrun", "LOCAL_RANK", "LOCAL_RANK"),
+)
+
+
+def process_rank(environ: Mapping[str, str]) -> ProcessRank | None:
+    """Return the rank of this process; None if no launcher set one."""
+    for launcher in _LAUNCHERS:
+        rank = _number(environ, launcher.rank)
+        if rank is not None:
+            return ProcessRank(
+                launcher=launcher.name,
+                rank=rank,
+                local_rank=_number(environ, launcher.local_rank),
+                node=_number(environ, launcher.node),
+                world_size=_number(environ, launcher.world_size),
+            )
+    return _pod(environ)
+
+
+def _pod(environ: Mapping[str, str]) -> ProcessRank | None:
+    """Return the rank of a pod of a StatefulSet, whose name ends with its number."""
+    if "KUBERNETES_SERVICE_HOST" not in environ:
+        return None
+    found = _ORDINAL.search(environ.get("POD_NAME") or environ.get("HOSTNAME", ""))
+    return None if found is None else ProcessRank(launcher="Kubernetes", rank=int(found[1]))
+
+
+def _number(environ: Mapping[str, str], variable: str) -> int | None:
+    value = environ.get(variable, "") if variable else ""
+    return int(value) if value.isascii() and value.isdecimal() else None
 
 
 def writer_role(settings: Settings, environ: Mapping[str, str]) -> Role:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runstream.exceptions import DataError
-from runstream.tracking.summary.normalization import normalize_summary_value
-from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, LONGEST_LIST, ValueEncoder, without_nan
 from runstream_schemas.events import Operation
 from runstream_schemas.limits import DEFAULT_LIMITS
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 
     from runstream.tracking.values.entries import SummaryEntry
+
+_PERCENTILES = (10, 25, 75, 90)
 
 
 class SummaryRecorder(Protocol):
@@ -188,3 +191,54 @@ def _checked(key: Any) -> str:
             f"Invalid summary key {key!r:.60}: expected a string of 1 to {DEFAULT_LIMITS.key_length} characters"
         )
     return str(key)
+
+
+def normalize_summary_value(value: Any, encoder: ValueEncoder = DEFAULT_ENCODER) -> Any:
+    """Return a value as plain data: NaN as None, a large array as its statistics, a member of an enum as its name.
+
+    Raises DataError if the value cannot be recorded.
+    """
+    if isinstance(value, dict):
+        value = {
+            key: normalize_summary_value(item, encoder) if _needs_it(item) else item for key, item in value.items()
+        }
+    elif isinstance(value, Enum):
+        return value.name
+    elif (array := _large_array(value)) is not None:
+        value = _statistics(array, value)
+    return without_nan(encoder.value(value))
+
+
+def _needs_it(item: Any) -> bool:
+    # numpy is not imported for programs that do without it: that takes a quarter of the time of init().
+    numpy = sys.modules.get("numpy")
+    return isinstance(item, (dict, Enum)) or (numpy is not None and isinstance(item, numpy.ndarray))
+
+
+def _large_array(value: Any) -> Any:
+    """Return a large array of numbers, of any library, as a numpy array; None for any other value."""
+    if not (hasattr(value, "tolist") and hasattr(value, "__array__")):
+        return None
+    import numpy as np  # noqa: PLC0415 - see _needs_it()
+
+    try:
+        array = np.asarray(value)
+    except Exception:  # noqa: BLE001 - such as a tensor on another device: it is recorded like any other value
+        return None
+    return array if array.size > LONGEST_LIST and array.dtype.kind in "biuf" else None
+
+
+def _statistics(array: Any, value: Any) -> dict[str, Any]:
+    import numpy as np  # noqa: PLC0415
+
+    numbers = array.astype(np.float64)
+    percentiles = np.percentile(numbers, _PERCENTILES).tolist()
+    return {
+        "_type": f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}",
+        "min": numbers.min().item(),
+        "max": numbers.max().item(),
+        "mean": numbers.mean().item(),
+        "var": numbers.var().item(),
+        **{f"{percent}%": number for percent, number in zip(_PERCENTILES, percentiles, strict=True)},
+        "size": array.size,
+    }

@@ -73,7 +73,7 @@ class ValueEncoder:
         self._validate_depth(depth)
         result = {}
         for given, value in data.items():
-            key = _encodable(str.__str__(given)) if isinstance(given, str) else _inner_key(given, depth)
+            key = encodable(str.__str__(given)) if isinstance(given, str) else _inner_key(given, depth)
             if len(key) > self.limits.key_length:
                 raise DataError(f"Invalid key {key[:40]!r}…: expected at most {self.limits.key_length} characters")
             try:
@@ -162,10 +162,19 @@ def truncated(text: str) -> str:
     if len(text) > limit:
         note = f"… [shortened from {len(text)} characters]"
         text = text[: limit - len(note)] + note
-    return _encodable(text)
+    return encodable(text)
 
 
-def _encodable(text: str) -> str:
+def without_nan(value: Any) -> Any:
+    """Return plain data with NaN replaced by None."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    return [without_nan(item) for item in value] if isinstance(value, list) else value
+
+
+def encodable(text: str) -> str:
     """Return a string that is valid UTF-8: lone surrogates are escaped."""
     try:
         text.encode()
@@ -179,7 +188,7 @@ def _inner_key(key: Any, depth: int) -> str:
     text = _key_text(key) if depth else None
     if text is None:
         raise DataError(f"Invalid key: expected a string, not {_described(key)}")
-    return _encodable(text)
+    return encodable(text)
 
 
 def _key_text(key: Any) -> str | None:  # noqa: PLR0911 - one for each kind of key

@@ -1,0 +1,131 @@
+"""Methods of :class:`Run` that need little of it; it assigns them to its names."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any, Literal
+
+from runstream.terminal.notebook import is_notebook, show_html
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+#: Shows the frame after the button, and hides the button.
+_REVEAL = "this.nextElementSibling.style.display='block';this.style.display='none'"
+
+
+def watch(  # noqa: PLR0917 - the signature of W&B
+    self: Any,
+    models: torch.nn.Module | Sequence[torch.nn.Module],
+    criterion: Any = None,  # noqa: ARG001
+    log: Literal["gradients", "parameters", "all"] | None = "gradients",
+    log_freq: int = 1000,
+    idx: int | None = None,
+    log_graph: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Log histograms of a PyTorch model's gradients and parameters, and its graph.
+
+    Args:
+        models: One model, or several.
+        criterion: Ignored; accepted for W&B compatibility.
+        log: The histograms to log; None for no histograms.
+        log_freq: Log once in so many batches.
+        idx: Number of the first of the models, if there are several calls.
+        log_graph: Whether to set the graph of the model in the summary.
+
+    Raises:
+        ValueError: A model is not a ``torch.nn.Module``.
+    """
+    if not self.disabled:
+        self._watching.watch(models, log=log, log_freq=log_freq, idx=idx, log_graph=log_graph)
+
+
+def unwatch(self: Any, models: torch.nn.Module | Sequence[torch.nn.Module] | None = None) -> None:
+    """Remove the hooks of ``watch()`` from these models, or from all if None.
+
+    Raises:
+        ValueError: A model is not a ``torch.nn.Module``.
+    """
+    if not self.disabled:
+        self._watching.unwatch(models)
+
+
+def display(self: Any, height: int = 420, hidden: bool = False) -> bool:  # noqa: FBT001, FBT002 - the signature of W&B
+    """Display the run's page in a notebook; return whether it was displayed.
+
+    Args:
+        height: Height of the frame in pixels.
+        hidden: Show a button that opens the frame.
+    """
+    return display_frame(_page(self), self.name or self.id, height, hidden=hidden)
+
+
+def to_html(self: Any, height: int = 420, hidden: bool = False) -> str:  # noqa: FBT001, FBT002
+    """Return HTML with the run's page in a frame; arguments as for ``display()``."""
+    url = _page(self)
+    return frame_html(url, (url and self.name) or self.id, height, hidden=hidden)
+
+
+def _page(run: Any) -> str | None:
+    url: str | None = None if run.offline or run.disabled else run.url
+    return url
+
+
+def frame_html(url: str | None, label: str, height: int, *, hidden: bool) -> str:
+    """Return HTML with a run's page in a frame, if ``hidden`` opened by a button; or a note if it has no page."""
+    label = html.escape(label)
+    if url is None:
+        return f"<p>Run {label} has no page: it is not online.</p>"
+    style = f"border:none;width:100%;height:{max(0, int(height))}px;"
+    shown = f'<iframe title="Run {label}" src="{html.escape(url, quote=True)}?embed=true" style="{style}"></iframe>'
+    if not hidden:
+        return shown
+    button = f'<button type="button" onclick="{_REVEAL}">Show run {label}</button>'
+    return button + shown.replace(f'style="{style}"', f'style="{style}display:none;" loading="lazy"')
+
+
+def display_frame(url: str | None, label: str, height: int, *, hidden: bool) -> bool:
+    """Display the frame; return whether it was displayed, which takes a notebook and a run with a page."""
+    if not is_notebook() or url is None:
+        return False
+    return show_html(frame_html(url, label, height, hidden=hidden), plain=url)
+
+
+def warn_deprecated(self: Any, name: str, instead: str) -> None:
+    """Print that a name is deprecated, and what to use instead."""
+    self._backend.terminal.warn(f"run.{name} is deprecated; use {instead} instead")
+
+
+def project_name(self: Any) -> str:
+    """Return the project. Deprecated."""
+    warn_deprecated(self, "project_name()", "project")
+    return str(self.project)
+
+
+def get_url(self: Any) -> str | None:
+    """Return the URL of the run's page. Deprecated."""
+    warn_deprecated(self, "get_url()", "url")
+    url: str | None = self.url
+    return url
+
+
+def get_project_url(self: Any) -> str | None:
+    """Return the URL of the project's page. Deprecated."""
+    warn_deprecated(self, "get_project_url()", "project_url")
+    url: str | None = self.project_url
+    return url
+
+
+def get_sweep_url(self: Any) -> str | None:
+    """Return the URL of the sweep's page. Deprecated."""
+    warn_deprecated(self, "get_sweep_url()", "sweep_url")
+    url: str | None = self.sweep_url
+    return url
+
+
+def join(self: Any, exit_code: int | None = None) -> None:
+    """Finish the run. Deprecated."""
+    warn_deprecated(self, "join()", "finish()")
+    self.finish(exit_code)
