@@ -10,24 +10,17 @@ from runstream.tracking.run.session import SESSION as _SESSION
 from runstream.tracking.run.session import UninitializedAttribute as _UninitializedAttribute
 
 if TYPE_CHECKING:
-    from runstream import plot as plot
+    from runstream import plot
     from runstream.compat import environment as env
-    from runstream.compat.stand_ins import agent as agent
-    from runstream.compat.stand_ins import controller as controller
-    from runstream.compat.stand_ins import login as login
-    from runstream.compat.stand_ins import require as require
-    from runstream.compat.stand_ins import setup as setup
-    from runstream.compat.stand_ins import sweep as sweep
-    from runstream.messages import termerror as termerror
-    from runstream.messages import termlog as termlog
-    from runstream.messages import termwarn as termwarn
-    from runstream.public_api.api import Api as Api
-    from runstream.settings import Settings as Settings
-    from runstream.tracking.config.config import Config as Config
-    from runstream.tracking.run.alert import AlertLevel as AlertLevel
-    from runstream.tracking.run.run import Run as Run
-    from runstream.tracking.startup.initialize import init as init
-    from runstream.tracking.summary.summary import Summary as Summary
+    from runstream.compat.stand_ins import agent, controller, login, require, setup, sweep
+    from runstream.messages import termerror, termlog, termwarn
+    from runstream.public_api.api import Api
+    from runstream.settings import Settings
+    from runstream.tracking.config.config import Config
+    from runstream.tracking.run.alert import AlertLevel
+    from runstream.tracking.run.run import Run
+    from runstream.tracking.startup.initialize import init
+    from runstream.tracking.summary.summary import Summary
 
     run: Run | None
     config: Config
@@ -84,14 +77,14 @@ __all__ = [
 ]
 
 log = _SESSION.log
-define_metric = _SESSION.define_metric
 alert = _SESSION.alert
 watch = _SESSION.watch
-unwatch = _SESSION.unwatch
-mark_preempting = _SESSION.mark_preempting
 finish = _SESSION.finish
 teardown = _SESSION.teardown
 
+define_metric = _SESSION.run_function("define_metric")
+unwatch = _SESSION.run_function("unwatch")
+mark_preempting = _SESSION.run_function("mark_preempting")
 link_artifact = _SESSION.run_function("link_artifact")
 link_model = _SESSION.run_function("link_model")
 log_artifact = _SESSION.run_function("log_artifact")

@@ -137,47 +137,20 @@ class Settings(BaseModel):
         return {True: "auto", False: None}[value] if isinstance(value, bool) else value or None
 
 
-#: The variables of each setting; an earlier one takes precedence. Those of W&B are read if they mean the same here.
-_VARIABLES: Mapping[str, tuple[str, ...]] = {
-    "entity": ("RUNSTREAM_ENTITY", "WANDB_ENTITY"),
-    "project": ("RUNSTREAM_PROJECT", "WANDB_PROJECT"),
-    "run_id": ("RUNSTREAM_RUN_ID", "WANDB_RUN_ID"),
-    "run_name": ("RUNSTREAM_NAME", "WANDB_NAME"),
-    "run_notes": ("RUNSTREAM_NOTES", "WANDB_NOTES"),
-    "run_tags": ("RUNSTREAM_TAGS", "WANDB_TAGS"),
-    "run_group": ("RUNSTREAM_RUN_GROUP", "WANDB_RUN_GROUP"),
-    "run_job_type": ("RUNSTREAM_JOB_TYPE", "WANDB_JOB_TYPE"),
-    "sweep_id": ("RUNSTREAM_SWEEP_ID", "WANDB_SWEEP_ID"),
-    "mode": ("RUNSTREAM_MODE", "WANDB_MODE"),
-    "allow_val_change": ("RUNSTREAM_ALLOW_VAL_CHANGE",),
-    "config_paths": ("RUNSTREAM_CONFIG_PATHS", "WANDB_CONFIG_PATHS"),
-    "launch_config_path": ("RUNSTREAM_LAUNCH_CONFIG_PATH", "WANDB_LAUNCH_CONFIG_PATH"),
-    "sweep_param_path": ("RUNSTREAM_SWEEP_PARAM_PATH", "WANDB_SWEEP_PARAM_PATH"),
-    "reinit": ("RUNSTREAM_REINIT", "WANDB_REINIT"),
-    "resume": ("RUNSTREAM_RESUME", "WANDB_RESUME"),
-    "resume_from": ("RUNSTREAM_RESUME_FROM",),
-    "fork_from": ("RUNSTREAM_FORK_FROM",),
-    "init_timeout": ("RUNSTREAM_INIT_TIMEOUT", "WANDB_INIT_TIMEOUT"),
-    "save_code": ("RUNSTREAM_SAVE_CODE",),
-    "sync_tensorboard": ("RUNSTREAM_SYNC_TENSORBOARD", "WANDB_SYNC_TENSORBOARD"),
-    "raise_on_stop": ("RUNSTREAM_RAISE_ON_STOP",),
-    "root_dir": ("RUNSTREAM_DIR", "WANDB_DIR"),
-    "base_url": ("RUNSTREAM_URL",),
-    "api_key": ("RUNSTREAM_API_KEY",),
-    "silent": ("RUNSTREAM_SILENT", "WANDB_SILENT"),
-    "quiet": ("RUNSTREAM_QUIET", "WANDB_QUIET"),
-    "console": ("RUNSTREAM_CONSOLE", "WANDB_CONSOLE"),
-    "disk": ("RUNSTREAM_DISK",),
-    "finish_timeout_s": ("RUNSTREAM_FINISH_TIMEOUT_S",),
-    "connect_timeout_s": ("RUNSTREAM_CONNECT_TIMEOUT_S",),
-    "x_disable_stats": ("RUNSTREAM_X_DISABLE_STATS", "WANDB_X_DISABLE_STATS"),
-    "x_stats_sampling_interval": ("RUNSTREAM_X_STATS_SAMPLING_INTERVAL", "WANDB_X_STATS_SAMPLING_INTERVAL"),
-    "x_label": ("RUNSTREAM_X_LABEL", "WANDB_X_LABEL"),
-    "x_primary": ("RUNSTREAM_X_PRIMARY", "WANDB_X_PRIMARY"),
-    "x_update_finish_state": ("RUNSTREAM_X_UPDATE_FINISH_STATE", "WANDB_X_UPDATE_FINISH_STATE"),
-    "x_ends_with": ("RUNSTREAM_X_ENDS_WITH",),
-    "identify_exit_signal": ("RUNSTREAM_IDENTIFY_EXIT_SIGNAL",),
+#: A variable is named after its setting, except these.
+_VARIABLE_NAMES = {
+    "run_name": "NAME",
+    "run_notes": "NOTES",
+    "run_tags": "TAGS",
+    "run_job_type": "JOB_TYPE",
+    "root_dir": "DIR",
+    "base_url": "URL",
 }
+#: Settings that W&B has no variable for, or one with another meaning; URL and key name another server there.
+_NOT_READ_FROM_WANDB = """
+    allow_val_change api_key base_url connect_timeout_s disk finish_timeout_s fork_from identify_exit_signal
+    raise_on_stop resume_from save_code x_ends_with
+""".split()  # noqa: SIM905 - easier to read than a list of literals
 #: Settings whose variable holds a list, separated by commas.
 _LISTS = frozenset({"run_tags", "config_paths"})
 #: Values that W&B has, or had, and the values they stand for.
@@ -186,13 +159,19 @@ _WANDB_VALUES = {"dryrun": "offline", "dry-run": "offline", "run": "online"} | d
 )
 
 
+def _variables(setting: str) -> Sequence[str]:
+    """Return the variables of a setting; an earlier one takes precedence."""
+    name = _VARIABLE_NAMES.get(setting, setting.upper())
+    return [f"RUNSTREAM_{name}"] if setting in _NOT_READ_FROM_WANDB else [f"RUNSTREAM_{name}", f"WANDB_{name}"]
+
+
 class _Environment(PydanticBaseSettingsSource):
     """Reads settings from environment variables; an empty variable is not set."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Return the value of a setting, or None, its name, and that it needs no decoding."""
         del field
-        values = (os.environ.get(variable) for variable in _VARIABLES.get(field_name, ()))
+        values = map(os.environ.get, _variables(field_name))
         value = next(filter(None, values), None)
         if value is not None and field_name in _LISTS:
             return tuple(item.strip() for item in value.split(",") if item.strip()), field_name, False

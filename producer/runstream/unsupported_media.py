@@ -14,65 +14,29 @@ class UnsupportedMedia:
         raise_unsupported(type(self).__name__)
 
 
-class Artifact(UnsupportedMedia):
-    """A versioned set of files."""
-
-
-class ArtifactTTL(UnsupportedMedia):
-    """The lifetime of an artifact."""
-
-
-class Audio(UnsupportedMedia):
-    """A sound."""
-
-
-class Classes(UnsupportedMedia):
-    """The classes of a segmentation or of boxes."""
-
-
-class EvalTable(UnsupportedMedia):
-    """A table of a model's predictions."""
-
-
-class Graph(UnsupportedMedia):
-    """The graph of a model."""
-
-
-class Html(UnsupportedMedia):
-    """A piece of HTML."""
-
-
-class Image(UnsupportedMedia):
-    """An image, with masks and boxes."""
-
-
-class JoinedTable(UnsupportedMedia):
-    """Two tables, joined by a key."""
-
-
-class Molecule(UnsupportedMedia):
-    """A molecule in three dimensions."""
-
-
-class Object3D(UnsupportedMedia):
-    """A point cloud or a three-dimensional model."""
-
-
-class Plotly(UnsupportedMedia):
-    """A Plotly figure."""
-
-
-class Table(UnsupportedMedia):
-    """Rows and columns of data and media."""
-
-
-class Video(UnsupportedMedia):
-    """A video."""
-
-
 def raise_unsupported(name: str) -> NoReturn:
     """Raise :class:`UnsupportedError` for a name of W&B that is not supported yet."""
     raise UnsupportedError(
         f"{name} is not supported yet, like all of files and artifacts; nothing was recorded. "
         "Log its numbers, or the path of a file"
     )
+
+
+def _placeholder(name: str, doc: str) -> type[UnsupportedMedia]:
+    return type(name, (UnsupportedMedia,), {"__doc__": doc, "__module__": __name__})
+
+
+Artifact = _placeholder("Artifact", "A versioned set of files.")
+ArtifactTTL = _placeholder("ArtifactTTL", "The lifetime of an artifact.")
+Audio = _placeholder("Audio", "A sound.")
+Classes = _placeholder("Classes", "The classes of a segmentation or of boxes.")
+EvalTable = _placeholder("EvalTable", "A table of a model's predictions.")
+Graph = _placeholder("Graph", "The graph of a model.")
+Html = _placeholder("Html", "A piece of HTML.")
+Image = _placeholder("Image", "An image, with masks and boxes.")
+JoinedTable = _placeholder("JoinedTable", "Two tables, joined by a key.")
+Molecule = _placeholder("Molecule", "A molecule in three dimensions.")
+Object3D = _placeholder("Object3D", "A point cloud or a three-dimensional model.")
+Plotly = _placeholder("Plotly", "A Plotly figure.")
+Table = _placeholder("Table", "Rows and columns of data and media.")
+Video = _placeholder("Video", "A video.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from runstream.exceptions import CommError
 from runstream.public_api.connection import Connection
-from runstream.public_api.paths import Defaults, parse_project, parse_run
+from runstream.public_api.paths import NamedProject, parse_project, parse_run
 from runstream.public_api.run import Run
 from runstream.public_api.runs import Runs
 from runstream.server.discovery import Server, resolve_server
@@ -42,7 +42,7 @@ class Api:
             # A key without a URL beside it belongs to the server that the caller names.
             api_key = api_key or (environ.get("RUNSTREAM_API_KEY") if given.get("base_url") else None)
         self._connection = Connection(Server(server.url, api_key or server.token), timeout=timeout or _TIMEOUT_S)
-        self._defaults = Defaults(
+        self._defaults = NamedProject(
             entity=given.get("entity") or environ.get("RUNSTREAM_ENTITY") or environ.get("WANDB_ENTITY") or None,
             project=given.get("project")
             or environ.get("RUNSTREAM_PROJECT")
@@ -75,11 +75,8 @@ class Api:
 
     def runs(self, path: str | None = None, per_page: int = 50) -> Runs:
         """Return the runs of a project (``entity/project`` or ``project``), or of all projects, newest first."""
-        if path is None:
-            return Runs(self._connection, entity=self._defaults.entity, project=None, per_page=per_page)
-        named = parse_project(path, self._defaults)
-        entity = named.entity or self.default_entity
-        return Runs(self._connection, entity=entity, project=named.project, per_page=per_page)
+        entity, project = self._project(path)
+        return Runs(self._connection, entity=entity, project=project, per_page=per_page)
 
     def alerts(self, path: str | None = None, per_page: int = 50, *, repeats: bool = False) -> Iterator[dict[str, Any]]:
         """Yield the alerts of a project's runs (paths as for :meth:`runs`), newest first, read page by page.
@@ -89,20 +86,18 @@ class Api:
             per_page: Number of alerts of a page.
             repeats: Include those within the ``wait_duration`` of an earlier one.
         """
-        entity, project = self._defaults.entity, None
-        if path is not None:
-            named = parse_project(path, self._defaults)
-            entity, project = named.entity or self.default_entity, named.project
-        cursor = None
-        while True:
-            page = self._connection.get(
-                "/alerts", entity=entity, project=project, limit=per_page, repeats=repeats, after=cursor
-            )
+        entity, project = self._project(path)
+        scope = {"entity": entity, "project": project, "limit": per_page, "repeats": repeats}
+        for page in self._connection.pages("/alerts", **scope):
             yield from page["alerts"]
-            cursor = page["next"]
-            if cursor is None:
-                return
 
     def projects(self) -> list[dict[str, Any]]:
         """Return the projects, latest change first: ``{"entity", "project", "runs", "updated_at", "url"}``."""
         return list(self._connection.get("/projects")["projects"])
+
+    def _project(self, path: str | None) -> tuple[str | None, str | None]:
+        """Return entity and project of a path; for None, the default entity, if one is set, and all projects."""
+        if path is None:
+            return self._defaults.entity, None
+        named = parse_project(path, self._defaults)
+        return named.entity or self.default_entity, named.project

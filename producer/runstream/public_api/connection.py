@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential
@@ -39,6 +40,16 @@ class Connection:
             CommError: No answer, or another error: :class:`AuthenticationError` or :class:`ServerError`.
         """
         return self._request("GET", path, params=params)
+
+    def pages(self, path: str, cursor: str = "after", **params: Any) -> Iterator[Any]:
+        """Yield the answers to a GET, page by page; ``cursor`` is the parameter for the ``next`` of the page before."""
+        position = None
+        while True:
+            page = self.get(path, **params, **{cursor: position})
+            yield page
+            position = page["next"]
+            if position is None:
+                return
 
     def command(self, path: str) -> Any:
         """Return the JSON of a POST that takes effect once, even if it has to be sent several times.

@@ -10,14 +10,6 @@ from runstream_schemas.topics import DEFAULT_PROJECT, canonical_project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
-    """The parts that a path leaves out; an entity of None is the server's default."""
-
-    entity: str | None = None
-    project: str = DEFAULT_PROJECT
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NamedRun:
     """A run that a path names; ``entity`` is None for the server's default."""
 
@@ -30,11 +22,11 @@ class NamedRun:
 class NamedProject:
     """A project that a path names; ``entity`` is None for the server's default."""
 
-    entity: str | None
-    project: str
+    entity: str | None = None
+    project: str = DEFAULT_PROJECT
 
 
-def parse_run(text: str, defaults: Defaults) -> NamedRun:
+def parse_run(text: str, defaults: NamedProject) -> NamedRun:
     """Parse ``entity/project/id``, ``entity/project/runs/id``, ``project/id``, ``id`` or a URL; raises UsageError."""
     parts = _parts(text)
     if len(parts) == 4 and parts[2] == "runs":  # noqa: PLR2004
@@ -51,7 +43,7 @@ def parse_run(text: str, defaults: Defaults) -> NamedRun:
     )
 
 
-def parse_project(text: str, defaults: Defaults) -> NamedProject:
+def parse_project(text: str, defaults: NamedProject) -> NamedProject:
     """Parse ``entity/project``, ``project``, an empty text or the URL of a project's page; raises UsageError."""
     match _parts(text):
         case [entity, project]:

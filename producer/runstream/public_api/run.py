@@ -28,6 +28,7 @@ class Run:
         self._project = project
         self._id = run_id
         self._document = document
+        self._address = f"/runs/{url_path(*self.path)}"
 
     def __repr__(self) -> str:
         return f"<Run {'/'.join(self.path)} ({self.state})>"
@@ -257,13 +258,8 @@ class Run:
         return self._scan(keys, page_size=page_size, **steps, **which)
 
     def _scan(self, keys: Sequence[str] | None, **asked: Any) -> Iterator[dict[str, Any]]:
-        cursor = None
-        while True:
-            page = self._get("scan", keys=keys, cursor=cursor, **asked)
+        for page in self._connection.pages(f"{self._address}/scan", "cursor", keys=keys, **asked):
             yield from page["rows"] if keys is None else _with_all(page["rows"], keys)
-            cursor = page["next"]
-            if cursor is None:
-                return
 
     def beta_scan_history(
         self,
@@ -301,13 +297,8 @@ class Run:
             page_size: Number of alerts of a page.
             repeats: Include those within the ``wait_duration`` of an earlier one; their ``repeat`` is True.
         """
-        cursor = None
-        while True:
-            page = self._get("alerts", limit=page_size, repeats=repeats, after=cursor)
+        for page in self._connection.pages(f"{self._address}/alerts", limit=page_size, repeats=repeats):
             yield from page["alerts"]
-            cursor = page["next"]
-            if cursor is None:
-                return
 
     def stop(self) -> None:
         """Request that the run stops: its processes see it in ``run.should_stop`` within a second or two.
@@ -317,15 +308,14 @@ class Run:
         Raises:
             UsageError: No process of the run is running.
         """
-        self._connection.command(f"/runs/{url_path(*self.path)}/stop")
+        self._connection.command(f"{self._address}/stop")
 
     def _optional(self, name: str) -> str | None:
         value = self.load()[name]
         return None if value is None else str(value)
 
     def _get(self, what: str | None = None, **parameters: Any) -> Any:
-        path = f"/runs/{url_path(*self.path)}"
-        return self._connection.get(path if what is None else f"{path}/{what}", **parameters)
+        return self._connection.get(self._address if what is None else f"{self._address}/{what}", **parameters)
 
 
 def _checked_late(late: str) -> str:

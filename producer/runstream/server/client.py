@@ -100,7 +100,7 @@ class ServerClient:
 
         Raises:
             AuthenticationError: The key is missing or was not accepted.
-            ServerError: The server answered with another error or not with JSON, or its answer exceeds ``limit``.
+            ServerError: Another error, an answer that is not JSON, or one that exceeds ``limit``.
             CommError: No answer within the deadline.
         """
         sent = {name: value for name, value in (params or {}).items() if value is not None}

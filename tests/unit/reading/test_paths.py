@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runstream.exceptions import UsageError
-from runstream.public_api.paths import Defaults, NamedProject, NamedRun, parse_project, parse_run, url_path
+from runstream.public_api.paths import NamedProject, NamedRun, parse_project, parse_run, url_path
 
-_DEFAULTS = Defaults(entity="me", project="mine")
+_DEFAULTS = NamedProject(entity="me", project="mine")
 
 
 @pytest.mark.parametrize(

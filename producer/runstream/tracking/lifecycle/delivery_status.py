@@ -10,6 +10,8 @@ from runstream.spool.control_page import Word
 from runstream_schemas import values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runstream.run_folder.folder import RunFolder
 
 
@@ -27,20 +29,14 @@ class RunStatus:
 
 def acknowledged(folder: RunFolder, writer: bytes) -> int:
     """Return how many records of a writer are acknowledged, as the shipper saved it about a second ago."""
-    try:
-        clusters = values.load((folder.path / "delivery.json").read_text())["clusters"]
-        return max((_records(cluster, writer) for cluster in clusters.values()), default=0)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return 0
+    return _greatest(folder, lambda writers: sum(writers.get(writer.hex(), {"acked": {}})["acked"].values()))
 
 
 def delivered(folder: RunFolder) -> int:
     """Return how many records of all writers of a run folder are acknowledged, exits included."""
-    try:
-        clusters = values.load((folder.path / "delivery.json").read_text())["clusters"]
-        return max((_all_records(cluster) for cluster in clusters.values()), default=0)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return 0
+    return _greatest(
+        folder, lambda writers: sum(sum(one["acked"].values()) + bool(one["exit"]) for one in writers.values())
+    )
 
 
 def last_acknowledged(folder: RunFolder) -> datetime | None:
@@ -49,10 +45,10 @@ def last_acknowledged(folder: RunFolder) -> datetime | None:
     return datetime.fromtimestamp(time / 1e6, UTC) if time else None
 
 
-def _all_records(cluster: dict[str, Any]) -> int:
-    return sum(sum(account["acked"].values()) + bool(account["exit"]) for account in cluster["writers"].values())
-
-
-def _records(cluster: dict[str, Any], writer: bytes) -> int:
-    account = cluster["writers"].get(writer.hex())
-    return 0 if account is None else sum(account["acked"].values())
+def _greatest(folder: RunFolder, count: Callable[[dict[str, Any]], int]) -> int:
+    """Return the greatest count over the clusters that the run is delivered to; 0 if it is not known."""
+    try:
+        clusters = values.load((folder.path / "delivery.json").read_text())["clusters"]
+        return max((count(cluster["writers"]) for cluster in clusters.values()), default=0)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return 0

@@ -61,13 +61,24 @@ class Recorder(Protocol):
         """Record the end, and wait for delivery up to the limit; a second call does nothing."""
 
 
+def _refuse(*_arguments: Any, **_keywords: Any) -> None:
+    raise UsageError("This run has not begun: use the run that runstream.init() returns")
+
+
+def _ignore(*_arguments: Any, **_keywords: Any) -> None:
+    """Do nothing."""
+
+
 class DisabledRecorder:
     """Records nothing and accepts everything; keeps the last values for programs that read them."""
 
     counter = 0
+    should_stop = False
 
     def __init__(self) -> None:
         self._summary: dict[str, Any] = {}
+
+    record_config = define = record_alert = mark_preempting = detach = finish = _ignore
 
     def logger(self) -> Callable[..., None]:
         """Return a function that keeps the last values and, as in W&B, only refuses data that is not a dict."""
@@ -79,42 +90,22 @@ class DisabledRecorder:
             raise TypeError(f"Invalid data of type {type(data).__name__}: log() expects a dict of metrics")
         self._summary.update(data)
 
-    def record_config(self, entries: Sequence[ConfigEntry]) -> None:
-        """Do nothing."""
-
     def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
         """Apply the values to the summary."""
         del entries
         apply(self._summary)
 
     def last_values(self) -> dict[str, Any]:
-        """Return the last values."""
+        """Return the last values, which are the summary too."""
         return self._summary
 
     def summary(self) -> dict[str, Any]:
         """Return the last values."""
         return self._summary
 
-    def define(self, metric: Metric) -> None:
-        """Do nothing."""
-
-    def record_alert(self, alert: Mapping[str, Any]) -> None:
-        """Do nothing."""
-
-    def mark_preempting(self) -> None:
-        """Do nothing."""
-
-    should_stop = False
-
     def status(self) -> RunStatus:
         """Return that there is nothing to deliver."""
         return RunStatus(sync_items_total=0, sync_items_pending=0, sync_time=None)
-
-    def detach(self) -> None:
-        """Do nothing."""
-
-    def finish(self, outcome: Outcome) -> None:
-        """Do nothing."""
 
 
 class UnstartedRecorder(DisabledRecorder):
@@ -124,18 +115,4 @@ class UnstartedRecorder(DisabledRecorder):
         """Return a function that refuses every row."""
         return _refuse
 
-    def record_config(self, entries: Sequence[ConfigEntry]) -> None:
-        """Raise UsageError."""
-        _refuse(entries)
-
-    def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
-        """Raise UsageError."""
-        _refuse(entries, apply)
-
-    def record_alert(self, alert: Mapping[str, Any]) -> None:
-        """Raise UsageError."""
-        _refuse(alert)
-
-
-def _refuse(*_arguments: Any, **_keywords: Any) -> None:
-    raise UsageError("This run has not begun: use the run that runstream.init() returns")
+    record_config = record_summary = record_alert = _refuse

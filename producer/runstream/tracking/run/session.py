@@ -91,10 +91,6 @@ class Session:
         """Log a row to the active run; see :meth:`Run.log`."""
         self.active("log()").log(data, step, commit, sync)
 
-    def define_metric(self, name: str, *arguments: Any, **keywords: Any) -> Any:
-        """Define a metric of the active run; see :meth:`Run.define_metric`."""
-        return self.active("define_metric()").define_metric(name, *arguments, **keywords)
-
     def alert(self, title: str, text: str, level: Any = None, wait_duration: float | timedelta | None = None) -> None:
         """Raise an alert of the active run; see :meth:`Run.alert`."""
         self.active("alert()").alert(title, text, level, wait_duration)
@@ -104,14 +100,6 @@ class Session:
         if self.run is None:
             raise ValueError("No run is active: call runstream.init() before runstream.watch()")
         return self.run.watch(models, *arguments, **keywords)
-
-    def unwatch(self, models: Any = None) -> None:
-        """Remove the hooks of :meth:`watch`; see :meth:`Run.unwatch`."""
-        self.active("unwatch()").unwatch(models)
-
-    def mark_preempting(self) -> None:
-        """Record that the process is about to be preempted; see :meth:`Run.mark_preempting`."""
-        self.active("mark_preempting()").mark_preempting()
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:  # noqa: FBT001
         """Finish the active run, if there is one; see :meth:`Run.finish`."""

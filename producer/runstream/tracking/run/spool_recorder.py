@@ -45,15 +45,7 @@ class SpoolRecorder:
     """Records a run into its folder. Safe with threads, forks and signals. Raises OSError without a spool.
 
     Args:
-        folder: The run folder.
-        settings: The settings in force.
-        role: Role of this process in the run.
-        label: Label of this process among the run's writers.
-        terminal: Prints warnings.
-        final_report: Waits for delivery at the end, and prints the report.
         first: The entries of the first record.
-        environ: The environment of the process.
-        encoder: Encodes what is logged.
         continues: The writers that this one continues.
         relative: Whether the last step of the run is not known: implicit steps are added to it at delivery.
     """
