@@ -77,11 +77,11 @@ __all__ = [
 ]
 
 log = _SESSION.log
-alert = _SESSION.alert
 watch = _SESSION.watch
 finish = _SESSION.finish
 teardown = _SESSION.teardown
 
+alert = _SESSION.run_function("alert")
 define_metric = _SESSION.run_function("define_metric")
 unwatch = _SESSION.run_function("unwatch")
 mark_preempting = _SESSION.run_function("mark_preempting")

@@ -87,7 +87,7 @@ class Api:
             repeats: Include those within the ``wait_duration`` of an earlier one.
         """
         entity, project = self._project(path)
-        scope = {"entity": entity, "project": project, "limit": per_page, "repeats": repeats}
+        scope: dict[str, Any] = {"entity": entity, "project": project, "limit": per_page, "repeats": repeats}
         for page in self._connection.pages("/alerts", **scope):
             yield from page["alerts"]
 

@@ -45,12 +45,7 @@ def fetch_resume_state(
 ) -> dict[str, Any]:
     """Return the state that a resumed run continues from, as of the moment of the request; raises CommError.
 
-    Args:
-        server: The server.
-        run: The run.
-        step: Also return the last values up to this step.
-        wait_s: Seconds that the server may wait for its consumers.
-        timeout: Seconds that the request may take.
+    The server may wait ``wait_s`` for its consumers. With a step, the last values up to that step are included.
     """
     params = {"wait_s": f"{max(wait_s, 0.1):.3f}", "step": step}
     try:

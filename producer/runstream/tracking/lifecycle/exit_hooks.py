@@ -91,13 +91,11 @@ class _Layer:
         self._child = 0
 
     def watch_child(self) -> None:
-        """Install a hook for a process forked by multiprocessing, which ends by ``os._exit()``."""
         if self._child != os.getpid():
             self._child = os.getpid()
             multiprocessing_util.Finalize(None, self._on_child_exit, exitpriority=0)
 
     def install(self) -> None:
-        """Install the hooks."""
         self._main = _main_frame()
         self._excepthook, sys.excepthook = sys.excepthook, self._on_exception
         self._undo_sys_exit = observe_sys_exit(self._on_sys_exit)
@@ -108,7 +106,6 @@ class _Layer:
                 signal.signal(signal.SIGTERM, self._on_signal)
 
     def uninstall(self) -> None:
-        """Remove the hooks."""
         if sys.excepthook == self._on_exception:
             sys.excepthook = self._excepthook
         if self._undo_sys_exit is not None:

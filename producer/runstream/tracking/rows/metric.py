@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from runstream.exceptions import Error
@@ -35,16 +35,8 @@ class Metric:
 
     def as_record(self) -> dict[str, Any]:
         """Return the value of the config entry that records it."""
-        return {
-            "name": self.name,
-            "glob": self.glob,
-            "step_metric": self.step_metric,
-            "step_sync": self.step_sync,
-            "hidden": self.hidden,
-            "summary": None if self.summary is None else list(self.summary),
-            "goal": self.goal,
-            "overwrite": self.overwrite,
-        }
+        summary = None if self.summary is None else list(self.summary)
+        return {**asdict(self), "glob": self.glob, "summary": summary}
 
 
 def build_metric(

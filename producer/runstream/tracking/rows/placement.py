@@ -38,12 +38,10 @@ class RowPlacement(NamedTuple):
 
 
 def place_row(rows: RowState, step: int | None, commit: bool | None) -> RowPlacement:  # noqa: FBT001 - the arguments of log()
-    """Return where a call goes.
+    """Return where a call goes; ``step`` and ``commit`` are those of ``log()``, validated.
 
-    Args:
-        rows: Where the writer is in its rows.
-        step: As given to ``log()``, an integer of 64 bits; None: the open row, or a row at the counter.
-        commit: As given to ``log()``; None: the row is complete, unless a step is given.
+    Without a step it goes to the open row, or to one at the counter. Without ``commit`` the row is complete unless a
+    step is given.
     """
     seq, counter, open_step, open_row = rows
     at = counter if step is None else step

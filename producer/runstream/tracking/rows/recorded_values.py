@@ -33,7 +33,6 @@ class LastValues:
     """
 
     def __init__(self) -> None:
-        #: Last values, nested as they were logged.
         self.values: dict[str, Any] = {}
         #: Step of the last value of each key.
         self._steps: dict[Path, int] = {}

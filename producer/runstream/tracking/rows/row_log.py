@@ -138,8 +138,7 @@ class RowLog:
         Args:
             step: The step of the first row that is logged without one.
             values: Last values so far: path, step and value of each.
-            again: Accept a first row at a lower step as not late: the rows are repeated from there, as after a return
-                to a checkpoint.
+            again: Accept a lower first step, not as late: the rows are repeated, as after a return to a checkpoint.
         """
         self.writer.set_counter(step)
         if again:

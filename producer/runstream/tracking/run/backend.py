@@ -29,12 +29,10 @@ def _nothing() -> None:
 class RunBackend:
     """The parts that a run delegates to."""
 
-    #: Records what is logged.
     recorder: Recorder
     identity: RunIdentity
     #: Encodes what is logged, set in the config and assigned in the summary.
     encoder: ValueEncoder = DEFAULT_ENCODER
-    #: Prints warnings.
     terminal: Terminal
     #: Folder for files of the run; empty if it has not begun.
     folder: str
@@ -47,7 +45,6 @@ class RunBackend:
     refresh: Callable[[RunIdentity], RunIdentity] = _unchanged
     #: Unpickles a run: called with settings, config and identity. None for a run that has not begun.
     revive: Callable[[Settings, dict[str, Any], RunIdentity], Any] | None = None
-    #: Whether the run resumes an earlier one.
     resumed: bool = False
     #: The step of the first row that is logged without one.
     starting_step: int = 0

@@ -43,43 +43,25 @@ class RunIdentity:
         return None if self.project_url is None else f"{self.project_url}/runs/{self.run_id}"
 
 
+@dataclass(slots=True)
 class RunAddresses:
-    """The names and URLs of a run; ``refresh`` completes them with what has become known since its start."""
+    """The names and URLs of a run, kept up to date with what the server resolves after the start."""
 
-    def __init__(
-        self,
-        identity: RunIdentity,
-        refresh: Callable[[RunIdentity], RunIdentity],
-        warn: Callable[[str], None],
-        *,
-        offline: bool,
-    ) -> None:
-        self._identity = identity
-        self._refresh = refresh
-        self._warn = warn
-        self._offline = offline
+    known: RunIdentity
+    #: Completes the names with what has become known since.
+    refresh: Callable[[RunIdentity], RunIdentity]
+    warn: Callable[[str], None]
+    offline: bool
 
     @property
     def identity(self) -> RunIdentity:
         """The names, with what is known by now."""
-        self._identity = self._refresh(self._identity)
-        return self._identity
+        self.known = self.refresh(self.known)
+        return self.known
 
     @property
-    def url(self) -> str | None:
-        """URL of the run's page."""
-        return self._online().url
-
-    @property
-    def project_url(self) -> str | None:
-        """URL of the project's page."""
-        return self._online().project_url
-
-    def sweep_url(self, sweep_id: str | None) -> str | None:
-        """Return the URL of a sweep's page."""
-        return self._online().sweep_url(sweep_id)
-
-    def _online(self) -> RunIdentity:
-        if self._offline:
-            self._warn("URL not available in offline run")
+    def online(self) -> RunIdentity:
+        """The names, for their URLs; prints a warning in an offline run, which has none."""
+        if self.offline:
+            self.warn("URL not available in offline run")
         return self.identity

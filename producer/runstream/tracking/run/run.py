@@ -63,7 +63,7 @@ class Run:
         self._backend = backend
         self._recorder = backend.recorder
         warn = backend.terminal.warn
-        self._addresses = RunAddresses(backend.identity, backend.refresh, warn, offline=self.offline)
+        self._addresses = RunAddresses(backend.identity, backend.refresh, warn, self.offline)
         self._config = self._config.with_recorder(backend.recorder.record_config, warn, backend.encoder)
         self._summary = Summary(backend.recorder, encoder=backend.encoder)
         self._watching = ModelWatching(
@@ -266,17 +266,17 @@ class Run:
     @property
     def url(self) -> str | None:
         """URL of the run's page; None for an offline or disabled run, and until a server is known."""
-        return self._addresses.url
+        return self._addresses.online.url
 
     @property
     def project_url(self) -> str | None:
         """URL of the project's page; None as for :attr:`url`."""
-        return self._addresses.project_url
+        return self._addresses.online.project_url
 
     @property
     def sweep_url(self) -> str | None:
         """URL of the sweep's page; None without a sweep, and as for :attr:`url`."""
-        return self._addresses.sweep_url(self.sweep_id)
+        return self._addresses.online.sweep_url(self.sweep_id)
 
     @property
     def dir(self) -> str:

@@ -9,7 +9,6 @@ from runstream.exceptions import Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import timedelta
 
     from runstream.settings import Settings
     from runstream.tracking.run.identity import RunIdentity
@@ -20,7 +19,6 @@ class Session:
     """The active runs of a process. A forked child has those of its parent until it begins a run itself."""
 
     def __init__(self) -> None:
-        #: The run that the functions of the module use.
         self.run: Run | None = None
         self._runs: list[Run] = []
         self._pid = 0
@@ -90,10 +88,6 @@ class Session:
     ) -> None:
         """Log a row to the active run; see :meth:`Run.log`."""
         self.active("log()").log(data, step, commit, sync)
-
-    def alert(self, title: str, text: str, level: Any = None, wait_duration: float | timedelta | None = None) -> None:
-        """Raise an alert of the active run; see :meth:`Run.alert`."""
-        self.active("alert()").alert(title, text, level, wait_duration)
 
     def watch(self, models: Any, *arguments: Any, **keywords: Any) -> Any:
         """Log histograms of a model to the active run; see :meth:`Run.watch`. As in W&B, ValueError without a run."""

@@ -30,7 +30,6 @@ class RunStart:
     resumed: bool = False
     #: The step of the first row that is logged without one.
     step: int = 0
-    #: The writers that this one continues.
     continues: tuple[bytes, ...] = ()
     #: What is recorded of the resumed run.
     config: Mapping[str, Any] = field(default_factory=dict)

@@ -26,7 +26,6 @@ from runstream.tracking.run.recorder import DisabledRecorder
 from runstream.tracking.run.run import Run
 from runstream.tracking.run.session import SESSION, revive_run
 from runstream.tracking.run.spool_recorder import SpoolRecorder
-from runstream.tracking.startup.metadata import metadata, program
 from runstream.tracking.startup.resume import ResumeResolver, plan_resume, save_latest_run
 from runstream.tracking.startup.server_lookup import (
     LateIdentity,
@@ -35,7 +34,7 @@ from runstream.tracking.startup.server_lookup import (
     request_number,
     server_environ,
 )
-from runstream.tracking.startup.writer_identity import metadata_entries, writer_label, writer_role
+from runstream.tracking.startup.writer_identity import metadata, metadata_entries, program, writer_label, writer_role
 from runstream.tracking.values.encoder import ValueEncoder
 from runstream.tracking.values.entries import config_entry
 from runstream_schemas.events import Role, Scope
@@ -195,8 +194,8 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     recorder = SpoolRecorder(
         folder,
         settings,
-        role=writer_role(settings, environ),
-        label=writer_label(settings, environ),
+        role=role,
+        label=label,
         terminal=terminal,
         final_report=FinalReport(folder, run, settings, terminal),
         first=_first_record(

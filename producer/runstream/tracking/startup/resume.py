@@ -101,15 +101,10 @@ class ResumeResolver:
     meant: bool
 
     def start(self, lookup: ServerLookup, fresh_id: str) -> tuple[ServerLookup, RunStart]:
-        """Return where the run begins, and the server that answered.
+        """Return where the run begins, and the server that answered; a new run after a finished one has ``fresh_id``.
 
-        Args:
-            lookup: The server, and its first answer.
-            fresh_id: The id of a new run, if the latest one of this folder has finished.
-
-        Raises:
-            UsageError: A run to resume does not exist, or one exists that must not.
-            CommError: The server did not answer in time, and an answer is needed.
+        Raises UsageError if a run to resume does not exist or one exists that must not, and CommError without an answer
+        that is needed.
         """
         settings = self.settings
         wanted = settings.resume or settings.resume_from or settings.fork_from

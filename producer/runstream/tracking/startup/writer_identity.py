@@ -6,8 +6,13 @@ torchrun is by Slurm, knows the process better than the one that started it.
 
 from __future__ import annotations
 
+import os
+import platform
 import re
+import socket
+import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runstream.tracking.values.entries import config_entry
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from runstream.settings import Settings
     from runstream.tracking.values.entries import ConfigEntry
 
+_GPU_MODEL = re.compile(r"^Model:\s*(.+?)\s*$", re.MULTILINE)
 #: The number of a pod of a StatefulSet; the random suffix of other pods is longer.
 _ORDINAL = re.compile(r"-(\d{1,4})$")
 
@@ -29,11 +35,8 @@ class ProcessRank:
 
     launcher: str
     rank: int
-    #: Its rank on its machine.
     local_rank: int | None = None
-    #: The number of its machine.
     node: int | None = None
-    #: Number of processes.
     world_size: int | None = None
 
     def as_metadata(self) -> dict[str, Any]:
@@ -129,3 +132,39 @@ def metadata_entries(settings: Settings, environ: Mapping[str, str], found: Mapp
         name = writer_label(settings, environ) or f"{found.get('host')}/{found.get('pid')}"
         entries.append([Scope.METADATA.value, Operation.SET.value, ["writers", name], own])
     return entries
+
+
+def metadata() -> dict[str, Any]:
+    """Return host, program, versions, processors and GPUs, without starting a process or opening a device."""
+    system = os.uname()
+    found: dict[str, Any] = {
+        "host": socket.gethostname(),
+        "os": f"{system.sysname} {system.release} {system.machine}",
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "program": program(),
+        "pid": os.getpid(),
+        "cpu_count": os.cpu_count(),
+    }
+    if models := _gpu_models(Path("/proc/driver/nvidia/gpus")):
+        found["gpu"] = models[0]
+        found["gpu_count"] = len(models)
+    return found
+
+
+def program() -> str:
+    """Return the path of the running script, or an empty string. Arguments are left out: they may contain secrets."""
+    main = sys.modules.get("__main__")
+    return str(getattr(main, "__file__", None) or "")
+
+
+def _gpu_models(drivers: Path) -> list[str]:
+    """Return the GPU models that the kernel driver lists; opening NVML takes seconds on some machines."""
+    models = []
+    try:
+        for device in sorted(drivers.iterdir()):
+            match = _GPU_MODEL.search((device / "information").read_text())
+            models.append(match.group(1) if match else "unknown")
+    except OSError:
+        return models
+    return models

@@ -54,7 +54,6 @@ class ValueEncoder:
     #: Encode the values of a type, such as an image, in the context of the run; called with the value and this encoder.
     handlers: Mapping[type, Callable[[Any, ValueEncoder], Any]] = field(default_factory=dict)
     limits: Limits = DEFAULT_LIMITS
-    #: Prints a warning.
     warn: Callable[[str], None] = lambda _: None
     #: Folder for files of the run; None if there is none.
     folder: Path | None = None
