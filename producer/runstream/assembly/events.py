@@ -49,23 +49,14 @@ FRAME_BYTES = 1024
 #: Errors that building the event of a damaged or unsupported record can raise.
 UNPUBLISHABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
-_STREAMS: Mapping[int, Stream] = {
-    StreamCode.HISTORY: Stream.HISTORY,
-    StreamCode.SYSTEM: Stream.SYSTEM,
-    StreamCode.CONSOLE: Stream.CONSOLE,
-}
+_STREAMS: Mapping[int, Stream] = {code: Stream[code.name] for code in StreamCode if code}
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _SCOPES = {scope.value: scope for scope in Scope}
-_PLAIN_EVENTS: Mapping[Topic, type[PlainEvent]] = {
-    Topic.FILE: FileEvent,
-    Topic.ARTIFACT: ArtifactEvent,
-    Topic.ALERT: AlertEvent,
-}
-#: The fields that a record of these topics must have.
-_REQUIRED: Mapping[Topic, frozenset[str]] = {
-    Topic.FILE: frozenset(["path"]),
-    Topic.ARTIFACT: frozenset(["name"]),
-    Topic.ALERT: frozenset(["title"]),
+#: The events of these topics, and the field that a record must have.
+_PLAIN_EVENTS: Mapping[Topic, tuple[type[PlainEvent], str]] = {
+    Topic.FILE: (FileEvent, "path"),
+    Topic.ARTIFACT: (ArtifactEvent, "name"),
+    Topic.ALERT: (AlertEvent, "title"),
 }
 #: The fields whose values are symbols of an enum.
 _SYMBOLS: Mapping[str, type[Enum]] = {"policy": FilePolicy, "action": ArtifactAction, "level": AlertLevel}
@@ -208,9 +199,9 @@ def _entries(topic: Topic, payload: Any, limits: Limits) -> Iterator[Entry]:
 
 
 def _plain_event(topic: Topic, header: Header, record: Mapping[str, Any]) -> PlainEvent:
-    kind = _PLAIN_EVENTS[topic]
-    if missing := _REQUIRED[topic] - record.keys():
-        raise ValueError(f"missing fields: {', '.join(sorted(missing))}")
+    kind, required = _PLAIN_EVENTS[topic]
+    if required not in record:
+        raise ValueError(f"missing fields: {required}")
     known = {item.name: record[item.name] for item in fields(kind) if item.name in record and item.name != "header"}
     for name in known.keys() & _SYMBOLS.keys():
         known[name] = _SYMBOLS[name](known[name])
@@ -223,7 +214,8 @@ def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> Event:
         return _without_rows(block, header)
     if topic in {Topic.CONFIG, Topic.SUMMARY}:
         return ChangeEvent(header=header, topic=topic)
-    return _PLAIN_EVENTS[topic](header=header)
+    kind, _ = _PLAIN_EVENTS[topic]
+    return kind(header=header)
 
 
 def halves(block: Block) -> tuple[Block, Block]:

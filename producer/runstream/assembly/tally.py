@@ -12,9 +12,7 @@ from pathlib import Path
 
 from runstream.assembly.assembler import Assembler
 from runstream.spool.format import Flag, TopicCode
-from runstream.spool.reader import Position, SpoolReader, SpoolRecord
-
-_READ_BYTES = 1024 * 1024
+from runstream.spool.reader import Position, SpoolRecord, read_spool
 
 
 @dataclass(slots=True)
@@ -43,10 +41,5 @@ class Tally:
 def tally(folder: Path, position: Position | None, counts: Mapping[int, int], next_order: int | None) -> Tally:
     """Return the contents of a writer's spool from a position on, added to the counts before it."""
     result = Tally(dict(counts), next_order)
-    reader = SpoolReader(folder, position, next_order)
-    try:
-        while result.exit is None and (records := reader.read(ended=True, limit=_READ_BYTES)):
-            result.add(records)
-    finally:
-        reader.close()
+    result.add(read_spool(folder, position, next_order))
     return result

@@ -1,20 +1,22 @@
-"""The application: registers the commands, and prints errors as one line."""
+"""The application: registers the commands, of which it has the small ones, and prints errors as one line."""
 
 from __future__ import annotations
 
 import os
 import sys
 from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from runstream.cli import run_script
+from runstream.cli.find_run import RunPath, find_run
 from runstream.cli.runs import runs
 from runstream.cli.show import show
-from runstream.cli.stop import stop
-from runstream.cli.sync import sync
 from runstream.exceptions import Error
+from runstream.public_api.api import Api
 
 _HELP = """Track machine-learning runs as events on Apache Kafka.
 
@@ -43,6 +45,26 @@ def create_app() -> typer.Typer:
             # `pip install runstream` on a training node does not install the packages of the servers.
             _print_error(f"Commands {entry.name!r} are unavailable ({error}): pip install 'runstream[server,local]'")
     return app
+
+
+def stop(run: RunPath) -> None:
+    """Request that a run stops: run.should_stop becomes True, or with raise_on_stop the process is interrupted."""
+    found = find_run(Api(), run)
+    found.stop()
+    Console().print(f"Requested {'/'.join(found.path)} to stop", markup=False, highlight=False)
+
+
+def sync(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders, or folders with a `runstream` folder. Default: the current folder."),
+    ] = None,
+) -> None:
+    """Deliver recorded runs that were offline or whose shipper exited."""
+    # Not at the top: the shipper's libraries are large, and other commands do not need them.
+    from runstream.shipper.sync import sync as deliver  # noqa: PLC0415
+
+    raise typer.Exit(deliver([str(folder) for folder in folders or []], console=Console(stderr=True)))
 
 
 def show_version() -> None:

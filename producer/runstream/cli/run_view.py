@@ -15,8 +15,8 @@ from rich.text import Text
 from runstream.public_api.frames import flat
 from runstream.public_api.run import Run
 from runstream.terminal.formatting import format_age, format_clock, format_duration, format_value, parse_time
-from runstream.terminal.printable import printable
 from runstream.terminal.sparkline import sparkline
+from runstream.terminal.terminal import printable
 
 _COLORS = {
     "running": "blue",

@@ -16,7 +16,7 @@ from rich.text import Text
 from runstream.cli.run_view import path_text, state_text, summary_values
 from runstream.public_api.api import Api
 from runstream.terminal.formatting import format_age, format_value
-from runstream.terminal.printable import printable
+from runstream.terminal.terminal import printable
 from runstream_schemas import values
 
 #: From this many columns on, a terminal has room for the summary.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runstream_schemas.events import Role, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 VERSION = 1
 ID_BYTES = 16
@@ -169,6 +169,20 @@ def parse_id(name: str) -> bytes | None:
     except ValueError:
         return None
     return writer if len(writer) == ID_BYTES else None
+
+
+def continued_writers(writers: Sequence[Mapping[str, Any]], role: Role, label: str) -> tuple[bytes, ...]:
+    """Return the earlier writers that a new writer continues: those of its role that no other writer continues yet.
+
+    A primary writer continues the primary writers and their forked children; a worker continues the workers with its
+    label.
+    """
+    followed = {earlier for writer in writers for earlier in writer["continues"]}
+    if role is Role.PRIMARY:
+        mine = [writer for writer in writers if writer["role"] in {Role.PRIMARY.value, Role.CHILD.value}]
+    else:
+        mine = [writer for writer in writers if (writer["role"], writer["label"]) == (role.value, label) and label]
+    return tuple(sorted(bytes.fromhex(writer["writer"]) for writer in mine if writer["writer"] not in followed))
 
 
 def _text(value: Any) -> str:

@@ -10,8 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from runstream.run_folder.continuation import continued_writers
-from runstream.run_folder.descriptions import ID_BYTES, RunInfo, WriterInfo, parse_id
+from runstream.run_folder.descriptions import ID_BYTES, RunInfo, WriterInfo, continued_writers, parse_id
 from runstream.run_folder.json_files import read_json, write_json
 from runstream.run_folder.process_identity import Host, process_start
 from runstream.spool.control_page import CONTROL_NAME, ControlPage

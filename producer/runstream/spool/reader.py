@@ -298,6 +298,16 @@ class SpoolReader:
         return segment_path(self._folder, segment)
 
 
+def read_spool(folder: Path, position: Position | None = None, next_order: int | None = None) -> Iterator[SpoolRecord]:
+    """Yield all records of a writer that writes no more, from a position on."""
+    reader = SpoolReader(folder, position, next_order)
+    try:
+        while records := reader.read(ended=True, limit=4 * CHUNK):
+            yield from records
+    finally:
+        reader.close()
+
+
 def segment_path(folder: Path, segment: int) -> Path:
     """Return the path of a segment of a writer's folder."""
     return folder / f"{segment:08d}.seg"

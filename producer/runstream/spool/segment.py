@@ -108,13 +108,9 @@ class Segment:
         """Make every later store fail, and without an effect on the file: the segment could not be written."""
         self._disconnected = True
         if not self.published:
-            self.discard()
+            self._draft.unlink(missing_ok=True)
         if isinstance(self.bytes, FileBytes):
             self.bytes.disconnect()
-
-    def discard(self) -> None:
-        """Remove the file of a segment that was not published."""
-        self._draft.unlink(missing_ok=True)
 
 
 def reserve(descriptor: int, size: int) -> bool:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 import time
 import weakref
 import zlib
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runstream.exceptions import DiskFullError
+from runstream.exceptions import DiskFullError, UnsupportedError
 from runstream.spool.chain import Lane, Link, RowState
-from runstream.spool.disk_policy import RETRY_S, ClosedError, DiskPolicy, ForkedError
 from runstream.spool.format import (
     CRC_START,
     RECORD_HEADER,
@@ -26,7 +27,6 @@ from runstream.spool.format import (
     TopicCode,
     kind_of,
 )
-from runstream.spool.gil import require_gil
 from runstream.spool.rotation import LARGEST_SEGMENT, SMALLEST_SEGMENT, SegmentFactory
 
 if TYPE_CHECKING:
@@ -38,6 +38,39 @@ FIRST = SEGMENT_HEADER.size
 _ROW = kind_of(TopicCode.LOG, WHOLE, StreamCode.HISTORY)
 _pack = RECORD_TAIL.pack
 _crc32 = zlib.crc32
+
+#: Seconds between two attempts to get room on a full disk.
+RETRY_S = 0.1
+
+
+class DiskPolicy(Enum):
+    """What an append does when the disk is full."""
+
+    DROP = "drop"
+    BLOCK = "block"
+    RAISE = "raise"
+
+
+class ForkedError(Exception):
+    """The writer belongs to the parent of this process."""
+
+
+class ClosedError(Exception):
+    """The writer has appended its last record."""
+
+
+def _gil_is_enabled() -> bool:
+    """Return whether threads run one at a time; the function of ``sys`` exists from Python 3.13 on."""
+    return getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+def require_gil(is_enabled: Callable[[], bool] = _gil_is_enabled) -> None:
+    """Refuse an interpreter that runs without the global interpreter lock, on which docs/hot-path.md relies."""
+    if not is_enabled():
+        raise UnsupportedError(
+            "Runstream cannot record in a Python that runs without the global interpreter lock: "
+            "set PYTHON_GIL=1, or use a standard build of Python"
+        )
 
 
 class SpoolWriter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
@@ -11,13 +12,12 @@ from pathlib import Path
 from runstream.run_folder.folder import RunFolder
 from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.sources.shipper_writer import ShipperWriter
-from runstream.spool.disk_policy import DiskPolicy
 from runstream.spool.format import StreamCode, TopicCode
-from runstream.spool.reader import SpoolReader
+from runstream.spool.reader import read_spool
+from runstream.spool.writer import DiskPolicy
 from runstream.tensorboard.event_files import EventFile
-from runstream.tensorboard.journal import Journal
 from runstream.tensorboard.requests import Request, read_requests
-from runstream.tensorboard.rows import EventRow, RowBuilder, is_requested, name_prefix
+from runstream.tensorboard.rows import EventRow, FilePosition, RowBuilder, is_requested, name_prefix
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,31 @@ log = logging.getLogger(__name__)
 _SEARCH_SHARE = 0.05
 SOURCE = "tensorboard"
 JOURNAL_NAME = "tensorboard.journal"
+
+
+class Journal:
+    """How far the event files were read when each row was made: one line for each row, written before the row.
+
+    A row is either in the spool or not. The number of rows in the spool is the number of valid lines of the journal,
+    and the last valid line of a file is where reading resumes. No event is lost or read twice, no matter when the
+    reader is killed. Lines after the number of rows that are in spools or delivered are removed.
+    """
+
+    def __init__(self, path: Path, rows: int) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lines = path.read_bytes().splitlines(keepends=True)[:rows]
+        os.ftruncate(self._descriptor, sum(len(line) for line in lines))
+        os.lseek(self._descriptor, 0, os.SEEK_END)
+        #: How many events are in rows, by file.
+        self.positions: dict[str, int] = dict(json.loads(line) for line in lines)
+
+    def add(self, position: FilePosition) -> None:
+        """Record how far a file is read when the next row is appended."""
+        os.write(self._descriptor, json.dumps([position.file, position.number]).encode() + b"\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
 
 
 @dataclass(slots=True)
@@ -116,12 +141,7 @@ def count_rows(folder: RunFolder) -> int:
 
 def _last_row(writer: Path) -> int:
     """Return the sequence number after that of the last row in a spool; 0 if there is no row."""
-    reader = SpoolReader(writer)
-    last = 0
-    while records := reader.read(ended=True):
-        last = max([last, *(record.seq + 1 for record in records if record.topic == TopicCode.LOG)])
-    reader.close()
-    return last
+    return max((record.seq + 1 for record in read_spool(writer) if record.topic == TopicCode.LOG), default=0)
 
 
 def _event_files(request: Request, started: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import humanize
 
-from runstream.terminal.printable import shorten
+from runstream.terminal.terminal import shorten
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)

@@ -7,10 +7,9 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from runstream.terminal.notebook import is_notebook, show_html
-from runstream.terminal.printable import printable, shorten
 from runstream.terminal.sparkline import sparkline
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ _SYMBOLS = re.compile("[⭐🚀]\ufe0f? ?")
 _ASCII = str.maketrans(dict(zip("▁▂▃▄▅▆▇█", "_.-~=+*#", strict=True)) | {"…": "...", "·": " "})
 _URL = re.compile(r"https?://[^\s<>\"']+")
 _BLOCK_STYLE = "font-family:monospace;white-space:pre-wrap;line-height:1.5"
+#: The longest text of a value.
+_MAX_LENGTH = 60
 
 
 class Terminal:
@@ -109,6 +110,38 @@ class Terminal:
             sys.stderr.flush()
         except (OSError, ValueError, AttributeError):
             return  # Closed or missing.
+
+
+def is_notebook() -> bool:
+    """Return whether this process is the kernel of a notebook, not plain Python or IPython in a terminal."""
+    module = sys.modules.get("IPython")
+    if module is None:
+        return False
+    shell = module.get_ipython()
+    return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+def show_html(text: str, plain: str) -> bool:
+    """Display HTML, or plain text in a front end without HTML; return whether it was displayed."""
+    if not is_notebook():
+        return False
+    display: Any = import_module("IPython.display").display  # installed with the notebook
+    try:
+        display({"text/html": text, "text/plain": plain}, raw=True)
+    except Exception:  # noqa: BLE001 - a kernel that is shutting down may raise anything
+        return False
+    return True
+
+
+def printable(text: str) -> str:
+    """Return the text without control characters, which could change the reader's terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def shorten(text: str) -> str:
+    """Return the text without control characters and with at most 60 characters."""
+    text = printable(text)
+    return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"
 
 
 def encodable(text: str, encoding: str | None) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from runstream.import_hooks import ImportHooks
 from runstream.run_folder.folder import EVENT_FILES_NAME
-from runstream.tensorboard.journal import Journal
+from runstream.tensorboard.reader import Journal
 from runstream.tensorboard.requests import Request, add_request, read_requests
 from runstream.tensorboard.rows import Event, FilePosition, RowBuilder, is_requested, name_prefix
 

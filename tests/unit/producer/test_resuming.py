@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream.exceptions import CommError, UsageError
-from runstream.run_folder.continuation import continued_writers
+from runstream.run_folder.descriptions import continued_writers
 from runstream.settings import Settings
 from runstream.terminal.terminal import Terminal
 from runstream.tracking.run.identity import RunIdentity

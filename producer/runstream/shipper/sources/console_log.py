@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.plain_values import shortened
-from runstream.spool.reader import SpoolReader
+from runstream.spool.reader import read_spool
 
 _CHUNK = 64 * 1024
 #: Maximum bytes of a line; a longer one is split.
@@ -104,15 +104,9 @@ class ConsoleLog:
 
 def last_spooled(folders: Iterable[Path]) -> int | None:
     """Return the offset of the last console line in the spools of shippers, or None if there is none."""
-    last: int | None = None
-    for folder in folders:
-        reader = SpoolReader(folder)
-        while records := reader.read(ended=True):
-            for record in records:
-                if record.topic == TopicCode.LOG and record.stream == StreamCode.CONSOLE:
-                    last = max(record.step, last or 0)
-        reader.close()
-    return last
+    records = (record for folder in folders for record in read_spool(folder))
+    lines = (one.step for one in records if one.topic == TopicCode.LOG and one.stream == StreamCode.CONSOLE)
+    return max(lines, default=None)
 
 
 def _split(data: bytes, start: int) -> Iterator[tuple[int, bytes]]:

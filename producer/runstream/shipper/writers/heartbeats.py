@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from runstream.shipper.transport.route import Destination
 from runstream.shipper.writers.writer_tail import WriterTail
@@ -34,19 +35,13 @@ class Beats:
 
 def create_beat(tail: WriterTail, where: Destination, number: int, *, preempting: bool) -> HeartbeatEvent:
     """Return the beat of a running writer; ``preempting`` if its process is about to be preempted."""
-    return HeartbeatEvent(
-        header=Header(
-            kind=Kind.BEAT, run=where.run, writer=tail.info.writer, time=time.time_ns() // 1000, order=tail.next_order
-        ),
+    return replace(
+        _event(Kind.BEAT, tail, where, time.time_ns() // 1000, tail.next_order),
         number=number,
         trainer_alive=True,
         interval_ms=int(1000 * where.connection.heartbeat_interval_s),
         pending=tail.pending(),
-        host=tail.info.host,
-        label=tail.info.label,
         preempting=preempting,
-        decides=tail.decides,
-        waits_for_all=tail.waits_for_all,
     )
 
 
@@ -54,13 +49,14 @@ def create_goodbye(tail: WriterTail, where: Destination) -> HeartbeatEvent:
     """Return the goodbye of a writer whose exit is acknowledged."""
     if tail.exit is None:
         raise RuntimeError(f"No goodbye for {tail.label}: the writer has not ended")
+    return replace(_event(Kind.GOODBYE, tail, where, tail.exit.time, tail.exit.order + 1), ending=tail.exit.ending)
+
+
+def _event(kind: Kind, tail: WriterTail, where: Destination, now: int, order: int) -> HeartbeatEvent:
     return HeartbeatEvent(
-        header=Header(
-            kind=Kind.GOODBYE, run=where.run, writer=tail.info.writer, time=tail.exit.time, order=tail.exit.order + 1
-        ),
+        header=Header(kind=kind, run=where.run, writer=tail.info.writer, time=now, order=order),
         host=tail.info.host,
         label=tail.info.label,
-        ending=tail.exit.ending,
         decides=tail.decides,
         waits_for_all=tail.waits_for_all,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any, Literal
 
-from runstream.terminal.notebook import is_notebook, show_html
+from runstream.terminal.terminal import is_notebook, show_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

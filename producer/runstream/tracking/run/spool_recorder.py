@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from runstream.exceptions import Error, UsageError
 from runstream.preemption import is_preemptible
 from runstream.spool.control_page import Word
-from runstream.spool.disk_policy import ClosedError, DiskPolicy, ForkedError
 from runstream.spool.format import TopicCode
-from runstream.spool.writer import SpoolWriter
+from runstream.spool.writer import ClosedError, DiskPolicy, ForkedError, SpoolWriter
 from runstream.tracking.lifecycle.console_capture import ConsoleCapture
 from runstream.tracking.lifecycle.delivery_status import RunStatus, acknowledged, last_acknowledged
 from runstream.tracking.lifecycle.exit_hooks import EXIT_HOOKS

@@ -16,8 +16,7 @@ from runstream.run_folder.descriptions import RunInfo
 from runstream.run_folder.folder import RunFolder
 from runstream.settings import Settings, resolve
 from runstream.tensorboard.summary_writers import SUMMARY_WRITERS
-from runstream.terminal.notebook import is_notebook
-from runstream.terminal.terminal import Terminal
+from runstream.terminal.terminal import Terminal, is_notebook
 from runstream.tracking.config.sources import ConfigSources, select_keys, to_config
 from runstream.tracking.lifecycle.final_report import FinalReport
 from runstream.tracking.run.backend import RunBackend

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import CommError, UsageError
-from runstream.run_folder.continuation import continued_writers
+from runstream.run_folder.descriptions import continued_writers
 from runstream.server.endpoints import fetch_resume_state
 from runstream.tracking.run.start import BranchPoint, RunStart
 from runstream.tracking.startup.server_lookup import look_up_server
