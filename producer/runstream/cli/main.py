@@ -12,9 +12,8 @@ import typer
 from rich.console import Console
 
 from runstream.cli import run_script
-from runstream.cli.find_run import RunPath, find_run
 from runstream.cli.runs import runs
-from runstream.cli.show import show
+from runstream.cli.show import RunPath, find_run, show
 from runstream.exceptions import Error
 from runstream.public_api.api import Api
 

@@ -90,16 +90,12 @@ class Shipper:
         self._delivery = RunDelivery(report, settings, self._send_goodbye)
         self._checkpoint = Checkpoint(folder, self._ledger, self._delivery, report, settings)
         route = Route(folder.info, environ, settings)
-        self._connector = Connector(
-            folder,
-            route,
-            self._ledger,
-            settings,
-            moved=self._wake.set,
-            reachable=lambda reachable: self._heartbeats.set_broker_reachable(reachable=reachable),
-        )
+        reachable = asyncio.Event()
+        self._connector = Connector(folder, route, self._ledger, settings, moved=self._wake.set, reachable=reachable)
         self._beats = Beats()
-        self._heartbeats = HeartbeatSender(self._connector.resolve, self._due_beats if live else None, settings)
+        self._heartbeats = HeartbeatSender(
+            self._connector.resolve, self._due_beats if live else None, settings, reachable
+        )
         host = Host.here()
         self._collector = Collector(folder, host, console=self._ledger.console, sample=live)
         self._registry = WriterRegistry(
@@ -122,12 +118,7 @@ class Shipper:
             get_writers=lambda: [tail.info.id for tail in self._delivery.tails.values() if tail.running],
         )
         self._run_number = RunNumberResolver(
-            folder.info,
-            route,
-            settings,
-            self._ledger,
-            resolve=self._connector.resolve,
-            record=self._record_number,
+            folder.info, route, settings, self._ledger, resolve=self._connector.resolve, record=self._record_number
         )
         self._preempting_noted = False
         self._housekept_at = self._busy_until = 0.0

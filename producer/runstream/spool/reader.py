@@ -145,7 +145,7 @@ class SpoolReader:
         self._segment = position.segment if position else -1
         self._offset = position.offset if position else FIRST_OFFSET
         self._descriptor = -1
-        self._path_after = os.fspath(self._path(self._segment + 1))
+        self._path_after = os.fspath(segment_path(self._folder, self._segment + 1))
         #: How many orders the damage passed over since the last record can have held, beyond the bytes in hand.
         self._slack = 0
         #: Behind the last record that was read.
@@ -259,14 +259,14 @@ class SpoolReader:
                 return False
             self._segment = first
         try:
-            self._descriptor = os.open(self._path(self._segment), os.O_RDONLY | os.O_CLOEXEC)
+            self._descriptor = os.open(segment_path(self._folder, self._segment), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             following = self._following(listing=True)
             if following is None:
                 return False
             self._turn_to(following)
             return self._open()
-        self._path_after = os.fspath(self._path(self._segment + 1))
+        self._path_after = os.fspath(segment_path(self._folder, self._segment + 1))
         self._slack += self._lost_before()
         return True
 
@@ -284,7 +284,7 @@ class SpoolReader:
         self.close()
         self._before = self._tail if segment != self._gone_back_from else None
         self._segment, self._offset = segment, FIRST_OFFSET
-        self._path_after = os.fspath(self._path(segment + 1))
+        self._path_after = os.fspath(segment_path(self._folder, segment + 1))
         self._tail = self.position
 
     def _following(self, *, listing: bool) -> int | None:
@@ -293,9 +293,6 @@ class SpoolReader:
         if not listing:
             return None
         return min((number for number in segments(self._folder) if number > self._segment), default=None)
-
-    def _path(self, segment: int) -> Path:
-        return segment_path(self._folder, segment)
 
 
 def read_spool(folder: Path, position: Position | None = None, next_order: int | None = None) -> Iterator[SpoolRecord]:

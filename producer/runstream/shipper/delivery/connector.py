@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class Connector:
     """Connects the delivery of a run, as often as needed, with short pauses.
 
-    ``moved`` is called when something changed: a connection, an acknowledgement, a failure; ``reachable`` with whether
+    ``moved`` is called when something changed: a connection, an acknowledgement, a failure; ``reachable`` is set while
     the broker can be reached.
     """
 
@@ -31,7 +31,7 @@ class Connector:
     ledger: Ledger
     settings: ShipperSettings
     moved: Callable[[], None]
-    reachable: Callable[[bool], None]
+    reachable: asyncio.Event
     #: Why nothing is delivered at the moment; empty while it is.
     problem: str = ""
 
@@ -92,13 +92,13 @@ class Connector:
         self.problem = ""
         self.folder.control[Word.PHASE] = Phase.CONNECTED
         log.info("delivering %s to %s", where.run, where.connection.brokers)
-        self.reachable(True)  # noqa: FBT003 (the name of the callback explains it)
+        self.reachable.set()
         self.moved()
 
     def _note_problem(self, problem: str) -> None:
         if problem != self.problem:
             self.problem = problem
             log.warning("not delivering: %s", problem)
-        self.reachable(False)  # noqa: FBT003 (the name of the callback explains it)
+        self.reachable.clear()
         if self.folder.control[Word.PHASE] == Phase.CONNECTED:
             self.folder.control[Word.PHASE] = Phase.BROKER_UNREACHABLE

@@ -109,7 +109,8 @@ class KafkaSender:
             batch, pending = self._next_batch(queue)
             async with asyncio.timeout(self._deadline_s):
                 acknowledged = await self._producer.send_batch(batch, queue.name, partition=self._partition)
-            timer = asyncio.get_running_loop().call_later(self._deadline_s, self._miss_deadline, queue.name)
+            late = DeliveryError(f"not acknowledged within {self._deadline_s} s")
+            timer = asyncio.get_running_loop().call_later(self._deadline_s, self._fail, queue.name, late)
             self._timers.add(timer)
             acknowledged.add_done_callback(partial(self._acknowledge, queue.name, pending, timer))
 
@@ -143,9 +144,6 @@ class KafkaSender:
             self.load -= len(message.payload)
             message.acknowledged()
         self._changed()
-
-    def _miss_deadline(self, name: str) -> None:
-        self._fail(name, DeliveryError(f"not acknowledged within {self._deadline_s} s"))
 
     def _fail(self, name: str, error: Exception) -> None:
         if not self.failed.is_set():

@@ -30,23 +30,14 @@ class HeartbeatSender:
     resolve: Callable[[], Awaitable[Destination]]
     beats: Callable[[Destination], Iterable[HeartbeatEvent]] | None
     settings: ShipperSettings
+    #: Set while the connection for the rows can reach the broker: only then is a new connection opened.
+    reachable: asyncio.Event
     #: Goodbyes that are not acknowledged, by writer: how to create the event, and what to call afterwards.
     _goodbyes: dict[bytes, tuple[Callable[[Destination], HeartbeatEvent], Callable[[], None]]] = field(
         default_factory=dict
     )
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _beat_requested: bool = False
-    _reachable: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def set_broker_reachable(self, *, reachable: bool) -> None:
-        """Note whether the connection for the rows can reach the broker.
-
-        A new connection is opened only while it can; an open one is kept.
-        """
-        if reachable:
-            self._reachable.set()
-        else:
-            self._reachable.clear()
 
     def beat_now(self) -> None:
         """Send beats without waiting for the next interval."""
@@ -69,7 +60,7 @@ class HeartbeatSender:
         pause = self.settings.first_retry_s
         while True:
             sender: KafkaSender | None = None
-            await self._reachable.wait()
+            await self.reachable.wait()
             try:
                 destination = await self.resolve()
                 sender = KafkaSender(destination, self.settings, self.settings.send_deadline_s, changed=self._wake.set)
