@@ -22,11 +22,7 @@ class RaisedAlert:
 
 
 def repeats(alerts: Iterable[RaisedAlert]) -> Mapping[int, int | None]:
-    """Return for each offset the offset of the alert that it repeats, None if it is shown.
-
-    Args:
-        alerts: Alerts of one title, in any order. Those before the first must not affect them any more.
-    """
+    """Return for each offset of one title's alerts the offset of the alert that it repeats, None if it is shown."""
     found: dict[int, int | None] = {}
     shown: RaisedAlert | None = None
     for alert in sorted(alerts, key=lambda one: one.offset):

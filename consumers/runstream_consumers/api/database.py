@@ -25,12 +25,12 @@ class PoolLimits:
     idle_s: float = 60.0
 
 
+@dataclass(frozen=True, slots=True)
 class Database:
     """Provides connections, each for one request; connects on first use, so that the API starts without Postgres."""
 
-    def __init__(self, pool: Any, limits: PoolLimits) -> None:
-        self._pool = pool
-        self._limits = limits
+    _pool: Any
+    _limits: PoolLimits
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

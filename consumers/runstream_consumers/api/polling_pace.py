@@ -6,13 +6,7 @@ from collections.abc import Hashable
 
 
 class PollingPace:
-    """Assigns polling intervals that limit the total rate of requests.
-
-    Args:
-        rate: Maximum number of requests per second.
-        shortest: Minimum interval of a client, seconds.
-        longest: Maximum interval of a client, seconds.
-    """
+    """Assigns polling intervals, in seconds, that limit the total rate of requests per second."""
 
     def __init__(self, rate: float = 50.0, shortest: float = 1.0, longest: float = 15.0) -> None:
         self._rate = rate
@@ -24,12 +18,7 @@ class PollingPace:
         self._began = 0.0
 
     def interval(self, client: Hashable, now: float) -> float:
-        """Return the number of seconds after which a client should poll again.
-
-        Args:
-            client: Identifies the client.
-            now: Seconds of a monotonic clock.
-        """
+        """Return the number of seconds after which a client should poll again.; ``now`` is monotonic seconds."""
         if now - self._began >= self._longest:
             self._previous = len(self._clients) if now - self._began < 2 * self._longest else 0
             self._clients = set()

@@ -20,11 +20,7 @@ _PAGE = 500
 
 
 class Control:
-    """Assigns run numbers, each in one transaction; creates its tables with the first.
-
-    Args:
-        database: Provides connections that may write.
-    """
+    """Assigns run numbers, each in one transaction; creates its tables with the first."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

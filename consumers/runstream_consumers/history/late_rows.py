@@ -27,10 +27,7 @@ class _Held:
 class LateRowFilter:
     """Holds blocks back until it is known which of their rows are late; blocks are added by their first step.
 
-    Memory is bounded by the blocks that overlap at one step.
-
-    Args:
-        patience: Number of held rows at which decided blocks are released.
+    Memory is bounded by the blocks that overlap at one step. Decided blocks are released at ``patience`` held rows.
     """
 
     def __init__(self, patience: int = _HELD) -> None:

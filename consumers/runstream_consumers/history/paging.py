@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from runstream_consumers.history.blocks import Block
@@ -65,45 +65,33 @@ class Page:
     next: Cursor | None
 
 
+@dataclass(slots=True)
 class PageBuilder:
-    """Collects the rows of one page from blocks that are added by their first step.
+    """Collects the rows of one page from blocks that are added by their first step."""
 
-    Args:
-        selection: The columns that are wanted.
-        limit: Maximum number of rows of the page.
-        first_step: First step, inclusive.
-        last_step: Last step, inclusive.
-        after: Cursor of the last row of the previous page.
-        budget: Number of rows to examine before a page may be short.
-        late: Whether to include late rows.
-        hidden: Whether to include rows that the default view hides.
-    """
+    #: The columns that are wanted.
+    selection: Selection
+    #: Maximum number of rows of the page.
+    limit: int
+    #: First and last step, both inclusive.
+    first_step: int
+    last_step: int
+    #: Cursor of the last row of the previous page.
+    after: Cursor | None
+    #: Number of rows to examine before a page may be short.
+    budget: int
+    #: Whether to include late rows, and rows that the default view hides.
+    late: bool = True
+    hidden: bool = False
+    _begin: Cursor = field(init=False)
+    #: The least rows so far, one more than the page holds; the greatest on top.
+    _heap: list[tuple[int, int, int, int, HistoryRow]] = field(default_factory=list, init=False)
+    #: The first row at each step, which is the only one that is not late.
+    _first: dict[int, tuple[int, int, int]] = field(default_factory=dict, init=False)
+    _cut_off: Cursor | None = field(default=None, init=False)
 
-    def __init__(
-        self,
-        selection: Selection,
-        *,
-        limit: int,
-        first_step: int,
-        last_step: int,
-        after: Cursor | None,
-        budget: int,
-        late: bool = True,
-        hidden: bool = False,
-    ) -> None:
-        self._selection = selection
-        self._limit = limit
-        self._first_step = first_step
-        self._last_step = last_step
-        self._after = after or Cursor(first_step, -1, -1, -1)
-        self._budget = budget
-        self._late = late
-        self._hidden = hidden
-        #: The least rows so far, one more than the page holds; the greatest on top.
-        self._heap: list[tuple[int, int, int, int, HistoryRow]] = []
-        #: The first row at each step, which is the only one that is not late.
-        self._first: dict[int, tuple[int, int, int]] = {}
-        self._cut_off: Cursor | None = None
+    def __post_init__(self) -> None:
+        self._begin = self.after or Cursor(self.first_step, -1, -1, -1)
 
     def extend(self, blocks: Sequence[Block]) -> bool:
         """Add blocks until the page is complete; return whether it is."""
@@ -115,9 +103,9 @@ class PageBuilder:
 
     def is_complete(self, block: Block) -> bool:
         """Return whether the page is complete without this block and those after it."""
-        if len(self._heap) > self._limit:
+        if len(self._heap) > self.limit:
             return block.first_step > -self._heap[0][0]
-        if self._budget <= 0 and block.first_step > self._after.step + 1:
+        if self.budget <= 0 and block.first_step > self._begin.step + 1:
             # Too many rows without the wanted columns: return a short page rather than take ever longer.
             self._cut_off = Cursor(block.first_step - 1, GREATEST, GREATEST, GREATEST)
             return True
@@ -125,24 +113,24 @@ class PageBuilder:
 
     def add(self, block: Block) -> None:
         """Add the rows of a block."""
-        if not (block.is_shown or self._hidden):
+        if not (block.is_shown or self.hidden):
             return
-        event = block.payload.decode(self._selection)
-        self._budget -= event.count
+        event = block.payload.decode(self.selection)
+        self.budget -= event.count
         late = block.late(event).tolist()
         steps, orders, times = event.steps.tolist(), event.orders.tolist(), event.times.tolist()
         values = unpack_rows(event)
         ends_before, hidden_from = block.bounds.ends_before, block.bounds.hidden_from
         self._forget(block.first_step)
         for index, step in enumerate(steps):
-            if not self._first_step <= step <= self._last_step or self._beyond(step):
+            if not self.first_step <= step <= self.last_step or self._beyond(step):
                 continue
             if ends_before is not None and step >= ends_before:
                 continue
             hidden = hidden_from is not None and step >= hidden_from
             if not self._is_wanted(step, (block.rank, block.offset, orders[index]), hidden=hidden):
                 continue
-            if not values[index] and self._selection.keys is not None:
+            if not values[index] and self.selection.keys is not None:
                 continue
             self._offer(
                 HistoryRow(
@@ -164,27 +152,27 @@ class PageBuilder:
         following = self._cut_off
         if following is not None:
             rows = [row for row in rows if row.step <= following.step]
-        elif len(rows) > self._limit:
+        elif len(rows) > self.limit:
             rows.pop()
             following = rows[-1].cursor
         marked = [self._marked(row) for row in rows]
-        return Page(rows=[row for row in marked if self._late or not row.late], next=following)
+        return Page(rows=[row for row in marked if self.late or not row.late], next=following)
 
     def _is_wanted(self, step: int, place: tuple[int, int, int], *, hidden: bool) -> bool:
         """Return whether a row belongs on this page, regardless of keys; record it if it is the first at its step."""
-        if hidden and not self._hidden:
+        if hidden and not self.hidden:
             return False
         if not hidden and place < self._first.setdefault(step, place):
             self._first[step] = place
-        return (step, *place) > self._after
+        return (step, *place) > self._begin
 
     def _beyond(self, step: int) -> bool:
         """Return whether the page is full with rows at lower steps."""
-        return len(self._heap) > self._limit and step > -self._heap[0][0]
+        return len(self._heap) > self.limit and step > -self._heap[0][0]
 
     def _offer(self, row: HistoryRow) -> None:
         entry = (-row.step, -row.rank, -row.offset, -row.order, row)
-        if len(self._heap) <= self._limit:
+        if len(self._heap) <= self.limit:
             heapq.heappush(self._heap, entry)
         else:
             heapq.heappushpop(self._heap, entry)

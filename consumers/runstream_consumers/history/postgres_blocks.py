@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -23,11 +24,11 @@ _FIRST_BATCH = 4
 _BATCH_BYTES = 2 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
 class PostgresBlocks:
     """A block source over one connection, which must not be in a failed transaction."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    _connection: Connection
 
     def snapshot(self) -> AbstractAsyncContextManager[object]:
         """Read within one transaction."""

@@ -88,14 +88,8 @@ async def scan(
 
     The rows that a fork inherits come before its own at the same step. An unknown run has no rows.
 
-    Args:
-        source: Where the blocks are stored.
-        run: The run.
-        query: Which rows are wanted.
-        after: The ``next`` of the previous page.
-        limit: Maximum number of rows. A page may hold fewer, even none, while there are more pages, if the wanted
-            rows are few and far between.
-        hidden: Whether to include rows that a resumed or rewound run has replaced; they are marked.
+    A page may hold fewer rows than ``limit``, even none, while there are more pages, if wanted rows are rare. With
+    ``hidden``, rows that a resumed or rewound run has replaced are included and marked.
     """
     builder = PageBuilder(
         Selection.of(query.keys),
@@ -130,14 +124,8 @@ async def series(
     A key that names a dict yields a series for each number in it. Booleans become 0 and 1; integers beyond 2**53 are
     rounded; keys without numbers are omitted.
 
-    Args:
-        source: Where the blocks are stored.
-        run: The run.
-        query: Which rows are wanted.
-        samples: Maximum number of points of each series.
-        joined: Whether a writer and those it continues form one series, under the last of them.
-        origins: Receives the origins of system metrics by writer. Metrics of one training process form one series
-            under its writer, whichever shippers measured them.
+    With ``joined``, a writer and those it continues form one series, under the last of them. Metrics of one training
+    process form one series under its writer, whichever shippers measured them; ``origins`` receives their origins.
     """
     collector = _SeriesCollector(query, samples, origins)
     async with source.snapshot():

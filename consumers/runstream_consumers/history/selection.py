@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from runstream_schemas.events import ColumnType
 
-_NUMERIC = frozenset({ColumnType.FLOAT64, ColumnType.INT64, ColumnType.BOOL})
+#: A tuple, since an enum hashes more slowly than it compares.
+_NUMERIC = (ColumnType.FLOAT64, ColumnType.INT64, ColumnType.BOOL)
 
 
 def key_of(path: Iterable[str]) -> str:
@@ -35,20 +36,15 @@ class Selection:
         """Return the selection of some keys."""
         return cls(None if keys is None else frozenset(keys), is_numeric)
 
-    def selects(self, path: tuple[str, ...]) -> bool:
-        """Whether the keys select a column."""
-        if self.keys is None:
-            return True
-        answer = self._known.get(path)
-        if answer is None:
-            answer = self._known[path] = not self.keys.isdisjoint(_ancestors(key_of(path)))
-        return answer
-
     def accepts(self, path: tuple[str, ...], kind: ColumnType) -> bool:
-        """Whether a column has to be decoded."""
-        if path in self.always:
-            return True
-        return (not self.is_numeric or kind in _NUMERIC) and self.selects(path)
+        """Whether a column has to be decoded; called for every column of every block, so answers are remembered."""
+        selected = self._known.get(path)
+        if selected is None:
+            selected = self._known[path] = path in self.always or self._selects(path)
+        return selected and (not self.is_numeric or kind in _NUMERIC or path in self.always)
+
+    def _selects(self, path: tuple[str, ...]) -> bool:
+        return self.keys is None or not self.keys.isdisjoint(_ancestors(key_of(path)))
 
 
 #: Selects every column, and no column: steps, times and orders are always decoded.

@@ -135,11 +135,7 @@ class RowSource:
 
 
 def view_of(lineage: Sequence[RunFacts]) -> list[RowSource]:
-    """Return the row sources of a run's view.
-
-    Args:
-        lineage: The run, the run it was forked from, and so on.
-    """
+    """Return the row sources of a run's view; ``lineage`` is the run, the run it was forked from, and so on."""
     sources: list[RowSource] = []
     ends_before = hidden_from = None
     time: int | None = None

@@ -1,13 +1,4 @@
-"""Errors of the runtime that retrying does not resolve: the process ends with the message.
-
-RuntimeFault
-├── UnknownConsumer     the name is not registered, or what is registered is not a consumer
-├── MigrationFault      the database is newer than this program, or a migration was edited after it ran
-├── TopicMismatch       topics are missing, or their number of partitions is not the one in the settings
-├── TopicRecreated      a topic ends before what was already stored from it
-├── ConsumptionStalled  there are messages to read, but none are read
-└── RepeatedFailures    messages of several runs fail, which points to a bug in the consumer
-"""
+"""Errors of the runtime that retrying does not resolve: the process ends with the message."""
 
 from __future__ import annotations
 

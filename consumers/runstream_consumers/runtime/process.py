@@ -35,14 +35,8 @@ async def consume(
 ) -> None:
     """Consume until ``stop`` is set; waits for servers that are unavailable.
 
-    Args:
-        consumer: What to run.
-        settings: The servers and the topics.
-        stop: Set by the caller to end.
-        options: Sizes and intervals.
-        start: Where a new sink begins; None for what the consumer declares.
-
-    Raises RuntimeFault, or an unexpected error of the consumer.
+    A new sink begins at ``start``, or where the consumer declares. Raises RuntimeFault, or unexpected errors of the
+    consumer.
     """
     work = asyncio.create_task(_consume(consumer, settings, options, start or declaration_of(consumer).start))
     stopping = asyncio.create_task(stop.wait())

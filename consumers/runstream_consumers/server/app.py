@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -14,8 +14,8 @@ from fastapi.staticfiles import StaticFiles
 from runstream_consumers.api import problems
 from runstream_consumers.api.database import PoolLimits, open_database
 from runstream_consumers.api.kafka.cluster import Cluster
-from runstream_consumers.api.kafka.commands import open_commands
-from runstream_consumers.api.kafka.offsets import open_offsets
+from runstream_consumers.api.kafka.commands import Commands
+from runstream_consumers.api.kafka.offsets import BrokerOffsets
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
 from runstream_consumers.api.polling_pace import PollingPace
 from runstream_consumers.api.routers import alerts, commands, connection, history, numbers, registry, resume_state, runs
@@ -25,9 +25,12 @@ from runstream_consumers.api.security.headers import SafeHeaders
 from runstream_consumers.api.security.peers import Peers, trusted_users
 from runstream_consumers.api.security.principal import Principal, PrincipalKind
 from runstream_consumers.api.services import Services
+from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_consumers.server.consumer_routes import include_consumer_routes
 from runstream_consumers.settings import ServerSettings
 from runstream_consumers.web import pages
+
+_COMMAND_TIMEOUT_S = 5.0
 
 
 def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, peers: Peers | None = None) -> FastAPI:
@@ -40,16 +43,18 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
         async with (
             open_database(settings.postgres, limits or PoolLimits()) as database,
             open_control(settings.postgres) as control,
-            open_offsets(settings.kafka) as offsets,
-            open_commands(settings.kafka, settings.prefix, settings.partitions) as to_runs,
+            AsyncExitStack() as closing,
         ):
-            cluster = Cluster(settings.kafka)
+            offsets = BrokerOffsets(settings.kafka)
+            closing.push_async_callback(offsets.close)
+            producer = KafkaProducer(settings.kafka, settings.prefix, timeout=_COMMAND_TIMEOUT_S)
+            closing.push_async_callback(producer.close)
             app.state.services = Services(
                 settings=settings,
                 database=database,
                 control=control,
-                cluster=cluster,
-                commands=to_runs,
+                cluster=Cluster(settings.kafka),
+                commands=Commands(producer, settings.partitions),
                 read_barrier=ReadBarrier(settings, database, offsets),
                 polling_pace=PollingPace(),
             )

@@ -20,13 +20,7 @@ PART = 256
 
 
 class Layout:
-    """The parts of one run.
-
-    Args:
-        state: The loaded state of the run.
-        parts: The stored keys of each part.
-        full: Number of keys at which a part is full; it is exceeded only by keys that begin with the same name.
-    """
+    """The parts of one run. A part is full at ``full`` keys; only keys that begin with the same name exceed it."""
 
     def __init__(self, state: SummaryState, parts: Iterable[Iterable[Path]] = (), full: int = PART) -> None:
         self._full = full

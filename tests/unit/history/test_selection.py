@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runstream_consumers.history.selection import Selection
+from runstream_schemas.events import ColumnType
 
 
 @pytest.mark.parametrize(
@@ -26,4 +27,4 @@ def test_a_key_means_its_column_and_what_lies_below(
     keys: list[str] | None, path: tuple[str, ...], *, expected: bool
 ) -> None:
     """A key is a path joined by dots; it also means every column of a dict it names."""
-    assert Selection.of(keys).selects(path) is expected
+    assert Selection.of(keys).accepts(path, ColumnType.FLOAT64) is expected

@@ -52,13 +52,7 @@ async def read_states(connection: Connection, runs: Sequence[RunPath]) -> Mappin
 
 
 def effective_state(state: liveness.RunState, report: DeliveryReport, *, now: int) -> liveness.RunState:
-    """Return a run's state with regard to what has arrived.
-
-    Args:
-        state: The state according to liveness.
-        report: What the run's writers counted, and what is stored of it.
-        now: Microseconds since 1970.
-    """
+    """Return a run's state with regard to what has arrived."""
     missing = {
         writer.writer
         for writer in report.writers

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -17,20 +17,14 @@ from runstream_schemas.codec import encode
 from runstream_schemas.events import ChangeEvent, Entry, Header, Kind, Operation, Record, Role, Scope, Writer
 from runstream_schemas.topics import RunPath, Topic, partition_of
 
-_DEADLINE_S = 5.0
 
-
+@dataclass(frozen=True, slots=True)
 class Commands:
-    """Publishes commands; connects to Kafka with the first one.
+    """Publishes commands; connects to Kafka with the first one."""
 
-    Args:
-        producer: Appends to the topics.
-        partitions: Number of partitions of each topic.
-    """
-
-    def __init__(self, producer: KafkaProducer, partitions: int) -> None:
-        self._producer = producer
-        self._partitions = partitions
+    #: Connects with the first command.
+    _producer: KafkaProducer
+    _partitions: int
 
     async def publish(self, event: ChangeEvent) -> None:
         """Return once the broker has acknowledged the command; raises Unavailable if it does not in time.
@@ -44,25 +38,8 @@ class Commands:
             raise Unavailable("kafka_unreachable", "Kafka does not accept the command; retry later.") from error
 
 
-@asynccontextmanager
-async def open_commands(brokers: str, prefix: str, partitions: int) -> AsyncIterator[Commands]:
-    """Provide a publisher of commands, and close its connection at the end; connects with the first command."""
-    producer = KafkaProducer(brokers, prefix, timeout=_DEADLINE_S)
-    try:
-        yield Commands(producer, partitions)
-    finally:
-        await producer.close()
-
-
 def change_attributes(run: RunPath, key: bytes, attributes: Mapping[str, Any], principal: Principal) -> ChangeEvent:
-    """Return the command that sets attributes of a run.
-
-    Args:
-        run: The run.
-        key: 16 bytes that identify this command.
-        attributes: The attributes and their values.
-        principal: Who requested the change.
-    """
+    """Return the command that sets attributes of a run; ``key`` are 16 bytes that identify the command."""
     now = time.time_ns() // 1000
     entries = [
         Entry(op=Operation.SET, path=(name,), value=values.dump(value), scope=Scope.ATTRIBUTE)

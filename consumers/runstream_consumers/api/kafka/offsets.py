@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -17,12 +16,7 @@ Span = tuple[int, int]
 
 
 class BrokerOffsets:
-    """Reads offsets; connects with the first request, and again after an error.
-
-    Args:
-        brokers: Bootstrap server, ``host:port``.
-        deadline_s: Seconds within which the brokers must answer.
-    """
+    """Reads offsets; connects with the first request, and again after an error."""
 
     def __init__(self, brokers: str, *, deadline_s: float = 5.0) -> None:
         self._brokers = brokers
@@ -66,13 +60,3 @@ class BrokerOffsets:
                     raise
                 self._client = client
             return self._client
-
-
-@asynccontextmanager
-async def open_offsets(brokers: str) -> AsyncIterator[BrokerOffsets]:
-    """Provide a reader of offsets, and disconnect at the end; connects with the first request."""
-    offsets = BrokerOffsets(brokers)
-    try:
-        yield offsets
-    finally:
-        await offsets.close()

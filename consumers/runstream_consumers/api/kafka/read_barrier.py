@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from runstream_consumers.api.database import Database
 from runstream_consumers.api.kafka.offsets import BrokerOffsets, Span
@@ -16,19 +17,14 @@ _POLL_S = 0.05
 _STORED = "select sink, topic, next from runtime.sink_offset where partition = $1 and sink = any($2::text[])"
 
 
+@dataclass(frozen=True, slots=True)
 class ReadBarrier:
-    """Compares the offsets of the brokers with those that the consumers have stored.
+    """Compares the offsets of the brokers with those that the consumers have stored."""
 
-    Args:
-        settings: The prefix and the number of partitions of the topics.
-        database: Where the consumers store their offsets.
-        offsets: The offsets of the brokers.
-    """
-
-    def __init__(self, settings: ServerSettings, database: Database, offsets: BrokerOffsets) -> None:
-        self._settings = settings
-        self._database = database
-        self._offsets = offsets
+    _settings: ServerSettings
+    #: Where the consumers store their offsets.
+    _database: Database
+    _brokers: BrokerOffsets
 
     async def wait(self, run: RunPath, *, within_s: float) -> None:
         """Wait until everything of a run that the brokers have now is stored by the consumers it is resumed from.
@@ -37,7 +33,7 @@ class ReadBarrier:
         """
         partition = partition_of(run, self._settings.partitions)
         topics = {topic for topics in resume_readers().values() for topic in topics}
-        spans = await self._offsets.spans([topic_name(self._settings.prefix, topic) for topic in topics], partition)
+        spans = await self._brokers.spans([topic_name(self._settings.prefix, topic) for topic in topics], partition)
         lagging: list[str] = []
         try:
             async with asyncio.timeout(within_s):

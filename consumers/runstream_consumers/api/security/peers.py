@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
@@ -13,12 +14,12 @@ Address = tuple[str, int]
 _ESTABLISHED = "01"
 
 
+@dataclass(frozen=True, slots=True)
 class Peers:
     """Recognizes peers whose socket belongs to one of ``users`` (numeric user ids)."""
 
-    def __init__(self, users: frozenset[int], tables: Path = Path("/proc/net")) -> None:
-        self._users = users
-        self._tables = tables
+    users: frozenset[int]
+    tables: Path = Path("/proc/net")
 
     def is_trusted(self, client: Address, server: Address) -> bool:
         """Whether the connection from ``client`` to ``server`` is over loopback and owned by one of the users.
@@ -28,7 +29,7 @@ class Peers:
         if not _is_loopback(client[0]) or not _is_loopback(server[0]):
             return False
         owner = self.owner(client, server)
-        return owner is not None and owner in self._users
+        return owner is not None and owner in self.users
 
     def owner(self, client: Address, server: Address) -> int | None:
         """Return the user id that owns the client's socket; None if the kernel lists no such connection."""
@@ -40,7 +41,7 @@ class Peers:
     def _connections(self) -> Iterator[tuple[Address, Address, int]]:
         for name in ("tcp", "tcp6"):
             try:
-                text = (self._tables / name).read_text(encoding="ascii")
+                text = (self.tables / name).read_text(encoding="ascii")
             except OSError:
                 continue
             for line in text.splitlines()[1:]:

@@ -34,9 +34,7 @@ class CircuitBreaker:
     def open_for(self, now: float, failures: Mapping[UUID, float]) -> set[UUID]:
         """Return the failing runs if they are enough to stop the consumer, else an empty set.
 
-        Args:
-            now: The time.
-            failures: For each run, when a message last failed. A run that was applied later no longer counts.
+        ``failures`` are the times of the last failure of each run; one that was applied later no longer counts.
         """
         recent = {run for run, time in self._applied.items() if now - time <= self.window}
         failing = {
