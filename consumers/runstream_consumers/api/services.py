@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from runstream_consumers.api.database import Connection, Database
-from runstream_consumers.api.kafka.cluster import Cluster
 from runstream_consumers.api.kafka.commands import Commands
+from runstream_consumers.api.kafka.offsets import Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
 from runstream_consumers.api.polling_pace import PollingPace
 from runstream_consumers.api.run_numbers import Control

@@ -18,14 +18,13 @@ from runstream_consumers.history.block_source import BlockSource, blocks_by_step
 from runstream_consumers.history.blocks import Block
 from runstream_consumers.history.late_rows import LateRowFilter
 from runstream_consumers.history.model import NO_STEP
-from runstream_consumers.history.origins import ORIGIN_PATHS, Origin, origin_of
 from runstream_consumers.history.paging import GREATEST, Cursor, HistoryRow, Page, PageBuilder
 from runstream_consumers.history.sampling import Sampler, Series
 from runstream_consumers.history.selection import EVERY_COLUMN, Selection, key_of
 from runstream_consumers.history.view import lines_of
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import LogEvent, Stream
-from runstream_schemas.rows import unpack_rows
+from runstream_schemas.rows import column_values, unpack_rows
 from runstream_schemas.topics import RunPath
 
 __all__ = [
@@ -47,6 +46,36 @@ _BUDGET = 200_000
 _FEWEST_SAMPLES = 4
 #: Number of the latest blocks whose keys are listed.
 _KEY_BLOCKS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A training process, as identified by the shipper that measures it."""
+
+    #: Its writer id.
+    trainer: bytes
+    label: str
+    host: str
+
+
+def origin_of(event: LogEvent) -> Origin | None:
+    """Return the origin in the last row of a block, or None if it has none, as blocks of older shippers."""
+    fields = {
+        column.path[0]: values[-1]
+        for column in event.columns
+        if column.path in ORIGIN_PATHS and (values := column_values(column, event.count))
+    }
+    try:
+        trainer = bytes.fromhex(str(fields.get("trainer", "")))
+    except ValueError:
+        return None
+    if not trainer:
+        return None
+    return Origin(trainer, str(fields.get("label", "")), str(fields.get("host", "")))
+
+
+#: Columns that identify the origin.
+ORIGIN_PATHS = frozenset({("trainer",), ("label",), ("host",)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

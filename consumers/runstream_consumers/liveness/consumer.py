@@ -13,8 +13,7 @@ from runstream_consumers.liveness import store
 from runstream_consumers.liveness.clock import Thresholds
 from runstream_consumers.liveness.model import Changes, PartitionModel, is_writer_event
 from runstream_consumers.liveness.publisher import StatePublisher
-from runstream_consumers.liveness.signature import is_signed
-from runstream_consumers.liveness.ticker import Ticker
+from runstream_consumers.liveness.ticker import Ticker, is_signed
 from runstream_consumers.runtime.plugin import Batch, Connection, Context, Declaration
 from runstream_schemas.events import HeartbeatEvent
 from runstream_schemas.topics import Topic, topic_name

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
 from runstream_consumers.liveness.clock import Clock
-from runstream_consumers.liveness.details import dump_details, restore_details
 from runstream_consumers.liveness.model import Changes
 from runstream_consumers.liveness.rules import Phase, Qualifier, State
-from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter, Transition
+from runstream_consumers.liveness.writer import StateVote, TrackedRun, TrackedWriter, Transition
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
-from runstream_schemas.events import STATE_WRITER, Header, Kind, Role, RunState, StateEvent
-from runstream_schemas.topics import RunPath
+from runstream_schemas import values
+from runstream_schemas.events import STATE_WRITER, Ending, ExitState, Header, Kind, Role, RunState, StateEvent
+from runstream_schemas.topics import RunPath, Topic
 
 QUERIES = load_queries(files("runstream_consumers.liveness") / "queries.sql")
 
@@ -178,3 +178,64 @@ def _names(qualifiers: Iterable[Qualifier]) -> str:
 
 def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def dump_details(writer: TrackedWriter) -> str:
+    """Return the details of a writer as JSON text."""
+    return values.dump(
+        {
+            "host": writer.host,
+            "label": writer.label,
+            "continues": sorted(earlier.hex() for earlier in writer.continues),
+            "stale": writer.stale,
+            "unreachable": writer.unreachable,
+            "finishing": writer.finishing,
+            "preempting": writer.preempting,
+            "heartbeat_vote": list(writer.heartbeat_vote),
+            "exit_vote": list(writer.exit_vote),
+            "goodbye": _fields(writer.goodbye),
+            "exit": _fields(writer.exit),
+        }
+    )
+
+
+def restore_details(writer: TrackedWriter, text: str) -> TrackedWriter:
+    """Set the details of a writer from the text of :func:`dump_details`, and return it."""
+    details = values.load(text)
+    writer.host = details["host"]
+    writer.label = details["label"]
+    writer.continues = frozenset(map(bytes.fromhex, details["continues"]))
+    writer.stale = details["stale"]
+    writer.unreachable = details["unreachable"]
+    writer.finishing = details["finishing"]
+    # Rows of earlier versions do not contain these.
+    writer.preempting = details.get("preempting", False)
+    writer.heartbeat_vote = StateVote(*details.get("heartbeat_vote", ()))
+    writer.exit_vote = StateVote(*details.get("exit_vote", ()))
+    writer.goodbye = _ending(details["goodbye"])
+    writer.exit = _ending(details["exit"])
+    return writer
+
+
+def _fields(ending: Ending | None) -> dict[str, Any] | None:
+    if ending is None:
+        return None
+    return {
+        "state": ending.state.value,
+        "exit_code": ending.exit_code,
+        "signal": ending.signal,
+        "reason": ending.reason,
+        "counts": {topic.value: count for topic, count in ending.counts.items()},
+    }
+
+
+def _ending(fields: Mapping[str, Any] | None) -> Ending | None:
+    if fields is None:
+        return None
+    return Ending(
+        state=ExitState(fields["state"]),
+        exit_code=fields["exit_code"],
+        signal=fields["signal"],
+        reason=fields["reason"],
+        counts={Topic(name): count for name, count in fields["counts"].items()},
+    )

@@ -8,13 +8,12 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
 from runstream_consumers.runtime.dry_run import dry_run
 from runstream_consumers.runtime.exceptions import RuntimeFault
-from runstream_consumers.runtime.kafka.sparse_log import SparseFilter
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS
 from runstream_consumers.runtime.plugin import Consumer, declaration_of
 from runstream_consumers.runtime.process import consume, redrive_quarantine
@@ -24,6 +23,31 @@ from runstream_consumers.settings import ServerSettings
 log = logging.getLogger("runstream_consumers.runtime")
 
 _REPEAT_SECONDS = 30.0
+
+
+class SparseFilter(logging.Filter):
+    """Passes each message of a logger and its descendants once per interval; other loggers are not limited.
+
+    Messages with the same format string are the same. Kafka's client reports each of its ten attempts per second to
+    reach a broker that is down.
+    """
+
+    def __init__(self, name: str, *, interval: float, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._prefix = f"{name}."
+        self._interval = interval
+        self._clock = clock
+        self._passed: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether to log a record."""
+        if not f"{record.name}.".startswith(self._prefix):
+            return True
+        key, now = (record.name, str(record.msg)), self._clock()
+        if now - self._passed.get(key, -self._interval) < self._interval:
+            return False
+        self._passed[key] = now
+        return True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,34 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from pydantic import ValidationError
 
 from runstream_consumers.api import problems
 from runstream_consumers.api.database import PoolLimits, open_database
-from runstream_consumers.api.kafka.cluster import Cluster
 from runstream_consumers.api.kafka.commands import Commands
-from runstream_consumers.api.kafka.offsets import BrokerOffsets
+from runstream_consumers.api.kafka.offsets import BrokerOffsets, Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
 from runstream_consumers.api.polling_pace import PollingPace
-from runstream_consumers.api.routers import alerts, commands, connection, history, numbers, registry, resume_state, runs
+from runstream_consumers.api.routers import alerts, commands, connection, history, registry, resume_state, runs
 from runstream_consumers.api.run_numbers import open_control
-from runstream_consumers.api.security.access import Access, Policy
+from runstream_consumers.api.security.access import Access, Policy, Principal, PrincipalKind
 from runstream_consumers.api.security.headers import SafeHeaders
 from runstream_consumers.api.security.peers import Peers, trusted_users
-from runstream_consumers.api.security.principal import Principal, PrincipalKind
 from runstream_consumers.api.services import Services
 from runstream_consumers.runtime.kafka.client import KafkaProducer
-from runstream_consumers.server.consumer_routes import include_consumer_routes
+from runstream_consumers.runtime.plugin import Connection, RouteContext, declaration_of
+from runstream_consumers.runtime.registry import installed_consumers, load_settings
 from runstream_consumers.settings import ServerSettings
 from runstream_consumers.web import pages
 
 _COMMAND_TIMEOUT_S = 5.0
+
+
+log = logging.getLogger(__name__)
+
+
+def include_consumer_routes(app: FastAPI) -> None:
+    """Add each consumer's routes at ``/api/v1/consumers/NAME``; they are left out if its settings are invalid."""
+    for consumer in installed_consumers():
+        routes = declaration_of(consumer).routes
+        if routes is None:
+            continue
+        try:
+            settings = load_settings(consumer)
+        except ValidationError as error:
+            log.error("routes of consumer %s are left out: %s", consumer.name, error)  # noqa: TRY400 — settings, no bug
+            continue
+        context = RouteContext(connection=lambda: _connection(app), settings=settings)
+        app.include_router(routes(context), prefix=f"/api/v1/consumers/{consumer.name}", tags=[consumer.name])
+
+
+def _connection(app: FastAPI) -> AbstractAsyncContextManager[Connection]:
+    """Return a connection of the pool, which is opened after the routes are added."""
+    found: AbstractAsyncContextManager[Connection] = app.state.services.database.connection()
+    return found
 
 
 def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, peers: Peers | None = None) -> FastAPI:
@@ -74,7 +99,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
     # First, since the routes of the pages match any two names.
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     include_consumer_routes(app)
-    for module in (connection, registry, runs, resume_state, commands, numbers, history, alerts, pages):
+    for module in (connection, registry, runs, resume_state, commands, history, alerts, pages):
         app.include_router(module.router)
     policy = Policy(
         token=settings.token,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import humanize
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererProtocol
+from markdown_it.token import Token
+from markupsafe import Markup
 
 from runstream_schemas import values
 
@@ -71,3 +76,30 @@ def pairs(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+#: Longer texts are truncated.
+_LONGEST_MARKDOWN = 20_000
+
+
+def markdown(text: str) -> Markup:
+    """Return the HTML of a text; HTML in the text is shown as source, and images as their alternative text."""
+    shown = text if len(text) <= _LONGEST_MARKDOWN else f"{text[: _LONGEST_MARKDOWN - 1]}…"
+    return Markup(_parser().render(shown))  # noqa: S704 - the parser escapes all HTML
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    # An external image would reveal readers of the page to its server; the content security policy forbids it as well.
+    parser.disable("image")
+    parser.add_render_rule("link_open", _open_elsewhere)
+    return parser
+
+
+def _open_elsewhere(renderer: RendererProtocol, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    del env
+    tokens[index].attrSet("target", "_blank")
+    tokens[index].attrSet("rel", "noopener noreferrer nofollow")
+    rendered: str = renderer.renderToken(tokens, index, options, {})  # type: ignore[attr-defined]
+    return rendered

@@ -25,7 +25,7 @@ from runstream_consumers.history.postgres_blocks import PostgresBlocks
 from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.summary import reader as summary
 from runstream_consumers.web import filters, view
-from runstream_consumers.web.markdown import markdown
+from runstream_consumers.web.filters import markdown
 from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath, canonical_project
 

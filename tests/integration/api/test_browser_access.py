@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import httpx
 import uvicorn
 
-from runstream_consumers.api.security.access import Access, Policy
+from runstream_consumers.api.security.access import Access, Policy, Principal, PrincipalKind
 from runstream_consumers.api.security.peers import Peers
-from runstream_consumers.api.security.principal import Principal, PrincipalKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

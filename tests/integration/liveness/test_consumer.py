@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from runstream_consumers.liveness import reader
 from runstream_consumers.liveness.consumer import LivenessConsumer
-from runstream_consumers.liveness.signature import is_signed
+from runstream_consumers.liveness.ticker import is_signed
 from runstream_schemas.codec import decode
 from runstream_schemas.events import Ending, ExitState, HeartbeatEvent, Kind, Role, Writer
 from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name

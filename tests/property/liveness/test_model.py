@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runstream_consumers.liveness.details import dump_details, restore_details
 from runstream_consumers.liveness.model import Changes, PartitionModel
 from runstream_consumers.liveness.rules import Phase, State
+from runstream_consumers.liveness.store import dump_details, restore_details
 from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter
 from runstream_schemas.events import ExitState, HeartbeatEvent, Kind
 from tests.property.liveness.logs import (

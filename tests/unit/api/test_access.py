@@ -14,9 +14,8 @@ from fastapi import FastAPI, Request
 from fastapi.routing import iter_route_contexts
 from starlette.responses import PlainTextResponse
 
-from runstream_consumers.api.security.access import Access, Policy
+from runstream_consumers.api.security.access import ANONYMOUS, Access, Policy, Principal, PrincipalKind, principal_of
 from runstream_consumers.api.security.peers import Peers
-from runstream_consumers.api.security.principal import ANONYMOUS, Principal, PrincipalKind, principal_of
 from runstream_consumers.server.app import create_app
 from runstream_consumers.settings import ServerSettings
 

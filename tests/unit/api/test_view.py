@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runstream_consumers.web import filters, view
-from runstream_consumers.web.markdown import markdown
+from runstream_consumers.web.filters import markdown
 
 
 def _defined(name: str, **said: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from runstream_consumers.liveness.clock import Clock, Thresholds
 from runstream_consumers.liveness.model import PartitionModel
 from runstream_consumers.liveness.rules import Phase, State
-from runstream_consumers.liveness.signature import is_signed, sign
+from runstream_consumers.liveness.ticker import is_signed, sign
 from runstream_schemas import values
 from runstream_schemas.events import Entry, Operation, Record, Role, Scope, Writer
 from runstream_schemas.topics import RunPath

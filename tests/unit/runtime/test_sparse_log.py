@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from runstream_consumers.runtime.kafka.sparse_log import SparseFilter
+from runstream_consumers.runtime.__main__ import SparseFilter
 
 
 def record(name: str, message: str) -> logging.LogRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runstream_consumers.runtime.consuming.watchdog import Watchdog
+from runstream_consumers.runtime.consuming.loop import Watchdog
 
 
 def test_standing_still_behind_the_end_is_reported_after_the_patience() -> None:

@@ -12,7 +12,7 @@ from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents.effective_state import read_state, read_states
 from runstream_consumers.api.problems import BadParameter, RunNotFound
-from runstream_consumers.history.reader import HistoryRow
+from runstream_consumers.history.reader import HistoryRow, Origin, Series
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.summary import reader as summary
 from runstream_schemas.events import Role
@@ -189,3 +189,42 @@ def _writer_state(writer: liveness.WriterState) -> models.WriterState:
         signal=writer.signal,
         reason=writer.reason,
     )
+
+
+#: Points by key and writer.
+SeriesByKey = Mapping[tuple[str, bytes], Series]
+
+
+def series_json(found: SeriesByKey, labels: Mapping[bytes, str], origins: Mapping[bytes, Origin]) -> list[Any]:
+    """Return the points of each key and writer, ordered by key and label; times in seconds.
+
+    The label of system metrics is the label, or else the host, of the process that was measured.
+    """
+    answer = []
+    for (key, writer), series in found.items():
+        origin = origins.get(writer)
+        label = "" if origin is None else origin.label or origin.host
+        answer.append(
+            {
+                "key": key,
+                "writer": writer.hex(),
+                "label": label or labels.get(writer, writer.hex()[:6]),
+                **({} if origin is None else {"host": origin.host}),
+                "steps": series.steps.tolist(),
+                "times": (series.times / MICROSECONDS).tolist(),
+                "values": series.values.tolist(),
+            }
+        )
+    return sorted(answer, key=lambda one: (one["key"], one["label"], one["writer"]))
+
+
+def rows_json(found: SeriesByKey, started: float | None) -> list[dict[str, Any]]:
+    """Return the points as rows by step: those of one writer at one step and time form one row with flat keys."""
+    rows: dict[tuple[int, bytes, int], dict[str, Any]] = {}
+    for (key, writer), series in found.items():
+        for step, time, value in zip(series.steps.tolist(), series.times.tolist(), series.values.tolist(), strict=True):
+            rows.setdefault((step, writer, time), {})[key] = value
+    return [
+        {**rows[place], **position_json(step=place[0], writer=place[1], time=place[2], started=started)}
+        for place in sorted(rows, key=lambda place: (place[0], place[2], place[1]))
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from runstream_consumers.api.problems import Unavailable
-from runstream_consumers.api.security.principal import Principal
+from runstream_consumers.api.security.access import Principal
 from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_schemas import values
 from runstream_schemas.codec import encode

@@ -15,7 +15,7 @@ from runstream_consumers.api.documents.answers import described
 from runstream_consumers.api.kafka.commands import change_attributes, stop_request, stopped_writers
 from runstream_consumers.api.problems import BadParameter, Problem, RunNotFound
 from runstream_consumers.api.routers.runs import RUN
-from runstream_consumers.api.security.principal import ThePrincipal
+from runstream_consumers.api.security.access import ThePrincipal
 from runstream_consumers.api.services import TheConnection, TheRun, TheServices
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.summary import reader as summary

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from runstream_consumers.api.security.principal import ThePrincipal
+from runstream_consumers.api.security.access import ThePrincipal
 from runstream_consumers.api.services import TheConnection, TheServices
 from runstream_schemas.limits import DEFAULT_LIMITS
 

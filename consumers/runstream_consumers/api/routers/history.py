@@ -13,7 +13,7 @@ from starlette.responses import Response
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse, described, render_list
-from runstream_consumers.api.documents.series import rows_json, series_json
+from runstream_consumers.api.documents.run_documents import rows_json, series_json
 from runstream_consumers.api.problems import BadParameter, Unavailable
 from runstream_consumers.api.services import TheConnection, TheRun
 from runstream_consumers.history import reader as history

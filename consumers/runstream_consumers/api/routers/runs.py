@@ -13,11 +13,12 @@ from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse, described
 from runstream_consumers.api.documents.delivery import delivery_report
 from runstream_consumers.api.documents.effective_state import effective_state
-from runstream_consumers.api.problems import RunNotFound
+from runstream_consumers.api.problems import BadParameter, RunNotFound
 from runstream_consumers.api.services import TheConnection, TheRun, TheServices
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.summary import reader as summary
+from runstream_schemas.topics import is_name
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
 
@@ -112,3 +113,17 @@ async def run_delivery(run: TheRun, connection: TheConnection) -> Response:
     qualifiers = [] if state is None else effective_state(state, report, now=time.time_ns() // 1000).qualifiers
     marks = {name: name in qualifiers for name in ("finishing", "incomplete")}
     return ValuesResponse(report.model_copy(update=marks))
+
+
+@router.post(
+    f"{RUN}/number", summary="Assign a run its number in the project", responses=described(models.NumberAnswer)
+)
+async def number(run: TheRun, services: TheServices) -> models.NumberAnswer:
+    """Return the run's number: the same one for every request, and unique in the project.
+
+    The run may still be unknown. The client publishes the number as the run's attribute ``number``.
+    """
+    for name, part in (("entity", run.entity), ("project", run.project), ("run_id", run.run_id)):
+        if not is_name(part):
+            raise BadParameter(name, f"{part!r} cannot be part of a run path")
+    return models.NumberAnswer(number=await services.control.number(run))

@@ -8,15 +8,17 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
 from urllib.parse import urlsplit
 
+from fastapi import Depends, Request
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runstream_consumers.api.problems import Problem, answer
 from runstream_consumers.api.security.peers import Peers
-from runstream_consumers.api.security.principal import ANONYMOUS, Principal, set_principal
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -38,6 +40,42 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not
 <p>From another machine, forward the port as that user: <code>ssh -L PORT:127.0.0.1:PORT USER@HOST</code>, with the same
 port on both sides. Programs send the token of the discovery file: <code>Authorization: Bearer …</code></p>
 </main></body></html>"""
+
+
+_SCOPE_KEY = "runstream.principal"
+
+
+class PrincipalKind(StrEnum):
+    """What kind of principal makes a request."""
+
+    USER = "user"
+    #: No identity: only the paths that need no token.
+    ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who makes a request."""
+
+    id: str
+    kind: PrincipalKind
+
+
+ANONYMOUS = Principal("", PrincipalKind.ANONYMOUS)
+
+
+def set_principal(scope: Scope, principal: Principal) -> None:
+    """Record the principal of a request in its scope; called once, by the access rules."""
+    scope[_SCOPE_KEY] = principal
+
+
+def principal_of(request: Request) -> Principal:
+    """Return the principal of a request."""
+    found: Principal = request.scope[_SCOPE_KEY]
+    return found
+
+
+ThePrincipal = Annotated[Principal, Depends(principal_of)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
@@ -15,7 +17,6 @@ from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionE
 from runstream_consumers.runtime.consuming.buffer import Buffer
 from runstream_consumers.runtime.consuming.partition_worker import PartitionWorker
 from runstream_consumers.runtime.consuming.sink import Sink
-from runstream_consumers.runtime.consuming.watchdog import Watchdog
 from runstream_consumers.runtime.exceptions import ConsumptionStalled, RuntimeFault
 from runstream_consumers.runtime.faults import is_infrastructure_error
 from runstream_consumers.runtime.kafka.client import Assignment, commit_lag_offsets, log_bounds
@@ -29,6 +30,31 @@ from runstream_schemas.topics import topic_name
 log = logging.getLogger(__name__)
 
 _FETCH_TIMEOUT_MS = 1_000
+
+
+Key = TypeVar("Key", bound="Hashable")
+
+
+@dataclass(slots=True)
+class Watchdog(Generic[Key]):
+    """Knows since when each position below its end has not moved."""
+
+    #: Seconds for which a position may stay the same while there are messages to read.
+    patience: float
+    _since: dict[Key, tuple[int, float]] = field(default_factory=dict)
+
+    def observe(self, now: float, positions: Mapping[Key, int], ends: Mapping[Key, int]) -> Sequence[Key]:
+        """Return the positions that have not moved for longer than ``patience``; ``now`` is monotonic seconds."""
+        waiting = {key: position for key, position in positions.items() if position < ends.get(key, position)}
+        self._since = {
+            key: self._since[key] if self._since.get(key, (-1, 0.0))[0] == position else (position, now)
+            for key, position in waiting.items()
+        }
+        return [key for key, (_, since) in self._since.items() if now - since > self.patience]
+
+    def forget(self) -> None:
+        """Start over, for example because nothing could be read for a known reason."""
+        self._since.clear()
 
 
 class ConsumeLoop:
