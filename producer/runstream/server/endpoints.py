@@ -82,4 +82,5 @@ def _import_httpx() -> None:
         try:
             import_module("httpx")
         finally:
-            del sys.modules["httpx._main"]
+            # Another thread may have removed it.
+            sys.modules.pop("httpx._main", None)

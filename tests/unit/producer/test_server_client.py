@@ -179,3 +179,28 @@ except CommError:
 import httpx._main
 """
     assert finished(tmp_path, source, begin="import sys\n") == (0, "True False\n", "")
+
+
+def test_threads_can_send_their_first_request_at_the_same_time(tmp_path: Path) -> None:
+    """The import of httpx succeeds in all threads, as in a shipper that connects and asks for a run number at once."""
+    source = """
+import threading
+from runstream.exceptions import CommError
+from runstream.server.discovery import Server
+from runstream.server.endpoints import connect
+sys.setswitchinterval(1e-6)
+barrier, errors = threading.Barrier(8), []
+def request():
+    barrier.wait()
+    try:
+        connect(Server("http://127.0.0.1:1"), 1)
+    except Exception as error:
+        errors.append(type(error) is CommError)
+threads = [threading.Thread(target=request) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(errors == [True] * 8)
+"""
+    assert finished(tmp_path, source, begin="import sys\n") == (0, "True\n", "")
