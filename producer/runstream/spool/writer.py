@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runstream.exceptions import DiskFullError, UnsupportedError
-from runstream.spool.chain import Lane, Link, RowState
+from runstream.spool.chain import Lane, Link, RowState, aligned
 from runstream.spool.format import (
     CRC_START,
     RECORD_HEADER,
@@ -198,7 +198,19 @@ class SpoolWriter:
         then the arguments have to be derived again. ForkedError, ClosedError or DiskFullError refuse the append.
         """
         body = _pack(kind, state.order, seq, step, now) + payload
-        return self._append(state, TopicCode.LOG, body, state.then(body, rows=after))
+        successors, _, order, position, *_, lane = state
+        end = position + CRC_START + len(body)
+        if end > lane.limit:
+            return self._append(state, TopicCode.LOG, body, state.then(body, rows=after))
+        next_row, counter, step_opened, row_opened = after
+        opened = None if step_opened is None else (step_opened, row_opened)
+        link: tuple[Any, ...] = ([], body, order + 1, aligned(end), next_row, counter, opened, lane)
+        successors.append(link)
+        if successors[0] is not link:
+            return None
+        lane.segment.store(position, body)
+        self.tail = link
+        return body
 
     def append_whole_row(self, stream: StreamCode, step: int, now: int, payload: bytes) -> bool:
         """Append a row that nothing joins; return False if it was dropped. Raises what :meth:`append_part` does."""

@@ -1,47 +1,49 @@
-"""The rules of steps: which row a call of ``log()`` belongs to. Pure; described in docs/client.md."""
+"""Rules of steps: the row that a call of ``log()`` belongs to; see docs/client.md. Pure."""
 
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from runstream.exceptions import DataError
 from runstream.spool.chain import RowState
 from runstream.spool.format import WHOLE, Flag, StreamCode, TopicCode, kind_of
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
-_KINDS: Mapping[Flag, int] = {
-    flags: kind_of(TopicCode.LOG, flags, StreamCode.HISTORY)
-    for flags in (WHOLE, Flag.OPENS, Flag(0), Flag.CLOSES, WHOLE | Flag.LATE_ROW)
-}
+def _kind(flags: Flag) -> int:
+    return kind_of(TopicCode.LOG, flags, StreamCode.HISTORY)
+
+
+#: Kinds of records by whether they open a row and whether they close it. Numbers, since operations on flags are slow.
+_KINDS = ((_kind(Flag(0)), _kind(Flag.CLOSES)), (_kind(Flag.OPENS), _kind(WHOLE)))
+_WHOLE = _kind(WHOLE)
+_LATE_ROW = _kind(WHOLE | Flag.LATE_ROW)
 _INT64 = range(-(2**63), 2**63)
-#: Late rows that may wait behind an open one, since rows are published in the order in which they began.
+#: Late rows that may wait for an open row, since rows are published in the order in which they were opened.
 MAX_LATE_ROWS = 1000
 
 
 class RowPlacement(NamedTuple):
-    """Where one call goes."""
+    """The row that one call belongs to."""
 
     #: Topic, flags and stream of its record.
     kind: int
-    #: The row.
+    #: Number and step of the row.
     seq: int
     step: int
-    #: Where the writer is in its rows then.
+    #: Position of the writer in its rows after the call.
     after: RowState
-    #: Whether the row lies below the greatest step, or at one that is closed: it is then whole, and the open row stays.
+    #: Whether the row is below the greatest step, or at a closed one: it is then whole, and the open row stays open.
     late: bool
-    #: Whether it is another row than the one that was open, which therefore ends.
+    #: Whether the call opens another row than the open one, which ends.
     ends_open: bool
 
 
 def place_row(rows: RowState, step: int | None, commit: bool | None) -> RowPlacement:  # noqa: FBT001 - the arguments of log()
-    """Return where a call goes; ``step`` and ``commit`` are those of ``log()``, validated.
+    """Return the row that a call belongs to; ``step`` and ``commit`` are the validated arguments of ``log()``.
 
-    Without a step it goes to the open row, or to one at the counter. Without ``commit`` the row is complete unless a
-    step is given.
+    Without a step it is the open row, or one at the counter. Without ``commit`` the row is complete unless a step is
+    specified.
     """
     seq, counter, open_step, open_row = rows
     at = counter if step is None else step
@@ -49,24 +51,19 @@ def place_row(rows: RowState, step: int | None, commit: bool | None) -> RowPlace
         return _late(rows, at)
     closes = step is None if commit is None else bool(commit)
     joins = at == open_step
-    kind = _KINDS[(Flag(0) if joins else Flag.OPENS) | (Flag.CLOSES if closes else Flag(0))]
+    kind = _KINDS[not joins][closes]
     row, following = (open_row, seq) if joins else (seq, seq + 1)
     after = RowState(following, at + closes, None if closes else at, row)
     return RowPlacement(kind, row, at, after, late=False, ends_open=not joins)
 
 
 def _late(rows: RowState, at: int) -> RowPlacement:
+    """Return the place of a row at an earlier step: beside the open row, which ends if too many rows wait for it."""
     seq, counter, open_step, open_row = rows
-    if open_step is None:
-        return RowPlacement(
-            _KINDS[WHOLE], seq, at, RowState(seq + 1, counter, None, open_row), late=True, ends_open=False
-        )
-    if seq - open_row > MAX_LATE_ROWS:
-        return RowPlacement(
-            _KINDS[WHOLE], seq, at, RowState(seq + 1, counter + 1, None, open_row), late=True, ends_open=True
-        )
-    kind = _KINDS[WHOLE | Flag.LATE_ROW]
-    return RowPlacement(kind, seq, at, RowState(seq + 1, counter, open_step, open_row), late=True, ends_open=False)
+    ends_open = open_step is not None and seq - open_row > MAX_LATE_ROWS
+    kind = _WHOLE if open_step is None or ends_open else _LATE_ROW
+    after = RowState(seq + 1, counter + ends_open, None if ends_open else open_step, open_row)
+    return RowPlacement(kind, seq, at, after, late=True, ends_open=ends_open)
 
 
 def validate_step(step: Any) -> int:

@@ -119,7 +119,7 @@ class RecordedValues:
         self._held: dict[str, Any] = {}
         self._held_step = 0
         #: Whether values may be held, by a note or in fact.
-        self._holding = False
+        self.holding = False
 
     def key_list(self, keys: tuple[str, ...]) -> KeyList | None:
         """Return the key list of a row, None if it was not logged before."""
@@ -135,9 +135,7 @@ class RecordedValues:
     def note(self, effect: Effect, order: int, step: int = 0, payload: bytes = b"") -> None:
         """Note what a record does; see :class:`Effect`."""
         if effect is Effect.HOLD:
-            self._holding = True
-        elif effect is Effect.RELEASE and not self._holding:
-            return
+            self.holding = True
         self._pending.append(_Change(order, effect, step, payload))
         if len(self._pending) > _MAX_PENDING:
             self.values()
@@ -187,7 +185,7 @@ class RecordedValues:
             key_list.applied = row.order
         for _ in pending:
             self._pending.popleft()
-        self._holding = bool(self._held or self._pending)
+        self.holding = bool(self._held or self._pending)
 
     def _apply_one(self, change: _Change) -> None:
         if change.effect is Effect.RELEASE:

@@ -209,7 +209,7 @@ class RowLog:
     ) -> None:
         """Note how a record that was appended, or dropped, changes the last values."""
         values, step = self._values, placement.step
-        if placement.ends_open:
+        if placement.ends_open and values.holding:
             values.note(Effect.RELEASE, order)
         if placement.late:
             if body:
@@ -218,7 +218,8 @@ class RowLog:
         if body and (key_list is None or held):
             values.note(Effect.HOLD, order, step, payload)
         if not held:
-            values.note(Effect.RELEASE, order)
+            if values.holding:
+                values.note(Effect.RELEASE, order)
             if body and key_list is not None:
                 key_list.recent.append(body)
 
