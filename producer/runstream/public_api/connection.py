@@ -32,13 +32,7 @@ class Connection:
             raise UsageError(str(error)) from None
 
     def get(self, path: str, **params: Any) -> Any:
-        """Return the JSON of a GET; parameters of None are left out.
-
-        Raises:
-            NotFoundError: The server does not know the run.
-            UsageError: The server does not accept the parameters.
-            CommError: No answer, or another error: :class:`AuthenticationError` or :class:`ServerError`.
-        """
+        """Return the JSON of a GET; raises NotFoundError, UsageError for its parameters, or CommError."""
         return self._request("GET", path, params=params)
 
     def pages(self, path: str, cursor: str = "after", **params: Any) -> Iterator[Any]:
@@ -52,11 +46,7 @@ class Connection:
                 return
 
     def command(self, path: str) -> Any:
-        """Return the JSON of a POST that takes effect once, even if it has to be sent several times.
-
-        Raises:
-            UsageError: The command does not apply in the present state of the run; else as :meth:`get`.
-        """
+        """Return the JSON of a POST that takes effect once, even if it is sent several times; raises as :meth:`get`."""
         return self._request("POST", path, headers={"Idempotency-Key": str(uuid.uuid4())})
 
     def close(self) -> None:

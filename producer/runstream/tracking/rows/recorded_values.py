@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -69,18 +70,16 @@ class LastValues:
             yield from (self._steps[path + inner] for inner, _ in _leaves(value) if path + inner in self._steps)
 
 
+@dataclass(slots=True, eq=False)
 class KeyList:
     """A list of keys that was logged and validated, with the latest records that have it."""
 
-    __slots__ = ("applied", "keys", "length", "recent")
-
-    def __init__(self, keys: list[str], length: int) -> None:
-        self.keys = keys
-        #: Bytes of a row of these keys whose values are all floats.
-        self.length = length
-        self.recent: deque[bytes] = deque(maxlen=_RECENT)
-        #: Order of the record whose values were applied last.
-        self.applied = -1
+    keys: list[str]
+    #: Bytes of a row of these keys whose values are all floats.
+    length: int
+    recent: deque[bytes] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    #: Order of the record whose values were applied last.
+    applied: int = -1
 
 
 class Effect(IntEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import re
 import time
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import CommError, UsageError
 from runstream.run_folder.descriptions import continued_writers
+from runstream.run_folder.json_files import read_json, write_json
 from runstream.server.endpoints import fetch_resume_state
 from runstream.tracking.run.start import BranchPoint, RunStart
 from runstream.tracking.startup.server_lookup import look_up_server
@@ -78,12 +79,8 @@ def parse_branch_point(name: str, text: str) -> BranchPoint:
 def save_latest_run(folder: Path, settings: Settings) -> None:
     """Save the run that begins, for the next ``resume="auto"``; does nothing if the file cannot be written."""
     latest = {"run_id": settings.run_id, "entity": settings.entity, "project": settings.project}
-    draft = folder / f".{_LATEST}"
-    try:
-        draft.write_text(json.dumps(latest))
-        draft.replace(folder / _LATEST)
-    except OSError:
-        return
+    with contextlib.suppress(OSError):
+        write_json(folder / _LATEST, latest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,21 +169,14 @@ class ResumeResolver:
     def _forked(self, lookup: ServerLookup, point: BranchPoint, deadline: float) -> RunStart:
         settings = self.settings
         found = self._at(lookup, point, deadline)
-        if (
-            self.named
-            and self._is_primary
-            and self._fetch_state(lookup, settings.run_id or "", None, deadline)["exists"]
-        ):
+        chosen = self.named and self.role is Role.PRIMARY
+        if chosen and self._fetch_state(lookup, settings.run_id or "", None, deadline)["exists"]:
             raise UsageError(f"Cannot fork to run {settings.run_id}: it exists already; use another id")
         return RunStart(settings=settings, step=point.step + 1, **self._branch(found, point))
 
-    @property
-    def _is_primary(self) -> bool:
-        return self.role is Role.PRIMARY
-
     def _branch(self, found: dict[str, Any], point: BranchPoint) -> dict[str, Any]:
         """Return what the primary records of the branch; from other writers it would hide the rows logged since."""
-        return {"branch": point, "values": found["values"]} if self._is_primary else {}
+        return {"branch": point, "values": found["values"]} if self.role is Role.PRIMARY else {}
 
     def _at(self, lookup: ServerLookup, point: BranchPoint, deadline: float) -> dict[str, Any]:
         found = self._fetch_state(lookup, point.run_id, point.step, deadline)
@@ -253,8 +243,6 @@ class ResumeResolver:
 
 
 def _latest(folder: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((folder / _LATEST).read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    with contextlib.suppress(OSError):
+        return read_json(folder / _LATEST) or {}
+    return {}
