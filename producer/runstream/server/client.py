@@ -41,7 +41,7 @@ class AuthenticationError(ServerError):
 
 
 class ServerClient:
-    """Sends requests to the API of one server. Safe with threads.
+    """Sends requests to the API of one server. Safe with threads. Raises CommError if the URL is invalid.
 
     Proxies are those of ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY``; none is used for a loopback address.
     Redirects are not followed, so that the key is never sent to another server.
@@ -49,9 +49,6 @@ class ServerClient:
     Args:
         server: The server; its key is sent with every request.
         timeout: Seconds that one request may take as a whole, and its connection.
-
-    Raises:
-        CommError: The URL of the server is invalid.
     """
 
     def __init__(self, server: Server, timeout: float) -> None:

@@ -33,10 +33,7 @@ def to_config(values: Any, encoder: ValueEncoder = DEFAULT_ENCODER) -> dict[str,
             an object with attributes, such as an ``argparse.Namespace``; None for an empty config.
         encoder: Encodes the values.
 
-    Raises:
-        ConfigError: The file does not exist, or is not a config.
-        DataError: A key is not a string, or is empty or too long.
-        TypeError: The values have another form.
+    Raises ConfigError for an invalid file, DataError for an invalid key, and TypeError for values of another form.
     """
     if isinstance(values, str | os.PathLike):
         values = read_file(Path(values))

@@ -38,7 +38,6 @@ class RowLog:
         on_tick: Called about once a second while rows are logged, with their time.
         on_error: Called with exceptions of appends other than :class:`Error`, and the arguments of the call.
         warn: Called with a message when a call is handled in a way that its author may not expect.
-        encoder: Encodes the values.
     """
 
     __slots__ = (
