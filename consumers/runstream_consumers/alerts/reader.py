@@ -44,7 +44,7 @@ class Alert:
 
     @property
     def place(self) -> AlertCursor:
-        """What :func:`of_project` takes as ``after`` to go on behind this alert."""
+        """The argument ``after`` of :func:`of_project` that continues after this alert."""
         return self.append_time, self.partition, self.offset
 
 

@@ -224,9 +224,9 @@ class PartitionModel:
         return describe_ending(writer.goodbye or writer.exit)
 
     def _update_vote(self, writer: TrackedWriter, event: HeartbeatEvent) -> None:
-        said = writer.heartbeat_vote.also(event.decides, event.waits_for_all)
-        if said != writer.heartbeat_vote:
-            writer.heartbeat_vote = said
+        vote = writer.heartbeat_vote.also(event.decides, event.waits_for_all)
+        if vote != writer.heartbeat_vote:
+            writer.heartbeat_vote = vote
             self._mark_changed(writer)
 
     def _set_names(self, writer: TrackedWriter, host: str, label: str) -> None:

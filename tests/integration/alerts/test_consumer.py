@@ -63,7 +63,7 @@ async def ready(connection: Connection) -> None:
 
 
 async def test_alerts_are_stored_and_repeats_within_the_wait_marked(broker: str, prefix: str, database: str) -> None:
-    """Of three alerts of one title within their wait the first is shown, and says how often it came again."""
+    """Of three alerts of one title within the wait, the first is shown with the number of its repeats."""
     long = "a" * 100
     events = [
         alert(0, "loss"),
@@ -100,7 +100,7 @@ async def test_alerts_are_stored_and_repeats_within_the_wait_marked(broker: str,
 
 
 async def test_a_replay_shows_the_same_alerts(broker: str, prefix: str, database: str) -> None:
-    """Rebuilt from the topic in one go, the table is the one that grew as the alerts came: only append times count."""
+    """A table that is rebuilt from the topic equals the one that grew alert by alert: only append times matter."""
     settings = settings_of(broker, prefix, database)
     async with connected(database) as connection:
         async with consuming(AlertsConsumer(), settings):
@@ -131,10 +131,10 @@ async def _count(connection: Connection, number: int) -> bool:
     cuts=st.sets(st.integers(1, 24)),
     late=st.sets(st.integers(0, 24), max_size=4),
 )
-def test_any_batching_comes_to_the_same(
+def test_batching_does_not_affect_the_result(
     database: str, pace: list[tuple[int, str, int]], cuts: set[int], late: set[int]
 ) -> None:
-    """However the alerts are cut into batches, and whichever came back from quarantine last, the table is the same."""
+    """The table does not depend on the batches, nor on which alert was redriven last."""
     moment, events = 100, []
     for number, (step, title, wait_s) in enumerate(pace):
         moment += step
@@ -159,7 +159,7 @@ async def _table(database: str, batches: Sequence[Sequence[Received]]) -> list[t
 
 
 async def test_alerts_of_a_project_are_listed_newest_first(broker: str, prefix: str, database: str) -> None:
-    """Pages over the runs of a project join without a gap, and leave repeats out."""
+    """Pages of a project's alerts have neither gaps nor repeats."""
     runs = [RunPath(entity="team", project="digits", run_id=uuid.uuid4().hex) for _ in range(5)]
     events = [alert(number, "t", run=run) for run in runs for number in (0, 1)]
     async with consuming(AlertsConsumer(), settings_of(broker, prefix, database)), connected(database) as connection:

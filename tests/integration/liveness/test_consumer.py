@@ -83,10 +83,10 @@ async def ticks(broker: str, prefix: str) -> dict[int, list[HeartbeatEvent]]:
         await consumer.stop()
 
 
-async def test_a_silent_writer_is_presumed_crashed_and_its_end_is_filled_in(
+async def test_silent_writer_is_presumed_crashed_until_its_end_arrives(
     broker: str, prefix: str, settings: ServerSettings
 ) -> None:
-    """Stale, then crashed (presumed), then, once its end arrives, crashed with its signal; every step has a reason."""
+    """The run is stale, then presumed crashed, then crashed with its signal; every transition has a reason."""
     late = replace(goodbye(TRAINER), ending=Ending(state=ExitState.CRASHED, signal=9, counts={Topic.LOG: 7}))
     async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
         await ready(connection)
@@ -114,8 +114,8 @@ async def test_a_silent_writer_is_presumed_crashed_and_its_end_is_filled_in(
     ) == (b"t" * 16, "primary", "crashed", 9, {"log": 7})
 
 
-async def test_a_beat_takes_a_presumed_crash_back(broker: str, prefix: str, settings: ServerSettings) -> None:
-    """A writer that was only away is running again; the same beat sent again revives nobody."""
+async def test_beat_revokes_a_presumed_crash(broker: str, prefix: str, settings: ServerSettings) -> None:
+    """A writer that beats again is running; a repeated beat has no effect."""
     async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
         await ready(connection)
         await feed(broker, prefix, [beat(TRAINER, 1)])
@@ -132,7 +132,7 @@ async def test_a_beat_takes_a_presumed_crash_back(broker: str, prefix: str, sett
 async def test_a_run_without_beats_is_pending_until_its_exit(
     broker: str, prefix: str, settings: ServerSettings
 ) -> None:
-    """An offline run that is sent later goes from pending to its end, never by way of running or crashed."""
+    """An offline run that is sent later changes from pending to its end, without running or crashed in between."""
     async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
         await ready(connection)
         await feed(broker, prefix, [configured(TRAINER)])
@@ -146,10 +146,10 @@ async def test_a_run_without_beats_is_pending_until_its_exit(
     assert await ticks(broker, prefix) == {}
 
 
-async def test_the_exit_of_a_writer_that_beats_is_no_end_before_its_beats_are_read(
+async def test_exit_read_before_the_beats_does_not_end_the_run(
     broker: str, prefix: str, settings: ServerSettings
 ) -> None:
-    """Read ahead of them it changes no state, though its details are there; the goodbye ends the run, once."""
+    """An exit that is read first changes no state, although its details are stored; the goodbye ends the run, once."""
     async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
         await ready(connection)
         await feed(broker, prefix, [configured(TRAINER), exited(TRAINER, ExitState.FAILED, beats=True)])
@@ -167,10 +167,10 @@ async def test_the_exit_of_a_writer_that_beats_is_no_end_before_its_beats_are_re
     assert [item.to_state for item in state.transitions] == ["pending", "running", "failed"]
 
 
-async def test_ticks_are_signed_numbered_and_only_where_they_are_wanted(
+async def test_ticks_are_signed_numbered_and_appended_only_if_needed(
     broker: str, prefix: str, settings: ServerSettings
 ) -> None:
-    """A partition with a writer on the clock is ticked by whoever consumes it; a forged tick moves nothing."""
+    """A partition with a running writer gets ticks; a forged tick does not advance the clock."""
     number = partition_of(RUN, PARTITIONS)
     async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
         await ready(connection)
@@ -193,8 +193,8 @@ async def test_ticks_are_signed_numbered_and_only_where_they_are_wanted(
     assert refused == 1
 
 
-async def test_silence_while_nobody_consumed_does_not_count(broker: str, prefix: str, settings: ServerSettings) -> None:
-    """A writer that beat before the consumer stopped for longer than the limit is not crashed when it comes back."""
+async def test_silence_while_no_consumer_ran_is_ignored(broker: str, prefix: str, settings: ServerSettings) -> None:
+    """A writer is not crashed after the consumer was stopped for longer than the limit."""
     async with connected(settings.postgres) as connection:
         async with consuming(LivenessConsumer(), settings):
             await ready(connection)

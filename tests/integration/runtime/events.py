@@ -1,4 +1,4 @@
-"""Events for tests, and their way onto real topics."""
+"""Events for tests, and their publication to real topics."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def block(
     steps: Sequence[int] | None = None,
     stream: Stream = Stream.HISTORY,
 ) -> LogEvent:
-    """A block whose rows hold their own number as ``at``, unless told otherwise."""
+    """Return a block whose rows have their number as ``at`` by default."""
     numbers = np.arange(seq, seq + count)
     return LogEvent(
         header=Header(kind=Kind.DATA, run=run, writer=by, time=1_000_000, seq=seq, count=count),

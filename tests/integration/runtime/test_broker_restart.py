@@ -1,4 +1,4 @@
-"""A broker that is killed and comes back."""
+"""A broker that is killed and restarted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from runstream_deploy.processes.reaper import Reaper
 
 
-async def test_a_killed_broker_is_waited_for(
+async def test_consumer_waits_for_a_killed_broker(
     database: str,
     tmp_path_factory: pytest.TempPathFactory,
     reaper: Reaper,

@@ -86,8 +86,8 @@ async def test_records_are_applied_once_however_they_were_batched(broker: str, p
         await expect_ledger(database, [*wanted, block(first, writer(3), 0, 1)])
 
 
-async def test_a_second_start_goes_on_where_the_first_ended(broker: str, prefix: str, database: str) -> None:
-    """What was applied before a stop is not applied again, what came meanwhile is."""
+async def test_second_start_continues_where_the_first_ended(broker: str, prefix: str, database: str) -> None:
+    """Events applied before a stop are not applied again; those that arrived meanwhile are."""
     settings = settings_of(broker, prefix, database)
     run = run_in(0)
     await publish(broker, prefix, [block(run, writer(1), 0, 5)])
@@ -98,8 +98,8 @@ async def test_a_second_start_goes_on_where_the_first_ended(broker: str, prefix:
         await expect_ledger(database, [block(run, writer(1), 0, 10)])
 
 
-async def test_poison_goes_to_quarantine_and_its_neighbours_are_kept(broker: str, prefix: str, database: str) -> None:
-    """Whatever is no event of its topic is kept raw with its coordinates, and holds up nothing."""
+async def test_undecodable_messages_are_quarantined_and_others_applied(broker: str, prefix: str, database: str) -> None:
+    """Messages that are not events of their topic are stored with their position, and do not block others."""
     run = run_in(0)
     good = encode(block(run, writer(1), 0, 2))
     poison = [
@@ -133,7 +133,7 @@ async def test_poison_goes_to_quarantine_and_its_neighbours_are_kept(broker: str
 async def test_events_a_consumer_cannot_apply_are_quarantined_alone_and_redriven(
     broker: str, prefix: str, database: str
 ) -> None:
-    """Events that fail are put aside, others of the batch are applied; later they fill their holes, once."""
+    """Failing events are quarantined and others of the batch applied; redriven, they fill their holes once."""
     settings = settings_of(broker, prefix, database)
     run = run_in(0)
     events = [changes(run, writer(1), seq, ['"bad"' if seq in (3, 4, 9) else str(seq)]) for seq in range(12)]
@@ -155,7 +155,7 @@ async def test_events_a_consumer_cannot_apply_are_quarantined_alone_and_redriven
 
 
 async def progress_of(database: str) -> list[tuple[str, Topic, int, list[tuple[int, int]]]]:
-    """What the reader says of the first run."""
+    """Return the stored progress of the first run."""
     connection = await connect(database, application="test")
     try:
         return [(item.sink, item.topic, item.next, item.holes) for item in await progress(connection, run_in(0))]
@@ -183,7 +183,7 @@ async def end_connections(database: str) -> None:
 
 
 async def test_messages_deleted_unread_are_recorded_as_lost(broker: str, prefix: str, database: str) -> None:
-    """Where the log begins behind what was stored, the gap is written down and reading goes on."""
+    """If the log begins after the stored offset, the loss is recorded and reading continues."""
     settings = settings_of(broker, prefix, database)
     run = run_in(0)
     await publish(broker, prefix, [block(run, writer(1), 0, 1), block(run, writer(1), 1, 1)])
@@ -204,8 +204,8 @@ async def test_messages_deleted_unread_are_recorded_as_lost(broker: str, prefix:
     assert await progress_of(database) == [("ledger", Topic.LOG, 10, [(2, 7)])]
 
 
-async def test_a_topic_made_anew_stops_the_consumer(broker: str, prefix: str, database: str) -> None:
-    """A log that ends before what was stored from it is an error that names it, not silence."""
+async def test_recreated_topic_stops_the_consumer(broker: str, prefix: str, database: str) -> None:
+    """A log that ends before the stored offset is an error that names it."""
     settings = settings_of(broker, prefix, database)
     await publish(broker, prefix, [block(run_in(0), writer(1), seq, 1) for seq in range(5)])
     async with consuming(LedgerConsumer(), settings):
@@ -230,7 +230,7 @@ async def test_another_number_of_partitions_is_refused(broker: str, prefix: str,
 
 
 async def test_two_workers_share_and_hand_over(broker: str, prefix: str, database: str) -> None:
-    """Workers that come and go in mid-stream apply each record once between them."""
+    """Workers that start and stop during the stream apply each record once in total."""
     settings = settings_of(broker, prefix, database)
     runs = [run_in(0), run_in(1)]
 
@@ -254,7 +254,7 @@ async def both_have_one(first: LedgerConsumer, second: LedgerConsumer) -> bool:
 
 
 async def test_new_events_are_applied_at_once(broker: str, prefix: str, database: str) -> None:
-    """An idle consumer applies what comes without waiting for any interval to pass."""
+    """An idle consumer applies new events without waiting for an interval."""
     consumer = LedgerConsumer(topics=[Topic.LOG, Topic.CONFIG, Topic.HEARTBEAT])
     async with consuming(consumer, settings_of(broker, prefix, database)):
         await publish(broker, prefix, [beat(run_in(0), writer(1)), beat(run_in(0), writer(1))])
@@ -293,13 +293,13 @@ class PulsePartition(LedgerPartition):
 
 
 async def test_background_work_runs_for_each_partition_and_may_send(broker: str, prefix: str, database: str) -> None:
-    """What a partition does beside its batches is tried again when it fails, and can append to the topics."""
+    """Background work is restarted if it fails, and can append to the topics."""
     async with consuming(PulseConsumer(), settings_of(broker, prefix, database)):
         await expect_ledger(database, [beat(run_in(number), writer(number)) for number in (0, 1)])
 
 
-async def test_a_client_that_reads_nothing_is_noticed(broker: str, prefix: str, database: str) -> None:
-    """Where there is something to read and nothing is read, the process ends rather than look alive."""
+async def test_stalled_client_ends_the_process(broker: str, prefix: str, database: str) -> None:
+    """If there are messages to read but none are read, the process ends."""
     consumer = LedgerConsumer(topics=[Topic.LOG])
     options = replace(QUICK, watchdog_interval=0.1, watchdog_timeout=0.5)
     await prepare_tables(consumer, database)
@@ -321,8 +321,8 @@ async def test_a_client_that_reads_nothing_is_noticed(broker: str, prefix: str, 
         await kafka.stop()
 
 
-async def test_offsets_that_hold_no_message_are_recorded_and_passed(broker: str, prefix: str, database: str) -> None:
-    """The marker that a transaction leaves in the log is written down as missing, and reading goes on behind it."""
+async def test_offsets_without_a_message_are_recorded_and_skipped(broker: str, prefix: str, database: str) -> None:
+    """The marker that a transaction leaves in the log is recorded as missing, and reading continues after it."""
     run, name = run_in(0), topic_name(prefix, Topic.LOG)
     producer = AIOKafkaProducer(bootstrap_servers=broker, transactional_id=prefix)
     await producer.start()
@@ -370,7 +370,7 @@ class RestlessPartition(LedgerPartition):
 
 
 async def test_background_work_survives_a_lost_connection(broker: str, prefix: str, database: str) -> None:
-    """After an error of the database, work runs again beside every partition, also where no message comes."""
+    """After a database error, the background work of every partition runs again, even without new messages."""
     consumer = RestlessConsumer()
 
     async def runs_anew(before: set[LedgerPartition]) -> set[LedgerPartition]:

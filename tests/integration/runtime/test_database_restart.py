@@ -1,4 +1,4 @@
-"""A database that is killed and comes back."""
+"""A database that is killed and restarted."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from runstream_deploy.processes.reaper import Reaper
 
 
-async def test_a_killed_database_is_waited_for(
+async def test_consumer_waits_for_a_killed_database(
     broker: str, prefix: str, tmp_path_factory: pytest.TempPathFactory, reaper: Reaper
 ) -> None:
-    """A consumer that was started before the database, and loses it later, stores everything once it is there."""
+    """A consumer that starts before the database, and loses it later, stores everything when it is available."""
     folder = tmp_path_factory.mktemp("restarted")
     log = folder / "postgres.log"
     server = Postgres(folder / "data", port=choose_port(), password="secret")
@@ -55,8 +55,8 @@ async def test_a_killed_database_is_waited_for(
             child.stop()
 
 
-async def test_no_statement_waits_for_ever(database: str) -> None:
-    """A statement, a lock and a silent transaction each end by a limit of the server's own."""
+async def test_every_wait_of_the_database_is_bounded(database: str) -> None:
+    """The server limits statements, locks and idle transactions."""
     limits = Timeouts(statement=0.2, lock=0.1, idle_in_transaction=0.2)
     connection = await connect(database, application="test", timeouts=limits)
     other = await connect(database, application="other", timeouts=limits)
@@ -80,7 +80,7 @@ async def closed(connection: object) -> bool:
 
 
 async def test_migrations_run_once_and_all_or_none(database: str, tmp_path: Path) -> None:
-    """Processes that start together migrate once; a file that fails leaves nothing; a newer database is refused."""
+    """Concurrent processes migrate once; a failing file has no effect; a newer database is refused."""
     (tmp_path / "0001_one.sql").write_text("create table one (id integer);")
     connections = [await connect(database, application="test") for _ in range(4)]
     try:

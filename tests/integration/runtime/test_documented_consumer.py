@@ -160,7 +160,7 @@ async def execute(database: str, script: str) -> None:
 def test_an_unknown_name_is_an_error_that_lists_the_known(
     broker: str, prefix: str, database: str, tmp_path: Path
 ) -> None:
-    """A misspelt consumer ends with code 1 and says which there are."""
+    """A misspelled consumer is an error with code 1 that lists the registered ones."""
     log = tmp_path / "log"
     with consumer_process("hystory", environment_of(broker, prefix, database), log) as process:
         assert process.wait(timeout=30) == 1

@@ -45,7 +45,7 @@ def cut(now: bool) -> None:  # noqa: FBT001
 
 
 class Faulty:
-    """A connection that fails around the next commits, as a network does: before the server heard, or after."""
+    """A connection that is lost around the next commits: before the server received them, or after."""
 
     def __init__(self, connection: Connection, faults: list[str]) -> None:
         self._connection = connection
@@ -58,7 +58,7 @@ class Faulty:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """Run a transaction; at the end of an outer one, take the next fault."""
+        """Run a transaction; raise the next fault at the end of an outer one."""
         inner = self._connection.transaction()
         await inner.start()
         self._depth += 1
@@ -139,8 +139,8 @@ def once(count: int) -> list[tuple[bytes, int, int]]:
 
 
 @pytest.mark.parametrize("fault", ["before", "after"])
-async def test_a_commit_of_unknown_outcome_is_settled_by_reading(bench: Bench, fault: str) -> None:
-    """Whether the commit got through before the connection broke or not, the same batch again leaves each row once."""
+async def test_commit_of_unknown_outcome_is_resolved_by_reading(bench: Bench, fault: str) -> None:
+    """Whether or not the commit happened before the connection was lost, the repeated batch leaves each row once."""
     sink = bench.sink()
     connection = Faulty(await bench.connection(), [fault, ""])  # the first transaction loads, the second stores
     with pytest.raises(ConnectionResetError):
@@ -151,8 +151,8 @@ async def test_a_commit_of_unknown_outcome_is_settled_by_reading(bench: Bench, f
     assert await bench.next() == 4
 
 
-async def test_of_two_workers_with_the_same_batch_one_stores_it(bench: Bench) -> None:
-    """Two steps from the same offset at once: one commits, the other finds nothing left to do."""
+async def test_one_of_two_workers_stores_a_batch(bench: Bench) -> None:
+    """Of two concurrent batches from the same offset, one is committed and the other has nothing left to do."""
     sinks = [bench.sink() for _ in range(2)]
     connections = [await bench.connection() for _ in sinks]
     await asyncio.gather(
@@ -161,8 +161,8 @@ async def test_of_two_workers_with_the_same_batch_one_stores_it(bench: Bench) ->
     assert await bench.lines() == once(6)
 
 
-async def test_a_worker_that_was_overtaken_reads_its_memory_anew(bench: Bench) -> None:
-    """Memory from before another worker's step is not used again."""
+async def test_overtaken_worker_loads_again(bench: Bench) -> None:
+    """Memory from before another worker's batch is not used again."""
     slow, fast = bench.sink(), bench.sink()
     connection = await bench.connection()
     await slow.apply_batch(connection, bench.batch(0, 2))
@@ -175,8 +175,8 @@ async def test_a_worker_that_was_overtaken_reads_its_memory_anew(bench: Bench) -
     assert await bench.lines() == once(8)
 
 
-async def test_nothing_is_stored_behind_a_gap(bench: Bench) -> None:
-    """A batch that begins too late is reported and leaves no trace."""
+async def test_nothing_is_stored_after_a_gap(bench: Bench) -> None:
+    """A batch after a gap is reported and not stored."""
     sink = bench.sink()
     outcome = await sink.apply_batch(await bench.connection(), bench.batch(3, 6))
     assert dict(outcome.gaps) == {LOG: (0, 3)}
@@ -186,7 +186,7 @@ async def test_nothing_is_stored_behind_a_gap(bench: Bench) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_any_interleaving_of_workers_and_faults_stores_each_row_once(bench: Bench, seed: int) -> None:
-    """Workers that share a partition without knowing, batches from anywhere, commits that fail: each row once."""
+    """With unknowingly shared partitions, arbitrary batches and failing commits, each row is stored once."""
     chance = random.Random(seed)
     for _ in range(60):
         start = chance.randrange(0, 50)

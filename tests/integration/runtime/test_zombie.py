@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def test_a_worker_that_wakes_after_losing_its_partitions_stores_nothing_twice(
+async def test_worker_that_resumes_after_losing_its_partitions_stores_nothing_twice(
     broker: str, prefix: str, database: str, tmp_path: Path
 ) -> None:
-    """Stopped in mid-stream for longer than the group waits, replaced, and woken: each row is there once."""
+    """A worker that was suspended longer than the group waits, and replaced, stores no row twice."""
     environment = environment_of(broker, prefix, database)
     runs = [run_in(0), run_in(1)]
 

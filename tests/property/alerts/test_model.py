@@ -1,4 +1,4 @@
-"""Which alerts are shown, whatever comes."""
+"""Which alerts are shown, for random alerts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ALERTS = st.lists(st.tuples(st.integers(-3, 12), st.integers(0, 20)), max_size=3
 
 
 @given(ALERTS)
-def test_an_alert_is_shown_unless_the_last_shown_one_still_holds_its_wait(alerts: list[RaisedAlert]) -> None:
-    """Each repeat names the latest shown alert before it and lies within its wait; each shown one lies outside."""
+def test_alert_is_shown_unless_it_is_within_the_wait_of_the_last_shown(alerts: list[RaisedAlert]) -> None:
+    """Each repeat refers to the last shown alert and is within its wait; each shown one is not."""
     found = repeats(alerts)
     shown: RaisedAlert | None = None
     for alert in alerts:
@@ -28,15 +28,15 @@ def test_an_alert_is_shown_unless_the_last_shown_one_still_holds_its_wait(alerts
 
 
 @given(ALERTS, st.integers(0, 29))
-def test_what_was_decided_stays_whatever_follows(alerts: list[RaisedAlert], size: int) -> None:
-    """The marks of the first alerts are the same without the others: no batch needs to know the next."""
+def test_later_alerts_do_not_change_earlier_marks(alerts: list[RaisedAlert], size: int) -> None:
+    """The marks of the first alerts are the same without the others, so a batch need not know the next."""
     whole, first = repeats(alerts), repeats(alerts[:size])
     assert first == {offset: whole[offset] for offset in first}
 
 
 @given(ALERTS, st.integers(0, 29))
-def test_the_last_shown_alert_is_all_that_is_needed_of_the_past(alerts: list[RaisedAlert], size: int) -> None:
-    """Going on from the alert that was shown last comes to the same as going on from all."""
+def test_last_shown_alert_is_sufficient_context(alerts: list[RaisedAlert], size: int) -> None:
+    """Continuing from the last shown alert has the same result as continuing from all."""
     whole = repeats(alerts)
     past = [alert for alert in alerts[:size] if whole[alert.offset] is None][-1:]
     rest = repeats([*past, *alerts[size:]])

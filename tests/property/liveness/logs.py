@@ -1,4 +1,4 @@
-"""Random records of one partition: ticks, true and forged, and what writers of one run say of themselves."""
+"""Random records of one partition: valid and forged ticks, and events of the writers of one run."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def at_client_time(placed: Placed, time: int) -> Placed:
 
 @st.composite
 def heartbeats(draw: st.DrawFn) -> list[Placed]:
-    """Draw a log of the topic ``heartbeat``: numbers may come twice, clocks may go back, ticks may be forged."""
+    """Draw a log of the topic ``heartbeat``: numbers may repeat, clocks may move backwards, ticks may be forged."""
     time = 1_000
     ticks = 0
     log = [Placed(beat(writer, 0), time) for writer in WRITERS if draw(st.booleans())]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Heard:
-    """A writer: how much time was available since its last beat, and what that says."""
+    """A writer: the available time since its last beat, and its phase."""
 
     run: RunPath
     state: str = "unheard"
@@ -62,7 +62,7 @@ def naive(log: Iterable[Placed]) -> dict[bytes, Heard]:
 
 
 def naive_states(log: Iterable[Placed], others: Iterable[Placed]) -> dict[bytes, State]:
-    """Return what all writers are shown as: by the heartbeats, else by the first exit, if it says that none beat."""
+    """Return the states of all writers: by the heartbeats, otherwise by the first exit if no beats are recorded."""
     heard = naive(log)
     exits: dict[bytes, ExitEvent] = {}
     known = set(heard)
@@ -74,7 +74,7 @@ def naive_states(log: Iterable[Placed], others: Iterable[Placed]) -> dict[bytes,
 
 
 def naive_says(log: Iterable[Placed]) -> dict[bytes, bool]:
-    """Return which of the writers that are heard have a say in the state of their run."""
+    """Return which of the writers that beat have a vote for the state of their run."""
     return {name: writer.decides for name, writer in naive(log).items() if writer.state != "unheard"}
 
 

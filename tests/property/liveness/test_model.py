@@ -47,7 +47,7 @@ def writers_of(model: PartitionModel) -> dict[bytes, TrackedWriter]:
 
 
 def phases(model: PartitionModel) -> dict[bytes, tuple[Phase, bool]]:
-    """Return the phase of each writer that was heard, and whether it is cut off."""
+    """Return the phase of each writer that beats, and whether it is unreachable."""
     return {
         writer.id: (writer.phase, writer.unreachable)
         for writer in writers_of(model).values()
@@ -62,8 +62,8 @@ def changes(model: PartitionModel) -> list[tuple[object, ...]]:
 
 @settings(max_examples=4 * settings().max_examples)
 @given(heartbeats())
-def test_the_model_agrees_with_a_naive_one(log: list[Placed]) -> None:
-    """Whoever was heard is in the phase that looking at every writer at every tick finds."""
+def test_model_agrees_with_a_simple_one(log: list[Placed]) -> None:
+    """Each writer is in the phase that a check of all writers at each tick finds."""
     expected = {
         name: (Phase(writer.state), writer.cut_off and writer.on_the_clock)
         for name, writer in naive(log).items()
@@ -73,28 +73,28 @@ def test_the_model_agrees_with_a_naive_one(log: list[Placed]) -> None:
 
 
 @given(heartbeats(), other_records(), _CHANCES)
-def test_whoever_was_heard_is_judged_by_the_heartbeats_alone(
+def test_heartbeats_alone_decide_for_writers_that_beat(
     log: list[Placed], others: list[Placed], chances: Sequence[float]
 ) -> None:
-    """However far exits and configs are ahead or behind, they change nothing for a writer that was heard."""
+    """Exits and configs change nothing for a writer that beats, whenever they are read."""
     assert phases(folded(log)) == phases(folded(mixed(chances, log, others)))
 
 
 @settings(max_examples=3 * settings().max_examples)
 @given(heartbeats(), other_records(), _CHANCES)
-def test_the_model_agrees_with_a_naive_one_on_all_topics(
+def test_model_agrees_with_a_simple_one_on_all_topics(
     log: list[Placed], others: list[Placed], chances: Sequence[float]
 ) -> None:
-    """With exits and configs read somewhere in between, all writers are shown as the naive model shows them."""
+    """With exits and configs read at any time, all writers have the states of the simple model."""
     found = folded(mixed(chances, log, others))
     assert naive_states(log, others) == {name: writer.state for name, writer in writers_of(found).items()}
 
 
 @given(heartbeats(), other_records(), _CHANCES)
-def test_who_has_a_say_follows_from_the_heartbeats_of_whoever_was_heard(
+def test_votes_of_writers_that_beat_depend_on_heartbeats_only(
     log: list[Placed], others: list[Placed], chances: Sequence[float]
 ) -> None:
-    """Who once gave up its say in a heartbeat has none, whatever its exit says and whenever that is read."""
+    """A vote given up in a heartbeat stays so, whatever the exit contains and whenever it is read."""
     found = writers_of(folded(mixed(chances, log, others)))
     expected = naive_says(log)
     assert expected == {name: found[name].decides for name in expected}
@@ -104,7 +104,7 @@ def test_who_has_a_say_follows_from_the_heartbeats_of_whoever_was_heard(
 def test_an_exit_of_a_writer_that_beats_changes_no_state(
     log: list[Placed], chances: Sequence[float], state: ExitState
 ) -> None:
-    """Wherever it is read, ahead of the beats or behind: all states and transitions are those without it."""
+    """All states and transitions are those without the exit, whenever it is read."""
     known = [Placed(configured(writer), 900) for writer in WRITERS]
     exits = [Placed(exited(writer, state, beats=True), 900) for writer in WRITERS[: len(chances)]]
     without, with_exits = folded(known + log), folded(known + mixed(chances, log, exits))
@@ -113,8 +113,8 @@ def test_an_exit_of_a_writer_that_beats_changes_no_state(
 
 
 @given(heartbeats(), _CHANCES)
-def test_a_run_does_not_go_to_its_end_and_back(log: list[Placed], chances: Sequence[float]) -> None:
-    """Of a writer that says in its exit that it beats, no end but a presumed one is ever taken back."""
+def test_reported_ends_are_not_revoked(log: list[Placed], chances: Sequence[float]) -> None:
+    """For a writer whose exit records that it beats, only a presumed end is ever revoked."""
     exits = [Placed(exited(writer, beats=True), 900) for writer in WRITERS[: len(chances)]]
     model = PartitionModel(LIMITS, is_signed)
     ended: set[bytes] = set()
@@ -126,7 +126,7 @@ def test_a_run_does_not_go_to_its_end_and_back(log: list[Placed], chances: Seque
 
 
 @given(heartbeats(), other_records(), _CHANCES, _CHANCES)
-def test_the_interleaving_of_topics_does_not_show_in_the_end(
+def test_final_states_do_not_depend_on_the_interleaving_of_topics(
     log: list[Placed], others: list[Placed], chances: Sequence[float], other_chances: Sequence[float]
 ) -> None:
     """Writers and run end up in the same state, whichever topic was read first."""
@@ -139,7 +139,7 @@ def test_the_interleaving_of_topics_does_not_show_in_the_end(
 def test_a_restart_anywhere_changes_nothing(
     log: list[Placed], others: list[Placed], chances: Sequence[float], place: int
 ) -> None:
-    """What is stored and read back goes on like what was never stopped; runs without open writers are read late."""
+    """A model that is stored and loaded continues like one that was not; runs without open writers are loaded later."""
     whole = mixed(chances, log, others)
     first = folded(whole[:place])
     again = PartitionModel(LIMITS, is_signed)
@@ -157,7 +157,7 @@ def test_a_restart_anywhere_changes_nothing(
 
 @given(heartbeats(), st.integers(0, 20_000))
 def test_no_crash_without_enough_ticks(log: list[Placed], pause: int) -> None:
-    """A writer that was just heard is not presumed crashed before the limit of ticked time, however long that takes."""
+    """A writer is not presumed crashed before the limit of ticked time since its beat, however long that takes."""
     model = folded([*log, Placed(beat(WRITERS[0], 999), 2_000)])
     assume(model.runs[RUN].writers[WRITERS[0].id].phase is Phase.RUNNING)
     before = model.clock.available
@@ -171,8 +171,8 @@ def test_no_crash_without_enough_ticks(log: list[Placed], pause: int) -> None:
 
 
 @given(heartbeats(), st.integers(1, 10**9))
-def test_an_outage_adds_one_gap_at_most(log: list[Placed], length: int) -> None:
-    """Between two ticks however far apart, at most the gap becomes available."""
+def test_outage_adds_at_most_one_gap(log: list[Placed], length: int) -> None:
+    """Between two ticks, however far apart, at most the gap becomes available."""
     model = folded(log)
     before = model.clock.available
     assume(model.clock.ticked is not None)
@@ -181,8 +181,8 @@ def test_an_outage_adds_one_gap_at_most(log: list[Placed], length: int) -> None:
 
 
 @given(heartbeats())
-def test_a_silent_writer_is_found_out(log: list[Placed]) -> None:
-    """After the limit and one tick more, whoever said nothing is presumed crashed, unless so many were silent."""
+def test_silent_writer_is_presumed_crashed(log: list[Placed]) -> None:
+    """After the limit and one more tick, a silent writer is presumed crashed unless many are silent."""
     model = folded(log)
     running = [writer for writer in writers_of(model).values() if writer.phase is Phase.RUNNING]
     assume(len({writer.run for writer in running}) < LIMITS.mass and not any(writer.unreachable for writer in running))
@@ -194,8 +194,8 @@ def test_a_silent_writer_is_found_out(log: list[Placed]) -> None:
 
 
 @given(heartbeats(), _SHUFFLES)
-def test_what_came_before_changes_nothing(log: list[Placed], shuffle: random.Random) -> None:
-    """A heartbeat that is sent again, later, leaves all writers and the clock as they were."""
+def test_repeated_heartbeats_change_nothing(log: list[Placed], shuffle: random.Random) -> None:
+    """A heartbeat that is repeated later changes neither writers nor the clock."""
     log = [placed for placed in log if not _is_refused(placed)]
     again = list(log)
     for placed in log:
@@ -208,18 +208,18 @@ def test_what_came_before_changes_nothing(log: list[Placed], shuffle: random.Ran
 
 
 @given(heartbeats(), other_records(), _CHANCES, st.integers(0, 10**15))
-def test_client_clocks_are_not_looked_at(
+def test_client_clocks_are_ignored(
     log: list[Placed], others: list[Placed], chances: Sequence[float], time: int
 ) -> None:
-    """Whatever time writers say it is, nothing changes."""
+    """The client time of events has no effect."""
     whole = mixed(chances, log, others)
     told = folded([at_client_time(placed, time + number) for number, placed in enumerate(whole)])
     assert folded(whole).runs == told.runs
 
 
 @given(heartbeats(), st.sampled_from([ExitState.CRASHED, ExitState.KILLED, ExitState.FAILED]))
-def test_data_never_revives(log: list[Placed], state: ExitState) -> None:
-    """A writer that was presumed crashed stays so for its exit, and is closed by its goodbye."""
+def test_exits_do_not_revoke_a_presumed_crash(log: list[Placed], state: ExitState) -> None:
+    """The exit of a writer that is presumed crashed changes nothing; its goodbye closes it."""
     model = folded(log)
     presumed = [writer for writer in writers_of(model).values() if writer.phase is Phase.PRESUMED]
     for writer in presumed:
@@ -231,8 +231,8 @@ def test_data_never_revives(log: list[Placed], state: ExitState) -> None:
 
 
 @given(heartbeats(), other_records(), _CHANCES)
-def test_what_is_touched_is_all_that_changed(log: list[Placed], others: list[Placed], chances: Sequence[float]) -> None:
-    """A store that writes only what is marked as changed, event by event, ends with everything."""
+def test_marked_changes_are_complete(log: list[Placed], others: list[Placed], chances: Sequence[float]) -> None:
+    """A store that writes only the marked changes after each event has everything in the end."""
     model = PartitionModel(LIMITS, is_signed)
     told: dict[bytes, str] = {}
     pulses: dict[bytes, tuple[int, ...]] = {}
@@ -262,7 +262,7 @@ def _is_refused(placed: Placed) -> bool:
 
 
 def _stored(run: TrackedRun) -> TrackedRun:
-    """Return a run as it comes back from the tables."""
+    """Return a run as it is loaded from the tables."""
     found = TrackedRun(path=run.path, qualified_state=run.qualified_state)
     for writer in run.writers.values():
         columns = {name: getattr(writer, name) for name in ("run", "id", "role", "phase", "first", "last", "number")}

@@ -9,8 +9,8 @@ from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, Start,
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 20))
-def test_a_dense_batch_is_kept_from_next_on(next_offset: int, first: int, count: int) -> None:
-    """Exactly the offsets from next on are kept, and next ends behind the last."""
+def test_contiguous_batch_is_kept_from_next_on(next_offset: int, first: int, count: int) -> None:
+    """Exactly the offsets from next on are kept, and the new next follows the last."""
     offsets = list(range(first, first + count))
     decision = plan(next_offset, offsets)
     if offsets[-1] < next_offset:
@@ -25,8 +25,8 @@ def test_a_dense_batch_is_kept_from_next_on(next_offset: int, first: int, count:
 
 
 @given(st.integers(0, 20), st.sets(st.integers(0, 40), min_size=1))
-def test_nothing_is_stored_behind_a_hole(next_offset: int, present: set[int]) -> None:
-    """What is kept begins at next and has no hole; what comes behind one is left for the next batch."""
+def test_messages_after_a_hole_are_not_kept(next_offset: int, present: set[int]) -> None:
+    """Kept offsets begin at next and have no hole; those after a hole are left for the next batch."""
     offsets = sorted(present)
     decision = plan(next_offset, offsets)
     if isinstance(decision, Keep):
@@ -37,7 +37,7 @@ def test_nothing_is_stored_behind_a_hole(next_offset: int, present: set[int]) ->
 
 @given(st.one_of(st.none(), st.integers(0, 30)), st.integers(0, 30), st.integers(0, 30))
 def test_reading_starts_at_next_within_the_log(next_offset: int | None, log_start: int, length: int) -> None:
-    """A new sink starts at the start, a known one at next; what is gone is a loss; a shorter log is refused."""
+    """A new sink begins at the start, a known one at next; deleted offsets are a loss; a shorter log is refused."""
     start = find_start(next_offset, log_start, log_start + length)
     if next_offset is None:
         assert start == Start(log_start)

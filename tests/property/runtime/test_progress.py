@@ -12,7 +12,7 @@ from runstream_consumers.runtime.progress.spans import UNTOUCHED, advance
 
 
 class Trimming(RuleBasedStateMachine):
-    """Blocks that come in any order, twice, overlapping and cut anew."""
+    """Blocks in any order, repeated, overlapping and cut differently."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Trimming(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 12))
     def following(self, count: int) -> None:
-        """The block that comes next is fresh as a whole, in one span."""
+        """The next block is new as a whole, in one span."""
         seq = self.progress.next
         spans, self.progress = advance(self.progress, seq, count)
         assert spans == ((seq, seq + count),)
@@ -54,7 +54,7 @@ TestTrimming = Trimming.TestCase
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 8)), max_size=20))
 def test_spans_of_a_block_do_not_touch(blocks: list[tuple[int, int]]) -> None:
-    """A block is cut no more often than needed."""
+    """A block is not cut more often than needed."""
     progress = UNTOUCHED
     for seq, count in blocks:
         spans, progress = advance(progress, seq, count)

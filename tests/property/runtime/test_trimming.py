@@ -82,7 +82,7 @@ def numbers_of(item: Received) -> list[int]:
 
 @given(blocks, st.integers(1, 5))
 def test_every_row_reaches_the_consumer_once(sent: list[Block], batch: int) -> None:
-    """Whatever blocks come in whatever batches, each (writer, row) is handed on once, with its own values."""
+    """In any blocks and batches, each row of a writer is passed on once, with its values."""
     progress: dict[WriterKey, Progress] = {}
     seen: list[tuple[int, int]] = []
     events = [
@@ -100,7 +100,7 @@ def test_every_row_reaches_the_consumer_once(sent: list[Block], batch: int) -> N
 
 @given(blocks)
 def test_records_of_changes_are_cut_like_rows(sent: list[Block]) -> None:
-    """Config records come once each, whatever blocks they came in."""
+    """Config records are passed on once each, in any blocks."""
     events = [
         received(changes_block(WRITERS[writer], seq, count), offset) for offset, (writer, seq, count) in enumerate(sent)
     ]
@@ -111,8 +111,8 @@ def test_records_of_changes_are_cut_like_rows(sent: list[Block]) -> None:
 
 
 @given(blocks, st.sets(st.integers(0, 40)))
-def test_progress_without_failed_events_lets_them_come_again(sent: list[Block], failing: set[int]) -> None:
-    """Events that failed leave a hole: the same events again bring exactly what they held."""
+def test_failed_events_are_new_when_they_arrive_again(sent: list[Block], failing: set[int]) -> None:
+    """Failed events leave a hole, which the same events fill exactly."""
     events = [
         received(rows_block(WRITERS[writer], seq, count), offset) for offset, (writer, seq, count) in enumerate(sent)
     ]
@@ -128,14 +128,14 @@ def test_progress_without_failed_events_lets_them_come_again(sent: list[Block], 
     assert lost == sorted(again)
 
 
-def test_a_dropped_marker_uses_up_its_numbers() -> None:
-    """Rows that come under numbers a drop marker has used are duplicates, the others are kept."""
+def test_drop_marker_uses_up_its_numbers() -> None:
+    """Rows whose numbers a drop marker has used are duplicates; others are kept."""
     dropped = received(rows_block(WRITERS[0], 0, 5, Kind.DROPPED), 0)
     trimmed = trim({}, [dropped, received(rows_block(WRITERS[0], 3, 4), 1)])
     assert [numbers_of(item) for item in trimmed.events if item.event.kind is Kind.DATA] == [[5, 6]]
 
 
-def test_heartbeats_pass_as_they_are() -> None:
-    """Beats have no numbers: the same beat twice comes twice."""
+def test_heartbeats_are_kept_unchanged() -> None:
+    """Beats are not numbered, so a repeated beat is kept."""
     beat = received(HeartbeatEvent(header=Header(kind=Kind.BEAT, run=RUN, writer=WRITERS[0], time=0)), 0)
     assert trim({}, [beat, beat]).events == [beat, beat]

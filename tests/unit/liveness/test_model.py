@@ -55,21 +55,21 @@ class Broker:
         return {(writer.phase, writer.unreachable) for writer in found}
 
 
-def test_the_thresholds_of_the_default_settings() -> None:
-    """The window of the guard and the limit of the unreachable follow from the limit of silence."""
+def test_default_thresholds_follow_from_the_limit_of_silence() -> None:
+    """The window of the mass guard and the limit for unreachable writers are derived from the limit of silence."""
     assert Thresholds() == LIMITS
 
 
-def test_the_clock_counts_time_between_ticks_up_to_the_gap() -> None:
-    """The first tick starts it, an outage adds one gap, time that runs backwards adds nothing."""
+def test_clock_adds_time_between_ticks_up_to_the_gap() -> None:
+    """The first tick starts it, an outage adds one gap, and a clock that moves backwards adds nothing."""
     clock = Clock()
     for time in (1000, 1005, 9000, 8000, 9001):
         clock.tick(time, gap=15)
     assert (clock.available, clock.ticked) == (5 + 15 + 1, 9001)
 
 
-def test_many_that_fall_silent_together_are_unreachable_before_they_are_crashed() -> None:
-    """Twenty of sixty within a minute do not crash until half an hour has passed; a beat brings each back."""
+def test_many_silent_runs_are_unreachable_before_they_are_crashed() -> None:
+    """Twenty of sixty runs within a minute do not crash for half an hour; a beat makes each reachable again."""
     broker = Broker()
     silent, loud = writers(60)[:20], writers(60)[20:]
     broker.beats(*silent[:10], number=1)
@@ -88,8 +88,8 @@ def test_many_that_fall_silent_together_are_unreachable_before_they_are_crashed(
     assert broker.phases(*silent[1:]) == {(Phase.PRESUMED, False)}
 
 
-def test_fewer_than_the_guard_asks_for_crash() -> None:
-    """Nineteen of sixty, or twenty of a hundred, are taken for what they look like."""
+def test_few_silent_runs_crash() -> None:
+    """Nineteen of sixty runs, or twenty of a hundred, are presumed crashed."""
     for silent_count, count in ((19, 60), (20, 100)):
         broker = Broker()
         everyone = writers(count)
@@ -100,8 +100,8 @@ def test_fewer_than_the_guard_asks_for_crash() -> None:
         assert broker.phases(*everyone[:silent_count]) == {(Phase.PRESUMED, False)}
 
 
-def test_the_writers_of_one_run_may_die_together() -> None:
-    """Sixty-four ranks of a run on a node that is gone are one run that is gone."""
+def test_silent_writers_of_one_run_count_as_one() -> None:
+    """Sixty-four silent ranks of a run are one silent run."""
     broker = Broker()
     ranks = writers(64)
     for rank in ranks:
@@ -110,8 +110,8 @@ def test_the_writers_of_one_run_may_die_together() -> None:
     assert {writer.phase for writer in broker.model.runs[RUN].writers.values()} == {Phase.PRESUMED}
 
 
-def test_after_a_restart_the_most_silent_is_looked_at_first() -> None:
-    """In whatever order the runs come back from the tables, one that was heard late does not hide one that was not."""
+def test_longest_silent_writer_is_checked_first_after_a_restart() -> None:
+    """The order in which runs are loaded does not hide a writer that has been silent longer."""
     for order in (1, -1):
         broker = Broker()
         early, late = writers(2)
@@ -128,8 +128,8 @@ def test_after_a_restart_the_most_silent_is_looked_at_first() -> None:
         assert broker.phases(late) == {(Phase.RUNNING, False)}
 
 
-def test_changes_of_run_and_writer_are_recorded_with_their_reason() -> None:
-    """Each with the append time of what brought it about; a label names the writer in the run's own line."""
+def test_transitions_have_a_time_and_a_reason() -> None:
+    """Each transition has the append time of its cause; the run's reason contains the writer's label."""
     broker = Broker()
     writer = writers(1)[0]
     label = Entry(op=Operation.SET, path=("label",), value=values.dump("rank 0"), scope=Scope.ATTRIBUTE)
@@ -150,8 +150,8 @@ def test_changes_of_run_and_writer_are_recorded_with_their_reason() -> None:
     assert (found.host, found.label) == ("node", "rank 0")
 
 
-def test_commands_are_no_writers() -> None:
-    """What the API publishes in its own name neither opens a run nor lives."""
+def test_commands_do_not_open_a_run() -> None:
+    """Events of the API itself neither open a run nor have a state."""
     model = PartitionModel(LIMITS, is_marked)
     command = Writer(id=b"c" * 16, role=Role.COMMAND)
     for event in (configured(command), beat(command, 1), goodbye(command)):
@@ -159,7 +159,7 @@ def test_commands_are_no_writers() -> None:
     assert model.runs == {}
 
 
-def test_a_tick_is_good_for_its_partition_and_number_only() -> None:
+def test_signature_is_valid_for_one_partition_and_number() -> None:
     """Another key, topic, partition or number needs another signature."""
     key = b"k" * 32
     signature = sign(key, "runstream.heartbeat", 3, 7)

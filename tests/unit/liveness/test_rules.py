@@ -29,21 +29,21 @@ def writer(number: int, phase: Phase, *, role: Role = Role.PRIMARY, continues: i
 
 
 def closed(number: int, end: ExitState, *, role: Role = Role.PRIMARY, continues: int | None = None) -> TrackedWriter:
-    """Return a writer that has said goodbye."""
+    """Return a writer that sent a goodbye."""
     made = writer(number, Phase.CLOSED, role=role, continues=continues)
     made.goodbye = Ending(state=end)
     return made
 
 
-def test_a_run_of_nobody_is_pending() -> None:
-    """Without a writer that decides, nothing is known."""
+def test_run_without_deciding_writer_is_pending() -> None:
+    """Without a deciding writer, the state of a run is pending."""
     assert decide_run_state([]) == (State.PENDING, _NONE)
     assert decide_run_state([writer(1, Phase.RUNNING, role=Role.SHIPPER)]) == (State.PENDING, _NONE)
     assert decide_run_state([closed(1, ExitState.FAILED, role=Role.CHILD)]) == (State.PENDING, _NONE)
 
 
-def test_the_newest_primary_decides() -> None:
-    """A new primary reopens the run; one that was continued no longer decides, even when it was sent later."""
+def test_newest_primary_decides() -> None:
+    """A new primary reopens the run; a continued one no longer decides, even if it arrived later."""
     ended = closed(1, ExitState.CRASHED)
     assert decide_run_state([ended, writer(2, Phase.NO_BEAT)]) == (State.PENDING, _NONE)
     assert decide_run_state([ended, closed(2, ExitState.FINISHED)]) == (State.FINISHED, _NONE)
@@ -51,21 +51,21 @@ def test_the_newest_primary_decides() -> None:
     assert decide_run_state([late, closed(2, ExitState.FINISHED, continues=9)]) == (State.FINISHED, _NONE)
 
 
-def test_a_primary_that_runs_makes_the_run_running() -> None:
-    """Whatever others have come to; what all running ones share is said beside it."""
+def test_running_primary_makes_the_run_running() -> None:
+    """The ends of other writers are ignored; qualifiers of all running primaries are shown."""
     stale, fresh = writer(1, Phase.RUNNING), writer(2, Phase.RUNNING)
     stale.stale = True
     assert decide_run_state([stale, closed(3, ExitState.FAILED)]) == (State.RUNNING, frozenset({Qualifier.STALE}))
     assert decide_run_state([stale, fresh]) == (State.RUNNING, _NONE)
 
 
-def test_a_presumed_crash_says_so() -> None:
-    """A crash that was concluded from silence carries its qualifier."""
+def test_presumed_crash_has_its_qualifier() -> None:
+    """A crash concluded from silence is qualified as presumed."""
     assert decide_run_state([writer(1, Phase.PRESUMED)]) == (State.CRASHED, frozenset({Qualifier.PRESUMED}))
 
 
-def test_workers_decide_where_there_is_no_primary() -> None:
-    """Running while one runs, then the worst end of all."""
+def test_workers_decide_without_a_primary() -> None:
+    """The run is running while one worker is, then it has the worst end."""
     done = closed(1, ExitState.FINISHED, role=Role.WORKER)
     failed = closed(2, ExitState.FAILED, role=Role.WORKER)
     assert decide_run_state([done, writer(3, Phase.RUNNING, role=Role.WORKER)])[0] is State.RUNNING
@@ -77,19 +77,19 @@ def test_workers_decide_where_there_is_no_primary() -> None:
 
 
 def without_say(made: TrackedWriter) -> TrackedWriter:
-    """Return a writer that was heard to have no say."""
+    """Return a writer without a vote."""
     made.heartbeat_vote = StateVote(decides=False)
     return made
 
 
 def waiting(made: TrackedWriter) -> TrackedWriter:
-    """Return a primary that was heard to wait for all."""
+    """Return a primary that waits for all."""
     made.heartbeat_vote = StateVote(waits_for_all=True)
     return made
 
 
-def test_who_has_no_say_is_passed_over() -> None:
-    """A writer without a say counts only while it runs and nobody has one."""
+def test_writers_without_a_vote_are_ignored() -> None:
+    """A writer without a vote decides only while it runs and no writer has one."""
     done = closed(1, ExitState.FINISHED, role=Role.WORKER)
     aside = without_say(closed(2, ExitState.CRASHED, role=Role.WORKER))
     assert decide_run_state([done, aside])[0] is State.FINISHED
@@ -98,8 +98,8 @@ def test_who_has_no_say_is_passed_over() -> None:
     assert decide_run_state([without_say(closed(1, ExitState.FINISHED))])[0] is State.PENDING
 
 
-def test_a_run_is_over_when_its_primary_says_so() -> None:
-    """Workers that run on, or that failed, change nothing, unless the primary waits for all."""
+def test_run_ends_with_its_primary() -> None:
+    """Running or failed workers change nothing unless the primary waits for all."""
     primary = closed(1, ExitState.FINISHED)
     running, failed = writer(2, Phase.RUNNING, role=Role.WORKER), closed(3, ExitState.FAILED, role=Role.WORKER)
     assert decide_run_state([primary, running, failed])[0] is State.FINISHED
@@ -110,8 +110,8 @@ def test_a_run_is_over_when_its_primary_says_so() -> None:
     assert decide_run_state([waiting(primary), without_say(failed)])[0] is State.FINISHED
 
 
-def test_workers_of_an_earlier_attempt_do_not_count() -> None:
-    """Where a primary waits for all, only the workers count that came with it, and those that still run."""
+def test_workers_of_an_earlier_attempt_are_ignored() -> None:
+    """If a primary waits for all, only the workers of its attempt decide, and those that still run."""
     first, second = waiting(closed(1, ExitState.CRASHED)), waiting(closed(10, ExitState.FINISHED, continues=1))
     early, late = closed(2, ExitState.CRASHED, role=Role.WORKER), closed(9, ExitState.FINISHED, role=Role.WORKER)
     assert decide_run_state([first, early])[0] is State.CRASHED
@@ -120,8 +120,8 @@ def test_workers_of_an_earlier_attempt_do_not_count() -> None:
     assert decide_run_state([first, early, second, late, still])[0] is State.RUNNING
 
 
-def test_a_preempting_run_is_preempting_while_none_goes_on_without() -> None:
-    """Preempting is shown where no writer that decides just runs; a resumed run runs again."""
+def test_run_is_preempting_unless_another_primary_runs() -> None:
+    """A run is preempting if no deciding writer is running; a resumed run is running again."""
     preempting = writer(1, Phase.RUNNING)
     preempting.preempting = True
     assert decide_run_state([preempting])[0] is State.PREEMPTING
@@ -142,24 +142,24 @@ def test_a_preempting_run_is_preempting_while_none_goes_on_without() -> None:
         (ExitState.KILLED, State.KILLED),
     ],
 )
-def test_an_announced_preemption_explains_an_end_in_no_order(end: ExitState, shown: State) -> None:
-    """Who finishes has finished, and who was told to stop was killed."""
+def test_announced_preemption_replaces_crashed_and_failed(end: ExitState, shown: State) -> None:
+    """Finished and killed writers keep their states."""
     assert end_state(end, preempting=True) is shown
 
 
 @pytest.mark.parametrize("signal", list(Trigger))
-def test_closed_is_the_end(signal: Trigger) -> None:
-    """Nothing leads out of the phase of a writer that has said goodbye."""
+def test_closed_phase_is_final(signal: Trigger) -> None:
+    """No trigger changes the phase of a writer after its goodbye."""
     assert (Phase.CLOSED, signal) not in TRANSITIONS
 
 
-def test_only_beats_revive() -> None:
-    """Whatever leads to running is a beat."""
+def test_only_beats_lead_to_running() -> None:
+    """Every transition to running is caused by a beat."""
     assert {signal for (_, signal), phase in TRANSITIONS.items() if phase is Phase.RUNNING} == {Trigger.BEAT}
 
 
-def test_every_end_is_shown() -> None:
-    """An end that is not known here is not taken for a good one."""
+def test_every_reported_end_has_a_state() -> None:
+    """An unknown end is not treated as a good one."""
     assert set(END_STATES) == set(ExitState)
     assert END_STATES[ExitState.UNKNOWN] is State.CRASHED
 
@@ -176,5 +176,5 @@ def test_every_end_is_shown() -> None:
     ],
 )
 def test_ends_are_described(ending: Ending | None, text: str) -> None:
-    """The reason that was given, else the signal, else the exit code, else the bare state."""
+    """The text is the reason, otherwise the signal, the exit code, or the state."""
     assert describe_ending(ending) == text

@@ -16,8 +16,8 @@ def message(offset: int, size: int = 100, topic: Topic = Topic.LOG, partition: i
     return Message(topic, topic.value, partition, offset, 0, b"x" * size)
 
 
-async def test_batches_come_in_order_and_no_larger_than_asked() -> None:
-    """Messages are taken in the order of arrival, up to a count and a size."""
+async def test_batches_are_in_order_and_limited() -> None:
+    """Messages are returned in the order of arrival, up to a number and a size."""
     buffer = Buffer(10_000)
     buffer.put(0, [message(offset) for offset in range(5)])
     taken = [
@@ -30,15 +30,15 @@ async def test_batches_come_in_order_and_no_larger_than_asked() -> None:
     assert buffer.take(0, events=9, size=10_000) == {}
 
 
-async def test_a_message_larger_than_a_batch_comes_alone() -> None:
-    """The first message is always taken."""
+async def test_message_larger_than_a_batch_is_returned_alone() -> None:
+    """The first message is returned whatever its size."""
     buffer = Buffer(10_000)
     buffer.put(0, [message(0, 5000), message(1)])
     assert [item.offset for item in buffer.take(0, events=9, size=10)["log"]] == [0]
 
 
-async def test_a_full_buffer_makes_fetching_wait() -> None:
-    """There is room again as soon as enough was taken or discarded."""
+async def test_full_buffer_blocks_fetching() -> None:
+    """There is space again after enough messages were taken or discarded."""
     buffer = Buffer(1000)
     buffer.put(0, [message(0, 600), message(1, 600, Topic.CONFIG)])
     with pytest.raises(TimeoutError):
@@ -53,7 +53,7 @@ async def test_a_full_buffer_makes_fetching_wait() -> None:
 
 
 async def test_one_topic_can_be_discarded_alone() -> None:
-    """What was fetched of a topic is thrown away without touching the others of the partition."""
+    """Discarding the messages of a topic keeps those of other topics."""
     buffer = Buffer(10_000)
     buffer.put(0, [message(0), message(0, topic=Topic.CONFIG), message(1)])
     buffer.discard(0, "log")

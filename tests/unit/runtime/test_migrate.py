@@ -16,15 +16,15 @@ FIRST = Migration(version=1, name="first", text="create table a ();")
 SECOND = Migration(version=2, name="second", text="create table b ();")
 
 
-def test_what_has_not_run_is_pending() -> None:
-    """Migrations that ran with the same text are left out."""
+def test_migrations_that_have_not_run_are_pending() -> None:
+    """Migrations that ran with the same text are not pending."""
     assert pending("s", [FIRST, SECOND], {}) == [FIRST, SECOND]
     assert pending("s", [FIRST, SECOND], {1: FIRST.checksum}) == [SECOND]
     assert pending("s", [FIRST, SECOND], {1: FIRST.checksum, 2: SECOND.checksum}) == []
 
 
 def test_a_newer_database_is_refused() -> None:
-    """A version this program does not know is an error that says what to do."""
+    """An unknown version is an error that contains what to do."""
     with pytest.raises(MigrationFault, match="at version 2, this program knows 1: run a newer"):
         pending("s", [FIRST], {1: FIRST.checksum, 2: SECOND.checksum})
 
@@ -44,7 +44,7 @@ def test_files_are_read_in_order_of_their_number(tmp_path: Path) -> None:
 
 
 def test_a_gap_in_the_numbers_is_refused(tmp_path: Path) -> None:
-    """A missing number is an error, not a migration that never runs."""
+    """A missing number is an error."""
     (tmp_path / "0002_second.sql").write_text(SECOND.text)
     with pytest.raises(MigrationFault, match="without gaps"):
         read_migrations(tmp_path)

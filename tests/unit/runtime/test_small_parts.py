@@ -26,7 +26,7 @@ def test_the_key_of_a_run_never_changes() -> None:
 
 
 def test_names_that_join_to_the_same_text_have_different_keys() -> None:
-    """The separator cannot be part of what it separates, in practice."""
+    """The separator does not occur in names."""
     assert run_key(RunPath(entity="a", project="b/c", run_id="d")) != run_key(
         RunPath(entity="a/b", project="c", run_id="d")
     )
@@ -40,28 +40,28 @@ def test_every_topic_has_a_number() -> None:
 
 
 def test_named_queries_are_found_by_name(tmp_path: Path) -> None:
-    """Each statement goes from its name to the next, without its semicolon."""
+    """A statement extends from its name to the next, without its semicolon."""
     file = tmp_path / "queries.sql"
     file.write_text("-- name: one\nselect 1;\n\n-- name: two\n-- a comment\nselect\n  2\n;\n")
     assert load_queries(file) == {"one": "select 1", "two": "-- a comment\nselect\n  2"}
 
 
 def test_a_name_used_twice_is_an_error(tmp_path: Path) -> None:
-    """One of the two would silently be lost."""
+    """Two queries with one name are refused."""
     file = tmp_path / "queries.sql"
     file.write_text("-- name: one\nselect 1;\n-- name: one\nselect 2;\n")
     with pytest.raises(ValueError, match="two queries are named one"):
         load_queries(file)
 
 
-def test_any_text_becomes_one_that_postgres_takes() -> None:
-    """NUL and lone surrogates are spelled out, long text is shortened."""
+def test_text_is_converted_for_postgres() -> None:
+    """NUL and lone surrogates are escaped, and long text is shortened."""
     assert to_postgres_text("a\0b\ud800c") == "a\\x00b\\ud800c"
     assert len(to_postgres_text("x" * 10_000)) == 2000
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names are those of the fields with a prefix; secrets don't show."""
+    """Variables have the names of the fields with a prefix; secrets are not represented."""
     monkeypatch.setenv("RUNSTREAM_KAFKA", "broker:9092")
     monkeypatch.setenv("RUNSTREAM_POSTGRES", "postgresql://user:secret@host/db")
     monkeypatch.setenv("RUNSTREAM_TOKEN", "")

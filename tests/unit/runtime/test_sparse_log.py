@@ -13,7 +13,7 @@ def record(name: str, message: str) -> logging.LogRecord:
 
 
 def test_a_repeated_message_passes_once_an_interval() -> None:
-    """The same text, with whatever arguments, is held back until the interval is over; others are not."""
+    """The same format string is logged once per interval, with any arguments; others are not limited."""
     now = 0.0
     sparse = SparseFilter("library", interval=30.0, clock=lambda: now)
     passed = [sparse.filter(record("library.client", "Unable to connect to %s")) for _ in range(3)]
