@@ -19,7 +19,7 @@ LIMITS = PoolLimits(connections=4, acquire_s=20.0)
 _PAGE = 500
 
 
-class Control:
+class RunNumbers:
     """Assigns run numbers, each in one transaction; creates its tables with the first."""
 
     def __init__(self, database: Database) -> None:
@@ -45,10 +45,10 @@ class Control:
 
 
 @asynccontextmanager
-async def open_control(dsn: str) -> AsyncIterator[Control]:
+async def open_run_numbers(dsn: str) -> AsyncIterator[RunNumbers]:
     """Open connections that may write, and close them at the end; connects on first use."""
     async with open_database(dsn, LIMITS, read_only=False) as database:
-        yield Control(database)
+        yield RunNumbers(database)
 
 
 async def _published(connection: Connection, run: RunPath) -> tuple[numbers.Published, int]:

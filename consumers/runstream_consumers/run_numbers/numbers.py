@@ -13,7 +13,7 @@ from runstream_schemas.topics import RunPath
 
 SCHEMA = "control"
 
-_TAKE = "select control.assign_number($1, $2, $3, $4)"
+_TAKE = "select control.take_number($1, $2, $3, $4)"
 _REMEMBER = """
 insert into control.run_number select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[])
 on conflict do nothing

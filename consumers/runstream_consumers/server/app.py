@@ -20,7 +20,7 @@ from runstream_consumers.api.kafka.offsets import BrokerOffsets, Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
 from runstream_consumers.api.polling_pace import PollingPace
 from runstream_consumers.api.routers import alerts, commands, connection, history, registry, resume_state, runs
-from runstream_consumers.api.run_numbers import open_control
+from runstream_consumers.api.run_numbers import open_run_numbers
 from runstream_consumers.api.security.access import Access, Policy, Principal, PrincipalKind
 from runstream_consumers.api.security.headers import SafeHeaders
 from runstream_consumers.api.security.peers import Peers, trusted_users
@@ -67,7 +67,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, thread_name_prefix="worker"))
         async with (
             open_database(settings.postgres, limits or PoolLimits()) as database,
-            open_control(settings.postgres) as control,
+            open_run_numbers(settings.postgres) as run_numbers,
             AsyncExitStack() as closing,
         ):
             offsets = BrokerOffsets(settings.kafka)
@@ -77,7 +77,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
             app.state.services = Services(
                 settings=settings,
                 database=database,
-                control=control,
+                run_numbers=run_numbers,
                 cluster=Cluster(settings.kafka),
                 commands=Commands(producer, settings.partitions),
                 read_barrier=ReadBarrier(settings, database, offsets),

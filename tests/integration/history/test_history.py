@@ -12,6 +12,7 @@ from runstream_consumers.history.reader import RowQuery, series, tail
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_schemas.events import Kind, Stream
 from runstream_schemas.topics import RunPath
+from tests.events import changed
 from tests.integration.history.rows import read_all, rows_beyond, stored_rows
 from tests.integration.runtime.events import block, publish, run_in, writer
 from tests.integration.runtime.ledger import consuming, fetch, settings_of
@@ -147,10 +148,7 @@ async def test_the_tail_is_what_came_last(broker: str, prefix: str, database: st
 async def test_dropped_rows_leave_a_marker(broker: str, prefix: str, database: str) -> None:
     """Rows dropped by policy are written down with their reason, and the rows behind them are stored."""
     run = run_in(0)
-    dropped = block(run, writer(1), 0, 0)
-    object.__setattr__(dropped, "kind", Kind.DROPPED)
-    object.__setattr__(dropped, "count", 5)
-    object.__setattr__(dropped, "reason", "disk full")
+    dropped = changed(block(run, writer(1), 0, 0), kind=Kind.DROPPED, count=5, reason="disk full")
     await store(broker, prefix, database, [dropped, block(run, writer(1), 5, 2)], 2)
     markers = await fetch(database, "select seq, count, kind, reason from history.marker")
     assert [tuple(row) for row in markers] == [(0, 5, "dropped", "disk full")]

@@ -126,4 +126,4 @@ async def number(run: TheRun, services: TheServices) -> models.NumberAnswer:
     for name, part in (("entity", run.entity), ("project", run.project), ("run_id", run.run_id)):
         if not is_name(part):
             raise BadParameter(name, f"{part!r} cannot be part of a run path")
-    return models.NumberAnswer(number=await services.control.number(run))
+    return models.NumberAnswer(number=await services.run_numbers.number(run))
