@@ -13,7 +13,7 @@ from runstream_consumers.api.kafka.commands import Commands
 from runstream_consumers.api.kafka.offsets import Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
 from runstream_consumers.api.polling_pace import PollingPace
-from runstream_consumers.api.run_numbers import Control
+from runstream_consumers.api.run_numbers import RunNumbers
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.limits import DEFAULT_LIMITS
 from runstream_schemas.topics import RunPath, canonical_project
@@ -25,7 +25,7 @@ class Services:
 
     settings: ServerSettings
     database: Database
-    control: Control
+    run_numbers: RunNumbers
     cluster: Cluster
     commands: Commands
     read_barrier: ReadBarrier

@@ -67,7 +67,7 @@ async def stop_state(
     run: TheRun, connection: TheConnection, services: TheServices, answer: Response
 ) -> models.StopState:
     """Return the writers that are asked to stop, and when to poll again, in seconds; 200 for any run."""
-    answer.headers["Cache-RunNumbers"] = "no-store"
+    answer.headers["Cache-Control"] = "no-store"
     attributes = await summary.attributes(connection, run)
     interval = services.polling_pace.interval(run, time.monotonic())
     return models.StopState(writers=stopped_writers(attributes), ask_again_s=interval)

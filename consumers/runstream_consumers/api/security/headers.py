@@ -52,7 +52,7 @@ class SafeHeaders:
                 for name, value in _HEADERS.items():
                     headers[name] = value
                 self._add_framing(headers, framable=scope.get(_FRAMABLE, False))
-                headers.setdefault("Cache-RunNumbers", "no-store")
+                headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         await self._app(scope, receive, add)
