@@ -17,7 +17,7 @@ from pydantic_settings import (
 )
 
 from runstream.exceptions import UsageError
-from runstream.naming import validate_tags
+from runstream.run_names import validate_tags
 from runstream.server.discovery import same_origin
 from runstream.server.folders import config_folder
 from runstream_schemas.topics import DEFAULT_PROJECT

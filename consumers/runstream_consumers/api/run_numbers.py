@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from runstream_consumers.api.database import Connection, Database, PoolLimits, open_database
-from runstream_consumers.run_numbers import numbers
+from runstream_consumers.run_numbers import store
 from runstream_consumers.summary import reader as summary
 from runstream_schemas.topics import RunPath
 
@@ -32,7 +32,7 @@ class RunNumbers:
         async with self._database.connection() as connection:
             await self._prepare(connection)
             try:
-                return await numbers.assign_number(connection, run, lambda: _published(connection, run))
+                return await store.assign_number(connection, run, lambda: _published(connection, run))
             except (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedFunctionError, asyncpg.UndefinedTableError):
                 self._prepared = False  # The schema was dropped; the next request creates it again.
                 raise
@@ -40,7 +40,7 @@ class RunNumbers:
     async def _prepare(self, connection: Connection) -> None:
         async with self._preparing:
             if not self._prepared:
-                await numbers.prepare(connection)
+                await store.prepare(connection)
                 self._prepared = True
 
 
@@ -51,9 +51,9 @@ async def open_run_numbers(dsn: str) -> AsyncIterator[RunNumbers]:
         yield RunNumbers(database)
 
 
-async def _published(connection: Connection, run: RunPath) -> tuple[numbers.Published, int]:
+async def _published(connection: Connection, run: RunPath) -> tuple[store.Published, int]:
     """Return the numbers of a project's runs according to the summary consumer, and how many runs it has."""
-    found: numbers.Published = {}
+    found: store.Published = {}
     count = 0
     if await connection.fetchval("select to_regclass('summary.run') is null"):
         return found, count

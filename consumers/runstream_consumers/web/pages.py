@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from runstream_consumers.alerts import reader as alerts
 from runstream_consumers.api.documents import run_documents as documents
-from runstream_consumers.api.documents.delivery import delivery_report
+from runstream_consumers.api.documents.delivery_report import delivery_report
 from runstream_consumers.api.problems import Problem, RunNotFound
 from runstream_consumers.api.security.headers import allow_frames
 from runstream_consumers.api.services import Name, TheConnection, TheRun, TheServices

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from runstream_deploy.cli.output import Progress, print_running, print_status
 from runstream_deploy.exceptions import DataFolderError, ServiceError
-from runstream_deploy.processes.rotation import rotate
+from runstream_deploy.processes.log_rotation import rotate
 from runstream_deploy.services.service import last_lines
 from runstream_deploy.stack.data_folder import DataFolder
 from runstream_deploy.stack.state import StackPhase, StackState, read_state

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from runstream import Api
 from runstream.cli.run_view import Snapshot
-from runstream.naming import generate_run_id
 from runstream.public_api.exceptions import NotFoundError
+from runstream.run_names import generate_run_id
 from runstream_deploy.demo.cases import Case
 from runstream_deploy.exceptions import ServiceError
 from runstream_deploy.services.service import last_lines

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from runstream_deploy.exceptions import ServiceError, StackError
 from runstream_deploy.processes.child import Child
+from runstream_deploy.processes.log_rotation import rotate
 from runstream_deploy.processes.ports import require_free
 from runstream_deploy.processes.reaper import Reaper
-from runstream_deploy.processes.rotation import rotate
 from runstream_deploy.services.service import Service, last_lines, wait_until_ready
 from runstream_deploy.stack.state import ServiceCondition, StateWriter
 

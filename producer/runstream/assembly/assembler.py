@@ -14,8 +14,8 @@ import msgspec
 
 from runstream.assembly.block import Block
 from runstream.spool.format import Flag, StreamCode, TopicCode
-from runstream.spool.joining import merge
 from runstream.spool.reader import Position, SpoolRecord
+from runstream.spool.row_merge import merge
 
 DAMAGED = "the spool is damaged here"
 UNREADABLE = "the record cannot be read"

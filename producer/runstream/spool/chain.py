@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runstream.spool.format import ALIGNMENT, CRC_START, TopicCode
-from runstream.spool.rotation import RESERVE
 from runstream.spool.segment import Segment
+from runstream.spool.segment_factory import RESERVE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

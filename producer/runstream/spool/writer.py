@@ -27,7 +27,7 @@ from runstream.spool.format import (
     TopicCode,
     kind_of,
 )
-from runstream.spool.rotation import LARGEST_SEGMENT, SMALLEST_SEGMENT, SegmentFactory
+from runstream.spool.segment_factory import LARGEST_SEGMENT, SMALLEST_SEGMENT, SegmentFactory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runstream_consumers.api.documents.delivery import delivery_report
+from runstream_consumers.api.documents.delivery_report import delivery_report
 from runstream_consumers.api.documents.effective_state import WAITED_US, effective_state
 from runstream_consumers.api.polling_pace import PollingPace
 from runstream_consumers.liveness.reader import RunState, WriterState

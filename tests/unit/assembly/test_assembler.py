@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.assembly.assembler import DAMAGED, Assembler
 from runstream.spool.format import Flag, StreamCode, TopicCode
-from runstream.spool.joining import merge
 from runstream.spool.reader import parse
+from runstream.spool.row_merge import merge
 from tests.unit.shipper.spools import WHOLE, SpoolBuilder
 
 if TYPE_CHECKING:

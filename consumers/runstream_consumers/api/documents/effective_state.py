@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runstream_consumers.api.database import Connection
-from runstream_consumers.api.documents.delivery import delivery_report
+from runstream_consumers.api.documents.delivery_report import delivery_report
 from runstream_consumers.api.documents.models import DeliveryReport
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime.postgres import reader as runtime

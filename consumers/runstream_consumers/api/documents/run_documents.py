@@ -15,8 +15,8 @@ from runstream_consumers.api.problems import BadParameter, RunNotFound
 from runstream_consumers.history.reader import HistoryRow, Origin, Series
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.summary import reader as summary
+from runstream_schemas.display_name import display_name
 from runstream_schemas.events import Role
-from runstream_schemas.naming import display_name
 from runstream_schemas.topics import RunPath, canonical_project
 
 MICROSECONDS = 1_000_000

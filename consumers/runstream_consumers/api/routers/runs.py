@@ -11,7 +11,7 @@ from starlette.responses import Response
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse, described
-from runstream_consumers.api.documents.delivery import delivery_report
+from runstream_consumers.api.documents.delivery_report import delivery_report
 from runstream_consumers.api.documents.effective_state import effective_state
 from runstream_consumers.api.problems import BadParameter, RunNotFound
 from runstream_consumers.api.services import TheConnection, TheRun, TheServices

@@ -6,7 +6,7 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, M
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import ConfigError, UsageError
-from runstream.tracking.config.sources import to_config
+from runstream.tracking.config.conversion import to_config
 from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 from runstream.tracking.values.entries import config_entry
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from runstream.spool.format import RECORD_TAIL
-from runstream.spool.joining import merge, without_none
+from runstream.spool.row_merge import merge, without_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -10,7 +10,7 @@ import msgspec
 
 from runstream.exceptions import Error
 from runstream.spool.format import Flag
-from runstream.spool.joining import merge
+from runstream.spool.row_merge import merge
 from runstream.tracking.rows.placement import RowPlacement, place_row, validate_commit, validate_step
 from runstream.tracking.rows.recorded_values import Effect, KeyList, RecordedValues, nested
 from runstream.tracking.rows.step_metrics import StepMetrics, found

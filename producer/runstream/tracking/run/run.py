@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from runstream.naming import validate_tags
+from runstream.run_names import validate_tags
 from runstream.tracking.config.config import Config, StaticConfig, validate_pinned_keys
 from runstream.tracking.lifecycle.outcome import from_block, from_exit_code
 from runstream.tracking.rows.metric import Metric, build_metric

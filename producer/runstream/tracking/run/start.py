@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runstream.naming import DisplayName, generated_name
+from runstream.run_names import DisplayName, generated_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

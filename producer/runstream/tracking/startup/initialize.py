@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import UsageError
-from runstream.naming import DisplayName, generate_run_id, generated_name, validate_name
 from runstream.run_folder.descriptions import RunInfo
 from runstream.run_folder.folder import RunFolder
+from runstream.run_names import DisplayName, generate_run_id, generated_name, validate_name
 from runstream.settings import Settings, resolve
 from runstream.tensorboard.summary_writers import SUMMARY_WRITERS
 from runstream.terminal.terminal import Terminal, is_notebook
-from runstream.tracking.config.sources import ConfigSources, select_keys, to_config
+from runstream.tracking.config.conversion import ConfigSources, select_keys, to_config
 from runstream.tracking.lifecycle.final_report import FinalReport
 from runstream.tracking.run.backend import RunBackend
 from runstream.tracking.run.identity import RunIdentity

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from runstream.naming import DisplayName
+    from runstream.run_names import DisplayName
     from runstream.server.discovery import Server
     from runstream.settings import Settings
     from runstream.tracking.run.identity import RunIdentity

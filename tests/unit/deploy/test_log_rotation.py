@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runstream_deploy.processes.rotation import rotate
+from runstream_deploy.processes.log_rotation import rotate
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from runstream.exceptions import UsageError
-from runstream.naming import DisplayName, generate_run_id, generated_name, validate_name, validate_tags
+from runstream.run_names import DisplayName, generate_run_id, generated_name, validate_name, validate_tags
 
 
 def test_ids_and_names_look_as_promised() -> None:

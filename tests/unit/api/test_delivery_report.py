@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runstream_consumers.api.documents.delivery import delivery_report
+from runstream_consumers.api.documents.delivery_report import delivery_report
 from runstream_consumers.api.documents.models import TopicDelivery
 from runstream_consumers.liveness.reader import WriterState
 from runstream_consumers.runtime.postgres.reader import WriterProgress

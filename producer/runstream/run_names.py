@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runstream.exceptions import UsageError
+from runstream_schemas.display_name import display_name
 from runstream_schemas.limits import DEFAULT_LIMITS
-from runstream_schemas.naming import display_name
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 8

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from runstream.exceptions import ConfigError, UsageError
 from runstream.settings import Settings
 from runstream.tracking.config.config import Config
-from runstream.tracking.config.sources import ConfigSources, select_keys, to_config, to_config_value
+from runstream.tracking.config.conversion import ConfigSources, select_keys, to_config, to_config_value
 
 
 class _Size(enum.Enum):
