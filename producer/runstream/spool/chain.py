@@ -31,7 +31,7 @@ class RowState(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True)
-class Lane:
+class SharedState:
     """The part of a writer's state that most appends leave unchanged; never changed in place."""
 
     segment: Segment
@@ -48,19 +48,19 @@ class Lane:
     #: Raised by every append: the writer is closed, or belongs to the parent process.
     refusal: type[Exception] | None = None
 
-    def replaced(self, **changes: Any) -> Lane:
+    def replaced(self, **changes: Any) -> SharedState:
         """Return a copy with changes, and the limit that follows from them."""
-        lane = replace(self, **changes)
-        fast = lane.segment.mapped and not (lane.waiting or lane.full or lane.refusal)
-        lane.limit = lane.room if fast else 0
-        return lane
+        shared = replace(self, **changes)
+        fast = shared.segment.mapped and not (shared.waiting or shared.full or shared.refusal)
+        shared.limit = shared.room if fast else 0
+        return shared
 
     @property
     def room(self) -> int:
         """The offset that a record must not exceed, unless it may use the reserve."""
         return 0 if self.full else self.segment.size - RESERVE
 
-    def refusing(self, error: type[Exception]) -> Lane:
+    def refusing(self, error: type[Exception]) -> SharedState:
         """Return the state of a writer that appends no more."""
         return self.replaced(segment=Segment.empty(self.segment.number), refusal=error)
 
@@ -81,7 +81,7 @@ class Link(NamedTuple):
     counter: int
     #: Step and seq of the open row.
     opened: tuple[int, int] | None
-    lane: Lane
+    shared: SharedState
 
     @property
     def rows(self) -> RowState:
@@ -89,18 +89,23 @@ class Link(NamedTuple):
         return RowState(self.next_row, self.counter, *(self.opened or (None, 0)))
 
     def then(
-        self, body: bytes = b"", *, rows: RowState | None = None, lane: Lane | None = None, position: int | None = None
+        self,
+        body: bytes = b"",
+        *,
+        rows: RowState | None = None,
+        shared: SharedState | None = None,
+        position: int | None = None,
     ) -> Link:
         """Return a link that may follow this one, with a record (empty for none); what is not specified stays."""
         next_row, counter, step, row = rows or (self.next_row, self.counter, None, 0)
         opened = self.opened if rows is None else None if step is None else (step, row)
         if position is None:
             position = aligned(self.end_of(body)) if body else self.position
-        return Link([], body, self.order + bool(body), position, next_row, counter, opened, lane or self.lane)
+        return Link([], body, self.order + bool(body), position, next_row, counter, opened, shared or self.shared)
 
     def has_room(self, length: int) -> bool:
         """Return whether a record of a length without length and CRC can be stored next."""
-        return self.position + CRC_START + length <= self.lane.room
+        return self.position + CRC_START + length <= self.shared.room
 
     def end_of(self, body: bytes) -> int:
         """Return the offset at which a record ends that is stored next."""
@@ -109,23 +114,23 @@ class Link(NamedTuple):
     def undone(self, failed: Link) -> Link:
         """Return the link that undoes the one after this, which could not be stored; see :attr:`body`."""
         # A segment that cannot be written is not used any more, not even for the exit.
-        segment = Segment.empty(self.lane.segment.number) if failed.body else self.lane.segment
-        lane = self.lane.replaced(segment=segment, full=True)
-        return self._replace(successors=[], body=None, lane=lane)
+        segment = Segment.empty(self.shared.segment.number) if failed.body else self.shared.segment
+        shared = self.shared.replaced(segment=segment, full=True)
+        return self._replace(successors=[], body=None, shared=shared)
 
     def dropping(self, topic: int, after: Link) -> Link:
         """Return the link that counts a record as dropped, not ``after``; one of the log closes the open row."""
-        lane, is_row = self.lane, topic == TopicCode.LOG
-        seq = self.next_row if is_row else lane.counts[topic]
-        first, number = lane.waiting.get(topic, (seq, 0))
-        lane = lane.replaced(
-            counts=after.lane.counts,
-            waiting={**lane.waiting, topic: (first, number + 1)},
-            dropped=lane.dropped + 1,
+        shared, is_row = self.shared, topic == TopicCode.LOG
+        seq = self.next_row if is_row else shared.counts[topic]
+        first, number = shared.waiting.get(topic, (seq, 0))
+        shared = shared.replaced(
+            counts=after.shared.counts,
+            waiting={**shared.waiting, topic: (first, number + 1)},
+            dropped=shared.dropped + 1,
             full=True,
         )
         rows = RowState(seq + 1, after.counter, None, 0) if is_row else None
-        return self.then(rows=rows, lane=lane)
+        return self.then(rows=rows, shared=shared)
 
 
 def aligned(offset: int) -> int:

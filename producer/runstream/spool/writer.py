@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runstream.exceptions import DiskFullError, UnsupportedError
-from runstream.spool.chain import Lane, Link, RowState, aligned
+from runstream.spool.chain import Link, RowState, SharedState, aligned
 from runstream.spool.format import (
     CRC_START,
     RECORD_HEADER,
@@ -105,7 +105,7 @@ class SpoolWriter:
         segment = self._factory.first()
         segment.publish()
         #: A link at the end of the chain or before it. It may lag, and even go back, so links are followed from here.
-        self.tail: tuple[Any, ...] = Link([], b"", 0, FIRST, 0, 0, None, Lane(segment=segment).replaced())
+        self.tail: tuple[Any, ...] = Link([], b"", 0, FIRST, 0, 0, None, SharedState(segment=segment).replaced())
         this = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _after_fork(this))
 
@@ -140,17 +140,17 @@ class SpoolWriter:
     @property
     def counts(self) -> tuple[int, ...]:
         """Records of each topic but the log so far, by topic code."""
-        return self.state.lane.counts
+        return self.state.shared.counts
 
     @property
     def dropped(self) -> int:
         """Records dropped in all."""
-        return self.state.lane.dropped
+        return self.state.shared.dropped
 
     @property
     def closed(self) -> bool:
         """Whether the last record was appended."""
-        return self.state.lane.refusal is ClosedError
+        return self.state.shared.refusal is ClosedError
 
     @property
     def forked(self) -> bool:
@@ -169,19 +169,19 @@ class SpoolWriter:
         Return the stored record without length and CRC; None if :meth:`append_part` has to be used, because the segment
         has no room, or another append was made since ``tail`` was read.
         """
-        successors, _, order, position, seq, step, _, lane = tail
+        successors, _, order, position, seq, step, _, shared = tail
         body = _pack(_ROW, order, seq, step, now) + payload
         start = position + CRC_START
         end = start + len(body)
-        if end > lane.limit:
+        if end > shared.limit:
             return None
-        link: tuple[Any, ...] = ([], body, order + 1, end + 7 & -8, seq + 1, step + 1, None, lane)
+        link: tuple[Any, ...] = ([], body, order + 1, end + 7 & -8, seq + 1, step + 1, None, shared)
         crc = _crc32(body)
         successors.append(link)
         if successors[0] is not link:
             return None
         # The row is appended: from here on every other append stores it first.
-        segment = lane.segment
+        segment = shared.segment
         segment.bytes[start:end] = body
         words, word = segment.words, position >> 2
         words[word + 1] = crc
@@ -198,17 +198,17 @@ class SpoolWriter:
         then the arguments have to be derived again. ForkedError, ClosedError or DiskFullError refuse the append.
         """
         body = _pack(kind, state.order, seq, step, now) + payload
-        successors, _, order, position, *_, lane = state
+        successors, _, order, position, *_, shared = state
         end = position + CRC_START + len(body)
-        if end > lane.limit:
+        if end > shared.limit:
             return self._append(state, TopicCode.LOG, body, state.then(body, rows=after))
         next_row, counter, step_opened, row_opened = after
         opened = None if step_opened is None else (step_opened, row_opened)
-        link: tuple[Any, ...] = ([], body, order + 1, aligned(end), next_row, counter, opened, lane)
+        link: tuple[Any, ...] = ([], body, order + 1, aligned(end), next_row, counter, opened, shared)
         successors.append(link)
         if successors[0] is not link:
             return None
-        lane.segment.store(position, body)
+        shared.segment.store(position, body)
         self.tail = link
         return body
 
@@ -249,16 +249,16 @@ class SpoolWriter:
     def append_last(self, value: Any) -> bool:
         """Append the exit, using the reserved room, and close; return False if it could not be recorded."""
         payload = msgspec.msgpack.encode(value)
-        while (state := self.state).lane.refusal is None:
-            room = state.lane.segment.size
+        while (state := self.state).shared.refusal is None:
+            room = state.shared.segment.size
             try:
-                if state.lane.waiting and room:
+                if state.shared.waiting and room:
                     self._commit(state, _marker(state))
                     continue
                 body, link = _record(state, TopicCode.EXIT, payload)
                 if state.end_of(body) > room:
                     self._open_segment(len(body))
-                elif self._commit(state, link._replace(lane=link.lane.refusing(ClosedError))):
+                elif self._commit(state, link._replace(shared=link.shared.refusing(ClosedError))):
                     self._factory.close()
                     return True
             except OSError:
@@ -267,21 +267,21 @@ class SpoolWriter:
 
     def close(self) -> None:
         """Release the segment and refuse later appends."""
-        while (state := self.state).lane.refusal is None:
-            self._commit(state, state.then(lane=state.lane.refusing(ClosedError)))
+        while (state := self.state).shared.refusal is None:
+            self._commit(state, state.then(shared=state.shared.refusing(ClosedError)))
         self._factory.close()
 
     def _append(self, state: Link, topic: TopicCode, body: bytes, link: Link) -> bytes | None:
         """Append a record as a link; see :meth:`append_part` for what is returned and raised."""
-        lane = state.lane
-        if lane.refusal is not None:
-            raise lane.refusal
+        shared = state.shared
+        if shared.refusal is not None:
+            raise shared.refusal
         if self.forked:
             raise ForkedError
         if not state.has_room(len(body)):
             return self._without_room(state, topic, len(body), link)
         try:
-            if lane.waiting:
+            if shared.waiting:
                 self._commit(state, _marker(state))
             elif self._commit(state, link):
                 return body
@@ -306,12 +306,12 @@ class SpoolWriter:
         OSError is raised if it could not be stored, here or elsewhere, and was undone.
         """
         problem: OSError | None = None
-        segment = link.lane.segment
+        segment = link.shared.segment
         try:
             if not segment.published:
                 segment.publish()
             if link.body:
-                segment = before.lane.segment
+                segment = before.shared.segment
                 segment.store(before.position, link.body)
         except OSError as error:
             problem = error
@@ -352,31 +352,31 @@ class SpoolWriter:
         """Create the next segment and continue there, unless another append did so first."""
         segment = self._factory.create(CRC_START + length)
         # A signal handler or another thread may have appended meanwhile, and opened a segment that has room.
-        while (state := self.state).lane.refusal is None and not state.has_room(length):
-            segment.assign(state.lane.segment.number + 1, state.order)
-            lane = state.lane.replaced(segment=segment, full=False)
-            if self._commit(state, state.then(position=FIRST, lane=lane)):
+        while (state := self.state).shared.refusal is None and not state.has_room(length):
+            segment.assign(state.shared.segment.number + 1, state.order)
+            shared = state.shared.replaced(segment=segment, full=False)
+            if self._commit(state, state.then(position=FIRST, shared=shared)):
                 return
         self._factory.give_back(segment)
 
 
 def _record(state: Link, topic: TopicCode, payload: bytes) -> tuple[bytes, Link]:
     """Return the record of another topic than the log, and its link."""
-    counts = list(state.lane.counts)
+    counts = list(state.shared.counts)
     body = _pack(kind_of(topic, WHOLE), state.order, counts[topic], 0, time.time_ns() // 1000) + payload
     counts[topic] += 1
-    return body, state.then(body, lane=state.lane.replaced(counts=tuple(counts)))
+    return body, state.then(body, shared=state.shared.replaced(counts=tuple(counts)))
 
 
 def _marker(state: Link) -> Link:
     """Return the link that stores a marker for the dropped records of one topic."""
-    topic, (first, number) = next(iter(state.lane.waiting.items()))
-    waiting = {other: dropped for other, dropped in state.lane.waiting.items() if other != topic}
+    topic, (first, number) = next(iter(state.shared.waiting.items()))
+    waiting = {other: dropped for other, dropped in state.shared.waiting.items() if other != topic}
     stream = StreamCode.HISTORY if topic == TopicCode.LOG else StreamCode.NONE
     kind = kind_of(TopicCode(topic), WHOLE | Flag.DROPPED, stream)
     payload = msgspec.msgpack.encode({"dropped": number, "reason": "the disk was full"})
     body = _pack(kind, state.order, first, 0, time.time_ns() // 1000) + payload
-    return state.then(body, lane=state.lane.replaced(waiting=waiting))
+    return state.then(body, shared=state.shared.replaced(waiting=waiting))
 
 
 def _after_fork(reference: weakref.ref[SpoolWriter]) -> None:
@@ -386,7 +386,7 @@ def _after_fork(reference: weakref.ref[SpoolWriter]) -> None:
         return
     # Nothing is stored here: the links of before the fork are the parent's to store.
     link = Link._make(writer.tail)
-    while link.lane.refusal is not ForkedError:
-        link.successors.append(link.then(lane=link.lane.refusing(ForkedError)))
+    while link.shared.refusal is not ForkedError:
+        link.successors.append(link.then(shared=link.shared.refusing(ForkedError)))
         link = Link._make(link.successors[0])
     writer.tail = link
