@@ -23,12 +23,11 @@ ROOMS = {
 LINES_OF_FILE = 400
 MODULES_OF_PACKAGE = 15
 LINES_OF_FUNCTION = 6
-LINES_OF_SOURCE = 33_600
+LINES_OF_SOURCE = 32_274
 #: Recorded with other tools and kept unchanged.
 CORPUS = {"tests/parity/kit.py", "tests/parity/run_parity.py"}
 #: Not split up yet.
 LONG_FILES = {
-    "producer/runstream/spool/writer.py",
     "tests/unit/producer/test_history.py",
     "tests/unit/producer/test_init.py",
 }
