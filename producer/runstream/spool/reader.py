@@ -1,8 +1,9 @@
-"""Reading a writer's segments while they are being written, and after whatever happened to them.
+"""Reading a writer's segments, both while they are being written and after a crash or damage.
 
-:func:`parse` and :func:`resynchronise` are pure: bytes in, records out. :class:`SpoolReader` adds the files. It yields
-records in the order of their appends, never a damaged one; what is missing between two records shows as a gap in their
-``order``. Segments are read with ``pread``, so that a file cut short under the reader is an early end and no signal.
+:func:`parse` and :func:`resynchronise` are pure functions of bytes; :class:`SpoolReader` reads the files. It returns
+records in the order of their appends and never returns a damaged record. Missing records are visible as skipped numbers
+in ``order``. Segments are read with ``pread``: if a file is truncated during reading, it ends early, and there is no
+signal as there would be with a mapped file.
 """
 
 from __future__ import annotations
@@ -22,28 +23,28 @@ if TYPE_CHECKING:
 
 HEADER_SIZE = RECORD_HEADER.size
 FIRST_OFFSET = SEGMENT_HEADER.size
-#: Bytes that are read at once; a longer record is read whole.
+#: Number of bytes per read; a longer record is read as a whole.
 CHUNK = 256 * 1024
-#: Bytes that are searched at once for the next record behind damage.
+#: Number of bytes that are searched at once for the next record after damage.
 WINDOW = 8 * 1024 * 1024
 
 _LENGTH = struct.Struct("<I")
 _NOT_ZERO = re.compile(rb"[^\0]")
 _LAST_STREAM = max(StreamCode)
 _LAST_FLAGS = sum(Flag)
-#: So many orders may be missing where nothing says how many are.
+#: Limit of missing orders if their number is unknown.
 _ANY_ORDER = 2**62
 
 
 class Position(NamedTuple):
-    """A place in the spool of a writer: number of the segment, byte within it."""
+    """A position in the spool of a writer: segment number and byte offset in the segment."""
 
     segment: int
     offset: int
 
 
 class SpoolRecord(NamedTuple):
-    """One append, as it was written; ``payload`` is msgpack."""
+    """One append, with the fields that the writer stored; ``payload`` is msgpack."""
 
     topic: int
     flags: int
@@ -53,29 +54,29 @@ class SpoolRecord(NamedTuple):
     step: int
     time: int
     payload: bytes
-    #: Where it lies: number of the segment, byte within it.
+    #: Segment number and byte offset of the record.
     segment: int
     offset: int
 
     @property
     def position(self) -> Position:
-        """Where it lies in the spool of its writer."""
+        """The position of the record in the spool of its writer."""
         return Position(self.segment, self.offset)
 
 
 class Stop(Enum):
-    """Why :func:`parse` went no further."""
+    """Why :func:`parse` stopped."""
 
-    #: The length word is zero, or there are no bytes for it: nothing is written here yet.
+    #: The length is zero, or the buffer ends before it: no record has been written here yet.
     EMPTY = auto()
-    #: The record goes on behind the end of the buffer.
+    #: The record continues after the end of the buffer.
     SHORT = auto()
-    #: What lies here is no record.
+    #: The bytes are not a record.
     DAMAGED = auto()
 
 
 class Parsed(NamedTuple):
-    """Records of a buffer, where the next one would begin, and why there is none; ``needed`` is its length if SHORT."""
+    """Records of a buffer, the offset after them, and why parsing stopped; ``needed`` is the next length if SHORT."""
 
     records: list[SpoolRecord]
     offset: int
@@ -84,7 +85,7 @@ class Parsed(NamedTuple):
 
 
 def parse(buffer: bytes, offset: int, segment: int, base: int) -> Parsed:
-    """Return the records of a buffer from ``offset`` on; the buffer begins at byte ``base`` of the segment."""
+    """Return the records of a buffer, starting at ``offset``; the buffer begins at byte ``base`` of the segment."""
     records: list[SpoolRecord] = []
     view, end = memoryview(buffer), len(buffer)
     unpack, crc32, append, make = RECORD_HEADER.unpack_from, zlib.crc32, records.append, tuple.__new__
@@ -101,7 +102,7 @@ def parse(buffer: bytes, offset: int, segment: int, base: int) -> Parsed:
             return Parsed(records, offset, Stop.DAMAGED)
         payload = buffer[offset + HEADER_SIZE : stop]
         fields = (topic, flags, stream, order, seq, step, time, payload, segment, base + offset)
-        append(make(SpoolRecord, fields))  # what SpoolRecord(*fields) does, in a third of its time
+        append(make(SpoolRecord, fields))  # same as SpoolRecord(*fields), in a third of the time
         offset = stop + (-stop % ALIGNMENT)
     if offset + _LENGTH.size <= end and _LENGTH.unpack_from(buffer, offset)[0]:
         return Parsed(records, offset, Stop.SHORT, HEADER_SIZE)
@@ -109,11 +110,15 @@ def parse(buffer: bytes, offset: int, segment: int, base: int) -> Parsed:
 
 
 def resynchronise(buffer: bytes, order: int, slack: int) -> int | None:
-    """Return where in a buffer that begins with damage the next whole record begins; None if there is none.
+    """Return the offset of the next complete record in a buffer that begins with damage, or None if there is none.
 
-    A candidate must begin at a multiple of 8, carry the right CRC, and have an order that the bytes passed over can
-    explain, so that a string that happens to hold the bytes of a record is hardly ever mistaken for one. ``order`` is
-    that of the first record that is missing; ``slack`` is how many may be missing besides those in the buffer.
+    A record must begin at a multiple of 8, have the correct CRC, and have an order that is plausible for the number of
+    bytes skipped. A string that happens to contain the bytes of a record is therefore very unlikely to be accepted.
+
+    Args:
+        buffer: Bytes of the segment, starting with the damage.
+        order: The order of the first missing record.
+        slack: How many records can be missing in addition to those in the buffer.
     """
     view, offset = memoryview(buffer), ALIGNMENT
     while (match := _NOT_ZERO.search(buffer, offset)) is not None:
@@ -135,9 +140,9 @@ def resynchronise(buffer: bytes, order: int, slack: int) -> int | None:
 
 
 class SpoolReader:
-    """Reads the segments of one writer in order, from a position on: the beginning of a record, or of a segment.
+    """Reads the segments of one writer in order, starting at a record or at the beginning of a segment.
 
-    ``next_order`` is the order of the next record; None accepts whatever comes first.
+    ``next_order`` is the order of the next record; if it is None, the first record can have any order.
     """
 
     def __init__(self, folder: Path, position: Position | None = None, next_order: int | None = None) -> None:
@@ -146,29 +151,29 @@ class SpoolReader:
         self._offset = position.offset if position else FIRST_OFFSET
         self._descriptor = -1
         self._path_after = os.fspath(segment_path(self._folder, self._segment + 1))
-        #: How many orders the damage passed over since the last record can have held, beyond the bytes in hand.
+        #: How many records can have been in the bytes skipped since the last record, not counting the current buffer.
         self._slack = 0
-        #: Behind the last record that was read.
+        #: The position after the last record read.
         self._tail = self.position
-        #: Where the segment before was left, until the first record of this one is read.
+        #: The tail of the previous segment, until the first record of the current segment is read.
         self._before: Position | None = None
         self._gone_back_from = -1
         self.next_order = next_order
-        #: Bytes passed over because they were no records.
+        #: Number of bytes skipped because they were not records.
         self.damaged_bytes = 0
 
     @property
     def position(self) -> Position:
-        """Where the next record is read."""
+        """The position at which the next record is read."""
         return Position(max(self._segment, 0), self._offset)
 
     def read(self, *, ended: bool, limit: int = CHUNK) -> list[SpoolRecord]:
-        """Return the next records, about ``limit`` bytes or one that is longer; none if there are none now.
+        """Return the next records: about ``limit`` bytes, or one longer record; an empty list if there are none yet.
 
-        If the writer has ended, what is not a record at the tail is cut off.
+        If the writer has ended (``ended``), bytes at the end that are not a record are skipped.
         """
         while self._open():
-            # Looked for before the bytes are read: once it is there, this segment grows no more.
+            # Checked before reading: once the next segment exists, this one does not grow (exception: see _grew).
             segment, following = self._segment, self._following(listing=ended)
             records, exhausted = self._read_here(final=ended or following is not None, limit=limit)
             if records:
@@ -181,13 +186,13 @@ class SpoolReader:
         return []
 
     def close(self) -> None:
-        """Close the file; a later read opens it again."""
+        """Close the file; the next read opens it again."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
     def _read_here(self, *, final: bool, limit: int) -> tuple[list[SpoolRecord], bool]:
-        """Return records of this segment, and whether it holds no more of them."""
+        """Return the next records of this segment, and whether the segment has been read completely."""
         while True:
             buffer = os.pread(self._descriptor, limit, self._offset)
             parsed = parse(buffer, 0, self._segment, self._offset)
@@ -207,10 +212,10 @@ class SpoolReader:
                 return [], final
 
     def _grew(self, first: SpoolRecord) -> bool:
-        """Go back to the segment before where the orders say that it may have grown after it was left.
+        """Go back to the previous segment if missing orders show that it may have grown; return whether it did so.
 
-        A signal handler of the writer may append to it between the moments at which this one gets its name and at which
-        it is taken into use.
+        A signal handler of the writer can append to the previous segment after this segment has received its name and
+        before the writer uses it.
         """
         before, self._before = self._before, None
         if before is None or self.next_order is None or first.order <= self.next_order:
@@ -221,7 +226,7 @@ class SpoolReader:
         return True
 
     def _take(self, parsed: Parsed) -> list[SpoolRecord]:
-        """Go behind the records; those that repeat an order are left out."""
+        """Advance past the parsed records and return them, without those that repeat an order."""
         records, expected = parsed.records, self.next_order
         self._offset += parsed.offset
         self._tail = self.position
@@ -234,10 +239,10 @@ class SpoolReader:
         return records
 
     def _skip_damage(self, *, final: bool) -> bool:
-        """Go to the next whole record of the segment, if there is one; else, in a final segment, on to its end."""
+        """Skip to the next complete record; if there is none and the segment is final, skip to its end."""
         window = os.pread(self._descriptor, WINDOW, self._offset)
         if parse(window[: 2 * CHUNK], 0, self._segment, self._offset).records:
-            return True  # it was only half written when it was read before
+            return True  # the record was incomplete at the previous read
         found = resynchronise(window, self.next_order or 0, self._slack)
         if found is None and not final:
             return False
@@ -271,7 +276,7 @@ class SpoolReader:
         return True
 
     def _lost_before(self) -> int:
-        """Return how many orders are missing before this segment, by its header."""
+        """Return how many records are missing before this segment, according to its header."""
         header = os.pread(self._descriptor, SEGMENT_HEADER.size, 0)
         if len(header) < SEGMENT_HEADER.size or not header.startswith(SEGMENT_MAGIC):
             return _ANY_ORDER
@@ -288,7 +293,7 @@ class SpoolReader:
         self._tail = self.position
 
     def _following(self, *, listing: bool) -> int | None:
-        if self._segment >= 0 and os.path.exists(self._path_after):  # noqa: PTH110 (asked ten times a second)
+        if self._segment >= 0 and os.path.exists(self._path_after):  # noqa: PTH110 (called ten times a second)
             return self._segment + 1
         if not listing:
             return None
@@ -296,7 +301,7 @@ class SpoolReader:
 
 
 def read_spool(folder: Path, position: Position | None = None, next_order: int | None = None) -> Iterator[SpoolRecord]:
-    """Yield all records of a writer that writes no more, from a position on."""
+    """Yield all records of a writer that has ended, starting at a position."""
     reader = SpoolReader(folder, position, next_order)
     try:
         while records := reader.read(ended=True, limit=4 * CHUNK):
@@ -306,14 +311,14 @@ def read_spool(folder: Path, position: Position | None = None, next_order: int |
 
 
 def segment_path(folder: Path, segment: int) -> Path:
-    """Return the path of a segment of a writer's folder."""
+    """Return the path of a segment in a writer's folder."""
     return folder / f"{segment:08d}.seg"
 
 
 def segments(folder: Path) -> Iterator[int]:
-    """Yield the numbers of the segments that lie in a writer's folder, in no order; none where there is no folder."""
+    """Yield the numbers of the segments in a writer's folder, unordered; nothing if the folder does not exist."""
     try:
-        names = os.listdir(folder)  # noqa: PTH208 (names are all that is wanted)
+        names = os.listdir(folder)  # noqa: PTH208 (only names are needed)
     except FileNotFoundError:
         return
     for name in names:
