@@ -1,8 +1,9 @@
 """The control page of a run folder: 4096 mapped bytes of 64-bit words, read and written without a system call.
 
-Trainer, shipper and guardian tell one another here what changes often and may be lost: signs of life, counts, requests.
-Each word has one author (see :class:`Word`), is aligned and stored in one piece, so no lock is needed. Nothing in the
-page decides what is delivered: the spool and ``delivery.json`` do.
+The training process, the shipper and the guardian use it to exchange values that change often and may be lost:
+timestamps, counts, requests. Each word is written by one process only (see :class:`Word`), is aligned and is stored
+atomically, so no lock is needed. The page does not affect what is delivered; that depends on the spool and on
+``delivery.json``.
 """
 
 from __future__ import annotations
@@ -22,37 +23,37 @@ CONTROL_MAGIC = int.from_bytes(b"RSCTRL\x01\x00", "little")
 
 
 class Word(IntEnum):
-    """The words of the page, as their offsets in bytes; little-endian unsigned integers."""
+    """Byte offsets of the words of the page, and which process writes each; little-endian unsigned integers."""
 
     MAGIC = 0
-    #: Shipper: microseconds since 1970 of its last sign of life, stored at least once a second.
+    #: Shipper: the current time in microseconds since 1970, stored at least once a second.
     SHIPPER_ALIVE = 8
-    #: Shipper.
+    #: Shipper: its process id.
     SHIPPER_PID = 16
-    #: Guardian.
+    #: Guardian: its process id.
     GUARDIAN_PID = 24
-    #: Trainer: 1 once ``finish()`` waits; the shipper then flushes at once.
+    #: Training process: 1 once ``finish()`` waits; the shipper then flushes immediately.
     FINISH_REQUESTED = 40
-    #: Shipper: records it has seen in the spool that no broker has acknowledged.
+    #: Shipper: number of records read from the spool that no broker has acknowledged yet.
     PENDING = 48
-    #: Shipper: records acknowledged in all.
+    #: Shipper: total number of acknowledged records.
     ACKED = 56
     #: Shipper: a :class:`Phase`.
     PHASE = 64
-    #: Trainer: records dropped by policy.
+    #: Training process: number of records dropped by policy.
     DROPPED = 72
-    #: Shipper: 1 once it has learnt that somebody asked for the run to be stopped.
+    #: Shipper: 1 after it has received a request to stop the run.
     STOP_REQUESTED = 80
-    #: Trainer: 1 once it has said that it is about to be preempted; the shipper then beats at once.
+    #: Training process: 1 after the program announced a preemption; the shipper then sends a heartbeat immediately.
     PREEMPTING = 88
-    #: Shipper: microseconds since 1970 at which a record was acknowledged last; 0: never.
+    #: Shipper: time of the last acknowledgment of a record in microseconds since 1970; 0 if there was none.
     LAST_ACKED = 96
-    #: Shipper: 1 once all is acknowledged but for exits that the end of a process decides.
+    #: Shipper: 1 if everything is acknowledged except exits that depend on the exit status of a running process.
     AWAITS_END = 104
 
 
 class Phase(IntEnum):
-    """How far delivery is."""
+    """The progress of delivery."""
 
     NEVER_CONNECTED = 0
     CONNECTED = 1
@@ -62,7 +63,7 @@ class Phase(IntEnum):
 
 
 class ControlPage:
-    """One mapped control page. Shared by processes; each writes its own words only."""
+    """A mapped control page. It is shared by several processes, each of which writes only its own words."""
 
     def __init__(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -72,7 +73,7 @@ class ControlPage:
             self._map = mmap.mmap(descriptor, CONTROL_SIZE)
         finally:
             os.close(descriptor)
-        #: The words by index (offset / 8), for code that cannot afford a method call.
+        #: The words by index (offset / 8), for code in which a method call would be too slow.
         self.words = memoryview(self._map).cast("Q")
         if self[Word.MAGIC] != CONTROL_MAGIC:
             self.close()
@@ -80,12 +81,16 @@ class ControlPage:
 
     @classmethod
     def create(cls, path: Path) -> Self:
-        """Map the page, created if it does not exist; ValueError if there is another file of this name."""
+        """Map the page, and create it if it does not exist.
+
+        Raises:
+            ValueError: The file exists and is not a control page.
+        """
         if not path.exists():
             draft = path.with_name(f"{path.name}.{os.getpid()}.new")
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
-                # Written, not truncated to size: a store to a sparse page of a full disk would be a SIGBUS.
+                # Written in full instead of extended: a store to a sparse page on a full disk would cause a SIGBUS.
                 os.write(descriptor, CONTROL_MAGIC.to_bytes(8, "little").ljust(CONTROL_SIZE, b"\0"))
             finally:
                 os.close(descriptor)

@@ -12,19 +12,19 @@ import struct
 from enum import IntEnum, IntFlag
 
 SEGMENT_MAGIC = b"RSSPOOL\x01"
-#: magic, segment number, reserved, size of the file in bytes, order of the first record, writer id.
+#: Fields: magic, segment number, reserved, file size in bytes, order of the first record, writer id.
 SEGMENT_HEADER = struct.Struct("<8sIIQQ16s16x")
-#: length (header and payload), crc32, topic, flags, stream, -, -, order, seq, step, time in microseconds.
+#: Fields: length (header and payload), CRC-32, topic, flags, stream, zeros, zeros, order, seq, step, time (µs).
 RECORD_HEADER = struct.Struct("<IIBBBxIQQqq")
-#: Offset in a record of the first byte that the CRC covers.
+#: Offset of the first byte of a record that the CRC covers.
 CRC_START = 8
-#: The record header after length and CRC, with topic, flags and stream as one number: see :func:`kind_of`.
+#: The record header after length and CRC, with topic, flags and stream as one integer; see :func:`kind_of`.
 RECORD_TAIL = struct.Struct("<QQQqq")
 ALIGNMENT = 8
 
 
 class TopicCode(IntEnum):
-    """Topics of records."""
+    """Topic of a record."""
 
     LOG = 1
     CONFIG = 2
@@ -36,7 +36,7 @@ class TopicCode(IntEnum):
 
 
 class StreamCode(IntEnum):
-    """Streams of the log topic; NONE for records of other topics."""
+    """Stream of a log record; NONE for records of other topics."""
 
     NONE = 0
     HISTORY = 1
@@ -45,15 +45,15 @@ class StreamCode(IntEnum):
 
 
 class Flag(IntFlag):
-    """Effect of a record on the open row, and markers."""
+    """Flags of a record: its effect on the open row, and the kind of marker."""
 
-    #: The record opens a row and uses the next ``seq``; without it, it joins the open row, under that row's ``seq``.
+    #: The record opens a row and uses the next ``seq``. Without this flag, it joins the open row under its ``seq``.
     OPENS = 1
     #: The row ends with this record.
     CLOSES = 2
-    #: A marker for dropped records: {"dropped": n, "reason": text}; it uses ``n`` numbers of its topic from ``seq`` on.
+    #: A marker for dropped records: {"dropped": n, "reason": text}; it uses ``n`` numbers of its topic from ``seq``.
     DROPPED = 4
-    #: A whole row at an earlier step than the open row, which stays open.
+    #: A complete row at an earlier step than the open row, which stays open.
     LATE_ROW = 8
     #: A branch marker: {"run_id": id, or None for the run itself}. The rows of the writer continue those of that run up
     #: to the step of the record. It uses a ``seq`` but is not a row.
@@ -68,5 +68,5 @@ WHOLE = Flag.OPENS | Flag.CLOSES
 
 
 def kind_of(topic: TopicCode, flags: Flag, stream: StreamCode = StreamCode.NONE) -> int:
-    """Return topic, flags and stream as they are packed in the record header."""
+    """Return topic, flags and stream as one integer, as packed in the record header."""
     return topic | flags << 8 | stream << 16

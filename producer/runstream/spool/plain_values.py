@@ -1,4 +1,4 @@
-"""Plain values: what a spool payload may decode to, made into what the contract can say."""
+"""Conversion of decoded spool payloads to plain values: those that an event can contain."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _PLAIN = (float, int, bool, type(None))
 
 
 def plain_row(row: Mapping[Any, Any], limits: Limits) -> dict[str, Any]:
-    """Return a row of dicts with text keys, lists, text, numbers, bools and None, within the limits.
+    """Return a row of dicts with string keys, lists, strings, numbers, bools and None, within the limits.
 
-    What is too long is shortened, what is nested too deep becomes a note, and both say so in the value.
+    Strings that are too long are shortened, with a note appended. Values nested too deeply are replaced with a note.
     """
     return {_key(key, limits): plain(value, limits, limits.depth - 1) for key, value in row.items()}
 
 
 def plain(value: Any, limits: Limits, depth: int) -> Any:
-    """Return a value as :func:`plain_row` does, nested at most ``depth`` levels more."""
+    """Convert one value like :func:`plain_row`; it may be nested at most ``depth`` more levels."""
     if isinstance(value, str):
         return shortened(value, limits.string_length)
     if type(value) in _PLAIN:
@@ -37,7 +37,7 @@ def plain(value: Any, limits: Limits, depth: int) -> Any:
 
 
 def shortened(text: str, length: int) -> str:
-    """Return the text, or its beginning and a note where it is longer than ``length`` characters."""
+    """Return the text; if it is longer than ``length`` characters, return its beginning followed by a note."""
     if len(text) <= length:
         return text
     note = f"... ({len(text)} characters, shortened)"
