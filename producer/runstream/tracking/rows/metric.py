@@ -1,4 +1,4 @@
-"""Definitions of metrics, as ``define_metric()`` makes them."""
+"""Metric definitions, as created by ``define_metric()``."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ GOALS = ("minimize", "maximize")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """How a metric, or every metric that a glob matches, is summed up and drawn. None: not said."""
+    """How a metric, or every metric that a glob matches, is summarized and plotted; None if not specified."""
 
-    #: A key, or the beginning of keys with ``*`` behind it.
+    #: A key, or a prefix of keys followed by ``*``.
     name: str
-    #: The metric that is its x axis.
+    #: The metric used as the x axis.
     step_metric: str | None = None
-    #: Whether the last value of the step metric is inserted into rows that lack it; with a step metric, True.
+    #: Whether the last value of the step metric is inserted into rows without one; True by default if there is one.
     step_sync: bool | None = None
     hidden: bool | None = None
     summary: tuple[str, ...] | None = None
     goal: str | None = None
-    #: Whether this replaces earlier definitions of the name instead of adding to them.
+    #: Whether this definition replaces earlier definitions of the name instead of adding to them.
     overwrite: bool = False
 
     @property
     def glob(self) -> bool:
-        """Whether the name stands for every key that begins like it."""
+        """Whether the name is a prefix that matches several keys."""
         return self.name.endswith("*")
 
     def as_record(self) -> dict[str, Any]:
-        """Return the value of the config entry that records it."""
+        """Return the value that is recorded for the definition in the config."""
         summary = None if self.summary is None else list(self.summary)
         return {**asdict(self), "glob": self.glob, "summary": summary}
 
@@ -49,15 +49,19 @@ def build_metric(
     goal: str | None,
     overwrite: bool | None,
 ) -> Metric:
-    """Return a definition made of the arguments of ``define_metric()``; raises Error if one is invalid."""
+    """Return the definition for arguments of ``define_metric()``.
+
+    Raises:
+        Error: An argument is invalid.
+    """
     if isinstance(step_metric, Metric):
         step_metric = step_metric.name
     for what, value in (("step_sync", step_sync), ("hidden", hidden), ("overwrite", overwrite)):
         if value is not None and not isinstance(value, bool):
-            raise Error(f"define_metric({what}=...) is True or False, not {value!r:.60}")
+            raise Error(f"define_metric({what}=...) must be True or False, not {value!r:.60}")
     axis = None if step_metric is None or step_metric == "" else _name("step_metric", step_metric)
     if "*" in _name("name", name)[:-1]:
-        raise Error(f"define_metric({name!r}): a * stands at the end only")
+        raise Error(f"define_metric({name!r}): * is allowed only at the end")
     return Metric(
         name=name,
         step_metric=axis,
@@ -72,7 +76,7 @@ def build_metric(
 def _name(what: str, value: Any) -> str:
     longest = DEFAULT_LIMITS.key_length
     if not isinstance(value, str) or not 0 < len(value) <= longest:
-        raise Error(f"define_metric({what}=...) is a string of 1 to {longest} characters, not {value!r:.60}")
+        raise Error(f"define_metric({what}=...) must be a string of 1 to {longest} characters, not {value!r:.60}")
     return value
 
 
@@ -80,11 +84,11 @@ def _aggregations(summary: str | None) -> tuple[str, ...] | None:
     if summary is None or summary == "":
         return None
     if not isinstance(summary, str):
-        raise Error(f"define_metric(summary=...) is a string such as 'min,max', not {summary!r:.60}")
+        raise Error(f"define_metric(summary=...) must be a string such as 'min,max', not {summary!r:.60}")
     names = tuple(dict.fromkeys(summary.lower().split(",")))
     if unknown := [name for name in names if name not in AGGREGATIONS]:
         known = ", ".join(sorted(AGGREGATIONS))
-        raise Error(f"define_metric(summary={summary!r}): {unknown[0]!r} is none of {known}; write 'min,max'")
+        raise Error(f"define_metric(summary={summary!r}): unknown {unknown[0]!r}; use 'min,max', with any of {known}")
     return names
 
 
@@ -94,5 +98,5 @@ def _goal(goal: str | None) -> str | None:
     short = goal[:3].lower() if isinstance(goal, str) else ""
     found = next((name for name in GOALS if name[:3] == short), None)
     if found is None:
-        raise Error(f"define_metric(goal={goal!r:.60}) is 'minimize' or 'maximize'")
+        raise Error(f"define_metric(goal={goal!r:.60}) must be 'minimize' or 'maximize'")
     return found

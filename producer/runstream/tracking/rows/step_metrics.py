@@ -1,4 +1,4 @@
-"""Step metrics that are inserted where a row lacks them, by the metric definitions in force. Pure."""
+"""Selection of the step metrics to insert into a row, by metric definitions. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class _Axis(NamedTuple):
-    """What the definitions of one name come to; None: not said."""
+    """The combined definitions of one name; None if not specified."""
 
     step_metric: str | None = None
     step_sync: bool | None = None
 
     def then(self, later: Metric) -> _Axis:
-        """Return what holds once a later definition was given: it replaces what it says, or all if it overwrites."""
+        """Return the result of a later definition: it replaces the fields it specifies, or all if it overwrites."""
         if later.overwrite:
             return _Axis(later.step_metric, later.step_sync)
         return _Axis(
@@ -27,21 +27,21 @@ class _Axis(NamedTuple):
 
     @property
     def inserted(self) -> str | None:
-        """The step metric that is inserted, if one is."""
+        """The step metric to insert, if any."""
         return self.step_metric if self.step_sync else None
 
 
 class StepMetrics:
-    """Knows which metrics are the x axis of which; an exact name goes before a glob, a longer glob before a shorter."""
+    """The step metric of each metric; exact names take precedence over globs, longer globs over shorter ones."""
 
     def __init__(self) -> None:
         self._exact: dict[str, _Axis] = {}
-        #: By the beginning of the names.
+        #: By prefix, longest first.
         self._globs: dict[str, _Axis] = {}
         self._axes: frozenset[str] = frozenset()
 
     def define(self, metric: Metric) -> None:
-        """Add a definition to those of its name."""
+        """Add a definition to the earlier definitions of its name."""
         known, name = (self._globs, metric.name[:-1]) if metric.glob else (self._exact, metric.name)
         known[name] = known.get(name, _Axis()).then(metric)
         self._globs = dict(sorted(self._globs.items(), key=lambda item: -len(item[0])))
@@ -49,11 +49,11 @@ class StepMetrics:
         self._axes = frozenset(axis for axis in axes if axis is not None)
 
     def __bool__(self) -> bool:
-        """Whether any step metric is to be inserted."""
+        """Whether any step metric may have to be inserted."""
         return bool(self._axes)
 
     def missing(self, row: Mapping[str, Any]) -> list[str]:
-        """Return the step metrics that a row lacks; a nested key goes by its names with dots between them."""
+        """Return the step metrics that are missing in a row; the names of a nested key are joined with dots."""
         names = dict.fromkeys(_names(row))
         wanted = dict.fromkeys(axis for name in names if (axis := self._of(name)) is not None)
         return [axis for axis in wanted if axis not in names]
@@ -62,13 +62,13 @@ class StepMetrics:
         exact = self._exact.get(name)
         if exact is not None:
             return exact.inserted
-        if name in self._axes:  # a glob for all metrics does not mean their axis
+        if name in self._axes:  # a glob for all metrics does not apply to their axis
             return None
         return next((axis.inserted for prefix, axis in self._globs.items() if name.startswith(prefix)), None)
 
 
 def found(values: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the part of nested values that goes by a name: a key, or keys with dots between them; else nothing."""
+    """Return the part of nested values with a name (a key, or keys joined with dots), or an empty dict."""
     value = values.get(name)
     if value is not None:
         return {} if isinstance(value, dict) else {name: value}
