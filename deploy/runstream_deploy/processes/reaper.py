@@ -95,8 +95,8 @@ def stop_services(services: dict[tuple[int, int], int], grace: float) -> None:
     deadline = time.monotonic() + grace
     while time.monotonic() < deadline and any(is_running(*process) for process in all_processes(trees)):
         time.sleep(0.05)
-    for pid, _ in trees:
-        for process in descendants(pid):
+    for pid, start in trees:
+        for process in descendants(pid) if is_running(pid, start) else ():
             send_signal(*process, signal.SIGKILL)
     for process in all_processes(trees):
         send_signal(*process, signal.SIGKILL)
