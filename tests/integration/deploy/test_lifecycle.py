@@ -220,4 +220,4 @@ def test_a_missing_maven_is_said_in_words(tmp_path: Path) -> None:
     settings = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": str(java.parent), "JAVA_HOME": ""}
     done = stack_command("up", "--data-dir", str(tmp_path / "data"), settings=settings)
     assert done.returncode == 1
-    assert "Maven fetches Kafka's jars and was not found; install it" in " ".join(done.stderr.split())
+    assert "Maven, which downloads Kafka, was not found; install it" in " ".join(done.stderr.split())
