@@ -62,7 +62,7 @@ def test_raise_on_stop_interrupts_log_once(stack: Stack, server: Server, tmp_pat
     )
     with training(stack, tmp_path, run_id, source, RUNSTREAM_RAISE_ON_STOP="true") as process:
         wait_running(process, server, run_id)
-        assert "Asked" in command("stop", f"{server.entity}/tests/{run_id}", environment=stack.environment)
+        assert "Requested" in command("stop", f"{server.entity}/tests/{run_id}", environment=stack.environment)
         assert process.wait(60) == -signal.SIGINT
 
     assert ended(server, run_id) == ("killed", "stopped by a command; interrupted (Ctrl-C)")
