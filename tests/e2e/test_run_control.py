@@ -72,10 +72,11 @@ def test_raise_on_stop_interrupts_log_once(stack: Stack, server: Server, tmp_pat
 def test_repeated_stop_request_is_one_command(stack: Stack, server: Server, tmp_path: Path) -> None:
     """Requests with the same key are one command; requests for an ended or unknown run are refused."""
     run_id, key = new_id(), str(uuid.uuid4())
-    with training(stack, tmp_path, run_id, READY + _UNTIL_STOPPED) as process:
+    with training(stack, tmp_path, run_id, READY + _UNTIL_STOPPED + WAIT) as process:
         wait_running(process, server, run_id)
         answers = [ask_to_stop(server, run_id, key) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200] * 3
+        release(process)
         assert process.wait(60) == 0
     ended(server, run_id)
 
