@@ -36,6 +36,8 @@ def cells(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.delenv(name)
     for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
+    # finish() shows what is delivered; by default, it waits only 5 s for a server that has not answered yet.
+    monkeypatch.setenv("RUNSTREAM_FINISH_TIMEOUT_S", "60")
     # Settings, history and connection files of the kernel.
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))

@@ -144,12 +144,13 @@ def test_unusual_values_are_stored(stack: Stack, server: Server, tmp_path: Path)
 
 
 def test_console_lines_and_system_metrics_are_stored(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """They can be read in addition to the history."""
+    """They can be read in addition to the history, also while the run is active."""
     run_id = new_id()
+    process = start("log_rows", "--id", run_id, "--end", "wait", environment=stack.environment, folder=tmp_path)
 
-    run_to_end("log_rows", "--id", run_id, "--pause", 0.02, environment=stack.environment, folder=tmp_path)
+    eventually(lambda: server.rows(run_id, stream="system"), within=60)
+    eventually(lambda: "logged 100" in json.dumps(server.run(run_id, "/console")), within=60)
 
+    process.terminate()
+    process.wait(60)
     complete(server, run_id)
-    lines = server.run(run_id, "/console")
-    assert "logged 100" in json.dumps(lines)
-    assert server.rows(run_id, stream="system") != []

@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runstream import Api
+from runstream.server.client import ServerError
 from tests.polling import eventually
 from tests.trainers import plain
 
@@ -77,9 +79,19 @@ def api(stack: Stack) -> Api:
 
 def stored(stack: Stack, run_id: str) -> Run:
     """Wait until a run is complete and has ended; return it."""
-    eventually(lambda: api(stack).run(run_id).delivery["complete"], within=60)
-    eventually(lambda: api(stack).run(run_id).state != "running", within=30)
+    eventually(lambda: _is_stored(stack, run_id), within=60)
     return api(stack).run(run_id)
+
+
+def _is_stored(stack: Stack, run_id: str) -> bool:
+    try:
+        run = api(stack).run(run_id)
+    except ServerError as error:
+        # Nothing of the run has arrived yet.
+        if error.status == HTTPStatus.NOT_FOUND:
+            return False
+        raise
+    return run.delivery["complete"] and run.state not in {"pending", "running"}
 
 
 def rows(run: Run) -> list[dict[str, Any]]:

@@ -46,5 +46,5 @@ def started(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> It
 def finished(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> tuple[int, str, str]:
     """Run a program to its end; return exit status, stdout and stderr."""
     with started(folder, source, begin=begin, **more) as process:
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=180)
     return process.returncode, output, errors

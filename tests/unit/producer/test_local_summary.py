@@ -124,8 +124,8 @@ interrupted = 0
 for number in range(300):
     for part in range(100):
         run.log({"n": number * 100 + part})
-    signal.setitimer(signal.ITIMER_REAL, 0.0002 + number % 7 * 0.0001)
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0002 + number % 7 * 0.0001)
         run.summary.get("n")
         while True:
             pass
