@@ -23,38 +23,40 @@ def eventually(check: Callable[[], T], *, within: float = 30.0, every: float = 0
     Raises:
         AssertionError: The deadline passed. The message has the last error.
     """
-    deadline = time.monotonic() + within
+    deadline = _Deadline(check, within)
     while True:
-        problem: AssertionError | None = None
         try:
-            value = check()
-        except AssertionError as error:
-            problem = error
-        else:
-            if value:
+            if value := check():
                 return value
-        if time.monotonic() >= deadline:
-            raise AssertionError(_timeout_message(check, within, problem)) from problem
+        except AssertionError as error:
+            deadline.problem = error
+        deadline.enforce()
         time.sleep(every)
 
 
 async def eventually_async(check: Callable[[], Awaitable[T]], *, within: float = 30.0, every: float = 0.05) -> T:
     """Await ``check`` until it returns a true value; return that value. See :func:`eventually`."""
-    deadline = time.monotonic() + within
+    deadline = _Deadline(check, within)
     while True:
-        problem: AssertionError | None = None
         try:
-            value = await check()
-        except AssertionError as error:
-            problem = error
-        else:
-            if value:
+            if value := await check():
                 return value
-        if time.monotonic() >= deadline:
-            raise AssertionError(_timeout_message(check, within, problem)) from problem
+        except AssertionError as error:
+            deadline.problem = error
+        deadline.enforce()
         await asyncio.sleep(every)
 
 
-def _timeout_message(check: Callable[[], object], within: float, problem: AssertionError | None) -> str:
-    name = getattr(check, "__qualname__", repr(check))
-    return f"{name} was not true within {within} s: {problem or 'it returned a false value'}"
+class _Deadline:
+    def __init__(self, check: Callable[[], object], within: float) -> None:
+        self._name = getattr(check, "__qualname__", repr(check))
+        self._within = within
+        self._at = time.monotonic() + within
+        #: The latest error of the check.
+        self.problem: AssertionError | None = None
+
+    def enforce(self) -> None:
+        """Raise AssertionError if the deadline has passed."""
+        if time.monotonic() >= self._at:
+            found = self.problem or "it returned a false value"
+            raise AssertionError(f"{self._name} was not true within {self._within} s: {found}") from self.problem

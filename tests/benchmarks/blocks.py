@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runstream_schemas.events import Header, Kind, LogEvent, Role, Stream, Writer
+from runstream_schemas import events
 from runstream_schemas.rows import pack_rows
 
 if TYPE_CHECKING:
@@ -26,14 +26,19 @@ def rows(first: int, count: int, keys: int) -> list[dict[str, float]]:
     return [row(number, keys) for number in range(first, first + count)]
 
 
-def block(run: RunPath, writer: bytes, seq: int, content: list[dict[str, float]]) -> LogEvent:
+def block(run: RunPath, writer: bytes, seq: int, content: list[dict[str, float]]) -> events.LogEvent:
     """Return rows as a block, as a shipper makes it."""
     numbers = np.arange(seq, seq + len(content), dtype=np.int64)
-    return LogEvent(
-        header=Header(
-            kind=Kind.DATA, run=run, writer=Writer(id=writer, role=Role.PRIMARY), time=NOON, seq=seq, count=len(content)
+    return events.LogEvent(
+        header=events.Header(
+            kind=events.Kind.DATA,
+            run=run,
+            writer=events.Writer(id=writer, role=events.Role.PRIMARY),
+            time=NOON,
+            seq=seq,
+            count=len(content),
         ),
-        stream=Stream.HISTORY,
+        stream=events.Stream.HISTORY,
         orders=numbers + 1,
         steps=numbers,
         times=NOON + numbers * 1000,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -53,7 +54,7 @@ def test_an_old_stack_file_keeps_its_settings(tmp_path: Path) -> None:
 async def _restore(database: str) -> None:
     connection = await asyncpg.connect(database)
     try:
-        await connection.execute((FIXTURES / "database.sql").read_text(encoding="utf-8"))
+        await connection.execute(gzip.decompress((FIXTURES / "database.sql.gz").read_bytes()).decode())
     finally:
         await connection.close()
     for consumer in (HistoryConsumer(), SummaryConsumer(), LivenessConsumer(), AlertsConsumer()):

@@ -14,36 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from runstream_schemas import registry
+from runstream_schemas import events, registry
 from runstream_schemas.codec import encode
-from runstream_schemas.events import (
-    STATE_WRITER,
-    AlertEvent,
-    AlertLevel,
-    ArtifactAction,
-    ArtifactEvent,
-    Branch,
-    ChangeEvent,
-    Ending,
-    Entry,
-    Event,
-    ExitEvent,
-    ExitState,
-    FileEvent,
-    FilePolicy,
-    Header,
-    HeartbeatEvent,
-    Kind,
-    LogEvent,
-    Operation,
-    Record,
-    Role,
-    RunState,
-    Scope,
-    StateEvent,
-    Stream,
-    Writer,
-)
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath, Topic
 from tests.contract.meaning import meaning_of
@@ -52,18 +24,18 @@ from tests.events import changed
 VECTORS = Path(__file__).parent / "vectors"
 
 RUN = RunPath(entity="ada", project="digits", run_id="k3v9x2mq")
-PRIMARY = Writer(id=bytes(range(16)), role=Role.PRIMARY)
-RESUMED = Writer(id=bytes(range(16, 32)), role=Role.PRIMARY, continues=(PRIMARY.id,))
-SHIPPER = Writer(id=bytes(range(32, 48)), role=Role.SHIPPER)
+PRIMARY = events.Writer(id=bytes(range(16)), role=events.Role.PRIMARY)
+RESUMED = events.Writer(id=bytes(range(16, 32)), role=events.Role.PRIMARY, continues=(PRIMARY.id,))
+SHIPPER = events.Writer(id=bytes(range(32, 48)), role=events.Role.SHIPPER)
 NOON = 1_795_262_400_000_000
 
 
-def examples() -> dict[str, Event]:
+def examples() -> dict[str, events.Event]:
     """Return the events by ``topic/name``."""
     return {**_blocks(), **_changes(), **_lives(), **_others(), **_derived()}
 
 
-def vector_of(event: Event) -> dict[str, Any]:
+def vector_of(event: events.Event) -> dict[str, Any]:
     """Return what the file of an event says."""
     schema = registry.current(event.topic)
     return {
@@ -75,18 +47,18 @@ def vector_of(event: Event) -> dict[str, Any]:
     }
 
 
-def path_of(name: str, event: Event) -> Path:
+def path_of(name: str, event: events.Event) -> Path:
     """Return where the file of an event lies: under its topic and the version that wrote it."""
     topic, own = name.split("/")
     return VECTORS / topic / str(registry.current(event.topic).version) / f"{own}.json"
 
 
-def block(rows: list[dict[str, Any]], **changes: Any) -> LogEvent:
+def block(rows: list[dict[str, Any]], **changes: Any) -> events.LogEvent:
     """Return a block of history rows, numbered from 0, a second apart."""
     numbers = np.arange(len(rows), dtype=np.int64)
-    event = LogEvent(
-        header=Header(kind=Kind.DATA, run=RUN, writer=PRIMARY, time=NOON, count=len(rows)),
-        stream=Stream.HISTORY,
+    event = events.LogEvent(
+        header=events.Header(kind=events.Kind.DATA, run=RUN, writer=PRIMARY, time=NOON, count=len(rows)),
+        stream=events.Stream.HISTORY,
         orders=numbers + 1,
         steps=numbers,
         times=NOON + numbers * 1_000_000,
@@ -100,7 +72,7 @@ def longs(*numbers: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.array(numbers, dtype=np.int64)
 
 
-def _blocks() -> dict[str, Event]:
+def _blocks() -> dict[str, events.Event]:
     edge = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan"), "most": 2**63 - 1, "least": -(2**63)}
     ragged: list[dict[str, Any]] = [
         {"loss": 0.5, "epoch": 1, "done": False},
@@ -118,17 +90,17 @@ def _blocks() -> dict[str, Event]:
         "log/console": block(
             [{"stream": "stdout", "text": "epoch 1"}, {"stream": "stderr", "text": "\u001b[31mwarning"}],
             writer=SHIPPER,
-            stream=Stream.CONSOLE,
+            stream=events.Stream.CONSOLE,
         ),
         "log/fork": block(
             [],
-            kind=Kind.BRANCH,
+            kind=events.Kind.BRANCH,
             count=1,
-            branch=Branch(run=RunPath(entity="ada", project="digits", run_id="parent01"), step=41),
+            branch=events.Branch(run=RunPath(entity="ada", project="digits", run_id="parent01"), step=41),
         ),
         "log/dropped": block(
             [],
-            kind=Kind.DROPPED,
+            kind=events.Kind.DROPPED,
             seq=100,
             count=7,
             reason="disk full",
@@ -136,49 +108,59 @@ def _blocks() -> dict[str, Event]:
     }
 
 
-def _changes() -> dict[str, Event]:
+def _changes() -> dict[str, events.Event]:
     start = (
-        Entry(op=Operation.SET, path=("name",), value='"calm-lake-7"', scope=Scope.ATTRIBUTE),
-        Entry(op=Operation.SET, path=("tags",), value='["baseline"]', scope=Scope.ATTRIBUTE),
-        Entry(op=Operation.SET, path=("host",), value='"node-1"', scope=Scope.METADATA),
-        Entry(op=Operation.SET, path=("lr",), value="0.001", scope=Scope.CONFIG),
-        Entry(op=Operation.SET, path=("model", "layers"), value="[64,10]", scope=Scope.CONFIG),
-        Entry(op=Operation.SET, path=("loss",), value='{"name":"loss","summary":["min"]}', scope=Scope.METRIC),
-    )
-    gone = (Entry(op=Operation.REMOVE, path=("model", "layers"), scope=Scope.CONFIG),)
-    header = Header(kind=Kind.DATA, run=RUN, writer=PRIMARY, time=NOON)
-    best = Entry(op=Operation.SET, path=("best", "acc"), value="0.97")
-    worst = Entry(op=Operation.SET, path=("worst",), value='{"_type":"float","value":"NaN"}')
-    return {
-        "config/start": ChangeEvent(
-            header=header, topic=Topic.CONFIG, records=(Record(order=0, time=NOON, entries=start),)
+        events.Entry(op=events.Operation.SET, path=("name",), value='"calm-lake-7"', scope=events.Scope.ATTRIBUTE),
+        events.Entry(op=events.Operation.SET, path=("tags",), value='["baseline"]', scope=events.Scope.ATTRIBUTE),
+        events.Entry(op=events.Operation.SET, path=("host",), value='"node-1"', scope=events.Scope.METADATA),
+        events.Entry(op=events.Operation.SET, path=("lr",), value="0.001", scope=events.Scope.CONFIG),
+        events.Entry(op=events.Operation.SET, path=("model", "layers"), value="[64,10]", scope=events.Scope.CONFIG),
+        events.Entry(
+            op=events.Operation.SET,
+            path=("loss",),
+            value='{"name":"loss","summary":["min"]}',
+            scope=events.Scope.METRIC,
         ),
-        "config/two_records": ChangeEvent(
+    )
+    gone = (events.Entry(op=events.Operation.REMOVE, path=("model", "layers"), scope=events.Scope.CONFIG),)
+    header = events.Header(kind=events.Kind.DATA, run=RUN, writer=PRIMARY, time=NOON)
+    best = events.Entry(op=events.Operation.SET, path=("best", "acc"), value="0.97")
+    worst = events.Entry(op=events.Operation.SET, path=("worst",), value='{"_type":"float","value":"NaN"}')
+    return {
+        "config/start": events.ChangeEvent(
+            header=header, topic=Topic.CONFIG, records=(events.Record(order=0, time=NOON, entries=start),)
+        ),
+        "config/two_records": events.ChangeEvent(
             header=header.with_records(1, 2),
             topic=Topic.CONFIG,
-            records=(Record(order=5, time=NOON + 1, entries=gone), Record(order=9, time=NOON + 2, entries=())),
+            records=(
+                events.Record(order=5, time=NOON + 1, entries=gone),
+                events.Record(order=9, time=NOON + 2, entries=()),
+            ),
         ),
-        "summary/set": ChangeEvent(
-            header=header, topic=Topic.SUMMARY, records=(Record(order=12, time=NOON, entries=(best, worst)),)
+        "summary/set": events.ChangeEvent(
+            header=header, topic=Topic.SUMMARY, records=(events.Record(order=12, time=NOON, entries=(best, worst)),)
         ),
-        "summary/dropped": ChangeEvent(
-            header=replace(header, kind=Kind.DROPPED, reason="disk full", seq=1, count=3), topic=Topic.SUMMARY
+        "summary/dropped": events.ChangeEvent(
+            header=replace(header, kind=events.Kind.DROPPED, reason="disk full", seq=1, count=3), topic=Topic.SUMMARY
         ),
     }
 
 
-def _lives() -> dict[str, Event]:
-    ending = Ending(
-        state=ExitState.CRASHED,
+def _lives() -> dict[str, events.Event]:
+    ending = events.Ending(
+        state=events.ExitState.CRASHED,
         signal=9,
         reason="SIGKILL",
         counts={Topic.LOG: 400, Topic.CONFIG: 3, Topic.SUMMARY: 0, Topic.EXIT: 1},
     )
-    finished = Ending(state=ExitState.FINISHED, exit_code=0, counts={Topic.LOG: 400, Topic.CONFIG: 3, Topic.EXIT: 1})
+    finished = events.Ending(
+        state=events.ExitState.FINISHED, exit_code=0, counts={Topic.LOG: 400, Topic.CONFIG: 3, Topic.EXIT: 1}
+    )
     nobody = RunPath(entity="", project="", run_id="")
     return {
-        "heartbeat/beat": HeartbeatEvent(
-            header=Header(kind=Kind.BEAT, run=RUN, writer=PRIMARY, time=NOON, order=41),
+        "heartbeat/beat": events.HeartbeatEvent(
+            header=events.Header(kind=events.Kind.BEAT, run=RUN, writer=PRIMARY, time=NOON, order=41),
             number=3,
             trainer_alive=True,
             interval_ms=15_000,
@@ -188,52 +170,56 @@ def _lives() -> dict[str, Event]:
             preempting=True,
             waits_for_all=True,
         ),
-        "heartbeat/tick": HeartbeatEvent(
-            header=Header(kind=Kind.TICK, run=nobody, writer=SHIPPER, time=NOON),
+        "heartbeat/tick": events.HeartbeatEvent(
+            header=events.Header(kind=events.Kind.TICK, run=nobody, writer=SHIPPER, time=NOON),
             number=1000,
             signature=bytes(range(32)),
         ),
-        "heartbeat/goodbye": HeartbeatEvent(
-            header=Header(kind=Kind.GOODBYE, run=RUN, writer=PRIMARY, time=NOON, order=405),
+        "heartbeat/goodbye": events.HeartbeatEvent(
+            header=events.Header(kind=events.Kind.GOODBYE, run=RUN, writer=PRIMARY, time=NOON, order=405),
             number=4,
             host="node-1",
             ending=ending,
         ),
-        "exit/killed": ExitEvent(
-            header=Header(kind=Kind.DATA, run=RUN, writer=PRIMARY, time=NOON, order=404), beats=True, ending=ending
+        "exit/killed": events.ExitEvent(
+            header=events.Header(kind=events.Kind.DATA, run=RUN, writer=PRIMARY, time=NOON, order=404),
+            beats=True,
+            ending=ending,
         ),
-        "exit/finished": ExitEvent(
-            header=Header(kind=Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404), ending=finished
+        "exit/finished": events.ExitEvent(
+            header=events.Header(kind=events.Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404), ending=finished
         ),
-        "exit/without_a_say": ExitEvent(
-            header=Header(kind=Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404), ending=finished, decides=False
+        "exit/without_a_say": events.ExitEvent(
+            header=events.Header(kind=events.Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404),
+            ending=finished,
+            decides=False,
         ),
     }
 
 
-def _others() -> dict[str, Event]:
-    header = Header(kind=Kind.DATA, run=RUN, writer=PRIMARY, time=NOON)
+def _others() -> dict[str, events.Event]:
+    header = events.Header(kind=events.Kind.DATA, run=RUN, writer=PRIMARY, time=NOON)
     return {
-        "file/image": FileEvent(
+        "file/image": events.FileEvent(
             header=replace(header, order=7),
             path="media/images/sample_0.png",
-            policy=FilePolicy.NOW,
+            policy=events.FilePolicy.NOW,
             size=1234,
             sha256=bytes(range(32)),
             object_key="sha256/00/01",
             media_type="image/png",
         ),
-        "alert/example": AlertEvent(
+        "alert/example": events.AlertEvent(
             header=replace(header, order=8),
             title="some title",
             full_title="some full_title",
             text="some text",
-            level=AlertLevel.INFO,
+            level=events.AlertLevel.INFO,
             wait_duration_ms=12,
         ),
-        "artifact/example": ArtifactEvent(
+        "artifact/example": events.ArtifactEvent(
             header=replace(header, order=8),
-            action=ArtifactAction.LOG,
+            action=events.ArtifactAction.LOG,
             name="some name",
             type="some type",
             digest=bytes(range(32)),
@@ -247,18 +233,25 @@ def _others() -> dict[str, Event]:
     }
 
 
-def _derived() -> dict[str, Event]:
-    header = Header(kind=Kind.DATA, run=RUN, writer=STATE_WRITER, time=NOON)
-    note = Entry(op=Operation.SET, path=("notes",), value='"best so far"', scope=Scope.ATTRIBUTE)
-    change = Record(order=0, time=NOON, entries=(note,))
-    command = Header(kind=Kind.DATA, run=RUN, writer=Writer(id=bytes(range(48, 64)), role=Role.COMMAND), time=NOON)
+def _derived() -> dict[str, events.Event]:
+    header = events.Header(kind=events.Kind.DATA, run=RUN, writer=events.STATE_WRITER, time=NOON)
+    note = events.Entry(op=events.Operation.SET, path=("notes",), value='"best so far"', scope=events.Scope.ATTRIBUTE)
+    change = events.Record(order=0, time=NOON, entries=(note,))
+    command = events.Header(
+        kind=events.Kind.DATA,
+        run=RUN,
+        writer=events.Writer(id=bytes(range(48, 64)), role=events.Role.COMMAND),
+        time=NOON,
+    )
     return {
-        "config/command": ChangeEvent(header=command, topic=Topic.CONFIG, records=(change,), principal="ada"),
-        "state/started": StateEvent(header=header, previous=RunState.UNKNOWN, state=RunState.RUNNING, cause=PRIMARY.id),
-        "state/presumed": StateEvent(
+        "config/command": events.ChangeEvent(header=command, topic=Topic.CONFIG, records=(change,), principal="ada"),
+        "state/started": events.StateEvent(
+            header=header, previous=events.RunState.UNKNOWN, state=events.RunState.RUNNING, cause=PRIMARY.id
+        ),
+        "state/presumed": events.StateEvent(
             header=replace(header, seq=1, time=NOON + 120_000_000, reason="no heartbeat for 120 s"),
-            previous=RunState.RUNNING,
-            state=RunState.CRASHED,
+            previous=events.RunState.RUNNING,
+            state=events.RunState.CRASHED,
             qualifiers=("presumed",),
             cause=PRIMARY.id,
         ),

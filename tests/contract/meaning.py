@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runstream_schemas import values
-from runstream_schemas.events import ChangeEvent, Event, ExitEvent, HeartbeatEvent, LogEvent, PlainEvent
+from runstream_schemas import events, values
 from runstream_schemas.rows import unpack_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def meaning_of(event: Event) -> Any:
+def meaning_of(event: events.Event) -> Any:
     """Return the meaning of an event; equal for two events exactly if they say the same.
 
     The columns of a block are given as its rows, and beside them as paths and types, in order.
@@ -25,23 +24,23 @@ def meaning_of(event: Event) -> Any:
     said = _plain(event)
     said |= {name: value for name, value in said.pop("header").items() if name not in _unused(event)}
     said["topic"] = event.topic.value
-    if isinstance(event, PlainEvent):
+    if isinstance(event, events.PlainEvent):
         own = [field.name for field in fields(event) if field.name != "header"]
         said["fields"] = {name: said.pop(name) for name in own}
-    if isinstance(event, LogEvent):
+    if isinstance(event, events.LogEvent):
         said["columns"] = [{"path": list(column.path), "type": column.type.value} for column in event.columns]
         said["rows"] = unpack_rows(event)
     # Through JSON text, so that a NaN is equal to itself and True is not 1.
     return json.loads(values.dump(said))
 
 
-def _unused(event: Event) -> set[str]:
+def _unused(event: events.Event) -> set[str]:
     """Return the fields of the header that events of a class do not use."""
-    if isinstance(event, LogEvent | ChangeEvent):
+    if isinstance(event, events.LogEvent | events.ChangeEvent):
         return {"order"}
-    if isinstance(event, ExitEvent):
+    if isinstance(event, events.ExitEvent):
         return {"reason"}
-    return {"seq", "count", "reason"} if isinstance(event, HeartbeatEvent) else set()
+    return {"seq", "count", "reason"} if isinstance(event, events.HeartbeatEvent) else set()
 
 
 def canonical(value: Any) -> Any:

@@ -86,12 +86,7 @@ def test_two_processes_with_the_same_run_id_keep_all_rows(stack: Stack, server: 
     processes = [
         start(
             "log_rows",
-            "--id",
-            run_id,
-            "--label",
-            label,
-            "--mode",
-            "shared",
+            *("--id", run_id, "--label", label, "--mode", "shared"),
             environment=stack.environment,
             folder=tmp_path / label,
         )

@@ -26,6 +26,14 @@ runstream: ⭐️ View project at {url}/{entity}/tests
 runstream: 🚀 View run at {url}/{entity}/tests/runs/{id}
 """
 
+END = """\
+runstream: 
+runstream: 🚀 View run {name} at: {url}/{entity}/tests/runs/{id}
+runstream: ⭐️ View project at: {url}/{entity}/tests
+runstream: Synced {records} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)
+runstream: Find logs at: ./runstream/{folder}/logs
+"""  # noqa: W291 - empty lines as W&B prints them
+
 ONCE = (
     BEGIN
     + """\
@@ -38,12 +46,8 @@ runstream:
 runstream: Run summary:
 runstream: accuracy 0.9
 runstream:     loss 0.1
-runstream: 
-runstream: 🚀 View run {name} at: {url}/{entity}/tests/runs/{id}
-runstream: ⭐️ View project at: {url}/{entity}/tests
-runstream: Synced {records} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)
-runstream: Find logs at: ./runstream/{folder}/logs
 """  # noqa: W291 - empty lines as W&B prints them
+    + END
 )
 
 LOOP = (
@@ -69,12 +73,8 @@ runstream:
 runstream: Run summary:
 runstream: accuracy 0.9
 runstream:     loss 0.00195312
-runstream: 
-runstream: 🚀 View run {name} at: {url}/{entity}/tests/runs/{id}
-runstream: ⭐️ View project at: {url}/{entity}/tests
-runstream: Synced {records} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)
-runstream: Find logs at: ./runstream/{folder}/logs
 """  # noqa: W291
+    + END
 )
 
 DEFINED = (
@@ -90,12 +90,8 @@ runstream:     by hand 7
 runstream:    loss.max 3
 runstream:    loss.min 1
 runstream: nested.text a�[31m
-runstream: 
-runstream: 🚀 View run renamed at: {url}/{entity}/tests/runs/{id}
-runstream: ⭐️ View project at: {url}/{entity}/tests
-runstream: Synced {records} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)
-runstream: Find logs at: ./runstream/{folder}/logs
 """  # noqa: W291
+    + END.replace("{name}", "renamed")
 )
 
 QUIET = """\

@@ -78,15 +78,8 @@ def test_rows_are_stored_exactly_once_while_shippers_and_consumers_are_killed(
     processes = [
         start(
             "log_rows",
-            "--id",
-            run_id,
-            "--label",
-            label,
-            "--mode",
-            "shared",
-            "--journal",
-            journal,
-            *size,
+            *("--id", run_id, "--label", label, "--mode", "shared"),
+            *("--journal", journal, *size),
             environment=stack.environment,
             folder=tmp_path / str(label),
         )

@@ -10,23 +10,8 @@ import numpy as np
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from runstream_schemas import events
 from runstream_schemas.codec import encode
-from runstream_schemas.events import (
-    ChangeEvent,
-    Ending,
-    Entry,
-    ExitEvent,
-    ExitState,
-    Header,
-    Kind,
-    LogEvent,
-    Operation,
-    Record,
-    Role,
-    Scope,
-    Stream,
-    Writer,
-)
 from runstream_schemas.rows import cut, pack_rows
 from runstream_schemas.topics import RunPath, Topic
 from tests.contract.examples import VECTORS
@@ -40,7 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RUN = RunPath(entity="e", project="p", run_id="r")
-WRITERS = {"0": Writer(id=b"a" * 16, role=Role.PRIMARY), "1": Writer(id=b"b" * 16, role=Role.WORKER)}
+WRITERS = {
+    "0": events.Writer(id=b"a" * 16, role=events.Role.PRIMARY),
+    "1": events.Writer(id=b"b" * 16, role=events.Role.WORKER),
+}
 ROWS = 12
 
 
@@ -61,30 +49,35 @@ class World:
             key=lambda row: (row["_step"], row["_writer"]),
         )
 
-    def _write(self, label: str, writer: Writer) -> None:
+    def _write(self, label: str, writer: events.Writer) -> None:
         rows = [{"loss": float(label) + row / 8, "note": f"{label}-{row}", "x": float("nan")} for row in range(ROWS)]
         self.journal += [
             {"run": str(RUN), "writer": label, "pid": int(label), "row": row, "step": row, "values": values}
             for row, values in enumerate(rows)
         ]
-        named = Entry(op=Operation.SET, path=("label",), value=json.dumps(label), scope=Scope.ATTRIBUTE)
+        named = events.Entry(
+            op=events.Operation.SET, path=("label",), value=json.dumps(label), scope=events.Scope.ATTRIBUTE
+        )
         self.append(
-            ChangeEvent(
-                header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=0, count=1),
+            events.ChangeEvent(
+                header=events.Header(kind=events.Kind.DATA, run=RUN, writer=writer, time=0, seq=0, count=1),
                 topic=Topic.CONFIG,
-                records=(Record(order=0, time=0, entries=(named,)),),
+                records=(events.Record(order=0, time=0, entries=(named,)),),
             )
         )
         self.append(block(writer, rows[:5], 0), block(writer, rows[5:], 5))
         counts = {Topic.LOG: ROWS, Topic.CONFIG: 1, Topic.EXIT: 1}
-        ending = Ending(state=ExitState.FINISHED, exit_code=0, counts=counts)
+        ending = events.Ending(state=events.ExitState.FINISHED, exit_code=0, counts=counts)
         self.append(
-            ExitEvent(header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=0, order=ROWS + 1), ending=ending)
+            events.ExitEvent(
+                header=events.Header(kind=events.Kind.DATA, run=RUN, writer=writer, time=0, order=ROWS + 1),
+                ending=ending,
+            )
         )
 
-    def append(self, *events: LogEvent | ChangeEvent | ExitEvent) -> None:
+    def append(self, *added: events.LogEvent | events.ChangeEvent | events.ExitEvent) -> None:
         """Append events to the topics."""
-        for event in events:
+        for event in added:
             self.messages.append(Message(event.topic.value, 0, len(self.messages), encode(event)))
 
     def verdict(self) -> Any:
@@ -96,12 +89,12 @@ class World:
         return [index for index, message in enumerate(self.messages) if message.topic == "log"][number]
 
 
-def block(writer: Writer, rows: list[dict[str, Any]], seq: int) -> LogEvent:
+def block(writer: events.Writer, rows: list[dict[str, Any]], seq: int) -> events.LogEvent:
     """Return rows as a block that begins at ``seq``."""
     numbers = np.arange(seq, seq + len(rows), dtype=np.int64)
-    return LogEvent(
-        header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=seq, count=len(rows)),
-        stream=Stream.HISTORY,
+    return events.LogEvent(
+        header=events.Header(kind=events.Kind.DATA, run=RUN, writer=writer, time=0, seq=seq, count=len(rows)),
+        stream=events.Stream.HISTORY,
         orders=numbers + 1,
         steps=numbers,
         times=numbers,
@@ -132,7 +125,7 @@ def test_dropped_rows_are_rejected_not_lost() -> None:
     index = world.log(1)
     marker = changed(
         block(WRITERS["0"], [], 5),
-        kind=Kind.DROPPED,
+        kind=events.Kind.DROPPED,
         count=ROWS - 5,
         reason="disk full",
     )
@@ -246,9 +239,11 @@ def publish_garbage(world: World) -> None:
 
 def exit_twice(world: World) -> None:
     """A second exit has another count."""
-    ending = Ending(state=ExitState.FINISHED, counts={Topic.LOG: 1})
+    ending = events.Ending(state=events.ExitState.FINISHED, counts={Topic.LOG: 1})
     world.append(
-        ExitEvent(header=Header(kind=Kind.DATA, run=RUN, writer=WRITERS["0"], time=0, order=99), ending=ending)
+        events.ExitEvent(
+            header=events.Header(kind=events.Kind.DATA, run=RUN, writer=WRITERS["0"], time=0, order=99), ending=ending
+        )
     )
 
 

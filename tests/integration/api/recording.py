@@ -43,14 +43,14 @@ _STEP = 1_000_000
 
 @dataclass(slots=True)
 class Recording:
-    """What one writer says of a run, in order; ``events`` is what goes to Kafka."""
+    """What one writer says of a run, in order; ``sent`` is what goes to Kafka."""
 
     run: RunPath
     id: bytes
     role: Role = Role.PRIMARY
     label: str = ""
     continues: tuple[bytes, ...] = ()
-    events: list[Event] = field(default_factory=list)
+    sent: list[Event] = field(default_factory=list)
     _orders: int = 0
     _seqs: dict[Topic, int] = field(default_factory=dict)
 
@@ -104,13 +104,13 @@ class Recording:
             columns=pack_rows(rows),
         )
         self._orders += count
-        self.events.append(event)
+        self.sent.append(event)
         return self
 
     def branch(self, origin: RunPath, step: int) -> Recording:
         """Go on from a run up to a step."""
         none = np.empty(0, dtype=np.int64)
-        self.events.append(
+        self.sent.append(
             LogEvent(
                 header=self._header(Kind.BRANCH, seq=self._take(Topic.LOG, 1), count=1),
                 stream=Stream.HISTORY,
@@ -125,7 +125,7 @@ class Recording:
 
     def alert(self, title: str, text: str = "", *, level: str = "info", wait_ms: int = 60_000) -> Recording:
         """Raise an alert."""
-        self.events.append(
+        self.sent.append(
             AlertEvent(
                 header=self._header(seq=self._take(Topic.ALERT, 1), order=self._orders),
                 title=title,
@@ -144,7 +144,7 @@ class Recording:
 
     def beat(self, number: int = 0) -> Recording:
         """Say that the process lives."""
-        self.events.append(
+        self.sent.append(
             HeartbeatEvent(
                 header=self._header(Kind.BEAT, order=self._orders),
                 number=number,
@@ -169,13 +169,13 @@ class Recording:
             ending=ending,
         )
         self._orders += 1
-        self.events += [exit_, goodbye]
+        self.sent += [exit_, goodbye]
         return self
 
     def _change(self, topic: Topic, entries: tuple[Entry, ...]) -> Recording:
         record = Record(order=self._orders, time=STARTED, entries=entries)
         self._orders += 1
-        self.events.append(
+        self.sent.append(
             ChangeEvent(
                 header=self._header(seq=self._take(topic, 1), count=1),
                 topic=topic,
@@ -202,9 +202,9 @@ async def publish(broker: str, prefix: str, partitions: int, recordings: Iterabl
     try:
         for recording in recordings:
             partition = partition_of(recording.run, partitions)
-            for event in recording.events:
+            for event in recording.sent:
                 await producer.send(topic_name(prefix, event.topic), codec.encode(event), partition=partition)
-            recording.events.clear()
+            recording.sent.clear()
     finally:
         await producer.stop()
 

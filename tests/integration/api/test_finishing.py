@@ -31,14 +31,14 @@ def marks(served: Served, recording: Recording) -> dict[str, bool]:
 def test_a_run_goes_on_until_everything_is_stored_that_its_end_counted(served: Served) -> None:
     """Its end is known and its last rows are not there yet: it is running, and finishing; then it has failed."""
     run = new_recording("straggler").start({}).rows([{"a": 1}]).rows([{"a": 2}], first_step=1)
-    late = run.events.pop()
+    late = run.sent.pop()
     run.exit(ExitState.FAILED, exit_code=1)
     served.publish(run)
 
     eventually(lambda: shown(served, run) == [("running", ["finishing"])] * 3)
     assert marks(served, run) == {"complete": False, "finishing": True, "incomplete": False}
 
-    served.publish(replace(run, events=[late]))
+    served.publish(replace(run, sent=[late]))
     eventually(lambda: shown(served, run) == [("failed", [])] * 3)
     eventually(lambda: marks(served, run) == {"complete": True, "finishing": False, "incomplete": False})
 

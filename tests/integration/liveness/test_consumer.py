@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from runstream_consumers.liveness import reader
 from runstream_consumers.liveness.consumer import LivenessConsumer
 from runstream_consumers.liveness.ticker import is_signed
+from runstream_schemas import events
 from runstream_schemas.codec import decode
-from runstream_schemas.events import Ending, ExitState, HeartbeatEvent, Kind, Role, Writer
 from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
 from tests.integration.summary.feeding import PARTITIONS, connected, consuming, feed, settings_of
 from tests.polling import eventually_async
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from runstream_consumers.runtime.plugin import Connection
     from runstream_consumers.settings import ServerSettings
 
-TRAINER = Writer(id=b"t" * 16, role=Role.PRIMARY)
-OTHER = Writer(id=b"o" * 16, role=Role.PRIMARY)
+TRAINER = events.Writer(id=b"t" * 16, role=events.Role.PRIMARY)
+OTHER = events.Writer(id=b"o" * 16, role=events.Role.PRIMARY)
 KEY = secrets.token_bytes(32)
 TIMEOUT_S = 1.5
 
@@ -62,7 +62,7 @@ async def shown(connection: Connection, *expected: str, run: RunPath = RUN) -> R
     return await eventually_async(found)
 
 
-async def ticks(broker: str, prefix: str) -> dict[int, list[HeartbeatEvent]]:
+async def ticks(broker: str, prefix: str) -> dict[int, list[events.HeartbeatEvent]]:
     """Return all ticks of the topic by partition."""
     topic = topic_name(prefix, Topic.HEARTBEAT)
     consumer = AIOKafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False, auto_offset_reset="earliest")
@@ -71,12 +71,12 @@ async def ticks(broker: str, prefix: str) -> dict[int, list[HeartbeatEvent]]:
         partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
-        found: dict[int, list[HeartbeatEvent]] = {}
+        found: dict[int, list[events.HeartbeatEvent]] = {}
         for partition in partitions:
             while await consumer.position(partition) < ends[partition]:
                 record = await consumer.getone(partition)
                 event = decode(Topic.HEARTBEAT, record.value)
-                if isinstance(event, HeartbeatEvent) and event.kind is Kind.TICK:
+                if isinstance(event, events.HeartbeatEvent) and event.kind is events.Kind.TICK:
                     found.setdefault(partition.partition, []).append(event)
         return found
     finally:
@@ -87,7 +87,9 @@ async def test_silent_writer_is_presumed_crashed_until_its_end_arrives(
     broker: str, prefix: str, settings: ServerSettings
 ) -> None:
     """The run is stale, then presumed crashed, then crashed with its signal; every transition has a reason."""
-    late = replace(goodbye(TRAINER), ending=Ending(state=ExitState.CRASHED, signal=9, counts={Topic.LOG: 7}))
+    late = replace(
+        goodbye(TRAINER), ending=events.Ending(state=events.ExitState.CRASHED, signal=9, counts={Topic.LOG: 7})
+    )
     async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
         await ready(connection)
         await feed(broker, prefix, [configured(TRAINER)])
@@ -95,7 +97,7 @@ async def test_silent_writer_is_presumed_crashed_until_its_end_arrives(
         await feed(broker, prefix, [beat(TRAINER, 1)])
         await shown(connection, "running", "stale")
         await shown(connection, "crashed", "presumed")
-        await feed(broker, prefix, [exited(TRAINER, ExitState.CRASHED)])
+        await feed(broker, prefix, [exited(TRAINER, events.ExitState.CRASHED)])
         await feed(broker, prefix, [late])
         state = await shown(connection, "crashed")
     assert [(item.from_state, item.to_state, item.reason) for item in state.transitions] == [
@@ -123,7 +125,7 @@ async def test_beat_revokes_a_presumed_crash(broker: str, prefix: str, settings:
         await feed(broker, prefix, [beat(TRAINER, 1), beat(OTHER, 1), goodbye(OTHER)])
         await feed(broker, prefix, [beat(TRAINER, 2)])
         await shown(connection, "running")
-        await feed(broker, prefix, [goodbye(TRAINER, ExitState.FAILED)])
+        await feed(broker, prefix, [goodbye(TRAINER, events.ExitState.FAILED)])
         await feed(broker, prefix, [beat(TRAINER, 3)])
         state = await shown(connection, "finished")
     assert [writer.state for writer in state.writers] == ["failed", "finished"]
@@ -137,7 +139,7 @@ async def test_a_run_without_beats_is_pending_until_its_exit(
         await ready(connection)
         await feed(broker, prefix, [configured(TRAINER)])
         await shown(connection, "pending")
-        await feed(broker, prefix, [exited(TRAINER, ExitState.FINISHED)])
+        await feed(broker, prefix, [exited(TRAINER, events.ExitState.FINISHED)])
         state = await shown(connection, "finished")
         assert {run: found.state for run, found in (await reader.states(connection, [RUN])).items()} == {
             RUN: "finished"
@@ -152,7 +154,7 @@ async def test_exit_read_before_the_beats_does_not_end_the_run(
     """An exit that is read first changes no state, although its details are stored; the goodbye ends the run, once."""
     async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
         await ready(connection)
-        await feed(broker, prefix, [configured(TRAINER), exited(TRAINER, ExitState.FAILED, beats=True)])
+        await feed(broker, prefix, [configured(TRAINER), exited(TRAINER, events.ExitState.FAILED, beats=True)])
 
         async def known() -> bool:
             state = await reader.state(connection, RUN)
@@ -162,7 +164,7 @@ async def test_exit_read_before_the_beats_does_not_end_the_run(
         await shown(connection, "pending")
         await feed(broker, prefix, [beat(TRAINER, 1)])
         await shown(connection, "running")
-        await feed(broker, prefix, [goodbye(TRAINER, ExitState.FAILED)])
+        await feed(broker, prefix, [goodbye(TRAINER, events.ExitState.FAILED)])
         state = await shown(connection, "failed")
     assert [item.to_state for item in state.transitions] == ["pending", "running", "failed"]
 
@@ -178,7 +180,7 @@ async def test_ticks_are_signed_numbered_and_appended_only_if_needed(
         await feed(broker, prefix, [tick(2**62, signed=False)])
         await shown(connection, "running", "stale")
 
-        async def some() -> list[HeartbeatEvent]:
+        async def some() -> list[events.HeartbeatEvent]:
             found = await ticks(broker, prefix)
             assert [number] == sorted(found)
             return [item for item in found[number] if item.signature][2:]

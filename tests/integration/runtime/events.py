@@ -7,27 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from aiokafka import AIOKafkaProducer
 
+from runstream_schemas import events
 from runstream_schemas.codec import encode
-from runstream_schemas.events import (
-    ChangeEvent,
-    Entry,
-    Header,
-    HeartbeatEvent,
-    Kind,
-    LogEvent,
-    Operation,
-    Record,
-    Role,
-    Stream,
-    Writer,
-)
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from runstream_schemas.events import Event
 
 PARTITIONS = 2
 
@@ -39,25 +26,25 @@ def run_in(partition: int, number: int = 0) -> RunPath:
     return runs[number]
 
 
-def writer(number: int) -> Writer:
+def writer(number: int) -> events.Writer:
     """A writer with a recognisable id."""
-    return Writer(id=number.to_bytes(16, "big"), role=Role.PRIMARY)
+    return events.Writer(id=number.to_bytes(16, "big"), role=events.Role.PRIMARY)
 
 
 def block(
     run: RunPath,
-    by: Writer,
+    by: events.Writer,
     seq: int,
     count: int,
     *,
     rows: Sequence[dict[str, Any]] | None = None,
     steps: Sequence[int] | None = None,
-    stream: Stream = Stream.HISTORY,
-) -> LogEvent:
+    stream: events.Stream = events.Stream.HISTORY,
+) -> events.LogEvent:
     """Return a block whose rows have their number as ``at`` by default."""
     numbers = np.arange(seq, seq + count)
-    return LogEvent(
-        header=Header(kind=Kind.DATA, run=run, writer=by, time=1_000_000, seq=seq, count=count),
+    return events.LogEvent(
+        header=events.Header(kind=events.Kind.DATA, run=run, writer=by, time=1_000_000, seq=seq, count=count),
         stream=stream,
         orders=numbers,
         steps=numbers if steps is None else np.array(steps),
@@ -66,25 +53,27 @@ def block(
     )
 
 
-def changes(run: RunPath, by: Writer, seq: int, values: Sequence[str]) -> ChangeEvent:
+def changes(run: RunPath, by: events.Writer, seq: int, values: Sequence[str]) -> events.ChangeEvent:
     """Config records that set a key to each of some JSON texts."""
     records = tuple(
-        Record(order=seq + index, time=1, entries=(Entry(op=Operation.SET, path=("key",), value=value),))
+        events.Record(
+            order=seq + index, time=1, entries=(events.Entry(op=events.Operation.SET, path=("key",), value=value),)
+        )
         for index, value in enumerate(values)
     )
-    return ChangeEvent(
-        header=Header(kind=Kind.DATA, run=run, writer=by, time=1, seq=seq, count=len(values)),
+    return events.ChangeEvent(
+        header=events.Header(kind=events.Kind.DATA, run=run, writer=by, time=1, seq=seq, count=len(values)),
         topic=Topic.CONFIG,
         records=records,
     )
 
 
-def beat(run: RunPath, by: Writer) -> HeartbeatEvent:
+def beat(run: RunPath, by: events.Writer) -> events.HeartbeatEvent:
     """A beat."""
-    return HeartbeatEvent(header=Header(kind=Kind.BEAT, run=run, writer=by, time=1))
+    return events.HeartbeatEvent(header=events.Header(kind=events.Kind.BEAT, run=run, writer=by, time=1))
 
 
-async def publish(broker: str, prefix: str, events: Iterable[Event]) -> None:
+async def publish(broker: str, prefix: str, events: Iterable[events.Event]) -> None:
     """Append events to the topics of a prefix, each in its run's partition."""
     await publish_messages(
         broker, prefix, [(event.topic, partition_of(event.run, PARTITIONS), encode(event)) for event in events]

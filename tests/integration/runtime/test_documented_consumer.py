@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runstream_consumers.runtime.postgres.connection import connect
-from runstream_schemas.events import STATE_WRITER, Header, Kind, RunState, StateEvent, Stream
+from runstream_schemas import events
 from tests.integration.runtime.events import block, publish, run_in, writer
 from tests.integration.runtime.ledger import fetch
 from tests.integration.runtime.processes import consumer_process, environment_of
@@ -73,7 +73,7 @@ async def test_the_documented_consumer_works_as_written(
             block(first, writer(1), 0, 4, rows=losses),
             block(first, writer(1), 2, 4, rows=[{"loss": 0.25}, {"loss": 0.5}, {"loss": 0.75}, {"other": 0.0}]),
             block(second, writer(2), 0, 1, rows=[{"loss": -1.0}]),
-            block(second, writer(3), 0, 1, rows=[{"loss": -9.0}], stream=Stream.SYSTEM),
+            block(second, writer(3), 0, 1, rows=[{"loss": -9.0}], stream=events.Stream.SYSTEM),
         ],
     )
     with consumer_process("best", environment, tmp_path / "best.log") as process:
@@ -116,23 +116,23 @@ async def test_the_documented_alert_rule_posts_crashes_once(
     async def is_posted() -> bool:
         return len(posted) >= 2
 
-    await publish(broker, prefix, [state(run_in(0), 0, RunState.CRASHED, "too early")])
+    await publish(broker, prefix, [state(run_in(0), 0, events.RunState.CRASHED, "too early")])
     with serving(Hook) as url:
         environment = environment_of(broker, prefix, database, PYTHONPATH=str(tmp_path), RUNSTREAM_CRASHES_WEBHOOK=url)
         with consumer_process("crashes", environment, tmp_path / "crashes.log"):
             await eventually_async(is_started)
-            crash = state(run_in(0), 2, RunState.CRASHED, "silent for 300 s")
-            await publish(broker, prefix, [state(run_in(0), 1, RunState.RUNNING, "beats"), crash, crash])
-            await publish(broker, prefix, [state(run_in(0), 3, RunState.FAILED, "exit code 1")])
+            crash = state(run_in(0), 2, events.RunState.CRASHED, "silent for 300 s")
+            await publish(broker, prefix, [state(run_in(0), 1, events.RunState.RUNNING, "beats"), crash, crash])
+            await publish(broker, prefix, [state(run_in(0), 3, events.RunState.FAILED, "exit code 1")])
             await eventually_async(is_posted)
     name = f"team/digits/{run_in(0).run_id}"
     assert posted == [f"{name} crashed: silent for 300 s", f"{name} failed: exit code 1"]
 
 
-def state(run: RunPath, seq: int, to: RunState, reason: str) -> StateEvent:
+def state(run: RunPath, seq: int, to: events.RunState, reason: str) -> events.StateEvent:
     """Return a transition of a run."""
-    header = Header(kind=Kind.DATA, run=run, writer=STATE_WRITER, time=1, seq=seq, reason=reason)
-    return StateEvent(header=header, state=to)
+    header = events.Header(kind=events.Kind.DATA, run=run, writer=events.STATE_WRITER, time=1, seq=seq, reason=reason)
+    return events.StateEvent(header=header, state=to)
 
 
 @contextmanager

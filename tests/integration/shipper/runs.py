@@ -142,13 +142,18 @@ class RunDir:
 
     def ship(self) -> subprocess.Popen[bytes]:
         """Start a shipper."""
-        with (self.path / "logs" / "shipper.log").open("ab") as output:
+        return self.start("runstream.shipper", "shipper.log")
+
+    def start(self, module: str, log: str, **more: Any) -> subprocess.Popen[bytes]:
+        """Start a program on this folder that prints to a log of it, with more arguments of ``Popen``."""
+        with (self.path / "logs" / log).open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "runstream.shipper", str(self.path)],
+                [sys.executable, "-m", module, str(self.path)],
                 env=dict(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                **more,
             )
 
     def ship_to_end(self, *, within: float = 60) -> int:

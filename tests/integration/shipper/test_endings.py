@@ -37,14 +37,18 @@ def reaped() -> Iterator[list[subprocess.Popen[str]]]:
             process.stdout.close()
 
 
-def start_trainer(run_dir: RunDir, end: str, *, burst: int = 100) -> tuple[subprocess.Popen[str], bytes]:
-    """Start a process that logs a burst, and wait until it has."""
+def start_trainer(
+    run_dir: RunDir, end: str, *, burst: int = 100, reaped: list[subprocess.Popen[str]] | None = None
+) -> tuple[subprocess.Popen[str], bytes]:
+    """Start a process that logs a burst, and wait until it has; add it to those that a fixture ends."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.integration.shipper.trainer", str(run_dir.path), str(burst), "1", "0", end],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[3],
     )
+    if reaped is not None:
+        reaped.append(process)
     assert process.stdout is not None
     writer = bytes.fromhex(process.stdout.readline())
     assert process.stdout.readline() == "done\n"
@@ -88,8 +92,7 @@ def test_signal_is_named(  # noqa: PLR0917
 ) -> None:
     """A process ended by a signal is crashed, or killed if it was asked to stop; every row arrives."""
     run_dir = new_run(tmp_path, server.environment)
-    trainer, writer = start_trainer(run_dir, "wait")
-    reaped.append(trainer)
+    trainer, writer = start_trainer(run_dir, "wait", reaped=reaped)
     shipper = run_dir.ship()
     beating(run_dir, broker, prefix)
 
@@ -109,8 +112,7 @@ def test_end_of_an_unreaped_process_is_read_from_proc(
     run_dir: RunDir, broker: str, prefix: str, reaped: list[subprocess.Popen[str]]
 ) -> None:
     """While a process is a zombie, its signal is found in /proc."""
-    trainer, writer = start_trainer(run_dir, "wait")
-    reaped.append(trainer)
+    trainer, writer = start_trainer(run_dir, "wait", reaped=reaped)
     shipper = run_dir.ship()
     beating(run_dir, broker, prefix)
 
@@ -126,8 +128,7 @@ def test_signal_is_not_identified_if_disabled(
 ) -> None:
     """If the kernel may not be asked, the run is crashed, with the likely reason."""
     run_dir = new_run(tmp_path, server.environment, identify_exit_signal=False)
-    trainer, writer = start_trainer(run_dir, "wait")
-    reaped.append(trainer)
+    trainer, writer = start_trainer(run_dir, "wait", reaped=reaped)
     shipper = run_dir.ship()
     beating(run_dir, broker, prefix)
 
@@ -202,8 +203,7 @@ def test_beats_are_sent_while_the_process_runs(
     run_dir: RunDir, broker: str, prefix: str, reaped: list[subprocess.Popen[str]]
 ) -> None:
     """A running writer beats about once per interval, with its order and what is pending, and not after its end."""
-    trainer, writer = start_trainer(run_dir, "wait")
-    reaped.append(trainer)
+    trainer, writer = start_trainer(run_dir, "wait", reaped=reaped)
     shipper = run_dir.ship()
 
     def beaten() -> Delivered | None:

@@ -28,16 +28,7 @@ ROOT = Path(__file__).parents[3]
 
 def guard(run_dir: RunDir) -> subprocess.Popen[bytes]:
     """Start a guardian, as the training process does."""
-    with (run_dir.path / "logs" / "guardian.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "runstream.shipper.guardian", str(run_dir.path)],
-            env=dict(run_dir.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-        )
+    return run_dir.start("runstream.shipper.guardian", "guardian.log", start_new_session=True, cwd="/")
 
 
 @pytest.fixture

@@ -167,9 +167,7 @@ def test_other_partitions_are_refused(server: Server, tmp_path: Path, broker: st
     shipper = run_dir.ship()
 
     eventually(lambda: "has 2 partitions instead of 3" in run_dir.log())
-    shipper.terminate()
-
-    assert shipper.wait(20) == 143
+    assert stopped(shipper) == 143
     assert delivered(broker, prefix, run_dir.run).events == []
 
 
@@ -181,9 +179,13 @@ def test_missing_topics_are_reported(server: Server, tmp_path: Path) -> None:
     shipper = run_dir.ship()
 
     eventually(lambda: "or has no topic absent.log" in run_dir.log())
-    shipper.terminate()
+    assert stopped(shipper) == 143
 
-    assert shipper.wait(20) == 143
+
+def stopped(shipper: subprocess.Popen[bytes]) -> int:
+    """Stop a shipper and return its exit status."""
+    shipper.terminate()
+    return shipper.wait(20)
 
 
 def freeze(broker: OwnBroker) -> None:

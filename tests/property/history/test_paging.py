@@ -12,8 +12,8 @@ from runstream_consumers.history.blocks import Block, Message
 from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
 from runstream_consumers.history.paging import GREATEST, Cursor, HistoryRow, Page, PageBuilder
 from runstream_consumers.history.selection import Selection
+from runstream_schemas import events
 from runstream_schemas.codec import encode
-from runstream_schemas.events import Header, Kind, LogEvent, Role, Stream, Writer
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath
 
@@ -27,16 +27,16 @@ def store(blocks: list[tuple[int, list[int]]]) -> list[Block]:
     for offset, (number, steps) in enumerate(blocks):
         before = writers.get(number, WriterSteps())
         orders = np.arange(before.rows, before.rows + len(steps))
-        event = LogEvent(
-            header=Header(
-                kind=Kind.DATA,
+        event = events.LogEvent(
+            header=events.Header(
+                kind=events.Kind.DATA,
                 run=RUN,
-                writer=Writer(id=bytes([number]) * 16, role=Role.WORKER),
+                writer=events.Writer(id=bytes([number]) * 16, role=events.Role.WORKER),
                 time=0,
                 seq=before.rows,
                 count=len(steps),
             ),
-            stream=Stream.HISTORY,
+            stream=events.Stream.HISTORY,
             orders=orders,
             steps=np.array(steps),
             times=orders * 10,

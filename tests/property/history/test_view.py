@@ -16,8 +16,8 @@ from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
 from runstream_consumers.history.paging import GREATEST, PageBuilder
 from runstream_consumers.history.selection import EVERY_COLUMN, Selection
 from runstream_consumers.history.view import BranchFacts, RunFacts, WriterFacts, view_of
+from runstream_schemas import events
 from runstream_schemas.codec import encode
-from runstream_schemas.events import Header, Kind, LogEvent, Role, Stream, Writer
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath
 
@@ -210,19 +210,19 @@ def blocks_of(world: World, run: int) -> list[Block]:
     return sorted(blocks, key=lambda block: (block.first_step, block.rank, block.offset))
 
 
-def event_of(writer: int, seq: int, steps: list[int]) -> LogEvent:
+def event_of(writer: int, seq: int, steps: list[int]) -> events.LogEvent:
     """Return a block of rows."""
     orders = np.arange(seq, seq + len(steps))
-    return LogEvent(
-        header=Header(
-            kind=Kind.DATA,
+    return events.LogEvent(
+        header=events.Header(
+            kind=events.Kind.DATA,
             run=RUN,
-            writer=Writer(id=key(writer).bytes, role=Role.PRIMARY),
+            writer=events.Writer(id=key(writer).bytes, role=events.Role.PRIMARY),
             time=0,
             seq=seq,
             count=len(steps),
         ),
-        stream=Stream.HISTORY,
+        stream=events.Stream.HISTORY,
         orders=orders,
         steps=np.array(steps),
         times=orders * 10,
@@ -264,7 +264,7 @@ def test_rows_that_are_not_late_are_found_block_by_block(world: World, run: int,
     row_filter = LateRowFilter(patience)
     found = []
     blocks = [block for block in blocks_of(world, run) if block.is_shown]
-    decided: list[tuple[Block, LogEvent, NDArray[np.bool_]]] = []
+    decided: list[tuple[Block, events.LogEvent, NDArray[np.bool_]]] = []
     for block in blocks:
         event = block.payload.decode(EVERY_COLUMN)
         decided += row_filter.add(block, event, block.shown(event.steps))

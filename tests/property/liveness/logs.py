@@ -9,19 +9,7 @@ from hypothesis import strategies as st
 
 from runstream_consumers.liveness.clock import Thresholds
 from runstream_consumers.liveness.model import PartitionModel
-from runstream_schemas.events import (
-    ChangeEvent,
-    Ending,
-    Event,
-    ExitEvent,
-    ExitState,
-    Header,
-    HeartbeatEvent,
-    Kind,
-    Record,
-    Role,
-    Writer,
-)
+from runstream_schemas import events
 from runstream_schemas.topics import RunPath, Topic
 from tests.events import changed
 
@@ -32,8 +20,16 @@ RUN = RunPath(entity="team", project="digits", run_id="one")
 #: Small numbers in place of seconds, so that short logs cross every threshold.
 LIMITS = Thresholds(gap=3, stale=4, crashed=10, together=2, unreachable=30, mass=3, share=0.3)
 
-_ROLES = (Role.PRIMARY, Role.PRIMARY, Role.WORKER, Role.WORKER, Role.CHILD, Role.SHIPPER, Role.PRIMARY)
-WRITERS = [Writer(id=bytes([number]) * 16, role=role) for number, role in enumerate(_ROLES)]
+_ROLES = (
+    events.Role.PRIMARY,
+    events.Role.PRIMARY,
+    events.Role.WORKER,
+    events.Role.WORKER,
+    events.Role.CHILD,
+    events.Role.SHIPPER,
+    events.Role.PRIMARY,
+)
+WRITERS = [events.Writer(id=bytes([number]) * 16, role=role) for number, role in enumerate(_ROLES)]
 #: The first two writers are of one run, the next two of another, the rest of a run each.
 _RUN_NUMBERS = (0, 0, 1, 1, 2, 3, 4)
 RUNS = [RUN, *(RunPath(entity="team", project="digits", run_id=f"run {number}") for number in range(1, 5))]
@@ -45,11 +41,11 @@ _SIGNED = b"signed"
 class Placed:
     """An event and when it was appended."""
 
-    event: Event
+    event: events.Event
     time: int
 
 
-def is_signed(event: HeartbeatEvent) -> bool:
+def is_signed(event: events.HeartbeatEvent) -> bool:
     """Stand for the check of a real signature."""
     return event.signature == _SIGNED
 
@@ -62,27 +58,29 @@ def folded(log: Iterable[Placed]) -> PartitionModel:
     return model
 
 
-def run_of(writer: Writer) -> RunPath:
+def run_of(writer: events.Writer) -> RunPath:
     """Return the run of a writer; the first for a writer of a test's own."""
     return _RUNS.get(writer.id, RUN)
 
 
-def tick(number: int, *, signed: bool = True) -> HeartbeatEvent:
+def tick(number: int, *, signed: bool = True) -> events.HeartbeatEvent:
     """Return a tick."""
-    nobody = Writer(id=bytes(16), role=Role.COMMAND)
+    nobody = events.Writer(id=bytes(16), role=events.Role.COMMAND)
     nothing = RunPath(entity="", project="", run_id="")
     signature = _SIGNED if signed else b""
-    return HeartbeatEvent(
-        header=Header(kind=Kind.TICK, run=nothing, writer=nobody, time=0), number=number, signature=signature
+    return events.HeartbeatEvent(
+        header=events.Header(kind=events.Kind.TICK, run=nothing, writer=nobody, time=0),
+        number=number,
+        signature=signature,
     )
 
 
 def beat(
-    writer: Writer, number: int, *, alive: bool = True, preempting: bool = False, decides: bool = True
-) -> HeartbeatEvent:
+    writer: events.Writer, number: int, *, alive: bool = True, preempting: bool = False, decides: bool = True
+) -> events.HeartbeatEvent:
     """Return a beat."""
-    return HeartbeatEvent(
-        header=Header(kind=Kind.BEAT, run=run_of(writer), writer=writer, time=0),
+    return events.HeartbeatEvent(
+        header=events.Header(kind=events.Kind.BEAT, run=run_of(writer), writer=writer, time=0),
         number=number,
         trainer_alive=alive,
         preempting=preempting,
@@ -90,32 +88,40 @@ def beat(
     )
 
 
-def goodbye(writer: Writer, state: ExitState = ExitState.FINISHED, *, decides: bool = True) -> HeartbeatEvent:
+def goodbye(
+    writer: events.Writer, state: events.ExitState = events.ExitState.FINISHED, *, decides: bool = True
+) -> events.HeartbeatEvent:
     """Return a goodbye."""
-    ending = Ending(state=state)
-    return HeartbeatEvent(
-        header=Header(kind=Kind.GOODBYE, run=run_of(writer), writer=writer, time=0), ending=ending, decides=decides
+    ending = events.Ending(state=state)
+    return events.HeartbeatEvent(
+        header=events.Header(kind=events.Kind.GOODBYE, run=run_of(writer), writer=writer, time=0),
+        ending=ending,
+        decides=decides,
     )
 
 
 def exited(
-    writer: Writer, state: ExitState = ExitState.FINISHED, *, beats: bool = False, decides: bool = True
-) -> ExitEvent:
+    writer: events.Writer,
+    state: events.ExitState = events.ExitState.FINISHED,
+    *,
+    beats: bool = False,
+    decides: bool = True,
+) -> events.ExitEvent:
     """Return an exit, of a writer that beats or of one that never did."""
-    ending = Ending(state=state)
-    return ExitEvent(
-        header=Header(kind=Kind.DATA, run=run_of(writer), writer=writer, time=0, order=0),
+    ending = events.Ending(state=state)
+    return events.ExitEvent(
+        header=events.Header(kind=events.Kind.DATA, run=run_of(writer), writer=writer, time=0, order=0),
         beats=beats,
         ending=ending,
         decides=decides,
     )
 
 
-def configured(writer: Writer) -> ChangeEvent:
+def configured(writer: events.Writer) -> events.ChangeEvent:
     """Return a record of config."""
-    said = (Record(order=0, time=0, entries=()),)
-    return ChangeEvent(
-        header=Header(kind=Kind.DATA, run=run_of(writer), writer=writer, time=0, seq=0, count=1),
+    said = (events.Record(order=0, time=0, entries=()),)
+    return events.ChangeEvent(
+        header=events.Header(kind=events.Kind.DATA, run=run_of(writer), writer=writer, time=0, seq=0, count=1),
         topic=Topic.CONFIG,
         records=said,
     )
@@ -145,7 +151,7 @@ def heartbeats(draw: st.DrawFn) -> list[Placed]:
 
 
 @st.composite
-def _heartbeat(draw: st.DrawFn, ticks: int) -> HeartbeatEvent:
+def _heartbeat(draw: st.DrawFn, ticks: int) -> events.HeartbeatEvent:
     writer = draw(st.sampled_from([WRITERS[0], WRITERS[0], *WRITERS]))
     match draw(st.sampled_from(["beat", "beat", "beat", "beat", "forged", "old", "goodbye"])):
         case "old":
@@ -153,7 +159,7 @@ def _heartbeat(draw: st.DrawFn, ticks: int) -> HeartbeatEvent:
         case "forged":
             return tick(ticks + 100, signed=False)
         case "goodbye":
-            return goodbye(writer, draw(st.sampled_from(list(ExitState))), decides=draw(st.booleans()))
+            return goodbye(writer, draw(st.sampled_from(list(events.ExitState))), decides=draw(st.booleans()))
         case _:
             return beat(
                 writer,
@@ -168,9 +174,9 @@ def _heartbeat(draw: st.DrawFn, ticks: int) -> HeartbeatEvent:
 def other_records(draw: st.DrawFn) -> list[Placed]:
     """Draw records of ``exit`` and ``config``."""
     writers = st.sampled_from(WRITERS)
-    exits = st.builds(exited, writers, st.sampled_from(ExitState), beats=st.booleans(), decides=st.booleans())
-    events = st.one_of(exits, writers.map(configured))
-    return [Placed(draw(events), draw(st.integers(900, 1_100))) for _ in range(draw(st.integers(0, 6)))]
+    exits = st.builds(exited, writers, st.sampled_from(events.ExitState), beats=st.booleans(), decides=st.booleans())
+    exit_or_config = st.one_of(exits, writers.map(configured))
+    return [Placed(draw(exit_or_config), draw(st.integers(900, 1_100))) for _ in range(draw(st.integers(0, 6)))]
 
 
 def mixed(chances: Sequence[float], heartbeat: Sequence[Placed], others: Sequence[Placed]) -> list[Placed]:

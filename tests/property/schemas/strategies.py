@@ -7,33 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hypothesis import strategies as st
 
-from runstream_schemas import values
-from runstream_schemas.events import (
-    AlertEvent,
-    AlertLevel,
-    ArtifactAction,
-    ArtifactEvent,
-    ChangeEvent,
-    Ending,
-    Entry,
-    Event,
-    ExitEvent,
-    ExitState,
-    FileEvent,
-    FilePolicy,
-    Header,
-    HeartbeatEvent,
-    Kind,
-    LogEvent,
-    Operation,
-    Record,
-    Role,
-    RunState,
-    Scope,
-    StateEvent,
-    Stream,
-    Writer,
-)
+from runstream_schemas import events, values
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath, Topic, is_name
 
@@ -77,9 +51,9 @@ names = st.text(min_size=1, max_size=20).filter(is_name)
 runs = st.builds(RunPath, entity=names, project=names, run_id=names)
 identifiers = st.binary(min_size=16, max_size=16)
 writers = st.builds(
-    Writer,
+    events.Writer,
     id=identifiers,
-    role=st.sampled_from(Role),
+    role=st.sampled_from(events.Role),
     continues=st.lists(identifiers, max_size=2).map(tuple),
 )
 times = st.integers(0, TIME_MAX)
@@ -88,8 +62,8 @@ counts = st.integers(1, 2**31 - 1)
 seqs = st.integers(0, 2**62)
 paths = st.lists(keys, min_size=1, max_size=4).map(tuple)
 endings = st.builds(
-    Ending,
-    state=st.sampled_from(ExitState),
+    events.Ending,
+    state=st.sampled_from(events.ExitState),
     exit_code=st.integers(-(2**31), 2**31 - 1),
     signal=st.integers(-1, 64),
     reason=utf8_texts,
@@ -98,15 +72,15 @@ endings = st.builds(
 
 
 @st.composite
-def blocks(draw: st.DrawFn, rows: st.SearchStrategy[list[dict[str, Any]]] = rows_of_a_block) -> LogEvent:
+def blocks(draw: st.DrawFn, rows: st.SearchStrategy[list[dict[str, Any]]] = rows_of_a_block) -> events.LogEvent:
     """Blocks of at least one row."""
     content = draw(rows.filter(bool))
     size = len(content)
-    return LogEvent(
-        header=Header(
-            kind=Kind.DATA, run=draw(runs), writer=draw(writers), time=draw(times), seq=draw(seqs), count=size
+    return events.LogEvent(
+        header=events.Header(
+            kind=events.Kind.DATA, run=draw(runs), writer=draw(writers), time=draw(times), seq=draw(seqs), count=size
         ),
-        stream=draw(st.sampled_from(Stream)),
+        stream=draw(st.sampled_from(events.Stream)),
         orders=draw(_ascending(size)),
         steps=draw(st.one_of(_ascending(size), _numbers(int64s, size))),
         times=draw(_numbers(times, size)),
@@ -125,20 +99,29 @@ def _ascending(draw: st.DrawFn, size: int) -> NDArray[np.int64]:
     return first + np.cumsum(gaps, dtype=np.int64)
 
 
-def _entries(scopes: st.SearchStrategy[Scope]) -> st.SearchStrategy[Entry]:
-    return st.builds(Entry, op=st.sampled_from(Operation), path=paths, value=json_values.map(values.dump), scope=scopes)
+def _entries(scopes: st.SearchStrategy[events.Scope]) -> st.SearchStrategy[events.Entry]:
+    return st.builds(
+        events.Entry, op=st.sampled_from(events.Operation), path=paths, value=json_values.map(values.dump), scope=scopes
+    )
 
 
 @st.composite
-def changes(draw: st.DrawFn) -> ChangeEvent:
+def changes(draw: st.DrawFn) -> events.ChangeEvent:
     """Changes of config and summary."""
     topic = draw(st.sampled_from([Topic.CONFIG, Topic.SUMMARY]))
-    scopes = st.sampled_from(Scope) if topic is Topic.CONFIG else st.just(Scope.UNKNOWN)
+    scopes = st.sampled_from(events.Scope) if topic is Topic.CONFIG else st.just(events.Scope.UNKNOWN)
     entries = st.lists(_entries(scopes), max_size=3).map(tuple)
-    records = draw(st.lists(st.builds(Record, order=numbers, time=times, entries=entries), min_size=1, max_size=3))
-    return ChangeEvent(
-        header=Header(
-            kind=Kind.DATA, run=draw(runs), writer=draw(writers), time=draw(times), seq=draw(seqs), count=len(records)
+    records = draw(
+        st.lists(st.builds(events.Record, order=numbers, time=times, entries=entries), min_size=1, max_size=3)
+    )
+    return events.ChangeEvent(
+        header=events.Header(
+            kind=events.Kind.DATA,
+            run=draw(runs),
+            writer=draw(writers),
+            time=draw(times),
+            seq=draw(seqs),
+            count=len(records),
         ),
         topic=topic,
         records=tuple(records),
@@ -147,11 +130,11 @@ def changes(draw: st.DrawFn) -> ChangeEvent:
 
 
 @st.composite
-def markers(draw: st.DrawFn) -> Event:
+def markers(draw: st.DrawFn) -> events.Event:
     """Events without records: what was dropped, what was deleted, what a newer version says."""
     topic = draw(st.sampled_from([Topic.LOG, Topic.CONFIG, Topic.SUMMARY]))
-    header = Header(
-        kind=draw(st.sampled_from([Kind.DROPPED, Kind.DELETED, Kind.UNKNOWN])),
+    header = events.Header(
+        kind=draw(st.sampled_from([events.Kind.DROPPED, events.Kind.DELETED, events.Kind.UNKNOWN])),
         run=draw(runs),
         writer=draw(writers),
         time=draw(times),
@@ -160,19 +143,21 @@ def markers(draw: st.DrawFn) -> Event:
         reason=draw(utf8_texts),
     )
     if topic is not Topic.LOG:
-        return ChangeEvent(header=header, topic=topic)
+        return events.ChangeEvent(header=header, topic=topic)
     empty = np.empty(0, dtype=np.int64)
-    return LogEvent(header=header, stream=draw(st.sampled_from(Stream)), orders=empty, steps=empty, times=empty)
+    return events.LogEvent(
+        header=header, stream=draw(st.sampled_from(events.Stream)), orders=empty, steps=empty, times=empty
+    )
 
 
 @st.composite
-def heartbeats(draw: st.DrawFn) -> HeartbeatEvent:
+def heartbeats(draw: st.DrawFn) -> events.HeartbeatEvent:
     """Beats, ticks (which name no run) and goodbyes."""
-    kind = draw(st.sampled_from([Kind.BEAT, Kind.TICK, Kind.GOODBYE]))
-    return HeartbeatEvent(
-        header=Header(
+    kind = draw(st.sampled_from([events.Kind.BEAT, events.Kind.TICK, events.Kind.GOODBYE]))
+    return events.HeartbeatEvent(
+        header=events.Header(
             kind=kind,
-            run=RunPath(entity="", project="", run_id="") if kind is Kind.TICK else draw(runs),
+            run=RunPath(entity="", project="", run_id="") if kind is events.Kind.TICK else draw(runs),
             writer=draw(writers),
             time=draw(times),
             order=draw(numbers),
@@ -183,20 +168,22 @@ def heartbeats(draw: st.DrawFn) -> HeartbeatEvent:
         pending=draw(numbers),
         host=draw(utf8_texts),
         label=draw(utf8_texts),
-        ending=draw(endings) if kind is Kind.GOODBYE else None,
+        ending=draw(endings) if kind is events.Kind.GOODBYE else None,
         signature=draw(st.binary(max_size=32)),
     )
 
 
 exits = st.builds(
-    ExitEvent,
-    header=st.builds(Header, kind=st.just(Kind.DATA), run=runs, writer=writers, time=times, seq=seqs, order=numbers),
+    events.ExitEvent,
+    header=st.builds(
+        events.Header, kind=st.just(events.Kind.DATA), run=runs, writer=writers, time=times, seq=seqs, order=numbers
+    ),
     beats=st.booleans(),
     ending=endings,
 )
 _headers = st.builds(
-    Header,
-    kind=st.sampled_from([Kind.DATA, Kind.DROPPED, Kind.DELETED]),
+    events.Header,
+    kind=st.sampled_from([events.Kind.DATA, events.Kind.DROPPED, events.Kind.DELETED]),
     run=runs,
     writer=writers,
     time=times,
@@ -206,10 +193,10 @@ _headers = st.builds(
     reason=utf8_texts,
 )
 files = st.builds(
-    FileEvent,
+    events.FileEvent,
     header=_headers,
     path=utf8_texts,
-    policy=st.sampled_from(FilePolicy),
+    policy=st.sampled_from(events.FilePolicy),
     size=numbers,
     sha256=st.binary(max_size=32),
     object_key=utf8_texts,
@@ -217,9 +204,9 @@ files = st.builds(
 )
 _text_tuples = st.lists(utf8_texts, max_size=2).map(tuple)
 artifacts = st.builds(
-    ArtifactEvent,
+    events.ArtifactEvent,
     header=_headers,
-    action=st.sampled_from(ArtifactAction),
+    action=st.sampled_from(events.ArtifactAction),
     name=utf8_texts,
     type=utf8_texts,
     digest=st.binary(max_size=32),
@@ -231,24 +218,24 @@ artifacts = st.builds(
     distributed_id=utf8_texts,
 )
 alerts = st.builds(
-    AlertEvent,
+    events.AlertEvent,
     header=_headers,
     title=utf8_texts,
     full_title=utf8_texts,
     text=utf8_texts,
-    level=st.sampled_from(AlertLevel),
+    level=st.sampled_from(events.AlertLevel),
     wait_duration_ms=int64s,
 )
 states = st.builds(
-    StateEvent,
+    events.StateEvent,
     header=st.builds(
-        Header, kind=st.just(Kind.DATA), run=runs, writer=writers, time=times, seq=seqs, reason=utf8_texts
+        events.Header, kind=st.just(events.Kind.DATA), run=runs, writer=writers, time=times, seq=seqs, reason=utf8_texts
     ),
-    previous=st.sampled_from(RunState),
-    state=st.sampled_from(RunState),
+    previous=st.sampled_from(events.RunState),
+    state=st.sampled_from(events.RunState),
     qualifiers=_text_tuples,
     cause=st.binary(max_size=16),
 )
-events: st.SearchStrategy[Event] = st.one_of(
+any_event: st.SearchStrategy[events.Event] = st.one_of(
     blocks(), changes(), markers(), heartbeats(), exits, files, artifacts, alerts, states
 )

@@ -18,10 +18,10 @@ from runstream_schemas.rows import cut, unpack_rows
 from runstream_schemas.topics import Topic
 from tests.contract.avro_bytes import zigzag
 from tests.contract.meaning import meaning_of
-from tests.property.schemas.strategies import events
+from tests.property.schemas.strategies import any_event
 
 
-@given(events)
+@given(any_event)
 def test_events_come_back(event: Event) -> None:
     """What is written is read, to the last bit."""
     assert meaning_of(event) == meaning_of(decode(event.topic, encode(event)))
@@ -49,7 +49,7 @@ def test_random_bodies_are_refused(topic: Topic, body: bytes) -> None:
     read_or_refuse(topic, frame(registry.current(topic).id, body))
 
 
-@given(events, st.data())
+@given(any_event, st.data())
 def test_truncated_messages_are_refused(event: Event, data: st.DataObject) -> None:
     """A message that ends early is never read as a shorter event."""
     message = encode(event)
@@ -58,7 +58,7 @@ def test_truncated_messages_are_refused(event: Event, data: st.DataObject) -> No
         decode(event.topic, message[:size])
 
 
-@given(events, st.binary(min_size=1, max_size=9))
+@given(any_event, st.binary(min_size=1, max_size=9))
 def test_longer_messages_are_refused(event: Event, rest: bytes) -> None:
     """Bytes behind the end of the record are not passed over."""
     with pytest.raises(MalformedEvent):
@@ -66,7 +66,7 @@ def test_longer_messages_are_refused(event: Event, rest: bytes) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(events, st.data())
+@given(any_event, st.data())
 def test_damaged_messages_are_refused_or_read(event: Event, data: st.DataObject) -> None:
     """Flipped bits give an event, or MalformedEvent; what reads as an event can be cut and sent on."""
     message = bytearray(encode(event))
@@ -76,7 +76,7 @@ def test_damaged_messages_are_refused_or_read(event: Event, data: st.DataObject)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(events, st.data())
+@given(any_event, st.data())
 def test_overwritten_lengths_are_refused_or_read(event: Event, data: st.DataObject) -> None:
     """Any number in place of a length, a count or an index is survived."""
     message = encode(event)
@@ -85,7 +85,7 @@ def test_overwritten_lengths_are_refused_or_read(event: Event, data: st.DataObje
     read_or_refuse(event.topic, message[:where] + zigzag(number) + message[where + 1 :])
 
 
-@given(events, st.sampled_from(Topic))
+@given(any_event, st.sampled_from(Topic))
 def test_events_on_the_wrong_topic_are_refused(event: Event, topic: Topic) -> None:
     """A record belongs to the topic of its schema."""
     if topic is not event.topic:
@@ -93,7 +93,7 @@ def test_events_on_the_wrong_topic_are_refused(event: Event, topic: Topic) -> No
             decode(topic, encode(event))
 
 
-@given(events)
+@given(any_event)
 def test_the_size_of_a_message_is_limited(event: Event) -> None:
     """A message above the limit is refused, however good it is."""
     message = encode(event)

@@ -9,27 +9,27 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runstream_schemas import events
 from runstream_schemas.codec import decode, encode
-from runstream_schemas.events import Column, ColumnType, Header, Kind, LogEvent, Role, Stream, Writer
 from runstream_schemas.rows import cut, pack_rows, unpack_rows
 from runstream_schemas.topics import RunPath, Topic
 from tests.contract.meaning import canonical, meaning_of
 from tests.property.schemas.strategies import blocks, rows_of_a_block
 
 
-def block_of(rows: list[dict[str, Any]]) -> LogEvent:
+def block_of(rows: list[dict[str, Any]]) -> events.LogEvent:
     """Return the block of rows numbered from 0."""
     numbers = np.arange(len(rows), dtype=np.int64)
-    return LogEvent(
-        header=Header(
-            kind=Kind.DATA,
+    return events.LogEvent(
+        header=events.Header(
+            kind=events.Kind.DATA,
             run=RunPath(entity="e", project="p", run_id="r"),
-            writer=Writer(id=bytes(16), role=Role.PRIMARY),
+            writer=events.Writer(id=bytes(16), role=events.Role.PRIMARY),
             time=0,
             seq=0,
             count=len(rows),
         ),
-        stream=Stream.HISTORY,
+        stream=events.Stream.HISTORY,
         orders=numbers,
         steps=numbers,
         times=numbers,
@@ -60,12 +60,12 @@ def test_rows_come_back(rows: list[dict[str, Any]]) -> None:
 def test_rows_come_back_from_bytes(rows: list[dict[str, Any]]) -> None:
     """Nothing is lost on the way through the message either."""
     event = decode(Topic.LOG, encode(block_of(rows)))
-    assert isinstance(event, LogEvent)
+    assert isinstance(event, events.LogEvent)
     assert canonical([kept(row) for row in rows]) == canonical(unpack_rows(event))
 
 
 @given(blocks(), st.data())
-def test_a_cut_block_is_the_slice_of_its_rows(block: LogEvent, data: st.DataObject) -> None:
+def test_a_cut_block_is_the_slice_of_its_rows(block: events.LogEvent, data: st.DataObject) -> None:
     """Cutting a block and slicing its rows give the same, numbers included."""
     start = data.draw(st.integers(0, block.count - 1))
     stop = data.draw(st.integers(start + 1, block.count))
@@ -77,7 +77,7 @@ def test_a_cut_block_is_the_slice_of_its_rows(block: LogEvent, data: st.DataObje
 
 
 @given(blocks(), st.data())
-def test_a_cut_block_can_be_sent_on(block: LogEvent, data: st.DataObject) -> None:
+def test_a_cut_block_can_be_sent_on(block: events.LogEvent, data: st.DataObject) -> None:
     """A cut block is a block: it is written and read like any other."""
     start = data.draw(st.integers(0, block.count - 1))
     part = cut(block, start, block.count)
@@ -85,7 +85,7 @@ def test_a_cut_block_can_be_sent_on(block: LogEvent, data: st.DataObject) -> Non
 
 
 @given(blocks(), st.data())
-def test_cutting_twice_is_cutting_once(block: LogEvent, data: st.DataObject) -> None:
+def test_cutting_twice_is_cutting_once(block: events.LogEvent, data: st.DataObject) -> None:
     """Where a block is cut first does not show in what remains."""
     middle = data.draw(st.integers(0, block.count - 1))
     last = data.draw(st.integers(middle, block.count - 1))
@@ -94,7 +94,7 @@ def test_cutting_twice_is_cutting_once(block: LogEvent, data: st.DataObject) -> 
 
 
 @given(blocks())
-def test_an_unknown_column_is_left_out_of_rows(block: LogEvent) -> None:
+def test_an_unknown_column_is_left_out_of_rows(block: events.LogEvent) -> None:
     """A column of a type from the future costs nothing but itself."""
-    strange = Column(path=("strange",), type=ColumnType.UNKNOWN)
+    strange = events.Column(path=("strange",), type=events.ColumnType.UNKNOWN)
     assert canonical(unpack_rows(block)) == canonical(unpack_rows(replace(block, columns=[*block.columns, strange])))

@@ -8,20 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hypothesis import strategies as st
 
-from runstream_schemas import values
-from runstream_schemas.events import (
-    ChangeEvent,
-    Entry,
-    Header,
-    Kind,
-    LogEvent,
-    Operation,
-    Record,
-    Role,
-    Scope,
-    Stream,
-    Writer,
-)
+from runstream_schemas import events, values
 from runstream_schemas.rows import cut, pack_rows
 from runstream_schemas.topics import RunPath, Topic
 
@@ -43,7 +30,7 @@ ROWS = st.dictionaries(KEYS, st.one_of(SCALARS, st.dictionaries(KEYS, SCALARS, m
 PATHS = st.lists(KEYS, min_size=1, max_size=2).map(tuple)
 ASSIGNED = st.one_of(SCALARS, st.dictionaries(KEYS, SCALARS, max_size=2))
 
-_ROLES = st.sampled_from([Role.PRIMARY, Role.WORKER, Role.CHILD])
+_ROLES = st.sampled_from([events.Role.PRIMARY, events.Role.WORKER, events.Role.CHILD])
 
 DEFINITIONS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
@@ -61,7 +48,7 @@ DEFINITIONS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 class Placed:
     """An event with its offset and append time in its topic."""
 
-    event: LogEvent | ChangeEvent
+    event: events.LogEvent | events.ChangeEvent
     offset: int
     append_time: int
 
@@ -70,11 +57,13 @@ class Placed:
 def runs(draw: st.DrawFn) -> list[Placed]:
     """Draw the events of a run in the order of their topics, ``log``, ``config`` and ``summary`` mixed."""
     writers = [
-        Writer(id=bytes([number]) * 16, role=role, continues=(bytes([0]) * 16,) if continues and number else ())
+        events.Writer(id=bytes([number]) * 16, role=role, continues=(bytes([0]) * 16,) if continues and number else ())
         for number, (role, continues) in enumerate(
             draw(
                 st.lists(
-                    st.tuples(st.sampled_from([Role.PRIMARY, Role.WORKER, Role.CHILD]), st.booleans()),
+                    st.tuples(
+                        st.sampled_from([events.Role.PRIMARY, events.Role.WORKER, events.Role.CHILD]), st.booleans()
+                    ),
                     min_size=1,
                     max_size=3,
                 )
@@ -87,7 +76,7 @@ def runs(draw: st.DrawFn) -> list[Placed]:
     for _ in range(draw(st.integers(0, 8))):
         number = draw(st.integers(0, len(writers) - 1))
         topic = draw(st.sampled_from(list(offsets)))
-        event = draw(events(writers[number], topic, orders[number]))
+        event = draw(event_of(writers[number], topic, orders[number]))
         orders[number] += event.count
         placed.append(Placed(event, offsets[topic], 1_000 + draw(st.integers(0, 50))))
         offsets[topic] += 1
@@ -95,7 +84,7 @@ def runs(draw: st.DrawFn) -> list[Placed]:
 
 
 @st.composite
-def events(draw: st.DrawFn, writer: Writer, topic: Topic, order: int) -> LogEvent | ChangeEvent:
+def event_of(draw: st.DrawFn, writer: events.Writer, topic: Topic, order: int) -> events.LogEvent | events.ChangeEvent:
     """Draw one event of a writer whose next order is given."""
     if topic is Topic.LOG:
         rows = draw(st.lists(ROWS, min_size=1, max_size=4))
@@ -103,16 +92,18 @@ def events(draw: st.DrawFn, writer: Writer, topic: Topic, order: int) -> LogEven
     records = []
     for index in range(draw(st.integers(1, 3))):
         entries = draw(st.lists(_summary_entries() if topic is Topic.SUMMARY else _config_entries(), max_size=3))
-        records.append(Record(order=order + index, time=0, entries=tuple(entries)))
+        records.append(events.Record(order=order + index, time=0, entries=tuple(entries)))
     return change_event(writer, topic, records)
 
 
-def log_event(writer: Writer, rows: Sequence[dict[str, Any]], steps: Sequence[int], order: int) -> LogEvent:
+def log_event(
+    writer: events.Writer, rows: Sequence[dict[str, Any]], steps: Sequence[int], order: int
+) -> events.LogEvent:
     """Return a block of rows with contiguous orders."""
     numbers = np.arange(order, order + len(rows), dtype=np.int64)
-    return LogEvent(
-        header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=order, count=len(rows)),
-        stream=Stream.HISTORY,
+    return events.LogEvent(
+        header=events.Header(kind=events.Kind.DATA, run=RUN, writer=writer, time=0, seq=order, count=len(rows)),
+        stream=events.Stream.HISTORY,
         orders=numbers,
         steps=np.array(steps, dtype=np.int64),
         times=numbers,
@@ -120,10 +111,12 @@ def log_event(writer: Writer, rows: Sequence[dict[str, Any]], steps: Sequence[in
     )
 
 
-def change_event(writer: Writer, topic: Topic, records: Sequence[Record]) -> ChangeEvent:
+def change_event(writer: events.Writer, topic: Topic, records: Sequence[events.Record]) -> events.ChangeEvent:
     """Return an event of config or summary."""
-    return ChangeEvent(
-        header=Header(kind=Kind.DATA, run=RUN, writer=writer, time=0, seq=records[0].order, count=len(records)),
+    return events.ChangeEvent(
+        header=events.Header(
+            kind=events.Kind.DATA, run=RUN, writer=writer, time=0, seq=records[0].order, count=len(records)
+        ),
         topic=topic,
         records=tuple(records),
     )
@@ -132,7 +125,7 @@ def change_event(writer: Writer, topic: Topic, records: Sequence[Record]) -> Cha
 def one_by_one(placed: Placed) -> list[Placed]:
     """Return the records of an event as events of one record each, at the same offset."""
     event = placed.event
-    if isinstance(event, LogEvent):
+    if isinstance(event, events.LogEvent):
         return [replace(placed, event=cut(event, row, row + 1)) for row in range(event.count)]
     return [
         replace(placed, event=replace(event, header=event.header.with_records(event.seq + index, 1), records=(record,)))
@@ -140,25 +133,27 @@ def one_by_one(placed: Placed) -> list[Placed]:
     ]
 
 
-def _summary_entries() -> st.SearchStrategy[Entry]:
+def _summary_entries() -> st.SearchStrategy[events.Entry]:
     return st.builds(
-        Entry,
-        op=st.sampled_from([Operation.SET, Operation.SET, Operation.REMOVE]),
+        events.Entry,
+        op=st.sampled_from([events.Operation.SET, events.Operation.SET, events.Operation.REMOVE]),
         path=PATHS,
         value=ASSIGNED.map(values.dump),
     )
 
 
-def _config_entries() -> st.SearchStrategy[Entry]:
-    scopes = st.sampled_from([Scope.CONFIG, Scope.ATTRIBUTE, Scope.METADATA])
+def _config_entries() -> st.SearchStrategy[events.Entry]:
+    scopes = st.sampled_from([events.Scope.CONFIG, events.Scope.ATTRIBUTE, events.Scope.METADATA])
     assigned = st.builds(
-        Entry,
-        op=st.sampled_from([Operation.SET, Operation.REMOVE]),
+        events.Entry,
+        op=st.sampled_from([events.Operation.SET, events.Operation.REMOVE]),
         path=PATHS,
         value=ASSIGNED.map(values.dump),
         scope=scopes,
     )
     defined = DEFINITIONS.map(
-        lambda value: Entry(op=Operation.SET, path=(value["name"],), value=values.dump(value), scope=Scope.METRIC)
+        lambda value: events.Entry(
+            op=events.Operation.SET, path=(value["name"],), value=values.dump(value), scope=events.Scope.METRIC
+        )
     )
     return st.one_of(assigned, defined)

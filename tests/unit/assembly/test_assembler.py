@@ -34,6 +34,16 @@ def facts(blocks: list[Block]) -> list[tuple[Any, ...]]:
     return [(block.topic, block.seq, block.orders, block.steps, block.times, block.values) for block in blocks]
 
 
+def with_late_rows() -> SpoolBuilder:
+    """Return a spool with two late rows between the appends of an open row."""
+    spool = SpoolBuilder()
+    spool.append({"a": 1}, flags=Flag.OPENS)
+    spool.append({"late": 1}, flags=WHOLE | Flag.LATE_ROW)
+    spool.append({"late": 2}, flags=WHOLE | Flag.LATE_ROW)
+    spool.append({"b": 1}, flags=Flag.CLOSES)
+    return spool
+
+
 def test_whole_rows_become_one_block() -> None:
     """Rows of one append each are in one block, with the order, step and time of each."""
     spool = SpoolBuilder()
@@ -118,11 +128,7 @@ def test_late_rows_wait_for_the_open_row() -> None:
 
 def test_late_row_without_an_open_row_does_not_wait() -> None:
     """If the open row was delivered before, a late row is published like any other."""
-    spool = SpoolBuilder()
-    spool.append({"a": 1}, flags=Flag.OPENS)
-    spool.append({"late": 1}, flags=WHOLE | Flag.LATE_ROW)
-    spool.append({"late": 2}, flags=WHOLE | Flag.LATE_ROW)
-    spool.append({"b": 1}, flags=Flag.CLOSES)
+    spool = with_late_rows()
     subject = assembler({LOG: 2})
 
     subject.add(records_of(spool)[2:])
@@ -148,11 +154,7 @@ def test_late_row_is_kept_if_the_open_row_is_not() -> None:
 
 def test_lost_late_row_is_marked_after_the_open_row() -> None:
     """Lost late rows are marked in their place, and the open row before them is complete."""
-    spool = SpoolBuilder()
-    spool.append({"a": 1}, flags=Flag.OPENS)
-    spool.append({"late": 1}, flags=WHOLE | Flag.LATE_ROW)
-    spool.append({"late": 2}, flags=WHOLE | Flag.LATE_ROW)
-    spool.append({"b": 1}, flags=Flag.CLOSES)
+    spool = with_late_rows()
     del spool.records[1]
     subject = assembler()
 

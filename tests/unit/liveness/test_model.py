@@ -8,8 +8,7 @@ from runstream_consumers.liveness.clock import Clock, Thresholds
 from runstream_consumers.liveness.model import PartitionModel
 from runstream_consumers.liveness.rules import Phase, State
 from runstream_consumers.liveness.ticker import is_signed, sign
-from runstream_schemas import values
-from runstream_schemas.events import Entry, Operation, Record, Role, Scope, Writer
+from runstream_schemas import events, values
 from runstream_schemas.topics import RunPath
 from tests.events import changed
 from tests.property.liveness.logs import RUN, beat, configured, goodbye, tick
@@ -19,12 +18,12 @@ SECOND = 1_000_000
 LIMITS = Thresholds.from_seconds(tick=5, stale=60, crashed=300)
 
 
-def writers(count: int) -> list[Writer]:
+def writers(count: int) -> list[events.Writer]:
     """Return so many primary writers."""
-    return [Writer(id=number.to_bytes(16, "big"), role=Role.PRIMARY) for number in range(1, count + 1)]
+    return [events.Writer(id=number.to_bytes(16, "big"), role=events.Role.PRIMARY) for number in range(1, count + 1)]
 
 
-def run_of(writer: Writer) -> RunPath:
+def run_of(writer: events.Writer) -> RunPath:
     """Return a run of the writer's own."""
     return RunPath(entity="team", project="digits", run_id=writer.id.hex())
 
@@ -37,7 +36,7 @@ class Broker:
         self.time = 1_700_000_000 * SECOND
         self.ticks = 0
 
-    def beats(self, *writers: Writer, number: int) -> None:
+    def beats(self, *writers: events.Writer, number: int) -> None:
         """Append a beat of each writer, of a run of its own."""
         for writer in writers:
             self.model.apply(changed(beat(writer, number), run=run_of(writer)), self.time)
@@ -49,7 +48,7 @@ class Broker:
             self.ticks += 1
             self.model.apply(tick(self.ticks), self.time)
 
-    def phases(self, *writers: Writer) -> set[tuple[Phase, bool]]:
+    def phases(self, *writers: events.Writer) -> set[tuple[Phase, bool]]:
         """Return the phases of writers, and whether they are taken for unreachable."""
         found = [self.model.runs[run_of(writer)].writers[writer.id] for writer in writers]
         return {(writer.phase, writer.unreachable) for writer in found}
@@ -132,9 +131,11 @@ def test_transitions_have_a_time_and_a_reason() -> None:
     """Each transition has the append time of its cause; the run's reason contains the writer's label."""
     broker = Broker()
     writer = writers(1)[0]
-    label = Entry(op=Operation.SET, path=("label",), value=values.dump("rank 0"), scope=Scope.ATTRIBUTE)
-    host = Entry(op=Operation.SET, path=("host",), value=values.dump("node"), scope=Scope.METADATA)
-    said = replace(configured(writer), records=(Record(order=0, time=0, entries=(label, host)),))
+    label = events.Entry(
+        op=events.Operation.SET, path=("label",), value=values.dump("rank 0"), scope=events.Scope.ATTRIBUTE
+    )
+    host = events.Entry(op=events.Operation.SET, path=("host",), value=values.dump("node"), scope=events.Scope.METADATA)
+    said = replace(configured(writer), records=(events.Record(order=0, time=0, entries=(label, host)),))
     start = broker.time
     changes = [*broker.model.apply(said, start), *broker.model.apply(beat(writer, 1), start + 1)]
     changes += broker.model.apply(goodbye(writer), start + 2)
@@ -153,7 +154,7 @@ def test_transitions_have_a_time_and_a_reason() -> None:
 def test_commands_do_not_open_a_run() -> None:
     """Events of the API itself neither open a run nor have a state."""
     model = PartitionModel(LIMITS, is_marked)
-    command = Writer(id=b"c" * 16, role=Role.COMMAND)
+    command = events.Writer(id=b"c" * 16, role=events.Role.COMMAND)
     for event in (configured(command), beat(command, 1), goodbye(command)):
         assert not model.apply(event, 1)
     assert model.runs == {}

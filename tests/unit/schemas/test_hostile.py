@@ -12,28 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from runstream_schemas import registry
+from runstream_schemas import events, registry
 from runstream_schemas.codec import decode, encode
-from runstream_schemas.events import (
-    ChangeEvent,
-    Column,
-    ColumnType,
-    Ending,
-    Entry,
-    Event,
-    ExitEvent,
-    ExitState,
-    Header,
-    HeartbeatEvent,
-    Kind,
-    LogEvent,
-    Operation,
-    Record,
-    Role,
-    Scope,
-    Stream,
-    Writer,
-)
 from runstream_schemas.exceptions import LimitExceeded, MalformedEvent, UnknownSchema
 from runstream_schemas.framing import frame
 from runstream_schemas.rows import unpack_rows
@@ -45,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RUN = RunPath(entity="e", project="p", run_id="r")
-WRITER = Writer(id=bytes(range(16)), role=Role.PRIMARY)
+WRITER = events.Writer(id=bytes(range(16)), role=events.Role.PRIMARY)
 #: kind data, run, writer, no continues, time 0, seq 0.
 HEAD = zigzag(1) + text("e") + text("p") + text("r") + WRITER.id + zigzag(1) + zigzag(0) + zigzag(0) + zigzag(0)
 #: a block of one row up to its columns.
@@ -59,44 +39,46 @@ def message_of(topic: Topic, body: bytes) -> bytes:
     return frame(registry.current(topic).id, body)
 
 
-def block(**changes: Any) -> LogEvent:
+def block(**changes: Any) -> events.LogEvent:
     """Return a block of three rows with changes."""
     numbers = np.arange(3, dtype=np.int64)
-    event = LogEvent(
-        header=Header(kind=Kind.DATA, run=RUN, writer=WRITER, time=0, seq=0, count=3),
-        stream=Stream.HISTORY,
+    event = events.LogEvent(
+        header=events.Header(kind=events.Kind.DATA, run=RUN, writer=WRITER, time=0, seq=0, count=3),
+        stream=events.Stream.HISTORY,
         orders=numbers,
         steps=numbers,
         times=numbers,
-        columns=[Column(path=("x",), type=ColumnType.FLOAT64, values=numbers.astype(np.float64))],
+        columns=[events.Column(path=("x",), type=events.ColumnType.FLOAT64, values=numbers.astype(np.float64))],
     )
     return changed(event, **changes)
 
 
-def column(**changes: Any) -> LogEvent:
+def column(**changes: Any) -> events.LogEvent:
     """Return a block of three rows whose only column has changes."""
     return block(columns=[replace(block().columns[0], **changes)])
 
 
-def change(entry: Entry, **changes: Any) -> ChangeEvent:
+def change(entry: events.Entry, **changes: Any) -> events.ChangeEvent:
     """Return a config event of one record of one entry."""
-    record = replace(Record(order=0, time=0, entries=(entry,)), **changes)
-    return ChangeEvent(
-        header=Header(kind=Kind.DATA, run=RUN, writer=WRITER, time=0, seq=0, count=1),
+    record = replace(events.Record(order=0, time=0, entries=(entry,)), **changes)
+    return events.ChangeEvent(
+        header=events.Header(kind=events.Kind.DATA, run=RUN, writer=WRITER, time=0, seq=0, count=1),
         topic=Topic.CONFIG,
         records=(record,),
     )
 
 
-def entry(**changes: Any) -> Entry:
+def entry(**changes: Any) -> events.Entry:
     """Return an entry with changes."""
-    return replace(Entry(op=Operation.SET, path=("x",), value="1", scope=Scope.CONFIG), **changes)
+    return replace(events.Entry(op=events.Operation.SET, path=("x",), value="1", scope=events.Scope.CONFIG), **changes)
 
 
-def exit_of(**changes: Any) -> ExitEvent:
+def exit_of(**changes: Any) -> events.ExitEvent:
     """Return an exit whose ending has changes."""
-    ending = replace(Ending(state=ExitState.FINISHED), **changes)
-    return ExitEvent(header=Header(kind=Kind.DATA, run=RUN, writer=WRITER, time=0, order=0), ending=ending)
+    ending = replace(events.Ending(state=events.ExitState.FINISHED), **changes)
+    return events.ExitEvent(
+        header=events.Header(kind=events.Kind.DATA, run=RUN, writer=WRITER, time=0, order=0), ending=ending
+    )
 
 
 def uints(*numbers: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
@@ -109,8 +91,10 @@ def longs(*numbers: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.array(numbers, dtype=np.int64)
 
 
-MALFORMED: dict[str, Callable[[], Event]] = {
-    "no record": lambda: block(kind=Kind.DROPPED, count=0, orders=longs(), steps=longs(), times=longs(), columns=()),
+MALFORMED: dict[str, Callable[[], events.Event]] = {
+    "no record": lambda: block(
+        kind=events.Kind.DROPPED, count=0, orders=longs(), steps=longs(), times=longs(), columns=()
+    ),
     "negative seq": lambda: block(seq=-1),
     "seq beyond 64 bits": lambda: block(seq=2**63 - 2),
     "more rows than numbers": lambda: block(count=2),
@@ -131,15 +115,21 @@ MALFORMED: dict[str, Callable[[], Event]] = {
     "fewer values than rows": lambda: column(values=np.zeros(2)),
     "more values than rows": lambda: column(rows=uints(0, 1)),
     "no path": lambda: column(path=()),
-    "a bool of 2": lambda: column(type=ColumnType.BOOL, values=np.array([0, 1, 2], dtype=np.uint8).view(np.bool_)),
-    "fewer texts than rows": lambda: column(type=ColumnType.JSON, values=None, texts=["1", "2"]),
-    "a text that is no JSON": lambda: column(type=ColumnType.JSON, values=None, texts=["1", "{", "2"]),
-    "a bare NaN": lambda: column(type=ColumnType.JSON, values=None, texts=["1", "NaN", "2"]),
-    "a text nested too deep": lambda: column(type=ColumnType.JSON, values=None, texts=["1", "[" * 65 + "]" * 65, "2"]),
-    "a text nested beyond the interpreter": lambda: column(
-        type=ColumnType.JSON, values=None, texts=["1", "[" * 100_000 + "]" * 100_000, "2"]
+    "a bool of 2": lambda: column(
+        type=events.ColumnType.BOOL, values=np.array([0, 1, 2], dtype=np.uint8).view(np.bool_)
     ),
-    "an integer of too many digits": lambda: column(type=ColumnType.JSON, values=None, texts=["1", "9" * 5000, "2"]),
+    "fewer texts than rows": lambda: column(type=events.ColumnType.JSON, values=None, texts=["1", "2"]),
+    "a text that is no JSON": lambda: column(type=events.ColumnType.JSON, values=None, texts=["1", "{", "2"]),
+    "a bare NaN": lambda: column(type=events.ColumnType.JSON, values=None, texts=["1", "NaN", "2"]),
+    "a text nested too deep": lambda: column(
+        type=events.ColumnType.JSON, values=None, texts=["1", "[" * 65 + "]" * 65, "2"]
+    ),
+    "a text nested beyond the interpreter": lambda: column(
+        type=events.ColumnType.JSON, values=None, texts=["1", "[" * 100_000 + "]" * 100_000, "2"]
+    ),
+    "an integer of too many digits": lambda: column(
+        type=events.ColumnType.JSON, values=None, texts=["1", "9" * 5000, "2"]
+    ),
     "fewer records than counted": lambda: changed(change(entry()), count=2),
     "an entry without a path": lambda: change(entry(path=())),
     "an entry that is no JSON": lambda: change(entry(value="'x'")),
@@ -148,15 +138,17 @@ MALFORMED: dict[str, Callable[[], Event]] = {
     "two exits in one": lambda: changed(exit_of(), count=2),
     "a negative count": lambda: exit_of(counts={Topic.LOG: -1}),
     "a signal below any": lambda: exit_of(signal=-2),
-    "a negative number of a beat": lambda: HeartbeatEvent(
-        header=Header(kind=Kind.BEAT, run=RUN, writer=WRITER, time=0), number=-1
+    "a negative number of a beat": lambda: events.HeartbeatEvent(
+        header=events.Header(kind=events.Kind.BEAT, run=RUN, writer=WRITER, time=0), number=-1
     ),
-    "a beat of no run": lambda: HeartbeatEvent(
-        header=Header(kind=Kind.BEAT, run=RunPath(entity="", project="", run_id=""), writer=WRITER, time=0)
+    "a beat of no run": lambda: events.HeartbeatEvent(
+        header=events.Header(
+            kind=events.Kind.BEAT, run=RunPath(entity="", project="", run_id=""), writer=WRITER, time=0
+        )
     ),
 }
 
-TOO_LARGE: dict[str, Callable[[], Event]] = {
+TOO_LARGE: dict[str, Callable[[], events.Event]] = {
     "name": lambda: block(run=replace(RUN, entity="e" * 129)),
     "key": lambda: column(path=("k" * 513,)),
     "path": lambda: column(path=("k",) * 65),
@@ -191,20 +183,22 @@ def test_the_limits_themselves_are_allowed() -> None:
     event = block(
         run=RunPath(entity="e" * 128, project="p" * 128, run_id="r" * 128),
         columns=[
-            Column(path=("k" * 512,) * 64, type=ColumnType.NULL),
-            Column(path=("x",), type=ColumnType.JSON, texts=[deep, '"[[["', "[" + "[]," * 99 + "[]]"]),
+            events.Column(path=("k" * 512,) * 64, type=events.ColumnType.NULL),
+            events.Column(path=("x",), type=events.ColumnType.JSON, texts=[deep, '"[[["', "[" + "[]," * 99 + "[]]"]),
         ],
     )
     assert len(unpack_rows(event)) == 3
     decoded = decode(Topic.LOG, encode(event))
-    assert isinstance(decoded, LogEvent)
+    assert isinstance(decoded, events.LogEvent)
     assert unpack_rows(event) == unpack_rows(decoded)
 
 
 def test_a_tick_names_no_run() -> None:
     """A tick is of a partition: its names are empty."""
-    tick = HeartbeatEvent(
-        header=Header(kind=Kind.TICK, run=RunPath(entity="", project="", run_id=""), writer=WRITER, time=0),
+    tick = events.HeartbeatEvent(
+        header=events.Header(
+            kind=events.Kind.TICK, run=RunPath(entity="", project="", run_id=""), writer=WRITER, time=0
+        ),
         signature=bytes(32),
     )
     assert tick == decode(Topic.HEARTBEAT, encode(tick))
@@ -212,23 +206,23 @@ def test_a_tick_names_no_run() -> None:
 
 def test_a_kind_from_the_future_is_an_event_without_records() -> None:
     """An unknown kind is returned with its numbers, so that it can be counted."""
-    decoded = decode(Topic.LOG, encode(block(kind=Kind.UNKNOWN)))
-    assert isinstance(decoded, LogEvent)
-    assert (decoded.kind, decoded.seq, decoded.count, len(decoded.columns)) == (Kind.UNKNOWN, 0, 3, 0)
+    decoded = decode(Topic.LOG, encode(block(kind=events.Kind.UNKNOWN)))
+    assert isinstance(decoded, events.LogEvent)
+    assert (decoded.kind, decoded.seq, decoded.count, len(decoded.columns)) == (events.Kind.UNKNOWN, 0, 3, 0)
 
 
 def test_a_column_without_rows_is_not_written() -> None:
     """An empty index would read as "every row": such a column is left out."""
     decoded = decode(Topic.LOG, encode(column(rows=uints(), values=np.zeros(0))))
-    assert isinstance(decoded, LogEvent)
+    assert isinstance(decoded, events.LogEvent)
     assert len(decoded.columns) == 0
 
 
 def test_a_marker_of_many_records_has_no_rows() -> None:
     """A marker says how many records are gone; nobody makes room for them."""
-    gone = block(kind=Kind.DROPPED, count=2**31 - 1, orders=longs(), steps=longs(), times=longs(), columns=())
+    gone = block(kind=events.Kind.DROPPED, count=2**31 - 1, orders=longs(), steps=longs(), times=longs(), columns=())
     decoded = decode(Topic.LOG, encode(gone))
-    assert isinstance(decoded, LogEvent)
+    assert isinstance(decoded, events.LogEvent)
     assert (decoded.count, unpack_rows(decoded)) == (2**31 - 1, [])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from runstream_schemas.events import Branch, Header, Kind, LogEvent, Role, Stream, Writer
+from runstream_schemas import events
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.summary_algebra.projection import summary_of
 from runstream_schemas.summary_algebra.state_codec import decode_state, encode_state
@@ -12,17 +12,17 @@ from runstream_schemas.summary_algebra.summary_state import SummaryState
 from runstream_schemas.topics import RunPath
 
 RUN = RunPath(entity="e", project="p", run_id="r")
-OLD = Writer(id=bytes(16), role=Role.PRIMARY)
-NEW = Writer(id=b"n" * 16, role=Role.PRIMARY, continues=(OLD.id,))
+OLD = events.Writer(id=bytes(16), role=events.Role.PRIMARY)
+NEW = events.Writer(id=b"n" * 16, role=events.Role.PRIMARY, continues=(OLD.id,))
 
 
-def rows(by: Writer, steps: list[int]) -> LogEvent:
+def rows(by: events.Writer, steps: list[int]) -> events.LogEvent:
     """Return a block whose rows hold their step as ``a``."""
     numbers = np.array(steps)
     columns = pack_rows([{"a": step} for step in steps])
-    return LogEvent(
-        header=Header(kind=Kind.DATA, run=RUN, writer=by, time=0, seq=steps[0], count=len(steps)),
-        stream=Stream.HISTORY,
+    return events.LogEvent(
+        header=events.Header(kind=events.Kind.DATA, run=RUN, writer=by, time=0, seq=steps[0], count=len(steps)),
+        stream=events.Stream.HISTORY,
         orders=numbers,
         steps=numbers,
         times=numbers,
@@ -30,16 +30,16 @@ def rows(by: Writer, steps: list[int]) -> LogEvent:
     )
 
 
-def rewind(step: int) -> LogEvent:
+def rewind(step: int) -> events.LogEvent:
     """Return the marker of a rewind."""
     none = np.empty(0, dtype=np.int64)
-    return LogEvent(
-        header=Header(kind=Kind.BRANCH, run=RUN, writer=NEW, time=0, seq=0, count=1),
-        stream=Stream.HISTORY,
+    return events.LogEvent(
+        header=events.Header(kind=events.Kind.BRANCH, run=RUN, writer=NEW, time=0, seq=0, count=1),
+        stream=events.Stream.HISTORY,
         orders=none,
         steps=none,
         times=none,
-        branch=Branch(run=RUN, step=step),
+        branch=events.Branch(run=RUN, step=step),
     )
 
 

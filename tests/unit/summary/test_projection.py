@@ -7,17 +7,16 @@ from typing import Any
 
 import pytest
 
-from runstream_schemas import values
-from runstream_schemas.events import Entry, Operation, Record, Role, Scope, Writer
+from runstream_schemas import events, values
 from runstream_schemas.summary_algebra.projection import project
 from runstream_schemas.summary_algebra.summary_state import SummaryState
 from runstream_schemas.topics import Topic
 from tests.property.summary.runs import RUN, change_event, log_event
 
-ONE = Writer(id=b"1" * 16, role=Role.PRIMARY)
-TWO = Writer(id=b"2" * 16, role=Role.PRIMARY)
-RESUMED = Writer(id=b"3" * 16, role=Role.PRIMARY, continues=(ONE.id,))
-AGAIN = Writer(id=b"4" * 16, role=Role.PRIMARY, continues=(RESUMED.id,))
+ONE = events.Writer(id=b"1" * 16, role=events.Role.PRIMARY)
+TWO = events.Writer(id=b"2" * 16, role=events.Role.PRIMARY)
+RESUMED = events.Writer(id=b"3" * 16, role=events.Role.PRIMARY, continues=(ONE.id,))
+AGAIN = events.Writer(id=b"4" * 16, role=events.Role.PRIMARY, continues=(RESUMED.id,))
 
 
 class Story:
@@ -28,26 +27,28 @@ class Story:
         self._offset = 0
         self._orders: dict[bytes, int] = {}
 
-    def log(self, *rows: dict[str, Any], writer: Writer = ONE, step: int | None = None) -> Story:
+    def log(self, *rows: dict[str, Any], writer: events.Writer = ONE, step: int | None = None) -> Story:
         """Log rows, by default at steps that count up with the orders."""
         order = self._next(writer, len(rows))
         first = order if step is None else step
         self._take(log_event(writer, rows, range(first, first + len(rows)), order))
         return self
 
-    def set(self, path: str, value: Any, writer: Writer = ONE) -> Story:
+    def set(self, path: str, value: Any, writer: events.Writer = ONE) -> Story:
         """Set a value of the summary by hand; names of the path are parted by slashes."""
-        return self._by_hand(Entry(op=Operation.SET, path=tuple(path.split("/")), value=values.dump(value)), writer)
+        return self._by_hand(
+            events.Entry(op=events.Operation.SET, path=tuple(path.split("/")), value=values.dump(value)), writer
+        )
 
-    def remove(self, path: str, writer: Writer = ONE) -> Story:
+    def remove(self, path: str, writer: events.Writer = ONE) -> Story:
         """Take a value of the summary away by hand."""
-        return self._by_hand(Entry(op=Operation.REMOVE, path=tuple(path.split("/"))), writer)
+        return self._by_hand(events.Entry(op=events.Operation.REMOVE, path=tuple(path.split("/"))), writer)
 
-    def define(self, name: str, writer: Writer = ONE, **fields: Any) -> Story:
+    def define(self, name: str, writer: events.Writer = ONE, **fields: Any) -> Story:
         """Define a metric."""
         value = {"name": name, "glob": "*" in name, **fields}
-        entry = Entry(op=Operation.SET, path=(name,), value=values.dump(value), scope=Scope.METRIC)
-        record = Record(order=self._next(writer, 1), time=0, entries=(entry,))
+        entry = events.Entry(op=events.Operation.SET, path=(name,), value=values.dump(value), scope=events.Scope.METRIC)
+        record = events.Record(order=self._next(writer, 1), time=0, entries=(entry,))
         self._take(change_event(writer, Topic.CONFIG, [record]))
         return self
 
@@ -57,12 +58,12 @@ class Story:
         state = self.state
         return project(state.keys, state.manual, state.definitions, state.continues)
 
-    def _by_hand(self, entry: Entry, writer: Writer) -> Story:
-        record = Record(order=self._next(writer, 1), time=0, entries=(entry,))
+    def _by_hand(self, entry: events.Entry, writer: events.Writer) -> Story:
+        record = events.Record(order=self._next(writer, 1), time=0, entries=(entry,))
         self._take(change_event(writer, Topic.SUMMARY, [record]))
         return self
 
-    def _next(self, writer: Writer, count: int) -> int:
+    def _next(self, writer: events.Writer, count: int) -> int:
         order = self._orders.get(writer.id, 0)
         self._orders[writer.id] = order + count
         return order
@@ -258,20 +259,24 @@ def test_an_int_stands_before_its_equal_float() -> None:
 def test_the_primary_speaks_for_the_run() -> None:
     """Attributes of workers stand back behind the primary's, those of children and shippers are not the run's."""
     state = SummaryState(run=RUN)
-    for offset, role in enumerate((Role.PRIMARY, Role.WORKER, Role.CHILD, Role.SHIPPER)):
-        writer = Writer(id=bytes([offset]) * 16, role=role)
+    for offset, role in enumerate((events.Role.PRIMARY, events.Role.WORKER, events.Role.CHILD, events.Role.SHIPPER)):
+        writer = events.Writer(id=bytes([offset]) * 16, role=role)
         entries = tuple(
-            Entry(op=Operation.SET, path=(key,), value=values.dump(role.value), scope=Scope.ATTRIBUTE)
+            events.Entry(
+                op=events.Operation.SET, path=(key,), value=values.dump(role.value), scope=events.Scope.ATTRIBUTE
+            )
             for key in ("name", f"of_{role.value}")
         )
-        state.fold(change_event(writer, Topic.CONFIG, [Record(order=0, time=0, entries=entries)]), offset, offset)
+        state.fold(
+            change_event(writer, Topic.CONFIG, [events.Record(order=0, time=0, entries=entries)]), offset, offset
+        )
     assert state.attributes.resolve() == {"name": "primary", "of_primary": "primary", "of_worker": "worker"}
 
 
 def test_the_number_of_a_run_may_come_by_its_shipper() -> None:
     """The server's word on a run counts whoever passes it on."""
     state = SummaryState(run=RUN)
-    entry = Entry(op=Operation.SET, path=("number",), value=values.dump(7), scope=Scope.ATTRIBUTE)
-    record = Record(order=0, time=0, entries=(entry,))
-    state.fold(change_event(Writer(id=bytes(16), role=Role.SHIPPER), Topic.CONFIG, [record]), 0, 0)
+    entry = events.Entry(op=events.Operation.SET, path=("number",), value=values.dump(7), scope=events.Scope.ATTRIBUTE)
+    record = events.Record(order=0, time=0, entries=(entry,))
+    state.fold(change_event(events.Writer(id=bytes(16), role=events.Role.SHIPPER), Topic.CONFIG, [record]), 0, 0)
     assert state.attributes.resolve() == {"number": 7}
