@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from runstream_consumers.api.database import Connection, Database
-from runstream_consumers.api.kafka.commands import Commands
+from runstream_consumers.api.kafka.command_events import Commands
 from runstream_consumers.api.kafka.offsets import Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
 from runstream_consumers.api.polling_pace import PollingPace

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from runstream_consumers.api import problems
 from runstream_consumers.api.database import PoolLimits, open_database
-from runstream_consumers.api.kafka.commands import Commands
+from runstream_consumers.api.kafka.command_events import Commands
 from runstream_consumers.api.kafka.offsets import BrokerOffsets, Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
 from runstream_consumers.api.polling_pace import PollingPace

@@ -10,14 +10,10 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from runstream.terminal.sparkline import sparkline
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 PREFIX = "runstream:"
-#: How many keys are shown at the end of a run. The web pages show all.
-_MAX_KEYS = 40
 _CLEAR_LINE = "\r\x1b[K"
 #: For encodings without them: symbols that are removed, and characters with an ASCII equivalent.
 _SYMBOLS = re.compile("[⭐🚀]\ufe0f? ?")
@@ -154,25 +150,6 @@ def encodable(text: str, encoding: str | None) -> str:
     except LookupError:
         return text
     return text
-
-
-def report_lines(
-    history: Iterable[tuple[str, Sequence[float | None]]], summary: Iterable[tuple[str, Any]]
-) -> list[str]:
-    """Return the lines printed at the end of a run: a sparkline for each metric, and the value of each key."""
-    sparks = [(printable(key), sparkline(points)) for key, points in history if points]
-    values = [
-        (printable(key), shorten(f"{value:.6g}" if isinstance(value, float) else str(value))) for key, value in summary
-    ]
-    lines: list[str] = []
-    for title, pairs in (("Run history:", sparks), ("Run summary:", values)):
-        if not pairs:
-            continue
-        width = max(len(key) for key, _ in pairs[:_MAX_KEYS])
-        lines += ["", title, *(f"{key:>{width}} {text}" for key, text in pairs[:_MAX_KEYS])]
-        if len(pairs) > _MAX_KEYS:
-            lines.append(f"… and {len(pairs) - _MAX_KEYS} more")
-    return lines
 
 
 def _to_html(lines: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runstream_consumers.api.kafka.commands import change_attributes, stop_request, stopped_writers
+from runstream_consumers.api.kafka.command_events import change_attributes, stop_request, stopped_writers
 from runstream_consumers.api.security.access import Principal, PrincipalKind
 from runstream_schemas.codec import decode, encode
 from runstream_schemas.events import ChangeEvent, Role

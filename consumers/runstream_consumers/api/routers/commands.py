@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Response
 
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents.answers import described
-from runstream_consumers.api.kafka.commands import change_attributes, stop_request, stopped_writers
+from runstream_consumers.api.kafka.command_events import change_attributes, stop_request, stopped_writers
 from runstream_consumers.api.problems import BadParameter, Problem, RunNotFound
 from runstream_consumers.api.routers.runs import RUN
 from runstream_consumers.api.security.access import ThePrincipal

@@ -7,7 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from runstream.terminal.terminal import report_lines
+from runstream.terminal.report_text import report_lines
 from runstream.tracking.lifecycle.delivery_status import delivered
 from runstream_schemas import values
 

@@ -92,7 +92,7 @@ class RowLog:
         data: Mapping[str, Any],
         step: int | None = None,
         commit: bool | None = None,
-        sync: object = None,  # noqa: FBT001
+        sync: object = None,
     ) -> None:
         """Append one call of ``log()``; raises DataError or DiskFullError if nothing was recorded."""
         key_list: KeyList | None = self._known
