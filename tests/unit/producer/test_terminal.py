@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runstream
-from runstream.terminal.terminal import Terminal, encodable, report_lines
+from runstream.terminal.report_text import report_lines
+from runstream.terminal.terminal import Terminal, encodable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

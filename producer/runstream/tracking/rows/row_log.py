@@ -91,8 +91,8 @@ class RowLog:
         self,
         data: Mapping[str, Any],
         step: int | None = None,
-        commit: bool | None = None,
-        sync: object = None,
+        commit: bool | None = None,  # noqa: FBT001 - the signature of W&B
+        sync: bool | None = None,  # noqa: FBT001
     ) -> None:
         """Append one call of ``log()``; raises DataError or DiskFullError if nothing was recorded."""
         key_list: KeyList | None = self._known
