@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.polling import eventually
 from tests.trainers import Server, new_id, run_to_end, start
 
@@ -16,22 +18,21 @@ if TYPE_CHECKING:
 FOLDERS, WRITERS, ROWS = 10, 1000, 3
 
 
+@pytest.mark.timeout(400)
 def test_a_thousand_writers_lose_nothing(stack: Stack, server: Server, tmp_path: Path) -> None:
     """Each row of a thousand writers in ten run folders is stored exactly once, and the run is complete."""
     run_id, each = new_id(), WRITERS // FOLDERS
-    # Measuring the coverage of a thousand processes would cost minutes.
-    environment = {**stack.environment, "COVERAGE_PROCESS_CONFIG": "", "WORLD_SIZE": str(FOLDERS)}
     processes = [
         start(
             "fork_writers",
             *("--id", run_id, "--first", rank * each, "--writers", each, "--rows", ROWS),
-            environment={**environment, "RANK": str(rank)},
+            environment={**stack.environment, "RANK": str(rank), "WORLD_SIZE": str(FOLDERS)},
             folder=tmp_path / str(rank),
         )
         for rank in range(FOLDERS)
     ]
 
-    assert [process.wait(180) for process in processes] == [0] * FOLDERS
+    assert [process.wait(240) for process in processes] == [0] * FOLDERS
 
     eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
     rows = server.rows(run_id)
