@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import fastavro
 
 from runstream_schemas import registry
-from runstream_schemas.decoding import column_type, event_of
+from runstream_schemas.decoding import COLUMN_TYPES, event_of
 from runstream_schemas.encoding import fields_of
 from runstream_schemas.events import LogEvent
 from runstream_schemas.exceptions import LimitExceeded, MalformedEvent
@@ -68,7 +68,7 @@ def decode_columns(message: bytes, accepts: Callable[[tuple[str, ...], ColumnTyp
     identifier, body = unframe(message)
     fields = _read(registry.by_id(identifier), body)
     fields["columns"] = [
-        column for column in fields["columns"] if accepts(tuple(column["path"]), column_type(column["type"]))
+        column for column in fields["columns"] if accepts(tuple(column["path"]), COLUMN_TYPES[column["type"]])
     ]
     event = event_of(Topic.LOG, fields, DEFAULT_LIMITS)
     if not isinstance(event, LogEvent):

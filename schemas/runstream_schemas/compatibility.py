@@ -5,7 +5,7 @@ Stricter than Avro: schemas must not lose bits, allow attacks on a decoder, or s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 #: A schema as parsed from its JSON text.
@@ -21,7 +21,7 @@ def faults(definition: Definition) -> list[str]:
     """Return why a schema is not allowed as the record type of a topic; empty if it is."""
     if not isinstance(definition, dict) or definition.get("type") != "record":
         return ["the type of a topic must be a record"]
-    return _Linter().faults(definition, "", open_names=())
+    return _Linter(_named_types(definition)).faults(definition, "", open_names=())
 
 
 def problems(reader: Definition, writer: Definition) -> list[str]:
@@ -41,8 +41,7 @@ def full_transitive(versions: list[Definition]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Linter:
-    #: Types that are defined so far; Avro defines each once and refers to it by name.
-    names: dict[str, Definition] = field(default_factory=dict)
+    names: dict[str, Definition]
 
     def faults(self, definition: Definition, where: str, open_names: tuple[str, ...]) -> list[str]:
         if isinstance(definition, list):
@@ -50,8 +49,6 @@ class _Linter:
         if isinstance(definition, str):
             return [f"{where}: recursion into {definition}"] if definition in open_names else []
         kind = definition["type"]
-        if kind in _NAMED:
-            self.names[definition["name"]] = definition
         if kind == "record":
             return [
                 fault

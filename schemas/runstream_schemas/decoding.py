@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 _KINDS = {kind.value: kind for kind in Kind}
 _ROLES = {role.value: role for role in Role}
 _STREAMS = {stream.value: stream for stream in Stream}
-_COLUMN_TYPES = {kind.value: kind for kind in ColumnType}
+COLUMN_TYPES = {kind.value: kind for kind in ColumnType}
 _SCOPES = {scope.value: scope for scope in Scope}
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _EXIT_STATES = {state.value: state for state in ExitState}
@@ -279,13 +279,8 @@ _CONVERTERS: Mapping[Topic, Callable[[Topic, Mapping[str, Any], Header, Limits],
 # --- parts of log, config and summary events
 
 
-def column_type(name: str) -> ColumnType:
-    """Return the column type with a name of the schema."""
-    return _COLUMN_TYPES[name]
-
-
 def _column(fields: Mapping[str, Any], rows: int, limits: Limits) -> Column:
-    kind = _COLUMN_TYPES[fields["type"]]
+    kind = COLUMN_TYPES[fields["type"]]
     index, size = _index(fields["rows"], rows)
     dtype = DTYPES.get(kind)
     packed = None if dtype is None else _unpack(fields["values"], dtype, size, "values")

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 
 def display_name(given: str | None, generated: str | None, number: int | None) -> str:
-    """Return the display name of a run from its attributes.
+    """Return the display name of a run from its attributes ``name``, ``generated_name`` and ``number``.
 
-    Args:
-        given: The name given by the user, attribute ``name``; takes precedence.
-        generated: Two words, attribute ``generated_name``.
-        number: The run's number in its project, attribute ``number``; None if no server has assigned one.
-
-    Returns:
-        The name; empty if the run has neither a given nor a generated name.
+    The name ``given`` by the user takes precedence. Otherwise it is two ``generated`` words, followed by the number if
+    a server has assigned one; empty if there is neither.
     """
     if given or not generated:
         return str(given or "")  # the attribute may have any type

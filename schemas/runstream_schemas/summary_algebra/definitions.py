@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from runstream_schemas.summary_algebra.key_state import Path
 
 AGGREGATIONS = ("min", "max", "mean", "last", "first", "best", "copy", "none")
+#: The options of a definition that a later one of the same name replaces if it has them.
+_OPTIONAL = ("step_metric", "step_sync", "hidden", "goal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +36,8 @@ class Definition:
         """Return the definition that results when a later one of the same name is added."""
         if later.overwrite:
             return later
-        summary = (self.summary or frozenset()) | (later.summary or frozenset())
-        return replace(
-            later,
-            step_metric=_specified(later.step_metric, self.step_metric),
-            step_sync=_specified(later.step_sync, self.step_sync),
-            hidden=_specified(later.hidden, self.hidden),
-            goal=_specified(later.goal, self.goal),
-            summary=summary,
-        )
+        kept = {name: getattr(self, name) for name in _OPTIONAL if getattr(later, name) is None}
+        return replace(later, **kept, summary=(self.summary or frozenset()) | (later.summary or frozenset()))
 
     def document(self) -> dict[str, Any]:
         """Return the definition as it is served to readers."""
@@ -93,7 +88,7 @@ class Definitions:
             self._in_force = {name: _merged(self.given[name]) for name in sorted(self.given)}
             globs = [definition for definition in self._in_force.values() if definition.glob]
             globs.sort(key=lambda definition: (-len(definition.name), definition.name))
-            self._globs = [(_pattern(definition.name), definition) for definition in globs]
+            self._globs = [(glob_pattern(definition.name), definition) for definition in globs]
         return self._globs
 
 
@@ -121,10 +116,6 @@ def _optional(value: Mapping[str, Any], name: str, kind: type) -> Any:
     return found if isinstance(found, kind) else None
 
 
-def _specified(later: Any, earlier: Any) -> Any:
-    return earlier if later is None else later
-
-
 def _merged(given: Mapping[Tag, Definition]) -> Definition:
     ordered = [given[tag] for tag in sorted(given)]
     merged = ordered[0]
@@ -133,5 +124,6 @@ def _merged(given: Mapping[Tag, Definition]) -> Definition:
     return merged
 
 
-def _pattern(glob: str) -> re.Pattern[str]:
+def glob_pattern(glob: str) -> re.Pattern[str]:
+    """Return the pattern of the whole keys that the name of a definition with ``*`` selects."""
     return re.compile(".*".join(re.escape(part) for part in glob.split("*")), re.DOTALL)

@@ -83,13 +83,7 @@ def _displayed(
 
 
 def shown(state: KeyState, definition: Definition | None, *, by_hand: bool = False) -> Any:
-    """Return what is displayed for a key, or Nothing.
-
-    Args:
-        state: The state of the key.
-        definition: The definition that applies to it.
-        by_hand: Whether it was set by hand after it was first logged: then its last value is displayed.
-    """
+    """Return what is displayed for a key, or Nothing: its last value if it was set ``by_hand`` after it was logged."""
     wanted = definition.summary if definition is not None else None
     if wanted and "none" in wanted:
         return Nothing
@@ -101,40 +95,24 @@ def shown(state: KeyState, definition: Definition | None, *, by_hand: bool = Fal
 
 
 def _aggregate(state: KeyState, name: str, *, maximize: bool) -> Any:
-    match name:
-        case "last" | "first":
-            seen = state.last if name == "last" else state.first
-            return Nothing if seen is None else seen.value
-        case "min" | "max" | "best":
-            return high(state) if name == "max" or (name == "best" and maximize) else low(state)
-        case "mean":
-            return mean(state)
-    return Nothing
-
-
-def low(state: KeyState) -> Any:
-    """Return the smallest number, NaN if there was one, or Nothing if there are no numbers."""
-    if not state.count:
+    """Return an aggregate of a key: NaN if one of its numbers was NaN, or Nothing if it has no such values."""
+    if name in {"last", "first"}:
+        seen = state.last if name == "last" else state.first
+        return Nothing if seen is None else seen.value
+    if not state.count or name not in {"min", "max", "best", "mean"}:
         return Nothing
     if state.nan:
         return math.nan
+    if name == "mean":
+        return _mean(state)
+    if name == "max" or (name == "best" and maximize):
+        return math.inf if state.above else -math.inf if state.high is None else state.high
     return -math.inf if state.below else math.inf if state.low is None else state.low
 
 
-def high(state: KeyState) -> Any:
-    """Return the greatest number, NaN if there was one, or Nothing if there are no numbers."""
-    if not state.count:
-        return Nothing
-    if state.nan:
-        return math.nan
-    return math.inf if state.above else -math.inf if state.high is None else state.high
-
-
-def mean(state: KeyState) -> Any:
-    """Return the mean, rounded once; NaN if there was one, or Nothing if there are no numbers."""
-    if not state.count:
-        return Nothing
-    if state.nan or (state.above and state.below):
+def _mean(state: KeyState) -> float:
+    """Return the mean of numbers without NaN, rounded once."""
+    if state.above and state.below:
         return math.nan
     if state.above or state.below:
         return math.inf if state.above else -math.inf

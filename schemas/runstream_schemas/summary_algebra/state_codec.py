@@ -12,7 +12,7 @@ from runstream_schemas import values
 from runstream_schemas.exceptions import MalformedEvent
 from runstream_schemas.summary_algebra.assignments import Assigned, Assignments, Removed
 from runstream_schemas.summary_algebra.definitions import Definition, Definitions
-from runstream_schemas.summary_algebra.exact import Exact, canonical
+from runstream_schemas.summary_algebra.exact import canonical
 from runstream_schemas.summary_algebra.key_state import KeyState, Path, Seen
 from runstream_schemas.summary_algebra.summary_state import SummaryState
 
@@ -59,7 +59,7 @@ def decode_keys(state: SummaryState, data: list[Any]) -> None:
     """Add the states of keys to a summary state that has none of them."""
     if data[0] == 1:
         for *path, packed in data[1]:
-            state.keys[tuple(path)] = _decode_old_key(packed)
+            state.keys[tuple(path)] = _decode_key(packed, None)
         return
     _check_version(data[0])
     writers = [bytes.fromhex(writer) for writer in data[1]]
@@ -108,43 +108,31 @@ def _encode_key(state: KeyState, numbers: Mapping[bytes, int]) -> Iterable[Any]:
     return (state.count, state.nan, state.above, state.below, state.low, state.high, total, exponent, first, last)
 
 
-def _decode_key(packed: list[Any], writers: list[bytes]) -> KeyState:
+def _decode_key(packed: list[Any], writers: list[bytes] | None) -> KeyState:
+    """Return the state of a key; ``writers`` is None for version 1, which repeats writers and packs mantissas."""
     count, nan, above, below, low, high, mantissa, exponent, first, last = packed
-    total: Exact = (int(mantissa, 16) if isinstance(mantissa, str) else mantissa, exponent)
+    if isinstance(mantissa, str):
+        mantissa = int(mantissa, 16)
+    elif isinstance(mantissa, bytes):
+        mantissa = int.from_bytes(mantissa, "little", signed=True)
     ends = _decode_seen(first, writers), _decode_seen(last, writers)
-    return KeyState(count, nan, above, below, low, high, total, *ends)
-
-
-def _decode_old_key(packed: list[Any]) -> KeyState:
-    count, nan, above, below, low, high, mantissa, exponent, first, last = packed
-    total = (int.from_bytes(mantissa, "little", signed=True), exponent)
-    return KeyState(count, nan, above, below, low, high, total, _decode_old_seen(first), _decode_old_seen(last))
+    return KeyState(count, nan, above, below, low, high, (mantissa, exponent), *ends)
 
 
 def _encode_seen(seen: Seen | None, numbers: Mapping[bytes, int]) -> list[Any] | None:
     return None if seen is None else [*seen.tag, numbers[seen.writer], _encode_value(seen.value)]
 
 
-def _decode_seen(packed: list[Any] | None, writers: list[bytes]) -> Seen | None:
+def _decode_seen(packed: list[Any] | None, writers: list[bytes] | None) -> Seen | None:
     if packed is None:
         return None
     step, offset, order, writer, value = packed
-    return Seen((step, offset, order), writers[writer], _decode_value(value))
-
-
-def _decode_old_seen(packed: list[Any] | None) -> Seen | None:
-    if packed is None:
-        return None
-    step, offset, order, writer, value = packed
-    return Seen((step, offset, order), writer, _decode_value(value))
+    return Seen((step, offset, order), writer if writers is None else writers[writer], _decode_value(value))
 
 
 def _encode_value(value: Any) -> Any:
-    return value if isinstance(value, float | bool) or _is_int64(value) else [values.dump(value)]
-
-
-def _is_int64(value: Any) -> bool:
-    return isinstance(value, int) and value in _INT64
+    is_number = isinstance(value, float | bool) or (isinstance(value, int) and value in _INT64)
+    return value if is_number else [values.dump(value)]
 
 
 def _decode_value(packed: Any) -> Any:
@@ -153,14 +141,8 @@ def _decode_value(packed: Any) -> Any:
 
 def _encode_assignments(part: Assignments) -> list[Any]:
     return [
-        [
-            list(path),
-            list(known.tag),
-            known.writer.hex(),
-            known.order,
-            None if known.value is Removed else values.dump(known.value),
-        ]
-        for path, known in sorted(part.entries.items())
+        [list(path), list(tag), writer.hex(), order, None if value is Removed else values.dump(value)]
+        for path, (tag, writer, order, value) in sorted(part.entries.items())
     ]
 
 

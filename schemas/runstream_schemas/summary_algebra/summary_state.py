@@ -6,19 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runstream_schemas import values
-from runstream_schemas.events import (
-    ChangeEvent,
-    Entry,
-    Event,
-    Kind,
-    LogEvent,
-    Operation,
-    Record,
-    Role,
-    Scope,
-    Stream,
-    Writer,
-)
+from runstream_schemas.events import ChangeEvent, Entry, Event, Kind, LogEvent, Operation, Role, Scope, Stream, Writer
 from runstream_schemas.summary_algebra.assignments import Assigned, Assignments, Removed, Tag
 from runstream_schemas.summary_algebra.block import fold_block
 from runstream_schemas.summary_algebra.definitions import Definition, Definitions, parse
@@ -156,15 +144,15 @@ class SummaryState:
             for index, entry in enumerate(record.entries):
                 if event.topic is Topic.SUMMARY:
                     self.changed.names.update(entry.path[:1])
-                    _assign(self.manual, entry, (offset, record.order, index), event.writer, record)
+                    _assign(self.manual, entry, (offset, record.order, index), event.writer, record.order)
                 else:
-                    self._fold_config(entry, (offset, record.order, index), event.writer, record)
+                    self._fold_config(entry, (offset, record.order, index), event.writer, record.order)
         self.changed.document = True
 
-    def _fold_config(self, entry: Entry, tag: Tag, writer: Writer, record: Record) -> None:
+    def _fold_config(self, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:
         match entry.scope:
             case Scope.CONFIG:
-                _assign(self.config, entry, tag, writer, record)
+                _assign(self.config, entry, tag, writer, order)
             case Scope.METRIC:
                 self.definitions.define(tag, _definition(entry))
                 self.changed.rules = True
@@ -175,9 +163,7 @@ class SummaryState:
                 # accepted from any writer.
                 if writer.role not in (Role.CHILD, Role.SHIPPER) or entry.path == ("number",):
                     rank = 0 if writer.role in (Role.WORKER, Role.UNKNOWN) else 1
-                    _assign(target, entry, (rank, *tag), writer, record)
-            case Scope.UNKNOWN:
-                pass
+                    _assign(target, entry, (rank, *tag), writer, order)
 
 
 def contributes(event: Event) -> bool:
@@ -198,11 +184,11 @@ def earlier_writers(continues: Mapping[bytes, Iterable[bytes]], writer: bytes) -
     return found
 
 
-def _assign(target: Assignments, entry: Entry, tag: Tag, writer: Writer, record: Record) -> None:
+def _assign(target: Assignments, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:
     if entry.op is Operation.SET:
-        target.assign(entry.path, Assigned(tag, writer.id, record.order, values.load(entry.value)))
+        target.assign(entry.path, Assigned(tag, writer.id, order, values.load(entry.value)))
     elif entry.op is Operation.REMOVE:
-        target.assign(entry.path, Assigned(tag, writer.id, record.order, Removed))
+        target.assign(entry.path, Assigned(tag, writer.id, order, Removed))
 
 
 def _definition(entry: Entry) -> Definition:
