@@ -12,6 +12,9 @@ from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas import values
 from runstream_schemas.topics import RunPath
 
+#: The columns that an alert has unchanged.
+_PLAIN_COLUMNS = ("partition", "offset", "order", "append_time", "time", "wait_ms", "repeats")
+
 #: Append time, partition and offset of an alert: where the next page of a list begins.
 AlertCursor = tuple[int, int, int]
 
@@ -77,16 +80,10 @@ def _alert(row: Any, content: dict[str, str]) -> Alert:
     return Alert(
         run=RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"]),
         writer=row["writer"].bytes,
-        partition=row["partition"],
-        offset=row["offset"],
-        order=row["order"],
-        append_time=row["append_time"],
-        time=row["time"],
         title=content["title"],
         full_title=content["full_title"] or content["title"],
         text=content["text"],
         level=row["level"].upper(),
-        wait_ms=row["wait_ms"],
         repeat=row["repeat_of"] is not None,
-        repeats=row["repeats"],
+        **{name: row[name] for name in _PLAIN_COLUMNS},
     )

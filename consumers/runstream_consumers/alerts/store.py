@@ -10,7 +10,7 @@ from uuid import UUID
 
 from runstream_consumers.alerts.model import RaisedAlert, repeats
 from runstream_consumers.runtime.plugin import Connection, Received
-from runstream_consumers.runtime.postgres.queries import load_queries
+from runstream_consumers.runtime.postgres.queries import columns_of, load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_schemas import values
 from runstream_schemas.events import AlertEvent
@@ -46,13 +46,14 @@ async def add(connection: Connection, partition: int, alerts: Sequence[tuple[Rec
     """Write alerts of a partition, and mark repeats among them and the stored ones."""
     new: dict[TitleKey, list[RaisedAlert]] = {}
     for received, event in alerts:
-        new.setdefault(_title_key(event), []).append(_raised(received, event))
+        raised = RaisedAlert(offset=received.offset, time=received.append_time, wait=_wait_ms(event) * 1000)
+        new.setdefault(_title_key(event), []).append(raised)
     marks: dict[int, int | None] = {}
     changed: dict[int, int | None] = {}
     known = await _known(connection, new)
-    for key, raised in new.items():
+    for key, alerts_of_title in new.items():
         stored = known.get(key, [])
-        found = repeats([*(one for one, _ in stored), *raised])
+        found = repeats([*(one for one, _ in stored), *alerts_of_title])
         changed |= {one.offset: found[one.offset] for one, before in stored if found[one.offset] != before}
         marks |= found
     rows = [_row(partition, received, event, marks) for received, event in alerts]
@@ -64,17 +65,12 @@ async def add(connection: Connection, partition: int, alerts: Sequence[tuple[Rec
 
 async def _known(connection: Connection, new: Mapping[TitleKey, Sequence[RaisedAlert]]) -> dict[TitleKey, list[Known]]:
     """Return the stored alerts of titles that affect the new ones, or are affected by them."""
-    firsts = [min(one.offset for one in raised) for raised in new.values()]
-    runs, titles = [run for run, _ in new], [title for _, title in new]
+    wanted = [(*title, min(one.offset for one in raised)) for title, raised in new.items()]
     found: dict[TitleKey, list[Known]] = {}
-    for row in await connection.fetch(QUERIES["known"], runs, titles, firsts):
+    for row in await connection.fetch(QUERIES["known"], *columns_of(wanted)):
         raised = RaisedAlert(offset=row["offset"], time=row["append_time"], wait=row["wait_ms"] * 1000)
         found.setdefault((row["run"], row["title"]), []).append((raised, row["repeat_of"]))
     return found
-
-
-def _raised(received: Received, event: AlertEvent) -> RaisedAlert:
-    return RaisedAlert(offset=received.offset, time=received.append_time, wait=_wait_ms(event) * 1000)
 
 
 def _wait_ms(event: AlertEvent) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
-from typing import Any
 
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.migrate import migrate
+from runstream_consumers.runtime.postgres.queries import columns_of
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.topics import RunPath
 
@@ -21,7 +21,7 @@ on conflict do nothing
 _BEGIN = "insert into control.project values ($1, $2, $3) on conflict do nothing"
 
 #: The published numbers of a project's runs that the read side knows.
-Published = dict["RunPath", int]
+Published = dict[RunPath, int]
 
 
 async def prepare(connection: Connection) -> None:
@@ -32,13 +32,11 @@ async def prepare(connection: Connection) -> None:
 async def assign_number(
     connection: Connection, run: RunPath, published: Callable[[], Awaitable[tuple[Published, int]]]
 ) -> int:
-    """Return the run's number in its project.
+    """Return the run's number in its project; the connection must be able to write.
 
-    Args:
-        connection: May write.
-        run: The run.
-        published: Called if the project has no counter, because it is new or was lost: returns the numbers that its
-            runs have published, and the number of its runs. The counter begins above both, and these runs keep theirs.
+    ``published`` is called if the project has no counter, because it is new or was lost: it returns the numbers that
+    the project's runs have published, and the number of its runs. The counter begins above both, and these runs keep
+    theirs.
     """
     arguments = (run_key(run), run.entity, run.project, run.run_id)
     number = await connection.fetchval(_TAKE, *arguments)
@@ -49,10 +47,8 @@ async def assign_number(
 
 
 async def _begin_counter(connection: Connection, run: RunPath, known: Mapping[RunPath, int], runs: int) -> None:
-    columns: list[list[Any]] = [[], [], [], [], []]
-    for one, number in known.items():
-        for column, value in zip(columns, (run_key(one), one.entity, one.project, one.run_id, number), strict=True):
-            column.append(value)
+    rows = [(run_key(one), one.entity, one.project, one.run_id, number) for one, number in known.items()]
     async with connection.transaction():
-        await connection.execute(_REMEMBER, *columns)
+        if rows:
+            await connection.execute(_REMEMBER, *columns_of(rows))
         await connection.execute(_BEGIN, run.entity, run.project, max([runs, *known.values()]))

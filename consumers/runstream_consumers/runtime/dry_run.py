@@ -10,11 +10,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from runstream_consumers.runtime.consuming.sink import Sink
 from runstream_consumers.runtime.context import open_context
-from runstream_consumers.runtime.kafka.client import connected_reader, log_bounds
+from runstream_consumers.runtime.kafka.client import connected_reader, topic_bounds
 from runstream_consumers.runtime.kafka.messages import Message, message_from
 from runstream_consumers.runtime.options import Options
 from runstream_consumers.runtime.plugin import Connection, Consumer, Context
-from runstream_consumers.runtime.postgres.connection import connect
+from runstream_consumers.runtime.postgres.connection import connected
 from runstream_consumers.runtime.postgres.migrate import migrate_all
 from runstream_consumers.runtime.postgres.store import QUERIES
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
@@ -59,8 +59,7 @@ async def dry_run(consumer: Consumer, settings: ServerSettings, options: Options
     Migrations run in the same transaction. Rows of the consumer's tables stay locked until the end, so a consumer that
     runs at the same time waits. Background work is not started.
     """
-    connection = await connect(settings.postgres, application="dry run", schema=consumer.name)
-    try:
+    async with connected(settings.postgres, application="dry run", schema=consumer.name) as connection:
         # Never committed: closing the connection rolls it back.
         await connection.transaction().start()
         await migrate_all(connection, consumer)
@@ -70,69 +69,58 @@ async def dry_run(consumer: Consumer, settings: ServerSettings, options: Options
             open_context(consumer, settings, options) as context,
             connected_reader(settings.kafka, options) as kafka,
         ):
-            run = _DryRun(context, kafka, connection, options)
+            run = _DryRun(replace(context, producer=_NoProducer()), kafka, connection, options)
             for number in range(settings.partitions):
                 await run.apply_partition(consumer, number)
             await run.add_effects()
-    finally:
-        connection.terminate()
     return run.report
 
 
+@dataclass(slots=True)
 class _DryRun:
     """Applies messages on a connection whose transaction is never committed."""
 
-    def __init__(self, context: Context, kafka: AIOKafkaConsumer, connection: Connection, options: Options) -> None:
-        self._context = replace(context, producer=_NoProducer())
-        self._kafka = kafka
-        self._connection = connection
-        self._options = options
-        self.report = DryRunReport()
+    context: Context
+    kafka: AIOKafkaConsumer
+    connection: Connection
+    options: Options
+    report: DryRunReport = field(default_factory=DryRunReport)
 
     async def apply_partition(self, consumer: Consumer, number: int) -> None:
         """Apply what a partition number has from the stored offsets on."""
-        options = self._options
-        topics = {TopicPartition(topic_name(self._context.prefix, topic), number): topic for topic in consumer.topics}
+        options = self.options
+        topics = {topic_name(self.context.prefix, topic): topic for topic in consumer.topics}
         breaker = CircuitBreaker(options.breaker_window, options.breaker_runs, options.breaker_share)
-        sink = Sink(
-            consumer, number, self._context, [name for name, _ in topics], breaker=breaker, runs_background=False
-        )
-        ends = await self._seek_to_stored(sink, list(topics))
+        sink = Sink(consumer, number, self.context, breaker=breaker, runs_background=False)
+        starts, ends = await topic_bounds(self.kafka, topics, number, timeout=options.request_timeout)
+        positions = await sink.open(self.connection, starts, ends)
+        log_ends = {TopicPartition(name, number): end for name, end in ends.items()}
+        self.kafka.assign(list(log_ends))
+        for partition in log_ends:
+            self.kafka.seek(partition, positions[partition.topic])
         left = options.dry_run_messages
-        while left > 0 and any([await self._kafka.position(partition) < end for partition, end in ends.items()]):
-            fetched = await self._kafka.getmany(timeout_ms=_POLL_MS, max_records=min(left, options.batch_events))
-            await self._apply(
-                sink,
-                {tp.topic: [message_from(topics[tp], record) for record in found] for tp, found in fetched.items()},
-            )
-            left -= sum(map(len, fetched.values()))
+        while left > 0 and any([await self.kafka.position(partition) < end for partition, end in log_ends.items()]):
+            fetched = await self.kafka.getmany(timeout_ms=_POLL_MS, max_records=min(left, options.batch_events))
+            batch = {
+                partition.topic: [message_from(topics[partition.topic], record) for record in records]
+                for partition, records in fetched.items()
+            }
+            await self._apply(sink, batch)
+            left -= sum(map(len, batch.values()))
 
     async def add_effects(self) -> None:
         """Add to the report what the transaction has changed so far."""
-        name = self._context.name
-        for row in await self._connection.fetch(QUERIES["changed_tables"], name):
+        name = self.context.name
+        for row in await self.connection.fetch(QUERIES["changed_tables"], name):
             self.report.tables[row["name"]] = (row["inserted"], row["updated"], row["deleted"])
         self.report.quarantined = [
             f"{row['topic']}[{row['partition']}] offset {row['offset']}: {row['reason']}"
-            for row in await self._connection.fetch(QUERIES["new_quarantine"], name)
+            for row in await self.connection.fetch(QUERIES["new_quarantine"], name)
         ]
-
-    async def _seek_to_stored(self, sink: Sink, partitions: list[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Seek to the stored offsets; return the ends of the partitions."""
-        starts, ends = await log_bounds(self._kafka, partitions, timeout=self._options.request_timeout)
-        positions = await sink.open(self._connection, _by_topic(starts), _by_topic(ends))
-        self._kafka.assign(partitions)
-        for partition in partitions:
-            self._kafka.seek(partition, positions[partition.topic])
-        return ends
 
     async def _apply(self, sink: Sink, batch: Mapping[str, Sequence[Message]]) -> None:
         """Apply a batch; offsets that the log does not have are skipped."""
         self.report.read.update({name: len(messages) for name, messages in batch.items()})
-        while batch and (gaps := (await sink.apply_batch(self._connection, batch)).gaps):
+        while batch and (gaps := (await sink.apply_batch(self.connection, batch)).gaps):
             for name, missing in gaps.items():
-                await sink.skip(self._connection, name, missing, "not in the log")
-
-
-def _by_topic(offsets: Mapping[TopicPartition, int]) -> dict[str, int]:
-    return {partition.topic: offset for partition, offset in offsets.items()}
+                await sink.skip(self.connection, name, missing, "not in the log")

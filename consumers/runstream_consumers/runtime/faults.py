@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+
 import asyncpg
 from aiokafka.errors import KafkaError, KafkaTimeoutError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
+from runstream_consumers.runtime.options import Options
 from runstream_schemas.exceptions import ContractError
+
+log = logging.getLogger(__name__)
 
 #: SQLSTATE classes caused by the values of a row: data exception, integrity constraint violation, program limit.
 _DATA_CLASSES = ("22", "23", "54")
@@ -23,7 +30,8 @@ def is_data_error(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate or "").startswith(_DATA_CLASSES)
     # asyncpg raises a ValueError that is also an InterfaceError for values it cannot encode.
-    return isinstance(error, ContractError) or (isinstance(error, asyncpg.InterfaceError) and _is_value_error(error))
+    is_unencodable = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    return is_unencodable or isinstance(error, ContractError)
 
 
 def is_message_error(error: BaseException) -> bool:
@@ -46,5 +54,18 @@ def is_infrastructure_error(error: BaseException) -> bool:
     return isinstance(error, OSError)
 
 
-def _is_value_error(error: BaseException) -> bool:
-    return isinstance(error, ValueError)
+def retrying(
+    options: Options, is_retriable: Callable[[BaseException], bool] = is_infrastructure_error
+) -> AsyncRetrying:
+    """Return what repeats an action after growing pauses while it fails retriably; each such failure is logged."""
+    return AsyncRetrying(
+        retry=retry_if_exception(is_retriable),
+        wait=wait_random_exponential(multiplier=options.initial_backoff, max=options.max_backoff),
+        before_sleep=_log_retry,
+        reraise=True,
+    )
+
+
+def _log_retry(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("waiting for a server (attempt %d): %s: %s", state.attempt_number, type(error).__name__, error)

@@ -6,19 +6,18 @@ import asyncio
 import logging
 
 from aiokafka import AIOKafkaConsumer
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from runstream_consumers.runtime.consuming.loop import ConsumeLoop
 from runstream_consumers.runtime.consuming.redrive import RedriveResult, redrive
 from runstream_consumers.runtime.context import open_context
 from runstream_consumers.runtime.exceptions import TopicMismatch
-from runstream_consumers.runtime.faults import is_infrastructure_error
+from runstream_consumers.runtime.faults import retrying
 from runstream_consumers.runtime.kafka.client import check_topics, make_consumer
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS, Options
 from runstream_consumers.runtime.plugin import Consumer, declaration_of
-from runstream_consumers.runtime.postgres.connection import connect
+from runstream_consumers.runtime.postgres.connection import connected
 from runstream_consumers.runtime.postgres.migrate import migrate_all
-from runstream_consumers.runtime.start_position import BEGINNING, check_start, store_start
+from runstream_consumers.runtime.start_position import BEGINNING, parse_start, store_start
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import topic_name
 
@@ -55,32 +54,28 @@ async def redrive_quarantine(
 ) -> RedriveResult:
     """Apply the quarantined messages of a consumer again; raises the errors of Kafka and Postgres."""
     await prepare_tables(consumer, settings.postgres)
-    connection = await connect(settings.postgres, application=consumer.name, schema=consumer.name)
-    try:
-        async with open_context(consumer, settings, options) as context:
-            return await redrive(consumer, context, connection)
-    finally:
-        connection.terminate()
+    async with (
+        connected(settings.postgres, application=consumer.name, schema=consumer.name) as connection,
+        open_context(consumer, settings, options) as context,
+    ):
+        return await redrive(consumer, context, connection)
 
 
 async def prepare_tables(consumer: Consumer, dsn: str) -> None:
     """Bring the runtime's tables and the consumer's to their newest version."""
-    connection = await connect(dsn, application=consumer.name)
-    try:
+    async with connected(dsn, application=consumer.name) as connection:
         await migrate_all(connection, consumer)
-    finally:
-        connection.terminate()
 
 
 async def _consume(consumer: Consumer, settings: ServerSettings, options: Options, start: str) -> None:
-    check_start(start)
-    retrying = _retrying(options)
-    await retrying(prepare_tables, consumer, settings.postgres)
-    await retrying(_wait_for_topics, consumer, settings, options)
+    parse_start(start)  # an invalid one is an error even while servers are unavailable
+    retry = retrying(options)
+    await retry(prepare_tables, consumer, settings.postgres)
+    await retry(_wait_for_topics, consumer, settings, options)
     if start != BEGINNING:
-        await retrying(_store_start, consumer, settings, options, start)
+        await retry(_store_start, consumer, settings, options, start)
     async with open_context(consumer, settings, options) as context:
-        kafka: AIOKafkaConsumer = await retrying(_start, consumer, settings, options)
+        kafka: AIOKafkaConsumer = await retry(_start, consumer, settings, options)
         try:
             await ConsumeLoop(consumer, context, dsn=settings.postgres, kafka=kafka, options=options).run()
         finally:
@@ -88,11 +83,8 @@ async def _consume(consumer: Consumer, settings: ServerSettings, options: Option
 
 
 async def _store_start(consumer: Consumer, settings: ServerSettings, options: Options, start: str) -> None:
-    connection = await connect(settings.postgres, application=consumer.name)
-    try:
+    async with connected(settings.postgres, application=consumer.name) as connection:
         await store_start(consumer, settings, connection, start, options)
-    finally:
-        connection.terminate()
 
 
 async def _wait_for_topics(consumer: Consumer, settings: ServerSettings, options: Options) -> None:
@@ -125,17 +117,3 @@ async def _stop(kafka: AIOKafkaConsumer, timeout: float) -> None:
             await kafka.stop()
     except TimeoutError:
         log.warning("closing the connection to Kafka took longer than %.0f s", timeout)
-
-
-def _retrying(options: Options) -> AsyncRetrying:
-    return AsyncRetrying(
-        retry=retry_if_exception(is_infrastructure_error),
-        wait=wait_random_exponential(multiplier=options.initial_backoff, max=options.max_backoff),
-        before_sleep=_log_retry,
-        reraise=True,
-    )
-
-
-def _log_retry(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("waiting for a server (attempt %d): %s: %s", state.attempt_number, type(error).__name__, error)

@@ -22,7 +22,7 @@ NOW = "now"
 
 
 def parse_start(text: str) -> int | None:
-    """Return a start position as milliseconds since 1970, None for "now"; raises ValueError if it is invalid."""
+    """Return a start position as milliseconds since 1970, None for "now"; raises RuntimeFault if it is invalid."""
     if text in {BEGINNING, NOW}:
         return 0 if text == BEGINNING else None
     try:
@@ -30,7 +30,7 @@ def parse_start(text: str) -> int | None:
     except ValueError:
         time = None
     if time is None or time.tzinfo is None:
-        raise ValueError(
+        raise RuntimeFault(
             f"Invalid start position {text!r}: expected 'beginning', 'now', or a time such as 2026-11-28T12:00:00Z"
         )
     return int(time.timestamp() * 1000)
@@ -57,11 +57,3 @@ async def store_start(
             store = SinkStore(sink=consumer.name, partition=number, topics=names)
             await store.make_offsets(connection, {name: offsets[TopicPartition(name, number)] for name in names})
     log.info("%s is new and begins at %s", consumer.name, start)
-
-
-def check_start(start: str) -> None:
-    """Raise RuntimeFault if a start position cannot be parsed."""
-    try:
-        parse_start(start)
-    except ValueError as error:
-        raise RuntimeFault(str(error)) from error

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
 from runstream_consumers.runtime.plugin import Connection
-from runstream_consumers.runtime.postgres.queries import load_queries
+from runstream_consumers.runtime.postgres.queries import columns_of, load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.summary.layout import Layout
 from runstream_consumers.summary.packing import pack_document, pack_keys, texts, unpack, unpack_keys
@@ -60,27 +60,24 @@ async def create(connection: Connection, runs: Sequence[StoredState]) -> None:
     """Insert the rows of runs that have none."""
     for stored in runs:
         stored.state.changed = Changed(keys=True, document=True, rules=True)
-    if runs:
-        parts = [row for stored in runs for row in _parts(stored)]
-        rows = [
-            (*_columns(stored), stored.state.run.entity, stored.state.run.project, stored.state.run.run_id)
-            for stored in runs
-        ]
-        await connection.execute(QUERIES["create"], *_transposed(rows))
-        await _save_parts(connection, parts)
+    await _write(connection, "create", runs, lambda run: (run.entity, run.project, run.run_id))
 
 
 async def save(connection: Connection, runs: Sequence[StoredState]) -> None:
     """Update what changed of runs that have a row."""
+    await _write(connection, "save", runs, lambda _: ())
+
+
+async def _write(
+    connection: Connection, query: str, runs: Sequence[StoredState], names: Callable[[RunPath], tuple[str, ...]]
+) -> None:
     if runs:
+        # Before the columns, which mark the states as unchanged.
         parts = [row for stored in runs for row in _parts(stored)]
-        await connection.execute(QUERIES["save"], *_transposed([_columns(stored) for stored in runs]))
-        await _save_parts(connection, parts)
-
-
-async def _save_parts(connection: Connection, parts: Sequence[tuple[Any, ...]]) -> None:
-    if parts:
-        await connection.execute(QUERIES["save_parts"], *_transposed(parts))
+        rows = [(*_columns(stored), *names(stored.state.run)) for stored in runs]
+        await connection.execute(QUERIES[query], *columns_of(rows))
+        if parts:
+            await connection.execute(QUERIES["save_parts"], *columns_of(parts))
 
 
 def _parts(stored: StoredState) -> list[tuple[Any, ...]]:
@@ -108,7 +105,3 @@ def _columns(stored: StoredState) -> tuple[Any, ...]:
         values.dump(stored.layout.projection(state, 0)),
         *(described[name] for name in _TEXTS),
     )
-
-
-def _transposed(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]

@@ -90,7 +90,7 @@ class Bench:
         context = Context(
             name="ledger", prefix=PREFIX, partitions=PARTITIONS, producer=NoProducer(), connection=nullcontext
         )
-        return Sink(self.consumer, 0, context, [LOG], breaker=CircuitBreaker(60.0, 3, 0.5))
+        return Sink(self.consumer, 0, context, breaker=CircuitBreaker(60.0, 3, 0.5))
 
     async def connection(self) -> Connection:
         """A connection as a worker has it."""

@@ -11,6 +11,7 @@ import pytest
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_schemas.events import LogEvent
+from runstream_schemas.topics import Topic
 from tests.integration.runtime.ledger import LedgerConsumer, LedgerPartition, fetch
 from tests.integration.runtime.test_sink import LOG, Bench, bench, once
 
@@ -148,7 +149,7 @@ class PoisonedConsumer(LedgerConsumer):
 @pytest.fixture
 def poisoned(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """Return the bench with a consumer that fails on record 2."""
-    bench.consumer = PoisonedConsumer()
+    bench.consumer = PoisonedConsumer(topics=[Topic.LOG])
     monkeypatch.setattr(PoisonedPartition, "failures", 0)
     monkeypatch.setattr(PoisonedPartition, "after_failure", None)
     return bench

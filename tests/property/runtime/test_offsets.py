@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, Start, find_start, plan
+from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, plan
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 20))
@@ -33,17 +33,3 @@ def test_messages_after_a_hole_are_not_kept(next_offset: int, present: set[int])
         kept = offsets[decision.start : decision.stop]
         assert kept == list(range(next_offset, decision.next))
         assert decision.stop == len(offsets) or offsets[decision.stop] > decision.next
-
-
-@given(st.one_of(st.none(), st.integers(0, 30)), st.integers(0, 30), st.integers(0, 30))
-def test_reading_starts_at_next_within_the_log(next_offset: int | None, log_start: int, length: int) -> None:
-    """A new sink begins at the start, a known one at next; deleted offsets are a loss; a shorter log is refused."""
-    start = find_start(next_offset, log_start, log_start + length)
-    if next_offset is None:
-        assert start == Start(log_start)
-    elif next_offset > log_start + length:
-        assert start is None
-    elif next_offset < log_start:
-        assert start == Start(log_start, (next_offset, log_start))
-    else:
-        assert start == Start(next_offset)

@@ -19,7 +19,7 @@ from runstream_consumers.runtime.consuming.partition_worker import PartitionWork
 from runstream_consumers.runtime.consuming.sink import Sink
 from runstream_consumers.runtime.exceptions import ConsumptionStalled, RuntimeFault
 from runstream_consumers.runtime.faults import is_infrastructure_error
-from runstream_consumers.runtime.kafka.client import Assignment, commit_lag_offsets, log_bounds
+from runstream_consumers.runtime.kafka.client import Assignment, commit_lag_offsets, log_bounds, topic_bounds
 from runstream_consumers.runtime.kafka.messages import message_from
 from runstream_consumers.runtime.options import Options
 from runstream_consumers.runtime.plugin import Connection, Consumer, Context
@@ -30,7 +30,6 @@ from runstream_schemas.topics import topic_name
 log = logging.getLogger(__name__)
 
 _FETCH_TIMEOUT_MS = 1_000
-
 
 Key = TypeVar("Key", bound="Hashable")
 
@@ -95,9 +94,7 @@ class ConsumeLoop:
 
     async def bounds(self, number: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """Return the first offset, and the one after the last, of each topic in a partition number."""
-        partitions = [TopicPartition(name, number) for name in self._topics]
-        starts, ends = await log_bounds(self._kafka, partitions, timeout=self._options.request_timeout)
-        return {tp.topic: offset for tp, offset in starts.items()}, {tp.topic: offset for tp, offset in ends.items()}
+        return await topic_bounds(self._kafka, self._topics, number, timeout=self._options.request_timeout)
 
     def seek(self, number: int, positions: Mapping[str, int]) -> None:
         """Continue at other offsets; messages fetched of those topics are discarded."""
@@ -174,7 +171,7 @@ class ConsumeLoop:
             self._worker(partition.partition).reopen([partition.partition])
 
     def _sink(self, number: int) -> Sink:
-        return Sink(self._consumer, number, self._context, list(self._topics), breaker=self._breaker)
+        return Sink(self._consumer, number, self._context, breaker=self._breaker)
 
     def _worker(self, number: int) -> PartitionWorker:
         return self._workers[number % len(self._workers)]

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
-
 from runstream_consumers.runtime.consuming.buffer import Buffer
 from runstream_consumers.runtime.consuming.sink import BatchResult, Sink
 from runstream_consumers.runtime.exceptions import TopicRecreated
-from runstream_consumers.runtime.faults import is_infrastructure_error
+from runstream_consumers.runtime.faults import is_infrastructure_error, retrying
 from runstream_consumers.runtime.options import Options
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.progress.spans import Span
-
-log = logging.getLogger(__name__)
 
 
 class PartitionSource(Protocol):
@@ -166,14 +161,8 @@ class PartitionWorker:
         def is_retriable(error: BaseException) -> bool:
             return is_infrastructure_error(error) and self._sinks.get(number) is sink
 
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(is_retriable),
-            wait=wait_random_exponential(multiplier=self._options.initial_backoff, max=self._options.max_backoff),
-            before_sleep=self._log_retry,
-            reraise=True,
-        )
         try:
-            await retrying(self._attempt, action)
+            await retrying(self._options, is_retriable)(self._attempt, action)
         except Exception as error:
             if not is_infrastructure_error(error):
                 raise
@@ -185,6 +174,7 @@ class PartitionWorker:
                 self._connection = await self._connect()
             await action(self._connection)
         except BaseException:
+            self.is_retrying = True
             # A commit may or may not have happened: load everything again, on a new connection.
             self._disconnect()
             for sink in self._sinks.values():
@@ -192,11 +182,6 @@ class PartitionWorker:
             # Even if no message arrives: the background work ended with the memory.
             self.reopen(self._sinks)
             raise
-
-    def _log_retry(self, state: RetryCallState) -> None:
-        self.is_retrying = True
-        error = state.outcome.exception() if state.outcome else None
-        log.warning("waiting for a server (attempt %d): %s: %s", state.attempt_number, type(error).__name__, error)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
 
 from runstream_consumers.runtime.consuming.trimming import trim
 from runstream_consumers.runtime.faults import is_message_error
@@ -39,42 +38,34 @@ async def redrive(consumer: Consumer, context: Context, connection: Connection) 
             last = row["id"]
             if row["topic"] not in names:
                 continue
-            error = await _try(
-                consumer,
-                context,
-                connection,
-                row,
-                Message(
-                    names[row["topic"]], row["topic"], row["partition"], row["offset"], row["append_time"], row["raw"]
-                ),
+            message = Message(
+                names[row["topic"]], row["topic"], row["partition"], row["offset"], row["append_time"], row["raw"]
             )
-            applied += error is None
-            failed += error is not None
+            succeeded = await _try(consumer, context, connection, row["id"], message)
+            applied += succeeded
+            failed += not succeeded
     log.info("%s: %d quarantined messages applied, %d failed again", context.name, applied, failed)
     return RedriveResult(applied=applied, failed=failed)
 
 
-async def _try(
-    consumer: Consumer, context: Context, connection: Connection, row: Any, message: Message
-) -> Exception | None:
+async def _try(consumer: Consumer, context: Context, connection: Connection, row_id: int, message: Message) -> bool:
     try:
         async with connection.transaction():
-            await _apply(consumer, context, connection, row, message)
+            await _apply(consumer, context, connection, row_id, message)
     except Exception as error:
         if connection.is_closed() or not is_message_error(error):
             raise
-        await connection.execute(
-            QUERIES["explain_quarantine"], row["id"], to_postgres_text(f"{type(error).__name__}: {error}")
-        )
-        return error
-    return None
+        reason = to_postgres_text(f"{type(error).__name__}: {error}")
+        await connection.execute(QUERIES["explain_quarantine"], row_id, reason)
+        return False
+    return True
 
 
-async def _apply(consumer: Consumer, context: Context, connection: Connection, row: Any, message: Message) -> None:
+async def _apply(consumer: Consumer, context: Context, connection: Connection, row_id: int, message: Message) -> None:
     names = sorted(topic_name(context.prefix, topic) for topic in consumer.topics)
     store = SinkStore(sink=context.name, partition=message.partition, topics=names)
     await store.lock_offsets(connection)
-    if await connection.fetchrow(QUERIES["lock_quarantine"], row["id"]) is None:
+    if await connection.fetchrow(QUERIES["lock_quarantine"], row_id) is None:
         return  # another redrive was faster
     received = receive(message, context.partitions)
     key = writer_of(received.event)
@@ -87,4 +78,4 @@ async def _apply(consumer: Consumer, context: Context, connection: Connection, r
     await store.save_progress(connection, trimmed.progress)
     # No offset moves: by this counter the consumer detects that its memory is stale.
     await connection.execute(QUERIES["count_redrive"], context.name, message.partition, message.topic_name)
-    await connection.execute(QUERIES["close_quarantine"], row["id"])
+    await connection.execute(QUERIES["close_quarantine"], row_id)

@@ -22,9 +22,9 @@ from runstream_consumers.runtime.plugin import Batch, Connection, Consumer, Cont
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.runtime.postgres.store import Rejected, SinkStore, StoredOffset, WriterKey
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
-from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, find_start, plan
+from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, plan
 from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress, Span
-from runstream_schemas.topics import RunPath, Topic
+from runstream_schemas.topics import RunPath, Topic, topic_name
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,10 @@ class _Memory:
     partition: Partition
     progress: dict[WriterKey, Progress] = field(default_factory=dict)
 
+    @property
+    def next_offsets(self) -> dict[str, int]:
+        return {name: row.next for name, row in self.expected.items()}
+
 
 @dataclass(slots=True)
 class _DecodedBatch:
@@ -81,7 +85,6 @@ class Sink:
         consumer: Consumer,
         number: int,
         context: Context,
-        topics: Sequence[str],
         *,
         breaker: CircuitBreaker,
         runs_background: bool = True,
@@ -90,14 +93,15 @@ class Sink:
         self._number = number
         self._context = context
         self._breaker = breaker
-        self._store = SinkStore(sink=context.name, partition=number, topics=sorted(topics))
+        topics = sorted(topic_name(context.prefix, topic) for topic in consumer.topics)
+        self._store = SinkStore(sink=context.name, partition=number, topics=topics)
         self._memory: _Memory | None = None
         self._background = Background(f"{context.name}[{number}] background", enabled=runs_background)
 
     @property
     def next_offsets(self) -> dict[str, int]:
         """The next offset of each topic; empty while nothing is in memory."""
-        return {} if self._memory is None else {name: row.next for name, row in self._memory.expected.items()}
+        return {} if self._memory is None else self._memory.next_offsets
 
     def forget(self) -> None:
         """Discard the memory: after an error, or when another process may have moved the offsets."""
@@ -118,21 +122,19 @@ class Sink:
         """
         self.forget()
         async with connection.transaction():
+            # A new sink begins at the starts: messages deleted before it existed are not a loss.
             await self._store.make_offsets(connection, log_starts)
             stored = await self._store.lock_offsets(connection)
-            positions: dict[str, int] = {}
             for name, row in stored.items():
-                start = find_start(row.next, log_starts[name], log_ends[name])
-                if start is None:
+                start, end = log_starts[name], log_ends[name]
+                if row.next > end:
                     raise TopicRecreated(
-                        f"{name}[{self._number}] ends at {log_ends[name]}, but {self._context.name} has stored it up to"
+                        f"{name}[{self._number}] ends at {end}, but {self._context.name} has stored it up to"
                         f" {row.next}: the topic was created again or lost its tail. Rebuild the consumer's tables"
                     )
-                if start.lost is not None:
-                    await self._record_loss(connection, name, start.lost, "deleted before it was read")
-                positions[name] = start.position
-        await self._load_memory(connection)
-        return positions
+                if row.next < start:
+                    await self._record_loss(connection, name, (row.next, start), "deleted before it was read")
+        return (await self._load_memory(connection)).next_offsets
 
     async def skip(self, connection: Connection, name: str, lost: Span, reason: str) -> None:
         """Record offsets as lost and continue after them, unless another process has moved the offset."""

@@ -117,6 +117,14 @@ async def log_bounds(
         return starts, await consumer.end_offsets(partitions)
 
 
+async def topic_bounds(
+    consumer: AIOKafkaConsumer, names: Iterable[str], number: int, *, timeout: float
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the first offset, and the one after the last, of one partition number of each topic, by topic name."""
+    starts, ends = await log_bounds(consumer, [TopicPartition(name, number) for name in names], timeout=timeout)
+    return {tp.topic: offset for tp, offset in starts.items()}, {tp.topic: offset for tp, offset in ends.items()}
+
+
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
     """What the group assigns to this process. It only records: the library swallows errors that are raised here."""
 

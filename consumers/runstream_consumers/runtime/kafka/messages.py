@@ -39,15 +39,8 @@ class Message:
 
     def rejected(self, stage: str, error: Exception) -> Rejected:
         """Return the message for the quarantine."""
-        return Rejected(
-            topic=self.topic_name,
-            partition=self.partition,
-            offset=self.offset,
-            append_time=self.append_time,
-            stage=stage,
-            reason=f"{type(error).__name__}: {error}",
-            raw=self.value,
-        )
+        reason = f"{type(error).__name__}: {error}"
+        return Rejected(self.topic_name, self.partition, self.offset, self.append_time, stage, reason, self.value)
 
 
 def message_from(topic: Topic, record: Any) -> Message:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
@@ -35,35 +36,31 @@ async def connect(
 
     Raises OSError, including TimeoutError, or asyncpg's errors if the server is unavailable.
     """
-    return await asyncpg.connect(
-        dsn,
-        timeout=timeouts.connect,
-        command_timeout=timeouts.command,
-        server_settings=server_settings(application=application, schema=schema, timeouts=timeouts),
-    )
+    return await asyncpg.connect(dsn, **_limits(application, schema, timeouts))
 
 
 @asynccontextmanager
-async def open_connections(
-    dsn: str, *, application: str, schema: str, limit: int, timeouts: Timeouts = DEFAULT_TIMEOUTS
-) -> AsyncIterator[Connections]:
-    """Provide up to ``limit`` connections, opened on demand; who asks for one more waits for ``timeouts.connect``."""
-    pool = await asyncpg.create_pool(
-        dsn,
-        min_size=0,
-        max_size=limit,
-        timeout=timeouts.connect,
-        command_timeout=timeouts.command,
-        server_settings=server_settings(application=application, schema=schema, timeouts=timeouts),
-    )
+async def connected(dsn: str, *, application: str, schema: str | None = None) -> AsyncIterator[Connection]:
+    """Provide a connection of :func:`connect`; its end rolls back what is not committed."""
+    connection = await connect(dsn, application=application, schema=schema)
     try:
-        yield lambda: pool.acquire(timeout=timeouts.connect)
+        yield connection
+    finally:
+        connection.terminate()
+
+
+@asynccontextmanager
+async def open_connections(dsn: str, *, application: str, schema: str, limit: int) -> AsyncIterator[Connections]:
+    """Provide up to ``limit`` connections, opened on demand; an acquisition waits as long as a connection attempt."""
+    limits = _limits(application, schema, DEFAULT_TIMEOUTS)
+    pool = await asyncpg.create_pool(dsn, min_size=0, max_size=limit, **limits)
+    try:
+        yield lambda: pool.acquire(timeout=DEFAULT_TIMEOUTS.connect)
     finally:
         pool.terminate()
 
 
-def server_settings(*, application: str, schema: str | None, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> dict[str, str]:
-    """Return the session settings of a connection."""
+def _limits(application: str, schema: str | None, timeouts: Timeouts) -> dict[str, Any]:
     settings = {
         "application_name": f"runstream {application}",
         "idle_in_transaction_session_timeout": _milliseconds(timeouts.idle_in_transaction),
@@ -76,7 +73,7 @@ def server_settings(*, application: str, schema: str | None, timeouts: Timeouts 
     }
     if schema is not None:
         settings["search_path"] = f'"{schema}"'
-    return settings
+    return {"timeout": timeouts.connect, "command_timeout": timeouts.command, "server_settings": settings}
 
 
 def _milliseconds(seconds: float) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources.abc import Traversable
+from typing import Any
 
 _NAME = re.compile(r"^-- name: (\w+)[ \t]*$", re.MULTILINE)
 
@@ -18,3 +19,8 @@ def load_queries(file: Traversable) -> Mapping[str, str]:
             raise ValueError(f"{file.name}: two queries are named {name}")
         queries[name] = text.strip().rstrip(";").rstrip()
     return queries
+
+
+def columns_of(rows: Iterable[Iterable[Any]]) -> list[list[Any]]:
+    """Return the columns of rows, of which there must be one: the arrays that a statement unnests."""
+    return [list(column) for column in zip(*rows, strict=True)]

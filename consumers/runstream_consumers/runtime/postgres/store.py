@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_consumers.runtime.plugin import Connection
-from runstream_consumers.runtime.postgres.queries import load_queries
+from runstream_consumers.runtime.postgres.queries import columns_of, load_queries
 from runstream_consumers.runtime.progress.spans import Progress, Span
 from runstream_schemas.topics import Topic
 
@@ -42,9 +42,8 @@ class StoredOffset:
     redrives: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
-    """A message that could not be decoded or applied."""
+class Rejected(NamedTuple):
+    """A message that could not be decoded or applied, in the order of the table's columns."""
 
     topic: str
     partition: int
@@ -53,7 +52,7 @@ class Rejected:
     append_time: int
     stage: str
     reason: str
-    raw: bytes | None = field(repr=False)
+    raw: bytes | None
 
     def __str__(self) -> str:
         """Return where the message is and why it failed."""
@@ -71,7 +70,7 @@ class SinkStore:
     async def make_offsets(self, connection: Connection, starts: Mapping[str, int]) -> None:
         """Insert the rows of topics that have none."""
         await connection.execute(
-            QUERIES["make_offsets"], self.sink, self.partition, list(starts.keys()), list(starts.values())
+            QUERIES["make_offsets"], self.sink, self.partition, list(starts), list(starts.values())
         )
 
     async def lock_offsets(self, connection: Connection) -> dict[str, StoredOffset]:
@@ -82,14 +81,14 @@ class SinkStore:
                 f"Expected {len(self.topics)} rows of {self.sink}[{self.partition}] in runtime.sink_offset,"
                 f" found {len(rows)}"
             )
-        return _offsets(rows)
+        return {row["topic"]: StoredOffset(row["next"], row["redrives"]) for row in rows}
 
     async def move_offsets(self, connection: Connection, next_offsets: Mapping[str, int]) -> None:
         """Move the offsets of topics; raises RuntimeFault unless each has exactly one row."""
         if not next_offsets:
             return
         status = await connection.execute(
-            QUERIES["move_offsets"], self.sink, self.partition, list(next_offsets.keys()), list(next_offsets.values())
+            QUERIES["move_offsets"], self.sink, self.partition, list(next_offsets), list(next_offsets.values())
         )
         if status != f"UPDATE {len(next_offsets)}":
             raise RuntimeFault(
@@ -98,7 +97,7 @@ class SinkStore:
 
     async def load_progress(self, connection: Connection, keys: Sequence[WriterKey]) -> dict[WriterKey, Progress]:
         """Return the progress of the writers that have a row."""
-        rows = await connection.fetch(QUERIES["load_progress"], self.sink, *_columns(keys, 3))
+        rows = await connection.fetch(QUERIES["load_progress"], self.sink, *columns_of(keys))
         return {
             (row["run"], row["writer"], row["topic"]): Progress(
                 row["next"], tuple((hole.lower, hole.upper) for hole in row["holes"])
@@ -110,23 +109,11 @@ class SinkStore:
         """Write the progress of writers."""
         if progress:
             rows = [(*key, value.next, _multirange(value.holes)) for key, value in progress.items()]
-            await connection.execute(QUERIES["save_progress"], self.sink, *_columns(rows, 5))
+            await connection.execute(QUERIES["save_progress"], self.sink, *columns_of(rows))
 
     async def quarantine(self, connection: Connection, rejected: Iterable[Rejected]) -> None:
         """Store messages with what is needed to find and to redrive them."""
-        rows = [
-            (
-                self.sink,
-                item.topic,
-                item.partition,
-                item.offset,
-                item.append_time,
-                item.stage,
-                to_postgres_text(item.reason),
-                item.raw,
-            )
-            for item in rejected
-        ]
+        rows = [(self.sink, *item._replace(reason=to_postgres_text(item.reason))) for item in rejected]
         if rows:
             await connection.executemany(QUERIES["add_quarantine"], rows)
 
@@ -151,14 +138,6 @@ class SinkStore:
 def to_postgres_text(text: str) -> str:
     """Return text that Postgres accepts: NUL and lone surrogates as escapes, at most 2 000 characters."""
     return text[:2000].encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-
-
-def _offsets(rows: Iterable[Any]) -> dict[str, StoredOffset]:
-    return {row["topic"]: StoredOffset(row["next"], row["redrives"]) for row in rows}
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [[row[column] for row in rows] for column in range(width)]
 
 
 def _multirange(holes: Iterable[Span]) -> str:

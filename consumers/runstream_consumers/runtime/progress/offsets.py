@@ -50,25 +50,3 @@ def plan(next_offset: int, offsets: Sequence[int]) -> Keep | Drop | Gap:
     if offsets[-1] - offsets[start] != stop - 1 - start:
         stop = next(index for index in range(start + 1, stop) if offsets[index] != offsets[index - 1] + 1)
     return Keep(start, stop, offsets[stop - 1] + 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Where to begin reading a partition, and what was deleted before it could be read."""
-
-    position: int
-    lost: Span | None = None
-
-
-def find_start(next_offset: int | None, log_start: int, log_end: int) -> Start | None:
-    """Return where to begin; None if the log ends before what was stored from it, since it was created again.
-
-    A sink without a position begins at the start of the log; messages deleted before it existed are not a loss.
-    """
-    if next_offset is None:
-        return Start(log_start)
-    if next_offset > log_end:
-        return None
-    if next_offset < log_start:
-        return Start(log_start, (next_offset, log_start))
-    return Start(next_offset)

@@ -35,31 +35,12 @@ def advance(progress: Progress, seq: int, count: int) -> tuple[tuple[Span, ...],
         return (), progress
     fresh: list[Span] = []
     holes: list[Span] = []
-    for hole in progress.holes:
-        _fill(hole, seq, stop, fresh, holes)
-    if seq > progress.next:
-        holes.append((progress.next, seq))
-    if stop > progress.next:
-        _append(fresh, (max(seq, progress.next), stop))
-    return tuple(fresh), Progress(max(stop, progress.next), tuple(holes))
-
-
-def _fill(hole: Span, seq: int, stop: int, fresh: list[Span], holes: list[Span]) -> None:
-    """Remove the records from a hole."""
-    first, last = max(hole[0], seq), min(hole[1], stop)
-    if first >= last:
-        holes.append(hole)
-        return
-    _append(fresh, (first, last))
-    if hole[0] < first:
-        holes.append((hole[0], first))
-    if last < hole[1]:
-        holes.append((last, hole[1]))
-
-
-def _append(spans: list[Span], span: Span) -> None:
-    """Add a span, joined to the last one if they touch, so that a block is not cut more than needed."""
-    if spans and spans[-1][1] == span[0]:
-        spans[-1] = (spans[-1][0], span[1])
-    else:
-        spans.append(span)
+    # What follows `next` is missing as well. No two of these spans touch, so a block is not cut more than needed.
+    for first, last in (*progress.holes, (progress.next, max(stop, progress.next))):
+        begin, end = max(first, seq), min(last, stop)
+        if begin < end:
+            fresh.append((begin, end))
+            holes += [(first, begin), (end, last)]
+        else:
+            holes.append((first, last))
+    return tuple(fresh), Progress(max(stop, progress.next), tuple(hole for hole in holes if hole[0] < hole[1]))
