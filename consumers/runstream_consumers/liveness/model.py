@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from runstream_consumers.liveness.clock import Clock, Thresholds, seconds
-from runstream_consumers.liveness.rules import TRANSITIONS, Phase, QualifiedState, Qualifier, Trigger, decide_run_state
-from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter, Transition, describe_ending
+from runstream_consumers.liveness.rules import TRANSITIONS, Phase, QualifiedState, Qualifier, Trigger
+from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter, Transition, decide_run_state, describe_ending
 from runstream_schemas import values
 from runstream_schemas.events import ChangeEvent, Event, ExitEvent, HeartbeatEvent, Kind, Role, Scope
 from runstream_schemas.topics import RunPath, Topic

@@ -26,24 +26,13 @@ A run
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
-from typing import Protocol
 
-from runstream_schemas.events import ExitState, Role
+from runstream_schemas.events import ExitState, RunState
 
-
-class State(Enum):
-    """The state of a writer or a run."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    FINISHED = "finished"
-    FAILED = "failed"
-    CRASHED = "crashed"
-    KILLED = "killed"
-    PREEMPTING = "preempting"
-    PREEMPTED = "preempted"
+#: The state of a writer or a run.
+State = RunState
 
 
 class Qualifier(Enum):
@@ -57,6 +46,9 @@ class Qualifier(Enum):
     FINISHING = "finishing"
     #: Concluded from silence; the end was not reported.
     PRESUMED = "presumed"
+
+
+QualifiedState = tuple[State, frozenset[Qualifier]]
 
 
 class Phase(Enum):
@@ -93,101 +85,12 @@ TRANSITIONS: Mapping[tuple[Phase, Trigger], Phase] = {
     (Phase.PRESUMED, Trigger.GOODBYE): Phase.CLOSED,
 }
 
-#: The state of each reported end. An end that only a newer client knows is not treated as a good one.
-END_STATES: Mapping[ExitState, State] = {
-    ExitState.UNKNOWN: State.CRASHED,
-    ExitState.FINISHED: State.FINISHED,
-    ExitState.FAILED: State.FAILED,
-    ExitState.CRASHED: State.CRASHED,
-    ExitState.KILLED: State.KILLED,
-    ExitState.PREEMPTED: State.PREEMPTED,
-}
-
 #: Ends that become a preemption if one was announced. A killed writer ended for another reason.
 _UNCLEAN_ENDS = frozenset({State.CRASHED, State.FAILED})
-
-#: States of writers that have not ended, in order of precedence for their run.
-_OPEN_STATES = (State.RUNNING, State.PREEMPTING, State.PENDING)
-
-#: From the best end to the worst.
-_BEST_TO_WORST = (State.FINISHED, State.PREEMPTED, State.KILLED, State.FAILED, State.CRASHED)
 
 
 def end_state(end: ExitState, *, preempting: bool) -> State:
     """Return the state of an ended writer; ``preempting`` if it had announced its preemption."""
-    shown = END_STATES[end]
+    # An end that only a newer client knows is not treated as a good one.
+    shown = State.CRASHED if end is ExitState.UNKNOWN else State(end.value)
     return State.PREEMPTED if preempting and shown in _UNCLEAN_ENDS else shown
-
-
-class StateVoter(Protocol):
-    """A writer, as far as it decides the state of a run."""
-
-    @property
-    def id(self) -> bytes: ...  # noqa: D102
-    @property
-    def role(self) -> Role: ...  # noqa: D102
-    @property
-    def continues(self) -> frozenset[bytes]: ...  # noqa: D102
-    @property
-    def first(self) -> int: ...  # noqa: D102
-    @property
-    def decides(self) -> bool: ...  # noqa: D102
-    @property
-    def waits_for_all(self) -> bool: ...  # noqa: D102
-    @property
-    def state(self) -> State: ...  # noqa: D102
-    @property
-    def qualifiers(self) -> frozenset[Qualifier]: ...  # noqa: D102
-
-
-QualifiedState = tuple[State, frozenset[Qualifier]]
-
-
-def decide_run_state(writers: Iterable[StateVoter]) -> QualifiedState:
-    """Return the state of a run, and the qualifiers that all deciding writers share."""
-    found = [writer for writer in writers if writer.role in {Role.PRIMARY, Role.WORKER}]
-    deciding = [writer for writer in found if writer.decides]
-    if not deciding:
-        return _state_without_votes(found)
-    workers = [writer for writer in deciding if writer.role is Role.WORKER]
-    primaries = [writer for writer in deciding if writer.role is Role.PRIMARY]
-    if not primaries:
-        return _state_of_all(workers)
-    newest = _newest(primaries)
-    if newest.waits_for_all:
-        return _state_of_all([newest, *_workers_of_attempt(newest, primaries, workers)])
-    for state in (State.RUNNING, State.PREEMPTING):
-        if going_on := [writer for writer in primaries if writer.state is state]:
-            return state, _shared(going_on)
-    return newest.state, newest.qualifiers
-
-
-def _newest(primaries: list[StateVoter]) -> StateVoter:
-    continued = frozenset[bytes]().union(*(writer.continues for writer in primaries))
-    candidates = [writer for writer in primaries if writer.id not in continued] or primaries
-    return max(candidates, key=lambda writer: (writer.first, writer.id))
-
-
-def _workers_of_attempt(newest: StateVoter, primaries: list[StateVoter], workers: list[StateVoter]) -> list[StateVoter]:
-    def came_with_it(worker: StateVoter) -> bool:
-        return min(primaries, key=lambda primary: (abs(primary.first - worker.first), -primary.first)) is newest
-
-    return [worker for worker in workers if worker.state in _OPEN_STATES or came_with_it(worker)]
-
-
-def _state_of_all(writers: list[StateVoter]) -> QualifiedState:
-    for state in _OPEN_STATES:
-        if found := [writer for writer in writers if writer.state is state]:
-            return state, _shared(found)
-    worst = max((writer.state for writer in writers), key=_BEST_TO_WORST.index)
-    return worst, _shared([writer for writer in writers if writer.state is worst])
-
-
-def _state_without_votes(writers: list[StateVoter]) -> QualifiedState:
-    if running := [writer for writer in writers if writer.state is State.RUNNING]:
-        return State.RUNNING, _shared(running)
-    return State.PENDING, frozenset()
-
-
-def _shared(writers: list[StateVoter]) -> frozenset[Qualifier]:
-    return frozenset.intersection(*(writer.qualifiers for writer in writers))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 from uuid import UUID
@@ -12,13 +13,16 @@ from runstream_consumers.liveness.model import Changes
 from runstream_consumers.liveness.rules import Phase, Qualifier, State
 from runstream_consumers.liveness.writer import StateVote, TrackedRun, TrackedWriter, Transition
 from runstream_consumers.runtime.plugin import Connection
-from runstream_consumers.runtime.postgres.queries import load_queries
+from runstream_consumers.runtime.postgres.queries import columns_of, load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_schemas import values
-from runstream_schemas.events import STATE_WRITER, Ending, ExitState, Header, Kind, Role, RunState, StateEvent
+from runstream_schemas.events import STATE_WRITER, Ending, ExitState, Header, Kind, Role, StateEvent
 from runstream_schemas.topics import RunPath, Topic
 
 QUERIES = load_queries(files("runstream_consumers.liveness") / "queries.sql")
+
+#: The fields of a writer that its stored details contain unchanged.
+_PLAIN_DETAILS = ("host", "label", "stale", "unreachable", "finishing", "preempting")
 
 
 async def load_clock(connection: Connection, partition: int, clock: Clock) -> None:
@@ -48,15 +52,15 @@ async def save(connection: Connection, partition: int, clock: Clock, changes: Ch
             QUERIES["save_clock"], partition, clock.available, clock.ticked, clock.number, clock.refused
         )
     if changes.runs:
-        await connection.execute(QUERIES["save_runs"], partition, *_columns(map(_run_row, changes.runs.values())))
+        await connection.execute(QUERIES["save_runs"], partition, *columns_of(map(_run_row, changes.runs.values())))
     if changes.writers:
-        await connection.execute(QUERIES["save_writers"], *_columns(map(_writer_row, changes.writers.values())))
+        await connection.execute(QUERIES["save_writers"], *columns_of(map(_writer_row, changes.writers.values())))
     if changes.pulses:
-        await connection.execute(QUERIES["save_pulses"], *_columns(map(_pulse_row, changes.pulses.values())))
+        await connection.execute(QUERIES["save_pulses"], *columns_of(map(_pulse_row, changes.pulses.values())))
     if changes.transitions:
-        await connection.execute(QUERIES["add_transitions"], *_columns(map(_transition_row, changes.transitions)))
+        await connection.execute(QUERIES["add_transitions"], *columns_of(map(_transition_row, changes.transitions)))
     if outgoing := [_outbox_row(change) for change in changes.transitions if change.writer is None]:
-        await connection.execute(QUERIES["add_outbox"], partition, *_columns(outgoing))
+        await connection.execute(QUERIES["add_outbox"], partition, *columns_of(outgoing))
 
 
 async def unpublished(connection: Connection, partition: int, limit: int) -> list[StateEvent]:
@@ -122,8 +126,8 @@ def _state_event(row: Any) -> StateEvent:
         header=Header(
             kind=Kind.DATA, run=run, writer=STATE_WRITER, time=row["time"], seq=row["seq"], reason=row["reason"]
         ),
-        previous=RunState(row["previous"] or RunState.UNKNOWN.value),
-        state=RunState(row["state"]),
+        previous=State(row["previous"] or State.UNKNOWN.value),
+        state=State(row["state"]),
         qualifiers=tuple(row["qualifiers"]),
         cause=row["cause"].bytes,
     )
@@ -176,21 +180,12 @@ def _names(qualifiers: Iterable[Qualifier]) -> str:
     return ",".join(sorted(qualifier.value for qualifier in qualifiers))
 
 
-def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
 def dump_details(writer: TrackedWriter) -> str:
     """Return the details of a writer as JSON text."""
     return values.dump(
-        {
-            "host": writer.host,
-            "label": writer.label,
+        {name: getattr(writer, name) for name in _PLAIN_DETAILS}
+        | {
             "continues": sorted(earlier.hex() for earlier in writer.continues),
-            "stale": writer.stale,
-            "unreachable": writer.unreachable,
-            "finishing": writer.finishing,
-            "preempting": writer.preempting,
             "heartbeat_vote": list(writer.heartbeat_vote),
             "exit_vote": list(writer.exit_vote),
             "goodbye": _fields(writer.goodbye),
@@ -202,14 +197,10 @@ def dump_details(writer: TrackedWriter) -> str:
 def restore_details(writer: TrackedWriter, text: str) -> TrackedWriter:
     """Set the details of a writer from the text of :func:`dump_details`, and return it."""
     details = values.load(text)
-    writer.host = details["host"]
-    writer.label = details["label"]
+    # Rows of earlier versions contain neither votes nor "preempting".
+    for name in _PLAIN_DETAILS:
+        setattr(writer, name, details.get(name, False))
     writer.continues = frozenset(map(bytes.fromhex, details["continues"]))
-    writer.stale = details["stale"]
-    writer.unreachable = details["unreachable"]
-    writer.finishing = details["finishing"]
-    # Rows of earlier versions do not contain these.
-    writer.preempting = details.get("preempting", False)
     writer.heartbeat_vote = StateVote(*details.get("heartbeat_vote", ()))
     writer.exit_vote = StateVote(*details.get("exit_vote", ()))
     writer.goodbye = _ending(details["goodbye"])
@@ -220,13 +211,8 @@ def restore_details(writer: TrackedWriter, text: str) -> TrackedWriter:
 def _fields(ending: Ending | None) -> dict[str, Any] | None:
     if ending is None:
         return None
-    return {
-        "state": ending.state.value,
-        "exit_code": ending.exit_code,
-        "signal": ending.signal,
-        "reason": ending.reason,
-        "counts": {topic.value: count for topic, count in ending.counts.items()},
-    }
+    counts = {topic.value: count for topic, count in ending.counts.items()}
+    return asdict(ending) | {"state": ending.state.value, "counts": counts}
 
 
 def _ending(fields: Mapping[str, Any] | None) -> Ending | None:

@@ -1,7 +1,8 @@
-"""The liveness consumer's records of writers and runs."""
+"""The liveness consumer's records of writers and runs, and the state of a run by the rules 7 to 10 of ``rules``."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,6 +11,11 @@ from runstream_schemas.events import Ending, ExitState, Role
 from runstream_schemas.topics import RunPath
 
 _NONE: frozenset[Qualifier] = frozenset()
+
+#: States of writers that have not ended, in order of precedence for their run.
+_OPEN_STATES = (State.RUNNING, State.PREEMPTING, State.PENDING)
+#: All states in order of precedence, ends from the worst to the best.
+_PRECEDENCE = (*_OPEN_STATES, State.CRASHED, State.FAILED, State.KILLED, State.PREEMPTED, State.FINISHED)
 
 
 class StateVote(NamedTuple):
@@ -59,11 +65,6 @@ class TrackedWriter:
     exit: Ending | None = None
 
     @property
-    def ending(self) -> Ending | None:
-        """How it ended, if that was reported."""
-        return self.goodbye or self.exit
-
-    @property
     def state(self) -> State:
         """Its state."""
         match self.phase:
@@ -78,17 +79,8 @@ class TrackedWriter:
                 return end_state(ExitState.CRASHED if ending is None else ending.state, preempting=self.preempting)
 
     @property
-    def decides(self) -> bool:
+    def vote(self) -> StateVote:
         """Whether it counts for the state of its run."""
-        return self._vote.decides
-
-    @property
-    def waits_for_all(self) -> bool:
-        """Whether, as a primary, it keeps the run open until every writer that counts has ended."""
-        return self._vote.waits_for_all
-
-    @property
-    def _vote(self) -> StateVote:
         match self.phase:
             case Phase.NO_BEAT:
                 return _DEFAULT_VOTE
@@ -160,3 +152,44 @@ def describe_ending(ending: Ending | None) -> str:
     if ending.signal:
         return f"signal {ending.signal}" if ending.signal > 0 else "signal unknown"
     return f"exit code {ending.exit_code}" if ending.exit_code >= 0 else ending.state.value
+
+
+def decide_run_state(writers: Iterable[TrackedWriter]) -> QualifiedState:
+    """Return the state of a run, and the qualifiers that all deciding writers share."""
+    found = [writer for writer in writers if writer.role in {Role.PRIMARY, Role.WORKER}]
+    deciding = [writer for writer in found if writer.vote.decides]
+    if not deciding:
+        return _leading_state(found, [State.RUNNING])
+    workers = [writer for writer in deciding if writer.role is Role.WORKER]
+    primaries = [writer for writer in deciding if writer.role is Role.PRIMARY]
+    if not primaries:
+        return _leading_state(workers, _PRECEDENCE)
+    newest = _newest(primaries)
+    if newest.vote.waits_for_all:
+        return _leading_state([newest, *_workers_of_attempt(newest, primaries, workers)], _PRECEDENCE)
+    return _leading_state(primaries, [State.RUNNING, State.PREEMPTING], newest.qualified_state)
+
+
+def _newest(primaries: list[TrackedWriter]) -> TrackedWriter:
+    continued = frozenset[bytes]().union(*(writer.continues for writer in primaries))
+    candidates = [writer for writer in primaries if writer.id not in continued] or primaries
+    return max(candidates, key=lambda writer: (writer.first, writer.id))
+
+
+def _workers_of_attempt(
+    newest: TrackedWriter, primaries: list[TrackedWriter], workers: list[TrackedWriter]
+) -> list[TrackedWriter]:
+    def came_with_it(worker: TrackedWriter) -> bool:
+        return min(primaries, key=lambda primary: (abs(primary.first - worker.first), -primary.first)) is newest
+
+    return [worker for worker in workers if worker.state in _OPEN_STATES or came_with_it(worker)]
+
+
+def _leading_state(
+    writers: list[TrackedWriter], states: Sequence[State], otherwise: QualifiedState = (State.PENDING, _NONE)
+) -> QualifiedState:
+    """Return the first of these states that a writer has, and the qualifiers that all writers in it share."""
+    for state in states:
+        if found := [writer.qualifiers for writer in writers if writer.state is state]:
+            return state, frozenset.intersection(*found)
+    return otherwise

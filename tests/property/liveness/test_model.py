@@ -97,7 +97,7 @@ def test_votes_of_writers_that_beat_depend_on_heartbeats_only(
     """A vote given up in a heartbeat stays so, whatever the exit contains and whenever it is read."""
     found = writers_of(folded(mixed(chances, log, others)))
     expected = naive_says(log)
-    assert expected == {name: found[name].decides for name in expected}
+    assert expected == {name: found[name].vote.decides for name in expected}
 
 
 @given(heartbeats(), _CHANCES, st.sampled_from(ExitState))
