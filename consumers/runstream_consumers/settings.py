@@ -32,11 +32,6 @@ class ServerSettings(BaseSettings):
     #: restart. Two processes of one consumer must not have the same. If empty, each start is a new member.
     instance: str = ""
 
-    s3_endpoint: str = ""
-    s3_access_key: str = Field(default="", repr=False)
-    s3_secret_key: str = Field(default="", repr=False)
-    s3_bucket: str = "runstream"
-
     #: The entity of runs that do not specify one.
     entity: str = "local"
     #: Bearer token of the API.

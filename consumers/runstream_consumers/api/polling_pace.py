@@ -18,7 +18,7 @@ class PollingPace:
         self._began = 0.0
 
     def interval(self, client: Hashable, now: float) -> float:
-        """Return the number of seconds after which a client should poll again.; ``now`` is monotonic seconds."""
+        """Return the number of seconds after which a client should poll again; ``now`` is monotonic seconds."""
         if now - self._began >= self._longest:
             self._previous = len(self._clients) if now - self._began < 2 * self._longest else 0
             self._clients = set()

@@ -31,11 +31,6 @@ class Services:
     read_barrier: ReadBarrier
     polling_pace: PollingPace
 
-    @property
-    def url(self) -> str:
-        """The URL that pages and clients use, without a trailing slash."""
-        return self.settings.url
-
 
 def services(request: Request) -> Services:
     """Return the services of the application."""

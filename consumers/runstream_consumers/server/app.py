@@ -21,7 +21,7 @@ from runstream_consumers.api.kafka.read_barrier import ReadBarrier
 from runstream_consumers.api.polling_pace import PollingPace
 from runstream_consumers.api.routers import alerts, commands, connection, history, registry, resume_state, runs
 from runstream_consumers.api.run_numbers import open_run_numbers
-from runstream_consumers.api.security.access import Access, Policy, Principal, PrincipalKind
+from runstream_consumers.api.security.access import Access, Principal, PrincipalKind
 from runstream_consumers.api.security.headers import SafeHeaders
 from runstream_consumers.api.security.peers import Peers, trusted_users
 from runstream_consumers.api.services import Services
@@ -32,7 +32,6 @@ from runstream_consumers.settings import ServerSettings
 from runstream_consumers.web import pages
 
 _COMMAND_TIMEOUT_S = 5.0
-
 
 log = logging.getLogger(__name__)
 
@@ -101,12 +100,12 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
     include_consumer_routes(app)
     for module in (connection, registry, runs, resume_state, commands, history, alerts, pages):
         app.include_router(module.router)
-    policy = Policy(
+    app.add_middleware(
+        Access,
         token=settings.token,
         public_url=settings.url,
         peers=peers or Peers(trusted_users()),
         user=Principal(settings.entity, PrincipalKind.USER),
     )
-    app.add_middleware(Access, policy=policy)
     app.add_middleware(SafeHeaders, ancestors=settings.frame_ancestors)
     return app

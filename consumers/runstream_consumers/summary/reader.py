@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -18,17 +18,20 @@ from runstream_schemas.topics import RunPath
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDocument:
-    """A run without its rows and its state; times are microseconds since 1970, by the broker's clock."""
+    """A run without its rows and its state, by default one of which nothing is stored.
+
+    Times are microseconds since 1970, by the broker's clock; 0 if nothing is stored.
+    """
 
     run: RunPath
-    attributes: dict[str, Any]
-    metadata: dict[str, Any]
-    config: dict[str, Any]
-    summary: dict[str, Any]
-    metrics: list[dict[str, Any]]
-    last_step: int | None
-    created: int
-    updated: int
+    attributes: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    last_step: int | None = None
+    created: int = 0
+    updated: int = 0
 
     @property
     def cursor(self) -> str:

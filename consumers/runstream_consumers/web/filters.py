@@ -84,8 +84,7 @@ _LONGEST_MARKDOWN = 20_000
 
 def markdown(text: str) -> Markup:
     """Return the HTML of a text; HTML in the text is shown as source, and images as their alternative text."""
-    shown = text if len(text) <= _LONGEST_MARKDOWN else f"{text[: _LONGEST_MARKDOWN - 1]}…"
-    return Markup(_parser().render(shown))  # noqa: S704 - the parser escapes all HTML
+    return Markup(_parser().render(_shortened(text, _LONGEST_MARKDOWN)))  # noqa: S704 - the parser escapes all HTML
 
 
 @cache

@@ -55,10 +55,14 @@ def templates() -> Environment:
     return environment
 
 
+def _render(template: str, **values: Any) -> str:
+    return templates().get_template(template).render(**values)
+
+
 @router.get("/")
 async def projects(connection: TheConnection) -> str:
     """Show the projects."""
-    return templates().get_template("projects.html").render(projects=await summary.projects(connection))
+    return _render("projects.html", projects=await summary.projects(connection))
 
 
 @router.get("/{entity}/{project}")
@@ -72,19 +76,16 @@ async def project(
     lines = [view.run_line(item, time.time()) for item in found]
     following = documents.next_cursor(found, _RUNS)
     name = canonical_project(project)
-    latest = await alerts.of_project(connection, entity=entity, project=name, limit=_LATEST_ALERTS)
-    return (
-        templates()
-        .get_template("project.html")
-        .render(
-            entity=entity,
-            project=name,
-            runs=lines,
-            keys=view.columns(lines),
-            alerts=[(alert, view.run_path(alert.run)) for alert in latest],
-            live=any(line.state in view.OPEN for line in lines),
-            older=None if following is None else f"{view.project_path(entity, project)}?after={following}",
-        )
+    shown_alerts = await alerts.of_project(connection, entity=entity, project=name, limit=_LATEST_ALERTS)
+    return _render(
+        "project.html",
+        entity=entity,
+        project=name,
+        runs=lines,
+        keys=view.columns(lines),
+        alerts=[(alert, view.run_path(alert.run)) for alert in shown_alerts],
+        live=any(line.state in view.OPEN for line in lines),
+        older=None if following is None else f"{view.project_path(entity, project)}?after={following}",
     )
 
 
@@ -103,32 +104,29 @@ async def run(
     state = documents.state_answer(found.state)
     progress = await runtime.progress(connection, run)
     report = delivery_report([] if found.state is None else found.state.writers, progress)
-    document = documents.run_document(found, services.url)
+    document = documents.run_document(found, services.settings.url)
     keys = sorted({*await summary.keys(connection, run), *await latest.branched_keys(blocks, run)})
-    return (
-        templates()
-        .get_template("run.html")
-        .render(
-            embed=embed,
-            run=document,
-            alerts=await alerts.of_run(connection, run, limit=_ALERTS),
-            pinned=view.pinned(document.pinned_config_keys, document.config),
-            api=f"/api/v1/runs{view.project_path(run.entity, run.project)}/{view.run_path(run).rpartition('/')[2]}",
-            project_path=view.project_path(run.entity, run.project),
-            live=document.state in view.OPEN or not report.complete,
-            created=found.started,
-            seconds=view.duration(found, time.time()),
-            steps=view.steps_of(found),
-            transitions=state.transitions,
-            delivery=report,
-            writers=view.writers(report, state),
-            config=list(filters.pairs(document.config)),
-            summary=view.summary_pairs(document.summary),
-            metadata=list(filters.pairs(document.metadata)),
-            groups=view.chart_groups(keys, document.metrics, "metrics"),
-            system=view.chart_groups(await history.keys(blocks, run, stream=Stream.SYSTEM), (), "system"),
-            console=await _console(blocks, run),
-        )
+    return _render(
+        "run.html",
+        embed=embed,
+        run=document,
+        alerts=await alerts.of_run(connection, run, limit=_ALERTS),
+        pinned=view.pinned(document.pinned_config_keys, document.config),
+        api=f"/api/v1/runs{view.project_path(run.entity, run.project)}/{view.run_path(run).rpartition('/')[2]}",
+        project_path=view.project_path(run.entity, run.project),
+        live=document.state in view.OPEN or not report.complete,
+        created=found.started,
+        seconds=view.duration(found, time.time()),
+        steps=view.steps_of(found),
+        transitions=state.transitions,
+        delivery=report,
+        states={writer.writer: writer for writer in state.writers},
+        config=list(filters.pairs(document.config)),
+        summary=view.summary_pairs(document.summary),
+        metadata=list(filters.pairs(document.metadata)),
+        groups=view.chart_groups(keys, document.metrics, "metrics"),
+        system=view.chart_groups(await history.keys(blocks, run, stream=Stream.SYSTEM), (), "system"),
+        console=await _console(blocks, run),
     )
 
 
@@ -148,20 +146,14 @@ async def _console(blocks: BlockSource, run: RunPath) -> list[dict[str, Any]]:
 
 def problem_page(request: Request, problem: Problem) -> Response | None:
     """Return the page of a problem, or None if the client is a program."""
-    is_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(
-        ("/api/", "/static/")
-    )
-    if not is_page:
+    is_page = not request.url.path.startswith(("/api/", "/static/"))
+    if not is_page or "text/html" not in request.headers.get("accept", ""):
         return None
     titles = {404: "Page not found", 503: "The stack is not ready"}
-    title = (
-        "Waiting for this run"
-        if isinstance(problem, RunNotFound)
-        else titles.get(problem.status, "Something went wrong")
-    )
+    title = titles.get(problem.status, "Something went wrong")
+    if isinstance(problem, RunNotFound):
+        title = "Waiting for this run"
     again = isinstance(problem, RunNotFound) or problem.status == 503  # noqa: PLR2004
     embed = request.query_params.get("embed") == "true"
-    text = (
-        templates().get_template("problem.html").render(title=title, message=problem.message, again=again, embed=embed)
-    )
+    text = _render("problem.html", title=title, message=problem.message, again=again, embed=embed)
     return HTMLResponse(text, status_code=problem.status)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from runstream_consumers.api.documents.models import DeliveryReport, StateAnswer, WriterDelivery
 from runstream_consumers.api.documents.run_documents import FoundRun, seconds
 from runstream_consumers.web.filters import pairs
+from runstream_schemas.summary_algebra.definitions import glob_pattern
 from runstream_schemas.topics import RunPath
 
 #: States in which more events are expected.
@@ -41,7 +40,7 @@ class RunLine:
 
 def run_line(found: FoundRun, now: float) -> RunLine:
     """Return the line of a run."""
-    document, state = found.document, found.state
+    state = found.state
     return RunLine(
         id=found.run.run_id,
         name=found.name,
@@ -51,7 +50,7 @@ def run_line(found: FoundRun, now: float) -> RunLine:
         created=found.started,
         seconds=duration(found, now),
         steps=steps_of(found),
-        values={} if document is None else dict(summary_pairs(document.summary)),
+        values=dict(summary_pairs(found.document.summary)),
     )
 
 
@@ -69,7 +68,11 @@ def columns(lines: Iterable[RunLine]) -> list[str]:
 
 def definition_of(key: str, metrics: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the metric definition of a key: that of its exact name, else that of the longest matching pattern."""
-    fitting = [metric for metric in metrics if _fits(key, metric)]
+    fitting = [
+        metric
+        for metric in metrics
+        if (glob_pattern(metric["name"]).fullmatch(key) if metric["glob"] else metric["name"] == key)
+    ]
     return min(fitting, key=lambda metric: (bool(metric["glob"]), -len(metric["name"]), metric["name"]), default={})
 
 
@@ -100,7 +103,7 @@ def pinned(keys: Iterable[str], config: Mapping[str, Any]) -> list[tuple[str, An
 
 def duration(found: FoundRun, now: float) -> float | None:
     """Return the duration of a run in seconds: until now while it is open, else until its last event."""
-    if found.document is None:
+    if not found.document.created:
         return None
     is_open = found.state is not None and found.state.state in OPEN
     return max(0.0, (now if is_open else seconds(found.document.updated)) - seconds(found.document.created))
@@ -108,16 +111,8 @@ def duration(found: FoundRun, now: float) -> float | None:
 
 def steps_of(found: FoundRun) -> int | str:
     """Return the last step plus one, which is the number of steps if the run counts from 0."""
-    last = None if found.document is None else found.document.last_step
+    last = found.document.last_step
     return "–" if last is None else last + 1  # noqa: RUF001  # a dash for people
-
-
-def _fits(key: str, metric: Mapping[str, Any]) -> bool:
-    name: str = metric["name"]
-    if not metric["glob"]:
-        return key == name
-    pattern = ".*".join(re.escape(part) for part in name.split("*"))
-    return re.fullmatch(pattern, key, re.DOTALL) is not None
 
 
 def is_number(value: Any) -> bool:
@@ -133,30 +128,3 @@ def run_path(run: RunPath) -> str:
 def project_path(entity: str, project: str) -> str:
     """Return the path of a project's page, quoted."""
     return f"/{quote(entity, safe='')}/{quote(project, safe='')}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriterLine:
-    """What a writer delivered, and its state."""
-
-    delivery: WriterDelivery
-    state: str
-    reason: str
-    qualifiers: list[str]
-
-
-def writers(report: DeliveryReport, state: StateAnswer) -> list[WriterLine]:
-    """Return the lines of the writers of a delivery report."""
-    known = {writer.writer: writer for writer in state.writers}
-    lines = []
-    for delivery in report.writers:
-        writer = known.get(delivery.writer)
-        lines.append(
-            WriterLine(
-                delivery=delivery,
-                state="" if writer is None else writer.state,
-                reason="" if writer is None else writer.reason,
-                qualifiers=[] if writer is None else writer.qualifiers,
-            )
-        )
-    return lines

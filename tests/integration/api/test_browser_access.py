@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import uvicorn
 
-from runstream_consumers.api.security.access import Access, Policy, Principal, PrincipalKind
+from runstream_consumers.api.security.access import Access, Principal, PrincipalKind
 from runstream_consumers.api.security.peers import Peers
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def test_own_connection_needs_no_token(served: Served) -> None:
 
 async def test_encoded_path_does_not_bypass_the_token() -> None:
     """A path that only begins like an open one, encoded or not, is refused over a real connection."""
-    policy = Policy(token="secret", public_url="http://127.0.0.1", peers=None, user=_USER)  # not a secret
-    async with _serving(policy) as (host, port):
+    async with _serving(None) as (host, port):
         paths = ("/readyz-team/proj", "/healthz2/p/runs/x", "/static/%2e%2e/api/v1/runs", "/static/..%2fapi/v1/runs")
         for path in (*paths, "//healthz", "/healthz/", "/healthz%2f..%2fapi", "/%73tatic/../api/v1/runs"):
             assert await _raw_status(host, port, path) == 401, path
@@ -69,8 +68,7 @@ def test_responses_carry_security_headers(served: Served) -> None:
 async def test_connection_of_another_user_is_refused() -> None:
     """A server of another user accepts this process with the token only."""
     stranger = Peers(frozenset({os.getuid() + 1}))
-    policy = Policy(token="secret", public_url="http://127.0.0.1", peers=stranger, user=_USER)  # not a secret
-    async with _serving(policy) as (host, port), httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
+    async with _serving(stranger) as (host, port), httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
         assert (await client.get("/")).status_code == 401
         assert (await client.get("/", headers={"Authorization": "Bearer secret"})).status_code == 200
 
@@ -86,10 +84,9 @@ async def _raw_status(host: str, port: int, path: str) -> int:
 
 
 @asynccontextmanager
-async def _serving(policy: Policy) -> AsyncIterator[tuple[str, int]]:
-    config = uvicorn.Config(
-        Access(_inside, policy=policy), host="127.0.0.1", port=0, log_level="warning", lifespan="off"
-    )
+async def _serving(peers: Peers | None) -> AsyncIterator[tuple[str, int]]:
+    app = Access(_inside, token="secret", public_url="http://127.0.0.1", peers=peers, user=_USER)  # not a secret
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off")
     server, sockets = uvicorn.Server(config), [config.bind_socket()]
     async with _running(server, sockets):
         async with asyncio.timeout(20):

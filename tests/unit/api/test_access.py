@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.routing import iter_route_contexts
 from starlette.responses import PlainTextResponse
 
-from runstream_consumers.api.security.access import ANONYMOUS, Access, Policy, Principal, PrincipalKind, principal_of
+from runstream_consumers.api.security.access import ANONYMOUS, Access, Principal, PrincipalKind, principal_of
 from runstream_consumers.api.security.peers import Peers
 from runstream_consumers.server.app import create_app
 from runstream_consumers.settings import ServerSettings
@@ -58,7 +58,7 @@ async def _ask(
     url: str = _URL,
     token: str = "secret",  # not a secret
 ) -> httpx.Response:
-    app = Access(_name_principal, policy=Policy(token=token, public_url=public_url, peers=peers, user=_USER))
+    app = Access(_name_principal, token=token, public_url=public_url, peers=peers, user=_USER)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
     async with httpx.AsyncClient(transport=transport, base_url=url) as client:
         return await client.request(method, path, headers=headers)

@@ -29,26 +29,22 @@ class FoundRun:
     """A run of which something has arrived; either part may still be missing."""
 
     run: RunPath
-    document: summary.RunDocument | None
+    #: Empty if missing.
+    document: summary.RunDocument
     state: liveness.RunState | None
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """The attributes of the run."""
-        return {} if self.document is None else self.document.attributes
 
     @property
     def name(self) -> str:
         """The displayed name; the id if the run has no name."""
-        known = self.attributes
+        known = self.document.attributes
         return display_name(known.get("name"), known.get("generated_name"), known.get("number")) or self.run.run_id
 
     @property
     def started(self) -> float | None:
         """When the run started, seconds since 1970: as reported by its first writer, or the time of its first event."""
-        if self.document is None:
+        if not self.document.created:
             return None
-        reported = self.attributes.get("start_time")
+        reported = self.document.attributes.get("start_time")
         return float(reported) if isinstance(reported, int | float) else seconds(self.document.created)
 
 
@@ -58,7 +54,7 @@ async def find(connection: Connection, run: RunPath) -> FoundRun:
     state = await read_state(connection, run)
     if document is None and state is None:
         raise RunNotFound(run)
-    return FoundRun(run=run, document=document, state=state)
+    return FoundRun(run=run, document=document or summary.RunDocument(run=run), state=state)
 
 
 async def find_runs(
@@ -76,13 +72,13 @@ async def find_runs(
 
 def next_cursor(found: Sequence[FoundRun], limit: int) -> str | None:
     """Return the cursor of the next page, or None if this one was not full."""
-    last = found[-1].document if len(found) == limit else None
-    return None if last is None else last.cursor
+    return found[-1].document.cursor if len(found) == limit else None
 
 
 def run_document(found: FoundRun, url: str) -> models.RunDocument:
     """Return the document of a run."""
-    run, document, state, attributes = found.run, found.document, found.state, found.attributes
+    run, document, state = found.run, found.document, found.state
+    attributes = document.attributes
     return models.RunDocument(
         entity=run.entity,
         project=run.project,
@@ -99,13 +95,13 @@ def run_document(found: FoundRun, url: str) -> models.RunDocument:
         pinned_config_keys=_texts(attributes, "pinned_config_keys"),
         preempting=bool(attributes.get("preempting")),
         stop_requested=bool(attributes.get("stop_requested")),
-        created_at=None if document is None else iso(document.created),
-        updated_at=None if document is None else iso(document.updated),
-        last_step=None if document is None else document.last_step,
-        config={} if document is None else document.config,
-        summary={} if document is None else document.summary,
-        metrics=[] if document is None else document.metrics,
-        metadata={} if document is None else document.metadata,
+        created_at=iso(document.created) if document.created else None,
+        updated_at=iso(document.updated) if document.created else None,
+        last_step=document.last_step,
+        config=document.config,
+        summary=document.summary,
+        metrics=document.metrics,
+        metadata=document.metadata,
         url=run_url(url, run),
     )
 

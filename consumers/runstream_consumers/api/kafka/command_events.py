@@ -22,7 +22,6 @@ from runstream_schemas.topics import RunPath, Topic, partition_of
 class Commands:
     """Publishes commands; connects to Kafka with the first one."""
 
-    #: Connects with the first command.
     _producer: KafkaProducer
     _partitions: int
 

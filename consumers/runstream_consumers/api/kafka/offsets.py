@@ -15,13 +15,15 @@ from runstream_consumers.api.problems import Unavailable
 #: The first offset of a topic's partition, and the one after the last.
 Span = tuple[int, int]
 
+_DEADLINE_S = 5.0
+_CLIENT_OPTIONS = {"client_id": "runstream-api", "request_timeout_ms": int(_DEADLINE_S * 1000)}
+
 
 class BrokerOffsets:
     """Reads offsets; connects with the first request, and again after an error."""
 
-    def __init__(self, brokers: str, *, deadline_s: float = 5.0) -> None:
+    def __init__(self, brokers: str) -> None:
         self._brokers = brokers
-        self._deadline_s = deadline_s
         self._client: AIOKafkaConsumer | None = None
         self._lock = asyncio.Lock()
 
@@ -29,7 +31,7 @@ class BrokerOffsets:
         """Return the offsets of a partition of each topic; raises Unavailable if the brokers do not answer."""
         places = [TopicPartition(topic, partition) for topic in topics]
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(_DEADLINE_S):
                 client = await self._connected()
                 first = await client.beginning_offsets(places)
                 end = await client.end_offsets(places)
@@ -43,17 +45,13 @@ class BrokerOffsets:
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._deadline_s):
+                async with asyncio.timeout(_DEADLINE_S):
                     await client.stop()
 
     async def _connected(self) -> AIOKafkaConsumer:
         async with self._lock:
             if self._client is None:
-                client = AIOKafkaConsumer(
-                    bootstrap_servers=self._brokers,
-                    client_id="runstream-api",
-                    request_timeout_ms=int(self._deadline_s * 1000),
-                )
+                client = AIOKafkaConsumer(bootstrap_servers=self._brokers, **_CLIENT_OPTIONS)
                 try:
                     await client.start()
                 except BaseException:
@@ -66,9 +64,8 @@ class BrokerOffsets:
 class Cluster:
     """Requests the cluster's id from the brokers until they have answered once."""
 
-    def __init__(self, brokers: str, *, deadline_s: float = 5.0) -> None:
+    def __init__(self, brokers: str) -> None:
         self.brokers = brokers
-        self._deadline_s = deadline_s
         self._request: asyncio.Task[str] | None = None
 
     async def id(self) -> str:
@@ -79,13 +76,9 @@ class Cluster:
         return await asyncio.shield(self._request)
 
     async def _fetch(self) -> str:
-        client = AIOKafkaAdminClient(
-            bootstrap_servers=self.brokers,
-            client_id="runstream-api",
-            request_timeout_ms=int(self._deadline_s * 1000),
-        )
+        client = AIOKafkaAdminClient(bootstrap_servers=self.brokers, **_CLIENT_OPTIONS)
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(_DEADLINE_S):
                 await client.start()
                 described = await client.describe_cluster()
         except (KafkaError, OSError, TimeoutError) as error:

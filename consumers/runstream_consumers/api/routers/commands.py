@@ -26,7 +26,6 @@ router = APIRouter(prefix="/api/v1", tags=["commands"])
 _OPEN = frozenset({"pending", "running", "preempting"})
 _PROCESSES = frozenset({"primary", "worker", "child"})
 
-
 _NOT_RUNNING: dict[int | str, dict[str, Any]] = {
     409: {"model": models.ProblemAnswer, "description": "no writer of the run is running"}
 }

@@ -45,7 +45,7 @@ async def connect(services: TheServices) -> ConnectAnswer:
         prefix=settings.prefix,
         partitions=settings.partitions,
         entity=settings.entity,
-        url=services.url,
+        url=settings.url,
         heartbeat_interval_s=settings.heartbeat_s,
         limits=asdict(DEFAULT_LIMITS),
     )

@@ -32,8 +32,7 @@ class RegistryResponse(JSONResponse):
 @router.get("/schemas/ids/{identifier}")
 async def schema_by_id(identifier: int) -> Response:
     """Return the schema of an id, as ``{"schema": text}``."""
-    schema = schemas().get(identifier)
-    if schema is None:
+    if (schema := schemas().get(identifier)) is None:
         return _missing(_SCHEMA_NOT_FOUND, f"Schema {identifier} not found")
     return RegistryResponse({"schema": schema.text})
 
@@ -41,8 +40,7 @@ async def schema_by_id(identifier: int) -> Response:
 @router.get("/schemas/ids/{identifier}/versions")
 async def versions_of_id(identifier: int, services: TheServices) -> Response:
     """Return the subjects and versions that have the schema of an id."""
-    schema = schemas().get(identifier)
-    if schema is None:
+    if (schema := schemas().get(identifier)) is None:
         return _missing(_SCHEMA_NOT_FOUND, f"Schema {identifier} not found")
     return RegistryResponse([{"subject": _subject(services.settings.prefix, schema), "version": schema.version}])
 
@@ -62,8 +60,7 @@ async def subjects(services: TheServices) -> Response:
 @router.get("/subjects/{subject}/versions")
 async def versions(subject: str, services: TheServices) -> Response:
     """Return the versions of a subject, oldest first."""
-    found = _by_subject(services.settings.prefix).get(subject)
-    if found is None:
+    if (found := _by_subject(services.settings.prefix).get(subject)) is None:
         return _missing(_SUBJECT_NOT_FOUND, f"Subject '{subject}' not found.")
     return RegistryResponse(sorted(found))
 
@@ -71,8 +68,7 @@ async def versions(subject: str, services: TheServices) -> Response:
 @router.get("/subjects/{subject}/versions/{version}")
 async def one_version(subject: str, version: str, services: TheServices) -> Response:
     """Return one version of a subject; ``latest`` and ``-1`` select the newest."""
-    found = _by_subject(services.settings.prefix).get(subject)
-    if found is None:
+    if (found := _by_subject(services.settings.prefix).get(subject)) is None:
         return _missing(_SUBJECT_NOT_FOUND, f"Subject '{subject}' not found.")
     schema = found[max(found)] if version in ("latest", "-1") else found.get(int(version) if version.isdigit() else 0)
     if schema is None:

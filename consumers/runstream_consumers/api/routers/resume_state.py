@@ -51,15 +51,16 @@ async def resume_state(
         last = await latest.last_step(blocks, run)
         at = None if step is None else await latest.last_values(blocks, run, step=step)
         progress = await runtime.progress(connection, run)
+    known = document or summary.RunDocument(run=run)
     writers = [] if state is None else state.writers
     return ValuesResponse(
         models.ResumeState(
             exists=document is not None or state is not None,
             state=None if state is None else state.state,
             last_step=last,
-            attributes={} if document is None else document.attributes,
-            config={} if document is None else document.config,
-            metrics=[] if document is None else document.metrics,
+            attributes=known.attributes,
+            config=known.config,
+            metrics=known.metrics,
             folds=summary_state,
             values=None if at is None else [(list(path), value) for path, value in at],
             writers=[_earlier(writer) for writer in writers],

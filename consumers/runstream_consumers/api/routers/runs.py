@@ -34,7 +34,7 @@ async def projects(connection: TheConnection, services: TheServices) -> Response
             project=item.project,
             runs=item.runs,
             updated_at=documents.iso(item.updated),
-            url=f"{services.url}/{item.entity}/{item.project}",
+            url=f"{services.settings.url}/{item.entity}/{item.project}",
         )
         for item in await summary.projects(connection)
     ]
@@ -53,21 +53,20 @@ async def runs(
 ) -> Response:
     """Return a page of run documents; `next` is null at the end."""
     found = await documents.find_runs(connection, entity=entity, project=project, limit=limit, after=after)
-    listed = [documents.run_document(item, services.url) for item in found]
+    listed = [documents.run_document(item, services.settings.url) for item in found]
     return ValuesResponse(models.RunList(runs=listed, next=documents.next_cursor(found, limit)))
 
 
 @router.get(RUN, summary="One run", responses=described(models.RunDocument))
 async def run(run: TheRun, connection: TheConnection, services: TheServices) -> Response:
     """Return the document of a run."""
-    return ValuesResponse(documents.run_document(await documents.find(connection, run), services.url))
+    return ValuesResponse(documents.run_document(await documents.find(connection, run), services.settings.url))
 
 
 @router.get(f"{RUN}/summary", summary="The summary of a run")
 async def run_summary(run: TheRun, connection: TheConnection) -> Response:
     """Return the summary, nested as it was logged."""
-    found = await documents.find(connection, run)
-    return ValuesResponse({} if found.document is None else found.document.summary)
+    return ValuesResponse((await documents.find(connection, run)).document.summary)
 
 
 @router.get(f"{RUN}/summary-state", summary="The summary state, for a process that resumes the run")
@@ -83,8 +82,7 @@ async def run_summary_state(run: TheRun, connection: TheConnection) -> Response:
 @router.get(f"{RUN}/config", summary="The config of a run")
 async def run_config(run: TheRun, connection: TheConnection) -> Response:
     """Return the config, nested as it was logged."""
-    found = await documents.find(connection, run)
-    return ValuesResponse({} if found.document is None else found.document.config)
+    return ValuesResponse((await documents.find(connection, run)).document.config)
 
 
 @router.get(
@@ -94,8 +92,7 @@ async def run_config(run: TheRun, connection: TheConnection) -> Response:
 )
 async def run_state(run: TheRun, connection: TheConnection) -> Response:
     """Return the state, its qualifiers, every writer and every transition with its reason."""
-    found = await documents.find(connection, run)
-    return ValuesResponse(documents.state_answer(found.state))
+    return ValuesResponse(documents.state_answer((await documents.find(connection, run)).state))
 
 
 @router.get(

@@ -41,7 +41,6 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not
 port on both sides. Programs send the token of the discovery file: <code>Authorization: Bearer …</code></p>
 </main></body></html>"""
 
-
 _SCOPE_KEY = "runstream.principal"
 
 
@@ -64,11 +63,6 @@ class Principal:
 ANONYMOUS = Principal("", PrincipalKind.ANONYMOUS)
 
 
-def set_principal(scope: Scope, principal: Principal) -> None:
-    """Record the principal of a request in its scope; called once, by the access rules."""
-    scope[_SCOPE_KEY] = principal
-
-
 def principal_of(request: Request) -> Principal:
     """Return the principal of a request."""
     found: Principal = request.scope[_SCOPE_KEY]
@@ -78,28 +72,20 @@ def principal_of(request: Request) -> Principal:
 ThePrincipal = Annotated[Principal, Depends(principal_of)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """Who may make requests."""
-
-    token: str
-    public_url: str
-    #: None if peers are not recognized: with a public address the peer is a proxy, not a user.
-    peers: Peers | None
-    #: The principal of requests that carry the token or come from the user's own browser.
-    user: Principal
-
-
 class Access:
-    """ASGI middleware that refuses what the policy does not permit, and records the principal of all other requests."""
+    """ASGI middleware that refuses what the rules do not permit, and records the principal of all other requests.
 
-    def __init__(self, app: ASGIApp, *, policy: Policy) -> None:
+    ``user`` is the principal of requests that carry the token or come from the user's own browser, which ``peers``
+    recognizes; not if it is None, or if the public URL is not local, since the peer is a proxy then.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str, public_url: str, peers: Peers | None, user: Principal) -> None:
         self._app = app
-        self._token = policy.token.encode()
-        self._user = policy.user
-        public = urlsplit(policy.public_url).hostname
+        self._token = token.encode()
+        self._user = user
+        public = urlsplit(public_url).hostname
         self._hosts = _LOOPBACK_NAMES | ({public} if public else set())
-        self._peers = policy.peers if public in _LOOPBACK_NAMES else None
+        self._peers = peers if public in _LOOPBACK_NAMES else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on with its principal."""
@@ -121,7 +107,7 @@ class Access:
         principal = self._principal(scope, headers)
         if principal is None:
             return _unauthenticated(headers)
-        set_principal(scope, principal)
+        scope[_SCOPE_KEY] = principal
         return None
 
     def _principal(self, scope: Scope, headers: Headers) -> Principal | None:
@@ -155,11 +141,8 @@ def is_open(path: str) -> bool:
 
 
 def _unauthenticated(headers: Headers) -> Response:
-    response: Response
-    if "text/html" in headers.get("accept", ""):
-        response = HTMLResponse(_PAGE, status_code=401)
-    else:
-        response = answer(Problem(401, "not_authenticated", _HOW))
+    is_page = "text/html" in headers.get("accept", "")
+    response = HTMLResponse(_PAGE, 401) if is_page else answer(Problem(401, "not_authenticated", _HOW))
     response.headers["WWW-Authenticate"] = "Bearer"
     return response
 

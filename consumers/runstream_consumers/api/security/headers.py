@@ -34,9 +34,7 @@ def allow_frames(request: Request) -> None:
 class SafeHeaders:
     """ASGI middleware that adds the headers; responses are not cached unless they permit it.
 
-    Args:
-        app: The application.
-        ancestors: Origins that may frame pages, in addition to notebooks on the user's machine.
+    ``ancestors`` may frame pages, in addition to notebooks on the user's machine.
     """
 
     def __init__(self, app: ASGIApp, ancestors: str = "") -> None:

@@ -26,10 +26,7 @@ class Peers:
 
         False if the kernel does not list the connection (no procfs, another network namespace).
         """
-        if not _is_loopback(client[0]) or not _is_loopback(server[0]):
-            return False
-        owner = self.owner(client, server)
-        return owner is not None and owner in self.users
+        return _is_loopback(client[0]) and _is_loopback(server[0]) and self.owner(client, server) in self.users
 
     def owner(self, client: Address, server: Address) -> int | None:
         """Return the user id that owns the client's socket; None if the kernel lists no such connection."""
