@@ -37,6 +37,15 @@ def test_run_is_one_document(served: Served, digits: Recording) -> None:
     assert document["summary"]["epoch"] == 19
 
 
+def test_run_without_metadata_has_a_page(served: Served) -> None:
+    """A run of which only heartbeats have arrived has a page, which names no host."""
+    beating = new_recording("beating", project="heartbeats").beat()
+    served.say(beating)
+    page = served.ask("/ada/heartbeats/runs/beating")
+    assert page.status_code == 200
+    assert "node-7" not in page.text
+
+
 def test_non_finite_numbers_are_tagged_in_json(served: Served, digits: Recording) -> None:
     """An infinity in the config is a tagged value, which is valid JSON."""
     assert served.run(digits, "/config")["limit"] == {"_type": "float", "value": "Infinity"}
