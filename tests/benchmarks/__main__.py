@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks [NAME …] [--quick]``: measure, and print one table; slow results are not failures."""
+"""``python -m tests.benchmarks [NAME …] [--quick]``: measure and print one table. Slow results are not failures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.benchmarks.scale import Scale
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: In the order in which they run; each is a module ``bench_NAME`` with ``measure(scale)``.
+#: In the order in which they run. Each is a module ``bench_NAME`` with a function ``measure(scale)``.
 NAMES = (
     "contract",
     "log",
@@ -76,14 +76,14 @@ def _measure(names: Sequence[str], scale: Scale, failed: list[str]) -> Iterator[
             for figure in import_module(f"tests.benchmarks.bench_{name}").measure(replace(scale, folder=own)):
                 sys.stderr.write(f"  {figure.name}: {figure.value:.4g} {figure.unit} {figure.verdict} {figure.note}\n")
                 yield figure
-        except Exception:  # noqa: BLE001 - a server that does not start, say
+        except Exception:  # noqa: BLE001 - for example, a server that does not start
             failed.append(name)
             traceback.print_exc()
         sys.stderr.write(f"{name}: {time.monotonic() - begin:.0f} s\n")
 
 
 def machine() -> str:
-    """Describe the machine in a line."""
+    """Return a description of the machine in one line."""
     model = next(
         (
             line.split(":", 1)[1].strip()

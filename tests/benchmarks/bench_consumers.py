@@ -1,4 +1,4 @@
-"""History and summary from topics that are full already, each alone, everything stored in Postgres."""
+"""History and summary consumers, each reading full topics and storing everything in Postgres."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from tests.benchmarks.scale import Scale
 
 RUNS = 64
-#: Events that are stored before the clock starts: connecting, assignment and warming up are not what is measured.
+#: The share of events stored before the measurement, which excludes connecting, assignment and warming up.
 LEAD = 0.1
 EVENTS = {"10 x 10": 40_000, "200 x 20": 4_000}
 WIDE_KEYS = 10_000
 WIDE_EVENTS = 4_000
-#: Events a second at 10 x 10, points a second at 200 x 20.
+#: Events per second at 10 x 10, points per second at 200 x 20.
 BARS = {
     ("history", "10 x 10"): 8_000.0,
     ("summary", "10 x 10"): 4_000.0,
@@ -43,8 +43,8 @@ BARS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
-    """Seconds, and the consumer's own CPU seconds, for events after the lead; its peak MiB; bytes of its tables."""
+class Measurement:
+    """Seconds, CPU seconds, peak MiB and table size in bytes of a consumer that stored events after the lead."""
 
     events: int
     seconds: float
@@ -54,44 +54,45 @@ class Took:
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
-    """Yield events or points a second, by the clock and by the consumer's CPU time."""
+    """Yield events or points per second, by wall time and by the consumer's CPU time."""
     with rig(scale.folder) as servers:
         for shape, (block_rows, keys) in SHAPES.items():
             prefix = servers.new_topics()
             count = EVENTS[shape] // scale.of(1, 10)
             run_aside(fill(servers.broker, prefix, count, block_rows, keys))
             for name in ("history", "summary"):
-                taken = [consume(servers, prefix, name, count) for _ in range(scale.of(3, 1))]
-                yield from _figures(name, shape, block_rows * keys, count, taken)
+                measurements = [consume(servers, prefix, name, count) for _ in range(scale.of(3, 1))]
+                yield from _figures(name, shape, block_rows * keys, count, measurements)
         yield _wide(servers, WIDE_EVENTS // scale.of(1, 10))
 
 
 def _wide(servers: Rig, count: int) -> Figure:
-    """Return how fast the summary takes one run of many keys, of which each event has a tenth."""
+    """Measure the summary of one run with many keys, of which each event has a tenth."""
     prefix = servers.new_topics()
     run_aside(fill_wide(servers.broker, prefix, count))
-    took = consume(servers, prefix, "summary", count)
-    note = f"one run of {WIDE_KEYS} keys, {WIDE_KEYS // 10} of them an event; by the consumer's own CPU time"
-    return Figure("summary of many keys, a core", took.events / took.cpu, "events/s", note=note)
+    result = consume(servers, prefix, "summary", count)
+    note = f"one run of {WIDE_KEYS} keys, {WIDE_KEYS // 10} of them in each event; by the consumer's CPU time"
+    return Figure("summary of many keys, per core", result.events / result.cpu, "events/s", note=note)
 
 
-def _figures(name: str, shape: str, points: int, count: int, taken: list[Took]) -> Iterator[Figure]:
+def _figures(name: str, shape: str, points: int, count: int, measurements: list[Measurement]) -> Iterator[Figure]:
     bar = BARS[name, shape]
     unit, size = ("events/s", 1) if shape == "10 x 10" else ("M points/s", points / 1e6)
     limit = at_least(bar if size == 1 else bar / 1e6)
-    rate = median(took.events / took.seconds for took in taken) * size
-    core = median(took.events / took.cpu for took in taken) * size
-    peak = max(took.peak for took in taken)
-    yield Figure(f"{name} {shape}", rate, unit, bar=limit, note=f"by the clock, Postgres beside it; {peak:.0f} MiB")
-    yield Figure(f"{name} {shape}, a core", core, unit, bar=limit, note="by the consumer's own CPU time")
+    rate = median(result.events / result.seconds for result in measurements) * size
+    core = median(result.events / result.cpu for result in measurements) * size
+    peak = max(result.peak for result in measurements)
+    note = f"by wall time, Postgres on the same machine; {peak:.0f} MiB"
+    yield Figure(f"{name} {shape}", rate, unit, bar=limit, note=note)
+    yield Figure(f"{name} {shape}, per core", core, unit, bar=limit, note="by the consumer's CPU time")
     if name == "history":
-        stored = taken[-1].stored / (count * points * 8)
-        note = "bytes on disk for each byte of packed values, indices included"
+        stored = measurements[-1].stored / (count * points * 8)
+        note = "bytes on disk for each byte of packed values, including indices"
         yield Figure(f"{name} {shape} on disk", stored, bar=at_most(2), note=note)
 
 
-def consume(servers: Rig, prefix: str, name: str, count: int) -> Took:
-    """Run a consumer with a fresh database over a prefix until it has stored all events."""
+def consume(servers: Rig, prefix: str, name: str, count: int) -> Measurement:
+    """Run a consumer with a new database until it has stored all events of a prefix."""
     environment = servers.server(prefix)
     process = subprocess.Popen(
         [sys.executable, "-m", "runstream_consumers.runtime", name],
@@ -106,7 +107,7 @@ def consume(servers: Rig, prefix: str, name: str, count: int) -> Took:
         process.wait(30)
 
 
-async def _watch(process: subprocess.Popen[bytes], dsn: str, topic: str, count: int) -> Took:
+async def _watch(process: subprocess.Popen[bytes], dsn: str, topic: str, count: int) -> Measurement:
     connection = await asyncpg.connect(dsn)
     deadline = time.monotonic() + 180
     first: tuple[int, float, float] | None = None
@@ -117,13 +118,13 @@ async def _watch(process: subprocess.Popen[bytes], dsn: str, topic: str, count: 
             if first is None and stored >= LEAD * count:
                 first = stored, now, cpu
             if stored >= count and first is not None:
-                return Took(
+                return Measurement(
                     count - first[0], now - first[1], cpu - first[2], peak_memory(process.pid), await _size(connection)
                 )
             await asyncio.sleep(0.02)
     finally:
         await connection.close()
-    raise RuntimeError(f"the consumer (exit {process.poll()}) did not store {count} events")
+    raise RuntimeError(f"The consumer (exit {process.poll()}) did not store {count} events")
 
 
 async def _size(connection: Any) -> int:
@@ -143,7 +144,7 @@ async def _stored(connection: Any, topic: str) -> int:
 
 
 async def fill(broker: str, prefix: str, events: int, block_rows: int, keys: int) -> None:
-    """Append events of many runs in turn, each run's rows numbered as its shipper would."""
+    """Append events of many runs in turn; the rows of each run are numbered as by its shipper."""
     producer = AIOKafkaProducer(bootstrap_servers=broker, max_batch_size=1 << 20, linger_ms=5)
     await producer.start()
     try:
@@ -169,7 +170,7 @@ async def fill(broker: str, prefix: str, events: int, block_rows: int, keys: int
 
 
 async def fill_wide(broker: str, prefix: str, events: int) -> None:
-    """Append rows of one run, each with another tenth of its keys."""
+    """Append rows of one run; each has a different tenth of the keys."""
     producer = AIOKafkaProducer(bootstrap_servers=broker, max_batch_size=1 << 20, linger_ms=5)
     await producer.start()
     try:

@@ -1,4 +1,4 @@
-"""Encoding and decoding blocks, against moving the same values by numpy and JSON."""
+"""Encoding and decoding blocks, compared with copying the values by numpy and with JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runstream_schemas.rows import pack_rows, unpack_rows
 from runstream_schemas.topics import RunPath, Topic
 from tests.benchmarks.blocks import SHAPES, block, rows
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.sampling import ratio, take_turns
+from tests.benchmarks.sampling import measure_in_turns, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +24,12 @@ RUN = RunPath(entity="bench", project="contract", run_id="r")
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
-    """Yield microseconds of CPU time a block, million points a second, ratios to JSON, and bytes a value."""
+    """Yield microseconds of CPU time per block, million points per second, ratios to JSON, and bytes per value."""
     for name, (count, keys) in SHAPES.items():
         content = rows(0, count, keys)
         event = block(RUN, bytes(16), 0, content)
         message, text = encode(event), json.dumps(content)
-        found = take_turns(
+        found = measure_in_turns(
             {
                 "pack": partial(pack_rows, content),
                 "encode": partial(encode, event),
@@ -48,4 +48,4 @@ def measure(scale: Scale) -> Iterator[Figure]:
         written = [one + other for one, other in zip(found["pack"], found["encode"], strict=True)]
         yield Figure(f"pack + encode {name}, of json.dumps", ratio(written, found["to JSON"]))
         yield Figure(f"decode {name}, of json.loads", ratio(found["decode"], found["from JSON"]))
-        yield Figure(f"bytes a value {name}", len(message) / (count * keys), "bytes", note="of which 8 are the float")
+        yield Figure(f"bytes per value {name}", len(message) / (count * keys), "bytes", note="8 of them are the float")

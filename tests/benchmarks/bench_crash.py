@@ -1,4 +1,4 @@
-"""Seconds from ``kill -9`` of a training process until the HTTP API reports its run as crashed, by default."""
+"""Seconds from ``kill -9`` of a training process until the HTTP API reports its run as crashed, by default settings."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.scale import Scale
 
-#: Seconds from a kill until readers see the state.
+#: Seconds from a kill until readers get the state.
 BAR = 2.0
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
-    """Yield seconds."""
+    """Yield the median and the maximum in seconds."""
     reaper = Reaper()
     try:
         with running_stack(scale.folder / "stack", reaper, {}) as stack:
             server = Server(url=stack.url, token=stack.token, entity=stack.entity)
-            taken = [
+            samples = [
                 _until_crashed(server, stack.environment, scale.folder / f"run-{number}")
                 for number in range(scale.of(11, 2))
             ]
     finally:
         reaper.close()
-    yield Figure("kill -9 of the trainer to `crashed` at the API, p50", median(taken), "s", bar=at_most(BAR))
-    yield Figure("… the slowest", max(taken), "s", bar=at_most(BAR))
+    yield Figure("kill -9 of the trainer to `crashed` at the API, p50", median(samples), "s", bar=at_most(BAR))
+    yield Figure("… the slowest", max(samples), "s", bar=at_most(BAR))
 
 
 def _until_crashed(server: Server, environment: dict[str, str], folder: Path) -> float:

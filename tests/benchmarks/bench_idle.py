@@ -1,4 +1,4 @@
-"""The cost of ten idle runs and an idle stack."""
+"""The cost of ten idle runs and of an idle stack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RUNS = 10
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
-    """Yield fractions of a core, and MiB."""
+    """Yield percentages of a core, and MiB."""
     reaper = Reaper()
     try:
         with running_stack(scale.folder / "stack", reaper, {}) as stack:
@@ -39,12 +39,12 @@ def _figures(stack: Stack, scale: Scale) -> Iterator[Figure]:
     settle, seconds = float(scale.of(20, 5)), float(scale.of(60, 10))
     servers = tree(stack.state().pid)
     _wait(settle)
-    alone = _cores(servers, seconds)
+    idle = _cores(servers, seconds)
     trainers = [_start(stack, scale.folder / f"idle-{number}") for number in range(RUNS)]
     _wait(settle)
     pids = [[trainer.pid, *_helpers(scale.folder / f"idle-{number}")] for number, trainer in enumerate(trainers)]
-    everyone = [pid for group in pids for pid in group]
-    before = {pid: cpu_seconds(pid) for pid in [*everyone, *servers]}
+    clients = [pid for group in pids for pid in group]
+    before = {pid: cpu_seconds(pid) for pid in [*clients, *servers]}
     begin = time.monotonic()
     _wait(seconds)
     passed = time.monotonic() - begin
@@ -52,15 +52,15 @@ def _figures(stack: Stack, scale: Scale) -> Iterator[Figure]:
     each = max(sum(spent[pid] for pid in group) for group in pids) / passed
     busy = sum(spent[pid] for pid in servers) / passed
     memory = sum(proportional_memory(pid) for pid in servers)
-    client = sum(proportional_memory(pid) for pid in everyone) / RUNS
+    client = sum(proportional_memory(pid) for pid in clients) / RUNS
     for trainer in trainers:
         trainer.send_signal(signal.SIGUSR1)
     for trainer in trainers:
         trainer.wait(60)
-    note = "trainer, shipper and guardian of the busiest of ten"
+    note = "trainer, shipper and guardian of the busiest of ten runs"
     yield Figure("an idle run", each * 100, "% of a core", bar=at_most(1), note=note)
-    yield Figure("an idle run, memory", client, "MiB", note="proportional, the trainer's included")
-    yield Figure("the idle stack", alone * 100, "% of a core", bar=at_most(10), note="no runs")
+    yield Figure("an idle run, memory", client, "MiB", note="proportional, including the trainer")
+    yield Figure("the idle stack", idle * 100, "% of a core", bar=at_most(10), note="no runs")
     yield Figure("the stack with ten idle runs", busy * 100, "% of a core")
     yield Figure("the stack, memory", memory, "MiB", bar=at_most(1536), note="proportional, all processes")
 
@@ -79,7 +79,7 @@ def _start(stack: Stack, folder: Path) -> subprocess.Popen[str]:
 
 
 def _helpers(folder: Path) -> list[int]:
-    """Return the shipper and the guardian of the run in a folder."""
+    """Return the pids of the shipper and the guardian of the run in a folder."""
     (run_folder,) = run_folders(folder)
     with ControlPage(run_folder / CONTROL_NAME) as control:
         return [pid for pid in (control[Word.SHIPPER_PID], control[Word.GUARDIAN_PID]) if pid]

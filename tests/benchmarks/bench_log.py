@@ -1,4 +1,4 @@
-"""``log()`` of ten scalars: against the floor, against encode + copy, and whether it stays what it was."""
+"""``log()`` of ten scalars, compared with the minimal work and with encode + copy, and early and late in a run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FLOOR = "floor: msgpack + CRC-32 + length + copy into mapped memory"
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
-    """Yield ratios of medians, the tail, and the last calls against the first."""
+    """Yield ratios of medians, the 99th percentile, and the ratio of the last calls to the first."""
     content, rounds = rows(0, scale.of(2_000, 200), 10), scale.of(30, 5)
     with mapped(scale.folder / "floor") as memory, offline_run(scale.folder) as run:
         contenders = {"floor": floor(memory), "copy": encode_and_copy(memory), "log": run.log}
@@ -44,11 +44,11 @@ def measure(scale: Scale) -> Iterator[Figure]:
     halves = {name: [percentile(samples, 0.5) for samples in taken] for name, taken in found.items()}
     every = [sample for samples in found["log"] for sample in samples]
     p50, p99 = percentile(every, 0.5), percentile(every, 0.99)
-    yield Figure("log() p50", p50 / 1000, "µs", note="10 scalars, offline, timer included")
-    yield Figure("log() p50, of the floor", ratio(halves["log"], halves["floor"]), bar=at_most(2.5), note=FLOOR)
-    yield Figure("log() p50, of encode + copy", ratio(halves["log"], halves["copy"]))
+    yield Figure("log() p50", p50 / 1000, "µs", note="10 scalars, offline, including the timer")
+    yield Figure("log() p50 / floor", ratio(halves["log"], halves["floor"]), bar=at_most(2.5), note=FLOOR)
+    yield Figure("log() p50 / encode + copy", ratio(halves["log"], halves["copy"]))
     yield Figure("floor p50", median(halves["floor"]) / 1000, "µs")
-    yield Figure("log() p99, of its p50", p99 / p50, bar=at_most(5))
+    yield Figure("log() p99 / p50", p99 / p50, bar=at_most(5))
     yield from _steadiness(scale)
 
 
@@ -59,12 +59,12 @@ def _steadiness(scale: Scale) -> Iterator[Figure]:
         latencies(run.log, content)
         taken = [spent for _ in range(total // 1000) for spent in latencies(run.log, content)]
     first, last = percentile(taken[:part], 0.5), percentile(taken[-part:], 0.5)
-    note = f"p50 of the last {part} of {total} calls, of the first {part}"
-    yield Figure("log() late in a run, of early", last / first, bar=at_most(1.2), note=note)
+    note = f"p50 of the last {part} of {total} calls / first {part}"
+    yield Figure("log() late / early in a run", last / first, bar=at_most(1.2), note=note)
 
 
 def floor(memory: mmap.mmap) -> Callable[[Row], object]:
-    """Return the least that a record costs which a reader can find and check: length, CRC, payload."""
+    """Return a call with the minimal work for a record that can be found and verified: length, CRC, payload."""
     encode, crc32, pack, position = msgspec.msgpack.Encoder().encode, zlib.crc32, struct.Struct("<II").pack, 0
 
     def call(row: Row) -> None:
@@ -79,7 +79,7 @@ def floor(memory: mmap.mmap) -> Callable[[Row], object]:
 
 
 def encode_and_copy(memory: mmap.mmap) -> Callable[[Row], object]:
-    """Return the floor without length and CRC."""
+    """Return a call with the minimal work except length and CRC."""
     encode, position = msgspec.msgpack.Encoder().encode, 0
 
     def call(row: Row) -> None:
@@ -94,7 +94,7 @@ def encode_and_copy(memory: mmap.mmap) -> Callable[[Row], object]:
 
 @contextmanager
 def mapped(path: Path) -> Iterator[mmap.mmap]:
-    """Map a file that is there and in memory."""
+    """Map a file that is allocated and in memory."""
     with path.open("w+b") as file:
         file.write(bytes(SIZE))
         file.flush()
@@ -107,7 +107,7 @@ def mapped(path: Path) -> Iterator[mmap.mmap]:
 
 @contextmanager
 def offline_run(folder: Path) -> Iterator[runstream.Run]:
-    """Begin a run that nobody ships."""
+    """Start a run without a shipper; finish it at the end of the block."""
     run = runstream.init(
         project="bench",
         dir=folder / f"offline-{time.monotonic_ns()}",

@@ -1,4 +1,4 @@
-"""The broker is suspended while a run logs: the cost of ``log()``, and how fast the backlog is delivered."""
+"""``log()`` while the broker is suspended, and how fast the backlog is delivered afterwards."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AFTER = 20.0
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """The delivery of a backlog: rows, and seconds until the first of them and until all but the newest."""
+    """The delivery of a backlog: rows, seconds until the first of them, seconds until only the newest are missing."""
 
     backlog: float
     resumed: float
@@ -69,32 +69,32 @@ def _figures(stack: Stack, folder: Path, outage: float) -> Iterator[Figure]:
     calls = json.loads((folder / "calls.json").read_text())
     down = [spent for began, spent in calls if frozen + 1 < began < frozen + outage]
     up = [spent for began, spent in calls if began < frozen]
-    part = "broker frozen, of broker up"
+    part = "broker suspended / running"
     yield Figure(f"log() p50, {part}", percentile(down, 0.5) / percentile(up, 0.5), bar=at_most(1.2))
     yield Figure(f"log() p99, {part}", percentile(down, 0.99) / percentile(up, 0.99))
     rate = caught.backlog / caught.drained
-    note = f"{rate:.0f} rows/s over {caught.backlog:.0f} rows, trainer to API, against {RATE:.0f} rows/s live"
-    yield Figure("drain after an outage, of the live rate", rate / RATE, bar=at_least(10), note=note)
-    yield Figure("rows arrive again after the thaw", caught.resumed, "s", note=f"outage of {outage:.0f} s")
+    note = f"{rate:.0f} rows/s over {caught.backlog:.0f} rows, trainer to API; {RATE:.0f} rows/s are logged"
+    yield Figure("drain after an outage / live rate", rate / RATE, bar=at_least(10), note=note)
+    yield Figure("first row after the outage", caught.resumed, "s", note=f"outage of {outage:.0f} s")
 
 
 def _catch_up(server: Server, run_id: str, thawed: float, outage: float) -> CatchUp:
-    """Watch the stored rows from the end of the outage until they are within a second of what is logged."""
+    """Watch the stored rows after the outage until they are within a second of what is logged."""
     start = _stored(server, run_id)
     eventually(lambda: _stored(server, run_id) > start, within=60, every=0.02)
     resumed = time.time()
 
-    def rate_is_live() -> bool:
+    def is_caught_up() -> bool:
         """Return whether only rows of the last second can be missing."""
         return _stored(server, run_id) >= start + RATE * (outage + time.time() - thawed - 1)
 
-    eventually(rate_is_live, within=120, every=0.02)
+    eventually(is_caught_up, within=120, every=0.02)
     now = time.time()
     return CatchUp(backlog=_stored(server, run_id) - start, resumed=resumed - thawed, drained=now - thawed)
 
 
 def _stored(server: Server, run_id: str) -> int:
-    """Return how many rows of the run are stored."""
+    """Return the number of stored rows of the run."""
     try:
         delivery = server.run(run_id, "/delivery", project="bench")
     except AssertionError:

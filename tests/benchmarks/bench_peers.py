@@ -1,4 +1,4 @@
-"""``log()`` against other trackers, each in its own process, in turns."""
+"""``log()`` compared with other trackers, each in its own process, in turns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PROGRAMS = Path(__file__).resolve().parent / "peers"
 PACKAGES = ("wandb", "trackio", "mlflow")
 OURS = "runstream_offline"
-#: Name, and whether what a call returned for survives ``kill -9`` of the process by that peer's design.
+#: Name, and whether a row survives ``kill -9`` of the process after the call returned, by the design of that tracker.
 PEERS = {
     "wandb_offline": ("W&B offline", "handed to a service process"),
     "trackio_local": ("Trackio", "queued in the process; lost with it"),
@@ -33,18 +33,18 @@ BARS = {"mlflow_sqlite": 10.0, "wandb_offline": 10.0, "trackio_local": 1.0, "mlf
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
-    """Yield how many times longer the calls of others take."""
+    """Yield the ratios of the calls of other trackers to ours."""
     if not _environment(scale):
         return
-    taken: dict[str, list[float]] = {name: [] for name in [OURS, *PEERS]}
+    samples_of: dict[str, list[float]] = {name: [] for name in [OURS, *PEERS]}
     for number in range(scale.of(5, 1)):
-        for name, samples in taken.items():
+        for name, samples in samples_of.items():
             samples.append(_p50(scale, name, number))
-    yield Figure("log() p50, a process of its own", median(taken[OURS]) / 1000, "µs", note="10 scalars")
+    yield Figure("log() p50, separate process", median(samples_of[OURS]) / 1000, "µs", note="10 scalars")
     for name, (shown, kept) in PEERS.items():
-        times = ratio(taken[name], taken[OURS])
-        note = f"{median(taken[name]) / 1000:.3g} µs; {kept}"
-        yield Figure(f"{shown}, of our log()", times, bar=at_least(BARS[name]), note=note)
+        times = ratio(samples_of[name], samples_of[OURS])
+        note = f"{median(samples_of[name]) / 1000:.3g} µs; {kept}"
+        yield Figure(f"{shown} / our log()", times, bar=at_least(BARS[name]), note=note)
 
 
 def _p50(scale: Scale, name: str, number: int) -> float:
@@ -68,7 +68,7 @@ def _p50(scale: Scale, name: str, number: int) -> float:
 
 
 def _environment(scale: Scale) -> bool:
-    """Return whether the peers are there; make their environment where that was asked for."""
+    """Return whether the peers are installed; install them in a virtual environment if requested."""
     python = scale.peers / "bin" / "python"
     if not python.exists() and scale.install:
         venv.create(scale.peers, with_pip=True)
@@ -79,6 +79,6 @@ def _environment(scale: Scale) -> bool:
             sys.stderr.write(f"  SKIPPED: the peers cannot be installed:\n{done.stderr}\n")
             return False
     if not python.exists():
-        sys.stderr.write("  SKIPPED: no other trackers here; --install gets them from the package index\n")
+        sys.stderr.write("  SKIPPED: the other trackers are not installed; --install installs them\n")
         return False
     return True

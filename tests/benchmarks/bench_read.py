@@ -1,4 +1,4 @@
-"""The read side of the HTTP API: charts, exact pages, scans and the run list, over tables that the consumers filled."""
+"""Reading over the HTTP API: charts, exact pages, scans and the run list, from tables that the consumers filled."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _STORED = "select coalesce(sum(next), 0)::bigint from runtime.sink_offset"
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
-    """Yield the times of requests, and the slowest health check while a chart of the long run is read."""
+    """Yield the times of requests, and of the slowest health check while a chart of the long run is read."""
     sizes = {"rows": scale.of(1_000_000, 50_000), "keys": scale.of(5000, 500), "runs": scale.of(10_000, 300)}
     with rig(scale.folder) as servers, filled(servers, sizes) as environment:
         api = ApiProcess(choose_port(), environment)
@@ -159,12 +159,12 @@ async def _wait_until_stored(dsn: str, counts: dict[Topic, int]) -> None:
 
 def _seconds(client: httpx.Client, path: str, parameters: Mapping[str, str | int]) -> float:
     """Return the median time of a request."""
-    taken = []
+    samples = []
     for _ in range(_ROUNDS):
         begin = time.monotonic()
         client.get(path, params=parameters).raise_for_status()
-        taken.append(time.monotonic() - begin)
-    return median(taken)
+        samples.append(time.monotonic() - begin)
+    return median(samples)
 
 
 def _rows_per_second(client: httpx.Client, first: int) -> float:

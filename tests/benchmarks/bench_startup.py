@@ -1,4 +1,4 @@
-"""How long things take to begin and to end: the stack, ``import``, ``init()``, ``finish()``."""
+"""Times of starting and ending: the stack, ``import``, ``init()``, ``finish()``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.processes.reaper import Reaper
 from tests.benchmarks.figures import Figure, at_most
 from tests.benchmarks.rig import python
-from tests.benchmarks.sampling import take_turns
+from tests.benchmarks.sampling import measure_in_turns
 from tests.running_stack import clean_environment, running_stack
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.scale import Scale
 
-#: Seconds that ``finish()`` may wait where nothing answers.
+#: Seconds that ``finish()`` may wait if no server answers.
 LIMIT = 2.0
 
 
@@ -39,25 +39,29 @@ def _with_stack(scale: Scale, reaper: Reaper) -> Iterator[Figure]:
     for name in ("cold", "warm"):
         begin = time.monotonic()
         with running_stack(scale.folder / "stack", reaper, {}) as stack:
-            note = "fresh data folder; jars and class archive are there" if name == "cold" else "the same data folder"
+            note = "new data folder; jars and class archive exist" if name == "cold" else "the same data folder"
             yield Figure(f"stack up, {name}", time.monotonic() - begin, "s", note=note)
             if name == "warm":
-                lives = [_life(scale, f"up-{number}", stack.environment, 60) for number in range(scale.of(7, 2))]
-    yield Figure("init(), stack up", median(life["init"] for life in lives) * 1000, "ms")
-    yield Figure("finish(), stack up", median(life["finish"] for life in lives) * 1000, "ms", note="until delivered")
-
-
-def _without_stack(scale: Scale) -> Iterator[Figure]:
-    nowhere = {**clean_environment(), "RUNSTREAM_URL": f"http://127.0.0.1:{choose_port()}", "RUNSTREAM_API_KEY": "x"}
-    lives = [_life(scale, f"down-{number}", nowhere, LIMIT) for number in range(scale.of(5, 1))]
-    begun, ended = max(life["init"] for life in lives), max(life["finish"] for life in lives)
-    yield Figure("init(), everything down", begun * 1000, "ms", bar=at_most(1000), note="the slowest")
+                results = [_times(scale, f"up-{number}", stack.environment, 60) for number in range(scale.of(7, 2))]
+    yield Figure("init(), stack up", median(result["init"] for result in results) * 1000, "ms")
     yield Figure(
-        "finish(), everything down", ended / LIMIT, bar=at_most(1.2), note=f"of its limit of {LIMIT} s, the slowest"
+        "finish(), stack up", median(result["finish"] for result in results) * 1000, "ms", note="until delivered"
     )
 
 
-def _life(scale: Scale, name: str, environment: dict[str, str], limit: float) -> dict[str, float]:
+def _without_stack(scale: Scale) -> Iterator[Figure]:
+    unreachable = {
+        **clean_environment(),
+        "RUNSTREAM_URL": f"http://127.0.0.1:{choose_port()}",
+        "RUNSTREAM_API_KEY": "x",
+    }
+    results = [_times(scale, f"down-{number}", unreachable, LIMIT) for number in range(scale.of(5, 1))]
+    begun, ended = max(result["init"] for result in results), max(result["finish"] for result in results)
+    yield Figure("init(), everything down", begun * 1000, "ms", bar=at_most(1000), note="the slowest")
+    yield Figure("finish(), everything down", ended / LIMIT, bar=at_most(1.2), note=f"the slowest / limit of {LIMIT} s")
+
+
+def _times(scale: Scale, name: str, environment: dict[str, str], limit: float) -> dict[str, float]:
     folder = scale.folder / name
     folder.mkdir()
     environment = {**environment, "XDG_CACHE_HOME": str(scale.folder / "cache")}
@@ -72,6 +76,8 @@ def _import(scale: Scale) -> Iterator[Figure]:
         code: partial(python, "-c", code, environment=clean_environment())
         for code in ("pass", "import runstream", "import runstream; runstream.init", "import numpy")
     }
-    found = {code: median(taken) for code, taken in take_turns(contenders, calls=1, rounds=scale.of(9, 3)).items()}
+    found = {
+        code: median(samples) for code, samples in measure_in_turns(contenders, calls=1, rounds=scale.of(9, 3)).items()
+    }
     for code in list(contenders)[1:]:
-        yield Figure(f"`{code}`", (found[code] - found["pass"]) * 1000, "ms", note="beyond a bare interpreter")
+        yield Figure(f"`{code}`", (found[code] - found["pass"]) * 1000, "ms", note="in addition to a bare interpreter")

@@ -1,4 +1,4 @@
-"""A step of training with and without ``watch()``, between two samples; needs torch."""
+"""A training step with and without ``watch()``, between two samples. Requires torch."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.bench_log import offline_run
 from tests.benchmarks.figures import Figure, at_most
-from tests.benchmarks.sampling import ratio, take_turns
+from tests.benchmarks.sampling import measure_in_turns, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.benchmarks.scale import Scale
 
-#: Layers and width: small ones, where hooks weigh most, and some of a usual size.
+#: Layers and width: small ones, where hooks cost most, and some of a usual size.
 SHAPES = {"4 layers of 64": (4, 64), "12 layers of 512": (12, 512)}
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
-    """Yield the ratio of a watched step to one that is not, and microseconds a hook."""
+    """Yield the ratio of a watched step to an unwatched one."""
     if find_spec("torch") is None:
-        sys.stderr.write("  torch is not installed: nothing is measured\n")
+        sys.stderr.write("  SKIPPED: torch is not installed\n")
         return
     import torch  # noqa: PLC0415 - see above
 
     torch.set_num_threads(1)
     for name, (layers, width) in SHAPES.items():
         plain, watched = (_network(torch, layers, width) for _ in range(2))
-        given = torch.randn(64, width)
+        inputs = torch.randn(64, width)
         with offline_run(scale.folder) as run:
             run.watch(watched, log="all", log_freq=1_000_000_000)
-            found = take_turns(
-                {"plain": partial(_step, plain, given), "watched": partial(_step, watched, given)},
+            found = measure_in_turns(
+                {"plain": partial(_step, plain, inputs), "watched": partial(_step, watched, inputs)},
                 calls=scale.of(100, 20),
                 rounds=scale.of(30, 5),
             )
         parameters = sum(1 for _ in watched.parameters())
-        note = f"{median(found['plain']) * 1e6:.0f} µs a step, {parameters} parameters, one thread"
+        note = f"{median(found['plain']) * 1e6:.0f} µs per step, {parameters} parameters, one thread"
         yield Figure(
             f"step with watch(), {name}", ratio(found["watched"], found["plain"]), bar=at_most(1.05), note=note
         )
@@ -50,6 +50,6 @@ def _network(torch: Any, layers: int, width: int) -> Any:
     return torch.nn.Sequential(*(torch.nn.Linear(width, width) for _ in range(layers)))
 
 
-def _step(model: Any, given: Any) -> None:
+def _step(model: Any, inputs: Any) -> None:
     model.zero_grad()
-    model(given).sum().backward()
+    model(inputs).sum().backward()

@@ -1,4 +1,4 @@
-"""Blocks and messages of the shapes that are measured: 10 x 10 and 200 x 20 (rows x keys)."""
+"""Blocks and messages of the measured shapes: 10 x 10 and 200 x 20 (rows x keys)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def row(number: int, keys: int) -> dict[str, float]:
 
 
 def rows(first: int, count: int, keys: int) -> list[dict[str, float]]:
-    """Return rows from a number on."""
+    """Return rows, starting at a number."""
     return [row(number, keys) for number in range(first, first + count)]
 
 
 def block(run: RunPath, writer: bytes, seq: int, content: list[dict[str, float]]) -> events.LogEvent:
-    """Return rows as a block, as a shipper makes it."""
+    """Return rows as a block like that of a shipper."""
     numbers = np.arange(seq, seq + len(content), dtype=np.int64)
     return events.LogEvent(
         header=events.Header(

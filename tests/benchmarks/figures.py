@@ -1,4 +1,4 @@
-"""What a benchmark says: named numbers, each with the bar it is held against."""
+"""The results of a benchmark: named numbers, with the bar that each is compared with."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A limit that a figure should keep."""
+    """A limit for a figure."""
 
     limit: float
-    #: Whether the figure should be at least the limit; else at most.
+    #: Whether the limit is a minimum; otherwise it is a maximum.
     at_least: bool = False
 
     def met(self, value: float) -> bool:
-        """Return whether a value keeps the limit."""
+        """Return whether a value is within the limit."""
         return value >= self.limit if self.at_least else value <= self.limit
 
     def __str__(self) -> str:
@@ -26,18 +26,18 @@ class Bar:
 
 
 def at_most(limit: float) -> Bar:
-    """Return the bar that a figure should not exceed."""
+    """Return a bar with a maximum."""
     return Bar(limit)
 
 
 def at_least(limit: float) -> Bar:
-    """Return the bar that a figure should reach."""
+    """Return a bar with a minimum."""
     return Bar(limit, at_least=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number; ``unit`` is "x" for a ratio of two things measured in turns in the same run."""
+    """A number; ``unit`` is "x" for a ratio of two things measured in turns in the same run."""
 
     name: str
     value: float
@@ -47,13 +47,13 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """Return whether the bar is kept; empty where there is none."""
+        """Return whether the bar is met; empty without a bar."""
         if self.bar is None:
             return ""
         return "met" if self.bar.met(self.value) else "MISSED"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the figure for a file."""
+        """Return the figure as JSON."""
         return {**asdict(self), "bar": str(self.bar) if self.bar else None, "verdict": self.verdict}
 
 
@@ -69,7 +69,7 @@ def _line(figure: Figure) -> str:
 
 
 def shown(value: float) -> str:
-    """Return a number with three significant digits, thousands apart."""
+    """Return a number with three significant digits, with separators of thousands."""
     if abs(value) >= 1000:
         return f"{value:,.0f}".replace(",", " ")
     return f"{value:.3g}"

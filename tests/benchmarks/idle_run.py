@@ -1,4 +1,4 @@
-"""Starts a run, logs a row and waits to be killed; run as a process."""
+"""Start a run, log a row and wait to be killed. Runs as a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Begins a run, logs a little, ends it, and prints what each took; run as a process."""
+"""Start a run, log a few rows, finish it, and print the time of each step. Runs as a process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import runstream
 
 
 def main() -> None:
-    """Take the folder and the seconds that ``finish()`` may wait."""
+    """Run with a folder and the seconds that ``finish()`` may wait."""
     settings = {"silent": True, "finish_timeout_s": float(sys.argv[2])}
     begin = time.monotonic()
     run = runstream.init(project="bench", dir=Path(sys.argv[1]), settings=settings)

@@ -1,4 +1,4 @@
-"""What processes cost: CPU seconds and memory, as the kernel counts them."""
+"""Costs of processes: CPU seconds and memory, as counted by the kernel."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 _TICK = os.sysconf("SC_CLK_TCK")
-#: Fields of /proc/PID/stat behind the name, counted from 0.
+#: Fields of /proc/PID/stat after the name, counted from 0.
 _PARENT, _USER, _SYSTEM = 1, 11, 12
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process so far; 0 where it is gone."""
+    """Return the CPU time of a process so far; 0 if it has exited."""
     with suppress(FileNotFoundError, ProcessLookupError):
         fields = _stat(pid)
         return (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICK
@@ -20,12 +20,12 @@ def cpu_seconds(pid: int) -> float:
 
 
 def peak_memory(pid: int | str = "self") -> float:
-    """Return the most that a process has held in memory, MiB."""
+    """Return the peak memory of a process in MiB."""
     return _status(pid, "VmHWM")
 
 
 def proportional_memory(pid: int) -> float:
-    """Return what a process holds in memory, shared pages divided among those who share them, MiB."""
+    """Return the memory of a process in MiB; shared pages are divided among the processes that share them."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -34,7 +34,7 @@ def proportional_memory(pid: int) -> float:
 
 
 def tree(pid: int) -> list[int]:
-    """Return a process and all that descend from it."""
+    """Return a process and all its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

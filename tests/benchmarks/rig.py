@@ -1,4 +1,4 @@
-"""Servers for the benchmarks: a broker, a database and the HTTP API, with no consumer that would take their time."""
+"""Servers for the benchmarks: a broker, a database and the HTTP API, without consumers that would use CPU time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENTITY = "bench"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rig:
-    """Servers that answer."""
+    """Running servers."""
 
     broker: str
     postgres: Postgres
@@ -54,13 +54,13 @@ class Rig:
         }
 
     def new_topics(self) -> str:
-        """Make the topics of a fresh prefix and return it."""
+        """Create the topics of a new prefix and return the prefix."""
         prefix = f"b{uuid.uuid4().hex[:12]}"
         run_aside(ensure_topics(self.broker, prefix, partitions=PARTITIONS))
         return prefix
 
     def server(self, prefix: str) -> dict[str, str]:
-        """Return the environment of a consumer of a prefix, with a fresh database."""
+        """Return the environment of a consumer of a prefix, with a new database."""
         name = f"b{uuid.uuid4().hex[:12]}"
         run_aside(self.postgres.ensure_database(name))
         return {**clean_environment(), **_server(self.broker, self.postgres.address(name), prefix, self.token)}
@@ -68,7 +68,7 @@ class Rig:
 
 @contextmanager
 def rig(folder: Path) -> Iterator[Rig]:
-    """Start servers with the settings of a local stack; stop them at the end."""
+    """Start servers with the settings of a local stack, and stop them at the end."""
     reaper = Reaper()
     with ExitStack() as stack:
         stack.callback(reaper.close)
@@ -112,7 +112,7 @@ def _server(broker: str, dsn: str, prefix: str, token: str) -> dict[str, str]:
 
 
 def python(*arguments: object, environment: dict[str, str], within: float = 120) -> str:
-    """Run ``python ARGUMENTS`` and return what it printed; raises where it exits with anything but 0."""
+    """Run ``python ARGUMENTS`` and return its output; raise an error if the exit status is not 0."""
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
         env=environment,

@@ -1,4 +1,4 @@
-"""Measuring on a machine that does other things too: contenders take turns, and medians of many rounds count."""
+"""Measuring on a busy machine: contenders are called in turns, and results are medians of many rounds."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def take_turns(
+def measure_in_turns(
     contenders: Mapping[str, Callable[[], object]],
     *,
     calls: int,
     rounds: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Return seconds a call of each contender, one number a round; the order changes from round to round.
+    """Return seconds per call of each contender, one number for each round. The order changes from round to round.
 
-    With ``time.process_time`` for a clock, what the machine does besides counts less.
+    With ``time.process_time`` as clock, other load on the machine has less effect.
     """
     names = list(contenders)
     found: dict[str, list[float]] = {name: [] for name in names}
-    for name in names:  # whatever is imported, allocated or cached at first use
+    for name in names:  # imports, allocations and caches of the first use
         contenders[name]()
     for _ in range(rounds):
         random.shuffle(names)
@@ -43,7 +43,7 @@ def _seconds(call: Callable[[], object], calls: int, clock: Callable[[], float])
 
 
 def latencies(call: Callable[[T], object], arguments: Iterable[T]) -> list[int]:
-    """Return the nanoseconds of each call, one an argument."""
+    """Return the nanoseconds of each call, one call for each argument."""
     clock = time.perf_counter_ns
     found = []
     for argument in arguments:
@@ -54,11 +54,11 @@ def latencies(call: Callable[[T], object], arguments: Iterable[T]) -> list[int]:
 
 
 def ratio(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return how much one is of the other: the median over rounds of what ran next to each other."""
+    """Return the ratio of two contenders: the median over rounds of samples measured next to each other."""
     return median(mine / theirs for mine, theirs in zip(one, other, strict=True))
 
 
 def percentile(samples: Sequence[float], part: float) -> float:
-    """Return the sample below which a part (0 to 1) of all lies."""
+    """Return the sample at a quantile (0 to 1)."""
     ordered = sorted(samples)
     return ordered[min(int(part * len(ordered)), len(ordered) - 1)]

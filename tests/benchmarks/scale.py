@@ -1,4 +1,4 @@
-"""How much a benchmark does."""
+"""The size of a benchmark."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 class Scale:
     """Sizes for one run of the benchmarks."""
 
-    #: Folder for whatever they write; on the file system that is to be measured.
+    #: The folder for all files, on the file system to be measured.
     folder: Path
-    #: Where the environment of the peers lies, or is made.
+    #: The virtual environment of the peers.
     peers: Path
-    #: A few seconds each, to see that they work; figures are rough.
+    #: A few seconds each, to check that they work; figures are rough.
     quick: bool = False
-    #: Make the peers' environment if it is missing (needs a package index).
+    #: Create the environment of the peers if it is missing (requires a package index).
     install: bool = False
 
     def of(self, full: int, quick: int) -> int:
-        """Return the size of a full or a quick run."""
+        """Return the size for a full or a quick run."""
         return quick if self.quick else full

@@ -1,4 +1,4 @@
-"""Delivers a run folder, or sends prepared messages with a bare producer, and prints the time; run as a process."""
+"""Deliver a run folder, or send prepared messages with a bare producer, and print the time. Runs as a process."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 async def ship(folder: Path, block_rows: int) -> None:
-    """Deliver a folder as ``runstream sync`` does."""
+    """Deliver a folder like ``runstream sync``."""
     run_folder = RunFolder(folder)
     lock(run_folder.path / "shipper.lock")
     await Shipper(run_folder, os.environ, ShipperSettings(block_rows=block_rows), live=False).run()
 
 
 async def send(broker: str, topic: str, messages: list[bytes]) -> None:
-    """Send messages in full batches, as fast as a producer accepts them, until each is acknowledged."""
+    """Send messages in full batches as fast as a producer accepts them, until all are acknowledged."""
     producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True, acks="all", max_batch_size=1 << 20)
     await producer.start()
     try:
@@ -51,7 +51,7 @@ async def send(broker: str, topic: str, messages: list[bytes]) -> None:
 
 
 def messages(count: int, block_rows: int, keys: int) -> list[bytes]:
-    """Return a run's rows as messages."""
+    """Return the rows of a run as messages."""
     run = RunPath(entity="bench", project="raw", run_id="r")
     content = rows(0, block_rows, keys)
     return [encode(block(run, bytes(16), first, content)) for first in range(0, count, block_rows)]

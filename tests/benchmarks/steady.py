@@ -1,4 +1,4 @@
-"""Logs ten scalars at a fixed rate, and notes when each call began and how long it took; run as a process."""
+"""Log ten scalars at a fixed rate, and record when each call began and how long it lasted. Runs as a process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.benchmarks.blocks import rows
 
 
 def main() -> None:
-    """Take the folder, the run's id, rows a second and seconds."""
+    """Run with the folder, the run's id, rows per second and seconds."""
     folder, run_id, rate, seconds = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]), float(sys.argv[4])
     content = rows(0, 1000, 10)
     run = runstream.init(project="bench", id=run_id, dir=folder, settings={"silent": True})

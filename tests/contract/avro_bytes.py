@@ -1,10 +1,10 @@
-"""Avro by hand: the bytes of single values, for messages that no writer would make."""
+"""Avro encoding by hand, for messages that no writer would produce."""
 
 from __future__ import annotations
 
 
 def zigzag(number: int) -> bytes:
-    """Return an int or a long."""
+    """Encode an int or a long."""
     rest = ((number << 1) ^ (number >> 63)) & (2**64 - 1)
     out = bytearray()
     while rest > 0x7F:
@@ -15,11 +15,11 @@ def zigzag(number: int) -> bytes:
 
 
 def text(value: str | bytes) -> bytes:
-    """Return a string or bytes."""
+    """Encode a string or bytes."""
     raw = value.encode() if isinstance(value, str) else value
     return zigzag(len(raw)) + raw
 
 
 def array(items: list[bytes]) -> bytes:
-    """Return an array in one block."""
+    """Encode an array of encoded items in one block."""
     return (zigzag(len(items)) + b"".join(items) if items else b"") + b"\0"

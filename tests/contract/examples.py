@@ -1,7 +1,7 @@
-"""Example events of every topic, and the files of their bytes and meanings, to try a reader in any language on.
+"""Example events of every topic, and the files of their bytes and content, with which any reader can be tested.
 
-``python -m tests.contract.examples`` writes the files that are missing; it never changes one that is there, since those
-are the old bytes that every later version has to read.
+``python -m tests.contract.examples`` writes the files that are missing. It never changes an existing one: every later
+version has to read these bytes.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ NOON = 1_795_262_400_000_000
 
 def examples() -> dict[str, events.Event]:
     """Return the events by ``topic/name``."""
-    return {**_blocks(), **_changes(), **_lives(), **_others(), **_derived()}
+    return {**_blocks(), **_changes(), **_heartbeats_and_exits(), **_others(), **_derived()}
 
 
 def vector_of(event: events.Event) -> dict[str, Any]:
-    """Return what the file of an event says."""
+    """Return the content of the file of an event."""
     schema = registry.current(event.topic)
     return {
         "topic": event.topic.value,
@@ -48,13 +48,13 @@ def vector_of(event: events.Event) -> dict[str, Any]:
 
 
 def path_of(name: str, event: events.Event) -> Path:
-    """Return where the file of an event lies: under its topic and the version that wrote it."""
+    """Return the path of the file of an event: its topic and the version that wrote it are folders."""
     topic, own = name.split("/")
     return VECTORS / topic / str(registry.current(event.topic).version) / f"{own}.json"
 
 
 def block(rows: list[dict[str, Any]], **changes: Any) -> events.LogEvent:
-    """Return a block of history rows, numbered from 0, a second apart."""
+    """Return a block of history rows, numbered from 0 and logged a second apart."""
     numbers = np.arange(len(rows), dtype=np.int64)
     event = events.LogEvent(
         header=events.Header(kind=events.Kind.DATA, run=RUN, writer=PRIMARY, time=NOON, count=len(rows)),
@@ -68,7 +68,7 @@ def block(rows: list[dict[str, Any]], **changes: Any) -> events.LogEvent:
 
 
 def longs(*numbers: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return numbers of rows."""
+    """Return an array of 64-bit integers."""
     return np.array(numbers, dtype=np.int64)
 
 
@@ -122,7 +122,7 @@ def _changes() -> dict[str, events.Event]:
             scope=events.Scope.METRIC,
         ),
     )
-    gone = (events.Entry(op=events.Operation.REMOVE, path=("model", "layers"), scope=events.Scope.CONFIG),)
+    removed = (events.Entry(op=events.Operation.REMOVE, path=("model", "layers"), scope=events.Scope.CONFIG),)
     header = events.Header(kind=events.Kind.DATA, run=RUN, writer=PRIMARY, time=NOON)
     best = events.Entry(op=events.Operation.SET, path=("best", "acc"), value="0.97")
     worst = events.Entry(op=events.Operation.SET, path=("worst",), value='{"_type":"float","value":"NaN"}')
@@ -134,7 +134,7 @@ def _changes() -> dict[str, events.Event]:
             header=header.with_records(1, 2),
             topic=Topic.CONFIG,
             records=(
-                events.Record(order=5, time=NOON + 1, entries=gone),
+                events.Record(order=5, time=NOON + 1, entries=removed),
                 events.Record(order=9, time=NOON + 2, entries=()),
             ),
         ),
@@ -147,7 +147,7 @@ def _changes() -> dict[str, events.Event]:
     }
 
 
-def _lives() -> dict[str, events.Event]:
+def _heartbeats_and_exits() -> dict[str, events.Event]:
     ending = events.Ending(
         state=events.ExitState.CRASHED,
         signal=9,
@@ -157,7 +157,7 @@ def _lives() -> dict[str, events.Event]:
     finished = events.Ending(
         state=events.ExitState.FINISHED, exit_code=0, counts={Topic.LOG: 400, Topic.CONFIG: 3, Topic.EXIT: 1}
     )
-    nobody = RunPath(entity="", project="", run_id="")
+    no_run = RunPath(entity="", project="", run_id="")
     return {
         "heartbeat/beat": events.HeartbeatEvent(
             header=events.Header(kind=events.Kind.BEAT, run=RUN, writer=PRIMARY, time=NOON, order=41),
@@ -171,7 +171,7 @@ def _lives() -> dict[str, events.Event]:
             waits_for_all=True,
         ),
         "heartbeat/tick": events.HeartbeatEvent(
-            header=events.Header(kind=events.Kind.TICK, run=nobody, writer=SHIPPER, time=NOON),
+            header=events.Header(kind=events.Kind.TICK, run=no_run, writer=SHIPPER, time=NOON),
             number=1000,
             signature=bytes(range(32)),
         ),

@@ -1,4 +1,4 @@
-"""Data made from a schema alone, whatever it describes."""
+"""Random data for any schema."""
 
 from __future__ import annotations
 

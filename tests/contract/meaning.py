@@ -1,4 +1,4 @@
-"""What an event says, as plain JSON: arrays as lists, enums as their values, bytes as hex, rows as nested dicts."""
+"""The content of events as plain JSON: arrays as lists, enums as their values, bytes as hex, rows as nested dicts."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 
 def meaning_of(event: events.Event) -> Any:
-    """Return the meaning of an event; equal for two events exactly if they say the same.
+    """Return the content of an event; equal for two events if and only if they have the same content.
 
-    The columns of a block are given as its rows, and beside them as paths and types, in order.
+    A block has its rows, and the paths and types of its columns in order.
     """
-    said = _plain(event)
-    said |= {name: value for name, value in said.pop("header").items() if name not in _unused(event)}
-    said["topic"] = event.topic.value
+    content = _plain(event)
+    content |= {name: value for name, value in content.pop("header").items() if name not in _unused(event)}
+    content["topic"] = event.topic.value
     if isinstance(event, events.PlainEvent):
         own = [field.name for field in fields(event) if field.name != "header"]
-        said["fields"] = {name: said.pop(name) for name in own}
+        content["fields"] = {name: content.pop(name) for name in own}
     if isinstance(event, events.LogEvent):
-        said["columns"] = [{"path": list(column.path), "type": column.type.value} for column in event.columns]
-        said["rows"] = unpack_rows(event)
-    # Through JSON text, so that a NaN is equal to itself and True is not 1.
-    return json.loads(values.dump(said))
+        content["columns"] = [{"path": list(column.path), "type": column.type.value} for column in event.columns]
+        content["rows"] = unpack_rows(event)
+    # Through JSON text, so that a NaN equals itself and True differs from 1.
+    return json.loads(values.dump(content))
 
 
 def _unused(event: events.Event) -> set[str]:
-    """Return the fields of the header that events of a class do not use."""
+    """Return the header fields that events of a class do not use."""
     if isinstance(event, events.LogEvent | events.ChangeEvent):
         return {"order"}
     if isinstance(event, events.ExitEvent):
@@ -44,7 +44,7 @@ def _unused(event: events.Event) -> set[str]:
 
 
 def canonical(value: Any) -> Any:
-    """Return a value that compares as JSON means it: by type, NaN equal to NaN, dicts in any order, tuples as lists."""
+    """Return a form that compares values as JSON: by type, NaN equals NaN, key order is ignored, tuples are lists."""
     if isinstance(value, dict):
         return "dict", sorted((key, canonical(item)) for key, item in value.items())
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Any version of a schema reads what any other version wrote: the rules, and all committed versions by them."""
+"""Every version of a schema reads what every other version wrote: the rules, and all committed versions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FINGERPRINTS = Path(__file__).parent / "fingerprints.json"
 
 
 def definition(topic: Topic) -> Any:
-    """Return the newest schema of a topic, free to be changed."""
+    """Return a modifiable copy of the newest schema of a topic."""
     return json.loads(registry.current(topic).text)
 
 
@@ -37,24 +37,24 @@ def versions(topic: Topic) -> list[Any]:
     return [json.loads(schema.text) for schema in found]
 
 
-# --- all committed versions
+# --- All committed versions
 
 
 @pytest.mark.parametrize("topic", Topic)
-def test_every_version_is_a_good_schema(topic: Topic) -> None:
-    """No recursion, no union on top, no items of no bytes, a default for every enum."""
+def test_every_version_follows_the_schema_rules(topic: Topic) -> None:
+    """There is no recursion, no union at the top, and no array of empty items; every enum has a default."""
     assert [faults(version) for version in versions(topic)] == [[] for _ in versions(topic)]
 
 
 @pytest.mark.parametrize("topic", Topic)
 def test_every_version_reads_every_other(topic: Topic) -> None:
-    """The versions of a topic are fully, transitively compatible."""
+    """The versions of a topic are fully transitively compatible."""
     assert full_transitive(versions(topic)) == []
 
 
 @given(st.sampled_from(Topic), st.data())
 def test_every_version_reads_generated_data_of_every_other(topic: Topic, data: st.DataObject) -> None:
-    """Data made from one version's schema is read by the other's, whichever is older."""
+    """Data generated from the schema of one version can be read by every other version, older or newer."""
     for writer in versions(topic):
         value = data.draw(values_of(writer))
         buffer = BytesIO()
@@ -68,7 +68,7 @@ def test_every_version_reads_generated_data_of_every_other(topic: Topic, data: s
 
 
 def test_committed_versions_never_change() -> None:
-    """A committed version is what old bytes were written by: its file stays as it is, and a change is a new version."""
+    """Old messages were written with the committed version of a schema, so a change has to be a new version."""
     folder = Path(registry.__file__).parent / "avsc"
     found = {
         f"{schema.topic.value}/{schema.version}": {
@@ -81,13 +81,13 @@ def test_committed_versions_never_change() -> None:
 
 
 def test_no_two_files_share_an_id() -> None:
-    """An id names one schema: as many ids as files."""
+    """There are as many ids as files."""
     folder = Path(registry.__file__).parent / "avsc"
     assert len(registry.schemas()) == len(list(folder.glob("*/*.avsc")))
 
 
-def test_a_name_means_one_type_everywhere() -> None:
-    """A type that several topics name is the same in each, for whoever makes classes from the schemas."""
+def test_a_type_name_is_the_same_type_in_every_topic() -> None:
+    """A named type used in several topics has one definition, so classes can be generated from the schemas."""
     meanings: dict[str, set[str]] = {}
     for topic in Topic:
         for name, meaning in named_types(definition(topic)):
@@ -105,7 +105,7 @@ def named_types(value: Any) -> list[tuple[str, Any]]:
     return here + [found for item in value.values() for found in named_types(item)]
 
 
-# --- the rules
+# --- The rules
 
 
 def field_of(schema: Any, name: str) -> Any:
@@ -119,7 +119,7 @@ def with_new_field(schema: Any) -> None:
 
 
 def without_reason(schema: Any) -> None:
-    """Leave out a field that has a default."""
+    """Remove a field that has a default."""
     schema["fields"].remove(field_of(schema, "reason"))
 
 
@@ -129,20 +129,20 @@ def with_new_symbol(schema: Any) -> None:
 
 
 def in_other_order(schema: Any) -> None:
-    """Turn the fields round."""
+    """Reverse the order of the fields."""
     schema["fields"].reverse()
-    # The type is defined where it is met first.
+    # A type is defined where it is used first.
     identifier, continues = field_of(schema, "writer_id"), field_of(schema, "continues")
     continues["type"]["items"], identifier["type"] = identifier["type"], continues["type"]["items"]
 
 
-GOOD_CHANGES = [with_new_field, without_reason, with_new_symbol, in_other_order]
+COMPATIBLE_CHANGES = [with_new_field, without_reason, with_new_symbol, in_other_order]
 
 
-@pytest.mark.parametrize("change", GOOD_CHANGES)
+@pytest.mark.parametrize("change", COMPATIBLE_CHANGES)
 @given(data=st.data())
-def test_a_good_change_reads_both_ways(change: Callable[[Any], None], data: st.DataObject) -> None:
-    """The rules allow it, and data generated from either version is indeed read by the other."""
+def test_a_compatible_change_is_readable_in_both_directions(change: Callable[[Any], None], data: st.DataObject) -> None:
+    """The rules allow the change, and data generated from either version can be read by the other."""
     old, new = definition(Topic.LOG), definition(Topic.LOG)
     change(new)
     assert full_transitive([old, new]) == []
@@ -160,7 +160,7 @@ def required_field(schema: Any) -> None:
 
 
 def without_project(schema: Any) -> None:
-    """Leave out a field that has no default."""
+    """Remove a field that has no default."""
     schema["fields"].remove(field_of(schema, "project"))
 
 
@@ -175,26 +175,26 @@ def wider_writer(schema: Any) -> None:
 
 
 def text_as_bytes(schema: Any) -> None:
-    """Make a string bytes."""
+    """Change a string to bytes."""
     field_of(schema, "reason")["type"] = "bytes"
 
 
 def optional(schema: Any) -> None:
-    """Allow null where there was none."""
+    """Allow null for a field."""
     field_of(schema, "run_id")["type"] = ["null", "string"]
 
 
 def renamed(schema: Any) -> None:
-    """Give an enum another name."""
+    """Rename an enum."""
     field_of(schema, "stream")["type"]["name"] = "Series"
 
 
 def deep_change(schema: Any) -> None:
-    """Change the items of an array in a record in an array."""
+    """Change the item type of an array that is in a record in an array."""
     field_of(field_of(schema, "columns")["type"]["items"], "path")["type"]["items"] = "bytes"
 
 
-BAD_CHANGES = [
+INCOMPATIBLE_CHANGES = [
     required_field,
     without_project,
     long_as_double,
@@ -206,29 +206,29 @@ BAD_CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("change", BAD_CHANGES)
-def test_a_bad_change_is_named(change: Callable[[Any], None]) -> None:
-    """A change that stops a reader, old or new, or that loses bits, is told with its place."""
+@pytest.mark.parametrize("change", INCOMPATIBLE_CHANGES)
+def test_an_incompatible_change_is_reported(change: Callable[[Any], None]) -> None:
+    """A change that breaks an old or a new reader, or that loses precision, is reported."""
     old, new = definition(Topic.LOG), definition(Topic.LOG)
     change(new)
     assert len(full_transitive([old, new])) >= 1
 
 
-def test_what_loses_nothing_may_be_widened_once() -> None:
-    """An int is read as long or double, not the other way round."""
+def test_only_lossless_promotions_are_allowed() -> None:
+    """An int can be read as a long or a double, but not the reverse."""
     assert [problems("long", "int"), problems("double", "int"), problems("double", "float")] == [[], [], []]
     assert all([problems("int", "long"), problems("double", "long"), problems("float", "int")])
 
 
-def test_a_branch_must_take_what_was_written() -> None:
-    """A union reads what one of its branches reads; what was a union needs every branch read."""
+def test_a_union_reads_what_one_of_its_branches_reads() -> None:
+    """If the writer's schema is a union, the reader must be able to read each of its branches."""
     assert problems(["null", "string"], "string") == []
     assert problems(["null", "string"], ["string", "null"]) == []
     assert len(problems("string", ["null", "string"])) == 1
 
 
-BAD_SCHEMAS: dict[str, Callable[[Any], Any]] = {
-    "union on top": lambda schema: [schema, "null"],
+INVALID_SCHEMAS: dict[str, Callable[[Any], Any]] = {
+    "union at the top": lambda schema: [schema, "null"],
     "recursion": lambda schema: schema["fields"].append({"name": "inner", "type": {"type": "array", "items": "Log"}}),
     "items of null": lambda schema: schema["fields"].append({"name": "x", "type": {"type": "array", "items": "null"}}),
     "items of empty records": lambda schema: schema["fields"].append(
@@ -238,13 +238,13 @@ BAD_SCHEMAS: dict[str, Callable[[Any], Any]] = {
         {"name": "x", "type": {"type": "array", "items": {"type": "fixed", "name": "Nothing", "size": 0}}}
     ),
     "enum without a default": lambda schema: field_of(schema, "role")["type"].pop("default"),
-    "enum with a default of its own": lambda schema: field_of(schema, "role")["type"].update(default="boss"),
+    "enum whose default is not a symbol": lambda schema: field_of(schema, "role")["type"].update(default="boss"),
 }
 
 
-@pytest.mark.parametrize("name", BAD_SCHEMAS)
-def test_a_bad_schema_is_named(name: str) -> None:
-    """What a decoder can be hurt with, or an old reader stopped by, is no schema of the contract."""
+@pytest.mark.parametrize("name", INVALID_SCHEMAS)
+def test_an_invalid_schema_is_reported(name: str) -> None:
+    """A schema that could exhaust a decoder or break an old reader has a fault."""
     schema = copy.deepcopy(definition(Topic.LOG))
-    changed = BAD_SCHEMAS[name](schema)
+    changed = INVALID_SCHEMAS[name](schema)
     assert len(faults(changed if isinstance(changed, list) else schema)) == 1

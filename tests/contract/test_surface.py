@@ -1,4 +1,4 @@
-"""The surface of `Run` is that of the reference documents."""
+"""The methods and properties of `Run` are those of the reference documents."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ PROPERTIES = surface().properties
 
 
 @pytest.mark.parametrize("row", METHODS, ids=lambda row: row.name)
-def test_a_method_has_the_parameters_of_the_documents(row: Method) -> None:
-    """Names, order and defaults are those of the documents."""
+def test_a_method_has_the_documented_parameters(row: Method) -> None:
+    """Names, order and defaults of the parameters are those in the documents."""
     signature = inspect.signature(getattr(Run, row.name))
     found = [(one.name, one.default) for one in signature.parameters.values() if one.name != "self"]
     empty = inspect.Parameter.empty
@@ -23,29 +23,29 @@ def test_a_method_has_the_parameters_of_the_documents(row: Method) -> None:
 
 
 @pytest.mark.parametrize("row", PROPERTIES, ids=lambda row: row.name)
-def test_a_property_can_be_set_if_the_documents_say_so(row: Property) -> None:
-    """Name, notes and tags can be set while the run is running, the others not."""
+def test_a_property_can_be_set_if_documented_as_settable(row: Property) -> None:
+    """Name, notes and tags can be set while the run is running; the other properties cannot."""
     found = inspect.getattr_static(Run, row.name)
     assert isinstance(found, property)
     assert (found.fset is not None) == row.settable
 
 
 @pytest.mark.parametrize("row", [*METHODS, *PROPERTIES], ids=lambda row: row.name)
-def test_every_name_says_what_it_does_and_has_a_test(row: Method | Property) -> None:
-    """A name has a docstring, and the test that shows its behaviour exists."""
+def test_every_name_has_a_docstring_and_a_test(row: Method | Property) -> None:
+    """Each name has a docstring, and the test of its behavior exists."""
     assert row.name.startswith("__") or inspect.getdoc(getattr(Run, row.name))
-    assert has_test(row.test), f"there is no {row.test}"
+    assert has_test(row.test), f"{row.test} does not exist"
 
 
 @pytest.mark.parametrize("row", [row for row in METHODS if row.later], ids=lambda row: row.name)
-def test_what_comes_with_files_raises_until_then(row: Method) -> None:
-    """A method for files and artifacts says that it is not supported, and never succeeds silently."""
+def test_an_unsupported_method_raises_an_error(row: Method) -> None:
+    """Methods for files and artifacts raise UnsupportedError instead of silently doing nothing."""
     run = Run(Settings(project="p"))
     required = [one.name for one in row.parameters if one.required]
     with pytest.raises(UnsupportedError, match="not supported yet"):
         getattr(run, row.name)(*required)
 
 
-def test_the_page_is_what_the_surface_says() -> None:
-    """docs/api-coverage.md is generated, and up to date: ``python -m tests.contract.surface`` writes it."""
+def test_the_coverage_page_is_up_to_date() -> None:
+    """docs/api-coverage.md is the output of ``python -m tests.contract.surface``."""
     assert PAGE.read_text(encoding="utf-8") == page()

@@ -69,7 +69,7 @@ class ControlPage:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             if os.fstat(descriptor).st_size < CONTROL_SIZE:
-                raise ValueError(f"{path} is no control page: it is too short")
+                raise ValueError(f"{path} is not a control page: it is too short")
             self._map = mmap.mmap(descriptor, CONTROL_SIZE)
         finally:
             os.close(descriptor)
@@ -77,7 +77,7 @@ class ControlPage:
         self.words = memoryview(self._map).cast("Q")
         if self[Word.MAGIC] != CONTROL_MAGIC:
             self.close()
-            raise ValueError(f"{path} is no control page: it begins with other bytes")
+            raise ValueError(f"{path} is not a control page: it begins with other bytes")
 
     @classmethod
     def create(cls, path: Path) -> Self:

@@ -1,1 +1,1 @@
-"""Other trackers, each a program that runs in an environment of its own and prints the nanoseconds of its calls."""
+"""Other trackers, each a program that runs in a separate environment and prints the nanoseconds of its calls."""

@@ -1,4 +1,4 @@
-"""MLflow, SQLite, asynchronous: a queue and a thread before the transactions."""
+"""MLflow, SQLite, asynchronous: a queue and a thread that commits transactions."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Shared by the programs of this folder, which run without this repository on their path."""
+"""Shared by the programs of this folder, which run without this repository in their path."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def row(number: int) -> dict[str, float]:
-    """Return ten scalars, the same that the other benchmarks log."""
+    """Return ten scalars, as in the other benchmarks."""
     return {f"train/metric_{key}": (number * 7919 + key) / 1013 for key in range(10)}
 
 
 def time_calls(log: Callable[[dict[str, float], int], object], calls: int) -> None:
-    """Log rows, as a training loop would but for the training, and print the nanoseconds of each call."""
+    """Log rows like a training loop, and print the nanoseconds of each call."""
     rows = [row(number) for number in range(calls)]
     for number in range(20):
         log(rows[number % calls], number)

@@ -1,4 +1,4 @@
-"""Trackio, local: a queue and a thread before SQLite."""
+"""Trackio, local: a queue and a thread that writes to SQLite."""
 
 import os
 import sys

@@ -71,18 +71,18 @@ def test_each_writer_has_a_line(served: Served, ranks: tuple[Recording, Recordin
 def test_page_follows_a_running_run(served: Served, browser: Browser) -> None:
     """New metrics, values, lines and the end of the run appear without a reload."""
     writer = new_recording("live").start({"a": 1}, name="live-run").beat().rows([{"loss": 1.0}] * 3)
-    served.say(writer)
+    served.store(writer)
     eventually(lambda: served.run(writer)["state"] == "running")
     _open(browser, served, writer)
     assert browser.evaluate("document.querySelector('main').dataset.live") == "on"
     browser.evaluate("document.querySelector('#header').before('same page')")
     lines: list[dict[str, Any]] = [{"stream": "stdout", "text": "epoch two", "label": "", "host": ""}]
     writer.rows([{"loss": 0.25, "accuracy": 0.5}] * 2, first_step=3).rows(lines, first_step=9, stream=Stream.CONSOLE)
-    served.say(writer)
+    served.store(writer)
     eventually(lambda: sorted(browser.evaluate(_DRAWN)) == ["accuracy", "loss"])
     eventually(lambda: browser.text("article[data-key=loss] output") == "0.25")
     eventually(lambda: "epoch two" in browser.text("#console"))
-    served.say(writer.exit(ExitState.FAILED, exit_code=1, reason="ValueError: no"))
+    served.store(writer.exit(ExitState.FAILED, exit_code=1, reason="ValueError: no"))
     eventually(lambda: "failed" in browser.text("#header") and "ValueError: no" in browser.text("#header"))
     assert "same page" in browser.text("main")
     assert browser.complaints == []
@@ -97,7 +97,7 @@ def test_logged_texts_are_not_executed(served: Served, browser: Browser) -> None
         lines = [{"stream": payload, "text": payload, "label": payload, "host": payload}]
         writer.rows(lines, first_step=2, stream=Stream.CONSOLE)
         second = new_recording(f"code-{number}", label=f"{payload}2", project="code").start({}).rows([{payload: 3.0}])
-        served.say(writer.exit(reason=payload), second.exit(reason=payload))
+        served.store(writer.exit(reason=payload), second.exit(reason=payload))
         for address in (_page(served, writer), f"{served.url}/ada/code", f"{served.url}/"):
             browser.open(address)
             assert browser.evaluate("document.title") != "pwned"

@@ -34,7 +34,7 @@ def told(served: Served) -> Recording:
     trainer.alert("loss is NaN", "At step 7:\n<b>NaN</b>", level="error").alert("loss is NaN").alert(
         "slow", level="warn"
     )
-    served.say(trainer.exit())
+    served.store(trainer.exit())
     return trainer
 
 
@@ -72,10 +72,10 @@ def test_alerts_are_above_the_charts_latest_first(served: Served, told: Recordin
 def test_alert_appears_on_the_page_of_a_running_run(served: Served, browser: Browser) -> None:
     """A new alert is shown without a reload."""
     run = new_recording("warning", project="alarms").start({}).beat()
-    served.say(run)
+    served.store(run)
     browser.open(_page(served, run))
     assert browser.evaluate("document.querySelector('#alerts').offsetHeight") == 0
-    served.say(run.alert("too hot", level="warn").beat(1))
+    served.store(run.alert("too hot", level="warn").beat(1))
     eventually(lambda: "too hot" in browser.text("#alerts"))
     assert browser.evaluate("document.querySelector('#alerts').offsetHeight") > 0
 
@@ -120,7 +120,7 @@ def test_charts_follow_metric_definitions(served: Served, told: Recording, brows
 def test_every_state_has_a_color(served: Served, browser: Browser, state: ExitState) -> None:
     """No state has the color of an unknown state."""
     run = new_recording(f"end-{state.value}", project="ends").start({}).exit(state, exit_code=1)
-    served.say(run)
+    served.store(run)
     browser.open(_page(served, run))
     colour = "getComputedStyle(document.querySelector('h1 + .state')).color"
     assert browser.text("h1 + .state") == state.value

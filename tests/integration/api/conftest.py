@@ -1,4 +1,4 @@
-"""One API for all tests of the folder, and the runs they read."""
+"""One API for all tests of this folder, and the runs that they read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runstream_deploy.processes.reaper import Reaper
     from runstream_deploy.services.postgres import Postgres
 
-#: The rows of the run ``digits``: more than one sample holds, with one spike that no chart may lose.
+#: The rows of the run ``digits``: more than a sample contains, with one spike that every chart must show.
 ROWS = 2000
 SPIKE = 1234
 
@@ -30,7 +30,7 @@ SPIKE = 1234
 def served(
     broker: str, postgres: Postgres, reaper: Reaper, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    """Return an API over empty topics and an empty database."""
+    """Run an API over empty topics and an empty database."""
     prefix = f"api{uuid.uuid4().hex[:10]}"
     run_aside(ensure_topics(broker, prefix, partitions=PARTITIONS))
     run_aside(postgres.ensure_database(prefix))
@@ -39,7 +39,7 @@ def served(
 
 
 def new_recording(run_id: str, *, role: Role = Role.PRIMARY, label: str = "", project: str = "digits") -> Recording:
-    """Return a new writer of a run."""
+    """Return a recording of a new writer of a run."""
     run = RunPath(entity=ENTITY, project=project, run_id=run_id)
     return Recording(run, uuid.uuid4().bytes, role, label)
 
@@ -65,16 +65,16 @@ def digits(served: Served) -> Recording:
     shipper.rows([{"cpu": {"percent": 10.0 + step}} for step in range(20)], stream=Stream.SYSTEM)
     lines = [{"stream": "stdout", "text": f"line {number}", "label": "", "host": "node-7"} for number in range(50)]
     shipper.rows(lines, first_step=20, stream=Stream.CONSOLE).exit()
-    served.say(trainer, shipper)
+    served.store(trainer, shipper)
     return trainer
 
 
 @pytest.fixture(scope="package")
 def ranks(served: Served) -> tuple[Recording, Recording]:
-    """Return two ranks that log to one run and are still running; the second began a little later."""
+    """Return two ranks that log to one run and are still running; the second started a little later."""
     writers = new_recording("ranks", label="rank 0"), new_recording("ranks", label="rank 1")
     for number, writer in enumerate(writers):
         writer.start({"world_size": 2}, name="two-ranks").beat()
         writer.rows([{"loss": float(number), "only": "text"} for _ in range(10)])
-    served.say(*writers)
+    served.store(*writers)
     return writers

@@ -1,4 +1,4 @@
-"""Runs made of events by hand, so that a test knows exactly what was said."""
+"""Runs whose events are built by hand, so that a test knows exactly what was published."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _STEP = 1_000_000
 
 @dataclass(slots=True)
 class Recording:
-    """What one writer says of a run, in order; ``sent`` is what goes to Kafka."""
+    """The events of one writer of a run, in order; ``sent`` has those that are not published yet."""
 
     run: RunPath
     id: bytes
@@ -61,24 +61,24 @@ class Recording:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many records were said of each topic, the exit included."""
+        """The number of records for each topic, including the exit."""
         return {topic.value: count for topic, count in self._seqs.items()}
 
     def start(self, config: Mapping[str, Any], **attributes: Any) -> Recording:
-        """Say who is writing, and the config."""
+        """Record the attributes of the writer, the config and the metadata."""
         known = {"label": self.label, "start_time": STARTED / 1_000_000, **attributes}
         entries = [_entry(Scope.ATTRIBUTE, name, value) for name, value in known.items()]
         entries += [_entry(Scope.CONFIG, name, value) for name, value in config.items()]
         entries += [_entry(Scope.METADATA, "host", "node-7")]
         return self._change(Topic.CONFIG, tuple(entries))
 
-    def define(self, name: str, **said: Any) -> Recording:
+    def define(self, name: str, **options: Any) -> Recording:
         """Define a metric."""
-        definition = {"name": name, "glob": "*" in name, "summary": None, "goal": None, "overwrite": False, **said}
+        definition = {"name": name, "glob": "*" in name, "summary": None, "goal": None, "overwrite": False, **options}
         return self._change(Topic.CONFIG, (_entry(Scope.METRIC, name, definition),))
 
     def summary(self, **assigned: Any) -> Recording:
-        """Assign to the summary by hand."""
+        """Assign values to the summary by hand."""
         entries = tuple(_entry(Scope.UNKNOWN, name, value) for name, value in assigned.items())
         return self._change(Topic.SUMMARY, entries)
 
@@ -90,13 +90,13 @@ class Recording:
         stream: Stream = Stream.HISTORY,
         seq: int | None = None,
     ) -> Recording:
-        """Log rows, a second apart; ``seq`` leaves records out where it is further on than the next."""
+        """Log rows, a second apart. A ``seq`` beyond the next one skips records."""
         count = len(rows)
-        taken = self._take(Topic.LOG, count) if seq is None else seq
-        self._seqs[Topic.LOG] = taken + count
+        first = self._reserve(Topic.LOG, count) if seq is None else seq
+        self._seqs[Topic.LOG] = first + count
         times = STARTED + np.arange(first_step, first_step + count, dtype=np.int64) * _STEP
         event = LogEvent(
-            header=self._header(time=int(times[-1]), seq=taken, count=count),
+            header=self._header(time=int(times[-1]), seq=first, count=count),
             stream=stream,
             orders=np.arange(self._orders, self._orders + count, dtype=np.int64),
             steps=np.arange(first_step, first_step + count, dtype=np.int64),
@@ -108,11 +108,11 @@ class Recording:
         return self
 
     def branch(self, origin: RunPath, step: int) -> Recording:
-        """Go on from a run up to a step."""
+        """Branch from a run at a step."""
         none = np.empty(0, dtype=np.int64)
         self.sent.append(
             LogEvent(
-                header=self._header(Kind.BRANCH, seq=self._take(Topic.LOG, 1), count=1),
+                header=self._header(Kind.BRANCH, seq=self._reserve(Topic.LOG, 1), count=1),
                 stream=Stream.HISTORY,
                 orders=none,
                 steps=none,
@@ -127,7 +127,7 @@ class Recording:
         """Raise an alert."""
         self.sent.append(
             AlertEvent(
-                header=self._header(seq=self._take(Topic.ALERT, 1), order=self._orders),
+                header=self._header(seq=self._reserve(Topic.ALERT, 1), order=self._orders),
                 title=title,
                 text=text,
                 level=AlertLevel(level),
@@ -138,12 +138,12 @@ class Recording:
         return self
 
     def leave_out(self, count: int) -> Recording:
-        """Number rows that never come."""
-        self._take(Topic.LOG, count)
+        """Use sequence numbers of rows that are not published."""
+        self._reserve(Topic.LOG, count)
         return self
 
     def beat(self, number: int = 0) -> Recording:
-        """Say that the process lives."""
+        """Send a heartbeat."""
         self.sent.append(
             HeartbeatEvent(
                 header=self._header(Kind.BEAT, order=self._orders),
@@ -157,8 +157,8 @@ class Recording:
         return self
 
     def exit(self, state: ExitState = ExitState.FINISHED, *, exit_code: int = 0, reason: str = "") -> Recording:
-        """End, with the counts of what was said."""
-        self._take(Topic.EXIT, 1)
+        """End the writer, with the number of records for each topic."""
+        self._reserve(Topic.EXIT, 1)
         ending = Ending(state=state, exit_code=exit_code, reason=reason, counts=dict(self._seqs))
         exit_ = ExitEvent(
             header=self._header(order=self._orders),
@@ -177,7 +177,7 @@ class Recording:
         self._orders += 1
         self.sent.append(
             ChangeEvent(
-                header=self._header(seq=self._take(topic, 1), count=1),
+                header=self._header(seq=self._reserve(topic, 1), count=1),
                 topic=topic,
                 records=(record,),
             )
@@ -189,14 +189,14 @@ class Recording:
     ) -> Header:
         return Header(kind=kind, run=self.run, writer=self.writer, time=time, seq=seq, count=count, order=order)
 
-    def _take(self, topic: Topic, count: int) -> int:
-        taken = self._seqs.get(topic, 0)
-        self._seqs[topic] = taken + count
-        return taken
+    def _reserve(self, topic: Topic, count: int) -> int:
+        first = self._seqs.get(topic, 0)
+        self._seqs[topic] = first + count
+        return first
 
 
 async def publish(broker: str, prefix: str, partitions: int, recordings: Iterable[Recording]) -> None:
-    """Append what was recorded to the topics, and forget it in the recordings."""
+    """Append the recorded events to their topics, and remove them from the recordings."""
     producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True)
     await producer.start()
     try:

@@ -1,4 +1,4 @@
-"""The consumers and the API as processes, over a broker and a database of the test."""
+"""The consumers and the API as processes, with a broker and a database of the test."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ _CONSUMERS = ("history", "summary", "liveness", "alerts")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """An API that answers, and the topics behind it."""
+    """A running API, and its topics."""
 
     url: str
     broker: str
     prefix: str
 
     def ask(self, path: str, *, token: str | None = TOKEN, **parameters: Any) -> httpx.Response:
-        """Return the answer of a GET."""
+        """Return the response to a GET."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         return httpx.get(f"{self.url}{path}", params=parameters, headers=headers, timeout=30)
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """Return the JSON of a GET; raises AssertionError for any status but 200."""
+        """Return the JSON of a GET; raise AssertionError if the status is not 200."""
         answer = self.ask(path, **parameters)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -54,13 +54,13 @@ class Served:
         """Return a run, or a part of it."""
         return self.get(f"/api/v1/runs{path(recording.run)}{part}", **parameters)
 
-    def say(self, *recordings: Recording) -> None:
-        """Publish what was recorded, and wait until the owners of its topics have stored it."""
+    def store(self, *recordings: Recording) -> None:
+        """Publish the recorded events, and wait until the owners of their topics have stored them."""
         self.publish(*recordings)
         eventually(lambda: all(self._stored(one) == one.counts for one in recordings))
 
     def publish(self, *recordings: Recording) -> None:
-        """Publish what was recorded."""
+        """Publish the recorded events."""
         run_aside(publish(self.broker, self.prefix, PARTITIONS, recordings))
 
     def _stored(self, recording: Recording) -> dict[str, int]:

@@ -53,7 +53,7 @@ def test_show_prints_a_run(environment: dict[str, str], digits: Recording) -> No
 def test_show_prints_alerts(environment: dict[str, str], served: Served) -> None:
     """Level, time, title and text, and the number of repeats."""
     run = new_recording("alarmed").start({}).alert("loss is NaN", "step\n7", level="error").alert("loss is NaN")
-    served.say(run.exit())
+    served.store(run.exit())
     done = _run("show", str(run.run), environment=environment)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("alert")]
     for expected in ("ERROR", "loss is NaN (and 1 more)", "step 7"):
@@ -82,11 +82,11 @@ def test_show_finds_a_run_by_its_id(environment: dict[str, str], ranks: tuple[Re
 def test_show_watch_ends_with_the_run(environment: dict[str, str], served: Served) -> None:
     """With --watch the output is updated until the run has ended."""
     writer = new_recording("watched").start({}).beat().rows([{"loss": 1.0}])
-    served.say(writer)
+    served.store(writer)
     eventually(lambda: served.run(writer)["state"] == "running")
     arguments = [*_PROGRAM, "show", str(writer.run), "--watch", "--interval", "0.1"]
     with subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True) as watching:
-        served.say(writer.rows([{"loss": 2.0}], first_step=1).exit())
+        served.store(writer.rows([{"loss": 2.0}], first_step=1).exit())
         output, _ = watching.communicate(timeout=60)
     assert watching.returncode == 0
     assert "finished" in output

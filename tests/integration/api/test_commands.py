@@ -33,7 +33,7 @@ def test_stop_applies_to_running_writers(served: Served) -> None:
     """A stop request applies to running writers only; shippers and the run document show it."""
     run = new_recording("stopped").start({})
     ended, shipper = (new_recording("stopped", role=role).start({}) for role in (Role.WORKER, Role.SHIPPER))
-    served.say(run, ended.exit(), shipper)
+    served.store(run, ended.exit(), shipper)
     assert asked(served, run) == []
     assert served.run(run)["stop_requested"] is False
 
@@ -47,7 +47,7 @@ def test_stop_applies_to_running_writers(served: Served) -> None:
 def test_repeated_request_is_one_command(served: Served) -> None:
     """The key of a request is the id of the command's writer, which appends one record."""
     run = new_recording("stopped-twice").start({})
-    served.say(run)
+    served.store(run)
     key = uuid.uuid4()
     assert [stop(served, run, **{"Idempotency-Key": str(key)}).status_code for _ in range(2)] == [200, 200]
 

@@ -1,4 +1,4 @@
-"""What a client needs to begin, and how the process behaves when services are missing."""
+"""The response to /connect, and the behavior of the API process when services are missing."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def test_connect_tells_all_a_shipper_needs(served: Served) -> None:
-    """Brokers, cluster, topics and limits come in one answer."""
+def test_connect_has_everything_a_shipper_needs(served: Served) -> None:
+    """One response has brokers, cluster, topics and limits."""
     answer = served.get("/api/v1/connect")
     assert (answer["api_version"], answer["brokers"], answer["prefix"]) == (1, served.broker, served.prefix)
     assert (answer["partitions"], answer["entity"], answer["url"]) == (PARTITIONS, ENTITY, served.url)
@@ -54,7 +54,7 @@ def test_connect_tells_all_a_shipper_needs(served: Served) -> None:
 
 
 def test_connect_works_without_postgres(broker: str) -> None:
-    """Delivery does not wait for the database; reads say what is missing, and the process stays."""
+    """Without the database, /connect answers, reads return 503 with the reason, and the process continues."""
     with _process(RUNSTREAM_KAFKA=broker, RUNSTREAM_POSTGRES="postgresql://nobody@127.0.0.1:1/nothing") as (_, url):
         assert httpx.get(f"{url}/api/v1/connect", headers=_TOKEN, timeout=20).json()["brokers"] == broker
         answer = httpx.get(f"{url}/api/v1/runs", headers=_TOKEN, timeout=20)
@@ -63,8 +63,8 @@ def test_connect_works_without_postgres(broker: str) -> None:
         assert httpx.get(f"{url}/readyz", timeout=20).status_code == 503
 
 
-def test_without_kafka_connect_says_so() -> None:
-    """A broker that does not answer is a 503 that names it, and is asked again at the next request."""
+def test_connect_without_kafka_returns_503() -> None:
+    """The error has the address of the broker, which is tried again with each request."""
     with _process(RUNSTREAM_KAFKA="127.0.0.1:1", RUNSTREAM_POSTGRES="postgresql://nobody@127.0.0.1:1/nothing") as (
         _,
         url,
@@ -75,8 +75,8 @@ def test_without_kafka_connect_says_so() -> None:
             assert "127.0.0.1:1" in answer.json()["error"]["message"]
 
 
-def test_before_the_consumers_have_tables_reads_say_so(broker: str, database: str) -> None:
-    """A database without tables is a stack that is still starting."""
+def test_reads_without_tables_return_503(broker: str, database: str) -> None:
+    """As long as the consumers have not created their tables, the stack is not ready."""
     with _process(RUNSTREAM_KAFKA=broker, RUNSTREAM_POSTGRES=database) as (_, url):
         answer = httpx.get(f"{url}/api/v1/runs", headers=_TOKEN, timeout=20)
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
@@ -91,8 +91,8 @@ def test_a_signal_ends_the_process_cleanly(broker: str, database: str, number: s
         assert process.wait(30) == 0
 
 
-def test_a_taken_port_and_missing_settings_end_with_an_error(broker: str, database: str) -> None:
-    """A process that cannot serve says why and exits with a status that tells."""
+def test_a_used_port_and_missing_settings_are_errors(broker: str, database: str) -> None:
+    """A process that cannot serve prints the reason and exits with an error status."""
     with _process(RUNSTREAM_KAFKA=broker, RUNSTREAM_POSTGRES=database) as (_, url):
         settings = {
             "RUNSTREAM_KAFKA": broker,

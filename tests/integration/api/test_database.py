@@ -1,4 +1,4 @@
-"""The API's connections to Postgres: few, read-only, bounded in time, and replaced when they break."""
+"""The API's connections to Postgres: limited in number and time, read-only, and replaced if they break."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 _TIGHT = PoolLimits(connections=1, acquire_s=0.2, statement_s=0.3)
 
 
-async def test_a_pool_that_is_used_up_is_told_in_time(database: str) -> None:
-    """Who finds no free connection within the deadline gets an answer, and the next one a connection."""
+async def test_a_used_up_pool_returns_an_error_in_time(database: str) -> None:
+    """If no connection becomes free before the deadline, the error is ``database_busy``; later requests succeed."""
     async with open_database(database, _TIGHT) as opened:
         async with opened.connection():
-            with pytest.raises(Unavailable) as told:
+            with pytest.raises(Unavailable) as refused:
                 async with opened.connection():
-                    pytest.fail("there is only one connection")
-        assert (told.value.status, told.value.code) == (503, "database_busy")
+                    pytest.fail("a second connection was provided")
+        assert (refused.value.status, refused.value.code) == (503, "database_busy")
         async with opened.connection() as connection:
             assert await connection.fetchval("SELECT 1") == 1
 
 
-async def test_a_statement_that_takes_too_long_is_ended(database: str) -> None:
-    """Postgres itself ends the statement; the connection serves the next request."""
+async def test_a_slow_statement_is_canceled(database: str) -> None:
+    """Postgres cancels the statement, and the connection can be used for the next request."""
     async with open_database(database, _TIGHT) as opened:
         with pytest.raises(asyncpg.QueryCanceledError) as ended:
             async with opened.connection() as connection:
@@ -43,31 +43,31 @@ async def test_a_statement_that_takes_too_long_is_ended(database: str) -> None:
             assert await connection.fetchval("SELECT 1") == 1
 
 
-async def test_nothing_can_be_written(database: str) -> None:
-    """A reader that tried to change something is refused by the database."""
+async def test_connections_are_read_only(database: str) -> None:
+    """The database refuses statements that write."""
     async with open_database(database, _TIGHT) as opened, opened.connection() as connection:
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await connection.execute("CREATE TABLE written (a int)")
 
 
-async def test_a_database_that_is_not_there_is_told() -> None:
-    """Opening connects to nothing; the first use says what is wrong."""
+async def test_an_unreachable_database_is_an_error_at_first_use() -> None:
+    """Opening does not connect; the first use raises an error with the reason."""
     async with open_database("postgresql://nobody@127.0.0.1:1/nothing", _TIGHT) as opened:
         with pytest.raises(OSError, match="Connect call failed") as refused:
             async with opened.connection():
-                pytest.fail("nothing listens there")
+                pytest.fail("a connection was provided without a server")
     assert problem_of(refused.value).code == "database_unreachable"
 
 
 def test_broken_connections_are_replaced(served: Served, digits: Recording, postgres: Postgres) -> None:
-    """After every connection of the API was ended by the server, requests are answered again."""
+    """Requests are answered again after the server has ended all connections of the API."""
     assert served.run(digits)["id"] == "digits"
     run_aside(_end_connections(postgres.address(served.prefix)))
     eventually(lambda: served.run(digits)["id"] == "digits", within=10)
 
 
-def test_an_error_that_is_not_expected_is_not_hidden() -> None:
-    """A problem keeps its own status and code."""
+def test_a_problem_keeps_its_status_and_code() -> None:
+    """An error that is a problem already is returned unchanged."""
     problem = Problem(418, "teapot", "short and stout")
     assert problem_of(problem) is problem
 

@@ -1,4 +1,4 @@
-"""What is shown of a run between its end and the arrival of what its end counted."""
+"""The state of a run between its end and the arrival of all counted records."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
 
 
 def shown(served: Served, recording: Recording) -> list[tuple[str, list[str]]]:
-    """Return state and qualifiers of a run as each answer that has them gives them."""
+    """Return the state and qualifiers of a run from each response that has them."""
     runs = served.get("/api/v1/runs", project=recording.run.project)["runs"]
     listed = next(run for run in runs if run["id"] == recording.run.run_id)
     answers: list[Any] = [served.run(recording), served.run(recording, "/state"), listed]
     return [(answer["state"], answer["qualifiers"]) for answer in answers]
 
 
-def marks(served: Served, recording: Recording) -> dict[str, bool]:
-    """Return what the delivery of a run says of it as a whole."""
+def completeness(served: Served, recording: Recording) -> dict[str, bool]:
+    """Return whether the delivery of a run is complete, finishing or incomplete."""
     found = served.run(recording, "/delivery")
     return {name: found[name] for name in ("complete", "finishing", "incomplete")}
 
 
-def test_a_run_goes_on_until_everything_is_stored_that_its_end_counted(served: Served) -> None:
-    """Its end is known and its last rows are not there yet: it is running, and finishing; then it has failed."""
+def test_a_run_is_finishing_until_all_counted_records_are_stored(served: Served) -> None:
+    """A run whose end is known is running and finishing until its last rows are stored; then it has failed."""
     run = new_recording("straggler").start({}).rows([{"a": 1}]).rows([{"a": 2}], first_step=1)
     late = run.sent.pop()
     run.exit(ExitState.FAILED, exit_code=1)
     served.publish(run)
 
     eventually(lambda: shown(served, run) == [("running", ["finishing"])] * 3)
-    assert marks(served, run) == {"complete": False, "finishing": True, "incomplete": False}
+    assert completeness(served, run) == {"complete": False, "finishing": True, "incomplete": False}
 
     served.publish(replace(run, sent=[late]))
     eventually(lambda: shown(served, run) == [("failed", [])] * 3)
-    eventually(lambda: marks(served, run) == {"complete": True, "finishing": False, "incomplete": False})
+    eventually(lambda: completeness(served, run) == {"complete": True, "finishing": False, "incomplete": False})
 
 
-def test_the_records_of_a_shipper_are_not_waited_for(served: Served) -> None:
-    """What it adds (console, machine) may come when it comes: the run has ended."""
+def test_missing_records_of_a_shipper_do_not_delay_the_end(served: Served) -> None:
+    """The end is shown although console lines and system metrics of the shipper are missing."""
     run = new_recording("ended").start({}).rows([{"a": 1}]).exit()
     shipper = new_recording("ended", role=Role.SHIPPER).start({}).leave_out(3).exit()
     served.publish(run, shipper)
 
     eventually(lambda: shown(served, run) == [("finished", [])] * 3)
-    assert not marks(served, run)["complete"]
+    assert not completeness(served, run)["complete"]

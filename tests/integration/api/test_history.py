@@ -110,8 +110,8 @@ def test_late_rows_can_be_excluded(served: Served) -> None:
     first.start({}).rows([{"a": step} for step in range(30)])
     first.rows([{"a": -1}], first_step=5).rows([{"a": 30}], first_step=30)
     second.start({}).rows([{"a": 100 + step} for step in range(10)], first_step=25)
-    served.say(first)
-    served.say(second)
+    served.store(first)
+    served.store(second)
 
     every = _scan(served, first)
     assert [row["a"] for row in every if row["_writer"] == first.id.hex()] == [*range(6), -1, *range(6, 31)]
@@ -130,9 +130,9 @@ def test_late_rows_can_be_excluded(served: Served) -> None:
 def test_attached_worker_does_not_change_rows_of_the_primary(served: Served) -> None:
     """Rows of a primary are unchanged by a second writer that starts at step 0."""
     primary, worker = new_recording("attach"), new_recording("attach", role=Role.WORKER, label="rank 1")
-    served.say(primary.start({}).rows([{"a": step} for step in range(30)]))
+    served.store(primary.start({}).rows([{"a": step} for step in range(30)]))
     before = _scan(served, primary)
-    served.say(worker.start({}).rows([{"b": step} for step in range(30)]))
+    served.store(worker.start({}).rows([{"b": step} for step in range(30)]))
 
     after = _scan(served, primary)
     assert [row for row in after if row["_writer"] == primary.id.hex()] == before
@@ -143,8 +143,8 @@ def test_resumed_run_is_one_series_without_replaced_rows(served: Served) -> None
     """A writer that continues another one replaces its rows from its own first step on."""
     first, second = new_recording("taken"), new_recording("taken")
     second.continues = (first.id,)
-    served.say(first.start({}).rows([{"a": step} for step in range(6)]))
-    served.say(second.start({}).rows([{"a": 10 * step} for step in range(4, 7)], first_step=4))
+    served.store(first.start({}).rows([{"a": step} for step in range(6)]))
+    served.store(second.start({}).rows([{"a": 10 * step} for step in range(4, 7)], first_step=4))
 
     assert [row["a"] for row in _scan(served, first)] == [0, 1, 2, 3, 40, 50, 60]
     hidden = [row for row in _scan(served, first, hidden=True) if row.get("_hidden")]
@@ -158,10 +158,10 @@ def test_resumed_run_is_one_series_without_replaced_rows(served: Served) -> None
 def test_fork_inherits_the_rows_of_its_parent(served: Served) -> None:
     """A fork has its parent's rows up to the step; later changes of the parent do not affect it."""
     parent, fork, later = new_recording("parent"), new_recording("fork"), new_recording("parent")
-    served.say(parent.start({}).rows([{"a": step, "n": {"b": step}} for step in range(10)]))
-    served.say(fork.start({}).branch(parent.run, 5).rows([{"a": 60}, {"a": 70}], first_step=6))
+    served.store(parent.start({}).rows([{"a": step, "n": {"b": step}} for step in range(10)]))
+    served.store(fork.start({}).branch(parent.run, 5).rows([{"a": 60}, {"a": 70}], first_step=6))
     later.continues = (parent.id,)
-    served.say(later.start({}).branch(parent.run, 2).rows([{"a": 33}], first_step=3))
+    served.store(later.start({}).branch(parent.run, 2).rows([{"a": 33}], first_step=3))
 
     values = [0, 1, 2, 3, 4, 5, 60, 70]
     for page_size in (1, 3, 1000):
@@ -205,20 +205,20 @@ def test_system_metrics_are_series(served: Served, digits: Recording) -> None:
     assert [(one["key"], len(one["values"])) for one in series] == [("cpu.percent", 20)]
 
 
-def test_non_finite_values_come_back(served: Served) -> None:
-    """NaN and infinities are read back as they were logged, by scan and by series."""
+def test_non_finite_values_are_preserved(served: Served) -> None:
+    """NaN and infinities are returned as logged, by scan and by series."""
     writer = new_recording("non-finite").start({}).rows([{"a": math.nan}, {"a": math.inf}, {"a": -math.inf}]).exit()
-    served.say(writer)
+    served.store(writer)
     rows = values.load(served.ask(f"/api/v1/runs/{writer.run}/scan").text)["rows"]
     assert str([row["a"] for row in rows]) == "[nan, inf, -inf]"
     assert served.run(writer, "/series")["series"][0]["values"][1] == {"_type": "float", "value": "Infinity"}
 
 
-def test_nul_characters_and_lone_surrogates_come_back(served: Served) -> None:
+def test_nul_characters_and_lone_surrogates_are_preserved(served: Served) -> None:
     """Text with NUL characters and lone surrogates is preserved."""
     text = "a\x00b\ud800"
     writer = new_recording("odd-text").start({"text": text}).rows([{"text": text}]).exit()
-    served.say(writer)
+    served.store(writer)
     assert values.load(served.ask(f"/api/v1/runs/{writer.run}/scan").text)["rows"][0]["text"] == text
     assert values.load(served.ask(f"/api/v1/runs/{writer.run}/config").text)["text"] == text
 

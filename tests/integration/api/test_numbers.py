@@ -1,4 +1,4 @@
-"""The number of a run in its project, and the names that are made of it."""
+"""The number of a run in its project, and the name that is displayed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _number(served: Served, project: str, run_id: str) -> int:
 
 
 async def _ask_quickly(served: Served, project: str, run_id: str) -> int:
-    """Ask on a connection of its own, by a client that costs less than what it measures."""
+    """Request a number on a separate connection, with less overhead than an HTTP client."""
     host = served.url.removeprefix("http://")
     reader, writer = await asyncio.open_connection(*host.split(":"))
     head = f"POST /api/v1/runs/{ENTITY}/{project}/{run_id}/number HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n"
@@ -43,16 +43,16 @@ async def _ask_quickly(served: Served, project: str, run_id: str) -> int:
     return int(json.loads(answer.partition(b"\r\n\r\n")[2])["number"])
 
 
-def test_a_run_is_numbered_once_in_its_project(served: Served) -> None:
-    """Numbers count from 1 in each project, and a run that asks again gets its own."""
+def test_a_run_has_one_number_in_its_project(served: Served) -> None:
+    """Numbers count from 1 in each project, and a repeated request returns the same number."""
     first, second = _project(), _project()
 
     assert [_number(served, first, run) for run in ("a", "b", "a", "c", "b")] == [1, 2, 1, 3, 2]
     assert _number(served, second, "a") == 1
 
 
-def test_a_thousand_runs_that_begin_at_once_get_a_thousand_numbers(served: Served) -> None:
-    """Requests of one project that come together get numbers of their own, without a gap, and keep them."""
+def test_a_thousand_concurrent_runs_get_a_thousand_numbers(served: Served) -> None:
+    """Concurrent requests in one project return different numbers without gaps, which do not change later."""
     project = _project()
 
     async def ask_all() -> list[list[int]]:
@@ -67,8 +67,8 @@ def test_a_thousand_runs_that_begin_at_once_get_a_thousand_numbers(served: Serve
     assert first[:50] == again
 
 
-def test_many_requests_for_one_run_get_one_number(served: Served) -> None:
-    """The ranks of a run that begin together agree on its number."""
+def test_concurrent_requests_for_one_run_return_one_number(served: Served) -> None:
+    """The ranks of a run that start at the same time get the same number."""
     project = _project()
 
     async def ask_all() -> set[int]:
@@ -80,12 +80,12 @@ def test_many_requests_for_one_run_get_one_number(served: Served) -> None:
     assert run_aside(ask_all()) == {1}
 
 
-def test_a_lost_counter_begins_above_what_was_published(served: Served, postgres: Postgres) -> None:
-    """Without the schema ``control`` runs keep the numbers that they published, and no other run gets one of them."""
+def test_a_lost_counter_continues_above_published_numbers(served: Served, postgres: Postgres) -> None:
+    """Without the schema ``control``, runs keep their published numbers, and no other run gets one of them."""
     project = _project()
     known = new_recording("known", project=project).start({}, generated_name="calm-lake", number=41)
     named = new_recording("named", project=project).start({}, name="mine")
-    served.say(known, named)
+    served.store(known, named)
 
     async def drop() -> None:
         connection = await asyncpg.connect(postgres.address(served.prefix))
@@ -100,8 +100,8 @@ def test_a_lost_counter_begins_above_what_was_published(served: Served, postgres
     assert _number(served, project, "another") > 41
 
 
-def test_a_run_is_shown_by_the_best_name_it_has(served: Served) -> None:
-    """A given name beats the generated one, which has its number once that is published; else it is the id."""
+def test_the_displayed_name_is_the_best_one_available(served: Served) -> None:
+    """A given name takes precedence over the generated one with its number, and that over the id."""
     project = _project()
     given: dict[str, dict[str, Any]] = {
         "named": {"name": "mine", "generated_name": "calm-lake", "number": 3},
@@ -109,7 +109,7 @@ def test_a_run_is_shown_by_the_best_name_it_has(served: Served) -> None:
         "offline": {"generated_name": "calm-lake"},
         "bare": {},
     }
-    served.say(*(new_recording(run, project=project).start({}, **attributes) for run, attributes in given.items()))
+    served.store(*(new_recording(run, project=project).start({}, **attributes) for run, attributes in given.items()))
 
     found = {run["id"]: run["name"] for run in served.get("/api/v1/runs", entity=ENTITY, project=project)["runs"]}
     assert found == {"named": "mine", "numbered": "calm-lake-3", "offline": "calm-lake", "bare": "bare"}
@@ -117,10 +117,10 @@ def test_a_run_is_shown_by_the_best_name_it_has(served: Served) -> None:
     assert "calm-lake-3" in page
 
 
-def test_the_default_project_is_found_by_every_spelling(served: Served) -> None:
-    """``uncategorized`` is ``Uncategorized``: in the path of a run, in lists, on pages and for numbers."""
+def test_both_spellings_of_the_default_project_are_accepted(served: Served) -> None:
+    """``uncategorized`` is ``Uncategorized`` in the path of a run, in lists, on pages and for numbers."""
     run = f"r{uuid.uuid4().hex[:8]}"
-    served.say(new_recording(run, project="Uncategorized").start({}, name="mine"))
+    served.store(new_recording(run, project="Uncategorized").start({}, name="mine"))
 
     for project in ("Uncategorized", "uncategorized"):
         document = served.get(f"/api/v1/runs/{ENTITY}/{project}/{run}")
@@ -131,8 +131,8 @@ def test_the_default_project_is_found_by_every_spelling(served: Served) -> None:
     assert _number(served, "uncategorized", "x") == _number(served, "Uncategorized", "x")
 
 
-def test_what_is_no_name_gets_no_number(served: Served) -> None:
-    """A path that no run can have is refused with the part that is wrong."""
+def test_a_number_for_an_invalid_name_is_refused(served: Served) -> None:
+    """The response to a path that no run can have is 422 with the reason."""
     answer = httpx.post(f"{served.url}/api/v1/runs/{ENTITY}/p/a%00b/number", headers=_TOKEN, timeout=30)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_parameter")

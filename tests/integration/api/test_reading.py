@@ -1,4 +1,4 @@
-"""`runstream.Api` against a real server."""
+"""`runstream.Api` with a real server."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def api(served: Served, monkeypatch: pytest.MonkeyPatch) -> Api:
-    """Return an Api that finds its server in the environment."""
+    """Return an Api that reads the server's URL from the environment."""
     monkeypatch.setenv("RUNSTREAM_URL", served.url)
     monkeypatch.setenv("RUNSTREAM_API_KEY", TOKEN)
     return Api()
 
 
-def test_a_run_has_what_was_said_of_it(api: Api, digits: Recording, served: Served) -> None:
-    """The properties of a run are those of its document."""
+def test_a_run_has_the_properties_of_its_document(api: Api, digits: Recording, served: Served) -> None:
+    """Names, state, config, summary and other properties are those that the server returns."""
     run = api.run(str(digits.run))
     assert (run.entity, run.project, run.id, run.path) == ("ada", "digits", "digits", ["ada", "digits", "digits"])
     assert (run.name, run.state, run.qualifiers) == ("bright-river-1", "finished", [])
@@ -45,22 +45,22 @@ def test_a_run_has_what_was_said_of_it(api: Api, digits: Recording, served: Serv
     assert repr(run) == "<Run ada/digits/digits (finished)>"
 
 
-def test_a_run_is_found_by_less_than_its_path(api: Api, digits: Recording, served: Served) -> None:
-    """The entity may be left out, and the address of the page names the run as well."""
+def test_a_run_is_found_by_short_paths_and_urls(api: Api, digits: Recording, served: Served) -> None:
+    """The entity may be omitted, and the URL of the run's page is accepted."""
     for path in ("digits/digits", "/ada/digits/digits", f"{served.url}/ada/digits/runs/digits"):
         assert api.run(path).path == [digits.run.entity, digits.run.project, digits.run.run_id]
 
 
-def test_a_scan_is_exact_and_whole(api: Api, digits: Recording) -> None:
-    """Every row comes once, in order, as it was logged, whatever the page size."""
+def test_a_scan_returns_every_row_once(api: Api, digits: Recording) -> None:
+    """With any page size, the rows are those that were logged, in order."""
     rows = list(api.run(str(digits.run)).scan_history(page_size=333))
     assert list(range(ROWS)) == [row["_step"] for row in rows]
     plain = [{key: value for key, value in row.items() if not key.startswith("_")} for row in rows]
     assert [history_row(step) for step in range(ROWS)] == plain
 
 
-def test_a_scan_of_keys_yields_rows_that_have_all_of_them(api: Api, digits: Recording) -> None:
-    """As in W&B, a row that lacks one of the keys is left out."""
+def test_a_scan_of_keys_returns_rows_that_have_all_of_them(api: Api, digits: Recording) -> None:
+    """As in W&B, rows that lack one of the keys are omitted."""
     rows = list(api.run(str(digits.run)).scan_history(keys=["val/accuracy", "train.loss"], min_step=100, max_step=300))
     expected = [
         {"_step": step, "val/accuracy": step / ROWS, "train.loss": math.exp(-step / 500)} for step in (199, 299)
@@ -68,10 +68,10 @@ def test_a_scan_of_keys_yields_rows_that_have_all_of_them(api: Api, digits: Reco
     assert expected == rows
 
 
-def test_late_rows_can_be_left_out(api: Api, served: Served) -> None:
-    """By a scan, by a history, and nothing but the two words is understood."""
+def test_late_rows_can_be_excluded(api: Api, served: Served) -> None:
+    """A scan and a sample include or exclude late rows; any other value is an error."""
     writer = new_recording("reading-late").start({}).rows([{"a": step} for step in range(5)])
-    served.say(writer.rows([{"a": -1}], first_step=2))
+    served.store(writer.rows([{"a": -1}], first_step=2))
     run = api.run(str(writer.run))
     assert [row["a"] for row in run.scan_history()] == [0, 1, 2, -1, 3, 4]
     assert [row["a"] for row in run.scan_history(late="exclude")] == [0, 1, 2, 3, 4]
@@ -82,8 +82,8 @@ def test_late_rows_can_be_left_out(api: Api, served: Served) -> None:
             read(late="drop")  # type: ignore[arg-type]
 
 
-def test_history_is_a_frame_that_keeps_the_extremes(api: Api, digits: Recording) -> None:
-    """A sample is a DataFrame with flat columns in which no spike is lost."""
+def test_history_is_a_data_frame_with_the_extremes(api: Api, digits: Recording) -> None:
+    """A sample has flat columns and contains every spike."""
     frame = api.run(str(digits.run)).history(samples=100, keys=["train.loss"])
     assert list(frame.columns) == ["_step", "train.loss"]
     assert len(frame) <= 100
@@ -92,43 +92,43 @@ def test_history_is_a_frame_that_keeps_the_extremes(api: Api, digits: Recording)
 
 
 def test_history_without_pandas_is_a_list(api: Api, digits: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where pandas is not wanted or not installed, rows are dicts."""
+    """Rows are dicts if pandas is not requested or not installed."""
     run = api.run(str(digits.run))
     rows = run.history(samples=10, keys=["epoch"], pandas=False)
     assert rows[0] == {"_step": 0, "epoch": 0.0}
-    monkeypatch.setitem(sys.modules, "pandas", None)  # what the import system takes for a module that is not there
+    monkeypatch.setitem(sys.modules, "pandas", None)  # makes the import system raise ImportError
     assert rows == run.history(samples=10, keys=["epoch"])
 
 
-def test_another_metric_may_be_the_x_axis(api: Api, digits: Recording) -> None:
-    """The x axis stands beside the keys."""
+def test_a_metric_can_be_the_x_axis(api: Api, digits: Recording) -> None:
+    """The x axis is a column before those of the keys."""
     frame = api.run(str(digits.run)).history(samples=5000, keys=["val/accuracy"], x_axis="epoch")
     assert list(frame.columns) == ["epoch", "val/accuracy"]
     assert list(range(20)) == frame["epoch"].tolist()
 
 
-def test_system_metrics_are_a_stream_of_their_own(api: Api, digits: Recording) -> None:
-    """The machine's metrics are read with the same calls."""
+def test_system_metrics_are_a_separate_stream(api: Api, digits: Recording) -> None:
+    """System metrics are read with the same calls."""
     frame = api.run(str(digits.run)).history(stream="system")
     assert [10.0 + step for step in range(20)] == frame["cpu.percent"].tolist()
 
 
-def test_a_run_is_read_anew_when_asked(api: Api, served: Served) -> None:
-    """What was read stays until it is loaded again."""
+def test_a_run_is_read_again_on_request(api: Api, served: Served) -> None:
+    """Properties do not change until the run is loaded again."""
     writer = new_recording("reloaded").start({}).rows([{"a": 1}])
-    served.say(writer)
+    served.store(writer)
     run = api.run(str(writer.run))
     assert run.summary["a"] == 1
-    served.say(writer.rows([{"a": 2}], first_step=1))
+    served.store(writer.rows([{"a": 2}], first_step=1))
     assert run.summary["a"] == 1
     run.load(force=True)
     assert run.summary["a"] == 2
 
 
-def test_runs_of_a_project_come_lazily_newest_first(api: Api, served: Served) -> None:
-    """Runs behave as a sequence over pages."""
+def test_runs_of_a_project_are_a_lazy_sequence(api: Api, served: Served) -> None:
+    """Runs are loaded page by page, newest first."""
     for number in range(3):
-        served.say(new_recording(f"lazy-{number}", project="lazy").start({}).exit())
+        served.store(new_recording(f"lazy-{number}", project="lazy").start({}).exit())
     runs = api.runs("ada/lazy", per_page=2)
     assert runs[0].id == "lazy-2"
     assert [run.id for run in runs] == ["lazy-2", "lazy-1", "lazy-0"]
@@ -138,29 +138,29 @@ def test_runs_of_a_project_come_lazily_newest_first(api: Api, served: Served) ->
     assert {"ada"} == {project["entity"] for project in api.projects()}
 
 
-def test_an_unknown_run_is_an_error_that_names_it(api: Api) -> None:
-    """The error is ours, and a LookupError."""
+def test_an_unknown_run_raises_not_found(api: Api) -> None:
+    """The error names the run, and is a LookupError."""
     with pytest.raises(NotFoundError, match="ada/digits/nothing"):
         api.run("digits/nothing")
     assert issubclass(NotFoundError, LookupError)
 
 
-def test_what_the_server_refuses_is_the_callers_error(api: Api, digits: Recording) -> None:
-    """A parameter out of range is told as misuse."""
+def test_an_invalid_parameter_is_a_usage_error(api: Api, digits: Recording) -> None:
+    """The error names the parameter that the server refused."""
     with pytest.raises(UsageError, match="samples"):
         api.run(str(digits.run)).history(samples=0)
 
 
-def test_where_nothing_answers_the_error_says_what_to_do() -> None:
-    """A stack that is down is told with the command that starts it."""
+def test_a_stopped_server_is_an_error_with_instructions() -> None:
+    """The error has the URL and the command that starts a stack."""
     with pytest.raises(CommError, match=r"No answer from http://127\.0\.0\.1:1 .*runstream up"):
         Api({"base_url": "http://127.0.0.1:1"}).run("a/b/c")
 
 
-def test_without_any_address_the_error_says_what_to_do(
+def test_a_missing_url_is_an_error_with_instructions(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Neither a setting nor a discovery file: the error names both ways."""
+    """Without a setting and a discovery file, the error names both."""
     monkeypatch.delenv("RUNSTREAM_URL", raising=False)
     monkeypatch.setenv("RUNSTREAM_DATA_DIR", str(tmp_path_factory.mktemp("empty")))
     with pytest.raises(CommError, match=r"runstream up.*RUNSTREAM_URL"):

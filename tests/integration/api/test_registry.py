@@ -1,4 +1,4 @@
-"""The contract's schemas, as a stock reader of Confluent's wire format gets them."""
+"""The contract's schemas, as standard clients of Confluent's schema registry read them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tests.integration.api.serving import Served
 
 
-async def test_a_message_is_read_with_the_schema_its_id_names(served: Served, digits: Recording) -> None:
-    """A reader that knows only the wire format and this registry's address reads what was logged."""
+async def test_a_message_is_decoded_with_the_schema_of_its_id(served: Served, digits: Recording) -> None:
+    """The wire format and the URL of the registry are enough to decode a message."""
     partition = TopicPartition(topic_name(served.prefix, Topic.LOG), partition_of(digits.run, PARTITIONS))
     consumer = AIOKafkaConsumer(bootstrap_servers=served.broker, enable_auto_commit=False)
     await consumer.start()
@@ -36,14 +36,14 @@ async def test_a_message_is_read_with_the_schema_its_id_names(served: Served, di
     assert (record["entity"], record["project"]) == (digits.run.entity, digits.run.project)
 
 
-def test_subjects_are_the_topics_values(served: Served) -> None:
-    """Each topic has the subject that the usual naming gives it."""
+def test_each_topic_has_a_subject(served: Served) -> None:
+    """Subjects are named TOPIC-value."""
     expected = sorted(f"{topic_name(served.prefix, topic)}-value" for topic in Topic)
     assert expected == served.get("/subjects")
 
 
-def test_every_version_of_every_subject_is_there(served: Served) -> None:
-    """A subject's versions each have the id and text that the id leads back to."""
+def test_every_version_of_a_subject_has_its_schema(served: Served) -> None:
+    """Each version has an id and a text, and the id leads to the same text."""
     for subject in served.get("/subjects"):
         for version in served.get(f"/subjects/{subject}/versions"):
             found = served.get(f"/subjects/{subject}/versions/{version}")
@@ -53,13 +53,13 @@ def test_every_version_of_every_subject_is_there(served: Served) -> None:
         assert found == served.get(f"/subjects/{subject}/versions/latest")
 
 
-def test_answers_have_the_registrys_media_type(served: Served) -> None:
-    """Clients check the media type of the protocol."""
+def test_responses_have_the_media_type_of_the_registry(served: Served) -> None:
+    """Clients check the media type."""
     assert served.ask("/subjects").headers["Content-Type"] == "application/vnd.schemaregistry.v1+json"
 
 
-def test_what_is_not_there_is_told_in_the_protocols_shape(served: Served) -> None:
-    """Errors have the protocol's codes."""
+def test_errors_have_the_codes_of_the_registry(served: Served) -> None:
+    """Unknown ids, subjects and versions have different codes."""
     subject = served.get("/subjects")[0]
     paths = {
         "/schemas/ids/1": 40403,
@@ -73,7 +73,7 @@ def test_what_is_not_there_is_told_in_the_protocols_shape(served: Served) -> Non
         assert (answer.status_code, answer.json()["error_code"]) == (404, code)
 
 
-def test_nothing_can_be_registered(served: Served) -> None:
-    """The registry is read only, and says so."""
+def test_the_registry_is_read_only(served: Served) -> None:
+    """The mode is READONLY, and the compatibility level is FULL_TRANSITIVE."""
     assert served.get("/mode") == {"mode": "READONLY"}
     assert served.get("/config") == {"compatibilityLevel": "FULL_TRANSITIVE"}

@@ -81,13 +81,13 @@ def test_delivery_lists_missing_ranges(served: Served) -> None:
     writer.leave_out(2).exit(ExitState.FAILED, exit_code=1)
     served.publish(writer)
 
-    def told() -> bool:
+    def response() -> bool:
         delivery = served.run(writer, "/delivery")
         expected = {"stored": 10, "counted": 15, "missing": [[5, 8], [13, 15]]}
         assert [expected] == [one["topics"]["log"] for one in delivery["writers"]]
         return not delivery["complete"]
 
-    eventually(told)
+    eventually(response)
 
 
 def test_running_writer_has_no_counts(served: Served, ranks: tuple[Recording, Recording]) -> None:
@@ -101,7 +101,7 @@ def test_runs_are_listed_newest_first_and_paged(served: Served) -> None:
     """Pages have no gaps or overlaps, and the last one has no cursor."""
     writers = [new_recording(f"page-{number}", project="paged").start({}).exit() for number in range(5)]
     for writer in writers:
-        served.say(writer)
+        served.store(writer)
     found, after = [], None
     while True:
         parameters = {"entity": "ada", "project": "paged", "limit": 2, **({"after": after} if after else {})}
@@ -156,5 +156,5 @@ def test_invalid_cursor_is_refused(served: Served) -> None:
 def test_odd_names_are_found(served: Served) -> None:
     """Names with spaces, quotes, dots, percent signs and letters of any script are found by their quoted path."""
     writer = new_recording("a b'\"%41.ü☃", project="odd & name").start({}, name="x").exit()
-    served.say(writer)
+    served.store(writer)
     assert served.run(writer)["id"] == writer.run.run_id

@@ -212,8 +212,8 @@ def test_signal_ends_the_download(tmp_path: Path, reaper: Reaper) -> None:
         await_gone(processes, within=1)
 
 
-def test_a_missing_maven_is_said_in_words(tmp_path: Path) -> None:
-    """Where the jars are missing and Maven too, ``up`` ends with 1 and says what to install."""
+def test_a_missing_maven_is_an_error_with_instructions(tmp_path: Path) -> None:
+    """If neither the jars nor Maven are installed, ``up`` exits with 1 and prints what to install."""
     java = tmp_path / "bin" / "java"
     java.parent.mkdir()
     java.symlink_to(find_java().program)

@@ -1,4 +1,4 @@
-"""The built wheel, installed alone into a clean environment: what a user gets, not what the checkout has."""
+"""The built wheel, installed without the checkout into a new environment, as users get it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(900)
 
 
 def run(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program outside the checkout, with nothing of the checkout on its path."""
+    """Run a program outside of the checkout, without the checkout in its paths."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "RUNSTREAM_"))}
     return subprocess.run(
         list(map(str, arguments)), cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600
@@ -24,7 +24,7 @@ def run(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str
 
 
 def succeed(*arguments: str | Path, folder: Path) -> str:
-    """Run a program that must succeed; return what it printed."""
+    """Run a program that must succeed; return its output."""
     done = run(*arguments, folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -41,7 +41,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel as on a training node, without extras; return the environment's folder of programs."""
+    """Install the wheel without extras, as on a training node; return the environment's folder of programs."""
     folder = tmp_path_factory.mktemp("installed")
     succeed(sys.executable, "-m", "venv", folder / "venv", folder=folder)
     programs = folder / "venv" / "bin"
@@ -49,8 +49,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return programs
 
 
-def test_the_wheel_carries_what_is_no_python(wheel: Path) -> None:
-    """Schemas, SQL, pages with their JavaScript, the list of Kafka's jars, type markers and the licence are in it."""
+def test_the_wheel_contains_data_files(wheel: Path) -> None:
+    """Schemas, SQL, pages with their JavaScript, the list of Kafka's jars, and the license are included."""
     names = zipfile.ZipFile(wheel).namelist()
     wanted = [
         "runstream_schemas/avsc/log/1.avsc",
@@ -63,16 +63,16 @@ def test_the_wheel_carries_what_is_no_python(wheel: Path) -> None:
     assert [name for name in names if name.endswith(".dist-info/licenses/LICENSE")] != []
 
 
-def test_the_wheel_carries_nothing_of_the_checkout_besides(wheel: Path) -> None:
-    """Tests, caches and node_modules stay out."""
+def test_the_wheel_contains_only_the_packages(wheel: Path) -> None:
+    """Tests, caches and node_modules are not included."""
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     packages = {"runstream", "runstream_schemas", "runstream_consumers", "runstream_deploy"}
     assert {top for top in tops if not top.endswith(".dist-info")} == packages
     assert [name for name in zipfile.ZipFile(wheel).namelist() if "node_modules" in name or "__pycache__" in name] == []
 
 
-def test_a_training_node_can_track(installed: Path, tmp_path: Path) -> None:
-    """The base install tracks a run offline; the schemas are found in the installed package."""
+def test_the_base_install_can_track(installed: Path, tmp_path: Path) -> None:
+    """A run is recorded offline, with the schemas of the installed package."""
     program = (
         "import runstream, runstream_schemas.codec\n"
         "with runstream.init(mode='offline', project='wheel') as run:\n"
@@ -84,15 +84,15 @@ def test_a_training_node_can_track(installed: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "runstream").glob("run-*"))) == 1
 
 
-def test_the_command_line_names_its_commands(installed: Path, tmp_path: Path) -> None:
-    """``runstream --help`` shows the client's commands and the stack's."""
+def test_help_lists_all_commands(installed: Path, tmp_path: Path) -> None:
+    """``runstream --help`` shows the commands of the client and of the stack."""
     printed = succeed(installed / "runstream", "--help", folder=tmp_path)
     commands = ("up", "down", "status", "sync", "runs", "show")
     assert [name for name in commands if f" {name} " not in printed] == []
 
 
-def test_a_missing_extra_is_said_in_words(installed: Path, tmp_path: Path) -> None:
-    """Without the servers' packages ``runstream up`` ends with 1 and says what to install."""
+def test_a_missing_extra_is_an_error_with_instructions(installed: Path, tmp_path: Path) -> None:
+    """Without the packages of the servers, ``runstream up`` exits with 1 and prints what to install."""
     done = run(installed / "runstream", "up", "--data-dir", tmp_path / "data", folder=tmp_path)
     assert done.returncode == 1
     assert "pip install 'runstream[server,local]'" in " ".join(done.stderr.split())

@@ -1,4 +1,4 @@
-"""The history, from topic to rows read back."""
+"""The history consumer, from events to the rows that readers get."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 async def store(broker: str, prefix: str, database: str, events: Iterable[Event], rows: int) -> None:
-    """Store events by a consumer that then ends."""
+    """Store events with a consumer that stops afterwards."""
     await publish(broker, prefix, events)
     async with consuming(HistoryConsumer(), settings_of(broker, prefix, database)):
         await stored_rows(database, rows)
 
 
-async def test_rows_come_back_as_they_were_logged(broker: str, prefix: str, database: str) -> None:
-    """Values of every kind, steps, times and writers are read back equal, in order, on pages of any size."""
+async def test_rows_are_read_as_logged(broker: str, prefix: str, database: str) -> None:
+    """Values of every type, steps, times and writers are preserved, in order, with any page size."""
     run = run_in(0)
     logged: list[dict[str, Any]] = [
         {"loss": 0.5, "n": 1, "ok": True, "nothing": None, "text": "a\0b", "nested": {"a": {"b": 2}}, "dotted.key": 3},
@@ -51,8 +51,8 @@ async def test_rows_come_back_as_they_were_logged(broker: str, prefix: str, data
         ]
 
 
-async def test_late_rows_are_kept_and_marked(broker: str, prefix: str, database: str) -> None:
-    """A row below its writer's greatest step, and another writer's row at a step already taken, are marked."""
+async def test_late_rows_are_marked(broker: str, prefix: str, database: str) -> None:
+    """A row is late below its writer's greatest step, or at a step of another writer's row."""
     run = run_in(0)
     events = [
         block(run, writer(1), 0, 3, steps=[0, 5, 3]),
@@ -77,8 +77,8 @@ async def test_late_rows_are_kept_and_marked(broker: str, prefix: str, database:
     ]
 
 
-async def test_keys_and_steps_narrow_a_scan(broker: str, prefix: str, database: str) -> None:
-    """Only rows that have one of the keys come, with these values alone, from the first step to below the last."""
+async def test_a_scan_can_be_limited_to_keys_and_steps(broker: str, prefix: str, database: str) -> None:
+    """Rows that have one of the keys are returned with only these values; the last step is excluded."""
     run = run_in(0)
     logged: list[dict[str, Any]] = [
         {"a": index, "b": {"c": index, "d": {"e": index}}} if index % 2 else {"a": index} for index in range(10)
@@ -88,8 +88,8 @@ async def test_keys_and_steps_narrow_a_scan(broker: str, prefix: str, database: 
     assert [(row.step, row.values) for row in rows] == [(step, {"b": {"d": {"e": step}}}) for step in (3, 5, 7)]
 
 
-async def test_streams_and_runs_are_kept_apart(broker: str, prefix: str, database: str) -> None:
-    """Rows of the console, of system metrics, of other runs and of unknown ones don't mix."""
+async def test_streams_and_runs_are_separate(broker: str, prefix: str, database: str) -> None:
+    """Rows of the console, system metrics and other runs are not mixed, and an unknown run has none."""
     run, other = run_in(0), run_in(0, 1)
     events = [
         block(run, writer(1), 0, 2),
@@ -109,8 +109,8 @@ async def test_streams_and_runs_are_kept_apart(broker: str, prefix: str, databas
     assert await read_all(database, RunPath(entity="no", project="such", run_id="run"), limit=10) == []
 
 
-async def test_a_sample_keeps_the_extremes_of_each_key(broker: str, prefix: str, database: str) -> None:
-    """A long series is thinned to the number asked for and still shows its one peak; a dict gives a series a key."""
+async def test_a_sample_has_the_extremes_of_each_key(broker: str, prefix: str, database: str) -> None:
+    """A series is reduced to the requested number of points and keeps its peak; each key of a dict is a series."""
     run = run_in(0)
     values = [{"loss": {"train": float(index % 7), "eval": 99.0 if index == 613 else 0.0}} for index in range(1000)]
     events = [block(run, writer(1), start, 100, rows=values[start : start + 100]) for start in range(0, 1000, 100)]
@@ -130,8 +130,8 @@ async def test_a_sample_keeps_the_extremes_of_each_key(broker: str, prefix: str,
     assert part["loss.train", writer(1).id].steps.tolist() == list(range(10, 20))
 
 
-async def test_the_tail_is_what_came_last(broker: str, prefix: str, database: str) -> None:
-    """The last lines of a console are found from its end, however many blocks they lie in."""
+async def test_the_tail_has_the_last_lines(broker: str, prefix: str, database: str) -> None:
+    """The last lines of a console are read across any number of blocks."""
     run = run_in(0)
     events = [block(run, writer(1), seq, 1, rows=[{"text": str(seq)}], stream=Stream.CONSOLE) for seq in range(100)]
     await store(broker, prefix, database, events, 100)
@@ -145,8 +145,8 @@ async def test_the_tail_is_what_came_last(broker: str, prefix: str, database: st
     assert len(everything) == 100
 
 
-async def test_dropped_rows_leave_a_marker(broker: str, prefix: str, database: str) -> None:
-    """Rows dropped by policy are written down with their reason, and the rows behind them are stored."""
+async def test_a_dropped_range_is_stored_as_a_marker(broker: str, prefix: str, database: str) -> None:
+    """A drop marker is stored with its reason, and the rows after it are stored."""
     run = run_in(0)
     dropped = changed(block(run, writer(1), 0, 0), kind=Kind.DROPPED, count=5, reason="disk full")
     await store(broker, prefix, database, [dropped, block(run, writer(1), 5, 2)], 2)
@@ -154,10 +154,10 @@ async def test_dropped_rows_leave_a_marker(broker: str, prefix: str, database: s
     assert [tuple(row) for row in markers] == [(0, 5, "dropped", "disk full")]
 
 
-async def test_a_consumer_killed_at_random_stores_every_row_once(
+async def test_a_randomly_killed_consumer_stores_every_row_once(
     broker: str, prefix: str, database: str, tmp_path: Path
 ) -> None:
-    """Killed again and again while blocks come, twice and cut anew, it leaves each row exactly once."""
+    """Each row is stored once although the consumer is killed repeatedly while overlapping blocks arrive."""
     chance = random.Random(7)
     environment = environment_of(broker, prefix, database, RUNSTREAM_INSTANCE="0")
     log = tmp_path / "history.log"
@@ -182,17 +182,15 @@ async def test_a_consumer_killed_at_random_stores_every_row_once(
 
 
 def overlapping(sent: list[int], number: int, chance: random.Random) -> Event:
-    """Return the next block of a writer, with some rows it has sent before; counts what was sent."""
+    """Return the next block of a writer, with some rows that it sent before; update the number of rows sent."""
     start = max(0, sent[number] - chance.randrange(0, 30))
     count = chance.randrange(1, 60)
     sent[number] = max(sent[number], start + count)
     return block(run_in(number % 2, number // 2), writer(number), start, count)
 
 
-async def test_a_consumer_process_ends_quickly_and_cleanly(
-    broker: str, prefix: str, database: str, tmp_path: Path
-) -> None:
-    """SIGTERM ends an idle consumer with exit code 0 at once."""
+async def test_sigterm_ends_an_idle_consumer(broker: str, prefix: str, database: str, tmp_path: Path) -> None:
+    """The process exits with code 0 at once."""
     log = tmp_path / "history.log"
     with consumer_process("history", environment_of(broker, prefix, database), log) as process:
         await publish(broker, prefix, [block(run_in(0), writer(1), 0, 1)])

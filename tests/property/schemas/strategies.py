@@ -1,4 +1,4 @@
-"""Rows and events of every kind, as they may come."""
+"""Strategies for rows and events of every kind."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ INT64_MAX = 2**63 - 1
 TIME_MAX = 253_402_300_799_999_999
 
 utf8_texts = st.text(st.characters(codec="utf-8"), max_size=12)
-#: NUL, dots and all other planes of Unicode; no lone surrogates, which no UTF-8 can carry.
+#: NUL, dots and all planes of Unicode, without lone surrogates, which UTF-8 cannot encode.
 keys = st.one_of(st.sampled_from(["a", "b", "a.b", "loss", "\0", ""]), utf8_texts)
-#: Any text Python can hold, lone surrogates included.
+#: Any text that Python can hold, including lone surrogates.
 any_texts = st.one_of(st.text(max_size=12), st.sampled_from(["\0", "\ud800", "a\udfffb", "NaN", '"', "\\"]))
 int64s = st.one_of(st.sampled_from([0, 1, -1, 2**53, 2**53 + 1, INT64_MAX, -(2**63)]), st.integers(-(2**63), INT64_MAX))
 scalars = st.one_of(st.floats(), int64s, st.booleans(), st.none(), any_texts)
@@ -39,7 +39,7 @@ ragged_rows = st.lists(st.dictionaries(keys, nested_values, max_size=5), max_siz
 
 @st.composite
 def even_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Rows as a training loop makes them: the same keys in each, mostly one type a key."""
+    """Rows like those of a training loop: the same keys in each, and mostly one type for each key."""
     names = draw(st.lists(keys, unique=True, max_size=4))
     kinds = [draw(st.sampled_from([st.floats(), int64s, st.booleans(), st.none(), any_texts])) for _ in names]
     count = draw(st.integers(0, 8))
@@ -73,7 +73,7 @@ endings = st.builds(
 
 @st.composite
 def blocks(draw: st.DrawFn, rows: st.SearchStrategy[list[dict[str, Any]]] = rows_of_a_block) -> events.LogEvent:
-    """Blocks of at least one row."""
+    """Blocks with at least one row."""
     content = draw(rows.filter(bool))
     size = len(content)
     return events.LogEvent(
@@ -131,7 +131,7 @@ def changes(draw: st.DrawFn) -> events.ChangeEvent:
 
 @st.composite
 def markers(draw: st.DrawFn) -> events.Event:
-    """Events without records: what was dropped, what was deleted, what a newer version says."""
+    """Events without records: drop markers, deletions, and kinds of a newer version."""
     topic = draw(st.sampled_from([Topic.LOG, Topic.CONFIG, Topic.SUMMARY]))
     header = events.Header(
         kind=draw(st.sampled_from([events.Kind.DROPPED, events.Kind.DELETED, events.Kind.UNKNOWN])),
@@ -152,7 +152,7 @@ def markers(draw: st.DrawFn) -> events.Event:
 
 @st.composite
 def heartbeats(draw: st.DrawFn) -> events.HeartbeatEvent:
-    """Beats, ticks (which name no run) and goodbyes."""
+    """Beats, ticks (which have no run) and goodbyes."""
     kind = draw(st.sampled_from([events.Kind.BEAT, events.Kind.TICK, events.Kind.GOODBYE]))
     return events.HeartbeatEvent(
         header=events.Header(

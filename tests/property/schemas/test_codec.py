@@ -1,4 +1,4 @@
-"""Events become bytes and events again; whatever else comes is refused, quickly and in one way."""
+"""Encoding and decoding of any event, and refusal of anything else with one exception."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.property.schemas.strategies import any_event
 
 
 @given(any_event)
-def test_events_come_back(event: Event) -> None:
-    """What is written is read, to the last bit."""
+def test_a_decoded_event_equals_the_encoded_one(event: Event) -> None:
+    """All content is preserved exactly."""
     assert meaning_of(event) == meaning_of(decode(event.topic, encode(event)))
 
 
 def read_or_refuse(topic: Topic, message: bytes) -> None:
-    """Assert that a message is refused in the one way, or is an event with which all can be done."""
+    """Assert that a message raises MalformedEvent, or is an event that can be encoded, unpacked and cut."""
     with suppress(MalformedEvent):
         event = decode(topic, message)
         assert meaning_of(event) == meaning_of(decode(topic, encode(event)))
@@ -39,19 +39,19 @@ def read_or_refuse(topic: Topic, message: bytes) -> None:
 
 @given(st.sampled_from(Topic), st.binary(max_size=300))
 def test_random_bytes_are_refused(topic: Topic, message: bytes) -> None:
-    """Garbage on a topic is MalformedEvent and nothing else."""
+    """Random bytes raise MalformedEvent and no other exception."""
     read_or_refuse(topic, message)
 
 
 @given(st.sampled_from(Topic), st.binary(max_size=300))
 def test_random_bodies_are_refused(topic: Topic, body: bytes) -> None:
-    """Garbage behind a right frame is MalformedEvent, or an event."""
+    """Random bytes after a valid frame raise MalformedEvent, or are an event."""
     read_or_refuse(topic, frame(registry.current(topic).id, body))
 
 
 @given(any_event, st.data())
 def test_truncated_messages_are_refused(event: Event, data: st.DataObject) -> None:
-    """A message that ends early is never read as a shorter event."""
+    """A message that ends early is never decoded as a shorter event."""
     message = encode(event)
     size = data.draw(st.integers(0, len(message) - 1))
     with pytest.raises(MalformedEvent):
@@ -60,7 +60,7 @@ def test_truncated_messages_are_refused(event: Event, data: st.DataObject) -> No
 
 @given(any_event, st.binary(min_size=1, max_size=9))
 def test_longer_messages_are_refused(event: Event, rest: bytes) -> None:
-    """Bytes behind the end of the record are not passed over."""
+    """Bytes after the end of the record are not ignored."""
     with pytest.raises(MalformedEvent):
         decode(event.topic, encode(event) + rest)
 
@@ -68,7 +68,7 @@ def test_longer_messages_are_refused(event: Event, rest: bytes) -> None:
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(any_event, st.data())
 def test_damaged_messages_are_refused_or_read(event: Event, data: st.DataObject) -> None:
-    """Flipped bits give an event, or MalformedEvent; what reads as an event can be cut and sent on."""
+    """A message with flipped bits raises MalformedEvent, or is an event that can be processed further."""
     message = bytearray(encode(event))
     for _ in range(data.draw(st.integers(1, 4))):
         message[data.draw(st.integers(0, len(message) - 1))] ^= 1 << data.draw(st.integers(0, 7))
@@ -78,7 +78,7 @@ def test_damaged_messages_are_refused_or_read(event: Event, data: st.DataObject)
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(any_event, st.data())
 def test_overwritten_lengths_are_refused_or_read(event: Event, data: st.DataObject) -> None:
-    """Any number in place of a length, a count or an index is survived."""
+    """Any number in place of a length, a count or an index raises MalformedEvent, or is an event."""
     message = encode(event)
     where = data.draw(st.integers(HEAD_BYTES, len(message) - 1))
     number = data.draw(st.sampled_from([2**31, 2**62, 2**63 - 1, -1, -(2**31), -(2**63), 127, 64]))
@@ -87,7 +87,7 @@ def test_overwritten_lengths_are_refused_or_read(event: Event, data: st.DataObje
 
 @given(any_event, st.sampled_from(Topic))
 def test_events_on_the_wrong_topic_are_refused(event: Event, topic: Topic) -> None:
-    """A record belongs to the topic of its schema."""
+    """A message is accepted only on the topic of its schema."""
     if topic is not event.topic:
         with pytest.raises(MalformedEvent):
             decode(topic, encode(event))
@@ -95,7 +95,7 @@ def test_events_on_the_wrong_topic_are_refused(event: Event, topic: Topic) -> No
 
 @given(any_event)
 def test_the_size_of_a_message_is_limited(event: Event) -> None:
-    """A message above the limit is refused, however good it is."""
+    """A message above the limit is refused even if it is well formed."""
     message = encode(event)
     with pytest.raises(LimitExceeded):
         decode(event.topic, message, Limits(message_bytes=len(message) - 1))

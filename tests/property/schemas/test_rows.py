@@ -1,4 +1,4 @@
-"""Rows become columns and rows again."""
+"""Packing rows into columns, and unpacking them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.property.schemas.strategies import blocks, rows_of_a_block
 
 
 def block_of(rows: list[dict[str, Any]]) -> events.LogEvent:
-    """Return the block of rows numbered from 0."""
+    """Return a block of rows numbered from 0."""
     numbers = np.arange(len(rows), dtype=np.int64)
     return events.LogEvent(
         header=events.Header(
@@ -37,10 +37,10 @@ def block_of(rows: list[dict[str, Any]]) -> events.LogEvent:
     )
 
 
-def kept(value: Any) -> Any:
-    """Return what the contract keeps of a row: no empty dicts, no integers beyond 64 bits outside of lists."""
+def as_stored(value: Any) -> Any:
+    """Return a row as it is stored: without empty dicts, and integers beyond 64 bits outside of lists are floats."""
     if isinstance(value, dict):
-        inner = {key: kept(item) for key, item in value.items()}
+        inner = {key: as_stored(item) for key, item in value.items()}
         return {key: item for key, item in inner.items() if item != {}}
     if type(value) is int and not -(2**63) <= value < 2**63:
         try:
@@ -51,22 +51,22 @@ def kept(value: Any) -> Any:
 
 
 @given(rows_of_a_block)
-def test_rows_come_back(rows: list[dict[str, Any]]) -> None:
-    """Unpacking gives back every value of every row, of its type, nested as it was."""
-    assert canonical([kept(row) for row in rows]) == canonical(unpack_rows(block_of(rows)))
+def test_unpacked_rows_equal_the_packed_ones(rows: list[dict[str, Any]]) -> None:
+    """Each row has every value, with its type and nesting."""
+    assert canonical([as_stored(row) for row in rows]) == canonical(unpack_rows(block_of(rows)))
 
 
 @given(rows_of_a_block.filter(bool))
-def test_rows_come_back_from_bytes(rows: list[dict[str, Any]]) -> None:
-    """Nothing is lost on the way through the message either."""
+def test_rows_are_preserved_by_a_message(rows: list[dict[str, Any]]) -> None:
+    """Encoding and decoding the block does not change its rows."""
     event = decode(Topic.LOG, encode(block_of(rows)))
     assert isinstance(event, events.LogEvent)
-    assert canonical([kept(row) for row in rows]) == canonical(unpack_rows(event))
+    assert canonical([as_stored(row) for row in rows]) == canonical(unpack_rows(event))
 
 
 @given(blocks(), st.data())
-def test_a_cut_block_is_the_slice_of_its_rows(block: events.LogEvent, data: st.DataObject) -> None:
-    """Cutting a block and slicing its rows give the same, numbers included."""
+def test_a_cut_block_has_a_slice_of_the_rows(block: events.LogEvent, data: st.DataObject) -> None:
+    """Cutting a block is equivalent to slicing its rows, orders, steps and times."""
     start = data.draw(st.integers(0, block.count - 1))
     stop = data.draw(st.integers(start + 1, block.count))
     part = cut(block, start, stop)
@@ -77,16 +77,16 @@ def test_a_cut_block_is_the_slice_of_its_rows(block: events.LogEvent, data: st.D
 
 
 @given(blocks(), st.data())
-def test_a_cut_block_can_be_sent_on(block: events.LogEvent, data: st.DataObject) -> None:
-    """A cut block is a block: it is written and read like any other."""
+def test_a_cut_block_can_be_encoded(block: events.LogEvent, data: st.DataObject) -> None:
+    """A cut block is encoded and decoded like any other."""
     start = data.draw(st.integers(0, block.count - 1))
     part = cut(block, start, block.count)
     assert meaning_of(part) == meaning_of(decode(Topic.LOG, encode(part)))
 
 
 @given(blocks(), st.data())
-def test_cutting_twice_is_cutting_once(block: events.LogEvent, data: st.DataObject) -> None:
-    """Where a block is cut first does not show in what remains."""
+def test_cutting_twice_equals_cutting_once(block: events.LogEvent, data: st.DataObject) -> None:
+    """The result does not depend on intermediate cuts."""
     middle = data.draw(st.integers(0, block.count - 1))
     last = data.draw(st.integers(middle, block.count - 1))
     twice = cut(cut(block, middle, block.count), last - middle, block.count - middle)
@@ -94,7 +94,7 @@ def test_cutting_twice_is_cutting_once(block: events.LogEvent, data: st.DataObje
 
 
 @given(blocks())
-def test_an_unknown_column_is_left_out_of_rows(block: events.LogEvent) -> None:
-    """A column of a type from the future costs nothing but itself."""
+def test_an_unknown_column_is_omitted_from_rows(block: events.LogEvent) -> None:
+    """A column of an unknown type does not affect the other columns."""
     strange = events.Column(path=("strange",), type=events.ColumnType.UNKNOWN)
     assert canonical(unpack_rows(block)) == canonical(unpack_rows(replace(block, columns=[*block.columns, strange])))

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_words_are_shared(tmp_path: Path) -> None:
-    """What one process stores another reads, and making the page again keeps it."""
+def test_words_are_shared_between_processes(tmp_path: Path) -> None:
+    """A word stored through one mapping is read through another; creating the page again keeps its words."""
     with ControlPage.create(tmp_path / "control") as one, ControlPage(tmp_path / "control") as other:
         for number, word in enumerate(Word):
             if word is not Word.MAGIC:
@@ -28,9 +28,9 @@ def test_words_are_shared(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 100, bytes(CONTROL_SIZE)])
-def test_what_is_no_page_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A short file, or one that begins otherwise, is not mapped as one."""
+def test_a_file_that_is_not_a_control_page_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A short file, or one with other bytes at the beginning, is not mapped."""
     (tmp_path / "control").write_bytes(content)
 
-    with pytest.raises(ValueError, match="no control page"):
+    with pytest.raises(ValueError, match="is not a control page"):
         ControlPage(tmp_path / "control")

@@ -8,7 +8,7 @@ from tests.integration.runtime.events import block, run_in, writer
 
 
 def test_only_accepted_columns_are_decoded() -> None:
-    """Columns are selected by path and type; steps and times are always there."""
+    """Columns are selected by path and type; steps and times are always decoded."""
     message = encode(block(run_in(0), writer(1), 0, 2, rows=[{"a": 1.5, "b": {"c": [1]}}, {"a": 2.5, "d": 3}]))
     event = decode_columns(message, lambda path, kind: path == ("a",) or kind is ColumnType.JSON)
     assert [column.path for column in event.columns] == [("a",), ("b", "c")]

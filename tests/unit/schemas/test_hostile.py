@@ -1,4 +1,4 @@
-"""Messages made to hurt: each is refused at once, in bounded time and memory."""
+"""Malicious and malformed messages are refused in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
 RUN = RunPath(entity="e", project="p", run_id="r")
 WRITER = events.Writer(id=bytes(range(16)), role=events.Role.PRIMARY)
-#: kind data, run, writer, no continues, time 0, seq 0.
+#: Fields: kind data, run, writer, no continues, time 0, seq 0.
 HEAD = zigzag(1) + text("e") + text("p") + text("r") + WRITER.id + zigzag(1) + zigzag(0) + zigzag(0) + zigzag(0)
-#: a block of one row up to its columns.
+#: The fields of a block of one row, up to its columns.
 ONE_ROW = HEAD + zigzag(1) + zigzag(1) + zigzag(0) + text(b"") + zigzag(0) + text(b"") + text(bytes(8))
-#: Bytes of a bomb: enough to show what each costs.
+#: Size of a bomb in bytes, large enough to measure what one element costs.
 ROOM = 256 * 1024
 
 
 def message_of(topic: Topic, body: bytes) -> bytes:
-    """Return a rightly framed message."""
+    """Return a message with a valid frame."""
     return frame(registry.current(topic).id, body)
 
 
 def block(**changes: Any) -> events.LogEvent:
-    """Return a block of three rows with changes."""
+    """Return a block of three rows, with some fields changed."""
     numbers = np.arange(3, dtype=np.int64)
     event = events.LogEvent(
         header=events.Header(kind=events.Kind.DATA, run=RUN, writer=WRITER, time=0, seq=0, count=3),
@@ -54,12 +54,12 @@ def block(**changes: Any) -> events.LogEvent:
 
 
 def column(**changes: Any) -> events.LogEvent:
-    """Return a block of three rows whose only column has changes."""
+    """Return a block of three rows, with some fields of its only column changed."""
     return block(columns=[replace(block().columns[0], **changes)])
 
 
 def change(entry: events.Entry, **changes: Any) -> events.ChangeEvent:
-    """Return a config event of one record of one entry."""
+    """Return a config event with one record, which has one entry."""
     record = replace(events.Record(order=0, time=0, entries=(entry,)), **changes)
     return events.ChangeEvent(
         header=events.Header(kind=events.Kind.DATA, run=RUN, writer=WRITER, time=0, seq=0, count=1),
@@ -69,12 +69,12 @@ def change(entry: events.Entry, **changes: Any) -> events.ChangeEvent:
 
 
 def entry(**changes: Any) -> events.Entry:
-    """Return an entry with changes."""
+    """Return an entry, with some fields changed."""
     return replace(events.Entry(op=events.Operation.SET, path=("x",), value="1", scope=events.Scope.CONFIG), **changes)
 
 
 def exit_of(**changes: Any) -> events.ExitEvent:
-    """Return an exit whose ending has changes."""
+    """Return an exit, with some fields of its ending changed."""
     ending = replace(events.Ending(state=events.ExitState.FINISHED), **changes)
     return events.ExitEvent(
         header=events.Header(kind=events.Kind.DATA, run=RUN, writer=WRITER, time=0, order=0), ending=ending
@@ -82,12 +82,12 @@ def exit_of(**changes: Any) -> events.ExitEvent:
 
 
 def uints(*numbers: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
-    """Return an index of rows."""
+    """Return row numbers of a column."""
     return np.array(numbers, dtype=np.uint32)
 
 
 def longs(*numbers: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return numbers of rows."""
+    """Return an array of 64-bit integers."""
     return np.array(numbers, dtype=np.int64)
 
 
@@ -100,18 +100,18 @@ MALFORMED: dict[str, Callable[[], events.Event]] = {
     "more rows than numbers": lambda: block(count=2),
     "fewer rows than numbers": lambda: block(count=4),
     "negative order": lambda: block(orders=longs(-1, 0, 1)),
-    "orders that stand still": lambda: block(orders=longs(5, 5, 6)),
-    "orders that go back": lambda: block(orders=longs(5, 4, 6)),
+    "orders that repeat": lambda: block(orders=longs(5, 5, 6)),
+    "orders that decrease": lambda: block(orders=longs(5, 4, 6)),
     "negative time of a row": lambda: block(times=longs(0, -1, 0)),
     "time of a row beyond the calendar": lambda: block(times=longs(0, 2**62, 0)),
     "time beyond the calendar": lambda: block(time=2**62),
     "empty entity": lambda: block(run=replace(RUN, entity="")),
     "slash in a name": lambda: block(run=replace(RUN, project="a/b")),
     "NUL in a name": lambda: block(run=replace(RUN, run_id="a\0b")),
-    "dots for a name": lambda: block(run=replace(RUN, run_id="..")),
+    "dots as a name": lambda: block(run=replace(RUN, run_id="..")),
     "row beyond the block": lambda: column(rows=uints(0, 1, 3)),
-    "rows that stand still": lambda: column(rows=uints(0, 1, 1)),
-    "rows that go back": lambda: column(rows=uints(1, 0, 2)),
+    "rows that repeat": lambda: column(rows=uints(0, 1, 1)),
+    "rows that decrease": lambda: column(rows=uints(1, 0, 2)),
     "fewer values than rows": lambda: column(values=np.zeros(2)),
     "more values than rows": lambda: column(rows=uints(0, 1)),
     "no path": lambda: column(path=()),
@@ -119,7 +119,7 @@ MALFORMED: dict[str, Callable[[], events.Event]] = {
         type=events.ColumnType.BOOL, values=np.array([0, 1, 2], dtype=np.uint8).view(np.bool_)
     ),
     "fewer texts than rows": lambda: column(type=events.ColumnType.JSON, values=None, texts=["1", "2"]),
-    "a text that is no JSON": lambda: column(type=events.ColumnType.JSON, values=None, texts=["1", "{", "2"]),
+    "a text that is not JSON": lambda: column(type=events.ColumnType.JSON, values=None, texts=["1", "{", "2"]),
     "a bare NaN": lambda: column(type=events.ColumnType.JSON, values=None, texts=["1", "NaN", "2"]),
     "a text nested too deep": lambda: column(
         type=events.ColumnType.JSON, values=None, texts=["1", "[" * 65 + "]" * 65, "2"]
@@ -132,16 +132,16 @@ MALFORMED: dict[str, Callable[[], events.Event]] = {
     ),
     "fewer records than counted": lambda: changed(change(entry()), count=2),
     "an entry without a path": lambda: change(entry(path=())),
-    "an entry that is no JSON": lambda: change(entry(value="'x'")),
+    "an entry that is not JSON": lambda: change(entry(value="'x'")),
     "a negative order of a record": lambda: change(entry(), order=-1),
     "a negative time of a record": lambda: change(entry(), time=-1),
     "two exits in one": lambda: changed(exit_of(), count=2),
     "a negative count": lambda: exit_of(counts={Topic.LOG: -1}),
-    "a signal below any": lambda: exit_of(signal=-2),
+    "a negative signal": lambda: exit_of(signal=-2),
     "a negative number of a beat": lambda: events.HeartbeatEvent(
         header=events.Header(kind=events.Kind.BEAT, run=RUN, writer=WRITER, time=0), number=-1
     ),
-    "a beat of no run": lambda: events.HeartbeatEvent(
+    "a beat without a run": lambda: events.HeartbeatEvent(
         header=events.Header(
             kind=events.Kind.BEAT, run=RunPath(entity="", project="", run_id=""), writer=WRITER, time=0
         )
@@ -161,8 +161,8 @@ TOO_LARGE: dict[str, Callable[[], events.Event]] = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_an_event_that_cannot_be_is_malformed(name: str) -> None:
-    """What no writer may say is refused as malformed, not as too large."""
+def test_a_malformed_event_is_refused(name: str) -> None:
+    """An event that no writer may send raises MalformedEvent, and not LimitExceeded."""
     event = MALFORMED[name]()
     with pytest.raises(MalformedEvent) as caught:
         decode(event.topic, encode(event))
@@ -170,15 +170,15 @@ def test_an_event_that_cannot_be_is_malformed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TOO_LARGE)
-def test_an_event_beyond_a_limit_says_so(name: str) -> None:
-    """What is well formed but too large is refused as that."""
+def test_an_event_beyond_a_limit_is_refused(name: str) -> None:
+    """An event that is well formed but too large raises LimitExceeded."""
     event = TOO_LARGE[name]()
     with pytest.raises(LimitExceeded):
         decode(event.topic, encode(event))
 
 
-def test_the_limits_themselves_are_allowed() -> None:
-    """A key, a path, a name and a value as long and deep as the limits are read."""
+def test_values_at_the_limits_are_accepted() -> None:
+    """A key, a path, a name and a value of the maximum length and depth are read."""
     deep = "[" * 64 + "]" * 64
     event = block(
         run=RunPath(entity="e" * 128, project="p" * 128, run_id="r" * 128),
@@ -193,8 +193,8 @@ def test_the_limits_themselves_are_allowed() -> None:
     assert unpack_rows(event) == unpack_rows(decoded)
 
 
-def test_a_tick_names_no_run() -> None:
-    """A tick is of a partition: its names are empty."""
+def test_a_tick_has_no_run() -> None:
+    """A tick belongs to a partition, so the names of its run are empty."""
     tick = events.HeartbeatEvent(
         header=events.Header(
             kind=events.Kind.TICK, run=RunPath(entity="", project="", run_id=""), writer=WRITER, time=0
@@ -204,38 +204,38 @@ def test_a_tick_names_no_run() -> None:
     assert tick == decode(Topic.HEARTBEAT, encode(tick))
 
 
-def test_a_kind_from_the_future_is_an_event_without_records() -> None:
-    """An unknown kind is returned with its numbers, so that it can be counted."""
+def test_an_event_of_an_unknown_kind_has_no_records() -> None:
+    """An event of an unknown kind is returned with its seq and count, and without columns."""
     decoded = decode(Topic.LOG, encode(block(kind=events.Kind.UNKNOWN)))
     assert isinstance(decoded, events.LogEvent)
     assert (decoded.kind, decoded.seq, decoded.count, len(decoded.columns)) == (events.Kind.UNKNOWN, 0, 3, 0)
 
 
 def test_a_column_without_rows_is_not_written() -> None:
-    """An empty index would read as "every row": such a column is left out."""
+    """A column with an empty index would be read as having a value in every row, so it is omitted."""
     decoded = decode(Topic.LOG, encode(column(rows=uints(), values=np.zeros(0))))
     assert isinstance(decoded, events.LogEvent)
     assert len(decoded.columns) == 0
 
 
-def test_a_marker_of_many_records_has_no_rows() -> None:
-    """A marker says how many records are gone; nobody makes room for them."""
-    gone = block(kind=events.Kind.DROPPED, count=2**31 - 1, orders=longs(), steps=longs(), times=longs(), columns=())
-    decoded = decode(Topic.LOG, encode(gone))
+def test_a_marker_of_many_records_allocates_no_rows() -> None:
+    """A marker only contains the number of dropped records."""
+    dropped = block(kind=events.Kind.DROPPED, count=2**31 - 1, orders=longs(), steps=longs(), times=longs(), columns=())
+    decoded = decode(Topic.LOG, encode(dropped))
     assert isinstance(decoded, events.LogEvent)
     assert (decoded.count, unpack_rows(decoded)) == (2**31 - 1, [])
 
 
-def test_an_unknown_schema_names_its_id() -> None:
-    """Whoever looks at the quarantine learns which id it was."""
+def test_an_unknown_schema_is_reported_with_its_id() -> None:
+    """UnknownSchema has the id of the schema, which the quarantine shows."""
     with pytest.raises(UnknownSchema) as caught:
         decode(Topic.LOG, frame(12345, b""))
     assert caught.value.schema_id == 12345
 
 
 @pytest.mark.parametrize("message", [b"", b"\0", b"\0\0\0\0", b"\1" + encode(exit_of())[1:], b"{}      "])
-def test_a_message_without_a_frame_is_malformed(message: bytes) -> None:
-    """Too short, or not beginning with a zero byte."""
+def test_a_message_without_a_valid_frame_is_malformed(message: bytes) -> None:
+    """The message is too short, or does not begin with a zero byte."""
     with pytest.raises(MalformedEvent):
         decode(Topic.EXIT, message)
 
@@ -253,15 +253,15 @@ BOMBS: dict[str, tuple[Topic, bytes]] = {
         HEAD + zigzag(1) + zigzag(1) + b"\0\0" + zigzag(ROOM // 3) + bytes(ROOM // 3 * 3) + b"\0\0\0",
     ),
     "tiny counts": (Topic.EXIT, HEAD + zigzag(1) + bytes(5) + zigzag(ROOM // 2) + bytes(ROOM // 2 * 2) + b"\0"),
-    "columns without end": (Topic.LOG, ONE_ROW + zigzag(2**62)),
-    "columns without end, with their size": (Topic.LOG, ONE_ROW + zigzag(-(2**62)) + zigzag(2**62)),
+    "unlimited columns": (Topic.LOG, ONE_ROW + zigzag(2**62)),
+    "unlimited columns, with their size": (Topic.LOG, ONE_ROW + zigzag(-(2**62)) + zigzag(2**62)),
     "blocks without items": (Topic.LOG, ONE_ROW + bytes(ROOM)),
-    "bytes without end": (Topic.LOG, HEAD + zigzag(1) + zigzag(1) + zigzag(0) + zigzag(2**62)),
+    "unlimited bytes": (Topic.LOG, HEAD + zigzag(1) + zigzag(1) + zigzag(0) + zigzag(2**62)),
     "bytes of negative length": (Topic.LOG, HEAD + zigzag(1) + zigzag(1) + zigzag(0) + zigzag(-5) + bytes(100)),
-    "a number without end": (Topic.LOG, b"\xff" * ROOM),
+    "an unterminated number": (Topic.LOG, b"\xff" * ROOM),
     "a count without rows": (Topic.LOG, HEAD + zigzag(2**31) + bytes(10)),
     "rows without times": (Topic.LOG, HEAD + zigzag(2**31 - 1) + bytes(10)),
-    "rows at the end of all numbers": (
+    "rows at the largest number": (
         Topic.LOG,
         HEAD + zigzag(1) + zigzag(1) + zigzag(2**63 - 1) + text(b"") + zigzag(0) + text(b"") + text(bytes(8)) + b"\0\0",
     ),
@@ -280,14 +280,14 @@ BOMBS: dict[str, tuple[Topic, bytes]] = {
         Topic.LOG,
         ONE_ROW + zigzag(1) + zigzag(1) + text("k") + b"\0" + zigzag(1) + text(b"123") + b"\0" * 4,
     ),
-    "a name that is no UTF-8": (Topic.LOG, zigzag(1) + text(b"\xed\xa0\x80")),
-    "a kind that is none": (Topic.LOG, zigzag(99) + HEAD[1:] + bytes(20)),
+    "a name that is not UTF-8": (Topic.LOG, zigzag(1) + text(b"\xed\xa0\x80")),
+    "a kind that does not exist": (Topic.LOG, zigzag(99) + HEAD[1:] + bytes(20)),
 }
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_costs_what_its_size_allows(name: str) -> None:
-    """A message, however made, needs no more than 128 times its size, and is refused or read."""
+def test_a_bomb_uses_limited_time_and_memory(name: str) -> None:
+    """Decoding any message allocates at most 128 times its size."""
     topic, body = BOMBS[name]
     message = message_of(topic, body)
     tracemalloc.start()
@@ -299,6 +299,6 @@ def test_a_bomb_costs_what_its_size_allows(name: str) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    # Generous: this is a bound against hanging, not a measurement.
+    # Generous, since this only detects a decoder that hangs.
     assert seconds < 30
     assert peak < 128 * max(len(message), 8192)

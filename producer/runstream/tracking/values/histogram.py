@@ -21,7 +21,7 @@ class Histogram(Mapping[str, Any]):
 
     Raises:
         ValueError: There are more than 512 bins, other than one more edge than counts, or numbers that are not finite.
-        TypeError: What is in the sequence is no number.
+        TypeError: The sequence contains something other than numbers.
     """
 
     MAX_LENGTH = MOST_BINS
