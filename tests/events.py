@@ -12,6 +12,6 @@ _HEADER = frozenset(item.name for item in fields(Header))
 
 
 def changed(event: EventT, **changes: Any) -> EventT:
-    """Return an event with other values of fields of its own or of its header."""
+    """Return an event with other values of some of its fields or of fields of its header."""
     header = replace(event.header, **{name: changes.pop(name) for name in changes.keys() & _HEADER})
     return replace(event, header=header, **changes)

@@ -1,4 +1,4 @@
-"""A real HTTP server that gives prepared answers and records what it is asked."""
+"""An HTTP server that returns prepared responses and records the requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that arrived."""
+    """A received request."""
 
     method: str
     path: str
@@ -29,7 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The server: its URL, and the requests so far."""
+    """The URL of the server, and the requests so far."""
 
     url: str
     requests: list[Request] = field(default_factory=list)
@@ -37,11 +37,11 @@ class Answers:
 
 @contextmanager
 def answering(*answers: tuple[int, str], **headers: str) -> Iterator[Answers]:
-    """Run a server that gives these answers in turn, and the last one from then on.
+    """Run a server that returns these responses in turn, and then the last one repeatedly.
 
     Args:
-        answers: Status and body of each.
-        headers: Headers of every answer.
+        answers: Status and body of each response.
+        headers: Headers of every response.
     """
     left = list(answers)
     served: list[Answers] = []

@@ -1,4 +1,4 @@
-"""The data folder of a stack that the version before the typed headers ran."""
+"""The data folder of a stack of the version before the typed headers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_old_tables_are_migrated_and_read(
 
 
 def test_an_old_stack_file_keeps_its_settings(tmp_path: Path) -> None:
-    """Prefix, partitions, entity, ports and secrets of an old stack.json stay in force."""
+    """Prefix, partitions, entity, ports and secrets of an old stack.json still apply."""
     folder = DataFolder(tmp_path)
     shutil.copy(FIXTURES / "stack.json", folder.stack)
     before = json.loads((FIXTURES / "stack.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Events of every topic and kind that the version before the typed headers wrote."""
+"""Events of every topic and kind from the version before the typed headers."""
 
 from __future__ import annotations
 

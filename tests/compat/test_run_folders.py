@@ -38,7 +38,7 @@ def unpacked(name: str, folder: Path) -> tuple[RunFolder, dict[str, Any]]:
 def assembled(
     folder: RunFolder, writer: bytes, run: str, account: WriterAccount | None = None
 ) -> tuple[WriterTail, list[Event]]:
-    """Read the spool of a writer, whose process is gone, as the shipper does; return the events that it would send."""
+    """Read the spool of an exited writer like the shipper; return the events that it would send."""
     entity, project, run_id = run.split("/")
     tail = WriterTail(folder, folder.writer_info(writer), Host.here())
     tail.dead = True
@@ -65,7 +65,7 @@ def _changes(events: Iterable[Event], topic: Topic) -> list[Any]:
     return [[[e.scope.value, e.op.value, list(e.path), e.value] for e in record.entries] for record in records]
 
 
-def test_an_old_offline_run_gives_the_same_events(tmp_path: Path) -> None:
+def test_an_old_offline_run_has_the_same_events(tmp_path: Path) -> None:
     """Joined rows, late rows, changes, alerts and the exit are those that the old version delivered."""
     folder, expected = unpacked("offline_run", tmp_path)
     alerts: list[Event] = []
@@ -88,7 +88,7 @@ def test_an_old_offline_run_gives_the_same_events(tmp_path: Path) -> None:
 
 
 def test_an_old_half_delivered_run_is_continued(tmp_path: Path) -> None:
-    """Delivery continues after the rows that the old delivery.json has as acknowledged, and reaches the last row."""
+    """Delivery continues after the rows acknowledged according to the old delivery.json, and reaches the last row."""
     folder, expected = unpacked("half_delivered_run", tmp_path)
     prefix, writer = expected["prefix"], bytes.fromhex(expected["writer"])
     ledger = Ledger.load(folder.path / "delivery.json")

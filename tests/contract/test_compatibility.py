@@ -42,7 +42,7 @@ def versions(topic: Topic) -> list[Any]:
 
 @pytest.mark.parametrize("topic", Topic)
 def test_every_version_follows_the_schema_rules(topic: Topic) -> None:
-    """There is no recursion, no union at the top, and no array of empty items; every enum has a default."""
+    """Schemas have no recursion, no union at the top and no array of empty items; every enum has a default."""
     assert [faults(version) for version in versions(topic)] == [[] for _ in versions(topic)]
 
 

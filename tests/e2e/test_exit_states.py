@@ -72,7 +72,7 @@ def test_run_state_follows_from_how_the_process_ends(  # noqa: PLR0917
 
 
 def test_exit_status_survives_kill_of_the_shipper(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """A new shipper takes over, waits for the process to end, and reports its exit status."""
+    """A new shipper continues, waits for the process to end, and reports its exit status."""
     run_id = new_id()
     source = (
         READY

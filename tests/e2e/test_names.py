@@ -80,7 +80,7 @@ def test_a_given_name_is_kept_and_can_be_changed(stack: Stack, server: Server, t
     assert found["number"] is not None
 
 
-def test_a_run_without_a_server_gets_its_number_at_delivery(stack: Stack, server: Server, tmp_path: Path) -> None:
+def test_a_run_without_a_server_has_its_number_at_delivery(stack: Stack, server: Server, tmp_path: Path) -> None:
     """The shipper requests the number, and the program gets entity, URL and name later."""
     project, run_id = _project(), new_id()
     source = """

@@ -26,7 +26,7 @@ def complete(server: Server, run_id: str) -> Any:
 
 
 def ends_of(server: Server, run_id: str) -> list[str]:
-    """Return the states of a run since it ended first; only one if that state did not change again."""
+    """Return the states of a run since it first ended; only one if that state did not change again."""
     states = [transition["to"] for transition in server.run(run_id, "/state")["transitions"]]
     return list(dropwhile(lambda state: state in {"pending", "running"}, states))
 

@@ -191,7 +191,7 @@ def test_a_resume_without_a_server_is_an_error(trainer: Trainer, arguments: dict
 
 
 def test_allow_continues_without_a_server(trainer: Trainer, tmp_path: Path) -> None:
-    """Steps are counted from 0, and a warning says so."""
+    """Steps are counted from 0, with a warning."""
     settings = {"finish_timeout_s": 0}
     init = {"id": "r", "resume": "allow", "settings": settings}
     facts = trainer.run(environment={"RUNSTREAM_URL": "http://127.0.0.1:9"}, init=init, rows=[{"a": 1}])
@@ -223,7 +223,7 @@ def test_implicit_steps_without_a_server_continue_at_delivery(
 
 
 def test_a_fork_continues_another_run(stack: Stack, server: Server, trainer: Trainer, monkeypatch: Any) -> None:
-    """Every way of reading returns the parent's rows up to the step, then the fork's; the parent does not change."""
+    """Each reading function returns the parent's rows up to the step, then the fork's; the parent does not change."""
     parent, child, grandchild = new_id(), new_id(), new_id()
     trainer.run(init={"id": parent, "config": {"lr": 1}}, rows=[{"a": step, "b": 1} for step in range(6)])
     forked = trainer.run(init={"id": child, "fork_from": f"{parent}?_step=3"}, rows=[{"a": 40}, {"a": 50}])

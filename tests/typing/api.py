@@ -1,4 +1,4 @@
-"""The public API as a type checker sees it. Never run; mypy reads it with the rest."""
+"""The public API as a type checker sees it. This module is not run, only checked by mypy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def a_script() -> None:
-    """Use the client as a training script does."""
+    """Use the client like a training script."""
     run = runstream.init(project="p", config={"lr": 0.1}, tags=["a"], mode="offline")
     assert_type(run, runstream.Run)
     assert_type(runstream.run, runstream.Run | None)
@@ -27,7 +27,7 @@ def a_script() -> None:
 
 
 def a_script_with_all_arguments() -> None:
-    """Begin runs as W&B's own signature has it."""
+    """Start runs with all arguments of W&B's signature."""
     settings = runstream.Settings(run_group="g", x_label="rank 0")
     run = runstream.init(
         entity="me",
@@ -55,7 +55,7 @@ def a_script_with_all_arguments() -> None:
 
 
 def a_module() -> None:
-    """Use the functions of the module as scripts do that hold no run."""
+    """Use the functions of the module like a script without a reference to its run."""
     runstream.init(reinit=True, resume=True)
     runstream.config.lr = 0.1
     runstream.config.setdefaults({"lr": 0.1})
@@ -79,7 +79,7 @@ def a_block() -> None:
 
 
 def a_reader() -> None:
-    """Read a run back."""
+    """Read a run."""
     run = runstream.Api().run("me/p/abc")
     assert_type(run.state, str)
     rows: Iterator[dict[str, Any]] = run.scan_history(keys=["loss"])

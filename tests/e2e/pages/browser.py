@@ -45,7 +45,7 @@ _WITHIN_S = 30
 
 @dataclass(slots=True)
 class Browser:
-    """A running browser with one page; ``complaints`` are what it logged: errors, and what the page may not do."""
+    """A running browser with one page; ``complaints`` are the errors and policy violations that it logged."""
 
     _commands: int
     _answers: Queue[dict[str, Any]]
@@ -54,7 +54,7 @@ class Browser:
     complaints: list[str] = field(default_factory=list)
 
     def open(self, url: str, *, width: int = 1440, height: int = 1200, scheme: str = "light") -> None:
-        """Go to a page and wait until it has loaded."""
+        """Open a page and wait until it has loaded."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.command("Emulation.setDeviceMetricsOverride", size)
         feature = {"name": "prefers-color-scheme", "value": scheme}
@@ -63,14 +63,14 @@ class Browser:
         eventually(lambda: self.evaluate("document.readyState === 'complete' && location.href !== 'about:blank'"))
 
     def frame(self, url: str) -> str | None:
-        """Return what :meth:`evaluate` takes for a frame of another origin whose address begins like this."""
+        """Return the argument of :meth:`evaluate` for a frame of another origin whose URL begins with this."""
         for target in self.command("Target.getTargets", session="")["targetInfos"]:
             if target["type"] == "iframe" and target["url"].startswith(url):
                 return self._listen(target["targetId"])
         return None
 
     def evaluate(self, expression: str, frame: str | None = None) -> Any:
-        """Return the value of a JavaScript expression in the page, or in a frame of it."""
+        """Return the value of a JavaScript expression in the page or in one of its frames."""
         answer = self.command("Runtime.evaluate", {"expression": expression, "returnByValue": True}, session=frame)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
@@ -100,7 +100,7 @@ class Browser:
             self._note(answer)
 
     def attach(self) -> None:
-        """Open a page and listen to what it complains of."""
+        """Open a page and collect its complaints."""
         target = self.command("Target.createTarget", {"url": "about:blank"})["targetId"]
         self._session = self._listen(target)
         self.command("Page.enable")

@@ -1,4 +1,4 @@
-"""A page of another origin of this machine, as a notebook's is, with a page of ours in a frame."""
+"""A page of another origin on this machine, such as a notebook, with one of our pages in a frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def framing(url: str) -> Iterator[str]:
-    """Serve a page that frames an address until the block ends; give its own."""
+    """Serve a page that frames a URL until the block ends; yield its URL."""
     text = f'<!doctype html><link rel="icon" href="data:,"><iframe src="{url}" width="900" height="700"></iframe>'
 
     class Page(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""What a run says of itself on its page: pinned config, notes, alerts, x axes; and the page in a notebook's frame."""
+"""Pinned config, notes, alerts and x axes on the page of a run, and the page in a frame of a notebook."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def told(served: Served) -> Recording:
-    """Return a run that pins config, has notes, alerts and step metrics."""
-    trainer = new_recording("told", project="pages")
+def recording(served: Served) -> Recording:
+    """Publish a run with pinned config, notes, alerts and step metrics; return its recording."""
+    trainer = new_recording("recording", project="pages")
     trainer.start(
         {"paper": "See [the paper](https://example.org/paper) for **why**.", "model": {"layers": 12}, "lr": 0.1},
         name="bold-dawn-7",
         notes="# Plan\n\n- warm up\n- `cosine`",
-        pinned_config_keys=["paper", "model.layers", "gone"],
+        pinned_config_keys=["paper", "model.layers", "missing"],
     )
     trainer.define("val/*", step_metric="epoch").define("debug", hidden=True).define("epoch", hidden=True)
     trainer.rows([{"train/a/loss": 1 / (step + 1), "debug": step} for step in range(30)])
@@ -43,14 +43,14 @@ def _page(served: Served, recording: Recording) -> str:
     return f"{served.url}/{run.entity}/{run.project}/runs/{run.run_id}"
 
 
-def test_pinned_config_is_above_the_notes(served: Served, told: Recording, browser: Browser) -> None:
+def test_pinned_config_is_above_the_notes(served: Served, recording: Recording, browser: Browser) -> None:
     """Texts are Markdown whose links open new windows, other values are plain; missing keys are omitted."""
-    browser.open(_page(served, told))
+    browser.open(_page(served, recording))
     pinned = browser.text(".pinned")
     assert "See the paper for why." in pinned
     assert "model.layers" in pinned
     assert "12" in pinned
-    assert "gone" not in pinned
+    assert "missing" not in pinned
     assert browser.evaluate("document.querySelector('.pinned strong').textContent") == "why"
     assert browser.evaluate("document.querySelector('.pinned a').rel") == "noopener noreferrer nofollow"
     assert browser.evaluate("document.querySelectorAll('.notes li').length") == 2
@@ -59,9 +59,9 @@ def test_pinned_config_is_above_the_notes(served: Served, told: Recording, brows
     assert browser.complaints == []
 
 
-def test_alerts_are_above_the_charts_latest_first(served: Served, told: Recording, browser: Browser) -> None:
+def test_alerts_are_above_the_charts_latest_first(served: Served, recording: Recording, browser: Browser) -> None:
     """Each alert is shown once, with its number of repeats and its text."""
-    browser.open(_page(served, told))
+    browser.open(_page(served, recording))
     titles = browser.evaluate("[...document.querySelectorAll('#alerts h3')].map(one => one.textContent)")
     assert titles == ["slow", "loss is NaN"]
     shown = browser.text("#alerts")
@@ -86,20 +86,20 @@ def test_run_without_alerts_has_no_alert_section(served: Served, digits: Recordi
     assert browser.evaluate("document.querySelector('#alerts').offsetHeight") == 0
 
 
-def test_project_page_shows_the_latest_alerts(served: Served, told: Recording, browser: Browser) -> None:
+def test_project_page_shows_the_latest_alerts(served: Served, recording: Recording, browser: Browser) -> None:
     """Each alert links to its run."""
     browser.open(f"{served.url}/ada/pages")
     titles = browser.evaluate("[...document.querySelectorAll('#alerts h3')].map(one => one.textContent)")
     assert titles == ["slow", "loss is NaN"]
     links = browser.evaluate("[...document.querySelectorAll('#alerts a')].map(one => one.getAttribute('href'))")
-    assert links == [f"/ada/pages/runs/{told.run.run_id}"] * 2
+    assert links == [f"/ada/pages/runs/{recording.run.run_id}"] * 2
     assert "_step" not in browser.text("table")
     assert browser.complaints == []
 
 
-def test_charts_follow_metric_definitions(served: Served, told: Recording, browser: Browser) -> None:
+def test_charts_follow_metric_definitions(served: Served, recording: Recording, browser: Browser) -> None:
     """Hidden metrics have no chart, sections are one level deep, and a step metric is the x axis."""
-    browser.open(_page(served, told), height=2000)
+    browser.open(_page(served, recording), height=2000)
     eventually(lambda: browser.evaluate("document.querySelectorAll('canvas').length") == 2)
     sections = browser.evaluate("[...document.querySelectorAll('.group[id^=group-]')].map(one => one.id)")
     assert sections == ["group-history-train", "group-history-val"]
@@ -127,11 +127,11 @@ def test_every_state_has_a_color(served: Served, browser: Browser, state: ExitSt
     assert browser.evaluate(colour) != browser.evaluate("getComputedStyle(document.querySelector('.facts')).color")
 
 
-def test_notebook_can_frame_a_run_page(served: Served, told: Recording, browser: Browser) -> None:
-    """In a frame of another origin of this machine the page is shown, without navigation."""
-    with framing(f"{_page(served, told)}?embed=true") as notebook:
+def test_notebook_can_frame_a_run_page(served: Served, recording: Recording, browser: Browser) -> None:
+    """In a frame of another origin on this machine, the page is displayed without navigation."""
+    with framing(f"{_page(served, recording)}?embed=true") as notebook:
         browser.open(notebook)
-        frame = eventually(lambda: browser.frame(_page(served, told)))
+        frame = eventually(lambda: browser.frame(_page(served, recording)))
         eventually(lambda: browser.evaluate("document.querySelectorAll('canvas').length > 0", frame))
         assert "bold-dawn-7" in browser.evaluate("document.querySelector('h1').innerText", frame)
         assert browser.evaluate("document.querySelector('.bar')", frame) is None
@@ -141,14 +141,19 @@ def test_notebook_can_frame_a_run_page(served: Served, told: Recording, browser:
     assert browser.complaints == []
 
 
-def test_other_responses_cannot_be_framed(served: Served, told: Recording, browser: Browser) -> None:
+def test_other_responses_cannot_be_framed(served: Served, recording: Recording, browser: Browser) -> None:
     """The page with navigation, other pages and responses of the API refuse to be framed."""
-    pages = [_page(served, told), f"{served.url}/", f"{served.url}/ada/pages", f"{served.url}/api/v1/runs?embed=true"]
+    pages = [
+        _page(served, recording),
+        f"{served.url}/",
+        f"{served.url}/ada/pages",
+        f"{served.url}/api/v1/runs?embed=true",
+    ]
     for page in pages:
         answer = httpx.get(page, headers={"Accept": "text/html"})
         assert answer.headers["X-Frame-Options"] == "DENY"
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
-    with framing(_page(served, told)) as notebook:
+    with framing(_page(served, recording)) as notebook:
         browser.open(notebook)
         eventually(lambda: any("frame" in complaint.lower() for complaint in browser.complaints))
     answer = httpx.get(f"{served.url}/ada/pages/runs/not-yet?embed=true", headers={"Accept": "text/html"})

@@ -32,7 +32,7 @@ _EVERYTHING = 'select * from alerts.alert order by partition, "offset"'
 
 
 def alert(number: int, title: str, *, wait_s: float = 60, run: RunPath = RUN, full_title: str = "") -> AlertEvent:
-    """Return the alert of a number."""
+    """Return an alert with a number."""
     return AlertEvent(
         header=Header(kind=Kind.DATA, run=run, writer=TRAINER, time=1, seq=number, order=number),
         title=title,
@@ -44,7 +44,7 @@ def alert(number: int, title: str, *, wait_s: float = 60, run: RunPath = RUN, fu
 
 
 def received(event: AlertEvent, offset: int, append_time: int) -> Received:
-    """Return an event as it came at a moment of the brokers' clock."""
+    """Return an event as received, with an append time of the broker."""
     return Received(topic=Topic.ALERT, partition=0, offset=offset, append_time=append_time, message=b"", event=event)
 
 
@@ -54,7 +54,7 @@ async def stored(connection: Connection) -> list[Alert]:
 
 
 async def ready(connection: Connection) -> None:
-    """Wait until the consumer has made its table."""
+    """Wait until the consumer has created its table."""
 
     async def found() -> bool:
         return bool(await connection.fetchval("select to_regclass('alerts.alert') is not null"))
@@ -63,7 +63,7 @@ async def ready(connection: Connection) -> None:
 
 
 async def test_alerts_are_stored_and_repeats_within_the_wait_marked(broker: str, prefix: str, database: str) -> None:
-    """Of three alerts of one title within the wait, the first is shown with the number of its repeats."""
+    """Of three alerts with the same title within the wait, the first is displayed with its number of repeats."""
     long = "a" * 100
     events = [
         alert(0, "loss"),
@@ -99,15 +99,15 @@ async def test_alerts_are_stored_and_repeats_within_the_wait_marked(broker: str,
     assert found[5].full_title == long
 
 
-async def test_a_replay_shows_the_same_alerts(broker: str, prefix: str, database: str) -> None:
-    """A table that is rebuilt from the topic equals the one that grew alert by alert: only append times matter."""
+async def test_a_replay_marks_the_same_alerts(broker: str, prefix: str, database: str) -> None:
+    """A table rebuilt from the topic equals the one that was filled alert by alert, since only append times matter."""
     settings = settings_of(broker, prefix, database)
     async with connected(database) as connection:
         async with consuming(AlertsConsumer(), settings):
             await ready(connection)
             await feed(broker, prefix, [alert(0, "a", wait_s=0.001), alert(1, "b")])
             await eventually_async(lambda: _count(connection, 2))
-            # By now the wait of "a" has passed, that of "b" has not.
+            # By now the wait of "a" has passed, but not that of "b".
             await feed(broker, prefix, [alert(2, "a"), alert(3, "b")])
             await eventually_async(lambda: _count(connection, 4))
         grown = await connection.fetch(_EVERYTHING)
@@ -134,7 +134,7 @@ async def _count(connection: Connection, number: int) -> bool:
 def test_batching_does_not_affect_the_result(
     database: str, pace: list[tuple[int, str, int]], cuts: set[int], late: set[int]
 ) -> None:
-    """The table does not depend on the batches, nor on which alert was redriven last."""
+    """The table depends neither on the batches nor on which alert was redriven last."""
     moment, events = 100, []
     for number, (step, title, wait_s) in enumerate(pace):
         moment += step
@@ -159,7 +159,7 @@ async def _table(database: str, batches: Sequence[Sequence[Received]]) -> list[t
 
 
 async def test_alerts_of_a_project_are_listed_newest_first(broker: str, prefix: str, database: str) -> None:
-    """Pages of a project's alerts have neither gaps nor repeats."""
+    """The pages of a project's alerts have no gaps and no duplicates."""
     runs = [RunPath(entity="team", project="digits", run_id=uuid.uuid4().hex) for _ in range(5)]
     events = [alert(number, "t", run=run) for run in runs for number in (0, 1)]
     async with consuming(AlertsConsumer(), settings_of(broker, prefix, database)), connected(database) as connection:

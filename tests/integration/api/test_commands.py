@@ -62,7 +62,7 @@ def test_repeated_request_is_one_command(served: Served) -> None:
 
 def test_invalid_stop_requests_are_refused(served: Served, digits: Recording) -> None:
     """An ended run, an unknown run, an invalid key and a wrong token are refused with different statuses."""
-    unknown = new_recording("never-heard-of")
+    unknown = new_recording("unknown")
     answers = [stop(served, digits), stop(served, unknown), stop(served, digits, **{"Idempotency-Key": "again"})]
     answers.append(stop(served, digits, Authorization="Bearer wrong"))
     assert [answer.status_code for answer in answers] == [409, 404, 422, 401]

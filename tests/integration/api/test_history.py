@@ -64,7 +64,7 @@ def test_scan_of_keys_returns_rows_that_have_them(served: Served, digits: Record
 
 
 def test_few_rows_are_not_sampled(served: Served, ranks: tuple[Recording, Recording]) -> None:
-    """If there are no more rows than requested, history returns every row, texts included."""
+    """If there are no more rows than requested, all rows are returned, including texts."""
     answer = served.run(ranks[0], "/history", samples=20)
     assert not answer["sampled"]
     assert len(answer["rows"]) == 20

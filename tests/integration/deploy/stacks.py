@@ -99,15 +99,15 @@ def foreground(
         yield stack
 
 
-def await_gone(processes: list[ProcessId], *, within: float) -> None:
+def await_exit(processes: list[ProcessId], *, within: float) -> None:
     """Wait until all processes have exited."""
 
-    def gone() -> bool:
+    def have_exited() -> bool:
         left = [process for process in processes if is_running(*process)]
         assert left == []
         return True
 
-    eventually(gone, within=within)
+    eventually(have_exited, within=within)
 
 
 def arguments_of(pid: int) -> bytes:

@@ -15,7 +15,7 @@ from runstream_deploy.processes.child import Identity
 from runstream_deploy.processes.ports import is_free
 from runstream_deploy.services.java import find_java
 from tests.conftest import run_aside
-from tests.integration.deploy.stacks import arguments_of, await_gone, foreground, stack_command, starting
+from tests.integration.deploy.stacks import arguments_of, await_exit, foreground, stack_command, starting
 from tests.polling import eventually
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def test_signal_stops_the_stack_cleanly(tmp_path: Path, reaper: Reaper, number: 
         processes = stack.all_processes()
         stack.process.send_signal(number)
         assert stack.process.wait(60) == 0
-        await_gone(processes, within=1)
+        await_exit(processes, within=1)
         assert [port for port in stack.ports().values() if not is_free(port)] == []
 
 
@@ -87,7 +87,7 @@ def test_killed_supervisor_leaves_no_process(tmp_path: Path, reaper: Reaper) -> 
         run_aside(_send(stack.ports()["kafka"], b"kept"))
         processes = stack.all_processes()
         stack.process.kill()
-        await_gone(processes, within=_REAPED_S)
+        await_exit(processes, within=_REAPED_S)
     with foreground(tmp_path / "data", reaper) as stack:
         assert run_aside(_first(stack.ports()["kafka"])) == b"kept"
 
@@ -100,7 +100,7 @@ def test_killed_supervisor_leaves_no_suspended_process(tmp_path: Path, reaper: R
             if row.pid:
                 os.kill(row.pid, signal.SIGSTOP)
         stack.process.kill()
-        await_gone(processes, within=_REAPED_S)
+        await_exit(processes, within=_REAPED_S)
 
 
 def test_killed_supervisor_and_reaper_leave_no_process(tmp_path: Path, reaper: Reaper) -> None:
@@ -111,7 +111,7 @@ def test_killed_supervisor_and_reaper_leave_no_process(tmp_path: Path, reaper: R
         stack.process.send_signal(signal.SIGSTOP)
         os.kill(watcher, signal.SIGKILL)
         stack.process.kill()
-        await_gone(processes, within=_REAPED_S)
+        await_exit(processes, within=_REAPED_S)
 
 
 def test_supervisor_killed_during_start_leaves_no_process(tmp_path: Path, reaper: Reaper) -> None:
@@ -120,7 +120,7 @@ def test_supervisor_killed_during_start_leaves_no_process(tmp_path: Path, reaper
         eventually(lambda: len(stack.all_processes()) > 1, every=0.005)
         processes = stack.all_processes()
         stack.process.kill()
-        await_gone(processes, within=_REAPED_S)
+        await_exit(processes, within=_REAPED_S)
         eventually(lambda: not stack.folder.is_held(), within=_REAPED_S)
         assert [port for port in stack.ports().values() if not is_free(port)] == []
 
@@ -162,7 +162,7 @@ def test_stack_runs_without_root(tmp_path: Path, reaper: Reaper) -> None:
         assert status["healthy"], status
         stack.process.terminate()
         assert stack.process.wait(60) == 0
-        await_gone(processes, within=1)
+        await_exit(processes, within=1)
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ def test_signal_ends_the_download(tmp_path: Path, reaper: Reaper) -> None:
         processes = stack.all_processes()
         stack.process.terminate()
         assert stack.process.wait(30) == 0
-        await_gone(processes, within=1)
+        await_exit(processes, within=1)
 
 
 def test_a_missing_maven_is_an_error_with_instructions(tmp_path: Path) -> None:

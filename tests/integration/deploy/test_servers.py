@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def test_messages_have_the_append_time_of_the_broker(broker: str, prefix: str) -> None:
-    """A message comes back with the broker's append time (timestamp type 1), whatever time the client sent."""
+    """A message has the broker's append time (timestamp type 1), whatever time the client sent."""
     name = topic_name(prefix, Topic.HEARTBEAT)
     producer = AIOKafkaProducer(bootstrap_servers=broker)
     await producer.start()

@@ -85,7 +85,7 @@ async def test_last_step_reads_only_the_last_blocks(broker: str, prefix: str, da
 
 
 async def test_tail_of_one_line_fetches_one_block(broker: str, prefix: str, database: str) -> None:
-    """The last line is read from the last block alone."""
+    """The last line is read from the last block only."""
     run = run_in(0)
     events = [block(run, writer(1), seq, 1, rows=[{"text": str(seq)}], stream=Stream.CONSOLE) for seq in range(20)]
     async with stored(broker, prefix, database, events, 20) as connection:

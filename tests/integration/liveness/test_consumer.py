@@ -42,7 +42,7 @@ def settings(broker: str, prefix: str, database: str, monkeypatch: pytest.Monkey
 
 
 async def ready(connection: Connection) -> None:
-    """Wait until the consumer has made its tables."""
+    """Wait until the consumer has created its tables."""
 
     async def found() -> bool:
         return bool(await connection.fetchval("select to_regclass('liveness.transition') is not null"))
@@ -51,7 +51,7 @@ async def ready(connection: Connection) -> None:
 
 
 async def shown(connection: Connection, *expected: str, run: RunPath = RUN) -> RunState:
-    """Return the state of a run once it is shown with its qualifiers."""
+    """Return the state of a run once it has its qualifiers."""
 
     async def found() -> RunState:
         state = await reader.state(connection, run)
@@ -205,10 +205,10 @@ async def test_silence_while_no_consumer_ran_is_ignored(broker: str, prefix: str
         before = int(await connection.fetchval("select max(available) from liveness.clock") or 0)
         back = asyncio.get_running_loop().time() + 2 * TIMEOUT_S
 
-        async def long_gone() -> bool:
+        async def stopped_for_long() -> bool:
             return asyncio.get_running_loop().time() > back
 
-        await eventually_async(long_gone)
+        await eventually_async(stopped_for_long)
         async with consuming(LivenessConsumer(), settings):
 
             async def ticked() -> int:

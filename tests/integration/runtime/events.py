@@ -20,14 +20,14 @@ PARTITIONS = 2
 
 
 def run_in(partition: int, number: int = 0) -> RunPath:
-    """A run that belongs in a partition; another one for each number."""
+    """Return a run that belongs to a partition; each number is another run."""
     found = (RunPath(entity="team", project="digits", run_id=f"run{index}") for index in range(10_000))
     runs = [run for run in (next(found) for _ in range(40)) if partition_of(run, PARTITIONS) == partition]
     return runs[number]
 
 
 def writer(number: int) -> events.Writer:
-    """A writer with a recognisable id."""
+    """Return a writer with a recognizable id."""
     return events.Writer(id=number.to_bytes(16, "big"), role=events.Role.PRIMARY)
 
 
@@ -54,7 +54,7 @@ def block(
 
 
 def changes(run: RunPath, by: events.Writer, seq: int, values: Sequence[str]) -> events.ChangeEvent:
-    """Config records that set a key to each of some JSON texts."""
+    """Return config records that set a key to each of some JSON texts."""
     records = tuple(
         events.Record(
             order=seq + index, time=1, entries=(events.Entry(op=events.Operation.SET, path=("key",), value=value),)
@@ -69,7 +69,7 @@ def changes(run: RunPath, by: events.Writer, seq: int, values: Sequence[str]) ->
 
 
 def beat(run: RunPath, by: events.Writer) -> events.HeartbeatEvent:
-    """A beat."""
+    """Return a beat."""
     return events.HeartbeatEvent(header=events.Header(kind=events.Kind.BEAT, run=run, writer=by, time=1))
 
 
@@ -81,7 +81,7 @@ async def publish(broker: str, prefix: str, events: Iterable[events.Event]) -> N
 
 
 async def publish_messages(broker: str, prefix: str, messages: Iterable[tuple[Topic, int, bytes | None]]) -> None:
-    """Append messages as they are, in their order."""
+    """Append messages unchanged and in order."""
     producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all")
     await producer.start()
     try:

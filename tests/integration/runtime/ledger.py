@@ -1,4 +1,4 @@
-"""A consumer that writes down every record it is given, so that a test can count them."""
+"""A consumer that stores a line for each record, so that a test can count them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runstream_consumers.runtime.plugin import Batch, Connection, Consumer, Context
     from runstream_schemas.events import Event
 
-#: What is to be found in the ledger: topic, run id, writer, seq, value.
+#: A line of the ledger: topic, run id, writer, seq, value.
 Line = tuple[str, str, bytes, int, str]
 
 QUICK = Options(
@@ -36,7 +36,7 @@ QUICK = Options(
 
 
 class LedgerConsumer:
-    """Writes a line for each record; refuses config values that are no JSON numbers when ``strict``."""
+    """Writes a line for each record; with ``strict``, refuses the config value "bad"."""
 
     name = "ledger"
     migrations = Path(__file__).parent / "ledger_migrations"
@@ -48,13 +48,13 @@ class LedgerConsumer:
 
     def partition(self, number: int, context: Context) -> LedgerPartition:
         """Return the work on one partition."""
-        made = LedgerPartition(number, context, strict=self.strict)
-        self.partitions.append(made)
-        return made
+        partition = LedgerPartition(number, context, strict=self.strict)
+        self.partitions.append(partition)
+        return partition
 
 
 class LedgerPartition:
-    """Remembers nothing but how often it was used."""
+    """Records how often it was used."""
 
     def __init__(self, number: int, context: Context, *, strict: bool) -> None:
         self.number = number
@@ -64,7 +64,7 @@ class LedgerPartition:
         self.batches: list[Batch] = []
 
     async def load(self, connection: Connection) -> None:
-        """Count, and read something as a real consumer would."""
+        """Count the call, and read from the database like a real consumer."""
         self.loads += 1
         await connection.fetchval("select count(*) from entry")
 
@@ -73,7 +73,7 @@ class LedgerPartition:
         self.batches.append(batch)
         lines = [line for item in batch.events for line in lines_of(item.event)]
         if self.strict and (bad := [line for line in lines if line[4] == '"bad"']):
-            raise ValueError(f"no number: {bad[0][4]}")
+            raise ValueError(f"not a number: {bad[0][4]}")
         await connection.executemany(
             "insert into entry values ($1, $2, encode($3, 'hex')::uuid, $4, $5)",
             lines,
@@ -84,7 +84,7 @@ class LedgerPartition:
 
 
 def lines_of(event: Event) -> list[Line]:
-    """Return the lines an event should leave in the ledger."""
+    """Return the lines that an event should have in the ledger."""
     by = event.writer.id
     if isinstance(event, LogEvent):
         values = [str(row) for row in unpack_rows(event)]
@@ -96,7 +96,7 @@ def lines_of(event: Event) -> list[Line]:
 
 
 async def read_ledger(dsn: str) -> Counter[Line]:
-    """Return every line with how often it is there; empty where there are no tables yet."""
+    """Return each line with its number of copies; nothing if the table does not exist yet."""
     connection = await connect(dsn, application="test")
     try:
         if await connection.fetchval("select to_regclass('ledger.entry')") is None:
@@ -126,7 +126,7 @@ def settings_of(broker: str, prefix: str, database: str) -> ServerSettings:
 async def consuming(
     consumer: Consumer, settings: ServerSettings, options: Options = QUICK, *, start: str | None = None
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """Run a consumer until the block ends; it must not have failed."""
+    """Run a consumer until the block ends; raise its error if it failed."""
     stop = asyncio.Event()
     task = asyncio.create_task(consume(consumer, settings, stop=stop, options=options, start=start))
     try:

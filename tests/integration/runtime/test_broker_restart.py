@@ -28,7 +28,7 @@ async def test_consumer_waits_for_a_killed_broker(
     tmp_path_factory: pytest.TempPathFactory,
     reaper: Reaper,
 ) -> None:
-    """A consumer whose broker is killed goes on by itself when it is back; nothing is lost or stored twice."""
+    """A consumer whose broker is killed continues when the broker is restarted; nothing is lost or stored twice."""
     folder = tmp_path_factory.mktemp("killed")
     log = folder / "kafka.log"
     distribution = with_class_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))

@@ -1,4 +1,4 @@
-"""The loop against a real broker and a real database."""
+"""The consume loop with a real broker and a real database."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
 
 
 def ledger_of(events: Iterable[Event]) -> Counter[tuple[str, str, bytes, int, str]]:
-    """The lines events leave when each record is applied once."""
+    """Return the lines of events whose records are applied once."""
     return Counter({line: 1 for event in events for line in lines_of(event)})
 
 
 async def expect_ledger(database: str, events: Iterable[Event]) -> None:
-    """Wait until the ledger holds the records of events, each once."""
+    """Wait until the ledger has each record of the events once."""
     expected = ledger_of(events)
 
     async def equal() -> bool:
@@ -61,7 +61,7 @@ async def expect_ledger(database: str, events: Iterable[Event]) -> None:
 
 
 async def test_records_are_applied_once_however_they_were_batched(broker: str, prefix: str, database: str) -> None:
-    """Repeated, overlapping and re-cut blocks of several runs and topics leave each record once."""
+    """Repeated, overlapping and redivided blocks of several runs and topics leave each record once."""
     first, second = run_in(0), run_in(1)
     wanted: list[Event] = [
         block(first, writer(1), 0, 10),
@@ -205,19 +205,19 @@ async def test_messages_deleted_unread_are_recorded_as_lost(broker: str, prefix:
 
 
 async def test_recreated_topic_stops_the_consumer(broker: str, prefix: str, database: str) -> None:
-    """A log that ends before the stored offset is an error that names it."""
+    """If the log ends before the stored offset, the error names it."""
     settings = settings_of(broker, prefix, database)
     await publish(broker, prefix, [block(run_in(0), writer(1), seq, 1) for seq in range(5)])
     async with consuming(LedgerConsumer(), settings):
         await expect_ledger(database, [block(run_in(0), writer(1), 0, 5)])
     await delete_topics(broker, prefix)
-    await eventually_async(lambda: made_anew(broker, prefix))
+    await eventually_async(lambda: recreated(broker, prefix))
     with pytest.raises(TopicRecreated, match=f"{prefix}.log.* ends at 0"):
         await consume(LedgerConsumer(), settings, stop=asyncio.Event(), options=QUICK)
 
 
-async def made_anew(broker: str, prefix: str) -> bool:
-    """Make the topics again, once their deletion is through."""
+async def recreated(broker: str, prefix: str) -> bool:
+    """Create the topics again once they are deleted."""
     await ensure_topics(broker, prefix, partitions=2)
     return True
 
@@ -249,7 +249,7 @@ async def test_two_workers_share_and_hand_over(broker: str, prefix: str, databas
 
 
 async def both_have_one(first: LedgerConsumer, second: LedgerConsumer) -> bool:
-    """Both workers have been given a partition, of two."""
+    """Return whether both workers have a partition."""
     return bool(first.partitions and second.partitions)
 
 
@@ -258,17 +258,17 @@ async def test_new_events_are_applied_at_once(broker: str, prefix: str, database
     consumer = LedgerConsumer(topics=[Topic.LOG, Topic.CONFIG, Topic.HEARTBEAT])
     async with consuming(consumer, settings_of(broker, prefix, database)):
         await publish(broker, prefix, [beat(run_in(0), writer(1)), beat(run_in(0), writer(1))])
-        await eventually_async(lambda: heard(consumer, 2))
+        await eventually_async(lambda: have_applied(consumer, 2))
 
 
-async def heard(consumer: LedgerConsumer, count: int) -> bool:
-    """So many beats were applied."""
+async def have_applied(consumer: LedgerConsumer, count: int) -> bool:
+    """Return whether the given number of beats was applied."""
     batches = [batch for partition in consumer.partitions for batch in partition.batches]
     return count == sum(item.event.kind is Kind.BEAT for batch in batches for item in batch.events)
 
 
 class PulseConsumer(LedgerConsumer):
-    """Sends a beat from each partition's background, the second try only, and reads beats."""
+    """Reads beats; the background work of each partition sends one on its second attempt."""
 
     def __init__(self) -> None:
         super().__init__(topics=[Topic.HEARTBEAT])
@@ -279,7 +279,7 @@ class PulseConsumer(LedgerConsumer):
 
 
 class PulsePartition(LedgerPartition):
-    """Its background fails, then sends."""
+    """Its background work fails once, then sends a beat."""
 
     failed = False
 
@@ -312,7 +312,7 @@ async def test_stalled_client_ends_the_process(broker: str, prefix: str, databas
         await publish(broker, prefix, [block(run_in(0), writer(1), 0, 1)])
         await expect_ledger(database, [block(run_in(0), writer(1), 0, 1)])
         kafka.pause(*kafka.assignment())
-        # What had been asked for before may still come; what is behind it does not.
+        # Messages requested before the pause may still arrive; those after them do not.
         await publish(broker, prefix, [block(run_in(0), writer(1), seq, 1) for seq in range(1, 5)])
         await publish(broker, prefix, [block(run_in(0), writer(1), seq, 1) for seq in range(5, 9)])
         with pytest.raises(ConsumptionStalled, match=prefix):
@@ -322,7 +322,7 @@ async def test_stalled_client_ends_the_process(broker: str, prefix: str, databas
 
 
 async def test_offsets_without_a_message_are_recorded_and_skipped(broker: str, prefix: str, database: str) -> None:
-    """The marker that a transaction leaves in the log is recorded as missing, and reading continues after it."""
+    """The marker of a transaction is recorded as missing, and reading continues after it."""
     run, name = run_in(0), topic_name(prefix, Topic.LOG)
     producer = AIOKafkaProducer(bootstrap_servers=broker, transactional_id=prefix)
     await producer.start()
@@ -342,7 +342,7 @@ async def test_offsets_without_a_message_are_recorded_and_skipped(broker: str, p
 
 
 class RestlessConsumer(LedgerConsumer):
-    """Notes which partitions have something running beside their batches."""
+    """Records the partitions whose background work is running."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -354,14 +354,14 @@ class RestlessConsumer(LedgerConsumer):
 
 
 class RestlessPartition(LedgerPartition):
-    """Is among the running until it is cancelled."""
+    """Is recorded as running until it is cancelled."""
 
     def __init__(self, number: int, context: Context, consumer: RestlessConsumer) -> None:
         super().__init__(number, context, strict=False)
         self.running = consumer.running
 
     async def background(self) -> None:
-        """Run for ever."""
+        """Run until cancelled."""
         self.running.add(self)
         try:
             await asyncio.Event().wait()
@@ -373,16 +373,16 @@ async def test_background_work_survives_a_lost_connection(broker: str, prefix: s
     """After a database error, the background work of every partition runs again, even without new messages."""
     consumer = RestlessConsumer()
 
-    async def runs_anew(before: set[LedgerPartition]) -> set[LedgerPartition]:
+    async def have_restarted(before: set[LedgerPartition]) -> set[LedgerPartition]:
         now = set(consumer.running)
         assert sorted(partition.number for partition in now) == [0, 1]
         assert not now & before
         return now
 
     async with consuming(consumer, settings_of(broker, prefix, database), replace(QUICK, workers=1)):
-        first = await eventually_async(lambda: runs_anew(set()))
+        first = await eventually_async(lambda: have_restarted(set()))
         await end_connections(database)
         await publish(broker, prefix, [block(run_in(0), writer(1), 0, 1)])
-        await eventually_async(lambda: runs_anew(first))
+        await eventually_async(lambda: have_restarted(first))
         await expect_ledger(database, [block(run_in(0), writer(1), 0, 1)])
     assert consumer.running == set()

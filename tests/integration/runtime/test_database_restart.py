@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 async def test_consumer_waits_for_a_killed_database(
     broker: str, prefix: str, tmp_path_factory: pytest.TempPathFactory, reaper: Reaper
 ) -> None:
-    """A consumer that starts before the database, and loses it later, stores everything when it is available."""
+    """A consumer that starts before the database and loses it later stores everything once it is available."""
     folder = tmp_path_factory.mktemp("restarted")
     log = folder / "postgres.log"
     server = Postgres(folder / "data", port=choose_port(), password="secret")
@@ -75,7 +75,7 @@ async def test_every_wait_of_the_database_is_bounded(database: str) -> None:
 
 
 async def closed(connection: object) -> bool:
-    """The server has ended the connection."""
+    """Return whether the server has ended the connection."""
     return bool(connection.is_closed())  # type: ignore[attr-defined]
 
 

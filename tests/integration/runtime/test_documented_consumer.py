@@ -28,7 +28,7 @@ _FILE = re.compile(r"^```\w+\n(?:#|--) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOT
 
 
 def install(folder: Path) -> None:
-    """Write the files of the page as installed packages, with the entry points that their pyproject.toml names."""
+    """Write the files of the page as installed packages with the entry points in their pyproject.toml."""
     for name, text in _FILE.findall(PAGE.read_text(encoding="utf-8")):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def install(folder: Path) -> None:
 
 
 async def expect(database: str, rows: Sequence[tuple[str, float, int]]) -> None:
-    """Wait until the example's table holds exactly these rows: run, loss, rows."""
+    """Wait until the table of the example has exactly these rows: run, loss, rows."""
 
     async def equal() -> bool:
         if (await fetch(database, "select to_regclass('best.best') as found"))[0]["found"] is None:
@@ -61,7 +61,7 @@ async def expect(database: str, rows: Sequence[tuple[str, float, int]]) -> None:
 async def test_the_documented_consumer_works_as_written(
     broker: str, prefix: str, database: str, tmp_path: Path
 ) -> None:
-    """A package made of the page's files is found by its entry point, migrates, counts rows once, and is rebuilt."""
+    """A package of the page's files is found by its entry point, migrates, counts rows once, and is rebuilt."""
     install(tmp_path)
     environment = environment_of(broker, prefix, database, PYTHONPATH=str(tmp_path))
     first, second = run_in(0), run_in(1)
@@ -157,10 +157,10 @@ async def execute(database: str, script: str) -> None:
         await connection.close()
 
 
-def test_an_unknown_name_is_an_error_that_lists_the_known(
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones(
     broker: str, prefix: str, database: str, tmp_path: Path
 ) -> None:
-    """A misspelled consumer is an error with code 1 that lists the registered ones."""
+    """A misspelled name is an error with code 1 that lists the registered consumers."""
     log = tmp_path / "log"
     with consumer_process("hystory", environment_of(broker, prefix, database), log) as process:
         assert process.wait(timeout=30) == 1
@@ -169,7 +169,7 @@ def test_an_unknown_name_is_an_error_that_lists_the_known(
 
 
 def test_missing_settings_are_named(broker: str, prefix: str, database: str, tmp_path: Path) -> None:
-    """Without a database's address the process ends with code 2 and names the setting."""
+    """Without the address of a database, the process exits with code 2 and names the setting."""
     environment = environment_of(broker, prefix, database)
     del environment["RUNSTREAM_POSTGRES"]
     with consumer_process("history", environment, tmp_path / "log") as process:

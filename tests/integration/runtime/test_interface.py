@@ -1,4 +1,4 @@
-"""What the consumer interface offers beyond ``apply``: settings, connections, routes, start positions, dry runs."""
+"""Options of the consumer interface: settings, connections, routes, start positions, dry runs."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def _values(database: str) -> list[str]:
 
 
 async def _expect(database: str, values: list[str]) -> None:
-    """Wait until the ledger holds exactly these values."""
+    """Wait until the ledger has exactly these values."""
 
     async def equal() -> bool:
         return await _values(database) == values
@@ -206,7 +206,7 @@ def test_a_broken_package_is_left_out(install: Callable[..., None], caplog: pyte
 
 
 async def test_a_start_position_is_decided_once(broker: str, prefix: str, database: str) -> None:
-    """A new sink that begins now skips what is there; its next start continues, also with another position."""
+    """A new sink that begins now skips existing messages; its next start continues, also with another position."""
     settings, run = settings_of(broker, prefix, database), run_in(0)
     await prepare_tables(LedgerConsumer(), database)
     await publish(broker, prefix, [changes(run, writer(1), 0, ["1", "2"])])
@@ -225,7 +225,7 @@ async def test_a_start_position_is_decided_once(broker: str, prefix: str, databa
 
 
 async def test_a_sink_can_begin_at_a_time(broker: str, prefix: str, database: str) -> None:
-    """A sink that begins at a time reads what the brokers appended from then on."""
+    """A sink that begins at a time reads what the brokers appended since then."""
     run = run_in(1)
     await publish(broker, prefix, [changes(run, writer(1), 0, ["1"])])
     appended = datetime.now(UTC)
@@ -255,7 +255,7 @@ async def test_a_dry_run_reports_and_stores_nothing(broker: str, prefix: str, da
 
 
 async def test_a_dry_run_of_a_running_consumer_begins_at_its_offsets(broker: str, prefix: str, database: str) -> None:
-    """A dry run reads what its consumer has not read yet, and the consumer applies it afterwards all the same."""
+    """A dry run reads what its consumer has not read yet, and the consumer applies it afterwards."""
     settings, run = settings_of(broker, prefix, database), run_in(0)
     await publish(broker, prefix, [changes(run, writer(1), 0, ["1"])])
     async with consuming(LedgerConsumer(), settings):
@@ -279,7 +279,7 @@ def test_the_command_prints_a_dry_run(broker: str, prefix: str, database: str) -
 
 
 def test_the_liveness_consumer_needs_its_key(broker: str, prefix: str, database: str) -> None:
-    """A consumer's missing settings end its process with code 2 and are named."""
+    """If settings of a consumer are missing, its process exits with code 2 and names them."""
     environment = environment_of(broker, prefix, database)
     environment.pop("RUNSTREAM_TICK_KEY", None)
     done = run_consumer(["liveness"], environment)

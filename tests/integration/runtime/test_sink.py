@@ -1,4 +1,4 @@
-"""Steps of sinks on a real database, the broker being a list: races, lost answers, gaps."""
+"""Sinks with a real database and a list instead of a broker: concurrency, lost responses, gaps."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ LOG = topic_name(PREFIX, Topic.LOG)
 
 
 class NoProducer:
-    """Nothing is sent in these tests."""
+    """A producer that sends nothing."""
 
     async def send(self, topic: Topic, partition: int, message: bytes) -> None:  # noqa: ARG002
-        """Refuse."""
+        """Raise an error."""
         raise OSError("no broker")
 
 
 def cut(now: bool) -> None:  # noqa: FBT001
-    """Break the connection, or not."""
+    """Raise the error of a lost connection if requested."""
     if now:
         raise ConnectionResetError
 
 
 class Faulty:
-    """A connection that is lost around the next commits: before the server received them, or after."""
+    """A connection that is lost around the next commits: before or after the server received them."""
 
     def __init__(self, connection: Connection, faults: list[str]) -> None:
         self._connection = connection
@@ -53,7 +53,7 @@ class Faulty:
         self._depth = 0
 
     def __getattr__(self, name: str) -> Any:
-        """Do anything else as the connection does."""
+        """Return the attribute of the connection."""
         return getattr(self._connection, name)
 
     @asynccontextmanager
@@ -86,14 +86,14 @@ class Bench:
         self.connections: list[Connection] = []
 
     def sink(self) -> Sink:
-        """A worker's sink of partition 0."""
+        """Return the sink of partition 0 of a worker."""
         context = Context(
             name="ledger", prefix=PREFIX, partitions=PARTITIONS, producer=NoProducer(), connection=nullcontext
         )
         return Sink(self.consumer, 0, context, breaker=CircuitBreaker(60.0, 3, 0.5))
 
     async def connection(self) -> Connection:
-        """A connection as a worker has it."""
+        """Return a connection like that of a worker."""
         connection = await connect(self.dsn, application="ledger", schema="ledger")
         self.connections.append(connection)
         return connection
@@ -103,24 +103,24 @@ class Bench:
         self.log.append(event)
 
     def batch(self, start: int, stop: int) -> dict[str, Sequence[Message]]:
-        """What a broker hands out between two offsets."""
+        """Return the messages of a broker between two offsets."""
         stop = min(stop, len(self.log))
         return {LOG: [Message(Topic.LOG, LOG, 0, offset, 1, encode(self.log[offset])) for offset in range(start, stop)]}
 
     async def lines(self) -> list[tuple[bytes, int, int]]:
-        """Writer, number, and how often it is in the ledger."""
+        """Return writer, number, and number of copies of each line in the ledger."""
         found = await read_ledger(self.dsn)
         return sorted((by, seq, times) for (_, _, by, seq, _), times in found.items())
 
     async def next(self) -> int:
-        """The stored offset."""
+        """Return the stored offset."""
         [row] = await fetch(self.dsn, "select next from runtime.sink_offset")
         return int(row["next"])
 
 
 @pytest.fixture
 async def bench(database: str) -> AsyncIterator[Bench]:
-    """Return a ledger with ten blocks of one row in the log, of which none is stored."""
+    """Return a ledger without lines, and a log with ten blocks of one row."""
     bench = Bench(database)
     await prepare_tables(bench.consumer, database)
     for seq in range(10):
@@ -134,13 +134,13 @@ async def bench(database: str) -> AsyncIterator[Bench]:
 
 
 def once(count: int) -> list[tuple[bytes, int, int]]:
-    """The lines of the first writer's first rows, each there once."""
+    """Return the lines of the first rows of the first writer, each once."""
     return [(writer(1).id, seq, 1) for seq in range(count)]
 
 
 @pytest.mark.parametrize("fault", ["before", "after"])
 async def test_commit_of_unknown_outcome_is_resolved_by_reading(bench: Bench, fault: str) -> None:
-    """Whether or not the commit happened before the connection was lost, the repeated batch leaves each row once."""
+    """Whether or not the commit happened before the connection was lost, the repeated batch stores each row once."""
     sink = bench.sink()
     connection = Faulty(await bench.connection(), [fault, ""])  # the first transaction loads, the second stores
     with pytest.raises(ConnectionResetError):
@@ -152,7 +152,7 @@ async def test_commit_of_unknown_outcome_is_resolved_by_reading(bench: Bench, fa
 
 
 async def test_one_of_two_workers_stores_a_batch(bench: Bench) -> None:
-    """Of two concurrent batches from the same offset, one is committed and the other has nothing left to do."""
+    """Of two concurrent batches from the same offset, one is committed and the other stores nothing."""
     sinks = [bench.sink() for _ in range(2)]
     connections = [await bench.connection() for _ in sinks]
     await asyncio.gather(
@@ -162,7 +162,7 @@ async def test_one_of_two_workers_stores_a_batch(bench: Bench) -> None:
 
 
 async def test_overtaken_worker_loads_again(bench: Bench) -> None:
-    """Memory from before another worker's batch is not used again."""
+    """State loaded before another worker's batch is not used again."""
     slow, fast = bench.sink(), bench.sink()
     connection = await bench.connection()
     await slow.apply_batch(connection, bench.batch(0, 2))
@@ -186,7 +186,7 @@ async def test_nothing_is_stored_after_a_gap(bench: Bench) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_any_interleaving_of_workers_and_faults_stores_each_row_once(bench: Bench, seed: int) -> None:
-    """With unknowingly shared partitions, arbitrary batches and failing commits, each row is stored once."""
+    """If workers share a partition without knowing, with any batches and failing commits, each row is stored once."""
     chance = random.Random(seed)
     for _ in range(60):
         start = chance.randrange(0, 50)
@@ -208,5 +208,5 @@ async def test_any_interleaving_of_workers_and_faults_stores_each_row_once(bench
         if await bench.next() == len(bench.log):
             break
     assert await bench.next() == len(bench.log)
-    wanted = {(event.writer.id, seq, 1) for event in bench.log for seq in range(event.seq, event.seq + event.count)}
-    assert await bench.lines() == sorted(wanted)
+    expected = {(event.writer.id, seq, 1) for event in bench.log for seq in range(event.seq, event.seq + event.count)}
+    assert await bench.lines() == sorted(expected)

@@ -24,7 +24,7 @@ __all__ = ["bench"]
 
 
 class Intercepted:
-    """A connection that awaits a function before each outer transaction begins, and around its commit."""
+    """A connection that calls a function before each outer transaction begins, and around its commit."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Intercepted:
         self._after_commit = after_commit
 
     def __getattr__(self, name: str) -> Any:
-        """Do anything else as the connection does."""
+        """Return the attribute of the connection."""
         return getattr(self._connection, name)
 
     @asynccontextmanager
@@ -99,7 +99,7 @@ async def test_a_cancel_while_the_commit_is_under_way_stores_all_or_nothing(benc
 
 
 async def test_a_sink_that_is_overtaken_twice_stores_the_rest(bench: Bench) -> None:
-    """Another process that moves the offsets before each of two attempts leaves the third what remains."""
+    """If another process moves the offsets before each of two attempts, the third attempt stores the rest."""
     slow, fast = bench.sink(), bench.sink()
     other, moves = await bench.connection(), iter([None, (0, 2), None, (2, 3)])
 
@@ -181,7 +181,7 @@ async def test_a_connection_lost_while_halving_quarantines_nothing(
 
 
 async def test_a_quarantine_that_cannot_be_written_rolls_back_the_batch(poisoned: Bench) -> None:
-    """Without its quarantine a batch is not stored; once the table is there again it is."""
+    """A batch is not stored if its quarantine cannot be written; it is once the table exists again."""
     await fetch(poisoned.dsn, "alter table runtime.quarantine rename to away")
     sink = poisoned.sink()
     with pytest.raises(asyncpg.UndefinedTableError):

@@ -1,4 +1,4 @@
-"""A worker that sleeps through the loss of its partitions."""
+"""A worker that is suspended while it loses its partitions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 async def test_worker_that_resumes_after_losing_its_partitions_stores_nothing_twice(
     broker: str, prefix: str, database: str, tmp_path: Path
 ) -> None:
-    """A worker that was suspended longer than the group waits, and replaced, stores no row twice."""
+    """A worker that was suspended longer than the group waits, and was replaced, stores no row twice."""
     environment = environment_of(broker, prefix, database)
     runs = [run_in(0), run_in(1)]
 
@@ -30,7 +30,7 @@ async def test_worker_that_resumes_after_losing_its_partitions_stores_nothing_tw
         first.send_signal(signal.SIGSTOP)
         with consumer_process("history", environment, tmp_path / "second.log") as second:
             await send(100)
-            await stored_rows(database, 400)  # once the group has given up the sleeper
+            await stored_rows(database, 400)  # once the group has removed the suspended worker
             first.send_signal(signal.SIGCONT)
             await send(200)
             await stored_rows(database, 600)

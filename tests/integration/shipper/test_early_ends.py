@@ -19,7 +19,7 @@ from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher
 from runstream_schemas.events import ExitState, Kind
 from tests.integration.shipper.runs import delivered
 from tests.integration.shipper.test_endings import beating
-from tests.integration.shipper.test_outages import dead_address
+from tests.integration.shipper.test_outages import unused_address
 from tests.polling import eventually
 from tests.unit.shipper.spools import SpoolBuilder
 
@@ -86,7 +86,7 @@ def end(trainer: subprocess.Popen[bytes], how: signal.Signals | int, *, reap: bo
         trainer.wait()
 
 
-def told(ending: Ending) -> tuple[ExitState, int, int]:
+def reported(ending: Ending) -> tuple[ExitState, int, int]:
     """Return state, exit code and signal of an ending."""
     return ending.state, ending.exit_code, ending.signal
 
@@ -117,7 +117,7 @@ def test_end_before_the_shipper_started(  # noqa: PLR0917 - fixtures and paramet
             assert guardian.wait(30) == 0
 
     found = delivered(broker, prefix, run_dir.run)
-    assert (told(found.exits()[writer].ending), found.exits()[writer].beats) == (expected, False)
+    assert (reported(found.exits()[writer].ending), found.exits()[writer].beats) == (expected, False)
     assert [beat.kind for beat in found.heartbeats(Kind.BEAT)] == []
     assert [goodbye.ending for goodbye in found.heartbeats(Kind.GOODBYE)] == [found.exits()[writer].ending]
 
@@ -137,7 +137,7 @@ def test_end_between_two_shippers(run_dir: RunDir, broker: str, prefix: str) -> 
             assert guardian.wait(30) == 0
 
     found = delivered(broker, prefix, run_dir.run)
-    assert (told(found.exits()[writer].ending), found.exits()[writer].beats) == ((ExitState.FAILED, 7, 0), True)
+    assert (reported(found.exits()[writer].ending), found.exits()[writer].beats) == ((ExitState.FAILED, 7, 0), True)
     assert [goodbye.ending.state for goodbye in found.heartbeats(Kind.GOODBYE) if goodbye.ending] == [ExitState.FAILED]
 
 
@@ -149,7 +149,7 @@ def test_end_of_a_zombie_is_found_without_a_pidfd(run_dir: RunDir, broker: str, 
         assert run_dir.ship_to_end() == 0
 
     found = delivered(broker, prefix, run_dir.run)
-    assert told(found.exits()[writer].ending) == (ExitState.FAILED, 7, 0)
+    assert reported(found.exits()[writer].ending) == (ExitState.FAILED, 7, 0)
 
 
 def pidfds(process: int | str) -> dict[int, tuple[int, bool]]:
@@ -170,7 +170,7 @@ def test_every_guardian_gets_a_pidfd_and_the_trainer_keeps_none(
 ) -> None:
     """The training process closes its pidfd at once; guardian and shipper have it, and so has the next guardian."""
     before = pidfds("self")
-    environment = {**run_dir.environment, "RUNSTREAM_URL": f"http://{dead_address()}"}
+    environment = {**run_dir.environment, "RUNSTREAM_URL": f"http://{unused_address()}"}
     folder = RunFolder(run_dir.path)
     begun(run_dir, os.getpid())
     delivery = ShipperLauncher(folder, environment)

@@ -184,7 +184,7 @@ def test_writer_that_ended_before_is_closed(run_dir: RunDir, broker: str, prefix
     assert found.heartbeats(Kind.BEAT) == []
 
 
-def test_open_row_of_a_dead_writer_is_delivered(run_dir: RunDir, broker: str, prefix: str) -> None:
+def test_open_row_of_a_killed_writer_is_delivered(run_dir: RunDir, broker: str, prefix: str) -> None:
     """Values logged with commit=False before the process was killed are delivered as a row."""
     spool = SpoolBuilder()
     spool.append({"n": 0})

@@ -106,7 +106,7 @@ def test_exit_that_cannot_be_stored_is_retried(run_dir: RunDir, broker: str, pre
     "text", ['{"state": "crashed", "counts": {"nonsense": 1}}', '{"counts": [], "order": 1, "time": 1}', "{"]
 )
 def test_damaged_exit_is_replaced(run_dir: RunDir, broker: str, prefix: str, text: str) -> None:
-    """An exit.json that cannot be used is found out again."""
+    """An exit.json that cannot be read is determined again."""
     writer = run_dir.add_writer(killed())
     stored = run_dir.path / "spool" / writer.hex() / "exit.json"
     stored.write_text(text)

@@ -53,7 +53,7 @@ def logged(rows: int) -> SpoolBuilder:
     return spool
 
 
-def dead_address() -> str:
+def unused_address() -> str:
     """Return an address without a listener."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -100,7 +100,7 @@ def own_broker(tmp_path: Path, reaper: Reaper) -> Iterator[OwnBroker]:
 
 def test_stale_address_is_resolved_again(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:
     """If the broker has moved, the shipper gets its new address from the server."""
-    server.answer["brokers"] = dead_address()
+    server.answer["brokers"] = unused_address()
     run_dir = new_run(tmp_path, server.environment)
     writer = run_dir.add_writer(logged(10))
     shipper = run_dir.ship()
@@ -131,8 +131,8 @@ def test_server_that_starts_later(broker: str, prefix: str, tmp_path: Path) -> N
 
 
 def test_shipper_of_a_deleted_folder_exits(server: Server, tmp_path: Path) -> None:
-    """A shipper whose run folder was deleted gives up."""
-    server.answer["brokers"] = dead_address()
+    """A shipper whose run folder was deleted exits."""
+    server.answer["brokers"] = unused_address()
     run_dir = new_run(tmp_path, server.environment)
     run_dir.add_writer(logged(10))
     shipper = run_dir.ship()
@@ -160,7 +160,7 @@ def test_last_answer_of_the_server_is_enough(server: Server, tmp_path: Path, bro
 
 
 def test_other_partitions_are_refused(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:
-    """If the topics have another number of partitions than the server says, nothing is sent."""
+    """If the number of partitions differs from the server's response, nothing is sent."""
     server.answer["partitions"] = 3
     run_dir = new_run(tmp_path, server.environment)
     run_dir.add_writer(logged(10))

@@ -15,7 +15,7 @@ from runstream.shipper.sync import Result, State, deliver_all, run_folders, sync
 from runstream.spool.format import Flag
 from runstream_schemas.events import ExitState, Kind
 from tests.integration.shipper.runs import delivered, new_run
-from tests.integration.shipper.test_outages import dead_address, logged
+from tests.integration.shipper.test_outages import logged, unused_address
 from tests.polling import eventually
 from tests.unit.shipper.spools import SpoolBuilder
 
@@ -89,7 +89,7 @@ def test_folder_with_a_running_shipper_is_skipped(run_dir: RunDir) -> None:
 def test_unreachable_server_is_reported(run_dir: RunDir) -> None:
     """Without a server, sync stops with the reason, and everything stays in the folder."""
     run_dir.add_writer(logged(5))
-    environment = {**run_dir.environment, "RUNSTREAM_URL": f"http://{dead_address()}"}
+    environment = {**run_dir.environment, "RUNSTREAM_URL": f"http://{unused_address()}"}
 
     (result,) = deliver_all([run_dir.path], environ=environment, stalled_s=1.0)
 
@@ -126,7 +126,7 @@ def test_exit_status_reports_failures(run_dir: RunDir, tmp_path: Path) -> None:
 def test_ctrl_c_stops_sync_cleanly(run_dir: RunDir) -> None:
     """Ctrl-C ends a sync that waits for its server, with exit status 1, and leaves the folder unchanged."""
     run_dir.add_writer(logged(5))
-    environment = {**run_dir.environment, "RUNSTREAM_URL": f"http://{dead_address()}"}
+    environment = {**run_dir.environment, "RUNSTREAM_URL": f"http://{unused_address()}"}
     program = f"import sys; from runstream.shipper.sync import sync; sys.exit(sync([{str(run_dir.path)!r}]))"
     process = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE)
     eventually((run_dir.path / "shipper.lock").exists)

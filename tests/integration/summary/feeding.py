@@ -1,4 +1,4 @@
-"""Events into real topics, and a consumer that runs while a test looks at what it stores."""
+"""Publishing events, and running a consumer while a test reads what it stores."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def feed(broker: str, prefix: str, events: Iterable[Event]) -> None:
 async def consuming(
     consumer: Consumer, settings: ServerSettings, options: Options = DEFAULT_OPTIONS
 ) -> AsyncIterator[None]:
-    """Run a consumer until the block ends; raise what it failed with."""
+    """Run a consumer until the block ends; raise its error if it failed."""
     stop = asyncio.Event()
     task = asyncio.create_task(consume(consumer, settings, stop=stop, options=options))
     try:

@@ -33,7 +33,7 @@ SHIPPER = Writer(id=b"s" * 16, role=Role.SHIPPER)
 
 
 def config(order: int, *entries: tuple[Scope, str, Any], writer: Writer = TRAINER) -> ChangeEvent:
-    """Return a record of config that sets values."""
+    """Return a config record that sets values."""
     made = tuple(
         Entry(op=Operation.SET, path=(key,), value=values.dump(value), scope=scope) for scope, key, value in entries
     )
@@ -41,18 +41,18 @@ def config(order: int, *entries: tuple[Scope, str, Any], writer: Writer = TRAINE
 
 
 def by_hand(order: int, path: tuple[str, ...], value: Any) -> ChangeEvent:
-    """Return a record of the summary that sets one value."""
+    """Return a summary record that sets one value."""
     entry = Entry(op=Operation.SET, path=path, value=values.dump(value))
     return change_event(TRAINER, Topic.SUMMARY, [Record(order=order, time=0, entries=(entry,))])
 
 
 def rows(order: int, logged: Sequence[dict[str, Any]]) -> LogEvent:
-    """Return a block of rows whose steps are their orders."""
+    """Return a block of rows whose steps equal their orders."""
     return log_event(TRAINER, logged, range(order, order + len(logged)), order)
 
 
 async def stored(connection: Connection, run: RunPath = RUN, *, last_step: int) -> RunDocument:
-    """Return a run once it has come to a step."""
+    """Return a run once its last step is the given one."""
 
     async def found() -> RunDocument:
         document = await reader.run(connection, run)
@@ -64,7 +64,7 @@ async def stored(connection: Connection, run: RunPath = RUN, *, last_step: int) 
 
 
 async def ready(connection: Connection) -> None:
-    """Wait until the consumer has made its table."""
+    """Wait until the consumer has created its table."""
 
     async def found() -> bool:
         return bool(await connection.fetchval("select to_regclass('summary.run') is not null"))
@@ -72,8 +72,8 @@ async def ready(connection: Connection) -> None:
     await eventually_async(found)
 
 
-async def test_a_run_from_its_events_to_its_document(broker: str, prefix: str, database: str) -> None:
-    """Config, attributes, metrics and rows of three topics come together; what is not history is passed over."""
+async def test_the_document_of_a_run_has_config_metrics_and_rows(broker: str, prefix: str, database: str) -> None:
+    """Config, attributes, metrics and rows of three topics are combined; other streams are ignored."""
     definition = {"name": "loss", "glob": False, "summary": ["min"], "goal": None, "overwrite": False}
     events: list[Event] = [
         config(
@@ -108,8 +108,8 @@ async def test_a_run_from_its_events_to_its_document(broker: str, prefix: str, d
     assert (document.run, document.last_step) == (RUN, 3)
 
 
-async def test_a_restart_goes_on_from_what_is_stored(broker: str, prefix: str, database: str) -> None:
-    """Two consumers one after the other, in small batches, leave the row that one leaves in one go."""
+async def test_a_restarted_consumer_continues_from_the_stored_state(broker: str, prefix: str, database: str) -> None:
+    """Two consumers one after the other, with small batches, store the same row as one consumer with one batch."""
     logged = [{"loss": math.sin(number) * 10.0 ** (number % 30), "text": str(number)} for number in range(90)]
     events = [rows(start, logged[start : start + 3]) for start in range(0, 90, 3)]
     settings = settings_of(broker, prefix, database)
@@ -132,7 +132,7 @@ async def test_a_restart_goes_on_from_what_is_stored(broker: str, prefix: str, d
 
 
 async def test_runs_and_projects_are_listed_newest_first(broker: str, prefix: str, database: str) -> None:
-    """Pages of runs join without a gap, within an entity, a project, or over all."""
+    """The pages of runs have no gaps, within an entity, within a project, and over all."""
     paths = [RunPath(entity="team", project=f"p{number % 2}", run_id=f"r{number}") for number in range(5)]
     async with consuming(SummaryConsumer(), settings_of(broker, prefix, database)), connected(database) as connection:
         await ready(connection)
@@ -150,8 +150,8 @@ async def test_runs_and_projects_are_listed_newest_first(broker: str, prefix: st
     assert [(item.entity, item.project, item.runs) for item in projects] == [("team", "p0", 3), ("team", "p1", 2)]
 
 
-async def test_an_event_that_cannot_be_folded_is_kept_apart(broker: str, prefix: str, database: str) -> None:
-    """A definition that is none goes to quarantine; what came with it in one batch is folded."""
+async def test_an_event_that_cannot_be_folded_is_quarantined(broker: str, prefix: str, database: str) -> None:
+    """An invalid definition is quarantined; the other events of its batch are folded."""
     broken = Entry(op=Operation.SET, path=("loss",), value='"no dict"', scope=Scope.METRIC)
     events: list[Event] = [
         change_event(TRAINER, Topic.CONFIG, [Record(order=0, time=0, entries=(broken,))]),
@@ -170,7 +170,7 @@ async def test_an_event_that_cannot_be_folded_is_kept_apart(broker: str, prefix:
 
 
 async def test_evicted_runs_are_loaded_again(database: str) -> None:
-    """A partition with an empty cache writes the same rows as one that caches everything."""
+    """A partition with an empty cache stores the same rows as one that caches everything."""
     consumer = SummaryConsumer()
     paths = [RunPath(entity="team", project="p", run_id=f"r{number}") for number in range(3)]
     found = []
@@ -188,13 +188,13 @@ async def test_evicted_runs_are_loaded_again(database: str) -> None:
 
 
 async def test_the_cache_evicts_the_least_recently_used_run(database: str) -> None:
-    """Beyond the cached weight, the run that was not used for longest is loaded again, and the others are not."""
+    """Beyond the weight of the cache, the run that was not used for longest is loaded again, and the others are not."""
     a, b, c = (RunPath(entity="team", project="p", run_id=name) for name in "abc")
     row = {f"k{number}": 1 for number in range(8)}
     async with connected(database) as connection:
         await prepare_tables(SummaryConsumer(), database)
         await connection.execute("set search_path = summary")
-        partition = SummaryPartition(40)  # two of the runs, which weigh 18 each
+        partition = SummaryPartition(40)  # two runs with a weight of 18 each
         for offset, path in enumerate((a, b, a, c)):
             await partition.apply(connection, batch_of(offset, path, row))
         await connection.execute("update run set keys = ''")
@@ -205,7 +205,7 @@ async def test_the_cache_evicts_the_least_recently_used_run(database: str) -> No
 
 
 async def test_a_run_larger_than_the_cache_stays_cached(database: str) -> None:
-    """A run that exceeds the cached weight by itself is not loaded again for its next batch."""
+    """A run that exceeds the weight of the cache is not loaded again for its next batch."""
     path = RunPath(entity="team", project="p", run_id="large")
     async with connected(database) as connection:
         await prepare_tables(SummaryConsumer(), database)

@@ -87,7 +87,7 @@ def test_events_are_stored_exactly_once_when_readers_are_killed(stack: Stack, se
 
 
 def test_a_missing_tensorboard_package_is_a_warning(tmp_path: Path) -> None:
-    """The warning says what to install, and the run continues."""
+    """The warning names the package, and the run continues."""
     source = """
 import sys
 sys.modules["tensorboard"] = None

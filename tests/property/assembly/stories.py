@@ -35,30 +35,30 @@ SEGMENT = 8192
 
 
 class Server:
-    """The summary consumer's state of a run, and the next offset."""
+    """The state of a run in the summary consumer, and the next offset."""
 
     def __init__(self) -> None:
         self.fold = SummaryState(run=RUN)
         self._offset = 0
 
-    def take(self, message: Message) -> None:
+    def receive(self, message: Message) -> None:
         """Fold a message."""
         self.fold.fold(decode(message.topic, message.payload), self._offset, 0)
         self._offset += 1
 
     @property
     def summary(self) -> str:
-        """The served summary, as text, so that NaN compares equal."""
+        """The summary that is served, as text, so that NaN equals NaN."""
         return values.dump(summary_of(self.fold))
 
     @property
-    def folds(self) -> Any:
-        """What is served to a process that resumes the run."""
+    def stored_state(self) -> Any:
+        """The state that is served to a process that resumes the run."""
         return values.load(values.dump(encode_state(self.fold)))
 
 
 class Process(DisabledRecorder):
-    """A process that logs to a run of one server, with small segments."""
+    """A process that logs to a run, with small segments."""
 
     def __init__(self, folder: Path, server: Server, number: int, *, resumes: Process | None = None) -> None:
         super().__init__()
@@ -73,14 +73,14 @@ class Process(DisabledRecorder):
         self._history = RowLog(self._spool, 0 if known is None else known + 1)
         self._own = LocalSummary(folder, self.writer.id, Role.PRIMARY)
         if resumes is not None:
-            self._own.seed(server.folds, continues)
+            self._own.seed(server.stored_state, continues)
         self._reader = SpoolReader(folder)
         self._assembler = Assembler({}, block_bytes=1 << 20, block_rows=7)
         self._cover = SpoolSummary(folder, self.writer)
         self.set_by_hand = Summary(self)
 
     def log(self, data: Mapping[str, Any], step: int | None, commit: bool | None) -> None:  # noqa: FBT001
-        """Log, as the program does."""
+        """Log like a program."""
         self._history.log(data, step, commit)
 
     def define_metric(self, name: str, summary: str | None, goal: str | None, *, overwrite: bool) -> None:
@@ -105,7 +105,7 @@ class Process(DisabledRecorder):
         envelope = Envelope(RUN, self.writer)
         for block in self._assembler.blocks():
             for message in create_messages(block, envelope, DEFAULT_LIMITS, now=0):
-                self._server.take(message)
+                self._server.receive(message)
 
     def delete(self) -> None:
         """Delete the delivered segments, as the shipper does."""

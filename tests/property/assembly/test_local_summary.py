@@ -40,7 +40,7 @@ _ALL = st.lists(_ACTIONS, max_size=12)
 
 @given(actions=_ALL)
 def test_process_and_server_agree(actions: list[Any]) -> None:
-    """Both agree whatever was logged, defined late, assigned, delivered, deleted or read in between."""
+    """They agree whatever was logged, defined late, assigned, delivered, deleted or read in between."""
     server = Server()
     with TemporaryDirectory() as folder:
         process = Process(Path(folder) / "one", server, 1)
@@ -67,7 +67,7 @@ def test_resumed_process_and_server_agree(before: list[Any], after: list[Any]) -
 
 
 def act(process: Process, action: tuple[Any, ...]) -> None:
-    """Do one thing."""
+    """Perform one action."""
     match action:
         case ("log", data, step, commit):
             process.log(data, step, commit)
@@ -86,7 +86,7 @@ def act(process: Process, action: tuple[Any, ...]) -> None:
 
 
 def set_by_hand(process: Process, path: list[str], value: Any) -> None:
-    """Assign a value, creating the dicts on its path."""
+    """Assign a value, and create the dicts on its path."""
     here = process.set_by_hand
     for name in path[:-1]:
         if not isinstance(here.get(name), Summary):
@@ -96,11 +96,11 @@ def set_by_hand(process: Process, path: list[str], value: Any) -> None:
 
 
 def server_of(process: Process, server: Server) -> str:
-    """Return what is served once everything is delivered."""
+    """Return the summary of the server once everything is delivered."""
     process.deliver()
     return server.summary
 
 
 def shown(process: Process) -> str:
-    """Return what the process shows, in the same form."""
+    """Return the summary of the process in the same form."""
     return values.dump(process.summary())

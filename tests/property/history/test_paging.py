@@ -21,7 +21,7 @@ RUN = RunPath(entity="e", project="p", run_id="r")
 
 
 def store(blocks: list[tuple[int, list[int]]]) -> list[Block]:
-    """Return blocks of (writer, steps) as the consumer would store them; every third row has the key ``rare``."""
+    """Return blocks of (writer, steps) as the consumer stores them; every third row has the key ``rare``."""
     writers: dict[int, WriterSteps] = {}
     stored = []
     for offset, (number, steps) in enumerate(blocks):
@@ -49,7 +49,7 @@ def store(blocks: list[tuple[int, list[int]]]) -> list[Block]:
 
 
 def expected_rows(blocks: list[tuple[int, list[int]]]) -> list[HistoryRow]:
-    """Return all rows in order, marked as late by the definition alone."""
+    """Return all rows in order, marked as late by definition."""
     rows: list[dict[str, Any]] = []
     greatest: dict[int, int] = {}
     orders: dict[int, int] = {}
@@ -79,7 +79,7 @@ def expected_rows(blocks: list[tuple[int, list[int]]]) -> list[HistoryRow]:
 
 
 def read_page(stored: list[Block], after: Cursor | None, **asked: Any) -> Page:
-    """Read a page as the reader does, from a list instead of a database."""
+    """Read a page like the reader, from a list instead of a database."""
     begin = asked["first_step"] if after is None else max(asked["first_step"], after.step)
     builder = PageBuilder(after=after, **asked)
     blocks = sorted(stored, key=lambda block: (block.first_step, block.offset))
@@ -106,7 +106,7 @@ some_blocks = st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(-5, 25)
 
 @given(some_blocks, st.integers(1, 9), st.integers(1, 40))
 def test_pages_contain_all_rows_in_order(blocks: list[tuple[int, list[int]]], limit: int, budget: int) -> None:
-    """Regardless of how blocks overlap, pages hold every row once, in order, with late rows marked."""
+    """However blocks overlap, pages have every row once, in order, with late rows marked."""
     rows = read_all(
         store(blocks),
         selection=Selection.of(None),
@@ -122,7 +122,7 @@ def test_pages_contain_all_rows_in_order(blocks: list[tuple[int, list[int]]], li
 def test_keys_and_steps_filter_rows_without_changing_them(
     blocks: list[tuple[int, list[int]]], limit: int, budget: int, first_step: int, width: int
 ) -> None:
-    """Filtering by key and steps returns the rows of the full scan, with that key's values and the same marks."""
+    """Filtering by key and steps returns the rows of the full scan with the values of that key and the same marks."""
     rows = read_all(
         store(blocks),
         selection=Selection.of(["rare"]),

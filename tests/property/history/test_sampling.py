@@ -1,4 +1,4 @@
-"""Thinned series keep what a chart must show."""
+"""Reduced series keep what a chart must show."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ points = st.lists(
 
 
 def series_of(items: list[tuple[int, float]]) -> Series:
-    """Return points as a series, time being ten times the step."""
+    """Return points as a series whose times are ten times the steps."""
     steps = np.array([step for step, _ in items], dtype=np.int64)
     return Series(steps=steps, times=steps * 10, values=np.array([value for _, value in items], dtype=np.float64))
 
 
 def pairs(series: Series) -> list[tuple[int, str]]:
-    """Return the points in a form that compares NaN."""
+    """Return the points in a form in which NaN equals NaN."""
     return [(step, repr(value)) for step, value in zip(series.steps.tolist(), series.values.tolist(), strict=True)]
 
 
 @given(points, st.integers(4, 60))
-def test_thinned_points_are_few_real_and_in_order(items: list[tuple[int, float]], samples: int) -> None:
-    """At most that many, each of them logged, by step, times still beside their steps."""
+def test_a_reduced_series_has_few_logged_points_in_order(items: list[tuple[int, float]], samples: int) -> None:
+    """There are at most as many points as requested; each was logged, in order of step, with its time."""
     thinned = thin(series_of(items), samples)
     assert len(thinned.steps) <= samples
     assert set(pairs(thinned)) <= set(pairs(series_of(items)))
@@ -37,8 +37,8 @@ def test_thinned_points_are_few_real_and_in_order(items: list[tuple[int, float]]
 
 
 @given(points, st.integers(4, 60))
-def test_extremes_and_ends_survive(items: list[tuple[int, float]], samples: int) -> None:
-    """The least and the greatest value, and the first and the last step, are always there."""
+def test_extremes_and_ends_are_kept(items: list[tuple[int, float]], samples: int) -> None:
+    """The minimum, the maximum, and the values at the first and the last step are kept."""
     thinned = thin(series_of(items), samples)
     numbers = [value for _, value in items if not math.isnan(value)]
     kept = [value for value in thinned.values.tolist() if not math.isnan(value)]
@@ -48,14 +48,14 @@ def test_extremes_and_ends_survive(items: list[tuple[int, float]], samples: int)
 
 
 @given(points)
-def test_few_points_are_kept_as_they_are(items: list[tuple[int, float]]) -> None:
-    """Where there are no more points than asked for, all are there."""
+def test_a_short_series_is_unchanged(items: list[tuple[int, float]]) -> None:
+    """A series with no more points than requested keeps all of them."""
     thinned = thin(series_of(items), max(4, len(items)))
     assert sorted(pairs(series_of(items))) == sorted(pairs(thinned))
 
 
 def test_a_million_points_in_parts_keep_one_spike() -> None:
-    """Points that were thinned on the way still show the one value that stands out, and no memory is hoarded."""
+    """Points that are reduced in several parts keep the one spike, with bounded memory."""
     sampler = Sampler(samples=100)
     for part in range(100):
         steps = np.arange(part * 10_000, (part + 1) * 10_000)

@@ -1,4 +1,4 @@
-"""The view of runs that were resumed, rewound and forked, against a model that looks at each row by itself."""
+"""The view of resumed, rewound and forked runs, compared with a model that decides for each row separately."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 RUN = RunPath(entity="e", project="p", run_id="r")
 RUNS = [UUID(int=1000 + number) for number in range(3)]
-#: The runs lie in partitions whose offsets have nothing to do with each other.
+#: The runs are in partitions whose offsets are unrelated.
 FIRST_OFFSET = [50, 0, 900]
 
 
 @dataclass
 class Process:
-    """A writer of a run, in the order of time."""
+    """A writer of a run, in order of time."""
 
     run: int
     continues: frozenset[int]
@@ -45,26 +45,26 @@ class Process:
 
 
 class Logged(NamedTuple):
-    """A row: by whom, when, at which step."""
+    """A row with its writer, time and step."""
 
     writer: int
     time: int
     order: int
     step: int
-    #: Below its writer's greatest step before it.
-    behind: bool
+    #: Whether it is below the greatest earlier step of its writer.
+    is_below: bool
 
 
 @dataclass
 class World:
-    """All that was ever said, in the order in which the brokers got it."""
+    """All records, in the order in which the brokers received them."""
 
     writers: list[Process] = field(default_factory=list)
     #: Time, writer, steps.
     blocks: list[tuple[int, int, list[int]]] = field(default_factory=list)
 
     def rows(self, run: int) -> Iterator[Logged]:
-        """Yield the rows that the writers of a run logged themselves."""
+        """Yield the rows logged by the writers of a run, without inherited rows."""
         logged: dict[int, list[int]] = {}
         for time, writer, steps in self.blocks:
             if self.writers[writer].run == run:
@@ -76,7 +76,7 @@ class World:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Draw what may be said: processes that begin, resume, rewind, fork, and log, in any order."""
+    """Draw processes that begin, resume, rewind, fork, and log, in any order."""
     world = World()
     for time in range(1, draw(st.integers(4, 24))):
         if not world.writers or draw(st.booleans()):
@@ -96,14 +96,14 @@ def worlds(draw: st.DrawFn) -> World:
     return world
 
 
-# --- the model
+# --- The model
 
 
-def carried_on(world: World, writer: int) -> set[int]:
-    """Return whom a writer continues, directly or not."""
+def continued_by(world: World, writer: int) -> set[int]:
+    """Return the writers that a writer continues, directly or indirectly."""
     found = set(world.writers[writer].continues)
     for earlier in world.writers[writer].continues:
-        found |= carried_on(world, earlier)
+        found |= continued_by(world, earlier)
     return found
 
 
@@ -125,12 +125,12 @@ def items(world: World, run: int, until: int, seen: frozenset[int]) -> list[tupl
 
 
 def is_hidden(world: World, run: int, until: int, item: tuple[Logged, int, int, int]) -> bool:
-    """Tell whether some later writer took the place of a row."""
+    """Return whether a later writer replaces a row."""
     row, owner, time, _ = item
     for number, writer in enumerate(world.writers):
         if writer.run != run or number == owner:
             continue
-        continued = owner in carried_on(world, number)
+        continued = owner in continued_by(world, number)
         if continued and writer.began is not None and writer.began < until and row.step >= writer.steps[0]:
             return True
         if writer.branch is not None and writer.branch[1] == run and writer.branch[0] < until:
@@ -141,31 +141,31 @@ def is_hidden(world: World, run: int, until: int, item: tuple[Logged, int, int, 
 
 
 def shown(world: World, run: int, until: int, seen: frozenset[int]) -> list[tuple[Logged, int]]:
-    """Return what the view of a run shows, each row with the depth of its run."""
+    """Return the displayed rows of a run, each with the depth of its run."""
     found = items(world, run, until, seen)
     return [(item[0], item[3]) for item in found if not is_hidden(world, run, until, item)]
 
 
 def expected(world: World, run: int) -> list[tuple[Any, ...]]:
-    """Return all rows of the view and the hidden ones, in order: writer, order, step, late, hidden."""
+    """Return the displayed and the hidden rows of a run, in order: writer, order, step, late, hidden."""
     found = items(world, run, 10**6, frozenset({run}))
     found.sort(key=lambda item: (item[0].step, -item[3], offset(world, item[0]), item[0].order))
-    taken: set[int] = set()
+    seen_steps: set[int] = set()
     rows = []
     for item in found:
         row, hidden = item[0], is_hidden(world, run, 10**6, item)
-        rows.append((row.writer, row.order, row.step, row.behind or (not hidden and row.step in taken), hidden))
+        rows.append((row.writer, row.order, row.step, row.is_below or (not hidden and row.step in seen_steps), hidden))
         if not hidden:
-            taken.add(row.step)
+            seen_steps.add(row.step)
     return rows
 
 
 def offset(world: World, row: Logged) -> int:
-    """Return the place of a row's block in its partition."""
+    """Return the offset of a row's block in its partition."""
     return FIRST_OFFSET[world.writers[row.writer].run] + row.time
 
 
-# --- what is tested
+# --- The tests
 
 
 def key(writer: int) -> UUID:
@@ -174,7 +174,7 @@ def key(writer: int) -> UUID:
 
 
 def facts_of(world: World, run: int) -> RunFacts:
-    """Return what the tables hold of a run."""
+    """Return the facts of a run as in the tables."""
     mine = {number: writer for number, writer in enumerate(world.writers) if writer.run == run}
     return RunFacts(
         RUNS[run],
@@ -189,7 +189,7 @@ def facts_of(world: World, run: int) -> RunFacts:
 
 
 def blocks_of(world: World, run: int) -> list[Block]:
-    """Return the blocks of a view by their least step, as the reader finds them."""
+    """Return the blocks of a view, ordered by their least step, as the reader finds them."""
     lineage = [facts_of(world, run)]
     while (fork := lineage[-1].fork) is not None and all(facts.run != fork.origin for facts in lineage):
         lineage.append(facts_of(world, RUNS.index(fork.origin)))
@@ -205,8 +205,8 @@ def blocks_of(world: World, run: int) -> list[Block]:
                 at = FIRST_OFFSET[number] + time
                 if (bounds := source.bounds_of(key(writer).bytes, at)) is not None:
                     payload = Message(encode(event))
-                    place = (event.writer.id, at, event.seq, block.least, block.greatest, before.greatest)
-                    blocks.append(Block(*place, payload, source.rank, bounds))
+                    fields_of_block = (event.writer.id, at, event.seq, block.least, block.greatest, before.greatest)
+                    blocks.append(Block(*fields_of_block, payload, source.rank, bounds))
     return sorted(blocks, key=lambda block: (block.first_step, block.rank, block.offset))
 
 
@@ -230,13 +230,13 @@ def event_of(writer: int, seq: int, steps: list[int]) -> events.LogEvent:
     )
 
 
-def read(blocks: list[Block], limit: int, **asked: bool) -> list[tuple[Any, ...]]:
-    """Read page after page, as the reader does."""
+def read(blocks: list[Block], limit: int, **options: bool) -> list[tuple[Any, ...]]:
+    """Read all pages like the reader."""
     rows: list[tuple[Any, ...]] = []
     after = None
     while True:
         builder = PageBuilder(
-            Selection.of(None), limit=limit, first_step=NO_STEP, last_step=GREATEST, after=after, budget=20, **asked
+            Selection.of(None), limit=limit, first_step=NO_STEP, last_step=GREATEST, after=after, budget=20, **options
         )
         builder.extend(blocks)
         page = builder.page()
@@ -248,8 +248,8 @@ def read(blocks: list[Block], limit: int, **asked: bool) -> list[tuple[Any, ...]
 
 @settings(max_examples=3 * settings().max_examples)
 @given(worlds(), st.integers(0, len(RUNS) - 1), st.integers(1, 9))
-def test_a_view_is_what_the_rules_say_of_each_row(world: World, run: int, limit: int) -> None:
-    """However runs are resumed, rewound and forked, what is shown, hidden and late is as the words say."""
+def test_a_view_has_the_rows_of_the_model(world: World, run: int, limit: int) -> None:
+    """However runs are resumed, rewound and forked, displayed, hidden and late rows are those of the model."""
     blocks = blocks_of(world, run)
     rows = expected(world, run)
 
@@ -259,8 +259,8 @@ def test_a_view_is_what_the_rules_say_of_each_row(world: World, run: int, limit:
 
 
 @given(worlds(), st.integers(0, len(RUNS) - 1), st.integers(1, 6))
-def test_rows_that_are_not_late_are_found_block_by_block(world: World, run: int, patience: int) -> None:
-    """What is sampled without late rows is the view without them, however few rows are held at a time."""
+def test_samples_without_late_rows_have_the_rows_of_the_model(world: World, run: int, patience: int) -> None:
+    """The rows are the displayed ones without late rows, however few rows are held at a time."""
     row_filter = LateRowFilter(patience)
     found = []
     blocks = [block for block in blocks_of(world, run) if block.is_shown]

@@ -30,7 +30,7 @@ _ROLES = (
     events.Role.PRIMARY,
 )
 WRITERS = [events.Writer(id=bytes([number]) * 16, role=role) for number, role in enumerate(_ROLES)]
-#: The first two writers are of one run, the next two of another, the rest of a run each.
+#: The first two writers are of one run, the next two of another, and the others of a separate run each.
 _RUN_NUMBERS = (0, 0, 1, 1, 2, 3, 4)
 RUNS = [RUN, *(RunPath(entity="team", project="digits", run_id=f"run {number}") for number in range(1, 5))]
 _RUNS = {writer.id: RUNS[number] for writer, number in zip(WRITERS, _RUN_NUMBERS, strict=True)}
@@ -39,19 +39,19 @@ _SIGNED = b"signed"
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An event and when it was appended."""
+    """An event and its append time."""
 
     event: events.Event
     time: int
 
 
 def is_signed(event: events.HeartbeatEvent) -> bool:
-    """Stand for the check of a real signature."""
+    """Return whether an event has the signature of these tests."""
     return event.signature == _SIGNED
 
 
 def folded(log: Iterable[Placed]) -> PartitionModel:
-    """Return the model after a log."""
+    """Return the model after applying a log."""
     model = PartitionModel(LIMITS, is_signed)
     for placed in log:
         model.apply(placed.event, placed.time)
@@ -59,17 +59,17 @@ def folded(log: Iterable[Placed]) -> PartitionModel:
 
 
 def run_of(writer: events.Writer) -> RunPath:
-    """Return the run of a writer; the first for a writer of a test's own."""
+    """Return the run of a writer; the first run for an unknown writer."""
     return _RUNS.get(writer.id, RUN)
 
 
 def tick(number: int, *, signed: bool = True) -> events.HeartbeatEvent:
     """Return a tick."""
-    nobody = events.Writer(id=bytes(16), role=events.Role.COMMAND)
-    nothing = RunPath(entity="", project="", run_id="")
+    no_writer = events.Writer(id=bytes(16), role=events.Role.COMMAND)
+    no_run = RunPath(entity="", project="", run_id="")
     signature = _SIGNED if signed else b""
     return events.HeartbeatEvent(
-        header=events.Header(kind=events.Kind.TICK, run=nothing, writer=nobody, time=0),
+        header=events.Header(kind=events.Kind.TICK, run=no_run, writer=no_writer, time=0),
         number=number,
         signature=signature,
     )
@@ -107,7 +107,7 @@ def exited(
     beats: bool = False,
     decides: bool = True,
 ) -> events.ExitEvent:
-    """Return an exit, of a writer that beats or of one that never did."""
+    """Return an exit of a writer, which has sent beats or not."""
     ending = events.Ending(state=state)
     return events.ExitEvent(
         header=events.Header(kind=events.Kind.DATA, run=run_of(writer), writer=writer, time=0, order=0),
@@ -119,16 +119,16 @@ def exited(
 
 def configured(writer: events.Writer) -> events.ChangeEvent:
     """Return a record of config."""
-    said = (events.Record(order=0, time=0, entries=()),)
+    records = (events.Record(order=0, time=0, entries=()),)
     return events.ChangeEvent(
         header=events.Header(kind=events.Kind.DATA, run=run_of(writer), writer=writer, time=0, seq=0, count=1),
         topic=Topic.CONFIG,
-        records=said,
+        records=records,
     )
 
 
 def at_client_time(placed: Placed, time: int) -> Placed:
-    """Return an event that was made at another time by the clock of its writer."""
+    """Return the event with another time of its writer's clock."""
     return replace(placed, event=changed(placed.event, time=time))
 
 
@@ -180,7 +180,7 @@ def other_records(draw: st.DrawFn) -> list[Placed]:
 
 
 def mixed(chances: Sequence[float], heartbeat: Sequence[Placed], others: Sequence[Placed]) -> list[Placed]:
-    """Return the records of all topics, the others where chances put them among the heartbeats; each topic in order."""
+    """Return a log in which the other records are inserted between the heartbeats, each topic in order."""
     placed_at: list[tuple[int, Placed]] = []
     for topic in (Topic.EXIT, Topic.CONFIG):
         of_topic = [

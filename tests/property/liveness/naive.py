@@ -1,4 +1,4 @@
-"""A naive model of the heartbeat topic: every tick looks at every writer, nothing is kept in order."""
+"""A naive model of the heartbeat topic, which checks every writer at every tick."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Heard:
-    """A writer: the available time since its last beat, and its phase."""
+class NaiveWriter:
+    """A writer with the available time since its last beat, and its phase."""
 
     run: RunPath
     state: str = "unheard"
@@ -34,9 +34,9 @@ class Heard:
         return self.state == "running"
 
 
-def naive(log: Iterable[Placed]) -> dict[bytes, Heard]:
-    """Return the writers that a log of heartbeats tells of."""
-    writers: dict[bytes, Heard] = {}
+def naive(log: Iterable[Placed]) -> dict[bytes, NaiveWriter]:
+    """Return the writers in a log of heartbeats."""
+    writers: dict[bytes, NaiveWriter] = {}
     latest: int | None = None
     number = -1
     for placed in log:
@@ -49,7 +49,7 @@ def naive(log: Iterable[Placed]) -> dict[bytes, Heard]:
                 latest = placed.time if latest is None else max(latest, placed.time)
                 _pass(writers, passed)
             continue
-        writer = writers.setdefault(event.writer.id, Heard(event.run))
+        writer = writers.setdefault(event.writer.id, NaiveWriter(event.run))
         if event.kind is Kind.GOODBYE:
             if writer.state != "closed":
                 writer.state = "closed"
@@ -57,35 +57,35 @@ def naive(log: Iterable[Placed]) -> dict[bytes, Heard]:
                 writer.end = None if event.ending is None else event.ending.state
         elif event.number > writer.number:
             writer.number = event.number
-            _hear(writer, event)
+            _apply_beat(writer, event)
     return writers
 
 
 def naive_states(log: Iterable[Placed], others: Iterable[Placed]) -> dict[bytes, State]:
-    """Return the states of all writers: by the heartbeats, otherwise by the first exit if no beats are recorded."""
-    heard = naive(log)
+    """Return the states of all writers: from the heartbeats, otherwise from the first exit if no beats were sent."""
+    beating = naive(log)
     exits: dict[bytes, ExitEvent] = {}
-    known = set(heard)
+    known = set(beating)
     for placed in others:
         known.add(placed.event.writer.id)
         if isinstance(placed.event, ExitEvent):
             exits.setdefault(placed.event.writer.id, placed.event)
-    return {name: _shown(heard.get(name), exits.get(name)) for name in known}
+    return {name: _shown(beating.get(name), exits.get(name)) for name in known}
 
 
-def naive_says(log: Iterable[Placed]) -> dict[bytes, bool]:
-    """Return which of the writers that beat have a vote for the state of their run."""
+def naive_votes(log: Iterable[Placed]) -> dict[bytes, bool]:
+    """Return which of the writers that sent beats have a vote for the state of their run."""
     return {name: writer.decides for name, writer in naive(log).items() if writer.state != "unheard"}
 
 
-def _shown(heard: Heard | None, exited: ExitEvent | None) -> State:
-    state = "unheard" if heard is None else heard.state
-    preempting = heard is not None and heard.preempting
+def _shown(beating: NaiveWriter | None, exited: ExitEvent | None) -> State:
+    state = "unheard" if beating is None else beating.state
+    preempting = beating is not None and beating.preempting
     if state == "running":
         return State.PREEMPTING if preempting else State.RUNNING
     if state == "presumed":
         return State.PREEMPTED if preempting else State.CRASHED
-    end = heard.end if heard is not None else None
+    end = beating.end if beating is not None else None
     if state == "unheard":
         end = exited.ending.state if exited is not None and not exited.beats else None
         if end is None:
@@ -94,7 +94,7 @@ def _shown(heard: Heard | None, exited: ExitEvent | None) -> State:
     return State.PREEMPTED if preempting and shown in (State.CRASHED, State.FAILED) else shown
 
 
-def _hear(writer: Heard, event: HeartbeatEvent) -> None:
+def _apply_beat(writer: NaiveWriter, event: HeartbeatEvent) -> None:
     if event.trainer_alive and writer.state in ("unheard", "presumed"):
         writer.state = "running"
     if writer.on_the_clock:
@@ -104,19 +104,19 @@ def _hear(writer: Heard, event: HeartbeatEvent) -> None:
         writer.decides = writer.decides and event.decides
 
 
-def _pass(writers: dict[bytes, Heard], passed: int) -> None:
+def _pass(writers: dict[bytes, NaiveWriter], passed: int) -> None:
     counted = [writer for writer in writers.values() if writer.on_the_clock]
     for writer in counted:
         writer.silence += passed
     silent = [writer for writer in counted if not writer.cut_off]
     together = [writer for writer in silent if writer.silence >= LIMITS.crashed - LIMITS.together]
     due = [writer for writer in silent if writer.silence >= LIMITS.crashed]
-    dead = [writer for writer in counted if writer.cut_off and writer.silence >= LIMITS.unreachable]
+    presumed = [writer for writer in counted if writer.cut_off and writer.silence >= LIMITS.unreachable]
     runs, live = ({writer.run for writer in some} for some in (together, counted))
     if due and len(runs) >= LIMITS.mass and len(runs) >= LIMITS.share * len(live):
         for writer in together:
             writer.cut_off = True
     else:
-        dead += due
-    for writer in dead:
+        presumed += due
+    for writer in presumed:
         writer.state = "presumed"

@@ -1,4 +1,4 @@
-"""The properties of liveness, each for any log."""
+"""Properties of the liveness model, for any log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.property.liveness.logs import (
     other_records,
     tick,
 )
-from tests.property.liveness.naive import naive, naive_says, naive_states
+from tests.property.liveness.naive import naive, naive_states, naive_votes
 
 if TYPE_CHECKING:
     import random
@@ -56,7 +56,7 @@ def phases(model: PartitionModel) -> dict[bytes, tuple[Phase, bool]]:
 
 
 def changes(model: PartitionModel) -> list[tuple[object, ...]]:
-    """Return the changes of state that were recorded."""
+    """Return the recorded changes of state."""
     return [(change.run, change.writer, change.before, change.after) for change in model.changes.transitions]
 
 
@@ -94,9 +94,9 @@ def test_model_agrees_with_a_simple_one_on_all_topics(
 def test_votes_of_writers_that_beat_depend_on_heartbeats_only(
     log: list[Placed], others: list[Placed], chances: Sequence[float]
 ) -> None:
-    """A vote given up in a heartbeat stays so, whatever the exit contains and whenever it is read."""
+    """A vote that a heartbeat gives up does not return, whatever the exit contains and whenever it is read."""
     found = writers_of(folded(mixed(chances, log, others)))
-    expected = naive_says(log)
+    expected = naive_votes(log)
     assert expected == {name: found[name].vote.decides for name in expected}
 
 
@@ -139,7 +139,7 @@ def test_final_states_do_not_depend_on_the_interleaving_of_topics(
 def test_a_restart_anywhere_changes_nothing(
     log: list[Placed], others: list[Placed], chances: Sequence[float], place: int
 ) -> None:
-    """A model that is stored and loaded continues like one that was not; runs without open writers are loaded later."""
+    """A model that is stored and loaded continues as if it was not; runs without open writers are loaded later."""
     whole = mixed(chances, log, others)
     first = folded(whole[:place])
     again = PartitionModel(LIMITS, is_signed)
@@ -157,7 +157,7 @@ def test_a_restart_anywhere_changes_nothing(
 
 @given(heartbeats(), st.integers(0, 20_000))
 def test_no_crash_without_enough_ticks(log: list[Placed], pause: int) -> None:
-    """A writer is not presumed crashed before the limit of ticked time since its beat, however long that takes."""
+    """A writer is not presumed crashed before the limit of ticked time since its beat, however long it lasts."""
     model = folded([*log, Placed(beat(WRITERS[0], 999), 2_000)])
     assume(model.runs[RUN].writers[WRITERS[0].id].phase is Phase.RUNNING)
     before = model.clock.available
@@ -213,8 +213,8 @@ def test_client_clocks_are_ignored(
 ) -> None:
     """The client time of events has no effect."""
     whole = mixed(chances, log, others)
-    told = folded([at_client_time(placed, time + number) for number, placed in enumerate(whole)])
-    assert folded(whole).runs == told.runs
+    details = folded([at_client_time(placed, time + number) for number, placed in enumerate(whole)])
+    assert folded(whole).runs == details.runs
 
 
 @given(heartbeats(), st.sampled_from([ExitState.CRASHED, ExitState.KILLED, ExitState.FAILED]))
@@ -234,21 +234,21 @@ def test_exits_do_not_revoke_a_presumed_crash(log: list[Placed], state: ExitStat
 def test_marked_changes_are_complete(log: list[Placed], others: list[Placed], chances: Sequence[float]) -> None:
     """A store that writes only the marked changes after each event has everything in the end."""
     model = PartitionModel(LIMITS, is_signed)
-    told: dict[bytes, str] = {}
+    details: dict[bytes, str] = {}
     pulses: dict[bytes, tuple[int, ...]] = {}
     opened: dict[RunPath, bool] = {}
     for placed in mixed(chances, log, others):
         model.apply(placed.event, placed.time)
-        told.update((writer.id, _told(writer)) for writer in model.changes.writers.values())
+        details.update((writer.id, _details(writer)) for writer in model.changes.writers.values())
         pulses.update((writer.id, _pulse(writer)) for writer in model.changes.pulses.values())
         opened.update((path, run.is_open) for path, run in model.changes.runs.items())
         model.changes = Changes()
-    assert {writer.id: _told(writer) for writer in writers_of(model).values()} == told
+    assert {writer.id: _details(writer) for writer in writers_of(model).values()} == details
     assert {writer.id: _pulse(writer) for writer in writers_of(model).values()} == pulses
     assert {path: run.is_open for path, run in model.runs.items()} == opened
 
 
-def _told(writer: TrackedWriter) -> str:
+def _details(writer: TrackedWriter) -> str:
     return f"{writer.role} {writer.phase} {writer.first} {dump_details(writer)}"
 
 

@@ -1,4 +1,4 @@
-"""Decisions on offsets against a plain model of a log."""
+"""Decisions on offsets, compared with a simple model of a log."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ blocks = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 30), st.integers(1
 
 
 def rows_block(writer: events.Writer, seq: int, count: int, kind: events.Kind = events.Kind.DATA) -> events.LogEvent:
-    """A block whose rows hold their own number."""
+    """Return a block whose rows contain their own number."""
     numbers = np.arange(seq, seq + count if kind is events.Kind.DATA else seq)
     columns = pack_rows([{"number": int(number), **({"odd": "x"} if number % 2 else {})} for number in numbers])
     return events.LogEvent(
@@ -41,7 +41,7 @@ def rows_block(writer: events.Writer, seq: int, count: int, kind: events.Kind = 
 
 
 def changes_block(writer: events.Writer, seq: int, count: int) -> events.ChangeEvent:
-    """Config records that hold their own number."""
+    """Return config records that contain their own number."""
     records = tuple(
         events.Record(
             order=number, time=0, entries=(events.Entry(op=events.Operation.SET, path=("n",), value=str(number)),)
@@ -56,12 +56,12 @@ def changes_block(writer: events.Writer, seq: int, count: int) -> events.ChangeE
 
 
 def received(event: events.Event, offset: int) -> Received:
-    """An event as the runtime has it."""
+    """Return an event as received by the runtime."""
     return Received(topic=event.topic, partition=0, offset=offset, append_time=0, message=encode(event), event=event)
 
 
 def numbers_of(item: Received) -> list[int]:
-    """The numbers that the records of an event hold, read from its message as a consumer may."""
+    """Return the numbers that the records of an event contain."""
     event = decode(item.topic, item.message)
     if isinstance(event, events.ChangeEvent):
         return [int(record.entries[0].value) for record in event.records]

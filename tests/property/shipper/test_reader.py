@@ -44,7 +44,7 @@ def spools(draw: st.DrawFn) -> SpoolBuilder:
 
 
 def assembled(folder: Path, *, limit: int = 1 << 18, restart_after: int = -1) -> tuple[dict[Any, Any], dict[Any, int]]:
-    """Return the records of a dead writer by (topic, seq), None for those marked as missing, and the counts."""
+    """Return the records of a killed writer by (topic, seq), None for those marked as missing, and the counts."""
     reader, assembler = SpoolReader(folder), Assembler({}, block_bytes=1 << 20, block_rows=100)
     found: dict[Any, Any] = {}
     rounds = 0
@@ -63,7 +63,7 @@ def assembled(folder: Path, *, limit: int = 1 << 18, restart_after: int = -1) ->
 
 
 def prefixes(spool: SpoolBuilder, folder: Path, key: tuple[int, int]) -> list[Any]:
-    """Return what a record is for every prefix of the appends."""
+    """Return the values that a record has for each prefix of the appends."""
     found: list[Any] = []
     for length in range(1, len(spool.records)):
         SpoolBuilder(records=spool.records[:length]).write(folder / f"prefix{length}")
@@ -72,19 +72,19 @@ def prefixes(spool: SpoolBuilder, folder: Path, key: tuple[int, int]) -> list[An
 
 
 def in_front(spool: SpoolBuilder, seq: int) -> int:
-    """Return the row that was opened last before a row, or with it, not counting late rows."""
+    """Return the row that was opened last before a row, or with it, without late rows."""
     rows = [record for record in parse(b"".join(spool.records), 0, 0, 0).records if record.topic == TopicCode.LOG]
     opened = [row.seq for row in rows if row.flags & Flag.OPENS and not row.flags & Flag.LATE_ROW and row.seq <= seq]
     return max(opened, default=seq)
 
 
 def published(found: dict[Any, Any]) -> dict[int, int]:
-    """Return the first seq of each topic that is not among the records found."""
+    """Return the first seq of each topic after the records found."""
     return {topic: 1 + max(seq for other, seq in found if other == topic) for topic, _ in found}
 
 
 def add(found: dict[Any, Any], assembler: Assembler) -> None:
-    """Add the blocks of an assembler; a record may come twice only as itself."""
+    """Add the blocks of an assembler; a repeated record must equal the earlier one."""
     for block in assembler.blocks():
         for seq in range(block.seq, block.stop):
             value = None if block.reason else block.values[seq - block.seq]

@@ -1,4 +1,4 @@
-"""Any sequence of log() calls, against a model of the rules written the slow way."""
+"""Sequences of log() calls, compared with a simple model of the rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runstream.tracking.rows.row_log import RowLog
 from tests.unit.producer.row_model import RowModel, assembled
 from tests.unit.producer.spooled import rows
 
-#: The arguments of one call of log().
+#: The arguments of a call of log().
 Call = tuple[dict[str, Any], int | None, bool | None]
 
 SCALARS = st.one_of(st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.text(max_size=5))
@@ -28,14 +28,14 @@ def calls_of(data: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[list[
 
 
 CALLS = calls_of(st.dictionaries(st.sampled_from("abc"), st.none() | SCALARS | DICTS, max_size=3))
-#: No key is None, which leaves the last value, or a dict at one time and none at another.
+#: Values of the same key may be None, which does not change the last value, or a dict in one row and not in another.
 PLAIN_CALLS = calls_of(st.fixed_dictionaries({}, optional={"a": SCALARS, "b": SCALARS, "c": DICTS}))
 
 
 @settings(deadline=None)
 @given(CALLS)
 def test_rows_are_those_of_the_model(calls: list[Call]) -> None:
-    """Rows, their steps and their joining are the model's, read by the test's rules and by the shipper's alike."""
+    """Rows, steps and merged values are those of the model, in the spool and as assembled by the shipper."""
     model = RowModel()
     with tempfile.TemporaryDirectory() as folder:
         history = RowLog(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))
@@ -53,7 +53,7 @@ def test_rows_are_those_of_the_model(calls: list[Call]) -> None:
 @settings(deadline=None)
 @given(PLAIN_CALLS)
 def test_last_values_are_those_of_the_greatest_steps(calls: list[Call]) -> None:
-    """They are what one gets by merging all rows by step, once the last row is closed."""
+    """They equal the result of merging all rows by step, once the last row is closed."""
     model = RowModel()
     with tempfile.TemporaryDirectory() as folder:
         history = RowLog(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))

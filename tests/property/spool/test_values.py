@@ -1,4 +1,4 @@
-"""Whatever is logged: an error of one class and nothing recorded, or the same plain values whatever came before."""
+"""Any logged value is refused with one error, or recorded as the same plain values whatever was logged before."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ ROWS = st.lists(st.dictionaries(st.sampled_from("ab"), VALUES, max_size=2), max_
 
 @settings(deadline=None)
 @given(ROWS)
-def test_what_came_before_changes_no_row(data: list[dict[str, Any]]) -> None:
-    """A row is what it would be in a run of its own, or is refused there and here alike."""
+def test_a_row_does_not_depend_on_earlier_rows(data: list[dict[str, Any]]) -> None:
+    """A row is recorded or refused as in a new run."""
     expected = []
     with tempfile.TemporaryDirectory() as folder:
         history = RowLog(SpoolWriter(Path(folder), bytes(16), smallest=4096, largest=4096))
@@ -65,7 +65,7 @@ def as_shipped(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def refused(history: RowLog, row: dict[str, Any]) -> bool:
-    """Log a row, and tell whether that was refused."""
+    """Log a row; return whether it was refused."""
     try:
         history.log(row)
     except DataError:
@@ -74,7 +74,7 @@ def refused(history: RowLog, row: dict[str, Any]) -> bool:
 
 
 def spelled(value: Any) -> Any:
-    """Return a value with NaN in a form that is equal to itself."""
+    """Return a value in a form in which NaN equals NaN."""
     if isinstance(value, float) and math.isnan(value):
         return "NaN"
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""A naive model of the summary: all values of all rows in a list, statistics by the textbook, nothing folded."""
+"""A naive model of the summary: lists of all values, and statistics by definition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Cell = tuple[int, int, int, bytes, Any]
 
 
 def cells(placed: Iterable[Placed]) -> dict[Path, list[Cell]]:
-    """Return all values but None of each key, in the order in which they count."""
+    """Return all values except None of each key, in order of precedence."""
     found: dict[Path, list[Cell]] = {}
     for item in placed:
         for path, cell in _cells_of(item):
@@ -41,7 +41,7 @@ def _cells_of(item: Placed) -> Iterator[tuple[Path, Cell]]:
 
 
 def overlaid(columns: dict[Path, list[Cell]]) -> dict[str, Any]:
-    """Return the nested dict that is left when all values are set one after another."""
+    """Return the nested dict after setting all values one after another."""
     tree: dict[str, Any] = {}
     steps = sorted((cell[:3], path, cell[4]) for path, column in columns.items() for cell in map(_comparable, column))
     for _, path, (value,) in steps:
@@ -55,17 +55,17 @@ def overlaid(columns: dict[Path, list[Cell]]) -> dict[str, Any]:
 
 
 def _comparable(cell: Cell) -> tuple[int, int, int, bytes, list[Any]]:
-    # Paths of one row differ, so that sorting never gets to the value.
+    # Paths of one row differ, so that sorting never compares values.
     return (*cell[:4], [cell[4]])
 
 
 def numbers(column: list[Cell]) -> list[float]:
-    """Return the numbers of a key: no booleans."""
+    """Return the numbers of a key, without booleans."""
     return [cell[4] for cell in column if isinstance(cell[4], int | float) and not isinstance(cell[4], bool)]
 
 
 def aggregate(column: list[Cell], name: str) -> Any:
-    """Return what an aggregation shows of a key, "absent" where it shows nothing."""
+    """Return the value of an aggregation of a key, "absent" if it has none."""
     if name in ("first", "last"):
         return column[0 if name == "first" else -1][4]
     found = numbers(column)

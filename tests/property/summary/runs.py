@@ -1,4 +1,4 @@
-"""Small random runs: events of several writers, as they might stand in the topics of one partition."""
+"""Small random runs: events of several writers as in the topics of one partition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums are exact for whatever finite numbers, however many."""
+"""Sums of finite numbers are exact."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _INTS = st.integers(-(2**63), 2**63 - 1)
 
 @given(st.lists(_FLOATS, min_size=1, max_size=20))
 def test_a_column_of_floats_is_summed_exactly(column: list[float]) -> None:
-    """The sum over the whole range of floats, subnormal and huge, is the sum of the fractions."""
+    """The sum of floats of any magnitude, including subnormal ones, equals the sum of the fractions."""
     (found,) = float_sums(np.array([column]))
     assert sum(map(Fraction, column)) == fraction(found)
 
 
 @pytest.mark.parametrize("spread", [0, 10, 40, 80, 200, 1000])
 def test_long_columns_of_any_spread_are_summed_exactly(spread: int) -> None:
-    """Ten thousand values with all 53 bits set at random, over many powers of two, lose nothing."""
+    """Ten thousand random values with 53 bits, over many powers of two, are summed without loss."""
     chance = random.Random(spread)
     columns = [[chance.uniform(-1, 1) * 2.0 ** chance.randint(-spread, 0) for _ in range(10_000)] for _ in range(3)]
     assert [sum(map(Fraction, column)) for column in columns] == [
@@ -34,7 +34,7 @@ def test_long_columns_of_any_spread_are_summed_exactly(spread: int) -> None:
 
 
 def test_huge_floats_do_not_overflow() -> None:
-    """A sum beyond the largest float is kept."""
+    """A sum beyond the largest float is stored."""
     column = [1.7e308] * 1000
     (found,) = float_sums(np.array([column]))
     assert 1000 * Fraction(1.7e308) == fraction(found)
@@ -48,14 +48,14 @@ def test_a_column_of_ints_is_summed_exactly(column: list[int]) -> None:
 
 
 @given(st.lists(_FLOATS, max_size=10), st.randoms(use_true_random=False))
-def test_equal_sums_have_one_spelling(column: list[float], shuffle: random.Random) -> None:
-    """The canonical form does not tell in which order the terms came."""
+def test_equal_sums_have_the_same_form(column: list[float], shuffle: random.Random) -> None:
+    """The canonical form does not depend on the order of the terms."""
     other = column.copy()
     shuffle.shuffle(other)
     assert canonical(total(column)) == canonical(total(other))
 
 
 @given(_FLOATS | _INTS)
-def test_one_number_is_itself(number: float) -> None:
-    """A float or an int is exact as it is."""
+def test_the_sum_of_one_number_is_that_number(number: float) -> None:
+    """A float or an int is stored exactly."""
     assert Fraction(number) == fraction(exact(number))

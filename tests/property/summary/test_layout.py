@@ -1,4 +1,4 @@
-"""What is stored of a run in parts is the whole of it, though each batch writes only the parts that it touched."""
+"""The stored parts of a run equal its whole state, although each batch only writes the parts that it changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Stored:
-    """The parts of one run, as the tables keep them; a part is full with two keys."""
+    """The parts of one run as in the tables; a part is full with two keys."""
 
     def __init__(self) -> None:
         self.state = SummaryState(run=RUN)
@@ -47,7 +47,7 @@ class Stored:
 
     @property
     def summary(self) -> str:
-        """The summary as it is served to readers."""
+        """The summary that is served to readers."""
         names = {name: value for text in self.shown.values() for name, value in values.load(text).items()}
         assert len(names) == sum(len(values.load(text)) for text in self.shown.values())
         return values.dump(dict(sorted(names.items())))
@@ -55,7 +55,7 @@ class Stored:
 
 @given(placed=runs(), ends=st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=4))
 def test_parts_together_equal_the_whole_state(placed: list[Placed], ends: list[tuple[int, bool]]) -> None:
-    """After every batch and every restart, the parts have the summary and the bytes of the undivided state."""
+    """After every batch and every restart, the parts have the summary and the bytes of the whole state."""
     stored = Stored()
     whole = SummaryState(run=RUN)
     start = 0

@@ -1,4 +1,4 @@
-"""The state of a run does not depend on how events come, and agrees with a naive model."""
+"""The state of a run does not depend on the order of events, and agrees with a naive model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def folded(placed: Iterable[Placed]) -> SummaryState:
 
 
 def all_of(state: SummaryState) -> tuple[Any, ...]:
-    """Return everything that is stored of a state, in a form in which NaN equals NaN."""
+    """Return everything stored of a state, in a form in which NaN equals NaN."""
     summary = values.dump(summary_of(state))
     keys = pack_keys(state.keys, state.latest)
     return keys, pack_document(state), texts(state), summary, state.last_step, state.created, state.updated
@@ -45,7 +45,7 @@ def all_of(state: SummaryState) -> tuple[Any, ...]:
 
 @given(runs(), _SHUFFLES)
 def test_order_and_division_of_events_do_not_change_the_state(placed: list[Placed], shuffle: random.Random) -> None:
-    """Events in any order, whole or record by record, give the same bytes and the same summary."""
+    """Events in any order, whole or record by record, have the same bytes and the same summary."""
     pieces = [piece for item in placed for piece in (one_by_one(item) if shuffle.random() < 0.5 else [item])]
     shuffle.shuffle(pieces)
     assert all_of(folded(placed)) == all_of(folded(pieces))
@@ -114,7 +114,7 @@ def _sorted(tree: dict[str, Any]) -> str:
 
 
 def _text(value: dict[str, Any]) -> str:
-    # 0.0 equals -0.0 and 1 equals 1.0: which of equal numbers is the minimum is not defined.
+    # 0.0 equals -0.0 and 1 equals 1.0; which of equal numbers is the minimum is not defined.
     return values.dump({name: value + 0.0 if type(value) in (int, float) else value for name, value in value.items()})
 
 

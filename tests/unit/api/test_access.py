@@ -79,7 +79,7 @@ async def test_token_is_accepted_as_password() -> None:
     "header", ["Bearer wrong", "Bearer", "Basic ????", "Basic c2VjcmV0", "Digest secret", "secret"]
 )
 async def test_wrong_credential_is_refused_with_instructions(header: str) -> None:
-    """A wrong or malformed credential gets 401 with the scheme and a message that says what to do."""
+    """A wrong or malformed credential gets 401 with the scheme and a message with instructions."""
     answer = await _ask(None, headers={"Authorization": header})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -117,7 +117,7 @@ async def test_forwarded_request_needs_the_token(peers: Peers) -> None:
 
 
 async def test_peers_are_ignored_with_a_public_url(peers: Peers) -> None:
-    """With a public URL the peer on loopback is a proxy, so its user id does not count."""
+    """With a public URL the peer on loopback is a proxy, so its user id is ignored."""
     assert (await _ask(peers, public_url="https://runs.example.org")).status_code == 401
 
 

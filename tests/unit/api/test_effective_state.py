@@ -73,7 +73,7 @@ def test_only_primary_and_workers_delay_the_end() -> None:
 
 
 def test_polling_interval_grows_with_the_number_of_clients() -> None:
-    """The interval grows up to a limit, and shrinks once the clients are gone."""
+    """The interval grows up to a limit, and shrinks after clients have left."""
     pace = PollingPace(rate=10, shortest=1, longest=15)
     assert [pace.interval(client, now=100) for client in (*range(5), 0)] == [1] * 6
     assert [pace.interval(client, now=101) for client in range(100)][-1] == 10

@@ -1,4 +1,4 @@
-"""Who may show an answer in a frame."""
+"""Which pages may be displayed in a frame."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ async def _headers(path: str, ancestors: str = "") -> httpx.Headers:
         return (await client.get(path)).headers
 
 
-async def test_nobody_may_frame_an_answer() -> None:
-    """Unless its route says so."""
+async def test_responses_cannot_be_framed_by_default() -> None:
+    """Only routes that allow it can be framed."""
     headers = await _headers("/", "https://hub.example")
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Content-Security-Policy"].endswith("frame-ancestors 'none'")
 
 
-async def test_notebooks_of_this_machine_may_frame_what_may_be_framed() -> None:
-    """And the origins of the setting; all other headers stay."""
+async def test_notebooks_of_this_machine_can_frame_allowed_pages() -> None:
+    """Configured origins can, too; the other headers are unchanged."""
     headers = await _headers("/framed", "https://hub.example")
     _, _, ancestors = headers["Content-Security-Policy"].partition("frame-ancestors ")
     assert {"'self'", "http://localhost:*", "http://127.0.0.1:*", "https://hub.example"} <= set(ancestors.split())
@@ -48,7 +48,7 @@ async def test_notebooks_of_this_machine_may_frame_what_may_be_framed() -> None:
 
 
 @pytest.mark.parametrize("origins", ["*", "https://a; script-src *", "https://a,https://b", "hub.example", "https://"])
-def test_what_is_no_list_of_origins_is_refused(origins: str) -> None:
-    """A setting cannot loosen the rest of the policy."""
+def test_an_invalid_list_of_origins_is_refused(origins: str) -> None:
+    """The setting cannot weaken the rest of the policy."""
     with pytest.raises(ValidationError, match="Invalid origins"):
         ServerSettings(kafka="k", postgres="p", frame_ancestors=origins)

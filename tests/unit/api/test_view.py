@@ -32,7 +32,7 @@ def test_hidden_metrics_have_no_chart() -> None:
         _defined("epoch", hidden=True),
         _defined("a[1]*", hidden=True),
     ]
-    keys = ["debug/gone", "debug/kept", "debug/some/x", "epoch", "other", "a[1]b", "a1"]
+    keys = ["debug/hidden", "debug/kept", "debug/some/x", "epoch", "other", "a[1]b", "a1"]
     found = [key for _, charts in view.chart_groups(keys, metrics, "metrics") for key, _ in charts]
     assert found == ["debug/kept", "debug/some/x", "a1", "other"]
 

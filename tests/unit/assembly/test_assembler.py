@@ -273,7 +273,7 @@ def test_merge_is_deep_and_replaces_other_values() -> None:
 
 
 def test_branch_is_a_record_between_rows() -> None:
-    """A branch uses a number, and is in a block of its own between those of the rows."""
+    """A branch uses a number, and is in a separate block between those of the rows."""
     spool = SpoolBuilder()
     spool.append({"run_id": "other"}, flags=WHOLE | Flag.BRANCH, step=4)
     spool.append({"a": 1}, step=5)

@@ -160,11 +160,11 @@ def test_malformed_change_is_marked() -> None:
 
 def test_missing_records_become_a_marker() -> None:
     """A gap becomes a marker with its numbers and the reason."""
-    (message,) = sent(Block(TopicCode.SUMMARY, 0, 3, Position(0, 64), reason="gone", missing=4))
+    (message,) = sent(Block(TopicCode.SUMMARY, 0, 3, Position(0, 64), reason="lost", missing=4))
 
     event = decode(Topic.SUMMARY, message.payload)
     assert isinstance(event, ChangeEvent)
-    assert (event.kind, event.seq, event.count, event.reason, event.time) == (Kind.DROPPED, 3, 4, "gone", 77)
+    assert (event.kind, event.seq, event.count, event.reason, event.time) == (Kind.DROPPED, 3, 4, "lost", 77)
 
 
 @pytest.mark.parametrize("topic", [TopicCode.FILE, TopicCode.ARTIFACT, TopicCode.ALERT])

@@ -16,7 +16,7 @@ def test_rising_values_use_every_level() -> None:
 
 
 def test_a_constant_has_the_lowest_level() -> None:
-    """Without a range there is no scale."""
+    """All values are equal, so there is no scale."""
     assert sparkline([5.0, 5.0, 5.0]) == "▁▁▁"
 
 
@@ -25,8 +25,8 @@ def test_missing_values_are_gaps() -> None:
     assert sparkline([0.0, math.nan, math.inf, None, 1.0]) == "▁···█"
 
 
-def test_no_values_are_no_characters() -> None:
-    """An empty series is an empty text."""
+def test_an_empty_series_has_no_characters() -> None:
+    """The result is an empty text."""
     assert sparkline([]) == ""
 
 

@@ -42,7 +42,7 @@ def test_uploading_a_model_is_refused_before_the_training() -> None:
 
 def test_log_summary_records_nothing_if_an_argument_is_refused(run: runstream.Run) -> None:
     """A checkpoint is not supported yet, and a model must be a LightGBM model."""
-    import lightgbm as library  # noqa: PLC0415 - beside the module of this name
+    import lightgbm as library  # noqa: PLC0415 - a module has the same name
     import numpy as np  # noqa: PLC0415
 
     data = library.Dataset(np.arange(40.0).reshape(20, 2), np.arange(20) % 2)
@@ -111,7 +111,7 @@ def test_xgboost_defines_metrics_by_the_names_that_it_logs(
 def test_xgboost_metrics_with_parameters_keep_their_definitions(run: runstream.Run) -> None:
     """XGBoost itself trains with the metrics ``error@0.3`` and ``tweedie-nloglik@1.4``."""
     import numpy as np  # noqa: PLC0415
-    import xgboost as library  # noqa: PLC0415 - beside the module of this name
+    import xgboost as library  # noqa: PLC0415 - a module has the same name
 
     data = library.DMatrix(np.arange(40.0).reshape(20, 2), np.arange(20) % 2)
     library.train(

@@ -17,7 +17,7 @@ from runstream_deploy.demo.training import DivergedError, train
 
 
 class FakeRun:
-    """Stands in for a run: keeps rows and summary."""
+    """A fake run that keeps rows and summary."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []

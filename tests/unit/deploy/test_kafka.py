@@ -9,15 +9,15 @@ from runstream_deploy.services.kafka import escape
 
 
 @given(st.text())
-def test_an_escaped_value_is_ascii_and_comes_back(text: str) -> None:
-    """What Java reads from the file, by its rules for escapes, is the text."""
+def test_an_escaped_value_is_ascii_and_can_be_read_back(text: str) -> None:
+    """Java reads the original text by its rules for escapes."""
     escaped = escape(text)
     assert escaped.isascii()
     assert read(escaped) == text
 
 
 def read(escaped: str) -> str:
-    """Read a value as ``java.util.Properties`` does."""
+    """Read a value like ``java.util.Properties``."""
     units, place = b"", 0
     while place < len(escaped):
         if escaped[place] != "\\":

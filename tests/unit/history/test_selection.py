@@ -1,4 +1,4 @@
-"""Which columns a key means."""
+"""The columns that a key selects."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from runstream_schemas.events import ColumnType
         (["a.b", "x"], ("a", "bc"), False),
     ],
 )
-def test_a_key_means_its_column_and_what_lies_below(
+def test_a_key_selects_its_column_and_nested_columns(
     keys: list[str] | None, path: tuple[str, ...], *, expected: bool
 ) -> None:
-    """A key is a path joined by dots; it also means every column of a dict it names."""
+    """A key is a path joined by dots; it also selects every column of a dict with that name."""
     assert Selection.of(keys).accepts(path, ColumnType.FLOAT64) is expected

@@ -1,4 +1,4 @@
-"""The clock, the guard against mass crashes, and what is recorded of changes."""
+"""The clock, the guard against mass crashes, and the records of changes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ LIMITS = Thresholds.from_seconds(tick=5, stale=60, crashed=300)
 
 
 def writers(count: int) -> list[events.Writer]:
-    """Return so many primary writers."""
+    """Return the given number of primary writers."""
     return [events.Writer(id=number.to_bytes(16, "big"), role=events.Role.PRIMARY) for number in range(1, count + 1)]
 
 
 def run_of(writer: events.Writer) -> RunPath:
-    """Return a run of the writer's own."""
+    """Return a separate run for a writer."""
     return RunPath(entity="team", project="digits", run_id=writer.id.hex())
 
 
 class Broker:
-    """Appends to a model's partition by a clock of its own."""
+    """Appends to the partition of a model with its own clock."""
 
     def __init__(self, limits: Thresholds = LIMITS) -> None:
         self.model = PartitionModel(limits, is_marked)
@@ -37,19 +37,19 @@ class Broker:
         self.ticks = 0
 
     def beats(self, *writers: events.Writer, number: int) -> None:
-        """Append a beat of each writer, of a run of its own."""
+        """Append a beat of each writer, each of a separate run."""
         for writer in writers:
             self.model.apply(changed(beat(writer, number), run=run_of(writer)), self.time)
 
     def ticks_for(self, seconds: float) -> None:
-        """Let time pass with a tick every five seconds."""
+        """Advance time, with a tick every five seconds."""
         for _ in range(round(seconds / 5)):
             self.time += 5 * SECOND
             self.ticks += 1
             self.model.apply(tick(self.ticks), self.time)
 
     def phases(self, *writers: events.Writer) -> set[tuple[Phase, bool]]:
-        """Return the phases of writers, and whether they are taken for unreachable."""
+        """Return the phases of writers, and whether they are regarded as unreachable."""
         found = [self.model.runs[run_of(writer)].writers[writer.id] for writer in writers]
         return {(writer.phase, writer.unreachable) for writer in found}
 

@@ -1,4 +1,4 @@
-"""The rules by which a run's state follows from its writers'."""
+"""How the state of a run follows from the states of its writers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NONE: frozenset[Qualifier] = frozenset()
 
 
 def writer(number: int, phase: Phase, *, role: Role = Role.PRIMARY, continues: int | None = None) -> TrackedWriter:
-    """Return a writer whose first record was appended at the time of its number."""
+    """Return a writer whose first record was appended at the time given by its number."""
     earlier = frozenset() if continues is None else frozenset({bytes([continues]) * 16})
     return TrackedWriter(run=RUN, id=bytes([number]) * 16, role=role, phase=phase, first=number, continues=earlier)
 
@@ -67,7 +67,7 @@ def test_workers_decide_without_a_primary() -> None:
     assert decide_run_state([failed, closed(3, ExitState.FINISHED)])[0] is State.FINISHED
 
 
-def without_say(made: TrackedWriter) -> TrackedWriter:
+def without_vote(made: TrackedWriter) -> TrackedWriter:
     """Return a writer without a vote."""
     made.heartbeat_vote = StateVote(decides=False)
     return made
@@ -82,11 +82,11 @@ def waiting(made: TrackedWriter) -> TrackedWriter:
 def test_writers_without_a_vote_are_ignored() -> None:
     """A writer without a vote decides only while it runs and no writer has one."""
     done = closed(1, ExitState.FINISHED, role=Role.WORKER)
-    aside = without_say(closed(2, ExitState.CRASHED, role=Role.WORKER))
+    aside = without_vote(closed(2, ExitState.CRASHED, role=Role.WORKER))
     assert decide_run_state([done, aside])[0] is State.FINISHED
     assert decide_run_state([aside])[0] is State.PENDING
-    assert decide_run_state([aside, without_say(writer(3, Phase.RUNNING))])[0] is State.RUNNING
-    assert decide_run_state([without_say(closed(1, ExitState.FINISHED))])[0] is State.PENDING
+    assert decide_run_state([aside, without_vote(writer(3, Phase.RUNNING))])[0] is State.RUNNING
+    assert decide_run_state([without_vote(closed(1, ExitState.FINISHED))])[0] is State.PENDING
 
 
 def test_run_ends_with_its_primary() -> None:
@@ -98,7 +98,7 @@ def test_run_ends_with_its_primary() -> None:
     assert (
         decide_run_state([waiting(primary), closed(2, ExitState.FINISHED, role=Role.WORKER), failed])[0] is State.FAILED
     )
-    assert decide_run_state([waiting(primary), without_say(failed)])[0] is State.FINISHED
+    assert decide_run_state([waiting(primary), without_vote(failed)])[0] is State.FINISHED
 
 
 def test_workers_of_an_earlier_attempt_are_ignored() -> None:
@@ -150,7 +150,7 @@ def test_only_beats_lead_to_running() -> None:
 
 
 def test_every_reported_end_has_a_state() -> None:
-    """The state has the name of the end; an unknown end is not treated as a good one."""
+    """The state has the name of the end; an unknown end is not treated as a successful one."""
     states = {end: end_state(end, preempting=False) for end in ExitState}
     assert states.pop(ExitState.UNKNOWN) is State.CRASHED
     assert all(state.value == end.value for end, state in states.items())

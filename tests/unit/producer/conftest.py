@@ -1,4 +1,4 @@
-"""No test leaves processes behind that deliver its runs for a day."""
+"""Ends the processes that would deliver the runs of a test for a day."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def nobody_delivers(tmp_path: Path) -> Iterator[None]:
-    """End guardians, then shippers, of the runs below the test's folder."""
+def end_delivery(tmp_path: Path) -> Iterator[None]:
+    """Kill the guardians and then the shippers of all runs below the test's folder."""
     yield
     if any(tmp_path.rglob("guardian.log")):
         for name in ("guardian", "shipper"):
@@ -26,7 +26,7 @@ def nobody_delivers(tmp_path: Path) -> Iterator[None]:
 
 
 def _end(folder: Path, name: str) -> int:
-    """Kill the processes of a name that have a folder below this one; return how many there were."""
+    """Kill the processes with a name that use a folder; return how many there were."""
     found = 0
     for process in Path("/proc").iterdir():
         if not process.name.isdecimal():

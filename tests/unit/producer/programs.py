@@ -1,4 +1,4 @@
-"""Programs that track a run, started as processes of their own."""
+"""Programs that track a run, started as separate processes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ run = runstream.init(project="demo", id="r1", mode="offline", settings={"silent"
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return an environment without settings of ours, at home in a folder."""
+    """Return an environment without settings of Runstream and W&B, with a folder as home."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("RUNSTREAM_", "WANDB_", "XDG_"))}
     return {**kept, "HOME": str(folder), "PYTHONWARNINGS": "error"}
 
 
 @contextmanager
 def started(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a program in a folder; what it prints comes through pipes. It is killed when the block is left."""
+    """Start a program in a folder with its output in pipes; kill it at the end of the block."""
     process = subprocess.Popen(
         [sys.executable, "-c", begin + source],
         cwd=folder,
@@ -44,7 +44,7 @@ def started(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> It
 
 
 def finished(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> tuple[int, str, str]:
-    """Run a program to its end; return exit status, stdout and stderr."""
+    """Run a program until it exits; return exit status, stdout and stderr."""
     with started(folder, source, begin=begin, **more) as process:
         output, errors = process.communicate(timeout=180)
     return process.returncode, output, errors

@@ -1,4 +1,4 @@
-"""The rules of steps, written the slow way, and the rows that the shipper makes of a spool, to be compared."""
+"""A simple model of the rules of steps, and the rows that the shipper assembles from a spool, for comparison."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RowModel:
             self.counter = at + 1
 
     def last(self) -> dict[str, Any]:
-        """Return the last value of each key: of the greatest step, and of one step of the latest row."""
+        """Return the last value of each key: the one at the greatest step, and of equal steps the latest."""
         found: dict[str, Any] = {}
         for _, values in sorted(self.rows, key=lambda row: row[0]):
             merge(found, values)
@@ -44,7 +44,7 @@ class RowModel:
 
 
 def assembled(folder: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Return steps and values of the rows of a writer that ended, as the shipper would publish them."""
+    """Return steps and values of the rows of a writer that has ended, as the shipper publishes them."""
     reader = SpoolReader(folder)
     assembler = Assembler({}, block_bytes=10_000, block_rows=7)
     while batch := reader.read(ended=True):

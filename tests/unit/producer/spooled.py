@@ -1,4 +1,4 @@
-"""Reading back what a client spooled, by the documented rules and without the shipper."""
+"""Reading what a client wrote to its spool, by the documented format and without the shipper."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """A row as it would be published."""
+    """A row as it is published."""
 
     seq: int
     step: int
@@ -25,7 +25,7 @@ class Row:
 
 
 def records(writer: Path) -> list[SpoolRecord]:
-    """Return the records in a writer's folder."""
+    """Return the records in the folder of a writer."""
     reader = SpoolReader(writer)
     found: list[SpoolRecord] = []
     while batch := reader.read(ended=True):
@@ -40,7 +40,7 @@ def of_topic(writer: Path, topic: TopicCode) -> list[Any]:
 
 
 def rows(writer: Path) -> list[Row]:
-    """Return the rows of a writer: appends that opened them, with those that joined them merged in."""
+    """Return the rows of a writer: the appends that open them, merged with those that join them."""
     found: list[Row] = []
     is_open: Row | None = None
     for record in records(writer):
@@ -66,7 +66,7 @@ def steps_and_values(writer: Path) -> list[tuple[int, dict[str, Any]]]:
 
 
 def only_run(folder: Path) -> Path:
-    """Return the one run folder below a folder."""
+    """Return the only run folder below a folder."""
     (found,) = (folder / "runstream").iterdir()
     return found
 
@@ -78,7 +78,7 @@ def writers(run: Path, role: str) -> list[Path]:
 
 
 def primary(folder: Path) -> Path:
-    """Return the folder of the primary writer of the one run below a folder."""
+    """Return the folder of the primary writer of the only run below a folder."""
     (found,) = writers(only_run(folder), "primary")
     return found
 

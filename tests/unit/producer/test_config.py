@@ -14,18 +14,18 @@ from runstream.tracking.config.config import Config
 
 @pytest.fixture
 def recorded() -> list[Any]:
-    """Collect what is recorded."""
+    """Return the list of recorded changes."""
     return []
 
 
 @pytest.fixture
 def config(recorded: list[Any]) -> Config:
-    """Begin with one key."""
+    """Return a config with one key."""
     return Config({"lr": 0.1}, recorded.extend)
 
 
-def test_keys_are_attributes_too(config: Config) -> None:
-    """A value is read and set either way."""
+def test_keys_are_attributes(config: Config) -> None:
+    """A value can be read and set as an item or as an attribute."""
     config.epochs = 3
     config["layers"] = (1, 2)
 
@@ -40,20 +40,20 @@ def test_keys_are_attributes_too(config: Config) -> None:
 
 
 def test_each_change_is_recorded_once(config: Config, recorded: list[Any]) -> None:
-    """What is set is recorded with its path; what has the value already is not."""
+    """A new value is recorded with its path; an equal value is not recorded."""
     config.update({"net": {"depth": np.int64(2)}, "lr": 0.1})
 
     assert recorded == [["config", "set", ["net"], {"depth": 2}]]
 
 
-def test_none_is_no_config(config: Config) -> None:
-    """What is given to update() by mistake is told, as in W&B; init(config=None) means no config."""
+def test_updating_with_none_is_an_error(config: Config) -> None:
+    """As in W&B, update(None) raises TypeError, although init(config=None) is an empty config."""
     with pytest.raises(TypeError, match="Invalid config None"):
         config.update(None)
 
 
-def test_a_value_changes_only_on_purpose(config: Config, recorded: list[Any]) -> None:
-    """Another value for a key needs a word, and without it nothing of the call is recorded."""
+def test_a_value_can_only_be_changed_on_request(config: Config, recorded: list[Any]) -> None:
+    """Without allow_val_change, a different value is an error, and nothing of the call is recorded."""
     with pytest.raises(UsageError, match="allow_val_change"):
         config.update({"new": 1, "lr": 0.2})
     assert (recorded, config.as_dict()) == ([], {"lr": 0.1})
@@ -63,38 +63,38 @@ def test_a_value_changes_only_on_purpose(config: Config, recorded: list[Any]) ->
     assert recorded == [["config", "set", ["lr"], 0.2]]
 
 
-def test_defaults_do_not_replace(config: Config) -> None:
-    """setdefaults() sets what has no value yet."""
+def test_defaults_do_not_replace_values(config: Config) -> None:
+    """setdefaults() only sets keys without a value."""
     config.setdefaults({"lr": 9, "decay": 0})
 
     assert config.as_dict() == {"lr": 0.1, "decay": 0}
 
 
-def test_namespaces_and_strange_values_are_taken(config: Config) -> None:
-    """Arguments of a command line are a config, and what cannot be recorded is recorded as text."""
+def test_namespaces_and_unusual_values_are_accepted(config: Config) -> None:
+    """A namespace is a config, and values that cannot be recorded become text."""
     config.update(argparse.Namespace(device=range, nested={"x": slice}))
 
     assert (config.device, config.nested) == ("builtins.range", {"x": "builtins.slice"})
 
 
 @pytest.mark.parametrize("bad", [3, [("a", 1)], argparse])
-def test_what_holds_no_keys_is_a_type_error(config: Config, recorded: list[Any], bad: Any) -> None:
-    """A number, a list of pairs or a module is no config."""
+def test_an_object_without_keys_is_a_type_error(config: Config, recorded: list[Any], bad: Any) -> None:
+    """A number, a list of pairs or a module is not a config."""
     with pytest.raises(TypeError, match="Invalid config"):
         config.update(bad)
     assert recorded == []
 
 
 @pytest.mark.parametrize("bad", [{1: 2}, {"": 1}, {"k" * 513: 1}])
-def test_bad_keys_are_refused(config: Config, recorded: list[Any], bad: Any) -> None:
-    """Keys are strings that are neither empty nor too long."""
+def test_invalid_keys_are_refused(config: Config, recorded: list[Any], bad: Any) -> None:
+    """Keys are nonempty strings of limited length."""
     with pytest.raises(DataError):
         config.update(bad)
     assert recorded == []
 
 
-def test_init_may_allow_changes(recorded: list[Any]) -> None:
-    """Where init() was told that values may change, they do; a call can still say no."""
+def test_init_can_allow_changes(recorded: list[Any]) -> None:
+    """With allow_val_change in init(), values can be changed, unless a call forbids it."""
     config = Config({"lr": 0.1}, recorded.extend, allow_val_change=True)
     config.lr = 0.2
 
@@ -103,23 +103,23 @@ def test_init_may_allow_changes(recorded: list[Any]) -> None:
         config.update({"lr": 0.3}, allow_val_change=False)
 
 
-def test_what_a_sweep_chose_stays(recorded: list[Any]) -> None:
+def test_keys_of_a_sweep_are_locked(recorded: list[Any]) -> None:
     """A locked key keeps its value with a warning; the other keys of the call change."""
-    said: list[str] = []
-    config = Config({"lr": 0.1, "a": 1}, recorded.extend, locked=["lr"], warn=said.append)
+    warnings: list[str] = []
+    config = Config({"lr": 0.1, "a": 1}, recorded.extend, locked=["lr"], warn=warnings.append)
 
     config.update({"lr": 0.1, "b": 2}, allow_val_change=True)
-    assert said == []
+    assert warnings == []
     config.update({"lr": 9, "a": 3}, allow_val_change=True)
 
     assert (config.lr, config.a) == (0.1, 3)
-    assert len(said) == 1
-    assert "by the sweep; the change is ignored" in said[0]
+    assert len(warnings) == 1
+    assert "by the sweep; the change is ignored" in warnings[0]
     assert recorded == [["config", "set", ["b"], 2], ["config", "set", ["a"], 3]]
 
 
 def test_a_dict_is_replaced_as_a_whole(recorded: list[Any]) -> None:
-    """A dict under a key that holds one takes its place; nothing is merged."""
+    """A dict replaces another dict under the same key, without merging."""
     config = Config({"opt": {"lr": 1, "m": 2}}, recorded.extend)
     config.update({"opt": {"lr": 5}}, allow_val_change=True)
 
@@ -127,8 +127,8 @@ def test_a_dict_is_replaced_as_a_whole(recorded: list[Any]) -> None:
     assert recorded == [["config", "set", ["opt"], {"lr": 5}]]
 
 
-def test_a_change_within_a_value_is_recorded_by_assigning_it_again(recorded: list[Any]) -> None:
-    """What is changed in place is seen here at once, and by nobody else until the value is assigned."""
+def test_a_change_in_place_is_recorded_by_assigning_the_value(recorded: list[Any]) -> None:
+    """A change within a value is visible in this process, and recorded when the value is assigned again."""
     config = Config({"opt": {"lr": 1}}, recorded.extend)
     config["opt"]["lr"] = 7
     assert (config["opt"]["lr"], recorded) == (7, [])
@@ -137,8 +137,8 @@ def test_a_change_within_a_value_is_recorded_by_assigning_it_again(recorded: lis
     assert recorded == [["config", "set", ["opt"], {"lr": 7}]]
 
 
-def test_keys_with_an_underscore_are_kept_and_not_listed(recorded: list[Any]) -> None:
-    """Private keys can be read by name; lists and copies leave them out."""
+def test_keys_with_an_underscore_are_not_listed(recorded: list[Any]) -> None:
+    """Private keys can be read by name; lists and copies do not have them."""
     config = Config({"_hidden": 1, "shown": 2}, recorded.extend)
 
     assert (config["_hidden"], config._hidden, "_hidden" in config) == (1, 1, True)  # noqa: SLF001 - a key of the user's
@@ -146,8 +146,8 @@ def test_keys_with_an_underscore_are_kept_and_not_listed(recorded: list[Any]) ->
     assert (list(config.keys()), list(config.values()), list(config.items())) == (["shown"], [2], [("shown", 2)])
 
 
-def test_dashes_around_keys_are_stripped(config: Config) -> None:
-    """Options of a command line may be given with their dashes."""
+def test_dashes_around_keys_are_removed(config: Config) -> None:
+    """Options of a command line can have their dashes."""
     config.update({"--epochs": 3})
 
     assert config.epochs == 3

@@ -1,4 +1,4 @@
-"""What a config may be given as, and what is recorded of its values."""
+"""The accepted forms of a config, and the recorded forms of its values."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class _Class:
     lr = 0.1
 
 
-def test_dataclasses_and_pydantic_objects_are_configs() -> None:
-    """Their fields are the keys; dataclasses within are dicts."""
+def test_dataclasses_and_pydantic_models_are_configs() -> None:
+    """Their fields are the keys; nested dataclasses become dicts."""
     assert to_config(_Options()) == {"lr": 0.1, "net": {"depth": 3, "layers": [1, 2]}}
     assert to_config(_Model()) == {"lr": 0.1, "size": "LARGE"}
     assert to_config({"net": _Net(), "model": _Model()}) == {
@@ -56,7 +56,7 @@ def test_dataclasses_and_pydantic_objects_are_configs() -> None:
 
 
 def test_the_config_of_another_run_is_a_config() -> None:
-    """What has keys and items is a mapping, whatever its class; nested ones too."""
+    """Any object with keys and items is a mapping, also when nested."""
     other = Config({"lr": 0.1, "_hidden": 1})
 
     assert to_config(other) == {"lr": 0.1}
@@ -64,7 +64,7 @@ def test_the_config_of_another_run_is_a_config() -> None:
 
 
 def test_flags_of_absl_are_configs() -> None:
-    """The flags that a program defined are the keys, parsed or not."""
+    """The keys are the flags that a program defined, parsed or not."""
     values = flags.FlagValues()  # type: ignore[no-untyped-call] # absl's own
     flags.DEFINE_float("lr", 0.1, "", flag_values=values)
     flags.DEFINE_list("layers", ["a"], "", flag_values=values)
@@ -72,8 +72,8 @@ def test_flags_of_absl_are_configs() -> None:
     assert to_config(values) == {"lr": 0.1, "layers": ["a"]}
 
 
-def test_a_class_is_a_config_by_its_attributes() -> None:
-    """What a class holds besides those that every class has is its config."""
+def test_attributes_of_a_class_are_a_config() -> None:
+    """Attributes that every class has are not included."""
     assert to_config(_Class) == {"lr": 0.1}
 
 
@@ -85,8 +85,8 @@ def test_a_class_is_a_config_by_its_attributes() -> None:
         ("c.json", '{"lr": {"value": 0.3}, "opt": {"name": "adam"}, "layers": [1, 2]}'),
     ],
 )
-def test_files_hold_values_or_their_descriptions(tmp_path: Path, name: str, text: str) -> None:
-    """A YAML or JSON file gives its keys, each with a value or with ``{value: …, desc: …}``."""
+def test_files_have_values_with_or_without_descriptions(tmp_path: Path, name: str, text: str) -> None:
+    """A YAML or JSON file has keys, each with a value or with ``{value: …, desc: …}``."""
     (tmp_path / name).write_text(text)
 
     expected = {"lr": 0.3, "opt": {"name": "adam"}, "layers": [1, 2]}
@@ -101,8 +101,8 @@ def test_files_hold_values_or_their_descriptions(tmp_path: Path, name: str, text
         ("c.json", "{", "not JSON"),
     ],
 )
-def test_a_file_that_is_no_config_is_named(tmp_path: Path, name: str, text: str, message: str) -> None:
-    """The error says which file, and what is wrong with it."""
+def test_an_invalid_file_is_named(tmp_path: Path, name: str, text: str, message: str) -> None:
+    """The error has the name of the file and the reason."""
     (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError, match=message):
         to_config(tmp_path / name)
@@ -111,7 +111,7 @@ def test_a_file_that_is_no_config_is_named(tmp_path: Path, name: str, text: str,
 
 
 def test_an_empty_file_is_an_empty_config(tmp_path: Path) -> None:
-    """A file with nothing in it gives nothing."""
+    """A file without content has no keys."""
     (tmp_path / "c.yaml").write_text("")
     assert to_config(tmp_path / "c.yaml") == {}
 
@@ -140,27 +140,27 @@ def test_an_empty_file_is_an_empty_config(tmp_path: Path) -> None:
         ({"a": {1: object}}, {"a": {"1": "builtins.object"}}),
     ],
 )
-def test_every_value_has_a_form(value: Any, recorded: Any) -> None:
-    """Values become plain ones, NaN None, and what has no other form its text."""
+def test_values_become_plain(value: Any, recorded: Any) -> None:
+    """Values become plain ones, NaN becomes None, and other objects become text."""
     assert to_config_value(value) == recorded
 
 
-def test_what_has_no_other_form_is_text() -> None:
-    """A value that nothing is known of is recorded as Python shows it."""
+def test_an_unknown_object_becomes_text() -> None:
+    """The text is that of ``str()``."""
     thing = object()
     assert to_config_value([thing]) == [str(thing)]
 
 
-def test_what_holds_itself_ends() -> None:
-    """A list within itself is cut off as text, not followed for ever."""
+def test_a_recursive_list_becomes_text() -> None:
+    """A list that contains itself is cut off."""
     endless: list[Any] = []
     endless.append(endless)
 
     assert "[...]" in str(to_config_value(endless))
 
 
-def test_keys_are_left_out_or_the_only_ones() -> None:
-    """Keys can be excluded or included, and nobody knows what both would mean."""
+def test_keys_are_included_or_excluded() -> None:
+    """Including and excluding keys at the same time is an error."""
     given = {"a": 1, "b": 2}
 
     assert select_keys(given) == given
@@ -171,8 +171,8 @@ def test_keys_are_left_out_or_the_only_ones() -> None:
         select_keys(given, ["a"], ["a"])
 
 
-def test_files_lie_under_what_is_given(tmp_path: Path) -> None:
-    """``config-defaults.yaml``, then the files that the settings name, then the argument; a later one wins."""
+def test_the_argument_takes_precedence_over_files(tmp_path: Path) -> None:
+    """``config-defaults.yaml``, the files in the settings, and the argument override each other in this order."""
     (tmp_path / "config-defaults.yaml").write_text("a: defaults\nb: defaults\nc: defaults\n")
     (tmp_path / "more.yaml").write_text("b: more\nc: more\n")
     settings = Settings(config_paths=("more.yaml",))

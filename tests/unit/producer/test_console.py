@@ -1,4 +1,4 @@
-"""Cutting what is written into lines."""
+"""Splitting output into lines."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @given(st.lists(st.text(alphabet="ab\n", max_size=8)))
-def test_lines_do_not_depend_on_how_they_were_written(pieces: list[str]) -> None:
-    """However a text is cut into writes, its lines are the same."""
+def test_lines_do_not_depend_on_the_writes(pieces: list[str]) -> None:
+    """The lines of a text are the same however it is divided into writes."""
     buffer = LineBuffer()
     lines = [line for piece in pieces for line in buffer.feed(piece)] + buffer.flush()
 
@@ -32,7 +32,7 @@ def test_lines_do_not_depend_on_how_they_were_written(pieces: list[str]) -> None
 
 
 def test_progress_bars_leave_their_last_state() -> None:
-    """Of what carriage returns overwrite, the last state is the line."""
+    """After carriage returns, a line is what was written last."""
     buffer = LineBuffer()
     for percent in range(0, 101, 50):
         assert buffer.feed(f"\r{percent} %") == []
@@ -44,12 +44,12 @@ def test_progress_bars_leave_their_last_state() -> None:
 
 
 class _Stream(io.StringIO):
-    """A stream with attributes of its own, as files have them."""
+    """A stream whose attributes can be set, like a file."""
 
 
 @pytest.mark.parametrize("first", ["one", "other"])
 def test_captures_end_in_any_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: str) -> None:
-    """Each has the lines that were written while it was live; after the last the stream is as it was."""
+    """Each capture has the lines written while it was active; after the last one, the stream is as before."""
     stream = _Stream()
     before = stream.write
     monkeypatch.setattr("sys.stdout", stream)
@@ -72,25 +72,25 @@ def test_captures_end_in_any_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert stream.getvalue().count("\n") == 4
 
 
-def test_what_others_put_in_the_place_of_write_is_left_to_them() -> None:
-    """What stood there before is put back; what somebody has put over it stays, and ours does nothing below it."""
+def test_a_replaced_write_method_is_kept() -> None:
+    """A replacement from before the capture is restored; a later one stays, and the capture below it is inactive."""
     stream = _Stream()
-    heard: list[str] = []
-    theirs = stream.write
-    stream.write = theirs  # type: ignore[method-assign]
-    StreamTap.listen(stream, heard.append).leave(stream, heard.append)
-    assert vars(stream)["write"] is theirs
+    captured: list[str] = []
+    original = stream.write
+    stream.write = original  # type: ignore[method-assign]
+    StreamTap.listen(stream, captured.append).leave(stream, captured.append)
+    assert vars(stream)["write"] is original
 
-    tap = StreamTap.listen(stream, heard.append)
-    over = partial(tap)
-    stream.write = over  # type: ignore[method-assign]
-    tap.leave(stream, heard.append)
+    tap = StreamTap.listen(stream, captured.append)
+    replacement = partial(tap)
+    stream.write = replacement  # type: ignore[method-assign]
+    tap.leave(stream, captured.append)
     stream.write("quiet")
-    assert (vars(stream)["write"], heard, stream.getvalue()) == (over, [], "quiet")
+    assert (vars(stream)["write"], captured, stream.getvalue()) == (replacement, [], "quiet")
 
 
-def test_a_forked_child_writes_lines_of_its_own(tmp_path: Path) -> None:
-    """Its lines say whose they are; it neither repeats what stood half written nor waits for a thread of its parent."""
+def test_a_forked_child_writes_separate_lines(tmp_path: Path) -> None:
+    """Its lines have its pid; it neither repeats the parent's incomplete line nor waits for a thread of the parent."""
     source = """
 print("half ", end="")
 forked, held = threading.Event(), threading.Event()

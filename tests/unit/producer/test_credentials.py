@@ -1,4 +1,4 @@
-"""A key is only ever sent to the server that it belongs to: real servers record what they are sent."""
+"""API keys are only sent to the server that they belong to: real servers record what they receive."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _keys(served: Answers) -> set[str | None]:
 
 
 def test_sync_sends_no_key_to_the_url_of_a_run_folder(tmp_path: Path) -> None:
-    """`runstream sync` on a folder from someone else asks their server without the user's key."""
+    """`runstream sync` of another person's folder sends no key to the server in it."""
     with answering((401, "")) as stranger, answering((401, "")) as mine:
         offline = 'import runstream\nrunstream.init(mode="offline", settings={"silent": True})'
         assert finished(tmp_path, "", begin=offline, RUNSTREAM_URL=stranger.url)[0] == 0
@@ -38,7 +38,7 @@ def test_sync_sends_no_key_to_the_url_of_a_run_folder(tmp_path: Path) -> None:
 
 
 def test_sync_sends_the_key_to_its_own_server(tmp_path: Path) -> None:
-    """The key is sent where the run folder names the server of RUNSTREAM_URL."""
+    """The key is sent if the run folder has the server of RUNSTREAM_URL."""
     with answering((401, "")) as mine:
         own = {"RUNSTREAM_URL": mine.url, "RUNSTREAM_API_KEY": "secret"}
         offline = 'import runstream\nrunstream.init(mode="offline", settings={"silent": True})'
@@ -50,11 +50,11 @@ def test_sync_sends_the_key_to_its_own_server(tmp_path: Path) -> None:
 
 
 def test_file_of_the_current_folder_does_not_get_the_key(tmp_path: Path) -> None:
-    """A base_url in runstream.toml, which may be another person's, is asked without RUNSTREAM_API_KEY."""
+    """A base_url in runstream.toml, which may be another person's, does not get RUNSTREAM_API_KEY."""
     with answering((401, "")) as stranger, answering((401, "")) as mine:
         (tmp_path / "runstream.toml").write_text(f'base_url = "{stranger.url}"')
         assert finished(tmp_path, "", begin=f"{_ONLINE})", RUNSTREAM_API_KEY="secret")[0] == 0
-        eventually(lambda: len(stranger.requests) > 1)  # the shipper's too
+        eventually(lambda: len(stranger.requests) > 1)  # also the log of the shipper
         assert _keys(stranger) == {None}
 
         named = {"RUNSTREAM_URL": mine.url, "RUNSTREAM_API_KEY": "secret"}
@@ -64,7 +64,7 @@ def test_file_of_the_current_folder_does_not_get_the_key(tmp_path: Path) -> None
 
 
 def test_key_of_the_settings_goes_to_their_url(tmp_path: Path) -> None:
-    """`api_key` beside `base_url` is sent there, by init() and by the shipper; the one of the environment is not."""
+    """`api_key` is sent to the `base_url` of the same settings instead of the environment's, also by the shipper."""
     with answering((401, "")) as given, answering((401, "")) as other:
         own = {"RUNSTREAM_URL": other.url, "RUNSTREAM_API_KEY": "of-other"}
         both = _ONLINE.replace("{", f'{{"base_url": "{given.url}", "api_key": "of-given", ')
@@ -80,7 +80,7 @@ def test_key_of_the_settings_goes_to_their_url(tmp_path: Path) -> None:
 
 
 def test_api_sends_the_key_of_the_environment_to_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`base_url` of another server than RUNSTREAM_URL is asked without the key; one that is passed in is sent."""
+    """A `base_url` other than RUNSTREAM_URL does not get the key of the environment, but a key passed with it."""
     with answering((200, "{}")) as stranger:
         monkeypatch.setenv("RUNSTREAM_URL", "http://127.0.0.1:1")
         monkeypatch.setenv("RUNSTREAM_API_KEY", "secret")
@@ -94,8 +94,8 @@ def test_api_sends_the_key_of_the_environment_to_its_own_server(monkeypatch: pyt
     assert [request.key for request in stranger.requests] == [None, "passed", "secret"]
 
 
-def test_refusal_says_what_to_set(tmp_path: Path) -> None:
-    """`runstream runs` without a key for the server names both variables."""
+def test_refusal_names_the_variables(tmp_path: Path) -> None:
+    """Without a key for the server, `runstream runs` names both variables."""
     with answering((401, "")) as served:
         done = subprocess.run(
             [sys.executable, "-c", f"import sys; sys.argv[1:] = ['runs']; {_SYNC}"],

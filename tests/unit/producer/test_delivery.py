@@ -1,4 +1,4 @@
-"""Guardian and shipper, as the process that logs sees them."""
+"""Starting guardian and shipper, and waiting for them, in the training process."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ QUICK = LauncherTimeouts(silent_s=0.3, starting_s=1.0, quiet_s=0.0, never_answer
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    """Make a run folder."""
+    """Return a new run folder."""
     return RunFolder.create(tmp_path, RunInfo(run_id="r1", project="p", mode="online", name="n"))
 
 
-def test_nobodys_children(folder: RunFolder, tmp_path: Path) -> None:
-    """Guardian and shipper come up in sessions of their own, and are not this process's to reap."""
+def test_guardian_and_shipper_are_not_children(folder: RunFolder, tmp_path: Path) -> None:
+    """They run in their own sessions, and this process cannot wait for them."""
     ShipperLauncher(folder, environment(tmp_path), QUICK).start()
 
     guardian = eventually(lambda: folder.control[Word.GUARDIAN_PID])
@@ -41,8 +41,8 @@ def test_nobodys_children(folder: RunFolder, tmp_path: Path) -> None:
             os.waitpid(pid, os.WNOHANG)
 
 
-def test_both_are_started_again_when_both_are_gone(folder: RunFolder, tmp_path: Path) -> None:
-    """A look at the signs of life starts them once they are silent and dead, and not while one lives."""
+def test_guardian_and_shipper_are_restarted_if_both_exited(folder: RunFolder, tmp_path: Path) -> None:
+    """They are started again when the heartbeat has stopped and both have exited, but not while one is running."""
     delivery = ShipperLauncher(folder, environment(tmp_path), QUICK)
     delivery.start()
     first = eventually(lambda: folder.control[Word.GUARDIAN_PID])
@@ -59,7 +59,7 @@ def test_both_are_started_again_when_both_are_gone(folder: RunFolder, tmp_path: 
 
 
 def test_waiting_ends_with_delivery(folder: RunFolder) -> None:
-    """The wait is over when the shipper says that everything is delivered; the shipper is told of it."""
+    """The wait ends when the shipper reports that all is delivered; the shipper is informed about the wait."""
     delivery = ShipperLauncher(folder, {}, QUICK)
     folder.control[Word.PENDING] = 3
     seen: list[int] = []
@@ -72,7 +72,7 @@ def test_waiting_ends_with_delivery(folder: RunFolder) -> None:
     assert (seen, folder.control[Word.FINISH_REQUESTED], delivery.done) == ([3], 1, True)
 
 
-#: Each has a single finite limit, so a wait that applies another one does not end.
+#: Each has one finite limit, so a wait with the wrong limit does not end.
 NEVER_ANSWERED = LauncherTimeouts(never_answered_s=0.05, delivery_s=math.inf)
 DELIVERY = LauncherTimeouts(never_answered_s=math.inf, delivery_s=0.05)
 ENDLESS = LauncherTimeouts(never_answered_s=math.inf, delivery_s=math.inf)
@@ -100,14 +100,14 @@ def test_wait_ends_at_its_limit(
 
 @pytest.mark.parametrize("limit", [None, math.inf])
 def test_wait_in_a_container_lasts_while_delivery_progresses(folder: RunFolder, limit: float | None) -> None:
-    """Where the shipper would end with this process, the limit starts again with each delivered record."""
+    """If the shipper would be killed with this process, the limit restarts with each delivered record."""
     folder.control[Word.PHASE] = Phase.CONNECTED
     folder.control[Word.SHIPPER_ALIVE] = time.time_ns() // 1000 + 10**9
     timeouts = LauncherTimeouts(quiet_s=0.0, never_answered_s=0.0, delivery_s=1.0)
 
     def progress(_: int) -> None:
         folder.control[Word.ACKED] += 1
-        # The control page is read every 20 ms: this is later than the limit.
+        # The control page is read every 20 ms, so this is later than the limit.
         if folder.control[Word.ACKED] == 75:
             folder.control[Word.PHASE] = Phase.DELIVERED
 
@@ -115,6 +115,6 @@ def test_wait_in_a_container_lasts_while_delivery_progresses(folder: RunFolder, 
 
 
 @pytest.mark.parametrize("variable", ["SLURM_STEP_ID", "KUBERNETES_SERVICE_HOST"])
-def test_containers_and_steps_are_known(variable: str) -> None:
-    """The environment says where processes end together."""
+def test_containers_and_job_steps_are_detected(variable: str) -> None:
+    """The environment shows that all processes are killed with the training process."""
     assert shipper_dies_with_trainer({variable: "x"})

@@ -1,4 +1,4 @@
-"""Which server is used, with which key, and what is known of it."""
+"""Which server is used, with which key, and the cached response of the server."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_same_origin_compares_scheme_host_and_port() -> None:
 
 
 def test_default_data_folder_follows_xdg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a setting the user's data folder is used."""
+    """Without a setting, the data folder of the user is used."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert tmp_path / "runstream/default/discovery.json" == discovery_path({})
     monkeypatch.delenv("XDG_DATA_HOME")
@@ -81,7 +81,7 @@ def test_default_data_folder_follows_xdg(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_connection_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fields that a newer server adds are ignored; the answer is kept for times when the server is down."""
+    """Unknown fields of a newer server are ignored; the response is used when the server is down."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with answering((200, json.dumps(GOOD | {"new": 1}))) as served:
         connection = connect(Server(served.url), 5)
@@ -106,6 +106,6 @@ def test_connection_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_unexpected_answer_is_described(answer: str, message: str) -> None:
-    """Something else on the port, and another version of the API, are told apart."""
+    """A response of another service differs from one of another API version."""
     with answering((200, answer)) as served, pytest.raises(CommError, match=message):
         connect(Server(served.url), 5)

@@ -1,4 +1,4 @@
-"""The table of docs/errors.md is true, row by row."""
+"""The calls in docs/errors.md raise the documented errors."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ PAGE = Path(__file__).parents[3] / "docs" / "errors.md"
 ROW = re.compile(r"^\| `(?P<call>.+?)` \| `(?P<error>\w+)` \| ", re.MULTILINE)
 ROWS = [(match["call"], match["error"]) for match in ROW.finditer(PAGE.read_text(encoding="utf-8"))]
 
-#: Runs every call, and says of each what it raised: the names of the error's classes, and its text.
+#: Makes every call, and collects the class names and the message of each error.
 PROGRAM = """
 import json, sys
 import runstream
 quiet = {"silent": True, "console": "off"}
-said = {}
+raised = {}
 def attempt(call, names):
     try:
         exec(call.replace("init(", "init(settings=settings, "), names)
     except Exception as error:
-        said[call] = [[kind.__name__ for kind in type(error).__mro__], str(error)]
+        raised[call] = [[kind.__name__ for kind in type(error).__mro__], str(error)]
     else:
-        said[call] = [[], ""]
+        raised[call] = [[], ""]
 calls = json.loads(sys.stdin.read())
 settings = runstream.Settings(silent=True, console="off", connect_timeout_s=0.2, init_timeout=0.5)
 for call in calls:
@@ -41,13 +41,13 @@ for call in calls:
     if not call.startswith("runstream."):
         attempt(call, {"run": run, "done": done})
 run.finish()
-print(json.dumps(said))
+print(json.dumps(raised))
 """
 
 
 @pytest.fixture(scope="module")
 def raised(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[str], str]]:
-    """Return for each call of the table the classes of what it raised, and the message."""
+    """Return the class names and the message of the error of each call."""
     folder = tmp_path_factory.mktemp("errors")
     program = PROGRAM.replace("sys.stdin.read()", repr(json.dumps([call for call, _ in ROWS])))
     status, output, errors = finished(folder, program, begin="", RUNSTREAM_URL="http://127.0.0.1:9")
@@ -57,21 +57,21 @@ def raised(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[str
 
 
 @pytest.mark.parametrize(("call", "error"), ROWS)
-def test_a_call_raises_what_the_table_says(raised: dict[str, tuple[list[str], str]], call: str, error: str) -> None:
-    """The error is of the class that the table names, with a message of some length."""
+def test_a_call_raises_the_documented_error(raised: dict[str, tuple[list[str], str]], call: str, error: str) -> None:
+    """The error is an instance of the class in the table, and its message is not too short."""
     kinds, message = raised[call]
 
     assert error in kinds
     assert len(message) > 20, message
 
 
-def test_the_table_is_there() -> None:
-    """A change of the page's form does not leave the test without rows."""
+def test_the_table_is_found() -> None:
+    """The page has as many rows as expected."""
     assert len(ROWS) > 40
 
 
 def test_invalid_data_is_both_a_value_error_and_a_type_error() -> None:
-    """One class of ours, and both of the builtin ones that W&B's users catch."""
+    """It is an Error, and also has both builtin classes that users of W&B catch."""
     assert issubclass(runstream.DataError, runstream.Error)
     assert issubclass(runstream.DataError, ValueError)
     assert issubclass(runstream.DataError, TypeError)

@@ -1,4 +1,4 @@
-"""How programs end, and what their runs say of it."""
+"""How programs end, and the recorded end of their runs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 def test_the_end_is_recorded(  # noqa: PLR0917
     tmp_path: Path, source: str, status: int, state: str, exit_code: int, reason: str
 ) -> None:
-    """The last record says how the program ended, and the program ends as it would without us."""
+    """The exit records how the program ended, and the program ends as without Runstream."""
     assert status == finished(tmp_path, "run.log({'x': 1})\n" + source)[0]
 
     (record,) = of_topic(primary(tmp_path), TopicCode.EXIT)
@@ -55,16 +55,16 @@ def test_the_end_is_recorded(  # noqa: PLR0917
 
 
 @pytest.mark.parametrize("source", ["os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)"])
-def test_an_end_without_a_word_leaves_no_exit(tmp_path: Path, source: str) -> None:
-    """Where the process has no chance to say anything, its rows are there and the exit is the shipper's to find."""
+def test_an_immediate_end_leaves_no_exit(tmp_path: Path, source: str) -> None:
+    """If the process ends without running any code, its rows are stored and the exit is left to the shipper."""
     finished(tmp_path, "run.log({'x': 1})\n" + source)
 
     assert of_topic(primary(tmp_path), TopicCode.EXIT) == []
     assert len(rows(primary(tmp_path))) == 1
 
 
-def test_a_handler_of_sigterm_that_was_there_is_called(tmp_path: Path) -> None:
-    """Who handles SIGTERM decides; if the program then exits, the signal is why."""
+def test_an_existing_handler_of_sigterm_is_called(tmp_path: Path) -> None:
+    """The handler decides what happens; if the program exits, the run was killed by the signal."""
     before = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: (print('handled'), sys.exit(9)))\n"
     status, output, _ = finished(tmp_path, "os.kill(os.getpid(), signal.SIGTERM)", begin=before + BEGIN)
 
@@ -73,8 +73,8 @@ def test_a_handler_of_sigterm_that_was_there_is_called(tmp_path: Path) -> None:
     assert (record["state"], record["signal"]) == ("killed", signal.SIGTERM)
 
 
-def test_a_handled_sigterm_does_not_taint_a_run_that_finishes(tmp_path: Path) -> None:
-    """A program that handles SIGTERM and goes on finishes as it says."""
+def test_a_handled_sigterm_does_not_affect_a_run_that_finishes(tmp_path: Path) -> None:
+    """A program that continues after SIGTERM and finishes its run has finished."""
     before = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\n"
     finished(tmp_path, "os.kill(os.getpid(), signal.SIGTERM)\nrun.log({})\nrun.finish()", begin=before + BEGIN)
 
@@ -82,8 +82,8 @@ def test_a_handled_sigterm_does_not_taint_a_run_that_finishes(tmp_path: Path) ->
     assert record["state"] == "finished"
 
 
-def test_sigterm_in_the_middle_of_logging(tmp_path: Path) -> None:
-    """SIGTERM while rows are logged as fast as possible leaves whole rows and the exit behind them."""
+def test_sigterm_while_logging_leaves_whole_rows(tmp_path: Path) -> None:
+    """SIGTERM while rows are logged as fast as possible leaves complete rows followed by the exit."""
     with started(tmp_path, "print('go', flush=True)\nwhile True:\n    run.log({'x': 1})") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "go\n"
@@ -94,14 +94,14 @@ def test_sigterm_in_the_middle_of_logging(tmp_path: Path) -> None:
     assert record["state"] == "killed"
 
 
-@pytest.mark.parametrize("way", ["file", "module"])
-def test_a_bare_system_exit_is_left_to_the_exit_status(tmp_path: Path, way: str) -> None:
-    """However the script was started; where it returned in the end, nothing is left open."""
+@pytest.mark.parametrize("method", ["file", "module"])
+def test_a_bare_system_exit_is_left_to_the_exit_status(tmp_path: Path, method: str) -> None:
+    """The exit status decides however the script was started, but not if the script returned."""
     for name, end in (("leaves", "raise SystemExit(4)"), ("returns", "pass")):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "script.py").write_text(f"{BEGIN}\n{end}\n")
-        arguments = ["script.py"] if way == "file" else ["-m", "script"]
+        arguments = ["script.py"] if method == "file" else ["-m", "script"]
         subprocess.run([sys.executable, *arguments], cwd=folder, env=environment(folder), check=False)
 
     (left,), (returned,) = (of_topic(primary(tmp_path / name), TopicCode.EXIT) for name in ("leaves", "returns"))
@@ -110,8 +110,8 @@ def test_a_bare_system_exit_is_left_to_the_exit_status(tmp_path: Path, way: str)
 
 
 @pytest.mark.parametrize("scheduler", ["SLURM_JOB_ID", "KUBERNETES_SERVICE_HOST"])
-def test_a_schedulers_sigterm_is_a_preemption(tmp_path: Path, scheduler: str) -> None:
-    """The machine is wanted for something else: that is how the run ended."""
+def test_sigterm_from_a_scheduler_is_a_preemption(tmp_path: Path, scheduler: str) -> None:
+    """Under Slurm and Kubernetes the run is preempted."""
     finished(tmp_path, "os.kill(os.getpid(), signal.SIGTERM)", **{scheduler: "1"})
 
     (record,) = of_topic(primary(tmp_path), TopicCode.EXIT)
@@ -121,8 +121,8 @@ def test_a_schedulers_sigterm_is_a_preemption(tmp_path: Path, scheduler: str) ->
 @pytest.mark.parametrize(
     ("end", "state"), [("run.finish()", "finished"), ("run.finish(2)", "preempted"), ("raise ValueError", "preempted")]
 )
-def test_an_announced_preemption_explains_what_does_not_end_in_order(tmp_path: Path, end: str, state: str) -> None:
-    """Who finishes has finished; the announcement is among the run's attributes."""
+def test_an_announced_preemption_is_the_reason_of_an_unclean_end(tmp_path: Path, end: str, state: str) -> None:
+    """A run that finishes is finished; the announcement is an attribute of the run."""
     finished(tmp_path, f"run.mark_preempting()\n{end}")
 
     (record,) = of_topic(primary(tmp_path), TopicCode.EXIT)
@@ -130,8 +130,8 @@ def test_an_announced_preemption_explains_what_does_not_end_in_order(tmp_path: P
     assert [["attribute", "set", ["preempting"], True]] in of_topic(primary(tmp_path), TopicCode.CONFIG)
 
 
-def test_an_offline_run_has_a_status_till_its_end(tmp_path: Path) -> None:
-    """Nothing of it is delivered, so all is pending; once it was let go of, nothing more can be asked of it."""
+def test_an_offline_run_has_a_status_until_its_end(tmp_path: Path) -> None:
+    """All records of an offline run are pending; after detach(), status() and mark_preempting() are errors."""
     source = """
 before = run.status()
 for _ in range(10):
@@ -157,8 +157,8 @@ for refused in (run.status, run.mark_preempting):
     assert (record["reason"], record["decides"]) == ("detached", False)
 
 
-def test_hooks_are_taken_back(tmp_path: Path) -> None:
-    """After finish() the interpreter's hooks and streams are those from before."""
+def test_hooks_are_removed_by_finish(tmp_path: Path) -> None:
+    """After finish(), the hooks and streams of the interpreter are those from before."""
     source = """
 import sys, signal
 before = (sys.excepthook, sys.exit, signal.getsignal(signal.SIGTERM), sys.stdout.write)
@@ -171,11 +171,11 @@ assert before == (sys.excepthook, sys.exit, signal.getsignal(signal.SIGTERM), sy
     assert finished(tmp_path, source, begin="") == (0, "", "")
 
 
-def test_runs_in_turn_share_nothing_of_their_ends(tmp_path: Path) -> None:
-    """Hooks that could not be taken out, under others or in another thread, do not get in the way of the next run."""
+def test_a_run_is_not_affected_by_hooks_of_earlier_runs(tmp_path: Path) -> None:
+    """Hooks that cannot be removed, below others or in another thread, have no effect on the next run."""
     source = """
-theirs = sys.excepthook
-sys.excepthook = lambda *error: theirs(*error)
+original = sys.excepthook
+sys.excepthook = lambda *error: original(*error)
 thread = threading.Thread(target=run.finish)
 thread.start()
 thread.join()
@@ -202,11 +202,11 @@ FORKS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("way", FORKS)
-def test_a_forked_child_is_a_writer_of_its_own(tmp_path: Path, way: str) -> None:
-    """A child's rows go on from its parent's step in a spool of its own, and its end is its own."""
+@pytest.mark.parametrize("method", FORKS)
+def test_a_forked_child_is_a_separate_writer(tmp_path: Path, method: str) -> None:
+    """The rows of a child continue the steps of its parent in its own spool, and it has its own end."""
     logging = "run.log({'child': 1}); run.log({'child': 2}); run.summary['c'] = 1"
-    source = "run.log({'x': 0})\n" + FORKS[way].format(logging) + "\nrun.log({'x': 1})"
+    source = "run.log({'x': 0})\n" + FORKS[method].format(logging) + "\nrun.log({'x': 1})"
     assert finished(tmp_path, source)[0] == 0
 
     (child,) = writers(only_run(tmp_path), "child")
@@ -217,18 +217,18 @@ def test_a_forked_child_is_a_writer_of_its_own(tmp_path: Path, way: str) -> None
     assert [record["state"] for record in of_topic(primary(tmp_path), TopicCode.EXIT)] == ["finished"]
 
 
-@pytest.mark.parametrize("way", FORKS)
-def test_a_forked_child_that_says_nothing_leaves_nothing(tmp_path: Path, way: str) -> None:
-    """A worker that never logs is no writer, and its end does not end the run."""
-    finished(tmp_path, FORKS[way].format("pass") + "\nrun.log({'x': 1})")
+@pytest.mark.parametrize("method", FORKS)
+def test_a_forked_child_that_does_not_log_is_not_a_writer(tmp_path: Path, method: str) -> None:
+    """A worker that never logs has no spool, and its end does not end the run."""
+    finished(tmp_path, FORKS[method].format("pass") + "\nrun.log({'x': 1})")
 
     assert writers(only_run(tmp_path), "child") == []
     assert len(rows(primary(tmp_path))) == 1
     assert len(of_topic(primary(tmp_path), TopicCode.EXIT)) == 1
 
 
-def test_a_worker_that_fails_fails_alone(tmp_path: Path) -> None:
-    """An exception in a forked worker is the end of its writer and not of the run."""
+def test_a_failing_worker_does_not_fail_the_run(tmp_path: Path) -> None:
+    """An exception in a forked worker is the end of its writer only."""
     finished(tmp_path, FORKS["multiprocessing"].format("run.log({}); raise ValueError('worker')"))
 
     (child,) = writers(only_run(tmp_path), "child")
@@ -237,7 +237,7 @@ def test_a_worker_that_fails_fails_alone(tmp_path: Path) -> None:
 
 
 def test_a_fork_while_threads_log_does_not_hang(tmp_path: Path) -> None:
-    """A child forked while another thread is in the middle of log() logs at once."""
+    """A child forked while another thread is in log() can log at once."""
     source = """
 done = threading.Event()
 def work():

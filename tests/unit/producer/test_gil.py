@@ -9,7 +9,7 @@ from runstream.spool.writer import require_gil
 
 
 def test_an_interpreter_without_the_gil_is_refused() -> None:
-    """The message names what to set; with the lock nothing happens."""
+    """The message names the variable to set; with the GIL there is no error."""
     require_gil(lambda: True)
     with pytest.raises(UnsupportedError, match="PYTHON_GIL=1"):
         require_gil(lambda: False)

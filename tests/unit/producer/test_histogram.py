@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def test_a_histogram_is_logged_as_plain_data() -> None:
-    """A row holds its counts and edges, of numbers of any shape."""
+    """A row has the counts and edges of numbers of any shape."""
     logged = DEFAULT_ENCODER.row({"h": runstream.Histogram(np.arange(12).reshape(3, 4), num_bins=3)})
 
     assert logged == {"h": {"_type": "histogram", "values": [4, 4, 4], "bins": pytest.approx([0, 11 / 3, 22 / 3, 11])}}
 
 
-def test_a_histogram_takes_what_numpy_made() -> None:
-    """Counts and edges are kept as they are given."""
+def test_a_histogram_of_numpy_is_accepted() -> None:
+    """Counts and edges are kept unchanged."""
     made = runstream.Histogram(np_histogram=([1, 2, 3], [0, 1, 2, 3]))
 
     assert (made.histogram, made.bins) == ([1, 2, 3], [0, 1, 2, 3])
@@ -38,14 +38,14 @@ def test_a_histogram_takes_what_numpy_made() -> None:
         {"sequence": [1.0, float("nan")]},
     ],
 )
-def test_what_makes_no_histogram_is_refused(given: dict[str, Any]) -> None:
+def test_an_invalid_histogram_is_refused(given: dict[str, Any]) -> None:
     """Too many bins, counts and edges that do not match, and NaN are errors."""
     with pytest.raises(ValueError, match=r"\w"):
         runstream.Histogram(**given)
 
 
-def test_handler_encodes_values_of_its_type_in_the_context_of_the_run(tmp_path: Path) -> None:
-    """A type with a handler is encoded by it, at any depth, with the folder and the warnings of the run."""
+def test_a_handler_encodes_values_of_its_type(tmp_path: Path) -> None:
+    """At any depth, the handler of a type encodes its values, with the folder and the warnings of the run."""
 
     class Picture:
         """A value with a file."""

@@ -1,4 +1,4 @@
-"""The rules of steps and rows."""
+"""The rules of steps, rows and values."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EDGES = np.histogram(np.arange(320), bins=32)[1].tolist()
 
 
 class Colour(Enum):
-    """An enum of numbers."""
+    """An enum with numbers."""
 
     RED = 1
 
@@ -50,12 +50,12 @@ class Shade(str, Enum):  # noqa: UP042 - its str() is not its value
 
 @pytest.fixture
 def history(tmp_path: Path) -> RowLog:
-    """Begin a history in an empty folder."""
+    """Return a row log in an empty folder."""
     return RowLog(SpoolWriter(tmp_path, bytes(16)))
 
 
-def test_implicit_steps_count_up(history: RowLog, tmp_path: Path) -> None:
-    """Calls without a step make rows 0, 1, 2."""
+def test_implicit_steps_count_from_0(history: RowLog, tmp_path: Path) -> None:
+    """Calls without a step are rows 0, 1, 2."""
     for value in range(3):
         history.log({"x": value})
 
@@ -64,7 +64,7 @@ def test_implicit_steps_count_up(history: RowLog, tmp_path: Path) -> None:
 
 
 def test_commit_false_keeps_the_row_open(history: RowLog, tmp_path: Path) -> None:
-    """What is logged with commit=False joins the row of the next call."""
+    """Values logged with commit=False are in the row of the next call."""
     history.log({"a": 1, "n": {"x": 1}}, commit=False)
     history.log({"b": 2, "n": {"y": 2}})
     history.log({"a": 3})
@@ -73,7 +73,7 @@ def test_commit_false_keeps_the_row_open(history: RowLog, tmp_path: Path) -> Non
 
 
 def test_one_explicit_step_is_one_row(history: RowLog, tmp_path: Path) -> None:
-    """Calls with one step make one row, and a greater step another."""
+    """Calls with the same step are one row; a greater step is another one."""
     history.log({"a": 1}, step=5)
     history.log({"b": 2}, step=5)
     history.log({"a": 3}, step=7)
@@ -83,7 +83,7 @@ def test_one_explicit_step_is_one_row(history: RowLog, tmp_path: Path) -> None:
 
 
 def test_an_implicit_call_joins_and_closes_the_explicit_row(history: RowLog, tmp_path: Path) -> None:
-    """After an explicit step, the next call without one belongs to that row, and the one after to the next."""
+    """After an explicit step, the next call without a step belongs to that row, and the one after it to a new row."""
     history.log({"a": 1}, step=5)
     history.log({"b": 2})
     history.log({"c": 3})
@@ -92,15 +92,15 @@ def test_an_implicit_call_joins_and_closes_the_explicit_row(history: RowLog, tmp
 
 
 def test_commit_true_closes_the_explicit_row(history: RowLog, tmp_path: Path) -> None:
-    """commit=True ends a row that has a step."""
+    """commit=True ends a row with an explicit step."""
     history.log({"a": 1}, step=5, commit=True)
     history.log({"b": 2})
 
     assert steps_and_values(tmp_path) == [(5, {"a": 1}), (6, {"b": 2})]
 
 
-def test_held_data_keeps_its_own_row(history: RowLog, tmp_path: Path) -> None:
-    """What commit=False held does not move to a greater explicit step."""
+def test_held_values_keep_their_own_row(history: RowLog, tmp_path: Path) -> None:
+    """Values held by commit=False are not moved to a greater explicit step."""
     history.log({"a": 1}, commit=False)
     history.log({"b": 2}, step=4)
 
@@ -108,8 +108,8 @@ def test_held_data_keeps_its_own_row(history: RowLog, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [3, -2])
-def test_a_lower_step_is_kept_as_a_row_of_its_own(history: RowLog, tmp_path: Path, step: int) -> None:
-    """A call below the latest step is neither dropped nor joined by another, and is no new beginning of the count."""
+def test_a_lower_step_is_a_separate_row(history: RowLog, tmp_path: Path, step: int) -> None:
+    """A call below the current step is not dropped or joined, and does not change the current step."""
     history.log({"a": 1}, step=10, commit=True)
     history.log({"late": 1}, step=step)
     history.log({"late": 2}, step=step, commit=False)
@@ -119,7 +119,7 @@ def test_a_lower_step_is_kept_as_a_row_of_its_own(history: RowLog, tmp_path: Pat
 
 
 def test_a_lower_step_leaves_the_open_row_open(history: RowLog, tmp_path: Path) -> None:
-    """What is logged to the open row after a late one joins it, and the late row keeps the number behind it."""
+    """Values logged to the open row after a late row join the open row; the late row has the next number."""
     history.log({"a": 1}, step=10)
     history.log({"late": 1}, step=3)
     history.log({"b": 2}, step=10)
@@ -137,7 +137,7 @@ def test_a_lower_step_leaves_the_open_row_open(history: RowLog, tmp_path: Path) 
 
 
 def test_a_closed_step_is_not_opened_again(history: RowLog, tmp_path: Path) -> None:
-    """A call at a step whose row is closed is a late row, too."""
+    """A call at a step whose row is closed is a late row."""
     history.log({"a": 1}, step=1, commit=True)
     history.log({"b": 2}, step=1)
     history.log({"c": 3})
@@ -145,8 +145,8 @@ def test_a_closed_step_is_not_opened_again(history: RowLog, tmp_path: Path) -> N
     assert steps_and_values(tmp_path) == [(1, {"a": 1}), (1, {"b": 2}), (2, {"c": 3})]
 
 
-def test_late_rows_do_not_wait_for_ever(history: RowLog, tmp_path: Path) -> None:
-    """After a thousand late rows behind it the open row ends, since rows are published in their order."""
+def test_a_thousand_late_rows_close_the_open_row(history: RowLog, tmp_path: Path) -> None:
+    """Rows are published in order, so the open row ends after a limited number of late rows."""
     history.log({"a": 1}, step=5000)
     for step in range(MAX_LATE_ROWS + 1):
         history.log({"late": 1}, step=step)
@@ -157,32 +157,32 @@ def test_late_rows_do_not_wait_for_ever(history: RowLog, tmp_path: Path) -> None
     assert len(found) == MAX_LATE_ROWS + 3
 
 
-def test_going_backwards_is_said_once(tmp_path: Path) -> None:
-    """The first late step is worth a warning, which says that the row is kept; the others are not."""
-    said: list[str] = []
-    history = RowLog(SpoolWriter(tmp_path, bytes(16)), warn=said.append)
+def test_a_lower_step_is_a_warning_once(tmp_path: Path) -> None:
+    """The first late step causes a warning that the row is kept; later ones do not."""
+    warnings: list[str] = []
+    history = RowLog(SpoolWriter(tmp_path, bytes(16)), warn=warnings.append)
     history.log({"a": 1}, step=10)
     for step in (9, 3, 10, 4):
         history.log({"a": 1}, step=step)
 
-    (warning,) = said
+    (warning,) = warnings
     assert warning.startswith("step 9 is lower than the current step 10: the row is kept, marked late")
 
 
-def test_the_sync_argument_means_nothing(tmp_path: Path) -> None:
-    """The sync of the older interface is taken with a warning and changes nothing."""
-    said: list[str] = []
-    history = RowLog(SpoolWriter(tmp_path, bytes(16)), warn=said.append)
+def test_the_sync_argument_is_ignored(tmp_path: Path) -> None:
+    """The argument ``sync`` of older versions causes a warning and has no other effect."""
+    warnings: list[str] = []
+    history = RowLog(SpoolWriter(tmp_path, bytes(16)), warn=warnings.append)
     history.log({"a": 1}, sync=True)
     history.log({"a": 2}, None, None, False)  # noqa: FBT003 - by position, as W&B takes it
     history.log({"a": 3})
 
     assert steps_and_values(tmp_path) == [(0, {"a": 1}), (1, {"a": 2}), (2, {"a": 3})]
-    assert {"log(sync=...) is deprecated and ignored"} == set(said)
+    assert {"log(sync=...) is deprecated and ignored"} == set(warnings)
 
 
-def test_a_late_row_changes_no_later_value(history: RowLog) -> None:
-    """The last value is that of the greatest step; a key that only a late row has is shown, too."""
+def test_a_late_row_does_not_replace_later_values(history: RowLog) -> None:
+    """The last value is the one at the greatest step; a key that only a late row has is included."""
     history.log({"a": 1, "n": {"x": 1}}, step=5, commit=True)
     history.log({"a": 2, "n": {"x": 2, "y": 2}, "only": 1}, step=3)
     history.log({"only": 0}, step=2)
@@ -192,8 +192,8 @@ def test_a_late_row_changes_no_later_value(history: RowLog) -> None:
     assert history.last_values() == {"a": 1, "n": {"x": 1, "y": 2}, "only": 1, "y": 8}
 
 
-def test_an_empty_row_closes_or_stands_alone(history: RowLog, tmp_path: Path) -> None:
-    """log({}) closes the open row, and with nothing open makes a row without values."""
+def test_an_empty_row_closes_the_open_row_or_is_a_row(history: RowLog, tmp_path: Path) -> None:
+    """log({}) closes the open row; without one it is a row without values."""
     history.log({"a": 1}, step=2)
     history.log({})
     history.log({})
@@ -201,8 +201,8 @@ def test_an_empty_row_closes_or_stands_alone(history: RowLog, tmp_path: Path) ->
     assert steps_and_values(tmp_path) == [(2, {"a": 1}), (3, {})]
 
 
-def test_rows_are_numbered_without_holes(history: RowLog, tmp_path: Path) -> None:
-    """Every row takes the next number, and joined calls repeat it."""
+def test_row_numbers_have_no_holes(history: RowLog, tmp_path: Path) -> None:
+    """Each row has the next number, and calls that join a row repeat its number."""
     for step in (0, 0, 1, None, None, 9, 9, 2):
         history.log({"x": 1.0}, step=step)
 
@@ -210,8 +210,8 @@ def test_rows_are_numbered_without_holes(history: RowLog, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("no", [False, 0, np.False_])
-def test_what_is_false_does_not_commit(history: RowLog, tmp_path: Path, no: Any) -> None:
-    """Zero and numpy's False mean False, alone and with a step."""
+def test_false_values_do_not_commit(history: RowLog, tmp_path: Path, no: Any) -> None:
+    """Zero and numpy's False are like False, with and without a step."""
     history.log({"a": 1}, commit=no)
     history.log({"b": 1}, commit=1)  # type: ignore[arg-type]
     history.log({"c": 1}, step=5, commit=no)
@@ -220,8 +220,8 @@ def test_what_is_false_does_not_commit(history: RowLog, tmp_path: Path, no: Any)
     assert steps_and_values(tmp_path) == [(0, {"a": 1, "b": 1}), (5, {"c": 1, "d": 1})]
 
 
-def test_a_commit_that_is_no_boolean_is_refused(history: RowLog, tmp_path: Path) -> None:
-    """Nothing of the call is recorded, and the next one takes its place."""
+def test_an_invalid_commit_is_refused(history: RowLog, tmp_path: Path) -> None:
+    """Nothing of the call is recorded, and the next call is unaffected."""
     with pytest.raises(DataError, match="commit"):
         history.log({"a": 1}, commit="no")  # type: ignore[arg-type]
     history.log({"a": 2})
@@ -230,15 +230,15 @@ def test_a_commit_that_is_no_boolean_is_refused(history: RowLog, tmp_path: Path)
 
 
 def test_numpy_integers_are_steps(history: RowLog, tmp_path: Path) -> None:
-    """A step may be any kind of integer."""
+    """A step may be any type of integer."""
     history.log({"x": 1}, step=np.int32(4))  # type: ignore[arg-type]
 
     assert steps_and_values(tmp_path) == [(4, {"x": 1})]
 
 
 @pytest.mark.parametrize("step", [True, 1.0, "1", 2**70])
-def test_what_is_no_integer_of_64_bits_is_no_step(history: RowLog, tmp_path: Path, step: Any) -> None:
-    """Other steps are refused before anything is recorded, and the next call takes its place."""
+def test_an_invalid_step_is_refused(history: RowLog, tmp_path: Path, step: Any) -> None:
+    """A step that is not a 64-bit integer is refused before anything is recorded; the next call is unaffected."""
     with pytest.raises(DataError):
         history.log({"x": 1}, step=step)
     history.log({"x": 2})
@@ -265,8 +265,8 @@ def test_what_is_no_integer_of_64_bits_is_no_step(history: RowLog, tmp_path: Pat
         {"x": np.array([math.nan] * 33)},
     ],
 )
-def test_bad_data_is_refused_whole(history: RowLog, tmp_path: Path, data: Any) -> None:
-    """What is no dict of values raises an error of three families, and nothing of the call is recorded."""
+def test_invalid_data_is_refused_as_a_whole(history: RowLog, tmp_path: Path, data: Any) -> None:
+    """The error belongs to three families, and nothing of the call is recorded."""
     history.log({"x": 1.0})
     for family in (Error, ValueError, TypeError):
         with pytest.raises(family):
@@ -276,8 +276,8 @@ def test_bad_data_is_refused_whole(history: RowLog, tmp_path: Path, data: Any) -
     assert steps_and_values(tmp_path) == [(0, {"x": 1.0}), (1, {"x": 2.0})]
 
 
-def test_keys_that_were_good_do_not_excuse_bad_values(history: RowLog, tmp_path: Path) -> None:
-    """A row of known keys is looked at again when its values are no numbers."""
+def test_invalid_values_of_known_keys_are_refused(history: RowLog, tmp_path: Path) -> None:
+    """A row of known keys is checked if its values are not numbers."""
     history.log({"x": 1.0, "y": 2.0})
     with pytest.raises(DataError):
         history.log({"x": range(3), "y": 2.0})
@@ -341,8 +341,8 @@ def test_keys_that_were_good_do_not_excuse_bad_values(history: RowLog, tmp_path:
         ([1, [2, {"x": np.float64(3)}]], [1, [2, {"x": 3.0}]]),
     ],
 )
-def test_values_are_recorded_as_plain_ones(history: RowLog, tmp_path: Path, given: Any, expected: Any) -> None:
-    """Numpy scalars, one-element arrays and large integers become numbers; the rest stays what it is."""
+def test_values_become_plain(history: RowLog, tmp_path: Path, given: Any, expected: Any) -> None:
+    """Numpy scalars, one-element arrays and large integers become numbers; other values keep their form."""
     history.log({"v": given})
 
     ((_, values),) = steps_and_values(tmp_path)
@@ -350,8 +350,8 @@ def test_values_are_recorded_as_plain_ones(history: RowLog, tmp_path: Path, give
     assert type(expected) is type(values["v"])
 
 
-def test_long_arrays_of_booleans_have_a_histogram(history: RowLog, tmp_path: Path) -> None:
-    """True and false are counted as 1 and 0."""
+def test_a_long_array_of_booleans_becomes_a_histogram(history: RowLog, tmp_path: Path) -> None:
+    """True and False are counted as 1 and 0."""
     history.log({"v": np.array([True] * 30 + [False] * 10)})
 
     ((_, values),) = steps_and_values(tmp_path)
@@ -359,7 +359,7 @@ def test_long_arrays_of_booleans_have_a_histogram(history: RowLog, tmp_path: Pat
 
 
 class Tensor:
-    """What torch's tensors look like, where they are not numpy's arrays."""
+    """Like a tensor of torch that cannot be converted to a numpy array directly."""
 
     dtype = "torch.bfloat16"
 
@@ -372,7 +372,7 @@ class Tensor:
         return self._array.shape
 
     def item(self) -> Any:
-        """Return the one element."""
+        """Return the only element."""
         return self._array.item()
 
     def tolist(self) -> Any:
@@ -380,18 +380,18 @@ class Tensor:
         return self._array.tolist()
 
     def detach(self) -> Tensor:
-        """Return itself."""
+        """Return this tensor."""
         return self
 
     cpu = detach
 
     def float(self) -> Any:
-        """Return what numpy takes."""
+        """Return an array of numpy."""
         return self._array
 
 
-def test_tensors_are_recorded_as_arrays_are(history: RowLog, tmp_path: Path) -> None:
-    """A tensor of one element is a number, a short one a list, a long one a histogram."""
+def test_tensors_are_recorded_like_arrays(history: RowLog, tmp_path: Path) -> None:
+    """A tensor of one element becomes a number, a short one a list, and a long one a histogram."""
     history.log({"zero": Tensor(1.5), "one": Tensor([[2]]), "few": Tensor([1, 2]), "many": Tensor(range(320))})
 
     ((_, values),) = steps_and_values(tmp_path)
@@ -401,15 +401,15 @@ def test_tensors_are_recorded_as_arrays_are(history: RowLog, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("make", [OrderedDict, lambda data: defaultdict(int, data), UserDict, MappingProxyType])
 def test_any_mapping_is_a_row(history: RowLog, tmp_path: Path, make: Any) -> None:
-    """What is a mapping need not be a dict."""
+    """A mapping that is not a dict is accepted."""
     for _ in range(2):
         history.log(make({"a": 1, "n": MappingProxyType({"x": 2.0})}))
 
     assert steps_and_values(tmp_path) == [(step, {"a": 1, "n": {"x": 2.0}}) for step in range(2)]
 
 
-def test_the_data_stay_the_callers(history: RowLog, tmp_path: Path) -> None:
-    """Nothing is changed in the caller's dict, and what it changes later changes no row."""
+def test_the_data_of_the_caller_are_not_shared(history: RowLog, tmp_path: Path) -> None:
+    """The caller's dict is not changed, and its later changes do not affect the row."""
     data: dict[str, Any] = {"a": 1, "_step": 7, "n": {"b": [1, 2]}}
     history.log(data, commit=False)
     data["n"]["b"].append(3)
@@ -420,14 +420,14 @@ def test_the_data_stay_the_callers(history: RowLog, tmp_path: Path) -> None:
 
 
 def test_nan_is_kept(history: RowLog, tmp_path: Path) -> None:
-    """NaN is a value like any other."""
+    """NaN is recorded."""
     history.log({"v": math.nan})
 
     ((_, values),) = steps_and_values(tmp_path)
     assert math.isnan(values["v"])
 
 
-def test_a_long_string_is_shortened_and_says_so(history: RowLog, tmp_path: Path) -> None:
+def test_a_long_string_is_shortened(history: RowLog, tmp_path: Path) -> None:
     """A string of ten million characters is cut at the limit, with a note of its length."""
     history.log({"v": "x" * 10_000_000})
 
@@ -436,15 +436,15 @@ def test_a_long_string_is_shortened_and_says_so(history: RowLog, tmp_path: Path)
     assert values["v"].endswith("[shortened from 10000000 characters]")
 
 
-def test_half_a_surrogate_is_spelled_out(history: RowLog, tmp_path: Path) -> None:
-    """Text that UTF-8 has no word for stops no training, as a value or as a key."""
+def test_lone_surrogates_are_escaped(history: RowLog, tmp_path: Path) -> None:
+    """Text that UTF-8 cannot encode is accepted as a value and as a key."""
     history.log({"\ud800": "\udc00", "n": {"\ud800": 1}})
 
     assert steps_and_values(tmp_path) == [(0, {"\\ud800": "\\udc00", "n": {"\\ud800": 1}})]
 
 
-def test_reserved_and_empty_keys_are_left_out(history: RowLog, tmp_path: Path) -> None:
-    """A caller's _step is not the step, and the empty key is dropped alone."""
+def test_reserved_and_empty_keys_are_omitted(history: RowLog, tmp_path: Path) -> None:
+    """A ``_step`` of the caller does not set the step, and an empty key is dropped alone."""
     history.log({"_step": 9, "": 1, "x": 2})
     history.log({"_step": 9, "": 1, "x": 3})
 
@@ -452,7 +452,7 @@ def test_reserved_and_empty_keys_are_left_out(history: RowLog, tmp_path: Path) -
 
 
 def test_last_values_follow_the_rows(history: RowLog) -> None:
-    """The summary has the last value of each key; None leaves it, dicts merge, held data waits."""
+    """The last value of each key is returned; None changes nothing, dicts are merged, held values are not included."""
     history.log({"a": 1, "n": {"x": 1}})
     history.log({"a": 2, "n": {"y": 2}})
     history.log({"a": None, "n": {}})
@@ -467,7 +467,7 @@ def test_last_values_follow_the_rows(history: RowLog) -> None:
 
 
 def test_last_values_survive_a_change_of_segment(tmp_path: Path) -> None:
-    """Values that only a full segment held are not forgotten with it."""
+    """Values in a full segment are still included."""
     history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=4096))
     history.log({"rare": 1.0})
     for value in range(200):
@@ -476,22 +476,22 @@ def test_last_values_survive_a_change_of_segment(tmp_path: Path) -> None:
     assert history.last_values() == {"rare": 1.0, "often": 199.0}
 
 
-def test_new_key_lists_for_ever_do_not_pile_up(history: RowLog) -> None:
-    """A program that makes up keys is tracked in bounded memory for the lists of keys, and loses no last value."""
+def test_memory_for_key_lists_is_bounded(history: RowLog) -> None:
+    """A program that creates new keys uses limited memory for lists of keys, and no last value is lost."""
     for number in range(2500):
         history.log({f"k{number}": 1.0})
 
     assert len(history.last_values()) == 2500
 
 
-def define(history: RowLog, name: str, **said: Any) -> None:
-    """Define a metric as the run does."""
+def define(history: RowLog, name: str, **warnings: Any) -> None:
+    """Define a metric like ``run.define_metric()``."""
     nothing: dict[str, Any] = dict.fromkeys(("step_metric", "step_sync", "hidden", "summary", "goal", "overwrite"))
-    history.define(build_metric(name, **(nothing | said)))
+    history.define(build_metric(name, **(nothing | warnings)))
 
 
-def test_the_last_step_is_inserted(history: RowLog, tmp_path: Path) -> None:
-    """A row with a metric and without its axis gets the last value of that, if it ever had one."""
+def test_the_last_value_of_the_step_metric_is_inserted(history: RowLog, tmp_path: Path) -> None:
+    """A row that has a metric without its step metric gets the last value of the step metric, if there is one."""
     define(history, "loss", step_metric="epoch")
     history.log({"loss": 3})
     history.log({"epoch": 1, "loss": 2})
@@ -508,8 +508,8 @@ def test_the_last_step_is_inserted(history: RowLog, tmp_path: Path) -> None:
     ]
 
 
-def test_the_axis_may_have_been_logged_before_it_was_defined(history: RowLog, tmp_path: Path) -> None:
-    """What counts is its last value, also one that is held, or lies in a dict; a late one does not."""
+def test_a_step_metric_logged_before_the_definition_is_inserted(history: RowLog, tmp_path: Path) -> None:
+    """Its last value is inserted, also if it is held or nested in a dict, but not if it is late."""
     history.log({"epoch": 1.0, "n": {"batch": 7}})
     define(history, "loss", step_metric="epoch")
     define(history, "n.loss", step_metric="n.batch")
@@ -527,8 +527,8 @@ def test_the_axis_may_have_been_logged_before_it_was_defined(history: RowLog, tm
     ]
 
 
-def test_a_step_within_a_held_row_counts_for_it(history: RowLog, tmp_path: Path) -> None:
-    """The value that is inserted first gives way to one that is logged into the same row."""
+def test_an_inserted_step_is_replaced_in_the_same_row(history: RowLog, tmp_path: Path) -> None:
+    """A value of the step metric that is logged to the same row replaces the inserted one."""
     define(history, "loss", step_metric="epoch")
     history.log({"epoch": 1})
     history.log({"loss": 0.5}, commit=False)
@@ -542,8 +542,8 @@ def test_a_step_within_a_held_row_counts_for_it(history: RowLog, tmp_path: Path)
     ]
 
 
-def test_overwriting_ends_the_insertion(history: RowLog, tmp_path: Path) -> None:
-    """A definition that says no axis and overwrites takes it away."""
+def test_overwriting_the_definition_ends_the_insertion(history: RowLog, tmp_path: Path) -> None:
+    """A definition with overwrite and without a step metric removes the step metric."""
     define(history, "loss", step_metric="epoch")
     history.log({"epoch": 1.0, "loss": 3.0})
     history.log({"loss": 2.5})
@@ -554,8 +554,8 @@ def test_overwriting_ends_the_insertion(history: RowLog, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("value", [b"1234567", {1: "abcdef"}, (1, 2, 3, 4, 5, 6, 7, 8)])
-def test_what_is_as_long_as_a_number_is_recorded_as_ever(tmp_path: Path, value: Any) -> None:
-    """A value whose encoding happens to be as long as that of the number before it is what it would be elsewhere."""
+def test_a_value_as_long_as_a_number_is_recorded_correctly(tmp_path: Path, value: Any) -> None:
+    """A value whose encoding has the length of the previous number is recorded as in any other run."""
     first, second = tmp_path / "first", tmp_path / "second"
     for folder, before in ((first, 1.0), (second, "x")):
         folder.mkdir()
@@ -569,10 +569,10 @@ def test_what_is_as_long_as_a_number_is_recorded_as_ever(tmp_path: Path, value: 
     assert [expected["v"]] * 2 == shown
 
 
-def test_a_writer_that_goes_on_may_begin_below(tmp_path: Path) -> None:
-    """After a return to a checkpoint the rows begin again from there; only what lies below them is late."""
-    said: list[str] = []
-    history = RowLog(SpoolWriter(tmp_path, bytes(16)), warn=said.append)
+def test_a_resumed_writer_can_begin_at_an_earlier_step(tmp_path: Path) -> None:
+    """After a return to a checkpoint, rows continue from there; only steps below are late."""
+    warnings: list[str] = []
+    history = RowLog(SpoolWriter(tmp_path, bytes(16)), warn=warnings.append)
     history.go_on(10, again=True)
     history.log({"a": 1}, step=4)
     history.log({"b": 1}, step=4)
@@ -580,13 +580,13 @@ def test_a_writer_that_goes_on_may_begin_below(tmp_path: Path) -> None:
     history.log({"b": 2})
 
     assert steps_and_values(tmp_path) == [(4, {"a": 1, "b": 1}), (5, {"a": 2, "b": 2})]
-    assert said == []
+    assert warnings == []
     history.log({"late": 1}, step=5)
-    assert len(said) == 1
+    assert len(warnings) == 1
 
 
-def test_a_writer_that_goes_on_knows_the_last_steps(tmp_path: Path) -> None:
-    """Rows that lack their step metric get the value that an earlier writer logged last."""
+def test_a_resumed_writer_inserts_the_last_steps(tmp_path: Path) -> None:
+    """Rows without their step metric get the value that an earlier writer logged last."""
     history = RowLog(SpoolWriter(tmp_path, bytes(16)))
     history.go_on(10, [(("epoch",), 9, 3), (("n", "x"), 8, 1)])
     define(history, "loss", step_metric="epoch")

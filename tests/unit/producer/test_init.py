@@ -1,4 +1,4 @@
-"""Beginning and ending runs: modes, names, folders, and a world without servers."""
+"""Starting and finishing runs: modes, names, folders, and missing servers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ONLINE = BEGIN.replace("offline", "online").replace('{"silent": True}', '{"finis
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """Answer /api/v1/connect, and nothing else, on a free port."""
+    """Answer only /api/v1/connect on a free port."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -57,7 +57,7 @@ def server() -> Iterator[str]:
 
 
 def test_the_first_record_describes_the_run(tmp_path: Path) -> None:
-    """Names, config and where it runs are in one record, ahead of everything."""
+    """Names, config and host are in one record before all others."""
     source = """
 import argparse, runstream
 run = runstream.init(
@@ -76,8 +76,8 @@ run = runstream.init(
     assert socket.gethostname() == found["metadata", "host"]
 
 
-def test_the_folder_is_private_and_says_what_it_is(tmp_path: Path) -> None:
-    """Nobody else reads the run folder; run.json and writer.json describe it."""
+def test_the_run_folder_is_private_and_described(tmp_path: Path) -> None:
+    """Only the user can read the run folder; run.json and writer.json describe it."""
     finished(tmp_path, "run.log({'x': 1})")
 
     run = only_run(tmp_path)
@@ -96,8 +96,8 @@ def test_the_folder_is_private_and_says_what_it_is(tmp_path: Path) -> None:
     assert writer["pid_started"] > 0
 
 
-def test_offline_says_how_to_deliver(tmp_path: Path) -> None:
-    """An offline run starts nothing, and prints the command that delivers it."""
+def test_an_offline_run_prints_the_sync_command(tmp_path: Path) -> None:
+    """An offline run starts no process, and prints the command that delivers it."""
     _, _, errors = finished(tmp_path, "run.log({'x': 1})", begin=BEGIN.replace('{"silent": True}', "None"))
 
     folder = only_run(tmp_path).relative_to(tmp_path)
@@ -105,13 +105,13 @@ def test_offline_says_how_to_deliver(tmp_path: Path) -> None:
     assert not (only_run(tmp_path) / "logs" / "guardian.log").exists()
 
 
-def test_silent_prints_nothing(tmp_path: Path) -> None:
-    """A silent run leaves the terminal to the program."""
+def test_a_silent_run_prints_nothing(tmp_path: Path) -> None:
+    """The only output is that of the program."""
     assert finished(tmp_path, "print('mine')") == (0, "mine\n", "")
 
 
-def test_disabled_accepts_everything_and_leaves_nothing(tmp_path: Path) -> None:
-    """A disabled run can be called like any other, bad arguments and calls after its end included."""
+def test_a_disabled_run_accepts_everything_and_records_nothing(tmp_path: Path) -> None:
+    """A disabled run accepts every call, including invalid arguments and calls after its end."""
     source = """
 run = runstream.init(mode="disabled", config={"lr": 1}, project="p")
 run.log({"x": object()}); run.log({1: 2}); runstream.log({"y": 1}, step=5)
@@ -128,10 +128,10 @@ run.finish(); run.log({"z": 1})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_init_and_finish_with_everything_down(tmp_path: Path) -> None:
-    """Without an answer of the server, init() prints a line and goes on, finish() ends, and nothing is lost."""
+def test_init_and_finish_without_a_server(tmp_path: Path) -> None:
+    """If the server does not answer, init() prints a line and continues, finish() ends, and no row is lost."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"  # accepts connections, and never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"  # accepts connections and never answers
         status, _, errors = finished(tmp_path, "run.log({'x': 1}); run.finish()", begin=ONLINE, RUNSTREAM_URL=url)
 
     assert status == 0
@@ -142,8 +142,8 @@ def test_init_and_finish_with_everything_down(tmp_path: Path) -> None:
         assert control[Word.FINISH_REQUESTED] == 1
 
 
-def test_a_server_completes_the_names(tmp_path: Path, server: str) -> None:
-    """Entity and addresses come from the server that answers, and are remembered for when it does not."""
+def test_names_are_completed_by_the_server(tmp_path: Path, server: str) -> None:
+    """Entity and URLs are those of the server's response, which is cached for times when it does not answer."""
     source = "print(run.entity, run.path, run.url, run.project_url)"
     page = "http://pages.example/ada/demo"
     expected = f"ada ada/demo/r1 {page}/runs/r1 {page}\n"
@@ -159,8 +159,8 @@ def test_a_server_completes_the_names(tmp_path: Path, server: str) -> None:
     assert not any(b"secret-token" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-def test_a_second_init_gives_the_active_run(tmp_path: Path) -> None:
-    """While a run is active, init() warns and returns it, whatever its arguments."""
+def test_a_second_init_returns_the_active_run(tmp_path: Path) -> None:
+    """While a run is active, init() warns and returns it, whatever the arguments are."""
     source = """
 again = runstream.init(project="other", mode="offline")
 assert again is run is runstream.run
@@ -175,8 +175,8 @@ assert other is not run and other.id != run.id
     assert "WARNING Run r1 is active, and init() returns it" in errors
 
 
-def test_a_run_that_must_be_resumed_is_not_another_one(tmp_path: Path) -> None:
-    """resume="must" while a run is active is an error: the active run is not the one that is meant."""
+def test_resume_must_is_an_error_while_a_run_is_active(tmp_path: Path) -> None:
+    """The active run is not returned in place of the requested one."""
     source = """
 try:
     runstream.init(id="other", mode="offline", resume="must")
@@ -190,7 +190,7 @@ except runstream.Error as error:
 
 
 def test_a_disabled_run_is_not_returned_again(tmp_path: Path) -> None:
-    """A run that is begun while a disabled one is active is a run of its own: it is to be recorded."""
+    """A run that starts while a disabled run is active is a new run, since it is to be recorded."""
     source = """
 run = runstream.init(mode="offline", settings={"silent": True})
 assert run is runstream.run and not run.disabled
@@ -202,8 +202,8 @@ assert run is runstream.run
     assert finished(tmp_path, source, begin=begin) == (0, "", "")
 
 
-def test_keys_that_are_chosen_are_a_warning(tmp_path: Path) -> None:
-    """config_include_keys and config_exclude_keys do what they say, and say that W&B is giving them up."""
+def test_selecting_config_keys_is_a_warning(tmp_path: Path) -> None:
+    """config_include_keys and config_exclude_keys work, with a warning that W&B deprecates them."""
     begin = (
         'import runstream\nrun = runstream.init(mode="offline", config={"a": 1, "b": 2}, config_exclude_keys=["a"])\n'
     )
@@ -214,8 +214,8 @@ def test_keys_that_are_chosen_are_a_warning(tmp_path: Path) -> None:
     assert "config_exclude_keys=...) is deprecated" in errors
 
 
-def test_two_processes_with_one_id_both_write(tmp_path: Path) -> None:
-    """Runs of one id do not overwrite each other: each process has a folder and a writer of its own."""
+def test_two_processes_with_the_same_id_are_two_writers(tmp_path: Path) -> None:
+    """Neither overwrites the other: each process has a separate folder and writer."""
     for value in range(2):
         finished(tmp_path, f"run.log({{'x': {value}}})")
 
@@ -235,10 +235,10 @@ def test_two_processes_with_one_id_both_write(tmp_path: Path) -> None:
         ({}, {"x_primary": False, "x_label": "loader"}, "worker", "loader"),
     ],
 )
-def test_shared_runs_have_roles(
+def test_a_shared_run_has_roles(
     tmp_path: Path, more: dict[str, str], settings: dict[str, Any], role: str, label: str
 ) -> None:
-    """In a shared run rank 0 decides, unless the settings say who does; labels tell the writers apart."""
+    """In a shared run rank 0 is the primary unless the settings specify another process; writers have labels."""
     begin = f"""
 import runstream
 settings = {settings!r} | {{"silent": True, "finish_timeout_s": 0}}
@@ -266,8 +266,8 @@ run = runstream.init(mode="shared", id="r1", settings=settings)
         ("config={1: 2}", "Invalid config key 1"),
     ],
 )
-def test_bad_arguments_are_named(tmp_path: Path, arguments: str, message: str) -> None:
-    """An argument that makes no sense is an error that names it, before anything is made."""
+def test_an_invalid_argument_is_named(tmp_path: Path, arguments: str, message: str) -> None:
+    """The error names the argument, and nothing is created."""
     status, _, errors = finished(tmp_path, f"runstream.init({arguments})", begin="import runstream\n")
 
     assert status == 1
@@ -275,8 +275,8 @@ def test_bad_arguments_are_named(tmp_path: Path, arguments: str, message: str) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_log_after_finish_is_an_error(tmp_path: Path) -> None:
-    """A finished run takes nothing more, and the module functions say that a run is to be begun."""
+def test_calls_after_finish_are_errors(tmp_path: Path) -> None:
+    """A finished run accepts no calls, and functions of the module need a new run."""
     source = """
 run.finish()
 for call in (
@@ -293,8 +293,8 @@ for call in (
     assert finished(tmp_path, source) == (0, "", "")
 
 
-def test_an_unknown_setting_is_left_out_with_a_warning(tmp_path: Path) -> None:
-    """Settings that scripts carry over from elsewhere do not stop them."""
+def test_an_unknown_setting_is_a_warning(tmp_path: Path) -> None:
+    """Settings of other versions do not stop a script."""
     begin = (
         "import runstream\nrun = runstream.init(mode='offline', settings={'silent': True, 'start_method': 'thread'})"
     )
@@ -305,8 +305,8 @@ def test_an_unknown_setting_is_left_out_with_a_warning(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_that_cannot_be_made_is_made_elsewhere(tmp_path: Path) -> None:
-    """Where the run folder cannot lie where it should, it lies with the temporary files."""
+def test_a_folder_that_cannot_be_created_is_replaced(tmp_path: Path) -> None:
+    """If the run folder cannot be created in its place, it is created in the folder for temporary files."""
     (tmp_path / "runstream").write_text("a file is in the way")
     (tmp_path / "tmp").mkdir()
     finished(tmp_path, "run.log({'x': 1})", TMPDIR=str(tmp_path / "tmp"))
@@ -315,7 +315,7 @@ def test_a_folder_that_cannot_be_made_is_made_elsewhere(tmp_path: Path) -> None:
 
 
 def test_console_lines_are_captured(tmp_path: Path) -> None:
-    """What Python prints goes where it always went, and into the run's log with time and stream."""
+    """Output of Python goes to the terminal as before, and to the run's log with time and stream."""
     source = """
 print("one"); sys.stderr.write("two\\nthr"); sys.stderr.write("ee\\n")
 for percent in range(100):
@@ -331,15 +331,15 @@ print("after")
     assert output.endswith("99 %after\n")
 
 
-def test_importing_loads_little(tmp_path: Path) -> None:
-    """The import loads neither the settings' nor the reading side's libraries."""
+def test_the_import_loads_few_modules(tmp_path: Path) -> None:
+    """Importing runstream does not import the libraries for settings and for reading."""
     heavy = ("pydantic", "httpx", "numpy", "aiokafka", "rich")
     source = f"import sys, runstream\nprint([name for name in {heavy} if name in sys.modules])"
     assert finished(tmp_path, source, begin="") == (0, "[]\n", "")
 
 
-def test_arguments_that_mean_nothing_are_named(tmp_path: Path) -> None:
-    """What W&B has and Runstream needs not, or has not yet, is taken with a warning; what is not given is not."""
+def test_ignored_arguments_are_warnings(tmp_path: Path) -> None:
+    """Arguments of W&B that are not needed or not supported yet cause a warning if they are passed."""
     source = """
 run = runstream.init(
     mode="offline", settings={"quiet": True}, force=True, anonymous="allow", magic=True, monitor_gym=True,
@@ -355,8 +355,8 @@ run = runstream.init(
     assert errors.count("WARNING") == 5
 
 
-def test_config_comes_from_sweep_launcher_argument_and_files_in_that_order(tmp_path: Path) -> None:
-    """The one that stands highest wins, is recorded once, and the sweep's keys are locked."""
+def test_the_sources_of_the_config_take_precedence_in_order(tmp_path: Path) -> None:
+    """Sweep, launcher, argument and files take precedence in this order, and the keys of the sweep are locked."""
     for name, keys in {
         "config-defaults.yaml": "abcd",
         "more.yaml": "abc",
@@ -386,8 +386,8 @@ print(run.config.a, run.config.b)
     assert {path[0]: value for scope, _, path, value in entries if scope == "config"} == expected
 
 
-def test_an_empty_entity_or_project_is_none_at_all(tmp_path: Path) -> None:
-    """Scripts hand on what they found in their environment, and that may be nothing."""
+def test_an_empty_entity_or_project_is_the_default(tmp_path: Path) -> None:
+    """Scripts pass on variables of their environment, which can be empty."""
     source = """
 run = runstream.init(mode="offline", entity="", project="", settings={"silent": True})
 print(run.path == f"Uncategorized/{run.id}")
@@ -396,7 +396,7 @@ print(run.path == f"Uncategorized/{run.id}")
 
 
 def test_run_settings_are_a_frozen_copy(tmp_path: Path) -> None:
-    """The settings tell the facts of a run; assigning to them is an error and changes nothing."""
+    """The settings have the properties of the run; assigning to them is an error."""
     source = """
 settings = runstream.Settings(run_group="g")
 run = runstream.init(mode="offline", project="p", id="r1", settings=settings)
@@ -414,7 +414,7 @@ except ValueError:
 
 
 def test_invalid_tags_of_a_running_run_change_nothing(tmp_path: Path) -> None:
-    """While a run is running a tag that is none is a warning."""
+    """While a run is running, an invalid tag causes a warning."""
     source = "run.tags = ('a',); run.tags = ('',); print(run.tags); run.tags += ('b',); print(run.tags)"
     _, output, errors = finished(tmp_path, source, begin=BEGIN.replace('{"silent": True}', '{"quiet": True}'))
 
@@ -422,8 +422,8 @@ def test_invalid_tags_of_a_running_run_change_nothing(tmp_path: Path) -> None:
     assert "WARNING Invalid tag" in errors
 
 
-def test_the_folder_of_a_run_is_there_and_writable(tmp_path: Path) -> None:
-    """Files may be written into ``run.dir`` at once, below the folder that was asked for; a disabled run has one."""
+def test_run_dir_exists_and_is_writable(tmp_path: Path) -> None:
+    """Files can be written to ``run.dir``, which is below the requested folder; a disabled run has one, too."""
     source = """
 from pathlib import Path
 for mode in ("offline", "disabled"):

@@ -1,4 +1,4 @@
-"""How a frame was left, and the code of sys.exit()."""
+"""How a frame was left, and the exit code of sys.exit()."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _raising(frames: list[FrameType]) -> None:
     raise KeyError
 
 
-def test_returned_frame_is_told_from_one_that_raised() -> None:
+def test_a_returned_frame_differs_from_one_that_raised() -> None:
     """The last instruction of a frame shows how it was left."""
     frames: list[FrameType] = []
     with pytest.raises(KeyError):
@@ -34,14 +34,14 @@ def test_returned_frame_is_told_from_one_that_raised() -> None:
     assert frame_returned(frames[0]) is False
 
 
-def test_unknown_interpreter_gives_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A version of Python that was not tested degrades to not knowing."""
+def test_an_unknown_interpreter_has_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an untested version of Python, the end of a frame is unknown."""
     monkeypatch.setattr(exit_hooks, "_NEWEST", (3, 10))
     assert frame_returned(_returning()) is None
 
 
-def test_program_with_unknown_end_is_left_to_its_exit_status(tmp_path: Path) -> None:
-    """Where the interpreter gives no answer, a script that simply ends still ends normally."""
+def test_a_program_with_an_unknown_end_is_left_to_its_exit_status(tmp_path: Path) -> None:
+    """If the end is unknown, a script that simply ends has still finished."""
     source = "from runstream.tracking.lifecycle import exit_hooks; exit_hooks._NEWEST = (3, 10)"
     status, _, errors = finished(tmp_path, source)
     assert (status, errors) == (0, "")

@@ -1,4 +1,4 @@
-"""SIGKILL at any moment: what log() returned from is in the spool."""
+"""After SIGKILL at any moment, the rows of all calls of log() that returned are in the spool."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ ROUNDS = 150
 SMALL = 4096
 
 
-def test_nothing_that_was_logged_is_lost(tmp_path: Path) -> None:
-    """A process that is killed while it logs leaves every row that log() returned from, and at most one more."""
+def test_no_returned_row_is_lost(tmp_path: Path) -> None:
+    """A process that is killed while it logs leaves the row of every call that returned, and at most one more."""
     draw = random.Random(1)
     reached = mmap.mmap(-1, 4096)
     total = 0
@@ -46,8 +46,8 @@ def test_nothing_that_was_logged_is_lost(tmp_path: Path) -> None:
     assert total > ROUNDS
 
 
-def test_late_rows_and_open_ones_survive(tmp_path: Path) -> None:
-    """Killed while rows are open and late ones lie beside them, a process leaves what its calls had made of them."""
+def test_late_and_open_rows_survive(tmp_path: Path) -> None:
+    """A process that is killed while rows are open and others are late leaves the result of the calls that returned."""
     draw = random.Random(2)
     reached = mmap.mmap(-1, 4096)
     seen = 0
@@ -67,8 +67,8 @@ def test_late_rows_and_open_ones_survive(tmp_path: Path) -> None:
     assert seen > ROUNDS
 
 
-def test_a_torn_tail_is_cut(tmp_path: Path) -> None:
-    """A record whose bytes did not all get there is no record, and those before it are read."""
+def test_an_incomplete_record_is_cut_off(tmp_path: Path) -> None:
+    """A record whose bytes are incomplete is ignored, and those before it are read."""
     history = RowLog(SpoolWriter(tmp_path, bytes(16)))
     for value in range(3):
         history.log({"value": value})
@@ -84,19 +84,19 @@ def test_a_torn_tail_is_cut(tmp_path: Path) -> None:
 
 
 def whole(call: int) -> Call:
-    """Return a call that makes a row."""
+    """Return the arguments of a call that logs a whole row."""
     return {"value": call, "text": "x" * (call * 31 % 200)}, None, True
 
 
 def mixed(call: int) -> Call:
-    """Return a call that opens a row, joins it, is late, or closes it, by its number."""
+    """Return the arguments of a call that opens a row, joins it, is late, or closes it, depending on its number."""
     row, part = divmod(call, 5)
     step = [10 * row, row, 10 * row, -1, None][part]
     return {"call": call, f"part{part}": {"x" * (call * 31 % 100): call}}, step, None
 
 
 def _logging(folder: Path, reached: mmap.mmap, call: Callable[[int], Call]) -> int:
-    """Fork a process that logs until it is killed, and says how far it got once log() returns."""
+    """Fork a process that logs until it is killed and counts the calls of log() that returned; return its pid."""
     reached[:8] = bytes(8)
     pid = os.fork()
     if pid:
@@ -113,7 +113,7 @@ def _logging(folder: Path, reached: mmap.mmap, call: Callable[[int], Call]) -> i
 
 
 def _kill(pid: int, reached: mmap.mmap, calls: int) -> None:
-    """Kill a process after so many calls of log() have returned, wherever it is by then."""
+    """Kill a process once the given number of calls of log() has returned."""
     eventually(lambda: int.from_bytes(reached[:8], "little") >= calls, every=0.0)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)

@@ -1,4 +1,4 @@
-"""``run.summary`` of a process: what it logged, what its parent logged, and what is left after the end."""
+"""``run.summary`` in a process: its own rows, those of its parent, and after the end."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_row_counts_once_it_is_complete(tmp_path: Path) -> None:
-    """What is held back, or open at an explicit step, is not in the summary yet; the next row lets it in."""
+def test_a_row_is_included_once_it_is_complete(tmp_path: Path) -> None:
+    """Values that are held or at an open explicit step are not in the summary until the next row."""
     status, output, errors = finished(
         tmp_path,
         """
@@ -31,8 +31,8 @@ print(run.summary["a"], run.summary["_step"])
     assert output.split("\n") == ["1", "2", "2 1", "3 9", ""]
 
 
-def test_after_the_end_it_reads_as_empty(tmp_path: Path) -> None:
-    """With a warning; setting a value raises."""
+def test_the_summary_is_empty_after_the_end(tmp_path: Path) -> None:
+    """Reading causes a warning; setting a value raises an error."""
     status, output, errors = finished(
         tmp_path,
         """
@@ -52,8 +52,8 @@ except runstream.UsageError as error:
     assert "summary data not available" in errors
 
 
-def test_a_forked_child_shows_what_its_parent_logged_and_its_own(tmp_path: Path) -> None:
-    """Before its first row and after it; the parent's own summary stays as it is."""
+def test_a_forked_child_includes_the_rows_of_its_parent(tmp_path: Path) -> None:
+    """The child has them before and after its first row; the summary of the parent does not change."""
     status, output, errors = finished(
         tmp_path,
         """
@@ -78,7 +78,7 @@ print(dict(run.summary["a"]), run.summary["b"], "c" in run.summary)
 
 
 def test_threads_read_while_others_log(tmp_path: Path) -> None:
-    """Every reading is of a moment: what one shows is never less than what the one before showed."""
+    """Each reading is consistent, and a later one never has less than an earlier one."""
     status, output, errors = finished(
         tmp_path,
         """
@@ -108,8 +108,8 @@ print(len(seen), dict(run.summary["n"]))
     assert output == "3 {'max': 19999, 'min': 0}\n"
 
 
-def test_a_signal_in_the_midst_of_reading_costs_nothing(tmp_path: Path) -> None:
-    """Handlers that read, and interrupts that end a reading, leave the summary right."""
+def test_a_signal_while_reading_has_no_effect(tmp_path: Path) -> None:
+    """The summary is correct after handlers that read it, and after exceptions that interrupt reading."""
     status, output, errors = finished(
         tmp_path,
         """

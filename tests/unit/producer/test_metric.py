@@ -1,4 +1,4 @@
-"""Definitions of metrics, and step metrics that are inserted."""
+"""Metric definitions, and step metrics that are inserted."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from runstream.tracking.rows.step_metrics import StepMetrics, found
 NOTHING: dict[str, Any] = dict.fromkeys(("step_metric", "step_sync", "hidden", "summary", "goal", "overwrite"))
 
 
-def test_a_definition_is_what_was_said() -> None:
-    """Arguments are parsed, and what was not said stays unsaid."""
-    said = {"step_metric": "epoch", "summary": "Min,best", "goal": "maximum", "hidden": True, "overwrite": True}
-    metric = build_metric("train/*", **(NOTHING | said))
+def test_a_definition_has_the_given_arguments() -> None:
+    """Arguments are parsed; those that are not given have no value."""
+    options = {"step_metric": "epoch", "summary": "Min,best", "goal": "maximum", "hidden": True, "overwrite": True}
+    metric = build_metric("train/*", **(NOTHING | options))
 
     assert metric.as_record() == {
         "name": "train/*",
@@ -35,7 +35,7 @@ def test_a_definition_is_what_was_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "options"),
     [
         ("", {}),
         (3, {}),
@@ -55,23 +55,23 @@ def test_a_definition_is_what_was_said() -> None:
         ("x", {"overwrite": 0}),
     ],
 )
-def test_what_makes_no_sense_is_refused(name: Any, said: dict[str, Any]) -> None:
-    """The error is W&B's, of the root class, and names the argument."""
+def test_an_invalid_argument_is_refused(name: Any, options: dict[str, Any]) -> None:
+    """As in W&B, it is a plain Error that names the function."""
     with pytest.raises(Error, match="define_metric") as raised:
-        build_metric(name, **(NOTHING | said))
+        build_metric(name, **(NOTHING | options))
     assert raised.type is Error
 
 
 def steps_of(*definitions: tuple[str, dict[str, Any]]) -> StepMetrics:
-    """Return what definitions come to."""
+    """Return the step metrics of definitions."""
     steps = StepMetrics()
-    for name, said in definitions:
-        steps.define(build_metric(name, **(NOTHING | said)))
+    for name, options in definitions:
+        steps.define(build_metric(name, **(NOTHING | options)))
     return steps
 
 
-def test_a_row_lacks_the_step_metrics_of_its_metrics() -> None:
-    """Globs and exact names say which; what is in the row is not missing, and an axis is not its own metric."""
+def test_step_metrics_of_a_row_are_missing() -> None:
+    """Names and patterns select them; a value in the row is not missing, and a step metric does not need itself."""
     steps = steps_of(("val/*", {"step_metric": "epoch"}), ("loss", {"step_metric": "batch"}))
 
     assert steps.missing({"val/acc": 1}) == ["epoch"]
@@ -81,8 +81,8 @@ def test_a_row_lacks_the_step_metrics_of_its_metrics() -> None:
     assert steps_of(("*", {"step_metric": "epoch"})).missing({"epoch": 1}) == []
 
 
-def test_a_name_with_dots_reaches_nested_keys() -> None:
-    """Both the metric and its axis may lie in dicts, or be spelled with dots."""
+def test_a_dotted_name_matches_nested_keys() -> None:
+    """Metric and step metric may be nested in dicts or have dots in their names."""
     steps = steps_of(("train.loss", {"step_metric": "train.epoch"}))
 
     assert steps.missing({"train": {"loss": 1}}) == ["train.epoch"]
@@ -94,8 +94,8 @@ def test_a_name_with_dots_reaches_nested_keys() -> None:
     assert found({"train": 3}, "train.epoch") == {}
 
 
-def test_an_exact_name_goes_before_a_glob() -> None:
-    """Whichever came first, and although it has no axis; of globs the longest counts."""
+def test_an_exact_name_takes_precedence_over_a_pattern() -> None:
+    """The order does not matter, nor that the exact name has no step metric; of two patterns the longer one applies."""
     exact, glob = ("val/loss", {"summary": "min"}), ("val/*", {"step_metric": "epoch"})
 
     assert steps_of(exact, glob).missing({"val/loss": 1}) == []
@@ -103,8 +103,8 @@ def test_an_exact_name_goes_before_a_glob() -> None:
     assert steps_of(glob, ("*", {"step_metric": "batch"})).missing({"val/acc": 1}) == ["epoch"]
 
 
-def test_later_definitions_are_merged_in() -> None:
-    """What is not said stays; overwriting takes the axis away; step_sync alone switches it off."""
+def test_later_definitions_are_merged() -> None:
+    """Arguments that are not given keep their value; overwrite removes the step metric, and step_sync disables it."""
     first = ("loss", {"step_metric": "epoch"})
 
     assert steps_of(first, ("loss", {"summary": "min"})).missing({"loss": 1}) == ["epoch"]

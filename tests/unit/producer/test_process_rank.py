@@ -1,4 +1,4 @@
-"""What launchers say of a process, and what it is in its run by that."""
+"""What launchers set for a process, and its role in the run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHARED = Settings(mode="shared", run_id="r")
 
 
 @pytest.mark.parametrize(
-    ("environ", "place"),
+    ("environ", "rank"),
     [
         ({}, None),
         (
@@ -59,9 +59,9 @@ SHARED = Settings(mode="shared", run_id="r")
         ({"RANK": "one", "SLURM_PROCID": ""}, None),
     ],
 )
-def test_the_first_launcher_that_says_a_rank_counts(environ: Mapping[str, str], place: ProcessRank | None) -> None:
-    """Each launcher by its own variables; what is no number says nothing."""
-    assert process_rank(environ) == place
+def test_the_first_launcher_with_a_rank_applies(environ: Mapping[str, str], rank: ProcessRank | None) -> None:
+    """Each launcher has its own variables; values that are not numbers are ignored."""
+    assert process_rank(environ) == rank
 
 
 @pytest.mark.parametrize(
@@ -79,20 +79,20 @@ def test_the_first_launcher_that_says_a_rank_counts(environ: Mapping[str, str], 
 def test_rank_0_is_the_primary_of_a_shared_run(
     settings: Mapping[str, Any], environ: Mapping[str, str], role: Role, label: str
 ) -> None:
-    """Unless a setting says otherwise; a run that is not shared has but primaries."""
+    """A setting can override it; all processes of a run that is not shared are primaries."""
     found = SHARED.model_copy(update=dict(settings))
     assert (writer_role(found, environ), writer_label(found, environ)) == (role, label)
 
 
-def test_a_worker_says_nothing_of_the_run() -> None:
-    """Its metadata stand under its name, so that the run's stay the primary's."""
+def test_metadata_of_a_worker_are_below_its_label() -> None:
+    """They do not replace the metadata of the run, which are those of the primary."""
     entries = metadata_entries(SHARED, {"RANK": "3", "LOCAL_RANK": "1"}, {"host": "b"})
     own = {"host": "b", "launcher": "torchrun", "rank": 3, "local_rank": 1}
     assert entries == [["metadata", "set", ["writers", "rank 3"], own]]
 
 
-def test_a_primary_says_where_the_run_and_where_it_itself_runs() -> None:
-    """Rank and all of the primary are the run's; where the run is not shared there are no others to list."""
+def test_metadata_of_a_primary_are_those_of_the_run() -> None:
+    """They are also below its label if the run is shared."""
     own = {"host": "a", "launcher": "Kubernetes", "rank": 0}
     of_run = [["metadata", "set", [key], value] for key, value in own.items()]
     environ = {"POD_INDEX": "0"}

@@ -1,4 +1,4 @@
-"""What resume, resume_from and fork_from mean, before anybody is asked."""
+"""The meaning of resume, resume_from and fork_from before the server is asked."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ A, B, C, D = (bytes([number]) * 16 for number in range(4))
 
 
 def writer(number: bytes, role: str, *continues: bytes, label: str = "") -> dict[str, Any]:
-    """Return a writer as the server tells of it."""
+    """Return a writer as in the server's response."""
     return {"writer": number.hex(), "role": role, "label": label, "continues": [one.hex() for one in continues]}
 
 
-def test_a_moment_is_an_id_and_a_step() -> None:
-    """Anything else is refused with how it is spelled."""
+def test_a_branch_point_is_an_id_and_a_step() -> None:
+    """Any other text is refused with the expected form."""
     assert parse_branch_point("fork_from", "a-b?_step=12") == BranchPoint("a-b", 12)
     for text in ("a", "a?_step=", "a?_step=-1", "a?step=1", "?_step=1", "a?_step=1.5", ""):
         with pytest.raises(ValueError, match=r"ID\?_step=N"):
@@ -41,7 +41,7 @@ def test_a_moment_is_an_id_and_a_step() -> None:
 
 
 def test_a_primary_continues_the_last_primaries_and_their_children() -> None:
-    """Whoever was continued already, workers, shippers and commands are left out."""
+    """Writers that were continued already, workers, shippers and commands are not continued."""
     writers = [
         writer(A, "primary"),
         writer(B, "primary", A),
@@ -52,15 +52,15 @@ def test_a_primary_continues_the_last_primaries_and_their_children() -> None:
     assert continued_writers(writers, Role.PRIMARY, "") == (B, C)
 
 
-def test_a_worker_continues_the_worker_of_its_label() -> None:
-    """Without a label nothing says whose work it is."""
+def test_a_worker_continues_the_worker_with_its_label() -> None:
+    """A worker without a label continues none."""
     writers = [writer(A, "primary"), writer(B, "worker", label="rank 1"), writer(C, "worker", label="rank 2")]
     assert continued_writers(writers, Role.WORKER, "rank 2") == (C,)
     assert continued_writers(writers, Role.WORKER, "") == ()
 
 
-def test_auto_means_the_latest_run_of_the_folder_and_project(tmp_path: Path) -> None:
-    """Of another project, or where there is none or a broken note, it means a new run."""
+def test_auto_is_the_latest_run_of_the_folder_and_project(tmp_path: Path) -> None:
+    """If the latest run has another project, does not exist or cannot be read, a new run is started."""
     settings = Settings(resume="auto", project="p")
     assert plan_resume(settings, tmp_path).run_id is None
     save_latest_run(tmp_path, settings.model_copy(update={"run_id": "r"}))
@@ -81,31 +81,31 @@ def test_auto_means_the_latest_run_of_the_folder_and_project(tmp_path: Path) -> 
         ({"fork_from": "a?_step=1", "run_id": "a"}, ValueError),
     ],
 )
-def test_what_makes_no_sense_is_refused(tmp_path: Path, settings: dict[str, Any], error: type[Exception]) -> None:
-    """Before anything is asked or made."""
+def test_contradicting_settings_are_refused(tmp_path: Path, settings: dict[str, Any], error: type[Exception]) -> None:
+    """They are refused before the server is asked or a folder is created."""
     with pytest.raises(error):
         plan_resume(Settings(**settings), tmp_path)
 
 
-def test_a_rewind_names_the_run(tmp_path: Path) -> None:
-    """The id of ``resume_from`` is that of the run."""
+def test_a_rewind_has_the_id_of_the_run(tmp_path: Path) -> None:
+    """The id in ``resume_from`` is that of the run."""
     assert plan_resume(Settings(resume_from="b?_step=1"), tmp_path).run_id == "b"
     assert plan_resume(Settings(resume_from="b?_step=1", run_id="b"), tmp_path).run_id == "b"
 
 
-def resuming(settings: Settings, *, meant: bool) -> ResumeResolver:
-    """Return what asks no server, since none is known."""
+def resuming(settings: Settings, *, may_exist: bool) -> ResumeResolver:
+    """Return a resolver without a server."""
     terminal = Terminal(silent=True)
-    return ResumeResolver(settings, {}, Role.PRIMARY, "", terminal, named=meant, meant=meant)
+    return ResumeResolver(settings, {}, Role.PRIMARY, "", terminal, named=may_exist, meant=may_exist)
 
 
-@pytest.mark.parametrize(("meant", "relative"), [(False, False), (True, True)])
-def test_allow_asks_only_for_a_run_that_may_be_there(*, meant: bool, relative: bool) -> None:
-    """An id that was just made up is that of no run; of one that was named it is not known how far it is."""
+@pytest.mark.parametrize(("may_exist", "relative"), [(False, False), (True, True)])
+def test_allow_without_a_server_starts_a_run(*, may_exist: bool, relative: bool) -> None:
+    """Steps are relative if the run may exist; a run with a generated id cannot exist."""
     settings = Settings(resume="allow", run_id="r", init_timeout=30)
-    nobody = ServerLookup(None, RunIdentity(entity=None, project="p", run_id="r", name="n"), "no server is known")
+    unreachable = ServerLookup(None, RunIdentity(entity=None, project="p", run_id="r", name="n"), "no server is known")
 
-    _, start = resuming(settings, meant=meant).start(nobody, "fresh")
+    _, start = resuming(settings, may_exist=may_exist).start(unreachable, "fresh")
 
     assert (start.resumed, start.step, start.relative) == (False, 0, relative)
 
@@ -113,10 +113,10 @@ def test_allow_asks_only_for_a_run_that_may_be_there(*, meant: bool, relative: b
 @pytest.mark.parametrize(
     "asked", [{"resume": "never"}, {"resume": "auto"}, {"resume": "must"}, {"fork_from": "a?_step=1"}]
 )
-def test_whatever_cannot_be_decided_is_an_error_in_time(asked: dict[str, str]) -> None:
-    """It names what was asked for, what stands in the way, and what to do."""
+def test_an_undecided_resume_is_an_error_in_time(asked: dict[str, str]) -> None:
+    """The error has the reason and what to do."""
     settings = Settings(run_id="r", init_timeout=0.01, **asked)  # type: ignore[arg-type]
-    nobody = ServerLookup(None, RunIdentity(entity=None, project="p", run_id="r", name="n"), "no server is known")
+    unreachable = ServerLookup(None, RunIdentity(entity=None, project="p", run_id="r", name="n"), "no server is known")
 
     with pytest.raises(CommError, match=r"No answer of the server .*[Nn]o server is known.*runstream up"):
-        resuming(settings, meant=True).start(nobody, "fresh")
+        resuming(settings, may_exist=True).start(unreachable, "fresh")

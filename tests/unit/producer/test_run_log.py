@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_run_log_can_be_patched_on_the_class(tmp_path: Path) -> None:
-    """A function that replaces ``Run.log`` receives every call, and the rows it forwards are recorded."""
+    """A function that replaces ``Run.log`` receives every call, and the rows that it passes on are recorded."""
     run = runstream.init(project="demo", mode="offline", dir=tmp_path, settings={"silent": True, "console": "off"})
     with mock.patch.object(Run, "log", autospec=True, side_effect=Run.log) as log:
         run.log({"a": 1})

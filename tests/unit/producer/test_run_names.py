@@ -1,4 +1,4 @@
-"""Ids, names, and what they may hold."""
+"""Generated ids and names, and valid names."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from runstream.exceptions import UsageError
 from runstream.run_names import DisplayName, generate_run_id, generated_name, validate_name, validate_tags
 
 
-def test_ids_and_names_look_as_promised() -> None:
-    """Ids are 8 letters and digits and do not repeat; names are two words that follow from them."""
+def test_generated_ids_and_names_have_their_form() -> None:
+    """Ids are 8 letters and digits and do not repeat; names are two words derived from them."""
     ids = {generate_run_id() for _ in range(200)}
     names = {one: generated_name(one) for one in ids}
 
@@ -31,13 +31,13 @@ def test_ids_and_names_look_as_promised() -> None:
         (DisplayName("", "earnest-sunset", 1), "earnest-sunset-1"),
     ],
 )
-def test_a_run_is_shown_by_the_best_name_it_has(name: DisplayName, shown: str) -> None:
-    """A name that was given beats the generated one, which carries the number as soon as there is one."""
+def test_the_displayed_name_is_the_best_one_available(name: DisplayName, shown: str) -> None:
+    """A given name takes precedence over the generated one, which has the number once it is known."""
     assert str(name) == shown
 
 
 def test_tags_are_strings_of_1_to_64_characters() -> None:
-    """A bare string is one tag; repeated ones stay; what is no tag is refused by name."""
+    """A string is one tag; duplicates are kept; the error names an invalid tag."""
     assert validate_tags("single") == ("single",)
     assert validate_tags(["x", "y", "x"]) == ("x", "y", "x")
     assert validate_tags(["t" * 64]) == ("t" * 64,)
@@ -47,20 +47,20 @@ def test_tags_are_strings_of_1_to_64_characters() -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "A b_c-d.e", "ünïcode", "x" * 128])
-def test_good_names_stay(name: str) -> None:
-    """Letters of any language, spaces, dots and dashes are fine."""
+def test_valid_names_are_unchanged(name: str) -> None:
+    """Letters of any language, spaces, dots and dashes are allowed."""
     assert name == validate_name("project", name)
 
 
 @pytest.mark.parametrize("name", ["", " ", ".", "..", "a/b", "a\\b", "a\0b", "a\nb", "a?b", "a#b", "x" * 129, None, 3])
-def test_bad_names_are_refused(name: str) -> None:
-    """What an address or a path would misread is no name."""
+def test_invalid_names_are_refused(name: str) -> None:
+    """Names that a URL or a path would misinterpret are not allowed."""
     with pytest.raises(UsageError, match="Invalid project"):
         validate_name("project", name)
 
 
 @pytest.mark.parametrize("run_id", [" a", "a ", "a\t"])
-def test_an_id_has_no_blanks_at_its_ends(run_id: str) -> None:
-    """They are what is left of a sloppy cut, and nobody would find the run again; as in W&B."""
+def test_an_id_cannot_begin_or_end_with_whitespace(run_id: str) -> None:
+    """As in W&B, since the whitespace would not be visible."""
     with pytest.raises(UsageError, match="Invalid run id"):
         validate_name("run id", run_id)

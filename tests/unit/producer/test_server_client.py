@@ -25,7 +25,7 @@ _PROBLEM = '{"error": {"code": "x", "message": "what went wrong"}}'
 
 @contextmanager
 def _sending(*parts: bytes) -> Iterator[str]:
-    """Run a server that answers one request with these parts and, after the last one, waits for the client to leave."""
+    """Run a server that answers one request in parts and then waits until the client disconnects."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -83,8 +83,8 @@ def test_errors_carry_the_reason(status: int, body: str, message: str) -> None:
         client.request("GET", "/x")
 
 
-def test_missing_key_says_what_to_set() -> None:
-    """A server that requires a key, where none belongs to it, is answered by naming both variables."""
+def test_missing_key_is_an_error_with_instructions() -> None:
+    """If a server requires a key and none belongs to it, the error names both variables."""
     expected = "set RUNSTREAM_URL=http://127.* together with RUNSTREAM_API_KEY"
     with (
         answering((401, "")) as served,
@@ -95,7 +95,7 @@ def test_missing_key_says_what_to_set() -> None:
 
 
 def test_answer_over_the_limit_is_an_error() -> None:
-    """An answer is never cut off: one that is too long is refused, and the error names the limit."""
+    """An answer that is too long is refused instead of cut off, and the error names the limit."""
     with answering((200, "[" + "1," * 1000 + "1]")) as served, ServerClient(Server(served.url), 5) as client:
         with pytest.raises(ServerError, match="exceeds the limit of 1,000 bytes"):
             client.request("GET", "/x", limit=1000)
@@ -103,7 +103,7 @@ def test_answer_over_the_limit_is_an_error() -> None:
 
 
 def test_slow_answer_ends_at_the_deadline() -> None:
-    """A server that sends a byte now and then, for ever, does not hold a request up beyond its deadline."""
+    """A server that keeps sending single bytes does not delay a request beyond its deadline."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
     late = r"not complete after 0\.5 s"
     with (
@@ -142,14 +142,14 @@ def test_proxy_of_the_environment_is_used_for_other_hosts_only(monkeypatch: pyte
 
 @pytest.mark.parametrize("url", ["kafka:9092", "ftp://host", "http://", "http://[::1", "http://h:port"])
 def test_invalid_url_is_named(url: str) -> None:
-    """A URL that names no HTTP server is refused with the form that is expected."""
+    """The error has the expected form of a URL."""
     with pytest.raises(CommError, match=r"Invalid server URL .*: expected http\(s\)://host"):
         ServerClient(Server(url), 1)
 
 
 @pytest.mark.parametrize("answer", [b"", b"garbage\r\n\r\n"])
-def test_broken_answer_is_no_answer(answer: bytes) -> None:
-    """A server that closes the connection or answers with something other than HTTP has not answered."""
+def test_an_invalid_answer_is_like_no_answer(answer: bytes) -> None:
+    """It makes no difference whether a server closes the connection or sends something other than HTTP."""
     with (
         _sending(answer) as url,
         ServerClient(Server(url), 0.5) as client,
@@ -159,7 +159,7 @@ def test_broken_answer_is_no_answer(answer: bytes) -> None:
 
 
 def test_requests_are_not_logged_at_info(caplog: pytest.LogCaptureFixture) -> None:
-    """A training script that prints its log at INFO does not see the client's requests."""
+    """The log of a training script at level INFO does not have the client's requests."""
     caplog.set_level(logging.INFO)
     with answering((200, "{}")) as served, ServerClient(Server(served.url), 5) as client:
         client.request("GET", "/x")

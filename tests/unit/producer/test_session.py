@@ -1,4 +1,4 @@
-"""Several runs of one process, the functions of the module, and what there is before the first run."""
+"""Several runs in one process, and the functions of the module with and without an active run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def init(id, **more):
 
 
 def _rows(folder: Path) -> dict[str, list[tuple[int, dict[str, object]]]]:
-    """Return the rows of every run below a folder, by its id."""
+    """Return the rows of each run below a folder, by its id."""
     return {
         run.name.rpartition("-")[2]: steps_and_values(writers(run, "primary")[0])
         for run in (folder / "runstream").iterdir()
@@ -29,15 +29,15 @@ def _rows(folder: Path) -> dict[str, list[tuple[int, dict[str, object]]]]:
 
 
 @pytest.mark.parametrize("reinit", ["'return_previous'", "False"])
-def test_return_previous_gives_the_active_run_without_a_word(tmp_path: Path, reinit: str) -> None:
-    """Whoever asks for the active run gets it, and no warning."""
+def test_return_previous_returns_the_active_run_silently(tmp_path: Path, reinit: str) -> None:
+    """There is no warning, as the program requested the active run."""
     source = f"a = init('a'); assert init('b', reinit={reinit}) is a; assert runstream.run is a"
     assert finished(tmp_path, source, begin=BEGIN)[::2] == (0, "")
 
 
 @pytest.mark.parametrize("reinit", ["'finish_previous'", "True"])
-def test_finish_previous_ends_all_active_runs(tmp_path: Path, reinit: str) -> None:
-    """What was active is finished, runs that were begun aside too, and the new run is the active one."""
+def test_finish_previous_finishes_all_active_runs(tmp_path: Path, reinit: str) -> None:
+    """Runs created with ``create_new`` are finished, too, and the new run is the active one."""
     source = f"""
 a, b = init("a"), init("b", reinit="create_new")
 c = init("c", reinit={reinit})
@@ -52,10 +52,10 @@ for ended in (a, b):
     assert finished(tmp_path, source, begin=BEGIN)[::2] == (0, "")
 
 
-def test_create_new_leaves_the_other_runs_alone(tmp_path: Path) -> None:
-    """Runs live side by side; the module goes on to mean the first, and none where there is none."""
+def test_create_new_does_not_affect_other_runs(tmp_path: Path) -> None:
+    """Runs can be open at the same time; the functions of the module continue to use the active run, if any."""
     source = """
-aside = init("aside", reinit="create_new")
+separate = init("separate", reinit="create_new")
 assert runstream.run is None
 a = init("a", reinit="finish_previous")
 b = init("b", reinit="create_new")
@@ -69,7 +69,7 @@ assert runstream.run is None
 """
     assert finished(tmp_path, source, begin=BEGIN)[::2] == (0, "")
     assert _rows(tmp_path) == {
-        "aside": [],
+        "separate": [],
         "a": [(0, {"x": 1}), (1, {"x": 2}), (2, {"x": 3})],
         "b": [(0, {"y": 1})],
     }
@@ -89,8 +89,8 @@ runstream.finish()
     assert finished(tmp_path, source, begin=BEGIN)[::2] == (0, "")
 
 
-def test_the_functions_of_the_module_are_those_of_the_active_run(tmp_path: Path) -> None:
-    """Scripts that never hold a run log, configure, sum up, define and finish by the module."""
+def test_functions_of_the_module_use_the_active_run(tmp_path: Path) -> None:
+    """A script without a reference to its run can log, configure, summarize, define and finish."""
     source = """
 init("a")
 runstream.config.lr = 0.1
@@ -125,8 +125,8 @@ assert runstream.run is None
         "summary.update({})",
     ],
 )
-def test_before_init_every_call_says_what_to_do(tmp_path: Path, call: str) -> None:
-    """Without a run the functions of the module raise an Error that names init()."""
+def test_calls_before_init_are_errors_with_instructions(tmp_path: Path, call: str) -> None:
+    """Without a run, the functions of the module raise an Error that names init()."""
     _, _, errors = finished(tmp_path, f"runstream.{call}", begin="import runstream\n")
 
     assert errors.splitlines()[-1].startswith(
@@ -134,8 +134,8 @@ def test_before_init_every_call_says_what_to_do(tmp_path: Path, call: str) -> No
     )
 
 
-def test_before_init_config_and_summary_can_be_looked_at_but_not_set(tmp_path: Path) -> None:
-    """The names are there for whoever asks for them; setting something in them is an Error."""
+def test_config_and_summary_before_init_are_read_only(tmp_path: Path) -> None:
+    """They can be accessed and displayed; setting a value raises an Error."""
     source = """
 import inspect
 print(runstream.config, runstream.summary)
@@ -154,8 +154,8 @@ except ValueError:
     assert (output.count("before runstream.init()"), output.count("refused"), errors) == (2, 2, "")
 
 
-def test_what_is_to_come_says_so(tmp_path: Path) -> None:
-    """Names that come with files and artifacts raise an error of their own, and record nothing."""
+def test_unsupported_functions_raise_an_error(tmp_path: Path) -> None:
+    """Functions and classes for files and artifacts raise UnsupportedError."""
     source = """
 init("a")
 for call in (runstream.save, runstream.log_artifact, runstream.log_model, runstream.Image, runstream.Table):
@@ -168,8 +168,8 @@ for call in (runstream.save, runstream.log_artifact, runstream.log_model, runstr
     assert finished(tmp_path, source, begin=BEGIN)[::2] == (0, "")
 
 
-def test_a_pickled_run_is_the_run_where_it_is_active(tmp_path: Path) -> None:
-    """In its own process a copy of a run is the run; elsewhere it tells its names and records nothing."""
+def test_a_pickled_run_is_the_active_run_in_its_process(tmp_path: Path) -> None:
+    """In the same process a copy is the run itself; in another one it only has the run's properties."""
     source = """
 import copy, pickle, subprocess, sys
 run = init("a", config={"lr": 0.1})

@@ -1,4 +1,4 @@
-"""Where settings come from, and which goes before which."""
+"""The sources of settings and their precedence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runstream.settings import Settings, resolve
 
 @pytest.fixture(autouse=True)
 def _own_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run each test in an empty folder with no settings of the user."""
+    """Run each test in an empty folder without settings of the user."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     (tmp_path / "home" / "runstream").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
@@ -46,8 +46,8 @@ def test_sources_take_precedence_in_order() -> None:
 
 
 @pytest.mark.parametrize(("given", "expected"), [("dryrun", "offline"), ("run", "online"), ("disabled", "disabled")])
-def test_modes_of_wandb_are_understood(given: str, expected: str) -> None:
-    """Older names of modes still mean what they meant."""
+def test_old_modes_of_wandb_are_accepted(given: str, expected: str) -> None:
+    """Old names of modes have their meaning."""
     assert expected == _resolved({"WANDB_MODE": given}).mode
 
 
@@ -55,22 +55,22 @@ def test_modes_of_wandb_are_understood(given: str, expected: str) -> None:
     "environ",
     [{"RUNSTREAM_MODE": "x"}, {"RUNSTREAM_DISK": "x"}, {"RUNSTREAM_FINISH_TIMEOUT_S": "-1"}, {"WANDB_SILENT": "x"}],
 )
-def test_a_value_that_does_not_fit_is_named(environ: dict[str, str]) -> None:
+def test_an_invalid_value_is_named(environ: dict[str, str]) -> None:
     """The error names the setting and the value."""
     with pytest.raises(ValueError, match="Invalid setting "):
         _resolved(environ)
 
 
-def test_settings_do_not_change() -> None:
-    """The settings of a run are frozen, and do not show a key."""
+def test_settings_are_frozen() -> None:
+    """The settings of a run cannot be changed, and do not show a key."""
     settings = Settings(api_key="secret")
     with pytest.raises(ValidationError):
         settings.project = "other"
     assert "secret" not in repr(settings)
 
 
-def test_damaged_file_is_an_error() -> None:
-    """A file that is not TOML stops init() with the names of the files."""
+def test_a_damaged_file_is_an_error() -> None:
+    """If a file is not TOML, init() raises an error with the names of the files."""
     _write("project = ")
     with pytest.raises(UsageError, match=r"Invalid settings file \(runstream\.toml or "):
         resolve({})
@@ -91,16 +91,16 @@ def test_damaged_file_is_an_error() -> None:
         ({}, 'base_url = "http://b"', "", {"api_key": "k"}, "k"),
     ],
 )
-def test_key_goes_with_the_url_it_was_set_for(
+def test_a_key_belongs_to_the_url_of_its_source(
     environ: dict[str, str], folder: str, user: str, arguments: dict[str, str], key: str | None
 ) -> None:
-    """A key is dropped where another source names another server."""
+    """A key is dropped if a source of higher precedence sets another URL."""
     _write(folder, user)
     assert _resolved(environ, **arguments).api_key == key
 
 
-def test_a_bare_string_is_one_tag_and_commas_part_them_in_the_environment() -> None:
-    """Only an environment variable, which can hold no list, is taken apart."""
+def test_a_string_is_one_tag_except_in_the_environment() -> None:
+    """Only an environment variable is split at commas, since it cannot contain a list."""
     assert resolve({"run_tags": "a, b"}).run_tags == ("a, b",)
     assert _resolved({"RUNSTREAM_TAGS": "a, b"}).run_tags == ("a", "b")
     assert _resolved({"RUNSTREAM_CONFIG_PATHS": "a.yaml,b.yaml"}).config_paths == ("a.yaml", "b.yaml")
@@ -108,19 +108,19 @@ def test_a_bare_string_is_one_tag_and_commas_part_them_in_the_environment() -> N
 
 
 @pytest.mark.parametrize("tags", [[""], ["t" * 65], [5]])
-def test_bad_tags_are_a_value_error(tags: list[object]) -> None:
+def test_an_invalid_tag_is_a_value_error(tags: list[object]) -> None:
     """A tag has 1 to 64 characters."""
     with pytest.raises(ValueError, match="Invalid tag"):
         resolve({"run_tags": tags})
 
 
 @pytest.mark.parametrize(("given", "expected"), [(True, "auto"), (False, None), ("", None), ("must", "must")])
-def test_resume_may_be_a_bool(given: object, expected: str | None) -> None:
-    """True is ``auto``, False nothing, as in older versions of W&B."""
+def test_resume_can_be_a_bool(given: object, expected: str | None) -> None:
+    """True means ``auto``, False no resume, as in older versions of W&B."""
     assert resolve({"resume": given}).resume == expected
 
 
 def test_an_unknown_setting_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    """Settings that programs carry over from W&B and that mean nothing here do not stop them."""
+    """Unknown settings of W&B do not stop a program."""
     assert Settings(project="p", start_method="thread").project == "p"  # type: ignore[call-arg]
     assert capsys.readouterr().err == "runstream: WARNING Unknown setting 'start_method' is ignored\n"

@@ -1,4 +1,4 @@
-"""The summary of a run, as the process that logs sees it."""
+"""``run.summary`` in the process that logs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from runstream.tracking.summary.summary import Summary
 
 
 class Colour(Enum):
-    """An enum of numbers."""
+    """An enum with numbers."""
 
     RED = 1
 
 
 class Recorder(DisabledRecorder):
-    """Keeps what was recorded."""
+    """Keeps what is recorded."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Recorder(DisabledRecorder):
 
 @pytest.fixture
 def recorder() -> Recorder:
-    """Begin with nested last values."""
+    """Return a recorder with nested last values."""
     recorder = Recorder()
     recorder.last_values().update({"loss": 0.5, "n": {"x": 1, "deep": {"y": 2}}})
     return recorder
@@ -45,12 +45,12 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def summary(recorder: Recorder) -> Summary:
-    """Look at them."""
+    """Return the summary of the recorder."""
     return Summary(recorder)
 
 
-def test_it_shows_last_values(summary: Summary) -> None:
-    """Values are read by key and attribute, nested ones too."""
+def test_last_values_can_be_read(summary: Summary) -> None:
+    """Values, including nested ones, can be read as items and as attributes."""
     assert (summary["loss"], summary.n.x, summary["n"]["deep"]["y"]) == (0.5, 1, 2)
     assert (summary.get("missing"), summary.get("missing", 7)) == (None, 7)
     assert ["loss", "n"] == list(summary) == list(summary.keys())
@@ -58,8 +58,8 @@ def test_it_shows_last_values(summary: Summary) -> None:
     assert summary.as_dict() == {"loss": 0.5, "n": {"x": 1, "deep": {"y": 2}}}
 
 
-def test_what_is_set_is_recorded_and_seen(summary: Summary, recorder: Recorder) -> None:
-    """Setting records the path and the plain value, at any depth."""
+def test_a_value_that_is_set_is_recorded_and_visible(summary: Summary, recorder: Recorder) -> None:
+    """Path and plain value are recorded, at any depth."""
     summary["best"] = np.float64(0.25)
     summary.n.deep.z = None
     summary.update({"n2": {"a": 1}}, more=2)
@@ -75,8 +75,8 @@ def test_what_is_set_is_recorded_and_seen(summary: Summary, recorder: Recorder) 
     assert summary == {"best": 0.25, "n": {"x": 1, "deep": {"y": 2, "z": None}}, "n2": {"a": 1}, "more": 2}
 
 
-def test_a_default_is_set_where_nothing_is(summary: Summary, recorder: Recorder) -> None:
-    """``setdefault`` leaves what is there, None included."""
+def test_a_default_does_not_replace_a_value(summary: Summary, recorder: Recorder) -> None:
+    """``setdefault`` keeps existing values, including None."""
     summary["nothing"] = None
 
     assert (summary.setdefault("loss", 1), summary.setdefault("nothing", 1), summary.setdefault("new", 1)) == (
@@ -101,18 +101,16 @@ def test_a_default_is_set_where_nothing_is(summary: Summary, recorder: Recorder)
         (None, None),
     ],
 )
-def test_what_is_recorded_of_a_value_set_by_hand(
-    summary: Summary, recorder: Recorder, given: Any, recorded: Any
-) -> None:
-    """NaN becomes None, at any depth; infinities, numbers and small arrays are what they are in a row."""
+def test_assigned_values_become_plain(summary: Summary, recorder: Recorder, given: Any, recorded: Any) -> None:
+    """NaN becomes None at any depth; infinities, numbers and small arrays are as in a row."""
     summary["x"] = given
 
     assert recorder.recorded == [["set", ["x"], recorded]]
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_a_large_array_becomes_its_statistics(summary: Summary, nested: bool) -> None:  # noqa: FBT001
-    """More than 32 numbers are a dict of what W&B shows of them."""
+def test_a_large_array_becomes_statistics(summary: Summary, nested: bool) -> None:  # noqa: FBT001
+    """As in W&B, more than 32 numbers become a dict of statistics."""
     array = np.arange(101.0)
     summary["x"] = {"in": array} if nested else array
 
@@ -131,8 +129,8 @@ def test_a_large_array_becomes_its_statistics(summary: Summary, nested: bool) ->
     }
 
 
-def test_what_is_read_is_no_view(summary: Summary) -> None:
-    """Changing a list that was read changes nothing."""
+def test_a_value_that_is_read_is_a_copy(summary: Summary) -> None:
+    """Changing a list that was read does not change the summary."""
     summary["l"] = [1, [2]]
     summary["l"].append(3)
     dict(summary.items())["l"][1].append(3)
@@ -140,8 +138,8 @@ def test_what_is_read_is_no_view(summary: Summary) -> None:
     assert summary["l"] == [1, [2]]
 
 
-def test_a_copy_is_no_view(summary: Summary) -> None:
-    """Changing the dict that as_dict() gave changes nothing."""
+def test_as_dict_is_a_copy(summary: Summary) -> None:
+    """Changing the dict does not change the summary."""
     summary.as_dict()["n"]["x"] = 9
 
     assert summary.n.x == 1
@@ -149,30 +147,30 @@ def test_a_copy_is_no_view(summary: Summary) -> None:
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda summary: pickle.loads(pickle.dumps(summary))])
 def test_copies_are_plain_dicts(summary: Summary, copied: Any) -> None:
-    """Whatever stands behind the summary stays where it is."""
+    """A copied or pickled summary does not refer to the recorder."""
     assert type(copied(summary.n)) is dict
     assert copied(summary) == {"loss": 0.5, "n": {"x": 1, "deep": {"y": 2}}}
 
 
 @pytest.mark.parametrize("bad", [{1: 2}, {"": 1}, {"x": object()}, {"k" * 513: 1}])
-def test_bad_values_are_refused_whole(summary: Summary, recorder: Recorder, bad: Any) -> None:
-    """Nothing of a call with a bad key or value is recorded."""
+def test_invalid_values_are_refused_as_a_whole(summary: Summary, recorder: Recorder, bad: Any) -> None:
+    """Nothing of a call with an invalid key or value is recorded."""
     with pytest.raises(DataError):
         summary.update({"good": 1} | bad)
     assert recorder.recorded == []
     assert "good" not in summary
 
 
-def test_deleting_what_is_not_there_is_recorded(summary: Summary, recorder: Recorder) -> None:
-    """Another process may have set it; here nothing changes."""
+def test_deleting_a_missing_key_is_recorded(summary: Summary, recorder: Recorder) -> None:
+    """Another process may have set the key; in this process nothing changes."""
     before = summary.as_dict()
     del summary["missing"]
     assert summary.as_dict() == before
     assert recorder.recorded == [["remove", ["missing"], None]]
 
 
-def test_a_missing_attribute_is_a_missing_key_too(summary: Summary) -> None:
-    """W&B raises KeyError there, Python's own tools want AttributeError."""
+def test_a_missing_attribute_is_also_a_missing_key(summary: Summary) -> None:
+    """W&B raises KeyError, and Python expects AttributeError."""
     assert not hasattr(summary, "missing")
     with pytest.raises(KeyError):
         _ = summary.missing

@@ -1,4 +1,4 @@
-"""What a run says of itself, what of it can be set, and the older names."""
+"""Properties of a run, which of them can be set, and deprecated names."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ print(json.dumps({name: getattr(run, name) for name in (
 """
 
 
-def test_an_offline_run_says_what_it_was_given_and_has_no_addresses(tmp_path: Path) -> None:
-    """Names and flags are those of ``init``; there is no URL."""
+def test_an_offline_run_has_its_properties_and_no_urls(tmp_path: Path) -> None:
+    """Names and flags are those of ``init``."""
     begin = """
 import json, runstream
 run = runstream.init(entity="ada", project="demo", id="r1", name="my run", notes="a\\nb", tags=["x", "y"],
@@ -59,8 +59,8 @@ run = runstream.init(entity="ada", project="demo", id="r1", name="my run", notes
     assert "URL not available in offline run" in errors
 
 
-def test_a_disabled_run_says_so_and_takes_everything(tmp_path: Path) -> None:
-    """Nothing of a disabled run is refused or kept."""
+def test_a_disabled_run_accepts_everything(tmp_path: Path) -> None:
+    """A disabled run refuses and records nothing."""
     begin = 'import json, runstream\nrun = runstream.init(mode="disabled", name="n", tags=["t"])\n'
     use = """
 run.log({"a": 1}); run.alert("t", "x"); run.mark_preempting(); run.name = "z"; run.tags += ("u",)
@@ -76,7 +76,7 @@ run.pin_config_keys(["lr"]); run.finish(); run.log({"a": 2})
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "warning"),
     [
         ('assert run.project_name() == "demo"', "use project instead"),
         ("assert run.get_url() is None", "use url instead"),
@@ -88,26 +88,26 @@ run.pin_config_keys(["lr"]); run.finish(); run.log({"a": 2})
         ("run.define_metric('m', summary='copy')", "no aggregate, which shows the last value too instead"),
     ],
 )
-def test_an_older_name_works_and_says_what_to_use(tmp_path: Path, call: str, told: str) -> None:
-    """What the newest reference no longer has is kept, with a warning."""
+def test_a_deprecated_name_works_with_a_warning(tmp_path: Path, call: str, warning: str) -> None:
+    """Names that are not in the newest reference are kept, with a warning that names the replacement."""
     begin = 'import runstream\nrun = runstream.init(project="demo", id="r1", mode="offline")\n'
 
     status, _, errors = finished(tmp_path, call, begin=begin)
 
     assert status == 0, errors
     assert "deprecated" in errors
-    assert told in errors
+    assert warning in errors
 
 
-def test_a_config_of_a_sweep_goes_before_a_launchers_and_the_users() -> None:
-    """The constructor takes three configs, and the sweep's wins."""
+def test_the_config_of_a_sweep_takes_precedence() -> None:
+    """The constructor accepts three configs: sweep, launcher, and user, in order of precedence."""
     run = Run(Settings(), {"a": 1, "b": 1, "c": 1}, sweep_config={"a": 3}, launch_config={"a": 2, "b": 2})
 
     assert run.config.as_dict() == {"a": 3, "b": 2, "c": 1}
 
 
-def test_a_run_that_has_not_begun_refuses_rows() -> None:
-    """Runs are begun by ``init()``: the constructor alone records nothing, and says so."""
+def test_a_run_that_was_not_started_refuses_rows() -> None:
+    """A run is started by ``init()``; with the constructor alone, log() raises an error."""
     run = Run(Settings(project="p"))
 
     with pytest.raises(UsageError, match=r"runstream\.init\(\)"):
@@ -116,19 +116,19 @@ def test_a_run_that_has_not_begun_refuses_rows() -> None:
 
 
 @pytest.mark.parametrize("name", ["id", "project", "entity", "group", "job_type", "step", "resumed", "url", "dir"])
-def test_a_property_of_the_run_cannot_be_set(name: str) -> None:
-    """Only name, notes and tags can."""
+def test_other_properties_cannot_be_set(name: str) -> None:
+    """Only name, notes and tags can be set."""
     with pytest.raises(AttributeError):
         setattr(Run(Settings()), name, "x")
 
 
-def test_a_misspelt_attribute_is_refused() -> None:
-    """An attribute that a run has not is no place to keep a value."""
+def test_an_unknown_attribute_cannot_be_set() -> None:
+    """The error suggests the config, so that a misspelled name is noticed."""
     with pytest.raises(Exception, match=r"run\.config\['learning_rate'\]"):
         Run(Settings()).learning_rate = 0.1
 
 
-def test_the_settings_of_a_run_refuse_assignment() -> None:
+def test_the_settings_of_a_run_are_frozen() -> None:
     """``run.settings`` is a frozen copy."""
     run = Run(Settings(project="p"))
 
@@ -137,8 +137,8 @@ def test_the_settings_of_a_run_refuse_assignment() -> None:
     assert run.project == "p"
 
 
-def test_the_static_config_reads_the_same_and_refuses_writes() -> None:
-    """Items and attributes of ``config_static`` are those of ``config``, read only."""
+def test_the_static_config_is_read_only() -> None:
+    """``config_static`` has the items and attributes of ``config``."""
     static = Run(Settings(), {"lr": 0.1, "_own": 1}).config_static
 
     assert (static["lr"], static.lr, list(static.keys())) == (0.1, 0.1, ["lr"])
@@ -150,8 +150,8 @@ def test_the_static_config_reads_the_same_and_refuses_writes() -> None:
         static.update({"lr": 1})
 
 
-def test_the_module_has_no_run_before_init_and_after_finish(tmp_path: Path) -> None:
-    """``runstream.run`` is the active run, and None without one."""
+def test_runstream_run_is_the_active_run(tmp_path: Path) -> None:
+    """``runstream.run`` is None without an active run."""
     begin = "import runstream\nassert runstream.run is None\n"
     use = """
 run = runstream.init(project="p", mode="offline", settings={"silent": True})
@@ -168,7 +168,7 @@ assert runstream.run is None
     assert status == 0, errors
 
 
-def test_what_comes_with_files_is_an_error_of_the_library() -> None:
-    """A program that catches our errors catches what is not there yet."""
+def test_an_unsupported_feature_is_an_error_of_the_library() -> None:
+    """UnsupportedError is an Error and a NotImplementedError."""
     assert issubclass(UnsupportedError, runstream.Error)
     assert issubclass(UnsupportedError, NotImplementedError)

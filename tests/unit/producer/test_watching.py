@@ -43,8 +43,8 @@ except ValueError as error:
     assert output == "Invalid log='everything': watch() expects 'gradients', 'parameters', 'all' or None\n"
 
 
-def test_a_disabled_run_refuses_nothing(tmp_path: Path) -> None:
-    """Not even an object that is not a model."""
+def test_a_disabled_run_accepts_any_object(tmp_path: Path) -> None:
+    """An object that is not a model is accepted."""
     source = """
 run.finish()
 with runstream.init(mode="disabled") as run:

@@ -1,4 +1,4 @@
-"""Appending to segments: growth, room, refusals, threads and signals."""
+"""Appending to segments: growth, space, refusals, threads and signals."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ SMALL = 4096
 
 @pytest.fixture(params=[True, False], ids=["mapped", "written"])
 def mapped(request: pytest.FixtureRequest) -> bool:
-    """Say whether segments are mapped, or written to as where space cannot be reserved."""
+    """Return whether segments are mapped; they are written to if space cannot be reserved."""
     return bool(request.param)
 
 
 @contextmanager
 def full_disk(limit: int = SMALL) -> Iterator[None]:
-    """Let no file of this process grow any more, which is how a full disk looks.
+    """Limit the size of files of this process, which has the effect of a full disk.
 
-    Within a test only: what pytest reports between a test and the end of its fixtures may go to a file as well.
+    Only within a test: between a test and the end of its fixtures, pytest may write its report to a file.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
@@ -46,8 +46,8 @@ def full_disk(limit: int = SMALL) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_what_is_appended_is_read(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
-    """Records of all topics come back in order, through many segments."""
+def test_appended_records_can_be_read(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
+    """Records of all topics are read in order, across many segments."""
     writer = SpoolWriter(tmp_path, b"w" * 16, smallest=SMALL, mapped=mapped)
     for number in range(300):
         writer.append_whole_row(StreamCode.SYSTEM, number, 7, msgspec.msgpack.encode({"n": number}))
@@ -63,7 +63,7 @@ def test_what_is_appended_is_read(tmp_path: Path, mapped: bool) -> None:  # noqa
 
 
 def test_segments_are_private_and_reserved(tmp_path: Path) -> None:
-    """Nobody else reads the spool, and its blocks are the file's before anything is stored in them."""
+    """Only the user can read the spool, and its disk space is allocated before anything is stored."""
     SpoolWriter(tmp_path, bytes(16))
 
     (segment,) = tmp_path.iterdir()
@@ -71,7 +71,7 @@ def test_segments_are_private_and_reserved(tmp_path: Path) -> None:
     assert segment.stat().st_blocks * 512 >= segment.stat().st_size == 256 * 1024
 
 
-def test_a_record_larger_than_a_segment_gets_one_of_its_size(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
+def test_a_record_larger_than_a_segment_gets_a_larger_segment(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
     """No record is too large for the spool."""
     writer = SpoolWriter(tmp_path, bytes(16), smallest=SMALL, mapped=mapped)
     large = [0.5] * 1_000_000
@@ -82,8 +82,8 @@ def test_a_record_larger_than_a_segment_gets_one_of_its_size(tmp_path: Path, map
     assert [["before"], large, ["after"]] == of_topic(tmp_path, TopicCode.CONFIG)
 
 
-def test_a_closed_writer_refuses(tmp_path: Path) -> None:
-    """After the last record nothing is appended, and a second end changes nothing."""
+def test_a_closed_writer_refuses_appends(tmp_path: Path) -> None:
+    """After the last record nothing is appended."""
     writer = SpoolWriter(tmp_path, bytes(16))
     assert writer.append_last({"state": "finished"})
 
@@ -92,10 +92,10 @@ def test_a_closed_writer_refuses(tmp_path: Path) -> None:
     assert len(records(tmp_path)) == 1
 
 
-def test_a_full_disk_drops_and_counts(tmp_path: Path) -> None:
-    """What finds no room is dropped by count; once there is room, a marker uses up its numbers, then rows go on."""
-    said: list[str] = []
-    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, report=said.append))
+def test_a_full_disk_drops_rows_and_counts_them(tmp_path: Path) -> None:
+    """Dropped rows are counted; once recorded is space, a marker uses their numbers, and later rows are recorded."""
+    reports: list[str] = []
+    history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, report=reports.append))
     history.log({"x": 0.0})
     with full_disk():
         while not history.writer.dropped:
@@ -103,7 +103,7 @@ def test_a_full_disk_drops_and_counts(tmp_path: Path) -> None:
         before = history.writer.next_row - 1
         for _ in range(9):
             history.log({"x": 2.0})
-    _until_room(history)
+    _until_space(history)
     history.log({"x": 3.0})
 
     dropped = history.writer.dropped
@@ -113,11 +113,11 @@ def test_a_full_disk_drops_and_counts(tmp_path: Path) -> None:
     numbers = [row.seq for row in rows(tmp_path)]
     assert [*range(before), *range(before + dropped, history.writer.next_row)] == numbers
     assert list(range(len(records(tmp_path)))) == [record.order for record in records(tmp_path)]
-    assert said
+    assert reports
 
 
-def test_a_full_disk_leaves_room_for_the_end(tmp_path: Path) -> None:
-    """The exit, and the count of what was dropped before it, are recorded although nothing else fits."""
+def test_a_full_disk_has_space_for_the_exit(tmp_path: Path) -> None:
+    """The exit and the count of rows dropped before it are recorded although nothing else fits."""
     history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
     with full_disk():
         while history.writer.dropped < 5:
@@ -128,22 +128,22 @@ def test_a_full_disk_leaves_room_for_the_end(tmp_path: Path) -> None:
     assert of_topic(tmp_path, TopicCode.LOG)[-1] == {"dropped": 5, "reason": "the disk was full"}
 
 
-def test_a_row_that_lost_its_beginning_begins_again(tmp_path: Path) -> None:
-    """A call that would join a dropped row opens one of the same step."""
+def test_a_call_after_a_dropped_row_opens_a_row(tmp_path: Path) -> None:
+    """A call that would join a dropped row opens a row at the same step."""
     history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL))
     with full_disk():
         step = 0
         while not history.writer.dropped:
             step += 1
             history.log({"a": 1.0}, step=step)
-    _until_room(history, step)
+    _until_space(history, step)
 
     last = rows(tmp_path)[-1]
     assert (step, {"a": 2.0}) == (last.step, last.values)
 
 
-def test_a_full_disk_raises_if_told_to(tmp_path: Path) -> None:
-    """With the policy to raise, the call fails, nothing of it is recorded, and numbers go on where they were."""
+def test_a_full_disk_raises_with_the_policy_to_raise(tmp_path: Path) -> None:
+    """The call fails, nothing of it is recorded, and the next row has the next number."""
     history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=DiskPolicy.RAISE))
     with full_disk():
         recorded = 0
@@ -156,8 +156,8 @@ def test_a_full_disk_raises_if_told_to(tmp_path: Path) -> None:
     assert history.writer.dropped == 0
 
 
-def test_a_full_disk_blocks_if_told_to(tmp_path: Path) -> None:
-    """With the policy to block, a call waits for room and loses nothing."""
+def test_a_full_disk_blocks_with_the_policy_to_block(tmp_path: Path) -> None:
+    """A call waits for space, and no row is lost."""
     waiting = threading.Event()
     history = RowLog(
         SpoolWriter(tmp_path, bytes(16), smallest=SMALL, policy=DiskPolicy.BLOCK, report=lambda _: waiting.set())
@@ -171,8 +171,8 @@ def test_a_full_disk_blocks_if_told_to(tmp_path: Path) -> None:
     assert [{"x": float(value)} for value in range(200)] == [row.values for row in rows(tmp_path)]
 
 
-def test_the_writer_closes_while_a_thread_waits_for_room(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
-    """The exit is recorded in the reserved room, and the append that waits is refused."""
+def test_the_writer_closes_while_a_thread_waits_for_space(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
+    """The exit is recorded in the reserved space, and the waiting append is refused."""
     waiting, refused = threading.Event(), threading.Event()
     writer = SpoolWriter(
         tmp_path,
@@ -198,8 +198,8 @@ def test_the_writer_closes_while_a_thread_waits_for_room(tmp_path: Path, mapped:
     assert of_topic(tmp_path, TopicCode.EXIT) == [{"state": "killed"}]
 
 
-def test_threads_do_not_disturb_one_another(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
-    """What many threads log at once is all there, each thread's rows in order, numbers without holes."""
+def test_threads_do_not_affect_each_other(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
+    """All rows of concurrent threads are recorded, in order for each thread, and numbered without holes."""
     history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, mapped=mapped))
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -226,7 +226,7 @@ def test_an_exception_at_any_moment_leaves_a_whole_record_or_none(
     length: int,
     mapped: bool,  # noqa: FBT001
 ) -> None:
-    """Wherever a signal handler may raise within log(), what follows is whole, and nothing is recorded twice."""
+    """Wherever a signal handler raises within log(), later rows are complete, and no row is recorded twice."""
     history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, largest=SMALL, mapped=mapped))
     returned, moment, done = [], 0, False
     while not done:
@@ -243,21 +243,21 @@ def test_an_exception_at_any_moment_leaves_a_whole_record_or_none(
     found = rows(tmp_path)
     assert [*range(len(found))] == [row.seq for row in found]
     assert [*range(1, moment + 1)] == [row.values["x"] for row in found if "x" in row.values]
-    there = [row.values["y"] for row in found if "y" in row.values]
-    assert sorted(set(there)) == there
-    assert set() == set(returned) - set(there)
+    recorded = [row.values["y"] for row in found if "y" in row.values]
+    assert sorted(set(recorded)) == recorded
+    assert set() == set(returned) - set(recorded)
     assert moment > 20
 
 
 @pytest.mark.parametrize("length", [1, 1200], ids=["within a segment", "with a new segment each"])
 @pytest.mark.parametrize("nested_length", [1, 1200], ids=["nested within", "nested with a new segment"])
-def test_a_signal_handler_may_log_at_any_moment(
+def test_a_signal_handler_can_log_at_any_moment(
     tmp_path: Path,
     length: int,
     nested_length: int,
     mapped: bool,  # noqa: FBT001
 ) -> None:
-    """Rows of a handler that interrupts log() are all there, and so are the interrupted ones."""
+    """The rows of the handler and those of the interrupted calls are recorded."""
     history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, largest=SMALL, mapped=mapped))
     moment, done = 0, False
     while not done:
@@ -277,14 +277,14 @@ def test_a_signal_handler_may_log_at_any_moment(
     assert list(tmp_path.glob("*.new")) == []
 
 
-def test_a_record_that_cannot_be_written_is_dropped_whole(tmp_path: Path) -> None:
-    """Where a write ends in the middle of a record, earlier and later records are read, and the marker counts it."""
+def test_a_record_that_cannot_be_written_is_dropped(tmp_path: Path) -> None:
+    """If a write ends within a record, earlier and later records are read, and the marker counts the dropped one."""
     history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, mapped=False))
     history.log({"x": 0})
     with full_disk(limit=256):
         history.log({"x": 1, "text": "y" * 300})
         history.log({"x": 2})
-    _until_room(history)
+    _until_space(history)
 
     found = [row.values for row in rows(tmp_path)]
     assert found[0] == {"x": 0}
@@ -295,7 +295,7 @@ def test_a_record_that_cannot_be_written_is_dropped_whole(tmp_path: Path) -> Non
 
 
 def test_a_fork_in_a_signal_handler_leaves_the_spool_to_the_parent(tmp_path: Path, mapped: bool) -> None:  # noqa: FBT001
-    """A child that is forked at any moment of log() appends nothing to its parent's spool, and the parent goes on."""
+    """A child forked at any moment of log() appends nothing to its parent's spool, and the parent continues."""
     history = RowLog(SpoolWriter(tmp_path, bytes(16), smallest=SMALL, mapped=mapped))
     children: list[int] = []
 
@@ -332,7 +332,7 @@ def _raise() -> None:
 
 
 class _AtCall:
-    """Does something at the n-th call or return of this thread: those are the moments when CPython handles signals."""
+    """Calls a function at the n-th call or return in this thread, the moments when CPython handles signals."""
 
     def __init__(self, number: int, action: Callable[[], object]) -> None:
         self._left = number
@@ -367,8 +367,8 @@ def _log_many(history: RowLog, name: str) -> None:
         history.log({name: value})
 
 
-def _until_room(history: RowLog, step: int | None = None) -> None:
-    """Log until a row is recorded again: the writer looks for room every tenth of a second."""
+def _until_space(history: RowLog, step: int | None = None) -> None:
+    """Log until a row is recorded again; the writer checks the space every tenth of a second."""
     dropped = -1
     while dropped != history.writer.dropped:
         dropped = history.writer.dropped

@@ -1,4 +1,4 @@
-"""What answers and failures of a server mean to a reader."""
+"""Responses and failures of a server, and the errors that a reader gets."""
 
 from __future__ import annotations
 
@@ -42,40 +42,40 @@ def _connected(*answers: tuple[int, str]) -> Iterator[tuple[Connection, Answers]
         (503, ServerError),
     ],
 )
-def test_each_status_is_an_error_of_its_own(status: int, expected: type[Error]) -> None:
-    """The server's message is the error's."""
+def test_each_status_has_its_error(status: int, expected: type[Error]) -> None:
+    """The error has the server's message."""
     with _connected((status, _PROBLEM)) as (connection, _), pytest.raises(expected, match="what went wrong"):
         connection.get("/x")
 
 
-def test_a_server_that_is_starting_is_asked_again() -> None:
-    """A 503 is asked again for a while."""
+def test_a_starting_server_is_asked_again() -> None:
+    """A request that gets 503 is repeated for a while."""
     with _connected((503, _PROBLEM), (503, _PROBLEM), (200, "{}")) as (connection, served):
         assert connection.get("/x") == {}
         assert len(served.requests) == 3
 
 
 @pytest.mark.parametrize("status", [404, 500])
-def test_an_error_that_is_not_ours_is_told_all_the_same(status: int) -> None:
-    """A proxy's HTML has no message of ours; the status is told."""
+def test_a_response_of_a_proxy_is_an_error(status: int) -> None:
+    """The response is HTML, without the server's message."""
     with _connected((status, "<html>")) as (connection, _), pytest.raises(Error):
         connection.get("/x")
 
 
-def test_something_else_on_the_port_is_told() -> None:
-    """A server that answers 200 with no JSON is no Runstream server."""
+def test_another_server_on_the_port_is_an_error() -> None:
+    """A server that answers 200 without JSON is not a Runstream server."""
     with _connected((200, "<html>hello</html>")) as (connection, _), pytest.raises(CommError, match="not a Runstream"):
         connection.get("/x")
 
 
-def test_where_nothing_listens_the_error_says_what_to_do() -> None:
-    """The message has the address and the command that starts a stack."""
+def test_a_missing_server_is_an_error_with_instructions() -> None:
+    """The message has the URL and the command that starts a stack."""
     connection = Connection(Server("http://127.0.0.1:1"), timeout=1)
     with pytest.raises(CommError, match=r"http://127\.0\.0\.1:1 .*runstream up"):
         connection.get("/x")
 
 
-def test_an_address_that_is_none_is_told() -> None:
-    """A URL without a scheme is the caller's error, with a hint."""
+def test_an_invalid_url_is_a_usage_error() -> None:
+    """The error for a URL without a scheme has the expected form."""
     with pytest.raises(UsageError, match=r"expected http\(s\)://host"):
         Connection(Server("127.0.0.1:8787"), timeout=1)

@@ -23,15 +23,15 @@ _DEFAULTS = NamedProject(entity="me", project="mine")
         ("r1", ("me", "mine", "r1")),
     ],
 )
-def test_a_run_is_named_in_many_ways(text: str, expected: tuple[str, str, str]) -> None:
-    """A full path, a page's path or URL, or less with the defaults for the rest."""
+def test_a_run_can_be_named_in_several_forms(text: str, expected: tuple[str, str, str]) -> None:
+    """A full path, the path or URL of a page, or a shorter path with defaults."""
     entity, project, run_id = expected
     assert NamedRun(entity=entity, project=project, run_id=run_id) == parse_run(text, _DEFAULTS)
 
 
 @pytest.mark.parametrize("text", ["", "/", "a/b/c/d", "a/b/runs/c/d", "http://127.0.0.1/"])
-def test_what_names_no_run_is_refused(text: str) -> None:
-    """The error says what a path looks like."""
+def test_an_invalid_path_of_a_run_is_refused(text: str) -> None:
+    """The error has the form of a path."""
     with pytest.raises(UsageError, match="entity/project/id"):
         parse_run(text, _DEFAULTS)
 
@@ -45,17 +45,17 @@ def test_what_names_no_run_is_refused(text: str) -> None:
         ("http://127.0.0.1:8787/ada/digits", ("ada", "digits")),
     ],
 )
-def test_a_project_is_named_in_many_ways(text: str, expected: tuple[str, str]) -> None:
-    """A full path, the page's URL, the name alone, or nothing."""
+def test_a_project_can_be_named_in_several_forms(text: str, expected: tuple[str, str]) -> None:
+    """A full path, the URL of its page, its name, or nothing."""
     assert NamedProject(entity=expected[0], project=expected[1]) == parse_project(text, _DEFAULTS)
 
 
-def test_what_names_no_project_is_refused() -> None:
-    """The error says what a path looks like."""
+def test_an_invalid_path_of_a_project_is_refused() -> None:
+    """The error has the form of a path."""
     with pytest.raises(UsageError, match="entity/project"):
         parse_project("a/b/c", _DEFAULTS)
 
 
 def test_names_are_quoted_in_urls() -> None:
-    """A slash or a question mark in a name stays in the name."""
+    """A slash or a question mark in a name is part of the name."""
     assert url_path("a/b", "c?d", "e f") == "a%2Fb/c%3Fd/e%20f"

@@ -109,7 +109,7 @@ def test_created_writer_reads_back(tmp_path: Path) -> None:
     assert (info.pid, info.pid_started, info.boot_id) == (os.getpid(), process_start(os.getpid()), Host.here().boot_id)
 
 
-def test_relative_writer_takes_base_and_continuation_from_start_json(tmp_path: Path) -> None:
+def test_relative_writer_reads_base_and_continuation_from_start_json(tmp_path: Path) -> None:
     """Until start.json exists, the base of a relative writer is unknown; then it is the stored one."""
     folder = folder_with(tmp_path)
     _, writer = folder.create_writer(Role.PRIMARY, "", relative=True)

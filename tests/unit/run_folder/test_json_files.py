@@ -55,6 +55,6 @@ def test_full_disk_leaves_the_previous_file(tmp_path: Path) -> None:
 def test_write_into_a_deleted_folder_raises(tmp_path: Path) -> None:
     """A file in a folder that was deleted cannot be written, and the folder is not created again."""
     with pytest.raises(FileNotFoundError):
-        write_json(tmp_path / "gone" / "x.json", {})
+        write_json(tmp_path / "deleted" / "x.json", {})
 
-    assert not (tmp_path / "gone").exists()
+    assert not (tmp_path / "deleted").exists()

@@ -38,7 +38,7 @@ async def test_message_larger_than_a_batch_is_returned_alone() -> None:
 
 
 async def test_full_buffer_blocks_fetching() -> None:
-    """There is space again after enough messages were taken or discarded."""
+    """There is space again after enough messages were removed or discarded."""
     buffer = Buffer(1000)
     buffer.put(0, [message(0, 600), message(1, 600, Topic.CONFIG)])
     with pytest.raises(TimeoutError):

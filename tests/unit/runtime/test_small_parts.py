@@ -60,7 +60,7 @@ def test_text_is_converted_for_postgres() -> None:
     assert len(to_postgres_text("x" * 10_000)) == 2000
 
 
-def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Variables have the names of the fields with a prefix; secrets are not represented."""
     monkeypatch.setenv("RUNSTREAM_KAFKA", "broker:9092")
     monkeypatch.setenv("RUNSTREAM_POSTGRES", "postgresql://user:secret@host/db")

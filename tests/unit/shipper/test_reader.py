@@ -73,8 +73,8 @@ def test_waits_for_an_incomplete_record(tmp_path: Path) -> None:
     assert (torn, values(reader, ended=False)) == ([{"x": 0}, {"x": 1}], [{"x": 2}])
 
 
-def test_incomplete_record_of_a_dead_writer_is_cut_off(tmp_path: Path) -> None:
-    """An incomplete record at the end of a dead writer's spool is cut off, and nothing before it."""
+def test_incomplete_record_of_an_exited_writer_is_cut_off(tmp_path: Path) -> None:
+    """An incomplete record at the end of the spool of an exited writer is cut off, and nothing before it."""
     spool = built(3)
     spool.write(tmp_path)
     path = tmp_path / "00000000.seg"
@@ -145,7 +145,7 @@ def test_begins_at_a_damaged_position(tmp_path: Path) -> None:
     assert values(SpoolReader(tmp_path, position)) == [{"x": number} for number in range(4, 10)]
 
 
-def test_begins_at_the_next_segment_when_the_first_is_gone(tmp_path: Path) -> None:
+def test_begins_at_the_next_segment_if_the_first_is_deleted(tmp_path: Path) -> None:
     """If the segment of the position was deleted, reading begins at the next one."""
     built(10).write(tmp_path, segments=2)
     (tmp_path / "00000000.seg").unlink()

@@ -68,7 +68,7 @@ def test_records_wait_in_order() -> None:
 
 
 def test_missing_records_wait_only_for_their_turn() -> None:
-    """A marker of dropped records has no upload, but keeps its place behind records that wait."""
+    """A marker of dropped records has no upload, but keeps its position after records that wait."""
     gate = Uploads()
     queue = UploadQueue(gate, WRITER, WriterAccount())
     queue.admit([block(TopicCode.FILE, 0), block(TopicCode.FILE, 1, reason="dropped")])

@@ -1,4 +1,4 @@
-"""The summary of a run that was rewound or forked begins anew at the marker."""
+"""The summary of a rewound or forked run starts again at the marker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEW = events.Writer(id=b"n" * 16, role=events.Role.PRIMARY, continues=(OLD.id,))
 
 
 def rows(by: events.Writer, steps: list[int]) -> events.LogEvent:
-    """Return a block whose rows hold their step as ``a``."""
+    """Return a block of rows whose value ``a`` is their step."""
     numbers = np.array(steps)
     columns = pack_rows([{"a": step} for step in steps])
     return events.LogEvent(
@@ -44,12 +44,12 @@ def rewind(step: int) -> events.LogEvent:
 
 
 def values(state: SummaryState) -> dict[str, object]:
-    """Return what was logged of a summary."""
+    """Return the logged values of a summary."""
     return {key: value for key, value in summary_of(state).items() if not key.startswith("_")}
 
 
-def test_what_was_logged_before_does_not_count_any_more() -> None:
-    """Neither what came before the marker nor what comes late of the writers that were carried on."""
+def test_earlier_rows_are_not_included_after_a_rewind() -> None:
+    """Rows before the marker, and late rows of the continued writers, are not included."""
     state = SummaryState(run=RUN)
     state.fold(rows(OLD, [0, 1, 2, 3]), 0, 1)
     state.fold(rewind(1), 1, 2)
@@ -59,8 +59,8 @@ def test_what_was_logged_before_does_not_count_any_more() -> None:
     assert (values(state), state.last_step) == ({"a": 2}, 2)
 
 
-def test_it_is_kept_with_the_fold() -> None:
-    """Whoever goes on from the stored state leaves the same rows out."""
+def test_a_rewind_is_stored_with_the_state() -> None:
+    """A state that is stored and loaded ignores the same rows."""
     state = SummaryState(run=RUN)
     state.fold(rewind(1), 1, 2)
     stored = decode_state(RUN, encode_state(state))

@@ -1,4 +1,4 @@
-"""What the summary shows: of definitions, of what was set by hand, of values that collide."""
+"""The displayed summary: definitions, assignments, and conflicting values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AGAIN = events.Writer(id=b"4" * 16, role=events.Role.PRIMARY, continues=(RESUMED
 
 
 class Story:
-    """A run told record by record; offsets and orders count up by themselves."""
+    """Records of a run; offsets and orders count up automatically."""
 
     def __init__(self) -> None:
         self.state = SummaryState(run=RUN)
@@ -28,39 +28,39 @@ class Story:
         self._orders: dict[bytes, int] = {}
 
     def log(self, *rows: dict[str, Any], writer: events.Writer = ONE, step: int | None = None) -> Story:
-        """Log rows, by default at steps that count up with the orders."""
+        """Log rows, by default at steps equal to the orders."""
         order = self._next(writer, len(rows))
         first = order if step is None else step
-        self._take(log_event(writer, rows, range(first, first + len(rows)), order))
+        self._fold(log_event(writer, rows, range(first, first + len(rows)), order))
         return self
 
     def set(self, path: str, value: Any, writer: events.Writer = ONE) -> Story:
-        """Set a value of the summary by hand; names of the path are parted by slashes."""
-        return self._by_hand(
+        """Assign a value; names of the path are separated by slashes."""
+        return self._assign(
             events.Entry(op=events.Operation.SET, path=tuple(path.split("/")), value=values.dump(value)), writer
         )
 
     def remove(self, path: str, writer: events.Writer = ONE) -> Story:
-        """Take a value of the summary away by hand."""
-        return self._by_hand(events.Entry(op=events.Operation.REMOVE, path=tuple(path.split("/"))), writer)
+        """Remove a value from the summary."""
+        return self._assign(events.Entry(op=events.Operation.REMOVE, path=tuple(path.split("/"))), writer)
 
     def define(self, name: str, writer: events.Writer = ONE, **fields: Any) -> Story:
         """Define a metric."""
         value = {"name": name, "glob": "*" in name, **fields}
         entry = events.Entry(op=events.Operation.SET, path=(name,), value=values.dump(value), scope=events.Scope.METRIC)
         record = events.Record(order=self._next(writer, 1), time=0, entries=(entry,))
-        self._take(change_event(writer, Topic.CONFIG, [record]))
+        self._fold(change_event(writer, Topic.CONFIG, [record]))
         return self
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What is shown."""
+        """The displayed summary."""
         state = self.state
         return project(state.keys, state.manual, state.definitions, state.continues)
 
-    def _by_hand(self, entry: events.Entry, writer: events.Writer) -> Story:
+    def _assign(self, entry: events.Entry, writer: events.Writer) -> Story:
         record = events.Record(order=self._next(writer, 1), time=0, entries=(entry,))
-        self._take(change_event(writer, Topic.SUMMARY, [record]))
+        self._fold(change_event(writer, Topic.SUMMARY, [record]))
         return self
 
     def _next(self, writer: events.Writer, count: int) -> int:
@@ -68,19 +68,19 @@ class Story:
         self._orders[writer.id] = order + count
         return order
 
-    def _take(self, event: Any) -> None:
+    def _fold(self, event: Any) -> None:
         self.state.fold(event, self._offset, self._offset)
         self._offset += 1
 
 
 def test_without_definitions_the_last_value_is_shown() -> None:
-    """The last value of a key stands; None and empty dicts leave what was there; NaN is a value."""
+    """Each key has its last value; None and empty dicts do not change it; NaN is a value."""
     story = Story().log({"a": 1, "b": "x", "c": True}, {"a": None, "b": [1]}, {"d": math.nan, "e": {}})
     assert str(story.summary) == "{'a': 1, 'b': [1], 'c': True, 'd': nan}"
 
 
-def test_a_row_below_the_greatest_step_changes_no_last_value() -> None:
-    """A late row counts for the statistics and leaves the last value."""
+def test_a_late_row_does_not_change_the_last_value() -> None:
+    """A late row is included in the statistics."""
     story = Story().define("a", summary=["last", "min"]).log({"a": 5}, step=10).log({"a": 1, "b": 2}, step=3)
     assert story.summary == {"a": {"last": 5, "min": 1}, "b": 2}
 
@@ -104,19 +104,19 @@ def test_a_row_below_the_greatest_step_changes_no_last_value() -> None:
     ],
 )
 def test_aggregations(fields: dict[str, Any], shown: Any) -> None:
-    """With aggregations a key shows a dict of just those, whether they were asked for before or after the rows."""
+    """A key has a dict of its aggregations, whether they were defined before or after the rows."""
     rows = [{"m": value} for value in (3, 1, 9, 2)]
     assert Story().define("m", **fields).log(*rows).summary == {"m": shown}
     assert Story().log(*rows).define("m", **fields).summary == {"m": shown}
 
 
-def test_none_takes_a_key_out() -> None:
-    """A key defined with ``none`` is logged and not shown."""
+def test_none_hides_a_key() -> None:
+    """A key defined with ``none`` is logged and not displayed."""
     assert Story().define("a", summary=["none", "min"]).log({"a": 1, "b": 2}).summary == {"b": 2}
 
 
-def test_aggregations_pass_over_what_is_no_number() -> None:
-    """Strings, booleans, lists and None count for the last value only."""
+def test_aggregations_ignore_other_values_than_numbers() -> None:
+    """Strings, booleans, lists and None are only used as the last value."""
     story = Story().define("*", summary=["min", "max", "last"])
     story.log({"s": "x", "b": True, "n": None, "l": [1]}, {"s": 3, "b": False, "n": 2})
     shown = {"last": 3, "max": 3, "min": 3}
@@ -129,7 +129,7 @@ def test_aggregations_pass_over_what_is_no_number() -> None:
 
 
 def test_nan_and_the_infinities_in_aggregations() -> None:
-    """One NaN makes minimum, maximum and mean NaN; infinities count as what they are, both together have no mean."""
+    """One NaN makes minimum, maximum and mean NaN; infinities of both signs have no mean."""
     story = Story().define("*", summary=["min", "max", "mean"])
     story.log(
         {"a": 1.0, "b": 2.0, "c": -math.inf, "d": math.inf}, {"a": math.nan, "b": math.inf, "c": math.inf, "d": 1}
@@ -145,13 +145,13 @@ def test_nan_and_the_infinities_in_aggregations() -> None:
 
 
 def test_a_mean_is_rounded_once() -> None:
-    """Numbers that cancel leave what is between them."""
+    """Large numbers that cancel do not hide small ones."""
     story = Story().define("a", summary=["mean"]).log({"a": 1e300}, {"a": 1.0}, {"a": -1e300}, {"a": 1})
     assert story.summary == {"a": {"mean": 0.5}}
 
 
 def test_later_definitions_add_and_overwrite_replaces() -> None:
-    """A definition keeps what a later one does not mention, unless that one overwrites it."""
+    """A later definition changes only its own fields, unless it overwrites the earlier one."""
     story = Story().log({"m": 5}, {"m": 3}, {"m": 4})
     story.define("m", summary=["min"], hidden=True).define("m", summary=["max"], step_metric="epoch")
     assert story.summary == {"m": {"max": 5, "min": 3}}
@@ -168,8 +168,8 @@ def test_later_definitions_add_and_overwrite_replaces() -> None:
     assert story.define("m", summary=["last"], overwrite=True).summary == {"m": {"last": 4}}
 
 
-def test_an_exact_name_beats_a_pattern_and_a_longer_pattern_a_shorter() -> None:
-    """Whichever came first; a pattern reaches nested keys by their dotted name."""
+def test_an_exact_name_precedes_a_pattern_and_a_longer_pattern_a_shorter_one() -> None:
+    """The order of definitions does not matter; a pattern matches nested keys by their dotted name."""
     story = Story().define("val/loss", summary=["min"]).define("val/*", summary=["max"]).define("*", summary=["first"])
     story.define("val/best.*", summary=["last"])
     for number in (3, 1, 2):
@@ -182,29 +182,29 @@ def test_an_exact_name_beats_a_pattern_and_a_longer_pattern_a_shorter() -> None:
     }
 
 
-def test_a_dotted_definition_reaches_a_nested_key() -> None:
-    """``train.loss`` means ``{"train": {"loss": …}}`` as well as the key that is spelled so."""
+def test_a_dotted_definition_matches_a_nested_key() -> None:
+    """``train.loss`` is ``{"train": {"loss": …}}`` as well as the key with a dot."""
     story = Story().define("train.loss", summary=["min"]).log({"train": {"loss": 2}}, {"train.loss": 3})
     assert story.summary == {"train": {"loss": {"min": 2}}, "train.loss": {"min": 3}}
 
 
-def test_by_hand_beats_what_the_same_writer_logged_before() -> None:
-    """And is beaten by what that writer logs later."""
+def test_an_assignment_replaces_earlier_rows_of_its_writer() -> None:
+    """Later rows of the writer replace the assignment."""
     story = Story().log({"acc": 0.5}).set("acc", 0.99).set("note", None)
     assert story.summary == {"acc": 0.99, "note": None}
     assert story.log({"acc": 0.6}).summary == {"acc": 0.6, "note": None}
 
 
-def test_by_hand_stands_against_other_writers_unless_they_continue() -> None:
-    """Another writer's rows do not beat a value set by hand; those of a resumed run do, however often resumed."""
+def test_an_assignment_is_kept_unless_a_writer_continues() -> None:
+    """Rows of another writer do not replace it; those of a resumed run do, also after several resumes."""
     story = Story().set("acc", 1).log({"acc": 2}, writer=TWO, step=5)
     assert story.summary == {"acc": 1}
     assert story.log({"acc": 4}, writer=AGAIN, step=7).summary == {"acc": 1}
     assert story.log({"x": 0}, writer=RESUMED).summary == {"acc": 4, "x": 0}
 
 
-def test_by_hand_replaces_an_aggregated_dict_for_good() -> None:
-    """What is logged after a value was set by hand is shown as it is; with none, what was set stands."""
+def test_an_assignment_permanently_replaces_an_aggregated_dict() -> None:
+    """Rows logged afterwards are displayed without aggregations; with ``none``, the assignment is kept."""
     story = Story().define("a", summary=["min"]).log({"a": 1, "b": 1}).set("a", "best")
     assert story.summary == {"a": "best", "b": 1}
     assert story.log({"a": 3}).summary == {"a": 3, "b": 1}
@@ -212,29 +212,29 @@ def test_by_hand_replaces_an_aggregated_dict_for_good() -> None:
     assert story.define("a", summary=["none"]).summary == {"a": "best", "b": 1}
 
 
-def test_an_aggregate_that_is_changed_by_hand_leaves_the_others() -> None:
-    """Until the key is logged again; then its last value is shown, as after any change by hand."""
+def test_an_assigned_aggregate_keeps_the_others() -> None:
+    """When the key is logged again, its last value is displayed, as after any assignment."""
     story = Story().define("m", summary=["min", "max"]).log({"m": 3}, {"m": 1}).set("m/min", -5)
     assert story.summary == {"m": {"max": 3, "min": -5}}
     assert story.remove("m/max").summary == {"m": {"min": -5}}
     assert story.log({"m": 7}).summary == {"m": 7}
 
 
-def test_aggregates_that_were_deleted_come_back_with_the_next_row() -> None:
-    """Deleting takes away what is shown, and not what was seen."""
+def test_deleted_aggregates_are_restored_by_the_next_row() -> None:
+    """Deleting affects the display, and not the statistics."""
     story = Story().define("m", summary=["min"]).log({"m": 1}).remove("m")
     assert story.summary == {}
     assert story.log({"m": 7}).summary == {"m": {"min": 1}}
 
 
-def test_by_hand_before_the_first_row_is_a_beginning() -> None:
-    """A value that was set before its key was ever logged leaves the aggregates to the rows."""
+def test_an_assignment_before_the_first_row_does_not_affect_aggregates() -> None:
+    """The aggregates are those of the rows."""
     story = Story().set("a", 9).define("a", summary=["max"]).log({"a": 1}, {"a": 3}, {"a": 2})
     assert story.summary == {"a": {"max": 3}}
 
 
-def test_a_nested_value_set_by_hand_replaces_what_is_below() -> None:
-    """A dict set by hand replaces; one that is logged merges; a value below a dict is set in it."""
+def test_an_assigned_dict_replaces_the_values_below() -> None:
+    """An assigned dict replaces another one, and a logged dict is merged; a value can be assigned within a dict."""
     story = Story().log({"n": {"x": 1, "y": 2}}).set("n", {"z": 3})
     assert story.summary == {"n": {"z": 3}}
     assert story.set("n/w", {"deep": 4}).log({"n": {"x": 5}}).summary == {"n": {"w": {"deep": 4}, "x": 5, "z": 3}}
@@ -242,22 +242,22 @@ def test_a_nested_value_set_by_hand_replaces_what_is_below() -> None:
     assert story.remove("n").log({"n": {"y": 6}}).summary == {"n": {"y": 6}}
 
 
-def test_a_key_that_changes_its_kind_shows_the_later_one() -> None:
-    """A number gives way to a dict logged later, and a dict to a number; what was replaced does not come back."""
+def test_the_later_kind_of_value_is_displayed() -> None:
+    """A later dict replaces a number, and a later number a dict; replaced values are not restored."""
     story = Story().log({"a": 1, "b": {"x": 1}}, {"a": {"x": 1}, "b": "s"}, {"a": {"y": 2}})
     assert story.summary == {"a": {"x": 1, "y": 2}, "b": "s"}
     assert story.log({"b": {"z": 3}}).summary == {"a": {"x": 1, "y": 2}, "b": {"z": 3}}
 
 
-def test_an_int_stands_before_its_equal_float() -> None:
-    """Which of equal numbers is the minimum does not depend on which came first."""
+def test_an_int_precedes_an_equal_float() -> None:
+    """Which of two equal numbers is the minimum does not depend on their order."""
     for one, other in ((1, 1.0), (1.0, 1)):
         shown = Story().define("a", summary=["min", "max"]).log({"a": one}, {"a": other}).summary["a"]
         assert [type(shown["min"]), type(shown["max"])] == [int, int]
 
 
-def test_the_primary_speaks_for_the_run() -> None:
-    """Attributes of workers stand back behind the primary's, those of children and shippers are not the run's."""
+def test_attributes_of_the_primary_take_precedence() -> None:
+    """Attributes of the primary replace those of workers; those of children and shippers are ignored."""
     state = SummaryState(run=RUN)
     for offset, role in enumerate((events.Role.PRIMARY, events.Role.WORKER, events.Role.CHILD, events.Role.SHIPPER)):
         writer = events.Writer(id=bytes([offset]) * 16, role=role)
@@ -273,8 +273,8 @@ def test_the_primary_speaks_for_the_run() -> None:
     assert state.attributes.resolve() == {"name": "primary", "of_primary": "primary", "of_worker": "worker"}
 
 
-def test_the_number_of_a_run_may_come_by_its_shipper() -> None:
-    """The server's word on a run counts whoever passes it on."""
+def test_the_number_of_a_run_may_be_sent_by_its_shipper() -> None:
+    """The number is assigned by the server, so that any writer may record it."""
     state = SummaryState(run=RUN)
     entry = events.Entry(op=events.Operation.SET, path=("number",), value=values.dump(7), scope=events.Scope.ATTRIBUTE)
     record = events.Record(order=0, time=0, entries=(entry,))

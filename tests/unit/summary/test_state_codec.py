@@ -1,4 +1,4 @@
-"""The plain data that a state is kept as."""
+"""The plain data in which a state is stored."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.property.summary.runs import RUN
 WRITER = b"w" * 16
 
 
-def test_what_the_first_release_stored_is_read() -> None:
-    """Version 1 had writers as bytes beside every value, and the mantissa of a sum as bytes."""
+def test_a_state_of_the_first_release_is_read() -> None:
+    """Version 1 had the writer as bytes for each value, and the mantissa of a sum as bytes."""
     seen = [4, 7, 2, WRITER, 0.5]
     text = [5, 7, 3, WRITER, ['"x"']]
     keys = [
