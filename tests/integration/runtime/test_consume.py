@@ -338,7 +338,7 @@ async def test_offsets_without_a_message_are_recorded_and_skipped(broker: str, p
         await publish(broker, prefix, [block(run, writer(1), 3, 2)])
         await expect_ledger(database, [block(run, writer(1), 0, 5)])
     losses = await fetch(database, "select topic, partition, first, stop, reason from runtime.loss")
-    assert [tuple(row) for row in losses] == [(name, 0, 3, 4, "not in the log, which begins before it")]
+    assert [tuple(row) for row in losses] == [(name, 0, 3, 4, "no message at these offsets")]
 
 
 class RestlessConsumer(LedgerConsumer):

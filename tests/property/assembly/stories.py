@@ -38,23 +38,23 @@ class Server:
     """The state of a run in the summary consumer, and the next offset."""
 
     def __init__(self) -> None:
-        self.fold = SummaryState(run=RUN)
+        self.state = SummaryState(run=RUN)
         self._offset = 0
 
     def receive(self, message: Message) -> None:
         """Fold a message."""
-        self.fold.fold(decode(message.topic, message.payload), self._offset, 0)
+        self.state.fold(decode(message.topic, message.payload), self._offset, 0)
         self._offset += 1
 
     @property
     def summary(self) -> str:
         """The summary that is served, as text, so that NaN equals NaN."""
-        return values.dump(summary_of(self.fold))
+        return values.dump(summary_of(self.state))
 
     @property
     def stored_state(self) -> Any:
         """The state that is served to a process that resumes the run."""
-        return values.load(values.dump(encode_state(self.fold)))
+        return values.load(values.dump(encode_state(self.state)))
 
 
 class Process(DisabledRecorder):
@@ -69,7 +69,7 @@ class Process(DisabledRecorder):
         self.writer: Writer = Writer(id=bytes([number]) * 16, role=Role.PRIMARY, continues=continues)
         self._spool = SpoolWriter(folder, self.writer.id, smallest=SEGMENT, largest=SEGMENT)
         self._config([config_entry("start_time", 1e9 + number, Scope.ATTRIBUTE)])
-        known = server.fold.last_step
+        known = server.state.last_step
         self._history = RowLog(self._spool, 0 if known is None else known + 1)
         self._own = LocalSummary(folder, self.writer.id, Role.PRIMARY)
         if resumes is not None:

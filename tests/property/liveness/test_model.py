@@ -213,8 +213,8 @@ def test_client_clocks_are_ignored(
 ) -> None:
     """The client time of events has no effect."""
     whole = mixed(chances, log, others)
-    details = folded([at_client_time(placed, time + number) for number, placed in enumerate(whole)])
-    assert folded(whole).runs == details.runs
+    shifted = folded([at_client_time(placed, time + number) for number, placed in enumerate(whole)])
+    assert folded(whole).runs == shifted.runs
 
 
 @given(heartbeats(), st.sampled_from([ExitState.CRASHED, ExitState.KILLED, ExitState.FAILED]))

@@ -38,7 +38,7 @@ def block_of(rows: list[dict[str, Any]]) -> events.LogEvent:
 
 
 def as_stored(value: Any) -> Any:
-    """Return a row as it is stored: without empty dicts, and integers beyond 64 bits outside of lists are floats."""
+    """Return a row as stored: without empty dicts, integers beyond 64 bits outside of lists as floats."""
     if isinstance(value, dict):
         inner = {key: as_stored(item) for key, item in value.items()}
         return {key: item for key, item in inner.items() if item != {}}

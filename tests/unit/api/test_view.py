@@ -12,8 +12,8 @@ from runstream_consumers.web import filters, view
 from runstream_consumers.web.filters import markdown
 
 
-def _defined(name: str, **said: Any) -> dict[str, Any]:
-    return {"name": name, "glob": "*" in name, "hidden": False, "step_metric": None, **said}
+def _defined(name: str, **options: Any) -> dict[str, Any]:
+    return {"name": name, "glob": "*" in name, "hidden": False, "step_metric": None, **options}
 
 
 def test_keys_are_grouped_by_their_prefix() -> None:

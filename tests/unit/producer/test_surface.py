@@ -85,7 +85,7 @@ run.pin_config_keys(["lr"]); run.finish(); run.log({"a": 2})
         ('assert run.mode == "dryrun"', "use offline or disabled instead"),
         ("run.join(exit_code=0)", "use finish() instead"),
         ("run.finish(quiet=True)", "the setting quiet instead"),
-        ("run.define_metric('m', summary='copy')", "no aggregate, which shows the last value too instead"),
+        ("run.define_metric('m', summary='copy')", "use define_metric() without summary instead"),
     ],
 )
 def test_a_deprecated_name_works_with_a_warning(tmp_path: Path, call: str, warning: str) -> None:

@@ -148,7 +148,7 @@ class PartitionWorker:
             await sink.skip(connection, name, (missing[0], starts[name]), "deleted before it was read")
             return starts[name]
         if self._gaps.get((number, name)) == missing:
-            await sink.skip(connection, name, missing, "not in the log, which begins before it")
+            await sink.skip(connection, name, missing, "no message at these offsets")
             return missing[1]
         self._gaps[number, name] = missing
         return missing[0]

@@ -132,7 +132,7 @@ class Run:
             overwrite=overwrite,
         )
         if "copy" in (metric.summary or ()):
-            warn_deprecated(self, "define_metric(summary='copy')", "no aggregate, which shows the last value too")
+            warn_deprecated(self, "define_metric(summary='copy')", "define_metric() without summary")
         self._recorder.record_config([config_entry(metric.name, metric.as_record(), Scope.METRIC)])
         self._recorder.define(metric)
         return metric
