@@ -42,7 +42,7 @@ def test_guardian_and_shipper_are_not_children(folder: RunFolder, tmp_path: Path
 
 
 def test_guardian_and_shipper_are_restarted_if_both_exited(folder: RunFolder, tmp_path: Path) -> None:
-    """They are started again once both have exited and the control page is no longer updated, but not while one is running."""
+    """They are started again once both have exited and no longer update the control page, but not before."""
     delivery = ShipperLauncher(folder, environment(tmp_path), QUICK)
     delivery.start()
     first = eventually(lambda: folder.control[Word.GUARDIAN_PID])
