@@ -40,7 +40,7 @@ def test_run_is_one_document(served: Served, digits: Recording) -> None:
 def test_run_without_metadata_has_a_page(served: Served) -> None:
     """A run of which only heartbeats have arrived has a page, which names no host."""
     beating = new_recording("beating", project="heartbeats").beat()
-    served.say(beating)
+    served.store(beating)
     page = served.ask("/ada/heartbeats/runs/beating")
     assert page.status_code == 200
     assert "node-7" not in page.text
