@@ -16,6 +16,7 @@ from runstream_consumers.liveness.consumer import LivenessConsumer
 from runstream_consumers.runtime.process import prepare_tables
 from runstream_consumers.summary.consumer import SummaryConsumer
 from runstream_deploy.stack.data_folder import DataFolder
+from runstream_deploy.stack.settings import StackSettings
 from runstream_deploy.stack.stack_file import open_stack_file
 from tests.conftest import run_aside
 from tests.contract.test_vectors import known
@@ -45,7 +46,7 @@ def test_an_old_stack_file_keeps_its_settings(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     shutil.copy(FIXTURES / "stack.json", folder.stack)
     before = json.loads((FIXTURES / "stack.json").read_text(encoding="utf-8"))
-    stack = open_stack_file(folder, {})
+    stack = open_stack_file(folder, StackSettings())
     assert stack.secrets.model_dump() == before["secrets"]
     assert known(stack.ports, before["ports"]) == before["ports"]
     assert (stack.prefix, stack.partitions, stack.entity) == (before["prefix"], before["partitions"], before["entity"])

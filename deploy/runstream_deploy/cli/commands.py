@@ -16,6 +16,7 @@ from runstream_deploy.exceptions import DataFolderError, ServiceError
 from runstream_deploy.processes.log_rotation import rotate
 from runstream_deploy.services.service import last_lines
 from runstream_deploy.stack.data_folder import DataFolder
+from runstream_deploy.stack.settings import read_settings
 from runstream_deploy.stack.state import StackPhase, StackState, read_state
 from runstream_deploy.stack.status import read_status
 from runstream_deploy.stack.supervisor import supervise
@@ -35,7 +36,7 @@ def start(folder: DataFolder, console: Console) -> int:
             if phase_changed and state.phase is StackPhase.RUNNING:
                 print_running(console, state.url, str(folder.path), detached=False)
 
-        supervise(folder, os.environ, show)
+        supervise(folder, read_settings(), show)
     console.print("stopped", style="dim")
     return 0
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from minio import Minio
 
 from runstream.server.folders import cache_folder
+from runstream_deploy.processes.ports import LOOPBACK
 from runstream_deploy.services import kafka, object_store, postgres
 from runstream_deploy.services.api_process import ApiProcess
 from runstream_deploy.services.class_archive import with_class_archive
@@ -23,22 +24,10 @@ from runstream_deploy.services.service import Service
 from runstream_deploy.services.topics import ensure_topics
 from runstream_deploy.stack.data_folder import DataFolder
 from runstream_deploy.stack.external import ExternalService
+from runstream_deploy.stack.settings import StackSettings
 from runstream_deploy.stack.stack_file import StackFile
 
 DATABASE = "runstream"
-BUCKET = "runstream"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """Addresses and credentials of the three servers, local or external."""
-
-    kafka: str
-    postgres: str
-    s3_endpoint: str
-    s3_access_key: str
-    s3_secret_key: str
-    s3_bucket: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,133 +38,90 @@ class Composition:
     external: Sequence[ExternalService]
     #: The consumers and the API, which need the servers.
     applications: Sequence[Service]
-    addresses: Addresses
-    #: The settings of the applications (``RUNSTREAM_*``).
-    environment: Mapping[str, str]
+    #: The complete settings, with which the applications run.
+    settings: StackSettings
     url: str
 
-    async def provision(self, stack: StackFile) -> None:
+    async def provision(self) -> None:
         """Create the topics, the database and the bucket unless they exist; needs the servers."""
+        settings = self.settings
         replicas = 1 if any(server.name == "kafka" for server in self.servers) else -1
-        await ensure_topics(self.addresses.kafka, stack.prefix, partitions=stack.partitions, replicas=replicas)
-        await object_store.ensure_bucket(object_store_client(self.addresses), self.addresses.s3_bucket)
+        await ensure_topics(settings.kafka, settings.prefix, partitions=settings.partitions, replicas=replicas)
+        await object_store.ensure_bucket(_object_store_client(settings), settings.s3_bucket)
         for server in self.servers:
             if isinstance(server, Postgres):
                 await server.ensure_database(DATABASE)
 
 
-def compose(folder: DataFolder, stack: StackFile, environment: Mapping[str, str], report: Report) -> Composition:
-    """Return the stack of a data folder; the first call downloads Kafka, which may take a minute.
+def compose(folder: DataFolder, stack: StackFile, settings: StackSettings, report: Report) -> Composition:
+    """Return the stack of a data folder, with a local server in place of each that the settings do not name.
 
-    Args:
-        folder: The data folder.
-        stack: Its ports and secrets.
-        environment: Settings; ``RUNSTREAM_KAFKA``, ``RUNSTREAM_POSTGRES`` and ``RUNSTREAM_S3_ENDPOINT`` name external
-            services.
-        report: Called with each slow activity.
-
-    Raises:
-        MissingToolError: Java, Maven or the wheel of a server is missing.
+    The first call downloads Kafka, which may take a minute. MissingToolError is raised if Java, Maven or the wheel of a
+    server is missing.
     """
+    ports, secrets = stack.ports, stack.secrets
     servers: list[Service] = []
-    if not environment.get("RUNSTREAM_KAFKA"):
-        servers.append(_kafka(folder, stack, report))
-    if not environment.get("RUNSTREAM_POSTGRES"):
-        servers.append(_postgres(folder, stack))
-    if not environment.get("RUNSTREAM_S3_ENDPOINT"):
-        servers.append(_object_store(folder, stack))
-    return assemble(stack, environment, servers)
+    if not settings.kafka:
+        cache, java = cache_folder(), find_java()
+        distribution = with_class_archive(cache, java, fetch_jars(cache, report), report)
+        path, controller = folder.path / "kafka", ports["controller"]
+        servers.append(Kafka(path, port=ports["kafka"], controller_port=controller, distribution=distribution))
+    if not settings.postgres:
+        servers.append(Postgres(folder.path / "postgres", port=ports["postgres"], password=secrets.postgres))
+    if not settings.s3_endpoint:
+        access, secret = secrets.s3_access_key, secrets.s3_secret_key
+        servers.append(ObjectStore(folder.path / "s3", port=ports["s3"], access_key=access, secret_key=secret))
+    return assemble(stack, settings, servers)
 
 
-def assemble(stack: StackFile, environment: Mapping[str, str], servers: Sequence[Service]) -> Composition:
-    """Return the stack with the given local servers."""
-    addresses = find_addresses(stack, environment)
-    settings = service_environment(stack, environment, addresses)
-    api = ApiProcess(stack.ports["api"], settings)
+def assemble(stack: StackFile, given: StackSettings, servers: Sequence[Service]) -> Composition:
+    """Return the stack with the given settings and local servers."""
+    settings = complete(given, stack)
+    api = ApiProcess(stack.ports["api"], settings.variables())
     return Composition(
         servers=servers,
-        external=_external(addresses, local={server.name for server in servers}),
-        applications=[*(ConsumerProcess(entry, settings) for entry in registered_consumers()), api],
-        addresses=addresses,
-        environment=settings,
-        url=environment.get("RUNSTREAM_PUBLIC_URL") or api.url,
+        external=_external(settings, local={server.name for server in servers}),
+        applications=[*(ConsumerProcess(entry, settings.variables()) for entry in registered_consumers()), api],
+        settings=settings,
+        url=settings.public_url or api.url,
     )
 
 
-def find_addresses(stack: StackFile, environment: Mapping[str, str]) -> Addresses:
-    """Return the addresses of the servers: those in the settings, else the ports of the data folder."""
-    secrets, ports = stack.secrets, stack.ports
-    local = Postgres.dsn(ports["postgres"], secrets.postgres, DATABASE)
-    endpoint = environment.get("RUNSTREAM_S3_ENDPOINT")
-    return Addresses(
-        kafka=environment.get("RUNSTREAM_KAFKA") or f"127.0.0.1:{ports['kafka']}",
-        postgres=environment.get("RUNSTREAM_POSTGRES") or local,
-        s3_endpoint=endpoint or f"http://127.0.0.1:{ports['s3']}",
-        s3_access_key=environment.get("RUNSTREAM_S3_ACCESS_KEY", "") if endpoint else secrets.s3_access_key,
-        s3_secret_key=environment.get("RUNSTREAM_S3_SECRET_KEY", "") if endpoint else secrets.s3_secret_key,
-        s3_bucket=environment.get("RUNSTREAM_S3_BUCKET") or BUCKET,
-    )
-
-
-def service_environment(stack: StackFile, environment: Mapping[str, str], addresses: Addresses) -> dict[str, str]:
-    """Return the settings that the consumers and the API get in addition to the environment."""
-    return {
-        "RUNSTREAM_KAFKA": addresses.kafka,
-        "RUNSTREAM_POSTGRES": addresses.postgres,
-        "RUNSTREAM_S3_ENDPOINT": addresses.s3_endpoint,
-        "RUNSTREAM_S3_ACCESS_KEY": addresses.s3_access_key,
-        "RUNSTREAM_S3_SECRET_KEY": addresses.s3_secret_key,
-        "RUNSTREAM_S3_BUCKET": addresses.s3_bucket,
-        "RUNSTREAM_PREFIX": stack.prefix,
-        "RUNSTREAM_PARTITIONS": str(stack.partitions),
-        "RUNSTREAM_ENTITY": stack.entity,
-        "RUNSTREAM_TOKEN": environment.get("RUNSTREAM_TOKEN") or stack.secrets.token,
-        "RUNSTREAM_TICK_KEY": environment.get("RUNSTREAM_TICK_KEY") or stack.secrets.tick_key,
+def complete(settings: StackSettings, stack: StackFile) -> StackSettings:
+    """Return the settings with those of the data folder, and with its servers and secrets where they name no others."""
+    ports, secrets = stack.ports, stack.secrets
+    update: dict[str, object] = {
+        "kafka": settings.kafka or f"{LOOPBACK}:{ports['kafka']}",
+        "postgres": settings.postgres or Postgres.dsn(ports["postgres"], secrets.postgres, DATABASE),
+        "prefix": stack.prefix,
+        "partitions": stack.partitions,
+        "entity": stack.entity,
+        "token": settings.token or secrets.token,
+        "tick_key": settings.tick_key or secrets.tick_key,
         # A restarted consumer rejoins its group at once, and as a member of this stack.
-        "RUNSTREAM_INSTANCE": f"stack-{hashlib.sha256(stack.secrets.tick_key.encode()).hexdigest()[:12]}",
+        "instance": f"stack-{hashlib.sha256(secrets.tick_key.encode()).hexdigest()[:12]}",
     }
+    if not settings.s3_endpoint:
+        update |= {"s3_access_key": secrets.s3_access_key, "s3_secret_key": secrets.s3_secret_key}
+        update["s3_endpoint"] = f"http://{LOOPBACK}:{ports['s3']}"
+    return settings.model_copy(update=update)
 
 
-def object_store_client(addresses: Addresses) -> Minio:
-    """Return a client of the object store, local or external."""
-    return object_store.make_client(addresses.s3_endpoint, addresses.s3_access_key, addresses.s3_secret_key)
+def _object_store_client(settings: StackSettings) -> Minio:
+    return object_store.make_client(settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key)
 
 
-def _kafka(folder: DataFolder, stack: StackFile, report: Report) -> Kafka:
-    cache = cache_folder()
-    java = find_java()
-    distribution = with_class_archive(cache, java, fetch_jars(cache, report), report)
-    ports = stack.ports
-    return Kafka(
-        folder.path / "kafka", port=ports["kafka"], controller_port=ports["controller"], distribution=distribution
-    )
-
-
-def _postgres(folder: DataFolder, stack: StackFile) -> Postgres:
-    return Postgres(folder.path / "postgres", port=stack.ports["postgres"], password=stack.secrets.postgres)
-
-
-def _object_store(folder: DataFolder, stack: StackFile) -> ObjectStore:
-    secrets = stack.secrets
-    return ObjectStore(
-        folder.path / "s3",
-        port=stack.ports["s3"],
-        access_key=secrets.s3_access_key,
-        secret_key=secrets.s3_secret_key,
-    )
-
-
-def _external(addresses: Addresses, *, local: set[str]) -> list[ExternalService]:
+def _external(settings: StackSettings, *, local: set[str]) -> list[ExternalService]:
     """Return the external servers."""
-    location = urlsplit(addresses.postgres)
-    client = object_store_client(addresses)
+    location = urlsplit(settings.postgres)
+    client = _object_store_client(settings)
     found = [
-        ExternalService(name="kafka", address=addresses.kafka, check=lambda: kafka.check_broker(addresses.kafka)),
+        ExternalService(name="kafka", address=settings.kafka, check=lambda: kafka.check_broker(settings.kafka)),
         ExternalService(
             name="postgres",
             address=f"{location.hostname}:{location.port or 5432}{location.path}",
-            check=lambda: postgres.check_database(addresses.postgres),
+            check=lambda: postgres.check_database(settings.postgres),
         ),
-        ExternalService(name="s3", address=addresses.s3_endpoint, check=lambda: object_store.check_store(client)),
+        ExternalService(name="s3", address=settings.s3_endpoint, check=lambda: object_store.check_store(client)),
     ]
     return [service for service in found if service.name not in local]

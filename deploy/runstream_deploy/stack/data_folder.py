@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from runstream.run_folder.folder import lock
 from runstream_deploy.exceptions import DataFolderError
 from runstream_deploy.processes.launch import started
 from runstream_deploy.processes.reaper import is_running
@@ -23,11 +21,7 @@ HOLD_TIMEOUT_S = 45.0
 
 
 class DataFolder:
-    """The files of one stack.
-
-    Args:
-        path: The folder; ``create`` creates it.
-    """
+    """The files of one stack, in a folder that ``create`` creates."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -40,8 +34,7 @@ class DataFolder:
     def create(self, *, least_free: int = LEAST_FREE_BYTES) -> None:
         """Create the folder unless it exists, closed to other users.
 
-        Raises:
-            DataFolderError: It cannot be created or written, or its disk has less than ``least_free`` bytes left.
+        DataFolderError is raised if it cannot be written, or its disk has less than ``least_free`` bytes left.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -66,32 +59,31 @@ class DataFolder:
         """Lock the folder for one supervisor; yield the descriptor of the lock.
 
         The reaper of a killed supervisor keeps the lock until all services have exited, which this waits for.
-
-        Raises:
-            DataFolderError: Another supervisor uses the folder.
+        DataFolderError is raised if another supervisor uses the folder.
         """
-        with self.lock.open("a+") as file:
-            deadline = time.monotonic() + timeout
-            while not _try_lock(file.fileno()):
-                if (holder := self.supervisor()) is not None:
-                    raise DataFolderError(
-                        f"A stack is already running on {self.path} (process {holder}); "
-                        "`runstream status` shows it, `runstream down` stops it"
-                    )
-                if time.monotonic() > deadline:
-                    raise DataFolderError(f"Processes that an earlier stack left running on {self.path} do not exit")
-                time.sleep(0.1)
-            file.truncate(0)
-            file.write(f"{os.getpid()} {started(os.getpid())}\n")
-            file.flush()
-            yield file.fileno()
+        deadline = time.monotonic() + timeout
+        while (descriptor := lock(self.lock)) is None:
+            if (holder := self.supervisor()) is not None:
+                raise DataFolderError(
+                    f"A stack is already running on {self.path} (process {holder}); "
+                    "`runstream status` shows it, `runstream down` stops it"
+                )
+            if time.monotonic() > deadline:
+                raise DataFolderError(f"Processes that an earlier stack left running on {self.path} do not exit")
+            time.sleep(0.1)
+        try:
+            self.lock.write_text(f"{os.getpid()} {started(os.getpid())}\n")
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def is_held(self) -> bool:
         """Return whether a supervisor, or the reaper of a killed one, uses the folder."""
         if not self.lock.exists():
             return False
-        with self.lock.open("a+") as file:
-            return not _try_lock(file.fileno())
+        if (descriptor := lock(self.lock)) is not None:
+            os.close(descriptor)
+        return descriptor is None
 
     def supervisor(self) -> int | None:
         """Return the pid of the supervisor that uses the folder, or None."""
@@ -100,27 +92,3 @@ class DataFolder:
             if is_running(pid, start) and self.is_held():
                 return pid
         return None
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file atomically; only its owner may read it."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).rename(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno != errno.EWOULDBLOCK:
-            raise
-        return False
-    return True

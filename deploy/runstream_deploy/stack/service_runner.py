@@ -27,14 +27,9 @@ SETTLED_S = 60.0
 
 
 class ServiceRunner:
-    """Runs one service. Call all methods in a thread that runs as long as the stack.
+    """Runs one service and records its condition. Call all methods in a thread that runs as long as the stack.
 
-    Args:
-        service: The service.
-        log: File for its output.
-        reaper: Ends the service if this process is killed.
-        state: Records its condition.
-        check_s: Seconds between checks.
+    The log gets the output of the service; the reaper ends the service if this process is killed.
     """
 
     def __init__(
@@ -54,11 +49,7 @@ class ServiceRunner:
         return self._child.pid if self._child else None
 
     async def start(self) -> None:
-        """Start the service and wait for its first answer.
-
-        Raises:
-            StackError: It could not be started; nothing is left running.
-        """
+        """Start the service and wait for its first answer; if StackError is raised, nothing is left running."""
         self._state.set_condition(self.service.name, ServiceCondition.STARTING)
         for purpose, port in self.service.ports.items():
             require_free(port, purpose)
@@ -82,9 +73,8 @@ class ServiceRunner:
             while problem:
                 failures = 0 if time.monotonic() - began > SETTLED_S else failures
                 await self._end()
-                self._state.set_condition(
-                    self.service.name, ServiceCondition.RESTARTING, problem=problem, restarted=True
-                )
+                restarting = ServiceCondition.RESTARTING
+                self._state.set_condition(self.service.name, restarting, problem=problem, restarted=True)
                 await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
                 failures += 1
                 began = time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import re
 import secrets
@@ -12,11 +11,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from runstream.run_folder.json_files import write_file
 from runstream_deploy.exceptions import DataFolderError
 from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.services.jars import KAFKA_VERSION
-from runstream_deploy.stack.data_folder import DataFolder, write_private
-from runstream_schemas.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX
+from runstream_deploy.stack.data_folder import DataFolder
+from runstream_deploy.stack.settings import StackSettings
 
 #: The version of the file format. A change of the format adds a step to ``MIGRATIONS``.
 VERSION = 1
@@ -59,26 +59,24 @@ class StackFile(BaseModel):
     secrets: Secrets = Field(default_factory=Secrets)
 
 
-def open_stack_file(folder: DataFolder, environment: Mapping[str, str]) -> StackFile:
+def open_stack_file(folder: DataFolder, settings: StackSettings) -> StackFile:
     """Read and migrate ``stack.json``, or create it from the settings if the folder is new.
 
-    Raises:
-        DataFolderError: It is damaged, or was written by a newer release.
+    DataFolderError is raised if it is damaged, or was written by a newer release.
     """
-    stack = parse(folder.stack.read_text(), str(folder.stack)) if folder.stack.exists() else _new(environment)
-    stack = stack.model_copy(
-        update={"ports": _assign_ports(stack.ports), "runstream": version("runstream"), "kafka": KAFKA_VERSION}
-    )
-    write_private(folder.stack, stack.model_dump_json(indent=2))
+    releases = {"runstream": version("runstream"), "kafka": KAFKA_VERSION}
+    if folder.stack.exists():
+        stack = parse(folder.stack.read_text(), str(folder.stack))
+    else:
+        fixed = settings.model_dump(include={"prefix", "partitions", "entity"})
+        stack = StackFile(**fixed, **releases, ports={})
+    stack = stack.model_copy(update={"ports": _assign_ports(stack.ports), **releases})
+    write_file(folder.stack, stack.model_dump_json(indent=2).encode(), durable=True)
     return stack
 
 
 def parse(text: str, name: str, migrations: Migrations = MIGRATIONS, newest: int = VERSION) -> StackFile:
-    """Return the content of the file, migrated to the newest version.
-
-    Raises:
-        DataFolderError: It is damaged, or was written by a newer release.
-    """
+    """Return the content of the file, migrated to the newest version; raise DataFolderError if that is impossible."""
     try:
         content = json.loads(text)
         found = int(content["version"])
@@ -94,9 +92,8 @@ def parse(text: str, name: str, migrations: Migrations = MIGRATIONS, newest: int
     try:
         stack = StackFile.model_validate(content)
     except ValidationError as error:
-        raise DataFolderError(
-            f"{name} is damaged ({error.error_count()} invalid entries); restore it from a backup"
-        ) from error
+        problem = f"{error.error_count()} invalid entries"
+        raise DataFolderError(f"{name} is damaged ({problem}); restore it from a backup") from error
     if release(stack.kafka) > release(KAFKA_VERSION):
         raise DataFolderError(
             f"The data was written by Kafka {stack.kafka}, which Kafka {KAFKA_VERSION} of this release cannot read: "
@@ -108,26 +105,6 @@ def parse(text: str, name: str, migrations: Migrations = MIGRATIONS, newest: int
 def release(text: str) -> tuple[int, ...]:
     """Return a version as comparable numbers: (4, 3, 0) for "4.3.0"."""
     return tuple(int(part) for part in re.findall(r"\d+", text))
-
-
-def _new(environment: Mapping[str, str]) -> StackFile:
-    return StackFile(
-        runstream=version("runstream"),
-        kafka=KAFKA_VERSION,
-        prefix=environment.get("RUNSTREAM_PREFIX") or DEFAULT_PREFIX,
-        partitions=int(environment.get("RUNSTREAM_PARTITIONS") or DEFAULT_PARTITIONS),
-        entity=environment.get("RUNSTREAM_ENTITY") or _user(),
-        ports={},
-    )
-
-
-def _user() -> str:
-    """Return the name of the user, with characters that are not allowed in paths and URLs replaced."""
-    try:
-        name = getpass.getuser()
-    except (OSError, KeyError):
-        name = ""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "local"
 
 
 def _assign_ports(ports: Mapping[str, int]) -> dict[str, int]:

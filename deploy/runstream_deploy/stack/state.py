@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 
 from pydantic import BaseModel, Field, ValidationError
 
-from runstream_deploy.stack.data_folder import DataFolder, write_private
+from runstream.run_folder.json_files import write_file
+from runstream_deploy.stack.data_folder import DataFolder
 
 
 class StackPhase(StrEnum):
@@ -36,6 +37,9 @@ class ServiceCondition(StrEnum):
     STOPPED = "stopped"
     #: Named by the settings and run by someone else.
     EXTERNAL = "outside"
+
+
+HEALTHY = {ServiceCondition.RUNNING, ServiceCondition.EXTERNAL}
 
 
 class ServiceState(BaseModel):
@@ -69,27 +73,16 @@ class StackState(BaseModel):
 
 
 class StateWriter:
-    """Keeps the state, writes it to ``state.json``, and notifies a listener.
-
-    Args:
-        folder: The data folder.
-        listener: Called after every change.
-    """
+    """Keeps the state, writes it to ``state.json``, and calls a listener after every change."""
 
     def __init__(self, folder: DataFolder, listener: Callable[[StackState], None] | None = None) -> None:
         self._folder = folder
         self._listener = listener
         self.state = StackState(pid=os.getpid())
 
-    def set_environment(self, environment: Mapping[str, str]) -> None:
-        """Keep the settings of the services, for ``runstream status``."""
-        self.state.environment = dict(environment)
-
-    def add_service(
-        self, name: str, *, version: str, address: str, condition: ServiceCondition = ServiceCondition.WAITING
-    ) -> None:
+    def add_service(self, service: ServiceState) -> None:
         """Add a service."""
-        self.state.services[name] = ServiceState(name=name, version=version, address=address, condition=condition)
+        self.state.services[service.name] = service
         self._changed()
 
     def set_condition(
@@ -126,7 +119,7 @@ class StateWriter:
         self.set_phase(self.state.phase, message)
 
     def _changed(self) -> None:
-        write_private(self._folder.state, self.state.model_dump_json(indent=2))
+        write_file(self._folder.state, self.state.model_dump_json(indent=2).encode())
         if self._listener is not None:
             self._listener(self.state)
 

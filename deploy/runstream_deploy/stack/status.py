@@ -10,10 +10,11 @@ import psutil
 from pydantic import BaseModel
 
 from runstream_deploy.services.lag import read_lag
-from runstream_deploy.stack.composition import assemble, find_addresses
+from runstream_deploy.stack.composition import assemble
 from runstream_deploy.stack.data_folder import DataFolder
+from runstream_deploy.stack.settings import read_settings
 from runstream_deploy.stack.stack_file import StackFile, parse
-from runstream_deploy.stack.state import ServiceCondition, ServiceState, StackPhase, StackState, read_state
+from runstream_deploy.stack.state import HEALTHY, ServiceCondition, ServiceState, StackPhase, StackState, read_state
 from runstream_schemas.topics import Topic, topic_name
 
 
@@ -44,8 +45,7 @@ class StackStatus(BaseModel):
 async def read_status(folder: DataFolder) -> StackStatus:
     """Return the current status of the stack of a data folder, without changing anything.
 
-    Raises:
-        DataFolderError: The data folder is damaged, or was written by a newer release.
+    DataFolderError is raised if the folder is damaged, or was written by a newer release.
     """
     state, supervisor = read_state(folder), folder.supervisor()
     if state is None or supervisor is None or not folder.stack.exists():
@@ -54,9 +54,8 @@ async def read_status(folder: DataFolder) -> StackStatus:
         return StackStatus(phase=phase, data_dir=str(folder.path), message=message)
     stack = parse(folder.stack.read_text(), str(folder.stack))
     services = await _services(state, stack)
-    healthy = {ServiceCondition.RUNNING, ServiceCondition.EXTERNAL}
     return StackStatus(
-        healthy=state.phase is StackPhase.RUNNING and all(row.condition in healthy for row in services),
+        healthy=state.phase is StackPhase.RUNNING and all(row.condition in HEALTHY for row in services),
         phase=state.phase,
         data_dir=str(folder.path),
         url=state.url,
@@ -68,36 +67,32 @@ async def read_status(folder: DataFolder) -> StackStatus:
 
 
 async def _services(state: StackState, stack: StackFile) -> list[ServiceStatus]:
-    addresses = find_addresses(stack, state.environment)
+    stored = {name.removeprefix("RUNSTREAM_").lower(): value for name, value in state.environment.items()}
     # Seen from this process, every server is an external one.
-    composition = assemble(stack, state.environment, [])
+    composition = assemble(stack, read_settings(**stored), [])
+    settings = composition.settings
     checks = {external.name: external.check for external in composition.external}
     checks |= {service.name: service.check for service in composition.applications}
     rows = list(state.services.values())
-    problems = await asyncio.gather(*(_problem(checks[row.name]()) for row in rows))
+    problems = await asyncio.gather(*(_check(row, checks[row.name]()) for row in rows))
     lag: Mapping[str, int] = {}
     with contextlib.suppress(OSError):
-        lag = await read_lag(addresses.kafka, addresses.postgres, [topic_name(stack.prefix, topic) for topic in Topic])
+        lag = await read_lag(settings.kafka, settings.postgres, [topic_name(stack.prefix, topic) for topic in Topic])
     return [
-        ServiceStatus(**_with_problem(row, problem).model_dump(), memory=_memory(row.pid), lag=lag.get(row.name))
+        ServiceStatus(**{**row.model_dump(), **problem}, memory=_memory(row.pid), lag=lag.get(row.name))
         for row, problem in zip(rows, problems, strict=True)
     ]
 
 
-async def _problem(check: Awaitable[None]) -> str:
+async def _check(row: ServiceState, check: Awaitable[None]) -> dict[str, str]:
+    """Return what differs from the row: the condition ``silent`` if a running service does not answer now."""
     try:
         async with asyncio.timeout(5):
             await check
     except OSError as error:
-        return str(error) or type(error).__name__
-    return ""
-
-
-def _with_problem(row: ServiceState, problem: str) -> ServiceState:
-    """Return the row, with the condition ``silent`` if the service does not answer now."""
-    if problem and row.condition in {ServiceCondition.RUNNING, ServiceCondition.EXTERNAL}:
-        return row.model_copy(update={"condition": ServiceCondition.SILENT, "problem": problem})
-    return row
+        if row.condition in HEALTHY:
+            return {"condition": ServiceCondition.SILENT, "problem": str(error) or type(error).__name__}
+    return {}
 
 
 def _memory(pid: int | None, *, descendants: bool = True) -> int:

@@ -6,44 +6,40 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 
 from aiokafka.errors import KafkaError
 
+from runstream.run_folder.json_files import write_file
 from runstream_deploy.exceptions import ServiceError, StackError
 from runstream_deploy.processes.child import process_ended
+from runstream_deploy.processes.ports import LOOPBACK
 from runstream_deploy.processes.reaper import Reaper, descendants, send_signal, stat
 from runstream_deploy.services.consumer_process import ConsumerProcess
 from runstream_deploy.services.service import Service
 from runstream_deploy.stack.composition import Composition, compose
-from runstream_deploy.stack.data_folder import DataFolder, write_private
+from runstream_deploy.stack.data_folder import DataFolder
 from runstream_deploy.stack.service_runner import ServiceRunner
-from runstream_deploy.stack.stack_file import StackFile, open_stack_file
-from runstream_deploy.stack.state import ServiceCondition, StackPhase, StackState, StateWriter
+from runstream_deploy.stack.settings import StackSettings
+from runstream_deploy.stack.stack_file import open_stack_file
+from runstream_deploy.stack.state import ServiceCondition, ServiceState, StackPhase, StackState, StateWriter
 
 #: Signals that stop the stack. SIGHUP is sent when the terminal is closed.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def supervise(
-    folder: DataFolder, environment: Mapping[str, str], listener: Callable[[StackState], None] | None = None
-) -> None:
-    """Run the stack of a data folder until a signal stops it.
+def supervise(folder: DataFolder, settings: StackSettings, listener: Callable[[StackState], None]) -> None:
+    """Run the stack of a data folder, which is created unless it exists, until a signal stops it.
 
-    Args:
-        folder: The data folder; created unless it exists.
-        environment: Settings (``RUNSTREAM_*``).
-        listener: Called at every change of the state.
-
-    Raises:
-        StackError: The stack could not be started, or is already running.
+    The listener is called at every change of the state. StackError is raised if the stack could not be started, or is
+    already running.
     """
     folder.create()
     with folder.hold() as lock:
         state = StateWriter(folder, listener)
         reaper = Reaper(held=[lock])
         try:
-            asyncio.run(Supervisor(folder, environment, state, reaper).run())
+            asyncio.run(Supervisor(folder, settings, state, reaper).run())
         except Exception as error:
             # Whatever ended the stack, `status` must not report it as running.
             state.set_phase(StackPhase.FAILED, str(error) or type(error).__name__)
@@ -54,18 +50,11 @@ def supervise(
 
 
 class Supervisor:
-    """One run of a stack.
+    """One run of a stack, whose data folder is locked; the reaper ends its services if this process is killed."""
 
-    Args:
-        folder: The data folder, locked by this process.
-        environment: Settings (``RUNSTREAM_*``).
-        state: Records the state of the stack.
-        reaper: Ends the services if this process is killed.
-    """
-
-    def __init__(self, folder: DataFolder, environment: Mapping[str, str], state: StateWriter, reaper: Reaper) -> None:
+    def __init__(self, folder: DataFolder, settings: StackSettings, state: StateWriter, reaper: Reaper) -> None:
         self._folder = folder
-        self._environment = environment
+        self._settings = settings
         self._state = state
         self._reaper = reaper
         self._runners: dict[str, ServiceRunner] = {}
@@ -90,33 +79,37 @@ class Supervisor:
                 tasks.create_task(runner.keep_running())
 
     async def _start(self) -> Composition:
-        stack = open_stack_file(self._folder, self._environment)
+        stack = open_stack_file(self._folder, self._settings)
         loop = asyncio.get_running_loop()
 
         def report(line: str) -> None:
             # Called in the thread that composes the stack; the state belongs to the event loop's thread.
             loop.call_soon_threadsafe(self._state.report, line)
 
-        composition = await asyncio.to_thread(compose, self._folder, stack, self._environment, report)
+        composition = await asyncio.to_thread(compose, self._folder, stack, self._settings, report)
         self._add_services(composition)
         for external in composition.external:
             await external.require_answer()
         await self._start_all(composition.servers)
         self._state.report("creating topics, database and bucket")
-        await self._provision(composition, stack)
+        try:
+            await composition.provision()
+        except (OSError, KafkaError) as error:
+            raise ServiceError("the stack", f"could not create its topics, database and bucket: {error}") from error
         await self._start_all(composition.applications)
-        self._write_discovery(composition, stack)
+        found = {"version": 1, "url": composition.url, "token": composition.settings.token, "entity": stack.entity}
+        write_file(self._folder.discovery, json.dumps(found, indent=2).encode(), durable=True)
         return composition
 
     def _add_services(self, composition: Composition) -> None:
-        self._state.set_environment(composition.environment)
+        # For `status`.
+        self._state.state.environment = composition.settings.variables()
         for external in composition.external:
-            self._state.add_service(
-                external.name, version="", address=external.address, condition=ServiceCondition.EXTERNAL
-            )
+            row = ServiceState(name=external.name, address=external.address, condition=ServiceCondition.EXTERNAL)
+            self._state.add_service(row)
         for service in (*composition.servers, *composition.applications):
-            port = next(iter(service.ports.values()), None)
-            self._state.add_service(service.name, version=service.version, address=f"127.0.0.1:{port}" if port else "")
+            address = next((f"{LOOPBACK}:{port}" for port in service.ports.values()), "")
+            self._state.add_service(ServiceState(name=service.name, version=service.version, address=address))
             log = self._folder.log(service.name)
             self._runners[service.name] = ServiceRunner(service, log, self._reaper, self._state)
 
@@ -126,22 +119,10 @@ class Supervisor:
         results = await asyncio.gather(*(self._runners[name].start() for name in names), return_exceptions=True)
         for name, result in zip(names, results, strict=True):
             # A consumer that does not start, perhaps from another package, is retried and does not stop the others.
-            tolerated = isinstance(result, StackError) and isinstance(self._runners[name].service, ConsumerProcess)
-            if tolerated:
+            if isinstance(result, StackError) and isinstance(self._runners[name].service, ConsumerProcess):
                 self._state.set_condition(name, ServiceCondition.RESTARTING, problem=str(result))
             elif isinstance(result, BaseException):
                 raise result
-
-    async def _provision(self, composition: Composition, stack: StackFile) -> None:
-        try:
-            await composition.provision(stack)
-        except (OSError, KafkaError) as error:
-            raise ServiceError("the stack", f"could not create its topics, database and bucket: {error}") from error
-
-    def _write_discovery(self, composition: Composition, stack: StackFile) -> None:
-        token = composition.environment["RUNSTREAM_TOKEN"]
-        found = {"version": 1, "url": composition.url, "token": token, "entity": stack.entity}
-        write_private(self._folder.discovery, json.dumps(found, indent=2))
 
     async def _keep_reaper(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""The data folder: permissions, lock, free space, and private files."""
+"""The data folder: permissions, lock, free space, and its state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream_deploy.exceptions import DataFolderError
-from runstream_deploy.stack.data_folder import DataFolder, write_private
+from runstream_deploy.stack.data_folder import DataFolder
+from runstream_deploy.stack.state import StateWriter, read_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,10 +60,13 @@ def test_start_waits_for_processes_of_an_earlier_supervisor(tmp_path: Path) -> N
             pass
 
 
-def test_private_file_is_replaced_atomically(tmp_path: Path) -> None:
-    """Only its owner may read it, and no temporary file is left."""
-    path = tmp_path / "file.json"
-    for text in ("one", "two"):
-        write_private(path, text)
-    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("two", 0o600)
-    assert list(tmp_path.iterdir()) == [path]
+def test_state_is_replaced_atomically(tmp_path: Path) -> None:
+    """Only its owner may read the file, and no temporary file is left."""
+    folder = DataFolder(tmp_path)
+    state = StateWriter(folder)
+    for message in ("one", "two"):
+        state.report(message)
+    found = read_state(folder)
+    assert found is not None
+    assert (found.message, stat.S_IMODE(folder.state.stat().st_mode)) == ("two", 0o600)
+    assert list(tmp_path.iterdir()) == [folder.state]

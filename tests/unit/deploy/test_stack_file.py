@@ -9,6 +9,7 @@ import pytest
 
 from runstream_deploy.exceptions import DataFolderError
 from runstream_deploy.stack.data_folder import DataFolder
+from runstream_deploy.stack.settings import StackSettings
 from runstream_deploy.stack.stack_file import PORTS, VERSION, StackFile, open_stack_file, parse, release
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ def folder(tmp_path: Path) -> DataFolder:
 
 def content(folder: DataFolder, **changes: Any) -> str:
     """Return the text of a new file with some entries changed."""
-    open_stack_file(folder, {})
+    open_stack_file(folder, StackSettings())
     return json.dumps({**json.loads(folder.stack.read_text()), **changes})
 
 
 def test_new_file_has_ports_and_settings(folder: DataFolder) -> None:
-    """All ports differ; prefix, partitions and entity come from the environment."""
-    settings = {"RUNSTREAM_PREFIX": "lab", "RUNSTREAM_PARTITIONS": "3", "RUNSTREAM_ENTITY": "ada"}
+    """All ports differ; prefix, partitions and entity come from the settings."""
+    settings = StackSettings(prefix="lab", partitions=3, entity="ada")
     stack = open_stack_file(folder, settings)
     assert (stack.prefix, stack.partitions, stack.entity) == ("lab", 3, "ada")
     assert list(stack.ports) == list(PORTS)
@@ -40,22 +41,22 @@ def test_new_file_has_ports_and_settings(folder: DataFolder) -> None:
 
 def test_existing_file_is_kept(folder: DataFolder) -> None:
     """Opening it again changes nothing, whatever the settings are."""
-    assert open_stack_file(folder, {}) == open_stack_file(folder, {"RUNSTREAM_PARTITIONS": "3"})
+    assert open_stack_file(folder, StackSettings()) == open_stack_file(folder, StackSettings(partitions=3))
 
 
 def test_removed_port_is_chosen_again(folder: DataFolder) -> None:
     """Deleting a port from the file, as the error about a used port suggests, assigns another one."""
-    before = open_stack_file(folder, {})
+    before = open_stack_file(folder, StackSettings())
     ports = {name: port for name, port in before.ports.items() if name != "api"}
     folder.stack.write_text(before.model_copy(update={"ports": ports}).model_dump_json())
-    after = open_stack_file(folder, {})
+    after = open_stack_file(folder, StackSettings())
     assert {name: after.ports[name] for name in ports} == ports
     assert after.ports["api"] not in ports.values()
 
 
 def test_repr_has_no_secrets(folder: DataFolder) -> None:
     """A log or a traceback cannot leak them."""
-    stack = open_stack_file(folder, {})
+    stack = open_stack_file(folder, StackSettings())
     shown = repr(stack)
     assert [secret for secret in stack.secrets.model_dump().values() if secret in shown] == []
 
