@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from hypothesis import HealthCheck, settings
 
 from runstream.server.folders import cache_folder
@@ -29,7 +30,8 @@ from runstream_deploy.services.kafka import Kafka
 from runstream_deploy.services.object_store import ObjectStore
 from runstream_deploy.services.postgres import Postgres
 from runstream_deploy.services.service import Service, wait_until_ready
-from runstream_deploy.services.topics import delete_topics, ensure_topics
+from runstream_deploy.services.topics import ensure_topics
+from runstream_schemas.topics import Topic, topic_name
 from tests.leftovers import MARK, describe, marked
 from tests.polling import eventually
 from tests.running_stack import Stack as Stack  # noqa: PLC0414 - the type of a fixture, for tests
@@ -130,6 +132,16 @@ def kafka(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[
 def broker(kafka: Kafka) -> str:
     """Return the broker's ``host:port``."""
     return kafka.address
+
+
+async def delete_topics(broker: str, prefix: str) -> None:
+    """Delete the topics of a prefix and everything in them."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker, request_timeout_ms=30_000)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic_name(prefix, topic) for topic in Topic])
+    finally:
+        await admin.close()
 
 
 @pytest.fixture

@@ -19,21 +19,13 @@ class MissingToolError(StackError):
 
 
 class PortTakenError(StackError):
-    """A port that is assigned to the stack is in use.
-
-    Args:
-        port: The port.
-        service: Name of the service that needs it.
-        holder: Description of the process that uses it.
-    """
+    """A port that is assigned to the stack is in use by another process, the holder."""
 
     def __init__(self, port: int, service: str, holder: str) -> None:
         super().__init__(
             f"Port {port}, which this data folder assigns to {service}, is in use by {holder}: "
             "stop that process, or delete the port from stack.json to have another one chosen"
         )
-        self.port = port
-        self.service = service
 
 
 class DataFolderError(StackError):
@@ -41,14 +33,7 @@ class DataFolderError(StackError):
 
 
 class ServiceError(StackError):
-    """A service exited, or did not answer in time.
-
-    Args:
-        service: Its name.
-        problem: What happened.
-        last_lines: The last lines of its log.
-    """
+    """A service exited, or did not answer in time; the message may have the last lines of its log."""
 
     def __init__(self, service: str, problem: str, last_lines: str = "") -> None:
         super().__init__(f"{service} {problem}" + (f"; last lines of its log:\n{last_lines}" if last_lines else ""))
-        self.service = service

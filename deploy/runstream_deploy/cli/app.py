@@ -67,7 +67,6 @@ def _run(data_dir: Path | None, command: Callable[[ModuleType, DataFolder, Conso
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         from runstream_deploy.cli import commands  # noqa: PLC0415
-        from runstream_deploy.stack.data_folder import DataFolder  # noqa: PLC0415
 
         code = command(commands, DataFolder(data_dir or stack_folder(os.environ)), console)
     except StackError as error:

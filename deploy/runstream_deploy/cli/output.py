@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
 from typing import Self
 
 import humanize
 from rich.console import Console
 from rich.table import Table
 
-from runstream_deploy.stack.state import ServiceCondition, StackPhase, StackState
+from runstream_deploy.stack.state import HEALTHY, ServiceCondition, StackPhase, StackState
 from runstream_deploy.stack.status import StackStatus
 
 _COLORS = {
@@ -40,9 +39,7 @@ class Progress:
             self._spinner.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._spinner.stop()
 
     def show(self, state: StackState) -> bool:
@@ -63,7 +60,7 @@ class Progress:
 
     def _line(self, name: str, condition: ServiceCondition, where: str, problem: str) -> None:
         seconds = f"{time.monotonic() - self._began:5.1f} s"
-        if condition in {ServiceCondition.RUNNING, ServiceCondition.EXTERNAL}:
+        if condition in HEALTHY:
             self._console.print(f"  [green]✓[/] {name:<10} [dim]{where:<28} {seconds}[/]", highlight=False)
         elif condition in {ServiceCondition.RESTARTING, ServiceCondition.SILENT}:
             first = problem.partition("\n")[0]

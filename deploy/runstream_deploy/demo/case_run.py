@@ -78,19 +78,14 @@ def start(case: Case, work: Path, environment: Mapping[str, str]) -> CaseRun:
 
 
 def await_ends(case_runs: Sequence[CaseRun], console: Console) -> None:
-    """Wait until all cases have ended as expected; show which ones are running.
-
-    Raises:
-        ServiceError: A case ended otherwise, or exceeded the time limit.
-    """
+    """Wait until all cases have ended; show which are running. Raise ServiceError if one does not end as expected."""
     deadline = time.monotonic() + TRAINING_S
     try:
         with console.status("training") as status:
             while running := [case_run for case_run in case_runs if case_run.is_running]:
                 if time.monotonic() > deadline:
-                    raise ServiceError(
-                        f"the case {running[0].case.name}", "did not end in time", last_lines(running[0].log)
-                    )
+                    late = running[0]
+                    raise ServiceError(f"the case {late.case.name}", "did not end in time", last_lines(late.log))
                 status.update("training: " + ", ".join(case_run.case.name for case_run in running))
                 time.sleep(0.1)
     finally:
@@ -104,20 +99,17 @@ def await_ends(case_runs: Sequence[CaseRun], console: Console) -> None:
 def await_stored(api: Api, case_run: CaseRun) -> Snapshot:
     """Wait until the API returns a run complete and in its expected state; after a minute return it anyway.
 
-    Raises:
-        ServiceError: The API does not know the run.
+    ServiceError is raised if the API does not know the run then.
     """
     deadline = time.monotonic() + ARRIVAL_S
     while True:
+        late = time.monotonic() > deadline
         try:
             snapshot = Snapshot.read(api.run(case_run.run_id))
+            if late or (snapshot.ended and snapshot.document["state"] == case_run.case.expected):
+                return snapshot
         except NotFoundError as error:
-            if time.monotonic() > deadline:
+            if late:
                 problem = f"of the case {case_run.case.name} did not arrive"
                 raise ServiceError(f"run {case_run.run_id}", problem, last_lines(case_run.log)) from error
-        else:
-            if snapshot.ended and snapshot.document["state"] == case_run.case.expected:
-                return snapshot
-            if time.monotonic() > deadline:
-                return snapshot
         time.sleep(0.2)

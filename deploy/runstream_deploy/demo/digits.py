@@ -41,7 +41,5 @@ def load() -> tuple[Pictures, Pictures]:
     order = np.random.default_rng(0).permutation(len(pixels))
     pictures = Pictures(pixels[order], found.target[order].astype(np.int64))
     kept = int(len(pictures) * _VALIDATION_SHARE)
-    return (
-        Pictures(pictures.pixels[kept:], pictures.digits[kept:]),
-        Pictures(pictures.pixels[:kept], pictures.digits[:kept]),
-    )
+    validation = Pictures(pictures.pixels[:kept], pictures.digits[:kept])
+    return Pictures(pictures.pixels[kept:], pictures.digits[kept:]), validation

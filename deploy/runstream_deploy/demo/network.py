@@ -25,9 +25,7 @@ class Result:
 class Network:
     """Weights and biases of all layers, in one flat vector, so that ranks can exchange gradients as bytes.
 
-    Args:
-        sizes: Numbers of units, from the input to the output.
-        random: Source of the initial weights.
+    ``sizes`` are the numbers of units, from the input to the output.
     """
 
     def __init__(self, sizes: Sequence[int], random: np.random.Generator) -> None:

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 from multiprocessing.connection import Connection
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-class Ranks(Protocol):
-    """The processes that train together, as seen by one of them."""
+class Ranks:
+    """The processes that train together, as seen by one of them: here a single one."""
 
     def average(self, gradient: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the mean of all ranks' gradients; every rank must call it the same number of times."""
+        return gradient
 
     def close(self) -> None:
         """Leave."""
 
 
-class SingleRank:
-    """A single rank."""
-
-    def average(self, gradient: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the gradient."""
-        return gradient
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class RankPair:
-    """Two ranks with a socket between them.
-
-    Args:
-        rank: 0 or 1.
-        descriptor: This rank's end of the socket.
-    """
+class RankPair(Ranks):
+    """Two ranks, 0 and 1, with a socket between them; ``descriptor`` is this rank's end."""
 
     def __init__(self, rank: int, descriptor: int) -> None:
         self._connection = Connection(descriptor)

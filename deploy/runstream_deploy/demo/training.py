@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import time
-from typing import Any, Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # ships no types
@@ -15,22 +14,11 @@ import runstream
 from runstream_deploy.demo import digits
 from runstream_deploy.demo.cases import CASES, Case
 from runstream_deploy.demo.network import Network
-from runstream_deploy.demo.ranks import RankPair, Ranks, SingleRank
+from runstream_deploy.demo.ranks import RankPair, Ranks
 
 PROJECT = "digits"
 #: A random guess has a loss of 2.3.
 HIGHEST_LOSS = 10.0
-
-
-class RunLike(Protocol):
-    """The part of a run that the training uses."""
-
-    @property
-    def summary(self) -> Any:
-        """The summary."""
-
-    def log(self, row: dict[str, float], /) -> None:
-        """Log the values of a step."""
 
 
 class DivergedError(ArithmeticError):
@@ -40,7 +28,7 @@ class DivergedError(ArithmeticError):
 def main(name: str, run_id: str, rank: int = 0, descriptor: int = -1) -> None:
     """Train a case and track it."""
     case = CASES[name]
-    ranks: Ranks = SingleRank() if case.ranks == 1 else RankPair(rank, descriptor)
+    ranks = Ranks() if case.ranks == 1 else RankPair(rank, descriptor)
     settings = {} if case.ranks == 1 else {"x_label": f"rank {rank}", "x_primary": rank == 0}
     with runstream.init(
         project=PROJECT,
@@ -60,12 +48,8 @@ def main(name: str, run_id: str, rank: int = 0, descriptor: int = -1) -> None:
             ranks.close()
 
 
-def train(case: Case, run: RunLike, rank: int, ranks: Ranks) -> None:
-    """Train, log every step, and validate after every epoch.
-
-    Raises:
-        DivergedError: The loss has diverged.
-    """
+def train(case: Case, run: runstream.Run, rank: int, ranks: Ranks) -> None:
+    """Train, log every step, and validate after every epoch; raise DivergedError if the loss has diverged."""
     # Several processes share few cores and the matrices are small: one thread each is fastest.
     threadpool_limits(1)
     training, validation = digits.load()
@@ -96,11 +80,7 @@ def validate(network: Network, pictures: digits.Pictures) -> dict[str, float]:
 
 
 def one_step(case: Case, network: Network, batch: digits.Pictures, rate: float, ranks: Ranks) -> dict[str, float]:
-    """Train on one batch; return the values to log.
-
-    Raises:
-        DivergedError: The loss has diverged.
-    """
+    """Train on one batch; return the values to log, or raise DivergedError if the loss has diverged."""
     began = time.perf_counter()
     with np.errstate(over="ignore", invalid="ignore"):
         result, gradient = network.gradient(batch)

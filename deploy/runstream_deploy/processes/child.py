@@ -41,14 +41,16 @@ class Command:
 
 def launch_arguments(command: Command, reaper: Reaper | None = None) -> list[str]:
     """Return the arguments that start a command as a process that ends with this thread."""
-    options = [
-        f"--parent={os.getpid()}",
-        f"--signal={int(command.stop_signal)}",
-        f"--identity={command.identity.value}",
-    ]
+    stop, identity = int(command.stop_signal), command.identity.value
+    options = [f"--parent={os.getpid()}", f"--signal={stop}", f"--identity={identity}"]
     if reaper is not None:
         options.append(f"--reaper={reaper.descriptor}")
-    return [sys.executable, "-I", "-S", str(Path(launch.__file__)), *options, "--", *command.arguments]
+    return [sys.executable, "-I", "-S", launch.__file__, *options, "--", *command.arguments]
+
+
+def run(command: Command) -> subprocess.CompletedProcess[str]:
+    """Run a command until it exits; return its exit code and output."""
+    return subprocess.run(launch_arguments(command), capture_output=True, text=True, check=False)  # noqa: S603 - the stack's own
 
 
 async def process_ended(pid: int) -> None:
@@ -79,11 +81,8 @@ async def poll_until_ended(pid: int, *, every: float = 0.2) -> None:
 class Child:
     """A running service. Create it in a thread that runs as long as the service: it ends with that thread.
 
-    Args:
-        command: What to run.
-        log: File to which its output is appended.
-        reaper: Ends the service if this process is killed.
-        base: Environment to which that of the command is added; default: that of this process.
+    The reaper ends it if this process is killed. The environment of the command is added to ``base``, by default that
+    of this process.
     """
 
     def __init__(self, command: Command, log: Path, reaper: Reaper, *, base: Mapping[str, str] | None = None) -> None:
@@ -112,11 +111,6 @@ class Child:
             await process_ended(self.pid)
         return self._process.wait()
 
-    def request_stop(self) -> None:
-        """Send the stop signal of the service."""
-        if self.exit_code() is None:
-            self._process.send_signal(self.command.stop_signal)
-
     def kill(self) -> None:
         """Kill the service and its descendants."""
         tree = descendants(self.pid)
@@ -127,7 +121,7 @@ class Child:
     def stop(self, *, within: float = 20.0) -> None:
         """Request a stop, wait ``within`` seconds for the whole process tree to exit, then kill the rest."""
         tree = descendants(self.pid)
-        self.request_stop()
+        self._process.send_signal(self.command.stop_signal)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(within)
         if self.exit_code() is None:

@@ -26,9 +26,8 @@ GRACE_S = 20.0
 class Reaper:
     """The supervisor's side: starts the process and owns the write end of the pipe.
 
-    Args:
-        grace: Seconds from the end of the supervisor until services that still run are killed.
-        held: Descriptors to keep open until the reaper exits, such as that of the lock on the data folder.
+    ``grace`` is in seconds from the end of the supervisor until services that still run are killed; ``held`` are
+    descriptors to keep open until the reaper exits, such as that of the lock on the data folder.
     """
 
     def __init__(self, *, grace: float = GRACE_S, held: Sequence[int] = ()) -> None:

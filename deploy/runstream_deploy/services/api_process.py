@@ -10,32 +10,21 @@ from importlib.metadata import version
 
 from runstream_deploy.processes.child import Command
 from runstream_deploy.processes.ports import LOOPBACK
+from runstream_deploy.services.service import Service
 
 
-class ApiProcess:
-    """The API on a loopback port.
-
-    Args:
-        port: Where it listens.
-        environment: Settings (``RUNSTREAM_*``).
-    """
+class ApiProcess(Service):
+    """The API on a loopback port; ``environment`` has its settings (``RUNSTREAM_*``)."""
 
     name = "api"
     start_timeout = 60.0
 
     def __init__(self, port: int, environment: Mapping[str, str]) -> None:
         self.port = port
+        self.ports = {self.name: port}
         self.url = f"http://{LOOPBACK}:{port}"
         self.version = version("runstream")
         self._environment = environment
-
-    @property
-    def ports(self) -> dict[str, int]:
-        """The ports that must be free before a start."""
-        return {self.name: self.port}
-
-    def prepare(self) -> None:
-        """Do nothing: the API has no files."""
 
     def command(self) -> Command:
         """Return the command that runs it."""

@@ -18,21 +18,14 @@ from pathlib import Path
 from runstream_deploy.exceptions import ServiceError
 from runstream_deploy.processes.child import Command, launch_arguments
 from runstream_deploy.processes.ports import choose_port
-from runstream_deploy.services.jars import Report, file_lock, ignore_report
+from runstream_deploy.services.jars import Report, file_lock
 from runstream_deploy.services.java import Java
 from runstream_deploy.services.kafka import Distribution, Kafka
 from runstream_deploy.services.service import last_lines, wait_until_ready
 
 
-def with_class_archive(cache: Path, java: Java, jars: Sequence[Path], report: Report = ignore_report) -> Distribution:
-    """Return the files that run Kafka, with a class archive, which is created unless it exists.
-
-    Args:
-        cache: Folder that keeps the archive.
-        java: The Java runtime.
-        jars: Kafka's jars, in the order of the class path.
-        report: Called before an archive is created, which takes about ten seconds.
-    """
+def with_class_archive(cache: Path, java: Java, jars: Sequence[Path], report: Report = lambda _: None) -> Distribution:
+    """Return the files that run Kafka, with a class archive, which is created in about ten seconds unless it exists."""
     plain = Distribution(java=java, jars=jars)
     archive = cache / f"classes-{_key(java, jars)}.jsa"
     with file_lock(cache / "classes.lock"):

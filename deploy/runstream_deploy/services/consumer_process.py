@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from runstream_deploy.processes.child import Command
 from runstream_deploy.services.lag import assigned_partitions
+from runstream_deploy.services.service import Service
 
 GROUP = "runstream.consumers"
 
@@ -17,24 +18,16 @@ def registered_consumers() -> list[EntryPoint]:
     return sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
 
 
-class ConsumerProcess:
-    """A consumer, run by the runtime of the consumers.
+class ConsumerProcess(Service):
+    """A registered consumer, run by the consumers' runtime; ``environment`` has its settings (``RUNSTREAM_*``)."""
 
-    Args:
-        entry: Its registration.
-        environment: Settings (``RUNSTREAM_*``).
-    """
-
+    ports: Mapping[str, int] = {}
     start_timeout = 120.0
 
     def __init__(self, entry: EntryPoint, environment: Mapping[str, str]) -> None:
         self.name = entry.name
         self.version = entry.dist.version if entry.dist else ""
-        self.ports: Mapping[str, int] = {}
         self._environment = environment
-
-    def prepare(self) -> None:
-        """Do nothing: the runtime migrates the consumer's tables itself."""
 
     def command(self) -> Command:
         """Return the command that runs it."""

@@ -16,26 +16,16 @@ from runstream_deploy.processes.child import Command, launch_arguments
 
 #: The release in pom.xml; a test checks that both agree.
 KAFKA_VERSION = "4.3.0"
-_COPY = "dependency:copy-dependencies"
 POM = Path(__file__).with_name("pom.xml")
 
 #: Displays a line to the user.
 Report = Callable[[str], None]
 
 
-def ignore_report(_line: str) -> None:
-    """Display nothing."""
+def fetch_jars(cache: Path, report: Report = lambda _: None) -> list[Path]:
+    """Return Kafka's jars in a fixed order, after downloading them to the cache folder the first time.
 
-
-def fetch_jars(cache: Path, report: Report = ignore_report) -> list[Path]:
-    """Return Kafka's jars in a fixed order, after downloading them the first time.
-
-    Args:
-        cache: Folder for them; created unless it exists. Safe for concurrent processes.
-        report: Called with the progress of the download.
-
-    Raises:
-        MissingToolError: Maven is missing, or could not download the jars.
+    Safe for concurrent processes. MissingToolError is raised if Maven is missing, or could not download the jars.
     """
     folder = cache / f"kafka-{KAFKA_VERSION}"
     with file_lock(cache / "jars.lock"):
@@ -62,8 +52,9 @@ def _run_maven(target: Path, report: Report) -> None:
         raise MissingToolError(
             "Maven, which downloads Kafka, was not found; install it (Debian, Ubuntu: apt install maven)"
         )
-    report(f"downloading Apache Kafka {KAFKA_VERSION} from Maven Central")
-    command = Command(arguments=[maven, "-B", "-f", str(POM), _COPY, f"-DoutputDirectory={target}"])
+    report(activity := f"downloading Apache Kafka {KAFKA_VERSION} from Maven Central")
+    goal = ["dependency:copy-dependencies", f"-DoutputDirectory={target}"]
+    command = Command(arguments=[maven, "-B", "-f", str(POM), *goal])
     last: deque[str] = deque(maxlen=15)
     fetched = 0
     with subprocess.Popen(  # noqa: S603 - Maven, with our own pom
@@ -74,6 +65,6 @@ def _run_maven(target: Path, report: Report) -> None:
             if "Downloaded from" in line and ".jar" in line:
                 fetched += 1
                 if fetched % 10 == 0:
-                    report(f"downloading Apache Kafka {KAFKA_VERSION} from Maven Central: {fetched} jars")
+                    report(f"{activity}: {fetched} jars")
     if process.returncode != 0:
         raise MissingToolError(f"Maven could not download Kafka:\n{''.join(last)}")

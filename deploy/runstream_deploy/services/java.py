@@ -26,11 +26,7 @@ class Java:
 
 
 def find_java(environment: Mapping[str, str] = os.environ) -> Java:
-    """Return the Java of ``JAVA_HOME``, else the one on the path.
-
-    Raises:
-        MissingToolError: There is none, it does not start, or it is too old.
-    """
+    """Return the Java of ``JAVA_HOME``, else the one on the path; raise MissingToolError if it cannot run Kafka."""
     home = environment.get("JAVA_HOME")
     program = f"{home}/bin/java" if home else shutil.which("java", path=environment.get("PATH"))
     if program is None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import signal
-import subprocess
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +13,11 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from runstream_deploy.exceptions import DataFolderError, ServiceError
-from runstream_deploy.processes.child import Command, launch_arguments
+from runstream_deploy.processes.child import Command, run
 from runstream_deploy.processes.ports import LOOPBACK
 from runstream_deploy.services.jars import KAFKA_VERSION
 from runstream_deploy.services.java import Java
+from runstream_deploy.services.service import Service
 
 #: A small, mostly idle broker: the simple compiler and collector start faster and use less memory.
 _JVM = (
@@ -47,28 +46,12 @@ class Distribution:
     def arguments(self, main: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
         """Return the command line of a Java program, always with the same class path, as the archive requires."""
         shared = [f"-XX:SharedArchiveFile={self.archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
-        classpath = ":".join(map(str, self.jars))
-        return [
-            self.java.program,
-            *_JVM,
-            *(shared if self.archive else []),
-            *options,
-            "-cp",
-            classpath,
-            main,
-            *arguments,
-        ]
+        tuning = [*_JVM, *(shared if self.archive else []), *options]
+        return [self.java.program, *tuning, "-cp", ":".join(map(str, self.jars)), main, *arguments]
 
 
-class Kafka:
-    """A single Kafka node on loopback; keeps everything in one folder.
-
-    Args:
-        folder: Data and settings; created unless it exists.
-        port: Port for clients.
-        controller_port: Port of the controller of the node.
-        distribution: The files that run it.
-    """
+class Kafka(Service):
+    """A single Kafka node on loopback, which keeps data and settings in one folder, created unless it exists."""
 
     name = "kafka"
     version = KAFKA_VERSION
@@ -77,23 +60,16 @@ class Kafka:
 
     def __init__(self, folder: Path, *, port: int, controller_port: int, distribution: Distribution) -> None:
         self.folder = folder
-        self.port = port
-        self.controller_port = controller_port
+        self.ports = {"kafka": port, "kafka's controller": controller_port}
         self.address = f"{LOOPBACK}:{port}"
+        self._controller_address = f"{LOOPBACK}:{controller_port}"
         self._distribution = distribution
         self._settings = folder / "server.properties"
-
-    @property
-    def ports(self) -> dict[str, int]:
-        """The ports that must be free before a start."""
-        return {"kafka": self.port, "kafka's controller": self.controller_port}
 
     def prepare(self) -> None:
         """Write the settings; format the folder the first time.
 
-        Raises:
-            DataFolderError: The path of the folder contains a comma.
-            ServiceError: The folder could not be formatted.
+        DataFolderError is raised if its path contains a comma, and ServiceError if it could not be formatted.
         """
         if "," in str(self.folder):
             raise DataFolderError(f"Kafka does not support a comma in the path of its data: rename {self.folder}")
@@ -104,9 +80,7 @@ class Kafka:
 
     def command(self) -> Command:
         """Return the command that runs the broker."""
-        return Command(
-            arguments=self._distribution.arguments("kafka.Kafka", str(self._settings)), stop_signal=signal.SIGTERM
-        )
+        return Command(arguments=self._distribution.arguments("kafka.Kafka", str(self._settings)))
 
     async def check(self) -> None:
         """Return once the broker has answered with its metadata; OSError if it does not."""
@@ -117,8 +91,7 @@ class Kafka:
         arguments = self._distribution.arguments(
             "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)
         )
-        command = launch_arguments(Command(arguments=arguments))
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - Kafka itself
+        done = run(Command(arguments=arguments))
         if done.returncode != 0:
             raise ServiceError(self.name, "could not format its folder", (done.stdout + done.stderr)[-2000:])
 
@@ -126,9 +99,9 @@ class Kafka:
         return {
             "process.roles": "broker,controller",
             "node.id": 1,
-            "controller.quorum.voters": f"1@{LOOPBACK}:{self.controller_port}",
+            "controller.quorum.voters": f"1@{self._controller_address}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{LOOPBACK}:{self.controller_port}",
+            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{self._controller_address}",
             "advertised.listeners": f"PLAINTEXT://{self.address}",
             "log.dirs": self.folder / "data",
             # Topics are created explicitly, with their settings.
@@ -168,11 +141,7 @@ def escape(value: object) -> str:
 
 
 async def check_broker(address: str) -> None:
-    """Return once a broker has answered with its metadata.
-
-    Raises:
-        OSError: It does not answer.
-    """
+    """Return once a broker has answered with its metadata; raise OSError if it does not answer."""
     # Check for a closed port first: aiokafka would log an error each time.
     host, _, port = address.partition(",")[0].rpartition(":")
     _, writer = await asyncio.open_connection(host, int(port))

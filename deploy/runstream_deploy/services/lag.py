@@ -6,6 +6,7 @@ Reads the offsets in the table ``runtime.sink_offset``, the only table of the co
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -13,45 +14,36 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from runstream_deploy.services.postgres import connected
+
 _NEXT = "select sink, topic, partition, next from runtime.sink_offset where topic = any($1)"
 _PARTITIONS = "select count(distinct partition) from runtime.sink_offset where sink = $1"
 
 
 async def read_lag(brokers: str, dsn: str, topics: list[str]) -> Mapping[str, int]:
-    """Return the number of messages that each consumer has not stored yet.
+    """Return the messages that each consumer has not stored yet; raise OSError if Kafka or Postgres does not answer.
 
-    It follows from the offset that a consumer stores with its results, not from the one committed to Kafka.
-
-    Raises:
-        OSError: Kafka or Postgres does not answer.
+    Their number follows from the offset that a consumer stores with its results, not from the one committed to Kafka.
     """
     rows = await _fetch(dsn, _NEXT, topics)
-    partitions = {TopicPartition(topic, partition) for _, topic, partition, _ in rows}
-    ends = await _ends(brokers, partitions)
+    ends = await _ends(brokers, {TopicPartition(topic, partition) for _, topic, partition, _ in rows})
     lag: dict[str, int] = defaultdict(int)
     for sink, topic, partition, following in rows:
         lag[sink] += max(ends[TopicPartition(topic, partition)] - following, 0)
-    return dict(lag)
+    return lag
 
 
 async def assigned_partitions(dsn: str, sink: str) -> int:
     """Return the number of partitions with an offset of a consumer; OSError if Postgres does not answer."""
-    rows = await _fetch(dsn, _PARTITIONS, sink)
-    return int(rows[0][0]) if rows else 0
+    return sum(row[0] for row in await _fetch(dsn, _PARTITIONS, sink))
 
 
 async def _fetch(dsn: str, query: str, *arguments: object) -> list[asyncpg.Record]:
-    try:
-        connection = await asyncpg.connect(dsn, timeout=5, command_timeout=5)
-        try:
+    async with connected(dsn) as connection:
+        # Else no consumer has created its tables yet.
+        with contextlib.suppress(asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
             return list(await connection.fetch(query, *arguments))
-        finally:
-            await connection.close(timeout=5)
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-        # No consumer has created its tables yet.
-        return []
-    except asyncpg.PostgresError as error:
-        raise ConnectionError(str(error)) from error
+    return []
 
 
 async def _ends(brokers: str, partitions: set[TopicPartition]) -> Mapping[TopicPartition, int]:

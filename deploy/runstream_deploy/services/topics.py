@@ -10,17 +10,9 @@ from runstream_schemas.topics import Topic, topic_name, topic_settings
 
 
 async def ensure_topics(brokers: str, prefix: str, *, partitions: int, replicas: int = 1) -> None:
-    """Create the topics of ``prefix`` that do not exist yet.
+    """Create the topics of ``prefix`` that do not exist yet; raise KafkaError if the broker refuses.
 
-    Args:
-        brokers: ``host:port`` of a broker.
-        prefix: The tenant's prefix.
-        partitions: Partitions of each topic; fixed for good once the topics exist.
-        replicas: Replicas of each partition.
-
-    Raises:
-        DataFolderError: The topics exist with another number of partitions.
-        KafkaError: The broker refused.
+    The number of partitions is fixed for good: DataFolderError is raised if topics exist with another one.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=30_000)
     await admin.start()
@@ -34,17 +26,8 @@ async def ensure_topics(brokers: str, prefix: str, *, partitions: int, replicas:
         ]
         if wanted:
             await _create(admin, wanted)
-        await _require_partitions(admin, sorted(existing), partitions)
-    finally:
-        await admin.close()
-
-
-async def delete_topics(brokers: str, prefix: str) -> None:
-    """Delete the topics of ``prefix`` and everything in them."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=30_000)
-    await admin.start()
-    try:
-        await admin.delete_topics([topic_name(prefix, topic) for topic in Topic])
+        if existing:
+            await _require_partitions(admin, sorted(existing), partitions)
     finally:
         await admin.close()
 
@@ -59,8 +42,6 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
 
 
 async def _require_partitions(admin: AIOKafkaAdminClient, names: list[str], partitions: int) -> None:
-    if not names:
-        return
     for topic in await admin.describe_topics(names):
         found = len(topic["partitions"])
         if found != partitions:

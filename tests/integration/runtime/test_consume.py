@@ -19,11 +19,12 @@ from runstream_consumers.runtime.plugin import Context
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_consumers.runtime.postgres.reader import progress
 from runstream_consumers.runtime.process import consume, prepare_tables, redrive_quarantine
-from runstream_deploy.services.topics import delete_topics, ensure_topics
+from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.codec import encode
 from runstream_schemas.events import Kind
 from runstream_schemas.framing import frame
 from runstream_schemas.topics import Topic, topic_name
+from tests.conftest import delete_topics
 from tests.integration.runtime.events import beat, block, changes, publish, publish_messages, run_in, writer
 from tests.integration.runtime.ledger import (
     QUICK,

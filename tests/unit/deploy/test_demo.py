@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -12,8 +12,11 @@ import pytest
 from runstream_deploy.demo import digits
 from runstream_deploy.demo.cases import CASES, Case
 from runstream_deploy.demo.network import Network
-from runstream_deploy.demo.ranks import RankPair, SingleRank
+from runstream_deploy.demo.ranks import RankPair, Ranks
 from runstream_deploy.demo.training import DivergedError, train
+
+if TYPE_CHECKING:
+    from runstream import Run
 
 
 class FakeRun:
@@ -26,6 +29,10 @@ class FakeRun:
     def log(self, row: dict[str, float]) -> None:
         """Keep a row."""
         self.rows.append(row)
+
+    def train(self, case: Case) -> None:
+        """Train a case on a single rank."""
+        train(case, cast("Run", self), 0, Ranks())
 
 
 def test_gradient_is_correct() -> None:
@@ -81,7 +88,7 @@ def test_both_ranks_get_the_mean_gradient() -> None:
 def test_good_case_learns() -> None:
     """It logs every step, validates after every epoch, and reaches an accuracy above 0.9."""
     case, run = CASES["good"], FakeRun()
-    train(case, run, 0, SingleRank())
+    run.train(case)
     validated = [row for row in run.rows if "val/accuracy" in row]
     assert run.summary == {"steps": len(run.rows)}
     assert (len(run.rows), len(validated)) == (case.epochs * (1438 // case.batch), case.epochs)
@@ -92,7 +99,7 @@ def test_diverging_case_raises() -> None:
     """It stops before its last epoch."""
     run = FakeRun()
     with pytest.raises(DivergedError, match="at a learning rate of"):
-        train(CASES["diverging"], run, 0, SingleRank())
+        run.train(CASES["diverging"])
     assert 0 < len(run.rows) < CASES["diverging"].epochs * (1438 // CASES["diverging"].batch)
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream_deploy.processes.child import Command
+from runstream_deploy.services.service import Service
 from runstream_deploy.stack.data_folder import DataFolder
 from runstream_deploy.stack.service_runner import KILLED_AFTER, ServiceRunner
-from runstream_deploy.stack.state import ServiceCondition, StateWriter
+from runstream_deploy.stack.state import ServiceCondition, ServiceState, StateWriter
 from tests.polling import eventually_async
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
     from runstream_deploy.processes.reaper import Reaper
 
 
-class Sleeper:
+class Sleeper(Service):
     """A service that runs until it is stopped; its checks fail with the given error once it is set."""
 
     name, version, start_timeout = "sleeper", "1", 10.0
+    ports: Mapping[str, int] = {}
 
     def __init__(self) -> None:
-        self.ports: Mapping[str, int] = {}
         self.error: Exception | None = None
 
     def prepare(self) -> None:
@@ -49,7 +50,7 @@ async def test_service_whose_checks_fail_is_restarted(tmp_path: Path, reaper: Re
     """After six failed checks the service is restarted; errors other than OSError neither pass nor end the checks."""
     folder, service = DataFolder(tmp_path), Sleeper()
     state = StateWriter(folder)
-    state.add_service(service.name, version="1", address="")
+    state.add_service(ServiceState(name=service.name))
     runner = ServiceRunner(service, tmp_path / "log", reaper, state, check_s=0.02)
     await runner.start()
     first = runner.pid

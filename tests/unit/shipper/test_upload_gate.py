@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runstream.assembly.block import Block
 from runstream.shipper.ledger.ledger import WriterAccount
-from runstream.shipper.ledger.upload_gate import GatedRecord, OpenGate, UploadQueue
+from runstream.shipper.ledger.upload_gate import GatedRecord, UploadQueue
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import Position
 from runstream_schemas.topics import Topic
@@ -42,9 +42,9 @@ def released(queue: UploadQueue) -> list[tuple[int, int]]:
     return [(item.topic, item.seq) for item in queue.release()]
 
 
-def test_open_gate_passes_everything() -> None:
+def test_nothing_waits_without_a_gate() -> None:
     """Without uploads, no record waits."""
-    queue = UploadQueue(OpenGate(), WRITER, WriterAccount())
+    queue = UploadQueue(None, WRITER, WriterAccount())
     blocks = [block(TopicCode.FILE, 0), block(TopicCode.LOG, 0)]
 
     assert (queue.admit(blocks), bool(queue)) == (blocks, False)
