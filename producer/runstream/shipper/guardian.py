@@ -120,17 +120,12 @@ def start(folder: str) -> int:
 
 def write_pid(folder: str, pid: int) -> None:
     """Write the guardian's pid to the control page, if there is one."""
+    control = os.path.join(folder, "control")  # noqa: PTH118
     try:
-        descriptor = os.open(os.path.join(folder, "control"), os.O_RDWR)  # noqa: PTH118
-    except OSError:
-        return
-    try:
-        with mmap.mmap(descriptor, _CONTROL_SIZE) as page:
+        with open(control, "r+b") as file, mmap.mmap(file.fileno(), _CONTROL_SIZE) as page:  # noqa: PTH123
             struct.pack_into("<Q", page, _PID_WORD, pid)
     except (OSError, ValueError):
-        return
-    finally:
-        os.close(descriptor)
+        pass  # there is none, or it is too short
 
 
 if __name__ == "__main__":

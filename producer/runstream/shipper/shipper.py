@@ -33,6 +33,7 @@ from runstream.shipper.writers.process import InheritedPidfd
 from runstream.shipper.writers.stop_requests import StopRequestPoller
 from runstream.shipper.writers.writer_tail import WriterTail
 from runstream.spool.control_page import Phase, Word
+from runstream.spool.format import TopicCode
 from runstream_schemas.events import HeartbeatEvent
 
 log = logging.getLogger(__name__)
@@ -87,22 +88,21 @@ class Shipper:
         self._ledger = Ledger.load(folder.ledger)
         report = Report()
         report.restore(read_json(folder.report) or {})
-        self._delivery = RunDelivery(report, settings, self._send_goodbye)
-        self._checkpoint = Checkpoint(folder, self._ledger, self._delivery, report, settings)
+        self.delivery = RunDelivery(report, settings, self._send_goodbye)
+        self._checkpoint = Checkpoint(folder, self._ledger, self.delivery, report, settings)
         route = Route(folder.info, environ, settings)
         reachable = asyncio.Event()
-        self._connector = Connector(folder, route, self._ledger, settings, moved=self._wake.set, reachable=reachable)
+        self.connector = Connector(folder, route, self._ledger, settings, moved=self._wake.set, reachable=reachable)
         self._beats = Beats()
-        self._heartbeats = HeartbeatSender(
-            self._connector.resolve, self._due_beats if live else None, settings, reachable
-        )
+        due = self._due_beats if live else None
+        self._heartbeats = HeartbeatSender(self.connector.resolve, due, settings, reachable)
         host = Host.here()
         self._collector = Collector(folder, host, console=self._ledger.console, sample=live)
         self._registry = WriterRegistry(
             folder=folder,
             host=host,
             ledger=self._ledger,
-            delivery=self._delivery,
+            delivery=self.delivery,
             settings=settings,
             tasks=self._tasks,
             trainer=trainer,
@@ -114,11 +114,11 @@ class Shipper:
         self._stop_requests = StopRequestPoller(
             route,
             self._control,
-            get_run=lambda: self._delivery.run,
-            get_writers=lambda: [tail.info.id for tail in self._delivery.tails.values() if tail.running],
+            get_run=lambda: self.delivery.run,
+            get_writers=lambda: [tail.info.id for tail in self.delivery.tails.values() if tail.running],
         )
         self._run_number = RunNumberResolver(
-            folder.info, route, settings, self._ledger, resolve=self._connector.resolve, record=self._record_number
+            folder.info, route, settings, self._ledger, resolve=self.connector.resolve, record=self._record_number
         )
         self._preempting_noted = False
         self._housekept_at = self._busy_until = 0.0
@@ -126,21 +126,6 @@ class Shipper:
         self._more = self._quiet = False
         self._stopping = self._gone = False
         self._error: ShipperError | None = None
-
-    @property
-    def problem(self) -> str:
-        """Why nothing is delivered at the moment; empty while it is."""
-        return self._connector.problem
-
-    @property
-    def acked(self) -> int:
-        """Records acknowledged since the start."""
-        return self._delivery.acked
-
-    @property
-    def uploading(self) -> bool:
-        """Whether any record waits for its upload."""
-        return self._delivery.uploading
 
     def stop(self) -> None:
         """Stop soon: what is not delivered stays in the spool."""
@@ -155,7 +140,7 @@ class Shipper:
         self._control[Word.PHASE] = Phase.NEVER_CONNECTED
         self._collector.begin()
         self._keep_house()
-        self._tasks.start("connector", self._connector.run(self._delivery))
+        self._tasks.start("connector", self.connector.run(self.delivery))
         self._tasks.start("heartbeats", self._heartbeats.run())
         self._tasks.start("run number", self._run_number.run())
         if self._live:
@@ -182,10 +167,10 @@ class Shipper:
             if self._gone:
                 log.warning("the run folder was deleted: %s", self._folder.path)
                 return ShipperResult.GIVEN_UP
-            if self._delivery.connected or any(tail.running for tail in self._delivery.tails.values()):
+            if self.delivery.connected or any(tail.running for tail in self.delivery.tails.values()):
                 active_at = time.monotonic()
             elif time.monotonic() - active_at > self._settings.patience_s:
-                log.warning("giving up (%s); run `runstream sync` to deliver the rest", self.problem)
+                log.warning("giving up (%s); run `runstream sync` to deliver the rest", self.connector.problem)
                 await self._save()
                 return ShipperResult.GIVEN_UP
             await self._wait()
@@ -197,7 +182,7 @@ class Shipper:
         now = time.monotonic()
         if now - self._housekept_at >= self._settings.housekeeping_s or self._registry.outdated:
             self._keep_house()
-        delivery, own = self._delivery, self._collector.writer
+        delivery, own = self.delivery, self._collector.writer
         tail = delivery.tails.get(own.id)
         if not own.ended:
             self._collector.collect(self._registry.trainers, pending=tail.pending() if tail else 0, now=now)
@@ -232,13 +217,13 @@ class Shipper:
         self._publish_counts()
 
     def _publish_counts(self) -> None:
-        pending = self._delivery.pending()
+        pending = self.delivery.pending()
         self._control[Word.PENDING] = pending
-        if self._delivery.acked != self._control[Word.ACKED]:
+        if self.delivery.acked != self._control[Word.ACKED]:
             self._control[Word.LAST_ACKED] = time.time_ns() // 1000
-        self._control[Word.ACKED] = self._delivery.acked
+        self._control[Word.ACKED] = self.delivery.acked
         if self._progress is not None:
-            self._progress(self._delivery.acked, pending)
+            self._progress(self.delivery.acked, pending)
 
     @property
     def _preempting(self) -> bool:
@@ -251,7 +236,7 @@ class Shipper:
         self._wake.set()
 
     def _due_beats(self, where: Destination) -> Iterator[HeartbeatEvent]:
-        return self._beats.due(self._delivery.tails.values(), where, preempting=self._preempting)
+        return self._beats.due(self.delivery.tails.values(), where, preempting=self._preempting)
 
     def _send_goodbye(self, tail: WriterTail) -> None:
         """Send the goodbye of a writer whose exit is acknowledged."""
@@ -261,14 +246,14 @@ class Shipper:
 
     def _note_goodbye(self, tail: WriterTail) -> None:
         tail.account.goodbye_acked = True
-        self._delivery.changed = True
+        self.delivery.changed = True
         self._wake.set()
 
     def _record_number(self, number: int) -> None:
         """Record the number of the run in its project as if the training process had done so."""
         if not self._collector.writer.ended:
-            self._collector.writer.change([["attribute", "set", ["number"], number]])
-        self._delivery.changed = True
+            self._collector.writer.begin().append(TopicCode.CONFIG, [["attribute", "set", ["number"], number]])
+        self.delivery.changed = True
         self._wake.set()
 
     def _fail(self, name: str, error: Exception) -> None:
@@ -291,8 +276,8 @@ class Shipper:
 
     async def _close_delivered(self) -> ShipperResult | None:
         """Close writers that are delivered, and save; return a result once nothing is left to do."""
-        decided = self._delivery.decide_beats(live=self._live)
-        closed = [tail for tail in self._delivery.tails.values() if self._close_writer(tail)]
+        decided = self.delivery.decide_beats(live=self._live)
+        closed = [tail for tail in self.delivery.tails.values() if self._close_writer(tail)]
         if closed or decided or self._checkpoint.due:
             await self._save()
         if decided:
@@ -315,7 +300,7 @@ class Shipper:
 
     async def _finish(self) -> ShipperResult | None:
         """End the shipper's own writer after all others; return a result once that is delivered too."""
-        tails, own = self._delivery.tails, self._collector.writer
+        tails, own = self.delivery.tails, self._collector.writer
         others = [tail for tail in tails.values() if tail.info.id != own.id]
         complete = all(tail.account.closed for tail in others) and bool(others or self._registry.closed_before)
         await self._note_awaited(others)

@@ -166,8 +166,8 @@ async def _deliver_folder(
         asyncio.get_running_loop().add_signal_handler(number, interrupt)
 
     async def stop_when_stalled() -> None:
-        while time.monotonic() - moved[1] <= (min(stalled_s, NO_ANSWER_S) if shipper.problem else stalled_s):
-            if shipper.uploading:
+        while time.monotonic() - moved[1] <= (min(stalled_s, NO_ANSWER_S) if shipper.connector.problem else stalled_s):
+            if shipper.delivery.uploading:
                 moved[1] = time.monotonic()  # an upload has its own deadlines
             await asyncio.sleep(_WATCH_S)
         shipper.stop()
@@ -179,8 +179,8 @@ async def _deliver_folder(
     state = {ShipperResult.COMPLETE: State.DELIVERED, ShipperResult.OPEN: State.OPEN}.get(result, State.FAILED)
     if state is State.FAILED and interrupted.is_set():
         state = State.INTERRUPTED
-    problem = "" if state.good else shipper.problem or "no acknowledgement within the time limit"
-    return Result(folder.path, state, shipper.acked, problem)
+    problem = "" if state.good else shipper.connector.problem or "no acknowledgement within the time limit"
+    return Result(folder.path, state, shipper.delivery.acked, problem)
 
 
 def _print_result(console: Console, result: Result) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from runstream_schemas import values
 from runstream_schemas.events import Column, ColumnType
@@ -44,8 +43,7 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Return the report: rows, and for each key ``points`` (of numbers only), ``last`` and ``count``."""
         keys = {
-            name: {"points": line.points, "last": plain_number(line.last), "count": line.count}
-            for name, line in self._keys.items()
+            name: {"points": line.points, "last": line.last, "count": line.count} for name, line in self._keys.items()
         }
         return {"version": 1, "rows": self.rows, "keys": keys}
 
@@ -65,22 +63,17 @@ class Report:
             self.rows = 0
 
 
-def plain_number(value: Any) -> Any:
-    """Return a numpy number as a Python number, and anything else unchanged."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
+@dataclass(slots=True)
 class _KeyReport:
     """One key. Every ``stride``-th value is kept; if they become too many, every second one is removed."""
 
-    __slots__ = ("count", "last", "points", "stride")
+    points: list[Any] = field(default_factory=list)
+    last: Any = None
+    count: int = 0
+    stride: int = 1
 
-    def __init__(self, points: list[Any] | None = None, last: Any = None, count: int = 0) -> None:
-        self.points: list[Any] = points or []
-        self.last = last
-        self.count = count
-        self.stride = 1
-        while self.stride * POINTS < count:
+    def __post_init__(self) -> None:
+        while self.stride * POINTS < self.count:
             self.stride *= 2
 
     def add(self, column: Column, rows: int) -> None:
@@ -93,7 +86,7 @@ class _KeyReport:
         numbers = column.values
         first = -self.count % self.stride
         self.count += len(numbers)
-        self.last = numbers[-1]
+        self.last = numbers[-1].item()
         if first < len(numbers):
             self.points.extend(numbers[first :: self.stride].tolist())
             while len(self.points) > POINTS:

@@ -61,7 +61,7 @@ class RunDelivery:
     @property
     def uploading(self) -> bool:
         """Whether any record waits for its upload."""
-        return any(tail.uploading for tail in self.tails.values())
+        return any(tail.uploads for tail in self.tails.values())
 
     def add(self, tail: WriterTail) -> None:
         """Add a writer."""
@@ -88,7 +88,7 @@ class RunDelivery:
         while waiting and self.connected:
             still = []
             for tail in waiting:
-                if not self._has_room():
+                if self._sender is None or self._sender.load >= self.settings.in_flight_bytes:
                     return False
                 if self._pull(tail):
                     still.append(tail)
@@ -140,13 +140,10 @@ class RunDelivery:
             writer = account.writers.setdefault(tail.info.id, WriterAccount())
             tail.begin(writer, destination.limits, self.settings.block_rows)
 
-    def _has_room(self) -> bool:
-        return self._sender is not None and self._sender.load < self.settings.in_flight_bytes
-
     def _send_uploaded(self) -> None:
         for tail in self.tails.values():
             done = tail.account.uploads_done
-            for block in tail.release_uploaded():
+            for block in tail.uploads.release():
                 self._send(tail, block)
             self.changed = self.changed or tail.account.uploads_done != done
 
@@ -173,7 +170,7 @@ class RunDelivery:
             Envelope(destination.run, tail.info.writer),
             beats=bool(tail.account.beats),
             decides=tail.decides,
-            waits_for_all=tail.waits_for_all,
+            waits_for_all=tail.run.waits_for_all,
         )
         tail.exit_sent = True
         sender.send(Topic.EXIT, PendingMessage(encode(event), partial(self._acknowledge_exit, tail)))

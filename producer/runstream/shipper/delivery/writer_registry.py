@@ -100,13 +100,8 @@ class WriterRegistry:
 
     async def _find_exit(self, tail: WriterTail) -> None:
         """Find out how a writer ended. Whatever goes wrong, the writer gets an exit, and the run ends."""
-        find = partial(
-            tail.find_exit,
-            self.ledger.floor(tail.info.id),
-            self._circumstances(),
-            identify=self.folder.info.identify_exit_signal,
-            now=time.time_ns() // 1000,
-        )
+        floor, now = self.ledger.floor(tail.info.id), time.time_ns() // 1000
+        find = partial(tail.find_exit, floor, self._circumstances(), now=now)
         try:
             found = await retry(
                 find,

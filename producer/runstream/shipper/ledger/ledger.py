@@ -122,18 +122,19 @@ class Ledger:
     @classmethod
     def load(cls, path: Path) -> Ledger:
         """Return the ledger in a file, or an empty one if the file is missing or damaged: sending again is harmless."""
-        ledger = cls(path)
         data = read_json(path) or {}
+        number = data.get("number")
         try:
-            ledger.clusters = {
-                name: ClusterAccount.from_json(item) for name, item in (data.get("clusters") or {}).items()
-            }
-            ledger.console = int(data.get("console") or 0)
-            ledger.number = None if data.get("number") is None else int(data["number"])
-            ledger.complete = bool(data.get("complete"))
+            clusters = {name: ClusterAccount.from_json(item) for name, item in (data.get("clusters") or {}).items()}
+            return cls(
+                path,
+                clusters,
+                console=int(data.get("console") or 0),
+                number=None if number is None else int(number),
+                complete=bool(data.get("complete")),
+            )
         except (TypeError, ValueError, AttributeError, LookupError):
             return cls(path)
-        return ledger
 
     def account(self, cluster: str, *, entity: str, prefix: str, partitions: int) -> ClusterAccount:
         """Return the account of a cluster, created with these values if it is new.
@@ -168,10 +169,5 @@ class Ledger:
             }
             for name, account in self.clusters.items()
         }
-        return {
-            "version": 1,
-            "complete": self.complete,
-            "console": self.console,
-            "number": self.number,
-            "clusters": clusters,
-        }
+        shared = {"version": 1, "complete": self.complete, "console": self.console, "number": self.number}
+        return {**shared, "clusters": clusters}

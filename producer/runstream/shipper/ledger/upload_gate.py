@@ -45,25 +45,17 @@ class UploadGate(Protocol):
         ...
 
 
-class OpenGate:
-    """The gate of a shipper without uploads: no record waits."""
-
-    topics: Collection[Topic] = ()
-
-    def ready(self, record: GatedRecord) -> bool:
-        """Whether the upload of a record is done."""
-        del record
-        return True
-
-
 class UploadQueue:
-    """The records of one writer that wait for their uploads. The account lists uploads that are done."""
+    """The records of one writer that wait for their uploads; without a gate, none waits.
 
-    def __init__(self, gate: UploadGate, writer: bytes, account: WriterAccount) -> None:
+    The account lists uploads that are done.
+    """
+
+    def __init__(self, gate: UploadGate | None, writer: bytes, account: WriterAccount) -> None:
         self._gate = gate
         self._writer = writer
         self._account = account
-        self._codes = {TopicCode[topic.name] for topic in gate.topics}
+        self._codes = {TopicCode[topic.name] for topic in gate.topics} if gate is not None else set()
         self._waiting: dict[int, deque[Block]] = {}
         #: Payload bytes that wait.
         self.size = 0
@@ -95,7 +87,7 @@ class UploadQueue:
         return any(self._waiting.values())
 
     def _check(self, block: Block) -> None:
-        if not self._is_done(block):
+        if self._gate is not None and not self._is_done(block):
             record = GatedRecord(self._writer, Topic[TopicCode(block.topic).name], block.seq, block.values[0])
             if self._gate.ready(record):
                 self._account.uploads.setdefault(block.topic, set()).add(block.seq)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from runstream.run_folder.folder import RunFolder
 from runstream.run_folder.process_identity import Host
-from runstream.shipper.sources.console_log import ConsoleLog, Line, last_spooled
+from runstream.shipper.sources.console_log import ConsoleLog, last_spooled
 from runstream.shipper.sources.event_file_reader import EventFileReader
 from runstream.shipper.sources.shipper_writer import ShipperWriter
 from runstream.shipper.sources.system_metrics import SystemSampler
@@ -89,22 +89,18 @@ class Collector:
         self._events.close()
 
     def _record_lines(self, *, final: bool) -> bool:
-        before = self._console.offset
+        before, now = self._console.offset, time.time_ns() // 1000
         lines = self._console.read(final=final)
         try:
-            self._append_lines(lines)
+            for line in lines:
+                label = child_label(self._label, line.child) if line.child else self._label
+                row = {"stream": line.stream, "text": line.text, "label": label, "host": self._host.name}
+                self.writer.append(StreamCode.CONSOLE, line.start, now if line.time is None else line.time, row)
         except OSError as error:
             self._console.offset = before
             log.warning("cannot record console lines yet: %s", error)
             return False
         return bool(lines)
-
-    def _append_lines(self, lines: Sequence[Line]) -> None:
-        now = time.time_ns() // 1000
-        for line in lines:
-            label = child_label(self._label, line.child) if line.child else self._label
-            row = {"stream": line.stream, "text": line.text, "label": label, "host": self._host.name}
-            self.writer.append(StreamCode.CONSOLE, line.start, now if line.time is None else line.time, row)
 
     def _sample(self, pids: list[int], now: float) -> None:
         if self._sampler is None:

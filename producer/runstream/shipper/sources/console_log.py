@@ -7,6 +7,7 @@ its row is neither in the spool nor in the ledger.
 from __future__ import annotations
 
 import datetime as dt
+import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -110,11 +111,6 @@ def last_spooled(folders: Iterable[Path]) -> int | None:
 
 
 def _split(data: bytes, start: int) -> Iterator[tuple[int, bytes]]:
-    for raw in data.splitlines(keepends=True) if b"\r" not in data else _by_line_feed(data):
+    for raw in io.BytesIO(data):  # ends lines at line feeds only
         yield start, raw
         start += len(raw)
-
-
-def _by_line_feed(data: bytes) -> list[bytes]:
-    parts = data.split(b"\n")
-    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])

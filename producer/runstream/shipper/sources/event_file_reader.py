@@ -28,7 +28,6 @@ class EventFileReader:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._requests = folder.event_files
         self._process: subprocess.Popen[bytes] | None = None
         self._failures = 0
         self._start_at = 0.0
@@ -45,7 +44,7 @@ class EventFileReader:
         """Start the reader if necessary, and check it; ``ending`` once nothing more will be written."""
         if self._settled:
             return
-        self.wanted = self.wanted or self._requests.exists()
+        self.wanted = self.wanted or self._folder.event_files.exists()
         if self._process is not None:
             self._check(self._process, now, ending=ending)
         elif self.wanted and now >= self._start_at:
@@ -58,20 +57,13 @@ class EventFileReader:
                 self._process.stdin.close()
 
     def _start(self, now: float) -> None:
+        command = [sys.executable, "-P", "-m", "runstream.tensorboard", str(self._folder.path)]
         try:
-            self._process = self._spawn()
+            with (self._folder.logs / "tensorboard.log").open("ab") as output:
+                self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)  # noqa: S603
         except OSError as error:
             log.warning("cannot start the reader of event files: %s", error)
             self._note_end(-1, now)
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        with (self._folder.logs / "tensorboard.log").open("ab") as output:
-            return subprocess.Popen(  # noqa: S603 (a module of this project)
-                [sys.executable, "-P", "-m", "runstream.tensorboard", str(self._folder.path)],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-            )
 
     def _check(self, process: subprocess.Popen[bytes], now: float, *, ending: bool) -> None:
         if (status := process.poll()) is not None:

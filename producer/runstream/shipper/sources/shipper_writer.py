@@ -50,10 +50,6 @@ class ShipperWriter:
             self._writer.append(TopicCode.CONFIG, [["attribute", "set", ["label"], label]])
         return self._writer
 
-    def change(self, entries: list[list[Any]]) -> None:
-        """Append a change of attributes."""
-        self.begin().append(TopicCode.CONFIG, entries)
-
     def end(self) -> None:
         """Append the exit if the writer was created; a second call does nothing."""
         if self._writer is not None and not self.ended:

@@ -79,14 +79,12 @@ class Gpus:
 
     def __init__(self) -> None:
         self._handles: list[Any] = []
-        try:
+        with contextlib.suppress(Exception):  # no library, no driver or no permission: no GPU is sampled
             import pynvml  # noqa: PLC0415 (needed only if there is a GPU)
 
             pynvml.nvmlInit()
             self._nvml: Any = pynvml
             self._handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
-        except Exception:  # noqa: BLE001 (no library, no driver or no permission: no GPU is sampled)
-            self._handles = []
 
     def sample(self) -> dict[str, dict[str, float]]:
         """Return the state of each GPU by its number, without what a GPU does not report."""

@@ -47,9 +47,7 @@ class KafkaSender:
         self, destination: Destination, settings: ShipperSettings, deadline_s: float, *, changed: Callable[[], None]
     ) -> None:
         connection, message_bytes = destination.connection, destination.limits.message_bytes
-        self._prefix = connection.prefix
-        self._partition = destination.partition
-        self._partitions = connection.partitions
+        self._destination = destination
         self._settings = settings
         self._deadline_s = deadline_s
         self._changed = changed
@@ -73,7 +71,8 @@ class KafkaSender:
 
     async def start(self) -> None:
         """Connect; raise DeliveryError if the broker does not answer in time, or has other partitions."""
-        name = topic_name(self._prefix, Topic.LOG)
+        connection = self._destination.connection
+        name = topic_name(connection.prefix, Topic.LOG)
         try:
             async with asyncio.timeout(self._settings.connect_deadline_s):
                 await self._producer.start()
@@ -81,14 +80,14 @@ class KafkaSender:
         except (KafkaError, TimeoutError, OSError) as error:
             problem = f"{type(error).__name__} {error}".strip()
             raise DeliveryError(f"the broker cannot be reached or has no topic {name}: {problem}") from error
-        if len(found or ()) != self._partitions:
-            raise DeliveryError(f"topic {name} has {len(found or ())} partitions instead of {self._partitions}")
+        if len(found or ()) != connection.partitions:
+            raise DeliveryError(f"topic {name} has {len(found or ())} partitions instead of {connection.partitions}")
 
     def send(self, topic: Topic, message: PendingMessage) -> None:
         """Accept a message; messages of one topic are delivered in the order in which they were accepted."""
         queue = self._queues.get(topic)
         if queue is None:
-            queue = self._queues[topic] = TopicQueue(topic_name(self._prefix, topic))
+            queue = self._queues[topic] = TopicQueue(topic_name(self._destination.connection.prefix, topic))
             self._tasks.start(queue.name, self._send_batches(queue))
         queue.waiting.append(message)
         queue.filled.set()
@@ -108,7 +107,7 @@ class KafkaSender:
             await queue.filled.wait()
             batch, pending = self._next_batch(queue)
             async with asyncio.timeout(self._deadline_s):
-                acknowledged = await self._producer.send_batch(batch, queue.name, partition=self._partition)
+                acknowledged = await self._producer.send_batch(batch, queue.name, partition=self._destination.partition)
             late = DeliveryError(f"not acknowledged within {self._deadline_s} s")
             timer = asyncio.get_running_loop().call_later(self._deadline_s, self._fail, queue.name, late)
             self._timers.add(timer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from runstream.exceptions import CommError
@@ -89,13 +89,8 @@ class Route:
 
 
 def destination_of(info: RunInfo, connection: Connection, entity: str) -> Destination:
-    """Return where the run's events go on a server."""
+    """Return where the run's events go on a server, whose limits are the contract's where it names no others."""
     run = RunPath(entity=entity, project=info.project, run_id=info.run_id)
-    return Destination(connection, run, partition_of(run, connection.partitions), limits_of(connection))
-
-
-def limits_of(connection: Connection) -> Limits:
-    """Return the server's limits, with the contract's defaults for those that it does not name."""
     known = {field.name for field in fields(Limits)}
-    given = {name: value for name, value in connection.limits.items() if name in known and value > 0}
-    return Limits(**{**{name: getattr(DEFAULT_LIMITS, name) for name in known}, **given})
+    named = {name: value for name, value in connection.limits.items() if name in known and value > 0}
+    return Destination(connection, run, partition_of(run, connection.partitions), replace(DEFAULT_LIMITS, **named))

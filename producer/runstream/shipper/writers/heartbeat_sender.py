@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from runstream.shipper.ledger.ledger import PartitionMismatchError
 from runstream.shipper.settings import ShipperSettings
@@ -86,12 +87,13 @@ class HeartbeatSender:
             for writer, (create, _) in self._goodbyes.items():
                 if writer not in sent:
                     sent.add(writer)
-                    message = PendingMessage(encode(create(destination)), lambda it=writer: self._acknowledge(it))  # type: ignore[misc]
+                    message = PendingMessage(encode(create(destination)), partial(self._acknowledge, writer))
                     sender.send(Topic.HEARTBEAT, message)
             if self._beat_requested or clock() >= due:
                 self._beat_requested = False
                 for beat in self.beats(destination) if self.beats is not None else ():
-                    sender.send(Topic.HEARTBEAT, PendingMessage(encode(beat), _ignore))
+                    # Beats need no acknowledgement: the next one follows soon.
+                    sender.send(Topic.HEARTBEAT, PendingMessage(encode(beat), lambda: None))
                 due = clock() + interval * random.uniform(1 - JITTER, 1 + JITTER)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
@@ -100,7 +102,3 @@ class HeartbeatSender:
     def _acknowledge(self, writer: bytes) -> None:
         if (goodbye := self._goodbyes.pop(writer, None)) is not None:
             goodbye[1]()
-
-
-def _ignore() -> None:
-    """Beats need no acknowledgement: the next one follows soon."""

@@ -22,7 +22,10 @@ class Beats:
         self._numbers: dict[bytes, int] = {}
 
     def due(self, tails: Iterable[WriterTail], where: Destination, *, preempting: bool) -> Iterator[HeartbeatEvent]:
-        """Yield the beats of the writers that are running, and for which the ledger says that beats are sent."""
+        """Yield the beats of the writers that are running, and for which the ledger says that beats are sent.
+
+        ``preempting`` if their processes are about to be preempted.
+        """
         for tail in tails:
             account = tail.account
             if not tail.is_trainer or tail.dead or account.exit_acked or account.closed:
@@ -30,19 +33,14 @@ class Beats:
             if account.beats and account.beats_saved:
                 since_boot = time.monotonic_ns() // 1_000_000
                 number = self._numbers[tail.info.id] = max(self._numbers.get(tail.info.id, 0) + 1, since_boot)
-                yield create_beat(tail, where, number, preempting=preempting)
-
-
-def create_beat(tail: WriterTail, where: Destination, number: int, *, preempting: bool) -> HeartbeatEvent:
-    """Return the beat of a running writer; ``preempting`` if its process is about to be preempted."""
-    return replace(
-        _event(Kind.BEAT, tail, where, time.time_ns() // 1000, tail.next_order),
-        number=number,
-        trainer_alive=True,
-        interval_ms=int(1000 * where.connection.heartbeat_interval_s),
-        pending=tail.pending(),
-        preempting=preempting,
-    )
+                yield replace(
+                    _event(Kind.BEAT, tail, where, time.time_ns() // 1000, tail.next_order),
+                    number=number,
+                    trainer_alive=True,
+                    interval_ms=int(1000 * where.connection.heartbeat_interval_s),
+                    pending=tail.pending(),
+                    preempting=preempting,
+                )
 
 
 def create_goodbye(tail: WriterTail, where: Destination) -> HeartbeatEvent:
@@ -58,5 +56,5 @@ def _event(kind: Kind, tail: WriterTail, where: Destination, now: int, order: in
         host=tail.info.host,
         label=tail.info.label,
         decides=tail.decides,
-        waits_for_all=tail.waits_for_all,
+        waits_for_all=tail.run.waits_for_all,
     )

@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from runstream.assembly.assembler import Assembler
@@ -18,7 +18,7 @@ from runstream.run_folder.folder import RunFolder
 from runstream.run_folder.json_files import read_json, write_json
 from runstream.run_folder.process_identity import Host
 from runstream.shipper.ledger.ledger import WriterAccount
-from runstream.shipper.ledger.upload_gate import OpenGate, UploadGate, UploadQueue
+from runstream.shipper.ledger.upload_gate import UploadGate, UploadQueue
 from runstream.shipper.writers.exits import (
     SHIPPER_DIED,
     Circumstances,
@@ -59,10 +59,10 @@ class WriterTail:
     ) -> None:
         self.info = info
         self.path = folder.writer_folder(info.id)
-        self._run = folder.info
+        self.run = folder.info
         self._host = host
         self._inherited = trainer if trainer is not None and trainer.is_of(info, host) else None
-        self._gate: UploadGate = gate or OpenGate()
+        self._gate = gate
         self._watched: WatchedProcess | None = None
         #: By topic code: where the blocks start that are sent or wait for uploads, and the seq after each.
         self._flight: dict[int, deque[tuple[Position, int]]] = {}
@@ -72,7 +72,8 @@ class WriterTail:
         self._reader = SpoolReader(self.path)
         self._assembler = Assembler({}, block_bytes=1, block_rows=1)
         self.account = WriterAccount()
-        self._uploads = UploadQueue(self._gate, info.id, self.account)
+        #: The records that wait for their uploads.
+        self.uploads = UploadQueue(gate, info.id, self.account)
         #: The process has exited.
         self.dead = False
         #: How the writer ended, once that is known.
@@ -109,11 +110,6 @@ class WriterTail:
         return self._reader.position
 
     @property
-    def uploading(self) -> bool:
-        """Whether any record waits for its upload."""
-        return bool(self._uploads)
-
-    @property
     def delivered(self) -> bool:
         """Whether everything of the writer, including its exit, is acknowledged."""
         return self.drained and self.account.exit_acked and not any(self._flight.values())
@@ -127,12 +123,7 @@ class WriterTail:
     @property
     def decides(self) -> bool:
         """Whether the writer's end counts for the state of its run (the state vote)."""
-        return self._run.decides and (self.exit is None or self.exit.decides)
-
-    @property
-    def waits_for_all(self) -> bool:
-        """Whether the run continues until every writer with a state vote has ended."""
-        return self._run.waits_for_all
+        return self.run.decides and (self.exit is None or self.exit.decides)
 
     # --- reading
 
@@ -140,7 +131,7 @@ class WriterTail:
         """Start reading again, from the first record that the account does not have."""
         self._reader.close()
         self.account = account
-        self._uploads = UploadQueue(self._gate, self.info.id, account)
+        self.uploads = UploadQueue(self._gate, self.info.id, account)
         self._flight = {}
         self._exit_position = None
         self._reader = SpoolReader(self.path, account.resume)
@@ -156,7 +147,7 @@ class WriterTail:
 
     def pull(self, limit: int) -> list[Block]:
         """Read about ``limit`` bytes of what the writer appended since; return the blocks that can be sent."""
-        if self.drained or self._uploads.size >= _UPLOAD_BYTES:
+        if self.drained or self.uploads.size >= _UPLOAD_BYTES:
             return []
         records = self._reader.read(ended=self.dead, limit=limit)
         self._assembler.add(records)
@@ -173,11 +164,7 @@ class WriterTail:
         blocks = self._assembler.blocks()
         for block in blocks:
             self._flight.setdefault(block.topic, deque()).append((block.start, block.stop))
-        return self._uploads.admit(blocks)
-
-    def release_uploaded(self) -> Iterator[Block]:
-        """Yield the blocks that waited for uploads and can be sent now."""
-        return self._uploads.release()
+        return self.uploads.admit(blocks)
 
     def acknowledge(self, topic: int, stop: int) -> int:
         """Note that the records of a topic below ``stop`` are acknowledged; return how many of them are new."""
@@ -249,17 +236,15 @@ class WriterTail:
         self.dead = watched.ended()
         return None if self.dead else watched.descriptor
 
-    async def find_exit(
-        self, floor: Mapping[int, int], circumstances: Circumstances, *, identify: bool, now: int
-    ) -> Exit:
+    async def find_exit(self, floor: Mapping[int, int], circumstances: Circumstances, *, now: int) -> Exit:
         """Return how the dead writer ended, and store the answer in ``exit.json``, so that it never changes.
 
         The writer's own last record decides, unless it leaves the outcome to the exit status; else a stored answer, the
-        kernel (if ``identify``), or "unknown". ``floor`` has, by topic code, the records known from what was delivered
-        and deleted. OSError is raised if the spool cannot be read or the answer cannot be stored.
+        kernel (if the run permits it), or "unknown". ``floor`` has, by topic code, the records known from what was
+        delivered and deleted. OSError is raised if the spool cannot be read or the answer cannot be stored.
         """
         found, status = await asyncio.gather(
-            asyncio.to_thread(self._tally, floor), asyncio.to_thread(self._wait_status, identify=identify)
+            asyncio.to_thread(self._tally, floor), asyncio.to_thread(self._wait_status)
         )
         if found.exit is not None and not leaves_to_exit_status(found.exit):
             return recorded_exit(found.exit, found.counts)
@@ -294,8 +279,8 @@ class WriterTail:
         known = {code: max(counts.get(code, 0), floor.get(code, 0)) for code in {*counts, *floor}}
         return tally(self.path, self._reader.position, known, self._assembler.next_order)
 
-    def _wait_status(self, *, identify: bool) -> int | None:
-        if not identify and not self._left_to_status:
+    def _wait_status(self) -> int | None:
+        if not self.run.identify_exit_signal and not self._left_to_status:
             return None
         if self._watched is not None:
             return find_wait_status(self._watched)
