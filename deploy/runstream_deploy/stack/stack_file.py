@@ -64,7 +64,7 @@ def open_stack_file(folder: DataFolder, settings: StackSettings) -> StackFile:
 
     DataFolderError is raised if it is damaged, or was written by a newer release.
     """
-    releases = {"runstream": version("runstream"), "kafka": KAFKA_VERSION}
+    releases: dict[str, Any] = {"runstream": version("runstream"), "kafka": KAFKA_VERSION}
     if folder.stack.exists():
         stack = parse(folder.stack.read_text(), str(folder.stack))
     else:

@@ -89,7 +89,7 @@ class Shipper:
         report = Report()
         report.restore(read_json(folder.report) or {})
         self.delivery = RunDelivery(report, settings, self._send_goodbye)
-        self._checkpoint = Checkpoint(folder, self._ledger, self.delivery, report, settings)
+        self._checkpoint = Checkpoint(folder, self._ledger, self.delivery)
         route = Route(folder.info, environ, settings)
         reachable = asyncio.Event()
         self.connector = Connector(folder, route, self._ledger, settings, moved=self._wake.set, reachable=reachable)

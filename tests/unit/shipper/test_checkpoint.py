@@ -33,10 +33,10 @@ def folder(tmp_path: Path) -> RunFolder:
 
 def checkpoint(folder: RunFolder) -> tuple[Checkpoint, Ledger, RunDelivery]:
     """Return a checkpoint of a ledger that has changed."""
-    settings, report = ShipperSettings(housekeeping_s=0.0), Report()
-    ledger, delivery = Ledger.load(folder.ledger), RunDelivery(report, settings, ignore)
+    delivery = RunDelivery(Report(), ShipperSettings(housekeeping_s=0.0), ignore)
+    ledger = Ledger.load(folder.ledger)
     ledger.console, delivery.changed = 7, True
-    return Checkpoint(folder, ledger, delivery, report, settings), ledger, delivery
+    return Checkpoint(folder, ledger, delivery), ledger, delivery
 
 
 async def test_failed_save_is_repeated(folder: RunFolder) -> None:

@@ -12,10 +12,8 @@ from pathlib import Path
 from runstream.assembly.spool_summary import SUMMARY_FILE_NAME, SpoolSummary
 from runstream.run_folder.folder import RunFolder
 from runstream.run_folder.json_files import write_file, write_json
-from runstream.shipper.delivery.report import Report
 from runstream.shipper.delivery.run_delivery import RunDelivery
 from runstream.shipper.ledger.ledger import Ledger
-from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.writers.writer_tail import WriterTail
 
 log = logging.getLogger(__name__)
@@ -28,8 +26,6 @@ class Checkpoint:
     folder: RunFolder
     ledger: Ledger
     delivery: RunDelivery
-    report: Report
-    settings: ShipperSettings
     #: By writer, the summary state of its deleted segments: a process that is running may still read its summary.
     _summaries: dict[bytes, SpoolSummary] = field(default_factory=dict)
     _saved_at: float = 0.0
@@ -38,7 +34,7 @@ class Checkpoint:
     @property
     def due(self) -> bool:
         """Whether something changed, and the last save is long enough ago."""
-        return self.delivery.changed and time.monotonic() - self._saved_at >= self.settings.housekeeping_s
+        return self.delivery.changed and time.monotonic() - self._saved_at >= self.delivery.settings.housekeeping_s
 
     async def save(self) -> None:
         """Save the ledger, then delete the segments that it declares delivered.
@@ -57,15 +53,15 @@ class Checkpoint:
             self.delivery.changed = True
         if segments:
             await asyncio.to_thread(self._delete, segments)
-        if time.monotonic() - self._reported_at >= self.settings.report_s:
+        if time.monotonic() - self._reported_at >= self.delivery.settings.report_s:
             self.write_report()
 
     def write_report(self) -> None:
         """Write ``report.json`` if it changed."""
         self._reported_at = time.monotonic()
-        if self.report.changed:
+        if self.delivery.report.changed:
             try:
-                write_file(self.folder.report, self.report.dump().encode())
+                write_file(self.folder.report, self.delivery.report.dump().encode())
             except OSError as error:
                 log.warning("cannot write report.json: %s", error)
 

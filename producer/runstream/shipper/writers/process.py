@@ -20,6 +20,7 @@ from pathlib import Path
 
 from runstream.run_folder.descriptions import WriterInfo
 from runstream.run_folder.process_identity import STAT_EXIT_CODE, STAT_START, STAT_STATE, Host, process_stat
+from runstream.shipper.guardian import TRAINER
 from runstream_schemas.events import Ending, ExitState
 
 #: struct pidfd_info: mask, cgroup id, pid, tgid, ppid, eight user and group ids, exit code.
@@ -27,8 +28,6 @@ _INFO = struct.Struct("=QQIIIIIIIIIIIi")
 _INFO_EXIT = 1 << 3
 #: _IOWR(0xFF, 11, struct pidfd_info)
 _GET_INFO = 3 << 30 | _INFO.size << 16 | 0xFF << 8 | 11
-#: Environment variable with the inherited pidfd of the training process, see the guardian.
-_TRAINER = "RUNSTREAM_TRAINER_PIDFD"
 #: Seconds to wait until an ended process is reaped, after which the kernel reports how it ended.
 REAPED_WITHIN_S = 1.0
 #: Seconds without a write after which a writer of another machine is regarded as ended.
@@ -61,7 +60,7 @@ class InheritedPidfd:
     @classmethod
     def from_environ(cls, environ: MutableMapping[str, str]) -> InheritedPidfd | None:
         """Return the pidfd in the environment, or None if there is none; the variable is removed."""
-        fields = environ.pop(_TRAINER, "").split(":")
+        fields = environ.pop(TRAINER, "").split(":")
         try:
             descriptor, pid, begun = int(fields[0]), int(fields[1]), int(fields[2] or -1)
             if "\nPid:" not in Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii"):
