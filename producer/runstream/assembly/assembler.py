@@ -70,8 +70,7 @@ class Assembler:
         self.next_order = next_order
         #: The last record of the writer, once it was added.
         self.exit: SpoolRecord | None = None
-        rows = [_Row.restore(data) for data in unpublished]
-        if rows:
+        if rows := [_Row.restore(data) for data in unpublished]:
             self._open, self._after_open = rows[0], [*rows[1:]]
             self._next[_LOG] = rows[-1].seq + 1
 
@@ -103,7 +102,9 @@ class Assembler:
     def _add_one(self, record: SpoolRecord) -> None:
         lost = 0 if self.next_order is None else record.order - self.next_order
         if lost:
-            self._notice_gap(record, lost)
+            are_rows = record.topic == _LOG and record.flags & _OPENS and record.seq - self._next.get(_LOG, 0) == lost
+            if not are_rows:  # one of the missing appends may have joined the open row
+                self._end_open_row(DAMAGED)
         self.next_order = record.order + 1
         if record.topic not in _TOPICS:
             return  # written by a later version: there is no topic to publish or to mark it in
@@ -155,10 +156,7 @@ class Assembler:
 
     def close_row(self) -> None:
         """Complete the open row: no later append joins it."""
-        if (row := self._open) is not None:
-            self._open = None
-            self._publish(row)
-            self._publish_late_rows()
+        self._end_open_row()
 
     def blocks(self) -> list[Block]:
         """Return, and remove, the blocks of all complete records added so far."""
@@ -195,8 +193,7 @@ class Assembler:
             self._open_row(record)
 
     def _open_row(self, record: SpoolRecord) -> None:
-        values = self._decode_row(record)
-        if values is None:
+        if (values := self._decode_row(record)) is None:
             self._miss(_LOG, record.seq + 1, record.position, UNREADABLE)
             return
         self._next[_LOG] = record.seq + 1
@@ -210,9 +207,8 @@ class Assembler:
             self._open = _Row(record, values)
 
     def _join(self, row: _Row, record: SpoolRecord) -> None:
-        values = self._decode_row(record)
-        if values is None:
-            self._mark_open_row(UNREADABLE)
+        if (values := self._decode_row(record)) is None:
+            self._end_open_row(UNREADABLE)
             return
         merge(row.values, values)
         row.order, row.time = record.order, record.time
@@ -229,14 +225,12 @@ class Assembler:
 
     def _add_other(self, record: SpoolRecord) -> None:
         topic, seq = record.topic, record.seq
-        expected = self._next.get(topic, 0)
         if record.flags & _DROPPED:
             self._add_dropped(record)
             return
-        if seq < expected:
+        if seq < self._next.get(topic, 0):
             return
-        if seq > expected:
-            self._miss(topic, seq, record.position, DAMAGED)
+        self._miss(topic, seq, record.position, DAMAGED)
         try:
             values = self._decode(record.payload)
         except (msgspec.DecodeError, ValueError, RecursionError):
@@ -248,11 +242,8 @@ class Assembler:
     def _add_dropped(self, record: SpoolRecord) -> None:
         """Mark the records that the writer dropped: they use up their numbers."""
         count, reason = self.dropped(record)
-        expected = self._next.get(record.topic, 0)
-        if record.seq > expected:
-            self._miss(record.topic, record.seq, record.position, DAMAGED)
-        if record.seq + count > expected:
-            self._miss(record.topic, record.seq + count, record.position, reason)
+        self._miss(record.topic, record.seq, record.position, DAMAGED)
+        self._miss(record.topic, record.seq + count, record.position, reason)
 
     @staticmethod
     def dropped(record: SpoolRecord) -> tuple[int, str]:
@@ -269,24 +260,11 @@ class Assembler:
             self._miss(_LOG, self._next.get(_LOG, 0) + lost, record.position, DAMAGED)
         self.exit = record
 
-    def _notice_gap(self, record: SpoolRecord, missing: int) -> None:
-        """Mark the open row if appends before this record are missing, unless all of them are rows themselves."""
-        row = self._open
-        if row is None:
-            return
-        explained = record.topic == _LOG and record.flags & _OPENS and record.seq - self._next[_LOG] == missing
-        if not explained:
-            self._mark_open_row(DAMAGED)
-
-    def _mark_open_row(self, reason: str) -> None:
-        if (row := self._open) is not None:
-            self._open = None
-            self._mark(Block(_LOG, 0, row.seq, row.position, reason=reason, missing=1))
-            self._publish_late_rows()
-
     def _miss(self, topic: int, stop: int, start: Position, reason: str) -> None:
-        """Mark the records from the next expected one up to ``stop`` as missing."""
+        """Mark the records from the next expected one up to ``stop`` as missing, if there are any."""
         expected = self._next.get(topic, 0)
+        if stop <= expected:
+            return
         self._next[topic] = stop
         block = Block(topic, 0, expected, start, reason=reason, missing=stop - expected)
         if topic == _LOG and self._open is not None:
@@ -298,9 +276,13 @@ class Assembler:
         self._finish(missing.topic)
         self._ready.append(missing)
 
-    def _publish_late_rows(self) -> None:
-        """Publish the late rows and markers after the row that was open."""
-        items, self._after_open = self._after_open, []
+    def _end_open_row(self, reason: str = "") -> None:
+        """Publish the open row, or with a reason a marker for it, then the late rows and markers after it."""
+        if (row := self._open) is None:
+            return
+        first = Block(_LOG, 0, row.seq, row.position, reason=reason, missing=1) if reason else row
+        items = [first, *self._after_open]
+        self._open, self._after_open = None, []
         for item in items:
             if isinstance(item, Block):
                 self._mark(item)

@@ -214,8 +214,7 @@ def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> Event:
         return _without_rows(block, header)
     if topic in {Topic.CONFIG, Topic.SUMMARY}:
         return ChangeEvent(header=header, topic=topic)
-    kind, _ = _PLAIN_EVENTS[topic]
-    return kind(header=header)
+    return _PLAIN_EVENTS[topic][0](header=header)
 
 
 def halves(block: Block) -> tuple[Block, Block]:

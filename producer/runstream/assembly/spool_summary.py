@@ -70,8 +70,7 @@ class SpoolSummary:
         if self._reader.position.segment >= segment:
             return
         while records := self._reader.read(ended=False, limit=_READ_BYTES):
-            before = [record for record in records if record.segment < segment]
-            if before:
+            if before := [record for record in records if record.segment < segment]:
                 self._add(before)
             if len(before) < len(records):
                 break

@@ -142,19 +142,9 @@ class WriterInfo:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object for ``writer.json``."""
-        return {
-            "version": VERSION,
-            "role": self.role.value,
-            "pid": self.pid,
-            "pid_started": self.pid_started,
-            "boot_id": self.boot_id,
-            "created": self.created,
-            "host": self.host,
-            "label": self.label,
-            "continues": [one.hex() for one in self.continues],
-            "relative": self.relative,
-            "source": self.source,
-        }
+        stored = {name: value for name, value in asdict(self).items() if name not in {"id", "base"}}
+        continues = [one.hex() for one in self.continues]
+        return {"version": VERSION, **stored, "role": self.role.value, "continues": continues}
 
     @property
     def writer(self) -> Writer:

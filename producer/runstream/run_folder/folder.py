@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -69,8 +70,7 @@ class RunFolder:
     def info(self) -> RunInfo:
         """The run; raises UnusableRunError if ``run.json`` is missing, damaged, or of another version."""
         path = self.path / "run.json"
-        data = read_json(path)
-        if data is None:
+        if (data := read_json(path)) is None:
             raise UnusableRunError(f"Not a run folder: {self.path}: run.json is missing or damaged")
         try:
             return RunInfo.from_json(data)
@@ -84,8 +84,7 @@ class RunFolder:
         except FileNotFoundError:
             return
         for name in names:
-            writer = parse_id(name)
-            if writer and (self.spool / name / _WRITER_FILE).exists():
+            if (writer := parse_id(name)) and (self.spool / name / _WRITER_FILE).exists():
                 yield writer
 
     def writer_folder(self, writer: bytes) -> Path:
@@ -135,14 +134,12 @@ class RunFolder:
 
     def _with_start(self, info: WriterInfo) -> WriterInfo:
         """Return a relative writer with its base and the writers that it continues, as far as they are known."""
-        start = read_json(self.path / "start.json")
-        if start is None:
+        if (start := read_json(self.path / "start.json")) is None:
             return replace(info, base=None)
         base = start.get("base")
         info = replace(info, base=base if isinstance(base, int) else 0)
         if info.role in {Role.PRIMARY, Role.WORKER}:
-            earlier = continued_writers(start.get("writers") or (), info.role, info.label)
-            return replace(info, continues=earlier)
+            return replace(info, continues=continued_writers(start.get("writers") or (), info.role, info.label))
         return info
 
 
@@ -163,9 +160,7 @@ def _create_unique(parent: Path, info: RunInfo) -> Path:
     number = 1
     while True:
         path = parent / (f"run-{stamp}-{info.run_id}" + (f"-{number}" if number > 1 else ""))
-        try:
+        with contextlib.suppress(FileExistsError):
             path.mkdir(mode=0o700)
-        except FileExistsError:
-            number += 1
-        else:
             return path
+        number += 1

@@ -27,9 +27,8 @@ def write_json(path: Path, data: object, *, durable: bool = False) -> None:
 def write_file(path: Path, content: bytes, *, durable: bool = False) -> None:
     """Replace a file atomically; with ``durable``, it survives a power cut once this returns.
 
-    Raises:
-        OSError: The file cannot be written. The previous file, if any, is still in place, unless only the last step,
-            the fsync of the folder, failed.
+    Raises OSError if the file cannot be written. The previous file, if any, is then still in place, unless only the
+    last step, the fsync of the folder, failed.
     """
     draft = path.with_name(f".{path.name}.new")
     try:

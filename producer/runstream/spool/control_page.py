@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 CONTROL_NAME = "control"
 CONTROL_SIZE = 4096
@@ -81,11 +80,7 @@ class ControlPage:
 
     @classmethod
     def create(cls, path: Path) -> Self:
-        """Map the page, and create it if it does not exist.
-
-        Raises:
-            ValueError: The file exists and is not a control page.
-        """
+        """Map the page, created if it does not exist; raises ValueError if the file is not a control page."""
         if not path.exists():
             draft = path.with_name(f"{path.name}.{os.getpid()}.new")
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -111,7 +106,5 @@ class ControlPage:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -114,11 +114,7 @@ def resynchronise(buffer: bytes, order: int, slack: int) -> int | None:
 
     A record must begin at a multiple of 8, have the correct CRC, and have an order that is plausible for the number of
     bytes skipped. A string that happens to contain the bytes of a record is therefore very unlikely to be accepted.
-
-    Args:
-        buffer: Bytes of the segment, starting with the damage.
-        order: The order of the first missing record.
-        slack: How many records can be missing in addition to those in the buffer.
+    ``order`` is that of the first missing record; ``slack`` is how many can be missing in addition to the buffer's.
     """
     view, offset = memoryview(buffer), ALIGNMENT
     while (match := _NOT_ZERO.search(buffer, offset)) is not None:
@@ -150,7 +146,6 @@ class SpoolReader:
         self._segment = position.segment if position else -1
         self._offset = position.offset if position else FIRST_OFFSET
         self._descriptor = -1
-        self._path_after = os.fspath(segment_path(self._folder, self._segment + 1))
         #: How many records can have been in the bytes skipped since the last record, not counting the current buffer.
         self._slack = 0
         #: The position after the last record read.
@@ -205,7 +200,7 @@ class SpoolReader:
             if parsed.stop is Stop.EMPTY and not (final and len(buffer) > parsed.offset):
                 return [], final
             if parsed.stop is Stop.SHORT and len(buffer) == limit and parsed.needed > limit:
-                limit = min(parsed.needed, self._remaining())
+                limit = min(parsed.needed, max(os.fstat(self._descriptor).st_size - self._offset, 0))
                 if limit >= parsed.needed:
                     continue
             if not self._skip_damage(final=final):
@@ -252,26 +247,21 @@ class SpoolReader:
         self._offset += passed
         return found is not None or passed > 0
 
-    def _remaining(self) -> int:
-        return max(os.fstat(self._descriptor).st_size - self._offset, 0)
-
     def _open(self) -> bool:
         if self._descriptor >= 0:
             return True
         if self._segment < 0:
-            first = self._following(listing=True)
-            if first is None:
+            if (first := self._following(listing=True)) is None:
                 return False
             self._segment = first
+        self._path_after = os.fspath(segment_path(self._folder, self._segment + 1))
         try:
             self._descriptor = os.open(segment_path(self._folder, self._segment), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            following = self._following(listing=True)
-            if following is None:
+            if (following := self._following(listing=True)) is None:
                 return False
             self._turn_to(following)
             return self._open()
-        self._path_after = os.fspath(segment_path(self._folder, self._segment + 1))
         self._slack += self._lost_before()
         return True
 
@@ -289,7 +279,6 @@ class SpoolReader:
         self.close()
         self._before = self._tail if segment != self._gone_back_from else None
         self._segment, self._offset = segment, FIRST_OFFSET
-        self._path_after = os.fspath(segment_path(self._folder, segment + 1))
         self._tail = self.position
 
     def _following(self, *, listing: bool) -> int | None:

@@ -147,8 +147,7 @@ def clear(descriptor: int, size: int) -> None:
 def write_fully(descriptor: int, data: bytes, offset: int) -> None:
     """Write all bytes at an offset of a file; raise OSError (ENOSPC) if the file system accepts no more."""
     while data:
-        written = os.pwrite(descriptor, data, offset)
-        if written == 0:
+        if (written := os.pwrite(descriptor, data, offset)) == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         data, offset = data[written:], offset + written
 

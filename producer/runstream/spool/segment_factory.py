@@ -56,8 +56,9 @@ class SegmentFactory:
             return self._segment(least, mapped=False)
         self._creating.add(call := object())
         try:
-            if (spare := self._take_spare()) is not None and spare.size >= needed:
-                return spare
+            with contextlib.suppress(IndexError):  # without a check first: another thread may take the last one
+                if (spare := self._spare.pop()).size >= needed:
+                    return spare
             size = max(self._size, needed)
             try:
                 segment = self._segment(size)
@@ -79,12 +80,6 @@ class SegmentFactory:
         self._spare.clear()
         for draft in self.folder.glob("*.new"):
             draft.unlink(missing_ok=True)
-
-    def _take_spare(self) -> Segment | None:
-        try:
-            return self._spare.pop()
-        except IndexError:
-            return None
 
     def _segment(self, size: int, *, mapped: bool = True) -> Segment:
         while True:
