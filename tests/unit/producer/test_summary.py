@@ -39,7 +39,7 @@ class Recorder(DisabledRecorder):
 def recorder() -> Recorder:
     """Return a recorder with nested last values."""
     recorder = Recorder()
-    recorder.last_values().update({"loss": 0.5, "n": {"x": 1, "deep": {"y": 2}}})
+    recorder.summary().update({"loss": 0.5, "n": {"x": 1, "deep": {"y": 2}}})
     return recorder
 
 

@@ -84,10 +84,8 @@ def _shortened(what: str, text: str, length: int, terminal: Terminal) -> str:
 
 
 def _level(level: str | AlertLevel | None) -> AlertLevel:
-    if level is None:
-        return AlertLevel.INFO
     try:
-        return AlertLevel(level)
+        return AlertLevel("INFO" if level is None else level)
     except ValueError:
         raise ValueError(f"Invalid alert level {level!r}: expected 'INFO', 'WARN' or 'ERROR'") from None
 

@@ -14,22 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runstream.settings import Settings
-    from runstream.tracking.run.recorder import Recorder
-
-
-def _unchanged(identity: RunIdentity) -> RunIdentity:
-    return identity
-
-
-def _nothing() -> None:
-    """Do nothing."""
+    from runstream.tracking.run.recorder import DisabledRecorder
+    from runstream.tracking.run.spool_recorder import SpoolRecorder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunBackend:
     """The parts that a run delegates to."""
 
-    recorder: Recorder
+    recorder: SpoolRecorder | DisabledRecorder
     identity: RunIdentity
     #: Encodes what is logged, set in the config and assigned in the summary.
     encoder: ValueEncoder = DEFAULT_ENCODER
@@ -39,10 +32,10 @@ class RunBackend:
     #: Seconds since 1970.
     started: float
     #: Called when the run is about to end, and once it has ended.
-    before_end: Callable[[], None] = _nothing
-    after_end: Callable[[], None] = _nothing
+    before_end: Callable[[], None] = lambda: None
+    after_end: Callable[[], None] = lambda: None
     #: Completes the names with what has become known since the start.
-    refresh: Callable[[RunIdentity], RunIdentity] = _unchanged
+    refresh: Callable[[RunIdentity], RunIdentity] = lambda identity: identity
     #: Unpickles a run: called with settings, config and identity. None for a run that has not begun.
     revive: Callable[[Settings, dict[str, Any], RunIdentity], Any] | None = None
     resumed: bool = False

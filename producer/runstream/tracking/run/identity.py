@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +16,6 @@ class RunIdentity:
     name: str
     #: URL of the server's pages; None if no server is known.
     server_url: str | None = None
-
-    @property
-    def path(self) -> str:
-        """``entity/project/id``, without the entity until it is known."""
-        return "/".join(part for part in (self.entity, self.project, self.run_id) if part)
 
     @property
     def project_url(self) -> str | None:
@@ -41,27 +32,3 @@ class RunIdentity:
     def url(self) -> str | None:
         """URL of the run's page, if it is known."""
         return None if self.project_url is None else f"{self.project_url}/runs/{self.run_id}"
-
-
-@dataclass(slots=True)
-class RunAddresses:
-    """The names and URLs of a run, kept up to date with what the server resolves after the start."""
-
-    known: RunIdentity
-    #: Completes the names with what has become known since.
-    refresh: Callable[[RunIdentity], RunIdentity]
-    warn: Callable[[str], None]
-    offline: bool
-
-    @property
-    def identity(self) -> RunIdentity:
-        """The names, with what is known by now."""
-        self.known = self.refresh(self.known)
-        return self.known
-
-    @property
-    def online(self) -> RunIdentity:
-        """The names, for their URLs; prints a warning in an offline run, which has none."""
-        if self.offline:
-            self.warn("URL not available in offline run")
-        return self.identity

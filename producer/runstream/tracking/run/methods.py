@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from runstream.terminal.terminal import is_notebook, show_html
 
@@ -59,7 +59,10 @@ def display(self: Any, height: int = 420, hidden: bool = False) -> bool:  # noqa
         height: Height of the frame in pixels.
         hidden: Show a button that opens the frame.
     """
-    return display_frame(_page(self), self.name or self.id, height, hidden=hidden)
+    url = _page(self)
+    if url is None or not is_notebook():
+        return False
+    return show_html(frame_html(url, self.name or self.id, height, hidden=hidden), plain=url)
 
 
 def to_html(self: Any, height: int = 420, hidden: bool = False) -> str:  # noqa: FBT001, FBT002
@@ -69,8 +72,7 @@ def to_html(self: Any, height: int = 420, hidden: bool = False) -> str:  # noqa:
 
 
 def _page(run: Any) -> str | None:
-    url: str | None = None if run.offline or run.disabled else run.url
-    return url
+    return None if run.offline or run.disabled else cast("str | None", run.url)
 
 
 def frame_html(url: str | None, label: str, height: int, *, hidden: bool) -> str:
@@ -84,13 +86,6 @@ def frame_html(url: str | None, label: str, height: int, *, hidden: bool) -> str
         return shown
     button = f'<button type="button" onclick="{_REVEAL}">Show run {label}</button>'
     return button + shown.replace(f'style="{style}"', f'style="{style}display:none;" loading="lazy"')
-
-
-def display_frame(url: str | None, label: str, height: int, *, hidden: bool) -> bool:
-    """Display the frame; return whether it was displayed, which takes a notebook and a run with a page."""
-    if not is_notebook() or url is None:
-        return False
-    return show_html(frame_html(url, label, height, hidden=hidden), plain=url)
 
 
 def warn_deprecated(self: Any, name: str, instead: str) -> None:
@@ -107,22 +102,19 @@ def project_name(self: Any) -> str:
 def get_url(self: Any) -> str | None:
     """Return the URL of the run's page. Deprecated."""
     warn_deprecated(self, "get_url()", "url")
-    url: str | None = self.url
-    return url
+    return cast("str | None", self.url)
 
 
 def get_project_url(self: Any) -> str | None:
     """Return the URL of the project's page. Deprecated."""
     warn_deprecated(self, "get_project_url()", "project_url")
-    url: str | None = self.project_url
-    return url
+    return cast("str | None", self.project_url)
 
 
 def get_sweep_url(self: Any) -> str | None:
     """Return the URL of the sweep's page. Deprecated."""
     warn_deprecated(self, "get_sweep_url()", "sweep_url")
-    url: str | None = self.sweep_url
-    return url
+    return cast("str | None", self.sweep_url)
 
 
 def join(self: Any, exit_code: int | None = None) -> None:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from runstream.run_names import validate_tags
 from runstream.tracking.config.config import Config, StaticConfig, validate_pinned_keys
-from runstream.tracking.lifecycle.outcome import from_block, from_exit_code
+from runstream.tracking.lifecycle.outcome import DETACHED, from_block, from_exit_code
 from runstream.tracking.rows.metric import Metric, build_metric
 from runstream.tracking.run import methods, unsupported_files
 from runstream.tracking.run.alert import alert as raise_alert
 from runstream.tracking.run.backend import unstarted_backend
-from runstream.tracking.run.identity import RunAddresses
 from runstream.tracking.run.methods import warn_deprecated
 from runstream.tracking.summary.summary import Summary
 from runstream.tracking.values.entries import config_entry
@@ -19,11 +18,12 @@ from runstream.watching import ModelWatching
 from runstream_schemas.events import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
     from runstream.settings import Settings
     from runstream.tracking.lifecycle.delivery_status import RunStatus
+    from runstream.tracking.lifecycle.outcome import Outcome
     from runstream.tracking.run.backend import RunBackend
     from runstream.tracking.run.identity import RunIdentity
 
@@ -62,8 +62,8 @@ class Run:
         """Delegate to these parts from now on; called by ``init()``."""
         self._backend = backend
         self._recorder = backend.recorder
+        self._known_names = backend.identity
         warn = backend.terminal.warn
-        self._addresses = RunAddresses(backend.identity, backend.refresh, warn, self.offline)
         self._config = self._config.with_recorder(backend.recorder.record_config, warn, backend.encoder)
         self._summary = Summary(backend.recorder, encoder=backend.encoder)
         self._watching = ModelWatching(
@@ -148,7 +148,7 @@ class Run:
         """
         if quiet is not None:
             warn_deprecated(self, "finish(quiet=...)", "the setting quiet")
-        self._end(lambda: self._recorder.finish(from_exit_code(exit_code or 0)))
+        self._end(from_exit_code(exit_code or 0))
 
     def mark_preempting(self) -> None:
         """Record that the process is about to be preempted, and have it delivered at once."""
@@ -160,7 +160,7 @@ class Run:
 
     def detach(self) -> None:
         """Leave the run without ending it; see docs/client.md."""
-        self._end(self._recorder.detach)
+        self._end(DETACHED)
 
     def pin_config_keys(self, keys: Sequence[str]) -> None:
         """Show these config keys, and no others, at the top of the run's page; raises UsageError as for :meth:`log`."""
@@ -169,11 +169,11 @@ class Run:
     def _label(self, *labels: Any, **named: Any) -> None:
         """Do nothing; libraries call it to tell W&B that they are in use."""
 
-    def _end(self, finish: Callable[[], None]) -> None:
+    def _end(self, outcome: Outcome) -> None:
         self._watching.unwatch()
         self._backend.before_end()
         try:
-            finish()
+            self._recorder.finish(outcome)
         finally:
             self._backend.after_end()
 
@@ -186,14 +186,26 @@ class Run:
         if exc_val is None:
             self.finish(0)
             return False
-        outcome = from_block(exc_val)
-        self._end(lambda: self._recorder.finish(outcome))
+        self._end(from_block(exc_val))
         return False
+
+    @property
+    def _names(self) -> RunIdentity:
+        """The names, with what has become known by now."""
+        self._known_names = self._backend.refresh(self._known_names)
+        return self._known_names
+
+    @property
+    def _names_online(self) -> RunIdentity:
+        """The names, for their URLs; prints a warning in an offline run, which has none."""
+        if self.offline:
+            self._backend.terminal.warn("URL not available in offline run")
+        return self._names
 
     @property
     def name(self) -> str | None:
         """Display name, which need not be unique. A generated one has a number from the server. Can be set."""
-        return self._name or self._addresses.identity.name or None
+        return self._name or self._names.name or None
 
     @name.setter
     def name(self, name: str) -> None:
@@ -246,12 +258,12 @@ class Run:
     @property
     def id(self) -> str:
         """Identifier of the run."""
-        return self._addresses.identity.run_id
+        return self._names.run_id
 
     @property
     def entity(self) -> str:
         """Account or team of the run; empty until the server has resolved it."""
-        return self._addresses.identity.entity or ""
+        return self._names.entity or ""
 
     @property
     def project(self) -> str:
@@ -266,17 +278,17 @@ class Run:
     @property
     def url(self) -> str | None:
         """URL of the run's page; None for an offline or disabled run, and until a server is known."""
-        return self._addresses.online.url
+        return self._names_online.url
 
     @property
     def project_url(self) -> str | None:
         """URL of the project's page; None as for :attr:`url`."""
-        return self._addresses.online.project_url
+        return self._names_online.project_url
 
     @property
     def sweep_url(self) -> str | None:
         """URL of the sweep's page; None without a sweep, and as for :attr:`url`."""
-        return self._addresses.online.sweep_url(self.sweep_id)
+        return self._names_online.sweep_url(self.sweep_id)
 
     @property
     def dir(self) -> str:
@@ -372,7 +384,7 @@ class Run:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the names: in this process they are unpickled as this run, elsewhere as one that records nothing."""
         settings = self._settings.model_copy(update={"api_key": None})
-        return self._backend.revive or unstarted_run, (settings, self._config.as_dict(), self._addresses.identity)
+        return self._backend.revive or unstarted_run, (settings, self._config.as_dict(), self._names)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name) and not self.disabled:

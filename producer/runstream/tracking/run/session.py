@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from runstream.exceptions import Error
 
@@ -132,22 +132,15 @@ class UninitializedAttribute:
     def __init__(self, name: str) -> None:
         object.__setattr__(self, "_name", name)
 
-    def _refuse(self) -> Error:
-        return Error(f"No run is active: call runstream.init() before runstream.{self._name} is read or set")
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise Error(f"No run is active: call runstream.init() before runstream.{self._name} is read or set")
+
+    __setattr__ = __getitem__ = __setitem__ = _refuse
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)  # Inspection of an object reads such names and must not fail.
-        raise self._refuse()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise self._refuse()
-
-    def __getitem__(self, key: str) -> Any:
-        raise self._refuse()
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        raise self._refuse()
+        self._refuse()
 
     def __repr__(self) -> str:
         return f"<runstream.{self._name} before runstream.init()>"

@@ -16,7 +16,6 @@ from runstream.spool.writer import ClosedError, DiskPolicy, ForkedError, SpoolWr
 from runstream.tracking.lifecycle.console_capture import ConsoleCapture
 from runstream.tracking.lifecycle.delivery_status import RunStatus, acknowledged, last_acknowledged
 from runstream.tracking.lifecycle.exit_hooks import EXIT_HOOKS
-from runstream.tracking.lifecycle.outcome import DETACHED
 from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher, shipper_dies_with_trainer
 from runstream.tracking.rows.metric import Metric
 from runstream.tracking.rows.row_log import RowLog
@@ -43,10 +42,8 @@ _SIGNAL_WAIT_S = 10.0
 class SpoolRecorder:
     """Records a run into its folder. Safe with threads, forks and signals. Raises OSError without a spool.
 
-    Args:
-        first: The entries of the first record.
-        continues: The writers that this one continues.
-        relative: Whether the last step of the run is not known: implicit steps are added to it at delivery.
+    ``first`` are the entries of the first record, and ``continues`` the writers that this one continues. If
+    ``relative``, the last step of the run is not known: implicit steps are added to it at delivery.
     """
 
     def __init__(
@@ -164,14 +161,6 @@ class SpoolRecorder:
             sync_items_total=total, sync_items_pending=max(total - acked, 0), sync_time=last_acknowledged(self._folder)
         )
 
-    def detach(self) -> None:
-        """Leave the run without ending it: the end of this writer does not affect its state."""
-        self.finish(DETACHED)
-
-    def last_values(self) -> dict[str, Any]:
-        """Return the last value of every key that this process logged or set."""
-        return self._history.last_values()
-
     def summary(self) -> dict[str, Any]:
         """Return the summary as this process knows it; it must not be changed. Empty, with a warning, after the end."""
         if self._finished:
@@ -194,10 +183,11 @@ class SpoolRecorder:
         with self._ending:
             if self._finished:
                 return
-            if os.getpid() != self._owner:
-                self._finish_child(outcome)
-                return
             self._finished = True
+            if os.getpid() != self._owner:  # a forked child only ends its own writer, if it has one
+                if not self._history.writer.forked:
+                    self._close(outcome)
+                return
             EXIT_HOOKS.remove(self)
             self._console.stop()
             # Before the shipper sees the end, since it deletes what is delivered.
@@ -216,12 +206,6 @@ class SpoolRecorder:
             with contextlib.suppress(OSError, ValueError, LookupError):
                 return self._summary.values(self._history.writer.order, ended=True)
         return self._history.last_values()
-
-    def _finish_child(self, outcome: Outcome) -> None:
-        """End a forked child, which only ends its own writer, if it has one."""
-        self._finished = True
-        if not self._history.writer.forked:
-            self._close(outcome)
 
     def note_handled_signal(self, outcome: Outcome) -> None:
         """Record a signal that the program handles; SIGTERM from a scheduler announces a preemption."""
