@@ -10,10 +10,10 @@ from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from runstream.exceptions import ConfigError, DataError, UsageError
-from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder, without_nan
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder, validated_key, without_nan
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -28,23 +28,16 @@ _OWN_KEYS = frozenset({"wandb_version", "_wandb"})
 def to_config(values: Any, encoder: ValueEncoder = DEFAULT_ENCODER) -> dict[str, Any]:
     """Return a config of any form as a dict of plain values.
 
-    Args:
-        values: A dict or other mapping; the path of a YAML or JSON file; a dataclass or pydantic object; absl's flags;
-            an object with attributes, such as an ``argparse.Namespace``; None for an empty config.
-        encoder: Encodes the values.
-
-    Raises ConfigError for an invalid file, DataError for an invalid key, and TypeError for values of another form.
+    That is a dict or other mapping; the path of a YAML or JSON file; a dataclass or pydantic object; absl's flags; an
+    object with attributes, such as an ``argparse.Namespace``; or None for an empty config. Raises ConfigError for an
+    invalid file, DataError for an invalid key, and TypeError for values of another form.
     """
     if isinstance(values, str | os.PathLike):
         values = read_file(Path(values))
     found = {}
     for key, value in _mapping(values).items():
-        name = key.strip("-") if isinstance(key, str) else key
-        if not isinstance(name, str) or not 0 < len(name) <= DEFAULT_LIMITS.key_length:
-            raise DataError(
-                f"Invalid config key {key!r:.60}: expected a string of 1 to {DEFAULT_LIMITS.key_length} characters"
-            )
-        found[str(name)] = to_config_value(value, encoder)
+        name = validated_key("config", key.strip("-") if isinstance(key, str) else key, key)
+        found[name] = to_config_value(value, encoder)
     return found
 
 
@@ -97,8 +90,7 @@ def read_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"Cannot read config file {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"Invalid config file {path}: not UTF-8 text ({error})") from None
-    found = _parse(path, text)
-    if found is None:
+    if (found := _parse(path, text)) is None:
         return {}
     if not isinstance(found, dict):
         raise ConfigError(f"Invalid config file {path}: expected keys and values, not a {type(found).__name__}")
@@ -149,8 +141,7 @@ def _mapping(values: Any) -> Mapping[Any, Any]:
     if (fields := _fields(values)) is not None:
         return fields
     if callable(flags := getattr(values, "flag_values_dict", None)):
-        found: Mapping[Any, Any] = flags()
-        return found
+        return cast("Mapping[Any, Any]", flags())
     if isinstance(values, ModuleType) or not hasattr(values, "__dict__"):
         raise TypeError(
             f"Invalid config {values!r:.60} of type {type(values).__name__}: "
@@ -161,14 +152,9 @@ def _mapping(values: Any) -> Mapping[Any, Any]:
 
 def _has_keys(value: Any) -> bool:
     """Return whether a value is a mapping, or like one: the config of another run or library."""
-    if isinstance(value, Mapping):
-        return True
-    return (
-        not isinstance(value, type)
-        and hasattr(value, "keys")
-        and hasattr(value, "items")
-        and not hasattr(value, "shape")
-    )
+    if isinstance(value, type | Mapping):
+        return isinstance(value, Mapping)
+    return hasattr(value, "keys") and hasattr(value, "items") and not hasattr(value, "shape")
 
 
 def _fields(value: Any) -> dict[str, Any] | None:
@@ -178,8 +164,7 @@ def _fields(value: Any) -> dict[str, Any] | None:
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if hasattr(value, "model_fields_set"):
-        found: dict[str, Any] = value.model_dump()
-        return found
+        return cast("dict[str, Any]", value.model_dump())
     return None
 
 

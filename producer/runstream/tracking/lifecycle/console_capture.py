@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -27,10 +28,9 @@ class LineBuffer:
         if "\n" not in text:
             self._keep(text)
             return []
-        first, *lines = (self._rest + text).split("\n")
+        *complete, rest = (self._rest + text).split("\n")
         self._rest = ""
-        complete = [first, *lines[:-1]]
-        self._keep(lines[-1])
+        self._keep(rest)
         return [_last_state(line) for line in complete]
 
     def flush(self) -> list[str]:
@@ -146,10 +146,8 @@ class ConsoleCapture:
             return
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         text = "".join(f"{stamp} {name}{self._mark} {line}\n" for line in lines)
-        try:
+        with contextlib.suppress(OSError):  # the program's output was written; a failed copy must not stop it
             os.write(self._descriptor, text.encode(errors="backslashreplace"))
-        except OSError:
-            return  # The program's output was written; a failed copy must not stop it.
 
 
 def _last_state(line: str) -> str:

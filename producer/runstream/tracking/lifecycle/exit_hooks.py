@@ -151,13 +151,12 @@ class _Layer:
             live.finish(outcome)
 
     def _how_the_script_ended(self) -> Outcome:
-        returned = self._main is None or frame_returned(self._main)
-        if returned and self._main is not None:
-            return from_exit_code(0)  # An exception that was noted was caught.
-        if self._noted is not None or returned:
+        if self._main is None:
             return self._noted or from_exit_code(0)
-        # SystemExit without sys.exit(), which Python shows to no hook; or how the script ended is not known.
-        return LEFT_TO_STATUS
+        if frame_returned(self._main):
+            return from_exit_code(0)  # An exception that was noted was caught.
+        # Else SystemExit without sys.exit(), which Python shows to no hook; or how the script ended is not known.
+        return self._noted or LEFT_TO_STATUS
 
 
 def _handler_of_others() -> Any:

@@ -60,7 +60,8 @@ class FinalReport:
             if delivery is None:
                 self._terminal.detail(f"To deliver this offline run: runstream sync {shown_path(self._folder.path)}")
             elif arrived:
-                self._terminal.detail(self._synced())
+                synced = f"Synced {delivered(self._folder)} record(s)"
+                self._terminal.detail(f"{synced}, 0 media file(s), 0 artifact file(s) and 0 other file(s)")
             else:
                 self._terminal.line(self._pending_message(delivery.pending))
             self._terminal.detail(f"Find logs at: {shown_path(self._folder.logs, dotted=True)}")
@@ -100,9 +101,6 @@ class FinalReport:
         if self._settings.mode != "offline" and (url := self._run.url) is not None:
             self._terminal.line(f"🚀 View run {self._run.name} at: {url}")
             self._terminal.line(f"⭐️ View project at: {self._run.project_url}")
-
-    def _synced(self) -> str:
-        return f"Synced {delivered(self._folder)} record(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)"
 
     def _pending_message(self, pending: int) -> str:
         what = f"{pending} records are" if pending else "The run is"

@@ -91,6 +91,4 @@ def from_signal(number: int) -> Outcome:
 
 def system_exit_code(code: object) -> int:
     """Return the exit code of a process that calls ``sys.exit(code)``."""
-    if code is None:
-        return 0
-    return code if isinstance(code, int) else 1
+    return code if isinstance(code, int) else int(code is not None)

@@ -55,8 +55,7 @@ class ShipperLauncher:
         """Start the guardian, which starts the shipper, in a separate session; raises OSError."""
         self._started_at = time.monotonic()
         environ = _with_absolute_paths(self._environ)
-        pidfd = _own_pidfd()
-        if pidfd is not None:
+        if (pidfd := _own_pidfd()) is not None:
             environ[_TRAINER] = f"{pidfd}:{os.getpid()}:{process_start(os.getpid()) or ''}"
         command = [sys.executable, "-m", "runstream.shipper.guardian", os.fspath(self._folder.path)]
         log = os.open(self._folder.logs / "guardian.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -99,11 +98,10 @@ class ShipperLauncher:
         return self._folder.control[Word.PENDING]
 
     def wait(self, limit_s: float | None, progress: Callable[[int], None]) -> bool:
-        """Wait until everything is delivered; return False if the limit is reached first.
+        """Wait until everything is delivered; return False if the limit in seconds is reached first.
 
-        Args:
-            limit_s: Seconds. None for 60, or, if the shipper dies with this process, while delivery makes progress.
-            progress: Called with the number of pending records after a short while.
+        None is 60 or, if the shipper dies with this process, no limit while delivery makes progress. ``progress`` is
+        called with the number of pending records after a short while.
         """
         started = moved = time.monotonic()
         acked = -1
@@ -111,15 +109,11 @@ class ShipperLauncher:
         control[Word.FINISH_REQUESTED] = 1
         while not self.done:
             now = time.monotonic()
-            phase = control[Word.PHASE]
             if control[Word.ACKED] != acked:
                 acked, moved = control[Word.ACKED], now
-            if limit_s is not None:
-                limit = limit_s
-            elif phase == Phase.NEVER_CONNECTED:
-                limit = self._timeouts.never_answered_s
-            else:
-                limit = self._timeouts.delivery_s
+            has_answered = control[Word.PHASE] != Phase.NEVER_CONNECTED
+            default_s = self._timeouts.delivery_s if has_answered else self._timeouts.never_answered_s
+            limit = default_s if limit_s is None else limit_s
             since = moved if limit_s is None and shipper_dies_with_trainer(self._environ) else started
             if now - since >= limit:
                 return False

@@ -49,11 +49,7 @@ def build_metric(
     goal: str | None,
     overwrite: bool | None,
 ) -> Metric:
-    """Return the definition for arguments of ``define_metric()``.
-
-    Raises:
-        Error: An argument is invalid.
-    """
+    """Return the definition for arguments of ``define_metric()``; raises Error if one is invalid."""
     if isinstance(step_metric, Metric):
         step_metric = step_metric.name
     for what, value in (("step_sync", step_sync), ("hidden", hidden), ("overwrite", overwrite)):
@@ -96,7 +92,6 @@ def _goal(goal: str | None) -> str | None:
     if goal is None:
         return None
     short = goal[:3].lower() if isinstance(goal, str) else ""
-    found = next((name for name in GOALS if name[:3] == short), None)
-    if found is None:
+    if (found := next((name for name in GOALS if name[:3] == short), None)) is None:
         raise Error(f"define_metric(goal={goal!r:.60}) must be 'minimize' or 'maximize'")
     return found

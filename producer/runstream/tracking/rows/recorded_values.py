@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
@@ -114,8 +114,8 @@ class RecordedValues:
         self._applying = False
         self._key_lists: dict[tuple[str, ...], KeyList] = {}
         self._pending: deque[_Change] = deque()
-        #: Values of the open row, which are not in the last values yet.
-        self._held: dict[str, Any] = {}
+        #: Values of the open row, as of the last call of :meth:`values`; they are not in the last values yet.
+        self.held: dict[str, Any] = {}
         self._held_step = 0
         #: Whether values may be held, by a note or in fact.
         self.holding = False
@@ -159,11 +159,6 @@ class RecordedValues:
         with self._lock:
             apply(self.values())
 
-    @property
-    def held(self) -> dict[str, Any]:
-        """Values of the open row, as of the last call of :meth:`values`."""
-        return self._held
-
     def copy(self) -> RecordedValues:
         """Return an independent copy, for a forked child: the locks of another thread are not copied."""
         other = RecordedValues()
@@ -184,14 +179,14 @@ class RecordedValues:
             key_list.applied = row.order
         for _ in pending:
             self._pending.popleft()
-        self.holding = bool(self._held or self._pending)
+        self.holding = bool(self.held or self._pending)
 
     def _apply_one(self, change: _Change) -> None:
         if change.effect is Effect.RELEASE:
-            self._last.add(self._held, self._held_step)
-            self._held = {}
+            self._last.add(self.held, self._held_step)
+            self.held = {}
         elif change.effect is Effect.HOLD:
-            merge(self._held, _decode(change.payload))
+            merge(self.held, _decode(change.payload))
             self._held_step = change.step
         elif change.effect is Effect.LATE:
             self._last.add_late(_decode(change.payload), change.step)
@@ -213,8 +208,7 @@ def nested(path: Sequence[str], value: Any) -> dict[str, Any]:
     """Return nested dicts that hold a value under a path."""
     for name in reversed(path):
         value = {name: value}
-    found: dict[str, Any] = value
-    return found
+    return cast("dict[str, Any]", value)
 
 
 def _leaves(values: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, Any]]:

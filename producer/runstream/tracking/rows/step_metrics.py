@@ -59,8 +59,7 @@ class StepMetrics:
         return [axis for axis in wanted if axis not in names]
 
     def _of(self, name: str) -> str | None:
-        exact = self._exact.get(name)
-        if exact is not None:
+        if (exact := self._exact.get(name)) is not None:
             return exact.inserted
         if name in self._axes:  # a glob for all metrics does not apply to their axis
             return None
@@ -69,8 +68,7 @@ class StepMetrics:
 
 def found(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the part of nested values with a name (a key, or keys joined with dots), or an empty dict."""
-    value = values.get(name)
-    if value is not None:
+    if (value := values.get(name)) is not None:
         return {} if isinstance(value, dict) else {name: value}
     for place in (place for place, letter in enumerate(name) if letter == "."):
         inner = values.get(name[:place])

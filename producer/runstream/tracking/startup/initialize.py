@@ -139,7 +139,7 @@ def init(  # noqa: PLR0917 - the signature of W&B
         "sync_tensorboard": sync_tensorboard if sync_tensorboard is not None else tensorboard,
     }
     environ = os.environ
-    found = resolve(_given(settings) | _without_none(arguments))
+    found = resolve(_given(settings) | {name: value for name, value in arguments.items() if value is not None})
     if is_notebook():
         found = _in_a_notebook(found)
     terminal = Terminal(silent=found.silent, quiet=found.quiet)
@@ -325,9 +325,7 @@ def _announce(  # noqa: PLR0917 - one caller
 
 
 def _given(settings: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
-    if settings is None:
-        return {}
-    return settings.model_dump(exclude_unset=True) if isinstance(settings, Settings) else dict(settings)
+    return settings.model_dump(exclude_unset=True) if isinstance(settings, Settings) else dict(settings or {})
 
 
 def _in_a_notebook(settings: Settings) -> Settings:
@@ -335,10 +333,6 @@ def _in_a_notebook(settings: Settings) -> Settings:
     again = {"reinit": "finish_previous" if settings.reinit == "default" else settings.reinit, "allow_val_change": True}
     kept = {name: getattr(settings, name) for name in settings.model_fields_set & {"allow_val_change"}}
     return settings.model_copy(update=again | kept)
-
-
-def _without_none(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _warn_of_the_ignored(terminal: Terminal, settings: Settings, ignored: Mapping[str, Any]) -> None:
@@ -356,11 +350,9 @@ def _warn_of_chosen_keys(terminal: Terminal, **keys: Sequence[str] | None) -> No
 
 
 def _checked(settings: Settings) -> Settings:
-    if settings.entity is not None:
-        validate_name("entity", settings.entity)
-    validate_name("project", settings.project)
-    if settings.run_id is not None:
-        validate_name("run id", settings.run_id)
+    for what, name in (("entity", settings.entity), ("project", settings.project), ("run id", settings.run_id)):
+        if name is not None:
+            validate_name(what, name)
     if settings.mode == "shared" and settings.run_id is None:
         raise UsageError('Missing id: mode="shared" needs the id that all processes of the run share, init(id=...)')
     return settings

@@ -70,8 +70,7 @@ def plan_resume(settings: Settings, folder: Path) -> Settings:
 
 def parse_branch_point(name: str, text: str) -> BranchPoint:
     """Return the run and the step of ``ID?_step=N``; raises ValueError if the text has another form."""
-    found = _BRANCH_POINT.fullmatch(text)
-    if found is None:
+    if (found := _BRANCH_POINT.fullmatch(text)) is None:
         raise ValueError(f"Invalid {name}={text!r}: expected 'ID?_step=N' with the id of a run and one of its steps")
     return BranchPoint(found.group(1), int(found.group(2)))
 

@@ -41,8 +41,7 @@ class ServerLookup:
 
 def look_up_server(identity: RunIdentity, settings: Settings, environ: Mapping[str, str]) -> ServerLookup:
     """Ask the server for what completes the names of a run, or use its last answer if it does not reply."""
-    server = resolve_server(environ, settings.base_url)
-    if server is None:
+    if (server := resolve_server(environ, settings.base_url)) is None:
         return ServerLookup(None, identity, "No server is known (start one with `runstream up`, or set RUNSTREAM_URL)")
     try:
         connection, problem = connect(server, settings.connect_timeout_s), ""

@@ -6,6 +6,7 @@ torchrun is by Slurm, knows the process better than the one that started it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -44,45 +45,29 @@ class ProcessRank:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class _Launcher:
-    """The variables of one launcher."""
-
-    name: str
-    rank: str
-    local_rank: str = ""
-    node: str = ""
-    world_size: str = ""
-
-
+#: The name of each launcher, and its variables of rank, local rank, node and world size; an empty one does not exist.
 #: In the order in which they are tried; see the table in docs/client.md.
 _LAUNCHERS = (
-    _Launcher("torchrun", "RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE"),
-    _Launcher("Horovod", "HOROVOD_RANK", "HOROVOD_LOCAL_RANK", "HOROVOD_CROSS_RANK", "HOROVOD_SIZE"),
-    _Launcher("Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "", "OMPI_COMM_WORLD_SIZE"),
-    _Launcher("MVAPICH", "MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_LOCAL_RANK", "", "MV2_COMM_WORLD_SIZE"),
-    _Launcher("MPI", "PMI_RANK", "MPI_LOCALRANKID", "", "PMI_SIZE"),
-    _Launcher("MPI", "PMIX_RANK"),
-    _Launcher("Slurm", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_NTASKS"),
-    _Launcher("Kubernetes", "JOB_COMPLETION_INDEX"),
-    _Launcher("Kubernetes", "LWS_WORKER_INDEX", "", "", "LWS_GROUP_SIZE"),
-    _Launcher("Kubernetes", "POD_INDEX"),
-    _Launcher("torchrun", "LOCAL_RANK", "LOCAL_RANK"),
+    ("torchrun", "RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE"),
+    ("Horovod", "HOROVOD_RANK", "HOROVOD_LOCAL_RANK", "HOROVOD_CROSS_RANK", "HOROVOD_SIZE"),
+    ("Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "", "OMPI_COMM_WORLD_SIZE"),
+    ("MVAPICH", "MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_LOCAL_RANK", "", "MV2_COMM_WORLD_SIZE"),
+    ("MPI", "PMI_RANK", "MPI_LOCALRANKID", "", "PMI_SIZE"),
+    ("MPI", "PMIX_RANK", "", "", ""),
+    ("Slurm", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_NTASKS"),
+    ("Kubernetes", "JOB_COMPLETION_INDEX", "", "", ""),
+    ("Kubernetes", "LWS_WORKER_INDEX", "", "", "LWS_GROUP_SIZE"),
+    ("Kubernetes", "POD_INDEX", "", "", ""),
+    ("torchrun", "LOCAL_RANK", "LOCAL_RANK", "", ""),
 )
 
 
 def process_rank(environ: Mapping[str, str]) -> ProcessRank | None:
     """Return the rank of this process; None if no launcher set one."""
-    for launcher in _LAUNCHERS:
-        rank = _number(environ, launcher.rank)
+    for launcher, *variables in _LAUNCHERS:
+        rank, local_rank, node, world_size = (_number(environ, variable) for variable in variables)
         if rank is not None:
-            return ProcessRank(
-                launcher=launcher.name,
-                rank=rank,
-                local_rank=_number(environ, launcher.local_rank),
-                node=_number(environ, launcher.node),
-                world_size=_number(environ, launcher.world_size),
-            )
+            return ProcessRank(launcher=launcher, rank=rank, local_rank=local_rank, node=node, world_size=world_size)
     return _pod(environ)
 
 
@@ -161,10 +146,8 @@ def program() -> str:
 def _gpu_models(drivers: Path) -> list[str]:
     """Return the GPU models that the kernel driver lists; opening NVML takes seconds on some machines."""
     models = []
-    try:
+    with contextlib.suppress(OSError):
         for device in sorted(drivers.iterdir()):
             match = _GPU_MODEL.search((device / "information").read_text())
             models.append(match.group(1) if match else "unknown")
-    except OSError:
-        return models
     return models

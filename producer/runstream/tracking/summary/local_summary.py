@@ -80,17 +80,14 @@ class LocalSummary:
                 if ended or order != self._shown_at:
                     self._shown = summary_of(self._folded(ended=ended))
                     self._shown_at = order
-            except BaseException:
-                self._begin_again()  # an interrupt may have come between reading and folding rows
+            except BaseException:  # an interrupt may have come between reading and folding rows
+                if self._fold is not None:
+                    self._fold.close()
+                    self._fold = None
                 raise
             finally:
                 self._reading = 0
             return self._shown
-
-    def _begin_again(self) -> None:
-        if self._fold is not None:
-            self._fold.close()
-            self._fold = None
 
     def _folded(self, *, ended: bool = False) -> SummaryState:
         """Return the summary state of everything appended so far."""

@@ -6,10 +6,8 @@ import sys
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from runstream.exceptions import DataError
-from runstream.tracking.values.encoder import DEFAULT_ENCODER, LONGEST_LIST, ValueEncoder, without_nan
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, LONGEST_LIST, ValueEncoder, validated_key, without_nan
 from runstream_schemas.events import Operation
-from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
@@ -102,7 +100,7 @@ class Summary:
             UsageError: The run is finished.
         """
         plain_values = {
-            _checked(key): normalize_summary_value(value, self._encoder)
+            validated_key("summary", key, key): normalize_summary_value(value, self._encoder)
             for key, value in {**(values or {}), **more}.items()
         }
         entries: list[SummaryEntry] = [
@@ -126,7 +124,8 @@ class Summary:
         def apply(root: dict[str, Any]) -> None:
             _inner(root, self._path, make=True).pop(key, None)
 
-        self._recorder.record_summary([[Operation.REMOVE.value, [*self._path, _checked(key)], None]], apply)
+        path = [*self._path, validated_key("summary", key, key)]
+        self._recorder.record_summary([[Operation.REMOVE.value, path, None]], apply)
 
     def __getattr__(self, key: str) -> Any:
         if key.startswith("__"):  # Python reads these names, even of a copy that is not complete
@@ -169,8 +168,7 @@ class Summary:
 
 def _inner(root: dict[str, Any], path: tuple[str, ...], *, make: bool = False) -> dict[str, Any]:
     for name in path:
-        inner = root.get(name)
-        if not isinstance(inner, dict):
+        if not isinstance(inner := root.get(name), dict):
             inner = {}
             if make:
                 root[name] = inner
@@ -183,14 +181,6 @@ def copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: copied(inner) for key, inner in value.items()}
     return [copied(item) for item in value] if isinstance(value, list) else value
-
-
-def _checked(key: Any) -> str:
-    if not isinstance(key, str) or not 0 < len(key) <= DEFAULT_LIMITS.key_length:
-        raise DataError(
-            f"Invalid summary key {key!r:.60}: expected a string of 1 to {DEFAULT_LIMITS.key_length} characters"
-        )
-    return str(key)
 
 
 def normalize_summary_value(value: Any, encoder: ValueEncoder = DEFAULT_ENCODER) -> Any:

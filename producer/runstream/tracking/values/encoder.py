@@ -147,6 +147,14 @@ def histogram(array: Any) -> dict[str, Any]:
     return {"_type": "histogram", "values": counts.tolist(), "bins": edges.tolist()}
 
 
+def validated_key(kind: str, key: Any, given: Any) -> str:
+    """Return a key of config or summary (``kind``), made of what was given; raises DataError if it is not valid."""
+    longest = DEFAULT_LIMITS.key_length
+    if not isinstance(key, str) or not 0 < len(key) <= longest:
+        raise DataError(f"Invalid {kind} key {given!r:.60}: expected a string of 1 to {longest} characters")
+    return str(key)
+
+
 def to_float(value: int) -> float:
     """Return an integer of any size as a float: an infinity if it is out of range."""
     try:
@@ -238,16 +246,8 @@ def _as_period(value: dt.timedelta) -> str:
     return f"{sign}P{day}" + (f"T{time}" if time else "" if day else "T0S")
 
 
-def _name_of(function: Any) -> str:
-    """Return the qualified name of a function or class; the text of another callable."""
-    if hasattr(function, "__qualname__") and hasattr(function, "__module__"):
-        return f"{function.__module__}.{function.__qualname__}"
-    return str(function)
-
-
 def _from_iterator(value: Iterator[Any]) -> list[Any]:
-    items = list(islice(value, _LONGEST_ARRAY + 1))
-    if len(items) > _LONGEST_ARRAY:
+    if len(items := list(islice(value, _LONGEST_ARRAY + 1))) > _LONGEST_ARRAY:
         raise DataError(f"Iterator too long: expected at most {_LONGEST_ARRAY} elements")
     return items
 
@@ -278,9 +278,10 @@ def _as_numpy(value: Any) -> Any:
 
 
 def _from_unknown(value: Any) -> Any:
-    """Return the plain data of a value that msgspec does not support."""
+    """Return the qualified name of a function or class that msgspec does not support, the text of other callables."""
     if callable(value):
-        return truncated(_name_of(value))
+        named = hasattr(value, "__qualname__") and hasattr(value, "__module__")
+        return truncated(f"{value.__module__}.{value.__qualname__}" if named else str(value))
     raise DataError(f"Cannot record {_described(value)}")
 
 
