@@ -35,8 +35,7 @@ class Api:
     ) -> None:
         given = dict(overrides or {})
         environ = os.environ
-        server = resolve_server(environ, given.get("base_url"))
-        if server is None:
+        if (server := resolve_server(environ, given.get("base_url"))) is None:
             raise CommError("No server is known: start one with `runstream up`, or set RUNSTREAM_URL")
         if "RUNSTREAM_URL" not in environ:
             # A key without a URL beside it belongs to the server that the caller names.

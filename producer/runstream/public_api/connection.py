@@ -49,10 +49,6 @@ class Connection:
         """Return the JSON of a POST that takes effect once, even if it is sent several times; raises as :meth:`get`."""
         return self._request("POST", path, headers={"Idempotency-Key": str(uuid.uuid4())})
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
-
     def _request(self, method: str, path: str, **more: Any) -> Any:
         retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, ServerError) and error.status in _BUSY),

@@ -25,9 +25,8 @@ def flat(row: Mapping[str, Any], prefix: str = "") -> Row:
 
 def pick(row: Mapping[str, Any], keys: Iterable[str]) -> Row:
     """Return the values of these keys of a row; a dotted path names a value in nested dicts."""
-    flattened = flat(row)
-    found = {key: row[key] if key in row else flattened.get(key, _MISSING) for key in keys}
-    return {key: value for key, value in found.items() if value is not _MISSING}
+    found = {**flat(row), **row}
+    return {key: found[key] for key in keys if key in found}
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Any:
@@ -37,10 +36,6 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = Non
         return records
     import pandas as pd  # noqa: PLC0415  # optional, and slow to import
 
-    names = list(columns or dict.fromkeys(key for record in records for key in record))
-    first = [name for name in META if name in names]
-    order = list(columns) if columns else first + [name for name in names if name not in META]
-    return pd.DataFrame.from_records(records, columns=order)
-
-
-_MISSING = object()
+    names = dict.fromkeys(key for record in records for key in record)
+    order = columns or [*(name for name in META if name in names), *(name for name in names if name not in META)]
+    return pd.DataFrame.from_records(records, columns=list(order))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from runstream.exceptions import UsageError
 from runstream_schemas.topics import DEFAULT_PROJECT, canonical_project
@@ -53,11 +53,6 @@ def parse_project(text: str, defaults: NamedProject) -> NamedProject:
         case []:
             return NamedProject(entity=defaults.entity, project=canonical_project(defaults.project))
     raise UsageError(f"Invalid path {text!r} of a project: expected 'entity/project', 'project' or the URL of its page")
-
-
-def url_path(*parts: str) -> str:
-    """Return a URL path of parts, each quoted."""
-    return "/".join(quote(part, safe="") for part in parts)
 
 
 def _parts(text: str) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from runstream.exceptions import UsageError
 from runstream.public_api.connection import Connection
 from runstream.public_api.frames import META, pick, table
-from runstream.public_api.paths import url_path
+from runstream.server.endpoints import run_address
+from runstream_schemas.topics import RunPath
 
 _STREAMS = {"default": "history", "history": "history", "system": "system"}
 #: W&B's prefix of system metrics.
@@ -28,7 +29,7 @@ class Run:
         self._project = project
         self._id = run_id
         self._document = document
-        self._address = f"/runs/{url_path(*self.path)}"
+        self._address = run_address(RunPath(entity=entity, project=project, run_id=run_id))
 
     def __repr__(self) -> str:
         return f"<Run {'/'.join(self.path)} ({self.state})>"
@@ -42,8 +43,7 @@ class Run:
         """
         if self._document is None or force:
             self._document = self._get()
-        document: dict[str, Any] = self._document
-        return document
+        return cast("dict[str, Any]", self._document)
 
     def load_full_data(self, force: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  # W&B's signature
         """Call :meth:`load`: a document is never partial."""
@@ -190,8 +190,7 @@ class Run:
     @property
     def delivery(self) -> dict[str, Any]:
         """The progress of delivery: ``{"complete": bool, "writers": [{"writer", "role", "label", "topics"}]}``."""
-        found: dict[str, Any] = self._get("delivery")
-        return found
+        return dict(self._get("delivery"))
 
     def history(
         self,

@@ -14,9 +14,7 @@ class Runs(Sequence[Run]):
 
     def __init__(self, connection: Connection, *, entity: str | None, project: str | None, per_page: int) -> None:
         self._connection = connection
-        self._entity = entity
-        self._project = project
-        self._per_page = per_page
+        self._asked = {"entity": entity, "project": project, "limit": per_page}
         self._found: list[Run] = []
         self._next: str | None = None
         self._ended = False
@@ -49,9 +47,7 @@ class Runs(Sequence[Run]):
         """Read the next page; return whether it has a run."""
         if self._ended:
             return False
-        page = self._connection.get(
-            "/runs", entity=self._entity, project=self._project, limit=self._per_page, after=self._next
-        )
+        page = self._connection.get("/runs", **self._asked, after=self._next)
         documents = page["runs"]
         self._found += [Run(self._connection, item["entity"], item["project"], item["id"], item) for item in documents]
         self._next = page["next"]

@@ -44,11 +44,8 @@ class ServerClient:
     """Sends requests to the API of one server. Safe with threads. Raises CommError if the URL is invalid.
 
     Proxies are those of ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY``; none is used for a loopback address.
-    Redirects are not followed, so that the key is never sent to another server.
-
-    Args:
-        server: The server; its key is sent with every request.
-        timeout: Seconds that one request may take as a whole, and its connection.
+    Redirects are not followed, so that the key, which is sent with every request, is never sent to another server.
+    ``timeout`` is the seconds that one request may take as a whole, and its connection.
     """
 
     def __init__(self, server: Server, timeout: float) -> None:
@@ -87,13 +84,7 @@ class ServerClient:
     ) -> Any:
         """Return the JSON of an answer, with non-finite floats restored.
 
-        Args:
-            method: HTTP method.
-            path: Path below ``/api/v1``.
-            params: Query parameters; those of None are left out.
-            json: Body of the request.
-            headers: Further headers.
-            limit: Largest answer to accept, in bytes.
+        ``path`` is below ``/api/v1``; ``params`` of None are left out; ``limit`` is the largest answer in bytes.
 
         Raises:
             AuthenticationError: The key is missing or was not accepted.

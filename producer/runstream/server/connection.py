@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -57,12 +58,10 @@ def cache_connection(server: Server, connection: Connection) -> None:
     """Keep a server's answer for times when it is down; does nothing if the file cannot be written."""
     path = _cache_path(server)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft.write_text(json.dumps(asdict(connection)))
         draft.replace(path)
-    except OSError:
-        return
 
 
 def cached_connection(server: Server) -> Connection | None:

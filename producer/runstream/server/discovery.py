@@ -34,11 +34,8 @@ def resolve_server(environ: Mapping[str, str], url: str | None = None) -> Server
     """Return the server to use, or None if none is named and no local stack has ever run.
 
     A key is only returned with the server that it belongs to: ``RUNSTREAM_API_KEY`` with ``RUNSTREAM_URL``, the token
-    of the discovery file with the URL in it. ``url`` may come from a run folder that another person made.
-
-    Args:
-        environ: ``RUNSTREAM_URL``, ``RUNSTREAM_API_KEY`` and ``RUNSTREAM_DATA_DIR``.
-        url: Takes precedence over ``RUNSTREAM_URL``.
+    of the discovery file (in ``RUNSTREAM_DATA_DIR``) with the URL in it. ``url``, which takes precedence over
+    ``RUNSTREAM_URL``, may come from a run folder that another person made.
     """
     local = _read_discovery_file(discovery_path(environ))
     named = environ.get("RUNSTREAM_URL", "").rstrip("/")
@@ -52,8 +49,7 @@ def resolve_server(environ: Mapping[str, str], url: str | None = None) -> Server
 
 def same_origin(one: str, other: str) -> bool:
     """Return whether two URLs name the same server: scheme, host and port."""
-    first = _origin(one)
-    return first is not None and first == _origin(other)
+    return (first := _origin(one)) is not None and first == _origin(other)
 
 
 def _origin(url: str) -> tuple[str, str, int | None] | None:

@@ -24,7 +24,7 @@ def connect(server: Server, timeout: float) -> Connection:
 
 def request_run_number(server: Server, run: RunPath, timeout: float) -> int:
     """Return the number of a run in its project, which the server assigns at the first request; raises CommError."""
-    found = _request(server, "POST", f"{_path(run)}/number", timeout)
+    found = _request(server, "POST", f"{run_address(run)}/number", timeout)
     try:
         return int(found["number"])
     except (ValueError, TypeError, LookupError) as error:
@@ -33,7 +33,7 @@ def request_run_number(server: Server, run: RunPath, timeout: float) -> int:
 
 def fetch_stop_request(server: Server, run: RunPath, timeout: float) -> tuple[frozenset[bytes], float]:
     """Return the writers of a run that are asked to stop, and the seconds until the next request; raises CommError."""
-    found = _request(server, "GET", f"{_path(run)}/stop", timeout)
+    found = _request(server, "GET", f"{run_address(run)}/stop", timeout)
     try:
         return frozenset(map(bytes.fromhex, found["writers"])), float(found["ask_again_s"])
     except (ValueError, TypeError, LookupError) as error:
@@ -49,18 +49,19 @@ def fetch_resume_state(
     """
     params = {"wait_s": f"{max(wait_s, 0.1):.3f}", "step": step}
     try:
-        found = _request(server, "GET", f"{_path(run)}/resume-state", timeout, params=params)
+        found = _request(server, "GET", f"{run_address(run)}/resume-state", timeout, params=params)
     except CommError as error:
         if getattr(error, "status", 0) != HTTPStatus.NOT_FOUND:
             raise
         # A server of an earlier version.
-        found = _request(server, "GET", f"{_path(run)}/standing", timeout, params=params)
+        found = _request(server, "GET", f"{run_address(run)}/standing", timeout, params=params)
     if not isinstance(found, dict):
         raise CommError(f"Unexpected answer of {server.url} to the request for the state of a run: {found!r:.80}")
     return found
 
 
-def _path(run: RunPath) -> str:
+def run_address(run: RunPath) -> str:
+    """Return the path of a run in the API, each of its parts quoted."""
     return "/runs/" + "/".join(quote(part, safe="") for part in (run.entity, run.project, run.run_id))
 
 

@@ -23,11 +23,7 @@ _PROBLEM = json.dumps({"error": {"code": "x", "message": "what went wrong"}})
 @contextmanager
 def _connected(*answers: tuple[int, str]) -> Iterator[tuple[Connection, Answers]]:
     with answering(*answers) as served:
-        connection = Connection(Server(f"{served.url}", "secret"), timeout=5, patience=0.5)
-        try:
-            yield connection, served
-        finally:
-            connection.close()
+        yield Connection(Server(f"{served.url}", "secret"), timeout=5, patience=0.5), served
 
 
 @pytest.mark.parametrize(

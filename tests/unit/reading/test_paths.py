@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runstream.exceptions import UsageError
-from runstream.public_api.paths import NamedProject, NamedRun, parse_project, parse_run, url_path
+from runstream.public_api.paths import NamedProject, NamedRun, parse_project, parse_run
+from runstream.server.endpoints import run_address
+from runstream_schemas.topics import RunPath
 
 _DEFAULTS = NamedProject(entity="me", project="mine")
 
@@ -58,4 +60,5 @@ def test_an_invalid_path_of_a_project_is_refused() -> None:
 
 def test_names_are_quoted_in_urls() -> None:
     """A slash or a question mark in a name is part of the name."""
-    assert url_path("a/b", "c?d", "e f") == "a%2Fb/c%3Fd/e%20f"
+    run = RunPath(entity="a/b", project="c?d", run_id="e f")
+    assert run_address(run) == "/runs/a%2Fb/c%3Fd/e%20f"
