@@ -96,6 +96,7 @@ upsert_artifact = _SESSION.run_function("upsert_artifact")
 use_artifact = _SESSION.run_function("use_artifact")
 use_model = _SESSION.run_function("use_model")
 
+_MEDIA = "runstream.unsupported_media"
 #: Imported at first use: a program that only logs needs neither the reading side nor, before init(), the settings.
 _LAZY = {
     "AlertLevel": "runstream.tracking.run.alert",
@@ -109,25 +110,8 @@ _LAZY = {
     **dict.fromkeys(("termerror", "termlog", "termwarn"), "runstream.messages"),
     # What scripts written for W&B name besides, and what comes with files and artifacts.
     **dict.fromkeys(("agent", "controller", "login", "require", "setup", "sweep"), "runstream.compat.stand_ins"),
-    **dict.fromkeys(
-        (
-            "Artifact",
-            "ArtifactTTL",
-            "Audio",
-            "Classes",
-            "EvalTable",
-            "Graph",
-            "Html",
-            "Image",
-            "JoinedTable",
-            "Molecule",
-            "Object3D",
-            "Plotly",
-            "Table",
-            "Video",
-        ),
-        "runstream.unsupported_media",
-    ),
+    **dict.fromkeys(("Artifact", "ArtifactTTL", "Audio", "Classes", "EvalTable", "Graph", "Html"), _MEDIA),
+    **dict.fromkeys(("Image", "JoinedTable", "Molecule", "Object3D", "Plotly", "Table", "Video"), _MEDIA),
 }
 #: Modules of ours under the names that W&B gives them.
 _MODULES = {

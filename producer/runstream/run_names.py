@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import string
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,9 @@ from runstream.exceptions import UsageError
 from runstream_schemas.display_name import display_name
 from runstream_schemas.limits import DEFAULT_LIMITS
 
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
-_ID_LENGTH = 8
 _TAG_LENGTH = 64
-#: Characters that URLs and paths would have to escape, or that a shell interprets.
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f/\\#?%:*\"<>|]")
+#: Names of folders, and characters that URLs and paths would have to escape, or that a shell interprets.
+_FORBIDDEN = re.compile(r"^\.{1,2}\Z|[\x00-\x1f\x7f/\\#?%:*\"<>|]")
 
 _ADJECTIVES = """
     amber ancient autumn balmy bold brisk bright calm candid clear clever cosmic crimson crisp curious daring
@@ -37,9 +36,9 @@ _NOUNS = """
 """.split()  # noqa: SIM905 - easier to read than a list of literals
 
 
-def generate_run_id() -> str:
-    """Return a new run id: 8 letters and digits."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
+def generate_run_id(length: int = 8) -> str:
+    """Return a new run id: random letters and digits."""
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))
 
 
 def generated_name(run_id: str) -> str:
@@ -67,9 +66,8 @@ class DisplayName:
 
 def validate_tags(tags: Any) -> tuple[str, ...]:
     """Return tags as a tuple; a string is one tag. Raises ValueError for other than strings of 1 to 64 characters."""
-    found = (tags,) if isinstance(tags, str) else tags
     try:
-        found = tuple(found)
+        found = (tags,) if isinstance(tags, str) else tuple(tags)
     except TypeError:
         raise ValueError(f"Invalid tags {tags!r:.60}: expected a list of strings") from None
     for tag in found:
@@ -86,9 +84,9 @@ def validate_name(what: str, name: str) -> str:
         raise UsageError(f"Invalid run id {name!r:.60}: remove the spaces at its ends")
     if len(name) > DEFAULT_LIMITS.name_length:
         raise UsageError(f"Invalid {what} {name[:40]!r}…: expected at most {DEFAULT_LIMITS.name_length} characters")
-    if name in {".", ".."} or (found := _FORBIDDEN.search(name)) is not None:
-        shown = name if name in {".", ".."} else found.group() if found else ""
+    if (found := _FORBIDDEN.search(name)) is not None:
         raise UsageError(
-            f'Invalid {what} {name!r}: remove {shown!r}; slashes, control characters and \\#?%:*"<>| are not allowed'
+            f"Invalid {what} {name!r}: remove {found.group()!r}; "
+            'slashes, control characters and \\#?%:*"<>| are not allowed'
         )
     return name

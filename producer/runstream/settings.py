@@ -159,22 +159,17 @@ _WANDB_VALUES = {"dryrun": "offline", "dry-run": "offline", "run": "online"} | d
 )
 
 
-def _variables(setting: str) -> Sequence[str]:
-    """Return the variables of a setting; an earlier one takes precedence."""
-    name = _VARIABLE_NAMES.get(setting, setting.upper())
-    return [f"RUNSTREAM_{name}"] if setting in _NOT_READ_FROM_WANDB else [f"RUNSTREAM_{name}", f"WANDB_{name}"]
-
-
 class _Environment(PydanticBaseSettingsSource):
     """Reads settings from environment variables; an empty variable is not set."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Return the value of a setting, or None, its name, and that it needs no decoding."""
         del field
-        values = map(os.environ.get, _variables(field_name))
-        value = next(filter(None, values), None)
+        name = _VARIABLE_NAMES.get(field_name, field_name.upper())
+        variables = [f"RUNSTREAM_{name}", *([] if field_name in _NOT_READ_FROM_WANDB else [f"WANDB_{name}"])]
+        value: Any = next(filter(None, map(os.environ.get, variables)), None)
         if value is not None and field_name in _LISTS:
-            return tuple(item.strip() for item in value.split(",") if item.strip()), field_name, False
+            value = tuple(item.strip() for item in value.split(",") if item.strip())
         return value, field_name, False
 
     def __call__(self) -> dict[str, Any]:
@@ -193,12 +188,10 @@ class _LayeredSettings(Settings, BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return the sources, the first of which takes precedence."""
-        del env_settings, dotenv_settings, file_secret_settings
         sources = (
             init_settings,
             _Environment(settings_cls),
@@ -227,9 +220,7 @@ def _key_belongs_to_server(layers: Sequence[Mapping[str, Any]]) -> bool:
 def resolve(arguments: Mapping[str, Any]) -> Settings:
     """Return the settings in force; those that are None in the arguments are read from the other sources.
 
-    Raises:
-        ValueError: A value is not valid for its setting.
-        UsageError: A settings file is not valid TOML.
+    Raises ValueError if a value is not valid for its setting, UsageError if a settings file is not valid TOML.
     """
     try:
         return _LayeredSettings(**{name: value for name, value in arguments.items() if value is not None})

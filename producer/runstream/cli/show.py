@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import UTC, datetime
 from itertools import islice
@@ -62,13 +63,11 @@ def find_run(api: Api, path: str) -> Run:
 
 
 def _watch(run: Run, interval: float) -> None:
-    with Live(console=Console(), auto_refresh=False, vertical_overflow="visible") as live:
-        try:
-            while True:
-                snapshot = Snapshot.read(run)
-                live.update(run_view(snapshot, datetime.now(tz=UTC), live.console.width), refresh=True)
-                if snapshot.ended:
-                    return
-                time.sleep(interval)
-        except KeyboardInterrupt:
-            return
+    display = Live(console=Console(), auto_refresh=False, vertical_overflow="visible")
+    with display as live, contextlib.suppress(KeyboardInterrupt):
+        while True:
+            snapshot = Snapshot.read(run)
+            live.update(run_view(snapshot, datetime.now(tz=UTC), live.console.width), refresh=True)
+            if snapshot.ended:
+                return
+            time.sleep(interval)

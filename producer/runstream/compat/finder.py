@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 
 def install() -> None:
-    """Provide ``wandb`` for later imports; a second call does nothing.
-
-    Raises:
-        ImportError: The real ``wandb`` is imported already.
-    """
+    """Provide ``wandb`` for later imports, once; raises ImportError if the real one is imported already."""
     if any(isinstance(finder, Finder) for finder in sys.meta_path):
         return
     if ROOT in sys.modules:

@@ -44,7 +44,7 @@ def start(**arguments: Any) -> None:
         UsageError: ``wandb`` is provided by Runstream in this process.
         ImportError: W&B is not installed.
     """
-    if _MIRROR.active:
+    if _MIRROR.replaced:
         return
     import wandb  # noqa: PLC0415 - only needed here
 
@@ -66,15 +66,12 @@ class _Mirror:
     """Wraps W&B's functions, and restores them."""
 
     def __init__(self) -> None:
-        self._replaced: list[tuple[Any, str, Any]] = []
+        #: Owner, name and original of each wrapped function; empty unless runs are mirrored.
+        self.replaced: list[tuple[Any, str, Any]] = []
         self._runs: WeakKeyDictionary[Any, runstream.Run] = WeakKeyDictionary()
         self._arguments: Mapping[str, Any] = {}
         self._failed: set[str] = set()
         self._thread = threading.local()
-
-    @property
-    def active(self) -> bool:
-        return bool(self._replaced)
 
     def start(self, wandb: Any, arguments: Mapping[str, Any]) -> None:
         self._arguments = arguments
@@ -98,15 +95,15 @@ class _Mirror:
             self._begin(wandb.run, resumes=False)
 
     def stop(self) -> None:
-        for owner, name, original in reversed(self._replaced):
+        for owner, name, original in reversed(self.replaced):
             setattr(owner, name, original)
-        self._replaced.clear()
+        self.replaced.clear()
         for run in list(self._runs.values()):
             self._quietly("finish()", run.finish)
         self._runs.clear()
 
     def _replace(self, owner: Any, name: str, replacement: Any) -> None:
-        self._replaced.append((owner, name, getattr(owner, name)))
+        self.replaced.append((owner, name, getattr(owner, name)))
         setattr(owner, name, replacement)
 
     def _quietly(self, what: str, action: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
@@ -122,8 +119,7 @@ class _Mirror:
     def _begin(self, run: Any, *, resumes: bool) -> None:
         if run in self._runs or run.disabled:
             return
-        mirrored = self._quietly("init()", _start_run, run, self._arguments, resumes=resumes)
-        if mirrored is not None:
+        if (mirrored := self._quietly("init()", _start_run, run, self._arguments, resumes=resumes)) is not None:
             self._runs[run] = mirrored
 
     def _around_init(self, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -140,13 +136,11 @@ class _Mirror:
             run.log(data, *arguments, **keywords)
         except runstream.DataError:
             kept = {key: value for key, value in data.items() if _recordable(value)}
-            self._warn_left_out(sorted(set(data) - set(kept)))
+            if new := sorted(data.keys() - kept.keys() - self._failed):
+                self._failed.update(new)
+                keys = ", ".join(new)
+                runstream.termwarn(f"Cannot mirror values of types that Runstream does not support yet: {keys}")
             run.log(kept, *arguments, **keywords)
-
-    def _warn_left_out(self, keys: list[str]) -> None:
-        if new := [key for key in keys if key not in self._failed]:
-            self._failed.update(new)
-            runstream.termwarn(f"Cannot mirror values of types that Runstream does not support yet: {', '.join(new)}")
 
     def _around_end(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
         @functools.wraps(original)

@@ -69,10 +69,7 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
     "wandb.sdk.wandb_alerts": {"AlertLevel": "runstream.tracking.run.alert:AlertLevel"},
     "wandb.sdk.wandb_config": {"Config": "runstream.tracking.config.config:Config"},
     "wandb.sdk.wandb_init": {"init": "runstream.tracking.startup.initialize:init"},
-    "wandb.sdk.wandb_run": {
-        "Run": "runstream.tracking.run.run:Run",
-        "finish": "runstream:finish",
-    },
+    "wandb.sdk.wandb_run": {"Run": "runstream.tracking.run.run:Run", "finish": "runstream:finish"},
     "wandb.sdk.wandb_settings": {"Settings": "runstream.settings:Settings"},
     "wandb.sdk.wandb_summary": {"Summary": "runstream.tracking.summary.summary:Summary"},
     "wandb.tensorboard": "runstream.tensorboard",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import string
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runstream.exceptions import UnsupportedError, UsageError
 from runstream.import_hooks import add_import_hook as add_import_hook  # noqa: PLC0414 - wandb.util has it
 from runstream.messages import termwarn
+from runstream.run_names import generate_run_id
 from runstream.tracking.run.session import SESSION
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 StrPath = str | os.PathLike[str]
 FilePathStr = str
 LogicalPath = str
+generate_id = generate_run_id
 
 
 class RunDisabled:
@@ -97,11 +97,6 @@ def telemetry_context(run: Any = None, obj: Any = None) -> Iterator[Any]:
     """Yield an object that accepts any ``feature.NAME = True``; nothing is stored or sent."""
     del run, obj
     yield _Features()
-
-
-def generate_id(length: int = 8) -> str:
-    """Return random letters and digits that can be used as a run id."""
-    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))
 
 
 def get_module(name: str, required: str | bool | None = None, lazy: bool = True) -> Any:  # noqa: FBT001, FBT002

@@ -6,14 +6,7 @@ import runstream
 
 
 def active_run(name: str) -> runstream.Run:
-    """Return the active run.
-
-    Args:
-        name: The integration, for the error message.
-
-    Raises:
-        Error: No run is active.
-    """
+    """Return the active run; raises Error, which names the integration, if no run is active."""
     if runstream.run is None:
         raise runstream.Error(f"No active run: call runstream.init() before {name}")
     return runstream.run
@@ -28,11 +21,7 @@ def warn_not_uploaded(what: str, path: object) -> None:
 
 
 def warn_no_importance_chart(argument: str) -> None:
-    """Warn once that the chart of feature importance is left out.
-
-    Args:
-        argument: The argument that disables the chart and so the warning.
-    """
+    """Warn once that the chart of feature importance is left out, and name the argument that disables both."""
     runstream.termwarn(
         "The chart of feature importance is left out: this version of Runstream has no charts, which come with "
         f"artifacts; pass {argument} to hide this warning",

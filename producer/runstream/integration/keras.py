@@ -67,13 +67,10 @@ class WandbMetricsLogger(keras.callbacks.Callback):
         return row if rate is None else {**row, f"{part}/learning_rate": rate}
 
     def _learning_rate(self) -> float | None:
-        optimizer = getattr(self.model, "optimizer", None)
-        if optimizer is None:
-            return None
         try:
-            return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+            return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         except (AttributeError, TypeError, ValueError):
-            return None  # A custom optimizer may have no learning rate, or several.
+            return None  # No optimizer, or a custom one with no learning rate, or several.
 
 
 class WandbModelCheckpoint(keras.callbacks.ModelCheckpoint):

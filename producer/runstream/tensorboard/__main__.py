@@ -64,21 +64,14 @@ def main(arguments: list[str]) -> Status:
 def _read(reader: RunReader) -> Status:
     while True:
         reader.read()
-        line = _next_line(_POLL_S)
-        if line is None:
+        if not select.select([0], [], [], _POLL_S)[0]:
             continue
-        if line.startswith(b"end"):
+        # A line from the shipper; empty if it exited.
+        if os.read(0, 64).startswith(b"end"):
             reader.finish()
             return Status.COMPLETE
         reader.close()
         return Status.NO_SHIPPER
-
-
-def _next_line(timeout: float) -> bytes | None:
-    """Return the next line from the shipper; empty if it exited, None if there is none within the timeout."""
-    if not select.select([0], [], [], timeout)[0]:
-        return None
-    return os.read(0, 64)
 
 
 def _lock(path: Path) -> bool:

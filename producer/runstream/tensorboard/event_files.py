@@ -35,8 +35,7 @@ class EventFile:
             self._number += 1
             if not event.HasField("summary"):
                 continue
-            values = dict(self._values(event.summary))
-            if values:
+            if values := dict(self._values(event.summary)):
                 time = int(event.wall_time * _MICROSECONDS)
                 yield Event(step=event.step, time=time, values=values, number=self._number)
 

@@ -82,8 +82,7 @@ class RunReader:
                 events += 1
                 if event.number <= opened.skipped:
                     continue
-                row = self._rows.add(path, opened.prefix, event)
-                if row is not None:
+                if (row := self._rows.add(path, opened.prefix, event)) is not None:
                     self._append(row)
         return events
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -42,9 +43,7 @@ def read_requests(run_folder: Path) -> list[Request]:
         return []
     found = []
     for line in lines:
-        try:
+        with contextlib.suppress(ValueError, TypeError, LookupError):
             data = json.loads(line)
             found.append(Request(folder=str(data["folder"]), root=str(data["root"]), pid=int(data["pid"])))
-        except (ValueError, TypeError, LookupError):
-            continue
     return found

@@ -111,8 +111,7 @@ class SummaryWriters:
         kind.__init__ = init
 
     def _opened(self, writer: Any, logdir: Any) -> None:
-        runs = [run for run in self._runs if run.synced]
-        if not runs:
+        if not (runs := [run for run in self._runs if run.synced]):
             return
         self._writers[writer] = os.getpid()
         folder = os.fspath(logdir)

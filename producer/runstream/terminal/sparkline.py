@@ -20,8 +20,7 @@ def sparkline(values: Sequence[float | None], width: int = 40) -> str:
     None, NaN and infinities are ignored; a share without other values is a gap.
     """
     means = [_mean(bucket) for bucket in _buckets(values, width)]
-    finite = [mean for mean in means if mean is not None]
-    if not finite:
+    if not (finite := [mean for mean in means if mean is not None]):
         return _GAP * len(means)
     low, high = min(finite), max(finite)
     return "".join(_GAP if mean is None else _BLOCKS[_level(mean, low, high)] for mean in means)

@@ -6,7 +6,7 @@ import html
 import os
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ _CLEAR_LINE = "\r\x1b[K"
 #: For encodings without them: symbols that are removed, and characters with an ASCII equivalent.
 _SYMBOLS = re.compile("[⭐🚀]\ufe0f? ?")
 _ASCII = str.maketrans(dict(zip("▁▂▃▄▅▆▇█", "_.-~=+*#", strict=True)) | {"…": "...", "·": " "})
-_URL = re.compile(r"https?://[^\s<>\"']+")
+_URL = re.compile(r"(https?://[^\s<>\"']+)")
 _BLOCK_STYLE = "font-family:monospace;white-space:pre-wrap;line-height:1.5"
 #: The longest text of a value.
 _MAX_LENGTH = 60
@@ -101,20 +101,15 @@ class Terminal:
 
     @staticmethod
     def _write(text: str) -> None:
-        try:
+        with suppress(OSError, ValueError, AttributeError):  # closed or missing
             sys.stderr.write(encodable(text, getattr(sys.stderr, "encoding", None)))
             sys.stderr.flush()
-        except (OSError, ValueError, AttributeError):
-            return  # Closed or missing.
 
 
 def is_notebook() -> bool:
     """Return whether this process is the kernel of a notebook, not plain Python or IPython in a terminal."""
     module = sys.modules.get("IPython")
-    if module is None:
-        return False
-    shell = module.get_ipython()
-    return shell is not None and getattr(shell, "kernel", None) is not None
+    return module is not None and getattr(module.get_ipython(), "kernel", None) is not None
 
 
 def show_html(text: str, plain: str) -> bool:
@@ -153,14 +148,6 @@ def encodable(text: str, encoding: str | None) -> str:
 
 
 def _to_html(lines: Sequence[str]) -> str:
-    text = "\n".join(_with_links(line) for line in lines)
-    return f'<div class="runstream" style="{_BLOCK_STYLE}">{text}</div>'
-
-
-def _with_links(line: str) -> str:
-    parts, end = [], 0
-    for found in _URL.finditer(line):
-        address = html.escape(found[0], quote=True)
-        parts += [html.escape(line[end : found.start()]), f'<a href="{address}" target="_blank">{address}</a>']
-        end = found.end()
-    return "".join([*parts, html.escape(line[end:])])
+    parts = [html.escape(part) for part in _URL.split("\n".join(lines))]
+    parts[1::2] = [f'<a href="{url}" target="_blank">{url}</a>' for url in parts[1::2]]  # every other part is a URL
+    return f'<div class="runstream" style="{_BLOCK_STYLE}">{"".join(parts)}</div>'

@@ -68,8 +68,7 @@ class GraphTracer:
 
     def start(self) -> None:
         """Register the hooks that are not registered."""
-        model = self._model()
-        if model is not None and not self._part_handles:
+        if (model := self._model()) is not None and not self._part_handles:
             for name, module in model.named_modules():
                 if name or not self._model_handles:
                     self._register(name, module, self._part_handles if name else self._model_handles)
@@ -164,8 +163,7 @@ class GraphTracer:
         handles.clear()
 
     def _add(self, name: str, arguments: Any, output: Any) -> None:
-        model = self._model()
-        if model is None:
+        if (model := self._model()) is None:
             return
         module = model.get_submodule(name)  # The module of a call may be a replica, which has no parameters.
         graph, number = self._graph, len(self._graph.nodes)

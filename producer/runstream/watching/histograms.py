@@ -59,8 +59,7 @@ def collect(torch: Any, found: Mapping[str, Histogram | DeviceCounts | None]) ->
     for counted in by_device.values():
         rows = torch.stack([item.numbers for item in counted.values()]).tolist()
         for (name, item), (low, high, *counts) in zip(counted.items(), rows, strict=True):
-            histogram = _histogram(_from_bits(low), _from_bits(high), counts, item.zeros)
-            if histogram is not None:
+            if (histogram := _histogram(_from_bits(low), _from_bits(high), counts, item.zeros)) is not None:
                 histograms[name] = histogram
     return histograms
 
@@ -134,8 +133,7 @@ def _chunks(values: Any) -> Iterator[Any]:
 
 
 def _from_bits(number: int) -> float:
-    (value,) = struct.unpack("<f", struct.pack("<i", number))
-    return float(value)
+    return float(struct.unpack("<f", struct.pack("<i", number))[0])
 
 
 def _histogram(low: float, high: float, counts: list[int], zeros: int) -> Histogram | None:

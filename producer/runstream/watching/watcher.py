@@ -110,10 +110,8 @@ class ModelWatching:
         self._log_histograms(found)
 
     def _log_histograms(self, found: dict[str, Histogram | DeviceCounts | None]) -> None:
-        row = collect(
-            self._torch, {name: item for name, item in found.items() if len(name) <= DEFAULT_LIMITS.key_length}
-        )
-        if row:
+        kept = {name: item for name, item in found.items() if len(name) <= DEFAULT_LIMITS.key_length}
+        if row := collect(self._torch, kept):
             self.log(row)
 
     def _try(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
