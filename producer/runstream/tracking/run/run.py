@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from runstream.run_names import validate_tags
 from runstream.tracking.config.config import Config, StaticConfig, validate_pinned_keys
@@ -182,7 +182,7 @@ class Run:
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> bool:
+    ) -> Literal[False]:
         if exc_val is None:
             self.finish(0)
             return False
