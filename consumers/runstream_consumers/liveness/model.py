@@ -172,7 +172,7 @@ class PartitionModel:
         """Apply an event to its writer; return the reason for what changed."""
         if isinstance(event, ChangeEvent):
             self._set_names(writer, *_names_in(event))
-            return "known by its data"
+            return "no heartbeat received yet"
         if isinstance(event, ExitEvent):
             return self._exit(writer, event)
         if event.kind is Kind.GOODBYE:
@@ -196,8 +196,8 @@ class PartitionModel:
             self._update_vote(writer, event)
             self._running.move_to_end((writer.run, writer.id))
         if revived:
-            return f"beats again after {seconds(silence)}"
-        return "about to be preempted" if event.preempting else "beats"
+            return f"heartbeats received again after {seconds(silence)}"
+        return "about to be preempted" if event.preempting else "heartbeat received"
 
     def _goodbye(self, writer: TrackedWriter, event: HeartbeatEvent) -> str:
         if event.ending is None or writer.goodbye is not None:

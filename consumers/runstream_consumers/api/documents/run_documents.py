@@ -147,8 +147,12 @@ def position_json(*, step: int, writer: bytes, time: int, started: float | None)
 
 def run_url(url: str, run: RunPath) -> str:
     """Return the URL of a run's page, quoted."""
-    entity, project, run_id = (quote(part, safe="") for part in (run.entity, run.project, run.run_id))
-    return f"{url}/{entity}/{project}/runs/{run_id}"
+    return f"{project_url(url, run.entity, run.project)}/runs/{quote(run.run_id, safe='')}"
+
+
+def project_url(url: str, entity: str, project: str) -> str:
+    """Return the URL of a project's page, quoted."""
+    return f"{url}/{quote(entity, safe='')}/{quote(project, safe='')}"
 
 
 def iso(microseconds: int) -> str:

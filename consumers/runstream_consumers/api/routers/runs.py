@@ -34,7 +34,7 @@ async def projects(connection: TheConnection, services: TheServices) -> Response
             project=item.project,
             runs=item.runs,
             updated_at=documents.iso(item.updated),
-            url=f"{services.settings.url}/{item.entity}/{item.project}",
+            url=documents.project_url(services.settings.url, item.entity, item.project),
         )
         for item in await summary.projects(connection)
     ]

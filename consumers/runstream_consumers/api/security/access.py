@@ -129,7 +129,8 @@ class Access:
     def _is_own_browser(self, scope: Scope, headers: Headers) -> bool:
         if self._peers is None or scope["method"] not in _SAFE or not scope.get("client") or not scope.get("server"):
             return False
-        if any(name in headers for name in _FORWARDED) or _is_cross_site(headers):
+        if any(name in headers for name in (*_FORWARDED, "authorization")) or _is_cross_site(headers):
+            # A wrong token is an error that must be reported: with another server, it would be one.
             return False
         return self._peers.is_trusted(tuple(scope["client"]), tuple(scope["server"]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +23,20 @@ class RunIdentity:
         """URL of the project's page, if it is known."""
         if self.server_url is None or self.entity is None:
             return None
-        return f"{self.server_url}/{self.entity}/{self.project}"
+        return f"{self.server_url}/{_encoded(self.entity)}/{_encoded(self.project)}"
 
     def sweep_url(self, sweep_id: str | None) -> str | None:
         """Return the URL of a sweep's page, if it is known."""
-        return None if self.project_url is None or sweep_id is None else f"{self.project_url}/sweeps/{sweep_id}"
+        if self.project_url is None or sweep_id is None:
+            return None
+        return f"{self.project_url}/sweeps/{_encoded(sweep_id)}"
 
     @property
     def url(self) -> str | None:
         """URL of the run's page, if it is known."""
-        return None if self.project_url is None else f"{self.project_url}/runs/{self.run_id}"
+        return None if self.project_url is None else f"{self.project_url}/runs/{_encoded(self.run_id)}"
+
+
+def _encoded(name: str) -> str:
+    # As the server encodes the addresses of its pages.
+    return quote(name, safe="")
