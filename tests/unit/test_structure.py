@@ -26,11 +26,6 @@ LINES_OF_FUNCTION = 6
 LINES_OF_SOURCE = 31_500
 #: Recorded with other tools and kept unchanged.
 CORPUS = {"tests/parity/kit.py", "tests/parity/run_parity.py"}
-#: Not split up yet.
-LONG_FILES = {
-    "tests/unit/producer/test_history.py",
-    "tests/unit/producer/test_init.py",
-}
 
 
 @cache
@@ -42,7 +37,7 @@ def files(*rooms: str) -> dict[str, str]:
 
 def test_files_are_short() -> None:
     """No file has more than 400 lines, tests included."""
-    lines = {path: text.count("\n") for path, text in files(*ROOMS, "tests").items() if path not in CORPUS | LONG_FILES}
+    lines = {path: text.count("\n") for path, text in files(*ROOMS, "tests").items() if path not in CORPUS}
 
     assert {path: count for path, count in lines.items() if count > LINES_OF_FILE} == {}
 

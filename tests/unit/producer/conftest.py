@@ -1,4 +1,4 @@
-"""Ends the processes that would deliver the runs of a test for a day."""
+"""A row log for the tests of the client; ends the processes that would deliver the runs of a test for a day."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from runstream.spool.writer import SpoolWriter
+from runstream.tracking.rows.row_log import RowLog
 from tests.polling import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> RowLog:
+    """Return a row log in an empty folder."""
+    return RowLog(SpoolWriter(tmp_path, bytes(16)))
 
 
 @pytest.fixture(autouse=True)

@@ -94,9 +94,11 @@ def test_a_rewind_has_the_id_of_the_run(tmp_path: Path) -> None:
 
 
 def resuming(settings: Settings, *, may_exist: bool) -> ResumeResolver:
-    """Return a resolver without a server."""
+    """Return a resolver without a server, which does not find the user's own stack either."""
     terminal = Terminal(silent=True)
-    return ResumeResolver(settings, {}, Role.PRIMARY, "", terminal, named=may_exist, meant=may_exist)
+    return ResumeResolver(
+        settings, {"RUNSTREAM_DATA_DIR": "/nonexistent"}, Role.PRIMARY, "", terminal, named=may_exist, meant=may_exist
+    )
 
 
 @pytest.mark.parametrize(("may_exist", "relative"), [(False, False), (True, True)])

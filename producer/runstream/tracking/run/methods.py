@@ -12,8 +12,18 @@ if TYPE_CHECKING:
 
     import torch
 
+    from runstream.tracking.run.identity import RunIdentity
+
 #: Shows the frame after the button, and hides the button.
 _REVEAL = "this.nextElementSibling.style.display='block';this.style.display='none'"
+
+
+def names_online(self: Any) -> RunIdentity:
+    """Return the names of a run, for their URLs; print a warning in an offline run, which has none."""
+    if self.offline:
+        self._backend.terminal.warn("URL not available in offline run")
+    names: RunIdentity = self._names
+    return names
 
 
 def watch(  # noqa: PLR0917 - the signature of W&B

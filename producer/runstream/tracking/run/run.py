@@ -196,13 +196,6 @@ class Run:
         return self._known_names
 
     @property
-    def _names_online(self) -> RunIdentity:
-        """The names, for their URLs; prints a warning in an offline run, which has none."""
-        if self.offline:
-            self._backend.terminal.warn("URL not available in offline run")
-        return self._names
-
-    @property
     def name(self) -> str | None:
         """Display name, which need not be unique. A generated one has a number from the server. Can be set."""
         return self._name or self._names.name or None
@@ -278,17 +271,17 @@ class Run:
     @property
     def url(self) -> str | None:
         """URL of the run's page; None for an offline or disabled run, and until a server is known."""
-        return self._names_online.url
+        return methods.names_online(self).url
 
     @property
     def project_url(self) -> str | None:
         """URL of the project's page; None as for :attr:`url`."""
-        return self._names_online.project_url
+        return methods.names_online(self).project_url
 
     @property
     def sweep_url(self) -> str | None:
         """URL of the sweep's page; None without a sweep, and as for :attr:`url`."""
-        return self._names_online.sweep_url(self.sweep_id)
+        return methods.names_online(self).sweep_url(self.sweep_id)
 
     @property
     def dir(self) -> str:
