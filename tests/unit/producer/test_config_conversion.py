@@ -98,6 +98,7 @@ def test_files_have_values_with_or_without_descriptions(tmp_path: Path, name: st
     [
         ("c.yaml", "- 1\n- 2\n", "expected keys and values"),
         ("c.yaml", "a: [1", "not YAML"),
+        ("c.yaml", "a: 2026-13-45", "not YAML"),
         ("c.json", "{", "not JSON"),
     ],
 )

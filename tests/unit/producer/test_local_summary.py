@@ -138,3 +138,31 @@ print(interrupted, dict(run.summary["n"]))
 
     assert (status, errors) == (0, "")
     assert output == "300 {'max': 29999, 'mean': 14999.5, 'min': 0}\n"
+
+
+def test_a_handler_can_read_wherever_it_interrupts_a_read(tmp_path: Path) -> None:
+    """A signal handler that reads the summary returns, whichever line of a read it interrupts."""
+    status, output, errors = finished(
+        tmp_path,
+        """
+run.define_metric("n", summary="max,min")
+interrupted = []
+def interrupt(frame, event, _):
+    if event == "line":
+        run.summary.get("n")
+        interrupted.append(frame.f_lineno)
+    return interrupt
+def trace(frame, event, _):
+    return interrupt if frame.f_code.co_qualname == "LocalSummary.values" else None
+run.log({"n": 1})
+sys.settrace(trace)
+run.summary.get("n")
+run.log({"n": 2})
+run.summary.get("n")
+sys.settrace(None)
+print(len(interrupted) > 9, dict(run.summary["n"]))
+""",
+    )
+
+    assert (status, errors) == (0, "")
+    assert output == "True {'max': 2, 'min': 1}\n"

@@ -187,7 +187,7 @@ def _parse(path: Path, text: str) -> Any:
 
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter for an impossible date
         raise ConfigError(f"Invalid config file {path}: not YAML ({error})") from None
 
 

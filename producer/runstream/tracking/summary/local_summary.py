@@ -32,7 +32,8 @@ class LocalSummary:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler that reads may interrupt this thread while it holds the lock.
+        self._lock = threading.RLock()
         #: Id of the thread that reads, 0 for none.
         self._reading = 0
         self._fold: SpoolSummary | None = None
