@@ -153,7 +153,7 @@ _NOT_READ_FROM_WANDB = """
 """.split()  # noqa: SIM905 - easier to read than a list of literals
 #: Settings whose variable holds a list, separated by commas.
 _LISTS = frozenset({"run_tags", "config_paths"})
-#: Values that W&B has, or had, and the values they stand for.
+#: Values that W&B accepts, or accepted, and their equivalents.
 _WANDB_VALUES = {"dryrun": "offline", "dry-run": "offline", "run": "online"} | dict.fromkeys(
     ("redirect", "wrap_raw", "wrap_emu"), "wrap"
 )
@@ -205,8 +205,8 @@ class _LayeredSettings(Settings, BaseSettings):
 def _key_belongs_to_server(layers: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether the first API key may be sent to the first URL; the layers are in the order of the sources.
 
-    A key belongs to the URL beside it. Without one it belongs to the URL in force, unless that is only named by the
-    file of the current folder, which may come from another person.
+    A key belongs to the URL from the same source. Without one it belongs to the URL in force, unless that is only named
+    by the file of the current folder, which may come from another person.
     """
     of_key = next((layer for layer in layers if layer.get("api_key")), None)
     of_url = next((layer for layer in layers if layer.get("base_url")), None)

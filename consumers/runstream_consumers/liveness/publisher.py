@@ -20,7 +20,7 @@ from runstream_schemas.topics import Topic
 
 _LOG = logging.getLogger(__name__)
 
-#: Seconds between two looks at the outbox after a change, and how long after it they go on.
+#: Seconds between two reads of the outbox after a change, and for how long after it the outbox is read.
 _INTERVAL = 0.25
 _ACTIVE = 15.0
 #: Transitions published at once.

@@ -1,1 +1,1 @@
-"""Summary: what a run shows in one line, folded from all it said."""
+"""The consumer that maintains the config and the summary of each run."""

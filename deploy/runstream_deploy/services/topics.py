@@ -12,7 +12,7 @@ from runstream_schemas.topics import Topic, topic_name, topic_settings
 async def ensure_topics(brokers: str, prefix: str, *, partitions: int, replicas: int = 1) -> None:
     """Create the topics of ``prefix`` that do not exist yet; raise KafkaError if the broker refuses.
 
-    The number of partitions is fixed for good: DataFolderError is raised if topics exist with another one.
+    The number of partitions never changes: DataFolderError is raised if topics exist with another one.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=30_000)
     await admin.start()

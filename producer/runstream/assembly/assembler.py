@@ -247,7 +247,7 @@ class Assembler:
 
     @staticmethod
     def dropped(record: SpoolRecord) -> tuple[int, str]:
-        """Return how many records a record with flag DROPPED stands for, and why they were dropped."""
+        """Return how many records a record with flag DROPPED replaces, and why they were dropped."""
         try:
             note = msgspec.msgpack.decode(record.payload, type=_DroppedRecords)
         except (msgspec.DecodeError, ValueError, RecursionError):

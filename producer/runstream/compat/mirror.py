@@ -35,7 +35,7 @@ _SUMMARY_CHANGES = ("update", "__setitem__", "__setattr__", "__delitem__")
 def start(**arguments: Any) -> None:
     """Mirror the runs of W&B from now on, including the active one; a second call does nothing.
 
-    An unsupported version of W&B is not mirrored; a warning says so.
+    An unsupported version of W&B is not mirrored, with a warning.
 
     Args:
         arguments: Arguments of ``runstream.init()`` that override those of W&B's run, for example ``mode="offline"``.

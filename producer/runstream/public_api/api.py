@@ -38,7 +38,7 @@ class Api:
         if (server := resolve_server(environ, given.get("base_url"))) is None:
             raise CommError("No server is known: start one with `runstream up`, or set RUNSTREAM_URL")
         if "RUNSTREAM_URL" not in environ:
-            # A key without a URL beside it belongs to the server that the caller names.
+            # A key without a URL from the same source belongs to the server that the caller names.
             api_key = api_key or (environ.get("RUNSTREAM_API_KEY") if given.get("base_url") else None)
         self._connection = Connection(Server(server.url, api_key or server.token), timeout=timeout or _TIMEOUT_S)
         self._defaults = NamedProject(

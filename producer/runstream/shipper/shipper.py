@@ -49,7 +49,7 @@ class ShipperResult(Enum):
     COMPLETE = "complete"
     #: What was recorded is delivered; some writer is still running.
     OPEN = "open"
-    #: It was told to stop.
+    #: It received a request to stop.
     STOPPED = "stopped"
     #: No server has answered for too long, or the folder was deleted.
     GIVEN_UP = "given up"

@@ -331,7 +331,7 @@ class SpoolWriter:
         return problem
 
     def _without_room(self, state: Link, topic: TopicCode, length: int, link: Link) -> bytes | None:
-        """Get a new segment, or do what the policy says; return None if the append is to be tried again."""
+        """Open a new segment, or apply the policy for a full disk; return None if the append is to be tried again."""
         problem = "no space left"
         if self._policy is DiskPolicy.RAISE or time.monotonic() >= self._retry_at:
             try:

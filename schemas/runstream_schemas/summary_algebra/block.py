@@ -54,7 +54,7 @@ class _Block:
         self._rank = None if _ascends(event) else _ranks(event)
 
     def ends(self, rows: NDArray[np.uint32] | None) -> tuple[int, int]:
-        """Return the positions of the first and the last row within ``rows``; None stands for all rows."""
+        """Return the positions of the first and the last row within ``rows``; None means all rows."""
         if self._rank is None:
             return 0, self._last if rows is None else len(rows) - 1
         rank = self._rank if rows is None else self._rank[rows]

@@ -22,7 +22,7 @@ class Beats:
         self._numbers: dict[bytes, int] = {}
 
     def due(self, tails: Iterable[WriterTail], where: Destination, *, preempting: bool) -> Iterator[HeartbeatEvent]:
-        """Yield the beats of the writers that are running, and for which the ledger says that beats are sent.
+        """Yield the beats of the writers that are running, and send beats according to the ledger.
 
         ``preempting`` if their processes are about to be preempted.
         """

@@ -58,7 +58,7 @@ def place_row(rows: RowState, step: int | None, commit: bool | None) -> RowPlace
 
 
 def _late(rows: RowState, at: int) -> RowPlacement:
-    """Return the place of a row at an earlier step: beside the open row, which ends if too many rows wait for it."""
+    """Return the place of a row at an earlier step: a separate row. The open row ends if too many rows wait for it."""
     seq, counter, open_step, open_row = rows
     ends_open = open_step is not None and seq - open_row > MAX_LATE_ROWS
     kind = _WHOLE if open_step is None or ends_open else _LATE_ROW

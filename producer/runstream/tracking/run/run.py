@@ -167,7 +167,7 @@ class Run:
         self._set_attribute("pinned_config_keys", validate_pinned_keys(keys))
 
     def _label(self, *labels: Any, **named: Any) -> None:
-        """Do nothing; libraries call it to tell W&B that they are in use."""
+        """Do nothing; libraries call it to inform W&B that they are in use."""
 
     def _end(self, outcome: Outcome) -> None:
         self._watching.unwatch()

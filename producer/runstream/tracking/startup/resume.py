@@ -47,7 +47,7 @@ def plan_resume(settings: Settings, folder: Path) -> Settings:
     Raises ValueError if they exclude each other or have another form, UsageError for ``resume="must"`` without an id.
     """
     if sum(given is not None for given in (settings.resume, settings.resume_from, settings.fork_from)) > 1:
-        raise ValueError("resume, resume_from and fork_from exclude each other: give one of them")
+        raise ValueError("resume, resume_from and fork_from exclude each other: pass only one of them")
     if settings.fork_from is not None and parse_branch_point("fork_from", settings.fork_from).run_id == settings.run_id:
         raise ValueError(
             f"Invalid fork_from={settings.fork_from!r}: a run cannot fork itself; use resume_from to rewind it"
