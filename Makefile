@@ -46,8 +46,10 @@ test: lint type imports
 else
 test: lint type imports ## Run lint, types, import rules and all tests against real servers; measure and gate branch coverage
 	@rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
-	COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile $(MEASURED)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(UNMEASURED)
+	@status=0; \
+	COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile $(MEASURED) || status=1; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(UNMEASURED) || status=1; \
+	exit $$status
 	@COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage combine --quiet
 	@COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage report
 endif

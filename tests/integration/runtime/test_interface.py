@@ -249,7 +249,7 @@ async def test_a_dry_run_reports_and_stores_nothing(broker: str, prefix: str, da
     report = await dry_run(LedgerConsumer(strict=True), settings, QUICK, start="beginning")
     assert report.tables == {"ledger.entry": (4, 0, 0)}
     assert (report.read.total(), len(report.quarantined)) == (3, 1)
-    assert "no number" in report.quarantined[0]
+    assert "not a number" in report.quarantined[0]
     assert await fetch(database, "select to_regnamespace('ledger')::text as found") == [(None,)]
     assert await fetch(database, "select to_regnamespace('runtime')::text as found") == [(None,)]
 
