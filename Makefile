@@ -12,9 +12,9 @@ PACKAGES := producer consumers schemas deploy tests
 # Tests that start no servers.
 FAST := tests/unit tests/contract tests/property
 # Tests whose coverage is measured, in all processes that they start. The tracer slows the others by half and adds little.
-# The folders with the longest files come first, so that no test process runs alone at the end. "tests" adds the rest.
+# The longest files come first, so that no test process runs alone at the end. "tests" adds the rest.
 MEASURED := tests/integration tests/unit tests/contract tests/compat
-UNMEASURED := tests/faults tests/e2e tests $(MEASURED:%=--ignore=%)
+UNMEASURED := tests/parity tests/faults tests/e2e tests $(MEASURED:%=--ignore=%)
 # Test processes; each starts Kafka, PostgreSQL and a local stack when its tests need them, about 1.5 GiB in all.
 WORKERS ?= 2
 # Absolute, because the processes that the tests start run in other folders.
