@@ -51,7 +51,7 @@ def templates() -> Environment:
         environment.filters[name] = getattr(filters, name)
     environment.filters["markdown"] = markdown
     environment.globals["embed"] = False
-    environment.filters["project_path"] = lambda project: view.project_path(project.entity, project.project)
+    environment.filters["project_path"] = lambda project: documents.project_path(project.entity, project.project)
     return environment
 
 
@@ -83,9 +83,9 @@ async def project(
         project=name,
         runs=lines,
         keys=view.columns(lines),
-        alerts=[(alert, view.run_path(alert.run)) for alert in shown_alerts],
+        alerts=[(alert, documents.run_path(alert.run)) for alert in shown_alerts],
         live=any(line.state in view.OPEN for line in lines),
-        older=None if following is None else f"{view.project_path(entity, project)}?after={following}",
+        older=None if following is None else f"{documents.project_path(entity, project)}?after={following}",
     )
 
 
@@ -105,6 +105,7 @@ async def run(
     progress = await runtime.progress(connection, run)
     report = delivery_report([] if found.state is None else found.state.writers, progress)
     document = documents.run_document(found, services.settings.url)
+    project_path = documents.project_path(run.entity, run.project)
     keys = sorted({*await summary.keys(connection, run), *await latest.branched_keys(blocks, run)})
     return _render(
         "run.html",
@@ -112,8 +113,8 @@ async def run(
         run=document,
         alerts=await alerts.of_run(connection, run, limit=_ALERTS),
         pinned=view.pinned(document.pinned_config_keys, document.config),
-        api=f"/api/v1/runs{view.project_path(run.entity, run.project)}/{view.run_path(run).rpartition('/')[2]}",
-        project_path=view.project_path(run.entity, run.project),
+        api=f"/api/v1/runs{project_path}/{documents.run_path(run).rpartition('/')[2]}",
+        project_path=project_path,
         live=document.state in view.OPEN or not report.complete,
         created=found.started,
         seconds=view.duration(found, time.time()),

@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-from runstream_consumers.api.documents.run_documents import FoundRun, seconds
+from runstream_consumers.api.documents.run_documents import FoundRun, run_path, seconds
 from runstream_consumers.web.filters import pairs
 from runstream_schemas.summary_algebra.definitions import glob_pattern
-from runstream_schemas.topics import RunPath
 
 #: States in which more events are expected.
 OPEN = frozenset({"pending", "running", "preempting"})
@@ -118,13 +116,3 @@ def steps_of(found: FoundRun) -> int | str:
 def is_number(value: Any) -> bool:
     """Return whether a value is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def run_path(run: RunPath) -> str:
-    """Return the path of a run's page, quoted."""
-    return f"{project_path(run.entity, run.project)}/runs/{quote(run.run_id, safe='')}"
-
-
-def project_path(entity: str, project: str) -> str:
-    """Return the path of a project's page, quoted."""
-    return f"/{quote(entity, safe='')}/{quote(project, safe='')}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from runstream_consumers.api.documents.run_documents import project_path
 from runstream_consumers.web import filters, view
 from runstream_consumers.web.filters import markdown
 
@@ -136,4 +137,4 @@ def test_times_and_durations_are_formatted() -> None:
 
 def test_names_are_quoted_in_paths() -> None:
     """A slash or a space in a name does not change the path."""
-    assert view.project_path("a b", "c/d") == "/a%20b/c%2Fd"
+    assert project_path("a b", "c/d") == "/a%20b/c%2Fd"

@@ -102,7 +102,7 @@ def run_document(found: FoundRun, url: str) -> models.RunDocument:
         summary=document.summary,
         metrics=document.metrics,
         metadata=document.metadata,
-        url=run_url(url, run),
+        url=f"{url}{run_path(run)}",
     )
 
 
@@ -145,14 +145,14 @@ def position_json(*, step: int, writer: bytes, time: int, started: float | None)
     return {"_step": step, "_timestamp": timestamp, **runtime, "_writer": writer.hex()}
 
 
-def run_url(url: str, run: RunPath) -> str:
-    """Return the URL of a run's page, quoted."""
-    return f"{project_url(url, run.entity, run.project)}/runs/{quote(run.run_id, safe='')}"
+def run_path(run: RunPath) -> str:
+    """Return the path of a run's page, quoted."""
+    return f"{project_path(run.entity, run.project)}/runs/{quote(run.run_id, safe='')}"
 
 
-def project_url(url: str, entity: str, project: str) -> str:
-    """Return the URL of a project's page, quoted."""
-    return f"{url}/{quote(entity, safe='')}/{quote(project, safe='')}"
+def project_path(entity: str, project: str) -> str:
+    """Return the path of a project's page, quoted."""
+    return f"/{quote(entity, safe='')}/{quote(project, safe='')}"
 
 
 def iso(microseconds: int) -> str:

@@ -34,7 +34,7 @@ async def projects(connection: TheConnection, services: TheServices) -> Response
             project=item.project,
             runs=item.runs,
             updated_at=documents.iso(item.updated),
-            url=documents.project_url(services.settings.url, item.entity, item.project),
+            url=f"{services.settings.url}{documents.project_path(item.entity, item.project)}",
         )
         for item in await summary.projects(connection)
     ]
