@@ -123,7 +123,9 @@ def test_the_output_is_that_of_wandb(  # noqa: PLR0917 - fixtures
 ) -> None:
     """Without a terminal it is plain text. The number of records is that on the server."""
     run_id = new_id()
-    arguments = {"project": "tests", "id": run_id, "name": "earnest-sunset-1", "settings": settings}
+    # On a busy machine the delivery can last longer than the default.
+    patient = {**settings, "finish_timeout_s": 300}
+    arguments = {"project": "tests", "id": run_id, "name": "earnest-sunset-1", "settings": patient}
     environment = {**stack.environment, "PYTHONIOENCODING": "utf-8"}
 
     status = run_to_end("print_output", example, json.dumps(arguments), environment=environment, folder=tmp_path)
@@ -148,7 +150,8 @@ def test_the_output_is_that_of_wandb(  # noqa: PLR0917 - fixtures
 def test_the_output_on_a_terminal_is_the_same(stack: Stack, tmp_path: Path) -> None:
     """The progress line of the delivery is removed."""
     run_id = new_id()
-    arguments = json.dumps({"project": "tests", "id": run_id, "name": "earnest-sunset-1"})
+    patient = {"finish_timeout_s": 300}
+    arguments = json.dumps({"project": "tests", "id": run_id, "name": "earnest-sunset-1", "settings": patient})
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, str(PROGRAMS / "print_output.py"), "once", arguments],

@@ -137,7 +137,7 @@ class Shipper:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._handle_loop_error)
         self._control[Word.SHIPPER_PID] = os.getpid()
-        self._control[Word.PHASE] = Phase.NEVER_CONNECTED
+        self._control[Word.PHASE] = Phase.CONNECTING
         self._collector.begin()
         self._keep_house()
         self._tasks.start("connector", self.connector.run(self.delivery))

@@ -54,11 +54,14 @@ class Word(IntEnum):
 class Phase(IntEnum):
     """The progress of delivery."""
 
-    NEVER_CONNECTED = 0
+    #: The first attempt to connect has not ended yet.
+    CONNECTING = 0
     CONNECTED = 1
     BROKER_UNREACHABLE = 2
     #: Everything in the folder, exits included, is acknowledged.
     DELIVERED = 3
+    #: No attempt to connect has succeeded yet.
+    NEVER_CONNECTED = 4
 
 
 class ControlPage:

@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,14 +74,16 @@ def test_waiting_ends_with_delivery(folder: RunFolder) -> None:
 
 
 #: Each has one finite limit, so a wait with the wrong limit does not end.
-NEVER_ANSWERED = LauncherTimeouts(never_answered_s=0.05, delivery_s=math.inf)
-DELIVERY = LauncherTimeouts(never_answered_s=math.inf, delivery_s=0.05)
-ENDLESS = LauncherTimeouts(never_answered_s=math.inf, delivery_s=math.inf)
+ENDLESS = LauncherTimeouts(connecting_s=math.inf, never_answered_s=math.inf, delivery_s=math.inf)
+CONNECTING = replace(ENDLESS, connecting_s=0.05)
+NEVER_ANSWERED = replace(ENDLESS, never_answered_s=0.05)
+DELIVERY = replace(ENDLESS, delivery_s=0.05)
 
 
 @pytest.mark.parametrize(
     ("phase", "limit", "timeouts"),
     [
+        (Phase.CONNECTING, None, CONNECTING),
         (Phase.NEVER_CONNECTED, None, NEVER_ANSWERED),
         (Phase.CONNECTED, None, DELIVERY),
         (Phase.BROKER_UNREACHABLE, None, DELIVERY),
@@ -91,7 +94,7 @@ ENDLESS = LauncherTimeouts(never_answered_s=math.inf, delivery_s=math.inf)
 def test_wait_ends_at_its_limit(
     folder: RunFolder, phase: Phase, limit: float | None, timeouts: LauncherTimeouts
 ) -> None:
-    """Without progress the wait ends at the limit, which depends on whether a server ever answered."""
+    """Without progress the wait ends at the limit, which depends on whether a server was tried and answered."""
     folder.control[Word.PHASE] = phase
     folder.control[Word.SHIPPER_ALIVE] = time.time_ns() // 1000 + 10**9
 

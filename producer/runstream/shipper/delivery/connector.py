@@ -100,5 +100,8 @@ class Connector:
             self.problem = problem
             log.warning("not delivering: %s", problem)
         self.reachable.clear()
-        if self.folder.control[Word.PHASE] == Phase.CONNECTED:
-            self.folder.control[Word.PHASE] = Phase.BROKER_UNREACHABLE
+        match self.folder.control[Word.PHASE]:
+            case Phase.CONNECTED:
+                self.folder.control[Word.PHASE] = Phase.BROKER_UNREACHABLE
+            case Phase.CONNECTING:
+                self.folder.control[Word.PHASE] = Phase.NEVER_CONNECTED

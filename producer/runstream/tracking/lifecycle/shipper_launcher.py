@@ -36,8 +36,10 @@ class LauncherTimeouts:
     starting_s: float = 10.0
     #: No progress is shown during shorter waits.
     quiet_s: float = 0.5
-    #: Longest wait for a server that has never answered.
+    #: Longest wait for a server that has never answered,
     never_answered_s: float = 5.0
+    #: and for the first attempt to connect, which begins when the shipper's process has started.
+    connecting_s: float = 20.0
     #: Longest wait for one that has.
     delivery_s: float = 60.0
 
@@ -111,9 +113,7 @@ class ShipperLauncher:
             now = time.monotonic()
             if control[Word.ACKED] != acked:
                 acked, moved = control[Word.ACKED], now
-            has_answered = control[Word.PHASE] != Phase.NEVER_CONNECTED
-            default_s = self._timeouts.delivery_s if has_answered else self._timeouts.never_answered_s
-            limit = default_s if limit_s is None else limit_s
+            limit = self._default_limit_s if limit_s is None else limit_s
             since = moved if limit_s is None and shipper_dies_with_trainer(self._environ) else started
             if now - since >= limit:
                 return False
@@ -122,6 +122,15 @@ class ShipperLauncher:
             self.ensure()
             time.sleep(_POLL_S)
         return True
+
+    @property
+    def _default_limit_s(self) -> float:
+        match self._folder.control[Word.PHASE]:
+            case Phase.CONNECTING:
+                return self._timeouts.connecting_s
+            case Phase.NEVER_CONNECTED:
+                return self._timeouts.never_answered_s
+        return self._timeouts.delivery_s
 
 
 def shipper_dies_with_trainer(environ: Mapping[str, str]) -> bool:
