@@ -199,6 +199,8 @@ def _heartbeat(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits
         preempting=fields["preempting"],
         decides=fields["decides"],
         waits_for_all=fields["waits_for_all"],
+        open_runs=_within(fields["open_runs"], _INT64_MAX, "number of open runs"),
+        silent_runs=_within(fields["silent_runs"], _INT64_MAX, "number of silent runs"),
     )
 
 

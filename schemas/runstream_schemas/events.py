@@ -312,6 +312,9 @@ class HeartbeatEvent(_Headed):
     decides: bool = True
     #: Of a primary: whether the run goes on until every writer that decides has ended.
     waits_for_all: bool = False
+    #: Of a tick: the runs of all partitions that have a running writer, and how many of them are silent; 0 if none is.
+    open_runs: int = 0
+    silent_runs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,6 +174,8 @@ def _heartbeats_and_exits() -> dict[str, events.Event]:
             header=events.Header(kind=events.Kind.TICK, run=no_run, writer=SHIPPER, time=NOON),
             number=1000,
             signature=bytes(range(32)),
+            open_runs=24,
+            silent_runs=12,
         ),
         "heartbeat/goodbye": events.HeartbeatEvent(
             header=events.Header(kind=events.Kind.GOODBYE, run=RUN, writer=PRIMARY, time=NOON, order=405),

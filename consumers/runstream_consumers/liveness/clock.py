@@ -20,11 +20,18 @@ class Thresholds:
     #: Silence after which even an unreachable writer is presumed crashed.
     unreachable: int = 1800 * _SECOND
     #: At least this many runs, and this share of the runs with a running writer, do not crash at once.
-    mass: int = 20
+    mass: int = 3
     share: float = 0.3
 
+    @property
+    def silent_together(self) -> tuple[int, int]:
+        """The shortest and the longest silence of runs that are judged together with one that is due."""
+        return self.crashed - self.together, self.crashed + self.together
+
     @classmethod
-    def from_seconds(cls, *, tick: float, stale: float, crashed: float) -> Thresholds:
+    def from_seconds(
+        cls, *, tick: float, stale: float, crashed: float, mass: int = 3, share: float = 0.3
+    ) -> Thresholds:
         """Return the thresholds for the tick interval and limits of silence in the settings, seconds."""
         return cls(
             gap=round(3 * tick * _SECOND),
@@ -32,6 +39,8 @@ class Thresholds:
             crashed=round(crashed * _SECOND),
             together=round(crashed / 5 * _SECOND),
             unreachable=round(crashed * 6 * _SECOND),
+            mass=mass,
+            share=share,
         )
 
 

@@ -13,6 +13,7 @@ from runstream_consumers.liveness import store
 from runstream_consumers.liveness.clock import Thresholds
 from runstream_consumers.liveness.model import Changes, PartitionModel, is_writer_event
 from runstream_consumers.liveness.publisher import StatePublisher
+from runstream_consumers.liveness.run_counts import RunCounter
 from runstream_consumers.liveness.ticker import Ticker, is_signed
 from runstream_consumers.runtime.plugin import Batch, Connection, Context, Declaration
 from runstream_schemas.events import HeartbeatEvent
@@ -35,12 +36,27 @@ class LivenessSettings(BaseSettings):
     stale_s: float = Field(default=60.0, gt=0)
     #: Silence after which a writer is presumed crashed, in available time.
     liveness_timeout_s: float = Field(default=300.0, gt=0)
+    #: Least number of runs, and least share of the runs with a running writer, that are regarded as unreachable if they
+    #: fall silent together.
+    mass_runs: int = Field(default=3, ge=1)
+    mass_share: float = Field(default=0.3, gt=0, le=1)
 
     @field_validator("tick_key")
     @classmethod
     def _validate_hexadecimal(cls, value: str) -> str:
         bytes.fromhex(value)
         return value
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The limits of silence."""
+        return Thresholds.from_seconds(
+            tick=self.tick_s,
+            stale=self.stale_s,
+            crashed=self.liveness_timeout_s,
+            mass=self.mass_runs,
+            share=self.mass_share,
+        )
 
 
 class LivenessConsumer:
@@ -51,24 +67,33 @@ class LivenessConsumer:
     migrations: Traversable = files("runstream_consumers.liveness") / "migrations"
     declaration = Declaration(settings=LivenessSettings, owned_topics=frozenset({Topic.EXIT}), resume_topics=topics)
 
+    def __init__(self) -> None:
+        self._run_counter: RunCounter | None = None
+
     def partition(self, number: int, context: Context) -> LivenessPartition:
         """Return the work on one partition."""
-        return LivenessPartition(number, context, context.settings)
+        settings: LivenessSettings = context.settings
+        if self._run_counter is None:
+            self._run_counter = RunCounter(thresholds=settings.thresholds, valid_s=settings.tick_s / 2)
+        return LivenessPartition(number, context, settings, self._run_counter)
 
 
 class LivenessPartition:
     """Applies the batches of one partition, and appends ticks to it while one of its writers is running."""
 
-    def __init__(self, number: int, context: Context, settings: LivenessSettings) -> None:
+    def __init__(self, number: int, context: Context, settings: LivenessSettings, run_counter: RunCounter) -> None:
         self._number = number
         self._topic = topic_name(context.prefix, Topic.HEARTBEAT)
         self._key = bytes.fromhex(settings.tick_key)
-        self._ticker = Ticker(context=context, partition=number, key=self._key, interval=settings.tick_s)
-        thresholds = Thresholds.from_seconds(
-            tick=settings.tick_s, stale=settings.stale_s, crashed=settings.liveness_timeout_s
+        self._ticker = Ticker(
+            context=context,
+            partition=number,
+            key=self._key,
+            interval=settings.tick_s,
+            count_runs=lambda: run_counter.count(context),
         )
         self._publisher = StatePublisher(context=context, partition=number)
-        self._model = PartitionModel(thresholds, self._is_signed)
+        self._model = PartitionModel(settings.thresholds, self._is_signed)
 
     async def load(self, connection: Connection) -> None:
         """Read the clock, and the runs that have a running writer."""
@@ -96,4 +121,4 @@ class LivenessPartition:
             tasks.create_task(self._publisher.run())
 
     def _is_signed(self, event: HeartbeatEvent) -> bool:
-        return is_signed(self._key, self._topic, self._number, event.number, event.signature)
+        return is_signed(self._key, self._topic, self._number, event)

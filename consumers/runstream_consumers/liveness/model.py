@@ -96,9 +96,9 @@ class PartitionModel:
             return
         self.clock.number = event.number
         self.clock.tick(time, self._thresholds.gap)
-        self._check_silence(time)
+        self._check_silence(event, time)
 
-    def _check_silence(self, time: int) -> None:
+    def _check_silence(self, tick: HeartbeatEvent, time: int) -> None:
         limits = self._thresholds
         crashing: list[TrackedWriter] = []
         together: list[TrackedWriter] = []
@@ -115,8 +115,8 @@ class PartitionModel:
             if silence >= limits.crashed - limits.together:
                 together.append(writer)
         due = [writer for writer in together if self._silence(writer) >= limits.crashed]
-        if due and self._is_mass_silence({writer.run for writer in together}):
-            self._mark_unreachable(together, time)
+        if due and (silent := self._mass_silence(tick, {writer.run for writer in together})):
+            self._mark_unreachable(together, time, f"fell silent together with {silent - 1} other runs")
         else:
             crashing += due
         for writer in crashing:
@@ -124,14 +124,18 @@ class PartitionModel:
             self._set_phase(writer, TRANSITIONS[writer.phase, Trigger.SILENCE])
             self._record_change(writer, before, time, f"silent for {seconds(self._silence(writer))}")
 
-    def _is_mass_silence(self, silent: AbstractSet[RunPath]) -> bool:
-        """Return whether so many runs fell silent that they are probably cut off; counts runs, not writers."""
-        live = {run for run, _ in self._running}
-        return len(silent) >= max(self._thresholds.mass, self._thresholds.share * len(live))
+    def _mass_silence(self, tick: HeartbeatEvent, here: AbstractSet[RunPath]) -> int:
+        """Return how many runs, not writers, fell silent if these are so many that they are probably cut off, or 0.
 
-    def _mark_unreachable(self, together: Sequence[TrackedWriter], time: int) -> None:
+        The tick has the counts of all partitions. It is written somewhat earlier than it is read, and earlier versions
+        wrote none, so the counts of this partition are the least.
+        """
+        silent = max(len(here), tick.silent_runs)
+        live = max(len({run for run, _ in self._running}), tick.open_runs)
+        return silent if silent >= max(self._thresholds.mass, self._thresholds.share * live) else 0
+
+    def _mark_unreachable(self, together: Sequence[TrackedWriter], time: int, reason: str) -> None:
         """Mark writers as unreachable."""
-        reason = f"fell silent together with {len(together) - 1} other writers"
         for writer in together:
             before = writer.qualified_state
             writer.unreachable = True

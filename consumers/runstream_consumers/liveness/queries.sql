@@ -12,6 +12,15 @@ select run, entity, project, run_id, state, qualifiers, transitions from run whe
 -- name: some_runs
 select run, entity, project, run_id, state, qualifiers, transitions from run where run = any($1::uuid[])
 
+-- name: count_runs
+-- Runs with a running writer, and those of which one has been silent for at least $1 and less than $2.
+select count(distinct run.run), count(distinct run.run) filter (where available - heard >= $1 and available - heard < $2)
+from run
+join clock on clock.partition = run.partition
+join writer on writer.run = run.run and phase = 'running'
+join pulse on pulse.run = writer.run and pulse.writer = writer.writer
+where run.open
+
 -- name: writers
 select writer.run, writer.writer, role, phase, first, details, number, heard, last
 from writer join pulse on pulse.run = writer.run and pulse.writer = writer.writer

@@ -37,6 +37,16 @@ async def open_runs(connection: Connection, partition: int) -> list[TrackedRun]:
     return await _with_writers(connection, await connection.fetch(QUERIES["open_runs"], partition))
 
 
+async def count_runs(connection: Connection, shortest: int, longest: int) -> tuple[int, int]:
+    """Return how many runs of all partitions have a running writer, and how many of them are silent.
+
+    Silent is a run with a writer whose silence is at least ``shortest`` and less than ``longest``, microseconds.
+    """
+    row = await connection.fetchrow(QUERIES["count_runs"], shortest, longest)
+    assert row is not None  # noqa: S101 - aggregates always have a row
+    return row[0], row[1]
+
+
 async def some_runs(connection: Connection, runs: Collection[RunPath]) -> list[TrackedRun]:
     """Return the runs that are stored."""
     if not runs:

@@ -7,11 +7,13 @@ import hashlib
 import hmac
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError
+from asyncpg import InterfaceError, PostgresError
 
+from runstream_consumers.liveness.run_counts import NO_SILENCE, RunCounts
 from runstream_consumers.runtime.plugin import Context
 from runstream_schemas.codec import encode
 from runstream_schemas.events import Header, HeartbeatEvent, Kind, Role, Writer
@@ -24,14 +26,18 @@ _NO_RUN = RunPath(entity="", project="", run_id="")
 _NO_WRITER = Writer(id=bytes(16), role=Role.COMMAND)
 
 
-def sign(key: bytes, topic: str, partition: int, number: int) -> bytes:
+def sign(key: bytes, topic: str, partition: int, number: int, counts: RunCounts = NO_SILENCE) -> bytes:
     """Return the HMAC-SHA256 of a tick; ``topic`` is Kafka's name."""
-    return hmac.new(key, f"{topic}/{partition}/{number}".encode(), hashlib.sha256).digest()
+    text = f"{topic}/{partition}/{number}"
+    if counts != NO_SILENCE:
+        text += f"/{counts.open}/{counts.silent}"
+    return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
 
-def is_signed(key: bytes, topic: str, partition: int, number: int, signature: bytes) -> bool:
+def is_signed(key: bytes, topic: str, partition: int, tick: HeartbeatEvent) -> bool:
     """Return whether the signature of a tick is valid, in constant time."""
-    return hmac.compare_digest(sign(key, topic, partition, number), signature)
+    counts = RunCounts(tick.open_runs, tick.silent_runs)
+    return hmac.compare_digest(sign(key, topic, partition, tick.number, counts), tick.signature)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +49,8 @@ class Ticker:
     key: bytes
     #: Seconds between two ticks.
     interval: float
+    #: Returns the counts of all partitions.
+    count_runs: Callable[[], Awaitable[RunCounts]]
 
     async def run(self, is_wanted: Callable[[], bool], latest: Callable[[], int]) -> None:
         """Append a tick at each interval while ``is_wanted``, numbered above ``latest``, until cancelled.
@@ -59,15 +67,18 @@ class Ticker:
 
     async def _append(self, number: int) -> None:
         try:
-            await self.context.producer.send(Topic.HEARTBEAT, self.partition, encode(self.tick(number)))
-        except (OSError, KafkaError) as error:
+            tick = self.tick(number, await self.count_runs())
+            await self.context.producer.send(Topic.HEARTBEAT, self.partition, encode(tick))
+        except (OSError, KafkaError, InterfaceError, PostgresError) as error:
             _LOG.warning("could not append a tick to partition %d: %s", self.partition, error)
 
-    def tick(self, number: int) -> HeartbeatEvent:
+    def tick(self, number: int, counts: RunCounts = NO_SILENCE) -> HeartbeatEvent:
         """Return a signed tick."""
         topic = topic_name(self.context.prefix, Topic.HEARTBEAT)
         return HeartbeatEvent(
             header=Header(kind=Kind.TICK, run=_NO_RUN, writer=_NO_WRITER, time=time.time_ns() // 1000),
             number=number,
-            signature=sign(self.key, topic, self.partition, number),
+            signature=sign(self.key, topic, self.partition, number, counts),
+            open_runs=counts.open,
+            silent_runs=counts.silent,
         )

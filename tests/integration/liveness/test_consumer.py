@@ -16,12 +16,15 @@ from runstream_consumers.liveness.ticker import is_signed
 from runstream_schemas import events
 from runstream_schemas.codec import decode
 from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
+from tests.events import changed
 from tests.integration.summary.feeding import PARTITIONS, connected, consuming, feed, settings_of
 from tests.polling import eventually_async
 from tests.property.liveness.logs import RUN, beat, configured, exited, goodbye, tick
 
 if TYPE_CHECKING:
-    from runstream_consumers.liveness.reader import RunState
+    from collections.abc import Sequence
+
+    from runstream_consumers.liveness.reader import RunState, Transition
     from runstream_consumers.runtime.plugin import Connection
     from runstream_consumers.settings import ServerSettings
 
@@ -189,10 +192,39 @@ async def test_ticks_are_signed_numbered_and_appended_only_if_needed(
         await shown(connection, "crashed", "presumed")
         refused = await connection.fetchval("select refused from liveness.clock where partition = $1", number)
     topic = topic_name(prefix, Topic.HEARTBEAT)
-    assert all(is_signed(KEY, topic, number, item.number, item.signature) for item in signed)
-    assert not is_signed(KEY, topic, 1 - number, signed[0].number, signed[0].signature)
+    assert all(is_signed(KEY, topic, number, item) for item in signed)
+    assert not is_signed(KEY, topic, 1 - number, signed[0])
     assert sorted({item.number for item in signed}) == [item.number for item in signed]
     assert refused == 1
+
+
+@pytest.mark.parametrize("count", [3, 24])
+async def test_runs_that_fall_silent_together_are_unreachable(
+    broker: str, prefix: str, settings: ServerSettings, count: int
+) -> None:
+    """The runs of all partitions stop at once: none is crashed, and each is reachable again with its next beat."""
+    runs = [replace(RUN, run_id=f"frozen {number}") for number in range(count)]
+    assert len({partition_of(run, PARTITIONS) for run in runs}) > 1
+    async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
+        await ready(connection)
+        await feed(broker, prefix, [changed(beat(TRAINER, 1), run=run) for run in runs])
+        for run in runs:
+            await shown(connection, "running", "stale", "unreachable", run=run)
+        await feed(broker, prefix, [changed(beat(TRAINER, 2), run=run) for run in runs])
+        for run in runs:
+            found = await transitions(connection, run)
+            assert {item.to_state for item in found} == {"running"}
+
+
+async def transitions(connection: Connection, run: RunPath) -> Sequence[Transition]:
+    """Return the transitions of a run once it is reachable again."""
+
+    async def found() -> Sequence[Transition]:
+        state = await reader.state(connection, run)
+        assert state is not None
+        return state.transitions if len(state.transitions) >= 3 else ()
+
+    return await eventually_async(found)
 
 
 async def test_silence_while_no_consumer_ran_is_ignored(broker: str, prefix: str, settings: ServerSettings) -> None:

@@ -35,6 +35,8 @@ _RUN_NUMBERS = (0, 0, 1, 1, 2, 3, 4)
 RUNS = [RUN, *(RunPath(entity="team", project="digits", run_id=f"run {number}") for number in range(1, 5))]
 _RUNS = {writer.id: RUNS[number] for writer, number in zip(WRITERS, _RUN_NUMBERS, strict=True)}
 _SIGNED = b"signed"
+#: Numbers of open and of silent runs in ticks.
+_COUNTS = st.sampled_from([(0, 0), (0, 0), (20, 2), (20, 6), (3, 3)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,8 @@ def run_of(writer: events.Writer) -> RunPath:
     return _RUNS.get(writer.id, RUN)
 
 
-def tick(number: int, *, signed: bool = True) -> events.HeartbeatEvent:
-    """Return a tick."""
+def tick(number: int, *, signed: bool = True, counts: tuple[int, int] = (0, 0)) -> events.HeartbeatEvent:
+    """Return a tick with the numbers of open and of silent runs of all partitions."""
     no_writer = events.Writer(id=bytes(16), role=events.Role.COMMAND)
     no_run = RunPath(entity="", project="", run_id="")
     signature = _SIGNED if signed else b""
@@ -72,6 +74,8 @@ def tick(number: int, *, signed: bool = True) -> events.HeartbeatEvent:
         header=events.Header(kind=events.Kind.TICK, run=no_run, writer=no_writer, time=0),
         number=number,
         signature=signature,
+        open_runs=counts[0],
+        silent_runs=counts[1],
     )
 
 
@@ -143,7 +147,7 @@ def heartbeats(draw: st.DrawFn) -> list[Placed]:
             for _ in range(draw(st.sampled_from([1, 1, 2, 3, 6]))):
                 ticks += 1
                 time += draw(st.sampled_from([1, 2, 3, 20, -5]))
-                log.append(Placed(tick(ticks), time))
+                log.append(Placed(tick(ticks, counts=draw(_COUNTS)), time))
         else:
             time += draw(st.sampled_from([0, 1, 20]))
             log.append(Placed(draw(_heartbeat(ticks)), time))

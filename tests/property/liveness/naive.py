@@ -47,7 +47,7 @@ def naive(log: Iterable[Placed]) -> dict[bytes, NaiveWriter]:
                 number = event.number
                 passed = 0 if latest is None else min(max(placed.time - latest, 0), LIMITS.gap)
                 latest = placed.time if latest is None else max(latest, placed.time)
-                _pass(writers, passed)
+                _pass(writers, passed, event)
             continue
         writer = writers.setdefault(event.writer.id, NaiveWriter(event.run))
         if event.kind is Kind.GOODBYE:
@@ -104,7 +104,7 @@ def _apply_beat(writer: NaiveWriter, event: HeartbeatEvent) -> None:
         writer.decides = writer.decides and event.decides
 
 
-def _pass(writers: dict[bytes, NaiveWriter], passed: int) -> None:
+def _pass(writers: dict[bytes, NaiveWriter], passed: int, tick: HeartbeatEvent) -> None:
     counted = [writer for writer in writers.values() if writer.on_the_clock]
     for writer in counted:
         writer.silence += passed
@@ -113,7 +113,8 @@ def _pass(writers: dict[bytes, NaiveWriter], passed: int) -> None:
     due = [writer for writer in silent if writer.silence >= LIMITS.crashed]
     presumed = [writer for writer in counted if writer.cut_off and writer.silence >= LIMITS.unreachable]
     runs, live = ({writer.run for writer in some} for some in (together, counted))
-    if due and len(runs) >= LIMITS.mass and len(runs) >= LIMITS.share * len(live):
+    many, all_live = max(len(runs), tick.silent_runs), max(len(live), tick.open_runs)
+    if due and many >= LIMITS.mass and many >= LIMITS.share * all_live:
         for writer in together:
             writer.cut_off = True
     else:

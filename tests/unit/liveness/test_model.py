@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from runstream_consumers.liveness.clock import Clock, Thresholds
 from runstream_consumers.liveness.model import PartitionModel
 from runstream_consumers.liveness.rules import Phase, State
+from runstream_consumers.liveness.run_counts import RunCounts
 from runstream_consumers.liveness.ticker import is_signed, sign
 from runstream_schemas import events, values
 from runstream_schemas.topics import RunPath
@@ -15,7 +18,9 @@ from tests.property.liveness.logs import RUN, beat, configured, goodbye, tick
 from tests.property.liveness.logs import is_signed as is_marked
 
 SECOND = 1_000_000
-LIMITS = Thresholds.from_seconds(tick=5, stale=60, crashed=300)
+DEFAULTS = Thresholds.from_seconds(tick=5, stale=60, crashed=300)
+#: Of many runs, so that few of them crash.
+LIMITS = replace(DEFAULTS, mass=20)
 
 
 def writers(count: int) -> list[events.Writer]:
@@ -41,12 +46,12 @@ class Broker:
         for writer in writers:
             self.model.apply(changed(beat(writer, number), run=run_of(writer)), self.time)
 
-    def ticks_for(self, seconds: float) -> None:
-        """Advance time, with a tick every five seconds."""
+    def ticks_for(self, seconds: float, counts: tuple[int, int] = (0, 0)) -> None:
+        """Advance time, with a tick every five seconds that has these counts."""
         for _ in range(round(seconds / 5)):
             self.time += 5 * SECOND
             self.ticks += 1
-            self.model.apply(tick(self.ticks), self.time)
+            self.model.apply(tick(self.ticks, counts=counts), self.time)
 
     def phases(self, *writers: events.Writer) -> set[tuple[Phase, bool]]:
         """Return the phases of writers, and whether they are regarded as unreachable."""
@@ -56,7 +61,7 @@ class Broker:
 
 def test_default_thresholds_follow_from_the_limit_of_silence() -> None:
     """The window of the mass guard and the limit for unreachable writers are derived from the limit of silence."""
-    assert Thresholds() == LIMITS
+    assert Thresholds() == DEFAULTS
 
 
 def test_clock_adds_time_between_ticks_up_to_the_gap() -> None:
@@ -97,6 +102,77 @@ def test_few_silent_runs_crash() -> None:
             broker.ticks_for(15)
             broker.beats(*everyone[silent_count:], number=number)
         assert broker.phases(*everyone[:silent_count]) == {(Phase.PRESUMED, False)}
+
+
+class Stack:
+    """Eight partitions with a clock each; their ticks have the counts of all, which lag by a tick."""
+
+    def __init__(self) -> None:
+        self.partitions = [Broker(DEFAULTS) for _ in range(8)]
+        self.counts = (0, 0)
+
+    def beats(self, *writers: events.Writer, number: int) -> None:
+        """Append a beat of each writer, each of a separate run, to its partition."""
+        for writer in writers:
+            self._partition(writer).beats(writer, number=number)
+
+    def ticks_for(self, seconds: float) -> None:
+        """Advance time, with a tick of each partition every five seconds."""
+        for _ in range(round(seconds / 5)):
+            for partition in self.partitions:
+                partition.ticks_for(5, self.counts)
+            shortest, longest = DEFAULTS.silent_together
+            silences = [
+                partition.model.clock.available - writer.heard
+                for partition in self.partitions
+                for run in partition.model.runs.values()
+                for writer in run.writers.values()
+                if writer.phase is Phase.RUNNING
+            ]
+            self.counts = len(silences), sum(shortest <= silence < longest for silence in silences)
+
+    def phases(self, *writers: events.Writer) -> set[tuple[Phase, bool]]:
+        """Return the phases of writers, and whether they are regarded as unreachable."""
+        return {phase for writer in writers for phase in self._partition(writer).phases(writer)}
+
+    def _partition(self, writer: events.Writer) -> Broker:
+        return self.partitions[int.from_bytes(writer.id, "big") % len(self.partitions)]
+
+
+@pytest.mark.parametrize("count", [3, 24, 1000])
+def test_runs_of_all_partitions_that_fall_silent_together_are_unreachable(count: int) -> None:
+    """All runs of a stack stop within a heartbeat interval: none crashes, however few are in a partition."""
+    stack, everyone = Stack(), writers(count)
+    stack.beats(*everyone[::2], number=1)
+    stack.ticks_for(10)
+    stack.beats(*everyone[1::2], number=1)
+    stack.ticks_for(400)
+    assert stack.phases(*everyone) == {(Phase.RUNNING, True)}
+    stack.beats(*everyone, number=2)
+    assert stack.phases(*everyone) == {(Phase.RUNNING, False)}
+
+
+@pytest.mark.parametrize("count", [3, 24, 1000])
+def test_a_run_that_falls_silent_alone_crashes(count: int) -> None:
+    """The other runs go on; those that are unreachable for longer do not count."""
+    stack, everyone = Stack(), writers(count)
+    for number in range(1, 30):
+        stack.beats(*everyone[1:], *(everyone[:1] if number < 4 else []), number=number)
+        stack.ticks_for(15)
+    assert stack.phases(everyone[0]) == {(Phase.PRESUMED, False)}
+    assert stack.phases(*everyone[1:]) == {(Phase.RUNNING, False)}
+
+
+def test_a_run_that_falls_silent_later_than_the_unreachable_ones_crashes() -> None:
+    """Half of the runs are unreachable; ten minutes later another one crashes."""
+    stack, everyone = Stack(), writers(24)
+    alone, lost, others = everyone[:1], everyone[1:13], everyone[13:]
+    for number in range(1, 80):
+        beating = [*others, *(alone if number < 44 else []), *(lost if number < 4 else [])]
+        stack.beats(*beating, number=number)
+        stack.ticks_for(15)
+    assert stack.phases(*alone) == {(Phase.PRESUMED, False)}
+    assert stack.phases(*lost) == {(Phase.RUNNING, True)}
 
 
 def test_silent_writers_of_one_run_count_as_one() -> None:
@@ -160,16 +236,21 @@ def test_commands_do_not_open_a_run() -> None:
     assert model.runs == {}
 
 
-def test_signature_is_valid_for_one_partition_and_number() -> None:
-    """Another key, topic, partition or number needs another signature."""
+def test_signature_is_valid_for_one_tick() -> None:
+    """Another key, topic, partition, number or count needs another signature."""
     key = b"k" * 32
-    signature = sign(key, "runstream.heartbeat", 3, 7)
-    assert is_signed(key, "runstream.heartbeat", 3, 7, signature)
+    counts = RunCounts(open=9, silent=4)
+    signed = replace(tick(7, counts=counts), signature=sign(key, "runstream.heartbeat", 3, 7, counts))
+    uncounted = replace(tick(7), signature=sign(key, "runstream.heartbeat", 3, 7))
+    assert is_signed(key, "runstream.heartbeat", 3, signed)
+    assert is_signed(key, "runstream.heartbeat", 3, uncounted)
     others = [
-        (b"x" * 32, "runstream.heartbeat", 3, 7),
-        (key, "other.heartbeat", 3, 7),
-        (key, "runstream.heartbeat", 4, 7),
-        (key, "runstream.heartbeat", 3, 8),
+        (b"x" * 32, "runstream.heartbeat", 3, signed),
+        (key, "other.heartbeat", 3, signed),
+        (key, "runstream.heartbeat", 4, signed),
+        (key, "runstream.heartbeat", 3, replace(signed, number=8)),
+        (key, "runstream.heartbeat", 3, replace(signed, silent_runs=0)),
+        (key, "runstream.heartbeat", 3, replace(uncounted, open_runs=9)),
+        (key, "runstream.heartbeat", 3, tick(7)),
     ]
-    assert not any(is_signed(*other, signature) for other in others)
-    assert not is_signed(key, "runstream.heartbeat", 3, 7, b"")
+    assert not any(is_signed(*other) for other in others)
