@@ -36,21 +36,26 @@ from unnest(
     as given (run, created, updated, last_step, keys, document, summary, config, attributes, metadata, metrics)
 where known.run = given.run
 
--- name: run
-select entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics,
+-- name: documents
+select run, entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics,
     array(select part.summary from summary.part where part.run = run.run) as parts
-from summary.run where run = $1
+from summary.run where run = any($1::uuid[])
 
 -- name: attributes
 select attributes from summary.run where run = $1
 
 -- name: runs
--- Newest first; $4 and $5 are the last run of the previous page.
-select run, entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics,
-    array(select part.summary from summary.part where part.run = run.run) as parts
+-- Newest first; $4 and $5 are the last run of the previous page. Wide columns are read only if $7 has their name.
+select run, entity, project, run_id, created, updated, last_step, attributes,
+    case when 'config' = any($7::text[]) then config end as config,
+    case when 'metadata' = any($7::text[]) then metadata end as metadata,
+    case when 'summary' = any($7::text[]) then summary end as summary,
+    case when 'summary' = any($7::text[])
+        then array(select part.summary from summary.part where part.run = run.run) end as parts
 from summary.run
 where ($1::text is null or entity = $1) and ($2::text is null or project = $2)
     and ($4::bigint is null or (created, run) < ($4, $5::uuid))
+    and ($6::bigint is null or created >= $6)
 order by created desc, run desc
 limit $3
 

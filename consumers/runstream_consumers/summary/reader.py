@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from runstream_consumers.runtime.plugin import Connection
@@ -14,6 +15,9 @@ from runstream_consumers.summary.store import QUERIES, stored_state_of
 from runstream_schemas import values
 from runstream_schemas.summary_algebra.state_codec import encode_state
 from runstream_schemas.topics import RunPath
+
+#: Parts of a document that lists read only if they are needed.
+Column = Literal["config", "metadata", "summary"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,8 @@ class RunDocument:
     last_step: int | None = None
     created: int = 0
     updated: int = 0
+    #: Number of characters of JSON text that it was read from.
+    size: int = 0
 
     @property
     def cursor(self) -> str:
@@ -52,8 +58,13 @@ class Project:
 
 async def run(connection: Connection, run: RunPath) -> RunDocument | None:
     """Return the document of a run, or None if the run is not known."""
-    row = await connection.fetchrow(QUERIES["run"], run_key(run))
-    return None if row is None else _document(row)
+    return (await documents(connection, [run])).get(run)
+
+
+async def documents(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPath, RunDocument]:
+    """Return the documents of those runs that are known."""
+    rows = await connection.fetch(QUERIES["documents"], [run_key(run) for run in runs])
+    return {document.run: document for document in map(_document, rows)}
 
 
 async def attributes(connection: Connection, run: RunPath) -> dict[str, Any]:
@@ -81,13 +92,18 @@ async def runs(
     *,
     entity: str | None = None,
     project: str | None = None,
+    since: int | None = None,
+    columns: Collection[Column] = (),
     limit: int = 50,
     after: str | None = None,
 ) -> list[RunDocument]:
-    """Return runs, newest first, after the run of a cursor; raises ValueError for an invalid cursor."""
+    """Return runs, newest first, after the run of a cursor; raises ValueError for an invalid cursor.
+
+    Their documents have the attributes, and of the other parts only ``columns``. ``since`` is the least ``created``.
+    """
     created, key = (None, None) if after is None else _position(after)
-    rows = await connection.fetch(QUERIES["runs"], entity, project, limit, created, key)
-    return [_document(row) for row in rows]
+    rows = await connection.fetch(QUERIES["runs"], entity, project, limit, created, key, since, list(columns))
+    return await asyncio.to_thread(lambda: [_document({"metrics": None, **row}) for row in rows])
 
 
 async def projects(connection: Connection) -> list[Project]:
@@ -103,16 +119,19 @@ def _position(cursor: str) -> tuple[int, UUID]:
 
 
 def _document(row: Any) -> RunDocument:
+    texts = {name: row[name] or "{}" for name in ("attributes", "metadata", "config", "summary")}
+    metrics, parts = row["metrics"] or "[]", row["parts"] or []
     return RunDocument(
         run=RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"]),
-        attributes=values.load(row["attributes"]),
-        metadata=values.load(row["metadata"]),
-        config=values.load(row["config"]),
-        summary=_joined([row["summary"], *row["parts"]]),
-        metrics=values.load(row["metrics"]),
+        attributes=values.load(texts["attributes"]),
+        metadata=values.load(texts["metadata"]),
+        config=values.load(texts["config"]),
+        summary=_joined([texts["summary"], *parts]),
+        metrics=values.load(metrics),
         last_step=row["last_step"],
         created=row["created"],
         updated=row["updated"],
+        size=sum(map(len, (*texts.values(), metrics, *parts))),
     )
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from runstream_consumers.alerts import reader as alerts
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.delivery_report import delivery_report
+from runstream_consumers.api.documents.run_listing import RunQuery, list_runs
 from runstream_consumers.api.problems import Problem, RunNotFound
 from runstream_consumers.api.security.headers import allow_frames
 from runstream_consumers.api.services import Name, TheConnection, TheRun, TheServices
@@ -70,11 +71,10 @@ async def project(
     entity: Name, project: Name, connection: TheConnection, after: Annotated[str | None, Query()] = None
 ) -> str:
     """Show the runs of a project, newest first."""
-    found = await documents.find_runs(connection, entity=entity, project=project, limit=_RUNS, after=after)
-    if not found and after is None:
+    page = await list_runs(connection, RunQuery(entity=entity, project=project, limit=_RUNS, after=after))
+    if not page.runs and after is None:
         raise Problem(404, "project_not_found", f"Project {entity}/{project} has no runs yet.")
-    lines = [view.run_line(item, time.time()) for item in found]
-    following = documents.next_cursor(found, _RUNS)
+    lines = [view.run_line(item, time.time()) for item in page.runs]
     name = canonical_project(project)
     shown_alerts = await alerts.of_project(connection, entity=entity, project=name, limit=_LATEST_ALERTS)
     return _render(
@@ -85,7 +85,7 @@ async def project(
         keys=view.columns(lines),
         alerts=[(alert, documents.run_path(alert.run)) for alert in shown_alerts],
         live=any(line.state in view.OPEN for line in lines),
-        older=None if following is None else f"{documents.project_path(entity, project)}?after={following}",
+        older=None if page.next is None else f"{documents.project_path(entity, project)}?after={page.next}",
     )
 
 

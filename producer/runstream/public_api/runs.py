@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import overload
+from typing import Any, overload
 
 from runstream.public_api.connection import Connection
 from runstream.public_api.run import Run
@@ -44,12 +44,12 @@ class Runs(Sequence[Run]):
         return self._found[index]
 
     def _read(self) -> bool:
-        """Read the next page; return whether it has a run."""
-        if self._ended:
-            return False
-        page = self._connection.get("/runs", **self._asked, after=self._next)
-        documents = page["runs"]
+        """Read the next page that has a run; return whether there is one."""
+        documents: list[Any] = []
+        while not (documents or self._ended):
+            page = self._connection.get("/runs", **self._asked, after=self._next)
+            documents = page["runs"]
+            self._next = page["next"]
+            self._ended = self._next is None
         self._found += [Run(self._connection, item["entity"], item["project"], item["id"], item) for item in documents]
-        self._next = page["next"]
-        self._ended = self._next is None
         return bool(documents)

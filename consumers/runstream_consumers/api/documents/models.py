@@ -79,10 +79,12 @@ class NumberAnswer(_Answer):
 
 
 class RunList(_Answer):
-    """A page of runs, newest first."""
+    """A page of runs."""
 
     runs: list[RunDocument]
     next: str | None
+    #: Whether older runs were not considered, because there are more than a request may examine.
+    truncated: bool
 
 
 class WriterState(_Answer):

@@ -10,14 +10,14 @@ from urllib.parse import quote
 
 from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import models
-from runstream_consumers.api.documents.effective_state import read_state, read_states
-from runstream_consumers.api.problems import BadParameter, RunNotFound
+from runstream_consumers.api.documents.effective_state import read_state
+from runstream_consumers.api.problems import RunNotFound
 from runstream_consumers.history.reader import HistoryRow, Origin, Series
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.summary import reader as summary
 from runstream_schemas.display_name import display_name
 from runstream_schemas.events import Role
-from runstream_schemas.topics import RunPath, canonical_project
+from runstream_schemas.topics import RunPath
 
 MICROSECONDS = 1_000_000
 
@@ -55,24 +55,6 @@ async def find(connection: Connection, run: RunPath) -> FoundRun:
     if document is None and state is None:
         raise RunNotFound(run)
     return FoundRun(run=run, document=document or summary.RunDocument(run=run), state=state)
-
-
-async def find_runs(
-    connection: Connection, *, entity: str | None, project: str | None, limit: int, after: str | None
-) -> list[FoundRun]:
-    """Return runs, newest first, with their states; raises BadParameter if ``after`` is not a cursor."""
-    try:
-        project = None if project is None else canonical_project(project)
-        documents = await summary.runs(connection, entity=entity, project=project, limit=limit, after=after)
-    except (ValueError, OverflowError) as error:
-        raise BadParameter("after", "expected the `next` of a previous response") from error
-    states = await read_states(connection, [document.run for document in documents])
-    return [FoundRun(run=item.run, document=item, state=states.get(item.run)) for item in documents]
-
-
-def next_cursor(found: Sequence[FoundRun], limit: int) -> str | None:
-    """Return the cursor of the next page, or None if this one was not full."""
-    return found[-1].document.cursor if len(found) == limit else None
 
 
 def run_document(found: FoundRun, url: str) -> models.RunDocument:

@@ -13,7 +13,9 @@ from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse, described
 from runstream_consumers.api.documents.delivery_report import delivery_report
 from runstream_consumers.api.documents.effective_state import effective_state
+from runstream_consumers.api.documents.run_listing import RunQuery, list_runs
 from runstream_consumers.api.problems import BadParameter, RunNotFound
+from runstream_consumers.api.run_selection import After, TheFilter, TheOrder
 from runstream_consumers.api.services import TheConnection, TheRun, TheServices
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime.postgres import reader as runtime
@@ -45,16 +47,23 @@ async def projects(connection: TheConnection, services: TheServices) -> Response
 async def runs(
     connection: TheConnection,
     services: TheServices,
+    selected: TheFilter,
+    order: TheOrder,
     *,
     entity: str | None = None,
     project: str | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    after: Annotated[str | None, Query(description="`next` of the previous response")] = None,
+    after: After = None,
 ) -> Response:
-    """Return a page of run documents; `next` is null at the end."""
-    found = await documents.find_runs(connection, entity=entity, project=project, limit=limit, after=after)
-    listed = [documents.run_document(item, services.settings.url) for item in found]
-    return ValuesResponse(models.RunList(runs=listed, next=documents.next_cursor(found, limit)))
+    """Return a page of the run documents that fulfill all conditions; `next` is null at the end.
+
+    A request examines at most 10 000 runs: a page may hold fewer runs than requested, even none, and a list that is not
+    sorted by `-created` is `truncated` to the newest ones.
+    """
+    query = RunQuery(entity=entity, project=project, filter=selected, order=order, limit=limit, after=after)
+    page = await list_runs(connection, query)
+    listed = [documents.run_document(item, services.settings.url) for item in page.runs]
+    return ValuesResponse(models.RunList(runs=listed, next=page.next, truncated=page.truncated))
 
 
 @router.get(RUN, summary="One run", responses=described(models.RunDocument))

@@ -1,0 +1,62 @@
+"""The query parameters by which routes select and sort runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from runstream_consumers.api.documents.run_filter import ConfigCondition, RunFilter
+from runstream_consumers.api.documents.run_order import NEWEST_FIRST, RunOrder
+from runstream_consumers.api.problems import BadParameter
+
+#: Limits of the number and the length of conditions.
+_MOST, _LONGEST = 20, 500
+#: The year 5138.
+_LATEST_S = 1e11
+
+Text = Annotated[str, Query(max_length=_LONGEST)]
+Texts = Annotated[list[Text], Query(max_length=_MOST)]
+After = Annotated[str | None, Query(description="`next` of the previous response", max_length=_LONGEST)]
+
+
+def run_filter(
+    *,
+    state: Annotated[Texts, Query(description="Effective state; repeat to allow several")] = [],  # noqa: B006
+    tag: Annotated[Texts, Query(description="Tag; repeat to require several")] = [],  # noqa: B006
+    group: Text = "",
+    job_type: Text = "",
+    user: Annotated[Text, Query(description="The user who started the run, `metadata.username`")] = "",
+    name: Annotated[Text, Query(description="Part of the name, or a pattern with `*` or `?`, or the id")] = "",
+    config: Annotated[Texts, Query(description="`KEY=VALUE`; repeat to require several")] = [],  # noqa: B006
+    since: Annotated[float | None, Query(ge=0, le=_LATEST_S, description="Earliest start, seconds since 1970")] = None,
+) -> RunFilter:
+    """Return the conditions of a request; empty ones, such as those of an empty field of a form, are left out."""
+    try:
+        conditions = tuple(ConfigCondition.parse(text) for text in config if text)
+    except ValueError as error:
+        raise BadParameter("config", str(error)) from error
+    return RunFilter(
+        states=frozenset(state) - {""},
+        tags=frozenset(tag) - {""},
+        group=group or None,
+        job_type=job_type or None,
+        user=user or None,
+        name=name or None,
+        config=conditions,
+        since=since,
+    )
+
+
+def run_order(
+    order: Annotated[Text, Query(description="created, name, state, config.KEY or summary.KEY; - for descending")] = "",
+) -> RunOrder:
+    """Return the order of a request; newest first by default."""
+    try:
+        return RunOrder.parse(order) if order else NEWEST_FIRST
+    except ValueError as error:
+        raise BadParameter("order", str(error)) from error
+
+
+TheFilter = Annotated[RunFilter, Depends(run_filter)]
+TheOrder = Annotated[RunOrder, Depends(run_order)]
