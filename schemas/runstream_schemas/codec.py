@@ -6,6 +6,7 @@ everything: the frame, lengths, numbers, and the end of the message.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runstream_schemas.events import ColumnType, Event
+
+#: Blocks that were stored before there was a limit of their weight are read.
+_STORED = replace(DEFAULT_LIMITS, block_weight=2**63)
 
 
 def encode(event: Event) -> bytes:
@@ -70,7 +74,7 @@ def decode_columns(message: bytes, accepts: Callable[[tuple[str, ...], ColumnTyp
     fields["columns"] = [
         column for column in fields["columns"] if accepts(tuple(column["path"]), COLUMN_TYPES[column["type"]])
     ]
-    event = event_of(Topic.LOG, fields, DEFAULT_LIMITS)
+    event = event_of(Topic.LOG, fields, _STORED)
     if not isinstance(event, LogEvent):
         raise MalformedEvent(f"Expected a block of rows, not {type(event).__name__}")
     return event

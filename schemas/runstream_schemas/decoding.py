@@ -38,6 +38,7 @@ from runstream_schemas.events import (
     Writer,
 )
 from runstream_schemas.exceptions import LimitExceeded, MalformedEvent
+from runstream_schemas.rows import weight
 from runstream_schemas.topics import RunPath, Topic, is_name
 
 if TYPE_CHECKING:
@@ -158,6 +159,8 @@ def _log(_topic: Topic, fields: Mapping[str, Any], header: Header, limits: Limit
         if _outside(times.view(np.uint64), _TIME_MAX):
             raise MalformedEvent("Time of a row out of range")
         columns = tuple([_column(item, rows, limits) for item in fields["columns"]])
+        if (found := weight(columns, rows)) > limits.block_weight:
+            raise LimitExceeded(f"Block whose values have {found} names, limit {limits.block_weight}")
     return LogEvent(
         header=header,
         stream=_STREAMS[fields["stream"]],

@@ -15,6 +15,9 @@ class Limits:
     block_bytes: int = 512 * 1024
     #: Rows in a block.
     block_rows: int = 10_000
+    #: Values of a block, each counted once for every name of its path: the work of assembling its rows. A column of
+    #: nulls takes a few bytes for any number of rows, and a row has a dict for each name of a path.
+    block_weight: int = 4 * 1024 * 1024
     #: Length of a key (one name of a path).
     key_length: int = 512
     #: Names in the path of a column, and levels of nesting of a value.

@@ -73,6 +73,11 @@ def column_values(column: Column, count: int) -> list[Any]:
     return [None] * (count if column.rows is None else len(column.rows))
 
 
+def weight(columns: Iterable[Column], count: int) -> int:
+    """Return the number of values in columns of ``count`` rows, each counted once for every name of its path."""
+    return sum(len(column.path) * (count if column.rows is None else len(column.rows)) for column in columns)
+
+
 def cut(event: LogEvent, start: int, stop: int) -> LogEvent:
     """Return the block with the rows ``start`` to ``stop`` (exclusive) of a block."""
     return replace(

@@ -1,13 +1,16 @@
 """JSON text of arbitrary values, exact also for floats that JSON cannot represent.
 
-Non-finite floats are represented as ``{"_type": "float", "value": "NaN" | "Infinity" | "-Infinity"}``. The text is
-ASCII: lone surrogates and NUL characters are escaped. A dict of that form is also read as a float.
+Non-finite floats are represented as ``{"_type": "float", "value": "NaN" | "Infinity" | "-Infinity"}``. A dict with
+exactly these two keys whose ``_type`` is ``float``, or ``float`` after tildes, is written with one more tilde, which is
+removed when it is read, so that no dict is taken for a float. The text is ASCII: lone surrogates and NUL characters are
+escaped.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +22,11 @@ def _reject(constant: str) -> Any:
 #: JSON of RFC 8259, without Python's bare NaN and Infinity.
 _STRICT = json.JSONDecoder(parse_constant=_reject)
 _SPELLING = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_MARKED = {"_type", "value"}
+#: The types in dicts that look like a float, or like a dict that is written as one.
+_AMBIGUOUS = re.compile("~*float")
+#: Found in every text that has such a dict, and rarely in others.
+_PERHAPS_AMBIGUOUS = re.compile('"_type":"~*float"')
 
 
 def dump(value: Any) -> str:
@@ -27,13 +35,20 @@ def dump(value: Any) -> str:
     Raises TypeError for any other type, and RecursionError for a value nested beyond the interpreter's limit.
     """
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     except ValueError:
-        return json.dumps(_tagged(value), allow_nan=False, separators=(",", ":"))
+        pass
+    else:
+        if '"_type":"' not in text or _PERHAPS_AMBIGUOUS.search(text) is None:
+            return text
+    return json.dumps(_tagged(value), allow_nan=False, separators=(",", ":"))
 
 
 def load(text: str) -> Any:
     """Return the value of a JSON text written by :func:`dump`; raises ValueError if it is not valid JSON."""
+    # Without this name, which may be written with escapes, there is nothing to restore.
+    if "_type" not in text and "\\u" not in text:
+        return json.loads(text)
     return json.loads(text, object_hook=_untagged)
 
 
@@ -61,13 +76,24 @@ def _tagged(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return {"_type": "float", "value": "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"}
     if isinstance(value, Mapping):
-        return {key: _tagged(item) for key, item in value.items()}
+        tagged = {key: _tagged(item) for key, item in value.items()}
+        return tagged | {"_type": f"~{tagged['_type']}"} if _is_ambiguous(tagged) else tagged
     if isinstance(value, list | tuple):
         return [_tagged(item) for item in value]
     return value
 
 
 def _untagged(value: dict[str, Any]) -> Any:
-    if value.keys() == {"_type", "value"} and value["_type"] == "float":
-        return _SPELLING.get(value["value"], value)
-    return value
+    if len(value) != len(_MARKED) or not _is_ambiguous(value):
+        return value
+    name, content = value["_type"], value["value"]
+    if name != "float":
+        return value | {"_type": name[1:]}
+    # A float only if it is one of the spellings: writers without escapes wrote users' dicts as they were.
+    return _SPELLING.get(content, value) if isinstance(content, str) else value
+
+
+def _is_ambiguous(value: Mapping[Any, Any]) -> bool:
+    return (
+        value.keys() == _MARKED and isinstance(value["_type"], str) and _AMBIGUOUS.fullmatch(value["_type"]) is not None
+    )

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from runstream_schemas import events, registry
+from runstream_schemas import events, registry, values
 from runstream_schemas.codec import encode
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath, Topic
@@ -28,6 +28,15 @@ PRIMARY = events.Writer(id=bytes(range(16)), role=events.Role.PRIMARY)
 RESUMED = events.Writer(id=bytes(range(16, 32)), role=events.Role.PRIMARY, continues=(PRIMARY.id,))
 SHIPPER = events.Writer(id=bytes(range(32, 48)), role=events.Role.SHIPPER)
 NOON = 1_795_262_400_000_000
+#: Values that look like the JSON form of a float, and like what such values are written as; and a float.
+MARKERS = [
+    {"_type": "float", "value": [1]},
+    {"_type": "float", "value": "NaN"},
+    {"_type": "~float", "value": float("-inf")},
+    {"_type": "~~float", "value": {"_type": "float", "value": "Infinity"}},
+    {"_type": "float", "value": "NaN", "more": 1},
+    float("nan"),
+]
 
 
 def examples() -> dict[str, events.Event]:
@@ -86,6 +95,7 @@ def _blocks() -> dict[str, events.Event]:
         "log/even_rows": block([{"train/loss": 1.0 / (i + 1), "epoch": i // 2, "best": i == 2} for i in range(4)]),
         "log/ragged_rows": block(ragged, writer=RESUMED, seq=17, steps=longs(10, 11, 5, 12, 13)),
         "log/edges": block([{**edge, "zero": -0.0, "none": None}, {**edge, "zero": 5e-324, "none": None}]),
+        "log/markers": block([{"x": MARKERS[0], "list": MARKERS, "inner": {"_type": "histogram", "bins": [0, 1]}}]),
         "log/gaps_in_order": block([{"x": 1.5}, {"x": 2.5}, {"x": 3.5}], orders=longs(4, 6, 9), steps=longs(7, 7, 8)),
         "log/console": block(
             [{"stream": "stdout", "text": "epoch 1"}, {"stream": "stderr", "text": "\u001b[31mwarning"}],
@@ -126,7 +136,11 @@ def _changes() -> dict[str, events.Event]:
     header = events.Header(kind=events.Kind.DATA, run=RUN, writer=PRIMARY, time=NOON)
     best = events.Entry(op=events.Operation.SET, path=("best", "acc"), value="0.97")
     worst = events.Entry(op=events.Operation.SET, path=("worst",), value='{"_type":"float","value":"NaN"}')
+    markers = events.Entry(op=events.Operation.SET, path=("x",), value=values.dump(MARKERS), scope=events.Scope.CONFIG)
     return {
+        "config/markers": events.ChangeEvent(
+            header=header, topic=Topic.CONFIG, records=(events.Record(order=0, time=NOON, entries=(markers,)),)
+        ),
         "config/start": events.ChangeEvent(
             header=header, topic=Topic.CONFIG, records=(events.Record(order=0, time=NOON, entries=start),)
         ),

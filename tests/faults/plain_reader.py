@@ -123,7 +123,11 @@ def _put(row: dict[str, Any], path: list[str], value: Any) -> None:
 
 
 def untagged(value: dict[str, Any]) -> Any:
-    """Return the float of a tagged dict, or the dict itself."""
-    if set(value) == {"_type", "value"} and value["_type"] == "float":
-        return _NON_FINITE.get(value["value"], value)
+    """Return the float of a tagged dict, a dict without the tilde that marks it as a dict, or the dict itself."""
+    if set(value) == {"_type", "value"} and isinstance(value["_type"], str):
+        name = value["_type"]
+        if name == "float" and isinstance(value["value"], str):
+            return _NON_FINITE.get(value["value"], value)
+        if name.startswith("~") and name.strip("~") == "float" and name.endswith("float"):
+            return {**value, "_type": name[1:]}
     return value

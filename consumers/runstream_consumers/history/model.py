@@ -15,6 +15,8 @@ from runstream_schemas.events import LogEvent
 
 #: Less than or equal to every step.
 NO_STEP = -(2**63)
+#: The greatest number that the table can hold; the distance between two steps can be greater.
+_WIDEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class WriterSteps:
 
     #: The greatest step.
     greatest: int = NO_STEP
-    #: The greatest distance between two steps of one of its blocks.
+    #: The greatest distance between two steps of one of its blocks, as far as the table can hold it.
     widest: int = 0
     rows: int = 0
     #: Rows below the greatest step before them.
@@ -67,7 +69,7 @@ def measure(event: LogEvent, before: WriterSteps, append_time: int = 0) -> tuple
         block = BlockSteps(int(steps.min()), int(steps.max()), late)
     after = WriterSteps(
         greatest=max(before.greatest, block.greatest),
-        widest=max(before.widest, block.greatest - block.least),
+        widest=min(max(before.widest, block.greatest - block.least), _WIDEST),
         rows=before.rows + event.count,
         late=before.late + block.late,
         first_seq=event.seq if is_first else before.first_seq,

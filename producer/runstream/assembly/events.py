@@ -39,7 +39,7 @@ from runstream_schemas.events import (
     Writer,
 )
 from runstream_schemas.limits import Limits
-from runstream_schemas.rows import Path, pack_rows
+from runstream_schemas.rows import Path, pack_rows, weight
 from runstream_schemas.topics import RunPath, Topic
 
 TOPICS = {code: Topic[code.name] for code in TopicCode}
@@ -109,11 +109,12 @@ def create_messages(block: Block, envelope: Envelope, limits: Limits, *, now: in
             raise
         reason = f"cannot be represented in the contract: {type(error).__name__}: {error}"[:500]
     else:
-        if len(payload) <= limits.message_bytes - FRAME_BYTES:
-            columns = event.columns if isinstance(event, LogEvent) else ()
+        columns = event.columns if isinstance(event, LogEvent) else ()
+        names = weight(columns, block.count)
+        if len(payload) <= limits.message_bytes - FRAME_BYTES and names <= limits.block_weight:
             yield Message(TOPICS[TopicCode(block.topic)], block.seq, block.stop, payload, columns)
             return
-        reason = f"too large for a message: {len(payload)} bytes"
+        reason = f"too large for a message: {len(payload)} bytes, values with {names} names"
     for part in halves(block) if block.count > 1 else (_absent(block, reason),):
         yield from create_messages(part, envelope, limits, now=now)
 

@@ -7,13 +7,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path, load: Callable[[str], Any] = json.loads) -> dict[str, Any] | None:
     """Return the object in a JSON file, or None if the file is missing, damaged, or holds anything but an object."""
     try:
-        data = json.loads(path.read_bytes())
+        data = load(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None

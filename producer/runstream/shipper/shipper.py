@@ -34,6 +34,7 @@ from runstream.shipper.writers.stop_requests import StopRequestPoller
 from runstream.shipper.writers.writer_tail import WriterTail
 from runstream.spool.control_page import Phase, Word
 from runstream.spool.format import TopicCode
+from runstream_schemas import values
 from runstream_schemas.events import HeartbeatEvent
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class Shipper:
         self._tasks = BackgroundTasks(self._fail)
         self._ledger = Ledger.load(folder.ledger)
         report = Report()
-        report.restore(read_json(folder.report) or {})
+        report.restore(read_json(folder.report, values.load) or {})
         self.delivery = RunDelivery(report, settings, self._send_goodbye)
         self._checkpoint = Checkpoint(folder, self._ledger, self.delivery)
         route = Route(folder.info, environ, settings)

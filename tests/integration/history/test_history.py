@@ -7,10 +7,12 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.history.consumer import HistoryConsumer
+from runstream_consumers.history.latest import last_step, last_values
 from runstream_consumers.history.postgres_blocks import PostgresBlocks
 from runstream_consumers.history.reader import RowQuery, series, tail
 from runstream_consumers.runtime.postgres.connection import connect
-from runstream_schemas.events import Kind, Stream
+from runstream_schemas.events import Branch, Kind, Stream
+from runstream_schemas.rows import cut
 from runstream_schemas.topics import RunPath
 from tests.events import changed
 from tests.integration.history.rows import read_all, rows_beyond, stored_rows
@@ -75,6 +77,35 @@ async def test_late_rows_are_marked(broker: str, prefix: str, database: str) -> 
         (1, 5, 2, 7),
         (2, 2, 0, 6),
     ]
+
+
+async def test_all_steps_of_64_bits_are_read(broker: str, prefix: str, database: str) -> None:
+    """One block has the least and the greatest step; a resume from the latter, a fork at it and a page work."""
+    run, fork, least, most = run_in(0), run_in(0, 1), -(2**63), 2**63 - 1
+    start = changed(
+        cut(block(fork, writer(2), 0, 1), 0, 0), kind=Kind.BRANCH, count=1, branch=Branch(run=run, step=most)
+    )
+    events = [
+        block(run, writer(1), 0, 3, steps=[least, 0, most]),
+        block(run, writer(1), 3, 2, steps=[most, most - 1]),
+        start,
+        block(fork, writer(2), 1, 1, steps=[most]),
+    ]
+    await store(broker, prefix, database, events, 6)
+    for limit in (1, 2, 100):
+        assert [row.step for row in await read_all(database, run, limit=limit)] == [least, 0, most - 1, most, most]
+        assert [row.step for row in await read_all(database, fork, limit=limit)] == [least, 0, most - 1, *[most] * 3]
+        assert [row.step for row in await read_all(database, run, limit=limit, min_step=1)] == [most - 1, most, most]
+        assert [row.step for row in await read_all(database, run, limit=limit, max_step=most)] == [least, 0, most - 1]
+    connection = await connect(database, application="test")
+    try:
+        source = PostgresBlocks(connection)
+        [found] = (await series(source, run, RowQuery(late=False), samples=4)).values()
+        assert found.steps.tolist() == [0, most]
+        assert (await last_step(source, run), await last_step(source, fork)) == (most, most)
+        assert len(await last_values(source, fork, step=least)) == 1
+    finally:
+        await connection.close()
 
 
 async def test_a_scan_can_be_limited_to_keys_and_steps(broker: str, prefix: str, database: str) -> None:

@@ -24,14 +24,23 @@ keys = st.one_of(st.sampled_from(["a", "b", "a.b", "loss", "\0", ""]), utf8_text
 any_texts = st.one_of(st.text(max_size=12), st.sampled_from(["\0", "\ud800", "a\udfffb", "NaN", '"', "\\"]))
 int64s = st.one_of(st.sampled_from([0, 1, -1, 2**53, 2**53 + 1, INT64_MAX, -(2**63)]), st.integers(-(2**63), INT64_MAX))
 scalars = st.one_of(st.floats(), int64s, st.booleans(), st.none(), any_texts)
+
+
+def _marked(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Dicts that look like the JSON form of a float, of an escaped dict, or of what users' libraries mark alike."""
+    types = st.sampled_from(["float", "~float", "~~float", "float~", "histogram", 1, None])
+    contents = st.one_of(st.sampled_from(["NaN", "Infinity", "-Infinity"]), inner)
+    return st.fixed_dictionaries({"_type": types, "value": contents}, optional={"more": inner})
+
+
 json_values = st.recursive(
     st.one_of(scalars, st.integers()),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(any_texts, inner, max_size=3)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(any_texts, inner, max_size=3), _marked(inner)),
     max_leaves=6,
 )
 nested_values = st.recursive(
     st.one_of(scalars, st.integers(), st.lists(json_values, max_size=3)),
-    lambda inner: st.dictionaries(keys, inner, max_size=3),
+    lambda inner: st.one_of(st.dictionaries(keys, inner, max_size=3), _marked(inner)),
     max_leaves=6,
 )
 ragged_rows = st.lists(st.dictionaries(keys, nested_values, max_size=5), max_size=8)

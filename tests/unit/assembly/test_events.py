@@ -117,6 +117,16 @@ def test_large_block_is_split() -> None:
     assert all(len(part.payload) <= 7 * 1024 for part in parts)
 
 
+def test_block_of_too_many_names_is_split() -> None:
+    """A block whose rows are much work to assemble is divided, so that readers accept every part."""
+    limits = Limits(block_weight=20)
+
+    parts = sent(block_of([{"a": {"b": None, "c": None}}] * 12), limits)
+
+    assert [(part.seq, part.stop) for part in parts] == [(5, 8), (8, 11), (11, 14), (14, 17)]
+    assert all(decode(Topic.LOG, part.payload, limits) for part in parts)
+
+
 def test_large_row_is_replaced_by_a_marker() -> None:
     """A row that is too large for a message is marked as dropped, with the reason; its neighbors are kept."""
     limits = Limits(message_bytes=8 * 1024)

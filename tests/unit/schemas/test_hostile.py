@@ -157,6 +157,14 @@ TOO_LARGE: dict[str, Callable[[], events.Event]] = {
     "block": lambda: block(
         count=10_001, orders=np.arange(10_001), steps=np.arange(10_001), times=np.arange(10_001), columns=()
     ),
+    # A few kilobytes for four million values, each of which a reader would put into a row.
+    "nulls of every row": lambda: block(
+        count=10_000,
+        orders=np.arange(10_000),
+        steps=np.arange(10_000),
+        times=np.arange(10_000),
+        columns=[events.Column(path=("x", str(number)), type=events.ColumnType.NULL) for number in range(210)],
+    ),
 }
 
 
