@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
 from runstream_consumers.api.database import Connection, Database
+from runstream_consumers.api.fair_share import FairShare
 from runstream_consumers.api.kafka.command_events import Commands
 from runstream_consumers.api.kafka.offsets import Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
 from runstream_consumers.api.polling_pace import PollingPace
 from runstream_consumers.api.run_numbers import RunNumbers
+from runstream_consumers.api.security.access import ThePrincipal
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.limits import DEFAULT_LIMITS
 from runstream_schemas.topics import RunPath, canonical_project
@@ -30,6 +33,7 @@ class Services:
     commands: Commands
     read_barrier: ReadBarrier
     polling_pace: PollingPace
+    fair_share: FairShare
 
 
 def services(request: Request) -> Services:
@@ -58,3 +62,33 @@ def run_path(entity: Name, project: Name, run_id: Name) -> RunPath:
 
 
 TheRun = Annotated[RunPath, Depends(run_path)]
+
+
+@dataclass(frozen=True, slots=True)
+class CostlyReads:
+    """Connections for reading the rows of a run, of which each client has its share."""
+
+    _services: Services
+    _client: str
+    _run: RunPath
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Wait for the client's turn, and provide a connection.
+
+        To be left before the response is sent, since a client may receive it slowly.
+        """
+        async with (
+            self._services.fair_share.read(self._client, self._run),
+            self._services.database.connection() as held,
+        ):
+            yield held
+
+
+def costly_reads(request: Request, run: TheRun, principal: ThePrincipal, found: TheServices) -> CostlyReads:
+    """Return the reads of a client, which is a principal on a machine."""
+    host = "" if request.client is None else request.client.host
+    return CostlyReads(found, f"{principal.id}@{host}", run)
+
+
+TheReads = Annotated[CostlyReads, Depends(costly_reads)]

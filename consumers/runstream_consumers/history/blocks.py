@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from runstream_consumers.history.model import late_rows
 from runstream_consumers.history.selection import Selection
 from runstream_consumers.history.view import EVERYTHING, Bounds
-from runstream_schemas.codec import decode_columns
 from runstream_schemas.events import LogEvent
 
 
@@ -39,7 +38,7 @@ class Message:
 
     def decode(self, selection: Selection) -> LogEvent:
         """Return the rows with the selected columns only."""
-        return decode_columns(self.message, selection.accepts)
+        return selection.read(self.message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from runstream_schemas.events import ColumnType
+from runstream_schemas.codec import decode_columns
+from runstream_schemas.column_reader import ColumnReader
+from runstream_schemas.events import ColumnType, LogEvent
 
 #: A tuple, since an enum hashes more slowly than it compares.
 _NUMERIC = (ColumnType.FLOAT64, ColumnType.INT64, ColumnType.BOOL)
@@ -29,19 +31,27 @@ class Selection:
     is_numeric: bool = False
     #: Paths that are selected whatever the keys are.
     always: frozenset[tuple[str, ...]] = frozenset()
-    _known: dict[tuple[str, ...], bool] = field(default_factory=dict)
+    _reader: ColumnReader | None = None
 
     @classmethod
     def of(cls, keys: Iterable[str] | None, *, is_numeric: bool = False) -> Selection:
         """Return the selection of some keys."""
         return cls(None if keys is None else frozenset(keys), is_numeric)
 
+    def read(self, message: bytes) -> LogEvent:
+        """Return the block in a stored message with the selected columns."""
+        if self.keys is None:
+            return decode_columns(message, self.accepts)
+        if self._reader is None:
+            names = {key.partition(".")[0] for key in self.keys} | {path[0] for path in self.always}
+            self._reader = ColumnReader(self.accepts, names)
+        return self._reader.read(message)
+
     def accepts(self, path: tuple[str, ...], kind: ColumnType) -> bool:
-        """Whether a column has to be decoded; called for every column of every block, so answers are remembered."""
-        selected = self._known.get(path)
-        if selected is None:
-            selected = self._known[path] = path in self.always or self._selects(path)
-        return selected and (not self.is_numeric or kind in _NUMERIC or path in self.always)
+        """Whether a column has to be decoded."""
+        if path in self.always:
+            return True
+        return (not self.is_numeric or kind in _NUMERIC) and self._selects(path)
 
     def _selects(self, path: tuple[str, ...]) -> bool:
         return self.keys is None or not self.keys.isdisjoint(_ancestors(key_of(path)))

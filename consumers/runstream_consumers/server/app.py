@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from runstream_consumers.api import problems
 from runstream_consumers.api.database import PoolLimits, open_database
+from runstream_consumers.api.fair_share import FairShare
 from runstream_consumers.api.kafka.command_events import Commands
 from runstream_consumers.api.kafka.offsets import BrokerOffsets, Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
@@ -81,6 +82,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
                 commands=Commands(producer, settings.partitions),
                 read_barrier=ReadBarrier(settings, database, offsets),
                 polling_pace=PollingPace(),
+                fair_share=FairShare(),
             )
             yield
 

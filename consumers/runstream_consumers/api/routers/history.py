@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse, described, render_list
 from runstream_consumers.api.documents.run_documents import rows_json, series_json
 from runstream_consumers.api.problems import BadParameter, Unavailable
-from runstream_consumers.api.services import TheConnection, TheRun
+from runstream_consumers.api.services import CostlyReads, TheReads, TheRun
 from runstream_consumers.history import reader as history
 from runstream_consumers.history.postgres_blocks import PostgresBlocks
 from runstream_consumers.history.reader import Cursor, Origin, RowQuery
@@ -56,10 +57,10 @@ TheQuery = Annotated[RowQuery, Depends(row_query)]
 
 
 @router.get("/history", summary="Rows, sampled if there are many", responses=described(models.SampledRows))
-async def sampled(run: TheRun, connection: TheConnection, query: TheQuery, samples: Samples = 500) -> Response:
+async def sampled(run: TheRun, reads: TheReads, query: TheQuery, samples: Samples = 500) -> Response:
     """Return all rows if there are no more than `samples`, else rows that keep each key's extremes."""
-    found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
-    async with _deadline():
+    async with _reading(reads) as connection:
+        found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
         page = await history.scan(blocks, run, query, limit=samples)
         if page.next is None:
             return await _row_page(page.rows, found, sampled=False)
@@ -69,22 +70,19 @@ async def sampled(run: TheRun, connection: TheConnection, query: TheQuery, sampl
 
 
 @router.get("/series", summary="Points of each metric, for a chart", responses=described(models.SeriesList))
-async def series(
-    request: Request, run: TheRun, connection: TheConnection, query: TheQuery, samples: Samples = 500
-) -> Response:
+async def series(request: Request, run: TheRun, reads: TheReads, query: TheQuery, samples: Samples = 500) -> Response:
     """Return for each numeric key and writer its steps, times and values; at most `samples` points each.
 
     A writer and those that it continues form one series; so do a fork's writer and those whose rows it inherits. The
     response has an `ETag`; a request with `If-None-Match` gets 304 while the rows of the run are unchanged.
     """
-    found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
-    writers = [] if found.state is None else found.state.writers
-    labels = documents.labels(writers)
-    etag = f'W/"{await history.fingerprint(blocks, run, query.stream)}"'
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers={"ETag": etag})
-    origins: dict[bytes, Origin] = {}
-    async with _deadline():
+    async with _reading(reads) as connection:
+        found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
+        etag = f'W/"{await history.fingerprint(blocks, run, query.stream)}"'
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers={"ETag": etag})
+        labels = documents.labels([] if found.state is None else found.state.writers)
+        origins: dict[bytes, Origin] = {}
         points = await history.series(blocks, run, query, samples=samples, joined=True, origins=origins)
         items = await asyncio.to_thread(series_json, points, labels, origins)
         return _json(await asyncio.to_thread(render_list, "series", items, dict), {"ETag": etag})
@@ -93,7 +91,7 @@ async def series(
 @router.get("/scan", summary="Every row, page by page", responses=described(models.RowPage))
 async def scan(
     run: TheRun,
-    connection: TheConnection,
+    reads: TheReads,
     query: TheQuery,
     *,
     page_size: Annotated[int, Query(ge=1, le=10_000)] = 1000,
@@ -101,33 +99,32 @@ async def scan(
     hidden: Hidden = False,
 ) -> Response:
     """Return rows by step, exact, nothing merged; with `keys`, the rows that have one of them."""
-    found = await documents.find(connection, run)
     after = None if cursor is None else _cursor(cursor)
-    async with _deadline():
-        page = await history.scan(PostgresBlocks(connection), run, query, after=after, limit=page_size, hidden=hidden)
+    async with _reading(reads) as connection:
+        found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
+        page = await history.scan(blocks, run, query, after=after, limit=page_size, hidden=hidden)
         following = None if page.next is None else ".".join(str(number) for number in page.next)
         return await _row_page(page.rows, found, next=following)
 
 
 @router.get("/console", summary="The last lines of the console", responses=described(models.ConsoleAnswer))
-async def console(
-    run: TheRun, connection: TheConnection, lines: Annotated[int, Query(ge=1, le=10_000)] = 200
-) -> Response:
+async def console(run: TheRun, reads: TheReads, lines: Annotated[int, Query(ge=1, le=10_000)] = 200) -> Response:
     """Return the last lines, oldest first, each with its stream, time, label and host."""
-    await documents.find(connection, run)
-    rows = await history.tail(PostgresBlocks(connection), run, stream=Stream.CONSOLE, rows=lines)
+    async with _reading(reads) as connection:
+        await documents.find(connection, run)
+        rows = await history.tail(PostgresBlocks(connection), run, stream=Stream.CONSOLE, rows=lines)
     return ValuesResponse(
         {"lines": [{"time": documents.seconds(row.time), "writer": row.writer.hex(), **row.values} for row in rows]}
     )
 
 
 @router.get("/system", summary="System metrics, sampled", responses=described(models.SeriesList))
-async def system(request: Request, run: TheRun, connection: TheConnection, samples: Samples = 500) -> Response:
+async def system(request: Request, run: TheRun, reads: TheReads, samples: Samples = 500) -> Response:
     """Return the series of the stream `system`: processor, memory, disk, network, accelerators, the process.
 
     Each is listed under the writer whose process and machine were measured, with that writer's label and host.
     """
-    return await series(request, run, connection, RowQuery(stream=Stream.SYSTEM), samples)
+    return await series(request, run, reads, RowQuery(stream=Stream.SYSTEM), samples)
 
 
 async def _row_page(rows: list[history.HistoryRow], found: documents.FoundRun, **fields: Any) -> Response:
@@ -142,11 +139,12 @@ def _json(text: bytes, headers: Mapping[str, str] | None = None) -> Response:
 
 
 @asynccontextmanager
-async def _deadline() -> AsyncIterator[None]:
+async def _reading(reads: CostlyReads) -> AsyncIterator[Connection]:
+    """Provide a connection, and limit the time within which it is used."""
     deadline = asyncio.timeout(_DEADLINE_S)
     try:
-        async with deadline:
-            yield
+        async with reads.connection() as connection, deadline:
+            yield connection
     except TimeoutError:
         if not deadline.expired():
             raise
