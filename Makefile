@@ -44,11 +44,12 @@ ifdef PYTEST
 test: lint type imports
 	$(BIN)/python -m pytest $(PYTEST)
 else
-test: lint type imports ## Run lint, types, import rules and all tests against real servers; measure and gate branch coverage
+test: setup ## Run lint, types, import rules and all tests against real servers; measure and gate branch coverage
+	@$(MAKE) --no-print-directory --jobs 2 lint type imports
 	@rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
 	@status=0; \
-	COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile $(MEASURED) || status=1; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(UNMEASURED) || status=1; \
+	COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile --durations 20 $(MEASURED) || status=1; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations 20 $(UNMEASURED) || status=1; \
 	exit $$status
 	@COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage combine --quiet
 	@COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage report

@@ -74,7 +74,7 @@ def nothing_left_running() -> Iterator[None]:
     yield
     del os.environ[MARK]
     try:
-        eventually(lambda: not describe(marked(mark)), within=30)
+        eventually(lambda: not describe(marked(mark)), within=120)
     except AssertionError:
         left = marked(mark)
         commands = describe(left)

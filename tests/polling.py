@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T], *, within: float = 30.0, every: float = 0.05) -> T:
+def eventually(check: Callable[[], T], *, within: float = 120, every: float = 0.05) -> T:
     """Call ``check`` until it returns a true value; return that value.
 
     Args:
@@ -34,7 +34,7 @@ def eventually(check: Callable[[], T], *, within: float = 30.0, every: float = 0
         time.sleep(every)
 
 
-async def eventually_async(check: Callable[[], Awaitable[T]], *, within: float = 30.0, every: float = 0.05) -> T:
+async def eventually_async(check: Callable[[], Awaitable[T]], *, within: float = 120, every: float = 0.05) -> T:
     """Await ``check`` until it returns a true value; return that value. See :func:`eventually`."""
     deadline = _Deadline(check, within)
     while True:

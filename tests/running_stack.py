@@ -77,7 +77,7 @@ def running_stack(data_dir: Path, reaper: Reaper, settings: Mapping[str, str] = 
             environment={**clean_environment(), **settings, "RUNSTREAM_DATA_DIR": str(folder.path)},
         )
     finally:
-        child.stop(within=60)
+        child.stop(within=120)
 
 
 def _is_running(folder: DataFolder, child: Child, log: Path) -> bool:

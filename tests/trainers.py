@@ -89,7 +89,7 @@ class Server:
         """Return the JSON of a GET; raise AssertionError if the status is not 200."""
         query = {name: str(value) for name, value in parameters.items() if value is not None}
         answer = httpx.get(
-            f"{self.url}/api/v1{path}", params=query, headers={"Authorization": f"Bearer {self.token}"}, timeout=30
+            f"{self.url}/api/v1{path}", params=query, headers={"Authorization": f"Bearer {self.token}"}, timeout=120
         )
         assert answer.status_code == 200, f"{answer.status_code}: {answer.text}"
         return answer.json()

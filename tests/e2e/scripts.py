@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BEGIN = """
 import multiprocessing, os, signal, subprocess, sys, threading, time
 import runstream
-def until(check, within=60):
+def until(check, within=120):
     deadline = time.monotonic() + within
     while not check():
         assert time.monotonic() < deadline
@@ -60,7 +60,7 @@ def training(stack: Stack, folder: Path, run_id: str, source: str, **more: str) 
 def trained(stack: Stack, folder: Path, run_id: str, source: str, **more: str) -> int:
     """Run such a program until it exits and return its exit status."""
     with training(stack, folder, run_id, source, **more) as process:
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
         return process.returncode
 
 

@@ -26,7 +26,7 @@ with runstream.init(project="tests", id=sys.argv[1], mode=sys.argv[2], settings=
 
 def _alerts(stack: Stack, server: Server, run_id: str) -> list[dict[str, Any]]:
     """Wait until a run is complete; return all its alerts, including repeats."""
-    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
     api = Api({"base_url": stack.url}, api_key=stack.token)
     return list(api.run(f"{stack.entity}/tests/{run_id}").scan_alerts(repeats=True))
 

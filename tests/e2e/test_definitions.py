@@ -30,7 +30,7 @@ def test_pinned_keys_and_metric_definitions_can_be_read(stack: Stack, server: Se
     begin = f"import sys, runstream; sys.argv = ['', {run_id!r}]\n"
     status, _, errors = finished(tmp_path, PROGRAM, begin=begin, **stack.environment)
     assert status == 0, errors
-    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
     api = Api({"base_url": stack.url}, api_key=stack.token)
     for path in (f"/{stack.entity}/tests/runs/{run_id}", f"{stack.url}/{stack.entity}/tests/runs/{run_id}?embed=true"):
         run = api.run(path)

@@ -97,7 +97,7 @@ def test_exit_status_survives_a_broker_outage(stack: Stack, server: Server, tmp_
         broker = stack.pid("kafka")
         os.kill(broker, signal.SIGSTOP)
         try:
-            process.communicate("\n", timeout=30)
+            process.communicate("\n", timeout=120)
         finally:
             os.kill(broker, signal.SIGCONT)
         assert process.returncode == 4
@@ -146,9 +146,9 @@ def test_silent_run_is_presumed_crashed(stack: Stack, server: Server, tmp_path: 
     with training(stack, tmp_path, run_id, source) as process:
         wait_running(process, server, run_id)
         release(process)
-        assert process.wait(60) == -signal.SIGKILL
+        assert process.wait(120) == -signal.SIGKILL
 
-    eventually(lambda: server.run(run_id)["state"] == "crashed", within=60)
+    eventually(lambda: server.run(run_id)["state"] == "crashed", within=120)
     assert server.run(run_id)["qualifiers"] == ["presumed"]
 
 
@@ -161,7 +161,7 @@ def test_preemption_is_reported_although_the_process_is_killed_at_once(
     with training(stack, tmp_path, run_id, source) as process:
         wait_running(process, server, run_id)
         release(process)
-        process.wait(30)
+        process.wait(120)
         eventually(lambda: server.run(run_id)["preempting"])
 
     assert ended(server, run_id) == ("preempted", "preempted; ended by SIGKILL")
@@ -186,7 +186,7 @@ def test_end_of_a_preempting_run(stack: Stack, server: Server, tmp_path: Path, s
         release(process)
         eventually(lambda: server.run(run_id)["state"] == "preempting")
         release(process)
-        process.wait(60)
+        process.wait(120)
 
     assert ended(server, run_id)[0] == state
     assert states(server, run_id)[-2:] == ["preempting", state]
@@ -199,7 +199,7 @@ def test_sigterm_from_a_scheduler_is_a_preemption(stack: Stack, server: Server, 
     with training(stack, tmp_path, run_id, READY + WAIT, **{scheduler: "17"}) as process:
         wait_for(process, "ready")
         process.terminate()
-        assert process.wait(30) == -signal.SIGTERM
+        assert process.wait(120) == -signal.SIGTERM
 
     assert ended(server, run_id) == ("preempted", "preempted; killed by SIGTERM")
 
@@ -214,7 +214,7 @@ def test_handler_of_a_scheduler_sigterm_can_finish(stack: Stack, server: Server,
         process.terminate()
         eventually(lambda: server.run(run_id)["state"] == "preempting")
         release(process)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
 
     assert ended(server, run_id)[0] == "preempted"
 

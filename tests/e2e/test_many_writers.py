@@ -34,7 +34,7 @@ def test_a_thousand_writers_lose_nothing(stack: Stack, server: Server, tmp_path:
 
     assert [process.wait(240) for process in processes] == [0] * FOLDERS
 
-    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
     rows = server.rows(run_id)
     assert Counter((row["writer"], row["row"]) for row in rows) == {
         (writer, row): 1 for writer in range(WRITERS) for row in range(ROWS)
@@ -59,10 +59,10 @@ def test_console_lines_and_system_metrics_belong_to_a_rank(stack: Stack, server:
         )
         for rank in range(2)
     ]
-    eventually(lambda: {one["label"] for one in system(server, run_id)} == {"rank 0", "rank 1"}, within=60)
+    eventually(lambda: {one["label"] for one in system(server, run_id)} == {"rank 0", "rank 1"}, within=120)
     until.touch()
-    assert [process.wait(60) for process in ranks] == [0, 0]
-    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    assert [process.wait(120) for process in ranks] == [0, 0]
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
 
     writers = {writer["writer"]: writer for writer in server.run(run_id, "/state")["writers"]}
     for one in system(server, run_id):
@@ -88,7 +88,7 @@ def test_a_worker_that_starts_later_does_not_change_the_run(stack: Stack, server
     arguments = ("--id", run_id, "--until", until)
     environment = {**stack.environment, "WORLD_SIZE": "2"}
     assert run_to_end("rank", *arguments, environment={**environment, "RANK": "0"}, folder=tmp_path / "primary") == 0
-    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
     (before,), known = server.rows(run_id), server.run(run_id)
 
     assert run_to_end("rank", *arguments, environment={**environment, "RANK": "1"}, folder=tmp_path / "worker") == 0

@@ -50,7 +50,7 @@ def _stored(server: Server, run_id: str, project: str, number: int | None = None
         complete = server.run(run_id, "/delivery", project=project)["complete"]
         return run if complete and (number is None or run["number"] == number) else None
 
-    return eventually(found, within=60)
+    return eventually(found, within=120)
 
 
 def _project() -> str:
@@ -133,7 +133,7 @@ def test_runs_that_start_at_the_same_time_have_different_numbers(stack: Stack, s
         assert None not in found
         return sorted(found)
 
-    assert eventually(numbers, within=60) == list(range(1, 13))
+    assert eventually(numbers, within=120) == list(range(1, 13))
 
 
 def test_both_spellings_of_the_default_project_are_one_project(stack: Stack, server: Server, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def complete(server: Server, run_id: str) -> Any:
     """Wait until a run is complete; return it."""
-    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
     return server.run(run_id)
 
 
@@ -71,7 +71,7 @@ def test_the_state_shows_how_the_process_ended(  # noqa: PLR0917 - fixtures and 
     ended = run_to_end("log_rows", "--id", run_id, *arguments, environment=stack.environment, folder=tmp_path)
 
     assert ended == status, (tmp_path / "output.txt").read_text()
-    eventually(lambda: server.run(run_id)["state"] == state, within=20)
+    eventually(lambda: server.run(run_id)["state"] == state, within=120)
     complete(server, run_id)
     assert len(server.rows(run_id)) == 100
     if reason is not None:
@@ -143,9 +143,9 @@ def test_console_lines_and_system_metrics_are_stored(stack: Stack, server: Serve
     run_id = new_id()
     process = start("log_rows", "--id", run_id, "--end", "wait", environment=stack.environment, folder=tmp_path)
 
-    eventually(lambda: server.rows(run_id, stream="system"), within=60)
-    eventually(lambda: "logged 100" in json.dumps(server.run(run_id, "/console")), within=60)
+    eventually(lambda: server.rows(run_id, stream="system"), within=120)
+    eventually(lambda: "logged 100" in json.dumps(server.run(run_id, "/console")), within=120)
 
     process.terminate()
-    process.wait(60)
+    process.wait(120)
     complete(server, run_id)

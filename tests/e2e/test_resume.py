@@ -55,8 +55,8 @@ def trainer(stack: Stack, tmp_path: Path) -> Trainer:
 
 def await_state(server: Server, run_id: str, state: str = "finished") -> Any:
     """Wait until a run is complete and has a state; return it."""
-    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=30)
-    eventually(lambda: server.run(run_id)["state"] == state, within=30)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
+    eventually(lambda: server.run(run_id)["state"] == state, within=120)
     return server.run(run_id)
 
 
@@ -107,13 +107,13 @@ def test_a_crashed_run_is_resumed(server: Server, trainer: Trainer, tmp_path: Pa
     """Rows logged before SIGKILL are kept, and the state changes from crashed to running and finished."""
     run_id = new_id()
     trainer.run(init={"id": run_id}, rows=[{"a": 1}, {"a": 2}], end="kill")
-    eventually(lambda: server.run(run_id)["state"] == "crashed", within=30)
+    eventually(lambda: server.run(run_id)["state"] == "crashed", within=120)
 
     process = trainer.start(init={"id": run_id, "resume": "must"}, rows=[{"a": 3}], end="wait")
-    eventually(lambda: server.run(run_id)["state"] == "running", within=30)
+    eventually(lambda: server.run(run_id)["state"] == "running", within=120)
     (tmp_path / "go").touch()
 
-    assert process.wait(60) == 0
+    assert process.wait(120) == 0
     await_state(server, run_id)
     assert shown(server, run_id) == [(0, 1), (1, 2), (2, 3)]
     states = [one["to"] for one in server.run(run_id, "/state")["transitions"] if one["to"] != "pending"]
@@ -129,7 +129,7 @@ def test_a_killed_run_is_resumed_while_its_rows_arrive(server: Server, trainer: 
     """Once the end is known, steps continue after all rows of the killed process, delivered or not."""
     run_id = new_id()
     trainer.run(init={"id": run_id}, rows=[{"a": step} for step in range(2000)], end="kill")
-    eventually(lambda: ended(server.run(run_id)), within=60)
+    eventually(lambda: ended(server.run(run_id)), within=120)
 
     facts = trainer.run(init={"id": run_id, "resume": "must"}, rows=[{"a": 2000}])
 
@@ -215,7 +215,7 @@ def test_implicit_steps_without_a_server_continue_at_delivery(
     (tmp_path / "nowhere").mkdir(exist_ok=True)
     shutil.copy(stack.data_dir / "discovery.json", tmp_path / "nowhere")
 
-    eventually(lambda: len(server.rows(run_id)) == 6, within=60)
+    eventually(lambda: len(server.rows(run_id)) == 6, within=120)
     await_state(server, run_id)
     assert shown(server, run_id) == [(0, 0), (1, 1), (2, 2), (3, 10), (4, 11), (50, 50)]
     assert not any(row["_late"] for row in server.rows(run_id))

@@ -30,7 +30,7 @@ def test_late_rows_do_not_change_the_open_row(server: Server, stack: Stack, tmp_
     """A call with an earlier step is a separate row, which is marked late and does not change the summary."""
     run_id = new_id()
     assert run_to_end("log_calls", run_id, json.dumps(CALLS), environment=stack.environment, folder=tmp_path) == 0
-    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=30)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
 
     rows = server.run(run_id, "/scan")["rows"]
     values = [(row["_step"], row["_late"], {key: row[key] for key in row if not key.startswith("_")}) for row in rows]

@@ -104,7 +104,7 @@ runstream: ⭐️ View project at: {url}/{entity}/tests
 
 def _records(server: Server, run_id: str) -> int:
     """Wait until a run is complete; return its number of records."""
-    delivery = eventually(lambda: (found := server.run(run_id, "/delivery"))["complete"] and found, within=60)
+    delivery = eventually(lambda: (found := server.run(run_id, "/delivery"))["complete"] and found, within=120)
     return sum(topic["stored"] for writer in delivery["writers"] for topic in writer["topics"].values())
 
 
@@ -170,7 +170,7 @@ def test_the_output_on_a_terminal_is_the_same(stack: Stack, tmp_path: Path) -> N
         pass  # The program exited and closed the terminal.
     finally:
         os.close(ours)
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     text = re.sub(r"\r\x1b\[K(runstream: Waiting[^\r\n]*)?", "", printed.decode())
     (folder,) = run_folders(tmp_path)
     expected = ONCE.format(

@@ -88,7 +88,7 @@ def scan(url: str, token: str, run: str) -> list[dict[str, Any]]:
 def get_json(url: str, token: str, path: str) -> Any:
     """Return the JSON of a GET of the HTTP API."""
     request = urllib.request.Request(f"{url}/api/v1{path}", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return json.loads(answer.read(), object_hook=untagged)
 
 

@@ -39,12 +39,12 @@ def test_a_killed_trainer_is_crashed_without_a_timeout(
 
     trainer.send_signal(signal.SIGKILL)
     trainer.wait()
-    eventually(lambda: server.run(run_id)["state"] == "crashed", within=20)
+    eventually(lambda: server.run(run_id)["state"] == "crashed", within=120)
 
     ending = server.run(run_id, "/state")
     assert reason in json.dumps(ending["writers"])
     assert "presumed" not in ending["qualifiers"]
-    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
     assert recount(tmp_path / "journal", url=stack.url, token=stack.token).stored == 200
 
 
@@ -59,10 +59,10 @@ def test_a_killed_process_group_is_presumed_crashed(stack: Stack, server: Server
     kill(pids)
     trainer.wait()
 
-    eventually(lambda: server.run(run_id)["state"] == "crashed", within=60)
+    eventually(lambda: server.run(run_id)["state"] == "crashed", within=120)
     assert "presumed" in server.run(run_id)["qualifiers"]
     command("sync", folder, environment=stack.environment)
-    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
     assert recount(tmp_path / "journal", url=stack.url, token=stack.token).stored == 200
     states = [transition["to"] for transition in server.run(run_id, "/state")["transitions"]]
     assert server.run(run_id)["state"] == "crashed"
@@ -74,9 +74,9 @@ def test_a_preempted_trainer_loses_no_rows(stack: Stack, server: Server, tmp_pat
     run_id = new_id()
     arguments = ("--id", run_id, "--rows", 5000, "--end", "preempted", "--journal", tmp_path / "journal")
     trainer = start("log_rows", *arguments, environment=stack.environment, folder=tmp_path)
-    assert trainer.wait(60) == -signal.SIGKILL
+    assert trainer.wait(120) == -signal.SIGKILL
 
-    eventually(lambda: server.run(run_id)["state"] == "preempted", within=60)
+    eventually(lambda: server.run(run_id)["state"] == "preempted", within=120)
     assert server.run(run_id)["preempting"]
-    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
     assert recount(tmp_path / "journal", url=stack.url, token=stack.token).stored == 5000

@@ -79,7 +79,7 @@ def api(stack: Stack) -> Api:
 
 def stored(stack: Stack, run_id: str) -> Run:
     """Wait until a run is complete and has ended; return it."""
-    eventually(lambda: _is_stored(stack, run_id), within=60)
+    eventually(lambda: _is_stored(stack, run_id), within=120)
     return api(stack).run(run_id)
 
 

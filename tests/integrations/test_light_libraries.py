@@ -41,7 +41,7 @@ def test_importing_runstream_as_wandb_has_the_same_result(stack: Stack, tmp_path
         [sys.executable, "script.py"],
         cwd=tmp_path,
         env={**stack.environment, "WANDB_PROJECT": "tests", "WANDB_RUN_ID": run_id},
-        timeout=60,
+        timeout=120,
         check=False,
     ).returncode
 
@@ -114,9 +114,9 @@ def test_optuna_logs_each_trial_as_a_run(stack: Stack, tmp_path: Path) -> None:
 
     assert status == 0, output
     runs = eventually(
-        lambda: [run for run in api(stack).runs("tests") if run.group == group and run.state == "finished"], within=60
+        lambda: [run for run in api(stack).runs("tests") if run.group == group and run.state == "finished"], within=120
     )
-    eventually(lambda: len([run for run in api(stack).runs("tests") if run.group == group]) == 3, within=30)
+    eventually(lambda: len([run for run in api(stack).runs("tests") if run.group == group]) == 3, within=120)
     for run in (stored(stack, run.id) for run in runs):
         assert values(run, "loss") == [pytest.approx(run.config["x"] ** 2)]
         assert values(run, "doubled") == [pytest.approx(2 * run.config["x"] ** 2)]

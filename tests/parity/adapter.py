@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _TMP = Path()
 #: Seconds until a run must be complete after its end.
-_DEADLINE_S = 60.0
+_DEADLINE_S = 120.0
 _INTERNAL_KEYS = ("_timestamp", "_runtime", "_writer", "_late")
 
 
@@ -126,7 +126,7 @@ def _eventually_complete(run: str, folders: int) -> None:
 def _get(path: str, **query: str) -> Any:
     url = os.environ["RUNSTREAM_URL"] + path + (f"?{urlencode(query)}" if query else "")
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {os.environ['RUNSTREAM_API_KEY']}"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return _plain(json.load(answer))
 
 

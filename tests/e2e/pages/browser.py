@@ -40,7 +40,7 @@ os.dup2(reading, 3)
 os.dup2(writing, 4)
 os.execvp(sys.argv[3], sys.argv[3:])
 """
-_WITHIN_S = 30
+_WITHIN_S = 120
 
 
 @dataclass(slots=True)

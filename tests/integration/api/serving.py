@@ -42,7 +42,7 @@ class Served:
     def ask(self, path: str, *, token: str | None = TOKEN, **parameters: Any) -> httpx.Response:
         """Return the response to a GET."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        return httpx.get(f"{self.url}{path}", params=parameters, headers=headers, timeout=30)
+        return httpx.get(f"{self.url}{path}", params=parameters, headers=headers, timeout=120)
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Return the JSON of a GET; raise AssertionError if the status is not 200."""

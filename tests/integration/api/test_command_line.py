@@ -34,7 +34,7 @@ def environment(served: Served) -> dict[str, str]:
 
 def _run(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*_PROGRAM, *arguments], env=dict(environment), capture_output=True, text=True, check=False, timeout=60
+        [*_PROGRAM, *arguments], env=dict(environment), capture_output=True, text=True, check=False, timeout=120
     )
 
 
@@ -87,7 +87,7 @@ def test_show_watch_ends_with_the_run(environment: dict[str, str], served: Serve
     arguments = [*_PROGRAM, "show", str(writer.run), "--watch", "--interval", "0.1"]
     with subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True) as watching:
         served.store(writer.rows([{"loss": 2.0}], first_step=1).exit())
-        output, _ = watching.communicate(timeout=60)
+        output, _ = watching.communicate(timeout=120)
     assert watching.returncode == 0
     assert "finished" in output
 
@@ -103,7 +103,7 @@ def test_show_watch_ends_with_ctrl_c(
     ) as watching:  # fmt: skip
         eventually(lambda: "two-ranks" in log.read_text())
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(30) == 0
+        assert watching.wait(120) == 0
     assert "Traceback" not in log.read_text()
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def stop(served: Served, recording: Recording, **headers: str) -> httpx.Response:
     """Return the answer to a request that a run be stopped."""
     url = f"{served.url}/api/v1/runs{path(recording.run)}/stop"
-    return httpx.post(url, headers={"Authorization": f"Bearer {TOKEN}"} | headers, timeout=30)
+    return httpx.post(url, headers={"Authorization": f"Bearer {TOKEN}"} | headers, timeout=120)
 
 
 def asked(served: Served, recording: Recording) -> list[str]:

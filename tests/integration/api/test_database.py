@@ -63,7 +63,7 @@ def test_broken_connections_are_replaced(served: Served, digits: Recording, post
     """Requests are answered again after the server has ended all connections of the API."""
     assert served.run(digits)["id"] == "digits"
     run_aside(_end_connections(postgres.address(served.prefix)))
-    eventually(lambda: served.run(digits)["id"] == "digits", within=10)
+    eventually(lambda: served.run(digits)["id"] == "digits", within=120)
 
 
 def test_a_problem_keeps_its_status_and_code() -> None:

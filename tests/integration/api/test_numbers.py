@@ -26,7 +26,7 @@ def _project() -> str:
 
 
 def _number(served: Served, project: str, run_id: str) -> int:
-    answer = httpx.post(f"{served.url}/api/v1/runs/{ENTITY}/{project}/{run_id}/number", headers=_TOKEN, timeout=30)
+    answer = httpx.post(f"{served.url}/api/v1/runs/{ENTITY}/{project}/{run_id}/number", headers=_TOKEN, timeout=120)
     assert answer.status_code == 200, answer.text
     return int(answer.json()["number"])
 
@@ -72,7 +72,7 @@ def test_concurrent_requests_for_one_run_return_one_number(served: Served) -> No
     project = _project()
 
     async def ask_all() -> set[int]:
-        async with httpx.AsyncClient(timeout=60) as client:
+        async with httpx.AsyncClient(timeout=120) as client:
             url = f"{served.url}/api/v1/runs/{ENTITY}/{project}/shared/number"
             answers = await asyncio.gather(*(client.post(url, headers=_TOKEN) for _ in range(50)))
             return {answer.json()["number"] for answer in answers}
@@ -94,7 +94,7 @@ def test_a_lost_counter_continues_above_published_numbers(served: Served, postgr
         await connection.close()
 
     run_aside(drop())
-    httpx.post(f"{served.url}/api/v1/runs/{ENTITY}/{project}/any/number", headers=_TOKEN, timeout=30)
+    httpx.post(f"{served.url}/api/v1/runs/{ENTITY}/{project}/any/number", headers=_TOKEN, timeout=120)
 
     assert _number(served, project, "known") == 41
     assert _number(served, project, "another") > 41
@@ -133,6 +133,6 @@ def test_both_spellings_of_the_default_project_are_accepted(served: Served) -> N
 
 def test_a_number_for_an_invalid_name_is_refused(served: Served) -> None:
     """The response to a path that no run can have is 422 with the reason."""
-    answer = httpx.post(f"{served.url}/api/v1/runs/{ENTITY}/p/a%00b/number", headers=_TOKEN, timeout=30)
+    answer = httpx.post(f"{served.url}/api/v1/runs/{ENTITY}/p/a%00b/number", headers=_TOKEN, timeout=120)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_parameter")

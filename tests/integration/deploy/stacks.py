@@ -86,7 +86,7 @@ def starting(
         yield Foreground(DataFolder(folder), process, log)
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(120)
 
 
 @contextmanager

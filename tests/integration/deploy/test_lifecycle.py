@@ -34,7 +34,7 @@ def test_signal_stops_the_stack_cleanly(tmp_path: Path, reaper: Reaper, number: 
     with foreground(tmp_path / "data", reaper) as stack:
         processes = stack.all_processes()
         stack.process.send_signal(number)
-        assert stack.process.wait(60) == 0
+        assert stack.process.wait(120) == 0
         await_exit(processes, within=1)
         assert [port for port in stack.ports().values() if not is_free(port)] == []
 
@@ -161,7 +161,7 @@ def test_stack_runs_without_root(tmp_path: Path, reaper: Reaper) -> None:
         status = json.loads(stack_command("status", "--json", "--data-dir", str(stack.folder.path)).stdout)
         assert status["healthy"], status
         stack.process.terminate()
-        assert stack.process.wait(60) == 0
+        assert stack.process.wait(120) == 0
         await_exit(processes, within=1)
 
 
@@ -208,7 +208,7 @@ def test_signal_ends_the_download(tmp_path: Path, reaper: Reaper) -> None:
         eventually(lambda: any(b"sleep" in arguments_of(pid) for pid, _ in stack.all_processes()))
         processes = stack.all_processes()
         stack.process.terminate()
-        assert stack.process.wait(30) == 0
+        assert stack.process.wait(120) == 0
         await_exit(processes, within=1)
 
 

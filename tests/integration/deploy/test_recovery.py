@@ -37,7 +37,7 @@ def test_killed_service_is_restarted(own_stack: Stack, service: str) -> None:
         row = own_stack.state().services[service]
         return row.condition is ServiceCondition.RUNNING and row.pid not in (None, before)
 
-    eventually(restarted, within=60)
+    eventually(restarted, within=120)
     row = own_stack.state().services[service]
     assert row.restarts == restarts + 1
     assert "was killed by signal 9" in row.problem

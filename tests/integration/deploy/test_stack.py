@@ -25,7 +25,7 @@ def command(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=stack.environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

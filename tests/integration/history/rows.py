@@ -21,7 +21,7 @@ async def stored_rows(database: str, count: int) -> None:
         assert await rows_stored(database) == count
         return True
 
-    await eventually_async(enough, within=60)
+    await eventually_async(enough, within=120)
 
 
 async def rows_stored(database: str) -> int:
@@ -38,7 +38,7 @@ async def rows_beyond(database: str, count: int) -> None:
     async def enough() -> bool:
         return await rows_stored(database) > count
 
-    await eventually_async(enough, within=60, every=0.01)
+    await eventually_async(enough, within=120, every=0.01)
 
 
 async def read_all(database: str, run: RunPath, *, limit: int, **asked: Any) -> list[HistoryRow]:

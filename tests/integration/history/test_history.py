@@ -227,4 +227,4 @@ async def test_sigterm_ends_an_idle_consumer(broker: str, prefix: str, database:
         await publish(broker, prefix, [block(run_in(0), writer(1), 0, 1)])
         await stored_rows(database, 1)
         process.terminate()
-        assert process.wait(timeout=5) == 0
+        assert process.wait(timeout=120) == 0

@@ -35,7 +35,7 @@ def start_consumer(name: str, environment: dict[str, str], log: Path) -> subproc
 def run_consumer(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the command of a consumer to its end."""
     command = [sys.executable, "-m", "runstream_consumers.runtime", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
 @contextmanager

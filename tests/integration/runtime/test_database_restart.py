@@ -67,7 +67,7 @@ async def test_every_wait_of_the_database_is_bounded(database: str) -> None:
         await connection.execute("begin; select * from t for update")
         with pytest.raises(Exception, match="lock timeout"):
             await other.execute("select * from t for update")
-        await eventually_async(lambda: closed(connection), within=10)
+        await eventually_async(lambda: closed(connection), within=120)
         await other.execute("select * from t for update")
     finally:
         connection.terminate()

@@ -156,7 +156,7 @@ class RunDir:
                 **more,
             )
 
-    def ship_to_end(self, *, within: float = 60) -> int:
+    def ship_to_end(self, *, within: float = 120) -> int:
         """Run a shipper until it stops, and return its exit status."""
         process = self.ship()
         try:

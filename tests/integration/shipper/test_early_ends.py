@@ -114,7 +114,7 @@ def test_end_before_the_shipper_started(  # noqa: PLR0917 - fixtures and paramet
         with guarded(run_dir, trainer.pid) as guardian:
             end(trainer, how, reap=reap)
             guardian.send_signal(signal.SIGCONT)
-            assert guardian.wait(30) == 0
+            assert guardian.wait(120) == 0
 
     found = delivered(broker, prefix, run_dir.run)
     assert (reported(found.exits()[writer].ending), found.exits()[writer].beats) == (expected, False)
@@ -134,7 +134,7 @@ def test_end_between_two_shippers(run_dir: RunDir, broker: str, prefix: str) -> 
                 os.kill(control[Word.SHIPPER_PID], signal.SIGKILL)
             end(trainer, 7, reap=True)
             guardian.send_signal(signal.SIGCONT)
-            assert guardian.wait(30) == 0
+            assert guardian.wait(120) == 0
 
     found = delivered(broker, prefix, run_dir.run)
     assert (reported(found.exits()[writer].ending), found.exits()[writer].beats) == ((ExitState.FAILED, 7, 0), True)

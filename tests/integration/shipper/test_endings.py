@@ -98,7 +98,7 @@ def test_signal_is_named(  # noqa: PLR0917
 
     trainer.send_signal(number)
     trainer.wait()
-    shipper.wait(30)
+    shipper.wait(120)
 
     found = delivered(broker, prefix, run_dir.run)
     ending = found.exits()[writer].ending
@@ -117,7 +117,7 @@ def test_end_of_an_unreaped_process_is_read_from_proc(
     beating(run_dir, broker, prefix)
 
     os.kill(trainer.pid, signal.SIGABRT)
-    shipper.wait(30)
+    shipper.wait(120)
 
     ending = delivered(broker, prefix, run_dir.run).exits()[writer].ending
     assert (ending.state, ending.signal) == (ExitState.CRASHED, signal.SIGABRT)
@@ -134,7 +134,7 @@ def test_signal_is_not_identified_if_disabled(
 
     trainer.kill()
     trainer.wait()
-    shipper.wait(30)
+    shipper.wait(120)
 
     ending = delivered(broker, prefix, run_dir.run).exits()[writer].ending
     assert (ending.state, ending.signal, ending.exit_code, ending.reason) == (ExitState.CRASHED, -1, -1, UNKNOWN)
@@ -163,7 +163,7 @@ def test_exit_status_without_finish(  # noqa: PLR0917
     beating(run_dir, broker, prefix)
 
     trainer.communicate("\n")
-    shipper.wait(30)
+    shipper.wait(120)
 
     ending = delivered(broker, prefix, run_dir.run).exits()[writer].ending
     assert (ending.state, ending.exit_code, ending.counts[Topic.LOG]) == (state, code, 1)
@@ -213,7 +213,7 @@ def test_beats_are_sent_while_the_process_runs(
     eventually(beaten)
     trainer.kill()
     trainer.wait()
-    shipper.wait(30)
+    shipper.wait(120)
 
     found = delivered(broker, prefix, run_dir.run)
     beats = found.heartbeats(Kind.BEAT)

@@ -64,7 +64,7 @@ def test_failed_background_task_restarts_the_shipper(server: Server, tmp_path: P
     run_dir = new_run(tmp_path, environment)
     writer = run_dir.add_writer(killed())
 
-    status = guard(run_dir).wait(60)
+    status = guard(run_dir).wait(120)
 
     assert (status, marker.exists()) == (0, True)
     assert "the shipper ended with 1; starting another" in (run_dir.path / "logs" / "guardian.log").read_text()

@@ -70,7 +70,7 @@ def test_killed_shipper_is_restarted(
     trainer.kill()
     trainer.communicate()
 
-    assert guardian.wait(30) == 0
+    assert guardian.wait(120) == 0
     found = delivered(broker, prefix, run_dir.run)
     assert found.rows(writer) == [{"n": number} for number in range(100)]
     assert found.exits()[writer].ending.state is ExitState.CRASHED
@@ -82,7 +82,7 @@ def test_only_one_guardian_per_folder(run_dir: RunDir, guardian: subprocess.Pope
     trainer, _ = start_trainer(run_dir, "wait")
     pid = eventually(lambda: word(run_dir, Word.GUARDIAN_PID))
 
-    assert (guard(run_dir).wait(20), pid) == (0, guardian.pid)
+    assert (guard(run_dir).wait(120), pid) == (0, guardian.pid)
     trainer.kill()
     trainer.communicate()
 
@@ -98,7 +98,7 @@ def test_guardian_ignores_hangup_and_interrupt(run_dir: RunDir, guardian: subpro
     trainer.kill()
     trainer.communicate()
 
-    assert guardian.wait(30) == 0
+    assert guardian.wait(120) == 0
     assert "another" not in (run_dir.path / "logs" / "guardian.log").read_text()
     assert (word(run_dir, Word.PHASE), shipper > 0) == (Phase.DELIVERED, True)
 
@@ -111,7 +111,7 @@ def test_stopped_guardian_stops_its_shipper(run_dir: RunDir, guardian: subproces
 
     guardian.terminate()
 
-    assert guardian.wait(10) == 0
+    assert guardian.wait(120) == 0
     eventually(lambda: not Path(f"/proc/{shipper}").exists())
     trainer.kill()
     trainer.communicate()
@@ -154,7 +154,7 @@ def test_randomly_killed_shippers_lose_and_repeat_nothing(
     assert trainer.stdout.readline() == "done\n"
     trainer.kill()
     trainer.communicate()
-    guardian.wait(60)
+    guardian.wait(120)
 
     assert guardian.returncode == 0
     found = delivered(broker, prefix, run_dir.run)

@@ -133,7 +133,7 @@ def test_ctrl_c_stops_sync_cleanly(run_dir: RunDir) -> None:
     info = json.loads((run_dir.path / "run.json").read_text())
     eventually(lambda: stoppable(process.pid))
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=120)
 
     assert (process.returncode, errors) == (1, b"")
     assert json.loads((run_dir.path / "run.json").read_text()) == info

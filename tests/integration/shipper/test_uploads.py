@@ -98,7 +98,7 @@ def test_records_wait_for_their_uploads(
 
     (uploads / "a").touch()
 
-    assert shipper.wait(30) == 0, run_dir.log()
+    assert shipper.wait(120) == 0, run_dir.log()
     assert (before, len(segments)) == ([], 1)
     assert files(broker, prefix, run_dir) == [(0, "a"), (1, "b")]
     assert list((run_dir.path / "spool").rglob("*.seg")) == []
@@ -122,7 +122,7 @@ def test_killed_shipper_resumes_waiting(
 
     (uploads / "a").touch()
 
-    assert second.wait(30) == 0, run_dir.log()
+    assert second.wait(120) == 0, run_dir.log()
     assert files(broker, prefix, run_dir) == [(0, "a"), (1, "b")]
     assert delivered(broker, prefix, run_dir.run).rows(writer) == [{"n": number} for number in range(ROWS)]
 
@@ -134,5 +134,5 @@ def test_upload_that_is_done_first_delays_nothing(
     (uploads / "a").touch()
     run_dir.add_writer(spool_with_files("a"))
 
-    assert ship().wait(30) == 0, run_dir.log()
+    assert ship().wait(120) == 0, run_dir.log()
     assert files(broker, prefix, run_dir) == [(0, "a")]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def rows_of(server: Server, run_id: str, count: int) -> list[dict[str, Any]]:
     """Wait until a run is complete and has ``count`` rows; return its rows."""
-    eventually(lambda: count_rows(server, run_id) >= count, within=60)
-    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=60)
+    eventually(lambda: count_rows(server, run_id) >= count, within=120)
+    eventually(lambda: server.run(run_id, "/delivery")["complete"], within=120)
     return server.rows(run_id)
 
 

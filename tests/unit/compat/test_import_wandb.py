@@ -49,7 +49,7 @@ def python(code: str, folder: Path, **environment: str) -> str:
         env={**clean, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -25,7 +25,7 @@ def run(*arguments: str, folder: Path, **environment: str) -> subprocess.Complet
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -103,7 +103,7 @@ def test_ctrl_c_reaches_the_script(tmp_path: Path) -> None:
 
     process.send_signal(signal.SIGINT)
 
-    assert process.wait(30) == -signal.SIGINT
+    assert process.wait(120) == -signal.SIGINT
     assert (tmp_path / "interrupted").exists()
 
 

@@ -88,7 +88,7 @@ def test_sigterm_while_logging_leaves_whole_rows(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "go\n"
         process.terminate()
-        assert process.wait(30) == -signal.SIGTERM
+        assert process.wait(120) == -signal.SIGTERM
 
     (record,) = of_topic(primary(tmp_path), TopicCode.EXIT)
     assert record["state"] == "killed"

@@ -127,7 +127,7 @@ class DataParallel(Module):
         started = threading.Barrier(2)
 
         def call(child: Module) -> None:
-            started.wait(10)
+            started.wait(120)
             outputs.append(child(given))
 
         threads = [threading.Thread(target=call, args=(child,)) for child in list(self.children()) * 2]

@@ -165,7 +165,7 @@ def test_a_full_disk_blocks_with_the_policy_to_block(tmp_path: Path) -> None:
     with full_disk():
         thread = threading.Thread(target=lambda: _log_numbers(history, 200))
         thread.start()
-        assert waiting.wait(10)
+        assert waiting.wait(120)
     thread.join(10)
 
     assert [{"x": float(value)} for value in range(200)] == [row.values for row in rows(tmp_path)]
@@ -191,9 +191,9 @@ def test_the_writer_closes_while_a_thread_waits_for_space(tmp_path: Path, mapped
     thread = threading.Thread(target=log_until_refused)
     with full_disk():
         thread.start()
-        assert waiting.wait(10)
+        assert waiting.wait(120)
         assert writer.append_last({"state": "killed"})
-    assert refused.wait(10)
+    assert refused.wait(120)
     thread.join()
     assert of_topic(tmp_path, TopicCode.EXIT) == [{"state": "killed"}]
 

@@ -63,9 +63,9 @@ async def test_start_and_stop_end_the_previous_function() -> None:
 
     background = Background("ticker")
     background.start(lambda: work("first"))
-    await eventually_async(lambda: only("first"), within=5)
+    await eventually_async(lambda: only("first"), within=120)
     background.start(lambda: work("second"))
-    await eventually_async(lambda: only("second"), within=5)
+    await eventually_async(lambda: only("second"), within=120)
     await background.stop()
     background.start(lambda: work("third"))
     assert running == set()
