@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from typing import Self
+from typing import Any, Self, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runstream_schemas.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9*.\-\[\]]+(:[0-9*]+)?")
+_BROKER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\s:/,\[\]]+):\d+")
+_DATABASE_SCHEMES = ("postgresql://", "postgres://")
+
+
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
+
+
+class SettingsError(Exception):
+    """Settings are missing or invalid; the message has a line for each."""
 
 
 class ServerSettings(BaseSettings):
@@ -21,10 +31,8 @@ class ServerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RUNSTREAM_", env_ignore_empty=True, extra="ignore", frozen=True)
 
-    #: Bootstrap server of the brokers, ``host:port``.
-    kafka: str
-    #: Connection URI of the database.
-    postgres: str = Field(repr=False)
+    kafka: str = Field(description="a broker of the stack, host:port")
+    postgres: str = Field(repr=False, description="its database, postgresql://user:password@host:port/database")
     prefix: str = Field(default=DEFAULT_PREFIX, min_length=1)
     #: Partitions of every topic, fixed when the stack is created.
     partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1)
@@ -51,17 +59,63 @@ class ServerSettings(BaseSettings):
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Return the settings of this process; raises pydantic's ValidationError, which names missing settings."""
-        return cls()  # type: ignore[call-arg] # the required fields come from the environment
+        """Return the settings of this process; raises SettingsError."""
+        return read_settings(cls)
+
+    @field_validator("kafka")
+    @classmethod
+    def _brokers(cls, value: str) -> str:
+        if value and not all(_BROKER.fullmatch(broker.strip()) for broker in value.split(",")):
+            raise ValueError("expected host:port, several separated by commas")
+        return value
+
+    @field_validator("postgres")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        if value and not value.startswith(_DATABASE_SCHEMES):
+            raise ValueError("expected postgresql://user:password@host:port/database")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.upper() not in (levels := logging.getLevelNamesMapping()):
+            raise ValueError(f"expected one of {', '.join(levels)}")
+        return value.upper()
 
     @field_validator("frame_ancestors")
     @classmethod
     def _origins(cls, value: str) -> str:
         if any(not _ORIGIN.fullmatch(origin) for origin in value.split()):
-            raise ValueError("Invalid origins: expected https://hub.example, separated by spaces")
+            raise ValueError("expected origins such as https://hub.example, separated by spaces")
         return value
 
     @property
     def url(self) -> str:
         """The URL of the API for users, without a trailing slash."""
         return (self.public_url or f"http://{self.api_host}:{self.api_port}").rstrip("/")
+
+
+def read_settings(settings: type[AnySettings], **given: Any) -> AnySettings:
+    """Return settings that are read from the environment, except those that are given.
+
+    Raises SettingsError, whose lines name each variable that is missing or invalid, its value, and what is expected.
+    """
+    try:
+        return settings(**given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_problem(settings, problem) for problem in error.errors())) from None
+
+
+def _problem(settings: type[BaseSettings], problem: Any) -> str:
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    aliases = {str(field.validation_alias): field for field in settings.model_fields.values()}
+    field = settings.model_fields.get(name)
+    variable = f"{settings.model_config.get('env_prefix', '')}{name}".upper() if field else name
+    field = field or aliases.get(name)
+    if problem["type"] == "missing":
+        purpose = f" ({field.description})" if field and field.description else ""
+        return f"{variable} is not set: set it in the environment{purpose}"
+    # A value without a representation is a secret.
+    shown = f"={problem['input']!r}" if field is None or field.repr else ""
+    return f"Invalid {variable}{shown}: {problem['msg'].removeprefix('Value error, ')}"

@@ -1,4 +1,7 @@
-"""``python -m runstream_consumers.runtime NAME`` runs the consumer registered under that name."""
+"""``python -m runstream_consumers.runtime NAME`` runs the consumer of that name or file.
+
+Its settings are those in the environment; ``runstream consume`` adds those of the stack that it finds.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from pydantic import ValidationError
-
 from runstream_consumers.runtime.dry_run import dry_run
 from runstream_consumers.runtime.exceptions import RuntimeFault
+from runstream_consumers.runtime.faults import is_infrastructure_error
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS
 from runstream_consumers.runtime.plugin import Consumer, declaration_of
 from runstream_consumers.runtime.process import consume, redrive_quarantine
 from runstream_consumers.runtime.registry import find_consumer, load_settings
-from runstream_consumers.settings import ServerSettings
+from runstream_consumers.settings import ServerSettings, SettingsError
 
 log = logging.getLogger("runstream_consumers.runtime")
 
@@ -51,38 +53,44 @@ class SparseFilter(logging.Filter):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a consumer with the settings in the environment; see :func:`run`."""
+    return run(parse(arguments))
+
+
+def run(parsed: argparse.Namespace) -> int:
     """Run a consumer until SIGTERM or SIGINT, or one of the one-time commands.
 
     Returns 0 on success, 1 after an error, 2 if settings are missing or invalid.
     """
-    parsed = _parse(arguments)
     try:
         settings = ServerSettings.from_environment()
         _log_to_stderr(settings.log_level)
         consumer = find_consumer(parsed.name)
         load_settings(consumer)
         asyncio.run(_run(consumer, settings, parsed))
-    except ValidationError as error:
-        print(f"Invalid settings in the environment (RUNSTREAM_*): {error}", file=sys.stderr)  # noqa: T201
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201
         return 2
     except RuntimeFault as error:
         log.critical("%s: %s", type(error).__name__, error)
         return 1
-    except Exception:
-        log.critical("consumer %s failed", parsed.name, exc_info=True)
+    except Exception as error:
+        # A server that does not answer is no bug: one line.
+        log.critical("consumer %s failed: %r", parsed.name, error, exc_info=not is_infrastructure_error(error))
         return 1
     log.info("consumer %s stopped", parsed.name)
     return 0
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options of the command; raises SystemExit if they are invalid."""
     parser = argparse.ArgumentParser(prog="runstream-consumer", description="Run one consumer of the event stream.")
-    parser.add_argument("name", help="name under which it is registered (entry-point group runstream.consumers)")
+    parser.add_argument("name", help="a Python file that defines a consumer, or the name of an installed one")
     parser.add_argument(
         "--from",
         dest="start",
         metavar="POSITION",
-        help="where a consumer without stored offsets begins: beginning, now, or a time (2026-11-28T12:00:00Z)",
+        help="where a consumer without stored offsets begins: start, now, or a time (2026-11-28T12:00:00Z)",
     )
     once = parser.add_mutually_exclusive_group()
     once.add_argument("--redrive", action="store_true", help="apply its quarantined messages again, then exit")

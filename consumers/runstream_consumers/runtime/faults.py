@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 
 import asyncpg
 from aiokafka.errors import KafkaError, KafkaTimeoutError
@@ -11,6 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_consumers.runtime.options import Options
+from runstream_consumers.runtime.plugin import Later
 from runstream_schemas.exceptions import ContractError
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,13 @@ _STATEMENT_CLASSES = ("0A", "42")
 
 #: What asyncpg raises for errors of the connection, or of its use.
 _CLIENT_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+_HTTP_STATUS = range(300, 600)
+#: Status codes below 500 by which an HTTP service asks for another attempt: timeout, too early, too many requests.
+_REPEATABLE_STATUS = frozenset({408, 425, 429})
+
+#: Errors of connections that are no OSError, by package. They are found by name because a consumer may use any library.
+_CONNECTION_ERRORS = {"aiohttp": ("ClientConnectionError", "ClientPayloadError"), "httpx": ("TransportError",)}
 
 
 def is_data_error(error: BaseException) -> bool:
@@ -41,8 +50,29 @@ def is_message_error(error: BaseException) -> bool:
     """
     if is_data_error(error):
         return True
-    known = (asyncpg.PostgresError, *_CLIENT_ERRORS, KafkaError, MemoryError, OSError, RuntimeFault)
-    return isinstance(error, Exception) and not isinstance(error, known)
+    known = (asyncpg.PostgresError, *_CLIENT_ERRORS, KafkaError, MemoryError, RuntimeFault)
+    return isinstance(error, Exception) and not isinstance(error, known) and not is_service_error(error)
+
+
+def is_service_error(error: BaseException) -> bool:
+    """Whether a service that a consumer uses cannot be reached, or answers that it cannot do its work now.
+
+    If the service has answered with an HTTP status, that decides: a request that it rejects is not repeated.
+    """
+    if isinstance(error, Later):
+        return True
+    if (status := _http_status(error)) is not None:
+        return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _REPEATABLE_STATUS
+    return isinstance(error, OSError) or any(
+        kind.__name__ in _CONNECTION_ERRORS.get(kind.__module__.partition(".")[0], ()) for kind in type(error).__mro__
+    )
+
+
+def _http_status(error: BaseException) -> int | None:
+    """Return the HTTP status in an error of httpx, requests, aiohttp or urllib; None if it has none."""
+    response = getattr(error, "response", None)
+    found = (getattr(response, "status_code", None), getattr(error, "status", None), getattr(error, "code", None))
+    return next((int(status) for status in found if isinstance(status, int) and status in _HTTP_STATUS), None)
 
 
 def is_infrastructure_error(error: BaseException) -> bool:
@@ -51,7 +81,7 @@ def is_infrastructure_error(error: BaseException) -> bool:
         return not is_data_error(error) and not str(getattr(error, "sqlstate", "")).startswith(_STATEMENT_CLASSES)
     if isinstance(error, KafkaError):
         return bool(error.retriable) or isinstance(error, KafkaTimeoutError)
-    return isinstance(error, OSError)
+    return is_service_error(error)
 
 
 def retrying(

@@ -25,6 +25,13 @@ Connection = Any
 Connections: TypeAlias = "Callable[[], AbstractAsyncContextManager[Connection]]"
 
 
+class Later(Exception):  # noqa: N818 — what is raised is not an error of the consumer
+    """Raised by a consumer that cannot apply a batch now, for example because a service is busy.
+
+    The batch is applied again after a pause, as after an OSError or an HTTP error of httpx such as 503.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
     """An event with its position in Kafka, without the records that were already applied."""

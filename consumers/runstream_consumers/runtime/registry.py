@@ -1,15 +1,20 @@
-"""Consumers by the name they are registered under, and what the installed ones declare."""
+"""Consumers by the name they are registered under or by their file, and what the installed ones declare."""
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from runstream_consumers.runtime.exceptions import RuntimeFault, UnknownConsumer
 from runstream_consumers.runtime.plugin import Consumer, declaration_of
+from runstream_consumers.settings import read_settings
 from runstream_schemas.topics import Topic
 
 log = logging.getLogger(__name__)
@@ -17,8 +22,16 @@ log = logging.getLogger(__name__)
 GROUP = "runstream.consumers"
 
 
+_MEMBERS = ("name", "topics", "migrations", "partition")
+
+
 def find_consumer(name: str) -> Consumer:
-    """Return a new consumer of that name; raises UnknownConsumer if none is registered or it cannot be created."""
+    """Return the consumer that is registered under a name, or that a Python file (``.py``) defines.
+
+    Raises UnknownConsumer if there is none or it cannot be created.
+    """
+    if name.endswith(".py"):
+        return _load_file(Path(name))
     found = entry_points(group=GROUP, name=name)
     if not found:
         known = ", ".join(sorted({entry.name for entry in entry_points(group=GROUP)}))
@@ -62,17 +75,46 @@ def resume_readers() -> Mapping[str, frozenset[Topic]]:
 def load_settings(consumer: Consumer) -> Any:
     """Return the consumer's own settings, read from the environment; None if it declares none.
 
-    Raises pydantic's ValidationError, which names the invalid or missing settings.
+    Raises SettingsError, which names the invalid or missing settings.
     """
     settings = declaration_of(consumer).settings
-    return None if settings is None else settings()
+    return None if settings is None else read_settings(settings)
 
 
 def _load(entry: EntryPoint) -> Consumer:
     try:
-        consumer: Consumer = entry.load()()
+        found = entry.load()
+        consumer: Consumer = found() if isinstance(found, type) or not is_consumer(found) else found
     except (ImportError, AttributeError, TypeError) as error:
         raise UnknownConsumer(f"Consumer {entry.value} could not be created: {error}") from error
-    if missing := [name for name in ("name", "topics", "migrations", "partition") if not hasattr(consumer, name)]:
+    if missing := [name for name in _MEMBERS if not hasattr(consumer, name)]:
         raise UnknownConsumer(f"{entry.value} is not a consumer: missing {', '.join(missing)}")
     return consumer
+
+
+def is_consumer(value: Any) -> bool:
+    """Return whether a value has what a consumer needs; so has its class."""
+    return all(hasattr(value, name) for name in _MEMBERS)
+
+
+def _load_file(path: Path) -> Consumer:
+    if not path.is_file():
+        raise UnknownConsumer(f"No file {path}: expected a Python file that defines a consumer, or a registered name")
+    module = _import_file(path)
+    own = [value for value in vars(module).values() if is_consumer(value) and value.__module__ == module.__name__]
+    if len(own) != 1:
+        names = ", ".join(str(value.name) for value in own) or "none"
+        raise UnknownConsumer(f"{path} must define exactly one consumer, with @consumer or as a class; found: {names}")
+    consumer: Consumer = own[0]() if isinstance(own[0], type) else own[0]
+    return consumer
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a file under its name; like a script, it can import its neighbors."""
+    sys.path.insert(0, str(path.resolve().parent))
+    name = path.stem if path.stem not in sys.modules else f"{path.stem}_consumer"
+    if (spec := spec_from_file_location(name, path)) is None or spec.loader is None:
+        raise UnknownConsumer(f"Cannot import {path}: expected a Python file")
+    module = sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

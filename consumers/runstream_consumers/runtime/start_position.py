@@ -19,19 +19,20 @@ log = logging.getLogger(__name__)
 
 BEGINNING = "beginning"
 NOW = "now"
+_BEGINNINGS = {BEGINNING, "start"}
 
 
 def parse_start(text: str) -> int | None:
     """Return a start position as milliseconds since 1970, None for "now"; raises RuntimeFault if it is invalid."""
-    if text in {BEGINNING, NOW}:
-        return 0 if text == BEGINNING else None
+    if text in _BEGINNINGS | {NOW}:
+        return None if text == NOW else 0
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         time = None
     if time is None or time.tzinfo is None:
         raise RuntimeFault(
-            f"Invalid start position {text!r}: expected 'beginning', 'now', or a time such as 2026-11-28T12:00:00Z"
+            f"Invalid start position {text!r}: expected 'start', 'now', or a time such as 2026-11-28T12:00:00Z"
         )
     return int(time.timestamp() * 1000)
 
@@ -47,7 +48,11 @@ async def store_start(
     async with connection.transaction():
         await connection.execute(QUERIES["lock_sink"], consumer.name)
         if await connection.fetchval(QUERIES["sink_exists"], consumer.name):
-            log.warning("%s continues at its stored offsets: start position %s is not used", consumer.name, start)
+            log.warning(
+                "%s continues at its stored offsets: start position %s is not used (--rebuild reads again)",
+                consumer.name,
+                start,
+            )
             return
         names = [topic_name(settings.prefix, topic) for topic in consumer.topics]
         partitions = [TopicPartition(name, number) for name in names for number in range(settings.partitions)]

@@ -10,10 +10,9 @@ import sys
 from collections.abc import Iterator
 
 import uvicorn
-from pydantic import ValidationError
 
 from runstream_consumers.server.app import create_app
-from runstream_consumers.settings import ServerSettings
+from runstream_consumers.settings import ServerSettings, SettingsError
 
 #: Seconds that open requests have to finish after SIGTERM.
 _GRACE_S = 1
@@ -53,8 +52,8 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = ServerSettings.from_environment()
-    except ValidationError as error:
-        print(f"Invalid settings in the environment (RUNSTREAM_*): {error}", file=sys.stderr)  # noqa: T201  # no log yet
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201  # no log yet
         return 2
     asyncio.run(serve(settings))
     return 0

@@ -11,7 +11,6 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from pydantic import ValidationError
 
 from runstream_consumers.api import problems
 from runstream_consumers.api.database import PoolLimits, open_database
@@ -29,7 +28,7 @@ from runstream_consumers.api.services import Services
 from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_consumers.runtime.plugin import Connection, RouteContext, declaration_of
 from runstream_consumers.runtime.registry import installed_consumers, load_settings
-from runstream_consumers.settings import ServerSettings
+from runstream_consumers.settings import ServerSettings, SettingsError
 from runstream_consumers.web import pages
 
 _COMMAND_TIMEOUT_S = 5.0
@@ -45,7 +44,7 @@ def include_consumer_routes(app: FastAPI) -> None:
             continue
         try:
             settings = load_settings(consumer)
-        except ValidationError as error:
+        except SettingsError as error:
             log.error("routes of consumer %s are left out: %s", consumer.name, error)  # noqa: TRY400 — settings, no bug
             continue
         context = RouteContext(connection=lambda: _connection(app), settings=settings)

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from runstream.server.folders import stack_folder
+from runstream_deploy.cli.consume import consume
 from runstream_deploy.exceptions import StackError
 from runstream_deploy.stack.data_folder import DataFolder
 
@@ -38,6 +39,7 @@ def register(app: typer.Typer) -> None:
     app.command("up")(up)
     app.command("down")(down)
     app.command("status")(status)
+    app.command("consume")(consume)
 
 
 def up(*, data_dir: DataDir = None, detach: Detach = False) -> None:

@@ -6,9 +6,9 @@ import getpass
 import re
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from runstream_consumers.settings import ServerSettings
+from runstream_consumers import settings
 from runstream_deploy.exceptions import StackError
 
 
@@ -21,7 +21,7 @@ def _user() -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "local"
 
 
-class StackSettings(ServerSettings):
+class StackSettings(settings.ServerSettings):
     """The settings of the stack's processes; none is required, because the data folder completes them.
 
     Prefix, partitions and entity are read when the data folder is created, and fixed from then on.
@@ -45,8 +45,6 @@ class StackSettings(ServerSettings):
 def read_settings(**given: Any) -> StackSettings:
     """Return the settings in the environment, except those that are given; raise StackError if one is invalid."""
     try:
-        return StackSettings(**given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).upper()
-        raise StackError(f"Invalid RUNSTREAM_{name}={first['input']!r}: {first['msg']}") from None
+        return settings.read_settings(StackSettings, **given)
+    except settings.SettingsError as error:
+        raise StackError(str(error)) from None

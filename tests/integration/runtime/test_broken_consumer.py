@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from runstream_consumers.runtime.exceptions import RepeatedFailures
+from runstream_consumers.runtime.plugin import Later
 from runstream_consumers.runtime.process import consume
 from tests.integration.runtime.events import changes, publish, run_in, writer
 from tests.integration.runtime.ledger import QUICK, LedgerConsumer, LedgerPartition, consuming, fetch, settings_of
@@ -85,6 +87,47 @@ async def test_a_bug_that_hits_all_runs_stops_the_consumer_and_loses_nothing(
         assert await quarantined(database) == 0
     async with consuming(LedgerConsumer(), settings):
         await expect_ledger(database, events_of(RUNS, 0, 8))
+    assert await quarantined(database) == 0
+
+
+class WaitingConsumer(LedgerConsumer):
+    """Needs a service that cannot be reached at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures: list[Exception] = [
+            httpx.ConnectError("connection refused"),
+            httpx.ReadTimeout("no answer"),
+            TimeoutError("no answer"),
+            Later("busy"),
+        ]
+
+    def partition(self, number: int, context: Context) -> WaitingPartition:
+        """Return the work on one partition number."""
+        return WaitingPartition(number, context, self.failures)
+
+
+class WaitingPartition(LedgerPartition):
+    """Raises what is left of the failures after it has written the batch."""
+
+    def __init__(self, number: int, context: Context, failures: list[Exception]) -> None:
+        super().__init__(number, context, strict=False)
+        self.failures = failures
+
+    async def apply(self, connection: Connection, batch: Batch) -> None:
+        """Apply the batch, then fail unless the service answers."""
+        await super().apply(connection, batch)
+        if self.failures:
+            raise self.failures.pop()
+
+
+async def test_a_service_that_does_not_answer_delays_the_batch(broker: str, prefix: str, database: str) -> None:
+    """Errors of another service are retried: nothing is quarantined or applied twice, and the consumer goes on."""
+    await publish(broker, prefix, events_of(RUNS, 0))
+    consumer = WaitingConsumer()
+    async with consuming(consumer, settings_of(broker, prefix, database)):
+        await expect_ledger(database, events_of(RUNS, 0))
+    assert consumer.failures == []
     assert await quarantined(database) == 0
 
 

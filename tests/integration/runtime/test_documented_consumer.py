@@ -174,4 +174,6 @@ def test_missing_settings_are_named(broker: str, prefix: str, database: str, tmp
     del environment["RUNSTREAM_POSTGRES"]
     with consumer_process("history", environment, tmp_path / "log") as process:
         assert process.wait(timeout=120) == 2
-    assert "postgres" in (tmp_path / "log").read_text()
+    shown = (tmp_path / "log").read_text()
+    purpose = "(its database, postgresql://user:password@host:port/database)"
+    assert shown == f"RUNSTREAM_POSTGRES is not set: set it in the environment {purpose}\n"

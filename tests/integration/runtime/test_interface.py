@@ -275,7 +275,7 @@ def test_the_command_prints_a_dry_run(broker: str, prefix: str, database: str) -
     assert (done.returncode, done.stdout) == (0, "Dry run: nothing was stored.\n")
     done = run_consumer(["history", "--from", "yesterday"], environment)
     assert done.returncode == 1
-    assert "Invalid start position 'yesterday': expected 'beginning', 'now', or a time" in done.stderr
+    assert "Invalid start position 'yesterday': expected 'start', 'now', or a time" in done.stderr
 
 
 def test_the_liveness_consumer_needs_its_key(broker: str, prefix: str, database: str) -> None:
@@ -284,4 +284,4 @@ def test_the_liveness_consumer_needs_its_key(broker: str, prefix: str, database:
     environment.pop("RUNSTREAM_TICK_KEY", None)
     done = run_consumer(["liveness"], environment)
     assert done.returncode == 2
-    assert "tick_key" in done.stderr
+    assert done.stderr == "RUNSTREAM_TICK_KEY is not set: set it in the environment\n"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import urllib.error
+from email.message import Message
+
 import asyncpg
+import httpx
 import pytest
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
@@ -14,6 +18,7 @@ from asyncpg.exceptions import _base
 
 from runstream_consumers.runtime.exceptions import TopicRecreated
 from runstream_consumers.runtime.faults import is_data_error, is_infrastructure_error, is_message_error
+from runstream_consumers.runtime.plugin import Later
 from runstream_schemas.exceptions import MalformedEvent
 
 _DATA, _CODE, _SERVER, _FATAL = (True, True, False), (False, True, False), (False, False, True), (False, False, False)
@@ -22,6 +27,12 @@ _DATA, _CODE, _SERVER, _FATAL = (True, True, False), (False, True, False), (Fals
 def classify(error: Exception) -> tuple[bool, bool, bool]:
     """Return whether an error is one of the data, of single messages, and of a server."""
     return is_data_error(error), is_message_error(error), is_infrastructure_error(error)
+
+
+def answered(status: int) -> httpx.HTTPStatusError:
+    """Return the error that httpx raises for a status."""
+    request = httpx.Request("POST", "http://hook")
+    return httpx.HTTPStatusError(str(status), request=request, response=httpx.Response(status, request=request))
 
 
 @pytest.mark.parametrize(
@@ -51,6 +62,8 @@ def test_violations_of_the_contract_and_rejected_values_are_data_errors(error: E
         OverflowError("x"),
         RecursionError(),
         UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogate"),
+        answered(400),
+        urllib.error.HTTPError("http://hook", 404, "not found", Message(), None),
     ],
 )
 def test_exceptions_of_code_concern_a_message_and_may_be_a_bug(error: Exception) -> None:
@@ -71,6 +84,14 @@ def test_exceptions_of_code_concern_a_message_and_may_be_a_bug(error: Exception)
         asyncpg.DeadlockDetectedError("x"),
         asyncpg.DiskFullError("x"),
         asyncpg.QueryCanceledError("x"),
+        Later("busy"),
+        httpx.ConnectError("refused"),
+        httpx.ReadTimeout("slow"),
+        httpx.RemoteProtocolError("closed"),
+        answered(429),
+        answered(503),
+        urllib.error.URLError("no route"),
+        urllib.error.HTTPError("http://hook", 502, "bad gateway", Message(), None),
         KafkaConnectionError(),
         KafkaTimeoutError(),
         RequestTimedOutError(),
