@@ -91,7 +91,7 @@ def _is_stored(stack: Stack, run_id: str) -> bool:
         if error.status == HTTPStatus.NOT_FOUND:
             return False
         raise
-    return run.delivery["complete"] and run.state not in {"pending", "running"}
+    return run.delivery["arrived"] and run.state not in {"pending", "running"}
 
 
 def rows(run: Run) -> list[dict[str, Any]]:

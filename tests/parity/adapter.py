@@ -114,13 +114,13 @@ def _eventually_complete(run: str, folders: int) -> None:
     while time.monotonic() < deadline:
         try:
             delivery = _get(f"{run}/delivery")
-            if delivery["complete"] and len(delivery["writers"]) >= folders:
+            if delivery["arrived"] and len(delivery["writers"]) >= folders:
                 return
         except urllib.error.HTTPError as error:
             if error.code != 404:
                 raise
         time.sleep(0.05)
-    raise TimeoutError(f"{run} is not complete: {_get(f'{run}/delivery')}")
+    raise TimeoutError(f"{run} has not arrived: {_get(f'{run}/delivery')}")
 
 
 def _get(path: str, **query: str) -> Any:

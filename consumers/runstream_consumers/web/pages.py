@@ -28,6 +28,7 @@ from runstream_consumers.summary import reader as summary
 from runstream_consumers.web import filters, view
 from runstream_consumers.web.filters import markdown
 from runstream_schemas.events import Stream
+from runstream_schemas.losses import lost_text
 from runstream_schemas.topics import RunPath, canonical_project
 
 #: The scripts, styles and images that pages load.
@@ -51,6 +52,7 @@ def templates() -> Environment:
     for name in ("short", "exact", "duration", "ago", "iso", "clock", "count"):
         environment.filters[name] = getattr(filters, name)
     environment.filters["markdown"] = markdown
+    environment.globals["lost_text"] = lost_text
     environment.globals["embed"] = False
     environment.filters["project_path"] = lambda project: documents.project_path(project.entity, project.project)
     return environment
@@ -115,7 +117,7 @@ async def run(
         pinned=view.pinned(document.pinned_config_keys, document.config),
         api=f"/api/v1/runs{project_path}/{documents.run_path(run).rpartition('/')[2]}",
         project_path=project_path,
-        live=document.state in view.OPEN or not report.complete,
+        live=document.state in view.OPEN or not report.arrived,
         created=found.started,
         seconds=view.duration(found, time.time()),
         steps=view.steps_of(found),

@@ -33,6 +33,7 @@ class RunLine:
     created: float | None
     seconds: float | None
     steps: int | str
+    lost: int
     values: dict[str, Any]
 
 
@@ -48,6 +49,7 @@ def run_line(found: FoundRun, now: float) -> RunLine:
         created=found.started,
         seconds=duration(found, now),
         steps=steps_of(found),
+        lost=found.lost,
         values=dict(summary_pairs(found.document.summary)),
     )
 

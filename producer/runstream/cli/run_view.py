@@ -17,6 +17,7 @@ from runstream.public_api.run import Run
 from runstream.terminal.formatting import format_age, format_clock, format_duration, format_value, parse_time
 from runstream.terminal.sparkline import sparkline
 from runstream.terminal.terminal import printable
+from runstream_schemas.losses import lost_text
 
 _COLORS = {
     "running": "blue",
@@ -28,6 +29,7 @@ _COLORS = {
     "preempted": "yellow",
     "pending": "bright_black",
 }
+_LOST = "bold red"
 _LEVELS = {"INFO": "blue", "WARN": "yellow", "ERROR": "red"}
 #: How many alerts are shown, the latest ones.
 _ALERTS = 10
@@ -52,8 +54,8 @@ class Snapshot:
 
     @property
     def ended(self) -> bool:
-        """Whether the run has ended and is completely delivered."""
-        return self.document["state"] not in _OPEN and bool(self.delivery["complete"])
+        """Whether the run has ended, and nothing more will arrive."""
+        return self.document["state"] not in _OPEN and has_arrived(self.delivery)
 
     @classmethod
     def read(cls, run: Run) -> Snapshot:
@@ -90,7 +92,14 @@ def state_text(document: dict[str, Any]) -> Text:
     text = Text("● " + document["state"], style=_COLORS.get(document["state"], ""))
     if document["qualifiers"]:
         text.append(f" ({', '.join(document['qualifiers'])})", style="dim")
+    if lost := document.get("lost"):  # missing from servers before 0.2
+        text.append(f" {lost:,} lost", style=_LOST)
     return text
+
+
+def has_arrived(delivery: dict[str, Any]) -> bool:
+    """Return whether nothing more will arrive: every record is stored or lost."""
+    return bool(delivery.get("arrived", delivery["complete"]))
 
 
 def path_text(document: dict[str, Any]) -> str:
@@ -109,7 +118,13 @@ def _header(snapshot: Snapshot, now: datetime) -> RenderableType:
     facts = [path_text(document), f"created {format_age(document['created_at'], now)}", _duration(document, now)]
     if document["tags"]:
         facts.append("tags " + printable(", ".join(document["tags"])))
-    return Group(title, Text(" · ".join(facts), style="dim"), Text(document["url"], style="underline dim"))
+    lost = [lost_text(item["topic"], item["count"], item["reason"]) for item in document.get("losses", ())]
+    return Group(
+        title,
+        *(Text(printable(f"Lost: {text}"), style=_LOST) for text in lost),
+        Text(" · ".join(facts), style="dim"),
+        Text(document["url"], style="underline dim"),
+    )
 
 
 def _duration(document: dict[str, Any], now: datetime) -> str:
@@ -181,15 +196,24 @@ def _alerts(alerts: Sequence[dict[str, Any]]) -> RenderableType:
 
 def _delivery(delivery: dict[str, Any]) -> RenderableType:
     table = Table(box=None, pad_edge=False, show_header=False)
-    verdict = Text("complete", style="green") if delivery["complete"] else Text("not complete yet", style="yellow")
-    table.add_row(Text("delivery", style="bold"), verdict, "")
+    table.add_row(Text("delivery", style="bold"), _verdict(delivery), "")
     for writer in delivery["writers"]:
         name = Text(f"{writer['role']} {printable(writer['label'])}".strip() + f" {writer['writer'][:6]}", style="dim")
         table.add_row(name, Text(", ".join(_topic(*item) for item in writer["topics"].items()), style="dim"), "")
     return table
 
 
+def _verdict(delivery: dict[str, Any]) -> Text:
+    if delivery["complete"]:
+        return Text("complete", style="green")
+    verdict = Text("" if has_arrived(delivery) else "in flight ", style="yellow")
+    if lost := delivery.get("lost"):
+        verdict.append(f"lost {lost:,} records" if lost > 1 else "lost 1 record", style=_LOST)
+    return verdict
+
+
 def _topic(name: str, topic: dict[str, Any]) -> str:
     counted = "?" if topic["counted"] is None else str(topic["counted"])
+    lost = f" lost {topic['lost']}" if topic.get("lost") else ""
     missing = f" missing {topic['missing']}" if topic["missing"] else ""
-    return f"{name} {topic['stored']}/{counted}{missing}"
+    return f"{name} {topic['stored']}/{counted}{lost}{missing}"

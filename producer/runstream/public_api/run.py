@@ -189,8 +189,22 @@ class Run:
 
     @property
     def delivery(self) -> dict[str, Any]:
-        """The progress of delivery: ``{"complete": bool, "writers": [{"writer", "role", "label", "topics"}]}``."""
+        """The progress of delivery: ``{"complete", "arrived", "lost", "writers": [{"writer", …, "topics"}]}``.
+
+        ``complete``: every record is stored; ``arrived``: every record is stored or lost, so that nothing more will
+        arrive.
+        """
         return dict(self._get("delivery"))
+
+    @property
+    def lost(self) -> int:
+        """The number of lost records: on a full disk or in a damaged spool, for example. See :attr:`losses`."""
+        return int(self.load().get("lost", 0))
+
+    @property
+    def losses(self) -> list[dict[str, Any]]:
+        """The lost records by topic and reason: ``{"topic", "reason", "count"}``. See :attr:`delivery` for ranges."""
+        return list(self.load().get("losses", ()))
 
     def history(
         self,

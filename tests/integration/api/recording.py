@@ -142,6 +142,16 @@ class Recording:
         self._reserve(Topic.LOG, count)
         return self
 
+    def drop(self, count: int, reason: str, topic: Topic = Topic.LOG) -> Recording:
+        """Mark rows or changes as dropped."""
+        header = self._header(Kind.DROPPED, seq=self._reserve(topic, count), count=count, reason=reason)
+        none = np.empty(0, dtype=np.int64)
+        is_log = topic is Topic.LOG
+        log = LogEvent(header=header, stream=Stream.HISTORY, orders=none, steps=none, times=none)
+        self.sent.append(log if is_log else ChangeEvent(header=header, topic=topic))
+        self._orders += count
+        return self
+
     def beat(self, number: int = 0) -> Recording:
         """Send a heartbeat."""
         self.sent.append(
@@ -185,9 +195,18 @@ class Recording:
         return self
 
     def _header(
-        self, kind: Kind = Kind.DATA, *, time: int = STARTED, seq: int = 0, count: int = 1, order: int = 0
+        self,
+        kind: Kind = Kind.DATA,
+        *,
+        time: int = STARTED,
+        seq: int = 0,
+        count: int = 1,
+        order: int = 0,
+        reason: str = "",
     ) -> Header:
-        return Header(kind=kind, run=self.run, writer=self.writer, time=time, seq=seq, count=count, order=order)
+        return Header(
+            kind=kind, run=self.run, writer=self.writer, time=time, seq=seq, count=count, order=order, reason=reason
+        )
 
     def _reserve(self, topic: Topic, count: int) -> int:
         first = self._seqs.get(topic, 0)

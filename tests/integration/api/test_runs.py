@@ -72,7 +72,7 @@ def test_delivery_is_complete_when_all_has_arrived(served: Served, digits: Recor
     delivery = served.run(digits, "/delivery")
     assert delivery["complete"]
     trainer = next(writer for writer in delivery["writers"] if writer["role"] == "primary")
-    assert trainer["topics"]["log"] == {"stored": ROWS, "counted": ROWS, "missing": []}
+    assert trainer["topics"]["log"] == {"stored": ROWS, "lost": 0, "losses": [], "counted": ROWS, "missing": []}
 
 
 def test_delivery_lists_missing_ranges(served: Served) -> None:
@@ -83,7 +83,7 @@ def test_delivery_lists_missing_ranges(served: Served) -> None:
 
     def response() -> bool:
         delivery = served.run(writer, "/delivery")
-        expected = {"stored": 10, "counted": 15, "missing": [[5, 8], [13, 15]]}
+        expected = {"stored": 10, "lost": 0, "losses": [], "counted": 15, "missing": [[5, 8], [13, 15]]}
         assert [expected] == [one["topics"]["log"] for one in delivery["writers"]]
         return not delivery["complete"]
 
@@ -94,7 +94,13 @@ def test_running_writer_has_no_counts(served: Served, ranks: tuple[Recording, Re
     """Delivery of a running run has the stored records, and is not complete."""
     delivery = served.run(ranks[0], "/delivery")
     assert not delivery["complete"]
-    assert delivery["writers"][0]["topics"]["log"] == {"stored": 10, "counted": None, "missing": []}
+    assert delivery["writers"][0]["topics"]["log"] == {
+        "stored": 10,
+        "lost": 0,
+        "losses": [],
+        "counted": None,
+        "missing": [],
+    }
 
 
 def test_runs_are_listed_newest_first_and_paged(served: Served) -> None:

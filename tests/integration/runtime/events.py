@@ -53,6 +53,17 @@ def block(
     )
 
 
+def marker(
+    run: RunPath, by: events.Writer, seq: int, count: int, *, reason: str, topic: Topic = Topic.LOG
+) -> events.LogEvent | events.ChangeEvent:
+    """Return a marker for dropped rows or changes."""
+    header = events.Header(kind=events.Kind.DROPPED, run=run, writer=by, time=1, seq=seq, count=count, reason=reason)
+    if topic is not Topic.LOG:
+        return events.ChangeEvent(header=header, topic=topic)
+    none = np.empty(0, dtype=np.int64)
+    return events.LogEvent(header=header, stream=events.Stream.HISTORY, orders=none, steps=none, times=none)
+
+
 def changes(run: RunPath, by: events.Writer, seq: int, values: Sequence[str]) -> events.ChangeEvent:
     """Return config records that set a key to each of some JSON texts."""
     records = tuple(

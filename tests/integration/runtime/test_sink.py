@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -13,18 +13,21 @@ from runstream_consumers.runtime.consuming.sink import Sink
 from runstream_consumers.runtime.kafka.messages import Message
 from runstream_consumers.runtime.plugin import Context
 from runstream_consumers.runtime.postgres.connection import connect
+from runstream_consumers.runtime.postgres.reader import progress
+from runstream_consumers.runtime.postgres.store import to_postgres_text
 from runstream_consumers.runtime.process import prepare_tables
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
 from runstream_schemas.codec import encode
+from runstream_schemas.events import Kind
 from runstream_schemas.topics import Topic, topic_name
-from tests.integration.runtime.events import PARTITIONS, block, run_in, writer
+from tests.integration.runtime.events import PARTITIONS, block, marker, run_in, writer
 from tests.integration.runtime.ledger import LedgerConsumer, fetch, read_ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from runstream_consumers.runtime.plugin import Connection
-    from runstream_schemas.events import Event
+    from runstream_schemas.events import Event, LogEvent
 
 PREFIX = "listed"
 LOG = topic_name(PREFIX, Topic.LOG)
@@ -112,6 +115,14 @@ class Bench:
         found = await read_ledger(self.dsn)
         return sorted((by, seq, times) for (_, _, by, seq, _), times in found.items())
 
+    async def lost(self) -> dict[tuple[bytes, int], str]:
+        """Return the reason of each lost row, by writer and number."""
+        found = await progress(await self.connection(), run_in(0))
+        losses = [(item.writer, loss) for item in found for loss in item.losses]
+        numbers = [(by, seq, loss.reason) for by, loss in losses for span in loss.spans for seq in range(*span)]
+        assert len(numbers) == sum(loss.count for _, loss in losses)
+        return {(by, seq): reason for by, seq, reason in numbers}
+
     async def next(self) -> int:
         """Return the stored offset."""
         [row] = await fetch(self.dsn, "select next from runtime.sink_offset")
@@ -186,11 +197,17 @@ async def test_nothing_is_stored_after_a_gap(bench: Bench) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_any_interleaving_of_workers_and_faults_stores_each_row_once(bench: Bench, seed: int) -> None:
-    """If workers share a partition without knowing, with any batches and failing commits, each row is stored once."""
+    """If workers share a partition without knowing, with any batches and failing commits, each row is stored once.
+
+    Where a marker comes first, the rows are lost once, for its reason.
+    """
     chance = random.Random(seed)
     for _ in range(60):
-        start = chance.randrange(0, 50)
-        bench.append(block(run_in(0), writer(chance.randrange(2, 4)), start, chance.randrange(1, 20)))
+        start, count, by = chance.randrange(0, 50), chance.randrange(1, 20), writer(chance.randrange(2, 4))
+        if chance.random() < 0.3:
+            bench.append(marker(run_in(0), by, start, count, reason=chance.choice(["damaged", "disk full", "nul \0"])))
+        else:
+            bench.append(block(run_in(0), by, start, count))
     sinks = [bench.sink() for _ in range(3)]
     connections = [await bench.connection() for _ in sinks]
     for _ in range(400):
@@ -208,5 +225,13 @@ async def test_any_interleaving_of_workers_and_faults_stores_each_row_once(bench
         if await bench.next() == len(bench.log):
             break
     assert await bench.next() == len(bench.log)
-    expected = {(event.writer.id, seq, 1) for event in bench.log for seq in range(event.seq, event.seq + event.count)}
-    assert await bench.lines() == sorted(expected)
+    first: dict[tuple[bytes, int], Event] = {}
+    for event in cast("list[LogEvent]", bench.log):
+        for seq in range(event.seq, event.seq + event.count):
+            first.setdefault((event.writer.id, seq), event)
+    stored = {(by, seq, 1) for (by, seq), event in first.items() if event.kind is Kind.DATA}
+    assert await bench.lines() == sorted(stored)
+    lost = {
+        (by, seq): to_postgres_text(event.reason) for (by, seq), event in first.items() if event.kind is Kind.DROPPED
+    }
+    assert await bench.lost() == lost

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runstream_consumers.api.documents.delivery_report import delivery_report
+from runstream_consumers.api.documents.delivery_report import delivery_report, lost_records
 from runstream_consumers.api.documents.models import TopicDelivery
 from runstream_consumers.liveness.reader import WriterState
 from runstream_consumers.runtime.postgres.reader import WriterProgress
 from runstream_schemas.events import Role
+from runstream_schemas.losses import Loss, Losses
 from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
@@ -34,9 +35,15 @@ def _state(writer: bytes, counts: Mapping[Topic, int] | None, role: Role = Role.
 
 
 def _progress(
-    sink: str, topic: Topic, following: int, holes: tuple[tuple[int, int], ...] = (), writer: bytes = _ONE
+    sink: str,
+    topic: Topic,
+    following: int,
+    holes: tuple[tuple[int, int], ...] = (),
+    *,
+    writer: bytes = _ONE,
+    losses: Losses = (),
 ) -> WriterProgress:
-    return WriterProgress(sink=sink, writer=writer, topic=topic, next=following, holes=list(holes))
+    return WriterProgress(sink=sink, writer=writer, topic=topic, next=following, holes=list(holes), losses=losses)
 
 
 _ALL = [
@@ -102,10 +109,46 @@ def test_writer_known_only_by_its_records_is_reported() -> None:
     assert [writer.role for writer in found.writers] == ["primary", "unknown"]
 
 
+_LOST = (Loss("the disk was full", 3, ((2, 4), (6, 7))), Loss("the spool is damaged here", 1, ((9, 10),)))
+
+
+def test_lost_records_are_not_stored() -> None:
+    """A run that lost records has arrived and is not complete; stored and lost records add up to those counted."""
+    progress = [_progress("history", Topic.LOG, 10, losses=_LOST), *_ALL[1:]]
+    found = delivery_report([_state(_ONE, _COUNTS)], progress)
+    topic = found.writers[0].topics["log"]
+
+    assert (found.complete, found.arrived, found.lost) == (False, True, 4)
+    assert (topic.stored, topic.lost, topic.counted, topic.missing) == (6, 4, 10, [])
+    assert [(loss.reason, loss.count, loss.ranges) for loss in topic.losses] == [
+        ("the disk was full", 3, [(2, 4), (6, 7)]),
+        ("the spool is damaged here", 1, [(9, 10)]),
+    ]
+
+
+def test_a_run_with_missing_records_has_not_arrived() -> None:
+    """Lost records do not replace missing ones."""
+    progress = [_progress("history", Topic.LOG, 10, ((0, 1),), losses=_LOST), *_ALL[1:]]
+    assert not delivery_report([_state(_ONE, _COUNTS)], progress).arrived
+
+
+def test_lost_records_of_a_run_are_added_up_by_topic_and_reason() -> None:
+    """The lost records of all writers are counted by topic and reason, and only by the topic's owner."""
+    lost = [
+        _progress(sink, Topic.LOG, 10, writer=by, losses=_LOST)
+        for sink in ("history", "summary")
+        for by in (_ONE, _TWO)
+    ]
+    assert [(item.topic, item.reason, item.count) for item in lost_records(lost)] == [
+        ("log", "the disk was full", 6),
+        ("log", "the spool is damaged here", 2),
+    ]
+
+
 def test_json_has_hexadecimal_writers_and_ranges() -> None:
     """In JSON, writers are hexadecimal and missing ranges are half-open."""
     answer = delivery_report([_state(_ONE, {**_COUNTS, Topic.LOG: 11})], _ALL).model_dump(mode="json")
-    expected = {"stored": 10, "counted": 11, "missing": [[10, 11]]}
+    expected = {"stored": 10, "lost": 0, "losses": [], "counted": 11, "missing": [[10, 11]]}
     assert answer["complete"] is False
     assert answer["writers"][0]["writer"] == "01" * 16
     assert expected == answer["writers"][0]["topics"]["log"]

@@ -43,6 +43,14 @@ class ProjectList(_Answer):
     projects: list[Project]
 
 
+class LostRecords(_Answer):
+    """Records of a run that are lost for one reason."""
+
+    topic: str
+    reason: str
+    count: int
+
+
 class RunDocument(_Answer):
     """A run."""
 
@@ -62,6 +70,9 @@ class RunDocument(_Answer):
     created_at: str | None
     updated_at: str | None
     last_step: int | None
+    #: Number of records that are lost, and which, by topic and reason: their writers marked them as dropped.
+    lost: int
+    losses: list[LostRecords]
     config: dict[str, Value]
     summary: dict[str, Value]
     metrics: list[dict[str, Value]]
@@ -188,20 +199,31 @@ class AlertList(_Answer):
     next: str | None
 
 
+class Loss(_Answer):
+    """Records of a writer in a topic that are lost for one reason, as half-open ranges of record numbers."""
+
+    reason: str
+    count: int
+    ranges: list[tuple[int, int]]
+
+
 class TopicDelivery(_Answer):
-    """Records of a writer in a topic."""
+    """Records of a writer in a topic: ``stored`` and ``lost`` add up to ``counted`` once all have arrived."""
 
     #: Number of records that the consumer that owns the topic has stored.
     stored: int
+    #: Number of records that the writer marked as dropped.
+    lost: int = 0
+    losses: list[Loss] = []
     #: Number of records that the writer reported at its end; null before.
     counted: int | None
     #: Half-open ranges of record numbers that exist and are not stored.
     missing: list[tuple[int, int]]
 
     @property
-    def is_complete(self) -> bool:
-        """Whether every record that the writer counted is stored."""
-        return self.counted is not None and not self.missing and self.stored >= self.counted
+    def has_arrived(self) -> bool:
+        """Whether every record that the writer counted is stored or lost."""
+        return self.counted is not None and not self.missing and self.stored + self.lost >= self.counted
 
 
 class WriterDelivery(_Answer):
@@ -210,14 +232,24 @@ class WriterDelivery(_Answer):
     writer: str
     role: str
     label: str
+    #: Every record that the writer counted is stored.
     complete: bool
+    #: Every record that the writer counted is stored or lost.
+    arrived: bool
+    #: Number of lost records.
+    lost: int
     topics: dict[str, TopicDelivery]
 
 
 class DeliveryReport(_Answer):
     """What has arrived of a run; ``finishing`` and ``incomplete`` as in its qualifiers."""
 
+    #: Everything is stored.
     complete: bool
+    #: Nothing more is expected: every record is stored or lost.
+    arrived: bool
+    #: Number of lost records.
+    lost: int
     finishing: bool = False
     incomplete: bool = False
     writers: list[WriterDelivery]

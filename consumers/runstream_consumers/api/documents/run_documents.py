@@ -10,10 +10,12 @@ from urllib.parse import quote
 
 from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import models
+from runstream_consumers.api.documents.delivery_report import lost_records
 from runstream_consumers.api.documents.effective_state import read_state
 from runstream_consumers.api.problems import RunNotFound
 from runstream_consumers.history.reader import HistoryRow, Origin, Series
 from runstream_consumers.liveness import reader as liveness
+from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.summary import reader as summary
 from runstream_schemas.display_name import display_name
 from runstream_schemas.events import Role
@@ -32,12 +34,18 @@ class FoundRun:
     #: Empty if missing.
     document: summary.RunDocument
     state: liveness.RunState | None
+    losses: Sequence[models.LostRecords] = ()
 
     @property
     def name(self) -> str:
         """The displayed name; the id if the run has no name."""
         known = self.document.attributes
         return display_name(known.get("name"), known.get("generated_name"), known.get("number")) or self.run.run_id
+
+    @property
+    def lost(self) -> int:
+        """The number of lost records."""
+        return sum(loss.count for loss in self.losses)
 
     @property
     def started(self) -> float | None:
@@ -54,7 +62,14 @@ async def find(connection: Connection, run: RunPath) -> FoundRun:
     state = await read_state(connection, run)
     if document is None and state is None:
         raise RunNotFound(run)
-    return FoundRun(run=run, document=document or summary.RunDocument(run=run), state=state)
+    losses = (await read_losses(connection, [run])).get(run, ())
+    return FoundRun(run=run, document=document or summary.RunDocument(run=run), state=state, losses=losses)
+
+
+async def read_losses(connection: Connection, runs: Sequence[RunPath]) -> Mapping[RunPath, list[models.LostRecords]]:
+    """Return the lost records of those runs that have lost some."""
+    found = await runtime.losses_of_runs(connection, runs)
+    return {run: lost_records(progress) for run, progress in found.items()}
 
 
 def run_document(found: FoundRun, url: str) -> models.RunDocument:
@@ -80,6 +95,8 @@ def run_document(found: FoundRun, url: str) -> models.RunDocument:
         created_at=iso(document.created) if document.created else None,
         updated_at=iso(document.updated) if document.created else None,
         last_step=document.last_step,
+        lost=found.lost,
+        losses=list(found.losses),
         config=document.config,
         summary=document.summary,
         metrics=document.metrics,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents.effective_state import read_states
-from runstream_consumers.api.documents.run_documents import FoundRun
+from runstream_consumers.api.documents.run_documents import FoundRun, read_losses
 from runstream_consumers.api.documents.run_filter import RunFilter
 from runstream_consumers.api.documents.run_order import NEWEST_FIRST, RunOrder
 from runstream_consumers.api.problems import BadParameter
@@ -66,7 +66,11 @@ async def list_runs(connection: Connection, query: RunQuery) -> RunPage:
     stored = await summary.documents(connection, [item.run for item in page.runs])
     documents = {item.run: stored[item.run] for item in page.runs if item.run in stored}
     states = await read_states(connection, list(documents))
-    runs = [FoundRun(run=run, document=document, state=states.get(run)) for run, document in documents.items()]
+    lost = await read_losses(connection, list(documents))
+    runs = [
+        FoundRun(run=run, document=document, state=states.get(run), losses=lost.get(run, ()))
+        for run, document in documents.items()
+    ]
     return replace(page, runs=runs)
 
 

@@ -76,6 +76,7 @@ async def _apply(consumer: Consumer, context: Context, connection: Connection, r
         await partition.load(connection)
         await partition.apply(connection, Batch(partition=message.partition, events=trimmed.events))
     await store.save_progress(connection, trimmed.progress)
+    await store.add_lost(connection, trimmed.lost_without(()))
     # No offset moves: by this counter the consumer detects that its memory is stale.
     await connection.execute(QUERIES["count_redrive"], context.name, message.partition, message.topic_name)
     await connection.execute(QUERIES["close_quarantine"], row_id)

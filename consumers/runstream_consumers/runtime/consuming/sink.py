@@ -230,6 +230,7 @@ class Sink:
             failed = await apply(connection, memory, fresh.events)
             progress = fresh.progress if not failed else fresh.progress_without(memory.progress, failed)
             await self._store.save_progress(connection, progress)
+            await self._store.add_lost(connection, fresh.lost_without(failed))
             rejected = work.rejected + [
                 work.reject(work.messages[item.topic, item.offset], "apply", item.event.run, error)
                 for item, error in ((fresh.events[index], error) for index, error in failed.items())

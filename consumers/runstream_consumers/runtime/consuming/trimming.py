@@ -9,7 +9,7 @@ from runstream_consumers.runtime.kafka.messages import part, writer_of
 from runstream_consumers.runtime.plugin import Received
 from runstream_consumers.runtime.postgres.store import WriterKey
 from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress, Span, advance
-from runstream_schemas.events import HeartbeatEvent
+from runstream_schemas.events import HeartbeatEvent, Kind
 
 
 @dataclass(slots=True)
@@ -33,6 +33,15 @@ class FreshEvents:
                 now = after.get(key) or before.get(key, UNTOUCHED)
                 after[key] = advance(now, seq, stop - seq)[1]
         return after
+
+    def lost_without(self, failed: Container[int]) -> dict[WriterKey, dict[str, list[Span]]]:
+        """Return which records markers account for, by writer and reason, except those at the indices ``failed``."""
+        lost: dict[WriterKey, dict[str, list[Span]]] = {}
+        for index, (item, numbered) in enumerate(zip(self.events, self.spans, strict=True)):
+            if numbered is not None and item.event.kind is Kind.DROPPED and index not in failed:
+                key, span = numbered
+                lost.setdefault(key, {}).setdefault(item.event.reason, []).append(span)
+        return lost
 
 
 def trim(before: Mapping[WriterKey, Progress], received: Sequence[Received]) -> FreshEvents:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.run_key import run_key
-from runstream_consumers.runtime.postgres.store import QUERIES, TOPIC_OF_NUMBER
+from runstream_consumers.runtime.postgres.store import QUERIES, TOPIC_OF_NUMBER, parse_losses
+from runstream_schemas.losses import Losses
 from runstream_schemas.topics import RunPath, Topic
 
 
@@ -21,6 +23,8 @@ class WriterProgress:
     next: int
     #: Spans of missing records: the first, and the one after the last.
     holes: list[tuple[int, int]]
+    #: The applied records that are lost: their writer marked them as dropped.
+    losses: Losses = ()
 
 
 async def progress(connection: Connection, run: RunPath) -> list[WriterProgress]:
@@ -34,12 +38,23 @@ async def progress_of_runs(connection: Connection, runs: Sequence[RunPath]) -> d
     found: dict[RunPath, list[WriterProgress]] = {}
     for row in await connection.fetch(QUERIES["progress_of_runs"], list(paths)):
         if row["topic"] in TOPIC_OF_NUMBER:
-            item = WriterProgress(
-                sink=row["sink"],
-                writer=row["writer"].bytes,
-                topic=TOPIC_OF_NUMBER[row["topic"]],
-                next=row["next"],
-                holes=[(hole.lower, hole.upper) for hole in row["holes"]],
-            )
-            found.setdefault(paths[row["run"]], []).append(item)
+            found.setdefault(paths[row["run"]], []).append(_progress(row))
     return found
+
+
+async def losses_of_runs(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPath, list[WriterProgress]]:
+    """Return the progress of every consumer with those writers of several runs that lost records."""
+    found = await connection.fetch(QUERIES["runs_with_losses"], [run_key(run) for run in runs])
+    keys = {row["run"] for row in found}
+    return await progress_of_runs(connection, [run for run in runs if run_key(run) in keys])
+
+
+def _progress(row: Any) -> WriterProgress:
+    return WriterProgress(
+        sink=row["sink"],
+        writer=row["writer"].bytes,
+        topic=TOPIC_OF_NUMBER[row["topic"]],
+        next=row["next"],
+        holes=[(hole.lower, hole.upper) for hole in row["holes"]],
+        losses=parse_losses(row["lost"]),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,6 +13,7 @@ from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import columns_of, load_queries
 from runstream_consumers.runtime.progress.spans import Progress, Span
+from runstream_schemas.losses import Loss, Losses, merge
 from runstream_schemas.topics import Topic
 
 QUERIES = load_queries(files("runstream_consumers.runtime.postgres") / "sql" / "queries.sql")
@@ -111,6 +113,16 @@ class SinkStore:
             rows = [(*key, value.next, _multirange(value.holes)) for key, value in progress.items()]
             await connection.execute(QUERIES["save_progress"], self.sink, *columns_of(rows))
 
+    async def add_lost(self, connection: Connection, lost: Mapping[WriterKey, Mapping[str, Sequence[Span]]]) -> None:
+        """Add records that markers account for, by reason, to the progress of writers, which must be saved."""
+        if not lost:
+            return
+        rows = await connection.fetch(QUERIES["load_lost"], self.sink, *columns_of(lost))
+        before = {(row["run"], row["writer"], row["topic"]): parse_losses(row["lost"]) for row in rows}
+        after = {key: merge(before.get(key, ()), _by_text(added)) for key, added in lost.items()}
+        saved = [(*key, json.dumps([loss.to_json() for loss in losses])) for key, losses in after.items()]
+        await connection.execute(QUERIES["save_lost"], self.sink, *columns_of(saved))
+
     async def quarantine(self, connection: Connection, rejected: Iterable[Rejected]) -> None:
         """Store messages with what is needed to find and to redrive them."""
         rows = [(self.sink, *item._replace(reason=to_postgres_text(item.reason))) for item in rejected]
@@ -138,6 +150,19 @@ class SinkStore:
 def to_postgres_text(text: str) -> str:
     """Return text that Postgres accepts: NUL and lone surrogates as escapes, at most 2 000 characters."""
     return text[:2000].encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def parse_losses(text: str | None) -> Losses:
+    """Return the losses in a column ``lost``."""
+    return () if text is None else tuple(map(Loss.from_json, json.loads(text)))
+
+
+def _by_text(lost: Mapping[str, Sequence[Span]]) -> dict[str, list[Span]]:
+    """Return spans by reasons that Postgres accepts, of which several may have become equal."""
+    found: dict[str, list[Span]] = {}
+    for reason, spans in lost.items():
+        found.setdefault(to_postgres_text(reason), []).extend(spans)
+    return found
 
 
 def _multirange(holes: Iterable[Span]) -> str:

@@ -29,8 +29,25 @@ select $1, run, writer, topic, next, holes::int8multirange
 from unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::bigint[], $6::text[]) as saved (run, writer, topic, next, holes)
 on conflict (run, writer, topic, sink) do update set next = excluded.next, holes = excluded.holes;
 
+-- name: load_lost
+select progress.run, progress.writer, progress.topic, progress.lost
+from unnest($2::uuid[], $3::uuid[], $4::smallint[]) as wanted (run, writer, topic)
+join runtime.writer_progress as progress
+    on progress.run = wanted.run and progress.writer = wanted.writer and progress.topic = wanted.topic
+    and progress.sink = $1
+where progress.lost is not null;
+
+-- name: save_lost
+update runtime.writer_progress as progress set lost = saved.lost::jsonb
+from unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::text[]) as saved (run, writer, topic, lost)
+where progress.run = saved.run and progress.writer = saved.writer and progress.topic = saved.topic
+    and progress.sink = $1;
+
+-- name: runs_with_losses
+select distinct run from runtime.writer_progress where run = any($1::uuid[]) and lost is not null;
+
 -- name: progress_of_runs
-select run, sink, writer, topic, next, holes from runtime.writer_progress where run = any($1::uuid[])
+select run, sink, writer, topic, next, holes, lost from runtime.writer_progress where run = any($1::uuid[])
 order by sink, writer, topic;
 
 -- name: add_quarantine
