@@ -1,4 +1,4 @@
-"""Pages of rows by (step, rank, offset, order), from blocks that may overlap in any way. Pure.
+"""Pages of rows by (step, rank, offset, order), or the rows at some places, from blocks that may overlap. Pure.
 
 Blocks are added by their first step. A page is full when no later block can hold a row that belongs in it; memory is
 bounded by the page and one block, whatever the overlap.
@@ -7,13 +7,17 @@ bounded by the page and one block, whatever the overlap.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from runstream_consumers.history.blocks import Block
+from runstream_consumers.history.sampling import Place
 from runstream_consumers.history.selection import Selection
-from runstream_schemas.rows import unpack_rows
+from runstream_schemas.events import LogEvent
+from runstream_schemas.rows import cut, unpack_rows
 
 GREATEST = 2**63 - 1
 
@@ -186,3 +190,56 @@ class PageBuilder:
         if len(self._first) > _REMEMBERED_STEPS + 2 * len(self._heap):
             needed = {-entry[0] for entry in self._heap}
             self._first = {step: place for step, place in self._first.items() if step >= least or step in needed}
+
+
+class RowPicker:
+    """Collects the rows at some places from the blocks of a view."""
+
+    def __init__(self, selection: Selection, places: Iterable[Place], *, late: bool) -> None:
+        self._selection = selection
+        #: Several rows have one place if they were logged in the same microsecond.
+        self._found: dict[Place, list[HistoryRow]] = {place: [] for place in places}
+        self._steps = np.array(sorted({place.step for place in self._found}), dtype=np.int64)
+        self._late = late
+        #: The first row at each step, which is the only one that is not late.
+        self._first: dict[int, Cursor] = {}
+
+    def extend(self, blocks: Iterable[Block]) -> None:
+        """Add the rows of blocks."""
+        for block in blocks:
+            first = np.searchsorted(self._steps, block.first_step, "left")
+            if block.is_shown and first < np.searchsorted(self._steps, block.last_step, "right"):
+                self._add(block, block.payload.decode(self._selection))
+
+    def rows(self, limit: int) -> list[HistoryRow]:
+        """Return at most ``limit`` rows by step, after all blocks were added: one at each place, and then others."""
+        marked = [[self._marked(row) for row in rows] for rows in self._found.values()]
+        wanted = [[row for row in rows if self._late or not row.late] for rows in marked]
+        found = [row for rows in wanted for row in rows[:1]] + [row for rows in wanted for row in rows[1:]]
+        return sorted(found[:limit], key=lambda row: row.cursor)
+
+    def _add(self, block: Block, event: LogEvent) -> None:
+        late = block.late(event)
+        wanted = np.isin(event.steps, self._steps)
+        if (shown := block.shown(event.steps)) is not None:
+            wanted &= shown
+        for index in np.flatnonzero(wanted).tolist():
+            place = Place(int(event.steps[index]), int(event.times[index]), block.writer)
+            cursor = Cursor(place.step, block.rank, block.offset, int(event.orders[index]))
+            self._first[place.step] = min(self._first.get(place.step, cursor), cursor)
+            if (rows := self._found.get(place)) is not None:
+                rows.append(
+                    HistoryRow(
+                        step=place.step,
+                        time=place.time,
+                        order=cursor.order,
+                        offset=block.offset,
+                        writer=block.writer,
+                        late=bool(late[index]),
+                        values=unpack_rows(cut(event, index, index + 1))[0],
+                        rank=block.rank,
+                    )
+                )
+
+    def _marked(self, row: HistoryRow) -> HistoryRow:
+        return row if row.late or self._first[row.step] == row.cursor else replace(row, late=True)

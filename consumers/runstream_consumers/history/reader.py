@@ -18,8 +18,8 @@ from runstream_consumers.history.block_source import BlockSource, blocks_by_step
 from runstream_consumers.history.blocks import Block
 from runstream_consumers.history.late_rows import LateRowFilter
 from runstream_consumers.history.model import NO_STEP
-from runstream_consumers.history.paging import GREATEST, Cursor, HistoryRow, Page, PageBuilder
-from runstream_consumers.history.sampling import Sampler, Series
+from runstream_consumers.history.paging import GREATEST, Cursor, HistoryRow, Page, PageBuilder, RowPicker
+from runstream_consumers.history.sampling import EVERY_ROW, Sampler, Series, choose_rows
 from runstream_consumers.history.selection import EVERY_COLUMN, Selection, key_of
 from runstream_consumers.history.view import lines_of
 from runstream_consumers.runtime.postgres.run_key import run_key
@@ -36,6 +36,7 @@ __all__ = [
     "Series",
     "fingerprint",
     "keys",
+    "sample",
     "scan",
     "series",
     "tail",
@@ -147,6 +148,7 @@ async def series(
     samples: int = 500,
     joined: bool = False,
     origins: dict[bytes, Origin] | None = None,
+    every_row: bool = False,
 ) -> dict[tuple[str, bytes], Series]:
     """Return for each numeric key and writer a series of at most ``samples`` points (at least 4) with its extremes.
 
@@ -155,8 +157,9 @@ async def series(
 
     With ``joined``, a writer and those it continues form one series, under the last of them. Metrics of one training
     process form one series under its writer, whichever shippers measured them; ``origins`` receives their origins.
+    With ``every_row``, the rows of each writer form a series of zeros under the key :data:`EVERY_ROW`.
     """
-    collector = _SeriesCollector(query, samples, origins)
+    collector = _SeriesCollector(query, samples, origins, every_row=every_row)
     async with source.snapshot():
         view = await load_view(source, run, query.stream)
         if joined:
@@ -164,6 +167,23 @@ async def series(
         async for blocks in blocks_by_step(source, view, query.stream, query.first, query.last):
             await asyncio.to_thread(collector.extend, blocks)
     return await asyncio.to_thread(collector.result)
+
+
+async def sample(source: BlockSource, run: RunPath, query: RowQuery, *, samples: int) -> list[HistoryRow]:
+    """Return at most ``samples`` whole rows by step, among them the first, the last and each numeric key's extremes.
+
+    There are fewer only if the run has fewer; nothing is chosen at random.
+    """
+    # Rows of several keys coincide, so more points of each are collected than rows are returned.
+    points = await series(source, run, query, samples=4 * samples + 4, every_row=True)
+    places = await asyncio.to_thread(choose_rows, points, samples)
+    picker = RowPicker(Selection.of(query.keys), places, late=query.late)
+    if places:
+        async with source.snapshot():
+            view = await load_view(source, run, query.stream)
+            async for blocks in blocks_by_step(source, view, query.stream, places[0].step, places[-1].step):
+                await asyncio.to_thread(picker.extend, blocks)
+    return picker.rows(samples)
 
 
 async def fingerprint(source: BlockSource, run: RunPath, stream: Stream) -> str:
@@ -202,12 +222,14 @@ async def tail(source: BlockSource, run: RunPath, *, stream: Stream, rows: int) 
 class _SeriesCollector:
     """Samples the numeric columns of blocks, by key and writer."""
 
-    def __init__(self, query: RowQuery, samples: int, origins: dict[bytes, Origin] | None) -> None:
+    def __init__(self, query: RowQuery, samples: int, origins: dict[bytes, Origin] | None, *, every_row: bool) -> None:
         #: The writer under whose series the rows of a writer are drawn, if it is another one.
         self.lines: Mapping[bytes, bytes] = {}
         self._query = query
         self._samples = max(samples, _FEWEST_SAMPLES)
-        self._selection = Selection.of(query.keys, is_numeric=True)
+        self._every_row = every_row
+        # Rows that have only a text of the keys count as rows.
+        self._selection = Selection.of(query.keys, is_numeric=query.keys is None or not every_row)
         if query.stream is Stream.SYSTEM:
             self._selection.always = ORIGIN_PATHS
         self._samplers: dict[tuple[str, bytes], Sampler] = {}
@@ -241,10 +263,17 @@ class _SeriesCollector:
             return
         line = self._line(event)
         for key, steps, times, values in _points(event, None if wanted.all() else wanted):
-            sampler = self._samplers.get((key, line))
-            if sampler is None:
-                sampler = self._samplers[key, line] = Sampler(self._samples)
-            sampler.add(steps, times, values)
+            self._sampler(key, line).add(steps, times, values)
+        if self._every_row:
+            if self._query.keys is not None:
+                wanted = wanted & _rows_with_columns(event)
+            self._sampler(EVERY_ROW, line).add(event.steps[wanted], event.times[wanted], np.zeros(wanted.sum()))
+
+    def _sampler(self, key: str, line: bytes) -> Sampler:
+        found = self._samplers.get((key, line))
+        if found is None:
+            found = self._samplers[key, line] = Sampler(self._samples)
+        return found
 
     def _line(self, event: LogEvent) -> bytes:
         if self._query.stream is Stream.SYSTEM and (origin := origin_of(event)) is not None:
@@ -269,6 +298,14 @@ def _points(
             steps, times, values = steps[inside], times[inside], values[inside]
         if len(steps):
             yield key_of(column.path), steps, times, values
+
+
+def _rows_with_columns(event: LogEvent) -> NDArray[np.bool_]:
+    """Return for each row whether it has a value in any of the decoded columns."""
+    found = np.zeros(event.count, dtype=np.bool_)
+    for column in event.columns:
+        found[slice(None) if column.rows is None else column.rows] = True
+    return found
 
 
 def _keys_of(blocks: Sequence[Block], selection: Selection) -> set[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +57,54 @@ def thin(series: Series, samples: int) -> Series:
     if size > samples:
         order = order[_extremes(series.values[order], max(1, (samples - 2) // 2))]
     return Series(steps=series.steps[order], times=series.times[order], values=series.values[order])
+
+
+class Place(NamedTuple):
+    """The place of a row: its step, its time, and its writer."""
+
+    step: int
+    time: int
+    writer: bytes
+
+
+#: The key of the series of all rows, whose values are 0.
+EVERY_ROW = ""
+
+
+def choose_rows(series: Mapping[tuple[str, bytes], Series], samples: int) -> list[Place]:
+    """Return the places of at most ``samples`` rows: both ends, then the extremes of every key in ever more intervals.
+
+    ``series`` are those of the keys and of all rows. There are fewer rows only if the series hold fewer.
+    """
+    keys = {place: one for place, one in series.items() if place[0] != EVERY_ROW}
+    rows = {place: one for place, one in series.items() if place[0] == EVERY_ROW}
+    every = sorted(place for key, one in rows.items() for place in _places(key, one))
+    chosen = dict.fromkeys([*every[:1], *every[-1:], *_greatest_and_least(keys)][:samples])
+    for candidates in (keys, rows):
+        points, longest = 4, max((len(one.steps) for one in candidates.values()), default=0)
+        while len(chosen) < samples and points < 2 * longest:
+            points = 2 * points - 2
+            found = {place for key, one in candidates.items() for place in _places(key, thin(one, points))}
+            new = sorted(found - chosen.keys())
+            room = samples - len(chosen)
+            evenly = np.linspace(0, len(new) - 1, min(room, len(new))).round().astype(int).tolist()
+            chosen |= dict.fromkeys(new[index] for index in evenly)
+    return sorted(chosen)
+
+
+def _greatest_and_least(keys: Mapping[tuple[str, bytes], Series]) -> list[Place]:
+    """Return the greatest point of every key, then the least."""
+    found = []
+    for extreme in (np.nanargmax, np.nanargmin):
+        for (_, writer), one in keys.items():
+            if not np.isnan(one.values).all():
+                index = extreme(one.values)
+                found.append(Place(int(one.steps[index]), int(one.times[index]), writer))
+    return found
+
+
+def _places(key: tuple[str, bytes], series: Series) -> list[Place]:
+    return [Place(step, time, key[1]) for step, time in zip(series.steps.tolist(), series.times.tolist(), strict=True)]
 
 
 def _extremes(values: NDArray[np.float64], intervals: int) -> NDArray[np.int64]:

@@ -219,7 +219,7 @@ class Run:
         """Return the history: all rows if there are at most ``samples``, or else rows that include the extremes.
 
         Args:
-            samples: Maximum number of points of a metric.
+            samples: Maximum number of rows; a longer history is sampled to exactly so many.
             keys: Only these metrics and ``x_axis``. Rows without any of them are left out.
             x_axis: A metric to return with ``keys``.
             pandas: Return a DataFrame with flat columns (``a.b``), or a list of dicts if False or without pandas.

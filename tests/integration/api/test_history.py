@@ -81,6 +81,38 @@ def test_sample_keeps_the_extremes(served: Served, digits: Recording) -> None:
     assert sorted(steps) == steps
 
 
+@pytest.mark.parametrize("samples", [1, 2, 3, 10, 50, 500, 1999])
+def test_sample_has_as_many_rows_as_requested(served: Served, digits: Recording, samples: int) -> None:
+    """A sample of a longer run has exactly so many rows, whole as they were logged, with the ends and the extremes."""
+    rows = served.run(digits, "/history", samples=samples)["rows"]
+    steps = [row["_step"] for row in rows]
+    assert len(set(steps)) == samples
+    assert sorted(steps) == steps
+    assert [history_row(step) for step in steps] == [_plain(row) for row in rows]
+    assert {0, ROWS - 1, SPIKE} <= set(steps) or samples < 8
+    assert not any(row["_late"] for row in rows)
+
+
+def test_sample_of_keys_has_rows_with_any_of_them(served: Served, digits: Recording) -> None:
+    """The rows of a key that few rows have are all returned, if they are no more than requested."""
+    rows = served.run(digits, "/history", samples=10, keys=["val/accuracy"])["rows"]
+    assert [row["_step"] % 100 for row in rows] == [99] * 10
+    answer = served.run(digits, "/history", samples=20, keys=["val/accuracy"])
+    assert (answer["sampled"], len(answer["rows"])) == (False, 20)
+
+
+def test_sample_of_texts_has_as_many_rows_as_requested(served: Served) -> None:
+    """Rows without a number are sampled too, also if they were all logged at one time."""
+    writer = new_recording("texts").start({}).rows([{"text": f"line {step}", "n": None} for step in range(100)])
+    for _ in range(10):
+        writer.rows([{"same": "text"}], first_step=100)
+    served.store(writer.exit())
+    for parameters, last in ({}, 100), ({"keys": ["text"]}, 99), ({"keys": ["same"]}, 100):
+        rows = served.run(writer, "/history", samples=8, **parameters)["rows"]
+        assert len(rows) == 8
+        assert rows[-1]["_step"] == last
+
+
 def test_series_have_points_for_a_chart(served: Served, digits: Recording) -> None:
     """Each numeric key has its steps, times and values, at most as many as requested."""
     series = {one["key"]: one for one in served.run(digits, "/series", samples=40)["series"]}

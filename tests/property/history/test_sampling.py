@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream_consumers.history.sampling import Sampler, Series, thin
+from runstream_consumers.history.sampling import EVERY_ROW, Place, Sampler, Series, choose_rows, thin
 
 points = st.lists(
     st.tuples(st.integers(-1000, 1000), st.floats(allow_nan=True, allow_infinity=True)), min_size=1, max_size=300
@@ -52,6 +52,36 @@ def test_a_short_series_is_unchanged(items: list[tuple[int, float]]) -> None:
     """A series with no more points than requested keeps all of them."""
     thinned = thin(series_of(items), max(4, len(items)))
     assert sorted(pairs(series_of(items))) == sorted(pairs(thinned))
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.floats()), max_size=60), st.integers(1, 70))
+def test_as_many_rows_are_chosen_as_requested(rows: list[dict[str, float]], samples: int) -> None:
+    """The rows are distinct, with both ends, and with each key's extremes if there is room for them."""
+    columns: dict[str, list[tuple[int, float]]] = {EVERY_ROW: [(step, 0.0) for step in range(len(rows))]}
+    for step, row in enumerate(rows):
+        for key, value in row.items():
+            columns.setdefault(key, []).append((step, value))
+    series = {(key, b"w"): series_of(points) for key, points in columns.items() if points}
+    places = choose_rows(series, samples)
+    assert len(set(places)) == len(places) == min(samples, len(rows))
+    assert places == sorted(places)
+    assert {(place.time, place.writer) for place in places} <= {(step * 10, b"w") for step in range(len(rows))}
+    steps = {place.step for place in places}
+    if samples >= 2 and rows:
+        assert {0, len(rows) - 1} <= steps
+    if samples >= 8:
+        for points in columns.values():
+            numbers = {value for _, value in points if not math.isnan(value)}
+            kept = {value for step, value in points if step in steps and not math.isnan(value)}
+            assert kept >= {min(numbers), max(numbers)} if numbers else not kept
+
+
+def test_rows_of_several_writers_are_chosen() -> None:
+    """Rows of two writers at one step are two rows."""
+    one = series_of([(step, 0.0) for step in range(20)])
+    places = choose_rows({(EVERY_ROW, b"a"): one, (EVERY_ROW, b"b"): one}, 30)
+    assert len(set(places)) == 30
+    assert {Place(0, 0, b"a"), Place(19, 190, b"b")} <= set(places)
 
 
 def test_a_million_points_in_parts_keep_one_spike() -> None:

@@ -215,15 +215,3 @@ def series_json(found: SeriesByKey, labels: Mapping[bytes, str], origins: Mappin
             }
         )
     return sorted(answer, key=lambda one: (one["key"], one["label"], one["writer"]))
-
-
-def rows_json(found: SeriesByKey, started: float | None) -> list[dict[str, Any]]:
-    """Return the points as rows by step: those of one writer at one step and time form one row with flat keys."""
-    rows: dict[tuple[int, bytes, int], dict[str, Any]] = {}
-    for (key, writer), series in found.items():
-        for step, time, value in zip(series.steps.tolist(), series.times.tolist(), series.values.tolist(), strict=True):
-            rows.setdefault((step, writer, time), {})[key] = value
-    return [
-        {**rows[place], **position_json(step=place[0], writer=place[1], time=place[2], started=started)}
-        for place in sorted(rows, key=lambda place: (place[0], place[2], place[1]))
-    ]

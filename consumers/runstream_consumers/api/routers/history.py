@@ -14,7 +14,7 @@ from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse, described, render_list
-from runstream_consumers.api.documents.run_documents import rows_json, series_json
+from runstream_consumers.api.documents.run_documents import series_json
 from runstream_consumers.api.problems import BadParameter, Unavailable
 from runstream_consumers.api.services import CostlyReads, TheReads, TheRun
 from runstream_consumers.history import reader as history
@@ -30,7 +30,7 @@ _LEAST, _GREATEST = -(2**63), 2**63 - 1
 _DEADLINE_S = 60.0
 
 Keys = Annotated[list[str] | None, Query(description="Only these; a dict's name selects all below it. Repeatable.")]
-Samples = Annotated[int, Query(ge=1, le=20_000, description="Maximum number of points of one key")]
+Samples = Annotated[int, Query(ge=1, le=20_000, description="Maximum number of rows, or of points of one key")]
 MinStep = Annotated[int | None, Query(ge=_LEAST, le=_GREATEST, description="First step, inclusive")]
 MaxStep = Annotated[int | None, Query(ge=_LEAST, le=_GREATEST, description="End step, exclusive")]
 Late = Annotated[
@@ -58,15 +58,14 @@ TheQuery = Annotated[RowQuery, Depends(row_query)]
 
 @router.get("/history", summary="Rows, sampled if there are many", responses=described(models.SampledRows))
 async def sampled(run: TheRun, reads: TheReads, query: TheQuery, samples: Samples = 500) -> Response:
-    """Return all rows if there are no more than `samples`, else rows that keep each key's extremes."""
+    """Return all rows if there are no more than `samples`, else so many rows, among them each key's extremes."""
     async with _reading(reads) as connection:
         found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
         page = await history.scan(blocks, run, query, limit=samples)
         if page.next is None:
             return await _row_page(page.rows, found, sampled=False)
-        points = await history.series(blocks, run, query, samples=samples)
-        rows = await asyncio.to_thread(rows_json, points, found.started)
-        return _json(await asyncio.to_thread(render_list, "rows", rows, dict, sampled=True))
+        rows = await history.sample(blocks, run, query, samples=samples)
+        return await _row_page(rows, found, sampled=True)
 
 
 @router.get("/series", summary="Points of each metric, for a chart", responses=described(models.SeriesList))
