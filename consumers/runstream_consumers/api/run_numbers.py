@@ -11,6 +11,7 @@ import asyncpg
 from runstream_consumers.api.database import Connection, Database, PoolLimits, open_database
 from runstream_consumers.run_numbers import store
 from runstream_consumers.summary import reader as summary
+from runstream_schemas.attributes import validated
 from runstream_schemas.topics import RunPath
 
 #: Few connections, so that the runs of a project wait for each other here rather than in the database; and a long wait,
@@ -62,8 +63,7 @@ async def _published(connection: Connection, run: RunPath) -> tuple[store.Publis
         page = await summary.runs(connection, entity=run.entity, project=run.project, limit=_PAGE, after=after)
         for document in page:
             count += document.run != run
-            number = document.attributes.get("number")
-            if isinstance(number, int) and not isinstance(number, bool) and 0 < number < 2**31:
+            if (number := validated(document.attributes).number) is not None:
                 found[document.run] = number
         if len(page) < _PAGE:
             return found, count

@@ -19,6 +19,9 @@ from runstream_schemas import values
 _LONGEST = 120
 _LONGEST_EXACT = 2000
 _LARGE, _SMALL = 1e6, 1e-3
+#: End of the year 9999, seconds since 1970, and the longest duration.
+_LAST_SECOND = 253_402_300_799
+_LONGEST_DURATION = timedelta.max.total_seconds() // 2
 
 
 def short(value: Any) -> str:
@@ -40,24 +43,29 @@ def duration(seconds: float | None) -> str:
     """Return a duration in its two largest units."""
     if seconds is None:
         return "–"  # noqa: RUF001  # a dash for people
-    passed = timedelta(seconds=max(0, int(seconds)))
+    passed = timedelta(seconds=max(0, int(min(seconds, _LONGEST_DURATION))))
     unit = "seconds" if passed < timedelta(hours=1) else "minutes" if passed < timedelta(days=1) else "hours"
     return humanize.precisedelta(passed, minimum_unit=unit, format="%d").replace(" and ", ", ")
 
 
 def ago(seconds: float) -> str:
     """Return the age of a time, given in seconds since 1970."""
-    return humanize.naturaltime(datetime.now(tz=UTC).timestamp() - seconds)
+    return humanize.naturaltime(datetime.now(tz=UTC).timestamp() - _moment(seconds).timestamp())
 
 
 def iso(seconds: float) -> str:
     """Return a time as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _moment(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def clock(seconds: float) -> str:
     """Return a time of day in UTC."""
-    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%H:%M:%S")
+    return _moment(seconds).strftime("%H:%M:%S")
+
+
+def _moment(seconds: float) -> datetime:
+    """Return a time; one that calendars do not have becomes the first or the last that they have."""
+    return datetime.fromtimestamp(min(max(seconds, 0), _LAST_SECOND), tz=UTC)
 
 
 def count(number: int) -> str:

@@ -135,7 +135,7 @@ async def run(
 
 async def _console(blocks: BlockSource, run: RunPath) -> list[dict[str, Any]]:
     rows = await history.tail(blocks, run, stream=Stream.CONSOLE, rows=_LINES)
-    several = len({row.values.get("label") for row in rows}) > 1
+    several = len({str(row.values.get("label")) for row in rows}) > 1
     return [
         {
             "time": documents.seconds(row.time),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from runstream_schemas.attributes import start_time
 from runstream_schemas.summary_algebra.assignments import Assigned, Assignments, Removed, apply, put
 from runstream_schemas.summary_algebra.exact import fraction
 from runstream_schemas.summary_algebra.summary_state import earlier_writers
@@ -38,10 +39,9 @@ def latest_row_fields(state: SummaryState) -> dict[str, Any]:
     if state.latest is None:
         return {}
     timestamp = state.latest.value / 1_000_000
-    start = state.attributes.entries.get(("start_time",))
-    runtime = {}
-    if start is not None and isinstance(start.value, int | float):
-        runtime["_runtime"] = max(0.0, round(timestamp - start.value, 6))
+    assigned = state.attributes.entries.get(("start_time",))
+    start = None if assigned is None else start_time(assigned.value)
+    runtime = {} if start is None else {"_runtime": max(0.0, round(timestamp - start, 6))}
     return {**runtime, "_step": state.latest.tag[0], "_timestamp": timestamp}
 
 

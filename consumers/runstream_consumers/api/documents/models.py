@@ -77,6 +77,8 @@ class RunDocument(_Answer):
     summary: dict[str, Value]
     metrics: list[dict[str, Value]]
     metadata: dict[str, Value]
+    #: Attributes whose values have a wrong type or are out of range, as they were set.
+    invalid_attributes: dict[str, Value]
     pinned_config_keys: list[str]
     preempting: bool
     stop_requested: bool

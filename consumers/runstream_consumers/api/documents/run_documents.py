@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from runstream_consumers.api.database import Connection
@@ -17,18 +17,17 @@ from runstream_consumers.history.reader import HistoryRow, Origin, Series
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.summary import reader as summary
+from runstream_schemas.attributes import Attributes, validated
 from runstream_schemas.display_name import display_name
 from runstream_schemas.events import Role
 from runstream_schemas.topics import RunPath
 
 MICROSECONDS = 1_000_000
 
-_T = TypeVar("_T")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundRun:
-    """A run of which something has arrived; either part may still be missing."""
+    """A run of which something has arrived; either part, or both, may still be missing."""
 
     run: RunPath
     #: Empty if missing.
@@ -39,8 +38,13 @@ class FoundRun:
     @property
     def name(self) -> str:
         """The displayed name; the id if the run has no name."""
-        known = self.document.attributes
-        return display_name(known.get("name"), known.get("generated_name"), known.get("number")) or self.run.run_id
+        known = self.attributes
+        return display_name(known.name, known.generated_name, known.number) or self.run.run_id
+
+    @property
+    def attributes(self) -> Attributes:
+        """The attributes, each of its type."""
+        return validated(self.document.attributes)
 
     @property
     def lost(self) -> int:
@@ -52,15 +56,16 @@ class FoundRun:
         """When the run started, seconds since 1970: as reported by its first writer, or the time of its first event."""
         if not self.document.created:
             return None
-        reported = self.document.attributes.get("start_time")
-        return float(reported) if isinstance(reported, int | float) else seconds(self.document.created)
+        reported = self.attributes.start_time
+        return seconds(self.document.created) if reported is None else reported
 
 
 async def find(connection: Connection, run: RunPath) -> FoundRun:
     """Return a run; raises RunNotFound if nothing of it has arrived."""
     document = await summary.run(connection, run)
     state = await read_state(connection, run)
-    if document is None and state is None:
+    # A run of which only console lines, alerts or markers have arrived is known to neither of them.
+    if document is None and state is None and not await runtime.progress(connection, run):
         raise RunNotFound(run)
     losses = (await read_losses(connection, [run])).get(run, ())
     return FoundRun(run=run, document=document or summary.RunDocument(run=run), state=state, losses=losses)
@@ -75,23 +80,23 @@ async def read_losses(connection: Connection, runs: Sequence[RunPath]) -> Mappin
 def run_document(found: FoundRun, url: str) -> models.RunDocument:
     """Return the document of a run."""
     run, document, state = found.run, found.document, found.state
-    attributes = document.attributes
+    known = found.attributes
     return models.RunDocument(
         entity=run.entity,
         project=run.project,
         id=run.run_id,
         name=found.name,
-        generated_name=_typed(attributes, "generated_name", str),
-        number=_typed(attributes, "number", int),
+        generated_name=known.generated_name or None,
+        number=known.number,
         state="pending" if state is None else state.state,
         qualifiers=[] if state is None else list(state.qualifiers),
-        notes=_typed(attributes, "notes", str),
-        tags=_texts(attributes, "tags"),
-        group=_typed(attributes, "group", str),
-        job_type=_typed(attributes, "job_type", str),
-        pinned_config_keys=_texts(attributes, "pinned_config_keys"),
-        preempting=bool(attributes.get("preempting")),
-        stop_requested=bool(attributes.get("stop_requested")),
+        notes=known.notes or None,
+        tags=list(known.tags),
+        group=known.group or None,
+        job_type=known.job_type or None,
+        pinned_config_keys=list(known.pinned_config_keys),
+        preempting=known.preempting,
+        stop_requested=known.stop_requested,
         created_at=iso(document.created) if document.created else None,
         updated_at=iso(document.updated) if document.created else None,
         last_step=document.last_step,
@@ -101,18 +106,9 @@ def run_document(found: FoundRun, url: str) -> models.RunDocument:
         summary=document.summary,
         metrics=document.metrics,
         metadata=document.metadata,
+        invalid_attributes=dict(known.invalid),
         url=f"{url}{run_path(run)}",
     )
-
-
-def _typed(attributes: Mapping[str, Any], name: str, kind: type[_T]) -> _T | None:
-    """Return an attribute; None if it is unset, empty, or of another type, since any writer can set it."""
-    value = attributes.get(name)
-    return value if isinstance(value, kind) and value else None
-
-
-def _texts(attributes: Mapping[str, Any], name: str) -> list[str]:
-    return [text for text in _typed(attributes, name, list) or [] if isinstance(text, str)]
 
 
 def state_answer(state: liveness.RunState | None) -> models.StateAnswer:

@@ -82,12 +82,11 @@ class RunFilter:
 
     def accepts(self, found: FoundRun) -> bool:
         """Return whether a run fulfills all conditions, except for those on its state."""
-        known = found.document.attributes
-        tags = known.get("tags")
+        known = found.attributes
         return (
-            (not self.tags or (isinstance(tags, list) and self.tags.issubset(filter(_is_text, tags))))
-            and self.group in {None, known.get("group") if _is_text(known.get("group")) else ""}
-            and self.job_type in {None, known.get("job_type") if _is_text(known.get("job_type")) else ""}
+            self.tags.issubset(known.tags)
+            and self.group in {None, known.group or ""}
+            and self.job_type in {None, known.job_type or ""}
             and (self.user is None or found.document.metadata.get("username") == self.user)
             and (self._pattern is None or self._fits_name(found, self._pattern))
             and (self.since is None or (found.started or 0.0) >= self.since)
@@ -120,7 +119,3 @@ def value_at(nested: Mapping[str, Any], key: str) -> Any:
             return found
         place = key.find(".", place + 1)
     return MISSING
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
@@ -17,6 +17,7 @@ from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.runtime.registry import topic_owners
 from runstream_consumers.summary import reader as summary
+from runstream_schemas.attributes import validated
 from runstream_schemas.topics import Topic
 
 router = APIRouter(prefix="/api/v1/runs/{entity}/{project}/{run_id}", tags=["runs"])
@@ -58,7 +59,7 @@ async def resume_state(
             exists=document is not None or state is not None,
             state=None if state is None else state.state,
             last_step=last,
-            attributes=known.attributes,
+            attributes=_valid(known.attributes),
             config=known.config,
             metrics=known.metrics,
             folds=summary_state,
@@ -67,6 +68,12 @@ async def resume_state(
             on_their_way=_in_transit(writers, progress),
         )
     )
+
+
+def _valid(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that a process can continue with."""
+    invalid = validated(attributes).invalid
+    return {name: value for name, value in attributes.items() if name not in invalid}
 
 
 def _in_transit(writers: Sequence[liveness.WriterState], progress: Sequence[runtime.WriterProgress]) -> int:

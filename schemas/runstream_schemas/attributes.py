@@ -1,0 +1,95 @@
+"""The attributes of a run as a typed model. Any writer can set an attribute to any value, so that each is validated."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+#: End of the year 9999, seconds since 1970: the last time that every calendar library supports.
+_LAST_SECOND = 253_402_300_799
+_GREATEST_NUMBER = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributes:
+    """The attributes that readers know; an attribute that is unset, null or not valid has its default."""
+
+    name: str | None = None
+    generated_name: str | None = None
+    #: The number of the run in its project.
+    number: int | None = None
+    notes: str | None = None
+    tags: tuple[str, ...] = ()
+    group: str | None = None
+    job_type: str | None = None
+    sweep_id: str | None = None
+    #: Seconds since 1970.
+    start_time: float | None = None
+    label: str | None = None
+    pinned_config_keys: tuple[str, ...] = ()
+    preempting: bool = False
+    stop_requested: bool = False
+    #: The values that are not valid, as they were set. The texts of a list with other elements are used nevertheless.
+    invalid: Mapping[str, Any] = field(default_factory=dict)
+
+
+def validated(attributes: Mapping[str, Any]) -> Attributes:
+    """Return the model of the attributes of a run."""
+    known = {name: attributes[name] for name in _KINDS.keys() & attributes.keys() if attributes[name] is not None}
+    fields = {name: _KINDS[name](value) for name, value in known.items()}
+    invalid = {name: known[name] for name in sorted(known) if not _fits(known[name], fields[name])}
+    return Attributes(**{name: value for name, value in fields.items() if value is not None}, invalid=invalid)
+
+
+def start_time(value: Any) -> float | None:
+    """Return the attribute ``start_time`` as seconds since 1970; None if it is not valid."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value <= _LAST_SECOND and math.isfinite(value) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else None
+
+
+def _number(value: Any) -> int | None:
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_integer and 0 < value <= _GREATEST_NUMBER else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _request(value: Any) -> bool | None:
+    return True if isinstance(value, dict) and isinstance(value.get("writers"), list) else None
+
+
+def _fits(given: Any, found: Any) -> bool:
+    """Return whether nothing of a value had to be left out."""
+    return found is not None and (not isinstance(found, tuple) or len(found) == len(given))
+
+
+#: The value of each attribute that a given value stands for, or None.
+_KINDS: Mapping[str, Callable[[Any], Any]] = {
+    "name": _text,
+    "generated_name": _text,
+    "number": _number,
+    "notes": _text,
+    "tags": _texts,
+    "group": _text,
+    "job_type": _text,
+    "sweep_id": _text,
+    "start_time": start_time,
+    "label": _text,
+    "pinned_config_keys": _texts,
+    "preempting": _flag,
+    "stop_requested": _request,
+}
