@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.plain_reader import DecodedMessage, Row, read
-from tests.faults.recount_sources import Message, dump, get_json, quarantine, read_journal, scan
+from tests.faults.recount_sources import Message, dump, get_json, lost_rows, quarantine, read_journal, scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +42,8 @@ class Verdict:
     stored: int = 0
     #: Accepted rows that are missing for a reason: dropped by policy, or in quarantine.
     rejected: int = 0
+    #: Rows of all streams that markers in the topics account for.
+    lost: int = 0
     #: Rows that are in the topics again, which is allowed if they are equal.
     redelivered: int = 0
     #: Rows that readers get more than once.
@@ -75,9 +77,15 @@ class _Writer:
     label: str = ""
     #: The first copy of each row by its sequence number, with its stream and offset.
     rows: dict[int, tuple[Row, str, int]] = field(default_factory=dict)
-    #: Sequence numbers of rows that are dropped by policy, or in a message in quarantine.
-    excused: set[int] = field(default_factory=set)
+    #: Sequence numbers of rows that a marker accounts for, and of rows in a message in quarantine.
+    marked: set[int] = field(default_factory=set)
+    quarantined: set[int] = field(default_factory=set)
     final: int | None = None
+
+    @property
+    def excused(self) -> set[int]:
+        """Sequence numbers of rows that are missing for a reason."""
+        return self.marked | self.quarantined
 
 
 def compare(
@@ -85,6 +93,7 @@ def compare(
     messages: Iterable[Message],
     scanned: Mapping[str, list[dict[str, Any]]],
     quarantined: frozenset[tuple[str, int, int]] = frozenset(),
+    lost: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Verdict:
     """Compare the journal, the messages of the topics, and the rows that readers get of each run.
 
@@ -93,6 +102,7 @@ def compare(
         messages: Messages of the topics log, config and exit, in order of offset within a partition.
         scanned: Rows from the HTTP API's history scan, by the path of the run.
         quarantined: Topic without prefix, partition and offset of messages in the quarantine of history.
+        lost: Numbers of rows that the HTTP API reports as lost, by run and writer; None to not compare them.
     """
     verdict = Verdict()
     runs = _decode(messages, verdict, quarantined)
@@ -101,6 +111,10 @@ def compare(
         writers = runs.get(run, {})
         for writer in writers.values():
             _check_numbers(run, writer, verdict)
+            verdict.lost += len(writer.marked)
+            reported = None if lost is None else lost.get(run, {}).get(writer.identifier, 0)
+            if reported not in (None, len(writer.marked)):
+                verdict.report(f"{run} {writer.identifier}: {len(writer.marked)} rows are lost, {reported} reported")
         owners = _owners(run, lines, writers, verdict)
         _check_rows(run, lines, owners, verdict)
         _check_scan(run, writers, scanned.get(run, []), verdict)
@@ -122,7 +136,7 @@ def _decode(
             continue
         writer = runs[decoded.run].setdefault(decoded.writer, _Writer(decoded.writer))
         if message.position in quarantined:
-            writer.excused.update(row.seq for row in decoded.rows)
+            writer.quarantined.update(row.seq for row in decoded.rows)
         else:
             _add(writer, decoded, message.offset, verdict)
     return runs
@@ -138,7 +152,7 @@ def _add(writer: _Writer, message: DecodedMessage, offset: int, verdict: Verdict
             verdict.report(f"{message.run} {message.writer}: exits with counts of {writer.final} and {final} rows")
         writer.final = final
     elif message.kind == "dropped":
-        writer.excused.update(range(message.seq, message.seq + message.count))
+        writer.marked.update(set(range(message.seq, message.seq + message.count)) - writer.rows.keys())
     for row in message.rows:
         if row.seq not in writer.rows:
             writer.rows[row.seq] = (row, message.stream, offset)
@@ -296,7 +310,8 @@ def recount(*journals: Path, url: str, token: str, dsn: str | None = None) -> Ve
     messages = asyncio.run(dump(cluster["brokers"], prefix, cluster["partitions"]))
     runs = {line["run"] for line in lines}
     quarantined = asyncio.run(quarantine(dsn, prefix)) if dsn else frozenset()
-    return compare(lines, messages, {run: scan(url, token, run) for run in sorted(runs)}, quarantined)
+    lost = {run: lost_rows(url, token, run) for run in runs}
+    return compare(lines, messages, {run: scan(url, token, run) for run in sorted(runs)}, quarantined, lost)
 
 
 def main() -> int:

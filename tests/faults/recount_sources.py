@@ -73,16 +73,25 @@ async def _read_until(consumer: Any, ends: Mapping[TopicPartition, int], prefix:
 
 def scan(url: str, token: str, run: str) -> list[dict[str, Any]]:
     """Return all history rows of a run (``entity/project/id``) from the HTTP API."""
-    path = "/".join(urllib.parse.quote(name, safe="") for name in run.split("/"))
     rows: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
         query = {"page_size": "5000", **({"cursor": cursor} if cursor else {})}
-        page = get_json(url, token, f"/runs/{path}/scan?{urllib.parse.urlencode(query)}")
+        page = get_json(url, token, f"{_path(run)}/scan?{urllib.parse.urlencode(query)}")
         rows += page["rows"]
         cursor = page["next"]
         if cursor is None:
             return rows
+
+
+def lost_rows(url: str, token: str, run: str) -> dict[str, int]:
+    """Return how many rows of each writer of a run the HTTP API reports as lost."""
+    writers = get_json(url, token, f"{_path(run)}/delivery")["writers"]
+    return {writer["writer"]: writer["topics"]["log"]["lost"] for writer in writers}
+
+
+def _path(run: str) -> str:
+    return "/runs/" + "/".join(urllib.parse.quote(name, safe="") for name in run.split("/"))
 
 
 def get_json(url: str, token: str, path: str) -> Any:

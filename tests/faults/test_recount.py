@@ -39,6 +39,7 @@ class World:
         self.journal: list[dict[str, Any]] = []
         self.messages: list[Message] = []
         self.quarantined: set[tuple[str, int, int]] = set()
+        self.lost: dict[str, int] = {}
         for label, writer in WRITERS.items():
             self._write(label, writer)
         self.scanned = sorted(
@@ -82,7 +83,8 @@ class World:
 
     def verdict(self) -> Any:
         """Return the verdict of the recount."""
-        return compare(self.journal, self.messages, {str(RUN): self.scanned}, frozenset(self.quarantined))
+        lost, scanned = {str(RUN): self.lost}, {str(RUN): self.scanned}
+        return compare(self.journal, self.messages, scanned, frozenset(self.quarantined), lost)
 
     def log(self, number: int) -> int:
         """Return the index of the ``number``-th log message."""
@@ -120,7 +122,7 @@ def test_rows_published_again_in_other_blocks_are_good() -> None:
 
 
 def test_dropped_rows_are_rejected_not_lost() -> None:
-    """A marker explains the missing sequence numbers."""
+    """A marker explains the missing sequence numbers, if readers report as many lost rows."""
     world = World()
     index = world.log(1)
     marker = changed(
@@ -132,9 +134,11 @@ def test_dropped_rows_are_rejected_not_lost() -> None:
     world.messages[index] = replace(world.messages[index], value=encode(marker))
     writer = WRITERS["0"].id.hex()
     world.scanned = [row for row in world.scanned if row["_writer"] != writer or row["_step"] < 5]
+    assert world.verdict().unexplained == [f"{RUN} {writer}: {ROWS - 5} rows are lost, 0 reported"]
+    world.lost[writer] = ROWS - 5
     verdict = world.verdict()
     assert verdict.unexplained == []
-    assert (verdict.good, verdict.rejected, verdict.stored) == (True, ROWS - 5, ROWS + 5)
+    assert (verdict.good, verdict.rejected, verdict.stored, verdict.lost) == (True, ROWS - 5, ROWS + 5, ROWS - 5)
 
 
 def test_rows_in_quarantine_are_rejected_not_lost() -> None:

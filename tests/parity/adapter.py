@@ -104,9 +104,10 @@ def _sync_if_offline(path: Path) -> None:
         return
     described["entity"] = described["entity"] or _entity()
     path.write_text(json.dumps(described))
-    subprocess.run(
-        [sys.executable, "-m", "runstream.cli.main", "sync", os.fspath(path.parent)], check=True, stdout=sys.stderr
-    )
+    command = [sys.executable, "-m", "runstream.cli.main", "sync", os.fspath(path.parent)]
+    status = subprocess.run(command, check=False, stdout=sys.stderr).returncode
+    if status not in (0, 3):  # 3: delivered, except records that are too large
+        raise RuntimeError(f"{command} exited with status {status}")
 
 
 def _eventually_complete(run: str, folders: int) -> None:

@@ -73,6 +73,8 @@ class Message:
     payload: bytes
     #: The columns of a block of rows.
     columns: Sequence[Column] = ()
+    #: Of a marker: why the records are lost.
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +110,16 @@ def create_messages(block: Block, envelope: Envelope, limits: Limits, *, now: in
         if block.reason:
             raise
         reason = f"cannot be represented in the contract: {type(error).__name__}: {error}"[:500]
+        reason = reason.encode(errors="backslashreplace").decode()  # it may quote the value
     else:
         columns = event.columns if isinstance(event, LogEvent) else ()
         names = weight(columns, block.count)
         if len(payload) <= limits.message_bytes - FRAME_BYTES and names <= limits.block_weight:
-            yield Message(TOPICS[TopicCode(block.topic)], block.seq, block.stop, payload, columns)
+            yield Message(TOPICS[TopicCode(block.topic)], block.seq, block.stop, payload, columns, block.reason)
             return
-        reason = f"too large for a message: {len(payload)} bytes, values with {names} names"
+        # Without its size, so that the losses of many records have one reason.
+        most = f"{limits.message_bytes - FRAME_BYTES} bytes or {limits.block_weight} names of values"
+        reason = f"too large for a message: more than {most}"
     for part in halves(block) if block.count > 1 else (_absent(block, reason),):
         yield from create_messages(part, envelope, limits, now=now)
 

@@ -12,12 +12,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
 from rich.console import Console
 
+from runstream.run_folder.delivered import NOTHING_DELIVERED, Delivered, read_delivered
 from runstream.run_folder.folder import RunFolder, UnusableRunError, lock
 from runstream.shipper.background import BackgroundTasks
 from runstream.shipper.ledger.ledger import Ledger
@@ -26,6 +27,8 @@ from runstream.shipper.shipper import Shipper, ShipperError, ShipperResult
 
 #: Seconds without any acknowledgement after which delivery of a folder stops.
 STALLED_S = 30.0
+#: Exit status if everything is delivered except records that are lost.
+RECORDS_LOST = 3
 #: The same if there is no connection at all.
 NO_ANSWER_S = 10.0
 _WATCH_S = 0.2
@@ -58,10 +61,16 @@ class Result:
     state: State
     records: int = 0
     problem: str = ""
+    #: What of the folder was lost, in this delivery or an earlier one.
+    delivered: Delivered = NOTHING_DELIVERED
 
 
 def sync(paths: Sequence[str | Path], *, console: Console | None = None) -> int:
-    """Deliver run folders, print progress to a console, and return 0 if everything is delivered, else 1."""
+    """Deliver run folders, print progress to a console, and return the exit status.
+
+    It is 0 if everything is delivered, 1 if something is not, and :data:`RECORDS_LOST` if everything is delivered
+    except records that are lost.
+    """
     folders = run_folders(paths)
     if not folders:
         _print(console, "No run folder found: nothing to deliver")
@@ -75,7 +84,12 @@ def sync(paths: Sequence[str | Path], *, console: Console | None = None) -> int:
                 status.update(f"{path.name}: {acked:,} records delivered, {pending:,} pending")
 
             results = deliver_all(folders, progress=progress, done=lambda result: _print_result(console, result))
-    return 0 if all(result.state.good for result in results) else 1
+    lost = sum(result.delivered.lost for result in results)
+    if lost and len(results) > 1:
+        _print(console, f"{lost:,} record(s) are lost; see the lines above")
+    if not all(result.state.good for result in results):
+        return 1
+    return RECORDS_LOST if lost else 0
 
 
 def run_folders(paths: Sequence[str | Path]) -> list[Path]:
@@ -104,6 +118,7 @@ def deliver_all(
     results: list[Result] = []
     for path in folders:
         result = _deliver(path, environ or os.environ, settings or ShipperSettings(), stalled_s, progress)
+        result = replace(result, delivered=read_delivered(path / "delivery.json"))
         results.append(result)
         if done is not None:
             done(result)
@@ -186,7 +201,9 @@ async def _deliver_folder(
 def _print_result(console: Console, result: Result) -> None:
     records = f" ({result.records:,} records)" if result.records else ""
     problem = f": {result.problem}" if result.problem else ""
-    _print(console, f"{result.path.name} {result.state.value}{records}{problem}")
+    delivered = result.delivered
+    lost = f"; {delivered.lost:,} record(s) lost: {delivered.losses}" if delivered.lost else ""
+    _print(console, f"{result.path.name} {result.state.value}{records}{problem}{lost}")
 
 
 def _print(console: Console | None, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -10,8 +11,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from runstream.run_folder.folder import lock
-from runstream.shipper.sync import Result, State, deliver_all, run_folders, sync
+from runstream.shipper.sync import RECORDS_LOST, Result, State, deliver_all, run_folders, sync
 from runstream.spool.format import Flag
 from runstream_schemas.events import ExitState, Kind
 from tests.integration.shipper.runs import delivered, new_run
@@ -20,6 +23,8 @@ from tests.polling import eventually
 from tests.unit.shipper.spools import SpoolBuilder
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.integration.shipper.runs import RunDir, Server
 
 
@@ -52,6 +57,23 @@ def test_complete_run_is_not_sent_again(run_dir: RunDir, broker: str, prefix: st
 
     assert (result.state, result.state.good) == (State.ALREADY_COMPLETE, True)
     assert len(delivered(broker, prefix, run_dir.run).events) == before
+
+
+def test_lost_records_are_reported(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Damaged rows are named with their number and reason, and the exit status is not 0, also of a second sync."""
+    spool = logged(100)
+    spool.records[50] = b"\xa5" * len(spool.records[50])
+    run_dir.add_writer(spool)
+    for name, value in run_dir.environment.items():
+        monkeypatch.setenv(name, value)
+    printed = io.StringIO()
+
+    statuses = [sync([run_dir.path], console=Console(file=printed, width=200)) for _ in range(2)]
+
+    assert statuses == [RECORDS_LOST, RECORDS_LOST]
+    first, second = (line for line in printed.getvalue().splitlines() if run_dir.path.name in line)
+    assert first.endswith("delivered (100 records); 1 record(s) lost: 1 row (the spool is damaged here)")
+    assert second.endswith("already complete; 1 record(s) lost: 1 row (the spool is damaged here)")
 
 
 def test_running_run_stays_open(run_dir: RunDir, broker: str, prefix: str) -> None:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from runstream.run_folder.delivered import Delivered, read_delivered
 from runstream.run_folder.json_files import write_json
 from runstream.shipper.ledger.ledger import Ledger, PartitionMismatchError, WriterAccount
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import Position
+from runstream_schemas.losses import Loss
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +25,7 @@ def test_ledger_reads_back(tmp_path: Path) -> None:
     account = ledger.account("cluster", entity="team", prefix="p", partitions=8)
     account.writers[WRITER] = WriterAccount(
         acked={TopicCode.LOG: 7, TopicCode.CONFIG: 1},
+        lost={TopicCode.LOG: (Loss("the disk was full", 2, ((4, 6),)),)},
         uploads={TopicCode.FILE: {3, 5}},
         resume=Position(3, 640),
         exit_acked=True,
@@ -31,6 +34,30 @@ def test_ledger_reads_back(tmp_path: Path) -> None:
     write_json(ledger.path, ledger.to_json())
 
     assert Ledger.load(tmp_path / "delivery.json") == ledger
+
+
+def test_lost_records_are_counted_once(tmp_path: Path) -> None:
+    """Markers that are sent again add only their new records; the totals include all writers."""
+    ledger = Ledger(tmp_path / "delivery.json")
+    writers = ledger.account("cluster", entity="team", prefix="p", partitions=8).writers
+    writers[WRITER], writers[bytes(16)] = WriterAccount(exit_acked=True), WriterAccount()
+    for stop, reason in ((4, ""), (6, "damaged"), (6, "damaged"), (8, "damaged"), (9, "")):
+        writers[WRITER].acknowledge(TopicCode.LOG, stop, reason)
+    writers[bytes(16)].acknowledge(TopicCode.CONFIG, 1, "damaged")
+    write_json(ledger.path, ledger.to_json())
+
+    assert writers[WRITER].lost == {TopicCode.LOG: (Loss("damaged", 4, ((4, 8),)),)}
+    assert read_delivered(ledger.path) == Delivered(6, 5, "4 rows (damaged), 1 config change (damaged)")
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"clusters": {"c": {"writers": 3}}}', '{"clusters": {}}'])
+def test_damaged_ledger_has_no_totals(tmp_path: Path, text: str | None) -> None:
+    """Without a readable ledger, nothing is known to be delivered or lost."""
+    path = tmp_path / "delivery.json"
+    if text is not None:
+        path.write_text(text)
+
+    assert read_delivered(path) == Delivered()
 
 
 @pytest.mark.parametrize(

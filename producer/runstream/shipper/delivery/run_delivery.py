@@ -176,7 +176,7 @@ class RunDelivery:
         sender.send(Topic.EXIT, PendingMessage(encode(event), partial(self._acknowledge_exit, tail)))
 
     def _acknowledge(self, tail: WriterTail, stream: int, message: Message) -> None:
-        self.acked += tail.acknowledge(_CODES[message.topic], message.stop)
+        self.acked += tail.acknowledge(_CODES[message.topic], message.stop, message.lost)
         self.changed = True
         if stream == StreamCode.HISTORY and message.columns and tail.info.role in _REPORTED:
             self.report.add(message.columns, message.stop - message.seq)

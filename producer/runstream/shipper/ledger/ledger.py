@@ -13,6 +13,7 @@ from typing import Any
 from runstream.run_folder.json_files import read_json
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import Position
+from runstream_schemas.losses import Loss, Losses, merge
 
 
 class PartitionMismatchError(Exception):
@@ -25,6 +26,8 @@ class WriterAccount:
 
     #: By topic code: the first seq that is not acknowledged.
     acked: dict[int, int] = field(default_factory=dict)
+    #: By topic code: the acknowledged records that are lost, which markers account for.
+    lost: dict[int, Losses] = field(default_factory=dict)
     #: By topic code: records whose uploads are done although they are not acknowledged yet.
     uploads: dict[int, set[int]] = field(default_factory=dict)
     #: Where reading begins after a restart; None for the beginning.
@@ -50,9 +53,15 @@ class WriterAccount:
         """Number of finished uploads whose records are not acknowledged."""
         return sum(map(len, self.uploads.values()))
 
-    def acknowledge(self, topic: int, stop: int) -> int:
-        """Note that the records of a topic below ``stop`` are acknowledged; return how many of them are new."""
-        new = stop - self.acked.get(topic, 0)
+    def acknowledge(self, topic: int, stop: int, lost: str = "") -> int:
+        """Note that the records of a topic below ``stop`` are acknowledged; return how many of them are new.
+
+        They are lost if a marker with the reason ``lost`` accounts for them.
+        """
+        first = self.acked.get(topic, 0)
+        new = stop - first
+        if lost and new > 0:
+            self.lost[topic] = merge(self.lost.get(topic, ()), {lost: [(first, stop)]})
         self.acked[topic] = stop
         if topic in self.uploads:
             self.uploads[topic] = {seq for seq in self.uploads[topic] if seq >= stop}
@@ -62,6 +71,10 @@ class WriterAccount:
         """Return the account as JSON."""
         return {
             "acked": {TopicCode(topic).name.lower(): seq for topic, seq in self.acked.items()},
+            "lost": {
+                TopicCode(topic).name.lower(): [loss.to_json() for loss in losses]
+                for topic, losses in self.lost.items()
+            },
             "uploads": {TopicCode(topic).name.lower(): sorted(seqs) for topic, seqs in self.uploads.items() if seqs},
             "resume": self.resume,
             "beats": self.beats,
@@ -75,10 +88,11 @@ class WriterAccount:
     def from_json(cls, data: dict[str, Any]) -> WriterAccount:
         """Return the account that a JSON object describes; older objects lack some keys."""
         resume, beats = data.get("resume"), data.get("beats")
-        acked, uploads = data.get("acked") or {}, data.get("uploads") or {}
+        acked, uploads, lost = data.get("acked") or {}, data.get("uploads") or {}, data.get("lost") or {}
         names = {code.name.lower(): int(code) for code in TopicCode}
         return cls(
             acked={code: int(acked[name]) for name, code in names.items() if name in acked},
+            lost={code: tuple(map(Loss.from_json, lost[name])) for name, code in names.items() if name in lost},
             uploads={code: set(map(int, uploads[name])) for name, code in names.items() if name in uploads},
             resume=Position(int(resume[0]), int(resume[1])) if resume else None,
             beats=None if beats is None else bool(beats),

@@ -166,12 +166,15 @@ class WriterTail:
             self._flight.setdefault(block.topic, deque()).append((block.start, block.stop))
         return self.uploads.admit(blocks)
 
-    def acknowledge(self, topic: int, stop: int) -> int:
-        """Note that the records of a topic below ``stop`` are acknowledged; return how many of them are new."""
+    def acknowledge(self, topic: int, stop: int, lost: str = "") -> int:
+        """Note that the records of a topic below ``stop`` are acknowledged; return how many of them are new.
+
+        ``lost`` is the reason of the marker that accounts for them, if they are lost.
+        """
         flight = self._flight.get(topic)
         while flight and flight[0][1] <= stop:
             flight.popleft()
-        return self.account.acknowledge(topic, stop)
+        return self.account.acknowledge(topic, stop, lost)
 
     def pending(self) -> int:
         """Return how many records were read and are not acknowledged, not counting the exit."""

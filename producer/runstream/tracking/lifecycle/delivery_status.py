@@ -32,13 +32,6 @@ def acknowledged(folder: RunFolder, writer: bytes) -> int:
     return _greatest(folder, lambda writers: sum(writers.get(writer.hex(), {"acked": {}})["acked"].values()))
 
 
-def delivered(folder: RunFolder) -> int:
-    """Return how many records of all writers of a run folder are acknowledged, exits included."""
-    return _greatest(
-        folder, lambda writers: sum(sum(one["acked"].values()) + bool(one["exit"]) for one in writers.values())
-    )
-
-
 def last_acknowledged(folder: RunFolder) -> datetime | None:
     """Return the time of the last acknowledgement in UTC; None if there was none."""
     time = folder.control[Word.LAST_ACKED]

@@ -7,8 +7,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from runstream.run_folder.delivered import read_delivered
 from runstream.terminal.report_text import report_lines
-from runstream.tracking.lifecycle.delivery_status import delivered
 from runstream_schemas import values
 
 if TYPE_CHECKING:
@@ -51,19 +51,22 @@ class FinalReport:
 
     def conclude(self, delivery: ShipperLauncher | None, *, summary: Mapping[str, Any], dropped: int) -> None:
         """Wait for delivery, except of an offline run, then print the report; Ctrl-C ends the wait."""
-        if dropped:
-            self._terminal.warn(f"{dropped} records were dropped because the disk was full")
         arrived = delivery is not None and self._wait(delivery)
+        delivered = read_delivered(self._folder.ledger)
+        if dropped and not delivered.lost:
+            self._terminal.warn(f"{dropped} records were dropped because the disk was full")
         with self._terminal.block():
             self._report(summary, whole=arrived)
             self._addresses()
             if delivery is None:
                 self._terminal.detail(f"To deliver this offline run: runstream sync {shown_path(self._folder.path)}")
-            elif arrived:
-                synced = f"Synced {delivered(self._folder)} record(s)"
-                self._terminal.detail(f"{synced}, 0 media file(s), 0 artifact file(s) and 0 other file(s)")
-            else:
+            elif not arrived:
                 self._terminal.line(self._pending_message(delivery.pending))
+            elif not delivered.lost:
+                synced = f"Synced {delivered.records} record(s)"
+                self._terminal.detail(f"{synced}, 0 media file(s), 0 artifact file(s) and 0 other file(s)")
+            if delivered.lost:
+                self._terminal.warn(f"Synced {delivered.records} record(s), {delivered.lost} lost: {delivered.losses}")
             self._terminal.detail(f"Find logs at: {shown_path(self._folder.logs, dotted=True)}")
 
     def _wait(self, delivery: ShipperLauncher) -> bool:
