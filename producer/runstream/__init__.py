@@ -56,6 +56,7 @@ __all__ = [
     "log_model",
     "login",
     "mark_preempting",
+    "pin_config_keys",
     "plot",
     "plot_table",
     "require",
@@ -85,6 +86,7 @@ alert = _SESSION.run_function("alert")
 define_metric = _SESSION.run_function("define_metric")
 unwatch = _SESSION.run_function("unwatch")
 mark_preempting = _SESSION.run_function("mark_preempting")
+pin_config_keys = _SESSION.run_function("pin_config_keys")
 link_artifact = _SESSION.run_function("link_artifact")
 link_model = _SESSION.run_function("link_model")
 log_artifact = _SESSION.run_function("log_artifact")

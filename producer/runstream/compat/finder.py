@@ -12,6 +12,7 @@ from importlib.machinery import ModuleSpec
 from typing import TYPE_CHECKING, Any, cast
 
 from runstream.compat.names import MODULES, ROOT, VERSION
+from runstream.compat.unavailable import placeholder, reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -90,6 +91,8 @@ class _Attributes:
             home, _, attribute = self._listed[name].partition(":")
             found = import_module(home)
             return getattr(found, attribute) if attribute else found
+        if name in reasons(self._module):
+            return placeholder(self._module, name)
         if f"{self._module}.{name}" in MODULES:
             return import_module(f"{self._module}.{name}")
         if self._fallback is not None and not name.startswith("__"):
@@ -100,4 +103,5 @@ class _Attributes:
         """Return the names of the attributes."""
         below = {name.rpartition(".")[2] for name in MODULES if name.rpartition(".")[0] == self._module}
         inherited = set() if self._fallback is None else set(dir(import_module(self._fallback)))
-        return (self._listed.keys() - {"*"}) | below | {name for name in inherited if not name.startswith("__")}
+        own = (self._listed.keys() - {"*"}) | reasons(self._module).keys() | below
+        return own | {name for name in inherited if not name.startswith("__")}

@@ -24,7 +24,21 @@ _READING = {
     "Run": "runstream.public_api.run:Run",
     "Runs": "runstream.public_api.runs:Runs",
 }
-_MEDIA = {"Histogram": "runstream.tracking.values.histogram:Histogram", "*": "runstream.unsupported_media"}
+_FURTHER_MEDIA = """
+    BatchableMedia Bokeh BoundingBoxes2D ImageMask Media Node PartitionedTable Trace WBTraceTree WBValue box3d
+""".split()  # noqa: SIM905
+_MEDIA = {
+    **{name: f"runstream.compat.media:{name}" for name in _FURTHER_MEDIA},
+    "Histogram": "runstream.tracking.values.histogram:Histogram",
+    "*": "runstream.unsupported_media",
+}
+
+_MEDIA_MODULES = "audio graph histogram html image molecule object_3d plotly table trace_tree video".split()  # noqa: SIM905
+#: Integrations without any function.
+_UNAVAILABLE_INTEGRATIONS = """
+    diffusers dspy fastai gym huggingface kfp lightning metaflow openai prodigy sacred tensorflow torch
+    ultralytics
+""".split()  # noqa: SIM905
 
 #: The attributes of each module, as MODULE:ATTRIBUTE or MODULE; ``*`` is the module with all other attributes. A string
 #: instead of a table is such a module.
@@ -34,36 +48,80 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
         "wandb_sdk": "wandb.sdk",
         "wandb_lib": "wandb.sdk.lib",
         "_attach": f"{_STAND_INS}:attach",
+        "api": f"{_STAND_INS}:API",
         "attach": f"{_STAND_INS}:attach",
+        "box3d": "runstream.compat.media:box3d",
+        "catboost": "runstream.integration.catboost",
         "ensure_configured": f"{_STAND_INS}:ensure_configured",
+        "join": "runstream:finish",
+        "patched": f"{_STAND_INS}:PATCHED",
+        "sklearn": "runstream.integration.sklearn",
+        "termsetup": f"{_STAND_INS}:never",
+        "visualize": "runstream.compat.media:visualize",
     },
-    "wandb.apis": {"PublicApi": "runstream.public_api.api:Api"},
+    "wandb.apis": {
+        "Api": "runstream.public_api.api:Api",
+        "PublicApi": "runstream.public_api.api:Api",
+        "env": "runstream.compat.environment",
+    },
     "wandb.apis.public": _READING,
     "wandb.apis.public.runs": _READING,
     "wandb.data_types": _MEDIA,
     "wandb.env": "runstream.compat.environment",
     "wandb.errors": _ERRORS,
     "wandb.errors.errors": _ERRORS,
-    "wandb.errors.term": {name: f"runstream.messages:{name}" for name in ("termlog", "termwarn", "termerror")},
+    "wandb.errors.term": {
+        "can_use_terminput": f"{_STAND_INS}:never",
+        "termerror": "runstream.messages:termerror",
+        "termlog": "runstream.messages:termlog",
+        "termsetup": f"{_STAND_INS}:never",
+        "termwarn": "runstream.messages:termwarn",
+    },
     "wandb.integration": {},
+    "wandb.integration.catboost": "runstream.integration.catboost",
     "wandb.integration.keras": "runstream.integration.keras",
-    "wandb.integration.lightgbm": "runstream.integration.lightgbm",
+    "wandb.integration.lightgbm": {
+        "*": "runstream.integration.lightgbm",
+        "CallbackEnv": "lightgbm.callback:CallbackEnv",
+        "wb_telemetry": "wandb.sdk.lib.telemetry",
+    },
     "wandb.integration.sb3": "runstream.integration.sb3",
+    "wandb.integration.sagemaker": {"is_using_sagemaker": f"{_STAND_INS}:never"},
+    "wandb.integration.sklearn": "runstream.integration.sklearn",
+    "wandb.integration.tensorboard": "runstream.tensorboard",
+    "wandb.integration.weave": {"init_weave_if_imported": f"{_STAND_INS}:never"},
     "wandb.integration.xgboost": "runstream.integration.xgboost",
+    **{f"wandb.integration.{name}": {} for name in _UNAVAILABLE_INTEGRATIONS},
     "wandb.keras": "runstream.integration.keras",
     "wandb.lightgbm": "runstream.integration.lightgbm",
-    "wandb.plot": "runstream.plot",
+    "wandb.plot": {
+        **{name: f"runstream.compat.media:{name}" for name in ("Visualize", "visualize")},
+        "CustomChart": "runstream.compat.media:Visualize",
+        "plot_table": "runstream:plot_table",
+        "*": "runstream.plot",
+    },
     "wandb.sdk": {
+        "AlertLevel": "runstream.tracking.run.alert:AlertLevel",
+        "Artifact": "runstream.unsupported_media:Artifact",
+        "Config": "runstream.tracking.config.config:Config",
         "Settings": "runstream.settings:Settings",
+        "Summary": "runstream.tracking.summary.summary:Summary",
+        "finish": "runstream:finish",
         "init": "runstream.tracking.startup.initialize:init",
-        "login": f"{_STAND_INS}:login",
-        "setup": f"{_STAND_INS}:setup",
+        "teardown": "runstream:teardown",
+        **{name: f"{_STAND_INS}:{name}" for name in ("controller", "login", "require", "setup", "sweep")},
     },
     "wandb.sdk.data_types": _MEDIA,
+    "wandb.sdk.data_types.base_types": {},
+    "wandb.sdk.data_types.base_types.media": _MEDIA,
+    "wandb.sdk.data_types.base_types.wb_value": _MEDIA,
+    **dict.fromkeys((f"wandb.sdk.data_types.{name}" for name in _MEDIA_MODULES), _MEDIA),
+    "wandb.sdk.launch": {},
     "wandb.sdk.lib": {"RunDisabled": f"{_STAND_INS}:RunDisabled"},
     "wandb.sdk.lib.config_util": {"ConfigError": "runstream.exceptions:ConfigError"},
     "wandb.sdk.lib.disabled": {"RunDisabled": f"{_STAND_INS}:RunDisabled"},
     "wandb.sdk.lib.paths": {name: f"{_STAND_INS}:{name}" for name in ("StrPath", "FilePathStr", "LogicalPath")},
+    "wandb.sdk.lib.printer": {},
     "wandb.sdk.lib.runid": {"generate_id": f"{_STAND_INS}:generate_id"},
     "wandb.sdk.lib.telemetry": {"context": f"{_STAND_INS}:telemetry_context"},
     "wandb.sdk.wandb_alerts": {"AlertLevel": "runstream.tracking.run.alert:AlertLevel"},
@@ -72,6 +130,7 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
     "wandb.sdk.wandb_run": {"Run": "runstream.tracking.run.run:Run", "finish": "runstream:finish"},
     "wandb.sdk.wandb_settings": {"Settings": "runstream.settings:Settings"},
     "wandb.sdk.wandb_summary": {"Summary": "runstream.tracking.summary.summary:Summary"},
+    "wandb.sklearn": "runstream.integration.sklearn",
     "wandb.tensorboard": "runstream.tensorboard",
     "wandb.util": _STAND_INS,
     "wandb.wandb_run": {"Run": "runstream.tracking.run.run:Run"},

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runstream.exceptions import UnsupportedError, UsageError
 from runstream.import_hooks import add_import_hook as add_import_hook  # noqa: PLC0414 - wandb.util has it
 from runstream.messages import termwarn
 from runstream.run_names import generate_run_id
 from runstream.tracking.run.session import SESSION
+from runstream.tracking.values.encoder import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+#: Length of the longest name of an artifact.
+_ARTIFACT_NAME = 128
 
 StrPath = str | os.PathLike[str]
 FilePathStr = str
@@ -45,9 +51,72 @@ def login(  # noqa: PLR0917 - the signature of W&B
     return True
 
 
-def setup(settings: Any = None) -> None:
-    """Do nothing; accepted for W&B compatibility."""
+class Setup(NamedTuple):
+    """What ``setup()`` returns."""
+
+    #: The settings of the environment and of files.
+    settings: Any
+
+
+def setup(settings: Any = None) -> Setup:
+    """Return the settings of later runs; nothing is started. The argument is ignored."""
+    from runstream.settings import resolve  # noqa: PLC0415 - takes long to import
+
     del settings
+    return Setup(resolve({}))
+
+
+class _Api:
+    """The object ``wandb.api``, which libraries ask whether the user is logged in."""
+
+    @property
+    def api_key(self) -> str:
+        """A text that is not a key: logging in is not needed."""
+        return "runstream"
+
+    @property
+    def default_entity(self) -> str:
+        """The entity of runs that do not specify one."""
+        return str(_public_api().default_entity)
+
+    def viewer(self) -> dict[str, Any]:
+        """Return a dict with the entity."""
+        return {"entity": self.default_entity}
+
+
+def _public_api() -> Any:
+    from runstream.public_api.api import Api  # noqa: PLC0415 - takes long to import
+
+    return Api()
+
+
+API = _Api()
+#: Libraries that W&B has changed, of which there are none.
+PATCHED: Mapping[str, Sequence[Any]] = {"tensorboard": [], "keras": [], "gym": []}
+
+
+def never(*_arguments: Any, **_keywords: Any) -> bool:
+    """Return False."""
+    return False
+
+
+def json_friendly(obj: Any) -> tuple[Any, bool]:
+    """Return a value as JSON can represent it, and whether it was converted."""
+    converted = DEFAULT_ENCODER.value(obj)
+    return converted, type(converted) is not type(obj)
+
+
+def json_dumps_safer(obj: Any, **arguments: Any) -> str:
+    """Return the JSON text of a value, with arrays, tensors, dates and the like converted as ``log()`` does."""
+    return json.dumps(DEFAULT_ENCODER.value(obj), **arguments)
+
+
+def make_artifact_name_safe(name: str) -> str:
+    """Return a name with letters, digits, ``_``, ``-`` and ``.`` only, at most 128 characters long."""
+    safe = re.sub(r"[^a-zA-Z0-9_\-.]", "_", name)
+    return (
+        safe if len(safe) <= _ARTIFACT_NAME else f"{safe[: _ARTIFACT_NAME // 2 - 1]}..{safe[1 - _ARTIFACT_NAME // 2 :]}"
+    )
 
 
 def require(requirement: str | Iterable[str] | None = None, experiment: str | Iterable[str] | None = None) -> None:

@@ -87,6 +87,9 @@ class Config:
         """Set the keys that have no value; accepts what :meth:`update` does."""
         self._set({key: value for key, value in to_config(values, self._encoder).items() if key not in self._items})
 
+    def persist(self) -> None:
+        """Do nothing: changes are recorded at once."""
+
     def as_dict(self) -> dict[str, Any]:
         """Return a copy as a plain dict."""
         return {key: value for key, value in self._items.items() if not key.startswith("_")}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from runstream.tracking.run.identity import RunIdentity
+    from runstream.tracking.run.run_settings import RunSettings
 
 #: Shows the frame after the button, and hides the button.
 _REVEAL = "this.nextElementSibling.style.display='block';this.style.display='none'"
@@ -96,6 +97,18 @@ def frame_html(url: str | None, label: str, height: int, *, hidden: bool) -> str
         return shown
     button = f'<button type="button" onclick="{_REVEAL}">Show run {label}</button>'
     return button + shown.replace(f'style="{style}"', f'style="{style}display:none;" loading="lazy"')
+
+
+def copied_settings(self: Any) -> RunSettings:
+    """A copy of the settings in force, and what follows from the run; frozen."""
+    from runstream.tracking.run.run_settings import settings_of  # noqa: PLC0415 - imports pydantic
+
+    return settings_of(self, self._settings)
+
+
+def run_folder(self: Any) -> str:
+    """The run folder."""
+    return copied_settings(self).sync_dir
 
 
 def warn_deprecated(self: Any, name: str, instead: str) -> None:

@@ -346,9 +346,11 @@ class Run:
 
     @property
     def settings(self) -> Settings:
-        """A copy of the settings in force; frozen."""
-        return self._settings.model_copy()
+        """A copy of the settings in force, and what follows from the run; frozen."""
+        return methods.copied_settings(self)
 
+    sync_dir = property(methods.run_folder)
+    _attach_id = id  # noqa: A003 - libraries pass it to wandb.attach()
     alert = raise_alert
     display = methods.display
     to_html = _repr_html_ = methods.to_html
