@@ -14,6 +14,7 @@ from rich.console import Console
 from runstream.cli import run_script
 from runstream.cli.runs import runs
 from runstream.cli.show import RunPath, find_run, show
+from runstream.descriptors import occupy_standard_descriptors
 from runstream.exceptions import Error
 from runstream.public_api.api import Api
 
@@ -73,6 +74,7 @@ def show_version() -> None:
 
 def main() -> int:
     """Run the command line. An expected error is one line on standard error and exit status 1."""
+    occupy_standard_descriptors()
     try:
         create_app()(standalone_mode=True)
     except Error as error:

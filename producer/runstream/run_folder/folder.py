@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from runstream.descriptors import above_standard
 from runstream.run_folder.descriptions import ID_BYTES, RunInfo, WriterInfo, continued_writers, parse_id
 from runstream.run_folder.json_files import read_json, write_json
 from runstream.run_folder.process_identity import Host, process_start
@@ -63,8 +64,8 @@ class RunFolder:
 
     @cached_property
     def control(self) -> ControlPage:
-        """The control page, created if it does not exist."""
-        return ControlPage.create(self.path / CONTROL_NAME)
+        """The control page, created if it does not exist, and rebuilt if it is damaged."""
+        return ControlPage(self.path / CONTROL_NAME)
 
     @cached_property
     def info(self) -> RunInfo:
@@ -145,7 +146,7 @@ class RunFolder:
 
 def lock(path: Path) -> int | None:
     """Lock a file exclusively, creating it if needed; return its descriptor, or None if another process holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = above_standard(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

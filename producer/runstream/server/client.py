@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from runstream.descriptors import standard_descriptors
 from runstream.exceptions import CommError
 from runstream_schemas import values
 
@@ -96,7 +97,10 @@ class ServerClient:
         more = {**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})}
         sending = _SENDING.set(True)
         try:
-            with self._client.stream(method, path, params=sent, content=body, headers=more) as response:
+            with (
+                standard_descriptors(),
+                self._client.stream(method, path, params=sent, content=body, headers=more) as response,
+            ):
                 answer = self._read(response, limit)
         except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
             raise CommError(f"No answer from {self._server.url} ({str(error) or type(error).__name__})") from error

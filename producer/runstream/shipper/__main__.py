@@ -14,6 +14,7 @@ import sys
 from enum import IntEnum
 from pathlib import Path
 
+from runstream.descriptors import occupy_standard_descriptors
 from runstream.run_folder.folder import RunFolder, UnusableRunError, lock
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.writers.process import InheritedPidfd
@@ -44,6 +45,7 @@ async def deliver(folder: RunFolder, settings: ShipperSettings, trainer: Inherit
 
 def main(arguments: list[str]) -> Status:
     """Deliver the run folder that the arguments name."""
+    occupy_standard_descriptors()
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m runstream.shipper RUN_DIR\n")
         return Status.USAGE

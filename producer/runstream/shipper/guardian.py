@@ -7,10 +7,8 @@ site-packages that runs this file. So it imports neither other modules of this p
 from __future__ import annotations
 
 import fcntl
-import mmap
 import os
 import signal
-import struct
 import sys
 import time
 
@@ -119,13 +117,17 @@ def start(folder: str) -> int:
 
 
 def write_pid(folder: str, pid: int) -> None:
-    """Write the guardian's pid to the control page, if there is one."""
+    """Write the guardian's pid to the control page, if there is one that is complete."""
     control = os.path.join(folder, "control")  # noqa: PTH118
     try:
-        with open(control, "r+b") as file, mmap.mmap(file.fileno(), _CONTROL_SIZE) as page:  # noqa: PTH123
-            struct.pack_into("<Q", page, _PID_WORD, pid)
-    except (OSError, ValueError):
-        pass  # there is none, or it is too short
+        page = os.open(control, os.O_RDWR)
+        try:
+            if os.fstat(page).st_size >= _CONTROL_SIZE:
+                os.pwrite(page, pid.to_bytes(8, "little"), _PID_WORD)
+        finally:
+            os.close(page)
+    except OSError:
+        pass  # there is none, or it cannot be written
 
 
 if __name__ == "__main__":

@@ -137,8 +137,7 @@ class Shipper:
         """Deliver until nothing is left to do; raise ShipperError if a task or a callback failed unexpectedly."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._handle_loop_error)
-        self._control[Word.SHIPPER_PID] = os.getpid()
-        self._control[Word.PHASE] = Phase.CONNECTING
+        self._publish_itself()
         self._collector.begin()
         self._keep_house()
         self._tasks.start("connector", self.connector.run(self.delivery))
@@ -213,9 +212,17 @@ class Shipper:
         """Look for writers, and publish on the control page that the shipper is running and how far it is."""
         self._housekept_at = time.monotonic()
         self._gone = not self._folder.path.exists()
+        if self._control.check():
+            log.warning("the control page was damaged or deleted, and is rebuilt")
+            self._publish_itself()
         self._control[Word.SHIPPER_ALIVE] = time.time_ns() // 1000
         self._registry.scan()
         self._publish_counts()
+
+    def _publish_itself(self) -> None:
+        self._control[Word.SHIPPER_PID] = os.getpid()
+        self._control[Word.PHASE] = self.connector.phase
+        self._control[Word.STOP_REQUESTED] |= self._stop_requests.requested
 
     def _publish_counts(self) -> None:
         pending = self.delivery.pending()

@@ -6,10 +6,22 @@ permanently. See docs/hot-path.md.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runstream.spool.format import ALIGNMENT, CRC_START, TopicCode
+import msgspec
+
+from runstream.spool.format import (
+    ALIGNMENT,
+    CRC_START,
+    RECORD_TAIL,
+    WHOLE,
+    Flag,
+    StreamCode,
+    TopicCode,
+    kind_of,
+)
 from runstream.spool.segment import Segment
 from runstream.spool.segment_factory import RESERVE
 
@@ -103,6 +115,23 @@ class Link(NamedTuple):
             position = aligned(self.end_of(body)) if body else self.position
         return Link([], body, self.order + bool(body), position, next_row, counter, opened, shared or self.shared)
 
+    def with_record(self, topic: TopicCode, payload: bytes, now: int) -> tuple[bytes, Link]:
+        """Return a record of another topic than the log, and its link."""
+        counts = list(self.shared.counts)
+        body = RECORD_TAIL.pack(kind_of(topic, WHOLE), self.order, counts[topic], 0, now) + payload
+        counts[topic] += 1
+        return body, self.then(body, shared=self.shared.replaced(counts=tuple(counts)))
+
+    def with_marker(self, reason: str, now: int) -> Link:
+        """Return the link that stores a marker for the dropped records of one topic."""
+        topic, (first, number) = next(iter(self.shared.waiting.items()))
+        waiting = {other: dropped for other, dropped in self.shared.waiting.items() if other != topic}
+        stream = StreamCode.HISTORY if topic == TopicCode.LOG else StreamCode.NONE
+        kind = kind_of(TopicCode(topic), WHOLE | Flag.DROPPED, stream)
+        payload = msgspec.msgpack.encode({"dropped": number, "reason": reason})
+        body = RECORD_TAIL.pack(kind, self.order, first, 0, now) + payload
+        return self.then(body, shared=self.shared.replaced(waiting=waiting))
+
     def has_room(self, length: int) -> bool:
         """Return whether a record of a length without length and CRC can be stored next."""
         return self.position + CRC_START + length <= self.shared.room
@@ -131,6 +160,11 @@ class Link(NamedTuple):
         )
         rows = RowState(seq + 1, after.counter, None, 0) if is_row else None
         return self.then(rows=rows, shared=shared)
+
+
+def now_us() -> int:
+    """Return the time of a record: microseconds since 1970."""
+    return time.time_ns() // 1000
 
 
 def aligned(offset: int) -> int:

@@ -3,22 +3,26 @@
 The training process, the shipper and the guardian use it to exchange values that change often and may be lost:
 timestamps, counts, requests. Each word is written by one process only (see :class:`Word`), is aligned and is stored
 atomically, so no lock is needed. The page does not affect what is delivered; that depends on the spool and on
-``delivery.json``.
+``delivery.json``, so a page that was damaged is rebuilt.
 """
 
 from __future__ import annotations
 
-import mmap
 import os
+from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, Self
+
+from runstream.descriptors import Mapping
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CONTROL_NAME = "control"
 CONTROL_SIZE = 4096
-CONTROL_MAGIC = int.from_bytes(b"RSCTRL\x01\x00", "little")
+_MAGIC = b"RSCTRL\x01\x00"
+CONTROL_MAGIC = int.from_bytes(_MAGIC, "little")
+_EMPTY = _MAGIC.ljust(CONTROL_SIZE, b"\0")
 
 
 class Word(IntEnum):
@@ -65,46 +69,72 @@ class Phase(IntEnum):
 
 
 class ControlPage:
-    """A mapped control page. It is shared by several processes, each of which writes only its own words."""
+    """A mapped control page. It is shared by several processes, each of which writes only its own words.
+
+    The page is created if it does not exist, and rebuilt if it is damaged: its words are then 0. Raises OSError if the
+    page neither exists nor can be created.
+    """
 
     def __init__(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._path = path
+        self._mapping: Mapping | None = None
+        #: The words by index (offset / 8).
+        self.words: memoryview
+        self._open(_EMPTY)
+
+    def check(self) -> bool:
+        """Rebuild the page if it was deleted or damaged; return whether its words are lost and must be stored again.
+
+        To be called about once a second. Where the page cannot be rebuilt, its words are those of this process only.
+        """
+        sound = self._sound
+        with suppress(OSError):
+            found = os.stat(self._path)  # noqa: PTH116 (once a second)
+            if sound and self._mapping is not None and self._mapping.identity == (found.st_dev, found.st_ino):
+                return False
         try:
-            if os.fstat(descriptor).st_size < CONTROL_SIZE:
-                raise ValueError(f"{path} is not a control page: it is too short")
-            self._map = mmap.mmap(descriptor, CONTROL_SIZE)
+            self._open(bytes(self.words) if sound else _EMPTY)
+        except OSError:  # the folder is gone, or the user of this process may not use it
+            if not sound:
+                self._mapping, self.words = None, memoryview(bytearray(_EMPTY)).cast("Q")
+        return not sound
+
+    @property
+    def _sound(self) -> bool:
+        mapping = self._mapping
+        return mapping is not None and mapping.intact and not mapping.shrunk and self.words[0] == CONTROL_MAGIC
+
+    def _open(self, content: bytes) -> None:
+        """Map the file, with a content if it does not exist or is damaged."""
+        if not self._path.exists():
+            draft = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
+            draft.touch(mode=0o600)
+            draft.write_bytes(content)
+            draft.replace(self._path)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if len(page := os.pread(descriptor, CONTROL_SIZE, 0)) < CONTROL_SIZE or not page.startswith(_MAGIC):
+                # Written in full instead of extended: a store to a sparse page on a full disk would cause a SIGBUS.
+                os.pwrite(descriptor, content, 0)
+            self._mapping = Mapping(descriptor, CONTROL_SIZE)
         finally:
             os.close(descriptor)
-        #: The words by index (offset / 8), for code in which a method call would be too slow.
-        self.words = memoryview(self._map).cast("Q")
-        if self[Word.MAGIC] != CONTROL_MAGIC:
-            self.close()
-            raise ValueError(f"{path} is not a control page: it begins with other bytes")
-
-    @classmethod
-    def create(cls, path: Path) -> Self:
-        """Map the page, created if it does not exist; raises ValueError if the file is not a control page."""
-        if not path.exists():
-            draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            try:
-                # Written in full instead of extended: a store to a sparse page on a full disk would cause a SIGBUS.
-                os.write(descriptor, CONTROL_MAGIC.to_bytes(8, "little").ljust(CONTROL_SIZE, b"\0"))
-            finally:
-                os.close(descriptor)
-            draft.replace(path)
-        return cls(path)
+        self.words = memoryview(self._mapping.memory).cast("Q")
 
     def __getitem__(self, word: Word) -> int:
+        if self._mapping is not None and self._mapping.shrunk:
+            self.check()
         return self.words[word >> 3]
 
     def __setitem__(self, word: Word, value: int) -> None:
+        if self._mapping is not None and self._mapping.shrunk:
+            self.check()
         self.words[word >> 3] = value
 
     def close(self) -> None:
         """Unmap the page; a second call does nothing."""
         self.words.release()
-        self._map.close()
+        self._mapping = None
 
     def __enter__(self) -> Self:
         return self

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import mmap
 import os
 import zlib
 from pathlib import Path
 from typing import Protocol
 
+from runstream.descriptors import KeptFile, Mapping
 from runstream.spool.format import CRC_START, SEGMENT_HEADER, SEGMENT_MAGIC
 
 #: From Linux's headers; the mmap module does not define it.
@@ -31,23 +31,34 @@ class Words(Protocol):
     def __setitem__(self, index: int, value: int, /) -> None: ...
 
 
+class DamagedSegmentError(OSError):
+    """The file of a segment that is in use was truncated: what it held is lost, and it cannot be used any more."""
+
+
 class Segment:
     """A segment that one process writes.
 
     The file is created under a temporary name, the draft, and renamed by :meth:`publish`, so that readers only see
-    complete segments. The mapping or descriptor is released with the last reference, never earlier: an interrupted
-    append may still use it. ``words`` are the same bytes as ``data``. OSError is raised where the disk is full, a quota
-    or a limit of the process is reached, or the folder was removed.
+    complete segments. The mapping and the descriptor are released with the last reference, never earlier: an
+    interrupted append may still use them. ``words`` are the same bytes as ``bytes``. OSError is raised where the disk
+    is full, a quota or a limit of the process is reached, or the folder was removed.
     """
 
-    def __init__(self, draft: Path, size: int, writer: bytes, data: Bytes, words: Words) -> None:
+    def __init__(self, draft: Path, size: int, writer: bytes, file: KeptFile | None, mapping: Mapping | None) -> None:
         self.number = -1
         self.size = size
-        self.bytes = data
-        self.words = words
-        self.mapped = not isinstance(data, FileBytes)
+        self.mapped = file is None or mapping is not None
+        self.bytes: Bytes = bytearray()
+        self.words: Words = memoryview(bytearray()).cast("I")
+        if mapping is not None:
+            self.bytes, self.words = mapping.memory, memoryview(mapping.memory).cast("I")
+        elif file is not None:
+            self.bytes = FileBytes(file)
+            self.words = FileWords(self.bytes)
         #: Whether the file has its final name.
         self.published = False
+        self._file = file
+        self._mapping = mapping
         self._disconnected = False
         self._draft = draft
         self._writer = writer
@@ -55,29 +66,52 @@ class Segment:
     @classmethod
     def create(cls, draft: Path, size: int, writer: bytes, *, mapped: bool = True) -> Segment:
         """Create the file of a segment and reserve its space, a multiple of 8 bytes; map it if that succeeded."""
-        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        file = KeptFile.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
-            reserved = reserve(descriptor, size)
-            if mapped and reserved:
-                memory = mmap.mmap(descriptor, size)
-                populate(descriptor, memory)
-                return cls(draft, size, writer, memory, memoryview(memory).cast("I"))
-            if not reserved:
-                clear(descriptor, size)
-            file = FileBytes(descriptor)
-            return cls(draft, size, writer, file, FileWords(file))
+            reserved = reserve(file.descriptor, 0, size)
+            if not (mapped and reserved):
+                if not reserved:
+                    clear(file.descriptor, 0, size)
+                return cls(draft, size, writer, file, None)
+            mapping = Mapping(file.descriptor, size)
+            populate(file.descriptor, mapping, 0)
+            return cls(draft, size, writer, file, mapping)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-        finally:
-            os.close(descriptor)
 
     @classmethod
     def empty(cls, number: int) -> Segment:
         """Return a segment without a file or room, for a writer that appends no more."""
-        segment = cls(Path(), 0, b"", bytearray(), memoryview(bytearray()).cast("I"))
+        segment = cls(Path(), 0, b"", None, None)
         segment.number, segment.published = number, True
         return segment
+
+    def grown(self, more: int) -> Segment:
+        """Return the same segment with more bytes; raises OSError, also if the file was deleted or is not mapped.
+
+        For a folder in which this process cannot create files any more: it was moved, or its user may not.
+        """
+        file, size = self._file, self.size + more
+        if file is None or self._mapping is None or not self.published or self.deleted or self.shrunk:
+            raise OSError(errno.ENOENT, "the segment cannot grow")
+        if not reserve(file.descriptor, self.size, more):
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        mapping = Mapping(file.descriptor, size)
+        populate(file.descriptor, mapping, self.size)
+        segment = Segment(self._draft, size, self._writer, file, mapping)
+        segment.number, segment.published = self.number, True
+        return segment
+
+    @property
+    def shrunk(self) -> bool:
+        """Whether the file was truncated, so that a store would end the process by SIGBUS."""
+        return self._mapping is not None and self._mapping.shrunk
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the file was deleted; False if that is not known."""
+        return self._file is not None and self._file.intact and os.fstat(self._file.descriptor).st_nlink == 0
 
     def assign(self, number: int, order: int) -> None:
         """Write the header, with the order of the first record; called before the segment is used."""
@@ -87,16 +121,31 @@ class Segment:
 
     def publish(self) -> None:
         """Rename the file to its final name, unless that was done before."""
-        path = self._draft.with_name(f"{self.number:08d}.seg")
         try:
-            self._draft.rename(path)
+            self._draft.rename(self._path)
         except FileNotFoundError:
-            if not path.exists():
+            if not self._path.exists():
                 raise
         self.published = True
 
+    def restore(self, stop: int) -> None:
+        """Create the file, which was deleted, again with the bytes up to ``stop``."""
+        if self._mapping is not None and self.deleted and not self.shrunk:
+            descriptor = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                write_fully(descriptor, self._mapping.memory[:stop], 0)
+            finally:
+                os.close(descriptor)
+            self._draft.rename(self._path)
+
+    @property
+    def _path(self) -> Path:
+        return self._draft.with_name(f"{self.number:08d}.seg")
+
     def store(self, start: int, body: bytes) -> None:
         """Store a record, without length and CRC, at an offset; storing the same record there again changes nothing."""
+        if self.shrunk:
+            raise DamagedSegmentError(errno.EIO, f"the file of segment {self.number} was truncated")
         end = start + CRC_START + len(body)
         self.bytes[start + CRC_START : end] = body
         self.words[(start >> 2) + 1] = zlib.crc32(body)
@@ -113,12 +162,12 @@ class Segment:
             self.bytes.disconnect()
 
 
-def reserve(descriptor: int, size: int) -> bool:
-    """Reserve the space of a file; return False if its file system cannot do that."""
+def reserve(descriptor: int, first: int, size: int) -> bool:
+    """Reserve the space of a part of a file; return False if its file system cannot do that."""
     try:
         # In parts: where signals keep arriving, a file system may never complete a large request.
-        for start in range(0, size, _CHUNK):
-            os.posix_fallocate(descriptor, start, min(_CHUNK, size - start))
+        for start in range(first, first + size, _CHUNK):
+            os.posix_fallocate(descriptor, start, min(_CHUNK, first + size - start))
     except OSError as error:
         if error.errno in _CANNOT_RESERVE:
             return False
@@ -126,22 +175,22 @@ def reserve(descriptor: int, size: int) -> bool:
     return True
 
 
-def populate(descriptor: int, mapped: mmap.mmap) -> None:
-    """Load every page of a reserved file into memory, writable, so that no append waits for a page fault.
+def populate(descriptor: int, mapping: Mapping, first: int) -> None:
+    """Load the pages of a reserved file from a byte on into memory, writable, so that no append waits for a page fault.
 
     Written zeros make a page fault ten times cheaper than reserved space does, because the file system need not convert
     the space page by page.
     """
-    clear(descriptor, len(mapped))
+    clear(descriptor, first, len(mapping.memory))
     with contextlib.suppress(OSError, ValueError):  # kernels before 5.14 load the pages one by one
-        mapped.madvise(_MADV_POPULATE_WRITE)
+        mapping.memory.madvise(_MADV_POPULATE_WRITE)
 
 
-def clear(descriptor: int, size: int) -> None:
-    """Write zeros to a file, which occupies its space on most file systems."""
-    zeros = bytes(min(size, _CHUNK))
-    for start in range(0, size, _CHUNK):
-        write_fully(descriptor, zeros[: size - start], start)
+def clear(descriptor: int, first: int, stop: int) -> None:
+    """Write zeros to a part of a file, which occupies its space on most file systems."""
+    zeros = bytes(min(stop - first, _CHUNK))
+    for start in range(first, stop, _CHUNK):
+        write_fully(descriptor, zeros[: stop - start], start)
 
 
 def write_fully(descriptor: int, data: bytes, offset: int) -> None:
@@ -153,32 +202,26 @@ def write_fully(descriptor: int, data: bytes, offset: int) -> None:
 
 
 class FileBytes:
-    """Stores slices in a file that is not mapped, through a duplicate of its descriptor."""
+    """Stores slices in a file that is not mapped."""
 
-    descriptor = -1
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = os.dup(descriptor)
+    def __init__(self, file: KeptFile) -> None:
+        self._file = file
 
     def __setitem__(self, where: slice, data: bytes) -> None:
-        write_fully(self.descriptor, data, where.start)
+        if not self._file.intact:
+            raise OSError(errno.EBADF, "the program has closed the descriptor of the segment")
+        write_fully(self._file.descriptor, data, where.start)
 
     def disconnect(self) -> None:
-        """Let the descriptor refer to the null device: an append that was interrupted may still write to it."""
-        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        os.dup2(null, self.descriptor, inheritable=False)
-        os.close(null)
-
-    def __del__(self) -> None:
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
+        """Let writes have no effect: an append that was interrupted may still write."""
+        self._file.redirect(os.devnull)
 
 
 class FileWords:
     """Stores 32-bit words in a file that is not mapped."""
 
-    def __init__(self, file: FileBytes) -> None:
-        self._file = file
+    def __init__(self, data: FileBytes) -> None:
+        self._data = data
 
     def __setitem__(self, index: int, value: int) -> None:
-        write_fully(self._file.descriptor, value.to_bytes(4, "little"), index * 4)
+        self._data[index * 4 : index * 4 + 4] = value.to_bytes(4, "little")

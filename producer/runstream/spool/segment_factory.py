@@ -50,7 +50,7 @@ class SegmentFactory:
 
     def create(self, record: int) -> Segment:
         """Return a segment that has room for a record of so many bytes; it has no number yet."""
-        needed = -(-(record + SEGMENT_HEADER.size + RESERVE + ALIGNMENT) // _PAGE) * _PAGE
+        needed = self.room_for(record)
         least = max(LAST_RESORT, needed)
         if self._creating:
             return self._segment(least, mapped=False)
@@ -71,6 +71,15 @@ class SegmentFactory:
         finally:
             self._creating.discard(call)
 
+    @staticmethod
+    def room_for(record: int) -> int:
+        """Return the size of a segment with one record of so many bytes."""
+        return -(-(record + SEGMENT_HEADER.size + RESERVE + ALIGNMENT) // _PAGE) * _PAGE
+
+    def grown(self, segment: Segment, record: int) -> Segment:
+        """Return a segment with room for another record of so many bytes; raises OSError. See :meth:`Segment.grown`."""
+        return segment.grown(max(self._size, self.room_for(record)))
+
     def give_back(self, segment: Segment) -> None:
         """Keep a segment that was not used for the next rotation."""
         self._spare.append(segment)
@@ -78,8 +87,9 @@ class SegmentFactory:
     def close(self) -> None:
         """Remove the segments that were not used."""
         self._spare.clear()
-        for draft in self.folder.glob("*.new"):
-            draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder was moved, or the user of this process may not use it
+            for draft in self.folder.glob("*.new"):
+                draft.unlink(missing_ok=True)
 
     def _segment(self, size: int, *, mapped: bool = True) -> Segment:
         while True:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import sys
 import time
 import weakref
 import zlib
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runstream.exceptions import DiskFullError, UnsupportedError
-from runstream.spool.chain import Link, RowState, SharedState, aligned
+from runstream.exceptions import DiskFullError
+from runstream.spool.chain import Link, RowState, SharedState, aligned, now_us
 from runstream.spool.format import (
     CRC_START,
     RECORD_HEADER,
@@ -27,11 +25,16 @@ from runstream.spool.format import (
     TopicCode,
     kind_of,
 )
+from runstream.spool.gil import require_gil
+from runstream.spool.refusals import ClosedError, DiskPolicy, ForkedError
+from runstream.spool.segment import DamagedSegmentError
 from runstream.spool.segment_factory import LARGEST_SEGMENT, SMALLEST_SEGMENT, SegmentFactory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from runstream.spool.segment import Segment
 
 HEADER_SIZE = RECORD_HEADER.size
 FIRST = SEGMENT_HEADER.size
@@ -41,36 +44,10 @@ _crc32 = zlib.crc32
 
 #: Seconds between two attempts to get room on a full disk.
 RETRY_S = 0.1
-
-
-class DiskPolicy(Enum):
-    """What an append does when the disk is full."""
-
-    DROP = "drop"
-    BLOCK = "block"
-    RAISE = "raise"
-
-
-class ForkedError(Exception):
-    """The writer belongs to the parent of this process."""
-
-
-class ClosedError(Exception):
-    """The writer has appended its last record."""
-
-
-def _gil_is_enabled() -> bool:
-    """Return whether threads run one at a time; the function of ``sys`` exists from Python 3.13 on."""
-    return getattr(sys, "_is_gil_enabled", lambda: True)()
-
-
-def require_gil(is_enabled: Callable[[], bool] = _gil_is_enabled) -> None:
-    """Refuse an interpreter that runs without the global interpreter lock, on which docs/hot-path.md relies."""
-    if not is_enabled():
-        raise UnsupportedError(
-            "Runstream cannot record in a Python that runs without the global interpreter lock: "
-            "set PYTHON_GIL=1, or use a standard build of Python"
-        )
+#: Microseconds after which an append checks again whether the file of its segment was truncated; see ADR 0012.
+CHECK_US = 30
+#: Errors after which a segment cannot grow either.
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class SpoolWriter:
@@ -101,6 +78,11 @@ class SpoolWriter:
         self._report = report
         self._factory = SegmentFactory(folder, writer, smallest=smallest, largest=largest, mapped=mapped)
         self._retry_at = 0.0
+        self._check_at = 0
+        #: The latest error that prevented an append, and the reason that markers have.
+        self._problem, self._reason = "no space left", "the disk was full"
+        #: The segment of the last record, once the writer is closed.
+        self._last: Segment | None = None
         self._pid = os.getpid()
         segment = self._factory.first()
         segment.publish()
@@ -175,6 +157,10 @@ class SpoolWriter:
         end = start + len(body)
         if end > shared.limit:
             return None
+        if now >= self._check_at:
+            if shared.segment.shrunk:
+                return None
+            self._check_at = now + CHECK_US
         link: tuple[Any, ...] = ([], body, order + 1, end + 7 & -8, seq + 1, step + 1, None, shared)
         crc = _crc32(body)
         successors.append(link)
@@ -200,7 +186,7 @@ class SpoolWriter:
         body = _pack(kind, state.order, seq, step, now) + payload
         successors, _, order, position, *_, shared = state
         end = position + CRC_START + len(body)
-        if end > shared.limit:
+        if end > shared.limit or (now >= self._check_at and shared.segment.shrunk):
             return self._append(state, TopicCode.LOG, body, state.then(body, rows=after))
         next_row, counter, step_opened, row_opened = after
         opened = None if step_opened is None else (step_opened, row_opened)
@@ -233,7 +219,7 @@ class SpoolWriter:
             state = self.state
             rows = state.rows
             after = rows._replace(next_row=rows.next_row + 1)
-            body = self.append_part(state, kind, rows.next_row, step, time.time_ns() // 1000, payload, after)
+            body = self.append_part(state, kind, rows.next_row, step, now_us(), payload, after)
             if body is not None:
                 return bool(body)
 
@@ -242,7 +228,7 @@ class SpoolWriter:
         payload = msgspec.msgpack.encode(value)
         while True:
             state = self.state
-            body, link = _record(state, topic, payload)
+            body, link = state.with_record(topic, payload, now_us())
             if (stored := self._append(state, topic, body, link)) is not None:
                 return bool(stored)
 
@@ -253,17 +239,33 @@ class SpoolWriter:
             room = state.shared.segment.size
             try:
                 if state.shared.waiting and room:
-                    self._commit(state, _marker(state))
+                    self._commit(state, state.with_marker(self._reason, now_us()))
                     continue
-                body, link = _record(state, TopicCode.EXIT, payload)
+                body, link = state.with_record(TopicCode.EXIT, payload, now_us())
                 if state.end_of(body) > room:
                     self._open_segment(len(body))
                 elif self._commit(state, link._replace(shared=link.shared.refusing(ClosedError))):
+                    self._last = state.shared.segment
                     self._factory.close()
                     return True
+            except DamagedSegmentError as error:
+                self._report_damage(error)
             except OSError:
                 self.close()
         return False
+
+    def restore(self) -> None:
+        """Create the file of the last segment again if it was deleted, and continue in another; raises OSError.
+
+        The shipper deletes it too, once everything is delivered and the writer is closed.
+        """
+        self._check_at, state = 0, self.state  # the clock may have been set back
+        if (segment := self._last or state.shared.segment).deleted:
+            if self._last is None:
+                # First, since a reader that has the deleted file open does not see what is appended to another.
+                while not self._commit(state, state.then(shared=state.shared.replaced(full=True))):
+                    state = self.state
+            segment.restore(segment.size)
 
     def close(self) -> None:
         """Release the segment and refuse later appends."""
@@ -282,12 +284,17 @@ class SpoolWriter:
             return self._without_room(state, topic, len(body), link)
         try:
             if shared.waiting:
-                self._commit(state, _marker(state))
+                self._commit(state, state.with_marker(self._reason, now_us()))
             elif self._commit(state, link):
                 return body
+        except DamagedSegmentError as error:
+            self._report_damage(error)
         except OSError as error:
             self._refuse(error)
         return None
+
+    def _report_damage(self, error: OSError) -> None:
+        self._report(f"{self._factory.folder}: {error.strerror}; records in it that were not delivered are lost")
 
     def _commit(self, state: Link, link: Link) -> bool:
         """Make a link the successor of the last one and store it; return False if another one was first.
@@ -322,35 +329,44 @@ class SpoolWriter:
         if link.successors and link.successors[0][1] is None:
             raise problem or OSError(errno.EIO, os.strerror(errno.EIO))
 
-    def _refuse(self, error: OSError) -> str:
-        """Note that there is no room, and return the reason, or raise it if that is the policy."""
+    def _refuse(self, error: OSError) -> None:
+        """Note that there is no room, and why; raise DiskFullError if that is the policy."""
         self._retry_at = time.monotonic() + RETRY_S
-        problem = error.strerror or str(error)
+        self._problem = error.strerror or str(error)
+        self._reason = (
+            "the disk was full" if error.errno in _NO_SPACE else f"the spool cannot be written: {self._problem}"
+        )
         if self._policy is DiskPolicy.RAISE:
-            raise DiskFullError(f"{self._factory.folder}: {problem}; nothing of this call was recorded")
-        return problem
+            raise DiskFullError(f"{self._factory.folder}: {self._problem}; nothing of this call was recorded")
 
     def _without_room(self, state: Link, topic: TopicCode, length: int, link: Link) -> bytes | None:
         """Open a new segment, or apply the policy for a full disk; return None if the append is to be tried again."""
-        problem = "no space left"
         if self._policy is DiskPolicy.RAISE or time.monotonic() >= self._retry_at:
             try:
                 self._open_segment(length)
             except OSError as error:
-                problem = self._refuse(error)
+                self._refuse(error)
             else:
                 return None
         if self._policy is DiskPolicy.BLOCK:
-            self._report(f"{self._factory.folder}: {problem}; waiting for room (disk='block')")
+            self._report(f"{self._factory.folder}: {self._problem}; waiting for room (disk='block')")
             time.sleep(RETRY_S)
         elif self._commit(state, state.dropping(topic, link)):
-            self._report(f"{self._factory.folder}: {problem}; new records are dropped and counted (disk='drop')")
+            self._report(f"{self._factory.folder}: {self._problem}; new records are dropped and counted (disk='drop')")
             return b""
         return None
 
     def _open_segment(self, length: int) -> None:
-        """Create the next segment and continue there, unless another append did so first."""
-        segment = self._factory.create(CRC_START + length)
+        """Create the next segment and continue there, unless another append did so first.
+
+        Where no file can be created, the segment grows, except on a full disk.
+        """
+        try:
+            segment = self._factory.create(CRC_START + length)
+        except OSError as error:
+            if error.errno in _NO_SPACE or not self._grow_segment(length):
+                raise
+            return
         # A signal handler or another thread may have appended meanwhile, and opened a segment that has room.
         while (state := self.state).shared.refusal is None and not state.has_room(length):
             segment.assign(state.shared.segment.number + 1, state.order)
@@ -359,24 +375,15 @@ class SpoolWriter:
                 return
         self._factory.give_back(segment)
 
-
-def _record(state: Link, topic: TopicCode, payload: bytes) -> tuple[bytes, Link]:
-    """Return the record of another topic than the log, and its link."""
-    counts = list(state.shared.counts)
-    body = _pack(kind_of(topic, WHOLE), state.order, counts[topic], 0, time.time_ns() // 1000) + payload
-    counts[topic] += 1
-    return body, state.then(body, shared=state.shared.replaced(counts=tuple(counts)))
-
-
-def _marker(state: Link) -> Link:
-    """Return the link that stores a marker for the dropped records of one topic."""
-    topic, (first, number) = next(iter(state.shared.waiting.items()))
-    waiting = {other: dropped for other, dropped in state.shared.waiting.items() if other != topic}
-    stream = StreamCode.HISTORY if topic == TopicCode.LOG else StreamCode.NONE
-    kind = kind_of(TopicCode(topic), WHOLE | Flag.DROPPED, stream)
-    payload = msgspec.msgpack.encode({"dropped": number, "reason": "the disk was full"})
-    body = _pack(kind, state.order, first, 0, time.time_ns() // 1000) + payload
-    return state.then(body, shared=state.shared.replaced(waiting=waiting))
+    def _grow_segment(self, length: int) -> bool:
+        """Continue in the same segment with more room; return False if that is not possible."""
+        while (state := self.state).shared.refusal is None and not state.has_room(length):
+            try:
+                segment = self._factory.grown(state.shared.segment, CRC_START + length)
+            except OSError:
+                return False
+            self._commit(state, state.then(shared=state.shared.replaced(segment=segment, full=False)))
+        return True
 
 
 def _after_fork(reference: weakref.ref[SpoolWriter]) -> None:

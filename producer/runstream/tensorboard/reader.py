@@ -14,7 +14,7 @@ from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.sources.shipper_writer import ShipperWriter
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.reader import read_spool
-from runstream.spool.writer import DiskPolicy
+from runstream.spool.refusals import DiskPolicy
 from runstream.tensorboard.event_files import EventFile
 from runstream.tensorboard.requests import Request, read_requests
 from runstream.tensorboard.rows import EventRow, FilePosition, RowBuilder, is_requested, name_prefix

@@ -193,7 +193,7 @@ def new_run(folder: Path, environment: Mapping[str, str], **settings: Any) -> Ru
         "url": None,
     }
     (path / "run.json").write_text(json.dumps(info))
-    ControlPage.create(path / "control").close()
+    ControlPage(path / "control").close()
     return RunDir(path, run_id, environment)
 
 

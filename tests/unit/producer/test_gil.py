@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runstream import UnsupportedError
-from runstream.spool.writer import require_gil
+from runstream.spool.gil import require_gil
 
 
 def test_an_interpreter_without_the_gil_is_refused() -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from runstream.exceptions import DiskFullError
 from runstream.spool.format import Flag, StreamCode, TopicCode
-from runstream.spool.writer import ClosedError, DiskPolicy, ForkedError, SpoolWriter
+from runstream.spool.refusals import ClosedError, DiskPolicy, ForkedError
+from runstream.spool.writer import SpoolWriter
 from runstream.tracking.rows.row_log import RowLog
 from tests.unit.producer.spooled import of_topic, records, rows, steps_and_values
 

@@ -34,6 +34,7 @@ class Connector:
     reachable: asyncio.Event
     #: Why nothing is delivered at the moment; empty while it is.
     problem: str = ""
+    phase: Phase = Phase.CONNECTING
 
     async def resolve(self) -> Destination:
         """Return where the run's events go; raise NoServerError or PartitionMismatchError if that is unknown."""
@@ -90,7 +91,7 @@ class Connector:
 
     def _note_connected(self, where: Destination) -> None:
         self.problem = ""
-        self.folder.control[Word.PHASE] = Phase.CONNECTED
+        self._enter(Phase.CONNECTED)
         log.info("delivering %s to %s", where.run, where.connection.brokers)
         self.reachable.set()
         self.moved()
@@ -100,8 +101,11 @@ class Connector:
             self.problem = problem
             log.warning("not delivering: %s", problem)
         self.reachable.clear()
-        match self.folder.control[Word.PHASE]:
+        match self.phase:
             case Phase.CONNECTED:
-                self.folder.control[Word.PHASE] = Phase.BROKER_UNREACHABLE
+                self._enter(Phase.BROKER_UNREACHABLE)
             case Phase.CONNECTING:
-                self.folder.control[Word.PHASE] = Phase.NEVER_CONNECTED
+                self._enter(Phase.NEVER_CONNECTED)
+
+    def _enter(self, phase: Phase) -> None:
+        self.folder.control[Word.PHASE] = self.phase = phase

@@ -9,7 +9,8 @@ import msgspec
 
 from runstream.run_folder.folder import RunFolder
 from runstream.spool.format import StreamCode, TopicCode
-from runstream.spool.writer import DiskPolicy, SpoolWriter
+from runstream.spool.refusals import DiskPolicy
+from runstream.spool.writer import SpoolWriter
 from runstream_schemas.events import Role
 
 _SEGMENT_BYTES = 64 * 1024

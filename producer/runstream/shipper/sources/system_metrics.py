@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from runstream.shipper.sources.process_memory import ProcessMemory
+
+log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 
@@ -19,6 +25,7 @@ class SystemSampler:
         self._path = path
         self._processes: dict[int, psutil.Process] = {}
         self._gpus = Gpus()
+        self._memory = ProcessMemory()
         self._before: tuple[float, dict[str, float]] | None = None
         psutil.cpu_percent()
 
@@ -53,9 +60,9 @@ class SystemSampler:
         for process in found.values():
             with contextlib.suppress(psutil.Error):
                 total["cpu_percent"] += process.cpu_percent()
-                total["memory_mb"] += process.memory_info().rss / _MIB
                 total["threads"] += process.num_threads()
                 total["count"] += 1
+        total["memory_mb"] = self._memory.used(found.values(), time.monotonic()) / _MIB
         return total
 
     def _rates(self, now: float) -> list[tuple[str, str, float]]:
@@ -78,17 +85,25 @@ class Gpus:
     """The NVIDIA GPUs of the machine, if any."""
 
     def __init__(self) -> None:
-        self._handles: list[Any] = []
+        #: By number; a GPU that cannot be read, as one that has fallen off the bus, hides no other.
+        self._handles: dict[int, Any] = {}
+        count = 0
         with contextlib.suppress(Exception):  # no library, no driver or no permission: no GPU is sampled
             import pynvml  # noqa: PLC0415 (needed only if there is a GPU)
 
             pynvml.nvmlInit()
             self._nvml: Any = pynvml
-            self._handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
+            count = pynvml.nvmlDeviceGetCount()
+        for number in range(count):
+            try:
+                self._handles[number] = self._nvml.nvmlDeviceGetHandleByIndex(number)
+            except self._nvml.NVMLError as error:
+                log.warning("GPU %d cannot be read: %s", number, error)
 
     def sample(self) -> dict[str, dict[str, float]]:
         """Return the state of each GPU by its number, without what a GPU does not report."""
-        return {str(number): self._sample(handle) for number, handle in enumerate(self._handles)}
+        samples = ((number, self._sample(handle)) for number, handle in self._handles.items())
+        return {str(number): sample for number, sample in samples if sample}
 
     def _sample(self, handle: Any) -> dict[str, float]:
         nvml = self._nvml

@@ -29,11 +29,14 @@ class StopRequestPoller:
     control: ControlPage
     get_run: Callable[[], RunPath | None]
     get_writers: Callable[[], Collection[bytes]]
+    #: A stop was requested.
+    requested: bool = False
 
     async def run(self) -> None:
         """Poll until a stop is requested."""
         pause = _POLL_S
-        while not self.control[Word.STOP_REQUESTED]:
+        self.requested = self.control[Word.STOP_REQUESTED] != 0
+        while not self.requested:
             await asyncio.sleep(pause)
             pause = await self._poll()
 
@@ -49,5 +52,6 @@ class StopRequestPoller:
             return _RETRY_S
         if not asked.isdisjoint(self.get_writers()):
             log.info("a stop of the run was requested")
+            self.requested = True
             self.control[Word.STOP_REQUESTED] = 1
         return pause

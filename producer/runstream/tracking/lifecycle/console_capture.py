@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
+from runstream.descriptors import KeptFile
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class ConsoleCapture:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._descriptor = -1
+        self._file: KeptFile | None = None
         self._pid = os.getpid()
         #: Suffix of a stream's name: the child process that wrote.
         self._mark = ""
@@ -101,8 +102,7 @@ class ConsoleCapture:
 
     def start(self) -> None:
         """Begin to capture; a stream that cannot be wrapped is skipped. Raises OSError if the file cannot be opened."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._descriptor = os.open(self._path, flags, 0o600)
+        self._file = KeptFile.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
             if stream is None:
                 continue
@@ -123,9 +123,8 @@ class ConsoleCapture:
             for name, buffer in self._buffers.items():
                 self._append(name, buffer.flush())
             self._buffers.clear()
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-                self._descriptor = -1
+            if self._file is not None:
+                self._file.close()
 
     def _on_write(self, name: str, text: str) -> None:
         if os.getpid() != self._pid:
@@ -142,12 +141,12 @@ class ConsoleCapture:
         self._buffers = {name: LineBuffer() for name in self._buffers}
 
     def _append(self, name: str, lines: list[str]) -> None:
-        if not lines or self._descriptor < 0:
+        if not lines or self._file is None or not self._file.intact:
             return
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         text = "".join(f"{stamp} {name}{self._mark} {line}\n" for line in lines)
         with contextlib.suppress(OSError):  # the program's output was written; a failed copy must not stop it
-            os.write(self._descriptor, text.encode(errors="backslashreplace"))
+            os.write(self._file.descriptor, text.encode(errors="backslashreplace"))
 
 
 def _last_state(line: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runstream.descriptors import KeptFile, above_standard
 from runstream.run_folder.process_identity import process_start
 from runstream.spool.control_page import Phase, Word
 
@@ -60,13 +60,13 @@ class ShipperLauncher:
         if (pidfd := _own_pidfd()) is not None:
             environ[_TRAINER] = f"{pidfd}:{os.getpid()}:{process_start(os.getpid()) or ''}"
         command = [sys.executable, "-m", "runstream.shipper.guardian", os.fspath(self._folder.path)]
-        log = os.open(self._folder.logs / "guardian.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        log = KeptFile.open(self._folder.logs / "guardian.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             subprocess.run(  # noqa: S603 - the arguments are our own
                 ["/bin/sh", "-c", _DETACH, "sh", *command],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=log.descriptor,
+                stderr=log.descriptor,
                 cwd="/",
                 env=environ,
                 pass_fds=() if pidfd is None else (pidfd,),
@@ -74,7 +74,7 @@ class ShipperLauncher:
                 check=True,
             )
         finally:
-            os.close(log)
+            log.close()
             if pidfd is not None:
                 os.close(pidfd)
 
@@ -153,16 +153,9 @@ def _is_ours(pid: int) -> bool:
 def _own_pidfd() -> int | None:
     """Return a pidfd of this process, which shows the shipper how it ends; None if the system has none."""
     try:
-        pidfd = os.pidfd_open(os.getpid())
+        return above_standard(os.pidfd_open(os.getpid()))
     except (OSError, AttributeError):
         return None
-    try:
-        # If standard input is closed the pidfd may have its number, which the guardian's input takes.
-        return fcntl.fcntl(pidfd, fcntl.F_DUPFD_CLOEXEC, 3)
-    except OSError:
-        return None
-    finally:
-        os.close(pidfd)
 
 
 def _with_absolute_paths(environ: Mapping[str, str]) -> dict[str, str]:

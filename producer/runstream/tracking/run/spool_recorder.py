@@ -12,7 +12,8 @@ from runstream.exceptions import Error, UsageError
 from runstream.preemption import is_preemptible
 from runstream.spool.control_page import Word
 from runstream.spool.format import TopicCode
-from runstream.spool.writer import ClosedError, DiskPolicy, ForkedError, SpoolWriter
+from runstream.spool.refusals import ClosedError, DiskPolicy, ForkedError
+from runstream.spool.writer import SpoolWriter
 from runstream.tracking.lifecycle.console_capture import ConsoleCapture
 from runstream.tracking.lifecycle.delivery_status import RunStatus, acknowledged, last_acknowledged
 from runstream.tracking.lifecycle.exit_hooks import EXIT_HOOKS
@@ -294,6 +295,8 @@ class SpoolRecorder:
 
     def _check(self, now: int) -> None:
         del now
+        self._try("restore a deleted segment", self._history.writer.restore)
+        self._folder.control.check()
         if self._launcher is None or os.getpid() != self._owner:
             return
         self._try("start delivery again", self._launcher.ensure)

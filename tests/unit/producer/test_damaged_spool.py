@@ -1,0 +1,121 @@
+"""Segments that are truncated, deleted or moved while their writer uses them."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from runstream.spool.format import Flag, TopicCode
+from runstream.spool.writer import SpoolWriter
+from runstream.tracking.rows.row_log import RowLog
+from tests.unit.producer.programs import finished
+from tests.unit.producer.spooled import records, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALL = 4096
+
+
+def test_a_truncated_segment_does_not_end_the_process(tmp_path: Path) -> None:
+    """Rows after the truncation are recorded, with the numbers that they would have had, and one warning is printed."""
+    status, output, errors = finished(
+        tmp_path,
+        """
+import glob
+runstream.init(project="demo", id="r2", mode="offline", reinit=True, settings={"console": "off"})
+run = runstream.run
+for number in range(5):
+    for part in range(500):
+        run.log({"n": number * 500 + part})
+    for size in (4096, 0):
+        for path in glob.glob(f"{run.dir}/../spool/*/*.seg"):
+            os.truncate(path, min(size, os.path.getsize(path)))
+        if size:
+            run.config[f"size{number}"] = size
+        else:
+            run.log({"n": -1 - number}, commit=False)
+            run.log({}, commit=True)
+for number in range(2500, 3000):
+    run.log({"n": number})
+run.finish()
+""",
+    )
+
+    assert (status, output) == (0, "")
+    assert errors.count("was truncated") == errors.count("WARNING") > 0
+    (folder,) = {path.parent for path in (tmp_path / "runstream").glob("*-r2/spool/*/*.seg")}
+    found = rows(folder)
+    assert [row.values["n"] for row in found] == [-5, *range(2500, 3000)]
+    assert [row.seq for row in found] == [*range(found[0].seq, found[0].seq + 501)]
+    assert found[0].seq == 2504
+    assert records(folder)[-1].topic == TopicCode.EXIT
+
+
+def test_a_deleted_segment_is_created_again(tmp_path: Path) -> None:
+    """The records of the segment in use are not lost with its file, nor is the exit."""
+    writer = SpoolWriter(tmp_path, bytes(16))
+    history = RowLog(writer)
+    for number in range(10):
+        history.log({"n": number})
+    (tmp_path / "00000000.seg").unlink()
+    writer.restore()
+    for number in range(10, 20):
+        history.log({"n": number})
+    writer.append_last({"state": "finished"})
+    (tmp_path / "00000001.seg").unlink()
+    writer.restore()
+
+    assert [row.values["n"] for row in rows(tmp_path)] == [*range(20)]
+    assert records(tmp_path)[-1].topic == TopicCode.EXIT
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_moved_folder_loses_nothing(tmp_path: Path) -> None:
+    """The segment in use grows where it is, since none can be created at the earlier path."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    writer = SpoolWriter(before, bytes(16), smallest=SMALL)
+    history = RowLog(writer)
+    for number in range(10):
+        history.log({"n": number})
+    before.rename(after)
+    for number in range(10, 1000):
+        history.log({"n": number})
+    assert writer.append_last({"state": "finished"})
+
+    assert [row.values["n"] for row in rows(after)] == [*range(1000)]
+    assert writer.dropped == 0
+
+
+def test_rows_after_a_deleted_folder_are_counted(tmp_path: Path) -> None:
+    """Once the segment in use is full, rows are dropped and counted, and the reason is in the report."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    reports: list[str] = []
+    writer = SpoolWriter(folder, bytes(16), smallest=SMALL, report=reports.append)
+    history = RowLog(writer)
+    history.log({"n": 0})
+    shutil.rmtree(folder)
+    for number in range(1, 1000):
+        history.log({"n": number})
+
+    assert writer.dropped > 900
+    assert {"No such file or directory" in report for report in reports} == {True}
+
+
+def test_the_reason_of_dropped_rows_is_recorded(tmp_path: Path) -> None:
+    """A marker names the error that had no space for rows."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    history = RowLog(SpoolWriter(folder, bytes(16), smallest=SMALL, mapped=False))
+    folder.rename(tmp_path / "elsewhere")
+    while not history.writer.dropped:
+        history.log({"x": 1.0})
+    assert history.writer.append_last({"state": "finished"})
+
+    (marker,) = [record for record in records(tmp_path / "elsewhere") if record.flags & Flag.DROPPED]
+    reason = "the spool cannot be written: No such file or directory"
+    assert msgspec.msgpack.decode(marker.payload) == {"dropped": history.writer.dropped, "reason": reason}
