@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runstream.exceptions import UsageError
-from runstream_schemas.display_name import display_name
+from runstream_schemas.attributes import display_name
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 _TAG_LENGTH = 64

@@ -51,6 +51,17 @@ def start_time(value: Any) -> float | None:
     return float(value) if is_number and 0 <= value <= _LAST_SECOND and math.isfinite(value) else None
 
 
+def display_name(given: str | None, generated: str | None, number: int | None) -> str:
+    """Return the display name of a run from its attributes ``name``, ``generated_name`` and ``number``.
+
+    The name ``given`` by the user takes precedence. Otherwise it is two ``generated`` words, followed by the number if
+    a server has assigned one; empty if there is neither.
+    """
+    if given or not generated:
+        return given or ""
+    return generated if number is None else f"{generated}-{number}"
+
+
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 

@@ -17,8 +17,7 @@ from runstream_consumers.history.reader import HistoryRow, Origin, Series
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.summary import reader as summary
-from runstream_schemas.attributes import Attributes, validated
-from runstream_schemas.display_name import display_name
+from runstream_schemas.attributes import Attributes, display_name, validated
 from runstream_schemas.events import Role
 from runstream_schemas.topics import RunPath
 
