@@ -87,6 +87,8 @@ def _header(topic: Topic, fields: Mapping[str, Any], limits: Limits) -> Header:
     # A tick belongs to a partition, not to a run.
     if not (kind is Kind.TICK and topic is Topic.HEARTBEAT):
         _check_names(run, limits)
+    if len(fields["continues"]) > limits.continues:
+        raise LimitExceeded(f"Writer that continues {len(fields['continues'])} others, limit {limits.continues}")
     seq: int = fields.get("seq", 0)
     count: int = fields.get("count", 1)
     if seq < 0 or not 0 < count <= _INT32_MAX or seq + count > _INT64_MAX:

@@ -24,6 +24,9 @@ class Limits:
     depth: int = 64
     #: Length of a string value of a row, the config or the summary; longer ones are shortened and marked.
     string_length: int = 256 * 1024
+    #: Writers that the writer of an event continues, and those that all writers of a run continue.
+    continues: int = 10_000
+    run_continues: int = 20_000
     #: Distinct keys of a run.
     run_keys: int = 1_000_000
     #: Length of an entity, a project and a run id.

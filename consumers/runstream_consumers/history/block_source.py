@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -88,20 +89,23 @@ async def merge_blocks(
         async for blocks in streams[0]:
             yield blocks
         return
-    waiting = [(found, stream) for stream in streams if (found := await _next_batch(stream))]
+    #: Batches, how many blocks of each were yielded, and the streams that they came from.
+    waiting = [(held, 0, stream) for stream in streams if (held := await _next_batch(stream))]
     while waiting:
         # What no other stream can precede: up to the least of the last blocks that are held.
-        limit = min(order(held[-1]) for held, _ in waiting)
-        ready = [block for held, _ in waiting for block in held if order(block) <= limit]
-        yield sorted(ready, key=order)
+        limit = min(order(held[-1]) for held, _, _ in waiting)
+        ready: list[Block] = []
         following = []
-        for held, stream in waiting:
-            left = [block for block in held if order(block) > limit]
-            if not left:
-                left = await _next_batch(stream)
-            if left:
-                following.append((left, stream))
-        waiting = following
+        for held, start, stream in waiting:
+            stop = bisect_right(held, limit, start, key=order)
+            ready += held[start:stop]
+            following.append((held, stop, stream))
+        yield sorted(ready, key=order)
+        waiting = [
+            (held, start, stream) if start < len(held) else (await _next_batch(stream), 0, stream)
+            for held, start, stream in following
+        ]
+        waiting = [item for item in waiting if item[0]]
 
 
 async def _next_batch(stream: AsyncIterator[Sequence[Block]]) -> list[Block]:

@@ -76,6 +76,10 @@ class LateRowFilter:
         sorting = np.lexsort((orders, offsets, ranks, steps))
         again = np.flatnonzero(np.diff(steps[sorting]) == 0) + 1
         taken = sorting[again]
+        if not len(taken):
+            return
         rows = np.concatenate(chosen)
-        for number in np.unique(numbers[taken]):
-            self._held[number].good[rows[taken[numbers[taken] == number]]] = False
+        taken = taken[np.argsort(numbers[taken], kind="stable")]
+        places, starts = np.unique(numbers[taken], return_index=True)
+        for number, of_block in zip(places.tolist(), np.split(taken, starts[1:]), strict=True):
+            self._held[number].good[rows[of_block]] = False

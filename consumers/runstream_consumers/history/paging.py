@@ -21,7 +21,7 @@ from runstream_schemas.rows import cut, unpack_rows
 
 GREATEST = 2**63 - 1
 
-#: Number of steps whose first rows are remembered before those no longer needed are removed.
+#: The least number of steps whose first rows are remembered.
 _REMEMBERED_STEPS = 10_000
 
 
@@ -93,6 +93,8 @@ class PageBuilder:
     #: The first row at each step, which is the only one that is not late.
     _first: dict[int, tuple[int, int, int]] = field(default_factory=dict, init=False)
     _cut_off: Cursor | None = field(default=None, init=False)
+    #: Number of steps whose first rows are remembered before those no longer needed are removed.
+    _remembered: int = field(default=_REMEMBERED_STEPS, init=False)
 
     def __post_init__(self) -> None:
         self._begin = self.after or Cursor(self.first_step, -1, -1, -1)
@@ -117,19 +119,30 @@ class PageBuilder:
 
     def add(self, block: Block) -> None:
         """Add the rows of a block."""
-        if not (block.is_shown or self.hidden):
+        if not (block.is_shown or self.hidden) or self._is_elsewhere(block):
             return
         event = block.payload.decode(self.selection)
         self.budget -= event.count
-        late = block.late(event).tolist()
+        self._forget(block.first_step)
+        first, last = self.first_step, self.last_step
+        if len(self._heap) > self.limit:
+            last = min(last, -self._heap[0][0])
+        if block.bounds.ends_before is not None:
+            last = min(last, block.bounds.ends_before - 1)
+        # Only what is between the first and the last row that can be in the page is assembled.
+        wanted = np.flatnonzero((event.steps >= first) & (event.steps <= last))
+        if len(wanted):
+            late = block.late(event)
+            start, stop = int(wanted[0]), int(wanted[-1]) + 1
+            self._add_rows(block, cut(event, start, stop), late[start:stop].tolist(), (wanted - start).tolist())
+
+    def _add_rows(self, block: Block, event: LogEvent, late: Sequence[bool], wanted: Iterable[int]) -> None:
         steps, orders, times = event.steps.tolist(), event.orders.tolist(), event.times.tolist()
         values = unpack_rows(event)
-        ends_before, hidden_from = block.bounds.ends_before, block.bounds.hidden_from
-        self._forget(block.first_step)
-        for index, step in enumerate(steps):
-            if not self.first_step <= step <= self.last_step or self._beyond(step):
-                continue
-            if ends_before is not None and step >= ends_before:
+        hidden_from = block.bounds.hidden_from
+        for index in wanted:
+            step = steps[index]
+            if self._beyond(step):
                 continue
             hidden = hidden_from is not None and step >= hidden_from
             if not self._is_wanted(step, (block.rank, block.offset, orders[index]), hidden=hidden):
@@ -170,6 +183,17 @@ class PageBuilder:
             self._first[step] = place
         return (step, *place) > self._begin
 
+    def _is_elsewhere(self, block: Block) -> bool:
+        """Return whether all rows of a block belong to other pages, by its steps and its place.
+
+        Without this, each page of rows at one step would decode all of them.
+        """
+        place = (block.rank, block.offset)
+        if len(self._heap) > self.limit and block.first_step == -self._heap[0][0]:
+            return place > (-self._heap[0][1], -self._heap[0][2])
+        is_before = block.first_step == block.last_step == self._begin.step and place < self._begin[1:3]
+        return is_before and not self.hidden and (*place, -1) > self._first.get(self._begin.step, (*place, 0))
+
     def _beyond(self, step: int) -> bool:
         """Return whether the page is full with rows at lower steps."""
         return len(self._heap) > self.limit and step > -self._heap[0][0]
@@ -187,9 +211,11 @@ class PageBuilder:
 
     def _forget(self, least: int) -> None:
         """Remove the first rows of steps below ``least`` that are not in the page."""
-        if len(self._first) > _REMEMBERED_STEPS + 2 * len(self._heap):
+        if len(self._first) > self._remembered + 2 * len(self._heap):
             needed = {-entry[0] for entry in self._heap}
             self._first = {step: place for step, place in self._first.items() if step >= least or step in needed}
+            # Not again before it has doubled: all of them may still be needed.
+            self._remembered = max(_REMEMBERED_STEPS, 2 * len(self._first))
 
 
 class RowPicker:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -45,9 +47,9 @@ class PostgresBlocks:
         }
         if stream is not Stream.HISTORY:
             return RunFacts(run, writers)
-        lineage: dict[UUID, frozenset[UUID]] = {}
+        lineage: dict[UUID, set[UUID]] = {}
         for row in await self._connection.fetch(QUERIES["lineage_of"], run):
-            lineage[row["writer"]] = lineage.get(row["writer"], frozenset()) | {row["continues"]}
+            lineage.setdefault(row["writer"], set()).add(row["continues"])
         branches = [BranchFacts(**row) for row in await self._connection.fetch(QUERIES["branches_of"], run)]
         return RunFacts(run, writers, lineage, branches)
 
@@ -56,9 +58,8 @@ class PostgresBlocks:
         place = (run, STREAM_NUMBERS[stream])
         if NO_STEP < first <= last:
             # A separate query, so that both find their rows by an index, however wide single blocks are.
-            across = await self._connection.fetch(QUERIES["blocks_across_step"], *place, first)
-            if across:
-                yield [_block(row) for row in across]
+            async for blocks in self._batches("blocks_across_step", *place, first):
+                yield blocks
         async for blocks in self._batches("blocks_from_step", *place, first, last):
             yield blocks
 
@@ -95,17 +96,21 @@ class PostgresBlocks:
 
 async def _by_last_step(narrow: AsyncIterator[Sequence[Block]]) -> AsyncIterator[Sequence[Block]]:
     """Reorder narrow blocks, which come by their first step, greatest first."""
-    held: list[Block] = []
+    #: The greatest last step on top; of equal ones, the first to arrive.
+    held: list[tuple[int, int, Block]] = []
+    arrived = count()
     async for blocks in narrow:
-        held = sorted([*held, *blocks], key=lambda block: -block.last_step)
+        for block in blocks:
+            heappush(held, (-block.last_step, next(arrived), block))
         # No later block reaches beyond this step.
         limit = blocks[-1].first_step + _NARROW
-        ready = [block for block in held if block.last_step >= limit]
-        held = held[len(ready) :]
+        ready = []
+        while held and -held[0][0] >= limit:
+            ready.append(heappop(held)[2])
         if ready:
             yield ready
     if held:
-        yield held
+        yield [block for _, _, block in sorted(held, key=lambda item: item[:2])]
 
 
 def _next_batch(count: int, rows: Sequence[Any]) -> int:

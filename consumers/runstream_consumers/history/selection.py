@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runstream_schemas.codec import decode_columns
 from runstream_schemas.column_reader import ColumnReader
@@ -32,6 +32,11 @@ class Selection:
     #: Paths that are selected whatever the keys are.
     always: frozenset[tuple[str, ...]] = frozenset()
     _reader: ColumnReader | None = None
+    #: The lengths of the keys.
+    _lengths: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lengths = sorted({len(key) for key in self.keys or ()})
 
     @classmethod
     def of(cls, keys: Iterable[str] | None, *, is_numeric: bool = False) -> Selection:
@@ -54,16 +59,13 @@ class Selection:
         return (not self.is_numeric or kind in _NUMERIC) and self._selects(path)
 
     def _selects(self, path: tuple[str, ...]) -> bool:
-        return self.keys is None or not self.keys.isdisjoint(_ancestors(key_of(path)))
+        if self.keys is None:
+            return True
+        # One character more than the longest key: a key can have thousands of dots, each of which ends a dict's name.
+        key = f"{key_of(path)}."
+        return any(key[length : length + 1] == "." and key[:length] in self.keys for length in self._lengths)
 
 
 #: Selects every column, and no column: steps, times and orders are always decoded.
 EVERY_COLUMN = Selection(None)
 NO_COLUMN = Selection(frozenset())
-
-
-def _ancestors(key: str) -> Iterable[str]:
-    yield key
-    for index, character in enumerate(key):
-        if character == ".":
-            yield key[:index]

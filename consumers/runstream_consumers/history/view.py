@@ -8,12 +8,11 @@ as rows that the forking writer logged before its own.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from uuid import UUID
-
-#: Greater than every offset.
-_ALWAYS = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class RunFacts:
     run: UUID
     writers: Mapping[UUID, WriterFacts] = field(default_factory=dict)
     #: The writers that each writer continues.
-    lineage: Mapping[UUID, frozenset[UUID]] = field(default_factory=dict)
+    lineage: Mapping[UUID, AbstractSet[UUID]] = field(default_factory=dict)
     #: Ordered by offset.
     branches: Sequence[BranchFacts] = ()
 
@@ -56,41 +55,34 @@ class RunFacts:
         writers = {key: writer for key, writer in self.writers.items() if writer.began < time}
         branches = [branch for branch in self.branches if branch.append_time < time]
         known = {*writers, *(branch.writer for branch in branches)}
-        known = known.union(*(ancestors(self.lineage, writer) for writer in known))
+        known |= ancestors(self.lineage, *known)
         lineage = {key: earlier for key, earlier in self.lineage.items() if key in known}
         return RunFacts(self.run, writers, lineage, branches)
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Hides the rows from a step on that were appended before an offset."""
-
-    step: int
-    before: int
 
 
 class Cuts:
     """The rows of a run that its later writers hide."""
 
     def __init__(self, facts: RunFacts) -> None:
-        self._cuts: dict[UUID, list[Cut]] = {}
-        self._everyone: list[Cut] = []
-        for writer in facts.lineage:
-            known = facts.writers.get(writer)
-            if known is not None:
-                for earlier in ancestors(facts.lineage, writer):
-                    self._cuts.setdefault(earlier, []).append(Cut(known.first_step, _ALWAYS))
-        for branch in facts.branches:
-            if branch.origin == facts.run:
-                self._everyone.append(Cut(branch.step + 1, branch.offset))
-                for earlier in ancestors(facts.lineage, branch.writer):
-                    self._cuts.setdefault(earlier, []).append(Cut(branch.step + 1, _ALWAYS))
+        rewinds = [(branch.step + 1, branch) for branch in facts.branches if branch.origin == facts.run]
+        starts = [(facts.writers[one].first_step, one) for one in facts.lineage if one in facts.writers]
+        starts += [(step, branch.writer) for step, branch in rewinds]
+        #: For each writer that is continued, the least step from which one that continues it hides its rows.
+        self._continued = _least_steps(facts.lineage, starts)
+        #: The offsets of rewinds, ascending, and the least step of those from each on: what is hidden before it.
+        self._offsets: list[int] = []
+        self._steps: list[int] = []
+        for step, branch in sorted(rewinds, key=lambda rewind: -rewind[1].offset):
+            self._offsets.append(branch.offset)
+            self._steps.append(min(step, self._steps[-1]) if self._steps else step)
+        self._offsets.reverse()
+        self._steps.reverse()
 
     def hidden_from(self, writer: UUID, offset: int) -> int | None:
         """Return the step from which rows of a writer at an offset are hidden, or None if none are."""
         # A writer's rows follow its own marker, so it never hides them.
-        cuts = [*self._cuts.get(writer, ()), *self._everyone]
-        return min((cut.step for cut in cuts if offset < cut.before), default=None)
+        rewind = bisect_right(self._offsets, offset)
+        return _least(self._continued.get(writer), self._steps[rewind] if rewind < len(self._steps) else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +149,30 @@ def view_of(lineage: Sequence[RunFacts]) -> list[RowSource]:
     return sources
 
 
-def ancestors(lineage: Mapping[UUID, Iterable[UUID]], writer: UUID) -> set[UUID]:
-    """Return the writers that a writer continues, directly or not."""
+def ancestors(lineage: Mapping[UUID, Iterable[UUID]], *writers: UUID) -> set[UUID]:
+    """Return the writers that any of some writers continues, directly or not."""
     found: set[UUID] = set()
-    waiting = [writer]
+    waiting = [*writers]
     while waiting:
         for earlier in lineage.get(waiting.pop(), ()):
             if earlier not in found:
                 found.add(earlier)
                 waiting.append(earlier)
-    found.discard(writer)
     return found
+
+
+def _least_steps(lineage: Mapping[UUID, Iterable[UUID]], starts: Iterable[tuple[int, UUID]]) -> dict[UUID, int]:
+    """Return for each writer the least step of those that continue it, directly or not; each is visited once."""
+    least: dict[UUID, int] = {}
+    for step, start in sorted(starts):
+        waiting = [start]
+        while waiting:
+            for earlier in lineage.get(waiting.pop(), ()):
+                # One with a lesser step has visited what it continues as well.
+                if earlier not in least and earlier != start:
+                    least[earlier] = step
+                    waiting.append(earlier)
+    return least
 
 
 def lines_of(sources: Sequence[RowSource]) -> dict[UUID, UUID]:
@@ -184,15 +189,15 @@ def lines_of(sources: Sequence[RowSource]) -> dict[UUID, UUID]:
         heads = [writer for writer in writers if writer not in follower]
         if fork is not None and len(heads) == 1:
             follower[heads[0]] = fork.writer
-    return {writer: _end_of(follower, writer) for writer in follower}
-
-
-def _end_of(follower: Mapping[UUID, UUID], writer: UUID) -> UUID:
-    seen = {writer}
-    while (after := follower.get(writer)) is not None and after not in seen:
-        seen.add(after)
-        writer = after
-    return writer
+    ends: dict[UUID, UUID] = {}
+    for writer in follower:
+        line, end = {writer: None}, writer
+        while (after := follower.get(end)) is not None and after not in line and after not in ends:
+            line[after] = None
+            end = after
+        end = end if after is None else ends.get(after, end)
+        ends |= dict.fromkeys(line, end)
+    return {writer: ends[writer] for writer in follower}
 
 
 def _least(*steps: int | None) -> int | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+from runstream_schemas.summary_algebra.assignments import Assignments
 from runstream_schemas.summary_algebra.key_state import KeyState, Path
 from runstream_schemas.summary_algebra.projection import latest_row_fields, project
 from runstream_schemas.summary_algebra.summary_state import SummaryState
@@ -48,13 +49,19 @@ class Layout:
         """Return the states of the keys of a part."""
         return state.keys if len(self.parts) == 1 else {path: state.keys[path] for path in self.parts[part]}
 
-    def projection(self, state: SummaryState, part: int) -> dict[str, Any]:
-        """Return the projection of a part."""
-        manual = state.manual
-        if manual.entries and len(self.parts) > 1:
-            manual = manual.of(lambda name: self._part_of.get(name, 0) == part)
-        tree = project(self.keys_of(state, part), manual, state.definitions, state.continues)
-        return tree if part else tree | latest_row_fields(state)
+    def projections(self, state: SummaryState, parts: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """Return the projections of parts."""
+        if len(self.parts) == 1:
+            manual = {0: state.manual}
+        else:
+            manual = state.manual.grouped(lambda name: self._part_of.get(name, 0))
+        found = {
+            part: project(
+                self.keys_of(state, part), manual.get(part, Assignments()), state.definitions, state.continues
+            )
+            for part in parts
+        }
+        return {part: tree if part else tree | latest_row_fields(state) for part, tree in found.items()}
 
     def _assign(self, path: Path) -> None:
         number = self._part_of.get(path[0])

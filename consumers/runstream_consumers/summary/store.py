@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -72,25 +72,31 @@ async def _write(
     connection: Connection, query: str, runs: Sequence[StoredState], names: Callable[[RunPath], tuple[str, ...]]
 ) -> None:
     if runs:
-        # Before the columns, which mark the states as unchanged.
-        parts = [row for stored in runs for row in _parts(stored)]
-        rows = [(*_columns(stored), *names(stored.state.run)) for stored in runs]
+        parts: list[tuple[Any, ...]] = []
+        rows: list[tuple[Any, ...]] = []
+        for stored in runs:
+            summaries = {
+                part: values.dump(tree)
+                for part, tree in stored.layout.projections(stored.state, stored.layout.touched(stored.state)).items()
+            }
+            parts += _parts(stored, summaries)
+            rows.append((*_columns(stored, summaries[0]), *names(stored.state.run)))
         await connection.execute(QUERIES[query], *columns_of(rows))
         if parts:
             await connection.execute(QUERIES["save_parts"], *columns_of(parts))
 
 
-def _parts(stored: StoredState) -> list[tuple[Any, ...]]:
+def _parts(stored: StoredState, summaries: Mapping[int, str]) -> list[tuple[Any, ...]]:
     """Return the rows of the parts that changed, except for part 0, which is stored in the run's own row."""
     state, layout = stored.state, stored.layout
     return [
-        (run_key(state.run), part, pack_keys(layout.keys_of(state, part)), values.dump(layout.projection(state, part)))
-        for part in layout.touched(state)
+        (run_key(state.run), part, pack_keys(layout.keys_of(state, part)), summary)
+        for part, summary in summaries.items()
         if part
     ]
 
 
-def _columns(stored: StoredState) -> tuple[Any, ...]:
+def _columns(stored: StoredState, summary: str) -> tuple[Any, ...]:
     """Return the columns of a run's row, None for those that did not change, and mark the state as unchanged."""
     state = stored.state
     changed, state.changed = state.changed, Changed()
@@ -102,6 +108,6 @@ def _columns(stored: StoredState) -> tuple[Any, ...]:
         state.last_step,
         pack_keys(stored.layout.keys_of(state, 0), state.latest) if changed.keys else None,
         pack_document(state) if changed.document else None,
-        values.dump(stored.layout.projection(state, 0)),
+        summary,
         *(described[name] for name in _TEXTS),
     )

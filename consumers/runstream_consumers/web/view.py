@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runstream_consumers.api.documents.run_documents import FoundRun, run_path, seconds
 from runstream_consumers.web.filters import pairs
-from runstream_schemas.summary_algebra.definitions import glob_pattern
+from runstream_schemas.summary_algebra.globs import GlobTable
 
 #: States in which more events are expected.
 OPEN = frozenset({"pending", "running", "preempting"})
@@ -66,19 +66,17 @@ def columns(lines: Iterable[RunLine]) -> list[str]:
     return [key for key in found if key in chosen]
 
 
-def definition_of(key: str, metrics: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the metric definition of a key: that of its exact name, else that of the longest matching pattern."""
-    fitting = [
-        metric
-        for metric in metrics
-        if (glob_pattern(metric["name"]).fullmatch(key) if metric["glob"] else metric["name"] == key)
-    ]
-    return min(fitting, key=lambda metric: (bool(metric["glob"]), -len(metric["name"]), metric["name"]), default={})
+def definitions_by_key(metrics: Sequence[Mapping[str, Any]]) -> Callable[[str], Mapping[str, Any]]:
+    """Return a function of a key: its metric definition, of its exact name or else the longest pattern that fits."""
+    exact = {metric["name"]: metric for metric in metrics if not metric["glob"]}
+    globs = GlobTable({metric["name"]: metric for metric in metrics if metric["glob"]})
+    return lambda key: exact.get(key) or globs.find(key) or {}
 
 
 def chart_groups(keys: Iterable[str], metrics: Sequence[Mapping[str, Any]], rest: str) -> list[ChartGroup]:
     """Return the charts of the keys that are not hidden, each with its step metric, grouped as in :func:`groups`."""
-    known = {key: definition_of(key, metrics) for key in keys}
+    definition_of = definitions_by_key(metrics)
+    known = {key: definition_of(key) for key in keys}
     shown = [key for key, definition in known.items() if not definition.get("hidden")]
     return [
         (name, [(key, known[key].get("step_metric") or "") for key in found]) for name, found in groups(shown, rest)

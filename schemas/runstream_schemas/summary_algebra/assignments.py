@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Orders assignments: the greatest tag, compared item by item, is the latest.
 Tag = tuple[int, ...]
+#: Replaced assignments that are kept before the index is built again.
+_FEW = 64
 
 
 class Removed:
@@ -26,56 +30,99 @@ class Assigned(NamedTuple):
     value: Any
 
 
+@dataclass(slots=True)
+class _Node:
+    """A path, and what is assigned to it and below it."""
+
+    assigned: Assigned | None = None
+    inner: dict[str, _Node] = field(default_factory=dict)
+    #: Tags and paths that were assigned below, the oldest first; some may have been replaced since.
+    below: list[tuple[Tag, Path]] = field(default_factory=list)
+
+
 class Assignments:
     """The assignments in effect; the result does not depend on the order in which they are made.
 
-    Only assignments that no later one covers are kept: an assignment to ``a`` replaces earlier ones to ``a.b``.
+    Only assignments that no later one covers are kept: an assignment to ``a`` replaces earlier ones to ``a.b``. Each
+    costs time proportional to the length of its path, and to the logarithm of the number of assignments.
     """
 
     def __init__(self) -> None:
         self.entries: dict[Path, Assigned] = {}
-        #: Every path that has ever been above an entry.
-        self._above: set[Path] = set()
+        self._root = _Node()
+        #: Number of entries that were replaced since the nodes were built, and are still in them.
+        self._stale = 0
 
     def assign(self, path: Path, assigned: Assigned) -> None:
         """Add an assignment."""
-        for depth in range(1, len(path) + 1):
-            known = self.entries.get(path[:depth])
-            if known is not None and known.tag >= assigned.tag:
+        node, above = self._root, []
+        for name in path:
+            above.append(node)
+            node = node.inner.get(name) or node.inner.setdefault(name, _Node())
+            if node.assigned is not None and node.assigned.tag >= assigned.tag:
                 return
-        if path in self._above:
-            for covered in [inner for inner in self.entries if _is_below(inner, path)]:
-                if self.entries[covered].tag < assigned.tag:
-                    del self.entries[covered]
-        self.entries[path] = assigned
-        self._above.update(path[:depth] for depth in range(1, len(path)))
+        while node.below and node.below[0][0] < assigned.tag:
+            self._remove(*heappop(node.below))
+        self._stale += node.assigned is not None
+        node.assigned = self.entries[path] = assigned
+        for outer in above[1:]:
+            heappush(outer.below, (assigned.tag, path))
+        if self._stale > len(self.entries) + _FEW:
+            self._rebuild()
 
     def around(self, path: Path) -> Iterator[Assigned]:
         """Yield the assignments to a path and to the dicts that contain it."""
-        for depth in range(1, len(path) + 1):
-            known = self.entries.get(path[:depth])
-            if known is not None:
-                yield known
+        node = self._root
+        for name in path:
+            if (inner := node.inner.get(name)) is None:
+                return
+            node = inner
+            if node.assigned is not None:
+                yield node.assigned
 
     def below(self, path: Path) -> list[tuple[Path, Assigned]]:
         """Return the assignments below a path, each with the rest of its path."""
-        if path not in self._above:
-            return []
-        return [(inner[len(path) :], known) for inner, known in self.entries.items() if _is_below(inner, path)]
+        node = self._root
+        for name in path:
+            if (inner_node := node.inner.get(name)) is None:
+                return []
+            node = inner_node
+        known = {inner: self.entries[inner] for tag, inner in node.below if self._is_current(tag, inner)}
+        return [(inner[len(path) :], assigned) for inner, assigned in known.items()]
 
-    def of(self, selects: Callable[[str], bool]) -> Assignments:
-        """Return the assignments to paths whose first name is selected."""
-        part = Assignments()
+    def grouped(self, group: Callable[[str], int]) -> dict[int, Assignments]:
+        """Return the assignments by the group of the first name of their path."""
+        groups: dict[int, Assignments] = {}
         for path, assigned in self.entries.items():
-            if selects(path[0]):
-                part.assign(path, assigned)
-        return part
+            groups.setdefault(group(path[0]), Assignments()).assign(path, assigned)
+        return groups
 
     def resolve(self) -> dict[str, Any]:
         """Return the nested dict that results from the assignments."""
         tree: dict[str, Any] = {}
         apply(tree, self.entries.items())
         return tree
+
+    def _is_current(self, tag: Tag, path: Path) -> bool:
+        known = self.entries.get(path)
+        return known is not None and known.tag == tag
+
+    def _remove(self, tag: Tag, path: Path) -> None:
+        """Remove an assignment that a later one covers, unless it was replaced before."""
+        if self._is_current(tag, path):
+            node = self._root
+            for name in path:
+                node = node.inner[name]
+            node.assigned = None
+            del self.entries[path]
+            self._stale += 1
+
+    def _rebuild(self) -> None:
+        """Build the nodes again, without what was replaced."""
+        self.entries, entries = {}, self.entries
+        self._root, self._stale = _Node(), 0
+        for path, assigned in entries.items():
+            self.assign(path, assigned)
 
 
 def apply(tree: dict[str, Any], assignments: Iterable[tuple[Path, Assigned]]) -> None:
@@ -110,7 +157,3 @@ def remove(tree: dict[str, Any], path: Path) -> None:
 def copied(value: Any) -> Any:
     """Return a copy of a value that shares no dict with the original."""
     return {name: copied(inner) for name, inner in value.items()} if isinstance(value, dict) else value
-
-
-def _is_below(path: Path, other: Path) -> bool:
-    return len(path) > len(other) and path[: len(other)] == other

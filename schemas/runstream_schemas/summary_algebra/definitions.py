@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from runstream_schemas.exceptions import MalformedEvent
+from runstream_schemas.exceptions import LimitExceeded, MalformedEvent
+from runstream_schemas.limits import DEFAULT_LIMITS
+from runstream_schemas.summary_algebra.globs import GlobTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,18 +58,25 @@ class Definitions:
     """All definitions of a run, added in any order; their tags decide which are in force."""
 
     def __init__(self) -> None:
+        #: For each name, the definitions that decide which one is in force; of others nothing remains.
         self.given: dict[str, dict[Tag, Definition]] = {}
-        self._globs: list[tuple[re.Pattern[str], Definition]] | None = None
         self._in_force: dict[str, Definition] = {}
+        #: Names whose definition in force is not known.
+        self._changed: set[str] = set()
+        self._globs: GlobTable[Definition] | None = None
 
     def define(self, tag: Tag, definition: Definition) -> None:
         """Add a definition."""
-        self.given.setdefault(definition.name, {})[tag] = definition
-        self._globs = None
+        given = self.given.get(definition.name, {})
+        self.given[definition.name] = _deciding({**given, tag: definition})
+        self._changed.add(definition.name)
 
     def in_force(self) -> Mapping[str, Definition]:
-        """Return the merged definition of each name."""
-        self._prepare()
+        """Return the merged definition of each name, in alphabetical order."""
+        if self._changed:
+            known = self._in_force | {name: _merged(self.given[name]) for name in self._changed}
+            self._in_force = dict(sorted(known.items()))
+            self._changed, self._globs = set(), None
         return self._in_force
 
     def of(self, path: Path) -> Definition | None:
@@ -76,26 +84,24 @@ class Definitions:
 
         A name with dots applies to the nested key as well as to the key that contains the dots.
         """
-        globs = self._prepare()
+        in_force = self.in_force()
+        if not in_force:
+            return None
         name = ".".join(path)
-        exact = self._in_force.get(name)
+        exact = in_force.get(name)
         if exact is not None and not exact.glob:
             return exact
-        return next((definition for pattern, definition in globs if pattern.fullmatch(name)), None)
-
-    def _prepare(self) -> list[tuple[re.Pattern[str], Definition]]:
         if self._globs is None:
-            self._in_force = {name: _merged(self.given[name]) for name in sorted(self.given)}
-            globs = [definition for definition in self._in_force.values() if definition.glob]
-            globs.sort(key=lambda definition: (-len(definition.name), definition.name))
-            self._globs = [(glob_pattern(definition.name), definition) for definition in globs]
-        return self._globs
+            self._globs = GlobTable({glob: known for glob, known in in_force.items() if known.glob})
+        return self._globs.find(name)
 
 
 def parse(value: Any) -> Definition:
     """Return the definition in the value of a config entry; raises MalformedEvent if it is not valid."""
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         raise MalformedEvent("Metric definition without a name")
+    if len(value["name"]) > DEFAULT_LIMITS.key_length:
+        raise LimitExceeded(f"Name of a metric of {len(value['name'])} characters, limit {DEFAULT_LIMITS.key_length}")
     summary = value.get("summary")
     if summary is not None and not isinstance(summary, list):
         raise MalformedEvent("Aggregations of a metric definition are not a list")
@@ -124,6 +130,20 @@ def _merged(given: Mapping[Tag, Definition]) -> Definition:
     return merged
 
 
-def glob_pattern(glob: str) -> re.Pattern[str]:
-    """Return the pattern of the whole keys that the name of a definition with ``*`` selects."""
-    return re.compile(".*".join(re.escape(part) for part in glob.split("*")), re.DOTALL)
+def _deciding(given: Mapping[Tag, Definition]) -> dict[Tag, Definition]:
+    """Return the definitions of one name on which the merged one depends: a few, however many there are.
+
+    These are the last one, the last one that replaces all earlier ones, and after it, for each option and each
+    aggregation, the last one that has it. The result does not depend on when others are left out.
+    """
+    kept: dict[Tag, Definition] = {}
+    missing = {*_OPTIONAL, *AGGREGATIONS}
+    for tag in sorted(given, reverse=True):
+        definition = given[tag]
+        found = {name for name in _OPTIONAL if getattr(definition, name) is not None} | (definition.summary or set())
+        if not kept or definition.overwrite or not missing.isdisjoint(found):
+            kept[tag] = definition
+            missing -= found
+        if definition.overwrite:
+            break
+    return kept

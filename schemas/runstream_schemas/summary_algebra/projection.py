@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runstream_schemas.attributes import start_time
 from runstream_schemas.summary_algebra.assignments import Assigned, Assignments, Removed, apply, put
 from runstream_schemas.summary_algebra.exact import fraction
-from runstream_schemas.summary_algebra.summary_state import earlier_writers
+from runstream_schemas.summary_algebra.lineage import Lineage
 
 if TYPE_CHECKING:
     from runstream_schemas.summary_algebra.definitions import Definition, Definitions
@@ -50,16 +50,17 @@ def project(
 ) -> dict[str, Any]:
     """Return the summary as a nested dict, its outermost names in alphabetical order."""
     tree = manual.resolve()
+    lineage = Lineage(continues)
     for path in sorted(_surviving(keys)):
         state = keys[path]
-        value = _displayed(path, state, manual, definitions.of(path), continues)
+        value = _displayed(path, state, manual, definitions.of(path), lineage)
         if value is not Nothing:
             put(tree, path, value)
     return dict(sorted(tree.items()))
 
 
 def _displayed(
-    path: Path, state: KeyState, manual: Assignments, definition: Definition | None, continues: Continues
+    path: Path, state: KeyState, manual: Assignments, definition: Definition | None, lineage: Lineage
 ) -> Any:
     """Return what is displayed for a logged key, or Nothing if values assigned by hand take precedence."""
     first, last = state.first, state.last
@@ -68,11 +69,11 @@ def _displayed(
     if not manual.entries:
         return shown(state, definition)
     over, below = list(manual.around(path)), manual.below(path)
-    if not all(_is_later(last, known, continues) for known in over):
+    if not all(_is_later(last, known, lineage) for known in over):
         return Nothing
-    changes = [(rest, known) for rest, known in below if not _is_later(last, known, continues)]
-    replaced = [*over, *(known for _, known in below if _is_later(last, known, continues))]
-    by_hand = any(known.value is not Removed and not _is_later(first, known, continues) for known in replaced)
+    changes = [(rest, known) for rest, known in below if not _is_later(last, known, lineage)]
+    replaced = [*over, *(known for _, known in below if _is_later(last, known, lineage))]
+    by_hand = any(known.value is not Removed and not _is_later(first, known, lineage) for known in replaced)
     value = shown(state, definition, by_hand=by_hand)
     if not changes:
         return value
@@ -130,7 +131,7 @@ def _surviving(keys: Mapping[Path, KeyState]) -> set[Path]:
     return surviving
 
 
-def _is_later(last: Seen, known: Assigned, continues: Continues) -> bool:
+def _is_later(last: Seen, known: Assigned, lineage: Lineage) -> bool:
     if last.writer == known.writer:
         return last.tag[2] > known.order
-    return known.writer in earlier_writers(continues, last.writer)
+    return lineage.is_earlier(known.writer, last.writer)

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from runstream_schemas import values
 from runstream_schemas.events import ChangeEvent, Entry, Event, Kind, LogEvent, Operation, Role, Scope, Stream, Writer
+from runstream_schemas.exceptions import LimitExceeded
+from runstream_schemas.limits import DEFAULT_LIMITS
 from runstream_schemas.summary_algebra.assignments import Assigned, Assignments, Removed, Tag
 from runstream_schemas.summary_algebra.block import fold_block
 from runstream_schemas.summary_algebra.definitions import Definition, Definitions, parse
 from runstream_schemas.summary_algebra.key_state import KeyState
+from runstream_schemas.summary_algebra.lineage import earlier_writers
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from runstream_schemas.summary_algebra.key_state import Path, Seen
 
 
@@ -57,6 +58,10 @@ class SummaryState:
     created: int = 0
     updated: int = 0
     changed: Changed = field(default_factory=Changed)
+    #: The writers that the writer of the branch continues; None if not known yet.
+    _before_branch: set[bytes] | None = None
+    #: How many writers all writers continue; None if not known yet.
+    _continued: int | None = None
 
     @property
     def weight(self) -> int:
@@ -66,7 +71,8 @@ class SummaryState:
     def fold(self, event: Event, offset: int, append_time: int) -> None:
         """Fold in the event at a partition offset; ignore events that do not contribute.
 
-        Raises MalformedEvent for an invalid metric definition; the state must not be used afterwards.
+        Raises MalformedEvent for an invalid metric definition, and LimitExceeded for a state beyond the limits; it must
+        not be used afterwards.
         """
         if not contributes(event):
             return
@@ -91,6 +97,7 @@ class SummaryState:
                 self.definitions.define(tag, definition)
         for writer, earlier in other.continues.items():
             self.continues[writer] = self.continues.get(writer, frozenset()) | earlier
+        self._before_branch = self._continued = None
         if other.latest is not None:
             self._see_row(other.latest)
         if other.last_step is not None:
@@ -102,8 +109,14 @@ class SummaryState:
     def _continue(self, writer: Writer) -> None:
         known = self.continues.get(writer.id, frozenset())
         if not known.issuperset(writer.continues):
+            if self._continued is None:
+                self._continued = sum(map(len, self.continues.values()))
             self.continues[writer.id] = known | frozenset(writer.continues)
+            self._continued += len(self.continues[writer.id]) - len(known)
+            self._before_branch = None
             self.changed.document = self.changed.rules = True
+            if self._continued > DEFAULT_LIMITS.run_continues:
+                raise LimitExceeded(f"More than {DEFAULT_LIMITS.run_continues} continued writers in a run")
 
     def _assigned(self) -> tuple[Assignments, ...]:
         return self.manual, self.config, self.attributes, self.metadata
@@ -122,13 +135,16 @@ class SummaryState:
         """Discard the keys: what is inherited is not known here; whoever creates the branch also assigns its values."""
         if self.branch is None or self.branch[0] < offset:
             self.keys, self.latest, self.last_step, self.branch = {}, None, step, (offset, writer.id)
+            self._before_branch = None
             self.changed = Changed(keys=True, document=True, rules=True)
 
     def _is_past(self, writer: Writer, offset: int) -> bool:
         """Return whether rows were logged before the run was rewound, even if they arrived later."""
         if self.branch is None or writer.id == self.branch[1]:
             return False
-        return offset < self.branch[0] or writer.id in earlier_writers(self.continues, self.branch[1])
+        if self._before_branch is None:
+            self._before_branch = earlier_writers(self.continues, self.branch[1])
+        return offset < self.branch[0] or writer.id in self._before_branch
 
     def _fold_rows(self, event: LogEvent, offset: int) -> None:
         latest = fold_block(self.keys, event, offset)
@@ -171,17 +187,6 @@ def contributes(event: Event) -> bool:
     if isinstance(event, LogEvent):
         return event.kind in {Kind.DATA, Kind.BRANCH} and event.stream is Stream.HISTORY
     return isinstance(event, ChangeEvent) and event.kind is Kind.DATA
-
-
-def earlier_writers(continues: Mapping[bytes, Iterable[bytes]], writer: bytes) -> set[bytes]:
-    """Return the writers that a writer continues, directly or indirectly."""
-    found: set[bytes] = set()
-    waiting = [writer]
-    while waiting:
-        new = set(continues.get(waiting.pop(), ())) - found - {writer}
-        found |= new
-        waiting.extend(new)
-    return found
 
 
 def _assign(target: Assignments, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:

@@ -33,9 +33,9 @@ class Stored:
         state, layout = self.state, self.layout
         for item in placed:
             state.fold(item.event, item.offset, item.append_time)
-        for part in layout.touched(state):
+        for part, tree in layout.projections(state, layout.touched(state)).items():
             self.keys[part] = pack_keys(layout.keys_of(state, part), None if part else state.latest)
-            self.shown[part] = values.dump(layout.projection(state, part))
+            self.shown[part] = values.dump(tree)
         state.changed = Changed()
 
     def load(self) -> None:

@@ -71,6 +71,8 @@ async def _apply(consumer: Consumer, context: Context, connection: Connection, r
     key = writer_of(received.event)
     progress = {} if key is None else await store.load_progress(connection, [key])
     trimmed = trim(progress, [received])
+    for _, error in trimmed.refused:
+        raise error
     if trimmed.events:
         partition = consumer.partition(message.partition, context)
         await partition.load(connection)

@@ -231,9 +231,10 @@ class Sink:
             progress = fresh.progress if not failed else fresh.progress_without(memory.progress, failed)
             await self._store.save_progress(connection, progress)
             await self._store.add_lost(connection, fresh.lost_without(failed))
+            failures = [*fresh.refused, *((fresh.events[index], error) for index, error in failed.items())]
             rejected = work.rejected + [
                 work.reject(work.messages[item.topic, item.offset], "apply", item.event.run, error)
-                for item, error in ((fresh.events[index], error) for index, error in failed.items())
+                for item, error in failures
             ]
             await self._check_failures(connection, work, fresh.events, failed)
             await self._store.quarantine(connection, rejected)

@@ -9,7 +9,13 @@ from runstream_consumers.runtime.kafka.messages import part, writer_of
 from runstream_consumers.runtime.plugin import Received
 from runstream_consumers.runtime.postgres.store import WriterKey
 from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress, Span, advance
-from runstream_schemas.events import HeartbeatEvent, Kind
+from runstream_schemas.events import HeartbeatEvent, Kind, LogEvent
+from runstream_schemas.exceptions import LimitExceeded
+
+#: The most holes of a writer in a topic.
+MAX_HOLES = 1_000
+#: The most columns in all parts of an event that is cut.
+MAX_CUT_COLUMNS = 200_000
 
 
 @dataclass(slots=True)
@@ -21,6 +27,8 @@ class FreshEvents:
     spans: list[tuple[WriterKey, Span] | None] = field(default_factory=list)
     #: The progress of the writers with all events applied; only those for which it changed.
     progress: dict[WriterKey, Progress] = field(default_factory=dict)
+    #: Events that would cost too much, with the reason.
+    refused: list[tuple[Received, LimitExceeded]] = field(default_factory=list)
 
     def progress_without(
         self, before: Mapping[WriterKey, Progress], failed: Container[int]
@@ -47,7 +55,8 @@ class FreshEvents:
 def trim(before: Mapping[WriterKey, Progress], received: Sequence[Received]) -> FreshEvents:
     """Return the new events, in order, given the previous progress of their writers.
 
-    Each event is left out, kept, or cut into its new parts. Heartbeats are kept unchanged.
+    Each event is left out, kept, or cut into its new parts. Heartbeats are kept unchanged. An event is refused if it
+    leaves more holes, or has to be cut into more parts, than any writer causes: each later event would cost more.
     """
     trimmed = FreshEvents()
     for item in received:
@@ -59,9 +68,22 @@ def trim(before: Mapping[WriterKey, Progress], received: Sequence[Received]) -> 
             continue
         now = trimmed.progress.get(key) or before.get(key, UNTOUCHED)
         spans, after = advance(now, event.seq, event.count)
+        if (problem := _excess(item, spans, now, after)) is not None:
+            trimmed.refused.append((item, LimitExceeded(problem)))
+            continue
         if spans:
             trimmed.progress[key] = after
         for span in spans:
             trimmed.events.append(part(item, span))
             trimmed.spans.append((key, span))
     return trimmed
+
+
+def _excess(item: Received, spans: Sequence[Span], before: Progress, after: Progress) -> str | None:
+    """Return why an event is refused, or None if it is not."""
+    if len(after.holes) > max(MAX_HOLES, len(before.holes)):
+        return f"The records of writer {item.event.writer.id.hex()} have more than {MAX_HOLES} holes"
+    columns = len(item.event.columns) if isinstance(item.event, LogEvent) else 1
+    if len(spans) > 1 and len(spans) * columns > MAX_CUT_COLUMNS:
+        return f"An event of {columns} columns fills {len(spans)} holes"
+    return None

@@ -6,6 +6,7 @@ they are trimmed by the sequence numbers of their records, contiguous from 0 for
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 #: Numbers from the first up to, but not including, the second.
@@ -33,14 +34,22 @@ def advance(progress: Progress, seq: int, count: int) -> tuple[tuple[Span, ...],
         return ((seq, stop),), Progress(stop, progress.holes)
     if count <= 0 or (stop <= progress.next and not progress.holes):
         return (), progress
-    fresh: list[Span] = []
-    holes: list[Span] = []
-    # What follows `next` is missing as well. No two of these spans touch, so a block is not cut more than needed.
-    for first, last in (*progress.holes, (progress.next, max(stop, progress.next))):
-        begin, end = max(first, seq), min(last, stop)
-        if begin < end:
-            fresh.append((begin, end))
-            holes += [(first, begin), (end, last)]
-        else:
-            holes.append((first, last))
-    return tuple(fresh), Progress(max(stop, progress.next), tuple(hole for hole in holes if hole[0] < hole[1]))
+    # The holes that the records touch; what follows `next` is missing as well. No two of these spans touch, so a block
+    # is not cut more than needed.
+    begin = bisect_right(progress.holes, seq, key=_end)
+    end = bisect_left(progress.holes, stop, key=_start)
+    touched = progress.holes[begin:end]
+    if stop > progress.next:
+        touched += ((progress.next, stop),)
+    fresh = tuple((max(first, seq), min(last, stop)) for first, last in touched)
+    rest = [part for first, last in touched for part in ((first, max(first, seq)), (min(last, stop), last))]
+    left = tuple(part for part in rest if part[0] < part[1])
+    return fresh, Progress(max(stop, progress.next), progress.holes[:begin] + left + progress.holes[end:])
+
+
+def _start(span: Span) -> int:
+    return span[0]
+
+
+def _end(span: Span) -> int:
+    return span[1]
