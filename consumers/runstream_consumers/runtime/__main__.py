@@ -19,6 +19,7 @@ from runstream_consumers.runtime.faults import is_infrastructure_error
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS
 from runstream_consumers.runtime.plugin import Consumer, declaration_of
 from runstream_consumers.runtime.process import consume, redrive_quarantine
+from runstream_consumers.runtime.rebuild import describe_rebuild, reset
 from runstream_consumers.runtime.registry import find_consumer, load_settings
 from runstream_consumers.settings import ServerSettings, SettingsError
 
@@ -95,7 +96,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     once = parser.add_mutually_exclusive_group()
     once.add_argument("--redrive", action="store_true", help="apply its quarantined messages again, then exit")
     once.add_argument("--dry-run", action="store_true", help="print what it would do, store nothing, then exit")
-    return parser.parse_args(arguments)
+    parser.add_argument("--rebuild", action="store_true", help="drop its tables, and read the topics again")
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask before a rebuild")
+    parsed = parser.parse_args(arguments)
+    if parsed.rebuild and (parsed.redrive or parsed.dry_run):
+        parser.error("--rebuild cannot be combined with --redrive or --dry-run")
+    return parsed
 
 
 def _log_to_stderr(level: str) -> None:
@@ -112,7 +118,20 @@ async def _run(consumer: Consumer, settings: ServerSettings, parsed: argparse.Na
         start = parsed.start or declaration_of(consumer).start
         print(await dry_run(consumer, settings, DEFAULT_OPTIONS, start=start))  # noqa: T201 — the command's output
     else:
-        await _consume_until_signaled(consumer, settings, parsed.start)
+        if parsed.rebuild:
+            await _rebuild(consumer, settings, parsed.start, is_confirmed=parsed.yes)
+        await _consume_until_signaled(consumer, settings, None if parsed.rebuild else parsed.start)
+
+
+async def _rebuild(consumer: Consumer, settings: ServerSettings, start: str | None, *, is_confirmed: bool) -> None:
+    """Reset a consumer, after the user has confirmed it."""
+    print(await describe_rebuild(consumer, settings, DEFAULT_OPTIONS))  # noqa: T201 — the command's output
+    if not is_confirmed:
+        if not sys.stdin.isatty():
+            raise RuntimeFault("Nothing was changed: add --yes to confirm")
+        if input("Continue? [y/N] ").strip().lower() not in {"y", "yes"}:  # noqa: ASYNC250 — nothing else runs yet
+            raise RuntimeFault("Nothing was changed")
+    await reset(consumer, settings, DEFAULT_OPTIONS, start=start)
 
 
 async def _consume_until_signaled(consumer: Consumer, settings: ServerSettings, start: str | None) -> None:

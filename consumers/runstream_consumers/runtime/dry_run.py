@@ -18,7 +18,7 @@ from runstream_consumers.runtime.postgres.connection import connected
 from runstream_consumers.runtime.postgres.migrate import migrate_all
 from runstream_consumers.runtime.postgres.store import QUERIES
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
-from runstream_consumers.runtime.start_position import BEGINNING, store_start
+from runstream_consumers.runtime.start_position import is_beginning, store_start
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import Topic, topic_name
 
@@ -35,6 +35,8 @@ class DryRunReport:
     tables: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     #: Messages that would be quarantined: their coordinates and the reason.
     quarantined: list[str] = field(default_factory=list)
+    #: Messages that would be sent to other systems: run, key and text.
+    messages: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Return the report that is printed."""
@@ -45,6 +47,7 @@ class DryRunReport:
             for name, (inserted, updated, deleted) in sorted(self.tables.items())
         ]
         lines += [f"quarantined {line}" for line in self.quarantined]
+        lines += [f"would send {line}" for line in self.messages]
         return "\n".join(lines)
 
 
@@ -63,7 +66,7 @@ async def dry_run(consumer: Consumer, settings: ServerSettings, options: Options
         # Never committed: closing the connection rolls it back.
         await connection.transaction().start()
         await migrate_all(connection, consumer)
-        if start != BEGINNING:
+        if not is_beginning(start):
             await store_start(consumer, settings, connection, start, options)
         async with (
             open_context(consumer, settings, options) as context,
@@ -116,6 +119,10 @@ class _DryRun:
         self.report.quarantined = [
             f"{row['topic']}[{row['partition']}] offset {row['offset']}: {row['reason']}"
             for row in await self.connection.fetch(QUERIES["new_quarantine"], name)
+        ]
+        self.report.messages = [
+            f"{row['key']} of {row['run']}: {row['message']}"
+            for row in await self.connection.fetch(QUERIES["new_messages"], name)
         ]
 
     async def _apply(self, sink: Sink, batch: Mapping[str, Sequence[Message]]) -> None:

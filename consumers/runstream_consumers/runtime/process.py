@@ -17,7 +17,7 @@ from runstream_consumers.runtime.options import DEFAULT_OPTIONS, Options
 from runstream_consumers.runtime.plugin import Consumer, declaration_of
 from runstream_consumers.runtime.postgres.connection import connected
 from runstream_consumers.runtime.postgres.migrate import migrate_all
-from runstream_consumers.runtime.start_position import BEGINNING, parse_start, store_start
+from runstream_consumers.runtime.start_position import is_beginning, parse_start, store_start
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import topic_name
 
@@ -72,7 +72,7 @@ async def _consume(consumer: Consumer, settings: ServerSettings, options: Option
     retry = retrying(options)
     await retry(prepare_tables, consumer, settings.postgres)
     await retry(_wait_for_topics, consumer, settings, options)
-    if start != BEGINNING:
+    if not is_beginning(start):
         await retry(_store_start, consumer, settings, options, start)
     async with open_context(consumer, settings, options) as context:
         kafka: AIOKafkaConsumer = await retry(_start, consumer, settings, options)

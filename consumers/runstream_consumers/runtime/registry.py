@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 GROUP = "runstream.consumers"
 
 
+_FOREIGN_SCHEMAS = frozenset({"control", "information_schema", "public", "runtime"})
 _MEMBERS = ("name", "topics", "migrations", "partition")
 
 
@@ -31,12 +32,19 @@ def find_consumer(name: str) -> Consumer:
     Raises UnknownConsumer if there is none or it cannot be created.
     """
     if name.endswith(".py"):
-        return _load_file(Path(name))
+        return _check_name(_load_file(Path(name)))
     found = entry_points(group=GROUP, name=name)
     if not found:
         known = ", ".join(sorted({entry.name for entry in entry_points(group=GROUP)}))
         raise UnknownConsumer(f"No consumer is registered as {name!r}; registered: {known}")
-    return _load(next(iter(found)))
+    return _check_name(_load(next(iter(found))))
+
+
+def _check_name(consumer: Consumer) -> Consumer:
+    """Return the consumer, unless its schema would be one that others use; raises UnknownConsumer."""
+    if consumer.name in _FOREIGN_SCHEMAS or consumer.name.startswith("pg_"):
+        raise UnknownConsumer(f"Invalid name of a consumer {consumer.name!r}: that schema has another purpose")
+    return consumer
 
 
 @cache

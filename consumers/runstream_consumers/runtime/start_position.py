@@ -22,6 +22,11 @@ NOW = "now"
 _BEGINNINGS = {BEGINNING, "start"}
 
 
+def is_beginning(text: str) -> bool:
+    """Return whether a start position is the beginning of the topics."""
+    return text in _BEGINNINGS
+
+
 def parse_start(text: str) -> int | None:
     """Return a start position as milliseconds since 1970, None for "now"; raises RuntimeFault if it is invalid."""
     if text in _BEGINNINGS | {NOW}:
@@ -42,14 +47,14 @@ async def store_start(
 ) -> None:
     """Store where a new sink begins, for all partitions at once; the offsets of an existing sink do not change.
 
-    Not needed for "beginning": a partition without offsets begins at its first one when it is opened.
+    Not needed for the beginning: a partition without offsets begins at its first one when it is opened.
     """
     time = parse_start(start)
     async with connection.transaction():
         await connection.execute(QUERIES["lock_sink"], consumer.name)
         if await connection.fetchval(QUERIES["sink_exists"], consumer.name):
             log.warning(
-                "%s continues at its stored offsets: start position %s is not used (--rebuild reads again)",
+                "%s continues at its stored offsets: start position %s is not used. --rebuild begins again",
                 consumer.name,
                 start,
             )

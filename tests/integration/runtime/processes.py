@@ -24,11 +24,14 @@ def environment_of(broker: str, prefix: str, database: str, **more: str) -> dict
     }
 
 
-def start_consumer(name: str, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+def start_consumer(name: str, environment: dict[str, str], log: Path, *options: str) -> subprocess.Popen[bytes]:
     """Start the consumer of that name; its log is appended to a file."""
     with log.open("ab") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "runstream_consumers.runtime", name], env=environment, stdout=file, stderr=file
+            [sys.executable, "-m", "runstream_consumers.runtime", name, *options],
+            env=environment,
+            stdout=file,
+            stderr=file,
         )
 
 
@@ -39,9 +42,11 @@ def run_consumer(arguments: list[str], environment: dict[str, str]) -> subproces
 
 
 @contextmanager
-def consumer_process(name: str, environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def consumer_process(
+    name: str, environment: dict[str, str], log: Path, *options: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a consumer process until the block ends."""
-    process = start_consumer(name, environment, log)
+    process = start_consumer(name, environment, log, *options)
     try:
         yield process
     finally:

@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runstream_consumers.runtime.postgres.connection import connect
 from runstream_schemas import events
 from tests.integration.runtime.events import block, publish, run_in, writer
 from tests.integration.runtime.ledger import fetch
@@ -41,6 +40,14 @@ def install(folder: Path) -> None:
         points = project["entry-points"]["runstream.consumers"]
         lines = "".join(f"{name} = {value}\n" for name, value in points.items())
         (information / "entry_points.txt").write_text(f"[runstream.consumers]\n{lines}")
+
+
+def documented_file(name: str, folder: Path) -> Path:
+    """Write one file of the page to a folder, without the comment that names it; return its path."""
+    (text,) = [text for found, text in _FILE.findall(PAGE.read_text(encoding="utf-8")) if found == name]
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 async def expect(database: str, rows: Sequence[tuple[str, float, int]]) -> None:
@@ -85,9 +92,8 @@ async def test_the_documented_consumer_works_as_written(
         await expect(database, [(first.run_id, 0.125, 5), (second.run_id, -1.0, 1)])
         process.terminate()
         assert process.wait(timeout=120) == 0
-    await execute(database, (tmp_path / "rebuild-best.sql").read_text())
-    assert (await fetch(database, "select to_regclass('best.best') as found"))[0]["found"] is None
-    with consumer_process("best", environment, tmp_path / "best.log"):
+    await fetch(database, "update best.best set loss = -100, rows = 0")
+    with consumer_process("best", environment, tmp_path / "best.log", "--rebuild", "--yes"):
         await expect(database, [(first.run_id, 0.125, 5), (second.run_id, -1.0, 1)])
 
 
@@ -146,15 +152,6 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
-
-
-async def execute(database: str, script: str) -> None:
-    """Run the statements of a script."""
-    connection = await connect(database, application="test")
-    try:
-        await connection.execute(script)
-    finally:
-        await connection.close()
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones(

@@ -6,11 +6,13 @@ The group only assigns partition numbers; the database decides where to read. Se
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
@@ -24,12 +26,14 @@ from runstream_consumers.runtime.kafka.messages import message_from
 from runstream_consumers.runtime.options import Options
 from runstream_consumers.runtime.plugin import Connection, Consumer, Context
 from runstream_consumers.runtime.postgres.connection import connect
+from runstream_consumers.runtime.postgres.store import QUERIES, to_postgres_text
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
 from runstream_schemas.topics import topic_name
 
 log = logging.getLogger(__name__)
 
 _FETCH_TIMEOUT_MS = 1_000
+_REPORT_TIMEOUT_S = 2.0
 
 Key = TypeVar("Key", bound="Hashable")
 
@@ -104,6 +108,17 @@ class ConsumeLoop:
                 self._kafka.seek(TopicPartition(name, number), offset)
             except IllegalStateError:  # just revoked; the assignment will change soon
                 log.debug("%s[%d] is no longer assigned", name, number)
+
+    async def report_delay(self, number: int, error: Exception | None) -> None:
+        """Store why a partition number is not processed now, or that it is, for the status of the stack."""
+        name = self._context.name
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            async with asyncio.timeout(_REPORT_TIMEOUT_S), self._context.connection() as connection:
+                if error is None:
+                    await connection.execute(QUERIES["forget_delay"], name, number)
+                else:
+                    reason = to_postgres_text(f"{type(error).__name__}: {error}")
+                    await connection.execute(QUERIES["save_delay"], name, number, reason)
 
     # --- fetching
 

@@ -25,6 +25,9 @@ class PartitionSource(Protocol):
     def seek(self, number: int, positions: Mapping[str, int]) -> None:
         """Continue at other offsets; messages fetched of those topics are discarded."""
 
+    async def report_delay(self, number: int, error: Exception | None) -> None:
+        """Report why a partition number is not processed now, or that it is."""
+
 
 class PartitionWorker:
     """Processes its partitions in turn, batch by batch; pauses and retries while a server is unavailable."""
@@ -130,6 +133,7 @@ class PartitionWorker:
         if self._sinks.get(number) is sink:
             self._source.seek(number, positions)
             self._unopened.discard(number)
+            await self._source.report_delay(number, None)
             if not self._unopened:
                 self._opened.set()
 
@@ -162,18 +166,20 @@ class PartitionWorker:
             return is_infrastructure_error(error) and self._sinks.get(number) is sink
 
         try:
-            await retrying(self._options, is_retriable)(self._attempt, action)
+            await retrying(self._options, is_retriable)(self._attempt, number, action)
         except Exception as error:
             if not is_infrastructure_error(error):
                 raise
+        if self.is_retrying:
+            await self._source.report_delay(number, None)
         self.is_retrying = False
 
-    async def _attempt(self, action: Callable[[Connection], Awaitable[None]]) -> None:
+    async def _attempt(self, number: int, action: Callable[[Connection], Awaitable[None]]) -> None:
         try:
             if self._connection is None:
                 self._connection = await self._connect()
             await action(self._connection)
-        except BaseException:
+        except BaseException as error:
             self.is_retrying = True
             # A commit may or may not have happened: load everything again, on a new connection.
             self._disconnect()
@@ -181,6 +187,8 @@ class PartitionWorker:
                 sink.forget()
             # Even if no message arrives: the background work ended with the memory.
             self.reopen(self._sinks)
+            if isinstance(error, Exception) and is_infrastructure_error(error):
+                await self._source.report_delay(number, error)
             raise
 
     def _disconnect(self) -> None:

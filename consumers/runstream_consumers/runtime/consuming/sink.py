@@ -151,17 +151,22 @@ class Sink:
         After an error of the infrastructure the batch may have been committed or not. Pass it again after
         :meth:`forget`, on a new connection. Raises RepeatedFailures if the circuit breaker opens.
         """
+        seeks: dict[str, int] = {}
         while True:
             memory = self._memory or await self._load_memory(connection)
             plans = {name: plan(memory.expected[name].next, [m.offset for m in batch[name]]) for name in batch}
             work = await self._decode(batch, plans)
             if not work.next_offsets or await self._commit(connection, memory, work):
+                seeks |= {name: p.seek for name, p in plans.items() if isinstance(p, Drop) and p.seek is not None}
                 return BatchResult(
-                    seeks={name: p.seek for name, p in plans.items() if isinstance(p, Drop) and p.seek is not None},
+                    seeks=seeks,
                     gaps={name: p.missing for name, p in plans.items() if isinstance(p, Gap)},
                 )
             log.info("%s[%d]: another process moved the offsets; loading again", self._context.name, self._number)
             self.forget()
+            # The topics without messages in this batch were moved, too, if the tables are rebuilt.
+            moved = await self._load_memory(connection)
+            seeks = {name: offset for name, offset in moved.next_offsets.items() if name not in batch}
 
     async def _load_memory(self, connection: Connection) -> _Memory:
         async with connection.transaction():

@@ -97,6 +97,12 @@ class SinkStore:
                 f"offsets of {self.sink}, partition {self.partition}: {status} for {len(next_offsets)} topics"
             )
 
+    async def reset_offsets(self, connection: Connection, offsets: Mapping[str, int]) -> None:
+        """Set the offsets of topics for a rebuild."""
+        await connection.execute(
+            QUERIES["reset_offsets"], self.sink, self.partition, list(offsets), list(offsets.values())
+        )
+
     async def load_progress(self, connection: Connection, keys: Sequence[WriterKey]) -> dict[WriterKey, Progress]:
         """Return the progress of the writers that have a row."""
         rows = await connection.fetch(QUERIES["load_progress"], self.sink, *columns_of(keys))

@@ -9,7 +9,7 @@ where sink = $1 and partition = $2 and topic = any($3::text[])
 order by topic for update;
 
 -- name: move_offsets
-update runtime.sink_offset set next = moved.next
+update runtime.sink_offset set next = moved.next, moved = now()
 from unnest($3::text[], $4::bigint[]) as moved (topic, next)
 where sink = $1 and partition = $2 and sink_offset.topic = moved.topic;
 
@@ -100,3 +100,34 @@ on conflict (sink, run) do update set error = excluded.error, failed = excluded.
 
 -- name: forget_failing
 delete from runtime.failing_run where sink = $1 and failed < clock_timestamp() - make_interval(secs => $2);
+
+-- name: lock_all_offsets
+select from runtime.sink_offset where sink = $1 order by partition, topic for update;
+
+-- name: reset_offsets
+-- In place, so that a process that waits for the rows finds them changed; the counter changes even if no offset does.
+update runtime.sink_offset set next = reset.next, redrives = redrives + 1, moved = now()
+from unnest($3::text[], $4::bigint[]) as reset (topic, next)
+where sink = $1 and partition = $2 and sink_offset.topic = reset.topic;
+
+-- name: forget_migrations
+delete from runtime.migration where schema = $1;
+
+-- name: tables_of_schema
+select schemaname || '.' || tablename as name from pg_tables where schemaname = $1 order by name;
+
+-- name: tables_about_sinks
+-- The tables of the runtime from which a rebuild deletes the rows of a sink.
+select table_name as name from information_schema.columns
+where table_schema = 'runtime' and column_name = 'sink' and table_name not in ('sink_offset', 'published', 'outbox');
+
+-- name: new_messages
+-- What the current transaction has added to the outbox.
+select run, key, message from runtime.outbox where sink = $1 and added = now() order by id;
+
+-- name: save_delay
+insert into runtime.delay (sink, partition, error) values ($1, $2, $3)
+on conflict (sink, partition) do update set error = excluded.error, seen = excluded.seen;
+
+-- name: forget_delay
+delete from runtime.delay where sink = $1 and partition = $2;
