@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +16,7 @@ from runstream_consumers.runtime.consuming.loop import ConsumeLoop
 from runstream_consumers.runtime.exceptions import ConsumptionStalled, TopicMismatch, TopicRecreated
 from runstream_consumers.runtime.kafka.client import KafkaProducer, make_consumer
 from runstream_consumers.runtime.plugin import Context
-from runstream_consumers.runtime.postgres.connection import connect
+from runstream_consumers.runtime.postgres.connection import connect, connected
 from runstream_consumers.runtime.postgres.reader import progress
 from runstream_consumers.runtime.process import consume, prepare_tables, redrive_quarantine
 from runstream_deploy.services.topics import ensure_topics
@@ -306,7 +306,8 @@ async def test_stalled_client_ends_the_process(broker: str, prefix: str, databas
     await prepare_tables(consumer, database)
     kafka = make_consumer(broker, group=f"{prefix}.ledger", instance="", options=options)
     producer = KafkaProducer(broker, prefix, timeout=10)
-    context = Context(name="ledger", prefix=prefix, partitions=2, producer=producer, connection=nullcontext)
+    connection = partial(connected, database, application="test")
+    context = Context(name="ledger", prefix=prefix, partitions=2, producer=producer, connection=connection)
     await kafka.start()
     try:
         working = asyncio.create_task(ConsumeLoop(consumer, context, dsn=database, kafka=kafka, options=options).run())
