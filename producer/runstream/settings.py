@@ -217,6 +217,23 @@ def _key_belongs_to_server(layers: Sequence[Mapping[str, Any]]) -> bool:
     return of_url is not layers[2] or of_key is layers[0]
 
 
+def checked_settings(arguments: Mapping[str, Any]) -> Settings:
+    """Return :func:`resolve` of the arguments for a command or a reader; every error is a UsageError."""
+    try:
+        return resolve(arguments)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def server_environ(environ: Mapping[str, str], settings: Settings) -> Mapping[str, str]:
+    """Return an environment that names the server of the settings, and only a key that belongs to it."""
+    key = {} if settings.api_key is None else {"RUNSTREAM_API_KEY": settings.api_key}
+    if settings.base_url is None:
+        return {**environ, **key}
+    others = {name: value for name, value in environ.items() if name != "RUNSTREAM_API_KEY"}
+    return {**others, "RUNSTREAM_URL": settings.base_url, **key}
+
+
 def resolve(arguments: Mapping[str, Any]) -> Settings:
     """Return the settings in force; those that are None in the arguments are read from the other sources.
 

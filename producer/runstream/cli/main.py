@@ -59,12 +59,16 @@ def sync(
         list[Path] | None,
         typer.Argument(help="Run folders, or folders with a `runstream` folder. Default: the current folder."),
     ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(help="The server. Default: RUNSTREAM_URL, else a settings file, else the server in the folder."),
+    ] = None,
 ) -> None:
     """Deliver recorded runs that were offline or whose shipper exited."""
     # Not at the top: the shipper's libraries are large, and other commands do not need them.
     from runstream.shipper.sync import sync as deliver  # noqa: PLC0415
 
-    raise typer.Exit(deliver([str(folder) for folder in folders or []], console=Console(stderr=True)))
+    raise typer.Exit(deliver([str(folder) for folder in folders or []], console=Console(stderr=True), url=url))
 
 
 def show_version() -> None:

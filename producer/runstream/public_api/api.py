@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from runstream.exceptions import CommError
@@ -11,7 +12,9 @@ from runstream.public_api.connection import Connection
 from runstream.public_api.paths import NamedProject, parse_project, parse_run
 from runstream.public_api.run import Run
 from runstream.public_api.runs import Runs
-from runstream.server.discovery import Server, resolve_server
+from runstream.server.discovery import resolve_server
+from runstream.server.messages import NO_SERVER
+from runstream.settings import checked_settings, server_environ
 
 _TIMEOUT_S = 30.0
 
@@ -24,9 +27,11 @@ class Api:
         timeout: Seconds that one request may take.
         api_key: The key of the server, instead of RUNSTREAM_API_KEY or that of the discovery file.
 
-    The server is that of ``base_url``, or else of RUNSTREAM_URL, or else the local stack. No request is sent yet.
+    The server is that of ``base_url``, or else of RUNSTREAM_URL, or else of a settings file, or else the local stack.
+    No request is sent yet.
 
     Raises:
+        UsageError: The URL is not one of a server, or a setting is invalid.
         CommError: No server is known.
     """
 
@@ -35,12 +40,12 @@ class Api:
     ) -> None:
         given = dict(overrides or {})
         environ = os.environ
-        if (server := resolve_server(environ, given.get("base_url"))) is None:
-            raise CommError("No server is known: start one with `runstream up`, or set RUNSTREAM_URL")
-        if "RUNSTREAM_URL" not in environ:
-            # A key without a URL from the same source belongs to the server that the caller names.
-            api_key = api_key or (environ.get("RUNSTREAM_API_KEY") if given.get("base_url") else None)
-        self._connection = Connection(Server(server.url, api_key or server.token), timeout=timeout or _TIMEOUT_S)
+        settings = checked_settings({"base_url": given.get("base_url") or None, "api_key": api_key or None})
+        if (server := resolve_server(server_environ(environ, settings), settings.base_url)) is None:
+            raise CommError(NO_SERVER)
+        if api_key:
+            server = replace(server, token=api_key, key_source="api_key")
+        self._connection = Connection(server, timeout=timeout or _TIMEOUT_S)
         self._defaults = NamedProject(
             entity=given.get("entity") or environ.get("RUNSTREAM_ENTITY") or environ.get("WANDB_ENTITY") or None,
             project=given.get("project")

@@ -65,5 +65,3 @@ class Connection:
                 case 400 | 409 | 422:
                     raise UsageError(str(error)) from error
             raise
-        except CommError as error:
-            raise CommError(f"{error}: is the stack running? Start it with `runstream up`") from error

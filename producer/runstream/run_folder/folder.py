@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import shutil
 import time
 from dataclasses import replace
 from functools import cached_property
@@ -49,10 +50,14 @@ class RunFolder:
         """Create the folder of a new run in ``root/runstream``; its start and host are set to now and this machine."""
         info = replace(info, started=time.time_ns() // 1000, host=Host.here().name)
         folder = cls(_create_unique(root.absolute() / "runstream", info))
-        for path in (folder.files, folder.logs, folder.spool):
-            path.mkdir(mode=0o700)
-        _ = folder.control
-        write_json(folder.path / "run.json", info.to_json())
+        try:
+            for path in (folder.files, folder.logs, folder.spool):
+                path.mkdir(mode=0o700)
+            _ = folder.control
+            write_json(folder.path / "run.json", info.to_json())
+        except OSError:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
         return folder
 
     @classmethod

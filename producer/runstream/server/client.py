@@ -9,13 +9,15 @@ import ssl
 import time
 import weakref
 from contextvars import ContextVar
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 import httpx
 
 from runstream.descriptors import standard_descriptors
 from runstream.exceptions import CommError
+from runstream.server import messages
+from runstream.server.discovery import host_of
 from runstream_schemas import values
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class ServerClient:
     """
 
     def __init__(self, server: Server, timeout: float) -> None:
+        if (host := host_of(server.url)) is None:
+            raise CommError(messages.invalid_url(server.url))
         self._server = server
         self._timeout = timeout
         headers = {"Accept": "application/json", "User-Agent": "runstream"}
@@ -59,7 +63,7 @@ class ServerClient:
             base_url=f"{server.url}/api/v1",
             headers=headers,
             timeout=timeout,
-            trust_env=not _is_loopback(_host(server.url)),
+            trust_env=not _is_loopback(host),
             # Loading the certificates takes longer than a request; plain HTTP needs none.
             verify=_certificates() if server.url.startswith("https:") else False,
         )
@@ -103,7 +107,8 @@ class ServerClient:
             ):
                 answer = self._read(response, limit)
         except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
-            raise CommError(f"No answer from {self._server.url} ({str(error) or type(error).__name__})") from error
+            reason = str(error) or type(error).__name__
+            raise CommError(messages.no_answer(self._server.url, reason, self._server.source)) from error
         finally:
             _SENDING.reset(sending)
         if not response.is_success:
@@ -128,14 +133,12 @@ class ServerClient:
     def _error(self, response: httpx.Response, answer: bytes) -> ServerError:
         url, status = self._server.url, response.status_code
         message = _message(answer)
-        if status in {401, 403}:
-            advice = (
-                "check RUNSTREAM_API_KEY"
-                if self._server.token
-                else f"no key for it is known; set RUNSTREAM_URL={url} together with RUNSTREAM_API_KEY, "
-                "since a key is only sent to the server that it belongs to"
-            )
-            return AuthenticationError(f"{url} refused the API key ({message or status}): {advice}", status)
+        if status == HTTPStatus.FORBIDDEN:
+            return AuthenticationError(messages.no_permission(url, message or response.reason_phrase), status)
+        if status == HTTPStatus.UNAUTHORIZED:
+            known = self._server.token
+            text = messages.wrong_key(url, self._server.key_source) if known else messages.no_key(url)
+            return AuthenticationError(text, status)
         if response.has_redirect_location:
             place = response.headers["Location"]
             return ServerError(f"{url} redirects to {place!r}: set RUNSTREAM_URL to the URL of the server", status)
@@ -145,16 +148,6 @@ class ServerClient:
 def _is_foreign(_: logging.LogRecord) -> bool:
     """Keep httpx from logging our requests at level INFO, which many training scripts print."""
     return not _SENDING.get()
-
-
-def _host(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
-            return parts.hostname
-    except ValueError:
-        pass
-    raise CommError(f"Invalid server URL {url!r}: expected http(s)://host[:port]")
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from importlib import import_module
 from importlib.metadata import version
@@ -10,16 +12,47 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from runstream.exceptions import CommError
-from runstream.server.connection import Connection, to_connection
+from runstream.server.connection import Connection, cached_connection, to_connection
+from runstream.server.discovery import RUN_FOLDER, Server, local_stack, same_origin
 
 if TYPE_CHECKING:
-    from runstream.server.discovery import Server
+    from collections.abc import Iterable, Mapping
+
     from runstream_schemas.topics import RunPath
 
 
 def connect(server: Server, timeout: float) -> Connection:
     """Return the server's brokers and limits; raises CommError without a valid answer in time."""
     return to_connection(server, _request(server, "GET", "/connect", timeout))
+
+
+def find_stack(
+    server: Server, environ: Mapping[str, str], clusters: Iterable[str], timeout: float
+) -> tuple[Server, Connection]:
+    """Return a server and its answer, or those of the local stack if that is the same stack at another URL.
+
+    The stack is recognized by its cluster: one of ``clusters``, to which the run was delivered, or the one in the last
+    answer of the server. A URL from a run folder may by now be that of another stack; one that is named now is used as
+    it is. Raises CommError without a valid answer in time.
+    """
+    known = cached_connection(server)
+    mine = {*clusters, *([known.cluster_id] if known else [])}
+    problem: CommError | None = None
+    try:
+        found = connect(server, timeout)
+        if server.source != RUN_FOLDER or not mine or found.cluster_id in mine:
+            return server, found
+    except CommError as error:
+        problem = error
+    local = local_stack(environ)
+    if local is not None and mine and not same_origin(local.url, server.url):
+        with suppress(CommError):
+            moved = connect(local, timeout)
+            if moved.cluster_id in mine:
+                return replace(local, source=f"the local stack, which was at {server.url}"), moved
+    if problem is not None:
+        raise problem
+    return server, found
 
 
 def request_run_number(server: Server, run: RunPath, timeout: float) -> int:

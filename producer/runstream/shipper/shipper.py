@@ -91,7 +91,7 @@ class Shipper:
         report.restore(read_json(folder.report, values.load) or {})
         self.delivery = RunDelivery(report, settings, self._send_goodbye)
         self._checkpoint = Checkpoint(folder, self._ledger, self.delivery)
-        route = Route(folder.info, environ, settings)
+        route = Route(folder.info, environ, settings, self._ledger.reached_clusters)
         reachable = asyncio.Event()
         self.connector = Connector(folder, route, self._ledger, settings, moved=self._wake.set, reachable=reachable)
         self._beats = Beats()

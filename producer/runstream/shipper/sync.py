@@ -14,12 +14,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from runstream.run_folder.delivered import NOTHING_DELIVERED, Delivered, read_delivered
 from runstream.run_folder.folder import RunFolder, UnusableRunError, lock
+from runstream.server.discovery import VARIABLE, Server, check_url, same_origin
+from runstream.settings import checked_settings, server_environ
 from runstream.shipper.background import BackgroundTasks
 from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.settings import ShipperSettings
@@ -65,31 +68,58 @@ class Result:
     delivered: Delivered = NOTHING_DELIVERED
 
 
-def sync(paths: Sequence[str | Path], *, console: Console | None = None) -> int:
+def sync(paths: Sequence[str | Path], *, console: Console | None = None, url: str | None = None) -> int:
     """Deliver run folders, print progress to a console, and return the exit status.
 
     It is 0 if everything is delivered, 1 if something is not, and :data:`RECORDS_LOST` if everything is delivered
-    except records that are lost.
+    except records that are lost. ``url`` is the server, by default that of the settings, else that in the folder, else
+    the local stack. Raises UsageError if the URL, or that of the settings, is not one.
     """
+    environ, source = _given_server(url)
     folders = run_folders(paths)
     if not folders:
         _print(console, "No run folder found: nothing to deliver")
         return 1 if paths else 0
     if console is None:
-        results = deliver_all(folders)
+        results = deliver_all(folders, environ=environ)
     else:
         with console.status("Connecting") as status:
 
             def progress(path: Path, acked: int, pending: int) -> None:
                 status.update(f"{path.name}: {acked:,} records delivered, {pending:,} pending")
 
-            results = deliver_all(folders, progress=progress, done=lambda result: _print_result(console, result))
+            def chosen(folder: RunFolder, server: Server) -> None:
+                _print(console, f"{folder.path.name}: {_choice(folder.info.url, server, source)}")
+
+            results = deliver_all(
+                folders,
+                environ=environ,
+                progress=progress,
+                chosen=chosen,
+                done=lambda result: _print_result(console, result),
+            )
     lost = sum(result.delivered.lost for result in results)
     if lost and len(results) > 1:
         _print(console, f"{lost:,} record(s) are lost; see the lines above")
     if not all(result.state.good for result in results):
         return 1
     return RECORDS_LOST if lost else 0
+
+
+def _choice(recorded: str | None, server: Server, given: str) -> str:
+    """Return which server is used and why; ``given`` is where the one of the environment was named."""
+    source = given if server.source == VARIABLE else server.source
+    other = recorded and not same_origin(recorded, server.url)
+    return f"server {server.url}, from {source}" + (f"; the run was recorded with {recorded}" if other else "")
+
+
+def _given_server(url: str | None) -> tuple[Mapping[str, str], str]:
+    """Return an environment with the server that is named now, and where it is named."""
+    settings = checked_settings({"base_url": url})
+    source = "--url" if url else VARIABLE if os.environ.get(VARIABLE) else "a settings file"
+    if settings.base_url:
+        check_url(settings.base_url, source)
+    return server_environ(os.environ, settings), source
 
 
 def run_folders(paths: Sequence[str | Path]) -> list[Path]:
@@ -103,6 +133,10 @@ def run_folders(paths: Sequence[str | Path]) -> list[Path]:
     return list(found)
 
 
+def _ignore(_folder: RunFolder, _server: Server) -> None:
+    """Do nothing."""
+
+
 def deliver_all(
     folders: Sequence[Path],
     *,
@@ -110,14 +144,18 @@ def deliver_all(
     settings: ShipperSettings | None = None,
     stalled_s: float = STALLED_S,
     progress: Callable[[Path, int, int], None] | None = None,
+    chosen: Callable[[RunFolder, Server], None] = _ignore,
     done: Callable[[Result], None] | None = None,
 ) -> list[Result]:
-    """Deliver run folders one after the other; Ctrl-C stops the current one cleanly and skips the others."""
+    """Deliver run folders one after the other; Ctrl-C stops the current one cleanly and skips the others.
+
+    ``chosen`` is called with the server of each folder, and again if another one answers.
+    """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.getLogger("runstream.shipper").setLevel(logging.ERROR)
     results: list[Result] = []
     for path in folders:
-        result = _deliver(path, environ or os.environ, settings or ShipperSettings(), stalled_s, progress)
+        result = _deliver(path, environ or os.environ, settings or ShipperSettings(), stalled_s, progress, chosen)
         result = replace(result, delivered=read_delivered(path / "delivery.json"))
         results.append(result)
         if done is not None:
@@ -127,12 +165,13 @@ def deliver_all(
     return results
 
 
-def _deliver(
+def _deliver(  # noqa: PLR0917 - one caller
     path: Path,
     environ: Mapping[str, str],
     settings: ShipperSettings,
     stalled_s: float,
     progress: Callable[[Path, int, int], None] | None,
+    chosen: Callable[[RunFolder, Server], None],
 ) -> Result:
     try:
         folder = RunFolder.open(path)
@@ -142,7 +181,7 @@ def _deliver(
         if descriptor is None:
             return Result(path, State.BUSY)
         try:
-            return asyncio.run(_deliver_folder(folder, environ, settings, stalled_s, progress))
+            return asyncio.run(_deliver_folder(folder, environ, settings, stalled_s, progress, chosen))
         finally:
             os.close(descriptor)
     except (UnusableRunError, ShipperError, OSError, ValueError) as error:
@@ -155,12 +194,13 @@ def is_complete(folder: RunFolder) -> bool:
     return ledger.complete and all(ledger.closed(writer) for writer in folder.writers())
 
 
-async def _deliver_folder(
+async def _deliver_folder(  # noqa: PLR0917 - one caller
     folder: RunFolder,
     environ: Mapping[str, str],
     settings: ShipperSettings,
     stalled_s: float,
     progress: Callable[[Path, int, int], None] | None,
+    chosen: Callable[[RunFolder, Server], None],
 ) -> Result:
     moved = [0, time.monotonic()]
 
@@ -171,6 +211,7 @@ async def _deliver_folder(
             progress(folder.path, acked, pending)
 
     shipper = Shipper(folder, environ, settings, live=False, progress=note)
+    shipper.connector.route.chosen = partial(chosen, folder)
     interrupted = asyncio.Event()
 
     def interrupt() -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from runstream.run_folder.folder import lock
+from runstream.server.connection import Connection, cache_connection
+from runstream.server.discovery import Server as ApiServer
 from runstream.shipper.sync import RECORDS_LOST, Result, State, deliver_all, run_folders, sync
 from runstream.spool.format import Flag
 from runstream_schemas.events import ExitState, Kind
@@ -117,6 +119,51 @@ def test_unreachable_server_is_reported(run_dir: RunDir) -> None:
 
     assert (result.state, "No answer from" in result.problem) == (State.FAILED, True)
     assert len(list((run_dir.path / "spool").rglob("*.seg"))) == 1
+
+
+def test_an_address_given_now_precedes_that_of_the_folder(run_dir: RunDir, server: Server) -> None:
+    """A run that was recorded with a wrong URL is delivered to the one of --url, and sync prints both."""
+    run_dir.add_writer(logged(5))
+    wrong = recorded_with_wrong_url(run_dir)
+
+    status, output = run_sync(run_dir, "--url", server.url)
+
+    assert (status, f"server {server.url}, from --url; the run was recorded with {wrong}" in output) == (0, True), (
+        output
+    )
+
+
+def test_a_stack_that_moved_is_found(
+    run_dir: RunDir, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The URL in the folder no longer answers, and the local stack is the one that answered there before."""
+    run_dir.add_writer(logged(5))
+    wrong = recorded_with_wrong_url(run_dir)
+    environment = {"RUNSTREAM_DATA_DIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    (tmp_path / "discovery.json").write_text(json.dumps({"url": server.url, "token": "t"}))
+    assert run_sync(run_dir, **environment)[0] == 1
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    cache_connection(ApiServer(wrong), Connection(**server.answer))
+
+    status, output = run_sync(run_dir, **environment)
+
+    assert (status, f"server {server.url}, from the local stack, which was at {wrong}" in output) == (0, True), output
+
+
+def recorded_with_wrong_url(run_dir: RunDir) -> str:
+    """Change the URL in a run folder to one at which nothing answers, and return it."""
+    info = json.loads((run_dir.path / "run.json").read_text())
+    wrong = f"http://{unused_address()}"
+    (run_dir.path / "run.json").write_text(json.dumps(info | {"url": wrong}))
+    return wrong
+
+
+def run_sync(run_dir: RunDir, *options: str, **more: str) -> tuple[int, str]:
+    """Run the command in an environment that names no server, and return its exit status and its output."""
+    command = [sys.executable, "-m", "runstream.cli.main", "sync", str(run_dir.path), *options]
+    environment = {name: value for name, value in run_dir.environment.items() if name != "RUNSTREAM_URL"} | more
+    done = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=120, check=False)
+    return done.returncode, done.stdout + done.stderr
 
 
 def test_unusable_folder_is_reported(tmp_path: Path) -> None:

@@ -25,16 +25,21 @@ def _keys(served: Answers) -> set[str | None]:
 
 
 def test_sync_sends_no_key_to_the_url_of_a_run_folder(tmp_path: Path) -> None:
-    """`runstream sync` of another person's folder sends no key to the server in it."""
+    """`runstream sync` of another person's folder sends the key to its own server only, used if it is named."""
     with answering((401, "")) as stranger, answering((401, "")) as mine:
         offline = 'import runstream\nrunstream.init(mode="offline", settings={"silent": True})'
         assert finished(tmp_path, "", begin=offline, RUNSTREAM_URL=stranger.url)[0] == 0
         own = {"RUNSTREAM_URL": mine.url, "RUNSTREAM_API_KEY": "secret"}
         sync = f"import sys; sys.argv[1:] = ['sync', {str(tmp_path)!r}]; {_SYNC}"
-        with started(tmp_path, sync, begin="", **own):
+        with started(tmp_path, sync, begin="", RUNSTREAM_API_KEY="secret"):
             eventually(lambda: stranger.requests)
+        assert mine.requests == []
+        requests = len(stranger.requests)
+        with started(tmp_path, sync, begin="", **own):
+            eventually(lambda: mine.requests)
+    assert len(stranger.requests) == requests
     assert _keys(stranger) == {None}
-    assert mine.requests == []
+    assert _keys(mine) == {"secret"}
 
 
 def test_sync_sends_the_key_to_its_own_server(tmp_path: Path) -> None:
@@ -92,6 +97,46 @@ def test_api_sends_the_key_of_the_environment_to_its_own_server(monkeypatch: pyt
         with pytest.raises(KeyError):
             runstream.Api(overrides).projects()
     assert [request.key for request in stranger.requests] == [None, "passed", "secret"]
+
+
+def test_a_url_that_is_none_is_an_error_at_once(tmp_path: Path) -> None:
+    """`init()`, `Api` and the commands name the URL and where it comes from; a disabled run needs none."""
+    source = """
+import runstream, sys
+from runstream.cli.main import main
+def attempt(call, *arguments, **options):
+    try:
+        call(*arguments, **options)
+    except runstream.UsageError as error:
+        print(error)
+for mode in ("online", "offline", "shared"):
+    attempt(runstream.init, mode=mode, id="x")
+attempt(runstream.init, settings={"base_url": "ftp://x"})
+attempt(runstream.Api)
+attempt(runstream.Api, {"base_url": "host:80"})
+for command in (["runs"], ["show", "x"], ["stop", "x"], ["sync"], ["sync", "--url", "http://"]):
+    sys.argv = ["runstream", *command]
+    print(main())
+runstream.init(mode="disabled").finish()
+"""
+    status, output, errors = finished(tmp_path, source, begin="", RUNSTREAM_URL="not-a-url", COLUMNS="400")
+
+    def message(url: str, place: str) -> str:
+        return f"Invalid server URL '{url}': expected http(s)://host[:port] (from {place})"
+
+    setting, variable = "base_url or RUNSTREAM_URL", message("not-a-url", "RUNSTREAM_URL")
+    assert status == 0
+    assert output.splitlines() == [
+        *[message("not-a-url", setting)] * 3,
+        message("ftp://x", setting),
+        message("not-a-url", "the setting base_url"),
+        message("host:80", "the setting base_url"),
+        *["1"] * 5,
+    ]
+    lines = [line.removeprefix("runstream: ") for line in errors.splitlines()]
+    assert lines[-2:] == [variable, message("http://", "--url")]
+    assert all("Invalid server URL 'not-a-url'" in line for line in lines[:-2])
+    assert not list(tmp_path.rglob("run.json"))
 
 
 def test_refusal_names_the_variables(tmp_path: Path) -> None:

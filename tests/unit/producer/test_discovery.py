@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.exceptions import CommError
+from runstream.exceptions import CommError, UsageError
 from runstream.server.connection import cache_connection, cached_connection
-from runstream.server.discovery import Server, discovery_path, resolve_server, same_origin
-from runstream.server.endpoints import connect
+from runstream.server.discovery import Server, discovery_path, local_stack, resolve_server, same_origin
+from runstream.server.endpoints import connect, find_stack
 from tests.http_answers import answering
 
 if TYPE_CHECKING:
@@ -25,6 +26,22 @@ GOOD = {
     "entity": "e",
     "url": "u",
 }
+
+#: Texts that are not the URL of a server.
+INVALID_URLS = [
+    "not-a-url",
+    "ftp://x",
+    "http://",
+    "localhost:8787",
+    "127.0.0.1:8787",
+    "http://[",
+    "http://h:port",
+    "http://h:99999",
+    "http://h:0",
+    "http://a b",
+    "http://h?x=1",
+    "http://h\x00",
+]
 
 
 def test_discovery_file_names_the_local_stack(tmp_path: Path) -> None:
@@ -52,16 +69,65 @@ def test_key_is_returned_with_its_own_server_only(tmp_path: Path) -> None:
     assert Server("https://MINE:443/", "k").token == getattr(
         resolve_server(environ, "https://MINE:443/"), "token", None
     )
-    for other in (
-        "http://mine",
-        "https://mine:444",
-        "https://mine.stranger",
-        "https://mine@stranger",
-        "mine",
-        "http://[",
-    ):
+    for other in ("http://mine", "https://mine:444", "https://mine.stranger", "https://mine@stranger"):
         assert Server(other) == resolve_server(environ, other)
     assert Server("http://h:1", "t") == resolve_server(environ, "http://h:1/")
+
+
+def test_a_server_that_is_named_now_precedes_the_recorded_one(tmp_path: Path) -> None:
+    """The order is: argument, RUNSTREAM_URL, run folder, local stack; the source is named for messages."""
+    environ = {"RUNSTREAM_DATA_DIR": str(tmp_path)}
+    discovery_path(environ).write_text(json.dumps({"url": "http://local", "token": "t"}))
+    named = environ | {"RUNSTREAM_URL": " http://named/ "}
+
+    found = [
+        resolve_server(named, "http://given", recorded="http://recorded"),
+        resolve_server(named, recorded="http://recorded"),
+        resolve_server(environ, recorded="http://recorded"),
+        resolve_server(environ, recorded=""),
+    ]
+    assert [(server.url, server.source) for server in found if server] == [
+        ("http://given", "the setting base_url"),
+        ("http://named", "RUNSTREAM_URL"),
+        ("http://recorded", "the run folder"),
+        ("http://local", "the local stack"),
+    ]
+
+
+@pytest.mark.parametrize("url", INVALID_URLS)
+def test_a_url_that_is_none_is_an_error(url: str, tmp_path: Path) -> None:
+    """It is rejected before any request, wherever it comes from; in a discovery file it is ignored."""
+    expected = re.escape(f"Invalid server URL {url!r}: expected http(s)://host[:port] (from RUNSTREAM_URL)")
+    with pytest.raises(UsageError, match=expected):
+        resolve_server({"RUNSTREAM_URL": url})
+    with pytest.raises(UsageError, match="the run folder"):
+        resolve_server({"RUNSTREAM_DATA_DIR": str(tmp_path)}, recorded=url)
+    (tmp_path / "discovery.json").write_text(json.dumps({"url": url, "token": "t"}))
+    assert local_stack({"RUNSTREAM_DATA_DIR": str(tmp_path)}) is None
+
+
+def test_a_stack_that_moved_to_another_port_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The local stack replaces a server that does not answer, or has become another, if its cluster is the same."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    environ = {"RUNSTREAM_DATA_DIR": str(tmp_path)}
+    other = json.dumps(GOOD | {"cluster_id": "other"})
+    with answering((200, json.dumps(GOOD))) as moved, answering((200, other)) as stranger:
+        discovery_path(environ).write_text(json.dumps({"url": moved.url, "token": "t"}))
+        gone = Server("http://127.0.0.1:1", source="RUNSTREAM_URL")
+        with pytest.raises(CommError, match=r"No answer from http://127\.0\.0\.1:1"):
+            find_stack(gone, environ, ["another"], 5)
+        server, connection = find_stack(gone, environ, ["c"], 5)
+        assert (server.url, server.token, connection.cluster_id) == (moved.url, "t", "c")
+        assert server.source == "the local stack, which was at http://127.0.0.1:1"
+
+        cache_connection(gone, connection)
+        assert find_stack(gone, environ, [], 5)[0] == server
+
+        recorded, named = Server(stranger.url, source="the run folder"), Server(stranger.url, source="RUNSTREAM_URL")
+        assert find_stack(recorded, environ, ["c"], 5)[0] == server
+        assert find_stack(recorded, environ, [], 5)[0] == recorded
+        assert find_stack(named, environ, ["c"], 5)[0] == named
+    assert {request.key for request in stranger.requests} == {None}
 
 
 def test_same_origin_compares_scheme_host_and_port() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from runstream.spool.format import TopicCode
 from tests.unit.producer.programs import BEGIN, finished
-from tests.unit.producer.spooled import of_topic, only_run, primary, rows, steps_and_values, writers
+from tests.unit.producer.spooled import of_topic, only_run, primary, rows, writers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -232,15 +232,6 @@ def test_an_unknown_setting_is_a_warning(tmp_path: Path) -> None:
         "",
         "runstream: WARNING Unknown setting 'start_method' is ignored\n",
     )
-
-
-def test_a_folder_that_cannot_be_created_is_replaced(tmp_path: Path) -> None:
-    """If the run folder cannot be created in its place, it is created in the folder for temporary files."""
-    (tmp_path / "runstream").write_text("a file is in the way")
-    (tmp_path / "tmp").mkdir()
-    finished(tmp_path, "run.log({'x': 1})", TMPDIR=str(tmp_path / "tmp"))
-
-    assert steps_and_values(primary(tmp_path / "tmp")) == [(0, {"x": 1})]
 
 
 def test_console_lines_are_captured(tmp_path: Path) -> None:

@@ -82,5 +82,6 @@ def test_names_are_completed_by_the_server(tmp_path: Path, server: str) -> None:
 
     _, output, errors = finished(tmp_path, source, begin=ONLINE, **(more | {"RUNSTREAM_API_KEY": "wrong"}))
     assert expected == output
-    assert "refused the API key" in errors
+    assert "does not accept the API key from RUNSTREAM_API_KEY" in errors
+    assert "once that is corrected: runstream sync runstream/run-" in errors
     assert not any(b"secret-token" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

@@ -120,5 +120,5 @@ def test_an_undecided_resume_is_an_error_in_time(asked: dict[str, str]) -> None:
     settings = Settings(run_id="r", init_timeout=0.01, **asked)  # type: ignore[arg-type]
     unreachable = ServerLookup(None, RunIdentity(entity=None, project="p", run_id="r", name="n"), "no server is known")
 
-    with pytest.raises(CommError, match=r"No answer of the server .*[Nn]o server is known.*runstream up"):
+    with pytest.raises(CommError, match=r"needs an answer of the server .*[Nn]o server is known.*runstream up"):
         resuming(settings, may_exist=True).start(unreachable, "fresh")

@@ -67,7 +67,8 @@ def test_request_sends_key_parameters_and_body() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "message"),
     [
-        (401, _PROBLEM, r"refused the API key \(what went wrong\): check RUNSTREAM_API_KEY"),
+        (401, _PROBLEM, r"does not accept the API key from RUNSTREAM_API_KEY: check the key"),
+        (403, _PROBLEM, r"does not permit the request: what went wrong"),
         (500, _PROBLEM, "what went wrong"),
         (503, "<html>", "answered with status 503"),
         (200, "<html>", "is not a Runstream server"),

@@ -114,7 +114,7 @@ def test_a_full_disk_drops_rows_and_counts_them(tmp_path: Path) -> None:
     numbers = [row.seq for row in rows(tmp_path)]
     assert [*range(before), *range(before + dropped, history.writer.next_row)] == numbers
     assert list(range(len(records(tmp_path)))) == [record.order for record in records(tmp_path)]
-    assert reports
+    assert len(set(reports)) == 1
 
 
 def test_a_full_disk_has_space_for_the_exit(tmp_path: Path) -> None:

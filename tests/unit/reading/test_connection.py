@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,7 +41,8 @@ def _connected(*answers: tuple[int, str]) -> Iterator[tuple[Connection, Answers]
 )
 def test_each_status_has_its_error(status: int, expected: type[Error]) -> None:
     """The error has the server's message."""
-    with _connected((status, _PROBLEM)) as (connection, _), pytest.raises(expected, match="what went wrong"):
+    message = "does not accept the API key" if status == HTTPStatus.UNAUTHORIZED else "what went wrong"
+    with _connected((status, _PROBLEM)) as (connection, _), pytest.raises(expected, match=message):
         connection.get("/x")
 
 

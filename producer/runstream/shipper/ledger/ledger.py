@@ -163,6 +163,11 @@ class Ledger:
             )
         return account
 
+    def reached_clusters(self) -> list[str]:
+        """Return the ids of the clusters that have acknowledged something."""
+        acked = {name: [writer.acked for writer in item.writers.values()] for name, item in self.clusters.items()}
+        return [name for name, counts in acked.items() if any(counts)]
+
     def closed(self, writer: bytes) -> bool:
         """Whether everything of a writer was delivered to some cluster; its segments are then deleted."""
         return any(item.writers[writer].closed for item in self.clusters.values() if writer in item.writers)

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import UsageError
 from runstream.run_folder.descriptions import RunInfo
-from runstream.run_folder.folder import RunFolder
 from runstream.run_names import DisplayName, generate_run_id, generated_name, validate_name
-from runstream.settings import Settings, resolve
+from runstream.server.discovery import check_url
+from runstream.settings import Settings, resolve, server_environ
 from runstream.tensorboard.summary_writers import SUMMARY_WRITERS
 from runstream.terminal.terminal import Terminal, is_notebook
 from runstream.tracking.config.conversion import ConfigSources, select_keys, to_config
-from runstream.tracking.lifecycle.final_report import FinalReport
+from runstream.tracking.lifecycle.final_report import FinalReport, shown_path
 from runstream.tracking.run.backend import RunBackend
 from runstream.tracking.run.identity import RunIdentity
 from runstream.tracking.run.recorder import DisabledRecorder
 from runstream.tracking.run.run import Run
 from runstream.tracking.run.session import SESSION, revive_run
 from runstream.tracking.run.spool_recorder import SpoolRecorder
+from runstream.tracking.startup.recording_place import current_folder, record_in_new_folder, temporary_folder
 from runstream.tracking.startup.resume import ResumeResolver, plan_resume, save_latest_run
 from runstream.tracking.startup.server_lookup import (
     LateIdentity,
     ServerLookup,
     look_up_server,
     request_number,
-    server_environ,
 )
 from runstream.tracking.startup.writer_identity import metadata, metadata_entries, program, writer_label, writer_role
 from runstream.tracking.values.encoder import ValueEncoder
@@ -42,6 +40,7 @@ from runstream_schemas.topics import canonical_project
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from runstream.run_folder.folder import RunFolder
     from runstream.tracking.config.config import Config
     from runstream.tracking.values.entries import ConfigEntry
 
@@ -150,7 +149,7 @@ def init(  # noqa: PLR0917 - the signature of W&B
     checked = _checked(found)
     chosen_config = select_keys(to_config(config), config_include_keys, config_exclude_keys)
     _warn_of_chosen_keys(terminal, include=config_include_keys, exclude=config_exclude_keys)
-    run = _begin(checked, ConfigSources.of(checked, chosen_config, Path.cwd()), environ, terminal)
+    run = _begin(checked, ConfigSources.of(checked, chosen_config, current_folder()), environ, terminal)
     SESSION.begin(run, aside=checked.reinit == "create_new")
     if not run.disabled:
         SUMMARY_WRITERS.begin(run.dir, sync=checked.sync_tensorboard, warn=terminal.warn)
@@ -159,7 +158,7 @@ def init(  # noqa: PLR0917 - the signature of W&B
 
 def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str], terminal: Terminal) -> Run:
     named = settings.run_id is not None
-    settings = plan_resume(settings, (settings.root_dir or Path.cwd()) / "runstream")
+    settings = plan_resume(settings, (settings.root_dir or current_folder()) / "runstream")
     meant = settings.run_id is not None
     run_id = settings.run_id or generate_run_id()
     name = DisplayName(settings.run_name, generated_name(run_id))
@@ -182,29 +181,37 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     if lookup.answers and not name.given and name.number is None:
         name = replace(name, number=request_number(replace(lookup, identity=identity), settings))
     identity = replace(identity, name=str(name))
+    started = time.time()
+
+    def begin(folder: RunFolder) -> tuple[RunFolder, ValueEncoder, SpoolRecorder]:
+        encoder = ValueEncoder(warn=terminal.warn, folder=folder.files)
+        recorder = SpoolRecorder(
+            folder,
+            settings,
+            role=role,
+            label=label,
+            terminal=terminal,
+            final_report=FinalReport(folder, run, settings, terminal),
+            first=_first_record(
+                settings, name, run.config, environ, None if start.resumed else started, start.config, encoder
+            ),
+            environ=environ,
+            encoder=encoder,
+            continues=start.continues,
+            relative=start.relative,
+        )
+        return folder, encoder, recorder
+
+    info = _describe(settings, identity, name, environ)
     try:
-        folder = _new_folder(settings, identity, name, environ)
+        folder, encoder, recorder = record_in_new_folder(
+            settings.root_dir or current_folder(), info, begin, terminal.warn
+        )
     except OSError as error:
         terminal.warn(f"Cannot create a run folder ({error}): this run is not recorded")
         run = Run(settings.model_copy(update={"mode": "disabled"}), run.config.as_dict())
         return _disabled(run, identity, terminal)
-    files, started = os.fspath(folder.files), time.time()
-    encoder = ValueEncoder(warn=terminal.warn, folder=folder.files)
-    recorder = SpoolRecorder(
-        folder,
-        settings,
-        role=role,
-        label=label,
-        terminal=terminal,
-        final_report=FinalReport(folder, run, settings, terminal),
-        first=_first_record(
-            settings, name, run.config, environ, None if start.resumed else started, start.config, encoder
-        ),
-        environ=environ,
-        encoder=encoder,
-        continues=start.continues,
-        relative=start.relative,
-    )
+    files = os.fspath(folder.files)
     recorder.continue_from(start)
     if settings.resume == "auto":
         save_latest_run(folder.path.parent, settings)
@@ -225,7 +232,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
         )
     )
     with terminal.block():
-        _announce(terminal, settings, identity, folder, lookup.problem, "Resuming" if start.resumed else "Syncing")
+        _announce(terminal, settings, identity, folder, lookup, "Resuming" if start.resumed else "Syncing")
     recorder.start()
     return run
 
@@ -237,7 +244,7 @@ def _disabled(run: Run, identity: RunIdentity, terminal: Terminal) -> Run:
             identity=identity,
             terminal=terminal,
             # Libraries write to the folder of a run without checking whether it is disabled.
-            folder=tempfile.gettempdir(),
+            folder=temporary_folder(),
             started=time.time(),
             after_end=partial(SESSION.end, run),
             revive=revive_run,
@@ -246,9 +253,9 @@ def _disabled(run: Run, identity: RunIdentity, terminal: Terminal) -> Run:
     return run
 
 
-def _new_folder(settings: Settings, identity: RunIdentity, name: DisplayName, environ: Mapping[str, str]) -> RunFolder:
-    """Create the run folder, or one in the folder for temporary files if that fails; raises OSError if both fail."""
-    info = RunInfo(
+def _describe(settings: Settings, identity: RunIdentity, name: DisplayName, environ: Mapping[str, str]) -> RunInfo:
+    """Return the contents of ``run.json``."""
+    return RunInfo(
         run_id=identity.run_id,
         entity=settings.entity,
         project=identity.project,
@@ -269,11 +276,6 @@ def _new_folder(settings: Settings, identity: RunIdentity, name: DisplayName, en
         },
         url=settings.base_url or environ.get("RUNSTREAM_URL") or None,
     )
-    root = settings.root_dir or Path.cwd()
-    try:
-        return RunFolder.create(root, info)
-    except OSError:
-        return RunFolder.create(Path(tempfile.gettempdir()), info)
 
 
 def _first_record(  # noqa: PLR0917 - one caller
@@ -310,15 +312,18 @@ def _first_record(  # noqa: PLR0917 - one caller
 
 
 def _announce(  # noqa: PLR0917 - one caller
-    terminal: Terminal, settings: Settings, identity: RunIdentity, folder: RunFolder, problem: str, doing: str
+    terminal: Terminal, settings: Settings, identity: RunIdentity, folder: RunFolder, lookup: ServerLookup, doing: str
 ) -> None:
     if settings.mode == "offline":
-        path = os.path.relpath(folder.path)
+        path = shown_path(folder.path)
         terminal.detail(f"Recording run {identity.name} offline; to deliver it: runstream sync {path}")
         return
     terminal.detail(f"{doing} run {identity.name}")
-    if problem:
-        terminal.line(f"{problem}; recording to {os.path.relpath(folder.path)}, delivered as soon as a server answers")
+    if lookup.problem:
+        path = shown_path(folder.path)
+        later = f"once that is corrected: runstream sync {path}"
+        later = later if lookup.refused else "delivered as soon as a server answers"
+        terminal.line(f"{lookup.problem}; recording to {path}, {later}")
     elif identity.url is not None:
         terminal.line(f"⭐️ View project at {identity.project_url}")
         terminal.line(f"🚀 View run at {identity.url}")
@@ -353,6 +358,8 @@ def _checked(settings: Settings) -> Settings:
     for what, name in (("entity", settings.entity), ("project", settings.project), ("run id", settings.run_id)):
         if name is not None:
             validate_name(what, name)
+    if settings.base_url and settings.mode != "disabled":
+        check_url(settings.base_url, "base_url or RUNSTREAM_URL")
     if settings.mode == "shared" and settings.run_id is None:
         raise UsageError('Missing id: mode="shared" needs the id that all processes of the run share, init(id=...)')
     return settings

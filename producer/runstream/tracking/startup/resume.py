@@ -110,8 +110,9 @@ class ResumeResolver:
             self.terminal.warn(f"An offline run cannot resume or fork ({wanted!r}): it starts at step 0")
             return lookup, RunStart(settings=settings)
         deadline = time.monotonic() + settings.init_timeout
+        lookup = self._reach(lookup, deadline)
         try:
-            lookup = self._reach(lookup, deadline)
+            lookup.check()
             if settings.fork_from is not None:
                 return lookup, self._forked(lookup, parse_branch_point("fork_from", settings.fork_from), deadline)
             if settings.resume_from is not None:
@@ -124,13 +125,13 @@ class ResumeResolver:
                     "and continue after the last step once the run is delivered"
                 )
                 return lookup, RunStart(settings=settings, relative=True)
-            raise self._unanswered(str(error)) from error
+            raise self._unanswered(str(error), refused=lookup.refused) from error
 
     def _reach(self, lookup: ServerLookup, deadline: float) -> ServerLookup:
-        """Return a server that answers, asked once if the run can begin without an answer; raises CommError."""
-        while not lookup.answers:
-            if time.monotonic() >= deadline or self.settings.resume == "allow":
-                raise CommError(lookup.problem)
+        """Wait until the server answers or the deadline; not if the run can begin without an answer, or it refuses."""
+        while not (lookup.answers or lookup.refused or self.settings.resume == "allow"):
+            if time.monotonic() >= deadline:
+                break
             time.sleep(_PAUSE_S)
             lookup = look_up_server(lookup.identity, self.settings, self.environ)
         return lookup
@@ -231,13 +232,13 @@ class ResumeResolver:
         )
         return found
 
-    def _unanswered(self, problem: str) -> CommError:
+    def _unanswered(self, problem: str, *, refused: bool) -> CommError:
         settings = self.settings
         wanted = "fork_from" if settings.fork_from else "resume_from" if settings.resume_from else "resume"
+        within = "" if refused else f" within {settings.init_timeout:g} s (the setting init_timeout)"
         return CommError(
-            f"No answer of the server within {settings.init_timeout:g} s, which {wanted}={getattr(settings, wanted)!r} "
-            f"needs ({problem}): start one with `runstream up`, set RUNSTREAM_URL, raise the setting init_timeout, or "
-            'use resume="allow", which works without an answer'
+            f"{wanted}={getattr(settings, wanted)!r} needs an answer of the server{within}: {problem}. "
+            'resume="allow" works without an answer'
         )
 
 

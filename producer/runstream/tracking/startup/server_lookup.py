@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from runstream.exceptions import CommError
 from runstream.server.connection import cache_connection, cached_connection
 from runstream.server.discovery import resolve_server
-from runstream.server.endpoints import connect, request_run_number
+from runstream.server.endpoints import find_stack, request_run_number
+from runstream.server.messages import NO_SERVER
 from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from runstream.server.discovery import Server
     from runstream.settings import Settings
     from runstream.tracking.run.identity import RunIdentity
+
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,35 +36,35 @@ class ServerLookup:
     identity: RunIdentity
     #: Why the server did not answer; empty if it did.
     problem: str = ""
+    #: The server answered and refused the key: asking again does not help.
+    refused: bool = False
 
     @property
     def answers(self) -> bool:
         """Whether the server has just answered."""
         return self.server is not None and not self.problem
 
+    def check(self) -> None:
+        """Raise CommError if the server has not answered."""
+        if not self.answers:
+            raise CommError(self.problem)
+
 
 def look_up_server(identity: RunIdentity, settings: Settings, environ: Mapping[str, str]) -> ServerLookup:
     """Ask the server for what completes the names of a run, or use its last answer if it does not reply."""
     if (server := resolve_server(environ, settings.base_url)) is None:
-        return ServerLookup(None, identity, "No server is known (start one with `runstream up`, or set RUNSTREAM_URL)")
+        return ServerLookup(None, identity, NO_SERVER)
     try:
-        connection, problem = connect(server, settings.connect_timeout_s), ""
+        server, connection = find_stack(server, environ, (), settings.connect_timeout_s)
+        problem, refused = "", False
         cache_connection(server, connection)
     except CommError as error:
-        known, problem = cached_connection(server), str(error)
+        known, problem, refused = cached_connection(server), str(error), getattr(error, "status", 0) in _REFUSED
         if known is None:
-            return ServerLookup(server, identity, problem)
+            return ServerLookup(server, identity, problem, refused)
         connection = known
     completed = replace(identity, entity=identity.entity or connection.entity, server_url=connection.url or server.url)
-    return ServerLookup(server, completed, problem)
-
-
-def server_environ(environ: Mapping[str, str], settings: Settings) -> Mapping[str, str]:
-    """Return an environment in which the key of the settings belongs to their server, for the shipper too."""
-    if settings.api_key is None:
-        return environ
-    url = {} if settings.base_url is None else {"RUNSTREAM_URL": settings.base_url}
-    return {**environ, **url, "RUNSTREAM_API_KEY": settings.api_key}
+    return ServerLookup(server, completed, problem, refused)
 
 
 @dataclass(frozen=True, slots=True)
