@@ -22,6 +22,7 @@ from runstream_schemas.events import (
     Event,
     ExitEvent,
     ExitState,
+    Failure,
     FileEvent,
     FilePolicy,
     Header,
@@ -217,7 +218,14 @@ def _exit(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Lim
         decides=fields["decides"],
         waits_for_all=fields["waits_for_all"],
         ending=_ending(fields),
+        failure=_failure(fields),
     )
+
+
+def _failure(fields: Mapping[str, Any]) -> Failure | None:
+    if not fields["exception_type"]:
+        return None
+    return Failure(type=fields["exception_type"], message=fields["exception_message"], traceback=fields["traceback"])
 
 
 def _file(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Limits) -> FileEvent:

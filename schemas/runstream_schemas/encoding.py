@@ -38,7 +38,7 @@ DTYPES: Mapping[ColumnType, np.dtype[Any]] = {
 }
 #: The fields that have the same name and value in the event and in the schema; enums are written as their symbols.
 _PLAIN_FIELDS: Mapping[type[Event], tuple[str, ...]] = {
-    kind: tuple(item.name for item in dataclass_fields(kind) if item.name not in {"header", "ending"})
+    kind: tuple(item.name for item in dataclass_fields(kind) if item.name not in {"header", "ending", "failure"})
     for kind in (HeartbeatEvent, ExitEvent, FileEvent, ArtifactEvent, AlertEvent, StateEvent)
 }
 INT64 = np.dtype("<i8")
@@ -72,6 +72,9 @@ def fields_of(event: Event) -> dict[str, Any]:
             _add_plain(fields, event)
             if event.ending is not None:
                 _add_ending(fields, event.ending)
+            if isinstance(event, ExitEvent) and (failure := event.failure) is not None:
+                fields["exception_type"], fields["exception_message"] = failure.type, failure.message
+                fields["traceback"] = failure.traceback
         case FileEvent() | ArtifactEvent() | AlertEvent() | StateEvent():
             _add_plain(fields, event)
     return fields

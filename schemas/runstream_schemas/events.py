@@ -318,6 +318,17 @@ class HeartbeatEvent(_Headed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The exception that ended a process."""
+
+    #: Its class, with the module unless that is built in.
+    type: str
+    message: str = ""
+    #: As Python prints it, chained exceptions included; a long one is cut in the middle.
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExitEvent(_Headed):
     """The last record of a writer."""
 
@@ -328,6 +339,8 @@ class ExitEvent(_Headed):
     #: As in :class:`HeartbeatEvent`.
     decides: bool = True
     waits_for_all: bool = False
+    #: None unless an exception ended the process.
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

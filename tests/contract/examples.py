@@ -205,6 +205,15 @@ def _heartbeats_and_exits() -> dict[str, events.Event]:
         "exit/finished": events.ExitEvent(
             header=events.Header(kind=events.Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404), ending=finished
         ),
+        "exit/failed": events.ExitEvent(
+            header=events.Header(kind=events.Kind.DATA, run=RUN, writer=PRIMARY, time=NOON, order=404),
+            ending=replace(finished, state=events.ExitState.FAILED, exit_code=1, reason="ValueError: bad batch"),
+            failure=events.Failure(
+                type="ValueError",
+                message="bad batch",
+                traceback='Traceback (most recent call last):\n  File "train.py", line 7\nValueError: bad batch\n',
+            ),
+        ),
         "exit/without_a_say": events.ExitEvent(
             header=events.Header(kind=events.Kind.DATA, run=RUN, writer=RESUMED, time=NOON, order=404),
             ending=finished,

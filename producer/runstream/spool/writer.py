@@ -232,8 +232,11 @@ class SpoolWriter:
             if (stored := self._append(state, topic, body, link)) is not None:
                 return bool(stored)
 
-    def append_last(self, value: Any) -> bool:
-        """Append the exit, using the reserved room, and close; return False if it could not be recorded."""
+    def append_last(self, value: Any, shorter: Any = None) -> bool:
+        """Append the exit, using the reserved room, and close; return False if it could not be recorded.
+
+        Without room for ``value``, append ``shorter`` instead, if it is given.
+        """
         payload = msgspec.msgpack.encode(value)
         while (state := self.state).shared.refusal is None:
             room = state.shared.segment.size
@@ -251,7 +254,10 @@ class SpoolWriter:
             except DamagedSegmentError as error:
                 self._report_damage(error)
             except OSError:
-                self.close()
+                if shorter is None:
+                    self.close()
+                else:
+                    payload, shorter = msgspec.msgpack.encode(shorter), None
         return False
 
     def restore(self) -> None:

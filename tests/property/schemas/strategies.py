@@ -189,6 +189,8 @@ exits = st.builds(
     ),
     beats=st.booleans(),
     ending=endings,
+    failure=st.none()
+    | st.builds(events.Failure, type=utf8_texts.filter(bool), message=utf8_texts, traceback=utf8_texts),
 )
 _headers = st.builds(
     events.Header,

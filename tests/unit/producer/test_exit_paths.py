@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         ("raise ValueError('too bad')", 1, "failed", 1, "ValueError: too bad"),
         ("sys.exit()", 0, "finished", 0, ""),
         ("sys.exit(7)", 7, "failed", 7, "exit code 7"),
-        ("sys.exit('message')", 1, "failed", 1, "exit code 1"),
+        ("sys.exit('message')", 1, "failed", 1, "SystemExit: message"),
         ("try:\n    sys.exit(3)\nexcept SystemExit:\n    pass", 0, "finished", 0, ""),
         ("raise SystemExit(4)", 4, "finished", 0, "SystemExit with a code that is not known"),
         ("exit(4)", 4, "finished", 0, "SystemExit with a code that is not known"),

@@ -124,7 +124,8 @@ def test_a_full_disk_has_space_for_the_exit(tmp_path: Path) -> None:
         while history.writer.dropped < 5:
             history.log({"x": 1.0})
 
-        assert history.writer.append_last({"state": "finished", "reason": "r" * 500})
+        ending = {"state": "failed", "reason": "r" * 500}
+        assert history.writer.append_last({**ending, "failure": {"traceback": "t" * 30_000}}, ending)
     assert [record.topic for record in records(tmp_path)[-2:]] == [TopicCode.LOG, TopicCode.EXIT]
     assert of_topic(tmp_path, TopicCode.LOG)[-1] == {"dropped": 5, "reason": "the disk was full"}
 

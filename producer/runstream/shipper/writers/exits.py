@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from runstream.assembly.events import Envelope
 from runstream.spool.format import TopicCode
 from runstream.spool.reader import SpoolRecord
-from runstream_schemas.events import Ending, ExitEvent, ExitState, Header, Kind
+from runstream_schemas.events import Ending, ExitEvent, ExitState, Failure, Header, Kind
 from runstream_schemas.topics import Topic
 
 _STATES = {state.value: state for state in ExitState}
@@ -30,6 +30,7 @@ class Exit:
     order: int
     time: int
     decides: bool = True
+    failure: Failure | None = None
 
     def event(self, envelope: Envelope, *, beats: bool, decides: bool, waits_for_all: bool) -> ExitEvent:
         """Return the exit as an event; ``beats`` if beats may have been sent, ``decides`` by the settings."""
@@ -39,6 +40,7 @@ class Exit:
             ending=self.ending,
             decides=decides and self.decides,
             waits_for_all=waits_for_all,
+            failure=self.failure,
         )
 
 
@@ -72,7 +74,8 @@ def leaves_to_exit_status(record: SpoolRecord) -> bool:
 def recorded_exit(record: SpoolRecord, counts: Mapping[int, int]) -> Exit:
     """Return the exit that a writer recorded itself; ``counts`` are its records by topic code."""
     data = _payload(record)
-    return Exit(with_counts(_ending(data), counts), record.order, record.time, data.get("decides") is not False)
+    decides, failure = data.get("decides") is not False, _failure(data)
+    return Exit(with_counts(_ending(data), counts), record.order, record.time, decides, failure)
 
 
 def with_counts(ending: Ending, counts: Mapping[int, int]) -> Ending:
@@ -94,6 +97,7 @@ def to_json(exit: Exit) -> dict[str, Any]:  # noqa: A002 (the contract's term)
         "signal": ending.signal,
         "reason": ending.reason,
         "counts": {topic.value: count for topic, count in ending.counts.items()},
+        "failure": None if exit.failure is None else asdict(exit.failure),
     }
 
 
@@ -103,7 +107,8 @@ def from_json(data: Mapping[str, Any] | None) -> Exit | None:
         return None
     try:
         counts = {Topic(name): int(count) for name, count in data["counts"].items()}
-        return Exit(replace(_ending(data), counts=counts), int(data["order"]), int(data["time"]))
+        ending = replace(_ending(data), counts=counts)
+        return Exit(ending, int(data["order"]), int(data["time"]), failure=_failure(data))
     except (LookupError, TypeError, ValueError, AttributeError):
         return None
 
@@ -114,6 +119,14 @@ def _payload(record: SpoolRecord) -> dict[str, Any]:
     except (msgspec.DecodeError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def _failure(data: Mapping[str, Any]) -> Failure | None:
+    try:
+        texts = {name: str(data["failure"][name]) for name in ("type", "message", "traceback")}
+    except (LookupError, TypeError):
+        return None
+    return Failure(**texts) if texts["type"] else None
 
 
 def _ending(data: Mapping[str, Any]) -> Ending:

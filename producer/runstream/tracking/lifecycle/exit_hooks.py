@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from multiprocessing import process as multiprocessing_process
 from multiprocessing import util as multiprocessing_util
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +22,7 @@ from runstream.tracking.lifecycle.outcome import (
     from_exception,
     from_exit_code,
     from_signal,
-    system_exit_code,
+    from_sys_exit,
 )
 
 if TYPE_CHECKING:
@@ -97,6 +98,9 @@ class _Layer:
 
     def install(self) -> None:
         self._main = _main_frame()
+        if multiprocessing_process.parent_process() is not None:
+            self.watch_child()  # multiprocessing handles the exceptions of its processes itself
+        multiprocessing_util.register_after_fork(self, _Layer.watch_child)
         self._excepthook, sys.excepthook = sys.excepthook, self._on_exception
         self._undo_sys_exit = observe_sys_exit(self._on_sys_exit)
         atexit.register(self._on_exit)
@@ -123,7 +127,7 @@ class _Layer:
 
     def _on_sys_exit(self, status: Any) -> None:
         if self.live and threading.current_thread() is threading.main_thread():
-            self._noted = from_exit_code(system_exit_code(status))
+            self._noted = from_sys_exit(status, sys._getframe(2))  # noqa: SLF001 - the caller of sys.exit()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         outcome = from_signal(number)

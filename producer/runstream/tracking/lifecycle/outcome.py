@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from runstream_schemas.events import ExitState
+from runstream.tracking.lifecycle.failure import exit_failure, failure_of, handled_exception
+from runstream_schemas.events import ExitState, Failure
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 _LONGEST_REASON = 500
 #: The exit code that W&B records for Ctrl-C.
@@ -26,6 +30,8 @@ class Outcome:
     decides: bool = True
     #: Whether the exit status of the process takes precedence, if the shipper can read it.
     by_status: bool = False
+    #: The exception that ended the process.
+    failure: Failure | None = None
 
     def as_record(self) -> dict[str, Any]:
         """Return the payload of the exit record."""
@@ -36,7 +42,12 @@ class Outcome:
             "reason": self.reason[:_LONGEST_REASON],
             **({} if self.decides else {"decides": False}),
             **({"by_status": True} if self.by_status else {}),
+            **({} if self.failure is None else {"failure": asdict(self.failure)}),
         }
+
+    def without_failure(self) -> Outcome:
+        """Return this outcome without the exception, whose traceback may be long: the reason remains."""
+        return replace(self, failure=None)
 
     @property
     def in_order(self) -> bool:
@@ -69,13 +80,42 @@ def from_exit_code(code: int) -> Outcome:
 
 def from_exception(error: BaseException) -> Outcome:
     """Return the outcome of an uncaught exception."""
-    if isinstance(error, KeyboardInterrupt):
-        return Outcome(ExitState.KILLED, INTERRUPTED, signal.SIGINT, "interrupted (Ctrl-C)")
     if isinstance(error, SystemExit):
-        return from_exit_code(system_exit_code(error.code))
-    text = str(error).strip()
-    name = type(error).__name__
-    return Outcome(ExitState.FAILED, 1, reason=f"{name}: {text}" if text else name)
+        return from_exit_status(error.code, failure_of(error))
+    failure = failure_of(error)
+    if isinstance(error, KeyboardInterrupt):
+        return Outcome(ExitState.KILLED, INTERRUPTED, signal.SIGINT, "interrupted (Ctrl-C)", failure=failure)
+    return Outcome(ExitState.FAILED, 1, reason=_reason(failure), failure=failure)
+
+
+def from_exit_status(status: object, failure: Failure) -> Outcome:
+    """Return the outcome of SystemExit, whose status is a code, None, or a text that Python prints."""
+    outcome = from_exit_code(system_exit_code(status))
+    if status is None or isinstance(status, int):
+        return outcome
+    return replace(outcome, reason=_reason(failure), failure=failure)
+
+
+def from_sys_exit(status: object, caller: FrameType | None) -> Outcome:
+    """Return the outcome of a call of ``sys.exit()``; one while an exception is handled is attributed to that."""
+    if status is None or isinstance(status, int):
+        return while_handling(from_exit_code(system_exit_code(status)))
+    return from_exit_status(status, exit_failure(status, caller))
+
+
+def while_handling(outcome: Outcome) -> Outcome:
+    """Return a failure, with the exception that is being handled, if there is one, as its cause."""
+    error = handled_exception()
+    if error is None or outcome.in_order or isinstance(error, SystemExit):
+        return outcome
+    failure = failure_of(error)
+    return replace(outcome, reason=_reason(failure), failure=failure)
+
+
+def _reason(failure: Failure) -> str:
+    name = failure.type.rpartition(".")[2]
+    text = failure.message.strip()
+    return f"{name}: {text}" if text else name
 
 
 def from_block(error: BaseException) -> Outcome:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from runstream.run_names import validate_tags
 from runstream.tracking.config.config import Config, StaticConfig, validate_pinned_keys
-from runstream.tracking.lifecycle.outcome import DETACHED, from_block, from_exit_code
+from runstream.tracking.lifecycle.outcome import DETACHED, from_block, from_exit_code, while_handling
 from runstream.tracking.rows.metric import Metric, build_metric
 from runstream.tracking.run import methods, unsupported_files
 from runstream.tracking.run.alert import alert as raise_alert
@@ -148,7 +148,7 @@ class Run:
         """
         if quiet is not None:
             warn_deprecated(self, "finish(quiet=...)", "the setting quiet")
-        self._end(from_exit_code(exit_code or 0))
+        self._end(while_handling(from_exit_code(exit_code or 0)))
 
     def mark_preempting(self) -> None:
         """Record that the process is about to be preempted, and have it delivered at once."""

@@ -23,7 +23,7 @@ from runstream.tracking.rows.row_log import RowLog
 from runstream.tracking.summary.local_summary import LocalSummary
 from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 from runstream.tracking.values.entries import config_entry
-from runstream_schemas.events import Operation, Role, Scope
+from runstream_schemas.events import ExitState, Operation, Role, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -181,6 +181,12 @@ class SpoolRecorder:
 
     def finish(self, outcome: Outcome) -> None:
         """Append the exit; in the process that began the run, also wait for delivery and print the report."""
+        if os.getpid() != self._owner and not self._finished and self._history.writer.forked:
+            # A forked child without a writer. Its end is not recorded, unless an exception ended it.
+            if outcome.failure is None or outcome.state is not ExitState.FAILED:
+                self._finished = True
+                return
+            self._try("record the exception of a forked process", self._adopt)
         with self._ending:
             if self._finished:
                 return
@@ -226,7 +232,8 @@ class SpoolRecorder:
     def _close(self, outcome: Outcome) -> bool:
         writer = self._history.writer
         self._folder.control[Word.DROPPED] = writer.dropped
-        return writer.append_last(self._adjusted(outcome).as_record())
+        adjusted = self._adjusted(outcome)
+        return writer.append_last(adjusted.as_record(), adjusted.without_failure().as_record())
 
     def _adjusted(self, outcome: Outcome) -> Outcome:
         """Return an outcome with regard to a requested stop or an announced preemption."""
