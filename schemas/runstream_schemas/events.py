@@ -133,8 +133,7 @@ class RunState(Enum):
 class Writer:
     """The writer of an event."""
 
-    #: 16 random bytes, made when the writer starts.
-    id: bytes
+    id: bytes  # 16 random bytes, made when the writer starts
     role: Role
     #: The writers that this one continues (resume).
     continues: tuple[bytes, ...] = ()
@@ -151,7 +150,6 @@ class Header:
     time: int
     #: Sequence number of the first record. Heartbeats have neither ``seq`` nor ``count``.
     seq: int = 0
-    #: Number of records.
     count: int = 1
     #: Order of the append; 0 for rows and changes, which have an order each.
     order: int = 0
@@ -280,12 +278,10 @@ class ChangeEvent(_Headed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a writer ended, and how many records it appended to each topic."""
+    """How a writer ended, and how many records it appended to each topic. Exit code and signal are -1 if not known."""
 
     state: ExitState
-    #: -1 if not known.
     exit_code: int = -1
-    #: 0 if none, -1 if not known.
     signal: int = 0
     reason: str = ""
     counts: Mapping[Topic, int] = field(default_factory=dict)
@@ -299,12 +295,10 @@ class HeartbeatEvent(_Headed):
     number: int = 0
     trainer_alive: bool = False
     interval_ms: int = 0
-    #: Records that no broker has acknowledged.
-    pending: int = 0
+    pending: int = 0  # records that no broker has acknowledged
     host: str = ""
     label: str = ""
-    #: Set for a goodbye.
-    ending: Ending | None = None
+    ending: Ending | None = None  # set for a goodbye
     signature: bytes = b""
     #: Whether the training process has announced its preemption.
     preempting: bool = False
@@ -319,27 +313,23 @@ class HeartbeatEvent(_Headed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """The exception that ended a process."""
+    """The exception that ended a process: its class with the module, its text, the traceback as Python prints it."""
 
-    #: Its class, with the module unless that is built in.
     type: str
     message: str = ""
-    #: As Python prints it, chained exceptions included; a long one is cut in the middle.
     traceback: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitEvent(_Headed):
-    """The last record of a writer."""
+    """The last record of a writer, with the exception that ended its process, if one did."""
 
     topic = Topic.EXIT
     ending: Ending
     #: Whether heartbeats of the writer may have been sent. Then a goodbye follows, and only heartbeats set its state.
     beats: bool = False
-    #: As in :class:`HeartbeatEvent`.
     decides: bool = True
     waits_for_all: bool = False
-    #: None unless an exception ended the process.
     failure: Failure | None = None
 
 
@@ -367,8 +357,7 @@ class ArtifactEvent(_Headed):
     digest: bytes = b""
     aliases: Sequence[str] = ()
     tags: Sequence[str] = ()
-    #: JSON text.
-    metadata: str = "{}"
+    metadata: str = "{}"  # JSON text
     manifest_key: str = ""
     target: str = ""
     distributed_id: str = ""
@@ -394,15 +383,10 @@ STATE_WRITER = Writer(id=b"runstream-states", role=Role.COMMAND)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateEvent(_Headed):
-    """A transition of the state of a run, derived by the liveness consumer.
-
-    ``seq`` numbers the transitions of the run, ``time`` is the broker's append time of the event that caused this one,
-    and ``writer`` is :data:`STATE_WRITER`.
-    """
+    """A transition of the state of a run: ``seq`` numbers those of the run, ``time`` is the append time of its cause."""
 
     topic = Topic.STATE
-    #: Unknown for the first transition of a run.
-    previous: RunState = RunState.UNKNOWN
+    previous: RunState = RunState.UNKNOWN  # unknown for the first transition of a run
     state: RunState = RunState.UNKNOWN
     qualifiers: Sequence[str] = ()
     #: Id of the writer that caused the transition; empty if none did.

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         ("run.finish(); run.finish(1); runstream.finish(1)", 0, "finished", ""),
         ("raise ValueError('too bad')", 1, "failed", "ValueError: too bad"),
         ("sys.exit(7)", 7, "failed", "exit code 7"),
-        ("sys.exit('no')", 1, "failed", "exit code 1"),
+        ("sys.exit('no')", 1, "failed", "SystemExit: no"),
         ("raise SystemExit(4)", 4, "failed", "exit status 4 without finish()"),
         ("raise SystemExit", 0, "finished", "exit status 0 without finish()"),
         ("exit(5)", 5, "failed", "exit status 5 without finish()"),
@@ -69,6 +69,9 @@ def test_run_state_follows_from_how_the_process_ends(  # noqa: PLR0917
     assert trained(stack, tmp_path, run_id, source) == status
 
     assert ended(server, run_id) == (state, reason)
+    failure = server.run(run_id)["failure"]
+    is_expected = reason.startswith(("ValueError", "SystemExit: ", "interrupted"))
+    assert (failure is not None and "Traceback (most" in failure["traceback"]) == is_expected
 
 
 def test_exit_status_survives_kill_of_the_shipper(stack: Stack, server: Server, tmp_path: Path) -> None:
@@ -113,6 +116,7 @@ _CHILDREN = {
     "forked and logging": (
         "pid = os.fork()\nif pid == 0:\n    run.log({'y': 1})\n    raise ValueError\nos.waitpid(pid, 0)"
     ),
+    "forked and failing": "pid = os.fork()\nif pid == 0:\n    raise ValueError\nos.waitpid(pid, 0)",
     "multiprocessing": (
         "p = multiprocessing.get_context('fork').Process(target=lambda: run.log({'y': 1}) or sys.exit(8))\n"
         "p.start()\np.join()"

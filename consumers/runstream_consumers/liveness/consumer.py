@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from runstream_consumers.liveness import store
+from runstream_consumers.liveness import failures, store
 from runstream_consumers.liveness.clock import Thresholds
 from runstream_consumers.liveness.model import Changes, PartitionModel, is_writer_event
 from runstream_consumers.liveness.publisher import StatePublisher
@@ -110,6 +110,7 @@ class LivenessPartition:
         if any(change.writer is None for change in model.changes.transitions):
             self._publisher.notify()
         await store.save(connection, self._number, model.clock, model.changes)
+        await failures.save(connection, batch.events)
         model.changes = Changes()
         if len(model.runs) > _CLOSED_RUNS:
             model.forget_closed()

@@ -53,6 +53,11 @@ on conflict (run, writer) do update set
 insert into transition (run, writer, time, before, after, reason)
 select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[])
 
+-- name: add_failures
+insert into failure (run, writer, time, type, message, traceback)
+select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+on conflict do nothing
+
 -- name: add_outbox
 insert into outbox (partition, run, seq, time, previous, state, qualifiers, cause, reason)
 select $1, run, seq, time, previous, state, string_to_array(qualifiers, ','), cause, reason
@@ -94,3 +99,10 @@ where writer.run = any($1::uuid[]) order by first, writer.writer
 
 -- name: transitions_of
 select time, before, after, reason from liveness.transition where run = $1 and writer is null order by id
+
+-- name: failures_of_runs
+select writer.run, writer.writer, role, first, details, time, type, message,
+    case when $2::boolean then traceback else '' end as traceback
+from liveness.writer left join liveness.failure on failure.run = writer.run and failure.writer = writer.writer
+where writer.run in (select run from liveness.failure where run = any($1::uuid[]))
+order by first, writer.writer

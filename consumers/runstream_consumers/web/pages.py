@@ -103,7 +103,7 @@ async def run(
     if embed:
         allow_frames(request)
     found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
-    state = documents.state_answer(found.state)
+    state = documents.state_answer(found.state, found.failures)
     progress = await runtime.progress(connection, run)
     report = delivery_report([] if found.state is None else found.state.writers, progress)
     document = documents.run_document(found, services.settings.url)

@@ -78,6 +78,8 @@ class Snapshot:
 def run_view(snapshot: Snapshot, now: datetime, width: int) -> RenderableType:
     """Return everything about a run for a terminal with ``width`` columns."""
     parts: list[RenderableType] = [_header(snapshot, now), Text(), _transitions(snapshot.transitions)]
+    if failure := snapshot.document.get("failure"):
+        parts += [Text(), _failure(failure)]
     if snapshot.series:
         parts += [Text(), _metrics(snapshot, width)]
     if rest := _other_values(snapshot):
@@ -125,6 +127,15 @@ def _header(snapshot: Snapshot, now: datetime) -> RenderableType:
         Text(" · ".join(facts), style="dim"),
         Text(document["url"], style="underline dim"),
     )
+
+
+def _failure(failure: dict[str, Any]) -> RenderableType:
+    """Return the exception that ended the run, and its traceback."""
+    name = f"{failure['type']}: {failure['message']}" if failure["message"] else failure["type"]
+    source = f"{failure['label'] or failure['role']} {failure['writer'][:6]}"
+    heading = Text.assemble((format_value(name), "bold red"), "  ", (printable(source), "dim"))
+    lines = (failure["traceback"] or name).expandtabs().splitlines()
+    return Group(heading, *(Text(printable(line)) for line in lines))
 
 
 def _duration(document: dict[str, Any], now: datetime) -> str:

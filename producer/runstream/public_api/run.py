@@ -106,6 +106,14 @@ class Run:
         return list(self.load()["qualifiers"])
 
     @property
+    def failure(self) -> dict[str, Any] | None:
+        """The exception that ended the run: ``{"type", "message", "traceback", "writer", "role", "label"}`` or None."""
+        failure = self.load().get("failure")
+        if failure is not None and failure["traceback"] is None:  # as in lists of runs
+            failure = self.load(force=True)["failure"]
+        return failure
+
+    @property
     def config(self) -> dict[str, Any]:
         """The config, nested as it was set."""
         return dict(self.load()["config"])

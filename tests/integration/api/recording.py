@@ -19,6 +19,7 @@ from runstream_schemas.events import (
     Event,
     ExitEvent,
     ExitState,
+    Failure,
     Header,
     HeartbeatEvent,
     Kind,
@@ -166,13 +167,21 @@ class Recording:
         )
         return self
 
-    def exit(self, state: ExitState = ExitState.FINISHED, *, exit_code: int = 0, reason: str = "") -> Recording:
+    def exit(
+        self,
+        state: ExitState = ExitState.FINISHED,
+        *,
+        exit_code: int = 0,
+        reason: str = "",
+        failure: Failure | None = None,
+    ) -> Recording:
         """End the writer, with the number of records for each topic."""
         self._reserve(Topic.EXIT, 1)
         ending = Ending(state=state, exit_code=exit_code, reason=reason, counts=dict(self._seqs))
         exit_ = ExitEvent(
             header=self._header(order=self._orders),
             ending=ending,
+            failure=failure,
         )
         goodbye = HeartbeatEvent(
             header=self._header(Kind.GOODBYE, order=self._orders + 1),

@@ -73,6 +73,8 @@ class RunDocument(_Answer):
     #: Number of records that are lost, and which, by topic and reason: their writers marked them as dropped.
     lost: int
     losses: list[LostRecords]
+    #: The exception that ended the run; null if none did.
+    failure: RunFailure | None
     config: dict[str, Value]
     summary: dict[str, Value]
     metrics: list[dict[str, Value]]
@@ -100,6 +102,23 @@ class RunList(_Answer):
     truncated: bool
 
 
+class Failure(_Answer):
+    """The exception that ended a process."""
+
+    type: str
+    message: str
+    #: As Python prints it; null in lists of runs.
+    traceback: str | None
+
+
+class RunFailure(Failure):
+    """The exception that ended a run, and the process that raised it."""
+
+    writer: str
+    role: str
+    label: str
+
+
 class WriterState(_Answer):
     """A process that writes to the run."""
 
@@ -113,6 +132,7 @@ class WriterState(_Answer):
     exit_code: int | None
     signal: int | None
     reason: str
+    failure: Failure | None
 
 
 class Transition(_Answer):

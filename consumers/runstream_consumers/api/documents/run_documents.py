@@ -14,11 +14,13 @@ from runstream_consumers.api.documents.delivery_report import lost_records
 from runstream_consumers.api.documents.effective_state import read_state
 from runstream_consumers.api.problems import RunNotFound
 from runstream_consumers.history.reader import HistoryRow, Origin, Series
+from runstream_consumers.liveness import failures
 from runstream_consumers.liveness import reader as liveness
+from runstream_consumers.liveness.failures import WriterFailure
 from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.summary import reader as summary
 from runstream_schemas.attributes import Attributes, display_name, validated
-from runstream_schemas.events import Role
+from runstream_schemas.events import Failure, Role
 from runstream_schemas.topics import RunPath
 
 MICROSECONDS = 1_000_000
@@ -33,6 +35,8 @@ class FoundRun:
     document: summary.RunDocument
     state: liveness.RunState | None
     losses: Sequence[models.LostRecords] = ()
+    #: Its writers, if an exception ended one of them.
+    failures: Sequence[WriterFailure] = ()
 
     @property
     def name(self) -> str:
@@ -67,7 +71,9 @@ async def find(connection: Connection, run: RunPath) -> FoundRun:
     if document is None and state is None and not await runtime.progress(connection, run):
         raise RunNotFound(run)
     losses = (await read_losses(connection, [run])).get(run, ())
-    return FoundRun(run=run, document=document or summary.RunDocument(run=run), state=state, losses=losses)
+    failed = (await failures.read(connection, [run], tracebacks=True)).get(run, ())
+    document = document or summary.RunDocument(run=run)
+    return FoundRun(run=run, document=document, state=state, losses=losses, failures=failed)
 
 
 async def read_losses(connection: Connection, runs: Sequence[RunPath]) -> Mapping[RunPath, list[models.LostRecords]]:
@@ -101,6 +107,7 @@ def run_document(found: FoundRun, url: str) -> models.RunDocument:
         last_step=document.last_step,
         lost=found.lost,
         losses=list(found.losses),
+        failure=_run_failure(found),
         config=document.config,
         summary=document.summary,
         metrics=document.metrics,
@@ -110,14 +117,28 @@ def run_document(found: FoundRun, url: str) -> models.RunDocument:
     )
 
 
-def state_answer(state: liveness.RunState | None) -> models.StateAnswer:
+def _run_failure(found: FoundRun) -> models.RunFailure | None:
+    state = "pending" if found.state is None else found.state.state
+    writer = failures.deciding_failure(state, found.failures)
+    if writer is None or writer.failure is None:
+        return None
+    failure = _failure(writer.failure).model_dump()
+    return models.RunFailure(**failure, writer=writer.writer.hex(), role=writer.role, label=writer.label)
+
+
+def _failure(failure: Failure) -> models.Failure:
+    return models.Failure(type=failure.type, message=failure.message, traceback=failure.traceback or None)
+
+
+def state_answer(state: liveness.RunState | None, failed: Sequence[WriterFailure] = ()) -> models.StateAnswer:
     """Return the state of a run, of its writers, and its transitions."""
+    ends = {writer.writer: writer.failure for writer in failed}
     if state is None:
         return models.StateAnswer(state="pending", qualifiers=[], writers=[], transitions=[])
     return models.StateAnswer(
         state=state.state,
         qualifiers=list(state.qualifiers),
-        writers=[_writer_state(writer) for writer in state.writers],
+        writers=[_writer_state(writer, ends.get(writer.writer)) for writer in state.writers],
         transitions=[
             models.Transition(time=seconds(item.time), before=item.from_state, to=item.to_state, reason=item.reason)
             for item in state.transitions
@@ -170,7 +191,7 @@ def _role_label(writer: liveness.WriterState) -> str:
     return "TensorBoard" if writer.role == Role.SHIPPER.value else writer.role
 
 
-def _writer_state(writer: liveness.WriterState) -> models.WriterState:
+def _writer_state(writer: liveness.WriterState, failure: Failure | None) -> models.WriterState:
     return models.WriterState(
         writer=writer.writer.hex(),
         role=writer.role,
@@ -182,6 +203,7 @@ def _writer_state(writer: liveness.WriterState) -> models.WriterState:
         exit_code=writer.exit_code,
         signal=writer.signal,
         reason=writer.reason,
+        failure=None if failure is None else _failure(failure),
     )
 
 

@@ -16,6 +16,7 @@ from runstream_consumers.api.documents.run_documents import FoundRun, read_losse
 from runstream_consumers.api.documents.run_filter import RunFilter
 from runstream_consumers.api.documents.run_order import NEWEST_FIRST, RunOrder
 from runstream_consumers.api.problems import BadParameter
+from runstream_consumers.liveness import failures
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.summary import reader as summary
 from runstream_schemas.topics import canonical_project, is_name
@@ -67,8 +68,15 @@ async def list_runs(connection: Connection, query: RunQuery) -> RunPage:
     documents = {item.run: stored[item.run] for item in page.runs if item.run in stored}
     states = await read_states(connection, list(documents))
     lost = await read_losses(connection, list(documents))
+    failed = await failures.read(connection, list(documents))
     runs = [
-        FoundRun(run=run, document=document, state=states.get(run), losses=lost.get(run, ()))
+        FoundRun(
+            run=run,
+            document=document,
+            state=states.get(run),
+            losses=lost.get(run, ()),
+            failures=failed.get(run, ()),
+        )
         for run, document in documents.items()
     ]
     return replace(page, runs=runs)

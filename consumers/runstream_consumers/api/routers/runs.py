@@ -101,7 +101,8 @@ async def run_config(run: TheRun, connection: TheConnection) -> Response:
 )
 async def run_state(run: TheRun, connection: TheConnection) -> Response:
     """Return the state, its qualifiers, every writer and every transition with its reason."""
-    return ValuesResponse(documents.state_answer((await documents.find(connection, run)).state))
+    found = await documents.find(connection, run)
+    return ValuesResponse(documents.state_answer(found.state, found.failures))
 
 
 @router.get(

@@ -39,7 +39,7 @@
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (!answer.ok) throw new Error(`page: ${answer.status}`);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    ["header", "alerts", "summary", "config", "delivery", "metadata", "console", "runs"].forEach((id) => replace(fresh, id));
+    ["header", "failure", "alerts", "summary", "config", "delivery", "metadata", "console", "runs"].forEach((id) => replace(fresh, id));
     document.title = fresh.title;
     const isLive = fresh.querySelector("main").dataset.live === "on";
     if (typeof Charts !== "undefined") {
