@@ -383,7 +383,7 @@ STATE_WRITER = Writer(id=b"runstream-states", role=Role.COMMAND)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateEvent(_Headed):
-    """A transition of the state of a run: ``seq`` numbers those of the run, ``time`` is the append time of its cause."""
+    """A transition of a run's state: ``seq`` numbers those of the run, ``time`` is the append time of its cause."""
 
     topic = Topic.STATE
     previous: RunState = RunState.UNKNOWN  # unknown for the first transition of a run

@@ -81,8 +81,7 @@ class SpoolWriter:
         self._check_at = 0
         #: The latest error that prevented an append, and the reason that markers have.
         self._problem, self._reason = "no space left", "the disk was full"
-        #: The segment of the last record, once the writer is closed.
-        self._last: Segment | None = None
+        self._last: Segment | None = None  # that of the last record, once the writer is closed
         self._pid = os.getpid()
         segment = self._factory.first()
         segment.publish()
@@ -232,19 +231,16 @@ class SpoolWriter:
             if (stored := self._append(state, topic, body, link)) is not None:
                 return bool(stored)
 
-    def append_last(self, value: Any, shorter: Any = None) -> bool:
-        """Append the exit, using the reserved room, and close; return False if it could not be recorded.
-
-        Without room for ``value``, append ``shorter`` instead, if it is given.
-        """
-        payload = msgspec.msgpack.encode(value)
+    def append_last(self, *forms: Any) -> bool:
+        """Append the exit in the first form that has room, and close; return False if it could not be recorded."""
+        payloads = [msgspec.msgpack.encode(form) for form in forms]
         while (state := self.state).shared.refusal is None:
             room = state.shared.segment.size
             try:
                 if state.shared.waiting and room:
                     self._commit(state, state.with_marker(self._reason, now_us()))
                     continue
-                body, link = state.with_record(TopicCode.EXIT, payload, now_us())
+                body, link = state.with_record(TopicCode.EXIT, payloads[0], now_us())
                 if state.end_of(body) > room:
                     self._open_segment(len(body))
                 elif self._commit(state, link._replace(shared=link.shared.refusing(ClosedError))):
@@ -254,10 +250,9 @@ class SpoolWriter:
             except DamagedSegmentError as error:
                 self._report_damage(error)
             except OSError:
-                if shorter is None:
+                if len(payloads) == 1:
                     self.close()
-                else:
-                    payload, shorter = msgspec.msgpack.encode(shorter), None
+                payloads.pop(0)
         return False
 
     def restore(self) -> None:
