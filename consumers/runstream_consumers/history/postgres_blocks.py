@@ -17,7 +17,9 @@ from runstream_consumers.history.paging import GREATEST
 from runstream_consumers.history.store import QUERIES, STREAM_NUMBERS
 from runstream_consumers.history.view import BranchFacts, RunFacts, WriterFacts
 from runstream_consumers.runtime.plugin import Connection
+from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import Stream
+from runstream_schemas.topics import RunPath
 
 #: Maximum width of a block, in steps, that is found by its first step alone; as in queries.sql.
 _NARROW = 100
@@ -92,6 +94,29 @@ class PostgresBlocks:
         while rows := await cursor.fetch(count):
             yield [_block(row) for row in rows]
             count = _next_batch(count, rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchPoint:
+    """The point from which a run continues another run (a fork) or itself (a rewind)."""
+
+    #: None if nothing of that run has arrived.
+    run: RunPath | None
+    #: The last step that is continued.
+    step: int
+    #: Append time, microseconds since 1970.
+    time: int
+
+
+async def branches_of_runs(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPath, list[BranchPoint]]:
+    """Return the branches of those runs that have any, oldest first."""
+    paths = {run_key(run): run for run in runs}
+    found: dict[RunPath, list[BranchPoint]] = {}
+    for row in await connection.fetch(QUERIES["branches_of_runs"], list(paths)):
+        origin = row["entity"] and RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"])
+        point = BranchPoint(run=origin or None, step=row["step"], time=row["append_time"])
+        found.setdefault(paths[row["run"]], []).append(point)
+    return found
 
 
 async def _by_last_step(narrow: AsyncIterator[Sequence[Block]]) -> AsyncIterator[Sequence[Block]]:

@@ -56,6 +56,7 @@ from summary.run
 where ($1::text is null or entity = $1) and ($2::text is null or project = $2)
     and ($4::bigint is null or (created, run) < ($4, $5::uuid))
     and ($6::bigint is null or created >= $6)
+    and ($8::text is null or run_id = $8)
 order by created desc, run desc
 limit $3
 

@@ -92,6 +92,7 @@ async def runs(
     *,
     entity: str | None = None,
     project: str | None = None,
+    run_id: str | None = None,
     since: int | None = None,
     columns: Collection[Column] = (),
     limit: int = 50,
@@ -102,7 +103,8 @@ async def runs(
     Their documents have the attributes, and of the other parts only ``columns``. ``since`` is the least ``created``.
     """
     created, key = (None, None) if after is None else _position(after)
-    rows = await connection.fetch(QUERIES["runs"], entity, project, limit, created, key, since, list(columns))
+    conditions = (entity, project, limit, created, key, since, list(columns), run_id)
+    rows = await connection.fetch(QUERIES["runs"], *conditions)
     return await asyncio.to_thread(lambda: [_document({"metrics": None, **row}) for row in rows])
 
 

@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 from rich.console import Console
 
 from runstream_deploy.cli.output import Progress, print_running, print_status
-from runstream_deploy.exceptions import DataFolderError, ServiceError
+from runstream_deploy.exceptions import ServiceError
 from runstream_deploy.processes.log_rotation import rotate
 from runstream_deploy.services.service import last_lines
 from runstream_deploy.stack.data_folder import DataFolder
@@ -42,10 +43,18 @@ def start(folder: DataFolder, console: Console) -> int:
 
 
 def start_detached(folder: DataFolder, console: Console) -> int:
-    """Run the stack in a separate process and return once it is ready."""
+    """Run the stack in a separate process, unless it is running, and return once it is ready."""
     folder.create()
-    if (holder := folder.supervisor()) is not None:
-        raise DataFolderError(f"A stack is already running on {folder.path} (process {holder})")
+    with Progress(console) as progress:
+        if (holder := folder.supervisor()) is not None:
+            state = _await_ready(folder, holder, lambda: _exit_of(folder, holder), progress)
+        else:
+            state = _start_separately(folder, progress)
+    print_running(console, state.url, str(folder.path), detached=True)
+    return 0
+
+
+def _start_separately(folder: DataFolder, progress: Progress) -> StackState:
     log = folder.log("supervisor")
     rotate(log)
     with log.open("ab") as output:
@@ -56,10 +65,21 @@ def start_detached(folder: DataFolder, console: Console) -> int:
             stderr=output,
             start_new_session=True,
         )
-    with Progress(console) as progress:
-        state = _await_ready(folder, process, progress)
-    print_running(console, state.url, str(folder.path), detached=True)
-    return 0
+    try:
+        return _await_ready(folder, process.pid, process.poll, progress)
+    except ServiceError:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+        # Another command may have started the stack in the same moment.
+        if (holder := folder.supervisor()) is None:
+            raise
+        return _await_ready(folder, holder, lambda: _exit_of(folder, holder), progress)
+
+
+def _exit_of(folder: DataFolder, holder: int) -> int | None:
+    """Return None while a supervisor that was started elsewhere runs."""
+    return None if folder.supervisor() == holder else 1
 
 
 def stop(folder: DataFolder, console: Console) -> int:
@@ -100,21 +120,19 @@ def _await_free(folder: DataFolder, timeout: float) -> bool:
     return True
 
 
-def _await_ready(folder: DataFolder, process: subprocess.Popen[bytes], progress: Progress) -> StackState:
+def _await_ready(folder: DataFolder, pid: int, exit_code: Callable[[], int | None], progress: Progress) -> StackState:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         # In this order: a process that has exited has written its last state.
-        code = process.poll()
+        code = exit_code()
         state = read_state(folder)
-        if state is not None and state.pid == process.pid:
+        if state is not None and state.pid == pid:
             progress.show(state)
-            if state.phase is StackPhase.RUNNING:
+            if state.phase is StackPhase.RUNNING and code is None:
                 return state
             if code is not None and state.phase is StackPhase.FAILED:
                 raise ServiceError("the stack", f"could not be started: {state.message}")
         if code is not None:
             raise ServiceError("the stack", f"exited with code {code}", last_lines(folder.log("supervisor")))
         time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    process.wait()
     raise ServiceError("the stack", f"was not ready within {_START_S:.0f} s", last_lines(folder.log("supervisor")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from importlib.metadata import entry_points, version
 from pathlib import Path
@@ -12,8 +13,10 @@ import typer
 from rich.console import Console
 
 from runstream.cli import run_script
+from runstream.cli.console import print_error
+from runstream.cli.find import RunPath, find_run
 from runstream.cli.runs import runs
-from runstream.cli.show import RunPath, find_run, show
+from runstream.cli.show import show
 from runstream.descriptors import occupy_standard_descriptors
 from runstream.exceptions import Error
 from runstream.public_api.api import Api
@@ -22,6 +25,9 @@ _HELP = """Track machine-learning runs as events on Apache Kafka.
 
 Finds the local stack of the same user. Set RUNSTREAM_URL and RUNSTREAM_API_KEY to use another server."""
 
+#: The exit status of a command interrupted by Ctrl-C, as in a shell.
+_INTERRUPTED = 130
+
 
 def create_app() -> typer.Typer:
     """Return the application with our commands and those of the entry-point group ``runstream.commands``."""
@@ -29,12 +35,14 @@ def create_app() -> typer.Typer:
         name="runstream",
         help=_HELP,
         no_args_is_help=True,
+        invoke_without_command=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for command in (runs, show, stop):
         app.command()(command)
+    app.callback()(_options)
     run_script.register(app)
     app.command()(sync)
     app.command("version")(show_version)
@@ -43,8 +51,19 @@ def create_app() -> typer.Typer:
             entry.load()(app)
         except ImportError as error:
             # `pip install runstream` on a training node does not install the packages of the servers.
-            _print_error(f"Commands {entry.name!r} are unavailable ({error}): pip install 'runstream[server,local]'")
+            print_error(f"Commands {entry.name!r} are unavailable ({error}): pip install 'runstream[server,local]'")
     return app
+
+
+def _options(
+    *,
+    shows_version: Annotated[
+        bool, typer.Option("--version", help="Print the versions of Runstream and Python.", is_eager=True)
+    ] = False,
+) -> None:
+    if shows_version:
+        typer.echo(f"runstream {version('runstream')} (Python {platform.python_version()})")
+        raise typer.Exit
 
 
 def stop(run: RunPath) -> None:
@@ -82,17 +101,15 @@ def main() -> int:
     try:
         create_app()(standalone_mode=True)
     except Error as error:
-        _print_error(str(error))
+        print_error(str(error))
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     except BrokenPipeError:
         # The reader of our output exited. Python flushes at exit, which must not fail too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     else:
         return 0
     return 1
-
-
-def _print_error(message: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"runstream: {message}", style="red", markup=False)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -33,6 +33,8 @@ _LOST = "bold red"
 _LEVELS = {"INFO": "blue", "WARN": "yellow", "ERROR": "red"}
 #: How many alerts are shown, the latest ones.
 _ALERTS = 10
+#: How many values of the config are shown.
+_CONFIG = 30
 #: Limits of a curve's width.
 _WIDEST, _NARROWEST = 40, 8
 #: Width of a number, with the gap before it.
@@ -80,6 +82,8 @@ def run_view(snapshot: Snapshot, now: datetime, width: int) -> RenderableType:
     parts: list[RenderableType] = [_header(snapshot, now), Text(), _transitions(snapshot.transitions)]
     if failure := snapshot.document.get("failure"):
         parts += [Text(), _failure(failure)]
+    if facts := _provenance(snapshot):
+        parts += [Text(), facts]
     if snapshot.series:
         parts += [Text(), _metrics(snapshot, width)]
     if rest := _other_values(snapshot):
@@ -89,7 +93,7 @@ def run_view(snapshot: Snapshot, now: datetime, width: int) -> RenderableType:
     return Group(*parts, Text(), _delivery(snapshot.delivery))
 
 
-def state_text(document: dict[str, Any]) -> Text:
+def state_text(document: Mapping[str, Any]) -> Text:
     """Return the state in its color, with its qualifiers."""
     text = Text("● " + document["state"], style=_COLORS.get(document["state"], ""))
     if document["qualifiers"]:
@@ -104,12 +108,12 @@ def has_arrived(delivery: dict[str, Any]) -> bool:
     return bool(delivery.get("arrived", delivery["complete"]))
 
 
-def path_text(document: dict[str, Any]) -> str:
+def path_text(document: Mapping[str, Any]) -> str:
     """Return ENTITY/PROJECT/ID."""
     return printable(f"{document['entity']}/{document['project']}/{document['id']}")
 
 
-def summary_values(document: dict[str, Any]) -> dict[str, Any]:
+def summary_values(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the summary by their paths, without ``_step`` and the like."""
     return {key: value for key, value in flat(document["summary"]).items() if not key.startswith("_")}
 
@@ -138,13 +142,19 @@ def _failure(failure: dict[str, Any]) -> RenderableType:
     return Group(heading, *(Text(printable(line)) for line in lines))
 
 
-def _duration(document: dict[str, Any], now: datetime) -> str:
+def duration_seconds(document: Mapping[str, Any], now: datetime) -> float | None:
+    """Return the duration of a run: until now while it is open, else until its last event; None before it started."""
     first, last = parse_time(document["created_at"]), parse_time(document["updated_at"])
     if first is None or last is None:
+        return None
+    return ((now if document["state"] in _OPEN else last) - first).total_seconds()
+
+
+def _duration(document: dict[str, Any], now: datetime) -> str:
+    seconds = duration_seconds(document, now)
+    if seconds is None:
         return "not started"
-    if document["state"] in _OPEN:
-        return f"for {format_duration((now - first).total_seconds())}"
-    return f"took {format_duration((last - first).total_seconds())}"
+    return f"{'for' if document['state'] in _OPEN else 'took'} {format_duration(seconds)}"
 
 
 def _transitions(transitions: Sequence[dict[str, Any]]) -> RenderableType:
@@ -173,6 +183,28 @@ def _metrics(snapshot: Snapshot, width: int) -> RenderableType:
         line = Text(sparkline(item["values"], curve), style="cyan")
         table.add_row(Text(printable(item["key"])), *writer, line, *_ends(item["values"]))
     return table
+
+
+def _provenance(snapshot: Snapshot) -> RenderableType | None:
+    """Return where the run comes from and its config."""
+    document = snapshot.document
+    table = Table(box=None, pad_edge=False, show_header=False)
+
+    def add(title: str, key: str, text: str) -> None:
+        table.add_row(Text(title, style="dim"), Text(printable(key)), Text(printable(text)))
+
+    for branch in document.get("branches", ()):
+        is_rewind = branch["run"] == "/".join((document["entity"], document["project"], document["id"]))
+        origin = "this run" if is_rewind else branch["run"] or "a run of which nothing has arrived"
+        add("rewound" if is_rewind else "forked", "from", f"{origin} at step {branch['step']}")
+    if resumed := sum(bool(writer.get("continues")) for writer in snapshot.writers):
+        add("resumed", "", "once" if resumed == 1 else f"{resumed} times")
+    config = list(flat(document["config"]).items())
+    for key, value in config[:_CONFIG]:
+        add("config", key, format_value(value))
+    if len(config) > _CONFIG:
+        add("config", "…", f"{len(config) - _CONFIG} more: see --json")
+    return table if table.row_count else None
 
 
 def _ends(values: Sequence[float]) -> list[str]:

@@ -1,30 +1,22 @@
-"""The command ``show``, and finding the run that a command names."""
+"""The command ``show``."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
+from runstream.cli.find import RunPath, find_run
 from runstream.cli.run_view import Snapshot, run_view
 from runstream.exceptions import UsageError
 from runstream.public_api.api import Api
-from runstream.public_api.exceptions import NotFoundError
 from runstream.public_api.run import Run
 from runstream_schemas import values
-
-RunPath = Annotated[
-    str, typer.Argument(metavar="RUN", help="[[ENTITY/]PROJECT/]ID, or the URL of the run's page.", show_default=False)
-]
-
-#: How many of the newest runs are searched for an id without a project.
-_SEARCHED = 500
 
 
 def show(
@@ -44,22 +36,6 @@ def show(
     else:
         console = Console()
         console.print(run_view(Snapshot.read(found), datetime.now(tz=UTC), console.width))
-
-
-def find_run(api: Api, path: str) -> Run:
-    """Return the run with a path. An id without a project is searched in all projects, and must be unique."""
-    try:
-        return api.run(path)
-    except NotFoundError:
-        if "/" in path.strip("/"):
-            raise
-        matches = [run for run in islice(api.runs(per_page=_SEARCHED), _SEARCHED) if run.id == path]
-        if not matches:
-            raise
-        if len(matches) > 1:
-            paths = ", ".join("/".join(run.path) for run in matches)
-            raise UsageError(f"Ambiguous run id {path!r}: use one of {paths}") from None
-        return matches[0]
 
 
 def _watch(run: Run, interval: float) -> None:

@@ -79,8 +79,19 @@ class Api:
 
     def runs(self, path: str | None = None, per_page: int = 50) -> Runs:
         """Return the runs of a project (``entity/project`` or ``project``), or of all projects, newest first."""
+        return self.select(path, per_page)
+
+    def select(self, path: str | None = None, per_page: int = 50, **conditions: Any) -> Runs:
+        """Return the runs of a project, or of all projects, that fulfill all conditions.
+
+        Args:
+            path: As for :meth:`runs`.
+            per_page: Number of runs of a page.
+            conditions: ``id, state, tag, group, job_type, user, name, config, since`` and ``order`` of the HTTP API
+                (docs/http-api.md); a list where a condition may be repeated.
+        """
         entity, project = self._project(path)
-        return Runs(self._connection, entity=entity, project=project, per_page=per_page)
+        return Runs(self._connection, entity=entity, project=project, per_page=per_page, **conditions)
 
     def alerts(self, path: str | None = None, per_page: int = 50, *, repeats: bool = False) -> Iterator[dict[str, Any]]:
         """Yield the alerts of a project's runs (paths as for :meth:`runs`), newest first, read page by page.

@@ -10,11 +10,18 @@ from runstream.public_api.run import Run
 
 
 class Runs(Sequence[Run]):
-    """Runs, newest first; pages are read as they are needed, and kept."""
+    """Runs, newest first; pages are read as they are needed, and kept.
 
-    def __init__(self, connection: Connection, *, entity: str | None, project: str | None, per_page: int) -> None:
+    ``conditions`` are query parameters of the HTTP API: those that select runs, and ``order``.
+    """
+
+    def __init__(
+        self, connection: Connection, *, entity: str | None, project: str | None, per_page: int, **conditions: Any
+    ) -> None:
         self._connection = connection
-        self._asked = {"entity": entity, "project": project, "limit": per_page}
+        self._asked = {"entity": entity, "project": project, "limit": per_page, **conditions}
+        #: Whether the server sorted only the newest of the runs.
+        self.truncated = False
         self._found: list[Run] = []
         self._next: str | None = None
         self._ended = False
@@ -50,6 +57,7 @@ class Runs(Sequence[Run]):
             page = self._connection.get("/runs", **self._asked, after=self._next)
             documents = page["runs"]
             self._next = page["next"]
+            self.truncated = bool(page.get("truncated"))
             self._ended = self._next is None
         self._found += [Run(self._connection, item["entity"], item["project"], item["id"], item) for item in documents]
         return bool(documents)

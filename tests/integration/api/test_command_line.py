@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,11 +118,108 @@ def test_runs_lists_runs(environment: dict[str, str], digits: Recording) -> None
     assert digits.run.run_id in [run["id"] for run in listed]
 
 
-def test_runs_of_an_empty_project_print_a_note(environment: dict[str, str]) -> None:
-    """It is not an error, and standard output is empty."""
-    done = _run("runs", "nothing", environment=environment)
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "No runs in nothing yet" in done.stderr
+@pytest.fixture(scope="module")
+def optimizers(served: Served) -> Recording:
+    """Store two runs of the project ``optimizers`` and return the fork; one id also exists in another project."""
+    parent, fork = (new_recording(name, project="optimizers") for name in ("sgd-run", "adam-run"))
+    namesake = new_recording("sgd-run", project="namesakes")
+    parent.start({"lr": 0.1, "opt": {"name": "sgd"}}, name="first try", tags=["slow"]).rows([{"loss": 2.0}] * 5)
+    served.store(parent.exit())
+    served.store(
+        fork.start({"lr": 0.2}, name="x" * 60).branch(parent.run, 3).rows([{"loss": 1.5}], first_step=4).exit()
+    )
+    served.store(namesake.start({}).exit())
+    return fork
+
+
+def test_runs_are_filtered_sorted_and_printed_as_csv(environment: dict[str, str], optimizers: Recording) -> None:
+    """CSV has a header, the columns in their order, and empty cells for missing values."""
+    project, columns = optimizers.run.project, "--columns=id,config.lr,config.opt.name,summary.loss,steps"
+    done = _run("runs", project, "--csv", columns, "--sort", "config.lr", environment=environment)
+    header = "id,config.lr,config.opt.name,summary.loss,steps"
+    assert done.stdout.splitlines() == [header, "sgd-run,0.1,sgd,2.0,5", "adam-run,0.2,,1.5,5"]
+    for condition in (["--config", "lr=0.1"], ["--tag", "slow"], ["--name", "TRY"], ["--name", "first*"]):
+        found = _run("runs", project, "--csv", "--columns", "id", *condition, environment=environment)
+        assert found.stdout.splitlines() == ["id", "sgd-run"]
+    whole = _run("runs", project, "--csv", environment=environment).stdout.splitlines()[0]
+    assert whole.startswith("path,name,state,created,")
+    assert "config.opt.name,summary.loss" in whole
+
+
+def test_runs_are_printed_in_full_to_a_pipe(environment: dict[str, str], optimizers: Recording) -> None:
+    """A file or a pipe gets whole names and values, whatever COLUMNS says, without color."""
+    done = _run("runs", optimizers.run.project, environment={**environment, "COLUMNS": "40", "NO_COLOR": ""})
+    assert "x" * 60 in done.stdout
+    assert "loss 1.5" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_runs_name_what_is_not_shown(environment: dict[str, str], optimizers: Recording) -> None:
+    """A note on standard error says that there are more runs, or that none fulfills the conditions."""
+    done = _run("runs", optimizers.run.project, "--limit", "1", environment=environment)
+    assert "Only 1 runs are shown: use --limit" in done.stderr
+    none = _run("runs", optimizers.run.project, "--since", "2099-01-01", environment=environment)
+    assert (none.returncode, none.stdout) == (0, "")
+    assert "No runs in optimizers fulfill these conditions" in none.stderr
+
+
+def test_a_broken_pipe_is_no_error_message(environment: dict[str, str], optimizers: Recording) -> None:
+    """A reader that exits early gets its lines, and nothing is printed on standard error."""
+    command = " ".join([*_PROGRAM, "runs", optimizers.run.project, "| head -n 1"])
+    done = subprocess.run(
+        ["sh", "-c", command], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stdout.split()[:2], done.stderr) == (["state", "name"], "")
+
+
+def test_show_prints_config_and_origin(environment: dict[str, str], optimizers: Recording) -> None:
+    """A fork names the run and the step that it continues."""
+    done = _run("show", str(optimizers.run), environment=environment)
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "forked from ada/optimizers/sgd-run at step 3" in lines
+    assert "config lr 0.2" in lines
+
+
+@pytest.mark.parametrize("command", ["show", "runs"])
+def test_an_id_is_looked_up_in_all_projects(environment: dict[str, str], optimizers: Recording, command: str) -> None:
+    """An id that two projects have is an error, unless the environment names one of them."""
+    assert "ada/optimizers/adam-run" in _run(command, optimizers.run.run_id, environment=environment).stdout
+    done = _run(command, "sgd-run", environment=environment)
+    if command == "runs":
+        assert {"ada/optimizers/sgd-run", "ada/namesakes/sgd-run"} <= set(done.stdout.split())
+    else:
+        assert done.returncode == 1
+        assert "use one of ada/namesakes/sgd-run, ada/optimizers/sgd-run" in done.stderr
+    chosen = _run("show", "sgd-run", environment={**environment, "RUNSTREAM_PROJECT": "optimizers"})
+    assert "ada/optimizers/sgd-run" in chosen.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["runs", "nothing"], "Unknown project 'nothing'"),
+        (["runs", "optimizer"], "Unknown project 'optimizer': no run of it has arrived. Did you mean ada/optimizers?"),
+        (["show", "optimizers/adam-rum"], "Did you mean ada/optimizers/adam-run"),
+        (["show", "firsttry"], "Did you mean ada/optimizers/sgd-run?"),
+        (["runs", "--columns", "name,lr"], "Unknown column 'lr'"),
+        (["runs", "--since", "yesterday"], "Invalid time 'yesterday'"),
+        (["runs", "--sort", "loss"], "Invalid order 'loss'"),
+        (["runs", "--config", "lr"], "Invalid condition 'lr'"),
+        (["runs", "--json", "--csv"], "Invalid options"),
+    ],
+)
+@pytest.mark.usefixtures("optimizers")
+def test_unknown_names_are_errors(environment: dict[str, str], arguments: list[str], expected: str) -> None:
+    """The exit status is 1, and the message has similar names or what is expected."""
+    done = _run(*arguments, environment=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert expected in done.stderr
+
+
+def test_the_module_is_the_command() -> None:
+    """``python -m runstream`` has the same commands, and ``--version`` names Python's version."""
+    done = subprocess.run([sys.executable, "-m", "runstream", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"runstream {version('runstream')} (Python {platform.python_version()})\n"
 
 
 @pytest.mark.parametrize(

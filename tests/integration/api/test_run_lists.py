@@ -40,6 +40,8 @@ def _ids(served: Served, **parameters: Any) -> list[int]:
     ("parameters", "expected"),
     [
         ({}, [4, 3, 2, 1, 0]),
+        ({"id": "run-2"}, [2]),
+        ({"id": "run"}, []),
         ({"state": "failed"}, [3]),
         ({"state": ["failed", "finished"]}, [4, 3, 2, 1, 0]),
         ({"state": "running"}, []),

@@ -71,6 +71,15 @@ def test_secrets_are_not_in_the_process_list(stack: Stack) -> None:
         assert [secret for secret in secrets if secret.encode() in arguments_of(pid)] == []
 
 
+def test_a_detached_start_of_a_running_stack_succeeds(stack: Stack) -> None:
+    """A second ``up --detach`` prints the address of the running stack, which goes on."""
+    supervisor = stack.state().pid
+    done = command(stack, "up", "--detach")
+    assert done.returncode == 0, done.stderr
+    assert stack.url in done.stderr
+    assert stack.state().pid == supervisor
+
+
 def test_second_stack_on_the_same_data_is_refused(stack: Stack) -> None:
     """A second ``up`` exits with 1, names the running process, and does not affect it."""
     done = command(stack, "up")

@@ -51,6 +51,16 @@ class LostRecords(_Answer):
     count: int
 
 
+class Branch(_Answer):
+    """The point from which a run continues another run (a fork) or itself (a rewind)."""
+
+    #: The path of that run; null if nothing of it has arrived.
+    run: str | None
+    #: The last step that is continued.
+    step: int
+    time: float
+
+
 class RunDocument(_Answer):
     """A run."""
 
@@ -82,6 +92,7 @@ class RunDocument(_Answer):
     #: Attributes whose values have a wrong type or are out of range, as they were set.
     invalid_attributes: dict[str, Value]
     pinned_config_keys: list[str]
+    branches: list[Branch]
     preempting: bool
     stop_requested: bool
     url: str
@@ -133,6 +144,8 @@ class WriterState(_Answer):
     signal: int | None
     reason: str
     failure: Failure | None
+    #: The writers that it continues, after a resume.
+    continues: list[str]
 
 
 class Transition(_Answer):

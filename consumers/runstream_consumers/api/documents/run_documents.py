@@ -13,6 +13,7 @@ from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents.delivery_report import lost_records
 from runstream_consumers.api.documents.effective_state import read_state
 from runstream_consumers.api.problems import RunNotFound
+from runstream_consumers.history.postgres_blocks import BranchPoint, branches_of_runs
 from runstream_consumers.history.reader import HistoryRow, Origin, Series
 from runstream_consumers.liveness import failures
 from runstream_consumers.liveness import reader as liveness
@@ -37,6 +38,7 @@ class FoundRun:
     losses: Sequence[models.LostRecords] = ()
     #: Its writers, if an exception ended one of them.
     failures: Sequence[WriterFailure] = ()
+    branches: Sequence[BranchPoint] = ()
 
     @property
     def name(self) -> str:
@@ -72,8 +74,9 @@ async def find(connection: Connection, run: RunPath) -> FoundRun:
         raise RunNotFound(run)
     losses = (await read_losses(connection, [run])).get(run, ())
     failed = (await failures.read(connection, [run], tracebacks=True)).get(run, ())
+    branches = (await branches_of_runs(connection, [run])).get(run, ())
     document = document or summary.RunDocument(run=run)
-    return FoundRun(run=run, document=document, state=state, losses=losses, failures=failed)
+    return FoundRun(run=run, document=document, state=state, losses=losses, failures=failed, branches=branches)
 
 
 async def read_losses(connection: Connection, runs: Sequence[RunPath]) -> Mapping[RunPath, list[models.LostRecords]]:
@@ -100,6 +103,10 @@ def run_document(found: FoundRun, url: str) -> models.RunDocument:
         group=known.group or None,
         job_type=known.job_type or None,
         pinned_config_keys=list(known.pinned_config_keys),
+        branches=[
+            models.Branch(run=None if item.run is None else str(item.run), step=item.step, time=seconds(item.time))
+            for item in found.branches
+        ],
         preempting=known.preempting,
         stop_requested=known.stop_requested,
         created_at=iso(document.created) if document.created else None,
@@ -204,6 +211,7 @@ def _writer_state(writer: liveness.WriterState, failure: Failure | None) -> mode
         signal=writer.signal,
         reason=writer.reason,
         failure=None if failure is None else _failure(failure),
+        continues=[earlier.hex() for earlier in writer.continues],
     )
 
 

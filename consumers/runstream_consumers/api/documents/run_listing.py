@@ -16,6 +16,7 @@ from runstream_consumers.api.documents.run_documents import FoundRun, read_losse
 from runstream_consumers.api.documents.run_filter import RunFilter
 from runstream_consumers.api.documents.run_order import NEWEST_FIRST, RunOrder
 from runstream_consumers.api.problems import BadParameter
+from runstream_consumers.history.postgres_blocks import branches_of_runs
 from runstream_consumers.liveness import failures
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.summary import reader as summary
@@ -38,6 +39,7 @@ class RunQuery:
 
     entity: str | None = None
     project: str | None = None
+    run_id: str | None = None
     filter: RunFilter = field(default_factory=RunFilter)
     order: RunOrder = NEWEST_FIRST
     limit: int = 50
@@ -58,7 +60,7 @@ class RunPage:
 
 async def list_runs(connection: Connection, query: RunQuery) -> RunPage:
     """Return a page of runs; raises BadParameter for an invalid cursor or name."""
-    for name, value in (("entity", query.entity), ("project", query.project)):
+    for name, value in (("entity", query.entity), ("project", query.project), ("id", query.run_id)):
         if value is not None and not is_name(value):
             raise BadParameter(name, f"{value!r} cannot be part of a run path")
     if query.project is not None:
@@ -69,6 +71,7 @@ async def list_runs(connection: Connection, query: RunQuery) -> RunPage:
     states = await read_states(connection, list(documents))
     lost = await read_losses(connection, list(documents))
     failed = await failures.read(connection, list(documents))
+    branches = await branches_of_runs(connection, list(documents))
     runs = [
         FoundRun(
             run=run,
@@ -76,6 +79,7 @@ async def list_runs(connection: Connection, query: RunQuery) -> RunPage:
             state=states.get(run),
             losses=lost.get(run, ()),
             failures=failed.get(run, ()),
+            branches=branches.get(run, ()),
         )
         for run, document in documents.items()
     ]
@@ -135,6 +139,7 @@ async def _read(
             connection,
             entity=query.entity,
             project=query.project,
+            run_id=query.run_id,
             # The filter compares the start by the clock of the run, which may be ahead of the broker's.
             since=None if since is None else int((since - _CLOCK_AHEAD_S) * 1_000_000),
             columns=columns,

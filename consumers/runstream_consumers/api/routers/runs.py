@@ -52,6 +52,7 @@ async def runs(
     *,
     entity: str | None = None,
     project: str | None = None,
+    run_id: Annotated[str | None, Query(alias="id")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     after: After = None,
 ) -> Response:
@@ -60,7 +61,9 @@ async def runs(
     A request examines at most 10 000 runs: a page may hold fewer runs than requested, even none, and a list that is not
     sorted by `-created` is `truncated` to the newest ones.
     """
-    query = RunQuery(entity=entity, project=project, filter=selected, order=order, limit=limit, after=after)
+    query = RunQuery(
+        entity=entity, project=project, run_id=run_id, filter=selected, order=order, limit=limit, after=after
+    )
     page = await list_runs(connection, query)
     listed = [documents.run_document(item, services.settings.url) for item in page.runs]
     return ValuesResponse(models.RunList(runs=listed, next=page.next, truncated=page.truncated))

@@ -39,6 +39,12 @@ select writer, continues from history.lineage where run = $1;
 -- name: branches_of
 select writer, origin, step, "offset", append_time from history.branch where run = $1 order by "offset", seq;
 
+-- name: branches_of_runs
+-- The path of the run that is continued is null if no row of it has arrived.
+select branch.run, branch.step, branch.append_time, origin.entity, origin.project, origin.run_id
+from history.branch left join history.run as origin on origin.run = branch.origin
+where branch.run = any($1::uuid[]) order by branch."offset", branch.seq;
+
 -- name: blocks_from_step
 select writer, "offset", seq, greatest, min_step, max_step, message from history.block
 where run = $1 and stream = $2 and min_step >= $3 and min_step <= $4
