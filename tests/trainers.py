@@ -61,8 +61,14 @@ def run_folders(folder: Path) -> list[Path]:
     return sorted((folder / "runstream").glob("run-*"))
 
 
-def command(*arguments: object, environment: Mapping[str, str], folder: Path | None = None, within: float = 120) -> str:
-    """Run ``runstream ARGUMENTS`` and return its output; raise AssertionError if the exit status is not 0."""
+def command(
+    *arguments: object,
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    within: float = 120,
+    status: int = 0,
+) -> str:
+    """Run ``runstream ARGUMENTS`` and return its output; raise AssertionError if the exit status is another one."""
     done = subprocess.run(
         [sys.executable, "-m", "runstream.cli.main", *map(str, arguments)],
         cwd=folder,
@@ -73,7 +79,7 @@ def command(*arguments: object, environment: Mapping[str, str], folder: Path | N
         timeout=within,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 

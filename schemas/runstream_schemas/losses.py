@@ -57,10 +57,11 @@ def count_lost(losses: Iterable[Loss]) -> int:
     return sum(loss.count for loss in losses)
 
 
-def lost_text(topic: str, count: int, reason: str) -> str:
-    """Return the lost records of a topic for people: ``2 rows (the disk was full)``."""
+def lost_text(topic: str, count: int, reason: str, total: int | None = None) -> str:
+    """Return the lost records of a topic for people: ``2 of 100 rows (the disk was full)``."""
     noun = _NOUNS.get(topic, f"{topic} record")
-    return f"{count:,} {noun}{'' if count == 1 else 's'} ({reason})"
+    of = "" if total is None else f" of {total:,}"
+    return f"{count:,}{of} {noun}{'' if (total or count) == 1 else 's'} ({reason})"
 
 
 def merge(before: Losses, added: Mapping[str, Sequence[Span]]) -> Losses:

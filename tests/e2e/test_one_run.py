@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from runstream.shipper.sync import RECORDS_LOST
+from runstream.spool.format import TopicCode
+from runstream.spool.reader import read_spool, segment_path
 from tests.polling import eventually
 from tests.programs.log_rows import values
 from tests.trainers import Server, command, new_id, plain, run_folders, run_to_end, start
@@ -116,6 +119,30 @@ def test_an_offline_run_is_pending_until_its_exit_arrives(stack: Stack, server: 
     assert len(server.rows(run_id)) == 100
     states = {transition["to"] for transition in server.run(run_id, "/state")["transitions"]}
     assert states <= {"pending", "failed"}
+
+
+def test_a_damaged_row_is_lost_and_seen(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Of a spool with a damaged byte, sync, the API and ``show`` name the lost row, its number and the reason."""
+    run_id = new_id()
+    run_to_end("log_rows", "--id", run_id, "--mode", "offline", environment=stack.environment, folder=tmp_path)
+    (folder,) = run_folders(tmp_path)
+    (writer,) = (folder / "spool").iterdir()
+    (record,) = (one for one in read_spool(writer) if (one.topic, one.seq) == (TopicCode.LOG, 50))
+    with segment_path(writer, record.position.segment).open("r+b") as segment:
+        segment.seek(record.position.offset + 40)
+        segment.write(b"\xa5")
+
+    output = command("sync", folder, environment=stack.environment, status=RECORDS_LOST)
+
+    assert "1 record(s) lost: 1 row (the spool is damaged here)" in output
+    eventually(lambda: server.run(run_id, "/delivery")["arrived"], within=120)
+    delivery = server.run(run_id, "/delivery")
+    topic = next(one["topics"]["log"] for one in delivery["writers"] if one["role"] == "primary")
+    assert not delivery["complete"]
+    assert (topic["stored"], topic["lost"], topic["counted"], topic["missing"]) == (99, 1, 100, [])
+    assert topic["losses"] == [{"reason": "the spool is damaged here", "count": 1, "ranges": [[50, 51]]}]
+    assert len(server.rows(run_id)) == 99
+    assert "rows (the spool is damaged here)" in command("show", run_id, environment=stack.environment)
 
 
 def test_unusual_values_are_stored(stack: Stack, server: Server, tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ async def run(
         steps=view.steps_of(found),
         transitions=state.transitions,
         delivery=report,
+        totals=view.totals(report),
         states={writer.writer: writer for writer in state.writers},
         config=list(filters.pairs(document.config)),
         summary=view.summary_pairs(document.summary),

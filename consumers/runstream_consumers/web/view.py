@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runstream_consumers.api.documents.models import DeliveryReport
 from runstream_consumers.api.documents.run_documents import FoundRun, run_path, seconds
 from runstream_consumers.web.filters import pairs
 from runstream_schemas.summary_algebra.globs import GlobTable
@@ -52,6 +53,14 @@ def run_line(found: FoundRun, now: float) -> RunLine:
         lost=found.lost,
         values=dict(summary_pairs(found.document.summary)),
     )
+
+
+def totals(report: DeliveryReport) -> Mapping[str, int]:
+    """Return the number of records of each topic, as far as it is known."""
+    found: Counter[str] = Counter()
+    for writer in report.writers:
+        found.update({name: topic.counted or topic.stored + topic.lost for name, topic in writer.topics.items()})
+    return found
 
 
 def summary_pairs(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -124,7 +125,11 @@ def _header(snapshot: Snapshot, now: datetime) -> RenderableType:
     facts = [path_text(document), f"created {format_age(document['created_at'], now)}", _duration(document, now)]
     if document["tags"]:
         facts.append("tags " + printable(", ".join(document["tags"])))
-    lost = [lost_text(item["topic"], item["count"], item["reason"]) for item in document.get("losses", ())]
+    totals: Counter[str] = Counter()
+    for writer in snapshot.delivery["writers"]:
+        totals.update({name: _total(topic) for name, topic in writer["topics"].items()})
+    losses = document.get("losses", ())
+    lost = [lost_text(item["topic"], item["count"], item["reason"], totals[item["topic"]]) for item in losses]
     return Group(
         title,
         *(Text(printable(f"Lost: {text}"), style=_LOST) for text in lost),
@@ -244,6 +249,10 @@ def _delivery(delivery: dict[str, Any]) -> RenderableType:
         name = Text(f"{writer['role']} {printable(writer['label'])}".strip() + f" {writer['writer'][:6]}", style="dim")
         table.add_row(name, Text(", ".join(_topic(*item) for item in writer["topics"].items()), style="dim"), "")
     return table
+
+
+def _total(topic: dict[str, Any]) -> int:
+    return int(topic["counted"] or topic["stored"] + topic.get("lost", 0))
 
 
 def _verdict(delivery: dict[str, Any]) -> Text:

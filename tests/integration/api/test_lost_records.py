@@ -77,8 +77,8 @@ def test_pages_show_lost_records(served: Served, lossy: Recording) -> None:
     run = html.unescape(httpx.get(f"{served.url}/ada/lossy/runs/{lossy.run.run_id}", headers=headers).text)
     project = html.unescape(httpx.get(f"{served.url}/ada/lossy", headers=headers).text)
 
-    assert "Lost 3 rows (the disk was full)" in run
-    assert "Lost 1 config change (the spool is damaged here)" in run
+    assert "Lost 3 of 10 rows (the disk was full)" in run
+    assert "Lost 1 of 2 config changes (the spool is damaged here)" in run
     delivery = re.sub(r"<[^>]*>", " ", run.partition('id="delivery"')[2].partition("</summary>")[0])
     assert "complete" not in delivery
     assert "5 lost" in delivery
@@ -99,7 +99,7 @@ def test_the_command_line_shows_lost_records(served: Served, lossy: Recording) -
         for words in (["show", str(lossy.run)], ["runs", "lossy"])
     )
 
-    assert "Lost: 3 rows (the disk was full)" in show
+    assert "Lost: 3 of 10 rows (the disk was full)" in show
     assert "log 6/10 lost 4" in show
     assert "lost 5 records" in show
     assert "complete" not in show

@@ -51,6 +51,7 @@ def test_the_end_is_recorded(  # noqa: PLR0917
 
     (record,) = of_topic(primary(tmp_path), TopicCode.EXIT)
     assert (state, exit_code, reason) == (record["state"], record["exit_code"], record["reason"])
+    assert ("failure" in record) == reason.startswith(("ValueError: ", "SystemExit: ", "interrupted"))
     assert len(rows(primary(tmp_path))) == 1
 
 

@@ -160,7 +160,13 @@ class _Layer:
         if frame_returned(self._main):
             return from_exit_code(0)  # An exception that was noted was caught.
         # Else SystemExit without sys.exit(), which Python shows to no hook; or how the script ended is not known.
-        return self._noted or LEFT_TO_STATUS
+        return self._noted or _unhooked_exception() or LEFT_TO_STATUS
+
+
+def _unhooked_exception() -> Outcome | None:
+    """Return the outcome of an uncaught exception for which another hook than ours was called."""
+    error = getattr(sys, "last_value", None)
+    return from_exception(error) if isinstance(error, BaseException) else None
 
 
 def _handler_of_others() -> Any:
