@@ -1,10 +1,10 @@
-"""Charts: functions that raise UnsupportedError until tables are supported."""
+"""Charts: functions that return a placeholder, which is left out where it is logged, until tables are supported."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream.unsupported_media import raise_unsupported
+from runstream.unsupported_media import CustomChart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 def _unsupported_chart(name: str) -> Callable[..., Any]:
     def chart(*_arguments: Any, **_keywords: Any) -> Any:
-        raise_unsupported(f"plot.{name}()")
+        return CustomChart()
 
     chart.__name__ = chart.__qualname__ = name
-    chart.__doc__ = "Raise UnsupportedError: charts are not supported yet."
+    chart.__doc__ = "Return a placeholder: charts are not supported yet."
     return chart
 
 

@@ -15,7 +15,7 @@ from runstream_schemas.limits import DEFAULT_LIMITS
 
 _TAG_LENGTH = 64
 #: Names of folders, and characters that URLs and paths would have to escape, or that a shell interprets.
-_FORBIDDEN = re.compile(r"^\.{1,2}\Z|[\x00-\x1f\x7f/\\#?%:*\"<>|]")
+_FORBIDDEN = re.compile(r"^\.{1,2}\Z|[\x00-\x1f\x7f-\x9f\ud800-\udfff/\\#?%:*\"<>|]")
 
 _ADJECTIVES = """
     amber ancient autumn balmy bold brisk bright calm candid clear clever cosmic crimson crisp curious daring
@@ -68,10 +68,12 @@ def validate_tags(tags: Any) -> tuple[str, ...]:
     """Return tags as a tuple; a string is one tag. Raises ValueError for other than strings of 1 to 64 characters."""
     try:
         found = (tags,) if isinstance(tags, str) else tuple(tags)
-    except TypeError:
-        raise ValueError(f"Invalid tags {tags!r:.60}: expected a list of strings") from None
+    except Exception:  # noqa: BLE001 - of a foreign class
+        raise ValueError(f"Invalid tags of type {type(tags).__name__}: expected a list of strings") from None
     for tag in found:
-        if not isinstance(tag, str) or not 0 < len(tag) <= _TAG_LENGTH:
+        if not issubclass(type(tag), str):
+            raise ValueError(f"Invalid tag of type {type(tag).__name__}: expected a string")  # noqa: TRY004 - as W&B
+        if not 0 < len(tag) <= _TAG_LENGTH:
             raise ValueError(f"Invalid tag {tag!r:.80}: expected a string of 1 to {_TAG_LENGTH} characters")
     return found
 

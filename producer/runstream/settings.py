@@ -87,6 +87,8 @@ class Settings(BaseModel):
     quiet: bool = False
     #: ``wrap`` captures what is written to ``sys.stdout`` and ``sys.stderr``.
     console: Literal["auto", "wrap", "off"] = "auto"
+    #: Raise an error for a value that would be left out or replaced with a note, and for a call that is not supported.
+    strict: bool = False
     #: What ``log()`` does when the disk is full.
     disk: Literal["drop", "block", "raise"] = "drop"
     #: Seconds that ``finish()`` waits for delivery, ``inf`` for no limit. None for 60, or, in a container or a Slurm
@@ -149,10 +151,12 @@ _VARIABLE_NAMES = {
 #: Settings that W&B has no variable for, or one with another meaning; URL and key name another server there.
 _NOT_READ_FROM_WANDB = """
     allow_val_change api_key base_url connect_timeout_s disk finish_timeout_s fork_from identify_exit_signal
-    raise_on_stop resume_from save_code x_ends_with
+    raise_on_stop resume_from save_code strict x_ends_with
 """.split()  # noqa: SIM905 - easier to read than a list of literals
 #: Settings whose variable holds a list, separated by commas.
 _LISTS = frozenset({"run_tags", "config_paths"})
+#: Settings that are paths, of any bytes.
+_PATHS = frozenset({"root_dir", "config_paths", "launch_config_path", "sweep_param_path"})
 #: Values that W&B accepts, or accepted, and their equivalents.
 _WANDB_VALUES = {"dryrun": "offline", "dry-run": "offline", "run": "online"} | dict.fromkeys(
     ("redirect", "wrap_raw", "wrap_emu"), "wrap"
@@ -168,6 +172,8 @@ class _Environment(PydanticBaseSettingsSource):
         name = _VARIABLE_NAMES.get(field_name, field_name.upper())
         variables = [f"RUNSTREAM_{name}", *([] if field_name in _NOT_READ_FROM_WANDB else [f"WANDB_{name}"])]
         value: Any = next(filter(None, map(os.environ.get, variables)), None)
+        if value is not None and field_name not in _PATHS:
+            value = value.encode(errors="backslashreplace").decode()  # a variable may hold bytes that are not UTF-8
         if value is not None and field_name in _LISTS:
             value = tuple(item.strip() for item in value.split(",") if item.strip())
         return value, field_name, False
@@ -245,7 +251,15 @@ def resolve(arguments: Mapping[str, Any]) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         # As in W&B a ValueError, not an Error.
-        raise ValueError(f"Invalid setting {name}={first['input']!r}: {first['msg']}") from None
+        raise ValueError(f"Invalid setting {name}={_shown(first['input'])}: {first['msg']}") from None
     except ValueError as error:
         files = f"runstream.toml or {config_folder() / 'config.toml'}"
         raise UsageError(f"Invalid settings file ({files}): {error}") from None
+
+
+def _shown(value: Any) -> str:
+    """Return the representation of a value that may be anything; its type if it has none."""
+    try:
+        return f"{value!r:.200}"
+    except Exception:  # noqa: BLE001 - of a foreign class
+        return f"<{type(value).__name__}>"

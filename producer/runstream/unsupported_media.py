@@ -1,35 +1,126 @@
-"""Placeholders for files, media, tables and artifacts: they can be imported, but not instantiated yet."""
+"""Placeholders for files, media, tables and artifacts, which are not supported yet.
+
+They accept any argument and any call, hold nothing, and are left out wherever they are logged.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import io
+import os
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from runstream.exceptions import UnsupportedError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class UnsupportedMedia:
-    """A class of W&B that is not supported yet: creating an instance raises :class:`UnsupportedError`."""
+    """A class of W&B that is not supported yet. Every method accepts everything, and returns something like it."""
 
-    def __init__(self, *_arguments: Any, **_keywords: Any) -> None:
-        raise_unsupported(type(self).__name__)
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        del arguments
+        self.name = keywords.get("name")
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a value that can be called, iterated and entered; not for names that make it look like an array."""
+        if name.startswith("_") or name in _NAMES_OF_OTHER_TYPES:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return Nothing()
+
+    def wait(self, *_arguments: Any, **_keywords: Any) -> Self:
+        """Return this object: there is nothing to wait for."""
+        return self
+
+
+#: Attributes by which libraries recognize arrays, tensors, mappings and dataclasses.
+_NAMES_OF_OTHER_TYPES = frozenset({"item", "items", "keys", "numpy", "shape", "tolist", "model_fields_set", "detach"})
+
+
+class Nothing(UnsupportedMedia):
+    """What an attribute or a method of a placeholder returns: empty, false, and callable."""
+
+    def __call__(self, *_arguments: Any, **_keywords: Any) -> Any:
+        """Return this object."""
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __getitem__(self, key: Any) -> Any:
+        return self
+
+    def __len__(self) -> int:
+        return 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing."""
+
+    def __str__(self) -> str:
+        return ""
+
+
+class Artifact(UnsupportedMedia):
+    """A versioned set of files."""
+
+    def __init__(
+        self,
+        name: str = "",
+        type: str = "",  # noqa: A002
+        description: str | None = None,
+        metadata: Any = None,
+        *_: Any,
+        **__: Any,
+    ) -> None:
+        super().__init__(name=name)
+        self.type, self.description, self.metadata = type, description, {} if metadata is None else metadata
+        self.id: str | None = None
+        self.version, self.digest = "v0", ""
+        self.aliases: list[str] = []
+        self.tags: list[str] = []
+        self.size = 0
+
+    @contextmanager
+    def new_file(self, name: str, mode: str = "x", encoding: str | None = None) -> Iterator[Any]:
+        """Yield a file in memory, which is discarded."""
+        del name, encoding
+        yield io.BytesIO() if "b" in mode else io.StringIO()
+
+    def download(self, root: str | os.PathLike[str] | None = None, *_: Any, **__: Any) -> str:
+        """Return a folder, which is created if it does not exist; no file is downloaded."""
+        folder = os.fspath(root) if root is not None else tempfile.mkdtemp(prefix="runstream-artifact-")
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        return folder
+
+
+class Table(UnsupportedMedia):
+    """Rows and columns of data and media."""
+
+    def __init__(self, columns: Any = None, data: Any = None, *_: Any, **__: Any) -> None:
+        del data
+        super().__init__()
+        self.columns = [] if columns is None else columns
+        self.data: list[Any] = []
 
 
 def raise_unsupported(name: str) -> NoReturn:
     """Raise :class:`UnsupportedError` for a name of W&B that is not supported yet."""
-    raise UnsupportedError(
-        f"{name} is not supported yet, like all of files and artifacts; nothing was recorded. "
-        "Log its numbers, or the path of a file"
-    )
+    raise UnsupportedError(f"{name} is not supported yet, like all of files and artifacts; nothing was recorded")
 
 
 def _placeholder(name: str, doc: str) -> type[UnsupportedMedia]:
     return type(name, (UnsupportedMedia,), {"__doc__": doc, "__module__": __name__})
 
 
-Artifact = _placeholder("Artifact", "A versioned set of files.")
 ArtifactTTL = _placeholder("ArtifactTTL", "The lifetime of an artifact.")
 Audio = _placeholder("Audio", "A sound.")
 Classes = _placeholder("Classes", "The classes of a segmentation or of boxes.")
+CustomChart = _placeholder("CustomChart", "A chart of a table.")
 EvalTable = _placeholder("EvalTable", "A table of a model's predictions.")
 Graph = _placeholder("Graph", "The graph of a model.")
 Html = _placeholder("Html", "A piece of HTML.")
@@ -38,5 +129,4 @@ JoinedTable = _placeholder("JoinedTable", "Two tables, joined by a key.")
 Molecule = _placeholder("Molecule", "A molecule in three dimensions.")
 Object3D = _placeholder("Object3D", "A point cloud or a three-dimensional model.")
 Plotly = _placeholder("Plotly", "A Plotly figure.")
-Table = _placeholder("Table", "Rows and columns of data and media.")
 Video = _placeholder("Video", "A video.")

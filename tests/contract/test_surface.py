@@ -38,12 +38,15 @@ def test_every_name_has_a_docstring_and_a_test(row: Method | Property) -> None:
 
 
 @pytest.mark.parametrize("row", [row for row in METHODS if row.later], ids=lambda row: row.name)
-def test_an_unsupported_method_raises_an_error(row: Method) -> None:
-    """Methods for files and artifacts raise UnsupportedError instead of silently doing nothing."""
-    run = Run(Settings(project="p"))
+def test_an_unsupported_method_prints_a_warning(row: Method, capsys: pytest.CaptureFixture[str]) -> None:
+    """Methods for files and artifacts do nothing, with a warning; with the setting strict they raise an error."""
     required = [one.name for one in row.parameters if one.required]
+    getattr(Run(Settings(project="p")), row.name)(*required)
+    if row.static:
+        return  # a chart, which is left out where it is logged
+    assert f"run.{row.name}() is not supported yet" in capsys.readouterr().err
     with pytest.raises(UnsupportedError, match="not supported yet"):
-        getattr(run, row.name)(*required)
+        getattr(Run(Settings(project="p", strict=True)), row.name)(*required)
 
 
 def test_the_coverage_page_is_up_to_date() -> None:

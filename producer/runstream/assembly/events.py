@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runstream.assembly.block import Block
+from runstream.spool.fitting import fit_change, fit_row
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.plain_values import plain, plain_row
 from runstream_schemas import values
@@ -120,8 +121,23 @@ def create_messages(block: Block, envelope: Envelope, limits: Limits, *, now: in
         # Without its size, so that the losses of many records have one reason.
         most = f"{limits.message_bytes - FRAME_BYTES} bytes or {limits.block_weight} names of values"
         reason = f"too large for a message: more than {most}"
+        if block.count == 1 and (smaller := _fitted(block, limits)) is not None:
+            yield from create_messages(smaller, envelope, limits, now=now)
+            return
     for part in halves(block) if block.count > 1 else (_absent(block, reason),):
         yield from create_messages(part, envelope, limits, now=now)
+
+
+def _fitted(block: Block, limits: Limits) -> Block | None:
+    """Return the block of one record with notes for what a message has no room for; None if that does not help."""
+    topic = TOPICS[TopicCode(block.topic)]
+    missing: list[str] = []
+    fitted: Any = None
+    if topic is Topic.LOG:
+        fitted, missing = fit_row(plain_row(block.values[0], limits), limits)
+    elif topic in {Topic.CONFIG, Topic.SUMMARY}:
+        fitted, missing = fit_change(block.values[0], limits)
+    return replace(block, values=[fitted]) if missing else None
 
 
 def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> Event:

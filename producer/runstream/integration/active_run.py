@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runstream
+from runstream.unsupported_media import raise_unsupported
 
 
 def active_run(name: str) -> runstream.Run:
@@ -10,6 +11,13 @@ def active_run(name: str) -> runstream.Run:
     if runstream.run is None:
         raise runstream.Error(f"No active run: call runstream.init() before {name}")
     return runstream.run
+
+
+def leave_out(what: str) -> None:
+    """Warn once that an option is not supported yet; raises UnsupportedError with the setting ``strict``."""
+    if runstream.run is not None and runstream.run.settings.strict:
+        raise_unsupported(what)
+    runstream.termwarn(f"{what} is not supported yet, like all of files; nothing is uploaded", repeat=False)
 
 
 def warn_not_uploaded(what: str, path: object) -> None:

@@ -8,7 +8,7 @@ import keras
 
 import runstream
 from runstream.integration.active_run import active_run, warn_not_uploaded
-from runstream.unsupported_media import UnsupportedMedia
+from runstream.unsupported_media import raise_unsupported
 
 if TYPE_CHECKING:
     import os
@@ -119,11 +119,14 @@ class WandbModelCheckpoint(keras.callbacks.ModelCheckpoint):
         warn_not_uploaded("The checkpoint", filepath)
 
 
-class WandbEvalCallback(UnsupportedMedia):
-    """Base class of callbacks that log tables of predictions. Not supported yet."""
+class WandbEvalCallback:
+    """Base class of callbacks that log tables of predictions. Not supported yet: raises UnsupportedError."""
+
+    def __init__(self, *_arguments: Any, **_keywords: Any) -> None:
+        raise_unsupported(type(self).__name__)
 
 
-class WandbCallback(UnsupportedMedia):
+class WandbCallback(WandbEvalCallback):
     """The oldest W&B callback for Keras. Not supported: use :class:`WandbMetricsLogger`."""
 
 

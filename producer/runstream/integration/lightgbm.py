@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import lightgbm
 
 import runstream
-from runstream.integration.active_run import active_run, warn_no_importance_chart
-from runstream.unsupported_media import raise_unsupported
+from runstream.integration.active_run import active_run, leave_out, warn_no_importance_chart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,23 +39,23 @@ def log_summary(
     Args:
         model: The trained model.
         feature_importance: Log a chart of feature importance. Not supported yet; prints a warning.
-        save_model_checkpoint: Upload the model. Not supported yet.
+        save_model_checkpoint: Upload the model. Not supported yet; prints a warning.
 
     Raises:
         Error: No run is active; as UsageError, the model is not a ``lightgbm.Booster``.
-        UnsupportedError: ``save_model_checkpoint`` is True.
+        UnsupportedError: ``save_model_checkpoint`` and the setting ``strict`` are True; the rest was recorded.
     """
     run = active_run("lightgbm.log_summary()")
     if not isinstance(model, lightgbm.Booster):
         raise runstream.UsageError(
             f"Invalid model {model!r:.60}: log_summary() expects a lightgbm.Booster, for example model.booster_"
         )
-    if save_model_checkpoint:
-        raise_unsupported("log_summary(save_model_checkpoint=True)")
     run.summary["best_iteration"] = model.best_iteration
     run.summary["best_score"] = {data: dict(scores) for data, scores in model.best_score.items()}
     if feature_importance:
         warn_no_importance_chart("log_summary(model, feature_importance=False)")
+    if save_model_checkpoint:
+        leave_out("log_summary(save_model_checkpoint=True)")
 
 
 class _Callback:

@@ -12,6 +12,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 import runstream
 from runstream.integration.active_run import active_run, warn_not_uploaded
+from runstream.tracking.values.foreign import text_of
 
 if TYPE_CHECKING:
     import os
@@ -51,9 +52,10 @@ class WandbCallback(BaseCallback):
 
     def _init_callback(self) -> None:
         attributes = {"algo": type(self.model).__name__, **vars(self.model)}
-        kinds = (bool, int, float, str)
+        # As in W&B, whose test is of the exact type: a boolean is recorded as text.
+        kinds = (int, float, str)
         self._run.config.setdefaults(
-            {name: value if isinstance(value, kinds) else str(value) for name, value in attributes.items()}
+            {name: value if type(value) in kinds else text_of(value) for name, value in attributes.items()}
         )
         if self.gradient_save_freq > 0:
             self._run.watch(self.model.policy, log_freq=self.gradient_save_freq, log=self.log)

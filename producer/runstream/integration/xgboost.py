@@ -9,8 +9,7 @@ import xgboost
 from xgboost.callback import TrainingCallback
 
 import runstream
-from runstream.integration.active_run import active_run, warn_no_importance_chart
-from runstream.unsupported_media import raise_unsupported
+from runstream.integration.active_run import active_run, leave_out, warn_no_importance_chart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,14 +28,14 @@ class WandbCallback(TrainingCallback):
     It has no reference to the run, so that scikit-learn can copy it with the parameters of an estimator.
 
     Args:
-        log_model: Upload the model. Not supported yet.
+        log_model: Upload the model. Not supported yet; prints a warning.
         log_feature_importance: Log a chart of feature importance. Not supported yet; prints a warning.
         importance_type: The kind of importance in the chart.
         define_metric: Show the best value of XGBoost's own metrics in the summary, min or max, instead of the last.
 
     Raises:
         Error: No run is active.
-        UnsupportedError: ``log_model`` is True.
+        UnsupportedError: ``log_model`` is True, and so is the setting ``strict``.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class WandbCallback(TrainingCallback):
         super().__init__()
         _active_run()
         if log_model:
-            raise_unsupported("WandbCallback(log_model=True)")
+            leave_out("WandbCallback(log_model=True)")
         self.log_feature_importance = log_feature_importance
         self.importance_type = importance_type
         self.define_metric = define_metric

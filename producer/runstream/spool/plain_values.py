@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import zlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,12 +29,17 @@ def plain(value: Any, limits: Limits, depth: int) -> Any:
     if type(value) in _PLAIN:
         return value
     if depth <= 0:
-        return "... (nested too deep to be kept)"
+        return note("nested too deep")
     if isinstance(value, dict):
         return {_key(key, limits): plain(item, limits, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item, limits, depth - 1) for item in value]
     return shortened(_scalar_text(value), limits.string_length)
+
+
+def note(problem: str) -> str:
+    """Return what is recorded in place of a value."""
+    return f"[not recorded: {problem}]"
 
 
 def shortened(text: str, length: int) -> str:
@@ -44,8 +50,16 @@ def shortened(text: str, length: int) -> str:
     return text[: max(length - len(note), 0)] + note
 
 
+def fitted_key(key: str, length: int) -> str:
+    """Return a key of at most so many characters; a longer one is cut and ends with its checksum."""
+    if len(key) <= length:
+        return key
+    end = f"…{zlib.crc32(key.encode(errors='backslashreplace')):08x}"
+    return key[: length - len(end)] + end
+
+
 def _key(key: Any, limits: Limits) -> str:
-    return shortened(key if isinstance(key, str) else _scalar_text(key), limits.key_length)
+    return fitted_key(key if isinstance(key, str) else _scalar_text(key), limits.key_length)
 
 
 def _scalar_text(value: Any) -> str:

@@ -20,6 +20,8 @@ _SYMBOLS = re.compile("[⭐🚀]\ufe0f? ?")
 _ASCII = str.maketrans(dict(zip("▁▂▃▄▅▆▇█", "_.-~=+*#", strict=True)) | {"…": "...", "·": " "})
 _URL = re.compile(r"(https?://[^\s<>\"']+)")
 _BLOCK_STYLE = "font-family:monospace;white-space:pre-wrap;line-height:1.5"
+#: Warnings of a run that are printed: those about a key name it, and there may be any number of keys.
+_MOST_WARNINGS = 1000
 #: The longest text of a value.
 _MAX_LENGTH = 60
 
@@ -50,10 +52,10 @@ class Terminal:
         if not self._quiet:
             self.line(text)
 
-    def warn(self, text: str) -> None:
-        """Print a warning. Each text is printed once."""
-        if text not in self._warned:
-            self._warned.add(text)
+    def warn(self, text: str, about: str = "") -> None:
+        """Print a warning, once for each text, or for what it is about."""
+        if (about or text) not in self._warned and len(self._warned) < _MOST_WARNINGS:
+            self._warned.add(about or text)
             self.line(f"WARNING {text}")
 
     @contextmanager

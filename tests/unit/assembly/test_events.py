@@ -95,11 +95,11 @@ def test_values_that_are_too_long_are_shortened() -> None:
 
     rows = rows_sent([{"text": "x" * 100, "k" * 50: 1, "deep": deep}], limits)
 
-    note = "... (nested too deep to be kept)"
+    note = "[not recorded: nested too deep]"
     assert rows == [
         {
             "text": "x" * 29 + "... (100 characters, shortened)",
-            "k" * 15 + "... (50 characters, shortened)": 1,
+            "k" * 36 + "…c71bac4f": 1,
             "deep": {"a": {"b": note}},
         }
     ]
@@ -127,8 +127,8 @@ def test_block_of_too_many_names_is_split() -> None:
     assert all(decode(Topic.LOG, part.payload, limits) for part in parts)
 
 
-def test_large_row_is_replaced_by_a_marker() -> None:
-    """A row that is too large for a message is marked as dropped, with the reason; its neighbors are kept."""
+def test_only_the_large_value_of_a_row_is_shortened() -> None:
+    """A value for which a message has no room is shortened; the rest of its row and its neighbors are kept."""
     limits = Limits(message_bytes=8 * 1024)
 
     parts = sent(block_of([{"a": 1}, {"text": "x" * 10_000}, {"a": 3}]), limits)
@@ -136,9 +136,10 @@ def test_large_row_is_replaced_by_a_marker() -> None:
     events = [decode(Topic.LOG, part.payload) for part in parts]
     assert all(isinstance(event, LogEvent) for event in events)
     facts = [(event.seq, event.count, event.kind) for event in events if isinstance(event, LogEvent)]
-    assert facts == [(5, 1, Kind.DATA), (6, 1, Kind.DROPPED), (7, 1, Kind.DATA)]
+    assert facts == [(5, 1, Kind.DATA), (6, 1, Kind.DATA), (7, 1, Kind.DATA)]
     assert isinstance(events[1], LogEvent)
-    assert events[1].reason.startswith("too large for a message: ")
+    (row,) = unpack_rows(events[1])
+    assert row["text"].endswith("[shortened from 10000 characters]")
 
 
 def test_changes_keep_scope_operation_and_path() -> None:

@@ -33,26 +33,33 @@ def test_a_callback_needs_an_active_run(make: Any) -> None:
         make()
 
 
-@pytest.mark.usefixtures("run")
-def test_uploading_a_model_is_refused_before_the_training() -> None:
-    """It is not supported yet, and asking for it is an error."""
-    with pytest.raises(UnsupportedError, match=r"log_model=True.* is not supported yet"):
-        xgboost.WandbCallback(log_model=True)
+def test_uploading_a_model_is_left_out_or_refused(tmp_path: Path) -> None:
+    """It is not supported yet, and the training goes on; with the setting strict it is an error."""
+    for strict in (False, True):
+        settings = {"silent": True, "strict": strict}
+        with runstream.init(project="p", mode="offline", dir=tmp_path, settings=settings):
+            if strict:
+                with pytest.raises(UnsupportedError, match=r"log_model=True.* is not supported yet"):
+                    xgboost.WandbCallback(log_model=True)
+            else:
+                xgboost.WandbCallback(log_model=True)
 
 
-def test_log_summary_records_nothing_if_an_argument_is_refused(run: runstream.Run) -> None:
-    """A checkpoint is not supported yet, and a model must be a LightGBM model."""
+def test_best_scores_are_recorded_without_the_model(run: runstream.Run) -> None:
+    """A checkpoint is not supported yet and is left out; best iteration and scores are in the summary."""
     import lightgbm as library  # noqa: PLC0415 - a module has the same name
     import numpy as np  # noqa: PLC0415
 
     data = library.Dataset(np.arange(40.0).reshape(20, 2), np.arange(20) % 2)
-    model = library.train({"objective": "binary", "verbose": -1, "num_threads": 1}, data, 1)
+    options = {"objective": "binary", "metric": "auc", "verbose": -1, "num_threads": 1}
+    model = library.train(options, data, 1, valid_sets=[data])
 
-    with pytest.raises(UnsupportedError, match="save_model_checkpoint"):
-        lightgbm.log_summary(model, save_model_checkpoint=True)
     with pytest.raises(UsageError, match="Booster"):
         lightgbm.log_summary(object())  # type: ignore[arg-type]
     assert dict(run.summary.items()) == {}
+    lightgbm.log_summary(model, save_model_checkpoint=True)
+    assert run.summary["best_score"].keys() == {"training"}
+    assert "best_iteration" in run.summary
 
 
 @pytest.mark.parametrize(

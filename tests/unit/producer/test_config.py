@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runstream.exceptions import ConfigError, DataError, UsageError
+from runstream.exceptions import ConfigError, UsageError
 from runstream.tracking.config.config import Config
+from runstream.tracking.values.encoder import ValueEncoder
 
 
 @pytest.fixture
@@ -85,12 +86,16 @@ def test_an_object_without_keys_is_a_type_error(config: Config, recorded: list[A
     assert recorded == []
 
 
-@pytest.mark.parametrize("bad", [{1: 2}, {"": 1}, {"k" * 513: 1}])
-def test_invalid_keys_are_refused(config: Config, recorded: list[Any], bad: Any) -> None:
-    """Keys are nonempty strings of limited length."""
-    with pytest.raises(DataError):
-        config.update(bad)
-    assert recorded == []
+def test_unusual_keys_become_text() -> None:
+    """A key that is not a string becomes one, a long one is shortened, and the empty one is left out: with warnings."""
+    warnings: list[str] = []
+    config = Config(encoder=ValueEncoder(warn=lambda text, _: warnings.append(text)))
+    config.update({1: 2, "": 1, "k" * 600: 3, "\udcff": 4})
+
+    (long,) = (key for key in config if key.startswith("kk"))
+    assert dict(config.items()) == {"1": 2, long: 3, "\\udcff": 4}
+    assert len(long) == 512
+    assert [text.split()[-1] for text in warnings] == ["used", repr(long), "out"]
 
 
 def test_init_can_allow_changes(recorded: list[Any]) -> None:

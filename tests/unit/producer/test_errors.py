@@ -37,9 +37,15 @@ for call in calls:
 done = runstream.init(project="p", mode="offline", settings=quiet)
 done.finish()
 run = runstream.init(project="p", mode="offline", config={"lr": 0.1}, settings=quiet)
+strict = runstream.init(project="p", mode="offline", reinit="create_new", settings={**quiet, "strict": True})
+deep = []
+deep.append(deep)
+names = {"runstream": runstream, "done": done, "strict": strict, "deep": deep}
 for call in calls:
     if not call.startswith("runstream."):
-        attempt(call, {"run": run, "done": done})
+        names["run"] = strict if call.startswith("strict.") else run
+        attempt(call, names)
+strict.finish()
 run.finish()
 print(json.dumps(raised))
 """

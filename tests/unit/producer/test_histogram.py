@@ -52,11 +52,11 @@ def test_a_handler_encodes_values_of_its_type(tmp_path: Path) -> None:
 
     def encode(_: Any, encoder: ValueEncoder) -> Any:
         assert encoder.folder is not None
-        encoder.warn("stored")
+        encoder.warn("stored", "")
         return {"_type": "picture", "path": str(encoder.folder / "1.png")}
 
     warnings: list[str] = []
-    encoder = ValueEncoder(handlers={Picture: encode}, warn=warnings.append, folder=tmp_path)
+    encoder = ValueEncoder(handlers={Picture: encode}, warn=lambda text, _: warnings.append(text), folder=tmp_path)
 
     assert encoder.row({"a": [Picture()]}) == {"a": [{"_type": "picture", "path": str(tmp_path / "1.png")}]}
     assert warnings == ["stored"]

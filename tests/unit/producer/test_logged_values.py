@@ -49,15 +49,11 @@ class Shade(str, Enum):  # noqa: UP042 - its str() is not its value
         None,
         {1: 2},
         {"x": 1, None: 2},
-        {"k" * 513: 1},
         {"n": {"m": [{("a", object()): 1}]}},
-        {"n": {"k" * 513: 1}},
         {"x": object()},
         {"x": range(3)},
         {"x": itertools.count()},
         {"x": {frozenset([1]): 1}},
-        {"x": np.array(["a"] * 33)},
-        {"x": np.array([math.nan] * 33)},
     ],
 )
 def test_invalid_data_is_refused_as_a_whole(history: RowLog, tmp_path: Path, data: Any) -> None:

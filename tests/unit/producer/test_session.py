@@ -154,18 +154,22 @@ except ValueError:
     assert (output.count("before runstream.init()"), output.count("refused"), errors) == (2, 2, "")
 
 
-def test_unsupported_functions_raise_an_error(tmp_path: Path) -> None:
-    """Functions and classes for files and artifacts raise UnsupportedError."""
+@pytest.mark.parametrize("strict", [False, True])
+def test_unsupported_functions_print_a_warning_or_raise_an_error(tmp_path: Path, strict: bool) -> None:  # noqa: FBT001
+    """Functions for files and artifacts print one warning each, and raise UnsupportedError with the setting strict."""
     source = """
 init("a")
-for call in (runstream.save, runstream.log_artifact, runstream.log_model, runstream.Image, runstream.Table):
+for call in (runstream.save, runstream.log_artifact, runstream.log_model, runstream.use_artifact, runstream.save):
     try:
         call("x")
     except runstream.UnsupportedError:
-        continue
-    raise SystemExit("no error")
+        print(call.__name__)
 """
-    assert finished(tmp_path, source, begin=BEGIN)[::2] == (0, "")
+    status, output, errors = finished(tmp_path, source, begin=BEGIN, RUNSTREAM_STRICT=str(strict))
+
+    assert status == 0, errors
+    raised = ["save", "log_artifact", "log_model", "use_artifact", "save"] if strict else []
+    assert output.split() == raised
 
 
 def test_a_pickled_run_is_the_active_run_in_its_process(tmp_path: Path) -> None:

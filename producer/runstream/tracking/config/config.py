@@ -9,6 +9,7 @@ from runstream.exceptions import ConfigError, UsageError
 from runstream.tracking.config.conversion import to_config
 from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 from runstream.tracking.values.entries import config_entry
+from runstream.tracking.values.foreign import Unreadable, attempted, shown
 
 if TYPE_CHECKING:
     from runstream.tracking.values.entries import ConfigEntry
@@ -200,10 +201,11 @@ class StaticConfig(Mapping[str, Any]):
 
 def validate_pinned_keys(keys: Any) -> list[str]:
     """Return the keys as a list; raises UsageError if they are not a list of strings."""
-    found = [] if isinstance(keys, str) else list(keys)
-    if isinstance(keys, str) or not all(isinstance(key, str) for key in found):
-        raise UsageError(f"Invalid keys {keys!r:.60}: pin_config_keys() expects a list of config keys")
-    return found
+    is_text = issubclass(type(keys), str)
+    found = attempted(lambda: list(keys))
+    if is_text or isinstance(found, Unreadable) or not all(issubclass(type(key), str) for key in found):
+        raise UsageError(f"Invalid keys {shown(keys)}: pin_config_keys() expects a list of config keys")
+    return [str(key) for key in found]
 
 
 def _unrecorded(_: object) -> None:

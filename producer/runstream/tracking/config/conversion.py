@@ -7,14 +7,21 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from enum import Enum
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import ConfigError, DataError, UsageError
-from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder, validated_key, without_nan
-from runstream_schemas.limits import DEFAULT_LIMITS
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, AssignedConversion, ValueEncoder
+from runstream.tracking.values.foreign import (
+    UNREADABLE_KEYS,
+    Unreadable,
+    attempted,
+    attributes_of,
+    items_by_key,
+    items_of,
+    shown,
+)
 
 if TYPE_CHECKING:
     from runstream.settings import Settings
@@ -30,15 +37,19 @@ def to_config(values: Any, encoder: ValueEncoder = DEFAULT_ENCODER) -> dict[str,
 
     That is a dict or other mapping; the path of a YAML or JSON file; a dataclass or pydantic object; absl's flags; an
     object with attributes, such as an ``argparse.Namespace``; or None for an empty config. Raises ConfigError for an
-    invalid file, DataError for an invalid key, and TypeError for values of another form.
+    invalid file, and TypeError for values of another form.
     """
-    if isinstance(values, str | os.PathLike):
-        values = read_file(Path(values))
-    found = {}
-    for key, value in _mapping(values).items():
-        name = validated_key("config", key.strip("-") if isinstance(key, str) else key, key)
-        found[name] = to_config_value(value, encoder)
-    return found
+    path = attempted(lambda: Path(values) if isinstance(values, str | os.PathLike) else None)
+    if isinstance(path, Path):
+        values = read_file(path)
+    found = attempted(lambda: _pairs(values))
+    if found is None:
+        raise TypeError(
+            f"Invalid config {shown(values)} of type {type(values).__name__}: "
+            "expected a dict, a namespace, a dataclass or the path of a file"
+        )
+    pairs = [(UNREADABLE_KEYS, found)] if isinstance(found, Unreadable) else found
+    return _ConfigConversion(encoder, "config").entries([(_stripped(key), value) for key, value in pairs], values)
 
 
 def select_keys(
@@ -97,57 +108,51 @@ def read_file(path: Path) -> dict[str, Any]:
     return {str(key): _value(item) for key, item in found.items() if key not in _OWN_KEYS}
 
 
-def to_config_value(value: Any, encoder: ValueEncoder = DEFAULT_ENCODER, depth: int = 0) -> Any:
-    """Return a config value as plain data: NaN as None, and a value that cannot be recorded as its text.
+class _ConfigConversion(AssignedConversion):
+    """Converts config values: functions and classes to their names, and what cannot be recorded to its text."""
 
-    Members of an enum, functions and classes become their names, as in W&B.
-    """
-    if isinstance(value, Enum):
-        return value.name
-    if isinstance(value, float):
-        return None if value != value else float(value)  # noqa: PLR0124 - NaN is the one that differs from itself
-    if depth <= DEFAULT_LIMITS.depth and (found := _with_items(value, encoder, depth + 1)) is not None:
-        return found
-    try:
-        return without_nan(encoder.value(_text(value)))
-    except DataError:
-        return encoder.value(str(value))
-
-
-def _with_items(value: Any, encoder: ValueEncoder, depth: int) -> dict[str, Any] | list[Any] | None:
-    """Return a container as plain data; None for any other value."""
-    if isinstance(value, slice):
-        value = {"slice_start": value.start, "slice_step": value.step, "slice_stop": value.stop}
-    if (fields := _fields(value)) is not None:
-        value = fields
-    if _has_keys(value):
-        return {str(key): to_config_value(value[key], encoder, depth) for key in value.keys()}  # noqa: SIM118 - as in _mapping()
-    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, _ATOMS):
-        return [to_config_value(item, encoder, depth) for item in value]
-    return None
+    def other(self, value: Any) -> Any:
+        """Return an object with keys or fields as a dict, a sequence as a list, any other value as text."""
+        if (items := _items(value)) is not None:
+            return self.within(value, lambda: self.mapping(items))
+        if isinstance(value, range):
+            return self.within(value, lambda: self.elements(value))
+        if (text := _text(value)) is not None:
+            return self.text(text)
+        try:
+            return super().other(value)
+        except DataError:
+            return self.text(str(value))
 
 
-#: Sequences that are one value.
-_ATOMS = (str, bytes, bytearray, memoryview)
+def _stripped(key: Any) -> Any:
+    return str.strip(key, "-") if isinstance(key, str) else key
 
 
-def _mapping(values: Any) -> Mapping[Any, Any]:
+def _pairs(values: Any) -> list[tuple[Any, Any]] | None:
+    """Return the keys and values of a config; None if it has none."""
     if values is None:
-        return {}
+        return []
     if _has_keys(values):
-        return {key: values[key] for key in values.keys()}  # noqa: SIM118 - it may have no __iter__
+        return items_by_key(values)
     if isinstance(values, ModuleType):
         values = getattr(values, "FLAGS", values)  # the module absl.flags
     if (fields := _fields(values)) is not None:
         return fields
     if callable(flags := getattr(values, "flag_values_dict", None)):
-        return cast("Mapping[Any, Any]", flags())
+        return items_of(flags())
     if isinstance(values, ModuleType) or not hasattr(values, "__dict__"):
-        raise TypeError(
-            f"Invalid config {values!r:.60} of type {type(values).__name__}: "
-            "expected a dict, a namespace, a dataclass or the path of a file"
-        )
-    return {key: value for key, value in vars(values).items() if not key.startswith("__")}
+        return None
+    return [(key, value) for key, value in items_of(vars(values)) if not str(key).startswith("__")]
+
+
+def _items(value: Any) -> list[tuple[Any, Any]] | None:
+    """Return keys and values of an object that has fields or keys, None for anything else."""
+    if isinstance(value, slice):
+        return [("slice_start", value.start), ("slice_step", value.step), ("slice_stop", value.stop)]
+    if (fields := _fields(value)) is not None:
+        return [*fields]
+    return items_by_key(value) if _has_keys(value) else None
 
 
 def _has_keys(value: Any) -> bool:
@@ -157,24 +162,25 @@ def _has_keys(value: Any) -> bool:
     return hasattr(value, "keys") and hasattr(value, "items") and not hasattr(value, "shape")
 
 
-def _fields(value: Any) -> dict[str, Any] | None:
-    """Return the fields of a dataclass or pydantic object, None for anything else."""
+def _fields(value: Any) -> list[tuple[str, Any]] | None:
+    """Return names and values of the fields of a dataclass or pydantic object, None for anything else."""
     if isinstance(value, type):
         return None
     if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return attributes_of(value, [field.name for field in dataclasses.fields(value)])
     if hasattr(value, "model_fields_set"):
-        return cast("dict[str, Any]", value.model_dump())
+        dumped = attempted(value.model_dump)
+        return attributes_of(value, type(value).model_fields) if isinstance(dumped, Unreadable) else items_of(dumped)
     return None
 
 
-def _text(value: Any) -> Any:
-    """Return bytes and durations as text, functions and classes as their names, other values unchanged."""
+def _text(value: Any) -> str | None:
+    """Return the text of bytes and durations, and the name of a function or class; None for other values."""
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode(errors="backslashreplace")
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
-    return str(value) if isinstance(value, timedelta) else value
+    return str(value) if isinstance(value, timedelta) else None
 
 
 def _parse(path: Path, text: str) -> Any:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runstream.exceptions import Error
+from runstream.tracking.values.foreign import shown
+from runstream.tracking.values.texts import encodable
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 AGGREGATIONS = frozenset({"min", "max", "mean", "last", "first", "best", "copy", "none"})
@@ -54,9 +56,10 @@ def build_metric(
         step_metric = step_metric.name
     for what, value in (("step_sync", step_sync), ("hidden", hidden), ("overwrite", overwrite)):
         if value is not None and not isinstance(value, bool):
-            raise Error(f"define_metric({what}=...) must be True or False, not {value!r:.60}")
-    axis = None if step_metric is None or step_metric == "" else _name("step_metric", step_metric)
-    if "*" in _name("name", name)[:-1]:
+            raise Error(f"define_metric({what}=...) must be True or False, not {shown(value)}")
+    axis = None if step_metric is None or (isinstance(step_metric, str) and not step_metric) else step_metric
+    axis = None if axis is None else _name("step_metric", axis)
+    if "*" in (name := _name("name", name))[:-1]:
         raise Error(f"define_metric({name!r}): * is allowed only at the end")
     return Metric(
         name=name,
@@ -72,15 +75,17 @@ def build_metric(
 def _name(what: str, value: Any) -> str:
     longest = DEFAULT_LIMITS.key_length
     if not isinstance(value, str) or not 0 < len(value) <= longest:
-        raise Error(f"define_metric({what}=...) must be a string of 1 to {longest} characters, not {value!r:.60}")
-    return value
+        raise Error(f"define_metric({what}=...) must be a string of 1 to {longest} characters, not {shown(value)}")
+    return encodable(str.__str__(value))
 
 
 def _aggregations(summary: str | None) -> tuple[str, ...] | None:
-    if summary is None or summary == "":
+    if summary is None:
         return None
     if not isinstance(summary, str):
-        raise Error(f"define_metric(summary=...) must be a string such as 'min,max', not {summary!r:.60}")
+        raise Error(f"define_metric(summary=...) must be a string such as 'min,max', not {shown(summary)}")
+    if not summary:
+        return None
     names = tuple(dict.fromkeys(summary.lower().split(",")))
     if unknown := [name for name in names if name not in AGGREGATIONS]:
         known = ", ".join(sorted(AGGREGATIONS))
@@ -93,5 +98,5 @@ def _goal(goal: str | None) -> str | None:
         return None
     short = goal[:3].lower() if isinstance(goal, str) else ""
     if (found := next((name for name in GOALS if name[:3] == short), None)) is None:
-        raise Error(f"define_metric(goal={goal!r:.60}) must be 'minimize' or 'maximize'")
+        raise Error(f"define_metric(goal={shown(goal)}) must be 'minimize' or 'maximize'")
     return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from typing import Any, NamedTuple
 
 from runstream.exceptions import DataError
 from runstream.spool.chain import RowState
 from runstream.spool.format import WHOLE, Flag, StreamCode, TopicCode, kind_of
+from runstream.tracking.values.foreign import shown
 
 
 def _kind(flags: Flag) -> int:
@@ -70,10 +72,10 @@ def validate_step(step: Any) -> int:
     """Return a step as an integer of 64 bits; raises DataError if it is not one."""
     try:
         number = None if isinstance(step, bool) else operator.index(step)
-    except TypeError:
+    except Exception:  # noqa: BLE001 - of a foreign class
         number = None
     if number is None:
-        raise DataError(f"step is an integer, not {step!r:.60}; nothing of this call was recorded")
+        raise DataError(f"step is an integer, not {shown(step)}; nothing of this call was recorded")
     if number not in _INT64:
         raise DataError(f"the step {number} is beyond 64 bits; nothing of this call was recorded")
     return number
@@ -82,5 +84,6 @@ def validate_step(step: Any) -> int:
 def validate_commit(commit: Any) -> bool:
     """Return whether a row is complete, given as a boolean (numpy's, too), 0 or 1; raises DataError."""
     if isinstance(commit, (bool, int)) or type(commit).__module__ == "numpy":
-        return bool(commit)
-    raise DataError(f"commit is True or False, not {commit!r:.60}; nothing of this call was recorded")
+        with contextlib.suppress(Exception):  # such as an array
+            return bool(commit)
+    raise DataError(f"commit is True or False, not {shown(commit)}; nothing of this call was recorded")

@@ -235,13 +235,15 @@ class RowLog:
         if inserts:
             self._insert(row, missing)
         payload = _encode(row)
+        if (fitted := self._encoder.fitted_row(row, len(payload))) is not row:
+            return None, _encode(fitted)
         if any(value is None or type(value) is dict for value in row.values()):
             return None, payload
         keys = tuple(row)
         key_list = self._values.key_list(keys)
         if key_list is None:
             key_list = self._values.add_key_list(keys, len(_encode(dict.fromkeys(row, 0.0))))
-        if len(row) == len(data) > 0 and not inserts:
+        if isinstance(data, dict) and len(row) == dict.__len__(data) > 0 and not inserts:
             self._known = key_list
         return key_list, payload
 

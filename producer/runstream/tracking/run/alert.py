@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from runstream.tracking.values.encoder import encodable
+from runstream.tracking.values.foreign import shown, text_of
 
 if TYPE_CHECKING:
     from runstream.terminal.terminal import Terminal
@@ -57,11 +57,11 @@ def build_alert(
     title: str, text: str, level: str | AlertLevel | None, wait_duration: float | timedelta | None, terminal: Terminal
 ) -> dict[str, Any]:
     """Return the payload of an alert's record; a long title or text is shortened with a warning."""
-    shown, whole = _titles(encodable(str(title)), terminal)
+    shown, whole = _titles(text_of(title), terminal)
     return {
         "title": shown,
         "full_title": whole if shown != whole else "",
-        "text": _shortened("text", encodable(str(text)), TEXT_LENGTH, terminal),
+        "text": _shortened("text", text_of(text), TEXT_LENGTH, terminal),
         "level": _level(level).value.lower(),
         "wait_duration_ms": round(_seconds(wait_duration, terminal) * 1000),
     }
@@ -87,7 +87,7 @@ def _level(level: str | AlertLevel | None) -> AlertLevel:
     try:
         return AlertLevel("INFO" if level is None else level)
     except ValueError:
-        raise ValueError(f"Invalid alert level {level!r}: expected 'INFO', 'WARN' or 'ERROR'") from None
+        raise ValueError(f"Invalid alert level {shown(level)}: expected 'INFO', 'WARN' or 'ERROR'") from None
 
 
 def _seconds(wait: float | timedelta | None, terminal: Terminal) -> float:
@@ -96,7 +96,7 @@ def _seconds(wait: float | timedelta | None, terminal: Terminal) -> float:
     if isinstance(wait, timedelta):
         wait = wait.total_seconds()
     elif isinstance(wait, bool) or not isinstance(wait, (int, float)):
-        raise TypeError(f"Invalid wait_duration {wait!r}: expected seconds (int or float) or a datetime.timedelta")
+        raise TypeError(f"Invalid wait_duration {shown(wait)}: expected seconds (int or float) or a datetime.timedelta")
     if not wait >= 0:  # also for NaN
         terminal.warn(f"Invalid wait_duration {wait!r}: a minute is used")
     return min(wait, LONGEST_WAIT_S) if wait > 0 else DEFAULT_WAIT_S

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import UsageError
 from runstream.tracking.lifecycle.delivery_status import RunStatus
+from runstream.tracking.values.foreign import Unreadable, items_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ class DisabledRecorder:
     def _log(self, data: Any, *_: Any) -> None:
         if not isinstance(data, Mapping):
             raise TypeError(f"Invalid data of type {type(data).__name__}: log() expects a dict of metrics")
-        self._summary.update(data)
+        self._summary.update((key, value) for key, value in items_of(data) if not isinstance(value, Unreadable))
 
     def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
         """Apply the values to the summary."""

@@ -14,6 +14,7 @@ from runstream.tracking.run.backend import unstarted_backend
 from runstream.tracking.run.methods import warn_deprecated
 from runstream.tracking.summary.summary import Summary
 from runstream.tracking.values.entries import config_entry
+from runstream.tracking.values.foreign import text_of
 from runstream.watching import ModelWatching
 from runstream_schemas.events import Scope
 
@@ -88,8 +89,7 @@ class Run:
             sync: Ignored; accepted for W&B compatibility.
 
         Raises:
-            DataError: The data is not a dict, has an invalid key, or has a value that cannot be recorded. Nothing of
-                the call was recorded.
+            DataError: The data is not a dict, or has a key or a value of a type that cannot be recorded; nothing was.
             UsageError: The run is finished.
             DiskFullError: The disk is full, and the setting ``disk`` is ``raise``.
         """
@@ -202,8 +202,8 @@ class Run:
 
     @name.setter
     def name(self, name: str) -> None:
-        self._set_attribute("name", str(name))
-        self._name = str(name)
+        self._set_attribute("name", text := text_of(name))
+        self._name = text
 
     @property
     def notes(self) -> str | None:
@@ -212,8 +212,8 @@ class Run:
 
     @notes.setter
     def notes(self, notes: str | None) -> None:
-        self._set_attribute("notes", notes)
-        self._notes = notes
+        self._set_attribute("notes", text := None if notes is None else text_of(notes))
+        self._notes = text
 
     @property
     def tags(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from runstream.tracking.rows.metric import Metric
 from runstream.tracking.rows.row_log import RowLog
 from runstream.tracking.summary.local_summary import LocalSummary
 from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
-from runstream.tracking.values.entries import config_entry
+from runstream.tracking.values.entries import config_entry, recordable
 from runstream_schemas.events import ExitState, Operation, Role, Scope
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class SpoolRecorder:
         self._terminal = terminal
         self._final_report = final_report
         self._environ = environ
+        self._encoder = encoder
         self._owner = os.getpid()
         self._schedulers_signal = is_preemptible(environ)
         self._ending = threading.RLock()
@@ -103,7 +104,8 @@ class SpoolRecorder:
         if (folds := start.folds) is not None:
             self._try("read the summary of the resumed run", lambda: self.seed_summary(folds, start.continues))
         if start.values:
-            writer.append(TopicCode.SUMMARY, [[Operation.SET.value, list(path), value] for path, value in start.values])
+            entries = [[Operation.SET.value, list(path), value] for path, value in start.values]
+            self._append_entries(TopicCode.SUMMARY, entries)
         known = [*self._summary.logged(), *((path, start.step, value) for path, value in start.values)]
         if self._relative:
             self._history.mark_explicit_steps()
@@ -127,13 +129,13 @@ class SpoolRecorder:
     def record_config(self, entries: Sequence[ConfigEntry]) -> None:
         """Append changes of attributes, config, metric definitions or metadata; raises UsageError after the end."""
         if entries:
-            self._append(TopicCode.CONFIG, list(entries))
+            self._append_entries(TopicCode.CONFIG, entries)
         elif self._finished:
             raise self._finished_error()
 
     def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
         """Append assignments to the summary, and apply them to the last values; raises UsageError after the end."""
-        self._append(TopicCode.SUMMARY, list(entries))
+        self._append_entries(TopicCode.SUMMARY, entries)
         self._history.update_last_values(apply)
 
     def record_alert(self, alert: Mapping[str, Any]) -> None:
@@ -247,6 +249,10 @@ class SpoolRecorder:
             return outcome.preempted()
         return outcome
 
+    def _append_entries(self, topic: TopicCode, entries: Sequence[list[Any]]) -> None:
+        for record in recordable(entries, self._encoder, topic.name.lower()):
+            self._append(topic, record)
+
     def _append(self, topic: TopicCode, value: Any) -> None:
         for _ in range(2):
             try:
@@ -293,12 +299,14 @@ class SpoolRecorder:
         self._summary = LocalSummary(path, writer_id, role)
         policy = DiskPolicy(self._settings.disk)
         writer = SpoolWriter(path, writer_id, policy=policy, report=self._report)
-        writer.append(TopicCode.CONFIG, list(first))
+        self._writer = writer
+        for record in recordable(first, self._encoder, "config"):
+            writer.append(TopicCode.CONFIG, record)
         return writer
 
     def _report(self, text: str) -> None:
         self._terminal.warn(text)
-        self._folder.control[Word.DROPPED] = self._history.writer.dropped
+        self._folder.control[Word.DROPPED] = self._writer.dropped
 
     def _check(self, now: int) -> None:
         del now

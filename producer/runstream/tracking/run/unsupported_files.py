@@ -1,16 +1,19 @@
 """Methods of a run for files, models and artifacts, which are not supported yet.
 
-Each has the signature of W&B and raises :class:`UnsupportedError`; :class:`Run` assigns them to its names.
+Each has the signature of W&B, does nothing but print a warning, and returns what a program can go on with; with the
+setting ``strict`` it raises :class:`UnsupportedError`. :class:`Run` assigns them to its names.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import UnsupportedError
+from runstream.tracking.values.foreign import text_of
+from runstream.unsupported_media import Artifact, CustomChart
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
 
@@ -23,12 +26,12 @@ def finish_artifact(
     distributed_id: str | None = None,
 ) -> Any:
     """Finish an artifact to which several processes contributed."""
-    raise _unsupported("finish_artifact")
+    return _artifact(self, "finish_artifact", artifact_or_path, name, type)
 
 
 def link_artifact(self: Any, artifact: Any, target_path: str, aliases: list[str] | None = None) -> None:
     """Link an artifact to a portfolio."""
-    raise _unsupported("link_artifact")
+    _leave_out(self, "link_artifact")
 
 
 def link_model(
@@ -39,7 +42,7 @@ def link_model(
     aliases: list[str] | None = None,
 ) -> None:
     """Log a model and link it to a registered model."""
-    raise _unsupported("link_model")
+    _leave_out(self, "link_model")
 
 
 def log_artifact(
@@ -51,7 +54,7 @@ def log_artifact(
     tags: list[str] | None = None,
 ) -> Any:
     """Declare an artifact as an output of the run."""
-    raise _unsupported("log_artifact")
+    return _artifact(self, "log_artifact", artifact_or_path, name, type)
 
 
 def log_code(
@@ -62,14 +65,14 @@ def log_code(
     exclude_fn: Callable[..., bool] | None = None,
 ) -> Any:
     """Save the code as an artifact."""
-    raise _unsupported("log_code")
+    return _artifact(self, "log_code", name, None, "code")
 
 
 def log_model(
     self: Any, path: str | os.PathLike[str], name: str | None = None, aliases: list[str] | None = None
 ) -> None:
     """Log a model as an artifact."""
-    raise _unsupported("log_model")
+    _leave_out(self, "log_model")
 
 
 def plot_table(
@@ -80,12 +83,12 @@ def plot_table(
     split_table: bool | None = False,
 ) -> Any:
     """Make a plot of a table."""
-    raise _unsupported("plot_table")
+    return CustomChart()
 
 
 def restore(self: Any, name: str, run_path: str | None = None, replace: bool = False, root: str | None = None) -> Any:
     """Download a file of a run."""
-    raise _unsupported("restore")
+    _leave_out(self, "restore")
 
 
 def save(
@@ -94,10 +97,11 @@ def save(
     base_path: str | os.PathLike[str] | None = None,
     policy: str = "live",
 ) -> bool | list[str]:
-    """Upload files. A disabled run uploads nothing and returns False."""
+    """Upload files: none yet. A disabled run returns False."""
     if self.disabled:
         return False
-    raise _unsupported("save")
+    _leave_out(self, "save")
+    return []
 
 
 def upsert_artifact(
@@ -109,7 +113,7 @@ def upsert_artifact(
     distributed_id: str | None = None,
 ) -> Any:
     """Contribute to an artifact that is finished later."""
-    raise _unsupported("upsert_artifact")
+    return _artifact(self, "upsert_artifact", artifact_or_path, name, type)
 
 
 def use_artifact(
@@ -120,16 +124,25 @@ def use_artifact(
     use_as: str | None = None,
 ) -> Any:
     """Declare an artifact as an input of the run."""
-    raise _unsupported("use_artifact")
+    return _artifact(self, "use_artifact", artifact_or_name, None, type)
 
 
 def use_model(self: Any, name: str) -> str:
-    """Download a model."""
-    raise _unsupported("use_model")
+    """Download a model: return the path at which it would be; there is no file."""
+    _leave_out(self, "use_model")
+    return os.path.join(self.dir, text_of(name))  # noqa: PTH118 - W&B returns a string
 
 
-def _unsupported(name: str) -> UnsupportedError:
-    return UnsupportedError(
-        f"run.{name}() is not supported yet, like all of files and artifacts; nothing was recorded. "
-        "Store the file yourself and log its path"
-    )
+def _artifact(run: Any, method: str, given: Any, name: str | None, kind: str | None) -> Any:
+    """Return the artifact that was given, or a placeholder for it."""
+    _leave_out(run, method)
+    return given if issubclass(type(given), Artifact) else Artifact(name or text_of(given), kind or "")
+
+
+def _leave_out(run: Any, method: str) -> None:
+    """Warn once that a method is not supported yet; raises UnsupportedError with the setting ``strict``."""
+    text = f"run.{method}() is not supported yet, like all of files and artifacts; nothing was recorded"
+    if run.settings.strict:
+        raise UnsupportedError(f"{text}. Store the file yourself and log its path")
+    if not run.disabled:
+        run._backend.terminal.warn(text)  # noqa: SLF001 - a method of the run

@@ -34,6 +34,8 @@ from runstream.tracking.startup.server_lookup import (
 from runstream.tracking.startup.writer_identity import metadata, metadata_entries, program, writer_label, writer_role
 from runstream.tracking.values.encoder import ValueEncoder
 from runstream.tracking.values.entries import config_entry
+from runstream.tracking.values.foreign import elements_of, items_of, shown, text_of
+from runstream.tracking.values.texts import encodable
 from runstream_schemas.events import Role, Scope
 from runstream_schemas.topics import canonical_project
 
@@ -43,6 +45,10 @@ if TYPE_CHECKING:
     from runstream.run_folder.folder import RunFolder
     from runstream.tracking.config.config import Config
     from runstream.tracking.values.entries import ConfigEntry
+
+
+#: Settings that are paths, which may have any bytes, or names, of which invalid ones are refused.
+_UNCHANGED = frozenset({"root_dir", "entity", "project", "run_id", "config_paths", "launch_config_path"})
 
 
 def init(  # noqa: PLR0917 - the signature of W&B
@@ -119,8 +125,8 @@ def init(  # noqa: PLR0917 - the signature of W&B
     """
     arguments = {
         # Scripts pass an empty string from an environment variable that is not set.
-        "entity": entity or None,
-        "project": project or None,
+        "entity": None if isinstance(entity, str) and not entity else entity,
+        "project": None if isinstance(project, str) and not project else project,
         "root_dir": dir,
         "run_id": id,
         "run_name": name,
@@ -138,7 +144,8 @@ def init(  # noqa: PLR0917 - the signature of W&B
         "sync_tensorboard": sync_tensorboard if sync_tensorboard is not None else tensorboard,
     }
     environ = os.environ
-    found = resolve(_given(settings) | {name: value for name, value in arguments.items() if value is not None})
+    given = {**_given(settings), **{name: value for name, value in arguments.items() if value is not None}}
+    found = resolve({name: _plain_setting(name, value) for name, value in given.items()})
     if is_notebook():
         found = _in_a_notebook(found)
     terminal = Terminal(silent=found.silent, quiet=found.quiet)
@@ -147,7 +154,8 @@ def init(  # noqa: PLR0917 - the signature of W&B
     if (active := SESSION.resolve_active(found.reinit, found.resume, terminal.warn)) is not None:
         return active
     checked = _checked(found)
-    chosen_config = select_keys(to_config(config), config_include_keys, config_exclude_keys)
+    encoder = ValueEncoder(warn=terminal.warn, strict=found.strict)
+    chosen_config = select_keys(to_config(config, encoder), config_include_keys, config_exclude_keys)
     _warn_of_chosen_keys(terminal, include=config_include_keys, exclude=config_exclude_keys)
     run = _begin(checked, ConfigSources.of(checked, chosen_config, current_folder()), environ, terminal)
     SESSION.begin(run, aside=checked.reinit == "create_new")
@@ -184,7 +192,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     started = time.time()
 
     def begin(folder: RunFolder) -> tuple[RunFolder, ValueEncoder, SpoolRecorder]:
-        encoder = ValueEncoder(warn=terminal.warn, folder=folder.files)
+        encoder = ValueEncoder(warn=terminal.warn, folder=folder.files, strict=settings.strict)
         recorder = SpoolRecorder(
             folder,
             settings,
@@ -330,7 +338,18 @@ def _announce(  # noqa: PLR0917 - one caller
 
 
 def _given(settings: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
-    return settings.model_dump(exclude_unset=True) if isinstance(settings, Settings) else dict(settings or {})
+    if isinstance(settings, Settings):
+        return settings.model_dump(exclude_unset=True)
+    return {} if settings is None else {text_of(name): value for name, value in items_of(settings)}
+
+
+def _plain_setting(name: str, value: Any) -> Any:
+    """Return a setting that is text as valid UTF-8, unless it is a path, and tags of any kind as a list."""
+    if isinstance(value, str):
+        return value if name in _UNCHANGED else encodable(str.__str__(value))
+    if name == "run_tags" and value is not None:
+        return [encodable(tag) if isinstance(tag, str) else tag for tag in elements_of(value)]
+    return value
 
 
 def _in_a_notebook(settings: Settings) -> Settings:
@@ -342,8 +361,8 @@ def _in_a_notebook(settings: Settings) -> Settings:
 
 def _warn_of_the_ignored(terminal: Terminal, settings: Settings, ignored: Mapping[str, Any]) -> None:
     for name, value in ignored.items():
-        if value:
-            terminal.warn(f"init({name}={value!r}) is ignored; it is accepted for W&B compatibility")
+        if value is not None and value is not False:
+            terminal.warn(f"init({name}={shown(value)}) is ignored; it is accepted for W&B compatibility")
     if settings.save_code:
         terminal.warn("save_code is not supported yet; no code is saved")
 

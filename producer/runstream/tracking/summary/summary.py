@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from runstream.tracking.values.encoder import DEFAULT_ENCODER, LONGEST_LIST, ValueEncoder, validated_key, without_nan
+from runstream.spool.plain_values import fitted_key
+from runstream.tracking.values.arrays import LONGEST_LIST
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, AssignedConversion, ValueEncoder
+from runstream.tracking.values.foreign import items_of, text_of
 from runstream_schemas.events import Operation
+from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
@@ -98,13 +100,10 @@ class Summary:
         NaN is recorded as None, an array of more than 32 numbers as a dict of its statistics.
 
         Raises:
-            DataError: A key is not a string or is too long, or a value cannot be recorded. Nothing was recorded.
+            DataError: A value is of a type that cannot be recorded. Nothing was recorded.
             UsageError: The run is finished.
         """
-        plain_values = {
-            validated_key("summary", key, key): normalize_summary_value(value, self._encoder)
-            for key, value in {**(values or {}), **more}.items()
-        }
+        plain_values = plain_summary(values or {}, self._encoder) | plain_summary(more, self._encoder)
         entries: list[SummaryEntry] = [
             [Operation.SET.value, [*self._path, key], value] for key, value in plain_values.items()
         ]
@@ -126,7 +125,7 @@ class Summary:
         def apply(root: dict[str, Any]) -> None:
             _inner(root, self._path, make=True).pop(key, None)
 
-        path = [*self._path, validated_key("summary", key, key)]
+        path = [*self._path, fitted_key(text_of(key), DEFAULT_LIMITS.key_length)]
         self._recorder.record_summary([[Operation.REMOVE.value, path, None]], apply)
 
     def __getattr__(self, key: str) -> Any:
@@ -185,26 +184,19 @@ def copied(value: Any) -> Any:
     return [copied(item) for item in value] if isinstance(value, list) else value
 
 
-def normalize_summary_value(value: Any, encoder: ValueEncoder = DEFAULT_ENCODER) -> Any:
-    """Return a value as plain data: NaN as None, a large array as its statistics, a member of an enum as its name.
+class _SummaryConversion(AssignedConversion):
+    """Converts assigned values: a large array to its statistics."""
 
-    Raises DataError if the value cannot be recorded.
-    """
-    if isinstance(value, dict):
-        value = {
-            key: normalize_summary_value(item, encoder) if _needs_it(item) else item for key, item in value.items()
-        }
-    elif isinstance(value, Enum):
-        return value.name
-    elif (array := _large_array(value)) is not None:
-        value = _statistics(array, value)
-    return without_nan(encoder.value(value))
+    def other(self, value: Any) -> Any:
+        """Return the statistics of a large array, and any other value as plain data."""
+        if (array := _large_array(value)) is not None:
+            return self.value(_statistics(array, value))
+        return super().other(value)
 
 
-def _needs_it(item: Any) -> bool:
-    # numpy is not imported for programs that do without it: that takes a quarter of the time of init().
-    numpy = sys.modules.get("numpy")
-    return isinstance(item, (dict, Enum)) or (numpy is not None and isinstance(item, numpy.ndarray))
+def plain_summary(values: Any, encoder: ValueEncoder) -> dict[str, Any]:
+    """Return values to assign as plain data; raises DataError if one is of a type that cannot be recorded."""
+    return _SummaryConversion(encoder, "summary").entries(items_of(values), values)
 
 
 def _large_array(value: Any) -> Any:

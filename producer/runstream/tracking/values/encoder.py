@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import math
-import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import Enum
-from fractions import Fraction
-from ipaddress import IPv4Address, IPv6Address
-from itertools import islice
 from numbers import Real
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runstream.exceptions import DataError
+from runstream.exceptions import DataError, UnsupportedError
+from runstream.spool.fitting import fit_row
+from runstream.spool.plain_values import fitted_key, note
+from runstream.tracking.values.arrays import LongArrayEncoder, from_array, from_iterator, histogram
+from runstream.tracking.values.foreign import Unreadable, attempted, described, elements_of, items_of, problem_of, shown
+from runstream.tracking.values.texts import as_text, encodable, key_text, truncated
+from runstream.unsupported_media import UnsupportedMedia
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -32,16 +31,27 @@ RESERVED = frozenset({"_step", "_timestamp", "_runtime", "_writer", "_late"})
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _SCALARS = frozenset({float, bool, type(None)})
 
-#: Elements up to which an array is recorded as a list.
-LONGEST_LIST = 32
-#: Elements of the longest array or iterator that is recorded.
-_LONGEST_ARRAY = 100_000
-_BINS = 32
+_BUILT_IN = frozenset({str, int, float, bool, type(None), dict, list, tuple, set, frozenset, deque})
+
+#: Values within one logged value; containers that contain each other may have any number of them.
+_MOST_VALUES = 1_000_000
+#: Length of ASCII keys and texts that are recorded as they are without further checks.
+_SHORT = 256
 #: Length of an error message up to which the key of the value is added in front.
 _LONGEST_REASON = 200
+#: Bytes of msgpack up to which a row fits into a message in any case; of a row with nested dicts, whose names are
+#: repeated for each value.
+_SMALL_ROW, _SMALL_NESTED_ROW = 128 * 1024, 4 * 1024
+#: Names that are listed in a warning.
+_SHOWN_NAMES = 3
 
-#: Encodes an array of more than :data:`LONGEST_LIST` elements, which is passed as a numpy array.
-LongArrayEncoder = Callable[[Any], Any]
+Warn = Callable[[str, str], None]
+#: Stands for a value that is left out.
+LEFT_OUT: Any = object()
+
+
+class _TooLargeError(ValueError):
+    """A value contains too many others; not handled within the value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,105 +64,276 @@ class ValueEncoder:
     #: Encode the values of a type, such as an image, in the context of the run; called with the value and this encoder.
     handlers: Mapping[type, Callable[[Any, ValueEncoder], Any]] = field(default_factory=dict)
     limits: Limits = DEFAULT_LIMITS
-    warn: Callable[[str], None] = lambda _: None
+    #: Prints a warning, once for what it is about, the second argument.
+    warn: Warn = lambda *_: None
     #: Folder for files of the run; None if there is none.
     folder: Path | None = None
+    #: Raise an error for a value that would be left out or replaced with a note.
+    strict: bool = False
 
     def row(self, data: Any) -> dict[str, Any]:
-        """Return the plain data of the argument of ``log()``, without empty and reserved keys; raises DataError."""
-        if not isinstance(data, Mapping):
-            raise DataError(f"Invalid data: log() expects a dict of metrics, not {_described(data)}")
-        row = self.mapping(data, long_array=histogram)
+        """Return the plain data of the argument of ``log()``, without empty and reserved keys.
+
+        Raises DataError if the data is not a mapping, or has a key or a value of a type that cannot be recorded.
+        """
+        if type(data) is not dict and attempted(lambda: isinstance(data, Mapping)) is not True:
+            raise DataError(f"Invalid data: log() expects a dict of metrics, not {described(data)}")
+        row = Conversion(self, long_array=histogram).entries(items_of(data), data)
         return {key: value for key, value in row.items() if key and key not in RESERVED}
 
-    def mapping(
-        self, data: Mapping[Any, Any], depth: int = 0, *, long_array: LongArrayEncoder | None = None
-    ) -> dict[str, Any]:
-        """Return a mapping as a dict with string keys and plain values; raises DataError as for its values or depth."""
-        self._validate_depth(depth)
-        result = {}
-        for given, value in data.items():
-            key = encodable(str.__str__(given)) if isinstance(given, str) else _inner_key(given, depth)
-            if len(key) > self.limits.key_length:
-                raise DataError(f"Invalid key {key[:40]!r}…: expected at most {self.limits.key_length} characters")
-            try:
-                result[key] = value if type(value) in _SCALARS else self.value(value, depth, long_array=long_array)
-            except DataError as error:
-                raise DataError(f"{key!r}: {error}" if len(str(error)) < _LONGEST_REASON else str(error)) from None
-        return result
-
-    def value(  # noqa: PLR0911 - one for each kind of value
-        self, value: Any, depth: int = 0, *, long_array: LongArrayEncoder | None = None
-    ) -> Any:
+    def value(self, value: Any) -> Any:
         """Return a value as None, bool, int of 64 bits, float, string, or a list or dict of these; raises DataError.
 
         Larger integers become floats. Strings over the limit are truncated and end with their length. Arrays of one
-        element become numbers, those of more than 32 a list or what ``long_array`` returns; sets, deques and iterators
-        become lists; bytes, complex numbers, dates and functions become text; members of an enum become their values.
-        Dataclasses and the like are converted by msgspec.
+        element become numbers, longer ones lists; sets, deques and iterators become lists; bytes, complex numbers,
+        dates and functions become text; members of an enum become their values. Dataclasses and the like are converted
+        by msgspec. What cannot be read becomes a note.
         """
+        return Conversion(self).guarded(value)
+
+    def fitted_row(self, row: dict[str, Any], length: int) -> Mapping[str, Any]:
+        """Return a row, of so many bytes as msgpack, with notes for the values for which a message has no room."""
+        nested = length > _SMALL_NESTED_ROW and any(type(value) is dict for value in row.values())
+        if length <= _SMALL_ROW and not nested:
+            return row
+        fitted, missing = fit_row(row, self.limits)
+        self.report_missing(missing)
+        return fitted
+
+    def report_missing(self, names: Sequence[str], where: str = "") -> None:
+        """Warn of values for which a message has no room; raises DataError if strict."""
+        if not names:
+            return
+        shown_names = ", ".join(map(shown, names[:_SHOWN_NAMES])) + (", …" if len(names) > _SHOWN_NAMES else "")
+        text = f"{where}{shown_names} cannot be recorded whole: a message has no room ({len(names)} values)"
+        if self.strict:
+            raise DataError(text)
+        self.warn(f"{text}; the rest is recorded", f"large {where}{shown_names}")
+
+
+class Conversion:
+    """The conversion of one value. What cannot be read in it becomes a note, with a warning; the rest is kept.
+
+    Args:
+        encoder: The context.
+        where: What the value belongs to, for warnings: ``config``, ``summary``, or nothing for a row.
+        long_array: Encodes long arrays.
+    """
+
+    def __init__(self, encoder: ValueEncoder, where: str = "", *, long_array: LongArrayEncoder | None = None) -> None:
+        self._encoder = encoder
+        self._path = [where] if where else []
+        self._long_array = long_array
+        #: Ids of the containers around the current value.
+        self._around: list[int] = []
+        #: Whether the outermost container is that of the entries.
+        self._root = False
+        self._left = _MOST_VALUES
+
+    def entries(self, items: list[tuple[Any, Any]], data: Any = None) -> dict[str, Any]:
+        """Return keys and values, at the top of what is recorded; raises DataError as :meth:`mapping`."""
+        self._around = [id(data)]
+        self._root = True
+        return self.mapping(items)
+
+    def named(self, key: str, value: Any) -> Any:
+        """Return the plain data of the value of a key."""
+        self._path.append(key)
+        try:
+            return self.guarded(value)
+        except DataError as error:
+            raise DataError(f"{key!r}: {error}" if len(str(error)) < _LONGEST_REASON else str(error)) from None
+        finally:
+            self._path.pop()
+
+    def guarded(self, value: Any) -> Any:
+        """Return the plain data of a value, or a note; raises DataError for a type that cannot be recorded.
+
+        Only exceptions of foreign classes are handled: another one comes from a signal handler, and is raised.
+        """
+        try:
+            return self.value(value)
+        except (DataError, UnsupportedError):
+            raise
+        except Exception as error:
+            too_large = isinstance(error, _TooLargeError)
+            if (type(value) in _BUILT_IN and not too_large) or (too_large and len(self._around) > self._root):
+                raise
+            self._left = _MOST_VALUES
+            return self.replaced(problem_of(error), error)
+
+    def value(self, value: Any) -> Any:  # noqa: PLR0911 - one for each kind of value
+        """Return the plain data of a value; raises whatever its methods raise."""
+        self._left -= 1
+        if self._left < 0:
+            raise _TooLargeError(f"more than {_MOST_VALUES} values")
         match value:
             case Enum():
-                return self.value(value.value, depth + 1, long_array=long_array)
+                return self.member(value)
             case None | bool() | float():
-                return float(value) if isinstance(value, float) else value
+                return self.number(value)
             case int():
                 return int(value) if _INT64_MIN <= value <= _INT64_MAX else to_float(value)
             case str():
-                return truncated(str.__str__(value))
+                return self.text(str.__str__(value))
+            case Unreadable():
+                return self.replaced(problem_of(value.error), value.error)
+            case UnsupportedMedia():
+                return self._without(value)
             case Mapping():
-                return self.mapping(value, depth + 1, long_array=long_array)
+                return self.within(value, lambda: self.mapping(items_of(value)))
             case list() | tuple() | set() | frozenset() | deque():
-                self._validate_depth(depth)
-                return [self.value(item, depth + 1, long_array=long_array) for item in value]
-        return self._object(value, depth, long_array)
+                return self.within(value, lambda: self.elements(value))
+        return self.other(value)
 
-    def _validate_depth(self, depth: int) -> None:
-        if depth > self.limits.depth:
-            raise DataError(f"Invalid nesting: expected at most {self.limits.depth} levels")
+    def number(self, value: float | None) -> Any:
+        """Return the plain data of None, a boolean or a float."""
+        return float(value) if isinstance(value, float) else value
 
-    def _object(self, value: Any, depth: int, long_array: LongArrayEncoder | None) -> Any:
-        """Return the plain data of a value that is neither a plain value nor a container."""
-        if (handler := self.handlers.get(type(value))) is not None:
-            return self._converted(value, lambda: handler(value, self), depth)
-        if (text := _as_text(value)) is not None:
-            return truncated(text)
-        if hasattr(value, "item") and hasattr(value, "tolist"):
-            return self._converted(value, lambda: _from_array(value, long_array), depth)
-        if callable(getattr(value, "numpy", None)):
-            return self._converted(value, lambda: _from_array(value.numpy(), long_array), depth)
-        if isinstance(value, Iterator) and not isinstance(value, io.IOBase):
-            return self._converted(value, lambda: _from_iterator(value), depth)
-        return self._converted(value, lambda: msgspec.to_builtins(value, str_keys=True, enc_hook=_from_unknown), depth)
+    def member(self, value: Enum) -> Any:
+        """Return the plain data of a member of an enum."""
+        return self.value(value.value)
 
-    def _converted(self, value: Any, convert: Callable[[], Any], depth: int) -> Any:
+    def within(self, container: Any, convert: Callable[[], Any]) -> Any:
+        """Return what a function makes of a container, or a note if that contains itself or is nested too deep."""
+        if id(container) in self._around:
+            return self.replaced("it contains itself")
+        if len(self._around) >= self._encoder.limits.depth:
+            return self.replaced(f"nested deeper than {self._encoder.limits.depth} levels")
+        self._around.append(id(container))
         try:
-            converted = convert()
-        except DataError:
-            raise
-        except Exception as error:
-            raise DataError(f"Cannot record {_described(value)}: {error}") from error
+            return convert()
+        finally:
+            self._around.pop()
+
+    def mapping(self, items: list[tuple[Any, Any]]) -> dict[str, Any]:
+        """Return keys and values as a dict of plain data; raises DataError for a key that cannot be recorded."""
+        result = {}
+        for given, value in items:
+            kind = type(value)
+            short = type(given) is str and given.isascii() and len(given) <= _SHORT
+            key = given if short else self._fitted(given)
+            if kind in _SCALARS:
+                result[key] = self.number(value)
+            elif kind is str and value.isascii() and len(value) <= _SHORT:
+                result[key] = value
+            elif (plain := self.named(key, value)) is not LEFT_OUT:
+                result[key] = plain
+        return result
+
+    def other(self, value: Any) -> Any:  # noqa: PLR0911 - one for each kind of value
+        """Return the plain data of a value that is neither a plain value nor a container."""
+        if (handler := self._encoder.handlers.get(type(value))) is not None:
+            return self.converted(value, handler(value, self._encoder))
+        if (text := as_text(value)) is not None:
+            return self.text(text)
+        if isinstance(value, Sequence) and not isinstance(value, range):
+            return self.within(value, lambda: self.elements(value))
+        if hasattr(value, "item") and hasattr(value, "tolist"):
+            return self.converted(value, from_array(value, self._long_array))
+        if callable(getattr(value, "numpy", None)):
+            return self.converted(value, from_array(value.numpy(), self._long_array))
+        if isinstance(value, Iterator) and not isinstance(value, io.IOBase):
+            return self.converted(value, from_iterator(value))
+        return self.converted(value, msgspec.to_builtins(value, str_keys=True, enc_hook=_from_unknown))
+
+    def text(self, text: str) -> str:
+        """Return a text, which is shortened with a warning if it is over the limit."""
+        longest = self._encoder.limits.string_length
+        if len(text) > longest:
+            name = ".".join(self._path)
+            if self._encoder.strict:
+                raise DataError(f"Text of {len(text)} characters too long: expected at most {longest}")
+            self._encoder.warn(f"{name!r} is shortened from {len(text)} to {longest} characters", f"long {name}")
+        return truncated(text)
+
+    def converted(self, value: Any, converted: Any) -> Any:
+        """Return the plain data of what a value was converted to."""
         if type(converted) is type(value):
             if isinstance(converted, Real):  # a number with more bits than Python's
                 return float(converted)
-            raise DataError(f"Cannot record {_described(value)}")
-        return self.value(converted, depth + 1)
+            raise DataError(f"Cannot record {described(value)}")
+        return self.value(converted)
+
+    def replaced(self, problem: str, error: Exception | None = None) -> str:
+        """Return the note for a value that cannot be recorded, and warn once of its key; raises DataError if strict."""
+        name = ".".join(self._path)
+        if self._encoder.strict:
+            raise DataError(f"Cannot record this value: {problem}") from error
+        self._encoder.warn(f"{name!r} cannot be recorded ({problem}): a note is recorded in its place", f"note {name}")
+        return truncated(note(problem))
+
+    def _without(self, value: UnsupportedMedia) -> Any:
+        name = type(value).__name__
+        text = f"{'.'.join(self._path)!r}: {name} is not supported yet"
+        if self._encoder.strict:
+            raise UnsupportedError(f"{text}; log its numbers, or the path of a file")
+        self._encoder.warn(f"{text}: values of this type are left out", f"type {name}")
+        return LEFT_OUT
+
+    def elements(self, values: Any) -> Any:
+        """Return the elements of a collection as a list of plain data."""
+        elements = elements_of(values)
+        found = [
+            plain
+            for item in elements
+            if (plain := self.number(item) if type(item) in _SCALARS else self.guarded(item)) is not LEFT_OUT
+        ]
+        return found if found or not elements else LEFT_OUT
+
+    def key(self, given: Any) -> str:
+        """Return a key as text; raises DataError if it is of a type that cannot be a key here."""
+        if isinstance(given, str):
+            return str.__str__(given)
+        text = None if len(self._around) == self._root else key_text(given)
+        if text is None:
+            raise DataError(f"Invalid key: expected a string, not {described(given)}")
+        return text
+
+    def _fitted(self, given: Any) -> str:
+        found = given if type(given) is str else attempted(lambda: self.key(given))
+        if isinstance(found, Unreadable):
+            if isinstance(found.error, DataError):
+                raise found.error
+            found = self.replaced(problem_of(found.error), found.error)
+        key, longest = encodable(found), self._encoder.limits.key_length
+        fitted = fitted_key(key, longest)
+        if fitted != key:
+            if self._encoder.strict:
+                raise DataError(f"Invalid key {fitted!r}: expected at most {longest} characters")
+            self._encoder.warn(f"A key of {len(key)} characters is recorded as {fitted!r}", f"key {fitted}")
+        return fitted
 
 
-def histogram(array: Any) -> dict[str, Any]:
-    """Return the histogram of an array of finite numbers in 32 bins; raises TypeError or ValueError for others."""
-    import numpy as np  # noqa: PLC0415 - imported already, if there is an array
+class AssignedConversion(Conversion):
+    """The conversion of values in config and summary: NaN becomes None, and a member of an enum its name, as in W&B."""
 
-    counts, edges = np.histogram(array.astype(np.uint8) if array.dtype == bool else array, bins=_BINS)
-    return {"_type": "histogram", "values": counts.tolist(), "bins": edges.tolist()}
+    def entries(self, items: list[tuple[Any, Any]], data: Any = None) -> dict[str, Any]:
+        """Return keys and values as :meth:`Conversion.entries`; an empty key is left out with a warning."""
+        found = super().entries(items, data)
+        if "" in found:
+            if self._encoder.strict:
+                raise DataError("Invalid key '': expected a string that is not empty")
+            self._encoder.warn(f"The empty key of {self._path[0]} is left out", f"key {self._path[0]}")
+            del found[""]
+        return found
 
+    def number(self, value: float | None) -> Any:
+        """Return the plain data of None, a boolean or a float."""
+        found = super().number(value)
+        return None if found != found else found  # noqa: PLR0124 - NaN is the one that differs from itself
 
-def validated_key(kind: str, key: Any, given: Any) -> str:
-    """Return a key of config or summary (``kind``), made of what was given; raises DataError if it is not valid."""
-    longest = DEFAULT_LIMITS.key_length
-    if not isinstance(key, str) or not 0 < len(key) <= longest:
-        raise DataError(f"Invalid {kind} key {given!r:.60}: expected a string of 1 to {longest} characters")
-    return str(key)
+    def member(self, value: Enum) -> Any:
+        """Return the name of a member of an enum."""
+        return self.value(value.name)
+
+    def key(self, given: Any) -> str:
+        """Return a key as text, with a warning if it is not a string but a top-level key."""
+        key = str(given)
+        if not isinstance(given, str) and len(self._around) == self._root:
+            where = self._path[0]
+            self._encoder.warn(f"The {where} key {shown(given)} is not a string; {key!r} is used", f"{where} {key}")
+        return key
 
 
 def to_float(value: int) -> float:
@@ -163,132 +344,12 @@ def to_float(value: int) -> float:
         return math.inf if value > 0 else -math.inf
 
 
-def truncated(text: str) -> str:
-    """Return a string that is valid UTF-8 and within the limit; a longer one is cut and ends with its length."""
-    limit = DEFAULT_LIMITS.string_length
-    if len(text) > limit:
-        note = f"… [shortened from {len(text)} characters]"
-        text = text[: limit - len(note)] + note
-    return encodable(text)
-
-
-def without_nan(value: Any) -> Any:
-    """Return plain data with NaN replaced by None."""
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    return [without_nan(item) for item in value] if isinstance(value, list) else value
-
-
-def encodable(text: str) -> str:
-    """Return a string that is valid UTF-8: lone surrogates are escaped."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode(errors="backslashreplace").decode()
-    return text
-
-
-def _inner_key(key: Any, depth: int) -> str:
-    """Return a key that is not a string as text, which is allowed in nested dicts only."""
-    text = _key_text(key) if depth else None
-    if text is None:
-        raise DataError(f"Invalid key: expected a string, not {_described(key)}")
-    return encodable(text)
-
-
-def _key_text(key: Any) -> str | None:  # noqa: PLR0911 - one for each kind of key
-    match key:
-        case str():
-            return str.__str__(key)
-        case Enum():
-            return _key_text(key.value)
-        case bool():
-            return "true" if key else "false"
-        case None | Real():
-            return str(key)
-        case tuple():
-            parts = [_key_text(part) for part in key]
-            return None if None in parts else ",".join(part for part in parts if part is not None)
-    if type(key).__module__ == "numpy" and hasattr(key, "item"):  # its booleans
-        return _key_text(key.item())
-    return _as_text(key)
-
-
-def _as_text(value: Any) -> str | None:  # noqa: PLR0911 - one for each kind of value
-    """Return the text for a value of the standard library; None for other values."""
-    match value:
-        case bytes() | bytearray() | memoryview():
-            return bytes(value).decode(errors="backslashreplace")
-        case complex():
-            return str(value).strip("()")
-        case dt.date() | dt.time():  # a datetime is a date
-            return re.sub(r"\+00:00$", "Z", value.isoformat())
-        case dt.timedelta():
-            return _as_period(value)
-        case Decimal() | Fraction() | PurePath() | IPv4Address() | IPv6Address():
-            return str(value)
-        case re.Pattern():
-            return str(value.pattern)
-    return None
-
-
-def _as_period(value: dt.timedelta) -> str:
-    """Return a duration in ISO 8601, such as ``P1DT2H3.5S``."""
-    sign, value = ("-", -value) if value < dt.timedelta(0) else ("", value)
-    minutes, seconds = divmod(value.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    rest = f"{seconds}.{value.microseconds:06}".rstrip("0").rstrip(".")
-    units = ((f"{hours}", "H"), (f"{minutes}", "M"), (rest, "S"))
-    time = "".join(f"{count}{unit}" for count, unit in units if count != "0")
-    day = f"{value.days}D" if value.days else ""
-    return f"{sign}P{day}" + (f"T{time}" if time else "" if day else "T0S")
-
-
-def _from_iterator(value: Iterator[Any]) -> list[Any]:
-    if len(items := list(islice(value, _LONGEST_ARRAY + 1))) > _LONGEST_ARRAY:
-        raise DataError(f"Iterator too long: expected at most {_LONGEST_ARRAY} elements")
-    return items
-
-
-def _from_array(value: Any, long_array: LongArrayEncoder | None) -> Any:
-    """Return the plain data of a numpy scalar or array, a torch tensor or the like."""
-    size = getattr(value, "size", 1)
-    size = size() if callable(size) else size
-    count = math.prod(size) if isinstance(size, (tuple, list)) else int(size)
-    if count == 1:
-        return value.item()
-    if count > LONGEST_LIST and long_array is not None:
-        return long_array(_as_numpy(value))
-    if count > _LONGEST_ARRAY:
-        raise DataError(f"Array of {count} elements too long: expected at most {_LONGEST_ARRAY}")
-    return value.tolist()
-
-
-def _as_numpy(value: Any) -> Any:
-    """Return a tensor of any type on any device as a numpy array."""
-    import numpy as np  # noqa: PLC0415 - as in histogram()
-
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        if "bfloat16" in str(value.dtype):  # numpy does not have it
-            value = value.float()
-    return np.asarray(value)
-
-
 def _from_unknown(value: Any) -> Any:
     """Return the qualified name of a function or class that msgspec does not support, the text of other callables."""
     if callable(value):
         named = hasattr(value, "__qualname__") and hasattr(value, "__module__")
         return truncated(f"{value.__module__}.{value.__qualname__}" if named else str(value))
-    raise DataError(f"Cannot record {_described(value)}")
-
-
-def _described(value: Any) -> str:
-    kind = type(value)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return f"a value of type {name}"
+    raise DataError(f"Cannot record {described(value)}")
 
 
 #: For values without a run, such as those of a config that is being built.

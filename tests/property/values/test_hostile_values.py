@@ -1,0 +1,131 @@
+"""No value of a program makes tracking raise an undocumented error, and what is recorded can be stored."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import runstream
+from runstream.exceptions import ConfigError, DataError, Error, UsageError
+from runstream_schemas.events import Kind
+from tests.property.values.hostile import KEYS, TEXTS, VALUES, Recipe, built
+from tests.property.values.published import events_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: The errors that docs/errors.md lists for an invalid call.
+DOCUMENTED = (Error, ValueError, TypeError)
+_RUNS = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+
+@pytest.fixture(autouse=True)
+def silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print nothing, and record no console."""
+    monkeypatch.setenv("RUNSTREAM_SILENT", "true")
+    monkeypatch.setenv("RUNSTREAM_CONSOLE", "off")
+    monkeypatch.setenv("RUNSTREAM_MODE", "offline")
+
+
+@contextlib.contextmanager
+def running(folder: Path, **arguments: Any) -> Iterator[Any]:
+    """Begin a run; afterwards, finish it and check that all its records can be stored."""
+    run = runstream.init(project="p", dir=folder, reinit="create_new", **arguments)
+    try:
+        yield run
+    finally:
+        run.finish()
+    spool = next(folder.glob(f"runstream/run-*-{run.id}/spool/*"))
+    assert [event.header.reason for event in events_of(spool) if event.header.kind is Kind.DROPPED] == []
+
+
+@_RUNS
+@given(data=st.dictionaries(KEYS, VALUES, max_size=4) | VALUES)
+def test_rows(tmp_path: Path, data: Any) -> None:
+    """A row is recorded, or refused with DataError; other rows are not affected."""
+    with running(tmp_path) as run:
+        run.log({"before": 1.0})
+        with contextlib.suppress(DataError):
+            run.log(built(data))
+        run.log({"after": 1.0})
+
+
+@_RUNS
+@given(config=st.dictionaries(KEYS, VALUES, max_size=4) | VALUES)
+@example(config=Recipe(20, 9))
+def test_config(tmp_path: Path, config: Any) -> None:
+    """A config is recorded; what is not a config raises TypeError."""
+    with contextlib.suppress(TypeError, ConfigError), running(tmp_path, config=built(config)):
+        pass
+    with running(tmp_path) as run:
+        with contextlib.suppress(TypeError, ConfigError):
+            run.config.update(built(config), allow_val_change=True)
+        run.config["key"] = built(config)
+        run.config.setdefaults({"other": 1})
+        assert "other" in run.config
+
+
+@_RUNS
+@given(values=st.dictionaries(KEYS, VALUES, max_size=4))
+def test_summary(tmp_path: Path, values: dict[Any, Any]) -> None:
+    """Assigned values are recorded, or refused with DataError."""
+    with running(tmp_path) as run:
+        with contextlib.suppress(DataError):
+            run.summary.update(built(values))
+        for key, value in values.items():
+            with contextlib.suppress(DataError):
+                run.summary[key] = built(value)
+            run.summary.get(key)
+        run.summary.as_dict()
+
+
+@_RUNS
+@given(
+    arguments=st.dictionaries(
+        st.sampled_from(["name", "notes", "tags", "group", "job_type", "magic", "force", "config_exclude_keys"]),
+        VALUES | TEXTS,
+        max_size=2,
+    )
+)
+def test_arguments_of_init(tmp_path: Path, arguments: dict[str, Any]) -> None:
+    """A run begins, or an invalid argument raises ValueError."""
+    with contextlib.suppress(ValueError, UsageError), running(tmp_path, **built(arguments)):
+        pass
+
+
+@_RUNS
+@given(name=KEYS, value=VALUES, other=VALUES | TEXTS)
+def test_other_calls(tmp_path: Path, name: Any, value: Any, other: Any) -> None:
+    """Each call does its work, or raises an error that is documented."""
+    value, other = built(value), built(other)
+    with running(tmp_path) as run:
+        for call in (
+            lambda: run.define_metric(name, step_metric=other),
+            lambda: run.define_metric("a", summary=other, goal=value, hidden=name),
+            lambda: run.alert(value, other),
+            lambda: run.alert("a", "b", level=other, wait_duration=value),
+            lambda: run.log({"a": 1}, step=value),
+            lambda: run.log({"a": 1}, commit=value),
+            lambda: setattr(run, "name", value),
+            lambda: setattr(run, "notes", other),
+            lambda: setattr(run, "tags", value),
+            lambda: run.pin_config_keys(value),
+            lambda: run.save(value),
+            lambda: run.log_artifact(value),
+        ):
+            with contextlib.suppress(*DOCUMENTED):
+                call()
+        run.log({"after": 1})
+
+
+@_RUNS
+@given(text=TEXTS)
+def test_names_of_runs(tmp_path: Path, text: str) -> None:
+    """An id that cannot be part of a path is refused; any other one is one that the consumers accept."""
+    with contextlib.suppress(UsageError), running(tmp_path, id=text or None):
+        pass
