@@ -96,6 +96,21 @@ class Settings(BaseModel):
     finish_timeout_s: float | None = Field(default=None, ge=0)
     #: Seconds that ``init()`` waits for an answer of the server.
     connect_timeout_s: float = Field(default=0.5, gt=0)
+    #: Do not record where the run comes from: host, program, arguments, Git, packages and the rest of the metadata.
+    x_disable_meta: bool = False
+    #: Do not record host, processors and GPUs.
+    x_disable_machine_info: bool = False
+    #: Record the arguments of the program.
+    x_save_arguments: bool = True
+    #: Record the installed packages and their versions.
+    x_save_requirements: bool = True
+    #: Do not record commit, branch, remote and uncommitted changes.
+    disable_git: bool = False
+    #: Name of the remote whose URL is recorded.
+    git_remote: str = "origin"
+    #: Commit and URL of the remote, where the repository is not at hand, as in a container.
+    git_commit: str | None = None
+    git_remote_url: str | None = None
     #: Do not sample system metrics.
     x_disable_stats: bool = False
     #: Seconds between samples of system metrics.

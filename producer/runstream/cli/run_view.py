@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -204,12 +204,30 @@ def _provenance(snapshot: Snapshot) -> RenderableType | None:
         add("rewound" if is_rewind else "forked", "from", f"{origin} at step {branch['step']}")
     if resumed := sum(bool(writer.get("continues")) for writer in snapshot.writers):
         add("resumed", "", "once" if resumed == 1 else f"{resumed} times")
+    for key, text in _origin(document["metadata"]):
+        add("from", key, text)
     config = list(flat(document["config"]).items())
     for key, value in config[:_CONFIG]:
         add("config", key, format_value(value))
     if len(config) > _CONFIG:
         add("config", "…", f"{len(config) - _CONFIG} more: see --json")
     return table if table.row_count else None
+
+
+def _origin(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what identifies the program and its place; the rest of the metadata is in the JSON."""
+    known = {name: metadata.get(name) for name in ("program", "args", "host", "username", "notebook", "gpu")}
+    command = [str(known["program"] or ""), *(str(item) for item in known["args"] or ())]
+    yield from ((key, text) for key, text in [("command", " ".join(filter(None, command)))] if text)
+    where = "@".join(str(item) for item in (known["username"], known["host"]) if item)
+    yield from ((key, str(text)) for key, text in (("host", where), ("notebook", known["notebook"])) if text)
+    git = metadata.get("git")
+    if isinstance(git, dict) and (commit := git.get("commit")):
+        parts = [str(commit)[:12], git.get("branch"), git.get("remote"), "with changes" if git.get("dirty") else None]
+        yield "git", " ".join(str(part) for part in parts if part)
+    for name in ("container", "slurm", "kubernetes"):
+        if isinstance(found := metadata.get(name), dict):
+            yield name, " ".join(f"{key}={value}" for key, value in found.items())
 
 
 def _ends(values: Sequence[float]) -> list[str]:

@@ -160,8 +160,9 @@ class Run:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """Host, program, Python, operating system and hardware of the run."""
-        return dict(self.load()["metadata"])
+        """Where the run comes from: host, program, arguments, Git, packages, hardware, container and job."""
+        # Documents of lists leave out what is long.
+        return dict(self.load(force=bool(self.load().get("omitted")))["metadata"])
 
     @property
     def metrics(self) -> list[dict[str, Any]]:

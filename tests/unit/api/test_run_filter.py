@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runstream_consumers.api.documents.run_documents import FoundRun
+from runstream_consumers.api.documents.run_documents import FoundRun, listed_document
 from runstream_consumers.api.documents.run_filter import MISSING, ConfigCondition, RunFilter, value_at
 from runstream_consumers.api.documents.run_order import RunOrder
 from runstream_consumers.liveness.reader import RunState
@@ -143,3 +143,12 @@ def test_an_invalid_order_is_refused(order: str) -> None:
     """The message names what is expected."""
     with pytest.raises(ValueError, match=r"expected created, name, state, config\.KEY or summary\.KEY"):
         RunOrder.parse(order)
+
+
+def test_lists_leave_out_long_metadata() -> None:
+    """What is left out is named; other values of any type are kept."""
+    run = _run(metadata={"host": "a", "packages": ["numpy==2"], "git": {"commit": "c", "diff": "+x"}})
+    document = listed_document(run, "http://h")
+    assert (document.metadata, document.omitted) == ({"host": "a", "git": {"commit": "c"}}, ["packages", "git.diff"])
+    plain = listed_document(_run(metadata={"git": "none"}), "http://h")
+    assert (plain.metadata, plain.omitted) == ({"git": "none"}, [])

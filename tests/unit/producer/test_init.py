@@ -34,6 +34,7 @@ run = runstream.init(
     config = {path[1]: value for path, value in found.items() if path[0] == "config"}
     assert config == {"lr": 0.1, "layers": [1, 2], "net": {"depth": 3}, "device": "builtins.object"}
     assert socket.gethostname() == found["metadata", "host"]
+    assert any(item.startswith("msgspec==") for item in found["metadata", "packages"])
 
 
 def test_the_run_folder_is_private_and_described(tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ class RunDocument(_Answer):
     summary: dict[str, Value]
     metrics: list[dict[str, Value]]
     metadata: dict[str, Value]
+    #: Keys of long metadata that are left out of lists, joined by dots.
+    omitted: list[str] = []
     #: Attributes whose values have a wrong type or are out of range, as they were set.
     invalid_attributes: dict[str, Value]
     pinned_config_keys: list[str]

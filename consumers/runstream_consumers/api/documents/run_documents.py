@@ -137,6 +137,18 @@ def _failure(failure: Failure) -> models.Failure:
     return models.Failure(type=failure.type, message=failure.message, traceback=failure.traceback or None)
 
 
+def listed_document(found: FoundRun, url: str) -> models.RunDocument:
+    """Return the document of a run in a list: without its packages and uncommitted changes, which are long."""
+    document = run_document(found, url)
+    metadata, git, omitted = dict(document.metadata), document.metadata.get("git"), []
+    if metadata.pop("packages", None) is not None:
+        omitted.append("packages")
+    if isinstance(git, dict) and "diff" in git:
+        metadata["git"] = {name: value for name, value in git.items() if name != "diff"}
+        omitted.append("git.diff")
+    return document.model_copy(update={"metadata": metadata, "omitted": omitted})
+
+
 def state_answer(state: liveness.RunState | None, failed: Sequence[WriterFailure] = ()) -> models.StateAnswer:
     """Return the state of a run, of its writers, and its transitions."""
     ends = {writer.writer: writer.failure for writer in failed}

@@ -65,7 +65,7 @@ async def runs(
         entity=entity, project=project, run_id=run_id, filter=selected, order=order, limit=limit, after=after
     )
     page = await list_runs(connection, query)
-    listed = [documents.run_document(item, services.settings.url) for item in page.runs]
+    listed = [documents.listed_document(item, services.settings.url) for item in page.runs]
     return ValuesResponse(models.RunList(runs=listed, next=page.next, truncated=page.truncated))
 
 

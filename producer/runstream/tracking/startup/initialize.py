@@ -23,6 +23,7 @@ from runstream.tracking.run.recorder import DisabledRecorder
 from runstream.tracking.run.run import Run
 from runstream.tracking.run.session import SESSION, revive_run
 from runstream.tracking.run.spool_recorder import SpoolRecorder
+from runstream.tracking.startup.provenance import provenance
 from runstream.tracking.startup.recording_place import current_folder, record_in_new_folder, temporary_folder
 from runstream.tracking.startup.resume import ResumeResolver, plan_resume, save_latest_run
 from runstream.tracking.startup.server_lookup import (
@@ -314,7 +315,7 @@ def _first_record(  # noqa: PLR0917 - one caller
             for key, value in attributes.items()
             if value not in (None, [], "")
         ),
-        *metadata_entries(settings, environ, metadata()),
+        *metadata_entries(settings, environ, metadata(settings), partial(provenance, settings, environ, program())),
         *(config_entry(key, config[key]) for key in config if key not in known or known[key] != config[key]),
     ]
 

@@ -16,11 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runstream.tracking.startup.provenance import gpu_driver
 from runstream.tracking.values.entries import config_entry
 from runstream_schemas.events import Operation, Role, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from runstream.settings import Settings
     from runstream.tracking.values.entries import ConfigEntry
@@ -103,42 +104,50 @@ def writer_label(settings: Settings, environ: Mapping[str, str]) -> str:
     return "" if process is None or process.world_size == 1 else f"rank {process.rank}"
 
 
-def metadata_entries(settings: Settings, environ: Mapping[str, str], found: Mapping[str, Any]) -> list[ConfigEntry]:
+def metadata_entries(
+    settings: Settings,
+    environ: Mapping[str, str],
+    found: Mapping[str, Any],
+    of_run: Callable[[], Mapping[str, Any]] = dict,
+) -> list[ConfigEntry]:
     """Return the entries that describe where this process runs: as the run's, and as the writer's in a shared run.
 
-    A worker does not describe the run, which it may join late.
+    A worker does not describe the run, which it may join late; ``of_run`` is called for the primary only.
     """
+    if settings.x_disable_meta:
+        return []
     process = process_rank(environ)
     own = {**found, **({} if process is None else process.as_metadata())}
     entries: list[ConfigEntry] = []
     if writer_role(settings, environ) is Role.PRIMARY:
-        entries += [config_entry(key, value, Scope.METADATA) for key, value in own.items()]
+        entries += [config_entry(key, value, Scope.METADATA) for key, value in {**own, **of_run()}.items()]
     if settings.mode == "shared":
         name = writer_label(settings, environ) or f"{found.get('host')}/{found.get('pid')}"
         entries.append([Scope.METADATA.value, Operation.SET.value, ["writers", name], own])
     return entries
 
 
-def metadata() -> dict[str, Any]:
+def metadata(settings: Settings) -> dict[str, Any]:
     """Return host, program, versions, processors and GPUs, without starting a process or opening a device."""
+    own = {"python": platform.python_version(), "executable": sys.executable, "program": program(), "pid": os.getpid()}
+    if settings.x_disable_machine_info:
+        return own
     system = os.uname()
     found: dict[str, Any] = {
         "host": socket.gethostname(),
         "os": f"{system.sysname} {system.release} {system.machine}",
-        "python": platform.python_version(),
-        "executable": sys.executable,
-        "program": program(),
-        "pid": os.getpid(),
+        **own,
         "cpu_count": os.cpu_count(),
     }
     if models := _gpu_models(Path("/proc/driver/nvidia/gpus")):
         found["gpu"] = models[0]
         found["gpu_count"] = len(models)
+        found["gpu_driver"] = gpu_driver(Path("/proc/driver/nvidia/version"))
     return found
 
 
 def program() -> str:
-    """Return the path of the running script, or an empty string. Arguments are left out: they may contain secrets."""
+    """Return the path of the running script, or an empty string."""
     main = sys.modules.get("__main__")
     return str(getattr(main, "__file__", None) or "")
 
