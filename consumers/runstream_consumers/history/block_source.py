@@ -35,8 +35,16 @@ class BlockSource(Protocol):
     def backwards(self, run: UUID, stream: Stream, last: int) -> AsyncIterator[Sequence[Block]]:
         """Yield the blocks that begin at or before a step, by their last step, greatest first."""
 
-    def latest(self, run: UUID, stream: Stream, *, most: int | None = None) -> AsyncIterator[Sequence[Block]]:
-        """Yield the blocks of a stream, or at most so many, latest arrival first; the first batch is a single block."""
+    def latest(
+        self, run: UUID, stream: Stream, *, most: int | None = None, before: tuple[int, int] | None = None
+    ) -> AsyncIterator[Sequence[Block]]:
+        """Yield the blocks of a stream, or at most so many, latest arrival first; the first batch is a single block.
+
+        ``before`` is an offset and a sequence number; only blocks that are less are returned.
+        """
+
+    async def earliest(self, run: UUID, stream: Stream, *, after: tuple[int, int] | None, size: int) -> Sequence[Block]:
+        """Return the next blocks after an offset and a sequence number, by their arrival, of about ``size`` bytes."""
 
 
 async def load_view(source: BlockSource, run: RunPath, stream: Stream) -> list[RowSource]:

@@ -73,10 +73,12 @@ class PostgresBlocks:
         async for blocks in merge_blocks([narrow, wide], lambda block: -block.last_step):
             yield blocks
 
-    async def latest(self, run: UUID, stream: Stream, *, most: int | None = None) -> AsyncIterator[Sequence[Block]]:
+    async def latest(
+        self, run: UUID, stream: Stream, *, most: int | None = None, before: tuple[int, int] | None = None
+    ) -> AsyncIterator[Sequence[Block]]:
         """Yield the blocks of a stream, or at most so many, latest arrival first; the first batch is a single block."""
         left = GREATEST if most is None else most
-        offset = seq = GREATEST
+        offset, seq = before or (GREATEST, GREATEST)
         count = 1
         while rows := await self._connection.fetch(
             QUERIES["latest_blocks"], run, STREAM_NUMBERS[stream], offset, seq, min(count, left)
@@ -87,6 +89,13 @@ class PostgresBlocks:
                 return
             offset, seq = rows[-1]["offset"], rows[-1]["seq"]
             count = _next_batch(count, rows)
+
+    async def earliest(self, run: UUID, stream: Stream, *, after: tuple[int, int] | None, size: int) -> Sequence[Block]:
+        """Return the next blocks after an offset and a sequence number, by their arrival, of about ``size`` bytes."""
+        rows = await self._connection.fetch(
+            QUERIES["earliest_blocks"], run, STREAM_NUMBERS[stream], *(after or (-1, -1)), size
+        )
+        return [_block(row) for row in rows]
 
     async def _batches(self, query: str, *arguments: Any) -> AsyncIterator[Sequence[Block]]:
         cursor = await self._connection.cursor(QUERIES[query], *arguments)

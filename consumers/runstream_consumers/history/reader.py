@@ -1,4 +1,4 @@
-"""Read the rows of a run: all of them page by page, a sample for a chart, or the last ones.
+"""Read the rows of a run: all of them page by page, or a sample for a chart.
 
 Blocks are fetched on the event loop; decoding them and everything done with their rows runs in worker threads, a batch
 at a time, so that a long read does not delay other requests.
@@ -20,11 +20,11 @@ from runstream_consumers.history.late_rows import LateRowFilter
 from runstream_consumers.history.model import NO_STEP
 from runstream_consumers.history.paging import GREATEST, Cursor, HistoryRow, Page, PageBuilder, RowPicker
 from runstream_consumers.history.sampling import EVERY_ROW, Sampler, Series, choose_rows
-from runstream_consumers.history.selection import EVERY_COLUMN, Selection, key_of
+from runstream_consumers.history.selection import Selection, key_of
 from runstream_consumers.history.view import lines_of
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import LogEvent, Stream
-from runstream_schemas.rows import column_values, unpack_rows
+from runstream_schemas.rows import column_values
 from runstream_schemas.topics import RunPath
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "sample",
     "scan",
     "series",
-    "tail",
 ]
 
 #: Number of rows examined for one page.
@@ -205,20 +204,6 @@ async def keys(source: BlockSource, run: RunPath, *, stream: Stream) -> list[str
     return sorted(found)
 
 
-async def tail(source: BlockSource, run: RunPath, *, stream: Stream, rows: int) -> list[HistoryRow]:
-    """Return the last rows to arrive, by (time, offset, order); ``late`` refers to the steps of their own writer."""
-    found: list[HistoryRow] = []
-    async for blocks in source.latest(run_key(run), stream):
-        for block in blocks:
-            found += await asyncio.to_thread(_rows, block)
-            if len(found) >= rows:
-                break
-        if len(found) >= rows:
-            break
-    found.sort(key=lambda row: (row.time, row.offset, row.order))
-    return found[max(0, len(found) - rows) :]
-
-
 class _SeriesCollector:
     """Samples the numeric columns of blocks, by key and writer."""
 
@@ -310,14 +295,3 @@ def _rows_with_columns(event: LogEvent) -> NDArray[np.bool_]:
 
 def _keys_of(blocks: Sequence[Block], selection: Selection) -> set[str]:
     return {key_of(column.path) for block in blocks for column in block.payload.decode(selection).columns}
-
-
-def _rows(block: Block) -> list[HistoryRow]:
-    event = block.payload.decode(EVERY_COLUMN)
-    columns = (event.steps.tolist(), event.times.tolist(), event.orders.tolist(), block.late(event).tolist())
-    return [
-        HistoryRow(
-            step=step, time=time, order=order, offset=block.offset, writer=block.writer, late=late, values=values
-        )
-        for step, time, order, late, values in zip(*columns, unpack_rows(event), strict=True)
-    ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from runstream_consumers.history.column_reader import ColumnReader
 from runstream_schemas.codec import decode_columns
-from runstream_schemas.column_reader import ColumnReader
 from runstream_schemas.events import ColumnType, LogEvent
 
 #: A tuple, since an enum hashes more slowly than it compares.

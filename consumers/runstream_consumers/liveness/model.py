@@ -176,7 +176,7 @@ class PartitionModel:
         """Apply an event to its writer; return the reason for what changed."""
         if isinstance(event, ChangeEvent):
             self._set_names(writer, *_names_in(event))
-            return "no heartbeat received yet"
+            return "waiting for the first heartbeat"
         if isinstance(event, ExitEvent):
             return self._exit(writer, event)
         if event.kind is Kind.GOODBYE:

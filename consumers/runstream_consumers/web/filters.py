@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from markdown_it.renderer import RendererProtocol
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from runstream_schemas import values
+from runstream_consumers.web.histograms import Histogram, histogram_of
 
 _LONGEST = 120
 _LONGEST_EXACT = 2000
@@ -33,10 +34,26 @@ def short(value: Any) -> str:
 
 
 def exact(value: Any) -> str:
-    """Return a value in full: a text without quotes, a float as in Python, anything else as JSON."""
-    if isinstance(value, str):
-        return _shortened(value, _LONGEST_EXACT)
-    return _shortened(repr(value) if isinstance(value, float) else values.dump(value), _LONGEST_EXACT)
+    """Return a value in full: a text without quotes, a non-finite number by its name, anything else as JSON."""
+    if isinstance(value, Histogram):
+        return str(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _shortened(text, _LONGEST_EXACT)
+
+
+def bars(histogram: Histogram, width: float = 120, height: float = 26) -> list[tuple[float, float, float, float]]:
+    """Return the bars of a histogram: left edge, top, width and height, within a size."""
+    first, last, most = histogram.edges[0], histogram.edges[-1], max(histogram.counts) or 1.0
+    scale = width / ((last - first) or 1.0)
+    return [
+        (
+            round((left - first) * scale, 2),
+            round(height - height * count / most, 2),
+            round(max((right - left) * scale - 0.5, 0.5), 2),
+            round(height * count / most, 2),
+        )
+        for left, right, count in zip(histogram.edges, histogram.edges[1:], histogram.counts, strict=False)
+    ]
 
 
 def duration(seconds: float | None) -> str:
@@ -74,9 +91,11 @@ def count(number: int) -> str:
 
 
 def pairs(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the dotted paths and values of nested dicts."""
+    """Yield the dotted paths and values of nested dicts; a histogram is one value."""
     for key, value in nested.items():
-        if isinstance(value, dict) and value:
+        if (histogram := histogram_of(value)) is not None:
+            yield f"{prefix}{key}", histogram
+        elif isinstance(value, dict) and value:
             yield from pairs(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

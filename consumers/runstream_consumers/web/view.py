@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from runstream_consumers.api.documents.models import DeliveryReport
-from runstream_consumers.api.documents.run_documents import FoundRun, run_path, seconds
+from runstream_consumers.api.documents.models import DeliveryReport, Transition
+from runstream_consumers.api.documents.run_documents import FoundRun, seconds
 from runstream_consumers.web.filters import pairs
 from runstream_schemas.summary_algebra.globs import GlobTable
 
 #: States in which more events are expected.
 OPEN = frozenset({"pending", "running", "preempting"})
-#: Number of columns of the run list that show summary values.
-_COLUMNS = 5
+
+#: States whose reason is shown first.
+_TROUBLE = frozenset({"failed", "crashed", "killed", "preempted"})
+#: System metrics that describe the machine rather than its use.
+_CONSTANT = re.compile(r"cpu\.count|memory\.total_mb|gpu\..*\.memory_total_mb")
 
 Group = tuple[str, list[str]]
 #: The name of a group, and of each of its charts the key and the key of its x axis (empty: the step).
 ChartGroup = tuple[str, list[tuple[str, str]]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLine:
-    """A run as a line of the run list; times are seconds."""
-
-    id: str
-    name: str
-    path: str
-    state: str
-    qualifiers: list[str]
-    created: float | None
-    seconds: float | None
-    steps: int | str
-    lost: int
-    values: dict[str, Any]
-
-
-def run_line(found: FoundRun, now: float) -> RunLine:
-    """Return the line of a run."""
-    state = found.state
-    return RunLine(
-        id=found.run.run_id,
-        name=found.name,
-        path=run_path(found.run),
-        state="pending" if state is None else state.state,
-        qualifiers=[] if state is None else list(state.qualifiers),
-        created=found.started,
-        seconds=duration(found, now),
-        steps=steps_of(found),
-        lost=found.lost,
-        values=dict(summary_pairs(found.document.summary)),
-    )
 
 
 def totals(report: DeliveryReport) -> Mapping[str, int]:
@@ -66,13 +36,6 @@ def totals(report: DeliveryReport) -> Mapping[str, int]:
 def summary_pairs(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return the values of a summary without those of its last row's position, which the page shows separately."""
     return [(key, value) for key, value in pairs(summary) if not key.startswith("_")]
-
-
-def columns(lines: Iterable[RunLine]) -> list[str]:
-    """Return the summary keys for which most runs have a number, in order of appearance."""
-    found = Counter(key for line in lines for key, value in line.values.items() if is_number(value))
-    chosen = {key for key, _ in found.most_common(_COLUMNS)}
-    return [key for key in found if key in chosen]
 
 
 def definitions_by_key(metrics: Sequence[Mapping[str, Any]]) -> Callable[[str], Mapping[str, Any]]:
@@ -92,6 +55,23 @@ def chart_groups(keys: Iterable[str], metrics: Sequence[Mapping[str, Any]], rest
     ]
 
 
+def chart_keys(keys: Iterable[str], found: Collection[str]) -> list[str]:
+    """Return the keys without those that are part of a histogram, and with the histograms."""
+    inside = tuple(f"{name}." for name in found)
+    return sorted({*found, *(key for key in keys if not key.startswith(inside))})
+
+
+def changing(keys: Iterable[str]) -> list[str]:
+    """Return the keys of system metrics without those that never change on a machine."""
+    return [key for key in keys if not _CONSTANT.fullmatch(key)]
+
+
+def matching(items: Iterable[tuple[str, Any]], search: str) -> list[tuple[str, Any]]:
+    """Return the pairs whose key contains every word of a search, in any case."""
+    words = search.casefold().split()
+    return [(key, value) for key, value in items if all(word in key.casefold() for word in words)]
+
+
 def groups(keys: Iterable[str], rest: str) -> list[Group]:
     """Return keys grouped by the part before their first ``/``; those without one come last, under ``rest``."""
     found: dict[str, list[str]] = {}
@@ -99,6 +79,11 @@ def groups(keys: Iterable[str], rest: str) -> list[Group]:
         prefix, slash, _ = key.partition("/")
         found.setdefault(prefix if slash else "", []).append(key)
     return [(name or rest, found[name]) for name in sorted(found, key=lambda name: (not name, name))]
+
+
+def reason(state: str, transitions: Sequence[Transition]) -> str:
+    """Return why a run ended, if it ended otherwise than it should."""
+    return transitions[-1].reason if transitions and state in _TROUBLE else ""
 
 
 def pinned(keys: Iterable[str], config: Mapping[str, Any]) -> list[tuple[str, Any]]:

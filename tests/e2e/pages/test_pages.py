@@ -63,9 +63,10 @@ def test_charts_show_their_last_value(served: Served, digits: Recording, browser
 
 
 def test_each_writer_has_a_line(served: Served, ranks: tuple[Recording, Recording], browser: Browser) -> None:
-    """A chart of a run with two ranks has two lines with their labels."""
+    """A chart of a run with two ranks has two lines, listed with their labels and latest values."""
     _open(browser, served, ranks[0])
-    eventually(lambda: browser.text("article[data-key=loss] .keys").split() == ["rank", "0", "rank", "1"])
+    eventually(lambda: browser.text("article[data-key=loss] .keys").split() == ["rank", "0", "0", "rank", "1", "1"])
+    assert browser.text("article[data-key=loss] output") == "2 writers"
 
 
 def test_page_follows_a_running_run(served: Served, browser: Browser) -> None:

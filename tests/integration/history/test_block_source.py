@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.history import latest
+from runstream_consumers.history.console import lines_before
 from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.history.postgres_blocks import PostgresBlocks
-from runstream_consumers.history.reader import RowQuery, fingerprint, scan, series, tail
+from runstream_consumers.history.reader import RowQuery, fingerprint, scan, series
 from runstream_consumers.history.store import QUERIES
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_consumers.runtime.postgres.run_key import run_key
@@ -90,7 +91,7 @@ async def test_tail_of_one_line_fetches_one_block(broker: str, prefix: str, data
     events = [block(run, writer(1), seq, 1, rows=[{"text": str(seq)}], stream=Stream.CONSOLE) for seq in range(20)]
     async with stored(broker, prefix, database, events, 20) as connection:
         batches = [len(batch) async for batch in PostgresBlocks(connection).latest(run_key(run), Stream.CONSOLE)]
-        [line] = await tail(PostgresBlocks(connection), run, stream=Stream.CONSOLE, rows=1)
+        [line] = (await lines_before(PostgresBlocks(connection), run, limit=1)).lines
     assert batches == [1, 2, 4, 8, 5]
     assert line.values == {"text": "19"}
 

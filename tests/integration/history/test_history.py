@@ -6,10 +6,11 @@ import random
 import signal
 from typing import TYPE_CHECKING, Any
 
+from runstream_consumers.history.console import lines_before
 from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.history.latest import last_step, last_values
 from runstream_consumers.history.postgres_blocks import PostgresBlocks
-from runstream_consumers.history.reader import RowQuery, series, tail
+from runstream_consumers.history.reader import RowQuery, series
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_schemas.events import Branch, Kind, Stream
 from runstream_schemas.rows import cut
@@ -168,8 +169,8 @@ async def test_the_tail_has_the_last_lines(broker: str, prefix: str, database: s
     await store(broker, prefix, database, events, 100)
     connection = await connect(database, application="test")
     try:
-        lines = await tail(PostgresBlocks(connection), run, stream=Stream.CONSOLE, rows=70)
-        everything = await tail(PostgresBlocks(connection), run, stream=Stream.CONSOLE, rows=1000)
+        lines = (await lines_before(PostgresBlocks(connection), run, limit=70)).lines
+        everything = (await lines_before(PostgresBlocks(connection), run, limit=1000)).lines
     finally:
         await connection.close()
     assert [row.values["text"] for row in lines] == [str(number) for number in range(30, 100)]

@@ -104,7 +104,7 @@ async def test_silent_writer_is_presumed_crashed_until_its_end_arrives(
         await feed(broker, prefix, [late])
         state = await shown(connection, "crashed")
     assert [(item.from_state, item.to_state, item.reason) for item in state.transitions] == [
-        (None, "pending", "no heartbeat received yet"),
+        (None, "pending", "waiting for the first heartbeat"),
         ("pending", "running", "heartbeat received"),
         ("running", "crashed", "silent for 2 s"),
         ("crashed", "crashed", "signal 9"),

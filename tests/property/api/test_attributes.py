@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents.answers import ValuesResponse
 from runstream_consumers.api.documents.delivery_report import delivery_report
-from runstream_consumers.api.documents.run_documents import FoundRun, run_document, state_answer
+from runstream_consumers.api.documents.run_documents import FoundRun, run_document
 from runstream_consumers.api.documents.run_filter import RunFilter
 from runstream_consumers.api.documents.run_order import RunOrder
 from runstream_consumers.summary.reader import RunDocument
-from runstream_consumers.web import view
-from runstream_consumers.web.pages import templates
+from runstream_consumers.web import run_table
+from runstream_consumers.web.rendering import render
+from runstream_consumers.web.run_pages import page_values
 from runstream_schemas import values
 from runstream_schemas.attributes import Attributes, validated
 from runstream_schemas.topics import RunPath
@@ -52,9 +53,23 @@ def test_a_list_of_runs_has_every_run(found: list[FoundRun]) -> None:
     """Documents, lines of the page, filters and orders work with any value; what is not valid is in the document."""
     listed = [run_document(item, "http://x") for item in found]
     answer = values.load(bytes(ValuesResponse(models.RunList(runs=listed, next=None, truncated=False)).body).decode())
-    lines = [view.run_line(item, 1e9) for item in found]
-    page = templates().get_template("project.html")
-    page.render(entity="ada", project="p", runs=lines, keys=view.columns(lines), alerts=[], live=False, older=None)
+    lines = [run_table.run_line(item, 1e9) for item in found]
+    render(
+        "project.html",
+        entity="ada",
+        project="p",
+        here="/ada/p",
+        runs=lines,
+        columns=run_table.columns_of(lines),
+        alerts=[],
+        live=False,
+        link=lambda **changed: run_table.parameters([], **changed),
+        known={},
+        states=[],
+        is_first=True,
+        truncated=False,
+        older=None,
+    )
     for order in ("name", "-created", "summary.a.b", "config.host"):
         assert len(RunOrder.parse(order).sort(found)) == len(found)
     for item, document in zip(found, answer["runs"], strict=True):
@@ -67,30 +82,8 @@ def test_a_list_of_runs_has_every_run(found: list[FoundRun]) -> None:
 def test_the_page_of_a_run_is_shown(found: FoundRun) -> None:
     """The page of a run of which nothing else has arrived is rendered with any values, and names the invalid ones."""
     document = run_document(found, "http://x")
-    text = (
-        templates()
-        .get_template("run.html")
-        .render(
-            run=document,
-            alerts=[],
-            pinned=view.pinned(document.pinned_config_keys, document.config),
-            api="/api",
-            project_path="/ada/digits",
-            live=True,
-            created=found.started,
-            seconds=view.duration(found, 1e9),
-            steps=view.steps_of(found),
-            transitions=state_answer(None).transitions,
-            delivery=delivery_report([], []),
-            states={},
-            config=[],
-            summary=view.summary_pairs(document.summary),
-            metadata=list(document.metadata.items()),
-            groups=[],
-            system=[],
-            console=[],
-        )
-    )
+    values = page_values(found, document, delivery_report([], []), search="", now=1e9)
+    text = render("run.html", layout="base.html", alerts=[], console=[], **values)
     assert ("Invalid attributes" in text) is bool(document.invalid_attributes)
 
 

@@ -102,13 +102,14 @@ def test_markdown_contains_no_scripts_or_images(text: str) -> None:
         (1234567.0, "1.235e+06"),
         (1e-7, "1e-07"),
         (0.0, "0"),
-        (math.nan, "nan"),
-        (-math.inf, "-inf"),
+        (math.nan, "NaN"),
+        (-math.inf, "-Infinity"),
         (3, "3"),
         (True, "true"),
         (None, "null"),
         ("text", "text"),
-        ([1, "a"], '[1,"a"]'),
+        ([1, "a"], '[1, "a"]'),
+        ([1.0, math.nan, None], "[1.0, NaN, null]"),
     ],
 )
 def test_values_are_short(value: Any, expected: str) -> None:

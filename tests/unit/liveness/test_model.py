@@ -216,8 +216,8 @@ def test_transitions_have_a_time_and_a_reason() -> None:
     changes = [*broker.model.apply(said, start), *broker.model.apply(beat(writer, 1), start + 1)]
     changes += broker.model.apply(goodbye(writer), start + 2)
     assert [(change.writer, change.time - start, change.before, change.after, change.reason) for change in changes] == [
-        (writer.id, 0, None, State.PENDING, "no heartbeat received yet"),
-        (None, 0, None, State.PENDING, "rank 0: no heartbeat received yet"),
+        (writer.id, 0, None, State.PENDING, "waiting for the first heartbeat"),
+        (None, 0, None, State.PENDING, "rank 0: waiting for the first heartbeat"),
         (writer.id, 1, State.PENDING, State.RUNNING, "heartbeat received"),
         (None, 1, State.PENDING, State.RUNNING, "rank 0: heartbeat received"),
         (writer.id, 2, State.RUNNING, State.FINISHED, "finished"),

@@ -43,6 +43,29 @@ def test_progress_bars_leave_their_last_state() -> None:
     assert buffer.flush() == []
 
 
+def test_running_progress_bar_has_a_state() -> None:
+    """A line that is being overwritten yields its state after a second, then ever more rarely, up to its end."""
+    buffer = LineBuffer()
+    states = []
+    for tenth in range(600):
+        assert buffer.feed(f"\r{tenth}/600") == []
+        states += buffer.progress(100 + tenth / 10)
+
+    assert states == [f"{tenth}/600\r" for tenth in (10, 20, 40, 80, 160, 260, 360, 460, 560)]
+    assert buffer.feed("\r600/600\n") == ["600/600"]
+    assert buffer.progress(1000) == buffer.progress(2000) == []
+    buffer.feed("no bar")
+    assert buffer.progress(3000) == buffer.progress(4000) == []
+
+
+def test_cursor_movement_between_bars_is_kept() -> None:
+    """Of several bars, what moves the cursor to another line is recorded, or the bars would overwrite each other."""
+    buffer = LineBuffer()
+    assert buffer.feed("\router 1\n\rinner 1\x1b[A\router 2\n") == ["outer 1", "inner 1\x1b[A\router 2"]
+    assert buffer.feed("\rinner 1\rinner 2\x1b[A") == []
+    assert buffer.flush() == ["inner 2\x1b[A"]
+
+
 class _Stream(io.StringIO):
     """A stream whose attributes can be set, like a file."""
 

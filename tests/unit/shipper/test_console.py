@@ -45,6 +45,15 @@ def test_long_line_is_shortened() -> None:
     assert (len(line.text), line.text.endswith("shortened)")) == (100, True)
 
 
+def test_state_of_a_bar_keeps_its_end() -> None:
+    """The carriage return that marks the state of a running progress bar is kept, also if the line is shortened."""
+    line = parse_line(0, b"2026-11-21T03:21:48Z stderr 50%|bar\r\n", 100)
+    assert line.text == "50%|bar\r"
+    long = parse_line(0, b"2026-11-21T03:21:48Z stderr " + b"x" * 500 + b"\r\n", 100)
+    assert len(long.text) == 100
+    assert long.text.endswith("shortened)\r")
+
+
 def test_lines_are_read_once_complete(tmp_path: Path) -> None:
     """A line is read when it has its line feed; the last one without, when nothing more is written."""
     path = tmp_path / "console.log"

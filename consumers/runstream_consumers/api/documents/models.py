@@ -353,6 +353,8 @@ class ConsoleLine(BaseModel):
 
 
 class ConsoleAnswer(_Answer):
-    """The last lines of the console, oldest first."""
+    """Lines of the console, oldest first."""
 
     lines: list[ConsoleLine]
+    #: `before` of a request for the lines before these; null if there are none.
+    earlier: str | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
@@ -17,7 +17,9 @@ from runstream_consumers.api.documents.answers import ValuesResponse, described,
 from runstream_consumers.api.documents.run_documents import series_json
 from runstream_consumers.api.problems import BadParameter, Unavailable
 from runstream_consumers.api.services import CostlyReads, TheReads, TheRun
+from runstream_consumers.history import console
 from runstream_consumers.history import reader as history
+from runstream_consumers.history.console import ConsoleCursor
 from runstream_consumers.history.postgres_blocks import PostgresBlocks
 from runstream_consumers.history.reader import Cursor, Origin, RowQuery
 from runstream_schemas.events import Stream
@@ -102,19 +104,32 @@ async def scan(
     async with _reading(reads) as connection:
         found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
         page = await history.scan(blocks, run, query, after=after, limit=page_size, hidden=hidden)
-        following = None if page.next is None else ".".join(str(number) for number in page.next)
+        following = None if page.next is None else _joined(page.next)
         return await _row_page(page.rows, found, next=following)
 
 
-@router.get("/console", summary="The last lines of the console", responses=described(models.ConsoleAnswer))
-async def console(run: TheRun, reads: TheReads, lines: Annotated[int, Query(ge=1, le=10_000)] = 200) -> Response:
-    """Return the last lines, oldest first, each with its stream, time, label and host."""
+@router.get("/console", summary="Lines of the console", responses=described(models.ConsoleAnswer))
+async def console_lines(
+    run: TheRun,
+    reads: TheReads,
+    *,
+    lines: Annotated[int, Query(ge=1, le=10_000)] = 200,
+    search: Annotated[str, Query(max_length=500, description="Only lines that contain this text, in any case")] = "",
+    before: Annotated[str | None, Query(description="`earlier` of the previous response")] = None,
+) -> Response:
+    """Return the last lines before a cursor, oldest first, each with its stream, time, label and host.
+
+    A line that ends with a carriage return is the latest state of a progress bar. A search may find fewer lines than
+    requested, even none, while `earlier` is not null.
+    """
+    after = None if before is None else console_cursor(before)
     async with _reading(reads) as connection:
         await documents.find(connection, run)
-        rows = await history.tail(PostgresBlocks(connection), run, stream=Stream.CONSOLE, rows=lines)
-    return ValuesResponse(
-        {"lines": [{"time": documents.seconds(row.time), "writer": row.writer.hex(), **row.values} for row in rows]}
-    )
+        page = await console.lines_before(
+            PostgresBlocks(connection), run, limit=lines, before=after, wanted=containing(search)
+        )
+    found = [{"time": documents.seconds(row.time), "writer": row.writer.hex(), **row.values} for row in page.lines]
+    return ValuesResponse({"lines": found, "earlier": None if page.earlier is None else _joined(page.earlier)})
 
 
 @router.get("/system", summary="System metrics, sampled", responses=described(models.SeriesList))
@@ -150,11 +165,30 @@ async def _reading(reads: CostlyReads) -> AsyncIterator[Connection]:
         raise Unavailable("too_slow", "Reading took too long; request fewer rows or keys.") from None
 
 
+def containing(search: str) -> Callable[[str], bool] | None:
+    """Return the condition that a line contains a text, in any case; None if every line does."""
+    folded = search.casefold()
+    return None if not folded else lambda text: folded in text.casefold()
+
+
+def console_cursor(text: str) -> ConsoleCursor:
+    """Return the position that a text names; raises BadParameter."""
+    return ConsoleCursor(*_integers(text, 3, "before", "earlier"))
+
+
+def _joined(numbers: Sequence[int]) -> str:
+    return ".".join(str(number) for number in numbers)
+
+
 def _cursor(text: str) -> Cursor:
+    return Cursor(*_integers(text, 4, "cursor", "next"))
+
+
+def _integers(text: str, count: int, parameter: str, source: str) -> list[int]:
     try:
         numbers = [int(part) for part in text.split(".")]
-        if all(_LEAST <= number <= _GREATEST for number in numbers):
-            return Cursor(*numbers)
-    except (TypeError, ValueError):
-        pass
-    raise BadParameter("cursor", "expected the `next` of a previous response")
+    except ValueError:
+        numbers = []
+    if len(numbers) != count or not all(_LEAST <= number <= _GREATEST for number in numbers):
+        raise BadParameter(parameter, f"expected the `{source}` of a previous response")
+    return numbers

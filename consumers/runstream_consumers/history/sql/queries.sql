@@ -84,3 +84,15 @@ order by max_step desc;
 select writer, "offset", seq, greatest, min_step, max_step, message from history.block
 where run = $1 and stream = $2 and ("offset", seq) < ($3, $4)
 order by "offset" desc, seq desc limit $5;
+
+-- name: earliest_blocks
+-- At least one, then those that begin within a number of bytes.
+select writer, "offset", seq, greatest, min_step, max_step, message from (
+    select *, sum(octet_length(message)) over (order by "offset", seq) - octet_length(message) as before from (
+        select * from history.block
+        where run = $1 and stream = $2 and ("offset", seq) > ($3, $4)
+        order by "offset", seq limit 200
+    ) as next
+) as measured
+where before < $5
+order by "offset", seq;

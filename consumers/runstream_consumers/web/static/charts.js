@@ -1,38 +1,32 @@
-// Draws each article[data-key] of a run page with uPlot, once it is scrolled into view, from the API's series.
+// Draws articles with uPlot, once they are scrolled into view, from the API's series.
 "use strict";
 const Charts = (() => {
-  if (typeof uPlot === "undefined") {
-    document.querySelectorAll(".plot").forEach((plot) => plot.append("The chart library is missing; run `make web`."));
-    return { watch: () => {}, refresh: async () => {} };
-  }
+  if (typeof uPlot === "undefined") return { watch: (article) => article.querySelector(".plot").replaceChildren("The chart library is missing; run `make web`."), refresh: async () => {} };
   const SAMPLES = 600;
   const COLORS = 8;
   const LISTED = 64;
-  const STEPS = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
   const STREAMS = ["history", "system"];
   const WHOLE_EVERY = 20;
   const charts = new Map(); // article -> uPlot
+  const visible = new Set(); // articles in view
   const loaded = new Map(); // stream -> what the last refresh returned
-  const waiting = new Set();
+  const zoomed = new Set(); // groups of charts in which a range was selected
   const { api, started } = document.querySelector("main").dataset;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-  const number = (value) => {
-    if (value === null || value === undefined) return "–";
-    const size = Math.abs(value);
-    if (size !== 0 && (size >= 1e6 || size < 1e-3)) return value.toExponential(2).replace("e+", "e");
-    return String(Number(value.toPrecision(5)));
-  };
+  const color = (index) => css(`--c${(index % COLORS) + 1}`);
   // Non-finite numbers are {"_type": "float", ...}: a gap in the line.
   const plain = (value) => (typeof value === "number" ? value : typeof value === "boolean" ? Number(value) : null);
+  const element = (name, attributes = {}, ...children) => {
+    const made = name.startsWith("svg:") ? document.createElementNS("http://www.w3.org/2000/svg", name.slice(4)) : document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...children);
+    return made;
+  };
 
   // The x axis of system metrics is time, that of other charts the step or the step metric of the definition.
   const isTimed = (article) => article.dataset.stream === "system";
-  const duration = (seconds) => {
-    if (seconds < 120) return `${Math.round(seconds)}s`;
-    if (seconds < 7200) return `${Number((seconds / 60).toFixed(1))}m`;
-    return `${Number((seconds / 3600).toFixed(2))}h`;
-  };
+  // Charts with the same x axis share the cursor and the zoom.
+  const group = (article) => (isTimed(article) ? "time" : article.dataset.over ? `over ${article.dataset.over}` : "step");
 
   // Values of another series at some steps; between two points of a sample they are interpolated.
   function valuesAt(steps, series) {
@@ -49,7 +43,7 @@ const Charts = (() => {
 
   // The series of a chart with their positions on the x axis: the step if none of them has values of the step metric.
   function placed(article, series) {
-    const found = series.filter((one) => one.key === article.dataset.key && one.values.some((value) => plain(value) !== null));
+    const found = series.filter((one) => one.key === article.dataset.key);
     const clock = (time) => Math.max(0, Math.round((time - started) * 10) / 10);
     const { x } = article.dataset;
     const over = x ? series.filter((one) => one.key === x) : [];
@@ -59,7 +53,7 @@ const Charts = (() => {
     return found.map((one) => ({ ...one, places: isTimed(article) ? one.times.map(clock) : one.steps }));
   }
 
-  function data(article, found) {
+  function data(found) {
     const tables = found.map((one) => {
       const points = new Map();
       one.places.forEach((place, index) => { if (place !== null) points.set(place, plain(one.values[index])); });
@@ -69,81 +63,110 @@ const Charts = (() => {
     return tables.length === 1 ? tables[0] : uPlot.join(tables, tables.map((table) => table.slice(1).map(() => 2)));
   }
 
-  function axis(side, size, timed, whole) {
+  // The finite points that no line reaches, since both neighbors are gaps.
+  function isolated(column) {
+    const known = [];
+    for (let index = 0; index < column.length; index++) if (column[index] !== undefined) known.push(index);
+    const isGap = (place) => place < 0 || place >= known.length || column[known[place]] === null;
+    return known.filter((index, place) => column[index] !== null && isGap(place - 1) && isGap(place + 1));
+  }
+
+  function axis(side, size, timed, incrs, unit = "") {
     const line = { stroke: css("--line"), width: 1 };
-    const format = timed && side === 2 ? duration : number;
-    const values = (_, splits) => splits.map((split) => (split === null ? "" : format(split)));
-    return { side, size, stroke: css("--faint"), font: `11px ${css("--sans")}`, grid: side === 2 ? { show: false } : line,
-      ticks: { show: false }, border: { show: side === 2, ...line }, gap: 6, space: side === 2 ? 60 : 34, values, ...(whole ? { incrs: STEPS } : {}) };
+    const values = (_, splits, __, ___, difference) => (timed ? splits.map(Formats.duration) : Formats.labels(splits, difference).map((label) => label && label + unit));
+    return { side, size, stroke: css("--soft"), font: `11px ${css("--sans")}`, grid: side === 2 ? { show: false } : line,
+      ticks: { show: false }, border: { show: side === 2, ...line }, gap: 6, space: side === 2 ? 60 : 34, values, ...(incrs ? { incrs } : {}) };
   }
 
   function options(article, found) {
     const plot = article.querySelector(".plot");
     const few = found.every((one) => one.steps.length < 40);
-    const { over } = article.dataset;
-    const sync = uPlot.sync(over ? `over ${over}` : "step");
+    const timed = isTimed(article);
+    const incrs = timed ? Formats.SECONDS : article.dataset.over ? undefined : Formats.STEPS;
+    const unit = Formats.unit(article.dataset.key);
+    const paint = (chart, index) => color(index - 1);
     return {
       width: plot.clientWidth, height: plot.clientHeight, legend: { show: false }, padding: [8, 10, 0, 0],
-      scales: { x: { time: false } }, axes: [axis(2, 26, isTimed(article), !over), axis(3, 50)],
-      cursor: { ...(isTimed(article) ? {} : { sync: { key: sync.key, setSeries: false } }), points: { size: 6 }, drag: { x: true, y: false } },
+      scales: { x: { time: false } }, axes: [axis(2, 26, timed, incrs), axis(3, unit.length > 1 ? 68 : 54, false, undefined, unit)],
+      cursor: { sync: { key: group(article), setSeries: false }, points: { size: 6, width: 0, fill: paint, stroke: paint }, drag: { x: true, y: false } },
       series: [{}].concat(found.map((one, index) => ({
-        label: one.label, stroke: css(`--c${(index % COLORS) + 1}`), width: 1.4, spanGaps: false,
-        points: { show: few, size: 4, width: 1.4, fill: css("--card") },
+        label: one.label, stroke: color(index), width: 1.4, spanGaps: false,
+        points: { show: few, size: 4, width: 1, fill: color(index), filter: (chart, number, show) => (show ? null : isolated(chart.data[number])) },
       }))),
-      hooks: { setCursor: [(chart) => read(article, chart, found)] },
+      hooks: {
+        setCursor: [(chart) => read(article, chart)],
+        setSelect: [(chart) => { if (chart.select.width > 0) zoomed.add(group(article)); }],
+        ready: [(chart) => chart.over.addEventListener("dblclick", () => zoomed.delete(group(article)))],
+      },
     };
   }
 
-  function read(article, chart, found) {
+  // The heading: the latest value, which may not be finite, or the one under the cursor; with several writers, the list below has them.
+  function read(article, chart) {
     const output = article.querySelector("output");
     const index = chart.cursor.idx;
     const hovering = index !== null && index !== undefined;
-    const last = (column) => { for (let i = column.length - 1; i >= 0; i--) if (column[i] !== null && column[i] !== undefined) return column[i]; return null; };
-    const values = chart.data.slice(1).map((column) => (hovering ? column[index] : last(column)));
-    const strong = document.createElement("b");
-    strong.textContent = values.slice(0, 3).map(number).join("  ");
-    const place = chart.data[0][index];
-    const { over } = article.dataset;
-    const label = isTimed(article) ? duration(place) : over ? `${over} ${number(place)}` : `step ${place}`;
-    output.replaceChildren(...(hovering ? [`${label}  `, strong] : [strong]));
+    const found = chart.found ?? [];
+    const raw = (one, number) => {
+      if (!hovering) return one.values.at(-1);
+      const at = one.places.lastIndexOf(chart.data[0][index]);
+      return at < 0 ? chart.data[number + 1][index] : one.values[at];
+    };
+    const values = found.map(raw);
+    const place = hovering && chart.data[0][index];
+    const label = !hovering ? "" : isTimed(article) ? Formats.duration(place) : article.dataset.over ? `${article.dataset.over} ${Formats.value(place)}` : `step ${place}`;
+    const parts = label ? [`${label}  `] : [];
+    if (found.length > 1) parts.push(`${found.length} writers`);
+    else if (found.length) parts.push(...heading(found[0], values[0], hovering, Formats.unit(article.dataset.key)));
+    output.replaceChildren(...parts);
+    article.querySelectorAll(".keys b").forEach((value, number) => { value.textContent = Formats.value(values[number]); });
+  }
+
+  function heading(one, value, hovering, unit) {
+    const strong = element("b", {}, Formats.value(value) + (typeof value === "number" ? unit : ""));
+    if (hovering || plain(value) !== null) return [strong];
+    let last = one.values.length;
+    while (last && plain(one.values[last - 1]) === null) last--;
+    return last ? [strong, element("span", { title: `at step ${one.steps[last - 1]}` }, ` last finite ${Formats.value(one.values[last - 1])}`)] : [strong];
   }
 
   function keys(article, found) {
     article.querySelector(".keys")?.remove();
     if (found.length < 2) return;
-    const list = document.createElement("div");
-    list.className = "keys";
-    found.slice(0, LISTED).forEach((one, index) => {
-      const entry = document.createElement("span");
-      const mark = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-      const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      for (const [name, value] of [["width", 12], ["height", 3], ["rx", 1.5], ["fill", css(`--c${(index % COLORS) + 1}`)]]) bar.setAttribute(name, value);
-      mark.append(bar);
-      entry.append(mark, one.label);
-      list.append(entry);
-    });
-    article.append(list);
+    const entries = found.slice(0, LISTED).map((one, index) => element("span", {},
+      element("svg:svg", {}, element("svg:rect", { width: 12, height: 3, rx: 1.5, fill: color(index) })), one.label, element("b", { class: "num" })));
+    if (found.length > LISTED) entries.push(element("span", {}, `and ${found.length - LISTED} more`));
+    article.append(element("div", { class: "keys", tabindex: 0 }, ...entries));
   }
 
   function draw(article, series) {
     const plot = article.querySelector(".plot");
     const old = charts.get(article);
     const found = placed(article, series);
+    const hasPoints = found.some((one) => one.values.some((value) => plain(value) !== null));
     const shape = [article.dataset.over, ...found.map((one) => one.writer)].join();
-    plot.classList.toggle("empty", found.length === 0);
-    if (old && article.dataset.shape === shape) {
-      old.setData(data(article, found));
-      return read(article, old, found);
+    plot.classList.toggle("empty", !hasPoints);
+    const range = old && zoomed.has(group(article)) ? { min: old.scales.x.min, max: old.scales.x.max } : undefined;
+    if (hasPoints && old && article.dataset.shape === shape) {
+      old.found = found;
+      old.batch(() => {
+        old.setData(data(found), !range);
+        if (range) old.setScale("x", range);
+      });
+      return read(article, old);
     }
     old?.destroy();
     charts.delete(article);
-    plot.textContent = found.length ? "" : "No finite numbers yet";
-    if (!found.length) return undefined;
+    plot.textContent = hasPoints ? "" : found.length ? "No finite numbers yet" : "No numbers yet";
+    article.querySelector("output").replaceChildren(...(found.length === 1 ? heading(found[0], found[0].values.at(-1), false, "") : []));
+    if (!hasPoints) return undefined;
     article.dataset.shape = shape;
     keys(article, found);
-    const chart = new uPlot(options(article, found), data(article, found), plot);
+    const chart = new uPlot(options(article, found), data(found), plot);
+    if (range) chart.setScale("x", range);
+    chart.found = found;
     charts.set(article, chart);
-    return read(article, chart, found);
+    return read(article, chart);
   }
 
   const keysOf = (articles) => [...new Set(articles.flatMap(({ dataset }) => [dataset.key, dataset.x].filter(Boolean)))].sort();
@@ -183,10 +206,10 @@ const Charts = (() => {
     return [...merged, ...rest.values()];
   }
 
-  // Requests only the steps since the last refresh, and everything now and then: late rows, and series that grew too long.
+  // Of the charts in view, requests only the steps since the last refresh, and everything now and then: late rows, and series that grew too long.
   async function refresh(whole = false) {
     for (const stream of STREAMS) {
-      const articles = [...charts.keys()].filter((article) => article.dataset.stream === stream);
+      const articles = [...visible].filter((article) => article.dataset.stream === stream);
       if (!articles.length) continue;
       const keys = keysOf(articles);
       let state = loaded.get(stream);
@@ -201,11 +224,14 @@ const Charts = (() => {
     }
   }
 
+  // Articles that come into view are loaded, again if the run went on in the meantime.
   const seen = new IntersectionObserver((entries) => {
-    entries.filter((entry) => entry.isIntersecting).forEach((entry) => { waiting.add(entry.target); seen.unobserve(entry.target); });
-    const now = [...waiting];
-    waiting.clear();
-    if (now.length) load(now).catch(() => now.forEach((article) => seen.observe(article)));
+    entries.filter((entry) => !entry.isIntersecting).forEach((entry) => visible.delete(entry.target));
+    const now = entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target);
+    now.forEach((article) => visible.add(article));
+    const isLive = document.querySelector("main").dataset.live === "on";
+    const wanted = now.filter((article) => isLive || !charts.has(article));
+    if (wanted.length) load(wanted).catch(() => wanted.forEach((article) => { seen.unobserve(article); setTimeout(() => seen.observe(article), 3000); }));
   }, { rootMargin: "300px" });
   const sized = new ResizeObserver((entries) => entries.forEach(({ target }) => {
     const chart = charts.get(target.parentElement);
@@ -216,11 +242,23 @@ const Charts = (() => {
     seen.observe(article);
     sized.observe(article.querySelector(".plot"));
   }
-  document.querySelectorAll("article[data-key]").forEach(watch);
+
+  // A histogram: a bar for each bin, as wide as the bin.
+  function histogram(article, { edges, counts, text }) {
+    const [width, height, most] = [300, 150, Math.max(...counts) || 1];
+    const scale = width / (edges.at(-1) - edges[0] || 1);
+    const bars = counts.map((count, index) => element("svg:rect", {
+      x: (edges[index] - edges[0]) * scale, y: height * (1 - count / most), height: height * count / most,
+      width: Math.max((edges[index + 1] - edges[index]) * scale - 1, 0.5) }, element("svg:title", {}, `${Formats.value(edges[index])} to ${Formats.value(edges[index + 1])}: ${Formats.value(count)}`)));
+    const ends = element("p", { class: "ends num" }, element("span", {}, Formats.value(edges[0])), element("span", {}, Formats.value(edges.at(-1))));
+    article.querySelector(".plot").replaceChildren(element("svg:svg", { class: "histogram", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": text }, ...bars), ends);
+    article.querySelector("output").replaceChildren(`${Formats.value(counts.reduce((sum, count) => sum + count, 0))} values`);
+  }
+
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     const drawn = [...charts.keys()];
     drawn.forEach((article) => { charts.get(article).destroy(); charts.delete(article); delete article.dataset.shape; });
-    load(drawn).catch(() => {});
+    load(drawn.filter((article) => visible.has(article))).catch(() => {});
   });
-  return { watch, refresh };
+  return { watch, refresh, histogram, element };
 })();

@@ -38,8 +38,13 @@ class Line:
 
 
 def parse_line(start: int, raw: bytes, length: int) -> Line:
-    """Return a line of the console log; one that is not in the format of the log is kept as text."""
-    text = raw.decode("utf-8", "replace").rstrip("\r\n")
+    """Return a line of the console log; one that is not in the format of the log is kept as text.
+
+    Only the state of a line that is still being written ends with a carriage return.
+    """
+    text = raw.decode("utf-8", "replace").rstrip("\n")
+    end = "\r" if text.endswith("\r") else ""
+    text = text.rstrip("\r")
     fields = text.split(" ", 2)
     stream, _, child = fields[1].partition("@") if len(fields) >= _FIELDS - 1 else ("", "", "")
     if stream in {"stdout", "stderr"} and (child.isdecimal() or not child):
@@ -49,7 +54,7 @@ def parse_line(start: int, raw: bytes, length: int) -> Line:
             pass
         else:
             time = int(moment.timestamp() * 1_000_000)
-            content = shortened(fields[2] if len(fields) == _FIELDS else "", length)
+            content = shortened(fields[2] if len(fields) == _FIELDS else "", length - len(end)) + end
             return Line(start, time, stream, content, int(child or 0))
     return Line(start, None, "stdout", shortened(text, length))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
@@ -18,11 +20,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: Seconds until the state of a progress bar is recorded while it runs; doubled each time, up to the longest pause.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
+#: Moves the cursor to another line, as several bars do; the number of such parts of a line that are kept.
+_VERTICAL = re.compile(r"\x1b\[\d*[ABEF]")
+_MOVES = 4
+
+
 class LineBuffer:
     """Splits output into lines; of text that a carriage return overwrites, only the last is kept."""
 
     def __init__(self) -> None:
         self._rest = ""
+        #: Whether the rest was overwritten, when its state is due (0: not decided yet), and seconds until the next one.
+        self._is_rewritten = False
+        self._due = 0.0
+        self._pause = _FIRST_PAUSE_S
 
     def feed(self, text: str) -> list[str]:
         """Return the lines that this text completes."""
@@ -31,8 +44,23 @@ class LineBuffer:
             return []
         *complete, rest = (self._rest + text).split("\n")
         self._rest = ""
+        self._is_rewritten, self._due, self._pause = False, 0.0, _FIRST_PAUSE_S
         self._keep(rest)
         return [_last_state(line) for line in complete]
+
+    def progress(self, now: float) -> list[str]:
+        """Return the state of a line that is being overwritten, such as a progress bar, if it is due.
+
+        It ends with a carriage return: the next line replaces it. It is due after a second, then ever more rarely.
+        """
+        if not self._is_rewritten or now < self._due or not (state := _last_state(self._rest)).strip():
+            return []
+        is_first = not self._due
+        self._due = now + self._pause
+        if is_first:
+            return []
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
+        return [f"{state}\r"]
 
     def flush(self) -> list[str]:
         """Return the rest as a last line, if there is any."""
@@ -44,6 +72,7 @@ class LineBuffer:
         if "\r" in text:
             # Progress bars rewrite one line for hours: drop what they overwrote.
             rest = ("\r" if rest.endswith("\r") else "").join((_last_state(rest), ""))
+            self._is_rewritten = True
         self._rest = rest[-DEFAULT_LIMITS.string_length :]
 
 
@@ -131,7 +160,8 @@ class ConsoleCapture:
             self._begin_in_child()
         with self._lock:
             if name in self._buffers:
-                self._append(name, self._buffers[name].feed(text))
+                buffer = self._buffers[name]
+                self._append(name, buffer.feed(text) or buffer.progress(time.monotonic()))
 
     def _begin_in_child(self) -> None:
         """Reset in a forked child: a partial line, and a lock that was held, belong to the parent."""
@@ -150,5 +180,10 @@ class ConsoleCapture:
 
 
 def _last_state(line: str) -> str:
+    """Return what is left of a line that was overwritten; text that moved the cursor to other lines remains."""
     line = line.rstrip("\r")
-    return line[line.rfind("\r") + 1 :][: DEFAULT_LIMITS.string_length]
+    *overwritten, last = line.split("\r")
+    if overwritten:
+        moving = [part for part in overwritten if _VERTICAL.search(part)]
+        last = "\r".join([*moving[-_MOVES:], last])
+    return last[: DEFAULT_LIMITS.string_length - 1]
