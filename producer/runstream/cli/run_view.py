@@ -81,8 +81,8 @@ class Snapshot:
 def run_view(snapshot: Snapshot, now: datetime, width: int) -> RenderableType:
     """Return everything about a run for a terminal with ``width`` columns."""
     parts: list[RenderableType] = [_header(snapshot, now), Text(), _transitions(snapshot.transitions)]
-    if failure := snapshot.document.get("failure"):
-        parts += [Text(), _failure(failure)]
+    if failures := _failures(snapshot):
+        parts += [Text(), *failures]
     if facts := _provenance(snapshot):
         parts += [Text(), facts]
     if snapshot.series:
@@ -138,13 +138,26 @@ def _header(snapshot: Snapshot, now: datetime) -> RenderableType:
     )
 
 
-def _failure(failure: dict[str, Any]) -> RenderableType:
-    """Return the exception that ended the run, and its traceback."""
-    name = f"{failure['type']}: {failure['message']}" if failure["message"] else failure["type"]
-    source = f"{failure['label'] or failure['role']} {failure['writer'][:6]}"
-    heading = Text.assemble((format_value(name), "bold red"), "  ", (printable(source), "dim"))
-    lines = (failure["traceback"] or name).expandtabs().splitlines()
-    return Group(heading, *(Text(printable(line)) for line in lines))
+def _failures(snapshot: Snapshot) -> list[RenderableType]:
+    """Return the exception that ended the run with its traceback, and those of other processes in a line each."""
+    run = snapshot.document.get("failure")
+    parts: list[RenderableType] = []
+    if run is not None:
+        lines = (run["traceback"] or _exception(run)).expandtabs().splitlines()
+        parts = [_exception_line(run, run), *(Text(printable(line)) for line in lines)]
+    for writer in snapshot.writers:
+        if (failure := writer.get("failure")) and (run is None or writer["writer"] != run["writer"]):
+            parts.append(_exception_line(failure, writer))
+    return parts
+
+
+def _exception_line(failure: dict[str, Any], writer: dict[str, Any]) -> Text:
+    source = f"{writer['label'] or writer['role']} {writer['writer'][:6]}"
+    return Text.assemble((format_value(_exception(failure)), "bold red"), "  ", (printable(source), "dim"))
+
+
+def _exception(failure: dict[str, Any]) -> str:
+    return f"{failure['type']}: {failure['message']}" if failure["message"] else str(failure["type"])
 
 
 def duration_seconds(document: Mapping[str, Any], now: datetime) -> float | None:

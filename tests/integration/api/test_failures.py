@@ -77,5 +77,6 @@ def test_show_and_api_have_the_exception(served: Served, failed: Recording, monk
 
     assert "ValueError: <bad> batch  rank 0" in shown
     assert 'File "train.py", line 7, in step' in shown
+    assert "KeyError: 1  child" in shown
     assert listed.failure is not None
     assert listed.failure["traceback"] == TRACEBACK.replace("\0", "\\0")
