@@ -8,7 +8,8 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
-from runstream_schemas.codec import decode, encode
+from runstream_consumers.history.selection import Selection
+from runstream_schemas.codec import decode, decode_columns, encode
 from runstream_schemas.rows import pack_rows, unpack_rows
 from runstream_schemas.topics import RunPath, Topic
 from tests.benchmarks.blocks import SHAPES, block, rows
@@ -49,3 +50,19 @@ def measure(scale: Scale) -> Iterator[Figure]:
         yield Figure(f"pack + encode {name}, of json.dumps", ratio(written, found["to JSON"]))
         yield Figure(f"decode {name}, of json.loads", ratio(found["decode"], found["from JSON"]))
         yield Figure(f"bytes per value {name}", len(message) / (count * keys), "bytes", note="8 of them are the float")
+    yield from _wide(scale)
+
+
+def _wide(scale: Scale) -> Iterator[Figure]:
+    """Yield the time to read one column of 5,000, by its place, of the time to decode all of them."""
+    message = encode(block(RUN, bytes(16), 0, [{f"layer/w{key:04}": float(key) for key in range(5000)}] * 12))
+    wanted = {"first": "layer/w0000", "middle": "layer/w2500", "last": "layer/w4999", "missing": "other"}
+    found = measure_in_turns(
+        {name: partial(Selection.of([key]).read, message) for name, key in wanted.items()}
+        | {"all": partial(decode_columns, message, lambda *_: True)},
+        calls=scale.of(20, 2),
+        rounds=scale.of(9, 3),
+        clock=time.process_time,
+    )
+    for name in wanted:
+        yield Figure(f"read the {name} of 5 000 columns, of decoding all", ratio(found[name], found["all"]))
