@@ -114,6 +114,8 @@ class WriterInfo:
     created: int
     host: str
     label: str
+    #: See :func:`process_image`; None if unknown.
+    image: int | None = None
     continues: tuple[bytes, ...] = ()
     #: The writer did not know the last step of its run: implicit steps are relative to ``base``.
     relative: bool = False
@@ -125,7 +127,7 @@ class WriterInfo:
     @classmethod
     def from_json(cls, writer: bytes, data: Mapping[str, Any]) -> WriterInfo:
         """Return the writer that the object in ``writer.json`` describes."""
-        started = data.get("pid_started")
+        started, image = data.get("pid_started"), data.get("image")
         return cls(
             id=writer,
             role=_ROLES.get(_text(data.get("role")), Role.UNKNOWN),
@@ -135,6 +137,7 @@ class WriterInfo:
             created=_integer(data.get("created")),
             host=_text(data.get("host")),
             label=_text(data.get("label")),
+            image=image if isinstance(image, int) else None,
             continues=tuple(found for name in data.get("continues") or () if (found := parse_id(str(name)))),
             relative=data.get("relative") is True,
             source=_text(data.get("source")),

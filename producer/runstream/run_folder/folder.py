@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from runstream.descriptors import above_standard
 from runstream.run_folder.descriptions import ID_BYTES, RunInfo, WriterInfo, continued_writers, parse_id
 from runstream.run_folder.json_files import read_json, write_json
-from runstream.run_folder.process_identity import Host, process_start
+from runstream.run_folder.process_identity import Host, process_image, process_start
 from runstream.spool.control_page import CONTROL_NAME, ControlPage
 from runstream_schemas.events import Role
 
@@ -67,6 +67,17 @@ class RunFolder:
         _ = folder.info
         return folder
 
+    @property
+    def gone(self) -> bool:
+        """Whether the folder was deleted or moved."""
+        try:
+            self.path.stat()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return False
+
     @cached_property
     def control(self) -> ControlPage:
         """The control page, created if it does not exist, and rebuilt if it is damaged."""
@@ -113,6 +124,22 @@ class RunFolder:
         writer: bytes = b"",
     ) -> tuple[Path, bytes]:
         """Create the folder of a new writer of this process; return the folder and the writer's id."""
+        _, identifier = self.draft_writer(
+            role, label, continues=continues, relative=relative, source=source, writer=writer
+        )
+        return self.publish_writer(identifier), identifier
+
+    def draft_writer(
+        self,
+        role: Role,
+        label: str,
+        *,
+        continues: tuple[bytes, ...] = (),
+        relative: bool = False,
+        source: str = "",
+        writer: bytes = b"",
+    ) -> tuple[Path, bytes]:
+        """Create the folder of a writer that nobody sees before it is published; return it and the writer's id."""
         host = Host.here()
         info = WriterInfo(
             id=writer or secrets.token_bytes(ID_BYTES),
@@ -123,16 +150,32 @@ class RunFolder:
             created=time.time_ns() // 1000,
             host=host.name,
             label=label,
+            image=process_image(os.getpid()),
             continues=continues,
             relative=relative,
             source=source,
         )
-        path = self.writer_folder(info.id)
-        draft = path.with_name(f".{path.name}")
+        draft = self._draft_folder(info.id)
         draft.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_json(draft / _WRITER_FILE, info.to_json())
-        draft.rename(path)  # the folder appears together with its description
-        return path, info.id
+        return draft, info.id
+
+    def publish_writer(self, writer: bytes) -> Path:
+        """Give the folder of a writer its name, with all that is in it; return it. A second call does nothing."""
+        path = self.writer_folder(writer)
+        try:
+            self._draft_folder(writer).rename(path)
+        except OSError:
+            if not path.exists():
+                raise
+        return path
+
+    def discard_writer(self, writer: bytes) -> None:
+        """Delete the folder of a writer that is not published."""
+        shutil.rmtree(self._draft_folder(writer), ignore_errors=True)
+
+    def _draft_folder(self, writer: bytes) -> Path:
+        return self.spool / f".{writer.hex()}"
 
     def save_start(self, base: int, writers: Sequence[Mapping[str, Any]]) -> None:
         """Store permanently at which step the run was when it was first delivered, and its writers until then."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: Fields of ``/proc/PID/stat`` after the process name, counted from 0.
-STAT_STATE, STAT_START, STAT_EXIT_CODE = 0, 19, 49
+STAT_STATE, STAT_START, STAT_STACK, STAT_EXIT_CODE = 0, 19, 25, 49
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,16 @@ def process_start(pid: int) -> int | None:
     """Return when a process started, in clock ticks after boot, or None if there is no such process."""
     fields = process_stat(pid)
     return None if fields is None else int(fields[STAT_START])
+
+
+def process_image(pid: int) -> int | None:
+    """Return what identifies the program that a process executes; None if it is not known, as of another user's.
+
+    It is where the stack begins, which is chosen at random when a program is executed, and is the same in forked
+    children. Process id and start time stay the same when a process executes another program.
+    """
+    fields = process_stat(pid)
+    return None if fields is None or len(fields) <= STAT_STACK else int(fields[STAT_STACK]) or None
 
 
 def process_stat(pid: int) -> list[str] | None:

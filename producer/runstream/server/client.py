@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import logging
+import os
 import ssl
 import time
 import weakref
@@ -52,24 +53,19 @@ class ServerClient:
     """
 
     def __init__(self, server: Server, timeout: float) -> None:
-        if (host := host_of(server.url)) is None:
+        if host_of(server.url) is None:
             raise CommError(messages.invalid_url(server.url))
         self._server = server
         self._timeout = timeout
-        headers = {"Accept": "application/json", "User-Agent": "runstream"}
-        if server.token:
-            headers["Authorization"] = f"Bearer {server.token}"
-        self._client = httpx.Client(
-            base_url=f"{server.url}/api/v1",
-            headers=headers,
-            timeout=timeout,
-            trust_env=not _is_loopback(host),
-            # Loading the certificates takes longer than a request; plain HTTP needs none.
-            verify=_certificates() if server.url.startswith("https:") else False,
-        )
+        #: By process: a forked child must not send requests on the connections of its parent.
+        self._clients = {os.getpid(): _http_client(server, timeout)}
         logging.getLogger("httpx").addFilter(_is_foreign)
         # An Api that is not closed closes its connections when it is collected.
-        self.close = weakref.finalize(self, self._client.close)
+        self.close = weakref.finalize(self, _close_own, self._clients)
+
+    def __reduce__(self) -> tuple[type[ServerClient], tuple[Server, float]]:
+        """Pickle what another process needs to connect."""
+        return ServerClient, (self._server, self._timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -119,6 +115,13 @@ class ServerClient:
             message = f"{self._server.url} is not a Runstream server: the answer to {method} {path} is not JSON"
             raise ServerError(message) from error
 
+    @property
+    def _client(self) -> httpx.Client:
+        pid = os.getpid()
+        if pid not in self._clients:
+            self._clients[pid] = _http_client(self._server, self._timeout)
+        return self._clients[pid]
+
     def _read(self, response: httpx.Response, limit: int) -> bytes:
         deadline = time.monotonic() + self._timeout
         found = bytearray()
@@ -143,6 +146,26 @@ class ServerClient:
             place = response.headers["Location"]
             return ServerError(f"{url} redirects to {place!r}: set RUNSTREAM_URL to the URL of the server", status)
         return ServerError(message or f"{url} answered with status {status} {response.reason_phrase}", status)
+
+
+def _http_client(server: Server, timeout: float) -> httpx.Client:
+    headers = {"Accept": "application/json", "User-Agent": "runstream"}
+    if server.token:
+        headers["Authorization"] = f"Bearer {server.token}"
+    return httpx.Client(
+        base_url=f"{server.url}/api/v1",
+        headers=headers,
+        timeout=timeout,
+        trust_env=not _is_loopback(host_of(server.url) or ""),
+        # Loading the certificates takes longer than a request; plain HTTP needs none.
+        verify=_certificates() if server.url.startswith("https:") else False,
+    )
+
+
+def _close_own(clients: Mapping[int, httpx.Client]) -> None:
+    """Close the connections of this process. A lock of those of its parent may have been held at the fork."""
+    if (client := clients.get(os.getpid())) is not None:
+        client.close()
 
 
 def _is_foreign(_: logging.LogRecord) -> bool:

@@ -35,7 +35,7 @@ from runstream.shipper.writers.writer_tail import WriterTail
 from runstream.spool.control_page import Phase, Word
 from runstream.spool.format import TopicCode
 from runstream_schemas import values
-from runstream_schemas.events import HeartbeatEvent
+from runstream_schemas.events import HeartbeatEvent, Role
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +121,8 @@ class Shipper:
         self._run_number = RunNumberResolver(
             folder.info, route, settings, self._ledger, resolve=self.connector.resolve, record=self._record_number
         )
+        #: By writer, the records that were sent when finish() was called, and that it waits for.
+        self._goals: dict[bytes, int] = {}
         self._preempting_noted = False
         self._housekept_at = self._busy_until = 0.0
         #: The last turn left something to read; it found everything read and acknowledged.
@@ -230,6 +232,7 @@ class Shipper:
         if self.delivery.acked != self._control[Word.ACKED]:
             self._control[Word.LAST_ACKED] = time.time_ns() // 1000
         self._control[Word.ACKED] = self.delivery.acked
+        self._control[Word.TRAINERS_ACKED] = self.delivery.trainers_acked
         if self._progress is not None:
             self._progress(self.delivery.acked, pending)
 
@@ -332,14 +335,29 @@ class Shipper:
         return ShipperResult.COMPLETE
 
     async def _note_awaited(self, tails: list[WriterTail]) -> None:
-        """Publish when only the end of the training process is missing: it must not wait for itself in finish()."""
-        ready = all(tail.account.closed or tail.awaits_end for tail in tails)
-        awaited = ready and any(tail.awaits_end for tail in tails)
+        """Publish when only the ends of processes are missing for which ``finish()`` must not wait.
+
+        They are its own, and those of forked children that live on: what these have recorded by then is delivered.
+        """
+        if not self._goals and self._control[Word.FINISH_REQUESTED] and self._caught_up:
+            self._goals = {tail.info.id: tail.sent for tail in tails}
+        ready = all(tail.account.closed or tail.awaits_end or self._lives_on(tail) for tail in tails)
+        awaited = ready and not all(tail.account.closed for tail in tails)
         if awaited and not self._control[Word.AWAITS_END]:
             await self._save(report=True)
             self._publish_counts()
         if awaited != bool(self._control[Word.AWAITS_END]):
             self._control[Word.AWAITS_END] = int(awaited)
+
+    @property
+    def _caught_up(self) -> bool:
+        """Whether the last turn has read everything that was recorded."""
+        return self.delivery.connected and not (self._more or self.delivery.saturated)
+
+    def _lives_on(self, tail: WriterTail) -> bool:
+        """Whether a forked child is running, and what it had recorded when ``finish()`` was called is delivered."""
+        is_child = tail.info.role is Role.CHILD and tail.running
+        return is_child and bool(self._goals) and tail.account.records >= self._goals.get(tail.info.id, 0)
 
     def _is_caught_up(self, tails: list[WriterTail]) -> bool:
         """Whether everything that running writers have written so far is delivered."""

@@ -53,6 +53,8 @@ class Word(IntEnum):
     LAST_ACKED = 96
     #: Shipper: 1 if everything is acknowledged except exits that depend on the exit status of a running process.
     AWAITS_END = 104
+    #: Shipper: total number of acknowledged records of training processes, without its own.
+    TRAINERS_ACKED = 112
 
 
 class Phase(IntEnum):

@@ -162,14 +162,15 @@ class SpoolReader:
         """The position at which the next record is read."""
         return Position(max(self._segment, 0), self._offset)
 
-    def read(self, *, ended: bool, limit: int = CHUNK) -> list[SpoolRecord]:
+    def read(self, *, ended: bool, limit: int = CHUNK, listing: bool = False) -> list[SpoolRecord]:
         """Return the next records: about ``limit`` bytes, or one longer record; an empty list if there are none yet.
 
-        If the writer has ended (``ended``), bytes at the end that are not a record are skipped.
+        If the writer has ended (``ended``), bytes at the end that are not a record are skipped. ``listing`` also finds
+        segments after one that was deleted.
         """
         while self._open():
             # Checked before reading: once the next segment exists, this one does not grow (exception: see _grew).
-            segment, following = self._segment, self._following(listing=ended)
+            segment, following = self._segment, self._following(listing=ended or listing)
             records, exhausted = self._read_here(final=ended or following is not None, limit=limit)
             if records:
                 return records

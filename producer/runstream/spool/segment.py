@@ -119,6 +119,10 @@ class Segment:
         header = SEGMENT_HEADER.pack(SEGMENT_MAGIC, number, 0, self.size, order, self._writer)
         self.bytes[0 : len(header)] = header
 
+    def move(self, folder: Path) -> None:
+        """Note that the folder was renamed."""
+        self._draft = folder / self._draft.name
+
     def publish(self) -> None:
         """Rename the file to its final name, unless that was done before."""
         try:

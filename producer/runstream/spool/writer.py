@@ -16,7 +16,6 @@ from runstream.exceptions import DiskFullError
 from runstream.spool.chain import Link, RowState, SharedState, aligned, now_us
 from runstream.spool.format import (
     CRC_START,
-    RECORD_HEADER,
     RECORD_TAIL,
     SEGMENT_HEADER,
     WHOLE,
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
     from runstream.spool.segment import Segment
 
-HEADER_SIZE = RECORD_HEADER.size
 FIRST = SEGMENT_HEADER.size
 _ROW = kind_of(TopicCode.LOG, WHOLE, StreamCode.HISTORY)
 _pack = RECORD_TAIL.pack
@@ -255,11 +253,13 @@ class SpoolWriter:
                 payloads.pop(0)
         return False
 
-    def restore(self) -> None:
-        """Create the file of the last segment again if it was deleted, and continue in another; raises OSError.
+    def move(self, folder: Path) -> None:
+        """Continue in a folder that was renamed; a second call does nothing."""
+        self._factory.folder = folder
+        self.state.shared.segment.move(folder)
 
-        The shipper deletes it too, once everything is delivered and the writer is closed.
-        """
+    def restore(self) -> None:
+        """Create the file of the last segment again if it was deleted, and continue in another; raises OSError."""
         self._check_at, state = 0, self.state  # the clock may have been set back
         if (segment := self._last or state.shared.segment).deleted:
             if self._last is None:

@@ -6,12 +6,13 @@ import shutil
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
 from runstream.spool.format import Flag, TopicCode
 from runstream.spool.writer import SpoolWriter
 from runstream.tracking.rows.row_log import RowLog
-from tests.unit.producer.programs import finished
-from tests.unit.producer.spooled import records, rows
+from tests.unit.producer.programs import BEGIN, finished
+from tests.unit.producer.spooled import records, rows, writers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,3 +120,33 @@ def test_the_reason_of_dropped_rows_is_recorded(tmp_path: Path) -> None:
     (marker,) = [record for record in records(tmp_path / "elsewhere") if record.flags & Flag.DROPPED]
     reason = "the spool cannot be written: No such file or directory"
     assert msgspec.msgpack.decode(marker.payload) == {"dropped": history.writer.dropped, "reason": reason}
+
+
+@pytest.mark.parametrize("move", ["shutil.rmtree(folder)", "os.rename(folder, 'moved')"])
+def test_finish_ends_if_the_run_folder_is_gone(tmp_path: Path, move: str) -> None:
+    """It does not wait for delivery any more, and one warning says what may be lost; a moved folder has every row."""
+    status, output, errors = finished(
+        tmp_path,
+        f"""
+import shutil
+run.log({{"n": 0}})
+folder = os.path.dirname(run.dir)
+{move}
+for number in range(1, 20_000):
+    run.log({{"n": number}})
+run.finish()
+print("finished")
+""",
+        begin=BEGIN.replace('"offline"', '"online"').replace("True", 'False, "console": "off"'),
+        RUNSTREAM_URL="http://127.0.0.1:1",
+        RUNSTREAM_FINISH_TIMEOUT_S="inf",
+    )
+
+    assert (status, output) == (0, "finished\n")
+    assert errors.count("was deleted or moved while it was in use") == 1
+    assert "Traceback" not in errors
+    if (tmp_path / "moved").exists():
+        (folder,) = writers(tmp_path / "moved", "primary")
+        assert [row.values["n"] for row in rows(folder)] == [*range(20_000)]
+    else:
+        assert "records were dropped" in errors

@@ -109,9 +109,9 @@ def test_wait_in_a_container_lasts_while_delivery_progresses(folder: RunFolder, 
     timeouts = LauncherTimeouts(quiet_s=0.0, never_answered_s=0.0, delivery_s=1.0)
 
     def progress(_: int) -> None:
-        folder.control[Word.ACKED] += 1
+        folder.control[Word.TRAINERS_ACKED] += 1
         # The control page is read every 20 ms, so this is later than the limit.
-        if folder.control[Word.ACKED] == 75:
+        if folder.control[Word.TRAINERS_ACKED] == 75:
             folder.control[Word.PHASE] = Phase.DELIVERED
 
     assert ShipperLauncher(folder, {"SLURM_STEP_ID": "0"}, timeouts).wait(limit, progress)

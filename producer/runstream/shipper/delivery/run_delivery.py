@@ -59,6 +59,16 @@ class RunDelivery:
         return self._sender is not None and self._sender.load > 0
 
     @property
+    def trainers_acked(self) -> int:
+        """Records of training processes that are acknowledged, also before this shipper started."""
+        return sum(tail.account.records for tail in self.tails.values() if tail.is_trainer)
+
+    @property
+    def saturated(self) -> bool:
+        """Whether so much is in flight that nothing is read."""
+        return self._sender is not None and self._sender.load >= self.settings.in_flight_bytes
+
+    @property
     def uploading(self) -> bool:
         """Whether any record waits for its upload."""
         return any(tail.uploads for tail in self.tails.values())
@@ -88,7 +98,7 @@ class RunDelivery:
         while waiting and self.connected:
             still = []
             for tail in waiting:
-                if self._sender is None or self._sender.load >= self.settings.in_flight_bytes:
+                if self._sender is None or self.saturated:
                     return False
                 if self._pull(tail):
                     still.append(tail)

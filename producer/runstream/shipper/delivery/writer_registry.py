@@ -69,7 +69,9 @@ class WriterRegistry:
             if tail.info.id == self.own or tail.account.closed:
                 continue
             descriptor = tail.check_process(time.time())
-            if descriptor is not None:
+            if descriptor is not None and tail.dead:
+                asyncio.get_running_loop().remove_reader(descriptor)
+            elif descriptor is not None:
                 asyncio.get_running_loop().add_reader(descriptor, self._note_death, tail, descriptor)
             if tail.dead:
                 self._search_exit(tail)

@@ -19,7 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runstream.run_folder.descriptions import WriterInfo
-from runstream.run_folder.process_identity import STAT_EXIT_CODE, STAT_START, STAT_STATE, Host, process_stat
+from runstream.run_folder.process_identity import (
+    STAT_EXIT_CODE,
+    STAT_START,
+    STAT_STATE,
+    Host,
+    process_image,
+    process_start,
+    process_stat,
+)
 from runstream.shipper.guardian import TRAINER
 from runstream_schemas.events import Ending, ExitState
 
@@ -43,9 +51,16 @@ def is_alive(info: WriterInfo, host: Host, *, last_write: float, now: float) -> 
     if info.boot_id != host.boot_id:
         return info.host != host.name and now - last_write < FOREIGN_SILENCE_S
     fields = process_stat(info.pid)
-    if fields is None or fields[STAT_STATE] in "ZX":
+    if fields is None or fields[STAT_STATE] in "ZX" or executes_another(info):
         return False
     return info.pid_started is None or int(fields[STAT_START]) == info.pid_started
+
+
+def executes_another(info: WriterInfo) -> bool:
+    """Whether a writer's process has executed another program (``os.execv``) since; False if that is not known."""
+    if info.image is None or process_start(info.pid) != info.pid_started:
+        return False
+    return process_image(info.pid) not in {None, info.image}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +144,11 @@ def ending_from_status(status: int | None) -> Ending:
     code = os.waitstatus_to_exitcode(status)
     state = ExitState.FAILED if code else ExitState.FINISHED
     return Ending(state=state, exit_code=code, reason=f"exit status {code} without finish()")
+
+
+def ending_by_exec() -> Ending:
+    """Return the ending of a writer whose process executed another program."""
+    return Ending(state=ExitState.FINISHED, exit_code=0, reason="executed another program (exec) without finish()")
 
 
 def _name(number: int) -> str:

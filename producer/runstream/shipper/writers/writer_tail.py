@@ -33,7 +33,9 @@ from runstream.shipper.writers.exits import (
 from runstream.shipper.writers.process import (
     InheritedPidfd,
     WatchedProcess,
+    ending_by_exec,
     ending_from_status,
+    executes_another,
     find_wait_status,
     is_alive,
     zombie_status,
@@ -74,6 +76,8 @@ class WriterTail:
         self.account = WriterAccount()
         #: The records that wait for their uploads.
         self.uploads = UploadQueue(gate, info.id, self.account)
+        #: The next read looks for segments after one that was deleted.
+        self._listing = False
         #: The process has exited.
         self.dead = False
         #: How the writer ended, once that is known.
@@ -121,6 +125,12 @@ class WriterTail:
         return drained and self._left_to_status and self.exit is None and not self.dead
 
     @property
+    def sent(self) -> int:
+        """How many records were sent so far, acknowledged or not."""
+        in_flight = {topic: flight[-1][1] for topic, flight in self._flight.items() if flight}
+        return sum((self.account.acked | in_flight).values())
+
+    @property
     def decides(self) -> bool:
         """Whether the writer's end counts for the state of its run (the state vote)."""
         return self.run.decides and (self.exit is None or self.exit.decides)
@@ -149,7 +159,8 @@ class WriterTail:
         """Read about ``limit`` bytes of what the writer appended since; return the blocks that can be sent."""
         if self.drained or self.uploads.size >= _UPLOAD_BYTES:
             return []
-        records = self._reader.read(ended=self.dead, limit=limit)
+        records = self._reader.read(ended=self.dead, limit=limit, listing=self._listing)
+        self._listing = False
         self._assembler.add(records)
         if (last := self._assembler.exit) is not None:
             self.drained = True
@@ -214,7 +225,11 @@ class WriterTail:
     # --- the process, and how the writer ended
 
     def check_process(self, now: float) -> int | None:
-        """Check whether the process is running; return its pidfd if it is watched from now on."""
+        """Check whether the process is running; return its pidfd if it is watched from now on, or is not any more."""
+        self._listing = True
+        if self._watched is not None and not self.dead and executes_another(self.info):
+            self.dead = True
+            return self._watched.descriptor
         if self.dead or self._watched is not None:
             return None
         if self._inherited is not None:
@@ -271,11 +286,14 @@ class WriterTail:
     def _conclude(self, found: Tally, status: int | None, circumstances: Circumstances, now: int) -> Exit:
         if found.exit is not None and status is None:
             return recorded_exit(found.exit, found.counts)
-        ending = apply_circumstances(ending_from_status(status), circumstances) if self.is_trainer else SHIPPER_DIED
+        ending = apply_circumstances(self._ending(status), circumstances) if self.is_trainer else SHIPPER_DIED
         if found.exit is not None:
             return Exit(with_counts(ending, found.counts), found.exit.order, found.exit.time)
         ended = now if self._watched is not None else found.last_time or now
         return Exit(with_counts(ending, found.counts), found.next_order or 0, ended)
+
+    def _ending(self, status: int | None) -> Ending:
+        return ending_by_exec() if status is None and executes_another(self.info) else ending_from_status(status)
 
     def _tally(self, floor: Mapping[int, int]) -> Tally:
         counts = self._assembler.counts
@@ -283,6 +301,8 @@ class WriterTail:
         return tally(self.path, self._reader.position, known, self._assembler.next_order)
 
     def _wait_status(self) -> int | None:
+        if executes_another(self.info):
+            return None
         if not self.run.identify_exit_signal and not self._left_to_status:
             return None
         if self._watched is not None:

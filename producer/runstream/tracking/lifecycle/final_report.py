@@ -12,7 +12,7 @@ from runstream.terminal.report_text import report_lines
 from runstream_schemas import values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from runstream.run_folder.folder import RunFolder
@@ -49,16 +49,28 @@ class FinalReport:
         self._settings = settings
         self._terminal = terminal
 
-    def conclude(self, delivery: ShipperLauncher | None, *, summary: Mapping[str, Any], dropped: int) -> None:
-        """Wait for delivery, except of an offline run, then print the report; Ctrl-C ends the wait."""
-        arrived = delivery is not None and self._wait(delivery)
+    def conclude(
+        self,
+        delivery: ShipperLauncher | None,
+        *,
+        summary: Mapping[str, Any],
+        dropped: int,
+        stalled: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Wait for delivery, except of an offline run, then print the report; Ctrl-C ends the wait.
+
+        ``stalled`` is called about once a second while nothing is delivered.
+        """
+        arrived = delivery is not None and self._wait(delivery, stalled)
         delivered = read_delivered(self._folder.ledger)
         if dropped and not delivered.lost:
             self._terminal.warn(f"{dropped} records were dropped because the disk was full")
         with self._terminal.block():
             self._report(summary, whole=arrived)
             self._addresses()
-            if delivery is None:
+            if self._folder.gone:
+                self._terminal.warn(gone_message(self._folder))
+            elif delivery is None:
                 self._terminal.detail(f"To deliver this offline run: runstream sync {shown_path(self._folder.path)}")
             elif not arrived:
                 self._terminal.line(self._pending_message(delivery.pending))
@@ -69,7 +81,7 @@ class FinalReport:
                 self._terminal.warn(f"Synced {delivered.records} record(s), {delivered.lost} lost: {delivered.losses}")
             self._terminal.detail(f"Find logs at: {shown_path(self._folder.logs, dotted=True)}")
 
-    def _wait(self, delivery: ShipperLauncher) -> bool:
+    def _wait(self, delivery: ShipperLauncher, stalled: Callable[[], None]) -> bool:
         started = time.monotonic()
 
         def progress(pending: int) -> None:
@@ -79,7 +91,7 @@ class FinalReport:
                 self._terminal.progress(f"Waiting for {what} to be delivered (Ctrl-C to leave)")
 
         try:
-            return delivery.wait(self._settings.finish_timeout_s, progress)
+            return delivery.wait(self._settings.finish_timeout_s, progress, stalled)
         except KeyboardInterrupt:
             return False
         finally:
@@ -111,6 +123,14 @@ class FinalReport:
             f"{what} not delivered yet; delivery continues in the background. "
             f"To deliver by hand: runstream sync {shown_path(self._folder.path)}"
         )
+
+
+def gone_message(folder: RunFolder) -> str:
+    """Return the warning that a run folder is not where it was."""
+    return (
+        f"The run folder {folder.path} was deleted or moved while it was in use: records that were not delivered are "
+        "lost, unless it was moved: then deliver them by `runstream sync NEW_PATH`"
+    )
 
 
 def _flatten(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

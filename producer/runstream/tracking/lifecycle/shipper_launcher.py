@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from runstream.run_folder.folder import RunFolder
 
 _POLL_S = 0.02
+_CHECK_S = 1.0
 #: Starts its arguments in the background and exits: the guardian is not our child, and leaves no zombie.
 _DETACH = '"$@" &'
 #: For the guardian: the descriptor of the pidfd of this process, as DESCRIPTOR:PID:STARTED.
@@ -99,20 +100,30 @@ class ShipperLauncher:
         """Records that are not acknowledged, as counted by the shipper."""
         return self._folder.control[Word.PENDING]
 
-    def wait(self, limit_s: float | None, progress: Callable[[int], None]) -> bool:
+    def wait(
+        self, limit_s: float | None, progress: Callable[[int], None], stalled: Callable[[], None] = lambda: None
+    ) -> bool:
         """Wait until everything is delivered; return False if the limit in seconds is reached first.
 
         None is 60 or, if the shipper dies with this process, no limit while delivery makes progress. ``progress`` is
-        called with the number of pending records after a short while.
+        called with the number of pending records after a short while, and ``stalled`` after each second without an
+        acknowledgement. If the folder was deleted or moved, the wait ends at once.
         """
-        started = moved = time.monotonic()
+        started = moved = checked = time.monotonic()
         acked = -1
         control = self._folder.control
         control[Word.FINISH_REQUESTED] = 1
         while not self.done:
             now = time.monotonic()
-            if control[Word.ACKED] != acked:
-                acked, moved = control[Word.ACKED], now
+            if control[Word.TRAINERS_ACKED] != acked:
+                acked, moved = control[Word.TRAINERS_ACKED], now
+            if now - max(checked, moved) > _CHECK_S:
+                checked = now
+                control.check()
+                control[Word.FINISH_REQUESTED] = 1
+                if self._folder.gone:
+                    return False
+                stalled()
             limit = self._default_limit_s if limit_s is None else limit_s
             since = moved if limit_s is None and shipper_dies_with_trainer(self._environ) else started
             if now - since >= limit:

@@ -13,14 +13,14 @@ from runstream.preemption import is_preemptible
 from runstream.spool.control_page import Word
 from runstream.spool.format import TopicCode
 from runstream.spool.refusals import ClosedError, DiskPolicy, ForkedError
-from runstream.spool.writer import SpoolWriter
 from runstream.tracking.lifecycle.console_capture import ConsoleCapture
 from runstream.tracking.lifecycle.delivery_status import RunStatus, acknowledged, last_acknowledged
 from runstream.tracking.lifecycle.exit_hooks import EXIT_HOOKS
+from runstream.tracking.lifecycle.final_report import FinalReport, gone_message
 from runstream.tracking.lifecycle.shipper_launcher import ShipperLauncher, shipper_dies_with_trainer
 from runstream.tracking.rows.metric import Metric
 from runstream.tracking.rows.row_log import RowLog
-from runstream.tracking.summary.local_summary import LocalSummary
+from runstream.tracking.run.writer_place import Adoption, WriterPlace
 from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 from runstream.tracking.values.entries import config_entry, recordable
 from runstream_schemas.events import ExitState, Operation, Role, Scope
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from runstream.run_folder.folder import RunFolder
     from runstream.settings import Settings
     from runstream.terminal.terminal import Terminal
-    from runstream.tracking.lifecycle.final_report import FinalReport
     from runstream.tracking.lifecycle.outcome import Outcome
     from runstream.tracking.run.start import RunStart
     from runstream.tracking.values.entries import ConfigEntry, SummaryEntry
@@ -77,14 +76,15 @@ class SpoolRecorder:
         #: Whether there may be metric definitions: else the summary is the last values.
         self._defined = False
         self._launcher = None if settings.mode == "offline" else ShipperLauncher(folder, environ)
-        self._adopting = threading.Lock()
+        self._place = WriterPlace(folder, DiskPolicy(settings.disk), encoder, self._report, relative=relative)
+        made = self._place.draft(role, label, first, continues)
+        self._place.publish(made)
+        self._writer_id, self._summary = made.id, made.summary
         self._history = RowLog(
-            self._new_writer(role, first, continues),
-            on_tick=self._check,
-            on_error=self._rescue,
-            warn=terminal.warn,
-            encoder=encoder,
+            made.writer, on_tick=self._check, on_error=self._rescue, warn=terminal.warn, encoder=encoder
         )
+        #: By process, the writers that it made when it was forked, of which the first is used.
+        self._adoptions: dict[int, list[Adoption]] = {}
         self._console = ConsoleCapture(folder.logs / "console.log")
         self._interrupted = False
 
@@ -206,7 +206,9 @@ class SpoolRecorder:
             dropped = self._history.writer.dropped
             self._try(
                 "wait for delivery",
-                lambda: self._final_report.conclude(self._launcher, summary=summary, dropped=dropped),
+                lambda: self._final_report.conclude(
+                    self._launcher, summary=summary, dropped=dropped, stalled=self._history.writer.restore
+                ),
             )
 
     def _last_summary(self) -> dict[str, Any]:
@@ -280,38 +282,38 @@ class SpoolRecorder:
         self._terminal.warn(f"A row could not be recorded: {error!r}")
 
     def _adopt(self) -> None:
-        """Become a separate writer: this process is a forked child that logs for the first time."""
-        with self._adopting:
-            if not self._history.writer.forked:
-                return
-            self._ending = threading.RLock()
-            history = self._history
-            self._label = f"{self._label}/{os.getpid()}" if self._label else f"pid {os.getpid()}"
-            parent = self._summary
-            writer = self._new_writer(Role.CHILD, [config_entry("label", self._label, Scope.ATTRIBUTE)])
-            self._summary.forked_from(parent)
-            self._history = history.in_child(writer)
-            EXIT_HOOKS.watch_child()
+        """Become a separate writer: this process is a forked child that logs for the first time.
 
-    def _new_writer(self, role: Role, first: Sequence[ConfigEntry], continues: tuple[bytes, ...] = ()) -> SpoolWriter:
-        path, writer_id = self._folder.create_writer(role, self._label, continues=continues, relative=self._relative)
-        self._writer_id = writer_id
-        self._summary = LocalSummary(path, writer_id, role)
-        policy = DiskPolicy(self._settings.disk)
-        writer = SpoolWriter(path, writer_id, policy=policy, report=self._report)
-        self._writer = writer
-        for record in recordable(first, self._encoder, "config"):
-            writer.append(TopicCode.CONFIG, record)
-        return writer
+        A thread or a signal handler may do the same meanwhile. No one waits: each drafts a writer, the first one is
+        decided by one ``list.append`` and published by whoever comes next, and the others are deleted.
+        """
+        pid, history, parent = os.getpid(), self._history, self._summary
+        adoptions = self._adoptions.setdefault(pid, [])
+        if not adoptions:
+            label = f"{self._label}/{pid}" if self._label else f"pid {pid}"
+            made = self._place.draft(Role.CHILD, label, [config_entry("label", label, Scope.ATTRIBUTE)])
+            made.summary.forked_from(parent)
+            adoption = Adoption(made, label, history.in_child(made.writer), threading.RLock())
+            adoptions.append(adoption)
+            if adoptions[0] is not adoption:
+                self._folder.discard_writer(made.id)
+        chosen = adoptions[0]
+        self._place.publish(chosen.made)
+        self._label, self._ending, self._writer_id = chosen.label, chosen.ending, chosen.made.id
+        self._summary, self._history = chosen.made.summary, chosen.history
+        EXIT_HOOKS.watch_child()
 
-    def _report(self, text: str) -> None:
+    def _report(self, text: str, dropped: int) -> None:
         self._terminal.warn(text)
-        self._folder.control[Word.DROPPED] = self._writer.dropped
+        self._folder.control[Word.DROPPED] = dropped
 
     def _check(self, now: int) -> None:
         del now
         self._try("restore a deleted segment", self._history.writer.restore)
         self._folder.control.check()
+        if self._folder.gone:
+            self._terminal.warn(gone_message(self._folder))
+            return
         if self._launcher is None or os.getpid() != self._owner:
             return
         self._try("start delivery again", self._launcher.ensure)
