@@ -9,7 +9,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from runstream_deploy.services.lag import read_lag
+from runstream_deploy.services.lag import read_consumption
 from runstream_schemas.topics import Topic, topic_name
 from tests.integration.runtime.ledger import fetch
 from tests.integration.runtime.test_documented_consumer import documented_file
@@ -91,6 +91,6 @@ def test_the_documented_function_posts_each_alert_once(stack: Stack, tmp_path: P
             third = _train(stack, tmp_path)
             eventually(lambda: hook.texts(third), within=90)
             topics = [topic_name(services["RUNSTREAM_PREFIX"], topic) for topic in Topic]
-            eventually(lambda: asyncio.run(read_lag(kafka, dsn, topics))["nan_alert"] == 0, within=60)
+            eventually(lambda: asyncio.run(read_consumption(kafka, dsn, topics))["nan_alert"].lag == 0, within=60)
     assert [hook.texts(text) for text in (first, second, third)] == [[first], [second], [third]]
     assert len(set(hook.keys)) == len({message["text"] for message in hook.accepted + hook.refused})

@@ -3,6 +3,7 @@
 See docs/consumers.md.
 """
 
+from runstream_consumers.functions.declaration import FunctionConsumer as FunctionConsumer
 from runstream_consumers.functions.declaration import consumer as consumer
 from runstream_consumers.functions.outbox import Message as Message
 from runstream_consumers.functions.run import Row as Row

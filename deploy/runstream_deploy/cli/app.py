@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
     app.command("down")(down)
     app.command("status")(status)
     app.command("consume")(consume)
+    app.command("quarantine")(quarantine)
 
 
 def up(*, data_dir: DataDir = None, detach: Detach = False) -> None:
@@ -58,6 +59,19 @@ def down(*, data_dir: DataDir = None) -> None:
 def status(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show each service: condition, process, address, version, age, memory, lag, restarts. Exit status 0 if healthy."""
     _run(data_dir, lambda commands, folder, _: commands.show(folder, as_json=as_json))
+
+
+def quarantine(
+    consumer: Annotated[str, typer.Argument(help="Name of the consumer. Default: all of them.")] = "",
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many messages, newest first.")] = 20,
+    data_dir: DataDir = None,
+) -> None:
+    """List the messages that consumers could not decode or apply: position, size and reason.
+
+    `runstream consume NAME --redrive` applies them again, for example after an update.
+    """
+    _run(data_dir, lambda commands, folder, _: commands.show_quarantine(folder, consumer, limit))
 
 
 def _run(data_dir: Path | None, command: Callable[[ModuleType, DataFolder, Console], int]) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from runstream_deploy.cli.output import Progress, print_running, print_status
-from runstream_deploy.exceptions import ServiceError
+from runstream_deploy.cli.output import Progress, print_quarantine, print_running, print_status
+from runstream_deploy.exceptions import DataFolderError, ServiceError
 from runstream_deploy.processes.log_rotation import rotate
+from runstream_deploy.services.quarantine import read_messages
 from runstream_deploy.services.service import last_lines
 from runstream_deploy.stack.data_folder import DataFolder
 from runstream_deploy.stack.settings import read_settings
@@ -109,6 +110,19 @@ def show(folder: DataFolder, *, as_json: bool) -> int:
     else:
         print_status(Console(), status)
     return 0 if status.healthy else 1
+
+
+def show_quarantine(folder: DataFolder, consumer: str, limit: int) -> int:
+    """Print the messages in quarantine; raise StackError if no stack has run in the folder."""
+    state = read_state(folder)
+    if state is None or not (dsn := state.environment.get("RUNSTREAM_POSTGRES")):
+        raise DataFolderError(f"No stack has run in {folder.path}: start one with `runstream up`")
+    try:
+        messages = asyncio.run(read_messages(dsn, consumer, limit))
+    except OSError as error:
+        raise ServiceError("postgres", f"does not answer ({error})") from error
+    print_quarantine(Console(), messages)
+    return 0
 
 
 def _await_free(folder: DataFolder, timeout: float) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import humanize
 from rich.console import Console
@@ -16,6 +17,7 @@ _COLORS = {
     ServiceCondition.RUNNING: "green",
     ServiceCondition.EXTERNAL: "green",
     ServiceCondition.SILENT: "red",
+    ServiceCondition.STALLED: "red",
     ServiceCondition.RESTARTING: "yellow",
     ServiceCondition.STARTING: "yellow",
     ServiceCondition.STOPPED: "dim",
@@ -106,10 +108,32 @@ def print_status(console: Console, status: StackStatus) -> None:
         if row.problem:
             console.print(f"\n[yellow]{row.name}[/]: ", end="")
             console.print(row.problem, markup=False, highlight=False)
+    for group in status.quarantine:
+        console.print(
+            f"\n[yellow]quarantine[/]: {group.messages} messages of {group.topic} for {group.consumer}", end=""
+        )
+        age = humanize.naturaltime(time.time() - group.last)
+        console.print(f", the last {age} ({group.stage}): {group.reason}", markup=False, highlight=False)
+        console.print(f"  {group.command} lists them", highlight=False)
     color = "green" if status.healthy else "red"
-    health = "healthy" if status.healthy else f"not healthy ({f'{status.phase.value} {status.message}'.strip()})"
+    sick = [row.name for row in status.services if row.condition not in HEALTHY]
+    problem = (
+        ", ".join(sick) if status.phase is StackPhase.RUNNING else f"{status.phase.value} {status.message}".strip()
+    )
+    health = "healthy" if status.healthy else f"not healthy ({problem})"
     console.print(f"\n[{color}]{health}[/], {_size(status.memory)} in total, {status.url}", highlight=False)
 
 
 def _size(count: int) -> str:
     return humanize.naturalsize(count, binary=True, format="%.0f")
+
+
+def print_quarantine(console: Console, messages: Sequence[Mapping[str, Any]]) -> None:
+    """Print messages in quarantine, each with its position, time, size and reason."""
+    if not messages:
+        console.print("Nothing is in quarantine", highlight=False)
+    for row in messages:
+        when = humanize.naturaltime(time.time() - row["quarantined"])
+        place = f"{row['topic']}[{row['partition']}] offset {row['offset']}"
+        console.print(f"{row['sink']}: {place}, {row['size'] or 0} bytes, {when}, {row['stage']}", highlight=False)
+        console.print(f"  {row['reason']}", markup=False, highlight=False, soft_wrap=True)

@@ -32,6 +32,8 @@ class ServiceCondition(StrEnum):
     RUNNING = "running"
     #: The process runs but does not answer.
     SILENT = "silent"
+    #: A consumer that does not store anything although messages wait.
+    STALLED = "stalled"
     #: The process exited and is restarted after a pause.
     RESTARTING = "restarting"
     STOPPED = "stopped"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
@@ -95,12 +96,8 @@ class WaitingConsumer(LedgerConsumer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.failures: list[Exception] = [
-            httpx.ConnectError("connection refused"),
-            httpx.ReadTimeout("no answer"),
-            TimeoutError("no answer"),
-            Later("busy"),
-        ]
+        refused, slow = httpx.ConnectError("connection refused"), httpx.ReadTimeout("no answer")
+        self.failures: list[Exception] = [refused, slow, TimeoutError("no answer"), Later("busy")]
 
     def partition(self, number: int, context: Context) -> WaitingPartition:
         """Return the work on one partition number."""
@@ -108,7 +105,7 @@ class WaitingConsumer(LedgerConsumer):
 
 
 class WaitingPartition(LedgerPartition):
-    """Raises what is left of the failures after it has written the batch."""
+    """Raises each of the failures in turn while there are some, after it has written the batch."""
 
     def __init__(self, number: int, context: Context, failures: list[Exception]) -> None:
         super().__init__(number, context, strict=False)
@@ -118,17 +115,31 @@ class WaitingPartition(LedgerPartition):
         """Apply the batch, then fail unless the service answers."""
         await super().apply(connection, batch)
         if self.failures:
-            raise self.failures.pop()
+            self.failures.append(error := self.failures.pop(0))
+            raise error
 
 
 async def test_a_service_that_does_not_answer_delays_the_batch(broker: str, prefix: str, database: str) -> None:
-    """Errors of another service are retried: nothing is quarantined or applied twice, and the consumer goes on."""
+    """Errors of another service are retried and their reasons stored; nothing is quarantined or applied twice."""
     await publish(broker, prefix, events_of(RUNS, 0))
     consumer = WaitingConsumer()
     async with consuming(consumer, settings_of(broker, prefix, database)):
+        for kind in ("ConnectError: connection refused", "Later: busy"):
+            await eventually_async(partial(_is_delayed_by, database, kind))
+        consumer.failures.clear()
         await expect_ledger(database, events_of(RUNS, 0))
-    assert consumer.failures == []
+        await eventually_async(partial(_is_not_delayed, database))
     assert await quarantined(database) == 0
+
+
+async def _is_delayed_by(database: str, error: str) -> bool:
+    if (await fetch(database, "select to_regclass('runtime.delay') as found"))[0]["found"] is None:
+        return False
+    return bool(await fetch(database, "select 1 from runtime.delay where sink = 'ledger' and error = $1", error))
+
+
+async def _is_not_delayed(database: str) -> bool:
+    return not await fetch(database, "select 1 from runtime.delay")
 
 
 async def test_failures_count_across_restarts(broker: str, prefix: str, database: str) -> None:
