@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from typing import TYPE_CHECKING
 
 from runstream_consumers.functions import FunctionConsumer
@@ -14,6 +15,8 @@ from tests.integration.runtime.test_documented_consumer import documented_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from runstream_schemas.events import Event
 
@@ -74,3 +77,11 @@ def test_the_messages_of_the_documented_function(tmp_path: Path) -> None:
     ]
     text = "me/digits/r1: loss is NaN at step 2"
     assert messages_of(consumer, *events) == {("me/digits/r1", "nan"): {"text": text}}
+
+
+def test_the_documented_test_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test on the page tests the function on the page."""
+    documented_file("nan_alert.py", tmp_path)
+    test = documented_file("test_nan_alert.py", tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    runpy.run_path(str(test))["test_the_first_nan_is_reported"]()
