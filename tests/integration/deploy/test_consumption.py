@@ -20,7 +20,7 @@ from tests.polling import eventually_async
 
 QUARANTINE = """
 insert into runtime.quarantine (sink, topic, partition, "offset", append_time, stage, reason, raw)
-select 'ledger', 'runstream.log', 0, n, 0, 'decode', 'MalformedEvent: ' || n || ' bytes missing', 'x'
+select 'ledger', 'runstream.log', 0, n, 0, 'decode', 'MalformedEvent: ' || n || ' bytes missing', 'x'::bytea
 from generate_series(1, 2400) as n
 union all select 'ledger', 'runstream.config', 1, 7, 0, 'apply', 'ValueError: [no] step', null
 """
