@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -119,8 +120,7 @@ async def scratch_database(server: str) -> AsyncIterator[str]:
     connection = await asyncpg.connect(server)
     try:
         await connection.execute(f'create database "{name}"')
-        base, _, options = server.partition("?")
-        yield f"{base.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
     finally:
         await connection.execute(f'drop database if exists "{name}" with (force)')
         await connection.close()

@@ -18,14 +18,14 @@ async def check_replay(
 ) -> None:
     """Apply events in several ways, and raise AssertionError if the tables of the consumer differ.
 
-    The ways: in one batch; one by one, with a restart after each; each event twice and its records in events of
-    their own. ``make`` returns a new consumer, each way has a database of its own on ``server`` (a connection URI),
+    The ways: in one batch; one by one, with a restart after each; each divided into its records, and then repeated
+    twice. ``make`` returns a new consumer, each way has a database of its own on ``server`` (a connection URI),
     and columns named in ``ignore`` (such as a time of insertion) are not compared.
     """
     ways = {
         "in one batch": [list(events)],
         "one by one": [[event] for event in events],
-        "repeated and divided": [[event, event, *single_records(event)] for event in events],
+        "divided and repeated": [[*single_records(event), event, event] for event in events],
     }
     expected: _Tables | None = None
     for way, batches in ways.items():

@@ -83,7 +83,7 @@ class EventPartition(LedgerPartition):
 async def test_a_consumer_that_counts_events_is_found(postgres: Postgres, recorded: RecordedRun) -> None:
     """The check fails, and names the table and the way in which the events were applied."""
     event = recorded.log({"loss": 1.0}, {"loss": 0.5})
-    with pytest.raises(AssertionError, match=r"applied repeated and divided:\na row has another number"):
+    with pytest.raises(AssertionError, match=r"applied divided and repeated:\na row has another number"):
         await check_replay(EventCounter, postgres.address(), [event], ignore=["writer"])
 
 
