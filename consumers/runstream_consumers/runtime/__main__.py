@@ -26,6 +26,8 @@ from runstream_consumers.settings import ServerSettings, SettingsError
 log = logging.getLogger("runstream_consumers.runtime")
 
 _REPEAT_SECONDS = 30.0
+#: The exit status of a command interrupted by Ctrl-C, as in a shell.
+_INTERRUPTED = 130
 
 
 class SparseFilter(logging.Filter):
@@ -68,6 +70,8 @@ def run(parsed: argparse.Namespace) -> int:
         _log_to_stderr(settings.log_level)
         consumer = find_consumer(parsed.name)
         load_settings(consumer)
+        if parsed.rebuild:
+            _confirm(asyncio.run(describe_rebuild(consumer, settings, DEFAULT_OPTIONS)), is_confirmed=parsed.yes)
         asyncio.run(_run(consumer, settings, parsed))
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
@@ -79,6 +83,8 @@ def run(parsed: argparse.Namespace) -> int:
         # A server that does not answer is no bug: one line.
         log.critical("consumer %s failed: %r", parsed.name, error, exc_info=not is_infrastructure_error(error))
         return 1
+    except KeyboardInterrupt:  # during a one-time command
+        return _INTERRUPTED
     log.info("consumer %s stopped", parsed.name)
     return 0
 
@@ -119,19 +125,23 @@ async def _run(consumer: Consumer, settings: ServerSettings, parsed: argparse.Na
         print(await dry_run(consumer, settings, DEFAULT_OPTIONS, start=start))  # noqa: T201 — the command's output
     else:
         if parsed.rebuild:
-            await _rebuild(consumer, settings, parsed.start, is_confirmed=parsed.yes)
+            await reset(consumer, settings, DEFAULT_OPTIONS, start=parsed.start)
         await _consume_until_signaled(consumer, settings, None if parsed.rebuild else parsed.start)
 
 
-async def _rebuild(consumer: Consumer, settings: ServerSettings, start: str | None, *, is_confirmed: bool) -> None:
-    """Reset a consumer, after the user has confirmed it."""
-    print(await describe_rebuild(consumer, settings, DEFAULT_OPTIONS))  # noqa: T201 — the command's output
-    if not is_confirmed:
-        if not sys.stdin.isatty():
-            raise RuntimeFault("Nothing was changed: add --yes to confirm")
-        if input("Continue? [y/N] ").strip().lower() not in {"y", "yes"}:  # noqa: ASYNC250 — nothing else runs yet
-            raise RuntimeFault("Nothing was changed")
-    await reset(consumer, settings, DEFAULT_OPTIONS, start=start)
+def _confirm(rebuild: str, *, is_confirmed: bool) -> None:
+    """Print what a rebuild does, and ask whether to continue; raises RuntimeFault if not."""
+    print(rebuild)  # noqa: T201 — the command's output
+    if is_confirmed:
+        return
+    if not sys.stdin.isatty():
+        raise RuntimeFault("Nothing was changed: add --yes to confirm")
+    try:
+        answer = input("Continue? [y/N] ")
+    except (EOFError, KeyboardInterrupt):
+        answer = ""
+    if answer.strip().lower() not in {"y", "yes"}:
+        raise RuntimeFault("Nothing was changed")
 
 
 async def _consume_until_signaled(consumer: Consumer, settings: ServerSettings, start: str | None) -> None:
