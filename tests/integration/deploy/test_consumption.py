@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 
 from rich.console import Console
@@ -86,10 +87,8 @@ async def test_messages_in_quarantine_are_counted_by_kind(database: str) -> None
         ("runstream.config", 1, "apply", "ValueError: [no] step"),
     ]
     text = shown(quarantine=kinds)
-    assert (
-        "quarantine of ledger: 2400 messages of runstream.log, the last now (decode): MalformedEvent: 2400 bytes"
-        in text
-    )
+    assert "quarantine of ledger: 2400 messages of runstream.log, the last " in text
+    assert "(decode): MalformedEvent: 2400 bytes missing" in text
     assert "runstream quarantine ledger lists them" in text
 
 
@@ -100,10 +99,10 @@ async def test_messages_in_quarantine_are_listed(database: str) -> None:
     console = Console(file=io.StringIO(), width=200)
     print_quarantine(console, await read_messages(database, "ledger", 2))
     assert isinstance(console.file, io.StringIO)
-    assert console.file.getvalue().splitlines() == [
-        "ledger: runstream.config[1] offset 7, 0 bytes, now, apply",
+    assert re.sub(r"bytes, .*,", "bytes, AGE,", console.file.getvalue()).splitlines() == [
+        "ledger: runstream.config[1] offset 7, 0 bytes, AGE, apply",
         "  ValueError: [no] step",
-        "ledger: runstream.log[0] offset 2400, 1 bytes, now, decode",
+        "ledger: runstream.log[0] offset 2400, 1 bytes, AGE, decode",
         "  MalformedEvent: 2400 bytes missing",
     ]
     assert len(await read_messages(database, "", 5000)) == 2401
