@@ -11,10 +11,11 @@ import msgspec
 
 from runstream.assembly.assembler import Assembler
 from runstream.assembly.block import Block
-from runstream.assembly.events import UNPUBLISHABLE, Envelope, event_of, halves
+from runstream.assembly.events import UNPUBLISHABLE, Envelope, create_messages, event_of, halves
 from runstream.run_folder.json_files import write_file
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.reader import FIRST_OFFSET, Position, SpoolReader, SpoolRecord, segment_path
+from runstream_schemas.codec import decode
 from runstream_schemas.events import Event, Writer
 from runstream_schemas.exceptions import MalformedEvent
 from runstream_schemas.limits import DEFAULT_LIMITS
@@ -23,7 +24,7 @@ from runstream_schemas.summary_algebra.summary_state import SummaryState
 from runstream_schemas.topics import RunPath
 
 #: The run in the summary state of a spool; which run it is does not matter there.
-RUN = RunPath(entity="", project="", run_id="")
+RUN = RunPath(entity="-", project="-", run_id="-")
 SUMMARY_FILE_NAME = "fold.msgpack"
 #: The partition offset of all rows of one writer: after everything that the server had before.
 OFFSET = 2**62
@@ -31,6 +32,8 @@ _VERSION = 1
 #: Bytes that are read and folded at once.
 _READ_BYTES = 1024 * 1024
 _UNLIMITED = 2**62
+#: Bytes of msgpack up to which a record fits into a message in any case, even if the names of its path are long.
+_SMALL = 4 * 1024
 _CHANGES = frozenset([int(TopicCode.CONFIG), int(TopicCode.SUMMARY)])
 
 
@@ -129,6 +132,11 @@ class SpoolSummary:
         if block.reason or block.is_branch:
             return
         if block.stream == StreamCode.HISTORY or block.topic in _CHANGES:
+            if block.largest > _SMALL:  # it may not fit into a message
+                for message in create_messages(block, self._envelope, DEFAULT_LIMITS, now=0):
+                    if not message.lost:
+                        yield decode(message.topic, message.payload)
+                return
             try:
                 yield event_of(block, self._envelope, DEFAULT_LIMITS, now=0)
             except UNPUBLISHABLE:

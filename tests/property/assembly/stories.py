@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING, Any
 
 from runstream.assembly.assembler import Assembler
 from runstream.assembly.events import Envelope, create_messages
 from runstream.assembly.spool_summary import SpoolSummary
-from runstream.spool.format import TopicCode
+from runstream.spool.format import CRC_START, TopicCode
 from runstream.spool.reader import SpoolReader, segment_path, segments
 from runstream.spool.writer import SpoolWriter
 from runstream.tracking.rows.metric import build_metric
@@ -82,6 +83,37 @@ class Process(DisabledRecorder):
     def log(self, data: Mapping[str, Any], step: int | None, commit: bool | None) -> None:  # noqa: FBT001
         """Log like a program."""
         self._history.log(data, step, commit)
+
+    def log_many(self, count: int) -> None:
+        """Log several rows."""
+        for number in range(count):
+            self.log({"a": number / 3, "val/x": number, "text": f"{number:030d}"}, None, None)
+
+    def large(self) -> None:
+        """Log a row for which a message has no room, though it is small in the spool."""
+        names = {f"{number}": number for number in range(5000)}
+        self.log({"a": -1, "deep": {"n" * 500: names}, "val/x": 5}, None, None)
+
+    def log_full(self, count: int) -> None:
+        """Log rows while no segment can be created: some of them are dropped."""
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (SEGMENT // 2, before[1]))
+        try:
+            for number in range(count):
+                self._history.log({"a": -number, "val/x": number, "text": f"{number:090d}"})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    def damage(self) -> None:
+        """Log a row, and change a byte of it in the spool before anything has read it."""
+        before = self._spool.state
+        self._history.log({"a": 99, "val/x": 99})
+        after = self._spool.state
+        segment = after.shared.segment.number
+        if segment == before.shared.segment.number and after.position > before.position:
+            with segment_path(self._folder, segment).open("r+b") as file:
+                file.seek(before.position + CRC_START + 44)
+                file.write(b"\xff\xff")
 
     def define_metric(self, name: str, summary: str | None, goal: str | None, *, overwrite: bool) -> None:
         """Define a metric."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runstream.tracking.summary.summary import Summary
@@ -24,6 +24,7 @@ _ACTIONS = st.one_of(
     st.tuples(st.just("log"), ROWS, _STEPS, _COMMITS),
     st.tuples(st.just("log"), ROWS, st.none(), st.none()),
     st.tuples(st.just("many"), st.integers(1, 150)),
+    st.tuples(st.just("full"), st.integers(60, 90)),
     st.tuples(
         st.just("define"),
         st.sampled_from(["a", "b", "a.b", "val/*", "*", "b.val/x"]),
@@ -33,14 +34,15 @@ _ACTIONS = st.one_of(
     ),
     st.tuples(st.just("set"), st.lists(KEYS, min_size=1, max_size=2), ASSIGNED),
     st.tuples(st.just("remove"), KEYS),
-    st.tuples(st.sampled_from(["deliver", "delete", "summary"])),
+    st.tuples(st.sampled_from(["deliver", "delete", "summary", "damage"])),
 )
 _ALL = st.lists(_ACTIONS, max_size=12)
 
 
 @given(actions=_ALL)
+@example(actions=[("large",), ("summary",), ("damage",), ("full", 90), ("large",)])
 def test_process_and_server_agree(actions: list[Any]) -> None:
-    """They agree whatever was logged, defined late, assigned, delivered, deleted or read in between."""
+    """They agree whatever was logged, defined late, assigned, delivered, deleted, dropped, damaged or read between."""
     server = Server()
     with TemporaryDirectory() as folder:
         process = Process(Path(folder) / "one", server, 1)
@@ -71,9 +73,8 @@ def act(process: Process, action: tuple[Any, ...]) -> None:
     match action:
         case ("log", data, step, commit):
             process.log(data, step, commit)
-        case ("many", count):
-            for number in range(count):
-                process.log({"a": number / 3, "val/x": number, "text": f"{number:030d}"}, None, None)
+        case (("many" | "full") as name, count):
+            getattr(process, f"log_{name}")(count)
         case ("define", name, summary, goal, overwrite):
             process.define_metric(name, summary, goal, overwrite=overwrite)
         case ("set", path, value):
@@ -91,6 +92,8 @@ def set_by_hand(process: Process, path: list[str], value: Any) -> None:
     for name in path[:-1]:
         if not isinstance(here.get(name), Summary):
             here[name] = {}
+        if not isinstance(here.get(name), Summary):
+            return  # the disk is still full
         here = here[name]
     here[path[-1]] = value
 

@@ -73,7 +73,8 @@ class SpoolRecorder:
         self._schedulers_signal = is_preemptible(environ)
         self._ending = threading.RLock()
         self._finished = False
-        #: Whether there may be metric definitions: else the summary is the last values.
+        #: Whether the summary may be something else than the last values, by metric definitions or since a part of an
+        #: assignment is not in the spool.
         self._defined = False
         self._launcher = None if settings.mode == "offline" else ShipperLauncher(folder, environ)
         self._place = WriterPlace(folder, DiskPolicy(settings.disk), encoder, self._report, relative=relative)
@@ -135,7 +136,9 @@ class SpoolRecorder:
 
     def record_summary(self, entries: Sequence[SummaryEntry], apply: Callable[[dict[str, Any]], None]) -> None:
         """Append assignments to the summary, and apply them to the last values; raises UsageError after the end."""
-        self._append_entries(TopicCode.SUMMARY, entries)
+        if not self._append_entries(TopicCode.SUMMARY, entries):
+            self._defined = True
+            return
         self._history.update_last_values(apply)
 
     def record_alert(self, alert: Mapping[str, Any]) -> None:
@@ -213,7 +216,7 @@ class SpoolRecorder:
 
     def _last_summary(self) -> dict[str, Any]:
         """Return the summary at the end; without metric definitions, the last values are the summary."""
-        if self._defined and self._terminal.prints_details:
+        if (self._defined or self._history.writer.dropped) and self._terminal.prints_details:
             with contextlib.suppress(OSError, ValueError, LookupError):
                 return self._summary.values(self._history.writer.order, ended=True)
         return self._history.last_values()
@@ -251,20 +254,21 @@ class SpoolRecorder:
             return outcome.preempted()
         return outcome
 
-    def _append_entries(self, topic: TopicCode, entries: Sequence[list[Any]]) -> None:
-        for record in recordable(entries, self._encoder, topic.name.lower()):
-            self._append(topic, record)
+    def _append_entries(self, topic: TopicCode, entries: Sequence[list[Any]]) -> bool:
+        """Append the entries of a change; return whether they are in the spool as they are."""
+        records = [*recordable(entries, self._encoder, topic.name.lower())]
+        stored = [self._append(topic, record) for record in records]
+        return all(stored) and (len(records) == 1 and records[0] == [*entries])
 
-    def _append(self, topic: TopicCode, value: Any) -> None:
+    def _append(self, topic: TopicCode, value: Any) -> bool:
         for _ in range(2):
             try:
-                self._history.writer.append(topic, value)
+                return self._history.writer.append(topic, value)
             except ForkedError:
                 self._adopt()
             except ClosedError:
                 raise self._finished_error() from None
-            else:
-                return
+        return False
 
     def _rescue(self, error: Exception, data: Any, step: int | None, commit: bool | None) -> None:  # noqa: FBT001
         """Log from a forked child to a separate writer; print a warning for any other error of a row."""
