@@ -87,7 +87,7 @@ async def test_messages_in_quarantine_are_counted_by_kind(database: str) -> None
         ("runstream.config", 1, "apply", "ValueError: [no] step"),
     ]
     text = shown(quarantine=kinds)
-    assert "quarantine of ledger: 2400 messages of runstream.log, the last " in text
+    assert "quarantine: 2400 messages of runstream.log for ledger, the last " in text
     assert "(decode): MalformedEvent: 2400 bytes missing" in text
     assert "runstream quarantine ledger lists them" in text
 
