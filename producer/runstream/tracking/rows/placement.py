@@ -20,7 +20,8 @@ def _kind(flags: Flag) -> int:
 _KINDS = ((_kind(Flag(0)), _kind(Flag.CLOSES)), (_kind(Flag.OPENS), _kind(WHOLE)))
 _WHOLE = _kind(WHOLE)
 _LATE_ROW = _kind(WHOLE | Flag.LATE_ROW)
-_INT64 = range(-(2**63), 2**63)
+GREATEST_STEP = 2**63 - 1
+_INT64 = range(-GREATEST_STEP - 1, GREATEST_STEP + 1)
 #: Late rows that may wait for an open row, since rows are published in the order in which they were opened.
 MAX_LATE_ROWS = 1000
 

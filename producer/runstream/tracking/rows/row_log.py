@@ -11,7 +11,7 @@ import msgspec
 from runstream.exceptions import Error
 from runstream.spool.format import Flag
 from runstream.spool.row_merge import merge
-from runstream.tracking.rows.placement import RowPlacement, place_row, validate_commit, validate_step
+from runstream.tracking.rows.placement import GREATEST_STEP, RowPlacement, place_row, validate_commit, validate_step
 from runstream.tracking.rows.recorded_values import Effect, KeyList, RecordedValues, nested
 from runstream.tracking.rows.step_metrics import StepMetrics, found
 from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
@@ -122,6 +122,10 @@ class RowLog:
         except Error:
             raise
         except Exception as error:
+            if step is None and self.writer.counter > GREATEST_STEP:  # there is no later step
+                self.writer.set_counter(GREATEST_STEP)
+                self.log(data, step, commit, sync)
+                return
             if self._on_error is None:
                 raise
             self._on_error(error, data, step, commit)
