@@ -51,7 +51,8 @@ class Word(IntEnum):
     PREEMPTING = 88
     #: Shipper: time of the last acknowledgment of a record in microseconds since 1970; 0 if there was none.
     LAST_ACKED = 96
-    #: Shipper: 1 if everything is acknowledged except exits that depend on the exit status of a running process.
+    #: Shipper: 1 if everything is acknowledged except exits that depend on the exit status of a running process, and
+    #: what forked children that live on record after finish() was called.
     AWAITS_END = 104
     #: Shipper: total number of acknowledged records of training processes, without its own.
     TRAINERS_ACKED = 112

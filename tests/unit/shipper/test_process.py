@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream.run_folder.descriptions import WriterInfo
-from runstream.run_folder.process_identity import Host, process_start
-from runstream.shipper.writers.process import WatchedProcess, ending_from_status, is_alive, zombie_status
+from runstream.run_folder.process_identity import Host, process_image, process_start
+from runstream.shipper.writers.process import (
+    WatchedProcess,
+    ending_from_status,
+    executes_another,
+    is_alive,
+    zombie_status,
+)
 from runstream_schemas.events import ExitState, Role
 from tests.polling import eventually
 
@@ -116,3 +122,27 @@ def test_missing_process_has_no_start() -> None:
     nobody = replace(info_of(os.getpid()), pid=2**22 + 1)
 
     assert (process_start(nobody.pid), zombie_status(nobody), alive(nobody)) == (None, None, False)
+
+
+def test_a_process_that_executes_another_program_is_recognized() -> None:
+    """Its pid and start time stay the same; a forked child executes the same program as its parent."""
+    ready, begin = os.pipe(), os.pipe()
+    if not (pid := os.fork()):
+        os.write(ready[1], b"x")
+        os.read(begin[0], 1)
+        os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        os.read(ready[0], 1)
+        info = replace(info_of(pid), image=process_image(os.getpid()))
+        assert alive(info)
+
+        os.write(begin[1], b"x")
+        eventually(lambda: executes_another(info))
+        assert process_start(pid) == info.pid_started
+        assert not alive(info)
+        assert alive(replace(info, image=None))
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        for number in (*ready, *begin):
+            os.close(number)
