@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 #: End of the year 9999, seconds since 1970: the last time that every calendar library supports.
 _LAST_SECOND = 253_402_300_799
 _GREATEST_NUMBER = 2**31 - 1
+#: The year 2000, microseconds since 1970: an earlier clock is not set.
+_FIRST_TIME = 946_684_800_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,11 @@ def start_time(value: Any) -> float | None:
     """Return the attribute ``start_time`` as seconds since 1970; None if it is not valid."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number and 0 <= value <= _LAST_SECOND and math.isfinite(value) else None
+
+
+def bounded_time(time: int, append_time: int) -> int:
+    """Return a time of a client's clock, or the append time if the clock was ahead of the broker's, or not set."""
+    return time if _FIRST_TIME <= time <= append_time else append_time
 
 
 def display_name(given: str | None, generated: str | None, number: int | None) -> str:

@@ -17,6 +17,7 @@ from runstream_consumers.liveness.clock import Clock, Thresholds, seconds
 from runstream_consumers.liveness.rules import TRANSITIONS, Phase, QualifiedState, Qualifier, Trigger
 from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter, Transition, decide_run_state, describe_ending
 from runstream_schemas import values
+from runstream_schemas.attributes import bounded_time
 from runstream_schemas.events import ChangeEvent, Event, ExitEvent, HeartbeatEvent, Kind, Role, Scope
 from runstream_schemas.topics import RunPath, Topic
 
@@ -168,17 +169,19 @@ class PartitionModel:
             writer.first = min(writer.first, time)
             writer.continues |= frozenset(event.writer.continues)
             self._mark_changed(writer)
+        if writer.note_clock(event.header.time, time, is_beat=event.kind is Kind.BEAT):
+            self._mark_changed(writer)
         writer.last = max(writer.last, time)
         self.changes.pulses[writer.run, writer.id] = writer
-        self._record_change(writer, before, time, self._update_writer(writer, event))
+        self._record_change(writer, before, time, self._update_writer(writer, event, time))
 
-    def _update_writer(self, writer: TrackedWriter, event: WriterEvent) -> str:
+    def _update_writer(self, writer: TrackedWriter, event: WriterEvent, time: int) -> str:
         """Apply an event to its writer; return the reason for what changed."""
         if isinstance(event, ChangeEvent):
             self._set_names(writer, *_names_in(event))
             return "waiting for the first heartbeat"
         if isinstance(event, ExitEvent):
-            return self._exit(writer, event)
+            return self._exit(writer, event, time)
         if event.kind is Kind.GOODBYE:
             return self._goodbye(writer, event)
         return self._beat(writer, event)
@@ -211,10 +214,10 @@ class PartitionModel:
         self._set_names(writer, event.host, event.label)
         return self._close(writer, Trigger.GOODBYE)
 
-    def _exit(self, writer: TrackedWriter, event: ExitEvent) -> str:
+    def _exit(self, writer: TrackedWriter, event: ExitEvent, time: int) -> str:
         if writer.exit is not None:
             return ""
-        writer.exit = event.ending
+        writer.exit, writer.ended = event.ending, bounded_time(event.header.time, time)
         writer.exit_vote = writer.exit_vote.also(event.decides, event.waits_for_all)
         if event.beats:  # its beats and its goodbye decide, even if they have not been read yet
             self._mark_changed(writer)

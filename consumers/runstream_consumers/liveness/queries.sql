@@ -27,12 +27,14 @@ from writer join pulse on pulse.run = writer.run and pulse.writer = writer.write
 where writer.run = any($1::uuid[])
 
 -- name: save_runs
-insert into run (partition, run, entity, project, run_id, state, qualifiers, open, transitions)
-select $1, run, entity, project, run_id, state, string_to_array(qualifiers, ','), open, transitions
-from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::bigint[])
-    as given (run, entity, project, run_id, state, qualifiers, open, transitions)
+insert into run (partition, run, entity, project, run_id, state, qualifiers, open, transitions, ended, clock_offset)
+select $1, run, entity, project, run_id, state, string_to_array(qualifiers, ','), open, transitions, ended, clock_offset
+from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::bigint[],
+    $10::bigint[], $11::bigint[])
+    as given (run, entity, project, run_id, state, qualifiers, open, transitions, ended, clock_offset)
 on conflict (run) do update set
-    state = excluded.state, qualifiers = excluded.qualifiers, open = excluded.open, transitions = excluded.transitions
+    state = excluded.state, qualifiers = excluded.qualifiers, open = excluded.open, transitions = excluded.transitions,
+    ended = excluded.ended, clock_offset = excluded.clock_offset
 
 -- name: save_writers
 insert into writer (run, writer, role, phase, state, qualifiers, first, details)
@@ -80,10 +82,10 @@ select 'liveness', run, max(seq) + 1 from unnest($1::uuid[], $2::bigint[]) as do
 on conflict (sink, run) do update set next = greatest(published.next, excluded.next)
 
 -- name: state
-select state, qualifiers from liveness.run where run = $1
+select state, qualifiers, ended, clock_offset from liveness.run where run = $1
 
 -- name: states
-select run, state, qualifiers,
+select run, state, qualifiers, ended, clock_offset,
     (select max(time) from liveness.transition where transition.run = run.run and writer is null) as changed
 from liveness.run where run = any($1::uuid[])
 

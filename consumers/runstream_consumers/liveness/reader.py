@@ -57,6 +57,10 @@ class RunState:
     transitions: list[Transition] = field(default_factory=list)
     #: Append time of the record that caused the state, microseconds since 1970.
     changed: int = 0
+    #: When the run ended by the clock of its processes, microseconds since 1970; None if not known.
+    ended: int | None = None
+    #: How far that clock is ahead of the broker's, microseconds; None if not known.
+    clock_offset: int | None = None
 
 
 async def state(connection: Connection, run: RunPath) -> RunState | None:
@@ -73,6 +77,8 @@ async def state(connection: Connection, run: RunPath) -> RunState | None:
             Transition(time=found["time"], from_state=found["before"], to_state=found["after"], reason=found["reason"])
             for found in await connection.fetch(QUERIES["transitions_of"], key)
         ],
+        ended=row["ended"],
+        clock_offset=row["clock_offset"],
     )
 
 
@@ -81,7 +87,13 @@ async def states(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPat
     paths = {run_key(run): run for run in runs}
     rows = await connection.fetch(QUERIES["states"], list(paths))
     return {
-        paths[row["run"]]: RunState(state=row["state"], qualifiers=row["qualifiers"], changed=row["changed"] or 0)
+        paths[row["run"]]: RunState(
+            state=row["state"],
+            qualifiers=row["qualifiers"],
+            changed=row["changed"] or 0,
+            ended=row["ended"],
+            clock_offset=row["clock_offset"],
+        )
         for row in rows
     }
 

@@ -155,6 +155,8 @@ def _run_row(run: TrackedRun) -> tuple[Any, ...]:
         _names(qualifiers),
         run.is_open,
         run.transitions,
+        run.ended,
+        run.clock_offset,
     )
 
 
@@ -200,6 +202,8 @@ def dump_details(writer: TrackedWriter) -> str:
             "exit_vote": list(writer.exit_vote),
             "goodbye": _fields(writer.goodbye),
             "exit": _fields(writer.exit),
+            "ended": writer.ended,
+            "clock": [writer.clock_offset, writer.clock_ahead],
         }
     )
 
@@ -207,7 +211,7 @@ def dump_details(writer: TrackedWriter) -> str:
 def restore_details(writer: TrackedWriter, text: str) -> TrackedWriter:
     """Set the details of a writer from the text of :func:`dump_details`, and return it."""
     details = values.load(text)
-    # Rows of earlier versions contain neither votes nor "preempting".
+    # Rows of earlier versions contain neither votes nor "preempting", "ended" and "clock".
     for name in _PLAIN_DETAILS:
         setattr(writer, name, details.get(name, False))
     writer.continues = frozenset(map(bytes.fromhex, details["continues"]))
@@ -215,6 +219,8 @@ def restore_details(writer: TrackedWriter, text: str) -> TrackedWriter:
     writer.exit_vote = StateVote(*details.get("exit_vote", ()))
     writer.goodbye = _ending(details["goodbye"])
     writer.exit = _ending(details["exit"])
+    writer.ended = details.get("ended", 0)
+    writer.clock_offset, writer.clock_ahead = details.get("clock", (None, 0))
     return writer
 
 

@@ -10,6 +10,8 @@ from runstream_consumers.liveness.rules import Phase, QualifiedState, Qualifier,
 from runstream_schemas.events import Ending, ExitState, Role
 from runstream_schemas.topics import RunPath
 
+#: A smaller difference of clocks is not noted without a beat, microseconds.
+_NOTED_US = 1_000_000
 _NONE: frozenset[Qualifier] = frozenset()
 
 #: States of writers that have not ended, in order of precedence for their run.
@@ -63,6 +65,21 @@ class TrackedWriter:
     exit_vote: StateVote = _DEFAULT_VOTE
     goodbye: Ending | None = None
     exit: Ending | None = None
+    #: When it ended by its own clock, as far as that is not ahead of the broker's; 0 if not known.
+    ended: int = field(default=0, compare=False)
+    #: How far its clock is ahead of the broker's by its first beat, which is not late; None without beats.
+    clock_offset: int | None = field(default=None, compare=False)
+    #: The same at least, by any of its records.
+    clock_ahead: int = field(default=0, compare=False)
+
+    def note_clock(self, time: int, append_time: int, *, is_beat: bool) -> bool:
+        """Compare the clock of a record with the broker's; return whether that changes what is known."""
+        before = self.clock_offset, self.clock_ahead
+        if is_beat and self.clock_offset is None:
+            self.clock_offset = time - append_time
+        if time - append_time > max(self.clock_ahead, _NOTED_US):
+            self.clock_ahead = time - append_time
+        return before != (self.clock_offset, self.clock_ahead)
 
     @property
     def state(self) -> State:
@@ -118,6 +135,22 @@ class TrackedRun:
     qualified_state: QualifiedState | None = None
     #: How many transitions it has had; depends on the order in which the topics were read, unlike its state.
     transitions: int = field(default=0, compare=False)
+
+    @property
+    def ended(self) -> int | None:
+        """When the last of its processes ended, by its clock; None if not known."""
+        return max((writer.ended for writer in self._processes), default=0) or None
+
+    @property
+    def clock_offset(self) -> int | None:
+        """How far the clock of its processes is ahead of the broker's, the one that differs most; None if unknown."""
+        known = [(writer.clock_offset, writer.clock_ahead) for writer in self._processes]
+        offsets = [ahead if offset is None else offset for offset, ahead in known]
+        return max(filter(None, offsets), key=abs, default=None)
+
+    @property
+    def _processes(self) -> list[TrackedWriter]:
+        return [writer for writer in self.writers.values() if writer.role in {Role.PRIMARY, Role.WORKER}]
 
     @property
     def is_open(self) -> bool:

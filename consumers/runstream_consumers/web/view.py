@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from runstream_consumers.api.documents import run_documents
 from runstream_consumers.api.documents.models import DeliveryReport, Transition
 from runstream_consumers.api.documents.run_documents import FoundRun, seconds
 from runstream_consumers.web.filters import pairs
 from runstream_schemas.summary_algebra.globs import GlobTable
 
 #: States in which more events are expected.
-OPEN = frozenset({"pending", "running", "preempting"})
+OPEN = run_documents.OPEN
 
 #: States whose reason is shown first.
 _TROUBLE = frozenset({"failed", "crashed", "killed", "preempted"})
@@ -94,11 +95,12 @@ def pinned(keys: Iterable[str], config: Mapping[str, Any]) -> list[tuple[str, An
 
 
 def duration(found: FoundRun, now: float) -> float | None:
-    """Return the duration of a run in seconds: until now while it is open, else until its last event."""
+    """Return the duration of a run in seconds: until now while it is open, else until its end."""
     if not found.document.created:
         return None
     is_open = found.state is not None and found.state.state in OPEN
-    return max(0.0, (now if is_open else seconds(found.document.updated)) - seconds(found.document.created))
+    last = now if is_open else found.ended or seconds(found.document.updated)
+    return max(0.0, last - seconds(found.document.created))
 
 
 def steps_of(found: FoundRun) -> int | str:

@@ -123,6 +123,8 @@ def _header(snapshot: Snapshot, now: datetime) -> RenderableType:
     document = snapshot.document
     title = Text.assemble((printable(document["name"]), "bold"), "  ", state_text(document))
     facts = [path_text(document), f"created {format_age(document['created_at'], now)}", _duration(document, now)]
+    if offset := document["clock_offset_s"]:
+        facts.append(f"clock is {format_duration(abs(offset))} {'ahead' if offset > 0 else 'behind'}")
     if document["tags"]:
         facts.append("tags " + printable(", ".join(document["tags"])))
     totals: Counter[str] = Counter()
@@ -161,8 +163,8 @@ def _exception(failure: dict[str, Any]) -> str:
 
 
 def duration_seconds(document: Mapping[str, Any], now: datetime) -> float | None:
-    """Return the duration of a run: until now while it is open, else until its last event; None before it started."""
-    first, last = parse_time(document["created_at"]), parse_time(document["updated_at"])
+    """Return the duration of a run: until now while it is open, else until its end; None before it started."""
+    first, last = parse_time(document["created_at"]), parse_time(document["ended_at"] or document["updated_at"])
     if first is None or last is None:
         return None
     return ((now if document["state"] in _OPEN else last) - first).total_seconds()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from runstream.exceptions import UsageError
@@ -155,8 +156,17 @@ class Run:
 
     @property
     def created_at(self) -> str:
-        """When the first event of the run arrived: ISO 8601, UTC."""
+        """When the run began, by the clock of its process unless that is ahead of the server's: ISO 8601, UTC."""
         return str(self.load()["created_at"])
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from its begin to its end, or until now while it is running; None if it has not begun."""
+        document = self.load()
+        if document["created_at"] is None:
+            return None
+        last = datetime.fromisoformat(document["ended_at"]) if document["ended_at"] else datetime.now(tz=UTC)
+        return max(0.0, (last - datetime.fromisoformat(document["created_at"])).total_seconds())
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runstream_schemas import values
+from runstream_schemas.attributes import bounded_time, start_time
 from runstream_schemas.events import ChangeEvent, Entry, Event, Kind, LogEvent, Operation, Role, Scope, Stream, Writer
 from runstream_schemas.exceptions import LimitExceeded
 from runstream_schemas.limits import DEFAULT_LIMITS
@@ -17,7 +18,12 @@ from runstream_schemas.summary_algebra.lineage import earlier_writers
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from runstream_schemas.summary_algebra.key_state import Path, Seen
+
+#: Roles of the writers that begin a run.
+_STARTING = frozenset({Role.PRIMARY, Role.WORKER})
 
 
 @dataclass(slots=True)
@@ -39,7 +45,7 @@ class SummaryState:
     """The state of a run, accumulated from the topics ``log``, ``config`` and ``summary``.
 
     Two states of the same events are equal, regardless of the order in which topics were read and of how rows were
-    divided into blocks. Times are microseconds since 1970, by the broker's clock.
+    divided into blocks. Times are microseconds since 1970.
     """
 
     run: RunPath
@@ -55,7 +61,9 @@ class SummaryState:
     latest: Seen | None = None
     #: Offset and writer of the latest fork or rewind; earlier rows are ignored.
     branch: tuple[int, bytes] | None = None
+    #: When the run began, by the clock of its first process as far as that is not ahead of the broker's.
     created: int = 0
+    #: Append time of the latest event.
     updated: int = 0
     changed: Changed = field(default_factory=Changed)
     #: The writers that the writer of the branch continues; None if not known yet.
@@ -82,7 +90,7 @@ class SummaryState:
             self._fold_log(event, offset)
         elif isinstance(event, ChangeEvent):
             self._fold_changes(event, offset)
-        self.created = min(self.created or append_time, append_time)
+        self.created = min([self.created or append_time, append_time, *_starts(event, append_time)])
         self.updated = max(self.updated, append_time)
 
     def merge(self, other: SummaryState) -> None:
@@ -187,6 +195,17 @@ def contributes(event: Event) -> bool:
     if isinstance(event, LogEvent):
         return event.kind in {Kind.DATA, Kind.BRANCH} and event.stream is Stream.HISTORY
     return isinstance(event, ChangeEvent) and event.kind is Kind.DATA
+
+
+def _starts(event: Event, append_time: int) -> Iterator[int]:
+    """Yield the times at which a run began according to an event of its config: those of records and ``start_time``."""
+    if isinstance(event, ChangeEvent) and event.topic is Topic.CONFIG and event.writer.role in _STARTING:
+        for record in event.records:
+            yield bounded_time(record.time, append_time)
+            for entry in record.entries:
+                is_start = entry.scope is Scope.ATTRIBUTE and entry.path == ("start_time",)
+                if is_start and (reported := start_time(values.load(entry.value or "null"))) is not None:
+                    yield bounded_time(round(reported * 1e6), append_time)
 
 
 def _assign(target: Assignments, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:

@@ -52,6 +52,9 @@ class Recording:
     label: str = ""
     continues: tuple[bytes, ...] = ()
     sent: list[Event] = field(default_factory=list)
+    #: The times of the start, by its own clock, and of the end.
+    started: int = STARTED
+    ended: int = STARTED
     _orders: int = 0
     _seqs: dict[Topic, int] = field(default_factory=dict)
 
@@ -67,7 +70,7 @@ class Recording:
 
     def start(self, config: Mapping[str, Any], **attributes: Any) -> Recording:
         """Record the attributes of the writer, the config and the metadata."""
-        known = {"label": self.label, "start_time": STARTED / 1_000_000, **attributes}
+        known = {"label": self.label, "start_time": self.started / 1_000_000, **attributes}
         entries = [_entry(Scope.ATTRIBUTE, name, value) for name, value in known.items()]
         entries += [_entry(Scope.CONFIG, name, value) for name, value in config.items()]
         entries += [_entry(Scope.METADATA, "host", "node-7")]
@@ -179,7 +182,7 @@ class Recording:
         self._reserve(Topic.EXIT, 1)
         ending = Ending(state=state, exit_code=exit_code, reason=reason, counts=dict(self._seqs))
         exit_ = ExitEvent(
-            header=self._header(order=self._orders),
+            header=self._header(time=self.ended, order=self._orders),
             ending=ending,
             failure=failure,
         )
@@ -192,7 +195,7 @@ class Recording:
         return self
 
     def _change(self, topic: Topic, entries: tuple[Entry, ...]) -> Recording:
-        record = Record(order=self._orders, time=STARTED, entries=entries)
+        record = Record(order=self._orders, time=self.started, entries=entries)
         self._orders += 1
         self.sent.append(
             ChangeEvent(

@@ -79,6 +79,10 @@ class RunDocument(_Answer):
     job_type: str | None
     created_at: str | None
     updated_at: str | None
+    #: When its last process ended; null while it is open.
+    ended_at: str | None
+    #: How far the clock of its processes is ahead of the broker's in seconds, if that is a minute or more; else null.
+    clock_offset_s: float | None
     last_step: int | None
     #: Number of records that are lost, and which, by topic and reason: their writers marked them as dropped.
     lost: int

@@ -25,6 +25,12 @@ from runstream_schemas.events import Failure, Role
 from runstream_schemas.topics import RunPath
 
 MICROSECONDS = 1_000_000
+#: States in which more events are expected.
+OPEN = frozenset({"pending", "running", "preempting"})
+#: A clock that differs less is not mentioned.
+_NOTED_OFFSET_S = 60
+#: By which ``start_time`` and the stored time of the start may differ: the latter is in microseconds.
+_ROUNDING_S = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +64,24 @@ class FoundRun:
 
     @property
     def started(self) -> float | None:
-        """When the run started, seconds since 1970: as reported by its first writer, or the time of its first event."""
+        """When the run started, seconds since 1970: by the clock of its first process unless that was ahead."""
         if not self.document.created:
             return None
-        reported = self.attributes.start_time
-        return seconds(self.document.created) if reported is None else reported
+        created, reported = seconds(self.document.created), self.attributes.start_time
+        return created if reported is None or abs(reported - created) > _ROUNDING_S else reported
+
+    @property
+    def ended(self) -> float | None:
+        """When the run ended, seconds since 1970: by the clock of its processes, else the time of its latest event."""
+        if self.state is None or self.state.state in OPEN or not self.document.created:
+            return None
+        return seconds(max(self.state.ended or self.document.updated, self.document.created))
+
+    @property
+    def clock_offset(self) -> float | None:
+        """How far the clock of its processes is ahead of the broker's in seconds; None if that is little or unknown."""
+        offset = seconds((self.state.clock_offset or 0) if self.state is not None else 0)
+        return round(offset, 3) if abs(offset) >= _NOTED_OFFSET_S else None
 
 
 async def find(connection: Connection, run: RunPath) -> FoundRun:
@@ -111,6 +130,8 @@ def run_document(found: FoundRun, url: str) -> models.RunDocument:
         stop_requested=known.stop_requested,
         created_at=iso(document.created) if document.created else None,
         updated_at=iso(document.updated) if document.created else None,
+        ended_at=None if found.ended is None else iso(round(found.ended * MICROSECONDS)),
+        clock_offset_s=found.clock_offset,
         last_step=document.last_step,
         lost=found.lost,
         losses=list(found.losses),
