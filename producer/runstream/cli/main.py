@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from runstream.cli import run_script
+from runstream.cli import run_script, shippers
 from runstream.cli.console import print_error
 from runstream.cli.find import RunPath, find_run
 from runstream.cli.runs import runs
@@ -44,6 +44,7 @@ def create_app() -> typer.Typer:
         app.command()(command)
     app.callback()(_options)
     run_script.register(app)
+    shippers.register(app)
     app.command()(sync)
     app.command("version")(show_version)
     for entry in sorted(entry_points(group="runstream.commands"), key=lambda entry: entry.name):

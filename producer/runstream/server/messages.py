@@ -23,8 +23,8 @@ def no_key(url: str) -> str:
     """Return the message about a server that requires a key, and no key is known that belongs to it."""
     return (
         f"{url} requires an API key, and none is known for it: set RUNSTREAM_URL={url} together with "
-        "RUNSTREAM_API_KEY (a key is only sent to the server that it belongs to). The token of a local stack is in "
-        "discovery.json in its data folder"
+        "RUNSTREAM_API_KEY (a key is only sent to the server that it belongs to). On the machine of a local "
+        "stack, the key is the token in discovery.json in its data folder"
     )
 
 

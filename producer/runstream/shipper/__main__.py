@@ -1,6 +1,6 @@
 """``python -m runstream.shipper RUN_DIR``: deliver a run folder until it is complete.
 
-Exit status: 0 complete; 73 another shipper is delivering the folder; 75 given up, because no server answered for a day;
+Exit status: 0 complete; 73 another shipper is delivering the folder; 75 given up: no server answered for days;
 143 stopped by SIGTERM; 64 or 66 the folder cannot be delivered at all.
 """
 
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> Status:
     if descriptor is None:
         log.info("another shipper is delivering %s", folder.path)
         return Status.BUSY
-    return asyncio.run(deliver(folder, ShipperSettings(), trainer))
+    return asyncio.run(deliver(folder, ShipperSettings.from_environ(os.environ), trainer))
 
 
 def configure_logging() -> None:

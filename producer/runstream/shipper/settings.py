@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 KIB = 1024
@@ -44,4 +45,13 @@ class ShipperSettings:
     #: Between two writes of ``report.json``.
     report_s: float = 2.0
     #: How long to wait for a server that does not answer, once every training process has ended.
-    patience_s: float = 24 * 3600.0
+    patience_s: float = 72 * 3600.0
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> ShipperSettings:
+        """Return the settings of the environment: ``RUNSTREAM_SHIPPER_PATIENCE_S``. An invalid value is not used."""
+        try:
+            patience_s = float(environ.get("RUNSTREAM_SHIPPER_PATIENCE_S") or cls().patience_s)
+        except ValueError:
+            patience_s = cls().patience_s
+        return cls(patience_s=patience_s) if patience_s >= 0 else cls()

@@ -194,6 +194,13 @@ def is_complete(folder: RunFolder) -> bool:
     return ledger.complete and all(ledger.closed(writer) for writer in folder.writers())
 
 
+def _patience(shipper: Shipper, stalled_s: float) -> float:
+    """Return the seconds without an acknowledgement after which delivery stops; a refused key is not waited for."""
+    if shipper.connector.refused:
+        return 0.0
+    return min(stalled_s, NO_ANSWER_S) if shipper.connector.problem else stalled_s
+
+
 async def _deliver_folder(  # noqa: PLR0917 - one caller
     folder: RunFolder,
     environ: Mapping[str, str],
@@ -222,7 +229,7 @@ async def _deliver_folder(  # noqa: PLR0917 - one caller
         asyncio.get_running_loop().add_signal_handler(number, interrupt)
 
     async def stop_when_stalled() -> None:
-        while time.monotonic() - moved[1] <= (min(stalled_s, NO_ANSWER_S) if shipper.connector.problem else stalled_s):
+        while time.monotonic() - moved[1] <= _patience(shipper, stalled_s):
             if shipper.delivery.uploading:
                 moved[1] = time.monotonic()  # an upload has its own deadlines
             await asyncio.sleep(_WATCH_S)

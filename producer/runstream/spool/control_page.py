@@ -56,6 +56,8 @@ class Word(IntEnum):
     AWAITS_END = 104
     #: Shipper: total number of acknowledged records of training processes, without its own.
     TRAINERS_ACKED = 112
+    #: ``runstream shippers stop``: 1 if the training process must not start a shipper again.
+    DELIVERY_STOPPED = 120
 
 
 class Phase(IntEnum):

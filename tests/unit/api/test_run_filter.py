@@ -89,7 +89,7 @@ def test_an_invalid_condition_is_refused(text: str) -> None:
 def test_a_run_fulfills_all_conditions(conditions: dict[str, Any], *, expected: bool) -> None:
     """Each condition is compared with its attribute; the name also by a part of it, in any case."""
     attributes = {"tags": ["a", "b", 3], "group": "g", "job_type": "train", "name": "Bright-river-1", "start_time": 100}
-    run = _run(attributes=attributes, metadata={"username": "ada"}, created=1)
+    run = _run(attributes=attributes, metadata={"username": "ada"}, created=100_000_000)
     assert RunFilter(**conditions).accepts(run) is expected
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +9,7 @@ import pytest
 import runstream
 from tests.http_answers import Answers, answering
 from tests.polling import eventually
-from tests.unit.producer.programs import environment, finished, started
+from tests.unit.producer.programs import finished, started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,15 +137,40 @@ runstream.init(mode="disabled").finish()
     assert not list(tmp_path.rglob("run.json"))
 
 
-def test_refusal_names_the_variables(tmp_path: Path) -> None:
-    """Without a key for the server, `runstream runs` names both variables."""
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ({}, "{url} requires an API key, and none is known for it: set RUNSTREAM_URL={url} together with"),
+        ({"RUNSTREAM_API_KEY": "wrong"}, "{url} does not accept the API key from RUNSTREAM_API_KEY"),
+    ],
+)
+def test_a_refusal_is_the_same_message_everywhere(tmp_path: Path, key: dict[str, str], message: str) -> None:
+    """`init()`, `Api` and the commands name the server, the problem and what to set, and do not wait."""
+    source = """
+import runstream, sys
+from runstream.cli.main import main
+def attempt(call, *arguments, **options):
+    try:
+        call(*arguments, **options)
+    except runstream.CommError as error:
+        print(error)
+runstream.init(mode="offline", id="x", settings={"silent": True}).finish()
+attempt(runstream.init, id="x", resume="must", settings={"silent": True, "init_timeout": 1e9})
+attempt(runstream.Api().run, "ada/p/x")
+for command in (["runs"], ["show", "ada/p/x"], ["stop", "ada/p/x"], ["sync"]):
+    sys.argv = ["runstream", *command]
+    try:
+        print("status", main())
+    except SystemExit as end:
+        print("status", end.code)
+runstream.init(id="y").finish()
+"""
     with answering((401, "")) as served:
-        done = subprocess.run(
-            [sys.executable, "-c", f"import sys; sys.argv[1:] = ['runs']; {_SYNC}"],
-            env=environment(tmp_path) | {"RUNSTREAM_URL": served.url, "COLUMNS": "400"},
-            text=True,
-            capture_output=True,
-            check=False,
+        status, output, errors = finished(
+            tmp_path, source, begin="", RUNSTREAM_URL=served.url, COLUMNS="800", RUNSTREAM_FINISH_TIMEOUT_S="0", **key
         )
-    assert done.returncode != 0
-    assert f"set RUNSTREAM_URL={served.url} together with RUNSTREAM_API_KEY" in done.stderr
+    assert status == 0, errors
+    expected = message.format(url=served.url)
+    assert [expected in line for line in output.splitlines() if "status" not in line] == [True, True]
+    assert output.count("status 1") == 4, output
+    assert errors.count(expected) == 5, errors

@@ -29,8 +29,8 @@ _OPEN_MOUNT = "/static/"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^\[\]@/?#:\s]+))(?::[0-9]*)?", re.IGNORECASE)
 _HOW = (
-    "Send 'Authorization: Bearer TOKEN' with the token of the stack's discovery file; the client reads it "
-    "from there or from RUNSTREAM_API_KEY. "
+    "Send 'Authorization: Bearer TOKEN' with the token in discovery.json in the stack's data folder; the client reads "
+    "it from there or from RUNSTREAM_API_KEY. "
     "A browser needs no token when it runs on this machine as the user who started the stack."
 )
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not signed in · Runstream</title>
@@ -38,7 +38,10 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not
 <body><main class="notice"><h1>This stack belongs to another user</h1>
 <p>Runstream shows its pages to browsers that run on the same machine, as the user who started the stack.</p>
 <p>From another machine, forward the port as that user: <code>ssh -L PORT:127.0.0.1:PORT USER@HOST</code>, with the same
-port on both sides. Programs send the token of the discovery file: <code>Authorization: Bearer …</code></p>
+port on both sides, and open <code>http://127.0.0.1:PORT</code>.</p>
+<p>Programs need the API key: the token in <code>discovery.json</code> in the data folder of the stack
+(<code>~/.local/share/runstream/default</code>, or <code>RUNSTREAM_DATA_DIR</code>) on the machine that runs it. Set
+<code>RUNSTREAM_URL</code> and <code>RUNSTREAM_API_KEY</code>, or send <code>Authorization: Bearer TOKEN</code>.</p>
 </main></body></html>"""
 
 _SCOPE_KEY = "runstream.principal"

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from runstream.run_folder.folder import RunFolder
 from runstream.shipper.delivery.run_delivery import RunDelivery
@@ -34,6 +35,8 @@ class Connector:
     reachable: asyncio.Event
     #: Why nothing is delivered at the moment; empty while it is.
     problem: str = ""
+    #: The server refuses the key, so that asking again does not help soon.
+    refused: bool = False
     phase: Phase = Phase.CONNECTING
 
     async def resolve(self) -> Destination:
@@ -69,6 +72,7 @@ class Connector:
                 self._note_problem(str(sender.error))
             except (NoServerError, DeliveryError, PartitionMismatchError, OSError) as error:
                 self._note_problem(str(error))
+                self.refused = getattr(error.__cause__, "status", 0) in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
             finally:
                 delivery.shut()
                 if sender is not None:

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runstream.run_folder.delivered import read_delivered
+from runstream.spool.control_page import Word
 from runstream.terminal.report_text import report_lines
 from runstream_schemas import values
 
@@ -119,10 +120,13 @@ class FinalReport:
 
     def _pending_message(self, pending: int) -> str:
         what = f"{pending} records are" if pending else "The run is"
-        return (
-            f"{what} not delivered yet; delivery continues in the background. "
-            f"To deliver by hand: runstream sync {shown_path(self._folder.path)}"
+        is_stopped = self._folder.control[Word.DELIVERY_STOPPED]
+        how = (
+            "delivery was stopped by `runstream shippers stop`"
+            if is_stopped
+            else "delivery continues in the background"
         )
+        return f"{what} not delivered yet; {how}. To deliver by hand: runstream sync {shown_path(self._folder.path)}"
 
 
 def gone_message(folder: RunFolder) -> str:

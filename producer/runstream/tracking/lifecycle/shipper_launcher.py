@@ -80,8 +80,10 @@ class ShipperLauncher:
                 os.close(pidfd)
 
     def ensure(self) -> None:
-        """Start the guardian again if it and the shipper are gone; raises OSError."""
+        """Start the guardian again if it and the shipper are gone, unless they were stopped; raises OSError."""
         control = self._folder.control
+        if control[Word.DELIVERY_STOPPED]:
+            return
         silent_s = time.time() - control[Word.SHIPPER_ALIVE] / 1e6
         starting_s = time.monotonic() - self._started_at
         if silent_s < self._timeouts.silent_s or starting_s < self._timeouts.starting_s:
@@ -126,7 +128,7 @@ class ShipperLauncher:
                 stalled()
             limit = self._default_limit_s if limit_s is None else limit_s
             since = moved if limit_s is None and shipper_dies_with_trainer(self._environ) else started
-            if now - since >= limit:
+            if now - since >= limit or control[Word.DELIVERY_STOPPED]:
                 return False
             if now - started > self._timeouts.quiet_s:
                 progress(self.pending)
