@@ -101,6 +101,7 @@ def page_values(
         "project_path": project_path,
         "live": document.state in view.OPEN or not report.arrived,
         "created": found.started,
+        "client_start": found.client_start,
         "seconds": view.duration(found, now),
         "steps": view.steps_of(found),
         "transitions": state.transitions,

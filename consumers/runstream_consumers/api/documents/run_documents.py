@@ -71,6 +71,12 @@ class FoundRun:
         return created if reported is None or abs(reported - created) > _ROUNDING_S else reported
 
     @property
+    def client_start(self) -> float | None:
+        """When the run started by the clock of its process, from which the run time of rows is counted."""
+        reported = self.attributes.start_time
+        return self.started if reported is None else reported
+
+    @property
     def ended(self) -> float | None:
         """When the run ended, seconds since 1970: by the clock of its processes, else the time of its latest event."""
         if self.state is None or self.state.state in OPEN or not self.document.created:

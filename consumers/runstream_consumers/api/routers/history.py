@@ -143,7 +143,7 @@ async def system(request: Request, run: TheRun, reads: TheReads, samples: Sample
 
 async def _row_page(rows: list[history.HistoryRow], found: documents.FoundRun, **fields: Any) -> Response:
     def to_json(row: history.HistoryRow) -> dict[str, Any]:
-        return documents.row_json(row, found.started)
+        return documents.row_json(row, found.client_start)
 
     return _json(await asyncio.to_thread(render_list, "rows", rows, to_json, **fields))
 
