@@ -12,7 +12,7 @@ from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.events import Role, Stream
 from runstream_schemas.topics import RunPath
 from tests.conftest import run_aside
-from tests.integration.api.recording import Recording
+from tests.integration.api.recording import STARTED, Recording
 from tests.integration.api.serving import ENTITY, PARTITIONS, Served, serving
 
 if TYPE_CHECKING:
@@ -38,10 +38,12 @@ def served(
         yield served
 
 
-def new_recording(run_id: str, *, role: Role = Role.PRIMARY, label: str = "", project: str = "digits") -> Recording:
-    """Return a recording of a new writer of a run."""
+def new_recording(
+    run_id: str, *, role: Role = Role.PRIMARY, label: str = "", project: str = "digits", later_s: int = 0
+) -> Recording:
+    """Return a recording of a new writer of a run, which starts so many seconds later than others."""
     run = RunPath(entity=ENTITY, project=project, run_id=run_id)
-    return Recording(run, uuid.uuid4().bytes, role, label)
+    return Recording(run, uuid.uuid4().bytes, role, label, started=STARTED + later_s * 1_000_000)
 
 
 def history_row(step: int) -> dict[str, Any]:

@@ -19,8 +19,7 @@ _PROJECT = "lists"
 def listed(served: Served) -> Served:
     """Store five runs of one project, run-0 first."""
     for number in range(5):
-        writer = new_recording(f"run-{number}", project=_PROJECT)
-        writer.started += number * 1_000_000
+        writer = new_recording(f"run-{number}", project=_PROJECT, later_s=number)
         name, group = f"{'odd' if number % 2 else 'even'}-{number}", f"g{number // 3}"
         config = {"lr": number / 10, "opt": {"name": f"sgd{number}"}}
         writer.start(config, tags=["all", f"t{number}"], name=name, group=group)

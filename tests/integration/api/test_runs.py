@@ -105,7 +105,7 @@ def test_running_writer_has_no_counts(served: Served, ranks: tuple[Recording, Re
 
 def test_runs_are_listed_newest_first_and_paged(served: Served) -> None:
     """Pages have no gaps or overlaps, and the last one has no cursor."""
-    writers = [new_recording(f"page-{number}", project="paged").start({}).exit() for number in range(5)]
+    writers = [new_recording(f"page-{number}", project="paged", later_s=number).start({}).exit() for number in range(5)]
     for writer in writers:
         served.store(writer)
     found, after = [], None
