@@ -23,7 +23,7 @@ def listed(served: Served) -> str:
     """Publish more runs than a page has; return the URL of their project."""
     runs = []
     for number in range(_RUNS):
-        run = new_recording(f"run-{number}", project=_PROJECT)
+        run = new_recording(f"run-{number}", project=_PROJECT, later_s=number)
         odd = {"tags": ["odd", "a&b"], "group": "g 1"} if number % 2 else {}
         run.start({"lr": number / 10, "seed": 1, "model": {"size": number}}, name=f"name-{number}", **odd)
         run.rows([{"val/loss": float(number), "aux": 1.0}])
