@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -212,8 +213,15 @@ def _newest(primaries: list[TrackedWriter]) -> TrackedWriter:
 def _workers_of_attempt(
     newest: TrackedWriter, primaries: list[TrackedWriter], workers: list[TrackedWriter]
 ) -> list[TrackedWriter]:
+    attempts: dict[int, TrackedWriter] = {}
+    for primary in primaries:
+        attempts.setdefault(primary.first, primary)
+    starts = sorted(attempts)
+
     def came_with_it(worker: TrackedWriter) -> bool:
-        return min(primaries, key=lambda primary: (abs(primary.first - worker.first), -primary.first)) is newest
+        place = bisect_left(starts, worker.first)
+        nearest = min(starts[max(0, place - 1) : place + 1], key=lambda start: (abs(start - worker.first), -start))
+        return attempts[nearest] is newest
 
     return [worker for worker in workers if worker.state in _OPEN_STATES or came_with_it(worker)]
 

@@ -11,7 +11,9 @@ import pytest
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_schemas.events import LogEvent
+from runstream_schemas.exceptions import MalformedEvent
 from runstream_schemas.topics import Topic
+from tests.integration.runtime.events import block, run_in, writer
 from tests.integration.runtime.ledger import LedgerConsumer, LedgerPartition, fetch
 from tests.integration.runtime.test_sink import LOG, Bench, bench, once
 
@@ -192,3 +194,47 @@ async def test_a_quarantine_that_cannot_be_written_rolls_back_the_batch(poisoned
     await sink.apply_batch(await poisoned.connection(), poisoned.batch(0, 5))
     assert await quarantined(poisoned) == [2]
     assert await fetch(poisoned.dsn, "select topic from runtime.sink_offset where next = 5") == [(LOG,)]
+
+
+async def test_a_run_whose_events_all_fail_costs_few_attempts(bench: Bench) -> None:
+    """Of a thousand failing events of a run, few are tried alone; its neighbors are applied in the same transaction."""
+    bench.consumer = Refusing()
+    hostile, near = run_in(0, 3), run_in(0, 4)
+    for number in range(1000):
+        bench.append(block(hostile, writer(1), number, 1))
+        if number % 100 == 0:
+            bench.append(block(near, writer(2), number // 100, 1))
+    await bench.sink().apply_batch(await bench.connection(), bench.batch(0, len(bench.log)))
+
+    # Ten failures among a thousand events, each found by halving, and once more the whole batch.
+    assert sum(partition.attempts for partition in bench.consumer.made) < 10 * 2 * 11
+    stored = await fetch(bench.dsn, "select count(*) as count from ledger.entry")
+    rejected = await fetch(bench.dsn, 'select reason from runtime.quarantine order by "offset"')
+    assert (stored[0]["count"], len(rejected), await bench.next()) == (20, 1000, len(bench.log))
+    assert sum("set aside without an attempt" in row["reason"] for row in rejected) == 990
+
+
+class Refusing(LedgerConsumer):
+    """Refuses the events of one run."""
+
+    def __init__(self) -> None:
+        super().__init__(topics=[Topic.LOG])
+        self.made: list[RefusingPartition] = []
+
+    def partition(self, number: int, context: Context) -> RefusingPartition:
+        """Return the work on one partition."""
+        self.made.append(RefusingPartition(number, context, strict=False))
+        return self.made[-1]
+
+
+class RefusingPartition(LedgerPartition):
+    """Counts attempts to apply events."""
+
+    attempts = 0
+
+    async def apply(self, connection: Connection, batch: Batch) -> None:
+        """Raise an error if an event is one of the refused run."""
+        self.attempts += 1
+        if any(item.event.run == run_in(0, 3) for item in batch.events):
+            raise MalformedEvent("refused")
+        await super().apply(connection, batch)

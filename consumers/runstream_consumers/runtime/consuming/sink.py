@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
@@ -24,6 +25,7 @@ from runstream_consumers.runtime.postgres.store import Rejected, SinkStore, Stor
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
 from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, plan
 from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress, Span
+from runstream_schemas.exceptions import LimitExceeded
 from runstream_schemas.topics import RunPath, Topic, topic_name
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,12 @@ _Apply = Callable[["Connection", "_Memory", "Sequence[Received]"], Awaitable[dic
 _DECODED_AT_ONCE = 100
 #: Writers whose progress is kept in memory.
 _WRITERS_IN_MEMORY = 50_000
+#: Events of a run in a batch that are found to fail one by one.
+_FAILURES_OF_A_RUN = 10
+_SET_ASIDE = (
+    f"set aside without an attempt: {_FAILURES_OF_A_RUN} other events of the run failed in the same batch. Redrive the"
+    " quarantine to apply it"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,22 +298,34 @@ class Sink:
     async def _apply_by_halves(
         self, connection: Connection, memory: _Memory, events: Sequence[Received]
     ) -> dict[int, Exception]:
-        """Apply halves of halves, each within a savepoint, down to events that fail alone; return those by index."""
+        """Apply halves of halves, each within a savepoint, down to events that fail alone; return errors by index.
+
+        Once a few events of a run have failed, its others are set aside without an attempt, since each attempt takes
+        time from all runs of the partition. They are applied when the quarantine is redriven.
+        """
         failed: dict[int, Exception] = {}
-        ranges = [range(len(events))]
-        while ranges:
-            indices = ranges.pop()
+        failures = Counter[RunPath]()
+        waiting = [[*range(len(events))]]
+        while waiting:
+            indices = waiting.pop()
+            aside = [index for index in indices if failures[events[index].event.run] >= _FAILURES_OF_A_RUN]
+            failed |= {index: LimitExceeded(_SET_ASIDE) for index in aside}
+            if aside:
+                indices = [index for index in indices if index not in failed]
+            if not indices:
+                continue
             try:
                 async with connection.transaction():
-                    await self._apply(connection, memory, events[indices.start : indices.stop])
+                    await self._apply(connection, memory, [events[index] for index in indices])
             except Exception as error:
                 if connection.is_closed() or not is_message_error(error):
                     raise
                 memory.partition = await self._new_partition(connection)
                 if len(indices) == 1:
-                    failed[indices.start] = error
+                    failed[indices[0]] = error
+                    failures[events[indices[0]].event.run] += 1
                 else:
                     middle = len(indices) // 2
-                    ranges += [indices[middle:], indices[:middle]]
+                    waiting += [indices[middle:], indices[:middle]]
         self._background.start(memory.partition.background)
         return failed
