@@ -91,6 +91,7 @@ import multiprocessing
 def work(n):
     for number in range(1_000_000):
         run.log({"n": number})
+        time.sleep(0.001)
 context = multiprocessing.get_context("fork")
 pools = [context.Pool(3) for _ in range(2)]
 jobs = [pool.map_async(work, range(100)) for pool in pools]
