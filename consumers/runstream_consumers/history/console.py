@@ -77,6 +77,29 @@ async def lines_before(
     return ConsolePage(_sorted(found), None)
 
 
+@dataclass(frozen=True, slots=True)
+class ConsolePart:
+    """Some lines in the order of their arrival, and the position after them."""
+
+    lines: list[HistoryRow]
+    end: tuple[int, int] | None
+
+
+async def lines_after(source: BlockSource, run: RunPath, place: tuple[int, int] | None) -> ConsolePart:
+    """Return the next lines after a position, the offset and sequence number of a block; None is the beginning."""
+    blocks = await source.earliest(run_key(run), Stream.CONSOLE, after=place, size=_AT_ONCE)
+    if not blocks:
+        return ConsolePart([], place)
+    return ConsolePart(await asyncio.to_thread(_rows_of_all, blocks), (blocks[-1].offset, blocks[-1].seq))
+
+
+async def last_place(source: BlockSource, run: RunPath) -> tuple[int, int] | None:
+    """Return the position after the line that arrived last; None if there is none."""
+    async for blocks in source.latest(run_key(run), Stream.CONSOLE, most=1):
+        return blocks[-1].offset, blocks[-1].seq
+    return None
+
+
 async def parts(
     source: Callable[[], AbstractAsyncContextManager[BlockSource]], run: RunPath
 ) -> AsyncIterator[list[HistoryRow]]:
@@ -84,11 +107,11 @@ async def parts(
     place: tuple[int, int] | None = None
     while True:
         async with source() as opened:
-            blocks = await opened.earliest(run_key(run), Stream.CONSOLE, after=place, size=_AT_ONCE)
-        if not blocks:
+            part = await lines_after(opened, run, place)
+        if part.end == place:
             return
-        yield await asyncio.to_thread(_rows_of_all, blocks)
-        place = (blocks[-1].offset, blocks[-1].seq)
+        yield part.lines
+        place = part.end
 
 
 def text_of(row: HistoryRow) -> str:

@@ -92,6 +92,7 @@ def page_values(
     """Return what the template of a run shows, without alerts and console lines."""
     run, state = found.run, documents.state_answer(found.state, found.failures)
     project_path = documents.project_path(run.entity, run.project)
+    metadata, texts = view.without_long(document.metadata)
     return {
         "run": document,
         "reason": view.reason(document.state, state.transitions),
@@ -111,7 +112,9 @@ def page_values(
         "states": {writer.writer: writer for writer in state.writers},
         "config": view.matching(filters.pairs(document.config), search),
         "summary": view.matching(view.summary_pairs(document.summary), search),
-        "metadata": list(filters.pairs(document.metadata)),
+        "metadata": list(filters.pairs(metadata)),
+        "texts": texts,
+        "origins": view.origins(found),
         "listed": _LISTED,
         "search": search,
     }

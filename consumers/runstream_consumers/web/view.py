@@ -9,7 +9,7 @@ from typing import Any
 
 from runstream_consumers.api.documents import run_documents
 from runstream_consumers.api.documents.models import DeliveryReport, Transition
-from runstream_consumers.api.documents.run_documents import FoundRun, seconds
+from runstream_consumers.api.documents.run_documents import FoundRun, run_path, seconds
 from runstream_consumers.web.filters import pairs
 from runstream_schemas.summary_algebra.globs import GlobTable
 
@@ -107,6 +107,31 @@ def steps_of(found: FoundRun) -> int | str:
     """Return the last step plus one, which is the number of steps if the run counts from 0."""
     last = found.document.last_step
     return "–" if last is None else last + 1  # noqa: RUF001  # a dash for people
+
+
+def without_long(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Return metadata without packages and uncommitted changes, and these as texts with a title."""
+    rest, texts = dict(metadata), []
+    packages, git = metadata.get("packages"), metadata.get("git")
+    if isinstance(packages, list):
+        del rest["packages"]
+        texts.append((f"{len(packages)} packages", "\n".join(map(str, packages))))
+    if isinstance(git, dict) and isinstance(diff := git.get("diff"), str):
+        rest["git"] = {name: value for name, value in git.items() if name != "diff"}
+        texts.append(("Uncommitted changes", diff))
+    return rest, texts
+
+
+def origins(found: FoundRun) -> list[tuple[str, str | None, str]]:
+    """Return for each branch of a run what it is, the path of the page of the run that it continues, and its text."""
+    found_origins: list[tuple[str, str | None, str]] = []
+    for branch in found.branches:
+        if branch.run == found.run:
+            found_origins.append(("rewound to", None, f"step {branch.step}"))
+        else:
+            path = None if branch.run is None else run_path(branch.run)
+            found_origins.append(("forked from", path, f"{branch.run or 'an unknown run'} at step {branch.step}"))
+    return found_origins
 
 
 def is_number(value: Any) -> bool:

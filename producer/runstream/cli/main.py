@@ -15,6 +15,7 @@ from rich.console import Console
 from runstream.cli import run_script, shippers
 from runstream.cli.console import print_error
 from runstream.cli.find import RunPath, find_run
+from runstream.cli.logs import logs
 from runstream.cli.runs import runs
 from runstream.cli.show import show
 from runstream.descriptors import occupy_standard_descriptors
@@ -40,7 +41,7 @@ def create_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (runs, show, stop):
+    for command in (runs, show, logs, stop):
         app.command()(command)
     app.callback()(_options)
     run_script.register(app)

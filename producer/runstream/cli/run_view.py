@@ -41,7 +41,8 @@ _WIDEST, _NARROWEST = 40, 8
 #: Width of a number, with the gap before it.
 _NUMBER = 12
 _SAMPLES = 400
-_OPEN = ("pending", "running", "preempting")
+#: States in which more events are expected.
+OPEN = ("pending", "running", "preempting")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class Snapshot:
     @property
     def ended(self) -> bool:
         """Whether the run has ended, and nothing more will arrive."""
-        return self.document["state"] not in _OPEN and has_arrived(self.delivery)
+        return self.document["state"] not in OPEN and has_arrived(self.delivery)
 
     @classmethod
     def read(cls, run: Run) -> Snapshot:
@@ -167,14 +168,14 @@ def duration_seconds(document: Mapping[str, Any], now: datetime) -> float | None
     first, last = parse_time(document["created_at"]), parse_time(document["ended_at"] or document["updated_at"])
     if first is None or last is None:
         return None
-    return ((now if document["state"] in _OPEN else last) - first).total_seconds()
+    return ((now if document["state"] in OPEN else last) - first).total_seconds()
 
 
 def _duration(document: dict[str, Any], now: datetime) -> str:
     seconds = duration_seconds(document, now)
     if seconds is None:
         return "not started"
-    return f"{'for' if document['state'] in _OPEN else 'took'} {format_duration(seconds)}"
+    return f"{'for' if document['state'] in OPEN else 'took'} {format_duration(seconds)}"
 
 
 def _transitions(transitions: Sequence[dict[str, Any]]) -> RenderableType:

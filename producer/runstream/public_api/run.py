@@ -317,6 +317,16 @@ class Run:
         """Return the last lines of output: ``{"time", "stream", "text", "label", "host"}``, oldest first."""
         return list(self._get("console", lines=lines)["lines"])
 
+    def console_page(self, after: str | None = None, lines: int = 1000) -> tuple[list[dict[str, Any]], str]:
+        """Return lines of output in the order of their arrival, and the position after them.
+
+        Args:
+            after: The position after which lines are returned; ``""`` is the beginning, None returns the last lines.
+            lines: How many of the last lines.
+        """
+        page = self._get("console", lines=lines, after=after)
+        return list(page["lines"]), str(page["next"])
+
     @property
     def alerts(self) -> list[dict[str, Any]]:
         """The alerts without repeats, oldest first: ``{"title", "full_title", "text", "level", "time", …}``."""

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from runstream_consumers.api.documents.run_documents import project_path
+from runstream_consumers.api.documents.run_documents import FoundRun, project_path
+from runstream_consumers.history.postgres_blocks import BranchPoint
+from runstream_consumers.summary.reader import RunDocument
 from runstream_consumers.web import filters, view
 from runstream_consumers.web.filters import markdown
+from runstream_schemas.topics import RunPath
 
 
 def _defined(name: str, **options: Any) -> dict[str, Any]:
@@ -139,3 +142,25 @@ def test_times_and_durations_are_formatted() -> None:
 def test_names_are_quoted_in_paths() -> None:
     """A slash or a space in a name does not change the path."""
     assert project_path("a b", "c/d") == "/a%20b/c%2Fd"
+
+
+def test_long_metadata_is_shown_apart() -> None:
+    """Packages and uncommitted changes are texts; values of other types stay where they are."""
+    metadata = {"host": "a", "packages": ["x==1", "y==2"], "git": {"commit": "c", "diff": "+1"}}
+    rest, texts = view.without_long(metadata)
+    assert rest == {"host": "a", "git": {"commit": "c"}}
+    assert texts == [("2 packages", "x==1\ny==2"), ("Uncommitted changes", "+1")]
+    odd = {"packages": "x", "git": ["diff"]}
+    assert view.without_long(odd) == (odd, [])
+
+
+def test_origins_link_to_the_run_that_is_continued() -> None:
+    """A rewind has no link, nor has a fork of a run of which nothing has arrived."""
+    run, parent = (RunPath(entity="ada", project="a b", run_id=name) for name in ("x", "y"))
+    branches = [BranchPoint(run=origin, step=3, time=0) for origin in (parent, run, None)]
+    found = FoundRun(run=run, document=RunDocument(run=run), state=None, branches=branches)
+    assert view.origins(found) == [
+        ("forked from", "/ada/a%20b/runs/y", "ada/a b/y at step 3"),
+        ("rewound to", None, "step 3"),
+        ("forked from", None, "an unknown run at step 3"),
+    ]

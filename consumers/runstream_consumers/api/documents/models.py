@@ -362,3 +362,5 @@ class ConsoleAnswer(_Answer):
     lines: list[ConsoleLine]
     #: `before` of a request for the lines before these; null if there are none.
     earlier: str | None
+    #: `after` of a request for the lines that arrive later.
+    next: str

@@ -23,6 +23,7 @@ from runstream_consumers.history.console import ConsoleCursor
 from runstream_consumers.history.postgres_blocks import PostgresBlocks
 from runstream_consumers.history.reader import Cursor, Origin, RowQuery
 from runstream_schemas.events import Stream
+from runstream_schemas.topics import RunPath
 
 router = APIRouter(prefix="/api/v1/runs/{entity}/{project}/{run_id}", tags=["history"])
 
@@ -116,20 +117,42 @@ async def console_lines(
     lines: Annotated[int, Query(ge=1, le=10_000)] = 200,
     search: Annotated[str, Query(max_length=500, description="Only lines that contain this text, in any case")] = "",
     before: Annotated[str | None, Query(description="`earlier` of the previous response")] = None,
+    after: Annotated[
+        str | None, Query(description="`next` of the previous response: later lines by arrival; empty: all")
+    ] = None,
 ) -> Response:
     """Return the last lines before a cursor, oldest first, each with its stream, time, label and host.
+
+    With `after`, the lines that arrived after a position, in the order of their arrival: as many as are read at once.
 
     A line that ends with a carriage return is the latest state of a progress bar. A search may find fewer lines than
     requested, even none, while `earlier` is not null.
     """
-    after = None if before is None else console_cursor(before)
+    if after is not None:
+        return await _lines_after(run, reads, after)
+    end = None if before is None else console_cursor(before)
     async with _reading(reads) as connection:
         await documents.find(connection, run)
-        page = await console.lines_before(
-            PostgresBlocks(connection), run, limit=lines, before=after, wanted=containing(search)
-        )
-    found = [{"time": documents.seconds(row.time), "writer": row.writer.hex(), **row.values} for row in page.lines]
-    return ValuesResponse({"lines": found, "earlier": None if page.earlier is None else _joined(page.earlier)})
+        blocks = PostgresBlocks(connection)
+        # Lines that arrive in between are in the next response to a request with `after`, and not in this one.
+        last = await console.last_place(blocks, run)
+        if end is None and last is not None:
+            end = ConsoleCursor(*last, _GREATEST)
+        page = await console.lines_before(blocks, run, limit=lines, before=end, wanted=containing(search))
+    earlier = None if page.earlier is None else _joined(page.earlier)
+    return ValuesResponse({"lines": _lines_json(page.lines), "earlier": earlier, "next": _joined(last or ())})
+
+
+async def _lines_after(run: RunPath, reads: CostlyReads, after: str) -> Response:
+    place = tuple(_integers(after, 2, "after", "next")) if after else None
+    async with _reading(reads) as connection:
+        await documents.find(connection, run)
+        part = await console.lines_after(PostgresBlocks(connection), run, place)  # type: ignore[arg-type]  # two
+    return ValuesResponse({"lines": _lines_json(part.lines), "earlier": None, "next": _joined(part.end or ())})
+
+
+def _lines_json(rows: Sequence[history.HistoryRow]) -> list[dict[str, Any]]:
+    return [{"time": documents.seconds(row.time), "writer": row.writer.hex(), **row.values} for row in rows]
 
 
 @router.get("/system", summary="System metrics, sampled", responses=described(models.SeriesList))
