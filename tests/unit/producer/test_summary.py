@@ -93,7 +93,7 @@ def test_a_default_does_not_replace_a_value(summary: Summary, recorder: Recorder
         (math.nan, None),
         (np.float64("nan"), None),
         (Colour.RED, "RED"),
-        ({"a": Colour.RED, "b": [Colour.RED]}, {"a": "RED", "b": ["RED"]}),
+        ({"a": Colour.RED, "b": [Colour.RED]}, {"a": "RED", "b": [1]}),
         ({"a": math.nan, "b": [1.0, math.nan]}, {"a": None, "b": [1.0, None]}),
         (math.inf, math.inf),
         (np.int64(7), 7),

@@ -13,6 +13,7 @@ from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+    from enum import Enum
 
     from runstream.tracking.values.entries import SummaryEntry
 
@@ -186,6 +187,21 @@ def copied(value: Any) -> Any:
 
 class _SummaryConversion(AssignedConversion):
     """Converts assigned values: a large array to its statistics."""
+
+    #: How many lists the current value is in.
+    _lists = 0
+
+    def member(self, value: Enum) -> Any:
+        """Return the name of a member of an enum, within a list its value, as in W&B."""
+        return self.value(value.value if self._lists else value.name)
+
+    def elements(self, values: Any) -> Any:
+        """Return the elements of a collection as a list of plain data."""
+        self._lists += 1
+        try:
+            return super().elements(values)
+        finally:
+            self._lists -= 1
 
     def other(self, value: Any) -> Any:
         """Return the statistics of a large array, and any other value as plain data."""
