@@ -115,7 +115,7 @@ class _ConfigConversion(AssignedConversion):
         """Return an object with keys or fields as a dict, a sequence as a list, any other value as text."""
         if (items := _items(value)) is not None:
             return self.within(value, lambda: self.mapping(items))
-        if isinstance(value, range):
+        if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
             return self.within(value, lambda: self.elements(value))
         if (text := _text(value)) is not None:
             return self.text(text)

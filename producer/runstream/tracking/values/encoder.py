@@ -221,14 +221,12 @@ class Conversion:
                 result[key] = plain
         return result
 
-    def other(self, value: Any) -> Any:  # noqa: PLR0911 - one for each kind of value
+    def other(self, value: Any) -> Any:
         """Return the plain data of a value that is neither a plain value nor a container."""
         if (handler := self._encoder.handlers.get(type(value))) is not None:
             return self.converted(value, handler(value, self._encoder))
         if (text := as_text(value)) is not None:
             return self.text(text)
-        if isinstance(value, Sequence) and not isinstance(value, range):
-            return self.within(value, lambda: self.elements(value))
         if hasattr(value, "item") and hasattr(value, "tolist"):
             return self.converted(value, from_array(value, self._long_array))
         if callable(getattr(value, "numpy", None)):
