@@ -18,6 +18,7 @@ from runstream.cli.find import RunPath, find_run
 from runstream.cli.logs import logs
 from runstream.cli.runs import runs
 from runstream.cli.show import show
+from runstream.cli.tail import tail
 from runstream.descriptors import occupy_standard_descriptors
 from runstream.exceptions import Error
 from runstream.public_api.api import Api
@@ -44,6 +45,7 @@ def create_app() -> typer.Typer:
     for command in (runs, show, logs, stop):
         app.command()(command)
     app.callback()(_options)
+    app.command()(tail)
     run_script.register(app)
     shippers.register(app)
     app.command()(sync)
