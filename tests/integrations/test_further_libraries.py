@@ -72,14 +72,6 @@ def test_skorch(stack: Stack, tmp_path: Path) -> None:
     assert len(values(run, "train_loss")) == len(values(run, "valid_loss")) == 3
 
 
-def test_fastai(stack: Stack, tmp_path: Path) -> None:
-    """The callback logs each batch and each epoch."""
-    run = run_of("train_fastai", stack=stack, run_id=new_id(), folder=tmp_path)
-
-    assert len(values(run, "train_loss")) >= 8
-    assert run.summary["epoch"] == 2
-
-
 def test_trl(stack: Stack, tmp_path: Path) -> None:
     """The trainer logs its loss."""
     run = run_of("train_trl", stack=stack, run_id=new_id(), folder=tmp_path)

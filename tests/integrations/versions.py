@@ -18,6 +18,16 @@ LIBRARIES = (
     "optuna",
     "optuna-integration",
     "tensorboard",
+    "catboost",
+    "ray",
+    "spacy",
+    "spacy-loggers",
+    "langchain",
+    "langchain-community",
+    "scikit-learn",
+    "skorch",
+    "trl",
+    "sentence-transformers",
     "wandb",
 )
 

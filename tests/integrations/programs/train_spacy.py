@@ -1,9 +1,10 @@
 """``spacy train`` with the logger of spacy-loggers."""
 
 import sys
-from pathlib import Path
 
 import spacy
+import spacy.util
+from confection import Config
 from spacy.cli.train import train
 from spacy.tokens import DocBin
 
@@ -48,7 +49,8 @@ def main() -> None:
         doc.cats = {"yes": float(number % 2), "no": float(1 - number % 2)}
         texts.add(doc)
     texts.to_disk("texts.spacy")
-    Path("config.cfg").write_text(CONFIG)
+    filled = spacy.util.load_model_from_config(Config().from_str(CONFIG, interpolate=False), auto_fill=True)
+    filled.config.to_disk("config.cfg")
     train("config.cfg", sys.argv[1])
 
 
