@@ -126,7 +126,13 @@ def test_command_can_be_repeated_after_a_broker_outage(stack: Stack, server: Ser
         assert process.wait(120) == 0
     delivery = server.run(run_id, "/delivery")
     (request,) = [one for one in delivery["writers"] if one["writer"] == uuid.UUID(key).hex]
-    assert request["topics"]["config"] == {"stored": 1, "counted": None, "missing": []}
+    assert request["topics"]["config"] == {
+        "stored": 1,
+        "lost": 0,
+        "losses": [],
+        "counted": None,
+        "missing": [],
+    }
 
 
 def test_stopped_run_that_is_then_killed_is_killed(stack: Stack, server: Server, tmp_path: Path) -> None:

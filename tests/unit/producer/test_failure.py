@@ -216,7 +216,7 @@ def _bounded(found: Failure) -> None:
         UnicodeDecodeError("utf-8", b"\xff", 0, 1, "\udfff"),
         ExceptionGroup("several", [ValueError(1), OSError(2)]),
     ],
-    ids=lambda error: object.__repr__(error)[:40],
+    ids=lambda error: object.__repr__(error).partition(" object")[0],
 )
 def test_any_exception_becomes_text(error: BaseException) -> None:
     """Hostile, huge, deep and unencodable exceptions become bounded text that UTF-8 can encode."""
