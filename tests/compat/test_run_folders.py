@@ -31,7 +31,9 @@ def unpacked(name: str, folder: Path) -> tuple[RunFolder, dict[str, Any]]:
     """Unpack a run folder, and return it with what is expected of it."""
     expected: dict[str, Any] = json.loads((FIXTURES / f"{name}.json").read_text(encoding="utf-8"))
     with tarfile.open(FIXTURES / f"{name}.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+        # Older versions of Python have none.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(folder)
     return RunFolder.open(folder / expected["folder"]), expected
 
 

