@@ -31,6 +31,8 @@ def known(found: Any, meant: Any) -> Any:
     """Return the decoded content without the fields that did not exist when the message was written."""
     if isinstance(found, dict) and isinstance(meant, dict):
         return {name: known(found[name], value) for name, value in meant.items()}
+    if isinstance(found, list) and isinstance(meant, list) and len(found) == len(meant):
+        return [known(one, value) for one, value in zip(found, meant, strict=True)]
     return found
 
 

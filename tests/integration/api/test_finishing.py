@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 def shown(served: Served, recording: Recording) -> list[tuple[str, list[str]]]:
     """Return the state and qualifiers of a run from each response that has them."""
-    runs = served.get("/api/v1/runs", project=recording.run.project)["runs"]
-    listed = next(run for run in runs if run["id"] == recording.run.run_id)
+    runs = served.get("/api/v1/runs", project=recording.run.project, limit=500)["runs"]
+    listed = next((run for run in runs if run["id"] == recording.run.run_id), None)
+    assert listed is not None
     answers: list[Any] = [served.run(recording), served.run(recording, "/state"), listed]
     return [(answer["state"], answer["qualifiers"]) for answer in answers]
 
