@@ -117,16 +117,29 @@ def _placeholder(name: str, doc: str) -> type[UnsupportedMedia]:
     return type(name, (UnsupportedMedia,), {"__doc__": doc, "__module__": __name__})
 
 
+#: Every placeholder is an instance of these.
+BatchableMedia = Media = WBValue = UnsupportedMedia
+
 ArtifactTTL = _placeholder("ArtifactTTL", "The lifetime of an artifact.")
 Audio = _placeholder("Audio", "A sound.")
+Bokeh = _placeholder("Bokeh", "A Bokeh plot.")
+BoundingBoxes2D = _placeholder("BoundingBoxes2D", "Boxes on an image.")
+box3d = _placeholder("box3d", "A box in a point cloud.")
 Classes = _placeholder("Classes", "The classes of a segmentation or of boxes.")
 CustomChart = _placeholder("CustomChart", "A chart of a table.")
 EvalTable = _placeholder("EvalTable", "A table of a model's predictions.")
 Graph = _placeholder("Graph", "The graph of a model.")
 Html = _placeholder("Html", "A piece of HTML.")
 Image = _placeholder("Image", "An image, with masks and boxes.")
+ImageMask = _placeholder("ImageMask", "A mask of an image.")
 JoinedTable = _placeholder("JoinedTable", "Two tables, joined by a key.")
 Molecule = _placeholder("Molecule", "A molecule in three dimensions.")
+Node = _placeholder("Node", "A node of a graph.")
 Object3D = _placeholder("Object3D", "A point cloud or a three-dimensional model.")
+PartitionedTable = _placeholder("PartitionedTable", "A table in several parts.")
 Plotly = _placeholder("Plotly", "A Plotly figure.")
+Trace = _placeholder("Trace", "A trace of calls of models.")
 Video = _placeholder("Video", "A video.")
+Visualize = _placeholder("Visualize", "A chart of a table.")
+visualize = _placeholder("visualize", "A chart of a table.")
+WBTraceTree = _placeholder("WBTraceTree", "A tree of traces.")

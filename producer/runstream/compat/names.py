@@ -24,14 +24,7 @@ _READING = {
     "Run": "runstream.public_api.run:Run",
     "Runs": "runstream.public_api.runs:Runs",
 }
-_FURTHER_MEDIA = """
-    BatchableMedia Bokeh BoundingBoxes2D ImageMask Media Node PartitionedTable Trace WBTraceTree WBValue box3d
-""".split()  # noqa: SIM905
-_MEDIA = {
-    **{name: f"runstream.compat.media:{name}" for name in _FURTHER_MEDIA},
-    "Histogram": "runstream.tracking.values.histogram:Histogram",
-    "*": "runstream.unsupported_media",
-}
+_MEDIA = {"Histogram": "runstream.tracking.values.histogram:Histogram", "*": "runstream.unsupported_media"}
 
 _MEDIA_MODULES = "audio graph histogram html image molecule object_3d plotly table trace_tree video".split()  # noqa: SIM905
 #: Integrations without any function.
@@ -50,14 +43,14 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
         "_attach": f"{_STAND_INS}:attach",
         "api": f"{_STAND_INS}:API",
         "attach": f"{_STAND_INS}:attach",
-        "box3d": "runstream.compat.media:box3d",
+        "box3d": "runstream.unsupported_media:box3d",
         "catboost": "runstream.integration.catboost",
         "ensure_configured": f"{_STAND_INS}:ensure_configured",
         "join": "runstream:finish",
         "patched": f"{_STAND_INS}:PATCHED",
         "sklearn": "runstream.integration.sklearn",
         "termsetup": f"{_STAND_INS}:never",
-        "visualize": "runstream.compat.media:visualize",
+        "visualize": "runstream.unsupported_media:visualize",
     },
     "wandb.apis": {
         "Api": "runstream.public_api.api:Api",
@@ -95,8 +88,7 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
     "wandb.keras": "runstream.integration.keras",
     "wandb.lightgbm": "runstream.integration.lightgbm",
     "wandb.plot": {
-        **{name: f"runstream.compat.media:{name}" for name in ("Visualize", "visualize")},
-        "CustomChart": "runstream.compat.media:Visualize",
+        **{name: f"runstream.unsupported_media:{name}" for name in ("CustomChart", "Visualize", "visualize")},
         "plot_table": "runstream:plot_table",
         "*": "runstream.plot",
     },

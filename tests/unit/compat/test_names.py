@@ -102,6 +102,16 @@ wandb.join()
     assert python(code, tmp_path).splitlines() == ["r1 True True", "True True r1", "1"]
 
 
+def test_placeholders_are_instances_of_the_classes_of_media(tmp_path: Path) -> None:
+    """Libraries recognize charts and media by their class."""
+    code = """
+import runstream.compat.wandb, wandb
+from wandb.sdk.data_types.base_types.wb_value import WBValue
+print(isinstance(wandb.plot.bar(None, "a", "b"), wandb.plot.CustomChart), isinstance(wandb.Image(1), WBValue))
+"""
+    assert python(code, tmp_path) == "True True"
+
+
 def test_plots_of_scikit_learn_are_left_out(tmp_path: Path) -> None:
     """They print a warning once, and the program continues."""
     code = """
