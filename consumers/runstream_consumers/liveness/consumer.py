@@ -112,8 +112,7 @@ class LivenessPartition:
         await store.save(connection, self._number, model.clock, model.changes)
         await failures.save(connection, batch.events)
         model.changes = Changes()
-        if len(model.runs) > _CLOSED_RUNS:
-            model.forget_closed()
+        model.forget_closed(_CLOSED_RUNS)
 
     async def background(self) -> None:
         """Tick, and publish transitions, until cancelled; an error of one ends both, and the runtime restarts them."""

@@ -7,7 +7,7 @@ makes a writer look crashed.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -15,7 +15,8 @@ from typing import TypeGuard
 
 from runstream_consumers.liveness.clock import Clock, Thresholds, seconds
 from runstream_consumers.liveness.rules import TRANSITIONS, Phase, QualifiedState, Qualifier, Trigger
-from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter, Transition, decide_run_state, describe_ending
+from runstream_consumers.liveness.run import TrackedRun
+from runstream_consumers.liveness.writer import TrackedWriter, Transition, describe_ending
 from runstream_schemas import values
 from runstream_schemas.attributes import bounded_time
 from runstream_schemas.events import ChangeEvent, Event, ExitEvent, HeartbeatEvent, Kind, Role, Scope
@@ -57,6 +58,8 @@ class PartitionModel:
         self._is_signed = is_signed
         #: The running writers, beginning with the one that has been silent longest.
         self._running: OrderedDict[WriterKey, TrackedWriter] = OrderedDict()
+        #: Their number by run.
+        self._open: Counter[RunPath] = Counter()
         #: Runs whose state has to be decided again.
         self._undecided: set[RunPath] = set()
 
@@ -67,17 +70,19 @@ class PartitionModel:
 
     def restore(self, runs: Iterable[TrackedRun]) -> None:
         """Add stored runs that are not in memory."""
-        found = [*self._running.values()]
+        found: list[TrackedWriter] = []
         for run in runs:
             self.runs[run.path] = run
             found += [writer for writer in run.writers.values() if writer.phase is Phase.RUNNING]
-        if len(found) > len(self._running):
-            found.sort(key=lambda writer: writer.heard)
+        if found:
+            self._open.update(writer.run for writer in found)
+            found = sorted([*self._running.values(), *found], key=lambda writer: writer.heard)
             self._running = OrderedDict(((writer.run, writer.id), writer) for writer in found)
 
-    def forget_closed(self) -> None:
-        """Remove the runs from memory that have no running writer."""
-        self.runs = {path: self.runs[path] for path, _ in self._running}
+    def forget_closed(self, kept: int) -> None:
+        """Remove the runs from memory that have no running writer, if these are more than ``kept``."""
+        if len(self.runs) - len(self._open) > kept:
+            self.runs = {path: self.runs[path] for path in self._open}
 
     def apply(self, event: Event, time: int) -> Sequence[Transition]:
         """Apply an event that was appended at ``time``; return the transitions that it caused."""
@@ -132,7 +137,7 @@ class PartitionModel:
         wrote none, so the counts of this partition are the least.
         """
         silent = max(len(here), tick.silent_runs)
-        live = max(len({run for run, _ in self._running}), tick.open_runs)
+        live = max(len(self._open), tick.open_runs)
         return silent if silent >= max(self._thresholds.mass, self._thresholds.share * live) else 0
 
     def _mark_unreachable(self, together: Sequence[TrackedWriter], time: int, reason: str) -> None:
@@ -167,7 +172,7 @@ class PartitionModel:
             self._mark_changed(writer)
         if time < writer.first or not writer.continues.issuperset(event.writer.continues):
             writer.first = min(writer.first, time)
-            writer.continues |= frozenset(event.writer.continues)
+            run.add_continued(writer, event.writer.continues)
             self._mark_changed(writer)
         if writer.note_clock(event.header.time, time, is_beat=event.kind is Kind.BEAT):
             self._mark_changed(writer)
@@ -249,8 +254,11 @@ class PartitionModel:
         writer.stale = writer.unreachable = writer.finishing = False
         if phase is Phase.RUNNING:
             self._running[writer.run, writer.id] = writer
-        else:
-            self._running.pop((writer.run, writer.id), None)
+            self._open[writer.run] += 1
+        elif self._running.pop((writer.run, writer.id), None):
+            self._open[writer.run] -= 1
+            if not self._open[writer.run]:
+                del self._open[writer.run]
         self._mark_changed(writer)
 
     def _mark_changed(self, writer: TrackedWriter) -> None:
@@ -276,11 +284,13 @@ class PartitionModel:
         if writer.run in self._undecided:
             self._undecided.discard(writer.run)
             reason = f"{writer.label}: {reason}" if writer.label else reason
-            self._update_run_state(self.runs[writer.run], writer.id, time, reason)
+            run = self.runs[writer.run]
+            run.index.update(writer)
+            self._update_run_state(run, writer.id, time, reason)
 
     def _update_run_state(self, run: TrackedRun, cause: bytes, time: int, reason: str) -> None:
         self.changes.runs[run.path] = run
-        before, run.qualified_state = run.qualified_state, decide_run_state(run.writers.values())
+        before, run.qualified_state = run.qualified_state, run.index.state()
         if _is_transition(before, run.qualified_state):
             self.changes.transitions.append(
                 Transition(

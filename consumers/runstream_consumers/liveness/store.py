@@ -11,7 +11,8 @@ from uuid import UUID
 from runstream_consumers.liveness.clock import Clock
 from runstream_consumers.liveness.model import Changes
 from runstream_consumers.liveness.rules import Phase, Qualifier, State
-from runstream_consumers.liveness.writer import StateVote, TrackedRun, TrackedWriter, Transition
+from runstream_consumers.liveness.run import TrackedRun
+from runstream_consumers.liveness.writer import StateVote, TrackedWriter, Transition
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import columns_of, load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
@@ -153,10 +154,10 @@ def _run_row(run: TrackedRun) -> tuple[Any, ...]:
         path.run_id,
         state.value,
         _names(qualifiers),
-        run.is_open,
+        run.index.is_open,
         run.transitions,
-        run.ended,
-        run.clock_offset,
+        run.index.ended or None,
+        run.index.clock_offset,
     )
 
 

@@ -1,9 +1,7 @@
-"""The liveness consumer's records of writers and runs, and the state of a run by the rules 7 to 10 of ``rules``."""
+"""The liveness consumer's records of writers, and of changes of state."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,11 +12,6 @@ from runstream_schemas.topics import RunPath
 #: A smaller difference of clocks is not noted without a beat, microseconds.
 _NOTED_US = 1_000_000
 _NONE: frozenset[Qualifier] = frozenset()
-
-#: States of writers that have not ended, in order of precedence for their run.
-_OPEN_STATES = (State.RUNNING, State.PREEMPTING, State.PENDING)
-#: All states in order of precedence, ends from the worst to the best.
-_PRECEDENCE = (*_OPEN_STATES, State.CRASHED, State.FAILED, State.KILLED, State.PREEMPTED, State.FINISHED)
 
 
 class StateVote(NamedTuple):
@@ -126,39 +119,6 @@ class TrackedWriter:
         return self.state, self.qualifiers
 
 
-@dataclass(slots=True, kw_only=True)
-class TrackedRun:
-    """A run with its writers, and the state that was last decided from them."""
-
-    path: RunPath
-    writers: dict[bytes, TrackedWriter] = field(default_factory=dict)
-    #: State and qualifiers; None before its first record.
-    qualified_state: QualifiedState | None = None
-    #: How many transitions it has had; depends on the order in which the topics were read, unlike its state.
-    transitions: int = field(default=0, compare=False)
-
-    @property
-    def ended(self) -> int | None:
-        """When the last of its processes ended, by its clock; None if not known."""
-        return max((writer.ended for writer in self._processes), default=0) or None
-
-    @property
-    def clock_offset(self) -> int | None:
-        """How far the clock of its processes is ahead of the broker's, the one that differs most; None if unknown."""
-        known = [(writer.clock_offset, writer.clock_ahead) for writer in self._processes]
-        offsets = [ahead if offset is None else offset for offset, ahead in known]
-        return max(filter(None, offsets), key=abs, default=None)
-
-    @property
-    def _processes(self) -> list[TrackedWriter]:
-        return [writer for writer in self.writers.values() if writer.role in {Role.PRIMARY, Role.WORKER}]
-
-    @property
-    def is_open(self) -> bool:
-        """Whether one of its writers is running."""
-        return any(writer.phase is Phase.RUNNING for writer in self.writers.values())
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """A change of the state of a run, or of one of its writers if ``writer`` is set."""
@@ -186,51 +146,3 @@ def describe_ending(ending: Ending | None) -> str:
     if ending.signal:
         return f"signal {ending.signal}" if ending.signal > 0 else "signal unknown"
     return f"exit code {ending.exit_code}" if ending.exit_code >= 0 else ending.state.value
-
-
-def decide_run_state(writers: Iterable[TrackedWriter]) -> QualifiedState:
-    """Return the state of a run, and the qualifiers that all deciding writers share."""
-    found = [writer for writer in writers if writer.role in {Role.PRIMARY, Role.WORKER}]
-    deciding = [writer for writer in found if writer.vote.decides]
-    if not deciding:
-        return _leading_state(found, [State.RUNNING])
-    workers = [writer for writer in deciding if writer.role is Role.WORKER]
-    primaries = [writer for writer in deciding if writer.role is Role.PRIMARY]
-    if not primaries:
-        return _leading_state(workers, _PRECEDENCE)
-    newest = _newest(primaries)
-    if newest.vote.waits_for_all:
-        return _leading_state([newest, *_workers_of_attempt(newest, primaries, workers)], _PRECEDENCE)
-    return _leading_state(primaries, [State.RUNNING, State.PREEMPTING], newest.qualified_state)
-
-
-def _newest(primaries: list[TrackedWriter]) -> TrackedWriter:
-    continued = frozenset[bytes]().union(*(writer.continues for writer in primaries))
-    candidates = [writer for writer in primaries if writer.id not in continued] or primaries
-    return max(candidates, key=lambda writer: (writer.first, writer.id))
-
-
-def _workers_of_attempt(
-    newest: TrackedWriter, primaries: list[TrackedWriter], workers: list[TrackedWriter]
-) -> list[TrackedWriter]:
-    attempts: dict[int, TrackedWriter] = {}
-    for primary in primaries:
-        attempts.setdefault(primary.first, primary)
-    starts = sorted(attempts)
-
-    def came_with_it(worker: TrackedWriter) -> bool:
-        place = bisect_left(starts, worker.first)
-        nearest = min(starts[max(0, place - 1) : place + 1], key=lambda start: (abs(start - worker.first), -start))
-        return attempts[nearest] is newest
-
-    return [worker for worker in workers if worker.state in _OPEN_STATES or came_with_it(worker)]
-
-
-def _leading_state(
-    writers: list[TrackedWriter], states: Sequence[State], otherwise: QualifiedState = (State.PENDING, _NONE)
-) -> QualifiedState:
-    """Return the first of these states that a writer has, and the qualifiers that all writers in it share."""
-    for state in states:
-        if found := [writer.qualifiers for writer in writers if writer.state is state]:
-            return state, frozenset.intersection(*found)
-    return otherwise

@@ -1,18 +1,22 @@
-"""A naive model of the heartbeat topic, which checks every writer at every tick."""
+"""A naive model of the heartbeat topic, which checks every writer at every tick, and of the state of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstream_consumers.liveness.rules import State
-from runstream_schemas.events import ExitEvent, ExitState, HeartbeatEvent, Kind
+from runstream_consumers.liveness.rules import QualifiedState, State
+from runstream_schemas.events import ExitEvent, ExitState, HeartbeatEvent, Kind, Role
 from tests.property.liveness.logs import LIMITS, Placed, is_signed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from runstream_consumers.liveness.writer import TrackedWriter
     from runstream_schemas.topics import RunPath
+
+_OPEN = (State.RUNNING, State.PREEMPTING, State.PENDING)
+_PRECEDENCE = (*_OPEN, State.CRASHED, State.FAILED, State.KILLED, State.PREEMPTED, State.FINISHED)
 
 
 @dataclass
@@ -121,3 +125,35 @@ def _pass(writers: dict[bytes, NaiveWriter], passed: int, tick: HeartbeatEvent) 
         presumed += due
     for writer in presumed:
         writer.state = "presumed"
+
+
+def naive_run_state(writers: Iterable[TrackedWriter]) -> QualifiedState:
+    """Return the state of a run after looking at all of its writers."""
+    found = [writer for writer in writers if writer.role in {Role.PRIMARY, Role.WORKER}]
+    deciding = [writer for writer in found if writer.vote.decides]
+    workers = [writer for writer in deciding if writer.role is Role.WORKER]
+    primaries = [writer for writer in deciding if writer.role is Role.PRIMARY]
+    if not primaries:
+        return _leading(workers, _PRECEDENCE) if workers else _leading(found, [State.RUNNING])
+    continued = {earlier for writer in primaries for earlier in writer.continues}
+    candidates = [writer for writer in primaries if writer.id not in continued] or primaries
+    newest = max(candidates, key=lambda writer: (writer.first, writer.id))
+    if not newest.vote.waits_for_all:
+        return _leading(primaries, [State.RUNNING, State.PREEMPTING], newest.qualified_state)
+    starts = {writer.first for writer in primaries}
+
+    def belongs(worker: TrackedWriter) -> bool:
+        return newest.first == min(starts, key=lambda start: (abs(start - worker.first), -start))
+
+    return _leading([newest, *(one for one in workers if one.state in _OPEN or belongs(one))], _PRECEDENCE)
+
+
+def _leading(
+    writers: Sequence[TrackedWriter],
+    states: Sequence[State],
+    otherwise: QualifiedState = (State.PENDING, frozenset()),
+) -> QualifiedState:
+    for state in states:
+        if found := [writer.qualifiers for writer in writers if writer.state is state]:
+            return state, frozenset.intersection(*found)
+    return otherwise

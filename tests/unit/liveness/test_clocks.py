@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from runstream_consumers.liveness.store import dump_details, restore_details
-from runstream_consumers.liveness.writer import TrackedRun, TrackedWriter
+from runstream_consumers.liveness.writer import TrackedWriter
 from runstream_schemas.events import Ending, ExitEvent, ExitState, Header, Kind, Role, Writer
 from tests.property.liveness.logs import RUN, beat
 from tests.unit.liveness.test_model import SECOND, Broker
+
+if TYPE_CHECKING:
+    from runstream_consumers.liveness.run import TrackedRun
 
 _WRITER = Writer(id=bytes(16), role=Role.PRIMARY)
 
@@ -43,8 +47,8 @@ def test_end_and_offset_follow_from_the_events(*, offset: int, beats: bool, ende
     """The end is by the clock of the process unless that is ahead; a clock that is behind is known by beats only."""
     run, started = _followed(offset, beats=beats), Broker().time
 
-    assert run.ended == started + ended * SECOND
-    assert run.clock_offset == (None if shown is None else shown * SECOND)
+    assert run.index.ended == started + ended * SECOND
+    assert run.index.clock_offset == (None if shown is None else shown * SECOND)
 
 
 def test_end_and_offset_are_stored() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from runstream_consumers.liveness.rules import TRANSITIONS, Phase, Qualifier, State, Trigger, end_state
-from runstream_consumers.liveness.writer import StateVote, TrackedWriter, decide_run_state, describe_ending
+from runstream_consumers.liveness.rules import TRANSITIONS, Phase, QualifiedState, Qualifier, State, Trigger, end_state
+from runstream_consumers.liveness.run import WriterIndex
+from runstream_consumers.liveness.writer import StateVote, TrackedWriter, describe_ending
 from runstream_schemas.events import Ending, ExitState, Role
 from runstream_schemas.topics import RunPath
 
@@ -26,45 +27,50 @@ def closed(number: int, end: ExitState, *, role: Role = Role.PRIMARY, continues:
     return made
 
 
+def state_of(writers: list[TrackedWriter]) -> QualifiedState:
+    """Return the state of a run with these writers."""
+    return WriterIndex(writers).state()
+
+
 def test_run_without_deciding_writer_is_pending() -> None:
     """Without a deciding writer, the state of a run is pending."""
-    assert decide_run_state([]) == (State.PENDING, _NONE)
-    assert decide_run_state([writer(1, Phase.RUNNING, role=Role.SHIPPER)]) == (State.PENDING, _NONE)
-    assert decide_run_state([closed(1, ExitState.FAILED, role=Role.CHILD)]) == (State.PENDING, _NONE)
+    assert state_of([]) == (State.PENDING, _NONE)
+    assert state_of([writer(1, Phase.RUNNING, role=Role.SHIPPER)]) == (State.PENDING, _NONE)
+    assert state_of([closed(1, ExitState.FAILED, role=Role.CHILD)]) == (State.PENDING, _NONE)
 
 
 def test_newest_primary_decides() -> None:
     """A new primary reopens the run; a continued one no longer decides, even if it arrived later."""
     ended = closed(1, ExitState.CRASHED)
-    assert decide_run_state([ended, writer(2, Phase.NO_BEAT)]) == (State.PENDING, _NONE)
-    assert decide_run_state([ended, closed(2, ExitState.FINISHED)]) == (State.FINISHED, _NONE)
+    assert state_of([ended, writer(2, Phase.NO_BEAT)]) == (State.PENDING, _NONE)
+    assert state_of([ended, closed(2, ExitState.FINISHED)]) == (State.FINISHED, _NONE)
     late = closed(9, ExitState.CRASHED)
-    assert decide_run_state([late, closed(2, ExitState.FINISHED, continues=9)]) == (State.FINISHED, _NONE)
+    assert state_of([late, closed(2, ExitState.FINISHED, continues=9)]) == (State.FINISHED, _NONE)
 
 
 def test_running_primary_makes_the_run_running() -> None:
     """The ends of other writers are ignored; qualifiers of all running primaries are shown."""
     stale, fresh = writer(1, Phase.RUNNING), writer(2, Phase.RUNNING)
     stale.stale = True
-    assert decide_run_state([stale, closed(3, ExitState.FAILED)]) == (State.RUNNING, frozenset({Qualifier.STALE}))
-    assert decide_run_state([stale, fresh]) == (State.RUNNING, _NONE)
+    assert state_of([stale, closed(3, ExitState.FAILED)]) == (State.RUNNING, frozenset({Qualifier.STALE}))
+    assert state_of([stale, fresh]) == (State.RUNNING, _NONE)
 
 
 def test_presumed_crash_has_its_qualifier() -> None:
     """A crash concluded from silence is qualified as presumed."""
-    assert decide_run_state([writer(1, Phase.PRESUMED)]) == (State.CRASHED, frozenset({Qualifier.PRESUMED}))
+    assert state_of([writer(1, Phase.PRESUMED)]) == (State.CRASHED, frozenset({Qualifier.PRESUMED}))
 
 
 def test_workers_decide_without_a_primary() -> None:
     """The run is running while one worker is, then it has the worst end."""
     done = closed(1, ExitState.FINISHED, role=Role.WORKER)
     failed = closed(2, ExitState.FAILED, role=Role.WORKER)
-    assert decide_run_state([done, writer(3, Phase.RUNNING, role=Role.WORKER)])[0] is State.RUNNING
-    assert decide_run_state([done, failed, writer(3, Phase.NO_BEAT, role=Role.WORKER)])[0] is State.PENDING
-    assert decide_run_state([done, failed])[0] is State.FAILED
-    assert decide_run_state([done, failed, writer(3, Phase.PRESUMED, role=Role.WORKER)])[0] is State.CRASHED
-    assert decide_run_state([done, closed(3, ExitState.CRASHED, role=Role.SHIPPER)])[0] is State.FINISHED
-    assert decide_run_state([failed, closed(3, ExitState.FINISHED)])[0] is State.FINISHED
+    assert state_of([done, writer(3, Phase.RUNNING, role=Role.WORKER)])[0] is State.RUNNING
+    assert state_of([done, failed, writer(3, Phase.NO_BEAT, role=Role.WORKER)])[0] is State.PENDING
+    assert state_of([done, failed])[0] is State.FAILED
+    assert state_of([done, failed, writer(3, Phase.PRESUMED, role=Role.WORKER)])[0] is State.CRASHED
+    assert state_of([done, closed(3, ExitState.CRASHED, role=Role.SHIPPER)])[0] is State.FINISHED
+    assert state_of([failed, closed(3, ExitState.FINISHED)])[0] is State.FINISHED
 
 
 def without_vote(made: TrackedWriter) -> TrackedWriter:
@@ -83,44 +89,42 @@ def test_writers_without_a_vote_are_ignored() -> None:
     """A writer without a vote decides only while it runs and no writer has one."""
     done = closed(1, ExitState.FINISHED, role=Role.WORKER)
     aside = without_vote(closed(2, ExitState.CRASHED, role=Role.WORKER))
-    assert decide_run_state([done, aside])[0] is State.FINISHED
-    assert decide_run_state([aside])[0] is State.PENDING
-    assert decide_run_state([aside, without_vote(writer(3, Phase.RUNNING))])[0] is State.RUNNING
-    assert decide_run_state([without_vote(closed(1, ExitState.FINISHED))])[0] is State.PENDING
+    assert state_of([done, aside])[0] is State.FINISHED
+    assert state_of([aside])[0] is State.PENDING
+    assert state_of([aside, without_vote(writer(3, Phase.RUNNING))])[0] is State.RUNNING
+    assert state_of([without_vote(closed(1, ExitState.FINISHED))])[0] is State.PENDING
 
 
 def test_run_ends_with_its_primary() -> None:
     """Running or failed workers change nothing unless the primary waits for all."""
     primary = closed(1, ExitState.FINISHED)
     running, failed = writer(2, Phase.RUNNING, role=Role.WORKER), closed(3, ExitState.FAILED, role=Role.WORKER)
-    assert decide_run_state([primary, running, failed])[0] is State.FINISHED
-    assert decide_run_state([waiting(primary), running, failed])[0] is State.RUNNING
-    assert (
-        decide_run_state([waiting(primary), closed(2, ExitState.FINISHED, role=Role.WORKER), failed])[0] is State.FAILED
-    )
-    assert decide_run_state([waiting(primary), without_vote(failed)])[0] is State.FINISHED
+    assert state_of([primary, running, failed])[0] is State.FINISHED
+    assert state_of([waiting(primary), running, failed])[0] is State.RUNNING
+    assert state_of([waiting(primary), closed(2, ExitState.FINISHED, role=Role.WORKER), failed])[0] is State.FAILED
+    assert state_of([waiting(primary), without_vote(failed)])[0] is State.FINISHED
 
 
 def test_workers_of_an_earlier_attempt_are_ignored() -> None:
     """If a primary waits for all, only the workers of its attempt decide, and those that still run."""
     first, second = waiting(closed(1, ExitState.CRASHED)), waiting(closed(10, ExitState.FINISHED, continues=1))
     early, late = closed(2, ExitState.CRASHED, role=Role.WORKER), closed(9, ExitState.FINISHED, role=Role.WORKER)
-    assert decide_run_state([first, early])[0] is State.CRASHED
-    assert decide_run_state([first, early, second, late])[0] is State.FINISHED
+    assert state_of([first, early])[0] is State.CRASHED
+    assert state_of([first, early, second, late])[0] is State.FINISHED
     still = writer(3, Phase.RUNNING, role=Role.WORKER)
-    assert decide_run_state([first, early, second, late, still])[0] is State.RUNNING
+    assert state_of([first, early, second, late, still])[0] is State.RUNNING
 
 
 def test_run_is_preempting_unless_another_primary_runs() -> None:
     """A run is preempting if no deciding writer is running; a resumed run is running again."""
     preempting = writer(1, Phase.RUNNING)
     preempting.preempting = True
-    assert decide_run_state([preempting])[0] is State.PREEMPTING
-    assert decide_run_state([preempting, writer(2, Phase.RUNNING)])[0] is State.RUNNING
+    assert state_of([preempting])[0] is State.PREEMPTING
+    assert state_of([preempting, writer(2, Phase.RUNNING)])[0] is State.RUNNING
     gone = closed(1, ExitState.CRASHED)
     gone.preempting = True
-    assert decide_run_state([gone])[0] is State.PREEMPTED
-    assert decide_run_state([gone, writer(2, Phase.RUNNING, continues=1)])[0] is State.RUNNING
+    assert state_of([gone])[0] is State.PREEMPTED
+    assert state_of([gone, writer(2, Phase.RUNNING, continues=1)])[0] is State.RUNNING
 
 
 @pytest.mark.parametrize(
