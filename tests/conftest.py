@@ -5,14 +5,12 @@ The reaper (``runstream_deploy.processes.reaper``) stops them, even if the sessi
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import signal
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
@@ -33,29 +31,23 @@ from runstream_deploy.services.service import Service, wait_until_ready
 from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.topics import Topic, topic_name
 from tests.leftovers import MARK, describe, marked
+from tests.own_broker import OwnBroker
 from tests.polling import eventually
+from tests.run_aside import run_aside as run_aside  # noqa: PLC0414 - for tests
 from tests.running_stack import Stack as Stack  # noqa: PLC0414 - the type of a fixture, for tests
 from tests.running_stack import running_stack
 from tests.trainers import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-
-T = TypeVar("T")
 
 # Property tests check results. On a busy machine, a slow example is not a failure.
 settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 #: For `make check`: a quarter of the examples. A test that needs more than the default multiplies it.
 settings.register_profile("quick", settings.get_profile("full"), max_examples=25)
 settings.load_profile("full")
-
-
-def run_aside(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in a new event loop in a thread, since the test may have a running loop."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -134,6 +126,16 @@ def kafka(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[
 def broker(kafka: Kafka) -> str:
     """Return the broker's ``host:port``."""
     return kafka.address
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path, reaper: Reaper) -> Iterator[OwnBroker]:
+    """Return a separate broker, with topics under the prefix ``own``."""
+    broker = OwnBroker(tmp_path, reaper)
+    run_aside(ensure_topics(broker.kafka.address, "own", partitions=2))
+    yield broker
+    broker.signal(signal.SIGCONT)
+    broker.kill()
 
 
 async def delete_topics(broker: str, prefix: str) -> None:

@@ -12,7 +12,8 @@ from runstream_consumers.runtime.consuming.redrive import RedriveResult, redrive
 from runstream_consumers.runtime.context import open_context
 from runstream_consumers.runtime.exceptions import TopicMismatch
 from runstream_consumers.runtime.faults import retrying
-from runstream_consumers.runtime.kafka.client import check_topics, make_consumer
+from runstream_consumers.runtime.kafka.client import check_topics, make_consumer, start_timeout
+from runstream_consumers.runtime.kafka.shutdown import close_consumer
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS, Options
 from runstream_consumers.runtime.plugin import Consumer, declaration_of
 from runstream_consumers.runtime.postgres.connection import connected
@@ -79,7 +80,7 @@ async def _consume(consumer: Consumer, settings: ServerSettings, options: Option
         try:
             await ConsumeLoop(consumer, context, dsn=settings.postgres, kafka=kafka, options=options).run()
         finally:
-            await _stop(kafka, options.close_timeout)
+            await close_consumer(kafka, options.close_timeout)
 
 
 async def _store_start(consumer: Consumer, settings: ServerSettings, options: Options, start: str) -> None:
@@ -103,17 +104,9 @@ async def _start(consumer: Consumer, settings: ServerSettings, options: Options)
         settings.kafka, group=f"{settings.prefix}.{consumer.name}", instance=settings.instance, options=options
     )
     try:
-        async with asyncio.timeout(options.request_timeout):
+        async with asyncio.timeout(start_timeout(options.request_timeout)):
             await kafka.start()
     except BaseException:
-        await _stop(kafka, options.close_timeout)
+        await close_consumer(kafka, options.close_timeout)
         raise
     return kafka
-
-
-async def _stop(kafka: AIOKafkaConsumer, timeout: float) -> None:
-    try:
-        async with asyncio.timeout(timeout):
-            await kafka.stop()
-    except TimeoutError:
-        log.warning("closing the connection to Kafka took longer than %.0f s", timeout)

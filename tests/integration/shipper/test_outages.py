@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -13,27 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream.server.folders import cache_folder
 from runstream.spool.control_page import ControlPage, Phase, Word
-from runstream_deploy.processes.child import Child
-from runstream_deploy.processes.ports import choose_port
-from runstream_deploy.processes.reaper import descendants
-from runstream_deploy.services.class_archive import with_class_archive
-from runstream_deploy.services.jars import fetch_jars
-from runstream_deploy.services.java import find_java
-from runstream_deploy.services.kafka import Kafka
-from runstream_deploy.services.service import wait_until_ready
-from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.events import ExitState, Kind
-from tests.conftest import run_aside
 from tests.integration.shipper.runs import RunDir, Server, delivered, new_run, serving
+from tests.own_broker import OwnBroker
 from tests.polling import eventually
 from tests.unit.shipper.spools import SpoolBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from runstream_deploy.processes.reaper import Reaper
 
 ROOT = Path(__file__).parents[3]
 
@@ -58,44 +46,6 @@ def unused_address() -> str:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{listener.getsockname()[1]}"
-
-
-class OwnBroker:
-    """A broker that a test can suspend and kill."""
-
-    def __init__(self, folder: Path, reaper: Reaper) -> None:
-        self._folder = folder
-        self._reaper = reaper
-        distribution = with_class_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))
-        port = choose_port()
-        self.kafka = Kafka(folder / "kafka", port=port, controller_port=choose_port({port}), distribution=distribution)
-        self.kafka.prepare()
-        self.start()
-
-    def start(self) -> None:
-        """Start the broker on its data, and wait until it answers."""
-        log = self._folder / "kafka.log"
-        self._child = Child(self.kafka.command(), log, self._reaper)
-        run_aside(wait_until_ready(self.kafka, self._child.exit_code, log))
-
-    def kill(self) -> None:
-        """Kill the broker."""
-        self._child.kill()
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to all processes of the broker."""
-        for pid in [self._child.pid, *(pid for pid, _ in descendants(self._child.pid))]:
-            os.kill(pid, number)
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path, reaper: Reaper) -> Iterator[OwnBroker]:
-    """Return a separate broker, with topics under the prefix ``own``."""
-    broker = OwnBroker(tmp_path, reaper)
-    run_aside(ensure_topics(broker.kafka.address, "own", partitions=2))
-    yield broker
-    broker.signal(signal.SIGCONT)
-    broker.kill()
 
 
 def test_stale_address_is_resolved_again(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:

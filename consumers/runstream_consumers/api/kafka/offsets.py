@@ -11,12 +11,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from runstream_consumers.api.problems import Unavailable
+from runstream_consumers.runtime.kafka.client import start_timeout
 
 #: The first offset of a topic's partition, and the one after the last.
 Span = tuple[int, int]
 
-_DEADLINE_S = 5.0
-_CLIENT_OPTIONS = {"client_id": "runstream-api", "request_timeout_ms": int(_DEADLINE_S * 1000)}
+_REQUEST_TIMEOUT_S = 5.0
+_CLIENT_OPTIONS = {"client_id": "runstream-api", "request_timeout_ms": int(_REQUEST_TIMEOUT_S * 1000)}
 
 
 class BrokerOffsets:
@@ -31,7 +32,7 @@ class BrokerOffsets:
         """Return the offsets of a partition of each topic; raises Unavailable if the brokers do not answer."""
         places = [TopicPartition(topic, partition) for topic in topics]
         try:
-            async with asyncio.timeout(_DEADLINE_S):
+            async with asyncio.timeout(start_timeout(_REQUEST_TIMEOUT_S)):
                 client = await self._connected()
                 first = await client.beginning_offsets(places)
                 end = await client.end_offsets(places)
@@ -45,7 +46,7 @@ class BrokerOffsets:
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_DEADLINE_S):
+                async with asyncio.timeout(_REQUEST_TIMEOUT_S):
                     await client.stop()
 
     async def _connected(self) -> AIOKafkaConsumer:
@@ -78,7 +79,7 @@ class Cluster:
     async def _fetch(self) -> str:
         client = AIOKafkaAdminClient(bootstrap_servers=self.brokers, **_CLIENT_OPTIONS)
         try:
-            async with asyncio.timeout(_DEADLINE_S):
+            async with asyncio.timeout(start_timeout(_REQUEST_TIMEOUT_S)):
                 await client.start()
                 described = await client.describe_cluster()
         except (KafkaError, OSError, TimeoutError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from runstream_consumers.runtime.exceptions import RuntimeFault, TopicMismatch
+from runstream_consumers.runtime.kafka.shutdown import close_producer
 from runstream_consumers.runtime.options import Options
 from runstream_schemas.topics import Topic, topic_name
 
@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 
 #: The library would leave the group while the database is down and nothing is fetched; the watchdog detects stalls.
 _NEVER_MS = 24 * 60 * 60 * 1000
+_CLOSE_TIMEOUT_S = 1.0
+#: A connection begins with three requests. The library must reach its own limit first: if it is interrupted while it
+#: waits for the last of them, it leaves that connection open.
+_REQUESTS_OF_START = 4
 
 
 def range_assignor() -> type:
@@ -57,6 +61,11 @@ def make_consumer(brokers: str, *, group: str, instance: str, options: Options) 
     )
 
 
+def start_timeout(request_timeout: float) -> float:
+    """Return how long a client may take to connect, given its limit for a single request; both in seconds."""
+    return _REQUESTS_OF_START * request_timeout
+
+
 async def check_topics(brokers: str, names: Collection[str], partitions: int, *, request_timeout: float) -> bool:
     """Return whether all topics exist; raises TopicMismatch if one has another number of partitions.
 
@@ -86,7 +95,7 @@ async def connected_reader(brokers: str, options: Options) -> AsyncIterator[AIOK
         request_timeout_ms=_milliseconds(options.request_timeout),
     )
     try:
-        async with asyncio.timeout(options.request_timeout):
+        async with asyncio.timeout(start_timeout(options.request_timeout)):
             await reader.start()
         yield reader
     finally:
@@ -166,14 +175,14 @@ class KafkaProducer:
         except (KafkaError, OSError):
             if self._producer is producer:
                 self._producer = None
-                await self._end(producer)
+                await close_producer(producer, _CLOSE_TIMEOUT_S)
             raise
 
     async def close(self) -> None:
         """Disconnect."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await self._end(producer)
+            await close_producer(producer, _CLOSE_TIMEOUT_S)
 
     async def _start(self) -> AIOKafkaProducer:
         async with self._lock:
@@ -185,18 +194,13 @@ class KafkaProducer:
                     request_timeout_ms=_milliseconds(self._timeout),
                 )
                 try:
-                    async with asyncio.timeout(self._timeout):
+                    async with asyncio.timeout(start_timeout(self._timeout)):
                         await producer.start()
                 except BaseException:
-                    await self._end(producer)
+                    await close_producer(producer, _CLOSE_TIMEOUT_S)
                     raise
                 self._producer = producer
             return self._producer
-
-    async def _end(self, producer: AIOKafkaProducer) -> None:
-        with contextlib.suppress(KafkaError, OSError):
-            async with asyncio.timeout(1.0):  # the library's flush has no limit
-                await producer.stop()
 
 
 async def commit_lag_offsets(

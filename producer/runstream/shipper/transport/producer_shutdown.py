@@ -29,6 +29,7 @@ async def abandon_producer(producer: AIOKafkaProducer, timeout_s: float) -> None
                 sender.cancel()
                 await producer.client.close()
     if sender is not None:
+        sender.cancel()  # the first time, it waits for the request in flight, which may wait for a connection forever
         await asyncio.wait([sender], timeout=timeout_s)
 
 
