@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from hypothesis import HealthCheck, settings
 
 from runstream.server.folders import cache_folder
@@ -28,7 +27,7 @@ from runstream_deploy.services.kafka import Kafka
 from runstream_deploy.services.object_store import ObjectStore
 from runstream_deploy.services.postgres import Postgres
 from runstream_deploy.services.service import Service, wait_until_ready
-from runstream_deploy.services.topics import ensure_topics
+from runstream_deploy.services.topics import connected_admin, ensure_topics, once_recovered
 from runstream_schemas.topics import Topic, topic_name
 from tests.leftovers import MARK, describe, marked
 from tests.own_broker import OwnBroker
@@ -140,12 +139,12 @@ def own_broker(tmp_path: Path, reaper: Reaper) -> Iterator[OwnBroker]:
 
 async def delete_topics(broker: str, prefix: str) -> None:
     """Delete the topics of a prefix and everything in them."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker, request_timeout_ms=30_000)
-    await admin.start()
-    try:
-        await admin.delete_topics([topic_name(prefix, topic) for topic in Topic])
-    finally:
-        await admin.close()
+
+    async def delete() -> None:
+        async with connected_admin(broker) as admin:
+            await admin.delete_topics([topic_name(prefix, topic) for topic in Topic])
+
+    await once_recovered(delete)
 
 
 @pytest.fixture

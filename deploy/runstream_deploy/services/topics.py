@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    BrokerNotAvailableError,
+    KafkaError,
+    NodeNotReadyError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from runstream_deploy.exceptions import DataFolderError
 from runstream_schemas.topics import Topic, topic_name, topic_settings
@@ -14,9 +25,24 @@ async def ensure_topics(brokers: str, prefix: str, *, partitions: int, replicas:
 
     The number of partitions never changes: DataFolderError is raised if topics exist with another one.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=30_000)
-    await admin.start()
-    try:
+    await once_recovered(_ensure_topics, brokers, prefix, partitions, replicas)
+
+
+async def once_recovered(action: Callable[..., Awaitable[None]], *arguments: object) -> None:
+    """Repeat an action for up to a minute: brokers are fenced for seconds after a suspension, and list topics late."""
+    attempts = AsyncRetrying(
+        retry=retry_if_exception(_is_temporary), wait=wait_fixed(0.5), stop=stop_after_delay(60), reraise=True
+    )
+    await attempts(action, *arguments)
+
+
+def _is_temporary(error: BaseException) -> bool:
+    kinds = (BrokerNotAvailableError, NodeNotReadyError, UnknownTopicOrPartitionError)
+    return isinstance(error, kinds) or (isinstance(error, KafkaError) and "fenced" in str(error))
+
+
+async def _ensure_topics(brokers: str, prefix: str, partitions: int, replicas: int) -> None:
+    async with connected_admin(brokers) as admin:
         names = {topic_name(prefix, topic): topic for topic in Topic}
         existing = set(await admin.list_topics()) & names.keys()
         wanted = [
@@ -25,24 +51,42 @@ async def ensure_topics(brokers: str, prefix: str, *, partitions: int, replicas:
             if name not in existing
         ]
         if wanted:
-            await _create(admin, wanted)
+            existing |= await _create(admin, wanted)
         if existing:
             await _require_partitions(admin, sorted(existing), partitions)
+
+
+@asynccontextmanager
+async def connected_admin(brokers: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Provide a client of a cluster that has brokers; without them, the library has no controller and fails."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=30_000)
+    try:
+        await admin.start()
+        try:
+            yield admin
+        except AttributeError as error:
+            raise BrokerNotAvailableError(f"The cluster of {brokers} has no controller") from error
     finally:
         await admin.close()
 
 
-async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
+async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> set[str]:
+    """Create topics; return those that exist: another process created them, or the broker did not list them yet."""
+    existing = set()
     answer = await admin.create_topics(topics, timeout_ms=30_000)
     for name, code, *message in answer.topic_errors:
         error = for_code(code)
-        # Another process may have created it in the meantime.
-        if code and error is not TopicAlreadyExistsError:
+        if error is TopicAlreadyExistsError:
+            existing.add(name)
+        elif code:
             raise error(f"topic {name}: {' '.join(map(str, message))}")
+    return existing
 
 
 async def _require_partitions(admin: AIOKafkaAdminClient, names: list[str], partitions: int) -> None:
     for topic in await admin.describe_topics(names):
+        if topic["error_code"]:  # not listed yet
+            raise for_code(topic["error_code"])(f"topic {topic['topic']}")
         found = len(topic["partitions"])
         if found != partitions:
             raise DataFolderError(

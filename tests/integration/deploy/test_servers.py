@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -18,6 +20,11 @@ from tests.polling import eventually_async
 
 if TYPE_CHECKING:
     from runstream_deploy.services.postgres import Postgres
+    from tests.own_broker import OwnBroker
+
+
+#: Longer than a broker's session, 9 s.
+_SUSPENSION_S = 12.0
 
 
 async def test_messages_have_the_append_time_of_the_broker(broker: str, prefix: str) -> None:
@@ -58,6 +65,15 @@ async def test_topics_of_a_newer_version_are_added_to_an_existing_stack(broker: 
         await eventually_async(lambda: _are_listed(admin, {topic_name(prefix, topic) for topic in Topic}))
     finally:
         await admin.close()
+
+
+async def test_topics_are_created_once_a_suspended_broker_has_recovered(own_broker: OwnBroker) -> None:
+    """After a suspension the broker is fenced for some seconds; creating topics waits for its end."""
+    own_broker.signal(signal.SIGSTOP)
+    await asyncio.sleep(_SUSPENSION_S)
+    own_broker.signal(signal.SIGCONT)
+    for number in range(3):
+        await ensure_topics(own_broker.kafka.address, f"later{number}", partitions=2)
 
 
 async def _are_listed(admin: AIOKafkaAdminClient, topics: set[str]) -> bool:
