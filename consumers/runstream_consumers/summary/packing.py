@@ -6,14 +6,23 @@ equal bytes: the plain data of ``runstream_schemas.summary_algebra.state_codec``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
+from typing import Any
 
 import msgspec
 
 from runstream_schemas import values
+from runstream_schemas.summary_algebra.assignments import Assigned, apply
 from runstream_schemas.summary_algebra.key_state import KeyState, Path, Seen
-from runstream_schemas.summary_algebra.state_codec import decode_document, decode_keys, encode_document, encode_keys
+from runstream_schemas.summary_algebra.state_codec import (
+    decode_assigned,
+    decode_document,
+    decode_keys,
+    encode_assigned,
+    encode_document,
+    encode_keys,
+)
 from runstream_schemas.summary_algebra.summary_state import SummaryState
 from runstream_schemas.topics import RunPath
 
@@ -31,12 +40,35 @@ def pack_document(state: SummaryState) -> bytes:
     return _ENCODER.encode(encode_document(state))
 
 
-def unpack(run: RunPath, keys: bytes, document: bytes) -> SummaryState:
+def pack_changes(state: SummaryState) -> bytes:
+    """Return what was assigned since the state was stored as bytes."""
+    return _ENCODER.encode(encode_assigned(state, state.changed.assigned))
+
+
+def unpack_changes(changes: bytes) -> dict[str, list[tuple[Path, Assigned]]]:
+    """Return the assignments that :func:`pack_changes` packed, by the name of the part of the state."""
+    return decode_assigned(_DECODER.decode(changes))
+
+
+def unpack(run: RunPath, keys: bytes, document: bytes, changes: Iterable[bytes] = ()) -> SummaryState:
     """Return the packed state, without its times and its last step, which are stored in columns."""
     state = SummaryState(run=run)
     unpack_keys(state, keys)
     decode_document(state, _DECODER.decode(document))
+    for packed in changes:
+        for name, items in unpack_changes(packed).items():
+            for path, assigned in items:
+                getattr(state, name).assign(path, assigned)
     return state
+
+
+def changed_texts(texts: Mapping[str, str], changes: Iterable[bytes]) -> dict[str, dict[str, Any]]:
+    """Return the documents in JSON texts of :func:`texts` with the assignments that were stored since."""
+    found: dict[str, dict[str, Any]] = {name: values.load(text) for name, text in texts.items()}
+    parts = [unpack_changes(packed) for packed in changes]
+    for name, tree in found.items():
+        apply(tree, (item for part in parts for item in part.get(name, ())))
+    return found
 
 
 def unpack_keys(state: SummaryState, keys: bytes) -> list[Path]:

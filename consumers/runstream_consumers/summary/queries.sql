@@ -1,13 +1,22 @@
 -- name: load
-select run, created, updated, last_step, keys, document from run where run = any($1::uuid[])
+select run, created, updated, last_step, keys, document,
+    array(select entries from summary.change where change.run = run.run) as changes,
+    exists (select from summary.part where part.run = run.run and number < 0) as by_hand
+from run where run = any($1::uuid[])
 
 -- name: load_parts
-select run, number, keys from part where run = any($1::uuid[]) order by run, number
+select run, number, keys from part where run = any($1::uuid[]) and number > 0 order by run, number
 
 -- name: save_parts
 insert into part (run, number, keys, summary)
 select * from unnest($1::uuid[], $2::integer[], $3::bytea[], $4::text[])
 on conflict (run, number) do update set keys = excluded.keys, summary = excluded.summary
+
+-- name: add_changes
+insert into change (run, entries) select * from unnest($1::uuid[], $2::bytea[])
+
+-- name: drop_changes
+delete from change where run = any($1::uuid[])
 
 -- name: create
 insert into run
@@ -38,11 +47,14 @@ where known.run = given.run
 
 -- name: documents
 select run, entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics,
-    array(select part.summary from summary.part where part.run = run.run) as parts
+    array(select part.summary from summary.part where part.run = run.run) as parts,
+    array(select entries from summary.change where change.run = run.run) as changes
 from summary.run where run = any($1::uuid[])
 
 -- name: attributes
-select attributes from summary.run where run = $1
+select attributes,
+    array(select entries from summary.change where change.run = run.run) as changes
+from summary.run where run = $1
 
 -- name: runs
 -- Newest first; $4 and $5 are the last run of the previous page. Wide columns are read only if $7 has their name.
@@ -51,7 +63,8 @@ select run, entity, project, run_id, created, updated, last_step, attributes,
     case when 'metadata' = any($7::text[]) then metadata end as metadata,
     case when 'summary' = any($7::text[]) then summary end as summary,
     case when 'summary' = any($7::text[])
-        then array(select part.summary from summary.part where part.run = run.run) end as parts
+        then array(select part.summary from summary.part where part.run = run.run) end as parts,
+    array(select entries from summary.change where change.run = run.run) as changes
 from summary.run
 where ($1::text is null or entity = $1) and ($2::text is null or project = $2)
     and ($4::bigint is null or (created, run) < ($4, $5::uuid))
@@ -66,5 +79,6 @@ from summary.run group by entity, project order by max(updated) desc, entity, pr
 
 -- name: state
 select run, created, updated, last_step, keys, document,
-    array(select part.keys from summary.part where part.run = run.run) as parts
+    array(select part.keys from summary.part where part.run = run.run and number > 0) as parts,
+    array(select entries from summary.change where change.run = run.run) as changes, false as by_hand
 from summary.run where run = $1

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.run_key import run_key
+from runstream_consumers.summary.packing import changed_texts
 from runstream_consumers.summary.store import QUERIES, stored_state_of
 from runstream_schemas import values
 from runstream_schemas.summary_algebra.state_codec import encode_state
@@ -69,9 +70,8 @@ async def documents(connection: Connection, runs: Sequence[RunPath]) -> dict[Run
 
 async def attributes(connection: Connection, run: RunPath) -> dict[str, Any]:
     """Return the attributes of a run; empty if the run is not known."""
-    text = await connection.fetchval(QUERIES["attributes"], run_key(run))
-    found: dict[str, Any] = {} if text is None else values.load(text)
-    return found
+    row = await connection.fetchrow(QUERIES["attributes"], run_key(run))
+    return {} if row is None else changed_texts({"attributes": row["attributes"]}, row["changes"])["attributes"]
 
 
 async def keys(connection: Connection, run: RunPath) -> list[str]:
@@ -121,19 +121,20 @@ def _position(cursor: str) -> tuple[int, UUID]:
 
 
 def _document(row: Any) -> RunDocument:
-    texts = {name: row[name] or "{}" for name in ("attributes", "metadata", "config", "summary")}
-    metrics, parts = row["metrics"] or "[]", row["parts"] or []
+    texts = {name: row[name] for name in ("attributes", "metadata", "config") if row[name] is not None}
+    found = changed_texts(texts, row["changes"])
+    metrics, summary = row["metrics"] or "[]", [row["summary"] or "{}", *(row["parts"] or ())]
     return RunDocument(
         run=RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"]),
-        attributes=values.load(texts["attributes"]),
-        metadata=values.load(texts["metadata"]),
-        config=values.load(texts["config"]),
-        summary=_joined([texts["summary"], *parts]),
+        attributes=found["attributes"],
+        metadata=found.get("metadata", {}),
+        config=found.get("config", {}),
+        summary=_joined(summary),
         metrics=values.load(metrics),
         last_step=row["last_step"],
         created=row["created"],
         updated=row["updated"],
-        size=sum(map(len, (*texts.values(), metrics, *parts))),
+        size=sum(map(len, (*texts.values(), metrics, *summary))),
     )
 
 

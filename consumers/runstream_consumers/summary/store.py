@@ -12,7 +12,15 @@ from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import columns_of, load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.summary.layout import Layout
-from runstream_consumers.summary.packing import pack_document, pack_keys, texts, unpack, unpack_keys
+from runstream_consumers.summary.packing import (
+    pack_changes,
+    pack_document,
+    pack_keys,
+    texts,
+    unpack,
+    unpack_changes,
+    unpack_keys,
+)
 from runstream_schemas import values
 from runstream_schemas.summary_algebra.summary_state import Changed, SummaryState
 from runstream_schemas.topics import RunPath
@@ -20,6 +28,10 @@ from runstream_schemas.topics import RunPath
 QUERIES = load_queries(files("runstream_consumers.summary") / "queries.sql")
 
 _TEXTS = ("config", "attributes", "metadata", "metrics")
+#: Assignments of a run up to which its document is written whole with each batch that changes it.
+_FEW = 512
+#: The largest share of the assignments that is stored beside a document; beyond it, the document is written whole.
+_CHANGED = 1 / 16
 
 
 @dataclass(slots=True)
@@ -28,12 +40,25 @@ class StoredState:
 
     state: SummaryState
     layout: Layout
+    #: Number of assignments that are stored beside the document.
+    beside: int = 0
 
     @classmethod
     def new(cls, run: RunPath) -> StoredState:
         """Return the state of a run without events."""
         state = SummaryState(run=run)
         return cls(state, Layout(state))
+
+    def must_write_document(self) -> bool:
+        """Return whether the document has to be written whole, rather than what was assigned since beside it.
+
+        A large document is written once for many assignments, so that each costs the same however large it is.
+        """
+        changed, known = self.state.changed, self.state.assignments
+        beside = self.beside + sum(map(len, changed.assigned.values()))
+        changed.document |= bool(changed.assigned) and (known <= _FEW or beside > known * _CHANGED)
+        self.beside = 0 if changed.document else beside
+        return changed.document
 
 
 async def load(connection: Connection, runs: Collection[RunPath]) -> dict[RunPath, StoredState]:
@@ -50,10 +75,12 @@ async def load(connection: Connection, runs: Collection[RunPath]) -> dict[RunPat
 
 def stored_state_of(run: RunPath, row: Any, parts: Iterable[bytes]) -> StoredState:
     """Return the state that is stored in a row and in the parts of its run."""
-    state = unpack(run, row["keys"], row["document"])
+    state = unpack(run, row["keys"], row["document"], row["changes"])
+    beside = sum(len(items) for changes in row["changes"] for items in unpack_changes(changes).values())
     state.created, state.updated, state.last_step = row["created"], row["updated"], row["last_step"]
     first = list(state.keys)
-    return StoredState(state, Layout(state, [first, *(unpack_keys(state, part) for part in parts)]))
+    layout = Layout(state, [first, *(unpack_keys(state, part) for part in parts)], by_hand=row["by_hand"])
+    return StoredState(state, layout, beside)
 
 
 async def create(connection: Connection, runs: Sequence[StoredState]) -> None:
@@ -74,7 +101,14 @@ async def _write(
     if runs:
         parts: list[tuple[Any, ...]] = []
         rows: list[tuple[Any, ...]] = []
+        changes: list[tuple[Any, ...]] = []
+        outdated: list[UUID] = []
         for stored in runs:
+            had_changes = stored.beside > 0
+            if stored.must_write_document():
+                outdated += [run_key(stored.state.run)] * had_changes
+            elif stored.state.changed.assigned:
+                changes.append((run_key(stored.state.run), pack_changes(stored.state)))
             summaries = {
                 part: values.dump(tree)
                 for part, tree in stored.layout.projections(stored.state, stored.layout.touched(stored.state)).items()
@@ -84,6 +118,10 @@ async def _write(
         await connection.execute(QUERIES[query], *columns_of(rows))
         if parts:
             await connection.execute(QUERIES["save_parts"], *columns_of(parts))
+        if outdated:
+            await connection.execute(QUERIES["drop_changes"], outdated)
+        if changes:
+            await connection.execute(QUERIES["add_changes"], *columns_of(changes))
 
 
 def _parts(stored: StoredState, summaries: Mapping[int, str]) -> list[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from runstream_schemas.summary_algebra.key_state import Path
 
@@ -53,14 +53,14 @@ class Assignments:
         #: Number of entries that were replaced since the nodes were built, and are still in them.
         self._stale = 0
 
-    def assign(self, path: Path, assigned: Assigned) -> None:
-        """Add an assignment."""
+    def assign(self, path: Path, assigned: Assigned) -> bool:
+        """Add an assignment; return whether it is in effect."""
         node, above = self._root, []
         for name in path:
             above.append(node)
             node = node.inner.get(name) or node.inner.setdefault(name, _Node())
             if node.assigned is not None and node.assigned.tag >= assigned.tag:
-                return
+                return False
         while node.below and node.below[0][0] < assigned.tag:
             self._remove(*heappop(node.below))
         self._stale += node.assigned is not None
@@ -69,6 +69,18 @@ class Assignments:
             heappush(outer.below, (assigned.tag, path))
         if self._stale > len(self.entries) + _FEW:
             self._rebuild()
+        return True
+
+    def changes_tree(self, path: Path) -> bool:
+        """Return whether :func:`apply` leads from the tree before the assignment to a path to the tree after it.
+
+        It does not if a later one is below the path, and if a nested value was removed, which may leave an empty dict.
+        """
+        node = self._root
+        for name in path:
+            node = node.inner[name]
+        is_removed = node.assigned is not None and node.assigned.value is Removed
+        return not node.below and not (is_removed and len(path) > 1)
 
     def around(self, path: Path) -> Iterator[Assigned]:
         """Yield the assignments to a path and to the dicts that contain it."""
@@ -90,12 +102,15 @@ class Assignments:
         known = {inner: self.entries[inner] for tag, inner in node.below if self._is_current(tag, inner)}
         return [(inner[len(path) :], assigned) for inner, assigned in known.items()]
 
-    def grouped(self, group: Callable[[str], int]) -> dict[int, Assignments]:
-        """Return the assignments by the group of the first name of their path."""
-        groups: dict[int, Assignments] = {}
-        for path, assigned in self.entries.items():
-            groups.setdefault(group(path[0]), Assignments()).assign(path, assigned)
-        return groups
+    def of(self, names: Iterable[str]) -> Assignments:
+        """Return the assignments whose paths begin with one of these names."""
+        found = Assignments()
+        for name in names:
+            for assigned in self.around((name,)):
+                found.assign((name,), assigned)
+            for rest, assigned in self.below((name,)):
+                found.assign((name, *rest), assigned)
+        return found
 
     def resolve(self) -> dict[str, Any]:
         """Return the nested dict that results from the assignments."""

@@ -17,12 +17,12 @@ from runstream_schemas.summary_algebra.key_state import KeyState, Path, Seen
 from runstream_schemas.summary_algebra.summary_state import SummaryState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from runstream_schemas.topics import RunPath
 
 VERSION = 2
-_PARTS = ("manual", "config", "attributes", "metadata")
+PARTS = ("manual", "config", "attributes", "metadata")
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -72,7 +72,7 @@ def decode_keys(state: SummaryState, data: list[Any]) -> None:
 
 def encode_document(state: SummaryState) -> list[Any]:
     """Return what :func:`encode_keys` omits: assignments, definitions, continued writers and the branch."""
-    parts = [_encode_assignments(getattr(state, name)) for name in _PARTS]
+    parts = [_encode_assignments(getattr(state, name).entries.items()) for name in PARTS]
     continues = [[writer.hex(), sorted(one.hex() for one in past)] for writer, past in sorted(state.continues.items())]
     branch = None if state.branch is None else [state.branch[0], state.branch[1].hex()]
     return [VERSION, parts, _encode_definitions(state.definitions), continues, branch]
@@ -86,7 +86,7 @@ def decode_document(state: SummaryState, data: list[Any]) -> None:
         continues = [[writer.hex(), [one.hex() for one in past]] for writer, past in continues]
     else:
         _check_version(version)
-    for name, part in zip(_PARTS, parts, strict=True):
+    for name, part in zip(PARTS, parts, strict=True):
         setattr(state, name, _decode_assignments(part))
     state.definitions = _decode_definitions(given)
     branch = later[0] if later else None
@@ -94,6 +94,22 @@ def decode_document(state: SummaryState, data: list[Any]) -> None:
     state.continues = {
         bytes.fromhex(writer): frozenset(bytes.fromhex(one) for one in past) for writer, past in continues
     }
+
+
+def encode_assigned(state: SummaryState, paths: Mapping[str, Iterable[Path]]) -> list[Any]:
+    """Return the assignments to some paths that are in effect, by the name of the part of the state."""
+    parts = [(getattr(state, name).entries, paths.get(name, ())) for name in PARTS]
+    return [
+        VERSION,
+        [_encode_assignments((path, known[path]) for path in some if path in known) for known, some in parts],
+    ]
+
+
+def decode_assigned(data: list[Any]) -> dict[str, list[tuple[Path, Assigned]]]:
+    """Return the assignments that :func:`encode_assigned` encoded."""
+    version, parts = data
+    _check_version(version)
+    return {name: list(_decode_items(part)) for name, part in zip(PARTS, parts, strict=True)}
 
 
 def _check_version(version: Any) -> None:
@@ -139,19 +155,24 @@ def _decode_value(packed: Any) -> Any:
     return values.load(packed[0]) if isinstance(packed, list) else packed
 
 
-def _encode_assignments(part: Assignments) -> list[Any]:
+def _encode_assignments(items: Iterable[tuple[Path, Assigned]]) -> list[Any]:
     return [
         [list(path), list(tag), writer.hex(), order, None if value is Removed else values.dump(value)]
-        for path, (tag, writer, order, value) in sorted(part.entries.items())
+        for path, (tag, writer, order, value) in sorted(items)
     ]
 
 
 def _decode_assignments(packed: Iterable[Any]) -> Assignments:
     part = Assignments()
+    for path, assigned in _decode_items(packed):
+        part.assign(path, assigned)
+    return part
+
+
+def _decode_items(packed: Iterable[Any]) -> Iterator[tuple[Path, Assigned]]:
     for path, tag, writer, order, text in packed:
         value = Removed if text is None else values.load(text)
-        part.assign(tuple(path), Assigned(tuple(tag), bytes.fromhex(writer), order, value))
-    return part
+        yield tuple(path), Assigned(tuple(tag), bytes.fromhex(writer), order, value)
 
 
 def _encode_definitions(definitions: Definitions) -> list[Any]:

@@ -32,7 +32,9 @@ class Changed:
 
     #: The states of keys.
     keys: bool = False
-    #: Anything else.
+    #: Paths that were assigned, by the name of the part of the state.
+    assigned: dict[str, dict[Path, None]] = field(default_factory=dict)
+    #: Anything else, or an assignment that cannot be applied to the stored documents.
     document: bool = False
     #: Definitions and continued writers, which affect how every key is displayed.
     rules: bool = False
@@ -74,7 +76,12 @@ class SummaryState:
     @property
     def weight(self) -> int:
         """The size of the state: keys, assignments, and a constant for the run itself."""
-        return 10 + len(self.keys) + sum(len(part.entries) for part in self._assigned())
+        return 10 + len(self.keys) + self.assignments
+
+    @property
+    def assignments(self) -> int:
+        """The number of assignments."""
+        return sum(len(part.entries) for part in self._assigned())
 
     def fold(self, event: Event, offset: int, append_time: int) -> None:
         """Fold in the event at a partition offset; ignore events that do not contribute.
@@ -168,26 +175,35 @@ class SummaryState:
             for index, entry in enumerate(record.entries):
                 if event.topic is Topic.SUMMARY:
                     self.changed.names.update(entry.path[:1])
-                    _assign(self.manual, entry, (offset, record.order, index), event.writer, record.order)
+                    self._assign("manual", entry, (offset, record.order, index), event.writer, record.order)
                 else:
                     self._fold_config(entry, (offset, record.order, index), event.writer, record.order)
-        self.changed.document = True
 
     def _fold_config(self, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:
         match entry.scope:
             case Scope.CONFIG:
-                _assign(self.config, entry, tag, writer, order)
+                self._assign("config", entry, tag, writer, order)
             case Scope.METRIC:
                 self.definitions.define(tag, _definition(entry))
-                self.changed.rules = True
+                self.changed.document = self.changed.rules = True
             case Scope.ATTRIBUTE | Scope.METADATA:
-                target = self.attributes if entry.scope is Scope.ATTRIBUTE else self.metadata
+                part = "attributes" if entry.scope is Scope.ATTRIBUTE else "metadata"
                 # Attributes of children and shippers do not describe the run, and those of the primary take precedence
                 # over those of workers regardless of order. The run's number is assigned by the server, so that it is
                 # accepted from any writer.
                 if writer.role not in (Role.CHILD, Role.SHIPPER) or entry.path == ("number",):
                     rank = 0 if writer.role in (Role.WORKER, Role.UNKNOWN) else 1
-                    _assign(target, entry, (rank, *tag), writer, order)
+                    self._assign(part, entry, (rank, *tag), writer, order)
+
+    def _assign(self, part: str, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:
+        target: Assignments = getattr(self, part)
+        if entry.op not in {Operation.SET, Operation.REMOVE}:
+            return
+        value = values.load(entry.value) if entry.op is Operation.SET else Removed
+        if target.assign(entry.path, Assigned(tag, writer.id, order, value)):
+            self.changed.assigned.setdefault(part, {})[entry.path] = None
+            if part != "manual" and not target.changes_tree(entry.path):
+                self.changed.document = True
 
 
 def contributes(event: Event) -> bool:
@@ -206,13 +222,6 @@ def _starts(event: Event, append_time: int) -> Iterator[int]:
                 is_start = entry.scope is Scope.ATTRIBUTE and entry.path == ("start_time",)
                 if is_start and (reported := start_time(values.load(entry.value or "null"))) is not None:
                     yield bounded_time(round(reported * 1e6), append_time)
-
-
-def _assign(target: Assignments, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:
-    if entry.op is Operation.SET:
-        target.assign(entry.path, Assigned(tag, writer.id, order, values.load(entry.value)))
-    elif entry.op is Operation.REMOVE:
-        target.assign(entry.path, Assigned(tag, writer.id, order, Removed))
 
 
 def _definition(entry: Entry) -> Definition:

@@ -40,10 +40,10 @@ class Stored:
 
     def load(self) -> None:
         """Continue from the stored parts."""
-        first, *more = (self.keys[part] for part in sorted(self.keys))
+        first, *more = (self.keys[part] for part in sorted(self.keys) if part >= 0)
         state = unpack(RUN, first, pack_document(self.state))
         parts = [list(state.keys), *(unpack_keys(state, part) for part in more)]
-        self.state, self.layout = state, Layout(state, parts, full=2)
+        self.state, self.layout = state, Layout(state, parts, full=2, by_hand=min(self.keys) < 0)
 
     @property
     def summary(self) -> str:
