@@ -81,8 +81,8 @@ def unpack_keys(state: SummaryState, keys: bytes) -> list[Path]:
 def texts(state: SummaryState) -> dict[str, str]:
     """Return the JSON texts that are served to readers, except for the summary."""
     return {
-        "attributes": values.dump(state.attributes.resolve()),
-        "metadata": values.dump(state.metadata.resolve()),
-        "config": values.dump(state.config.resolve()),
+        "attributes": values.dump(state.attributes.resolve() | state.missing("attributes")),
+        "metadata": values.dump(state.metadata.resolve() | state.missing("metadata")),
+        "config": values.dump(state.config.resolve() | state.missing("config")),
         "metrics": values.dump([given.document() for given in state.definitions.in_force().values()]),
     }

@@ -31,18 +31,18 @@ def summary_of(state: SummaryState) -> dict[str, Any]:
 
 
 def latest_row_fields(state: SummaryState) -> dict[str, Any]:
-    """Return the fields of the latest row, which override keys of the same names.
+    """Return the fields of the latest row, which override keys of the same names, and a note if keys are missing.
 
     ``_step`` is the greatest step of any row, ``_timestamp`` the time of the latest row in seconds since 1970, and
     ``_runtime`` the time from the run's start to that row.
     """
     if state.latest is None:
-        return {}
+        return state.missing("summary")
     timestamp = state.latest.value / 1_000_000
     assigned = state.attributes.entries.get(("start_time",))
     start = None if assigned is None else start_time(assigned.value)
     runtime = {} if start is None else {"_runtime": max(0.0, round(timestamp - start, 6))}
-    return {**runtime, "_step": state.latest.tag[0], "_timestamp": timestamp}
+    return {**state.missing("summary"), **runtime, "_step": state.latest.tag[0], "_timestamp": timestamp}
 
 
 def project(

@@ -75,7 +75,7 @@ def encode_document(state: SummaryState) -> list[Any]:
     parts = [_encode_assignments(getattr(state, name).entries.items()) for name in PARTS]
     continues = [[writer.hex(), sorted(one.hex() for one in past)] for writer, past in sorted(state.continues.items())]
     branch = None if state.branch is None else [state.branch[0], state.branch[1].hex()]
-    return [VERSION, parts, _encode_definitions(state.definitions), continues, branch]
+    return [VERSION, parts, _encode_definitions(state.definitions), continues, branch, sorted(state.full)]
 
 
 def decode_document(state: SummaryState, data: list[Any]) -> None:
@@ -90,6 +90,7 @@ def decode_document(state: SummaryState, data: list[Any]) -> None:
         setattr(state, name, _decode_assignments(part))
     state.definitions = _decode_definitions(given)
     branch = later[0] if later else None
+    state.full = set(later[1]) if len(later) > 1 else set()
     state.branch = None if branch is None else (branch[0], bytes.fromhex(branch[1]))
     state.continues = {
         bytes.fromhex(writer): frozenset(bytes.fromhex(one) for one in past) for writer, past in continues

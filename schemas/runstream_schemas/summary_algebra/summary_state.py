@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from runstream_schemas import values
 from runstream_schemas.attributes import bounded_time, start_time
 from runstream_schemas.events import ChangeEvent, Entry, Event, Kind, LogEvent, Operation, Role, Scope, Stream, Writer
 from runstream_schemas.exceptions import LimitExceeded
-from runstream_schemas.limits import DEFAULT_LIMITS
+from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 from runstream_schemas.summary_algebra.assignments import Assigned, Assignments, Removed, Tag
 from runstream_schemas.summary_algebra.block import fold_block
 from runstream_schemas.summary_algebra.definitions import Definition, Definitions, parse
@@ -68,6 +69,9 @@ class SummaryState:
     #: Append time of the latest event.
     updated: int = 0
     changed: Changed = field(default_factory=Changed)
+    #: The documents, such as ``config``, of which keys are missing because the run has more than the limit.
+    full: set[str] = field(default_factory=set)
+    limits: Limits = field(default=DEFAULT_LIMITS, compare=False, repr=False)
     #: The writers that the writer of the branch continues; None if not known yet.
     _before_branch: set[bytes] | None = None
     #: How many writers all writers continue; None if not known yet.
@@ -82,6 +86,11 @@ class SummaryState:
     def assignments(self) -> int:
         """The number of assignments."""
         return sum(len(part.entries) for part in self._assigned())
+
+    def missing(self, name: str) -> dict[str, str]:
+        """Return a note for a document of which keys are missing; otherwise an empty dict."""
+        problem = f"keys beyond the {self.limits.run_keys} that a run may have"
+        return {"[not recorded]": f"[not recorded: {problem}]"} if name in self.full else {}
 
     def fold(self, event: Event, offset: int, append_time: int) -> None:
         """Fold in the event at a partition offset; ignore events that do not contribute.
@@ -162,6 +171,11 @@ class SummaryState:
         return offset < self.branch[0] or writer.id in self._before_branch
 
     def _fold_rows(self, event: LogEvent, offset: int) -> None:
+        if len(self.keys) + len(event.columns) > self.limits.run_keys:
+            new = dict.fromkeys(column.path for column in event.columns if column.path not in self.keys)
+            left_out = {*islice(new, self.limits.run_keys - len(self.keys), None)}
+            self._mark_full("summary", is_full=bool(left_out))
+            event = replace(event, columns=tuple(each for each in event.columns if each.path not in left_out))
         latest = fold_block(self.keys, event, offset)
         if latest is not None:
             self._see_row(latest)
@@ -179,13 +193,22 @@ class SummaryState:
                 else:
                     self._fold_config(entry, (offset, record.order, index), event.writer, record.order)
 
+    def _mark_full(self, name: str, *, is_full: bool) -> bool:
+        if is_full and name not in self.full:
+            self.full.add(name)
+            self.changed.document = True
+        return is_full
+
     def _fold_config(self, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:
         match entry.scope:
             case Scope.CONFIG:
                 self._assign("config", entry, tag, writer, order)
             case Scope.METRIC:
-                self.definitions.define(tag, _definition(entry))
-                self.changed.document = self.changed.rules = True
+                definition, known = _definition(entry), self.definitions.given
+                is_full = len(known) >= self.limits.run_keys and definition.name not in known
+                if not self._mark_full("config", is_full=is_full):
+                    self.definitions.define(tag, definition)
+                    self.changed.document = self.changed.rules = True
             case Scope.ATTRIBUTE | Scope.METADATA:
                 part = "attributes" if entry.scope is Scope.ATTRIBUTE else "metadata"
                 # Attributes of children and shippers do not describe the run, and those of the primary take precedence
@@ -198,6 +221,9 @@ class SummaryState:
     def _assign(self, part: str, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:
         target: Assignments = getattr(self, part)
         if entry.op not in {Operation.SET, Operation.REMOVE}:
+            return
+        is_full = len(target.entries) >= self.limits.run_keys and entry.path not in target.entries
+        if self._mark_full("summary" if part == "manual" else part, is_full=is_full):
             return
         value = values.load(entry.value) if entry.op is Operation.SET else Removed
         if target.assign(entry.path, Assigned(tag, writer.id, order, value)):
