@@ -25,6 +25,7 @@ LIBRARIES = (
     "langchain",
     "langchain-community",
     "scikit-learn",
+    "fastai",
     "skorch",
     "trl",
     "sentence-transformers",

@@ -11,6 +11,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TypeGuard
 
 from runstream_consumers.liveness.clock import Clock, Thresholds, seconds
@@ -122,7 +123,10 @@ class PartitionModel:
                 together.append(writer)
         due = [writer for writer in together if self._silence(writer) >= limits.crashed]
         if due and (silent := self._mass_silence(tick, {writer.run for writer in together})):
-            self._mark_unreachable(together, time, f"fell silent together with {silent - 1} other runs")
+            for writer in together:
+                before = writer.qualified_state
+                writer.unreachable = True
+                self._record_change(writer, before, time, f"fell silent together with {silent - 1} other runs")
         else:
             crashing += due
         for writer in crashing:
@@ -140,20 +144,8 @@ class PartitionModel:
         live = max(len(self._open), tick.open_runs)
         return silent if silent >= max(self._thresholds.mass, self._thresholds.share * live) else 0
 
-    def _mark_unreachable(self, together: Sequence[TrackedWriter], time: int, reason: str) -> None:
-        """Mark writers as unreachable."""
-        for writer in together:
-            before = writer.qualified_state
-            writer.unreachable = True
-            self._record_change(writer, before, time, reason)
-
     def _silent_for(self, silence: int) -> list[TrackedWriter]:
-        found = []
-        for writer in self._running.values():
-            if self._silence(writer) < silence:
-                break
-            found.append(writer)
-        return found
+        return list(takewhile(lambda writer: self._silence(writer) >= silence, self._running.values()))
 
     def _silence(self, writer: TrackedWriter) -> int:
         return self.clock.available - writer.heard

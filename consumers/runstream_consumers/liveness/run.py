@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from math import inf
 from typing import Any
 
 from runstream_consumers.liveness.rules import Phase, QualifiedState, Qualifier, State
@@ -59,34 +60,30 @@ class _Group:
     """Writers of a role that have a vote, or all that have none: the times of their first records, by state."""
 
     def __init__(self) -> None:
-        self._firsts: dict[QualifiedState, list[int]] = {}
+        self.firsts: dict[QualifiedState, list[int]] = {}
 
     def add(self, state: QualifiedState, first: int) -> None:
         """Add a writer."""
-        insort(self._firsts.setdefault(state, []), first)
+        insort(self.firsts.setdefault(state, []), first)
 
     def remove(self, state: QualifiedState, first: int) -> None:
         """Remove a writer."""
-        firsts = self._firsts[state]
+        firsts = self.firsts[state]
         del firsts[bisect_left(firsts, first)]
         if not firsts:
-            del self._firsts[state]
-
-    def states(self) -> list[QualifiedState]:
-        """Return the states that its writers have."""
-        return list(self._firsts)
+            del self.firsts[state]
 
     def states_of_attempt(self, earliest: float, latest: float) -> Iterator[QualifiedState]:
         """Yield the states of the writers that are open, or whose first records arrived within these times."""
-        for state, firsts in self._firsts.items():
+        for state, firsts in self.firsts.items():
             place = bisect_left(firsts, earliest)
             if state[0] in _OPEN_STATES or (place < len(firsts) and firsts[place] < latest):
                 yield state
 
     def around(self, first: int) -> tuple[int | None, int | None]:
         """Return the latest first record before a time, and the earliest one after it."""
-        before = [firsts[place - 1] for firsts in self._firsts.values() if (place := bisect_left(firsts, first))]
-        places = [(firsts, bisect_left(firsts, first + 1)) for firsts in self._firsts.values()]
+        before = [firsts[place - 1] for firsts in self.firsts.values() if (place := bisect_left(firsts, first))]
+        places = [(firsts, bisect_left(firsts, first + 1)) for firsts in self.firsts.values()]
         after = [firsts[place] for firsts, place in places if place < len(firsts)]
         return max(before, default=None), min(after, default=None)
 
@@ -97,7 +94,8 @@ class WriterIndex:
     def __init__(self, writers: Iterable[TrackedWriter] = ()) -> None:
         #: When the last of the run's processes ended, by its clock; 0 if not known.
         self.ended = 0
-        self._running: set[bytes] = set()
+        #: Writers that are running, of any role.
+        self.running: set[bytes] = set()
         self._primaries, self._workers, self._without_vote = _Group(), _Group(), _Group()
         self._filed: dict[bytes, tuple[_Group, QualifiedState, int]] = {}
         #: Primaries with a vote: those that no other continues before the others, the newest first.
@@ -115,11 +113,6 @@ class WriterIndex:
             self.update(writer)
 
     @property
-    def is_open(self) -> bool:
-        """Whether a writer is running."""
-        return bool(self._running)
-
-    @property
     def clock_offset(self) -> int | None:
         """How far the clock of its processes is ahead of the broker's, the one that differs most; None if unknown."""
         first = self._clocks.first()
@@ -127,7 +120,7 @@ class WriterIndex:
 
     def update(self, writer: TrackedWriter) -> None:
         """Add a writer, or file it again after it changed."""
-        (self._running.add if writer.phase is Phase.RUNNING else self._running.discard)(writer.id)
+        (self.running.add if writer.phase is Phase.RUNNING else self.running.discard)(writer.id)
         if writer.role not in {Role.PRIMARY, Role.WORKER}:
             return
         self.ended = max(self.ended, writer.ended)
@@ -150,19 +143,23 @@ class WriterIndex:
         """Return the state of the run, and the qualifiers that all deciding writers share."""
         primary = self._newest.first()
         if primary is None:
-            workers = self._workers.states()
-            return _leading(workers, _PRECEDENCE) if workers else _leading(self._without_vote.states(), [State.RUNNING])
+            workers = list(self._workers.firsts)
+            return (
+                _leading(workers, _PRECEDENCE)
+                if workers
+                else _leading(list(self._without_vote.firsts), [State.RUNNING])
+            )
         newest = self._voting[primary]
         if newest.vote.waits_for_all:
             workers = list(self._workers.states_of_attempt(*self._attempt(newest.first)))
             return _leading([newest.qualified_state, *workers], _PRECEDENCE)
-        return _leading(self._primaries.states(), [State.RUNNING, State.PREEMPTING], newest.qualified_state)
+        return _leading(self._primaries.firsts, [State.RUNNING, State.PREEMPTING], newest.qualified_state)
 
     def _attempt(self, first: int) -> tuple[float, float]:
         """Return within which times the first records of workers are nearest to that of a primary."""
         before, after = self._primaries.around(first)
-        earliest = float("-inf") if before is None else (before + first + 1) // 2
-        return earliest, float("inf") if after is None else (first + after + 1) // 2
+        earliest = -inf if before is None else (before + first + 1) // 2
+        return earliest, inf if after is None else (first + after + 1) // 2
 
     def _update_primary(self, writer: TrackedWriter) -> None:
         before = self._continues.get(writer.id, frozenset())
@@ -195,7 +192,6 @@ class TrackedRun:
     qualified_state: QualifiedState | None = None
     #: How many transitions it has had; depends on the order in which the topics were read, unlike its state.
     transitions: int = field(default=0, compare=False)
-
     _index: WriterIndex | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -215,7 +211,7 @@ class TrackedRun:
 
 
 def _leading(
-    found: Sequence[QualifiedState], states: Sequence[State], otherwise: QualifiedState = (State.PENDING, _NONE)
+    found: Collection[QualifiedState], states: Sequence[State], otherwise: QualifiedState = (State.PENDING, _NONE)
 ) -> QualifiedState:
     """Return the first of these states that was found, and the qualifiers that all in it share."""
     for state in states:

@@ -154,7 +154,7 @@ def _run_row(run: TrackedRun) -> tuple[Any, ...]:
         path.run_id,
         state.value,
         _names(qualifiers),
-        run.index.is_open,
+        bool(run.index.running),
         run.transitions,
         run.index.ended or None,
         run.index.clock_offset,

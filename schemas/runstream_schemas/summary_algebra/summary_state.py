@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Roles of the writers that begin a run.
 _STARTING = frozenset({Role.PRIMARY, Role.WORKER})
+#: What the shipper records for the run: its number from the server, and its GPUs.
+_FROM_ANY_WRITER = frozenset({("number",), ("gpu_nvidia",)})
 
 
 @dataclass(slots=True)
@@ -212,9 +214,8 @@ class SummaryState:
             case Scope.ATTRIBUTE | Scope.METADATA:
                 part = "attributes" if entry.scope is Scope.ATTRIBUTE else "metadata"
                 # Attributes of children and shippers do not describe the run, and those of the primary take precedence
-                # over those of workers regardless of order. The run's number is assigned by the server, so that it is
-                # accepted from any writer.
-                if writer.role not in (Role.CHILD, Role.SHIPPER) or entry.path == ("number",):
+                # over those of workers regardless of order.
+                if writer.role not in (Role.CHILD, Role.SHIPPER) or entry.path in _FROM_ANY_WRITER:
                     rank = 0 if writer.role in (Role.WORKER, Role.UNKNOWN) else 1
                     self._assign(part, entry, (rank, *tag), writer, order)
 

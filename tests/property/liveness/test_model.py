@@ -146,7 +146,7 @@ def test_a_restart_anywhere_changes_nothing(
     again = PartitionModel(LIMITS, is_signed)
     again.clock = first.clock
     stored = [_stored(run) for run in first.runs.values()]
-    again.restore([run for run in stored if run.index.is_open])
+    again.restore([run for run in stored if run.index.running])
     for placed in whole[place:]:
         if placed.event.run not in again.runs:
             again.restore([run for run in stored if run.path == placed.event.run])
@@ -242,11 +242,11 @@ def test_marked_changes_are_complete(log: list[Placed], others: list[Placed], ch
         model.apply(placed.event, placed.time)
         details.update((writer.id, _details(writer)) for writer in model.changes.writers.values())
         pulses.update((writer.id, _pulse(writer)) for writer in model.changes.pulses.values())
-        opened.update((path, run.index.is_open) for path, run in model.changes.runs.items())
+        opened.update((path, bool(run.index.running)) for path, run in model.changes.runs.items())
         model.changes = Changes()
     assert {writer.id: _details(writer) for writer in writers_of(model).values()} == details
     assert {writer.id: _pulse(writer) for writer in writers_of(model).values()} == pulses
-    assert {path: run.index.is_open for path, run in model.runs.items()} == opened
+    assert {path: bool(run.index.running) for path, run in model.runs.items()} == opened
 
 
 def _details(writer: TrackedWriter) -> str:

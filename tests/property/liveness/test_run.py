@@ -47,7 +47,7 @@ def test_indexed_writers_decide_as_all_writers_do(draw: random.Random, steps: in
         change(writer, draw)
         index.update(writer)
         assert index.state() == naive_run_state(writers.values())
-        assert index.is_open == any(one.phase is Phase.RUNNING for one in writers.values())
+        assert bool(index.running) == any(one.phase is Phase.RUNNING for one in writers.values())
         processes = [one for one in writers.values() if one.role in {Role.PRIMARY, Role.WORKER}]
         offsets = [one.clock_ahead if one.clock_offset is None else one.clock_offset for one in processes]
         greatest = max(offsets, key=lambda offset: (abs(offset), offset), default=None)

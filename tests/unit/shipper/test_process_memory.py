@@ -6,7 +6,7 @@ import mmap
 import os
 import sys
 from contextlib import ExitStack, contextmanager
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -80,7 +80,7 @@ def test_a_slow_measurement_is_made_less_often() -> None:
 
 
 def test_one_unreadable_gpu_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others are sampled under their own numbers."""
+    """The others are sampled under their own numbers, and described as far as they can be."""
 
     class NVMLError(Exception):
         pass
@@ -102,9 +102,14 @@ def test_one_unreadable_gpu_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> N
         "nvmlDeviceGetUtilizationRates": refused,
         "nvmlDeviceGetMemoryInfo": refused,
         "nvmlDeviceGetTemperature": refused,
+        "nvmlDeviceGetName": lambda number: b"NVIDIA A100-SXM4-80GB" if number else refused(),
         "nvmlDeviceGetPowerUsage": lambda number: 1000 * number,
     }
     vars(nvml).update(functions, NVMLError=NVMLError, NVML_TEMPERATURE_GPU=0)
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
 
     assert Gpus().sample() == {"0": {"power_w": 0}, "2": {"power_w": 2}}
+    assert Gpus().describe() == [{}, {"name": "NVIDIA A100-SXM4-80GB"}]
+    memory = SimpleNamespace(total=85_899_345_920, free=0, used=0)
+    vars(nvml).update(nvmlDeviceGetMemoryInfo=lambda _: memory, nvmlDeviceGetName=lambda _: "NVIDIA L4")
+    assert Gpus().describe() == [{"name": "NVIDIA L4", "memoryTotal": 85_899_345_920}] * 2

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from runstream.run_folder.folder import RunFolder
 from runstream.run_folder.process_identity import Host
@@ -14,7 +15,7 @@ from runstream.shipper.sources.event_file_reader import EventFileReader
 from runstream.shipper.sources.shipper_writer import ShipperWriter
 from runstream.shipper.sources.system_metrics import SystemSampler
 from runstream.shipper.writers.writer_tail import WriterTail
-from runstream.spool.format import StreamCode
+from runstream.spool.format import StreamCode, TopicCode
 from runstream_schemas.events import Role
 from runstream_schemas.limits import DEFAULT_LIMITS
 
@@ -39,6 +40,8 @@ class Collector:
         self._sampler: SystemSampler | None = None
         self._due = 0.0
         self._events = EventFileReader(folder)
+        #: The GPUs of the machine that are not recorded yet.
+        self._gpus: list[dict[str, Any]] = []
         #: The writer that samples are attributed to.
         self._trainer = b""
         #: All training processes have ended.
@@ -68,6 +71,8 @@ class Collector:
         self._trainer = next((tail.info.id for tail in trainers if tail.info.role is not Role.CHILD), self._trainer)
         if self._interval and now >= self._due:
             self._sample([tail.info.pid for tail in trainers], now)
+            if self._gpus and any(tail.info.role is Role.PRIMARY for tail in trainers):
+                self._describe_gpus()
         self._ending = all(tail.exit is not None for tail in trainers)
         self._events.turn(now, ending=self._ending)
         if self._events.wanted and not self.writer.begun:
@@ -102,11 +107,19 @@ class Collector:
             return False
         return bool(lines)
 
+    def _describe_gpus(self) -> None:
+        """Record the GPUs as metadata of the run; not when it begins, since opening NVML may take seconds."""
+        with contextlib.suppress(OSError):  # the disk is full: the next sample tries again
+            self.writer.begin().append(TopicCode.CONFIG, [["metadata", "set", ["gpu_nvidia"], self._gpus]])
+            self._gpus = []
+
     def _sample(self, pids: list[int], now: float) -> None:
         if self._sampler is None:
             from runstream.shipper.sources.system_metrics import SystemSampler  # noqa: PLC0415 (not needed at the start)
 
             self._sampler = SystemSampler(self._folder.path)
+            if self._folder.info.settings.get("machine_info") is not False:
+                self._gpus = self._sampler.gpus.describe()
             self._due = now + min(_FIRST_SAMPLE_S, self._interval)
             return
         self._due = now + self._interval

@@ -24,7 +24,7 @@ class SystemSampler:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._processes: dict[int, psutil.Process] = {}
-        self._gpus = Gpus()
+        self.gpus = Gpus()
         self._memory = ProcessMemory()
         self._before: tuple[float, dict[str, float]] | None = None
         psutil.cpu_percent()
@@ -44,7 +44,7 @@ class SystemSampler:
         }
         for group, name, rate in self._rates(now):
             row.setdefault(group, {})[name] = rate
-        if gpus := self._gpus.sample():
+        if gpus := self.gpus.sample():
             row["gpu"] = gpus
         return row
 
@@ -99,6 +99,18 @@ class Gpus:
                 self._handles[number] = self._nvml.nvmlDeviceGetHandleByIndex(number)
             except self._nvml.NVMLError as error:
                 log.warning("GPU %d cannot be read: %s", number, error)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return the name and the memory (bytes) of each GPU, without what a GPU does not report, as W&B names them."""
+        found: list[dict[str, Any]] = []
+        for handle in self._handles.values():
+            found.append({})
+            with contextlib.suppress(self._nvml.NVMLError):
+                name = self._nvml.nvmlDeviceGetName(handle)
+                found[-1]["name"] = name.decode(errors="replace") if isinstance(name, bytes) else name
+            with contextlib.suppress(self._nvml.NVMLError):
+                found[-1]["memoryTotal"] = self._nvml.nvmlDeviceGetMemoryInfo(handle).total
+        return found
 
     def sample(self) -> dict[str, dict[str, float]]:
         """Return the state of each GPU by its number, without what a GPU does not report."""

@@ -277,6 +277,7 @@ def _describe(settings: Settings, identity: RunIdentity, name: DisplayName, envi
         label=writer_label(settings, environ),
         settings={
             "capture_system_metrics": not settings.x_disable_stats,
+            "machine_info": not settings.x_disable_machine_info,
             "system_interval_s": settings.x_stats_sampling_interval,
             "disk": settings.disk,
             "identify_exit_signal": settings.identify_exit_signal,
