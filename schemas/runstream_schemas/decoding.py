@@ -6,38 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runstream_schemas import values
+from runstream_schemas import events, values
 from runstream_schemas.encoding import DTYPES, INT64, UINT32
-from runstream_schemas.events import (
-    AlertEvent,
-    AlertLevel,
-    ArtifactAction,
-    ArtifactEvent,
-    Branch,
-    ChangeEvent,
-    Column,
-    ColumnType,
-    Ending,
-    Entry,
-    Event,
-    ExitEvent,
-    ExitState,
-    Failure,
-    FileEvent,
-    FilePolicy,
-    Header,
-    HeartbeatEvent,
-    Kind,
-    LogEvent,
-    Operation,
-    Record,
-    Role,
-    RunState,
-    Scope,
-    StateEvent,
-    Stream,
-    Writer,
-)
 from runstream_schemas.exceptions import LimitExceeded, MalformedEvent
 from runstream_schemas.rows import weight
 from runstream_schemas.topics import RunPath, Topic, is_name
@@ -50,17 +20,17 @@ if TYPE_CHECKING:
     from runstream_schemas.limits import Limits
 
 # A lookup is ten times as fast as calling the enum class.
-_KINDS = {kind.value: kind for kind in Kind}
-_ROLES = {role.value: role for role in Role}
-_STREAMS = {stream.value: stream for stream in Stream}
-COLUMN_TYPES = {kind.value: kind for kind in ColumnType}
-_SCOPES = {scope.value: scope for scope in Scope}
-_OPERATIONS = {operation.value: operation for operation in Operation}
-_EXIT_STATES = {state.value: state for state in ExitState}
-_RUN_STATES = {state.value: state for state in RunState}
-_FILE_POLICIES = {policy.value: policy for policy in FilePolicy}
-_ARTIFACT_ACTIONS = {action.value: action for action in ArtifactAction}
-_ALERT_LEVELS = {level.value: level for level in AlertLevel}
+_KINDS = {kind.value: kind for kind in events.Kind}
+_ROLES = {role.value: role for role in events.Role}
+_STREAMS = {stream.value: stream for stream in events.Stream}
+COLUMN_TYPES = {kind.value: kind for kind in events.ColumnType}
+_SCOPES = {scope.value: scope for scope in events.Scope}
+_OPERATIONS = {operation.value: operation for operation in events.Operation}
+_EXIT_STATES = {state.value: state for state in events.ExitState}
+_RUN_STATES = {state.value: state for state in events.RunState}
+_FILE_POLICIES = {policy.value: policy for policy in events.FilePolicy}
+_ARTIFACT_ACTIONS = {action.value: action for action in events.ArtifactAction}
+_ALERT_LEVELS = {level.value: level for level in events.AlertLevel}
 _TOPICS = {topic.value: topic for topic in Topic}
 _ENDINGS = frozenset([Topic.HEARTBEAT, Topic.EXIT])
 
@@ -71,7 +41,7 @@ _TIME_MAX = 253_402_300_799_999_999
 _NO_NUMBERS: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
 
-def event_of(topic: Topic, fields: Mapping[str, Any], limits: Limits) -> Event:
+def event_of(topic: Topic, fields: Mapping[str, Any], limits: Limits) -> events.Event:
     """Return the event of a record's fields.
 
     Raises MalformedEvent, LimitExceeded, or whatever a value of the wrong type causes.
@@ -82,11 +52,11 @@ def event_of(topic: Topic, fields: Mapping[str, Any], limits: Limits) -> Event:
 # --- fields of all events
 
 
-def _header(topic: Topic, fields: Mapping[str, Any], limits: Limits) -> Header:
+def _header(topic: Topic, fields: Mapping[str, Any], limits: Limits) -> events.Header:
     kind = _KINDS[fields["kind"]]
     run = RunPath(entity=fields["entity"], project=fields["project"], run_id=fields["run_id"])
     # A tick belongs to a partition, not to a run.
-    if not (kind is Kind.TICK and topic is Topic.HEARTBEAT):
+    if not (kind is events.Kind.TICK and topic is Topic.HEARTBEAT):
         _check_names(run, limits)
     if len(fields["continues"]) > limits.continues:
         raise LimitExceeded(f"Writer that continues {len(fields['continues'])} others, limit {limits.continues}")
@@ -94,10 +64,10 @@ def _header(topic: Topic, fields: Mapping[str, Any], limits: Limits) -> Header:
     count: int = fields.get("count", 1)
     if seq < 0 or not 0 < count <= _INT32_MAX or seq + count > _INT64_MAX:
         raise MalformedEvent(f"Invalid sequence numbers: {count} records from {seq} on")
-    return Header(
+    return events.Header(
         kind=kind,
         run=run,
-        writer=Writer(id=fields["writer_id"], role=_ROLES[fields["role"]], continues=tuple(fields["continues"])),
+        writer=events.Writer(id=fields["writer_id"], role=_ROLES[fields["role"]], continues=tuple(fields["continues"])),
         time=_within(fields["time"], _TIME_MAX, "time"),
         seq=seq,
         count=count,
@@ -132,8 +102,8 @@ def _path(names: Sequence[str], limits: Limits) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _ending(fields: Mapping[str, Any]) -> Ending:
-    return Ending(
+def _ending(fields: Mapping[str, Any]) -> events.Ending:
+    return events.Ending(
         state=_EXIT_STATES[fields["state"]],
         exit_code=_within(fields["exit_code"], _INT32_MAX, "exit code", least=~_INT32_MAX),
         signal=_within(fields["signal"], _INT32_MAX, "signal", least=-1),
@@ -149,10 +119,10 @@ def _ending(fields: Mapping[str, Any]) -> Ending:
 # --- fields by topic
 
 
-def _log(_topic: Topic, fields: Mapping[str, Any], header: Header, limits: Limits) -> LogEvent:
+def _log(_topic: Topic, fields: Mapping[str, Any], header: events.Header, limits: Limits) -> events.LogEvent:
     orders = steps = times = _NO_NUMBERS
-    columns: tuple[Column, ...] = ()
-    if header.kind is Kind.DATA:
+    columns: tuple[events.Column, ...] = ()
+    if header.kind is events.Kind.DATA:
         rows = header.count
         if rows > limits.block_rows:
             raise LimitExceeded(f"Block of {rows} rows, limit {limits.block_rows}")
@@ -164,35 +134,37 @@ def _log(_topic: Topic, fields: Mapping[str, Any], header: Header, limits: Limit
         columns = tuple([_column(item, rows, limits) for item in fields["columns"]])
         if (found := weight(columns, rows)) > limits.block_weight:
             raise LimitExceeded(f"Block whose values have {found} names, limit {limits.block_weight}")
-    return LogEvent(
+    return events.LogEvent(
         header=header,
         stream=_STREAMS[fields["stream"]],
         orders=orders,
         steps=steps,
         times=times,
         columns=columns,
-        branch=_branch(fields, header, limits) if header.kind is Kind.BRANCH else None,
+        branch=_branch(fields, header, limits) if header.kind is events.Kind.BRANCH else None,
     )
 
 
-def _branch(fields: Mapping[str, Any], header: Header, limits: Limits) -> Branch:
+def _branch(fields: Mapping[str, Any], header: events.Header, limits: Limits) -> events.Branch:
     run = RunPath(entity=fields["branch_entity"], project=fields["branch_project"], run_id=fields["branch_run_id"])
     _check_names(run, limits)
     _within(header.count, 1, "count")
-    return Branch(run=run, step=_within(fields["branch_step"], _INT64_MAX, "step", least=~_INT64_MAX))
+    return events.Branch(run=run, step=_within(fields["branch_step"], _INT64_MAX, "step", least=~_INT64_MAX))
 
 
-def _change(topic: Topic, fields: Mapping[str, Any], header: Header, limits: Limits) -> ChangeEvent:
-    records: tuple[Record, ...] = ()
-    if header.kind is Kind.DATA:
+def _change(topic: Topic, fields: Mapping[str, Any], header: events.Header, limits: Limits) -> events.ChangeEvent:
+    records: tuple[events.Record, ...] = ()
+    if header.kind is events.Kind.DATA:
         records = tuple([_record(item, limits) for item in fields["records"]])
         if len(records) != header.count:
             raise MalformedEvent(f"{len(records)} records in an event with a count of {header.count}")
-    return ChangeEvent(header=header, topic=topic, records=records, principal=fields["principal"])
+    return events.ChangeEvent(header=header, topic=topic, records=records, principal=fields["principal"])
 
 
-def _heartbeat(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Limits) -> HeartbeatEvent:
-    return HeartbeatEvent(
+def _heartbeat(
+    _topic: Topic, fields: Mapping[str, Any], header: events.Header, _limits: Limits
+) -> events.HeartbeatEvent:
+    return events.HeartbeatEvent(
         header=header,
         number=_within(fields["number"], _INT64_MAX, "number"),
         trainer_alive=fields["trainer_alive"],
@@ -200,7 +172,7 @@ def _heartbeat(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits
         pending=_within(fields["pending"], _INT64_MAX, "pending"),
         host=fields["host"],
         label=fields["label"],
-        ending=_ending(fields) if header.kind is Kind.GOODBYE else None,
+        ending=_ending(fields) if header.kind is events.Kind.GOODBYE else None,
         signature=fields["signature"],
         preempting=fields["preempting"],
         decides=fields["decides"],
@@ -210,9 +182,9 @@ def _heartbeat(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits
     )
 
 
-def _exit(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Limits) -> ExitEvent:
+def _exit(_topic: Topic, fields: Mapping[str, Any], header: events.Header, _limits: Limits) -> events.ExitEvent:
     _within(header.count, 1, "count")
-    return ExitEvent(
+    return events.ExitEvent(
         header=header,
         beats=fields["beats"],
         decides=fields["decides"],
@@ -222,14 +194,16 @@ def _exit(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Lim
     )
 
 
-def _failure(fields: Mapping[str, Any]) -> Failure | None:
+def _failure(fields: Mapping[str, Any]) -> events.Failure | None:
     if not fields["exception_type"]:
         return None
-    return Failure(type=fields["exception_type"], message=fields["exception_message"], traceback=fields["traceback"])
+    return events.Failure(
+        type=fields["exception_type"], message=fields["exception_message"], traceback=fields["traceback"]
+    )
 
 
-def _file(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Limits) -> FileEvent:
-    return FileEvent(
+def _file(_topic: Topic, fields: Mapping[str, Any], header: events.Header, _limits: Limits) -> events.FileEvent:
+    return events.FileEvent(
         header=header,
         path=fields["path"],
         policy=_FILE_POLICIES[fields["policy"]],
@@ -240,8 +214,8 @@ def _file(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Lim
     )
 
 
-def _artifact(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Limits) -> ArtifactEvent:
-    return ArtifactEvent(
+def _artifact(_topic: Topic, fields: Mapping[str, Any], header: events.Header, _limits: Limits) -> events.ArtifactEvent:
+    return events.ArtifactEvent(
         header=header,
         action=_ARTIFACT_ACTIONS[fields["action"]],
         name=fields["name"],
@@ -256,8 +230,8 @@ def _artifact(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits:
     )
 
 
-def _alert(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Limits) -> AlertEvent:
-    return AlertEvent(
+def _alert(_topic: Topic, fields: Mapping[str, Any], header: events.Header, _limits: Limits) -> events.AlertEvent:
+    return events.AlertEvent(
         header=header,
         title=fields["title"],
         full_title=fields["full_title"],
@@ -267,9 +241,9 @@ def _alert(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Li
     )
 
 
-def _state(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Limits) -> StateEvent:
+def _state(_topic: Topic, fields: Mapping[str, Any], header: events.Header, _limits: Limits) -> events.StateEvent:
     _within(header.count, 1, "count")
-    return StateEvent(
+    return events.StateEvent(
         header=header,
         previous=_RUN_STATES[fields["previous"]],
         state=_RUN_STATES[fields["state"]],
@@ -278,7 +252,7 @@ def _state(_topic: Topic, fields: Mapping[str, Any], header: Header, _limits: Li
     )
 
 
-_CONVERTERS: Mapping[Topic, Callable[[Topic, Mapping[str, Any], Header, Limits], Event]] = {
+_CONVERTERS: Mapping[Topic, Callable[[Topic, Mapping[str, Any], events.Header, Limits], events.Event]] = {
     Topic.LOG: _log,
     Topic.CONFIG: _change,
     Topic.SUMMARY: _change,
@@ -294,20 +268,20 @@ _CONVERTERS: Mapping[Topic, Callable[[Topic, Mapping[str, Any], Header, Limits],
 # --- parts of log, config and summary events
 
 
-def _column(fields: Mapping[str, Any], rows: int, limits: Limits) -> Column:
+def _column(fields: Mapping[str, Any], rows: int, limits: Limits) -> events.Column:
     kind = COLUMN_TYPES[fields["type"]]
     index, size = _index(fields["rows"], rows)
     dtype = DTYPES.get(kind)
     packed = None if dtype is None else _unpack(fields["values"], dtype, size, "values")
-    if kind is ColumnType.BOOL and packed is not None and _outside(packed.view(np.uint8), 1):
+    if kind is events.ColumnType.BOOL and packed is not None and _outside(packed.view(np.uint8), 1):
         raise MalformedEvent("Byte of a bool column is neither 0 nor 1")
     texts: Sequence[str] = fields["texts"] or ()
-    if kind is ColumnType.JSON:
+    if kind is events.ColumnType.JSON:
         if len(texts) != size:
             raise MalformedEvent(f"{len(texts)} texts in a column of {size} values")
         for text in texts:
             values.check(text, depth=limits.depth)
-    return Column(path=_path(fields["path"], limits), type=kind, rows=index, values=packed, texts=texts)
+    return events.Column(path=_path(fields["path"], limits), type=kind, rows=index, values=packed, texts=texts)
 
 
 def _index(packed: bytes, rows: int) -> tuple[NDArray[np.uint32] | None, int]:
@@ -326,18 +300,18 @@ def _orders(packed: bytes, first: int, size: int) -> NDArray[np.int64]:
     return orders
 
 
-def _record(fields: Mapping[str, Any], limits: Limits) -> Record:
-    return Record(
+def _record(fields: Mapping[str, Any], limits: Limits) -> events.Record:
+    return events.Record(
         order=_within(fields["order"], _INT64_MAX, "order"),
         time=_within(fields["time"], _TIME_MAX, "time"),
         entries=tuple([_entry(item, limits) for item in fields["entries"]]),
     )
 
 
-def _entry(fields: Mapping[str, Any], limits: Limits) -> Entry:
+def _entry(fields: Mapping[str, Any], limits: Limits) -> events.Entry:
     value: str = fields["value"]
     values.check(value, depth=limits.depth)
-    return Entry(
+    return events.Entry(
         op=_OPERATIONS[fields["op"]],
         path=_path(fields["path"], limits),
         value=value,

@@ -8,21 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runstream_schemas.events import (
-    AlertEvent,
-    ArtifactEvent,
-    ChangeEvent,
-    Column,
-    ColumnType,
-    Ending,
-    Event,
-    ExitEvent,
-    FileEvent,
-    HeartbeatEvent,
-    LogEvent,
-    Record,
-    StateEvent,
-)
+from runstream_schemas import events
 from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
@@ -31,21 +17,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: The binary layout of the values of numeric columns.
-DTYPES: Mapping[ColumnType, np.dtype[Any]] = {
-    ColumnType.FLOAT64: np.dtype("<f8"),
-    ColumnType.INT64: np.dtype("<i8"),
-    ColumnType.BOOL: np.dtype("|b1"),
+DTYPES: Mapping[events.ColumnType, np.dtype[Any]] = {
+    events.ColumnType.FLOAT64: np.dtype("<f8"),
+    events.ColumnType.INT64: np.dtype("<i8"),
+    events.ColumnType.BOOL: np.dtype("|b1"),
 }
 #: The fields that have the same name and value in the event and in the schema; enums are written as their symbols.
-_PLAIN_FIELDS: Mapping[type[Event], tuple[str, ...]] = {
+_PLAIN_FIELDS: Mapping[type[events.Event], tuple[str, ...]] = {
     kind: tuple(item.name for item in dataclass_fields(kind) if item.name not in {"header", "ending", "failure"})
-    for kind in (HeartbeatEvent, ExitEvent, FileEvent, ArtifactEvent, AlertEvent, StateEvent)
+    for kind in (
+        events.HeartbeatEvent,
+        events.ExitEvent,
+        events.FileEvent,
+        events.ArtifactEvent,
+        events.AlertEvent,
+        events.StateEvent,
+    )
 }
 INT64 = np.dtype("<i8")
 UINT32 = np.dtype("<u4")
 
 
-def fields_of(event: Event) -> dict[str, Any]:
+def fields_of(event: events.Event) -> dict[str, Any]:
     """Return the fields of the Avro record of an event, by name."""
     header = event.header
     fields: dict[str, Any] = {
@@ -63,30 +56,30 @@ def fields_of(event: Event) -> dict[str, Any]:
         "reason": header.reason,
     }
     match event:
-        case LogEvent():
+        case events.LogEvent():
             _add_log(fields, event)
-        case ChangeEvent():
+        case events.ChangeEvent():
             fields["records"] = [_record_fields(record, event.topic) for record in event.records]
             fields["principal"] = event.principal
-        case HeartbeatEvent() | ExitEvent():
+        case events.HeartbeatEvent() | events.ExitEvent():
             _add_plain(fields, event)
             if event.ending is not None:
                 _add_ending(fields, event.ending)
-            if isinstance(event, ExitEvent) and (failure := event.failure) is not None:
+            if isinstance(event, events.ExitEvent) and (failure := event.failure) is not None:
                 fields["exception_type"], fields["exception_message"] = failure.type, failure.message
                 fields["traceback"] = failure.traceback
-        case FileEvent() | ArtifactEvent() | AlertEvent() | StateEvent():
+        case events.FileEvent() | events.ArtifactEvent() | events.AlertEvent() | events.StateEvent():
             _add_plain(fields, event)
     return fields
 
 
-def _add_plain(fields: dict[str, Any], event: Event) -> None:
+def _add_plain(fields: dict[str, Any], event: events.Event) -> None:
     for name in _PLAIN_FIELDS[type(event)]:
         value = getattr(event, name)
         fields[name] = value.value if isinstance(value, Enum) else value
 
 
-def _add_log(fields: dict[str, Any], event: LogEvent) -> None:
+def _add_log(fields: dict[str, Any], event: events.LogEvent) -> None:
     fields["stream"] = event.stream.value
     fields["order"] = int(event.orders[0]) if len(event.orders) else 0
     fields["orders"] = _pack_unless_contiguous(event.orders)
@@ -104,7 +97,7 @@ def _add_log(fields: dict[str, Any], event: LogEvent) -> None:
         fields["branch_step"] = branch.step
 
 
-def _column_fields(column: Column) -> dict[str, Any]:
+def _column_fields(column: events.Column) -> dict[str, Any]:
     dtype = DTYPES.get(column.type)
     return {
         "path": column.path,
@@ -115,7 +108,7 @@ def _column_fields(column: Column) -> dict[str, Any]:
     }
 
 
-def _record_fields(record: Record, topic: Topic) -> dict[str, Any]:
+def _record_fields(record: events.Record, topic: Topic) -> dict[str, Any]:
     entries: list[dict[str, Any]] = [
         {"op": entry.op.value, "path": entry.path, "value": entry.value} for entry in record.entries
     ]
@@ -125,7 +118,7 @@ def _record_fields(record: Record, topic: Topic) -> dict[str, Any]:
     return {"order": record.order, "time": record.time, "entries": entries}
 
 
-def _add_ending(fields: dict[str, Any], ending: Ending) -> None:
+def _add_ending(fields: dict[str, Any], ending: events.Ending) -> None:
     fields["state"] = ending.state.value
     fields["exit_code"] = ending.exit_code
     fields["signal"] = ending.signal

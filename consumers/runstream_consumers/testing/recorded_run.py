@@ -9,29 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from runstream_schemas import values
-from runstream_schemas.events import (
-    STATE_WRITER,
-    AlertEvent,
-    AlertLevel,
-    ChangeEvent,
-    Ending,
-    Entry,
-    ExitEvent,
-    ExitState,
-    Header,
-    HeartbeatEvent,
-    Kind,
-    LogEvent,
-    Operation,
-    Record,
-    Role,
-    RunState,
-    Scope,
-    StateEvent,
-    Stream,
-    Writer,
-)
+from runstream_schemas import events, values
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath, Topic
 
@@ -49,73 +27,83 @@ class RecordedRun:
         role: The role of the writer.
     """
 
-    def __init__(self, path: str = "me/project/run", *, writer: str = "writer", role: Role = Role.PRIMARY) -> None:
+    def __init__(
+        self, path: str = "me/project/run", *, writer: str = "writer", role: events.Role = events.Role.PRIMARY
+    ) -> None:
         entity, project, run_id = path.split("/")
         self.path = RunPath(entity=entity, project=project, run_id=run_id)
-        self.writer = Writer(id=hashlib.sha256(f"{path} {writer}".encode()).digest()[:16], role=role)
+        self.writer = events.Writer(id=hashlib.sha256(f"{path} {writer}".encode()).digest()[:16], role=role)
         self._seqs: Counter[Topic] = Counter()
         self._order = 0
         self._step = -1
 
-    def log(self, *rows: Mapping[str, Any], step: int | None = None, stream: str = "history") -> LogEvent:
+    def log(self, *rows: Mapping[str, Any], step: int | None = None, stream: str = "history") -> events.LogEvent:
         """Return a block of rows, of which the first has the given step, or the one after the last."""
         first = self._step + 1 if step is None else step
         self._step = first + len(rows) - 1
         orders = self._order + np.arange(len(rows))
-        return LogEvent(
+        return events.LogEvent(
             header=self._header(Topic.LOG, len(rows), order=0),
-            stream=Stream(stream),
+            stream=events.Stream(stream),
             orders=orders,
             steps=first + np.arange(len(rows)),
             times=_START + _SECOND * orders,
             columns=pack_rows(rows),
         )
 
-    def config(self, changes: Mapping[str, Any], *, scope: Scope = Scope.CONFIG) -> ChangeEvent:
+    def config(self, changes: Mapping[str, Any], *, scope: events.Scope = events.Scope.CONFIG) -> events.ChangeEvent:
         """Return a record that sets values of the config."""
         return self._change(Topic.CONFIG, changes, scope)
 
-    def summary(self, changes: Mapping[str, Any]) -> ChangeEvent:
+    def summary(self, changes: Mapping[str, Any]) -> events.ChangeEvent:
         """Return a record that sets values of the summary."""
-        return self._change(Topic.SUMMARY, changes, Scope.UNKNOWN)
+        return self._change(Topic.SUMMARY, changes, events.Scope.UNKNOWN)
 
-    def alert(self, title: str, text: str = "", *, level: str = "info", wait: float = 0.0) -> AlertEvent:
+    def alert(self, title: str, text: str = "", *, level: str = "info", wait: float = 0.0) -> events.AlertEvent:
         """Return an alert; ``wait`` is its wait duration in seconds."""
         header = self._header(Topic.ALERT, 1, order=self._order)
-        return AlertEvent(
-            header=header, title=title, text=text, level=AlertLevel(level), wait_duration_ms=int(wait * 1000)
+        return events.AlertEvent(
+            header=header, title=title, text=text, level=events.AlertLevel(level), wait_duration_ms=int(wait * 1000)
         )
 
-    def beat(self) -> HeartbeatEvent:
+    def beat(self) -> events.HeartbeatEvent:
         """Return a heartbeat of the writer, whose training process is alive."""
-        header = Header(kind=Kind.BEAT, run=self.path, writer=self.writer, time=self._time(), order=self._order)
-        return HeartbeatEvent(header=header, trainer_alive=True, interval_ms=15_000)
+        header = events.Header(
+            kind=events.Kind.BEAT, run=self.path, writer=self.writer, time=self._time(), order=self._order
+        )
+        return events.HeartbeatEvent(header=header, trainer_alive=True, interval_ms=15_000)
 
-    def exit(self, state: str = "finished", *, exit_code: int = 0, reason: str = "") -> ExitEvent:
+    def exit(self, state: str = "finished", *, exit_code: int = 0, reason: str = "") -> events.ExitEvent:
         """Return the last record of the writer, with the counts of what it has appended."""
-        ending = Ending(state=ExitState(state), exit_code=exit_code, reason=reason, counts=dict(self._seqs))
-        return ExitEvent(header=self._header(Topic.EXIT, 1, order=self._order), ending=ending)
+        ending = events.Ending(
+            state=events.ExitState(state), exit_code=exit_code, reason=reason, counts=dict(self._seqs)
+        )
+        return events.ExitEvent(header=self._header(Topic.EXIT, 1, order=self._order), ending=ending)
 
-    def state(self, state: str, *, previous: str = "unknown", reason: str = "") -> StateEvent:
+    def state(self, state: str, *, previous: str = "unknown", reason: str = "") -> events.StateEvent:
         """Return a transition of the run, as the liveness consumer publishes it."""
         seq = self._seqs[Topic.STATE]
         self._seqs[Topic.STATE] += 1
-        header = Header(kind=Kind.DATA, run=self.path, writer=STATE_WRITER, time=self._time(), seq=seq, reason=reason)
-        return StateEvent(header=header, previous=RunState(previous), state=RunState(state))
+        header = events.Header(
+            kind=events.Kind.DATA, run=self.path, writer=events.STATE_WRITER, time=self._time(), seq=seq, reason=reason
+        )
+        return events.StateEvent(header=header, previous=events.RunState(previous), state=events.RunState(state))
 
-    def _change(self, topic: Topic, changes: Mapping[str, Any], scope: Scope) -> ChangeEvent:
+    def _change(self, topic: Topic, changes: Mapping[str, Any], scope: events.Scope) -> events.ChangeEvent:
         entries = tuple(
-            Entry(op=Operation.SET, path=(name,), value=values.dump(value), scope=scope)
+            events.Entry(op=events.Operation.SET, path=(name,), value=values.dump(value), scope=scope)
             for name, value in changes.items()
         )
-        record = Record(order=self._order, time=self._time(), entries=entries)
-        return ChangeEvent(header=self._header(topic, 1, order=0), topic=topic, records=(record,))
+        record = events.Record(order=self._order, time=self._time(), entries=entries)
+        return events.ChangeEvent(header=self._header(topic, 1, order=0), topic=topic, records=(record,))
 
-    def _header(self, topic: Topic, count: int, *, order: int) -> Header:
+    def _header(self, topic: Topic, count: int, *, order: int) -> events.Header:
         seq, time = self._seqs[topic], self._time()
         self._seqs[topic] += count
         self._order += count
-        return Header(kind=Kind.DATA, run=self.path, writer=self.writer, time=time, seq=seq, count=count, order=order)
+        return events.Header(
+            kind=events.Kind.DATA, run=self.path, writer=self.writer, time=time, seq=seq, count=count, order=order
+        )
 
     def _time(self) -> int:
         return _START + _SECOND * self._order

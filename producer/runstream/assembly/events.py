@@ -15,30 +15,8 @@ from runstream.assembly.block import Block
 from runstream.spool.fitting import fit_change, fit_row
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.plain_values import plain, plain_row
-from runstream_schemas import values
+from runstream_schemas import events, values
 from runstream_schemas.codec import encode
-from runstream_schemas.events import (
-    AlertEvent,
-    AlertLevel,
-    ArtifactAction,
-    ArtifactEvent,
-    Branch,
-    ChangeEvent,
-    Column,
-    Entry,
-    Event,
-    FileEvent,
-    FilePolicy,
-    Header,
-    Kind,
-    LogEvent,
-    Operation,
-    PlainEvent,
-    Record,
-    Scope,
-    Stream,
-    Writer,
-)
 from runstream_schemas.limits import Limits
 from runstream_schemas.rows import Path, pack_rows, weight
 from runstream_schemas.topics import RunPath, Topic
@@ -50,17 +28,21 @@ FRAME_BYTES = 1024
 #: Errors that building the event of a damaged or unsupported record can raise.
 UNPUBLISHABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
-_STREAMS: Mapping[int, Stream] = {code: Stream[code.name] for code in StreamCode if code}
-_OPERATIONS = {operation.value: operation for operation in Operation}
-_SCOPES = {scope.value: scope for scope in Scope}
+_STREAMS: Mapping[int, events.Stream] = {code: events.Stream[code.name] for code in StreamCode if code}
+_OPERATIONS = {operation.value: operation for operation in events.Operation}
+_SCOPES = {scope.value: scope for scope in events.Scope}
 #: The events of these topics, and the field that a record must have.
-_PLAIN_EVENTS: Mapping[Topic, tuple[type[PlainEvent], str]] = {
-    Topic.FILE: (FileEvent, "path"),
-    Topic.ARTIFACT: (ArtifactEvent, "name"),
-    Topic.ALERT: (AlertEvent, "title"),
+_PLAIN_EVENTS: Mapping[Topic, tuple[type[events.PlainEvent], str]] = {
+    Topic.FILE: (events.FileEvent, "path"),
+    Topic.ARTIFACT: (events.ArtifactEvent, "name"),
+    Topic.ALERT: (events.AlertEvent, "title"),
 }
 #: The fields whose values are symbols of an enum.
-_SYMBOLS: Mapping[str, type[Enum]] = {"policy": FilePolicy, "action": ArtifactAction, "level": AlertLevel}
+_SYMBOLS: Mapping[str, type[Enum]] = {
+    "policy": events.FilePolicy,
+    "action": events.ArtifactAction,
+    "level": events.AlertLevel,
+}
 _NO_NUMBERS: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
 
@@ -73,7 +55,7 @@ class Message:
     stop: int
     payload: bytes
     #: The columns of a block of rows.
-    columns: Sequence[Column] = ()
+    columns: Sequence[events.Column] = ()
     #: Of a marker: why the records are lost.
     lost: str = ""
 
@@ -83,11 +65,11 @@ class Envelope:
     """The run and the writer that all events of a writer name."""
 
     run: RunPath
-    writer: Writer
+    writer: events.Writer
 
-    def header(self, kind: Kind, block: Block, time: int) -> Header:
+    def header(self, kind: events.Kind, block: Block, time: int) -> events.Header:
         """Return the header of the event of a block."""
-        return Header(
+        return events.Header(
             kind=kind,
             run=self.run,
             writer=self.writer,
@@ -113,7 +95,7 @@ def create_messages(block: Block, envelope: Envelope, limits: Limits, *, now: in
         reason = f"cannot be represented in the contract: {type(error).__name__}: {error}"[:500]
         reason = reason.encode(errors="backslashreplace").decode()  # it may quote the value
     else:
-        columns = event.columns if isinstance(event, LogEvent) else ()
+        columns = event.columns if isinstance(event, events.LogEvent) else ()
         names = weight(columns, block.count)
         if len(payload) <= limits.message_bytes - FRAME_BYTES and names <= limits.block_weight:
             yield Message(TOPICS[TopicCode(block.topic)], block.seq, block.stop, payload, columns, block.reason)
@@ -140,7 +122,7 @@ def _fitted(block: Block, limits: Limits) -> Block | None:
     return replace(block, values=[fitted]) if missing else None
 
 
-def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> Event:
+def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> events.Event:
     """Return the event of a block; ``now`` is the time of a marker, in microseconds since 1970."""
     topic = TOPICS[TopicCode(block.topic)]
     if block.reason:
@@ -149,13 +131,13 @@ def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> E
         return _branch(block, envelope) if block.is_branch else _rows(block, envelope, limits)
     if topic in {Topic.CONFIG, Topic.SUMMARY}:
         return _changes(topic, block, envelope, limits)
-    header = replace(envelope.header(Kind.DATA, block, block.times[-1]), order=block.orders[0])
+    header = replace(envelope.header(events.Kind.DATA, block, block.times[-1]), order=block.orders[0])
     return _plain_event(topic, header, plain_row(block.values[0], limits))
 
 
-def _rows(block: Block, envelope: Envelope, limits: Limits) -> LogEvent:
-    return LogEvent(
-        header=envelope.header(Kind.DATA, block, block.times[-1]),
+def _rows(block: Block, envelope: Envelope, limits: Limits) -> events.LogEvent:
+    return events.LogEvent(
+        header=envelope.header(events.Kind.DATA, block, block.times[-1]),
         stream=_stream(block),
         orders=np.array(block.orders, dtype=np.int64),
         steps=np.array(block.steps, dtype=np.int64),
@@ -164,24 +146,24 @@ def _rows(block: Block, envelope: Envelope, limits: Limits) -> LogEvent:
     )
 
 
-def _branch(block: Block, envelope: Envelope) -> LogEvent:
+def _branch(block: Block, envelope: Envelope) -> events.LogEvent:
     """Return the event of a branch; a run that is named only by its id is in the same project."""
     run_id = block.values[0].get("run_id") or envelope.run.run_id
     origin = RunPath(entity=envelope.run.entity, project=envelope.run.project, run_id=str(run_id))
-    header = envelope.header(Kind.BRANCH, block, block.times[0]).with_records(block.seq, 1)
-    return _without_rows(block, header, Branch(run=origin, step=block.steps[0]))
+    header = envelope.header(events.Kind.BRANCH, block, block.times[0]).with_records(block.seq, 1)
+    return _without_rows(block, header, events.Branch(run=origin, step=block.steps[0]))
 
 
-def _without_rows(block: Block, header: Header, branch: Branch | None = None) -> LogEvent:
+def _without_rows(block: Block, header: events.Header, branch: events.Branch | None = None) -> events.LogEvent:
     none = _NO_NUMBERS
-    return LogEvent(header=header, stream=_stream(block), orders=none, steps=none, times=none, branch=branch)
+    return events.LogEvent(header=header, stream=_stream(block), orders=none, steps=none, times=none, branch=branch)
 
 
-def _stream(block: Block) -> Stream:
-    return _STREAMS.get(block.stream, Stream.HISTORY)
+def _stream(block: Block) -> events.Stream:
+    return _STREAMS.get(block.stream, events.Stream.HISTORY)
 
 
-def _columns(block: Block, limits: Limits) -> list[Column]:
+def _columns(block: Block, limits: Limits) -> list[events.Column]:
     """Pack the rows; they are converted to plain values only if needed, which is rare."""
     if block.largest <= limits.string_length:
         try:
@@ -199,28 +181,30 @@ def _fits(path: Path, depth: int, length: int) -> bool:
     return len(path) <= depth and all(type(name) is str and len(name) <= length for name in path)
 
 
-def _changes(topic: Topic, block: Block, envelope: Envelope, limits: Limits) -> ChangeEvent:
+def _changes(topic: Topic, block: Block, envelope: Envelope, limits: Limits) -> events.ChangeEvent:
     records = tuple(
-        Record(order=order, time=time, entries=tuple(_entries(topic, payload, limits)))
+        events.Record(order=order, time=time, entries=tuple(_entries(topic, payload, limits)))
         for order, time, payload in zip(block.orders, block.times, block.values, strict=True)
     )
-    return ChangeEvent(header=envelope.header(Kind.DATA, block, block.times[-1]), topic=topic, records=records)
+    return events.ChangeEvent(
+        header=envelope.header(events.Kind.DATA, block, block.times[-1]), topic=topic, records=records
+    )
 
 
-def _entries(topic: Topic, payload: Any, limits: Limits) -> Iterator[Entry]:
+def _entries(topic: Topic, payload: Any, limits: Limits) -> Iterator[events.Entry]:
     """Yield the entries of a change; config has [scope, op, path, value], the summary [op, path, value]."""
     for item in payload if isinstance(payload, list) else ():
         scope, change = (item[0], item[1:]) if topic is Topic.CONFIG else ("unknown", item)
         operation, path, value = (*change, None)[:3]
-        yield Entry(
-            op=_OPERATIONS.get(operation, Operation.UNKNOWN),
+        yield events.Entry(
+            op=_OPERATIONS.get(operation, events.Operation.UNKNOWN),
             path=tuple(str(plain(name, limits, limits.depth)) for name in path),
             value=values.dump(plain(value, limits, limits.depth)),
-            scope=_SCOPES.get(scope, Scope.UNKNOWN),
+            scope=_SCOPES.get(scope, events.Scope.UNKNOWN),
         )
 
 
-def _plain_event(topic: Topic, header: Header, record: Mapping[str, Any]) -> PlainEvent:
+def _plain_event(topic: Topic, header: events.Header, record: Mapping[str, Any]) -> events.PlainEvent:
     kind, required = _PLAIN_EVENTS[topic]
     if required not in record:
         raise ValueError(f"missing fields: {required}")
@@ -230,12 +214,12 @@ def _plain_event(topic: Topic, header: Header, record: Mapping[str, Any]) -> Pla
     return kind(header=header, **known)
 
 
-def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> Event:
-    header = envelope.header(Kind.DROPPED, block, now)
+def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> events.Event:
+    header = envelope.header(events.Kind.DROPPED, block, now)
     if topic is Topic.LOG:
         return _without_rows(block, header)
     if topic in {Topic.CONFIG, Topic.SUMMARY}:
-        return ChangeEvent(header=header, topic=topic)
+        return events.ChangeEvent(header=header, topic=topic)
     return _PLAIN_EVENTS[topic][0](header=header)
 
 

@@ -19,17 +19,7 @@ from runstream.run_folder.json_files import read_json, write_json
 from runstream.run_folder.process_identity import Host
 from runstream.shipper.ledger.ledger import WriterAccount
 from runstream.shipper.ledger.upload_gate import UploadGate, UploadQueue
-from runstream.shipper.writers.exits import (
-    SHIPPER_DIED,
-    Circumstances,
-    Exit,
-    apply_circumstances,
-    from_json,
-    leaves_to_exit_status,
-    recorded_exit,
-    to_json,
-    with_counts,
-)
+from runstream.shipper.writers import exits
 from runstream.shipper.writers.process import (
     InheritedPidfd,
     WatchedProcess,
@@ -81,7 +71,7 @@ class WriterTail:
         #: The process has exited.
         self.dead = False
         #: How the writer ended, once that is known.
-        self.exit: Exit | None = None
+        self.exit: exits.Exit | None = None
         self.exit_sent = False
         #: Set if how the writer ended could not be found out: its exit then follows from what is read.
         self._presumed: Ending | None = None
@@ -165,9 +155,9 @@ class WriterTail:
         if (last := self._assembler.exit) is not None:
             self.drained = True
             self._exit_position = last.position
-            self._left_to_status = leaves_to_exit_status(last)
+            self._left_to_status = exits.leaves_to_exit_status(last)
             if self.exit is None and not self._left_to_status:
-                self.exit = recorded_exit(last, self._assembler.counts)
+                self.exit = exits.recorded_exit(last, self._assembler.counts)
         elif not records and self.dead and (self.exit is not None or self._presumed is not None):
             self._assembler.close_row()
             self.exit = self.exit or self._presumed_exit()
@@ -254,7 +244,7 @@ class WriterTail:
         self.dead = watched.ended()
         return None if self.dead else watched.descriptor
 
-    async def find_exit(self, floor: Mapping[int, int], circumstances: Circumstances, *, now: int) -> Exit:
+    async def find_exit(self, floor: Mapping[int, int], circumstances: exits.Circumstances, *, now: int) -> exits.Exit:
         """Return how the dead writer ended, and store the answer in ``exit.json``, so that it never changes.
 
         The writer's own last record decides, unless it leaves the outcome to the exit status; else a stored answer, the
@@ -264,33 +254,35 @@ class WriterTail:
         found, status = await asyncio.gather(
             asyncio.to_thread(self._tally, floor), asyncio.to_thread(self._wait_status)
         )
-        if found.exit is not None and not leaves_to_exit_status(found.exit):
-            return recorded_exit(found.exit, found.counts)
+        if found.exit is not None and not exits.leaves_to_exit_status(found.exit):
+            return exits.recorded_exit(found.exit, found.counts)
         path = self.path / "exit.json"
-        if (stored := from_json(read_json(path))) is not None:
+        if (stored := exits.from_json(read_json(path))) is not None:
             return stored
         concluded = self._conclude(found, status, circumstances, now)
-        write_json(path, to_json(concluded), durable=True)
+        write_json(path, exits.to_json(concluded), durable=True)
         return concluded
 
-    def presume_exit(self, circumstances: Circumstances) -> None:
+    def presume_exit(self, circumstances: exits.Circumstances) -> None:
         """Conclude the exit once the whole spool is read, for a writer whose exit could not be found out ahead."""
-        self._presumed = apply_circumstances(ending_from_status(None), circumstances)
+        self._presumed = exits.apply_circumstances(ending_from_status(None), circumstances)
 
-    def _presumed_exit(self) -> Exit | None:
+    def _presumed_exit(self) -> exits.Exit | None:
         if self._presumed is None:
             return None
-        ending = with_counts(self._presumed, self._assembler.counts)
-        return Exit(ending, self.next_order, time.time_ns() // 1000)
+        ending = exits.with_counts(self._presumed, self._assembler.counts)
+        return exits.Exit(ending, self.next_order, time.time_ns() // 1000)
 
-    def _conclude(self, found: Tally, status: int | None, circumstances: Circumstances, now: int) -> Exit:
+    def _conclude(self, found: Tally, status: int | None, circumstances: exits.Circumstances, now: int) -> exits.Exit:
         if found.exit is not None and status is None:
-            return recorded_exit(found.exit, found.counts)
-        ending = apply_circumstances(self._ending(status), circumstances) if self.is_trainer else SHIPPER_DIED
+            return exits.recorded_exit(found.exit, found.counts)
+        ending = (
+            exits.apply_circumstances(self._ending(status), circumstances) if self.is_trainer else exits.SHIPPER_DIED
+        )
         if found.exit is not None:
-            return Exit(with_counts(ending, found.counts), found.exit.order, found.exit.time)
+            return exits.Exit(exits.with_counts(ending, found.counts), found.exit.order, found.exit.time)
         ended = now if self._watched is not None else found.last_time or now
-        return Exit(with_counts(ending, found.counts), found.next_order or 0, ended)
+        return exits.Exit(exits.with_counts(ending, found.counts), found.next_order or 0, ended)
 
     def _ending(self, status: int | None) -> Ending:
         return ending_by_exec() if status is None and executes_another(self.info) else ending_from_status(status)
