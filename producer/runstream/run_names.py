@@ -7,6 +7,7 @@ import re
 import secrets
 import string
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from runstream.exceptions import UsageError
@@ -14,6 +15,8 @@ from runstream_schemas.attributes import display_name
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 _TAG_LENGTH = 64
+#: Tags that are read of an iterator, which may have no end.
+_MOST_TAGS = 100_000
 #: Names of folders, and characters that URLs and paths would have to escape, or that a shell interprets.
 _FORBIDDEN = re.compile(r"^\.{1,2}\Z|[\x00-\x1f\x7f-\x9f\ud800-\udfff/\\#?%:*\"<>|]")
 
@@ -67,12 +70,14 @@ class DisplayName:
 def validate_tags(tags: Any) -> tuple[str, ...]:
     """Return tags as a tuple; a string is one tag. Raises ValueError for other than strings of 1 to 64 characters."""
     try:
-        found = (tags,) if isinstance(tags, str) else tuple(tags)
+        given = (tags,) if issubclass(type(tags), str) else tuple(islice(tags, _MOST_TAGS))
     except Exception:  # noqa: BLE001 - of a foreign class
         raise ValueError(f"Invalid tags of type {type(tags).__name__}: expected a list of strings") from None
-    for tag in found:
+    for tag in given:
         if not issubclass(type(tag), str):
             raise ValueError(f"Invalid tag of type {type(tag).__name__}: expected a string")  # noqa: TRY004 - as W&B
+    found = tuple(str.__str__(tag) for tag in given)
+    for tag in found:
         if not 0 < len(tag) <= _TAG_LENGTH:
             raise ValueError(f"Invalid tag {tag!r:.80}: expected a string of 1 to {_TAG_LENGTH} characters")
     return found

@@ -42,6 +42,11 @@ def note(problem: str) -> str:
     return f"[not recorded: {problem}]"
 
 
+def is_note(value: Any) -> bool:
+    """Return whether a value is such a note."""
+    return isinstance(value, str) and value.startswith(note("")[:-1])
+
+
 def shortened(text: str, length: int) -> str:
     """Return the text; if it is longer than ``length`` characters, return its beginning followed by a note."""
     if len(text) <= length:

@@ -55,6 +55,7 @@ class Segment:
         elif file is not None:
             self.bytes = FileBytes(file)
             self.words = FileWords(self.bytes)
+        self._may_grow = mapping is not None
         #: Whether the file has its final name.
         self.published = False
         self._file = file
@@ -88,19 +89,22 @@ class Segment:
         return segment
 
     def grown(self, more: int) -> Segment:
-        """Return the same segment with more bytes; raises OSError, also if the file was deleted or is not mapped.
+        """Return the same segment with more bytes; raises OSError, also if the file was deleted.
 
-        For a folder in which this process cannot create files any more: it was moved, or its user may not.
+        For a folder in which this process cannot create files any more: it was moved, its user may not, or the process
+        has as many descriptors as it may; then the segment is not mapped any more.
         """
         file, size = self._file, self.size + more
-        if file is None or self._mapping is None or not self.published or self.deleted or self.shrunk:
+        if file is None or not self._may_grow or not file.intact or not self.published or self.deleted or self.shrunk:
             raise OSError(errno.ENOENT, "the segment cannot grow")
         if not reserve(file.descriptor, self.size, more):
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
-        mapping = Mapping(file.descriptor, size)
-        populate(file.descriptor, mapping, self.size)
+        mapping = None
+        with contextlib.suppress(OSError):
+            mapping = Mapping(file.descriptor, size)
+            populate(file.descriptor, mapping, self.size)
         segment = Segment(self._draft, size, self._writer, file, mapping)
-        segment.number, segment.published = self.number, True
+        segment.number, segment.published, segment._may_grow = self.number, True, True
         return segment
 
     @property

@@ -68,7 +68,7 @@ def serving(broker: str, prefix: str, folder: Path, *, port: int = 0) -> Iterato
         def do_GET(self) -> None:
             asked.append(self.path)
             body = json.dumps(answer).encode()
-            self.send_response(200)
+            self.send_response(answer.get("status", 200))
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

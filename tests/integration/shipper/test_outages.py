@@ -109,6 +109,23 @@ def test_last_answer_of_the_server_is_enough(server: Server, tmp_path: Path, bro
     assert delivered(broker, prefix, run_dir.run).rows(writer) == [{"n": number} for number in range(10)]
 
 
+def test_a_refused_key_is_not_overridden_by_an_earlier_answer(
+    server: Server, tmp_path: Path, broker: str, prefix: str
+) -> None:
+    """If the server refuses the key, nothing is sent, although its last answer names the brokers."""
+    first = new_run(tmp_path, server.environment)
+    first.add_writer(logged(1))
+    first.ship_to_end()
+    server.answer["status"] = 401
+    run_dir = new_run(tmp_path, server.environment)
+    run_dir.add_writer(logged(10))
+    shipper = run_dir.ship()
+
+    eventually(lambda: "not delivering" in run_dir.log())
+    assert stopped(shipper) == 143
+    assert delivered(broker, prefix, run_dir.run).events == []
+
+
 def test_other_partitions_are_refused(server: Server, tmp_path: Path, broker: str, prefix: str) -> None:
     """If the number of partitions differs from the server's response, nothing is sent."""
     server.answer["partitions"] = 3

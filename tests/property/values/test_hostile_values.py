@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 import runstream
 from runstream.exceptions import ConfigError, DataError, Error, UsageError
 from runstream_schemas.events import Kind
-from tests.property.values.hostile import KEYS, TEXTS, VALUES, Recipe, built
+from tests.property.values.hostile import KEYS, TEXTS, VALUES, MissingItem, Recipe, built, objects, raising, unusual
 from tests.property.values.published import events_of
 
 if TYPE_CHECKING:
@@ -82,6 +84,56 @@ def test_summary(tmp_path: Path, values: dict[Any, Any]) -> None:
                 run.summary[key] = built(value)
             run.summary.get(key)
         run.summary.as_dict()
+
+
+def test_objects_as_arguments(tmp_path: Path) -> None:
+    """Each hostile object is accepted, or refused with the documented error, also when it is passed a second time."""
+    with running(tmp_path) as run:
+        for value in [*objects(OSError), *unusual(), np.zeros(0), np.zeros((9, 9)), itertools.repeat("tag")] * 2:
+            for documented, call in (
+                (DataError, run.log),
+                (DataError, run.summary.update),
+                ((TypeError, ConfigError), lambda config: run.config.update(config, allow_val_change=True)),
+                (ValueError, lambda level: run.alert("a", "b", level=level)),
+                (TypeError, lambda wait: run.alert("a", "b", wait_duration=wait)),
+                (Error, run.define_metric),
+                (Error, lambda axis: run.define_metric("a", step_metric=axis)),
+                (UsageError, run.pin_config_keys),
+                ((), lambda tags: setattr(run, "tags", tags)),
+            ):
+                try:
+                    call(value)
+                except documented:
+                    continue
+
+
+def test_a_note_may_be_replaced(tmp_path: Path) -> None:
+    """A config key that has a note in place of a value may get a value."""
+    with running(tmp_path, config={"a": objects(OSError)[0], "b": 1}) as run:
+        for config in (
+            MissingItem(OSError),
+            raising(OSError, ["keys", "items"])(),
+            raising(KeyError, ["keys", "items"])(),
+        ):
+            run.config.update(config)
+        run.config.update({"a": 2})
+        assert run.config.a == 2
+        with pytest.raises(ConfigError):
+            run.config.update({"b": 2})
+
+
+def test_one_value_has_few_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value with many parts that cannot be recorded prints four warnings, and hides those of other values not."""
+    printed: list[str] = []
+    monkeypatch.setattr("runstream.terminal.terminal.Terminal.line", lambda _, text: printed.append(text))
+    with running(tmp_path) as run:
+        run.log({"many": {str(at): MissingItem(OSError) for at in range(9)}, "one": {"x": MissingItem(OSError)}})
+    assert [text.split()[1] for text in printed] == [
+        *(f"'many.{at}.missing'" for at in range(3)),
+        "More",
+        "'one.x.missing'",
+    ]
+    assert printed[3].startswith("WARNING More values in 'many'")
 
 
 @_RUNS

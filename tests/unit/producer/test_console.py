@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runstream.tracking.lifecycle.console_capture import ConsoleCapture, LineBuffer, StreamTap
+from runstream_schemas.limits import DEFAULT_LIMITS
 from tests.unit.producer.programs import finished
 from tests.unit.producer.spooled import only_run
 
@@ -140,3 +142,67 @@ print(child)
     child = output.split()[-1]
     lines = [line.split(" ", 1)[1] for line in (only_run(tmp_path) / "logs" / "console.log").read_text().splitlines()]
     assert lines == [f"stdout@{child} of the child", "stdout half whole"]
+
+
+def test_long_lines_are_shortened_with_a_note() -> None:
+    """Of a line over the limit, the beginning and a note of its length are kept, however it was written."""
+    longest = DEFAULT_LIMITS.string_length - 1
+    whole = "x" * (longest + 9)
+    for size in (1 << 12, len(whole)):
+        buffer = LineBuffer()
+        pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
+        assert [line for piece in pieces for line in buffer.feed(piece)] == []
+        (line,) = buffer.feed("\nnext")
+        note = f"… [shortened from {len(whole)} characters]"
+        assert line == whole[: longest - len(note)] + note
+        assert buffer.flush() == ["next"]
+
+
+def test_lines_that_cannot_be_written_are_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """While the disk is full, lines are counted; the number is recorded as soon as there is room, or returned."""
+    stream = _Stream()
+    monkeypatch.setattr("sys.stdout", stream)
+    monkeypatch.setattr("sys.stderr", None)
+    capture = ConsoleCapture(tmp_path / "console")
+    capture.start()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        stream.write("first\n")
+        resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "console").stat().st_size + 40, before[1]))
+        for line in ("in part " * 9, "lost", "lost"):
+            stream.write(f"{line}\n")
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        stream.write("with room\n")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        stream.write("lost\n")
+        assert capture.stop() == "1 console line could not be recorded: File too large"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    texts = [line.split(" ", 2)[2] for line in (tmp_path / "console").read_text().splitlines()]
+    assert texts[0] == "first"
+    assert "in part ".startswith(texts[1][:4])
+    assert texts[2:] == ["[3 console lines could not be recorded: File too large]", "with room"]
+
+
+def test_a_stream_may_accept_other_things_than_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a stream of a program accepts besides texts is passed to it, and bytes are recorded as text."""
+
+    class Loose:
+        def __init__(self) -> None:
+            self.given: list[object] = []
+
+        def write(self, item: object, *more: object, end: str = "") -> None:
+            self.given += [item, *more, end]
+
+    stream = Loose()
+    monkeypatch.setattr("sys.stdout", stream)
+    monkeypatch.setattr("sys.stderr", None)
+    capture = ConsoleCapture(tmp_path / "console")
+    capture.start()
+    stream.write(b"\xffa\n", 1)
+    stream.write(None, end="b")
+    assert capture.stop() == ""
+
+    assert stream.given == [b"\xffa\n", 1, "", None, "b"]
+    assert (tmp_path / "console").read_text().endswith(" stdout \\xffa\n")

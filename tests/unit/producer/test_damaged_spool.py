@@ -12,7 +12,7 @@ from runstream.spool.format import Flag, TopicCode
 from runstream.spool.writer import SpoolWriter
 from runstream.tracking.rows.row_log import RowLog
 from tests.unit.producer.programs import BEGIN, finished
-from tests.unit.producer.spooled import records, rows, writers
+from tests.unit.producer.spooled import primary, records, rows, writers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +89,29 @@ def test_a_moved_folder_loses_nothing(tmp_path: Path) -> None:
 
     assert [row.values["n"] for row in rows(after)] == [*range(1000)]
     assert writer.dropped == 0
+
+
+def test_a_program_without_free_descriptors_loses_nothing(tmp_path: Path) -> None:
+    """If the process has as many descriptors as it may, the segment in use grows."""
+    source = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+taken = []
+try:
+    while True:
+        taken.append(os.dup(1))
+except OSError:
+    pass
+for number in range(9000):
+    run.log({"n": number, "text": 200 * "x"})
+for descriptor in taken:
+    os.close(descriptor)
+run.finish()
+"""
+    status, _, errors = finished(tmp_path, source)
+
+    assert (status, errors) == (0, "")
+    assert [row.values["n"] for row in rows(primary(tmp_path))] == [*range(9000)]
 
 
 def test_rows_after_a_deleted_folder_are_counted(tmp_path: Path) -> None:

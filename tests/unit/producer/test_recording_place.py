@@ -25,6 +25,19 @@ def test_a_folder_that_cannot_be_created_is_replaced(tmp_path: Path) -> None:
     assert (status, warning) == (0, f"runstream: WARNING {reason}: recording to {used}/runstream instead")
 
 
+def test_a_folder_that_no_file_system_can_have_is_replaced(tmp_path: Path) -> None:
+    """A folder whose name is invalid does not stop init()."""
+    source = r"""
+for name in ("a\0b", "\ud800", "x" * 5000):
+    runstream.init(mode="offline", dir=name, settings={"silent": True}).finish()
+"""
+    (tmp_path / "tmp").mkdir()
+    status, _, errors = finished(tmp_path, source, begin="import runstream", TMPDIR=str(tmp_path / "tmp"))
+
+    assert (status, errors) == (0, "")
+    assert len([*tmp_path.glob("tmp/runstream-*/runstream/run-*")]) == 3
+
+
 def test_a_full_disk_and_a_deleted_current_folder_do_not_stop_init(tmp_path: Path) -> None:
     """A run that cannot be recorded anywhere is disabled with one warning, and leaves no part of a run folder."""
     source = """

@@ -6,10 +6,11 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, M
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import ConfigError, UsageError
+from runstream.spool.plain_values import is_note
 from runstream.tracking.config.conversion import to_config
 from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 from runstream.tracking.values.entries import config_entry
-from runstream.tracking.values.foreign import Unreadable, attempted, shown
+from runstream.tracking.values.foreign import elements_of, shown
 
 if TYPE_CHECKING:
     from runstream.tracking.values.entries import ConfigEntry
@@ -120,7 +121,7 @@ class Config:
 
     def _refuse_changes(self, values: Mapping[str, Any]) -> None:
         for key, value in values.items():
-            if key in self._items and self._items[key] != value:
+            if key in self._items and self._items[key] != value and not is_note(self._items[key]):
                 raise ConfigError(
                     f"Cannot change config[{key!r}] from {self._items[key]!r} to {value!r}: "
                     "to allow it, call config.update(..., allow_val_change=True)"
@@ -202,10 +203,10 @@ class StaticConfig(Mapping[str, Any]):
 def validate_pinned_keys(keys: Any) -> list[str]:
     """Return the keys as a list; raises UsageError if they are not a list of strings."""
     is_text = issubclass(type(keys), str)
-    found = attempted(lambda: list(keys))
-    if is_text or isinstance(found, Unreadable) or not all(issubclass(type(key), str) for key in found):
+    found = elements_of(keys)
+    if is_text or not all(issubclass(type(key), str) for key in found):
         raise UsageError(f"Invalid keys {shown(keys)}: pin_config_keys() expects a list of config keys")
-    return [str(key) for key in found]
+    return [str.__str__(key) for key in found]
 
 
 def _unrecorded(_: object) -> None:

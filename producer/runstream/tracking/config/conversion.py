@@ -20,8 +20,10 @@ from runstream.tracking.values.foreign import (
     attributes_of,
     items_by_key,
     items_of,
+    problem_of,
     shown,
 )
+from runstream.tracking.values.texts import as_text
 
 if TYPE_CHECKING:
     from runstream.settings import Settings
@@ -97,10 +99,10 @@ def read_file(path: Path) -> dict[str, Any]:
     """Return the config in a YAML or JSON file with values, or ``{value: …, desc: …}``, by key; raises ConfigError."""
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"Cannot read config file {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"Invalid config file {path}: not UTF-8 text ({error})") from None
+    except (OSError, ValueError) as error:  # the latter for a name that no file can have
+        raise ConfigError(f"Cannot read config file {shown(str(path))}: {problem_of(error)}") from None
     if (found := _parse(path, text)) is None:
         return {}
     if not isinstance(found, dict):
@@ -177,7 +179,7 @@ def _fields(value: Any) -> list[tuple[str, Any]] | None:
 def _text(value: Any) -> str | None:
     """Return the text of bytes and durations, and the name of a function or class; None for other values."""
     if isinstance(value, bytes | bytearray):
-        return bytes(value).decode(errors="backslashreplace")
+        return as_text(value)
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     return str(value) if isinstance(value, timedelta) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import sys
@@ -10,9 +9,10 @@ import threading
 import time
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from runstream.descriptors import KeptFile
+from runstream.tracking.values.texts import as_text
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -25,13 +25,20 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
 #: Moves the cursor to another line, as several bars do; the number of such parts of a line that are kept.
 _VERTICAL = re.compile(r"\x1b\[\d*[ABEF]")
 _MOVES = 4
+#: Longest line; the state of one that is overwritten has another character. Parts of a line that are not joined yet,
+#: each of at most so many characters.
+_LONGEST = DEFAULT_LIMITS.string_length - 1
+_MOST_ADDED = 1000
 
 
 class LineBuffer:
     """Splits output into lines; of text that a carriage return overwrites, only the last is kept."""
 
     def __init__(self) -> None:
+        #: The beginning of the current line, and what was added to it; how many characters of it are not kept.
         self._rest = ""
+        self._added: list[str] = []
+        self._left_out = 0
         #: Whether the rest was overwritten, when its state is due (0: not decided yet), and seconds until the next one.
         self._is_rewritten = False
         self._due = 0.0
@@ -42,18 +49,22 @@ class LineBuffer:
         if "\n" not in text:
             self._keep(text)
             return []
-        *complete, rest = (self._rest + text).split("\n")
-        self._rest = ""
+        end, *complete, rest = text.split("\n")
+        self._keep(end)
+        lines = [*self.flush(empty=True), *(_shortened(_last_state(line)) for line in complete)]
         self._is_rewritten, self._due, self._pause = False, 0.0, _FIRST_PAUSE_S
         self._keep(rest)
-        return [_last_state(line) for line in complete]
+        return lines
 
     def progress(self, now: float) -> list[str]:
         """Return the state of a line that is being overwritten, such as a progress bar, if it is due.
 
         It ends with a carriage return: the next line replaces it. It is due after a second, then ever more rarely.
         """
-        if not self._is_rewritten or now < self._due or not (state := _last_state(self._rest)).strip():
+        if not self._is_rewritten or now < self._due:
+            return []
+        self._join()
+        if not (state := _shortened(_last_state(self._rest), self._left_out)).strip():
             return []
         is_first = not self._due
         self._due = now + self._pause
@@ -62,18 +73,28 @@ class LineBuffer:
         self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
         return [f"{state}\r"]
 
-    def flush(self) -> list[str]:
-        """Return the rest as a last line, if there is any."""
-        rest, self._rest = self._rest, ""
-        return [_last_state(rest)] if rest else []
+    def flush(self, *, empty: bool = False) -> list[str]:
+        """Return the rest as a last line, if there is any, or if it may be ``empty``."""
+        self._join()
+        rest, left_out, self._rest, self._left_out = self._rest, self._left_out, "", 0
+        return [_shortened(_last_state(rest), left_out)] if rest or empty else []
 
     def _keep(self, text: str) -> None:
-        rest = self._rest + text
+        self._added.append(text)
         if "\r" in text:
             # Progress bars rewrite one line for hours: drop what they overwrote.
-            rest = ("\r" if rest.endswith("\r") else "").join((_last_state(rest), ""))
-            self._is_rewritten = True
-        self._rest = rest[-DEFAULT_LIMITS.string_length :]
+            self._join()
+            rest = self._rest
+            self._rest = ("\r" if rest.endswith("\r") else "").join((_last_state(rest), ""))
+            self._is_rewritten, self._left_out = True, 0
+        if len(self._added) > _MOST_ADDED or len(text) > _MOST_ADDED:
+            self._join()
+            self._left_out += max(len(self._rest) - _LONGEST, 0)
+            self._rest = self._rest[:_LONGEST]
+
+    def _join(self) -> None:
+        self._rest = "".join((self._rest, *self._added))
+        self._added.clear()
 
 
 class StreamTap:
@@ -84,11 +105,13 @@ class StreamTap:
         self._write = stream.write
         self.listeners: tuple[Callable[[str], None], ...] = ()
 
-    def __call__(self, text: str) -> int:
-        """Write to the stream and call the listeners."""
-        written = self._write(text)
-        for listener in self.listeners:
-            listener(text)
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        """Write to the stream, which may accept other things than a text, and call the listeners."""
+        written = self._write(*given, **named)
+        for text in given[:1]:
+            plain = str.__str__(text) if isinstance(text, str) else as_text(text) or ""
+            for listener in self.listeners:
+                listener(plain)
         return written
 
     @classmethod
@@ -128,6 +151,8 @@ class ConsoleCapture:
         self._lock = threading.RLock()
         self._tapped: list[tuple[TextIO, StreamTap, Callable[[str], None]]] = []
         self._buffers: dict[str, LineBuffer] = {}
+        #: Lines that could not be recorded since the last one, and why; the end of a line that was recorded in part.
+        self._missing, self._problem, self._end = 0, "", ""
 
     def start(self) -> None:
         """Begin to capture; a stream that cannot be wrapped is skipped. Raises OSError if the file cannot be opened."""
@@ -143,8 +168,8 @@ class ConsoleCapture:
                 continue
             self._tapped.append((stream, tap, listener))
 
-    def stop(self) -> None:
-        """Release the streams and write the rest of the last line."""
+    def stop(self) -> str:
+        """Release the streams and write the rest of the last line; return a note of lines that are missing."""
         with self._lock:
             for stream, tap, listener in self._tapped:
                 tap.leave(stream, listener)
@@ -154,6 +179,7 @@ class ConsoleCapture:
             self._buffers.clear()
             if self._file is not None:
                 self._file.close()
+        return self._note()
 
     def _on_write(self, name: str, text: str) -> None:
         if os.getpid() != self._pid:
@@ -169,14 +195,27 @@ class ConsoleCapture:
         self._mark = f"@{self._pid}"
         self._lock = threading.RLock()
         self._buffers = {name: LineBuffer() for name in self._buffers}
+        self._missing = 0
 
     def _append(self, name: str, lines: list[str]) -> None:
         if not lines or self._file is None or not self._file.intact:
             return
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        text = "".join(f"{stamp} {name}{self._mark} {line}\n" for line in lines)
-        with contextlib.suppress(OSError):  # the program's output was written; a failed copy must not stop it
-            os.write(self._file.descriptor, text.encode(errors="backslashreplace"))
+        notes = [f"[{self._note()}]"] if self._missing else []
+        text = self._end + "".join(f"{stamp} {name}{self._mark} {line}\n" for line in (*notes, *lines))
+        data = text.encode(errors="backslashreplace")
+        try:
+            written = os.write(self._file.descriptor, data)
+        except OSError as error:  # the program's output was written; a failed copy must not stop it
+            written, self._problem = 0, error.strerror or str(error)
+        left = data.count(b"\n", max(written, len(self._end)))
+        self._missing = left if left <= len(lines) else left - 1 + self._missing
+        if written:
+            self._end = "" if data[:written].endswith(b"\n") else "\n"
+
+    def _note(self) -> str:
+        what = "console line" if self._missing == 1 else "console lines"
+        return f"{self._missing} {what} could not be recorded: {self._problem or 'no space'}" if self._missing else ""
 
 
 def _last_state(line: str) -> str:
@@ -186,4 +225,13 @@ def _last_state(line: str) -> str:
     if overwritten:
         moving = [part for part in overwritten if _VERTICAL.search(part)]
         last = "\r".join([*moving[-_MOVES:], last])
-    return last[: DEFAULT_LIMITS.string_length - 1]
+    return last
+
+
+def _shortened(line: str, left_out: int = 0) -> str:
+    """Return a line, of which so many characters are left out already; one that is too long ends with a note."""
+    length = len(line) + left_out
+    if length <= _LONGEST:
+        return line
+    note = f"… [shortened from {length} characters]"
+    return line[: _LONGEST - len(note)] + note

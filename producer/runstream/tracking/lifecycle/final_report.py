@@ -65,7 +65,7 @@ class FinalReport:
         arrived = delivery is not None and self._wait(delivery, stalled)
         delivered = read_delivered(self._folder.ledger)
         if dropped and not delivered.lost:
-            self._terminal.warn(f"{dropped} records were dropped because the disk was full")
+            self._terminal.warn(f"{dropped} records were dropped, since they could not be written to disk")
         with self._terminal.block():
             self._report(summary, whole=arrived)
             self._addresses()

@@ -52,12 +52,12 @@ def build_metric(
     overwrite: bool | None,
 ) -> Metric:
     """Return the definition for arguments of ``define_metric()``; raises Error if one is invalid."""
-    if isinstance(step_metric, Metric):
+    if type(step_metric) is Metric:
         step_metric = step_metric.name
     for what, value in (("step_sync", step_sync), ("hidden", hidden), ("overwrite", overwrite)):
         if value is not None and not isinstance(value, bool):
             raise Error(f"define_metric({what}=...) must be True or False, not {shown(value)}")
-    axis = None if step_metric is None or (isinstance(step_metric, str) and not step_metric) else step_metric
+    axis = None if step_metric is None or (type(step_metric) is str and not step_metric) else step_metric
     axis = None if axis is None else _name("step_metric", axis)
     if "*" in (name := _name("name", name))[:-1]:
         raise Error(f"define_metric({name!r}): * is allowed only at the end")
@@ -74,9 +74,10 @@ def build_metric(
 
 def _name(what: str, value: Any) -> str:
     longest = DEFAULT_LIMITS.key_length
-    if not isinstance(value, str) or not 0 < len(value) <= longest:
+    name = str.__str__(value) if issubclass(type(value), str) else ""
+    if not 0 < len(name) <= longest:
         raise Error(f"define_metric({what}=...) must be a string of 1 to {longest} characters, not {shown(value)}")
-    return encodable(str.__str__(value))
+    return encodable(name)
 
 
 def _aggregations(summary: str | None) -> tuple[str, ...] | None:

@@ -247,7 +247,7 @@ class RowLog:
         key_list = self._values.key_list(keys)
         if key_list is None:
             key_list = self._values.add_key_list(keys, len(_encode(dict.fromkeys(row, 0.0))))
-        if isinstance(data, dict) and len(row) == dict.__len__(data) > 0 and not inserts:
+        if issubclass(type(data), dict) and len(row) == dict.__len__(data) > 0 and not inserts:
             self._known = key_list
         return key_list, payload
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from runstream.tracking.values.foreign import shown, text_of
 
@@ -84,19 +84,22 @@ def _shortened(what: str, text: str, length: int, terminal: Terminal) -> str:
 
 
 def _level(level: str | AlertLevel | None) -> AlertLevel:
-    try:
-        return AlertLevel("INFO" if level is None else level)
-    except ValueError:
-        raise ValueError(f"Invalid alert level {shown(level)}: expected 'INFO', 'WARN' or 'ERROR'") from None
+    if level is None or type(level) is AlertLevel:
+        return level or AlertLevel.INFO
+    name = str.__str__(level) if issubclass(type(level), str) else ""
+    if name not in AlertLevel.__members__:
+        raise ValueError(f"Invalid alert level {shown(level)}: expected 'INFO', 'WARN' or 'ERROR'")
+    return AlertLevel[name]
 
 
 def _seconds(wait: float | timedelta | None, terminal: Terminal) -> float:
     if wait is None:
         return DEFAULT_WAIT_S
-    if isinstance(wait, timedelta):
-        wait = wait.total_seconds()
-    elif isinstance(wait, bool) or not isinstance(wait, (int, float)):
+    if issubclass(type(wait), timedelta):
+        wait = timedelta.total_seconds(cast("timedelta", wait))
+    elif type(wait) is bool or not issubclass(type(wait), (int, float)):
         raise TypeError(f"Invalid wait_duration {shown(wait)}: expected seconds (int or float) or a datetime.timedelta")
+    wait = float.__float__(wait) if isinstance(wait, float) else int.__int__(cast("int", wait))
     if not wait >= 0:  # also for NaN
         terminal.warn(f"Invalid wait_duration {wait!r}: a minute is used")
     return min(wait, LONGEST_WAIT_S) if wait > 0 else DEFAULT_WAIT_S

@@ -201,7 +201,8 @@ class SpoolRecorder:
                     self._close(outcome)
                 return
             EXIT_HOOKS.remove(self)
-            self._console.stop()
+            if missing := self._console.stop():
+                self._terminal.warn(missing)
             # Before the shipper sees the end, since it deletes what is delivered.
             summary = self._last_summary()
             if not self._close(outcome):

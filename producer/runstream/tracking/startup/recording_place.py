@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -42,7 +43,10 @@ def record_in_new_folder(
 
 
 def _begin(root: Path, info: RunInfo, begin: Callable[[RunFolder], Recording]) -> Recording:
-    folder = RunFolder.create(root, info)
+    try:
+        folder = RunFolder.create(root, info)
+    except ValueError as error:  # a name that no folder can have
+        raise OSError(errno.EINVAL, str(error)) from error
     try:
         return begin(folder)
     except OSError:

@@ -104,7 +104,9 @@ class Summary:
             DataError: A value is of a type that cannot be recorded. Nothing was recorded.
             UsageError: The run is finished.
         """
-        plain_values = plain_summary(values or {}, self._encoder) | plain_summary(more, self._encoder)
+        plain_values = plain_summary({} if values is None else values, self._encoder) | plain_summary(
+            more, self._encoder
+        )
         entries: list[SummaryEntry] = [
             [Operation.SET.value, [*self._path, key], value] for key, value in plain_values.items()
         ]

@@ -123,12 +123,15 @@ class Conversion:
     def __init__(self, encoder: ValueEncoder, where: str = "", *, long_array: LongArrayEncoder | None = None) -> None:
         self._encoder = encoder
         self._path = [where] if where else []
+        self._named = bool(where)
         self._long_array = long_array
         #: Ids of the containers around the current value.
         self._around: list[int] = []
         #: Whether the outermost container is that of the entries.
         self._root = False
         self._left = _MOST_VALUES
+        #: Notes within the current value of the record, which has this name.
+        self._notes, self._noted = 0, ""
 
     def entries(self, items: list[tuple[Any, Any]], data: Any = None) -> dict[str, Any]:
         """Return keys and values, at the top of what is recorded; raises DataError as :meth:`mapping`."""
@@ -258,7 +261,15 @@ class Conversion:
         name = ".".join(self._path)
         if self._encoder.strict:
             raise DataError(f"Cannot record this value: {problem}") from error
-        self._encoder.warn(f"{name!r} cannot be recorded ({problem}): a note is recorded in its place", f"note {name}")
+        if (top := ".".join(self._path[: 1 + self._named])) != self._noted:
+            self._notes, self._noted = 0, top
+        self._notes += 1
+        if self._notes <= _SHOWN_NAMES:
+            text = f"{name!r} cannot be recorded ({problem}): a note is recorded in its place"
+            self._encoder.warn(text, f"note {name}")
+        elif self._notes == _SHOWN_NAMES + 1:
+            text = f"More values in {top!r} cannot be recorded: notes are recorded in their places"
+            self._encoder.warn(text, f"notes {top}")
         return truncated(note(problem))
 
     def _without(self, value: UnsupportedMedia) -> Any:

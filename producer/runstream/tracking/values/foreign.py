@@ -54,9 +54,10 @@ def elements_of(values: Any) -> list[Any]:
     try:
         return [*islice(values, MOST_ITEMS)]
     except Exception as error:  # noqa: BLE001 - anything
-        if not isinstance(values, Sequence):
+        count = attempted(lambda: min(len(values), MOST_ITEMS) if isinstance(values, Sequence) else None)
+        if not isinstance(count, int):
             return [Unreadable(error)]
-    return [attempted(lambda at=at: values[at]) for at in range(min(len(values), MOST_ITEMS))]  # type: ignore[misc]
+    return [attempted(lambda at=at: values[at]) for at in range(count)]  # type: ignore[misc]
 
 
 def attempted(read: Callable[[], Any]) -> Any:

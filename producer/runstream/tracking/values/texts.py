@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import re
 from decimal import Decimal
@@ -56,7 +57,7 @@ def as_text(value: Any) -> str | None:  # noqa: PLR0911 - one for each kind of v
     """Return the text for a value of the standard library; None for other values."""
     match value:
         case bytes() | bytearray() | memoryview():
-            return bytes(value).decode(errors="backslashreplace")
+            return _decoded(bytes(value))
         case complex():
             return str(value).strip("()")
         case dt.date() | dt.time():  # a datetime is a date
@@ -68,6 +69,12 @@ def as_text(value: Any) -> str | None:  # noqa: PLR0911 - one for each kind of v
         case re.Pattern():
             return str(value.pattern)
     return None
+
+
+def _decoded(data: bytes) -> str:
+    """Return bytes as text. Beyond the longest text, its length matters, so that what is quick will do."""
+    text, end = codecs.utf_8_decode(data[: DEFAULT_LIMITS.string_length], "backslashreplace", False)  # noqa: FBT003
+    return text + data[end:].decode(errors="surrogateescape")
 
 
 def _as_period(value: dt.timedelta) -> str:
