@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -36,17 +37,25 @@ class StepMetrics:
 
     def __init__(self) -> None:
         self._exact: dict[str, _Axis] = {}
-        #: By prefix, longest first.
+        #: By prefix, and the lengths of the prefixes, longest first.
         self._globs: dict[str, _Axis] = {}
-        self._axes: frozenset[str] = frozenset()
+        self._lengths: list[int] = []
+        #: How many definitions insert each of the axes.
+        self._axes: Counter[str] = Counter()
 
     def define(self, metric: Metric) -> None:
         """Add a definition to the earlier definitions of its name."""
         known, name = (self._globs, metric.name[:-1]) if metric.glob else (self._exact, metric.name)
-        known[name] = known.get(name, _Axis()).then(metric)
-        self._globs = dict(sorted(self._globs.items(), key=lambda item: -len(item[0])))
-        axes = (axis.inserted for axis in (*self._exact.values(), *self._globs.values()))
-        self._axes = frozenset(axis for axis in axes if axis is not None)
+        before = known.get(name, _Axis())
+        after = known[name] = before.then(metric)
+        if before.inserted is not None:
+            self._axes[before.inserted] -= 1
+            if not self._axes[before.inserted]:
+                del self._axes[before.inserted]
+        if after.inserted is not None:
+            self._axes[after.inserted] += 1
+        if metric.glob and len(name) not in self._lengths:
+            self._lengths = sorted([*self._lengths, len(name)], reverse=True)
 
     def __bool__(self) -> bool:
         """Whether any step metric may have to be inserted."""
@@ -63,7 +72,8 @@ class StepMetrics:
             return exact.inserted
         if name in self._axes:  # a glob for all metrics does not apply to their axis
             return None
-        return next((axis.inserted for prefix, axis in self._globs.items() if name.startswith(prefix)), None)
+        prefixes = (name[:length] for length in self._lengths if length <= len(name))
+        return next((self._globs[prefix].inserted for prefix in prefixes if prefix in self._globs), None)
 
 
 def found(values: Mapping[str, Any], name: str) -> dict[str, Any]:
