@@ -19,7 +19,7 @@ from runstream_schemas.events import LogEvent
 from runstream_schemas.exceptions import LimitExceeded, MalformedEvent
 from runstream_schemas.framing import frame, unframe
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
-from runstream_schemas.topics import Topic
+from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,19 @@ if TYPE_CHECKING:
 
 #: Blocks that were stored before there was a limit of their weight are read.
 _STORED = replace(DEFAULT_LIMITS, block_weight=2**63)
+#: The first fields of every schema.
+_HEAD = fastavro.parse_schema(
+    {
+        "type": "record",
+        "name": "Head",
+        "fields": [
+            {"name": "kind", "type": "int"},
+            *({"name": name, "type": "string"} for name in ("entity", "project", "run_id")),
+        ],
+    }
+)
+#: More than the greatest size of a head within the limits.
+_HEAD_BYTES = 2_048
 
 
 def encode(event: Event) -> bytes:
@@ -61,6 +74,19 @@ def decode(topic: Topic, message: bytes, limits: Limits = DEFAULT_LIMITS) -> Eve
         raise
     except Exception as error:  # fastavro passes on any error of its reader
         raise MalformedEvent(f"Invalid {topic.value} record: {type(error).__name__}: {error}") from error
+
+
+def decode_run(message: bytes) -> RunPath:
+    """Return the run of a message, without reading more than its head; raises MalformedEvent if it has none.
+
+    The rest of the message need not be valid.
+    """
+    _, head = unframe(message[:_HEAD_BYTES])
+    try:
+        fields: Any = fastavro.schemaless_reader(BytesIO(head), _HEAD, None)
+    except Exception as error:  # as in decode()
+        raise MalformedEvent(f"Invalid head: {type(error).__name__}: {error}") from error
+    return RunPath(entity=fields["entity"], project=fields["project"], run_id=fields["run_id"])
 
 
 def decode_columns(message: bytes, accepts: Callable[[tuple[str, ...], ColumnType], bool]) -> LogEvent:

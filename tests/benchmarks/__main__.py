@@ -32,6 +32,7 @@ NAMES = (
     "crash",
     "shipper",
     "consumers",
+    "neighbors",
     "read",
     "outage",
     "idle",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream_schemas import registry
-from runstream_schemas.codec import decode, encode
+from runstream_schemas.codec import decode, decode_run, encode
 from runstream_schemas.topics import Topic
 from tests.contract.examples import VECTORS, examples, path_of, vector_of
 from tests.contract.meaning import meaning_of
@@ -50,7 +50,17 @@ def test_a_decoded_message_is_encoded_to_the_same_bytes(name: str) -> None:
     assert encode(decode(examples()[name].topic, message)) == message
 
 
+@pytest.mark.parametrize("name", examples())
+def test_the_run_of_a_message_is_found_without_decoding_it(name: str) -> None:
+    """Every schema begins with the kind and the run, so a reader finds the run of a message that it cannot decode."""
+    message = encode(examples()[name])
+    assert decode_run(message) == examples()[name].run
+    assert decode_run(message[:-1]) == examples()[name].run
+
+
 def test_every_version_of_every_topic_has_vectors() -> None:
     """Each committed schema version has at least one recorded message."""
     kept = {(path.parent.parent.name, int(path.parent.name)) for path in FILES}
     assert {(schema.topic.value, schema.version) for schema in registry.schemas().values()} == kept
+    heads = {tuple(field["name"] for field in schema.parsed["fields"][:4]) for schema in registry.schemas().values()}
+    assert heads == {("kind", "entity", "project", "run_id")}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -28,6 +29,8 @@ log = logging.getLogger("runstream_consumers.runtime")
 _REPEAT_SECONDS = 30.0
 #: The exit status of a command interrupted by Ctrl-C, as in a shell.
 _INTERRUPTED = 130
+#: New objects after which Python looks for cycles. Decoding a large message makes a million, without any cycle.
+_COLLECT_AFTER = 50_000
 
 
 class SparseFilter(logging.Filter):
@@ -68,6 +71,7 @@ def run(parsed: argparse.Namespace) -> int:
     try:
         settings = ServerSettings.from_environment()
         _log_to_stderr(settings.log_level)
+        gc.set_threshold(_COLLECT_AFTER, 20, 20)
         consumer = find_consumer(parsed.name)
         load_settings(consumer)
         if parsed.rebuild:

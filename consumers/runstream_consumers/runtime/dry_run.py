@@ -97,6 +97,8 @@ class _DryRun:
         sink = Sink(consumer, number, self.context, breaker=breaker, runs_background=False)
         starts, ends = await topic_bounds(self.kafka, topics, number, timeout=options.request_timeout)
         positions = await sink.open(self.connection, starts, ends)
+        while sink.deferred_bytes:
+            await sink.apply_deferred(self.connection)
         log_ends = {TopicPartition(name, number): end for name, end in ends.items()}
         self.kafka.assign(list(log_ends))
         for partition in log_ends:

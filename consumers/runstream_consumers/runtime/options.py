@@ -17,6 +17,15 @@ class Options:
     #: Largest batch of one transaction.
     batch_events: int = 2_000
     batch_bytes: int = 8 * _MIB
+    #: CPU seconds that decoding the messages of one run, and of all runs, may use in a batch. After that, the further
+    #: messages of the run, or large ones of any run, are deferred. They are applied in turns, which take at most the
+    #: given share of the time while other messages wait.
+    run_seconds: float = 0.3
+    batch_seconds: float = 0.6
+    large_message: int = 64 * 1024
+    deferred_share: float = 0.25
+    #: Deferred messages of a partition number; beyond this size, no others are read.
+    deferred_bytes: int = 1024 * _MIB
     #: Messages held in memory; enough for the longest wait for the broker at full speed.
     buffer_bytes: int = 24 * _MIB
     #: How long the broker may delay the answer to a fetch if there is nothing new. Messages for partitions that were

@@ -17,6 +17,7 @@ from runstream_consumers.runtime.postgres.reader import progress
 from runstream_consumers.runtime.postgres.store import to_postgres_text
 from runstream_consumers.runtime.process import prepare_tables
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
+from runstream_consumers.runtime.progress.shares import ShareLimits
 from runstream_schemas.codec import encode
 from runstream_schemas.events import Kind
 from runstream_schemas.topics import Topic, topic_name
@@ -88,12 +89,12 @@ class Bench:
         self.log: list[Event] = []
         self.connections: list[Connection] = []
 
-    def sink(self) -> Sink:
+    def sink(self, shares: ShareLimits = ShareLimits()) -> Sink:  # noqa: B008 - immutable
         """Return the sink of partition 0 of a worker."""
         context = Context(
             name="ledger", prefix=PREFIX, partitions=PARTITIONS, producer=NoProducer(), connection=nullcontext
         )
-        return Sink(self.consumer, 0, context, breaker=CircuitBreaker(60.0, 3, 0.5))
+        return Sink(self.consumer, 0, context, breaker=CircuitBreaker(60.0, 3, 0.5), shares=shares)
 
     async def connection(self) -> Connection:
         """Return a connection like that of a worker."""

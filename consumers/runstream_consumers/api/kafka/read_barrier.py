@@ -9,12 +9,20 @@ from dataclasses import dataclass
 from runstream_consumers.api.database import Database
 from runstream_consumers.api.kafka.offsets import BrokerOffsets, Span
 from runstream_consumers.api.problems import Unavailable
+from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.runtime.registry import resume_readers
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import RunPath, partition_of, topic_name
 
 _POLL_S = 0.05
-_STORED = "select sink, topic, next from runtime.sink_offset where partition = $1 and sink = any($2::text[])"
+#: Up to which offset a run is stored: some of its messages before the stored offset may still be deferred.
+_STORED = """
+select sink, topic, least(next, (
+    select min("offset") from runtime.deferred
+    where deferred.sink = sinks.sink and deferred.partition = $1 and run = $3 and deferred.topic = sinks.topic
+)) as next
+from runtime.sink_offset as sinks where partition = $1 and sink = any($2::text[])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +45,17 @@ class ReadBarrier:
         lagging: list[str] = []
         try:
             async with asyncio.timeout(within_s):
-                while lagging := await self._lagging(partition, spans):  # noqa: ASYNC110 - other processes store it
+                while lagging := await self._lagging(run, partition, spans):  # noqa: ASYNC110 - other processes store it
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             message = f"Consumers lag behind the brokers: {', '.join(lagging)}. Retry later."
             raise Unavailable("behind", message) from None
 
-    async def _lagging(self, partition: int, spans: Mapping[str, Span]) -> list[str]:
+    async def _lagging(self, run: RunPath, partition: int, spans: Mapping[str, Span]) -> list[str]:
         """Return the consumers and topics that are not read to the end."""
         readers = resume_readers()
         async with self._database.connection() as connection:
-            rows = await connection.fetch(_STORED, partition, list(readers))
+            rows = await connection.fetch(_STORED, partition, list(readers), run_key(run))
         stored = {(row["sink"], row["topic"]): row["next"] for row in rows}
         wanted = [
             (sink, topic_name(self._settings.prefix, topic)) for sink, topics in readers.items() for topic in topics

@@ -28,6 +28,7 @@ from runstream_consumers.runtime.plugin import Connection, Consumer, Context
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_consumers.runtime.postgres.store import QUERIES, to_postgres_text
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
+from runstream_consumers.runtime.progress.shares import ShareLimits
 from runstream_schemas.topics import topic_name
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class ConsumeLoop:
         self._assignment = Assignment()
         self._buffer = Buffer(options.buffer_bytes)
         self._breaker = CircuitBreaker(options.breaker_window, options.breaker_runs, options.breaker_share)
+        self._shares = ShareLimits(options.run_seconds, options.batch_seconds, options.large_message)
         self._workers = [PartitionWorker(self._connect, self, self._buffer, options) for _ in range(options.workers)]
 
     async def run(self) -> None:
@@ -186,7 +188,7 @@ class ConsumeLoop:
             self._worker(partition.partition).reopen([partition.partition])
 
     def _sink(self, number: int) -> Sink:
-        return Sink(self._consumer, number, self._context, breaker=self._breaker)
+        return Sink(self._consumer, number, self._context, breaker=self._breaker, shares=self._shares)
 
     def _worker(self, number: int) -> PartitionWorker:
         return self._workers[number % len(self._workers)]
@@ -213,7 +215,7 @@ class ConsumeLoop:
         while True:
             await asyncio.sleep(self._options.watchdog_interval)
             stored = self._positions()
-            if not stored or any(worker.is_retrying for worker in self._workers):
+            if not stored or any(worker.is_retrying or worker.is_catching_up for worker in self._workers):
                 watchdog.forget()
                 continue
             try:

@@ -46,6 +46,8 @@ class PartitionWorker:
         self._gaps: dict[tuple[int, str], Span] = {}
         self._wake = asyncio.Event()
         self._opened = asyncio.Event()
+        #: Until when the messages of a partition number go before its deferred ones, if some wait.
+        self._next_turn: dict[int, float] = {}
         #: Whether the worker waits for an unavailable server.
         self.is_retrying = False
 
@@ -81,6 +83,11 @@ class PartitionWorker:
             (number, name): offset for number, sink in self._sinks.items() for name, offset in sink.next_offsets.items()
         }
 
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether so many messages are deferred in a partition that no others are read."""
+        return any(sink.deferred_bytes > self._options.deferred_bytes for sink in self._sinks.values())
+
     async def run(self) -> None:
         """Process batches until cancelled; raises errors that retrying does not resolve."""
         while True:
@@ -98,14 +105,18 @@ class PartitionWorker:
     def _next_partition(self) -> int | None:
         for _ in range(len(self._turn)):
             self._turn.rotate(-1)
-            if self._turn[-1] in self._unopened or self._buffer.has_messages(self._turn[-1]):
-                return self._turn[-1]
+            number = self._turn[-1]
+            if number in self._unopened or self._buffer.has_messages(number) or self._sinks[number].deferred_bytes:
+                return number
         return None
 
     async def _process(self, number: int) -> None:
         sink = self._sinks[number]
         if number in self._unopened:
             await self._retry_while_assigned(number, sink, lambda connection: self._open(number, sink, connection))
+            return
+        if self._is_turn_of_deferred(number, sink):
+            await self._pace(number, lambda: self._retry_while_assigned(number, sink, sink.apply_deferred))
             return
         options = self._options
         batch = self._buffer.take(number, events=options.batch_events, size=options.batch_bytes)
@@ -116,7 +127,25 @@ class PartitionWorker:
             result = await sink.apply_batch(connection, batch)
             await self._handle_result(number, sink, connection, result)
 
-        await self._retry_while_assigned(number, sink, step)
+        if sink.deferred_bytes:
+            await self._retry_while_assigned(number, sink, step)
+        else:
+            await self._pace(number, lambda: self._retry_while_assigned(number, sink, step))
+
+    def _is_turn_of_deferred(self, number: int, sink: Sink) -> bool:
+        """Whether deferred messages of a partition number are applied now: nothing else waits, or their turn is due."""
+        if not sink.deferred_bytes:
+            return False
+        if not self._buffer.has_messages(number) or sink.deferred_bytes > self._options.deferred_bytes:
+            return True
+        return asyncio.get_running_loop().time() >= self._next_turn.get(number, 0.0)
+
+    async def _pace(self, number: int, action: Callable[[], Awaitable[None]]) -> None:
+        """Apply messages, after which other messages of a partition number go before its deferred ones for a time."""
+        clock = asyncio.get_running_loop().time
+        begin = clock()
+        await action()
+        self._next_turn[number] = clock() + (clock() - begin) * (1 / self._options.deferred_share - 1)
 
     async def _open(self, number: int, sink: Sink, connection: Connection) -> None:
         give_up = asyncio.get_running_loop().time() + self._options.recreated_timeout

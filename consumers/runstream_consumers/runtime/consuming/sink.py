@@ -15,26 +15,30 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from runstream_consumers.runtime.consuming.background import Background
+from runstream_consumers.runtime.consuming.decoding import DecodedBatch
 from runstream_consumers.runtime.consuming.trimming import trim
 from runstream_consumers.runtime.exceptions import RepeatedFailures, TopicRecreated
-from runstream_consumers.runtime.faults import is_data_error, is_message_error
-from runstream_consumers.runtime.kafka.messages import Message, receive, writer_of
+from runstream_consumers.runtime.faults import is_message_error
+from runstream_consumers.runtime.kafka.messages import Message, writer_of
 from runstream_consumers.runtime.plugin import Batch, Connection, Consumer, Context, Partition, Received
 from runstream_consumers.runtime.postgres.run_key import run_key
-from runstream_consumers.runtime.postgres.store import Rejected, SinkStore, StoredOffset, WriterKey
+from runstream_consumers.runtime.postgres.store import SinkStore, StoredOffset, Waiting, WriterKey
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
 from runstream_consumers.runtime.progress.offsets import Drop, Gap, Keep, plan
+from runstream_consumers.runtime.progress.shares import ShareLimits, Shares
 from runstream_consumers.runtime.progress.spans import UNTOUCHED, Progress, Span
 from runstream_schemas.exceptions import LimitExceeded
-from runstream_schemas.topics import RunPath, Topic, topic_name
+from runstream_schemas.topics import RunPath, topic_name
 
 log = logging.getLogger(__name__)
 
 #: Applies events; returns the errors of those that failed, by index.
 _Apply = Callable[["Connection", "_Memory", "Sequence[Received]"], Awaitable[dict[int, Exception]]]
 
-#: Messages decoded before other tasks run.
+#: Messages decoded before other tasks run, and the most deferred messages that are read at once.
 _DECODED_AT_ONCE = 100
+#: The size of the deferred messages that are read at once, bytes.
+_TURN_BYTES = 1024 * 1024
 #: Writers whose progress is kept in memory.
 _WRITERS_IN_MEMORY = 50_000
 #: Events of a run in a batch that are found to fail one by one.
@@ -61,28 +65,25 @@ class _Memory:
 
     expected: dict[str, StoredOffset]
     partition: Partition
+    #: What is deferred, by run, those whose turn is next first.
+    waiting: dict[UUID, Waiting] = field(default_factory=dict)
     progress: dict[WriterKey, Progress] = field(default_factory=dict)
 
     @property
     def next_offsets(self) -> dict[str, int]:
         return {name: row.next for name, row in self.expected.items()}
 
-
-@dataclass(slots=True)
-class _DecodedBatch:
-    next_offsets: dict[str, int] = field(default_factory=dict)
-    messages: dict[tuple[Topic, int], Message] = field(default_factory=dict)
-    received: list[Received] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    #: The last message of each run that failed with an unexpected exception.
-    unexpected: dict[UUID, Rejected] = field(default_factory=dict)
-
-    def reject(self, message: Message, stage: str, run: RunPath, error: Exception) -> Rejected:
-        """Return a message for the quarantine; remember it if the error is unexpected."""
-        rejected = message.rejected(stage, error)
-        if not is_data_error(error):
-            self.unexpected[run_key(run)] = rejected
-        return rejected
+    def follow(self, work: DecodedBatch) -> None:
+        """Note that a batch was committed."""
+        for name, offset in work.next_offsets.items():
+            self.expected[name] = replace(self.expected[name], next=offset)
+        for item in work.deferred:
+            self.waiting[item.run] = self.waiting.get(item.run, Waiting()).changed(1, len(item.raw))
+        if work.turn is not None:
+            left = self.waiting.pop(work.turn).changed(-len(work.settled), -work.settled_bytes)
+            if left.messages:
+                self.waiting[work.turn] = left
+            self.expected = {name: replace(row, redrives=row.redrives + 1) for name, row in self.expected.items()}
 
 
 class Sink:
@@ -95,14 +96,16 @@ class Sink:
         context: Context,
         *,
         breaker: CircuitBreaker,
+        shares: ShareLimits = ShareLimits(),  # noqa: B008 - immutable
         runs_background: bool = True,
     ) -> None:
         self._consumer = consumer
         self._number = number
         self._context = context
         self._breaker = breaker
-        topics = sorted(topic_name(context.prefix, topic) for topic in consumer.topics)
-        self._store = SinkStore(sink=context.name, partition=number, topics=topics)
+        self._shares = shares
+        self._topics = {topic_name(context.prefix, topic): topic for topic in consumer.topics}
+        self._store = SinkStore(sink=context.name, partition=number, topics=sorted(self._topics))
         self._memory: _Memory | None = None
         self._background = Background(f"{context.name}[{number}] background", enabled=runs_background)
 
@@ -110,6 +113,11 @@ class Sink:
     def next_offsets(self) -> dict[str, int]:
         """The next offset of each topic; empty while nothing is in memory."""
         return {} if self._memory is None else self._memory.next_offsets
+
+    @property
+    def deferred_bytes(self) -> int:
+        """The size of the messages that wait for the turn of their runs; 0 while nothing is in memory."""
+        return 0 if self._memory is None else sum(waiting.bytes for waiting in self._memory.waiting.values())
 
     def forget(self) -> None:
         """Discard the memory: after an error, or when another process may have moved the offsets."""
@@ -163,7 +171,7 @@ class Sink:
         while True:
             memory = self._memory or await self._load_memory(connection)
             plans = {name: plan(memory.expected[name].next, [m.offset for m in batch[name]]) for name in batch}
-            work = await self._decode(batch, plans)
+            work = await self._decode(memory, batch, plans)
             if not work.next_offsets or await self._commit(connection, memory, work):
                 seeks |= {name: p.seek for name, p in plans.items() if isinstance(p, Drop) and p.seek is not None}
                 return BatchResult(
@@ -176,10 +184,33 @@ class Sink:
             moved = await self._load_memory(connection)
             seeks = {name: offset for name, offset in moved.next_offsets.items() if name not in batch}
 
+    async def apply_deferred(self, connection: Connection) -> None:
+        """Apply deferred messages of the run whose turn it is, until its share of the time is used.
+
+        Errors are as those of :meth:`apply_batch`.
+        """
+        while (memory := self._memory or await self._load_memory(connection)).waiting:
+            run = next(iter(memory.waiting))
+            rows = await self._store.take_deferred(connection, run, messages=_DECODED_AT_ONCE, size=_TURN_BYTES)
+            work = DecodedBatch(self._context.partitions, Shares(self._shares), {}, turn=run)
+            for row in rows:
+                if work.shares.is_exceeded:
+                    break
+                name = row["topic"]
+                work.decode(
+                    Message(self._topics[name], name, self._number, row["offset"], row["append_time"], row["raw"])
+                )
+                work.settled.append(row["id"])
+                work.settled_bytes += len(row["raw"])
+            if await self._commit(connection, memory, work):
+                return
+            self.forget()
+
     async def _load_memory(self, connection: Connection) -> _Memory:
         async with connection.transaction():
             expected = await self._store.lock_offsets(connection)
-            memory = _Memory(expected, await self._new_partition(connection))
+            waiting = await self._store.load_deferred(connection)
+            memory = _Memory(expected, await self._new_partition(connection), waiting)
         self._memory = memory
         self._background.start(memory.partition.background)
         return memory
@@ -195,29 +226,20 @@ class Sink:
         await self._store.move_offsets(connection, {name: lost[1]})
 
     async def _decode(
-        self, batch: Mapping[str, Sequence[Message]], plans: Mapping[str, Keep | Drop | Gap]
-    ) -> _DecodedBatch:
-        work = _DecodedBatch()
+        self, memory: _Memory, batch: Mapping[str, Sequence[Message]], plans: Mapping[str, Keep | Drop | Gap]
+    ) -> DecodedBatch:
+        work = DecodedBatch(self._context.partitions, Shares(self._shares), memory.waiting)
         for name, decision in plans.items():
             if not isinstance(decision, Keep):
                 continue
             work.next_offsets[name] = decision.next
-            # The run of a message that cannot be decoded is not known: its partition counts as one.
-            unknown = RunPath(entity=name, project="", run_id=str(self._number))
-            for message in batch[name][decision.start : decision.stop]:
-                try:
-                    work.received.append(receive(message, self._context.partitions))
-                except Exception as error:
-                    if not is_message_error(error):
-                        raise
-                    work.rejected.append(work.reject(message, "decode", unknown, error))
-                else:
-                    work.messages[message.topic, message.offset] = message
-                if len(work.received) % _DECODED_AT_ONCE == 0:
+            for index, message in enumerate(batch[name][decision.start : decision.stop]):
+                work.add(message)
+                if index % _DECODED_AT_ONCE == 0:
                     await asyncio.sleep(0)
         return work
 
-    async def _commit(self, connection: Connection, memory: _Memory, work: _DecodedBatch) -> bool:
+    async def _commit(self, connection: Connection, memory: _Memory, work: DecodedBatch) -> bool:
         """Store a batch; return False if the stored offsets are not the expected ones, and nothing was done."""
         try:
             try:
@@ -234,7 +256,7 @@ class Sink:
             await self._store.save_failing(connection, work.unexpected)
             raise
 
-    async def _transact(self, connection: Connection, memory: _Memory, work: _DecodedBatch, apply: _Apply) -> bool:
+    async def _transact(self, connection: Connection, memory: _Memory, work: DecodedBatch, apply: _Apply) -> bool:
         async with connection.transaction():
             if await self._store.lock_offsets(connection) != memory.expected:
                 return False
@@ -251,16 +273,18 @@ class Sink:
             ]
             await self._check_failures(connection, work, fresh.events, failed)
             await self._store.quarantine(connection, rejected)
+            await self._store.defer(connection, work.deferred)
+            if work.turn is not None:
+                await self._store.settle_deferred(connection, work.turn, work.settled)
             await self._store.move_offsets(connection, work.next_offsets)
         memory.progress.update(progress)
-        for name, offset in work.next_offsets.items():
-            memory.expected[name] = replace(memory.expected[name], next=offset)
+        memory.follow(work)
         if rejected:
             log.error("%s: %d messages quarantined, the first: %s", self._context.name, len(rejected), rejected[0])
         return True
 
     async def _check_failures(
-        self, connection: Connection, work: _DecodedBatch, events: Sequence[Received], failed: Mapping[int, Exception]
+        self, connection: Connection, work: DecodedBatch, events: Sequence[Received], failed: Mapping[int, Exception]
     ) -> None:
         """Raise RepeatedFailures if the unexpected exceptions of this and of earlier batches affect too many runs."""
         now = asyncio.get_running_loop().time()

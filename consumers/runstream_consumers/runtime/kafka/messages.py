@@ -10,7 +10,7 @@ from runstream_consumers.runtime.plugin import Received
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_consumers.runtime.postgres.store import TOPIC_NUMBERS, Rejected, WriterKey
 from runstream_consumers.runtime.progress.spans import Span
-from runstream_schemas.codec import decode, encode
+from runstream_schemas.codec import decode, decode_run, encode
 from runstream_schemas.events import ChangeEvent, Event, HeartbeatEvent, Kind, LogEvent, NumberedEvent
 from runstream_schemas.exceptions import MalformedEvent
 from runstream_schemas.rows import cut
@@ -64,6 +64,14 @@ def receive(message: Message, partitions: int) -> Received:
         message=message.value,
         event=event,
     )
+
+
+def run_of(message: Message) -> RunPath | None:
+    """Return the run of a message, of which only the head is decoded; None if that is malformed."""
+    try:
+        return decode_run(message.value or b"")
+    except MalformedEvent:
+        return None
 
 
 def writer_of(event: Event) -> WriterKey | None:

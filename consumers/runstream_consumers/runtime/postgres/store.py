@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
@@ -31,6 +31,8 @@ TOPIC_NUMBERS = {
     Topic.STATE: 8,
 }
 TOPIC_OF_NUMBER = {number: topic for topic, number in TOPIC_NUMBERS.items()}
+
+_DEFERRED_COLUMNS = ("run", "topic", "offset", "append_time", "raw")
 
 #: A writer in a topic: run key, writer key, number of the topic.
 WriterKey = tuple[UUID, UUID, int]
@@ -59,6 +61,27 @@ class Rejected(NamedTuple):
     def __str__(self) -> str:
         """Return where the message is and why it failed."""
         return f"{self.topic}[{self.partition}] offset {self.offset}: {self.reason}"
+
+
+class Deferred(NamedTuple):
+    """A message that waits for the turn of its run, in the order of the table's columns."""
+
+    run: UUID
+    topic: str
+    offset: int
+    append_time: int
+    raw: bytes
+
+
+class Waiting(NamedTuple):
+    """How many messages of a run are deferred, and their bytes."""
+
+    messages: int = 0
+    bytes: int = 0
+
+    def changed(self, messages: int, size: int) -> Waiting:
+        """Return the numbers with some messages more or fewer."""
+        return Waiting(self.messages + messages, self.bytes + size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +157,30 @@ class SinkStore:
         rows = [(self.sink, *item._replace(reason=to_postgres_text(item.reason))) for item in rejected]
         if rows:
             await connection.executemany(QUERIES["add_quarantine"], rows)
+
+    async def defer(self, connection: Connection, deferred: Iterable[Deferred]) -> None:
+        """Store messages until it is the turn of their runs."""
+        if rows := [(self.sink, self.partition, *item) for item in deferred]:
+            await connection.copy_records_to_table(
+                "deferred", schema_name="runtime", records=rows, columns=("sink", "partition", *_DEFERRED_COLUMNS)
+            )
+
+    async def load_deferred(self, connection: Connection) -> dict[UUID, Waiting]:
+        """Return what is deferred, by run, those that have waited longest first."""
+        rows = await connection.fetch(QUERIES["load_deferred"], self.sink, self.partition, self.topics)
+        return {row["run"]: Waiting(row["messages"], row["bytes"]) for row in rows}
+
+    async def take_deferred(self, connection: Connection, run: UUID, *, messages: int, size: int) -> Sequence[Any]:
+        """Return the first deferred messages of a run, at least one if there is any."""
+        rows: Sequence[Any] = await connection.fetch(
+            QUERIES["take_deferred"], self.sink, self.partition, self.topics, run, messages, size
+        )
+        return rows
+
+    async def settle_deferred(self, connection: Connection, run: UUID, ids: Sequence[int]) -> None:
+        """Delete deferred messages of a run, which are applied or quarantined."""
+        await connection.execute(QUERIES["settle_deferred"], self.sink, self.partition, run, ids)
+        await connection.execute(QUERIES["count_settled"], self.sink, self.partition)
 
     async def load_failing(self, connection: Connection) -> dict[UUID, float]:
         """Return how many seconds ago messages of runs failed unexpectedly, in any partition of the sink."""

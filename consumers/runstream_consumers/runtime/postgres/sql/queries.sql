@@ -131,3 +131,24 @@ on conflict (sink, partition) do update set error = excluded.error, seen = exclu
 
 -- name: forget_delay
 delete from runtime.delay where sink = $1 and partition = $2;
+
+-- name: load_deferred
+select run, count(*) as messages, sum(octet_length(raw))::bigint as bytes from runtime.deferred
+where sink = $1 and partition = $2 and topic = any($3::text[]) group by run order by min(id);
+
+-- name: take_deferred
+-- The first messages of a run up to a size; at least one.
+select id, topic, "offset", append_time, raw from (
+    select *, sum(octet_length(raw)) over (order by id) - octet_length(raw) as before from (
+        select * from runtime.deferred where sink = $1 and partition = $2 and topic = any($3::text[]) and run = $4
+        order by id limit $5
+    ) as first
+) as counted
+where before < $6 order by id;
+
+-- name: settle_deferred
+delete from runtime.deferred where sink = $1 and partition = $2 and run = $3 and id = any($4::bigint[]);
+
+-- name: count_settled
+-- Offsets do not move: by this counter another process detects that its memory is stale.
+update runtime.sink_offset set redrives = redrives + 1, moved = now() where sink = $1 and partition = $2;
