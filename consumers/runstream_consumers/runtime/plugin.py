@@ -48,7 +48,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """New events of one partition number, over all topics the consumer reads; offsets ascend within a topic."""
+    """New events of one partition number, over all topics the consumer reads.
+
+    Offsets of a run ascend within a topic; those of other runs need not be in between.
+    """
 
     partition: int
     events: Sequence[Received]

@@ -1,7 +1,7 @@
 """How far each consumer has come: its lag, whether it moves, and what waits in its outbox.
 
-Reads the tables ``sink_offset``, ``delay`` and ``outbox`` of the schema ``runtime``. With ``quarantine``, these are the
-only tables of the consumers that this package uses.
+Reads the tables ``sink_offset``, ``deferred``, ``delay`` and ``outbox`` of the schema ``runtime``. With ``quarantine``,
+these are the only tables of the consumers that this package uses.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _PARTITIONS = "select count(distinct partition) from runtime.sink_offset where s
 _DELAYS = "select sink, max(error) as error from runtime.delay where seen > now() - interval '1 minute' group by sink"
 _UNSENT = """select sink, count(*) as messages, max(error) as error from runtime.outbox
 where sent is null and error <> '' group by sink"""
+_DEFERRED = "select sink, count(*) as messages from runtime.deferred where topic = any($1) group by sink"
 #: Partitions of a consumer whose next message is looked at, and the limit of a look.
 _LOOKS = 4
 _LOOK_S = 3.0
@@ -39,8 +40,9 @@ _LOOK_S = 3.0
 class Consumption:
     """How far a consumer has come."""
 
-    #: Messages that it has not stored yet.
+    #: Messages that it has not stored yet, and how many of them are deferred.
     lag: int
+    deferred: int = 0
     #: Seconds for which a partition has not moved although a message waited; 0 if there is none.
     stalled: float = 0.0
     #: The error of a service for which it waits; empty if it does not wait.
@@ -77,6 +79,7 @@ async def read_consumption(
     rows = await fetch(dsn, _NEXT, topics)
     delays = {row["sink"]: row["error"] for row in await fetch(dsn, _DELAYS)}
     unsent = {row["sink"]: row for row in await fetch(dsn, _UNSENT)}
+    deferred = {row["sink"]: row["messages"] for row in await fetch(dsn, _DEFERRED, topics)}
     async with _connected(brokers) as kafka:
         ends = await _ends(kafka, {TopicPartition(row["topic"], row["partition"]) for row in rows})
         places: dict[str, list[_Place]] = defaultdict(list)
@@ -85,7 +88,8 @@ async def read_consumption(
             places[row["sink"]].append(_Place(row["sink"], partition, row["next"], row["idle"], ends[partition]))
         return {
             sink: Consumption(
-                lag=sum(place.lag for place in own),
+                lag=sum(place.lag for place in own) + deferred.get(sink, 0),
+                deferred=deferred.get(sink, 0),
                 stalled=await _stalled(kafka, own, patience),
                 delay=delays.get(sink, ""),
                 unsent=unsent[sink]["messages"] if sink in unsent else 0,

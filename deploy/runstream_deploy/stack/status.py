@@ -129,6 +129,8 @@ def with_progress(row: ServiceStatus, progress: Consumption | None) -> ServiceSt
     if row.condition is ServiceCondition.RUNNING and stalled > STALLED_S:
         row = row.model_copy(update={"condition": ServiceCondition.STALLED})
         problems.append(f"has stored nothing for {stalled:.0f} s, and {progress.lag} messages wait")
+    if progress.deferred:
+        problems.append(f"defers {progress.deferred} messages of costly runs")
     if progress.delay:
         problems.append(f"waits for a service: {progress.delay}")
     if progress.unsent:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import time
+from uuid import uuid4
 
 from rich.console import Console
 
@@ -51,6 +52,9 @@ async def test_a_consumer_is_stalled_if_a_message_waits_and_it_does_not_move(
     await publish(broker, prefix, [changes(run_in(0), writer(1), 0, ["1"])])
     found = await read_consumption(broker, database, [name])
     assert found == {"idle": Consumption(lag=0), "slow": Consumption(lag=1)}
+    deferred = "(sink, partition, run, topic, \"offset\", append_time, raw) values ('idle', 0, $1, $2, 0, 0, '')"
+    await fetch(database, f"insert into runtime.deferred {deferred}", uuid4(), name)
+    assert (await read_consumption(broker, database, [name]))["idle"] == Consumption(lag=1, deferred=1)
 
     async def stalled() -> bool:
         found = await read_consumption(broker, database, [name], patience=0.1)
@@ -62,11 +66,14 @@ async def test_a_consumer_is_stalled_if_a_message_waits_and_it_does_not_move(
 
 def test_a_stalled_consumer_is_not_healthy() -> None:
     """The condition has the time, the messages that wait, and the error; one that just started is not stalled."""
-    stalled = Consumption(lag=1204, stalled=3600, delay="ConnectError: refused", unsent=3, unsent_error="404")
+    stalled = Consumption(
+        lag=1204, deferred=4, stalled=3600, delay="ConnectError: refused", unsent=3, unsent_error="404"
+    )
     row = ServiceStatus(name="mine", condition=ServiceCondition.RUNNING, since=time.time() - 95)
     found = with_progress(row, stalled)
     assert (found.condition, found.lag) == (ServiceCondition.STALLED, 1204)
-    problem = "has stored nothing for 95 s, and 1204 messages wait; waits for a service: ConnectError: refused; "
+    problem = "has stored nothing for 95 s, and 1204 messages wait; defers 4 messages of costly runs; "
+    problem += "waits for a service: ConnectError: refused; "
     assert found.problem == problem + "could not send 3 messages yet: 404"
     assert "not healthy (mine)" in shown(found)
     young = row.model_copy(update={"since": time.time()})
