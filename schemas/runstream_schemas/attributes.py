@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+#: The attribute that collects the definitions of metrics that are not valid, by the name of the metric.
+INVALID_METRICS = "metrics"
 #: End of the year 9999, seconds since 1970: the last time that every calendar library supports.
 _LAST_SECOND = 253_402_300_799
 _GREATEST_NUMBER = 2**31 - 1
@@ -95,6 +97,10 @@ def _fits(given: Any, found: Any) -> bool:
     return found is not None and (not isinstance(found, tuple) or len(found) == len(given))
 
 
+def _nothing(_value: Any) -> None:
+    return None
+
+
 #: The value of each attribute that a given value stands for, or None.
 _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "name": _text,
@@ -110,4 +116,5 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "pinned_config_keys": _texts,
     "preempting": _flag,
     "stop_requested": _request,
+    INVALID_METRICS: _nothing,
 }

@@ -16,6 +16,7 @@ from runstream_consumers.liveness.writer import StateVote, TrackedWriter, Transi
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import columns_of, load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
+from runstream_consumers.runtime.postgres.store import to_postgres_text
 from runstream_schemas import values
 from runstream_schemas.events import STATE_WRITER, Ending, ExitState, Header, Kind, Role, StateEvent
 from runstream_schemas.topics import RunPath, Topic
@@ -127,7 +128,7 @@ def _outbox_row(change: Transition) -> tuple[Any, ...]:
         change.after.value,
         _names(change.qualifiers),
         writer_key(change.cause),
-        change.reason.replace("\0", "\\0"),
+        to_postgres_text(change.reason),
     )
 
 
@@ -185,7 +186,7 @@ def _transition_row(change: Transition) -> tuple[Any, ...]:
         change.time,
         None if change.before is None else change.before.value,
         change.after.value,
-        change.reason.replace("\0", "\\0"),  # Postgres has no NUL in text
+        to_postgres_text(change.reason),
     )
 
 

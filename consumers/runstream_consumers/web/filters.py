@@ -20,9 +20,9 @@ from runstream_consumers.web.histograms import Histogram, histogram_of
 _LONGEST = 120
 _LONGEST_EXACT = 2000
 _LARGE, _SMALL = 1e6, 1e-3
-#: End of the year 9999, seconds since 1970, and the longest duration.
+#: End of the year 9999, seconds since 1970, and a thousand years: humanize subtracts durations from the current date.
 _LAST_SECOND = 253_402_300_799
-_LONGEST_DURATION = timedelta.max.total_seconds() // 2
+_LONGEST_DURATION = 365 * 86_400 * 1000
 
 
 def short(value: Any) -> str:

@@ -7,7 +7,6 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +17,7 @@ from runstream.cli.run_view import OPEN, has_arrived
 from runstream.exceptions import UsageError
 from runstream.public_api.api import Api
 from runstream.public_api.run import Run
+from runstream.terminal.formatting import moment
 from runstream.terminal.terminal import printable
 
 #: Lines of one request; the server's maximum for the last lines.
@@ -114,8 +114,8 @@ def _is_of(line: Line, label: str | None) -> bool:
 
 
 def _text(line: Line, label: str | None, *, timestamps: bool, has_color: bool) -> str:
-    moment = datetime.fromtimestamp(line["time"], tz=UTC)
-    begin = f"{moment.isoformat(sep=' ', timespec='milliseconds')[:-6]} " if timestamps else ""
+    time = moment(line["time"]).isoformat(sep=" ", timespec="milliseconds")[:-6]
+    begin = f"{time} " if timestamps else ""
     name = "" if label is not None or not line.get("label") else f"{printable(str(line['label']))} | "
     return f"{begin}{name}{harmless(line['text'].rstrip(chr(13)), has_color=has_color)}\n"
 

@@ -13,6 +13,10 @@ from runstream.terminal.terminal import shorten
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
+#: humanize subtracts a duration from the current date.
+_LONGEST = timedelta(days=365_000)
+#: End of the year 9999, seconds since 1970.
+_LAST_SECOND = 253_402_300_799
 
 
 def format_value(value: Any) -> str:
@@ -26,7 +30,7 @@ def format_value(value: Any) -> str:
 
 def format_duration(seconds: float) -> str:
     """Return a duration in about two units, such as ``1 hour and 5 minutes``."""
-    duration = timedelta(seconds=max(0, int(seconds)))
+    duration = min(timedelta(seconds=max(0, int(seconds))), _LONGEST)
     unit = "seconds" if duration < _HOUR else "minutes" if duration < _DAY else "hours"
     return humanize.precisedelta(duration, minimum_unit=unit, format="%d")
 
@@ -44,4 +48,9 @@ def format_age(text: str | None, now: datetime) -> str:
 
 def format_clock(seconds: float) -> str:
     """Return a time of day in UTC."""
-    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%H:%M:%S")
+    return moment(seconds).strftime("%H:%M:%S")
+
+
+def moment(seconds: float) -> datetime:
+    """Return a time, which a client's clock may have rounded beyond the last year that calendars have."""
+    return datetime.fromtimestamp(min(seconds, _LAST_SECOND), tz=UTC)

@@ -7,9 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from runstream_schemas import values
-from runstream_schemas.attributes import bounded_time, start_time
+from runstream_schemas.attributes import INVALID_METRICS, bounded_time, start_time
 from runstream_schemas.events import ChangeEvent, Entry, Event, Kind, LogEvent, Operation, Role, Scope, Stream, Writer
-from runstream_schemas.exceptions import LimitExceeded
+from runstream_schemas.exceptions import LimitExceeded, MalformedEvent
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 from runstream_schemas.summary_algebra.assignments import Assigned, Assignments, Removed, Tag
 from runstream_schemas.summary_algebra.block import fold_block
@@ -97,8 +97,7 @@ class SummaryState:
     def fold(self, event: Event, offset: int, append_time: int) -> None:
         """Fold in the event at a partition offset; ignore events that do not contribute.
 
-        Raises MalformedEvent for an invalid metric definition, and LimitExceeded for a state beyond the limits; it must
-        not be used afterwards.
+        Raises LimitExceeded for a state beyond the limits; it must not be used afterwards.
         """
         if not contributes(event):
             return
@@ -206,7 +205,13 @@ class SummaryState:
             case Scope.CONFIG:
                 self._assign("config", entry, tag, writer, order)
             case Scope.METRIC:
-                definition, known = _definition(entry), self.definitions.given
+                try:
+                    definition, known = _definition(entry), self.definitions.given
+                except MalformedEvent:
+                    # Kept as an attribute that is never valid, so that readers see it.
+                    invalid = replace(entry, path=(INVALID_METRICS, *entry.path[:1]))
+                    self._assign("attributes", invalid, (1, *tag), writer, order)
+                    return
                 is_full = len(known) >= self.limits.run_keys and definition.name not in known
                 if not self._mark_full("config", is_full=is_full):
                     self.definitions.define(tag, definition)

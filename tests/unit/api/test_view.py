@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runstream_consumers.api.documents.run_documents import FoundRun, project_path
+from runstream_consumers.api.documents.run_documents import FoundRun, iso, project_path
 from runstream_consumers.history.postgres_blocks import BranchPoint
 from runstream_consumers.summary.reader import RunDocument
 from runstream_consumers.web import filters, view
@@ -137,6 +137,8 @@ def test_times_and_durations_are_formatted() -> None:
     assert filters.iso(1_767_323_045.5) == "2026-01-02T03:04:05.500Z"
     durations = ["5 seconds", "1 minute, 5 seconds", "1 hour, 1 minute", "1 day, 1 hour"]
     assert [filters.duration(seconds) for seconds in (5, 65, 3_700, 90_000)] == durations
+    assert filters.duration(253_402_300_799) == "1,000 years"
+    assert iso(253_402_300_799_999_999) == "9999-12-31T23:59:59.999999Z"
 
 
 def test_names_are_quoted_in_paths() -> None:

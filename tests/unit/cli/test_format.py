@@ -49,6 +49,7 @@ def test_control_characters_are_replaced() -> None:
         (61, "1 minute and 1 second"),
         (3_660, "1 hour and 1 minute"),
         (90_000, "1 day and 1 hour"),
+        (253_402_300_799, "1,000 years"),
     ],
 )
 def test_durations_have_at_most_two_units(seconds: float, expected: str) -> None:
@@ -62,3 +63,4 @@ def test_times_are_relative_or_times_of_day() -> None:
     assert format_age("2026-01-02T03:03:00Z", now) == "a minute ago"
     assert format_age(None, now) == "-"
     assert format_clock(now.timestamp()) == "03:04:05"
+    assert format_clock(253_402_300_799_999_999 / 1e6) == "23:59:59"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -218,7 +218,8 @@ def project_path(entity: str, project: str) -> str:
 
 def iso(microseconds: int) -> str:
     """Return a time as ISO 8601 in UTC."""
-    moment = datetime.fromtimestamp(microseconds / MICROSECONDS, tz=UTC)
+    # A float would be rounded beyond the last year.
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

@@ -48,7 +48,7 @@ class ReadBarrier:
                 while lagging := await self._lagging(run, partition, spans):  # noqa: ASYNC110 - other processes store it
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
-            message = f"Consumers lag behind the brokers: {', '.join(lagging)}. Retry later."
+            message = f"Consumers lag behind the brokers: {', '.join(lagging) or 'the database is slow'}. Retry later."
             raise Unavailable("behind", message) from None
 
     async def _lagging(self, run: RunPath, partition: int, spans: Mapping[str, Span]) -> list[str]:
