@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,9 @@ class Database:
         try:
             yield connection
         finally:
-            await self._pool.release(connection)
+            # The pool closes a connection that cannot be reset; the request has its answer.
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+                await self._pool.release(connection)
 
 
 @asynccontextmanager

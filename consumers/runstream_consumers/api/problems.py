@@ -62,6 +62,7 @@ _EXPECTED: Sequence[type[Exception]] = (
     RequestValidationError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that the server closes during a query
     OSError,
     TimeoutError,
 )

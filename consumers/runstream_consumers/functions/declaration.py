@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -16,6 +17,8 @@ from runstream_consumers.runtime.plugin import Batch, Connection, Context, Decla
 from runstream_schemas.events import Stream
 from runstream_schemas.topics import Topic
 
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_STREAMS = ("history", "system", "console")
 #: Receives a run with its new items: rows of the topic ``log``, events of any other topic.
 Function: TypeAlias = "Callable[[Run, Sequence[Any]], Awaitable[None] | None]"
 
@@ -39,12 +42,31 @@ def consumer(
         start: Where it begins when it runs for the first time: start, now, or a time.
         deliver: Sends a message of ``run.once`` to another system; a plain function runs in a thread.
     """
+    if not isinstance(name, str):
+        raise TypeError('Missing name of a consumer: expected @consumer("NAME")')
+    if _NAME.fullmatch(name) is None:
+        raise ValueError(f"Invalid name of a consumer {name!r}: use lower-case letters, digits and _")
+    for option, given in (("topics", topics), ("keys", keys)):
+        if isinstance(given, str):  # its characters would be taken for the elements
+            raise TypeError(f"Invalid {option} {given!r}: expected a list, such as {[given]}")
     known = {topic.value: topic for topic in Topic}
     if unknown := sorted({*topics} - known.keys()):
         raise ValueError(f"Unknown topics {unknown}: expected some of {', '.join(known)}")
+    if stream not in _STREAMS:
+        raise ValueError(f"Invalid stream {stream!r}: expected one of {', '.join(_STREAMS)}")
+    if deliver is not None and not callable(deliver):
+        raise TypeError(f'Invalid deliver {deliver!r}: expected webhook("VARIABLE"), or a function')
     selection = Selection(Stream(stream), frozenset(keys))
     chosen = frozenset(known[topic] for topic in topics)
-    return lambda function: FunctionConsumer(name, function, chosen, selection, start=start, deliver=deliver)
+
+    def decorate(function: Function) -> FunctionConsumer:
+        try:
+            inspect.signature(function).bind(None, ())
+        except TypeError as error:
+            raise TypeError(f"Invalid function of consumer {name}: expected (run, rows), but {error}") from None
+        return FunctionConsumer(name, function, chosen, selection, start=start, deliver=deliver)
+
+    return decorate
 
 
 class FunctionConsumer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from runstream_schemas.events import Kind, LogEvent, Stream
 from runstream_schemas.rows import unpack_rows
 from runstream_schemas.topics import RunPath, Topic
 
+_LONGEST_KEY = 200
 #: A tick has no run, and nothing is known of dropped and deleted records but their number.
 _KINDS = frozenset({Kind.DATA, Kind.BEAT, Kind.GOODBYE})
 
@@ -57,8 +59,15 @@ class Run:
     def once(self, key: str, message: Any) -> None:
         """Have a message delivered, unless the run has ever requested one with this key.
 
-        The message is made of dicts, lists, texts, numbers, bools and None; raises TypeError for anything else.
+        The message is made of dicts, lists, texts, numbers, bools and None; raises TypeError for anything else. A key
+        that is longer than 200 characters is shortened, and its end replaced by a hash.
         """
+        if not isinstance(key, str):
+            raise TypeError(f"Invalid key {key!r} of a message: expected a text, such as {str(key)!r}")
+        if len(key) > _LONGEST_KEY:
+            digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+            key = f"{key[: _LONGEST_KEY - len(digest)]}{digest}"
+        key = key.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
         self.messages.setdefault(key, values.dump(message))
 
 

@@ -16,6 +16,8 @@ _TIMEOUT_S = 10.0
 
 def webhook(variable: str) -> Webhook:
     """Return what posts messages as JSON to the URL in an environment variable; use it as ``deliver``."""
+    if "/" in variable:
+        raise ValueError("Invalid webhook: expected the name of an environment variable that has the URL, not the URL")
     return Webhook(variable)
 
 

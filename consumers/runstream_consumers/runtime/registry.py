@@ -32,7 +32,14 @@ def find_consumer(name: str) -> Consumer:
     Raises UnknownConsumer if there is none or it cannot be created.
     """
     if name.endswith(".py"):
-        return _check_name(_load_file(Path(name)))
+        consumer = _check_name(_load_file(Path(name)))
+        if any(
+            entry.value.startswith("runstream_consumers.") for entry in entry_points(group=GROUP, name=consumer.name)
+        ):
+            raise UnknownConsumer(
+                f"Invalid name of a consumer {consumer.name!r}: a built-in one has it; choose another"
+            )
+        return consumer
     found = entry_points(group=GROUP, name=name)
     if not found:
         known = ", ".join(sorted({entry.name for entry in entry_points(group=GROUP)}))

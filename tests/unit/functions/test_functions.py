@@ -117,10 +117,45 @@ def test_a_decorated_function_stays_a_function() -> None:
     assert mine.topics == {Topic.ALERT, Topic.STATE}
 
 
-def test_an_unknown_topic_is_an_error_that_lists_the_known_ones() -> None:
-    """A misspelled topic is found when the file is loaded."""
-    with pytest.raises(ValueError, match=r"Unknown topics \['logs'\]: expected some of log, config"):
-        consumer("mine", topics=["logs"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"topics": ["logs"]}, r"Unknown topics \['logs'\]: expected some of log, config"),
+        ({"topics": "log"}, r"Invalid topics 'log': expected a list, such as \['log'\]"),
+        ({"keys": "loss"}, r"Invalid keys 'loss': expected a list, such as \['loss'\]"),
+        ({"stream": "stdout"}, "Invalid stream 'stdout': expected one of history, system, console"),
+        ({"name": "My Alert"}, "Invalid name of a consumer 'My Alert': use lower-case letters"),
+        ({"name": len}, r'expected @consumer\("NAME"\)'),
+        ({"deliver": "https://x.example"}, "Invalid deliver 'https://x.example': expected webhook"),
+    ],
+    ids=["topic", "topics", "keys", "stream", "name", "parentheses", "deliver"],
+)
+def test_a_mistake_in_the_declaration_is_an_error_that_names_what_is_expected(
+    arguments: dict[str, Any], message: str
+) -> None:
+    """It is found when the file is loaded, and nothing is consumed."""
+    with pytest.raises((TypeError, ValueError), match=message):
+        consumer(**{"name": "mine", **arguments})
+
+
+def test_a_function_or_a_webhook_that_cannot_work_is_an_error() -> None:
+    """A function without the parameter for rows, and a webhook that is a URL instead of a variable, are refused."""
+    with pytest.raises(TypeError, match=r"Invalid function of consumer mine: expected \(run, rows\)"):
+        consumer("mine")(len)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="expected the name of an environment variable"):
+        webhook("https://hooks.example/x")
+
+
+def test_keys_of_messages_can_be_stored() -> None:
+    """A key that Postgres cannot store is escaped or shortened, and different keys remain different."""
+    run = Run(run_in(0), Topic.LOG)
+    for key in ("a\0b", "\ud800", "k" * 5000, "k" * 5001):
+        run.once(key, 1)
+    assert [*run.messages][:2] == ["a\\x00b", "\\ud800"]
+    assert len(run.messages) == 4
+    assert max(map(len, run.messages)) == 200
+    with pytest.raises(TypeError, match="Invalid key 5 of a message: expected a text, such as '5'"):
+        run.once(5, 1)  # type: ignore[arg-type]
 
 
 def test_a_webhook_needs_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +191,7 @@ def found(run, rows):
         ("", r"must define exactly one consumer, with @consumer or as a class; found: none"),
         (ONE.format(name="one") + ONE.format(name="two").replace("def found", "def other"), "found: one, two"),
         (ONE.format(name="runtime"), "Invalid name of a consumer 'runtime'"),
+        (ONE.format(name="history"), "Invalid name of a consumer 'history': a built-in one has it"),
     ],
 )
 def test_a_file_must_define_one_consumer(tmp_path: Path, source: str, message: str) -> None:
