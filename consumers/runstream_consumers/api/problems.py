@@ -93,4 +93,6 @@ def problem_of(error: Exception) -> Problem:
             return Unavailable("not_ready", "A consumer has not created its tables yet; it may still be starting.")
         case asyncpg.QueryCanceledError():
             return Unavailable("too_slow", "The database took too long; request fewer rows or keys.")
+        case asyncpg.CharacterNotInRepertoireError() | ValueError():
+            return Problem(422, "bad_parameter", "A parameter has a NUL character, or a number that is too large.")
     return Unavailable("database_unreachable", f"Postgres does not answer ({type(error).__name__}).")

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from runstream_consumers.api.problems import register
+from runstream_consumers.api.problems import problem_of, register
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,9 @@ async def test_a_connection_that_ends_during_a_query_is_unavailable(error: Excep
         answer = await client.get("/")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_unreachable")
     assert answer.headers["Retry-After"] == "2"
+
+
+def test_a_parameter_that_postgres_cannot_have_is_the_fault_of_the_request() -> None:
+    """A NUL character in a parameter is answered with 422, and not as if Postgres did not answer."""
+    problem = problem_of(asyncpg.CharacterNotInRepertoireError('invalid byte sequence for encoding "UTF8": 0x00'))
+    assert (problem.status, problem.code) == (422, "bad_parameter")
