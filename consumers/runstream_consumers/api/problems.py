@@ -89,10 +89,17 @@ def problem_of(error: Exception) -> Problem:
         case RequestValidationError():
             details = "; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in error.errors())
             return Problem(422, "bad_parameter", details)
+        case asyncpg.PostgresError() | asyncpg.InterfaceError():
+            return _problem_of_postgres(error)
+    return Unavailable("database_unreachable", f"Postgres does not answer ({type(error).__name__}).")
+
+
+def _problem_of_postgres(error: Exception) -> Problem:
+    match error:
+        case asyncpg.CharacterNotInRepertoireError() | ValueError():
+            return Problem(422, "bad_parameter", "A parameter has a NUL character, or a number that is too large.")
         case asyncpg.UndefinedTableError() | asyncpg.InvalidSchemaNameError():
             return Unavailable("not_ready", "A consumer has not created its tables yet; it may still be starting.")
         case asyncpg.QueryCanceledError():
             return Unavailable("too_slow", "The database took too long; request fewer rows or keys.")
-        case asyncpg.CharacterNotInRepertoireError() | ValueError():
-            return Problem(422, "bad_parameter", "A parameter has a NUL character, or a number that is too large.")
     return Unavailable("database_unreachable", f"Postgres does not answer ({type(error).__name__}).")
