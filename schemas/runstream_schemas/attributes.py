@@ -97,10 +97,6 @@ def _fits(given: Any, found: Any) -> bool:
     return found is not None and (not isinstance(found, tuple) or len(found) == len(given))
 
 
-def _nothing(_value: Any) -> None:
-    return None
-
-
 #: The value of each attribute that a given value stands for, or None.
 _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "name": _text,
@@ -116,5 +112,5 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "pinned_config_keys": _texts,
     "preempting": _flag,
     "stop_requested": _request,
-    INVALID_METRICS: _nothing,
+    INVALID_METRICS: lambda _: None,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
@@ -30,6 +31,8 @@ _HTTP_STATUS = range(300, 600)
 #: Status codes below 500 by which an HTTP service asks for another attempt: timeout, too early, too many requests.
 _REPEATABLE_STATUS = frozenset({408, 425, 429})
 
+#: Errors of a file name, which may be made of the names in a message.
+_NAME_ERRORS = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno.ENOTDIR})
 #: Errors of connections that are no OSError, by package. They are found by name because a consumer may use any library.
 _CONNECTION_ERRORS = {"aiohttp": ("ClientConnectionError", "ClientPayloadError"), "httpx": ("TransportError",)}
 
@@ -63,7 +66,7 @@ def is_service_error(error: BaseException) -> bool:
         return True
     if (status := _http_status(error)) is not None:
         return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _REPEATABLE_STATUS
-    return isinstance(error, OSError) or any(
+    return (isinstance(error, OSError) and error.errno not in _NAME_ERRORS) or any(
         kind.__name__ in _CONNECTION_ERRORS.get(kind.__module__.partition(".")[0], ()) for kind in type(error).__mro__
     )
 

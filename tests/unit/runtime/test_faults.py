@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import urllib.error
 from email.message import Message
 
@@ -62,6 +63,7 @@ def test_violations_of_the_contract_and_rejected_values_are_data_errors(error: E
         OverflowError("x"),
         RecursionError(),
         UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogate"),
+        OSError(errno.ENAMETOOLONG, "File name too long"),
         answered(400),
         urllib.error.HTTPError("http://hook", 404, "not found", Message(), None),
     ],
