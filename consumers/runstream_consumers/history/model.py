@@ -6,7 +6,7 @@ step. The first is known when a block arrives and is stored with it; the second 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,15 +37,7 @@ class WriterSteps:
 
     def columns(self) -> tuple[int, ...]:
         """Return the values in the order of the table's columns."""
-        return (
-            self.greatest,
-            self.widest,
-            self.rows,
-            self.late,
-            self.first_seq,
-            self.first_step,
-            self.began,
-        )
+        return astuple(self)
 
 
 @dataclass(frozen=True, slots=True)

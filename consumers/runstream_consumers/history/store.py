@@ -57,18 +57,7 @@ async def add_runs(connection: Connection, runs: Mapping[UUID, RunPath]) -> None
 async def load_writers(connection: Connection, keys: Sequence[WriterKey]) -> dict[WriterKey, WriterSteps]:
     """Return what writers have logged, for those that have logged before."""
     rows = await connection.fetch(QUERIES["load_writers"], *_columns(keys, 3))
-    return {
-        (row["run"], row["stream"], row["writer"]): WriterSteps(
-            greatest=row["greatest"],
-            widest=row["widest"],
-            rows=row["rows"],
-            late=row["late"],
-            first_seq=row["first_seq"],
-            first_step=row["first_step"],
-            began=row["began"],
-        )
-        for row in rows
-    }
+    return {(run, stream, writer): WriterSteps(*steps) for run, stream, writer, *steps in rows}
 
 
 async def save_writers(connection: Connection, writers: Mapping[WriterKey, WriterSteps]) -> None:

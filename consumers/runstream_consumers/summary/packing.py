@@ -13,16 +13,9 @@ from typing import Any
 import msgspec
 
 from runstream_schemas import values
+from runstream_schemas.summary_algebra import state_codec
 from runstream_schemas.summary_algebra.assignments import Assigned, apply
 from runstream_schemas.summary_algebra.key_state import KeyState, Path, Seen
-from runstream_schemas.summary_algebra.state_codec import (
-    decode_assigned,
-    decode_document,
-    decode_keys,
-    encode_assigned,
-    encode_document,
-    encode_keys,
-)
 from runstream_schemas.summary_algebra.summary_state import SummaryState
 from runstream_schemas.topics import RunPath
 
@@ -32,29 +25,29 @@ _DECODER = msgspec.msgpack.Decoder()
 
 def pack_keys(keys: Mapping[Path, KeyState], latest: Seen | None = None) -> bytes:
     """Return the states of keys and the latest row as bytes."""
-    return _ENCODER.encode(encode_keys(keys, latest))
+    return _ENCODER.encode(state_codec.encode_keys(keys, latest))
 
 
 def pack_document(state: SummaryState) -> bytes:
     """Return what :func:`pack_keys` omits as bytes."""
-    return _ENCODER.encode(encode_document(state))
+    return _ENCODER.encode(state_codec.encode_document(state))
 
 
 def pack_changes(state: SummaryState) -> bytes:
     """Return what was assigned since the state was stored as bytes."""
-    return _ENCODER.encode(encode_assigned(state, state.changed.assigned))
+    return _ENCODER.encode(state_codec.encode_assigned(state, state.changed.assigned))
 
 
 def unpack_changes(changes: bytes) -> dict[str, list[tuple[Path, Assigned]]]:
     """Return the assignments that :func:`pack_changes` packed, by the name of the part of the state."""
-    return decode_assigned(_DECODER.decode(changes))
+    return state_codec.decode_assigned(_DECODER.decode(changes))
 
 
 def unpack(run: RunPath, keys: bytes, document: bytes, changes: Iterable[bytes] = ()) -> SummaryState:
     """Return the packed state, without its times and its last step, which are stored in columns."""
     state = SummaryState(run=run)
     unpack_keys(state, keys)
-    decode_document(state, _DECODER.decode(document))
+    state_codec.decode_document(state, _DECODER.decode(document))
     for packed in changes:
         for name, items in unpack_changes(packed).items():
             for path, assigned in items:
@@ -74,7 +67,7 @@ def changed_texts(texts: Mapping[str, str], changes: Iterable[bytes]) -> dict[st
 def unpack_keys(state: SummaryState, keys: bytes) -> list[Path]:
     """Add packed keys to a state that has none of them, and return their paths."""
     before = len(state.keys)
-    decode_keys(state, _DECODER.decode(keys))
+    state_codec.decode_keys(state, _DECODER.decode(keys))
     return list(islice(state.keys, before, None))
 
 

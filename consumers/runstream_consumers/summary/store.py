@@ -11,16 +11,8 @@ from uuid import UUID
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import columns_of, load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key
+from runstream_consumers.summary import packing
 from runstream_consumers.summary.layout import Layout
-from runstream_consumers.summary.packing import (
-    pack_changes,
-    pack_document,
-    pack_keys,
-    texts,
-    unpack,
-    unpack_changes,
-    unpack_keys,
-)
 from runstream_schemas import values
 from runstream_schemas.summary_algebra.summary_state import Changed, SummaryState
 from runstream_schemas.topics import RunPath
@@ -75,11 +67,11 @@ async def load(connection: Connection, runs: Collection[RunPath]) -> dict[RunPat
 
 def stored_state_of(run: RunPath, row: Any, parts: Iterable[bytes]) -> StoredState:
     """Return the state that is stored in a row and in the parts of its run."""
-    state = unpack(run, row["keys"], row["document"], row["changes"])
-    beside = sum(len(items) for changes in row["changes"] for items in unpack_changes(changes).values())
+    state = packing.unpack(run, row["keys"], row["document"], row["changes"])
+    beside = sum(len(items) for changes in row["changes"] for items in packing.unpack_changes(changes).values())
     state.created, state.updated, state.last_step = row["created"], row["updated"], row["last_step"]
     first = list(state.keys)
-    layout = Layout(state, [first, *(unpack_keys(state, part) for part in parts)], by_hand=row["by_hand"])
+    layout = Layout(state, [first, *(packing.unpack_keys(state, part) for part in parts)], by_hand=row["by_hand"])
     return StoredState(state, layout, beside)
 
 
@@ -108,7 +100,7 @@ async def _write(
             if stored.must_write_document():
                 outdated += [run_key(stored.state.run)] * had_changes
             elif stored.state.changed.assigned:
-                changes.append((run_key(stored.state.run), pack_changes(stored.state)))
+                changes.append((run_key(stored.state.run), packing.pack_changes(stored.state)))
             summaries = {
                 part: values.dump(tree)
                 for part, tree in stored.layout.projections(stored.state, stored.layout.touched(stored.state)).items()
@@ -128,7 +120,7 @@ def _parts(stored: StoredState, summaries: Mapping[int, str]) -> list[tuple[Any,
     """Return the rows of the parts that changed, except for part 0, which is stored in the run's own row."""
     state, layout = stored.state, stored.layout
     return [
-        (run_key(state.run), part, pack_keys(layout.keys_of(state, part)), summary)
+        (run_key(state.run), part, packing.pack_keys(layout.keys_of(state, part)), summary)
         for part, summary in summaries.items()
         if part
     ]
@@ -138,14 +130,14 @@ def _columns(stored: StoredState, summary: str) -> tuple[Any, ...]:
     """Return the columns of a run's row, None for those that did not change, and mark the state as unchanged."""
     state = stored.state
     changed, state.changed = state.changed, Changed()
-    described = texts(state) if changed.document else dict.fromkeys(_TEXTS)
+    described = packing.texts(state) if changed.document else dict.fromkeys(_TEXTS)
     return (
         run_key(state.run),
         state.created,
         state.updated,
         state.last_step,
-        pack_keys(stored.layout.keys_of(state, 0), state.latest) if changed.keys else None,
-        pack_document(state) if changed.document else None,
+        packing.pack_keys(stored.layout.keys_of(state, 0), state.latest) if changed.keys else None,
+        packing.pack_document(state) if changed.document else None,
         summary,
         *(described[name] for name in _TEXTS),
     )

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from aiokafka import errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import (
-    BrokerNotAvailableError,
-    KafkaError,
-    NodeNotReadyError,
-    TopicAlreadyExistsError,
-    UnknownTopicOrPartitionError,
-    for_code,
-)
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from runstream_deploy.exceptions import DataFolderError
@@ -37,8 +30,8 @@ async def once_recovered(action: Callable[..., Awaitable[None]], *arguments: obj
 
 
 def _is_temporary(error: BaseException) -> bool:
-    kinds = (BrokerNotAvailableError, NodeNotReadyError, UnknownTopicOrPartitionError)
-    return isinstance(error, kinds) or (isinstance(error, KafkaError) and "fenced" in str(error))
+    kinds = (errors.BrokerNotAvailableError, errors.NodeNotReadyError, errors.UnknownTopicOrPartitionError)
+    return isinstance(error, kinds) or (isinstance(error, errors.KafkaError) and "fenced" in str(error))
 
 
 async def _ensure_topics(brokers: str, prefix: str, partitions: int, replicas: int) -> None:
@@ -65,7 +58,7 @@ async def connected_admin(brokers: str) -> AsyncIterator[AIOKafkaAdminClient]:
         try:
             yield admin
         except AttributeError as error:
-            raise BrokerNotAvailableError(f"The cluster of {brokers} has no controller") from error
+            raise errors.BrokerNotAvailableError(f"The cluster of {brokers} has no controller") from error
     finally:
         await admin.close()
 
@@ -75,8 +68,8 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> set[str
     existing = set()
     answer = await admin.create_topics(topics, timeout_ms=30_000)
     for name, code, *message in answer.topic_errors:
-        error = for_code(code)
-        if error is TopicAlreadyExistsError:
+        error = errors.for_code(code)
+        if error is errors.TopicAlreadyExistsError:
             existing.add(name)
         elif code:
             raise error(f"topic {name}: {' '.join(map(str, message))}")
@@ -86,7 +79,7 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> set[str
 async def _require_partitions(admin: AIOKafkaAdminClient, names: list[str], partitions: int) -> None:
     for topic in await admin.describe_topics(names):
         if topic["error_code"]:  # not listed yet
-            raise for_code(topic["error_code"])(f"topic {topic['topic']}")
+            raise errors.for_code(topic["error_code"])(f"topic {topic['topic']}")
         found = len(topic["partitions"])
         if found != partitions:
             raise DataFolderError(

@@ -18,16 +18,8 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runstream.run_folder import process_identity
 from runstream.run_folder.descriptions import WriterInfo
-from runstream.run_folder.process_identity import (
-    STAT_EXIT_CODE,
-    STAT_START,
-    STAT_STATE,
-    Host,
-    process_image,
-    process_start,
-    process_stat,
-)
 from runstream.shipper.guardian import TRAINER
 from runstream_schemas.events import Ending, ExitState
 
@@ -42,7 +34,7 @@ REAPED_WITHIN_S = 1.0
 FOREIGN_SILENCE_S = 3600.0
 
 
-def is_alive(info: WriterInfo, host: Host, *, last_write: float, now: float) -> bool:
+def is_alive(info: WriterInfo, host: process_identity.Host, *, last_write: float, now: float) -> bool:
     """Whether a writer may still write; its last write and now in seconds since 1970.
 
     The process is identified by pid, start time and boot; a writer of another machine is regarded as ended after its
@@ -50,17 +42,17 @@ def is_alive(info: WriterInfo, host: Host, *, last_write: float, now: float) -> 
     """
     if info.boot_id != host.boot_id:
         return info.host != host.name and now - last_write < FOREIGN_SILENCE_S
-    fields = process_stat(info.pid)
-    if fields is None or fields[STAT_STATE] in "ZX" or executes_another(info):
+    fields = process_identity.process_stat(info.pid)
+    if fields is None or fields[process_identity.STAT_STATE] in "ZX" or executes_another(info):
         return False
-    return info.pid_started is None or int(fields[STAT_START]) == info.pid_started
+    return info.pid_started is None or int(fields[process_identity.STAT_START]) == info.pid_started
 
 
 def executes_another(info: WriterInfo) -> bool:
     """Whether a writer's process has executed another program (``os.execv``) since; False if that is not known."""
-    if info.image is None or process_start(info.pid) != info.pid_started:
+    if info.image is None or process_identity.process_start(info.pid) != info.pid_started:
         return False
-    return process_image(info.pid) not in {None, info.image}
+    return process_identity.process_image(info.pid) not in {None, info.image}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +77,7 @@ class InheritedPidfd:
             return None
         return cls(descriptor, pid, None if begun < 0 else begun)
 
-    def is_of(self, info: WriterInfo, host: Host) -> bool:
+    def is_of(self, info: WriterInfo, host: process_identity.Host) -> bool:
         """Whether this is the pidfd of a writer's process."""
         return (info.pid, info.pid_started, info.boot_id) == (self.pid, self.started, host.boot_id)
 
@@ -160,12 +152,17 @@ def _name(number: int) -> str:
 
 def zombie_status(info: WriterInfo) -> int | None:
     """Return the wait status of a writer's process that is not reaped yet; else None."""
-    fields = process_stat(info.pid)
-    if fields is None or fields[STAT_STATE] != "Z" or len(fields) <= STAT_EXIT_CODE or not _may_look(info.pid):
+    fields = process_identity.process_stat(info.pid)
+    if (
+        fields is None
+        or fields[process_identity.STAT_STATE] != "Z"
+        or len(fields) <= process_identity.STAT_EXIT_CODE
+        or not _may_look(info.pid)
+    ):
         return None
-    if info.pid_started not in {None, int(fields[STAT_START])}:
+    if info.pid_started not in {None, int(fields[process_identity.STAT_START])}:
         return None  # another process has this pid now
-    return int(fields[STAT_EXIT_CODE])
+    return int(fields[process_identity.STAT_EXIT_CODE])
 
 
 def _may_look(pid: int) -> bool:

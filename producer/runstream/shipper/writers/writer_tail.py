@@ -19,17 +19,7 @@ from runstream.run_folder.json_files import read_json, write_json
 from runstream.run_folder.process_identity import Host
 from runstream.shipper.ledger.ledger import WriterAccount
 from runstream.shipper.ledger.upload_gate import UploadGate, UploadQueue
-from runstream.shipper.writers import exits
-from runstream.shipper.writers.process import (
-    InheritedPidfd,
-    WatchedProcess,
-    ending_by_exec,
-    ending_from_status,
-    executes_another,
-    find_wait_status,
-    is_alive,
-    zombie_status,
-)
+from runstream.shipper.writers import exits, process
 from runstream.spool.reader import Position, SpoolReader, segment_path, segments
 from runstream_schemas.events import Ending, Role
 from runstream_schemas.limits import Limits
@@ -46,7 +36,7 @@ class WriterTail:
         folder: RunFolder,
         info: WriterInfo,
         host: Host,
-        trainer: InheritedPidfd | None = None,
+        trainer: process.InheritedPidfd | None = None,
         gate: UploadGate | None = None,
     ) -> None:
         self.info = info
@@ -55,7 +45,7 @@ class WriterTail:
         self._host = host
         self._inherited = trainer if trainer is not None and trainer.is_of(info, host) else None
         self._gate = gate
-        self._watched: WatchedProcess | None = None
+        self._watched: process.WatchedProcess | None = None
         #: By topic code: where the blocks start that are sent or wait for uploads, and the seq after each.
         self._flight: dict[int, deque[tuple[Position, int]]] = {}
         self._exit_position: Position | None = None
@@ -217,14 +207,14 @@ class WriterTail:
     def check_process(self, now: float) -> int | None:
         """Check whether the process is running; return its pidfd if it is watched from now on, or is not any more."""
         self._listing = True
-        if self._watched is not None and not self.dead and executes_another(self.info):
+        if self._watched is not None and not self.dead and process.executes_another(self.info):
             self.dead = True
             return self._watched.descriptor
         if self.dead or self._watched is not None:
             return None
         if self._inherited is not None:
             return self._watch(os.dup(self._inherited.descriptor))
-        if is_alive(self.info, self._host, last_write=self._last_write(), now=now):
+        if process.is_alive(self.info, self._host, last_write=self._last_write(), now=now):
             if self.info.boot_id == self._host.boot_id:
                 with contextlib.suppress(OSError):
                     return self._watch()
@@ -233,9 +223,9 @@ class WriterTail:
         return None
 
     def _watch(self, inherited: int | None = None) -> int | None:
-        watched = WatchedProcess(self.info, inherited)
+        watched = process.WatchedProcess(self.info, inherited)
         # A pidfd that was just opened may be that of another process with a reused pid.
-        alive = inherited is not None or is_alive(self.info, self._host, last_write=0.0, now=0.0)
+        alive = inherited is not None or process.is_alive(self.info, self._host, last_write=0.0, now=0.0)
         if not alive:
             watched.close()
             self.dead = True
@@ -265,7 +255,7 @@ class WriterTail:
 
     def presume_exit(self, circumstances: exits.Circumstances) -> None:
         """Conclude the exit once the whole spool is read, for a writer whose exit could not be found out ahead."""
-        self._presumed = exits.apply_circumstances(ending_from_status(None), circumstances)
+        self._presumed = exits.apply_circumstances(process.ending_from_status(None), circumstances)
 
     def _presumed_exit(self) -> exits.Exit | None:
         if self._presumed is None:
@@ -285,7 +275,11 @@ class WriterTail:
         return exits.Exit(exits.with_counts(ending, found.counts), found.next_order or 0, ended)
 
     def _ending(self, status: int | None) -> Ending:
-        return ending_by_exec() if status is None and executes_another(self.info) else ending_from_status(status)
+        return (
+            process.ending_by_exec()
+            if status is None and process.executes_another(self.info)
+            else process.ending_from_status(status)
+        )
 
     def _tally(self, floor: Mapping[int, int]) -> Tally:
         counts = self._assembler.counts
@@ -293,13 +287,13 @@ class WriterTail:
         return tally(self.path, self._reader.position, known, self._assembler.next_order)
 
     def _wait_status(self) -> int | None:
-        if executes_another(self.info):
+        if process.executes_another(self.info):
             return None
         if not self.run.identify_exit_signal and not self._left_to_status:
             return None
         if self._watched is not None:
-            return find_wait_status(self._watched)
-        return zombie_status(self.info) if self.info.boot_id == self._host.boot_id else None
+            return process.find_wait_status(self._watched)
+        return process.zombie_status(self.info) if self.info.boot_id == self._host.boot_id else None
 
     def _last_write(self) -> float:
         times = [0.0]

@@ -12,17 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import ConfigError, DataError, UsageError
+from runstream.tracking.values import foreign
 from runstream.tracking.values.encoder import DEFAULT_ENCODER, AssignedConversion, ValueEncoder
-from runstream.tracking.values.foreign import (
-    UNREADABLE_KEYS,
-    Unreadable,
-    attempted,
-    attributes_of,
-    items_by_key,
-    items_of,
-    problem_of,
-    shown,
-)
 from runstream.tracking.values.texts import as_text
 
 if TYPE_CHECKING:
@@ -41,16 +32,16 @@ def to_config(values: Any, encoder: ValueEncoder = DEFAULT_ENCODER) -> dict[str,
     object with attributes, such as an ``argparse.Namespace``; or None for an empty config. Raises ConfigError for an
     invalid file, and TypeError for values of another form.
     """
-    path = attempted(lambda: Path(values) if isinstance(values, str | os.PathLike) else None)
+    path = foreign.attempted(lambda: Path(values) if isinstance(values, str | os.PathLike) else None)
     if isinstance(path, Path):
         values = read_file(path)
-    found = attempted(lambda: _pairs(values))
+    found = foreign.attempted(lambda: _pairs(values))
     if found is None:
         raise TypeError(
-            f"Invalid config {shown(values)} of type {type(values).__name__}: "
+            f"Invalid config {foreign.shown(values)} of type {type(values).__name__}: "
             "expected a dict, a namespace, a dataclass or the path of a file"
         )
-    pairs = [(UNREADABLE_KEYS, found)] if isinstance(found, Unreadable) else found
+    pairs = [(foreign.UNREADABLE_KEYS, found)] if isinstance(found, foreign.Unreadable) else found
     return _ConfigConversion(encoder, "config").entries([(_stripped(key), value) for key, value in pairs], values)
 
 
@@ -102,7 +93,7 @@ def read_file(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"Invalid config file {path}: not UTF-8 text ({error})") from None
     except (OSError, ValueError) as error:  # the latter for a name that no file can have
-        raise ConfigError(f"Cannot read config file {shown(str(path))}: {problem_of(error)}") from None
+        raise ConfigError(f"Cannot read config file {foreign.shown(str(path))}: {foreign.problem_of(error)}") from None
     if (found := _parse(path, text)) is None:
         return {}
     if not isinstance(found, dict):
@@ -136,16 +127,16 @@ def _pairs(values: Any) -> list[tuple[Any, Any]] | None:
     if values is None:
         return []
     if _has_keys(values):
-        return items_by_key(values)
+        return foreign.items_by_key(values)
     if isinstance(values, ModuleType):
         values = getattr(values, "FLAGS", values)  # the module absl.flags
     if (fields := _fields(values)) is not None:
         return fields
     if callable(flags := getattr(values, "flag_values_dict", None)):
-        return items_of(flags())
+        return foreign.items_of(flags())
     if isinstance(values, ModuleType) or not hasattr(values, "__dict__"):
         return None
-    return [(key, value) for key, value in items_of(vars(values)) if not str(key).startswith("__")]
+    return [(key, value) for key, value in foreign.items_of(vars(values)) if not str(key).startswith("__")]
 
 
 def _items(value: Any) -> list[tuple[Any, Any]] | None:
@@ -154,7 +145,7 @@ def _items(value: Any) -> list[tuple[Any, Any]] | None:
         return [("slice_start", value.start), ("slice_step", value.step), ("slice_stop", value.stop)]
     if (fields := _fields(value)) is not None:
         return [*fields]
-    return items_by_key(value) if _has_keys(value) else None
+    return foreign.items_by_key(value) if _has_keys(value) else None
 
 
 def _has_keys(value: Any) -> bool:
@@ -169,10 +160,14 @@ def _fields(value: Any) -> list[tuple[str, Any]] | None:
     if isinstance(value, type):
         return None
     if dataclasses.is_dataclass(value):
-        return attributes_of(value, [field.name for field in dataclasses.fields(value)])
+        return foreign.attributes_of(value, [field.name for field in dataclasses.fields(value)])
     if hasattr(value, "model_fields_set"):
-        dumped = attempted(value.model_dump)
-        return attributes_of(value, type(value).model_fields) if isinstance(dumped, Unreadable) else items_of(dumped)
+        dumped = foreign.attempted(value.model_dump)
+        return (
+            foreign.attributes_of(value, type(value).model_fields)
+            if isinstance(dumped, foreign.Unreadable)
+            else foreign.items_of(dumped)
+        )
     return None
 
 
