@@ -91,7 +91,7 @@ def test_fastai(stack: Stack, tmp_path: Path) -> None:
     """The callback logs each batch and epoch, and the arguments of the learner as config."""
     run = run_of("train_fastai", stack=stack, run_id=new_id(), folder=tmp_path)
 
-    assert len(values(run, "train_loss")) == 10  # four batches and the end of each epoch
+    assert len(values(run, "train_loss")) == 8  # four batches of each epoch
     assert len(values(run, "valid_loss")) == len(values(run, "accuracy")) == 2
     assert run.summary["epoch"] == 2
     assert run.config["Learner"]["wd_bn_bias"] is False
