@@ -9,11 +9,14 @@ from fastapi import Depends, Query
 from runstream_consumers.api.documents.run_filter import ConfigCondition, RunFilter
 from runstream_consumers.api.documents.run_order import NEWEST_FIRST, RunOrder
 from runstream_consumers.api.problems import BadParameter
+from runstream_schemas.events import RunState
 
 #: Limits of the number and the length of conditions.
 _MOST, _LONGEST = 20, 500
 #: The year 5138.
 _LATEST_S = 1e11
+
+_STATES = tuple(state.value for state in RunState if state is not RunState.UNKNOWN)
 
 Text = Annotated[str, Query(max_length=_LONGEST)]
 Texts = Annotated[list[Text], Query(max_length=_MOST)]
@@ -36,6 +39,8 @@ def run_filter(
         conditions = tuple(ConfigCondition.parse(text) for text in config if text)
     except ValueError as error:
         raise BadParameter("config", str(error)) from error
+    if unknown := [name for name in state if name and name not in _STATES]:
+        raise BadParameter("state", f"Invalid state {unknown[0]!r}: expected one of {', '.join(_STATES)}")
     return RunFilter(
         states=frozenset(state) - {""},
         tags=frozenset(tag) - {""},

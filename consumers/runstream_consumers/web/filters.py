@@ -75,9 +75,10 @@ def iso(seconds: float) -> str:
     return _moment(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def clock(seconds: float) -> str:
-    """Return a time of day in UTC."""
-    return _moment(seconds).strftime("%H:%M:%S")
+def clock(seconds: float, first: float | None = None) -> str:
+    """Return a time of day in UTC, with the date if it is another one than that of the first time."""
+    is_same_day = first is None or _moment(seconds).date() == _moment(first).date()
+    return _moment(seconds).strftime("%H:%M:%S" if is_same_day else "%Y-%m-%d %H:%M:%S")
 
 
 def _moment(seconds: float) -> datetime:

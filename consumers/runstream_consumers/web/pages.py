@@ -88,7 +88,7 @@ def problem_page(request: Request, problem: Problem) -> Response | None:
     is_page = not request.url.path.startswith(("/api/", "/static/"))
     if not is_page or "text/html" not in request.headers.get("accept", ""):
         return None
-    titles = {404: "Page not found", 503: "The stack is not ready"}
+    titles = {404: "Page not found", 422: "Invalid address", 503: "The stack is not ready"}
     title = titles.get(problem.status, "Something went wrong")
     if isinstance(problem, RunNotFound):
         title = "Waiting for this run"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from runstream_consumers.api.documents import run_documents
-from runstream_consumers.api.documents.models import DeliveryReport, Transition
+from runstream_consumers.api.documents.models import DeliveryReport, RunDocument, Transition, WriterState
 from runstream_consumers.api.documents.run_documents import FoundRun, run_path, seconds
 from runstream_consumers.web.filters import pairs
 from runstream_schemas.summary_algebra.globs import GlobTable
@@ -85,6 +85,12 @@ def groups(keys: Iterable[str], rest: str) -> list[Group]:
 def reason(state: str, transitions: Sequence[Transition]) -> str:
     """Return why a run ended, if it ended otherwise than it should."""
     return transitions[-1].reason if transitions and state in _TROUBLE else ""
+
+
+def other_failures(document: RunDocument, writers: Iterable[WriterState]) -> int:
+    """Return how many processes of a run ended with an exception, besides the one that is shown as the run's."""
+    shown = None if document.failure is None else document.failure.writer
+    return sum(writer.failure is not None and writer.writer != shown for writer in writers)
 
 
 def pinned(keys: Iterable[str], config: Mapping[str, Any]) -> list[tuple[str, Any]]:

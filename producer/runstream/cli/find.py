@@ -31,7 +31,7 @@ def find_run(api: Api, path: str) -> Run:
         UsageError: Several projects have the id.
         NotFoundError: The run is unknown; the message has similar ones.
     """
-    if "/" not in path.strip("/"):
+    if is_id := "/" not in path.strip("/"):
         found = runs_with_id(api, path.strip("/"))
         if len(found) == 1:
             return found[0]
@@ -41,7 +41,8 @@ def find_run(api: Api, path: str) -> Run:
     try:
         return api.run(path)
     except NotFoundError as error:
-        raise NotFoundError(f"{error}{_suggestion(_similar_runs(api, path))}") from None
+        message = f"Unknown run {path!r}: no project has a run with this id" if is_id else str(error).rstrip(".")
+        raise NotFoundError(message + _suggestion(_similar_runs(api, path))) from None
 
 
 def runs_with_id(api: Api, run_id: str) -> list[Run]:

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from importlib.metadata import entry_points, version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ import typer
 from rich.console import Console
 
 from runstream.cli import run_script, shippers
-from runstream.cli.console import print_error
+from runstream.cli.console import output, print_error
 from runstream.cli.find import RunPath, find_run
 from runstream.cli.logs import logs
 from runstream.cli.runs import runs
@@ -74,7 +75,7 @@ def stop(run: RunPath) -> None:
     """Request that a run stops: run.should_stop becomes True, or with raise_on_stop the process is interrupted."""
     found = find_run(Api(), run)
     found.stop()
-    Console().print(f"Requested {'/'.join(found.path)} to stop", markup=False, highlight=False)
+    output().print(f"Requested {'/'.join(found.path)} to stop")
 
 
 def sync(
@@ -102,6 +103,9 @@ def show_version() -> None:
 def main() -> int:
     """Run the command line. An expected error is one line on standard error and exit status 1."""
     occupy_standard_descriptors()
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal may lack characters of a name; it gets a question mark instead.
+        sys.stdout.reconfigure(errors="replace")
     try:
         create_app()(standalone_mode=True)
     except Error as error:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.live import Live
 
+from runstream.cli.console import output
 from runstream.cli.find import RunPath, find_run
 from runstream.cli.run_view import Snapshot, run_view
 from runstream.exceptions import UsageError
@@ -34,12 +34,12 @@ def show(
     elif watch:
         _watch(found, interval)
     else:
-        console = Console()
+        console = output()
         console.print(run_view(Snapshot.read(found), datetime.now(tz=UTC), console.width))
 
 
 def _watch(run: Run, interval: float) -> None:
-    display = Live(console=Console(), auto_refresh=False, vertical_overflow="visible")
+    display = Live(console=output(), auto_refresh=False, vertical_overflow="visible")
     with display as live, contextlib.suppress(KeyboardInterrupt):
         while True:
             snapshot = Snapshot.read(run)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field, fields
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import CommError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from runstream.server.discovery import Server
 
 API_VERSION = 1
+_REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,11 @@ def cached_connection(server: Server) -> Connection | None:
         return to_connection(server, json.loads(_cache_path(server).read_bytes()))
     except (OSError, ValueError, CommError):
         return None
+
+
+def is_refusal(error: CommError) -> bool:
+    """Return whether the server answered and refused the key: asking again does not help, nor does an earlier answer."""
+    return getattr(error, "status", 0) in _REFUSALS
 
 
 def _cache_path(server: Server) -> Path:

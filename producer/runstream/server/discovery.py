@@ -46,7 +46,7 @@ def resolve_server(environ: Mapping[str, str], url: str | None = None, *, record
     """
     local = local_stack(environ)
     named = _tidy(environ.get(VARIABLE))
-    choices = ((url, "the setting base_url"), (environ.get(VARIABLE), VARIABLE), (recorded, RUN_FOLDER))
+    choices = ((url, "base_url or RUNSTREAM_URL"), (environ.get(VARIABLE), VARIABLE), (recorded, RUN_FOLDER))
     given, source = next(((one, source) for one, source in choices if one and one.strip()), ("", ""))
     if not given:
         return local

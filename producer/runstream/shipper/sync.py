@@ -78,7 +78,7 @@ def sync(paths: Sequence[str | Path], *, console: Console | None = None, url: st
     environ, source = _given_server(url)
     folders = run_folders(paths)
     if not folders:
-        _print(console, "No run folder found: nothing to deliver")
+        _print(console, f"No run folder in {', '.join(map(str, paths)) or Path.cwd()}: nothing to deliver")
         return 1 if paths else 0
     if console is None:
         results = deliver_all(folders, environ=environ)

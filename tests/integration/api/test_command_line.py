@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream_schemas import values
+from runstream_schemas.events import ExitState
 from tests.integration.api.conftest import ROWS, new_recording
 from tests.integration.api.serving import TOKEN
 from tests.polling import eventually
@@ -50,6 +51,21 @@ def test_show_prints_a_run(environment: dict[str, str], digits: Recording) -> No
     assert "█" in loss
     assert "100" in loss
     assert f"log {ROWS}/{ROWS}" in done.stdout
+
+
+def test_show_prints_whole_lines_to_a_pipe(environment: dict[str, str], served: Served) -> None:
+    """Only a terminal gets lines that are fitted to its width."""
+    text = " ".join(["word"] * 30)
+    run = new_recording("wide").start({"text": "short"}, tags=["a" * 60, "b" * 60]).exit(ExitState.FAILED, reason=text)
+    served.store(run)
+    done = _run("show", str(run.run), environment={**environment, "COLUMNS": "40"})
+    assert (done.returncode, f"tags {'a' * 60}, {'b' * 60}" in done.stdout, text in done.stdout) == (0, True, True)
+
+
+def test_characters_that_the_encoding_lacks_are_replaced(environment: dict[str, str], digits: Recording) -> None:
+    """The output of a terminal without Unicode has question marks in their place."""
+    done = _run("show", str(digits.run), environment={**environment, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr, "? finished" in done.stdout) == (0, "", True)
 
 
 def test_show_prints_alerts(environment: dict[str, str], served: Served) -> None:
@@ -201,6 +217,8 @@ def test_an_id_is_looked_up_in_all_projects(environment: dict[str, str], optimiz
         (["runs", "optimizer"], "Unknown project 'optimizer': no run of it has arrived. Did you mean ada/optimizers?"),
         (["show", "optimizers/adam-rum"], "Did you mean ada/optimizers/adam-run"),
         (["show", "firsttry"], "Did you mean ada/optimizers/sgd-run?"),
+        (["show", "xyz-0-zyx"], "Unknown run 'xyz-0-zyx': no project has a run with this id"),
+        (["runs", "--state", "fail"], "Invalid state 'fail': expected one of pending, running"),
         (["runs", "--columns", "name,lr"], "Unknown column 'lr'"),
         (["runs", "--since", "yesterday"], "Invalid time 'yesterday'"),
         (["runs", "--sort", "loss"], "Invalid order 'loss'"),

@@ -90,6 +90,7 @@ def test_filtered_and_sorted_lists_are_paged(listed: Served, parameters: dict[st
     ("parameters", "expected"),
     [
         ({"order": "loss"}, "order: Invalid order 'loss'"),
+        ({"state": ["failed", "fail"]}, "state: Invalid state 'fail'"),
         ({"config": "lr"}, "config: Invalid condition 'lr'"),
         ({"since": "yesterday"}, "since: "),
         ({"since": "nan"}, "since: "),

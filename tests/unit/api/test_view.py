@@ -132,8 +132,9 @@ def test_nested_values_have_dotted_paths() -> None:
 
 
 def test_times_and_durations_are_formatted() -> None:
-    """A time is shown as time of day or ISO 8601, a duration in its two largest units."""
-    assert filters.clock(1_767_323_045.5) == "03:04:05"
+    """A time is shown as time of day, with the date if it is another day, or as ISO 8601, a duration in its two largest units."""
+    assert filters.clock(1_767_323_045.5) == filters.clock(1_767_323_045.5, 1_767_322_000) == "03:04:05"
+    assert filters.clock(1_767_323_045.5, 1_767_200_000) == "2026-01-02 03:04:05"
     assert filters.iso(1_767_323_045.5) == "2026-01-02T03:04:05.500Z"
     durations = ["5 seconds", "1 minute, 5 seconds", "1 hour, 1 minute", "1 day, 1 hour"]
     assert [filters.duration(seconds) for seconds in (5, 65, 3_700, 90_000)] == durations

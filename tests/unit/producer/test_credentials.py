@@ -127,8 +127,8 @@ runstream.init(mode="disabled").finish()
     assert output.splitlines() == [
         *[message("not-a-url", setting)] * 3,
         message("ftp://x", setting),
-        message("not-a-url", "the setting base_url"),
-        message("host:80", "the setting base_url"),
+        message("not-a-url", "base_url or RUNSTREAM_URL"),
+        message("host:80", "base_url or RUNSTREAM_URL"),
         *["1"] * 5,
     ]
     lines = [line.removeprefix("runstream: ") for line in errors.splitlines()]

@@ -87,7 +87,7 @@ def test_a_server_that_is_named_now_precedes_the_recorded_one(tmp_path: Path) ->
         resolve_server(environ, recorded=""),
     ]
     assert [(server.url, server.source) for server in found if server] == [
-        ("http://given", "the setting base_url"),
+        ("http://given", "base_url or RUNSTREAM_URL"),
         ("http://named", "RUNSTREAM_URL"),
         ("http://recorded", "the run folder"),
         ("http://local", "the local stack"),

@@ -43,7 +43,7 @@ const Charts = (() => {
 
   // The series of a chart with their positions on the x axis: the step if none of them has values of the step metric.
   function placed(article, series) {
-    const found = series.filter((one) => one.key === article.dataset.key);
+    const found = series.filter((one) => one.key === article.dataset.key).sort((a, b) => a.label.localeCompare(b.label, "en", { numeric: true }));
     const clock = (time) => Math.max(0, Math.round((time - started) * 10) / 10);
     const { x } = article.dataset;
     const over = x ? series.filter((one) => one.key === x) : [];

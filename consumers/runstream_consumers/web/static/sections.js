@@ -67,7 +67,7 @@ const Sections = (() => {
       fill(box, section.stream, charts);
     }
     const none = !known.sections.some(({ stream }) => stream === "history");
-    const text = none ? "No metrics yet." : "No key contains these words.";
+    const text = none ? `No metrics${main.dataset.live === "on" ? " yet" : ""}.` : "No key contains these words.";
     document.getElementById("nothing")?.remove();
     if (none || !document.querySelector("#history > details:not([hidden])")) {
       document.getElementById("history").prepend(element("section", { class: "card", id: "nothing" }, element("p", { class: "none" }, text)));

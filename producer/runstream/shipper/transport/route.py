@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from runstream.exceptions import CommError, UsageError
 from runstream.run_folder.descriptions import RunInfo
-from runstream.server.connection import Connection, cache_connection, cached_connection
+from runstream.server.connection import Connection, cache_connection, cached_connection, is_refusal
 from runstream.server.discovery import Server, resolve_server
 from runstream.server.endpoints import fetch_resume_state, fetch_stop_request, find_stack, request_run_number
 from runstream.server.messages import NO_SERVER
@@ -63,7 +63,7 @@ class Route:
     async def connect(self) -> Connection:
         """Return the server's brokers, topics and limits, or its last answer if it does not answer now.
 
-        NoServerError is raised if neither is available.
+        NoServerError is raised if neither is available, or if the server refuses the key.
         """
         server, clusters = self.configured(), self._get_clusters()
         self._note(self._found or server)
@@ -72,7 +72,7 @@ class Route:
                 find_stack, server, self._environ, clusters, self._settings.ask_deadline_s
             )
         except CommError as error:
-            known = cached_connection(server)
+            known = None if is_refusal(error) else cached_connection(server)
             if known is None:
                 raise NoServerError(str(error)) from error
             log.debug("%s; using its last answer", error)

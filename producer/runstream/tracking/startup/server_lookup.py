@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from runstream.exceptions import CommError
-from runstream.server.connection import cache_connection, cached_connection
+from runstream.server.connection import cache_connection, cached_connection, is_refusal
 from runstream.server.discovery import resolve_server
 from runstream.server.endpoints import find_stack, request_run_number
 from runstream.server.messages import NO_SERVER
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from runstream.server.discovery import Server
     from runstream.settings import Settings
     from runstream.tracking.run.identity import RunIdentity
-
-_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,8 @@ def look_up_server(identity: RunIdentity, settings: Settings, environ: Mapping[s
         problem, refused = "", False
         cache_connection(server, connection)
     except CommError as error:
-        known, problem, refused = cached_connection(server), str(error), getattr(error, "status", 0) in _REFUSED
+        problem, refused = str(error), is_refusal(error)
+        known = None if refused else cached_connection(server)
         if known is None:
             return ServerLookup(server, identity, problem, refused)
         connection = known
