@@ -75,7 +75,7 @@ def cached_connection(server: Server) -> Connection | None:
 
 
 def is_refusal(error: CommError) -> bool:
-    """Return whether the server answered and refused the key: asking again does not help, nor does an earlier answer."""
+    """Return whether the server refused the key: neither asking again nor an earlier answer helps."""
     return getattr(error, "status", 0) in _REFUSALS
 
 

@@ -132,7 +132,7 @@ def test_nested_values_have_dotted_paths() -> None:
 
 
 def test_times_and_durations_are_formatted() -> None:
-    """A time is shown as time of day, with the date if it is another day, or as ISO 8601, a duration in its two largest units."""
+    """A time is shown as time of day (and date, on another day) or ISO 8601, a duration in its two largest units."""
     assert filters.clock(1_767_323_045.5) == filters.clock(1_767_323_045.5, 1_767_322_000) == "03:04:05"
     assert filters.clock(1_767_323_045.5, 1_767_200_000) == "2026-01-02 03:04:05"
     assert filters.iso(1_767_323_045.5) == "2026-01-02T03:04:05.500Z"
