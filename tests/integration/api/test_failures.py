@@ -64,6 +64,7 @@ def test_the_page_shows_the_exception(served: Served, failed: Recording) -> None
     assert "ValueError: &lt;bad&gt; batch" in page
     assert "line 7, in step" in html.unescape(page)
     assert page.index('id="failure"') < page.index('id="groups"')
+    assert "1 other process failed" in page
 
 
 def test_show_and_api_have_the_exception(served: Served, failed: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
