@@ -92,7 +92,7 @@ class ProgressBars:
         for line in lines:
             source = (line["writer"], line.get("label", ""), line.get("stream", ""))
             self._held.pop(source, None)
-            if line["text"].endswith("\r"):
+            if _content(line).endswith("\r"):
                 self._held[source] = line
             else:
                 yield line
@@ -117,7 +117,12 @@ def _text(line: Line, label: str | None, *, timestamps: bool, has_color: bool) -
     time = moment(line["time"]).isoformat(sep=" ", timespec="milliseconds")[:-6]
     begin = f"{time} " if timestamps else ""
     name = "" if label is not None or not line.get("label") else f"{printable(str(line['label']))} | "
-    return f"{begin}{name}{harmless(line['text'].rstrip(chr(13)), has_color=has_color)}\n"
+    return f"{begin}{name}{harmless(_content(line).rstrip(chr(13)), has_color=has_color)}\n"
+
+
+def _content(line: Line) -> str:
+    """Return what was printed; the rows of other programs may have no text."""
+    return str(line.get("text", ""))
 
 
 def harmless(text: str, *, has_color: bool) -> str:

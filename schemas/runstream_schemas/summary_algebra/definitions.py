@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from runstream_schemas.summary_algebra.assignments import Tag
     from runstream_schemas.summary_algebra.key_state import Path
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 AGGREGATIONS = ("min", "max", "mean", "last", "first", "best", "copy", "none")
 #: The options of a definition that a later one of the same name replaces if it has them.
 _OPTIONAL = ("step_metric", "step_sync", "hidden", "goal")
@@ -98,7 +100,7 @@ class Definitions:
 
 def parse(value: Any) -> Definition:
     """Return the definition in the value of a config entry; raises MalformedEvent if it is not valid."""
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+    if not isinstance(value, dict) or _optional(value, "name", str) is None:
         raise MalformedEvent("Metric definition without a name")
     if len(value["name"]) > DEFAULT_LIMITS.key_length:
         raise LimitExceeded(f"Name of a metric of {len(value['name'])} characters, limit {DEFAULT_LIMITS.key_length}")
@@ -119,7 +121,9 @@ def parse(value: Any) -> Definition:
 
 def _optional(value: Mapping[str, Any], name: str, kind: type) -> Any:
     found = value.get(name)
-    return found if isinstance(found, kind) else None
+    # A text with a lone surrogate cannot be stored, and is the name of no key.
+    is_valid = isinstance(found, kind) and not (isinstance(found, str) and _SURROGATE.search(found))
+    return found if is_valid else None
 
 
 def _merged(given: Mapping[Tag, Definition]) -> Definition:

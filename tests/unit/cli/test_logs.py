@@ -19,6 +19,7 @@ def test_states_of_a_progress_bar_are_replaced() -> None:
     assert [line["text"] for line in bars.add([_line("20%\r"), _line("100%"), _line("b")])] == ["100%", "b"]
     assert [line["text"] for line in bars.rest()] == ["5%\r"]
     assert list(bars.rest()) == []
+    assert list(bars.add([{"writer": "ab", "label": "", "stream": "stdout"}])), "a row of another program without text"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,15 @@ def _entry(scope: Scope, name: str, value: Any) -> Entry:
     return Entry(op=Operation.SET, path=(name,), value=values.dump(value), scope=scope)
 
 
-_INVALID: list[Any] = ["max", 5, [1], {}, {"name": 5}, {"name": "a" * 600}, {"name": "a", "summary": "max"}]
+_INVALID: list[Any] = [
+    "max",
+    5,
+    [1],
+    {},
+    {"name": 5},
+    {"name": "\ud800"},
+    {"name": "a", "summary": "max"},
+]
 
 
 @pytest.mark.parametrize("value", _INVALID, ids=range(len(_INVALID)))
