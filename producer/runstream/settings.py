@@ -7,14 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import pydantic_settings
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
 
 from runstream.exceptions import UsageError
 from runstream.run_names import validate_tags
@@ -178,7 +172,7 @@ _WANDB_VALUES = {"dryrun": "offline", "dry-run": "offline", "run": "online"} | d
 )
 
 
-class _Environment(PydanticBaseSettingsSource):
+class _Environment(pydantic_settings.PydanticBaseSettingsSource):
     """Reads settings from environment variables; an empty variable is not set."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
@@ -199,28 +193,28 @@ class _Environment(PydanticBaseSettingsSource):
         return {name: value for name, value in found.items() if value is not None}
 
 
-class _LayeredSettings(Settings, BaseSettings):
+class _LayeredSettings(Settings, pydantic_settings.BaseSettings):
     """Settings of which those that are not passed are read from the environment and from files."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = pydantic_settings.SettingsConfigDict(frozen=True, extra="ignore")
 
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        *_: PydanticBaseSettingsSource,
-        **__: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        settings_cls: type[pydantic_settings.BaseSettings],
+        init_settings: pydantic_settings.PydanticBaseSettingsSource,
+        *_: pydantic_settings.PydanticBaseSettingsSource,
+        **__: pydantic_settings.PydanticBaseSettingsSource,
+    ) -> tuple[pydantic_settings.PydanticBaseSettingsSource, ...]:
         """Return the sources, the first of which takes precedence."""
         sources = (
             init_settings,
             _Environment(settings_cls),
-            TomlConfigSettingsSource(settings_cls, Path("runstream.toml")),
-            TomlConfigSettingsSource(settings_cls, config_folder() / "config.toml"),
+            pydantic_settings.TomlConfigSettingsSource(settings_cls, Path("runstream.toml")),
+            pydantic_settings.TomlConfigSettingsSource(settings_cls, config_folder() / "config.toml"),
         )
         withheld = {} if _key_belongs_to_server([source() for source in sources]) else {"api_key": None}
-        return (InitSettingsSource(settings_cls, withheld), *sources)
+        return (pydantic_settings.InitSettingsSource(settings_cls, withheld), *sources)
 
 
 def _key_belongs_to_server(layers: Sequence[Mapping[str, Any]]) -> bool:

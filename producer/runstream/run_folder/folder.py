@@ -58,7 +58,15 @@ class RunFolder:
         except OSError:
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
+        folder.info = info
         return folder
+
+    def restore(self) -> None:
+        """Write ``run.json`` again if it was deleted or damaged; does nothing if that is not possible."""
+        path = self.path / "run.json"
+        with contextlib.suppress(OSError):
+            if read_json(path) is None and not self.gone:
+                write_json(path, self.info.to_json())
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:

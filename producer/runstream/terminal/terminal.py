@@ -98,12 +98,12 @@ class Terminal:
         """Whether standard error is a terminal that supports control codes."""
         try:
             return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        except (ValueError, AttributeError):
-            return False  # Closed or missing.
+        except Exception:  # noqa: BLE001 - as in _write()
+            return False
 
     @staticmethod
     def _write(text: str) -> None:
-        with suppress(OSError, ValueError, AttributeError):  # closed or missing
+        with suppress(Exception):  # closed, missing, or a stream of the program, which may raise anything
             sys.stderr.write(encodable(text, getattr(sys.stderr, "encoding", None)))
             sys.stderr.flush()
 

@@ -114,6 +114,22 @@ run.finish()
     assert [row.values["n"] for row in rows(primary(tmp_path))] == [*range(9000)]
 
 
+@pytest.mark.parametrize("damage", ["os.remove(path)", "open(path, 'w').close()", "open(path, 'wb').write(bytes(9))"])
+def test_a_damaged_description_is_written_again(tmp_path: Path, damage: str) -> None:
+    """Without ``run.json``, nothing could be delivered: the training process restores it."""
+    source = f"""
+path = os.path.join(os.path.dirname(run.dir), "run.json")
+whole = open(path).read()
+{damage}
+run.log({{"n": 0}})
+assert open(path).read() == whole
+"""
+    begin = BEGIN.replace('"silent": True', '"silent": True, "console": "off"')
+    status, _, errors = finished(tmp_path, source, begin=begin, PYTHONWARNINGS="ignore")
+
+    assert (status, errors) == (0, "")
+
+
 def test_rows_after_a_deleted_folder_are_counted(tmp_path: Path) -> None:
     """Once the segment in use is full, rows are dropped and counted, and the reason is in the report."""
     folder = tmp_path / "folder"

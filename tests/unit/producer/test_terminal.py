@@ -36,6 +36,22 @@ class Stream(io.TextIOWrapper):
         return buffer.getvalue().decode(self.encoding)
 
 
+def test_a_broken_stream_does_not_stop_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the standard error of a program raises does not reach the program."""
+
+    class Broken:
+        def write(self, text: str) -> int:
+            raise RuntimeError(text)
+
+        def isatty(self) -> bool:
+            raise RuntimeError
+
+    monkeypatch.setattr(sys, "stderr", Broken())
+    terminal = Terminal()
+    terminal.warn("a warning")
+    terminal.progress("progress")
+
+
 @pytest.fixture
 def stderr(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stream]:
     """Return a function that replaces standard error by a stream."""

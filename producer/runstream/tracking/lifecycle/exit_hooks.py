@@ -16,14 +16,7 @@ from multiprocessing import process as multiprocessing_process
 from multiprocessing import util as multiprocessing_util
 from typing import TYPE_CHECKING, Any, Protocol
 
-from runstream.tracking.lifecycle.outcome import (
-    LEFT_TO_STATUS,
-    Outcome,
-    from_exception,
-    from_exit_code,
-    from_signal,
-    from_sys_exit,
-)
+from runstream.tracking.lifecycle import outcome as outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,13 +29,13 @@ _OLDEST, _NEWEST = (3, 11), (3, 14)
 class ExitListener(Protocol):
     """Is called when the process ends."""
 
-    def finish(self, outcome: Outcome) -> None:
+    def finish(self, outcome: outcomes.Outcome) -> None:
         """End the run: the interpreter is about to exit."""
 
-    def finish_on_signal(self, outcome: Outcome) -> None:
+    def finish_on_signal(self, outcome: outcomes.Outcome) -> None:
         """End the run at once: a signal ends the process when this returns."""
 
-    def note_handled_signal(self, outcome: Outcome) -> None:
+    def note_handled_signal(self, outcome: outcomes.Outcome) -> None:
         """Record a signal that may end the process: the program handles it."""
 
 
@@ -84,8 +77,8 @@ class _Layer:
         self.live: list[ExitListener] = []
         #: The earlier handler of SIGTERM.
         self.handler: Any = None
-        self._noted: Outcome | None = None
-        self._signalled: Outcome | None = None
+        self._noted: outcomes.Outcome | None = None
+        self._signalled: outcomes.Outcome | None = None
         self._excepthook = sys.excepthook
         self._undo_sys_exit: Callable[[], None] | None = None
         self._main: FrameType | None = None
@@ -122,15 +115,15 @@ class _Layer:
 
     def _on_exception(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         if self.live:
-            self._noted = from_exception(error)
+            self._noted = outcomes.from_exception(error)
         self._excepthook(kind, error, traceback)
 
     def _on_sys_exit(self, status: Any) -> None:
         if self.live and threading.current_thread() is threading.main_thread():
-            self._noted = from_sys_exit(status, sys._getframe(2))  # noqa: SLF001 - the caller of sys.exit()
+            self._noted = outcomes.from_sys_exit(status, sys._getframe(2))  # noqa: SLF001 - the caller of sys.exit()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        outcome = from_signal(number)
+        outcome = outcomes.from_signal(number)
         if callable(self.handler):
             # The program decides whether the signal ends the process; if so, this is the reason.
             self._signalled = outcome
@@ -148,25 +141,25 @@ class _Layer:
 
     def _on_child_exit(self) -> None:
         error = sys.exc_info()[1]
-        self._finish_all(from_exit_code(0) if error is None else from_exception(error))
+        self._finish_all(outcomes.from_exit_code(0) if error is None else outcomes.from_exception(error))
 
-    def _finish_all(self, outcome: Outcome) -> None:
+    def _finish_all(self, outcome: outcomes.Outcome) -> None:
         for live in [*self.live][::-1]:
             live.finish(outcome)
 
-    def _how_the_script_ended(self) -> Outcome:
+    def _how_the_script_ended(self) -> outcomes.Outcome:
         if self._main is None:
-            return self._noted or from_exit_code(0)
+            return self._noted or outcomes.from_exit_code(0)
         if frame_returned(self._main):
-            return from_exit_code(0)  # An exception that was noted was caught.
+            return outcomes.from_exit_code(0)  # An exception that was noted was caught.
         # Else SystemExit without sys.exit(), which Python shows to no hook; or how the script ended is not known.
-        return self._noted or _unhooked_exception() or LEFT_TO_STATUS
+        return self._noted or _unhooked_exception() or outcomes.LEFT_TO_STATUS
 
 
-def _unhooked_exception() -> Outcome | None:
+def _unhooked_exception() -> outcomes.Outcome | None:
     """Return the outcome of an uncaught exception for which another hook than ours was called."""
     error = getattr(sys, "last_value", None)
-    return from_exception(error) if isinstance(error, BaseException) else None
+    return outcomes.from_exception(error) if isinstance(error, BaseException) else None
 
 
 def _handler_of_others() -> Any:

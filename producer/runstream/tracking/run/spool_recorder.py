@@ -211,7 +211,7 @@ class SpoolRecorder:
             self._try(
                 "wait for delivery",
                 lambda: self._final_report.conclude(
-                    self._launcher, summary=summary, dropped=dropped, stalled=self._history.writer.restore
+                    self._launcher, summary=summary, dropped=dropped, stalled=self._restore
                 ),
             )
 
@@ -314,7 +314,7 @@ class SpoolRecorder:
 
     def _check(self, now: int) -> None:
         del now
-        self._try("restore a deleted segment", self._history.writer.restore)
+        self._try("restore a deleted file", self._restore)
         self._folder.control.check()
         if self._folder.gone:
             self._terminal.warn(gone_message(self._folder))
@@ -325,6 +325,10 @@ class SpoolRecorder:
         if self._settings.raise_on_stop and self.should_stop and not self._interrupted:
             self._interrupted = True
             raise KeyboardInterrupt("a stop of the run was requested")
+
+    def _restore(self) -> None:
+        self._history.writer.restore()
+        self._folder.restore()
 
     def _try(self, what: str, action: Callable[[], None]) -> None:
         try:
