@@ -88,7 +88,8 @@ class ShipperLauncher:
         starting_s = time.monotonic() - self._started_at
         if silent_s < self._timeouts.silent_s or starting_s < self._timeouts.starting_s:
             return
-        if not (_is_ours(control[Word.SHIPPER_PID]) or _is_ours(control[Word.GUARDIAN_PID])):
+        is_running = _is_ours(control[Word.SHIPPER_PID]) or _is_ours(control[Word.GUARDIAN_PID])
+        if not is_running and not self._folder.gone:
             self.start()
 
     @property
