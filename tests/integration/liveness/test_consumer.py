@@ -198,12 +198,14 @@ async def test_ticks_are_signed_numbered_and_appended_only_if_needed(
     assert refused == 1
 
 
-@pytest.mark.parametrize("count", [3, 24])
 async def test_runs_that_fall_silent_together_are_unreachable(
-    broker: str, prefix: str, settings: ServerSettings, count: int
+    broker: str, prefix: str, settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The runs of all partitions stop at once: none is crashed, and each is reachable again with its next beat."""
-    runs = [replace(RUN, run_id=f"frozen {number}") for number in range(count)]
+    # Silences that begin within a fifth of the limit count as simultaneous: partitions may differ by 2 s on a busy
+    # machine. Other numbers of runs: tests/unit/liveness/test_model.py.
+    monkeypatch.setenv("RUNSTREAM_LIVENESS_TIMEOUT_S", "10")
+    runs = [replace(RUN, run_id=f"frozen {number}") for number in range(24)]
     assert len({partition_of(run, PARTITIONS) for run in runs}) > 1
     async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
         await ready(connection)
