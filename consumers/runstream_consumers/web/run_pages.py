@@ -80,7 +80,8 @@ async def charts(request: Request, run: TheRun, reads: TheReads) -> Response:
 
 async def _values(connection: Connection, found: FoundRun, url: str, search: str) -> dict[str, Any]:
     progress = await runtime.progress(connection, found.run)
-    report = delivery_report([] if found.state is None else found.state.writers, progress)
+    quarantined = await runtime.quarantined(connection, found.run)
+    report = delivery_report([] if found.state is None else found.state.writers, progress, quarantined)
     raised = await alerts.of_run(connection, found.run, limit=_ALERTS)
     document = documents.run_document(found, url)
     return {"alerts": raised, **page_values(found, document, report, search=search, now=time.time())}
@@ -109,7 +110,8 @@ def page_values(
         "delivery": report,
         "totals": view.totals(report),
         "failed": (failed := view.other_failures(document, state.writers)),
-        "troubled": bool(report.lost or failed) or not (report.arrived or document.state in view.OPEN),
+        "troubled": bool(report.lost or report.quarantined or failed)
+        or not (report.arrived or document.state in view.OPEN),
         "states": {writer.writer: writer for writer in state.writers},
         "config": view.matching(filters.pairs(document.config), search),
         "summary": view.matching(view.summary_pairs(document.summary), search),

@@ -282,7 +282,14 @@ def _delivery(delivery: dict[str, Any]) -> RenderableType:
     for writer in delivery["writers"]:
         name = Text(f"{writer['role']} {printable(writer['label'])}".strip() + f" {writer['writer'][:6]}", style="dim")
         table.add_row(name, Text(", ".join(_topic(*item) for item in writer["topics"].items()), style="dim"), "")
+    for item in delivery.get("quarantined", ()):  # missing from servers before 0.2
+        what = f"{_messages(item['messages'])} of {item['topic']} for {item['consumer']}: {printable(item['reason'])}"
+        table.add_row(Text("quarantine", style="dim"), Text(what, style=_LOST), "")
     return table
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count:,} messages"
 
 
 def _total(topic: dict[str, Any]) -> int:

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from runstream_consumers.api.documents.models import DeliveryReport, Loss, LostRecords, TopicDelivery, WriterDelivery
+from runstream_consumers.api.documents.models import (
+    DeliveryReport,
+    Loss,
+    LostRecords,
+    Quarantined,
+    TopicDelivery,
+    WriterDelivery,
+)
 from runstream_consumers.liveness.reader import WriterState
+from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.runtime.postgres.reader import WriterProgress
 from runstream_consumers.runtime.registry import topic_owners
 from runstream_schemas.events import Role
@@ -14,7 +22,9 @@ from runstream_schemas.losses import count_lost
 from runstream_schemas.topics import Topic
 
 
-def delivery_report(writers: Sequence[WriterState], progress: Iterable[WriterProgress]) -> DeliveryReport:
+def delivery_report(
+    writers: Sequence[WriterState], progress: Iterable[WriterProgress], quarantined: Iterable[runtime.Quarantined] = ()
+) -> DeliveryReport:
     """Return the report on the writers that liveness knows and on those of which records are stored."""
     stored: dict[bytes, dict[Topic, WriterProgress]] = {writer.writer: {} for writer in writers}
     for item in progress:
@@ -27,6 +37,7 @@ def delivery_report(writers: Sequence[WriterState], progress: Iterable[WriterPro
         arrived=bool(reports) and all(report.arrived for report in reports),
         lost=sum(report.lost for report in reports),
         writers=reports,
+        quarantined=[_quarantined(item) for item in quarantined],
     )
 
 
@@ -37,6 +48,11 @@ def lost_records(progress: Iterable[WriterProgress]) -> list[LostRecords]:
         if topic_owners().get(item.topic) == item.sink:
             lost.update({(item.topic, loss.reason): loss.count for loss in item.losses})
     return [LostRecords(topic=topic.value, reason=reason, count=count) for (topic, reason), count in lost.most_common()]
+
+
+def _quarantined(item: runtime.Quarantined) -> Quarantined:
+    topic = item.topic.rpartition(".")[2]
+    return Quarantined(consumer=item.sink, topic=topic, reason=item.reason, messages=item.messages)
 
 
 def _writer(id_: bytes, state: WriterState | None, progress: Mapping[Topic, WriterProgress]) -> WriterDelivery:

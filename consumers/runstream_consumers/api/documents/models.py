@@ -282,6 +282,15 @@ class WriterDelivery(_Answer):
     topics: dict[str, TopicDelivery]
 
 
+class Quarantined(_Answer):
+    """Messages of a run that a consumer could not decode or apply for one reason; they can be applied again."""
+
+    consumer: str
+    topic: str
+    reason: str
+    messages: int
+
+
 class DeliveryReport(_Answer):
     """What has arrived of a run; ``finishing`` and ``incomplete`` as in its qualifiers."""
 
@@ -294,6 +303,8 @@ class DeliveryReport(_Answer):
     finishing: bool = False
     incomplete: bool = False
     writers: list[WriterDelivery]
+    #: Why records are missing though they were delivered, the most messages first.
+    quarantined: list[Quarantined] = []
 
 
 class HistoryRow(BaseModel):

@@ -119,7 +119,8 @@ async def run_delivery(run: TheRun, connection: TheConnection) -> Response:
     progress = await runtime.progress(connection, run)
     if state is None and not progress:
         await documents.find(connection, run)
-    report = delivery_report([] if state is None else state.writers, progress)
+    quarantined = await runtime.quarantined(connection, run)
+    report = delivery_report([] if state is None else state.writers, progress, quarantined)
     qualifiers = [] if state is None else effective_state(state, report, now=time.time_ns() // 1000).qualifiers
     marks = {name: name in qualifiers for name in ("finishing", "incomplete")}
     return ValuesResponse(report.model_copy(update=marks))

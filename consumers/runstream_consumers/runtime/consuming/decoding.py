@@ -65,9 +65,10 @@ class DecodedBatch:
 
     def reject(self, message: Message, stage: str, run: RunPath, error: Exception) -> Rejected:
         """Return the message for the quarantine; remember it if the error is unexpected."""
-        rejected = message.rejected(stage, error)
+        key = run_key(run)
+        rejected = message.rejected(stage, key, error)
         if not is_data_error(error):
-            self.unexpected[run_key(run)] = rejected
+            self.unexpected[key] = rejected
         return rejected
 
     def _run_that_waits(self, message: Message) -> UUID | None:

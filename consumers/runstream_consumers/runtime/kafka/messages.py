@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from runstream_consumers.runtime.plugin import Received
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
@@ -37,10 +38,10 @@ class Message:
         """The approximate memory that the message occupies, bytes."""
         return len(self.value or b"") + 200
 
-    def rejected(self, stage: str, error: Exception) -> Rejected:
-        """Return the message for the quarantine."""
+    def rejected(self, stage: str, run: UUID, error: Exception) -> Rejected:
+        """Return the message for the quarantine; ``run`` is the key of its run."""
         reason = f"{type(error).__name__}: {error}"
-        return Rejected(self.topic_name, self.partition, self.offset, self.append_time, stage, reason, self.value)
+        return Rejected(self.topic_name, self.partition, self.offset, self.append_time, stage, reason, self.value, run)
 
 
 def message_from(topic: Topic, record: Any) -> Message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.run_key import run_key
@@ -25,6 +25,21 @@ class WriterProgress:
     holes: list[tuple[int, int]]
     #: The applied records that are lost: their writer marked them as dropped.
     losses: Losses = ()
+
+
+class Quarantined(NamedTuple):
+    """Messages of a run that a consumer could not decode or apply, for one reason."""
+
+    sink: str
+    #: Kafka's name.
+    topic: str
+    reason: str
+    messages: int
+
+
+async def quarantined(connection: Connection, run: RunPath) -> list[Quarantined]:
+    """Return what is in quarantine of a run, the most messages first, up to 20 reasons."""
+    return [Quarantined(*row) for row in await connection.fetch(QUERIES["quarantine_of_run"], run_key(run))]
 
 
 async def progress(connection: Connection, run: RunPath) -> list[WriterProgress]:

@@ -57,6 +57,8 @@ class Rejected(NamedTuple):
     stage: str
     reason: str
     raw: bytes | None
+    #: The key of its run; that of no run if the message has no valid head.
+    run: UUID
 
     def __str__(self) -> str:
         """Return where the message is and why it failed."""

@@ -46,14 +46,19 @@ where progress.run = saved.run and progress.writer = saved.writer and progress.t
 -- name: runs_with_losses
 select distinct run from runtime.writer_progress where run = any($1::uuid[]) and lost is not null;
 
+-- name: quarantine_of_run
+select sink, topic, reason, count(*)::int as messages from runtime.quarantine where run = $1 and redriven is null
+group by sink, topic, reason order by messages desc, sink, topic, reason limit 20;
+
 -- name: progress_of_runs
 select run, sink, writer, topic, next, holes, lost from runtime.writer_progress where run = any($1::uuid[])
 order by sink, writer, topic;
 
 -- name: add_quarantine
-insert into runtime.quarantine (sink, topic, partition, "offset", append_time, stage, reason, raw)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
-on conflict (sink, topic, partition, "offset") do update set stage = excluded.stage, reason = excluded.reason, redriven = null;
+insert into runtime.quarantine (sink, topic, partition, "offset", append_time, stage, reason, raw, run)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict (sink, topic, partition, "offset")
+do update set stage = excluded.stage, reason = excluded.reason, run = excluded.run, redriven = null;
 
 -- name: list_quarantine
 select id, sink, topic, partition, "offset", append_time, stage, reason, raw from runtime.quarantine
