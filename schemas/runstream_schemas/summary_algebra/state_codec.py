@@ -75,7 +75,8 @@ def encode_document(state: SummaryState) -> list[Any]:
     parts = [_encode_assignments(getattr(state, name).entries.items()) for name in PARTS]
     continues = [[writer.hex(), sorted(one.hex() for one in past)] for writer, past in sorted(state.continues.items())]
     branch = None if state.branch is None else [state.branch[0], state.branch[1].hex()]
-    return [VERSION, parts, _encode_definitions(state.definitions), continues, branch, sorted(state.full)]
+    full = [sorted(state.full)] if state.full else []
+    return [VERSION, parts, _encode_definitions(state.definitions), continues, branch, *full]
 
 
 def decode_document(state: SummaryState, data: list[Any]) -> None:

@@ -96,7 +96,7 @@ def test_following_ends_with_ctrl_c(served: Served) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "first\n"
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=240)
     assert (process.returncode, errors) == (0, "")
 
 

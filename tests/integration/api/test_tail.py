@@ -93,14 +93,14 @@ def test_following_prints_new_events_until_ctrl_c(served: Served, tailed: Record
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["event"]["records"][0]["entries"][0]["value"] == 1
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=240)
     assert (process.returncode, errors) == (0, "")
 
 
 def test_an_unknown_topic_is_an_error(served: Served) -> None:
     """The message lists the topics."""
     with _start(served, "--topic", "logs") as process:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=240)
     assert process.returncode == 1
     assert "'logs'" in errors
     assert "log, config, summary" in errors

@@ -172,7 +172,7 @@ print("finished")
         assert process.stdout is not None
         assert int(process.stdout.readline()) > 2
         server.answer["brokers"] = broker
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=240)
 
     assert (process.returncode, output) == (0, "finished\n")
     found = complete(broker, prefix, tmp_path)

@@ -151,12 +151,13 @@ async def test_runs_and_projects_are_listed_newest_first(broker: str, prefix: st
 
 
 async def test_an_event_that_cannot_be_folded_is_quarantined(broker: str, prefix: str, database: str) -> None:
-    """An invalid definition is quarantined; the other events of its batch are folded."""
-    broken = Entry(op=Operation.SET, path=("loss",), value='"no dict"', scope=Scope.METRIC)
-    events: list[Event] = [
-        change_event(TRAINER, Topic.CONFIG, [Record(order=0, time=0, entries=(broken,))]),
-        rows(1, [{"loss": 1.0}]),
-    ]
+    """A change whose writer makes a run continue too many others is quarantined; the other events are folded."""
+    entry = Entry(op=Operation.SET, path=("lr",), value="1", scope=Scope.CONFIG)
+    events: list[Event] = [rows(1, [{"loss": 1.0}])]
+    for number in range(3):
+        others = tuple(other.to_bytes(16, "big") for other in range(8_000 * number, 8_000 * (number + 1)))
+        many = Writer(id=bytes([number]) * 16, role=Role.PRIMARY, continues=others)
+        events.append(change_event(many, Topic.CONFIG, [Record(order=number, time=0, entries=(entry,))]))
     await feed(broker, prefix, events)
     async with consuming(SummaryConsumer(), settings_of(broker, prefix, database)), connected(database) as connection:
         await ready(connection)

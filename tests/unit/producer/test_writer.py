@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import sys
@@ -342,11 +343,13 @@ class _AtCall:
         self.happened = False
 
     def __enter__(self) -> Self:
+        gc.disable()  # its callbacks are no part of the program, and an exception in one is lost
         sys.setprofile(self._profile)
         return self
 
     def __exit__(self, *error: object) -> None:
         sys.setprofile(None)
+        gc.enable()
 
     def _profile(self, frame: FrameType, event: str, arg: object) -> None:
         del event, arg
