@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -71,6 +72,19 @@ def test_writer_of_another_machine_is_running_while_it_writes() -> None:
     info = replace(info_of(os.getpid()), boot_id="other", host="elsewhere")
 
     assert [alive(info, last_write=9_000.0), alive(info, last_write=6_000.0)] == [True, False]
+
+
+async def test_a_closed_pidfd_does_not_wake_the_event_loop(process: subprocess.Popen[bytes]) -> None:
+    """The loop does not watch a closed pidfd though it has a duplicate, so the end of the process wakes it no more."""
+    inherited = os.pidfd_open(process.pid)
+    watched = WatchedProcess(info_of(process.pid), os.dup(inherited))
+    loop = asyncio.get_running_loop()
+    loop.add_reader(watched.descriptor, lambda: None)
+
+    watched.close()
+
+    assert not loop.remove_reader(watched.descriptor)
+    os.close(inherited)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ end before its shipper has started. So it opens a pidfd of itself, which the shi
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -112,7 +113,10 @@ class WatchedProcess:
         return zombie_status(self._info)
 
     def close(self) -> None:
-        """Close the pidfd."""
+        """Close the pidfd, which is not watched by the event loop any more."""
+        # The loop cannot unregister a closed descriptor; with a duplicate open, it would be woken forever.
+        with contextlib.suppress(RuntimeError):  # no loop is running
+            asyncio.get_running_loop().remove_reader(self.descriptor)
         os.close(self.descriptor)
 
 
