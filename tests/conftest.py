@@ -49,6 +49,16 @@ settings.register_profile("quick", settings.get_profile("full"), max_examples=25
 settings.load_profile("full")
 
 
+def pytest_configure() -> None:
+    """Keep the messages of failed comparisons short, also in CI.
+
+    With these variables pytest formats all differences. Of hundreds of rows that takes seconds, for each failed attempt
+    of a poll, and the consumers in the test's event loop lose their sessions meanwhile.
+    """
+    for name in ("CI", "BUILD_NUMBER"):
+        os.environ.pop(name, None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c_reaches_programs() -> Iterator[None]:
     """Let child processes be interrupted: shells start background processes with SIGINT ignored."""
