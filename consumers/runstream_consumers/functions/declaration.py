@@ -18,7 +18,7 @@ from runstream_schemas.events import Stream
 from runstream_schemas.topics import Topic
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_STREAMS = ("history", "system", "console")
+_STREAMS = tuple(stream.value for stream in Stream if stream is not Stream.UNKNOWN)
 #: Receives a run with its new items: rows of the topic ``log``, events of any other topic.
 Function: TypeAlias = "Callable[[Run, Sequence[Any]], Awaitable[None] | None]"
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from runstream.cli.console import UNLIMITED
+from runstream.cli.console import output
 from runstream_deploy.cli.output import Progress, print_quarantine, print_running, print_status
 from runstream_deploy.exceptions import DataFolderError, ServiceError
 from runstream_deploy.processes.log_rotation import rotate
@@ -109,7 +109,7 @@ def show(folder: DataFolder, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(status.model_dump_json(indent=2) + "\n")
     else:
-        print_status(_output(), status)
+        print_status(output(markup=True), status)
     return 0 if status.healthy else 1
 
 
@@ -122,16 +122,8 @@ def show_quarantine(folder: DataFolder, consumer: str, limit: int) -> int:
         messages = asyncio.run(read_messages(dsn, consumer, limit))
     except OSError as error:
         raise ServiceError("postgres", f"does not answer ({error})") from error
-    print_quarantine(_output(), messages)
+    print_quarantine(output(markup=True), messages)
     return 0
-
-
-def _output() -> Console:
-    """Return the console of standard output; lines are not shortened unless it is a terminal."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = UNLIMITED
-    return console
 
 
 def _await_free(folder: DataFolder, timeout: float) -> bool:

@@ -10,9 +10,12 @@ from rich.console import Console
 UNLIMITED = 1_000_000
 
 
-def output() -> Console:
-    """Return the console of standard output; lines are not shortened unless it is a terminal."""
-    console = Console(highlight=False, markup=False, emoji=False)
+def output(*, markup: bool = False) -> Console:
+    """Return the console of standard output; lines are not shortened unless it is a terminal.
+
+    With ``markup``, rich's markup in texts is applied, and numbers and paths are highlighted.
+    """
+    console = Console(highlight=markup, markup=markup, emoji=markup)
     if not console.is_terminal:
         console.width = UNLIMITED
     return console
