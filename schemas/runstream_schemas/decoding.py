@@ -29,6 +29,23 @@ _OPERATIONS = {operation.value: operation for operation in events.Operation}
 _EXIT_STATES = {state.value: state for state in events.ExitState}
 _RUN_STATES = {state.value: state for state in events.RunState}
 _FILE_POLICIES = {policy.value: policy for policy in events.FilePolicy}
+#: Fields of artifacts that are the same in the event and in the schema, from its second version on.
+_NEW_ARTIFACT_FIELDS = (
+    "artifact_entity",
+    "artifact_project",
+    "version",
+    "decision",
+    "size",
+    "file_count",
+    "description",
+    "ttl_s",
+    "draft",
+    "use_as",
+    "target_version",
+    "target_decision",
+    "changes",
+    "principal",
+)
 _ARTIFACT_ACTIONS = {action.value: action for action in events.ArtifactAction}
 _ALERT_LEVELS = {level.value: level for level in events.AlertLevel}
 _TOPICS = {topic.value: topic for topic in Topic}
@@ -211,6 +228,7 @@ def _file(_topic: Topic, fields: Mapping[str, Any], header: events.Header, _limi
         sha256=fields["sha256"],
         object_key=fields["object_key"],
         media_type=fields["media_type"],
+        principal=fields["principal"],
     )
 
 
@@ -227,6 +245,7 @@ def _artifact(_topic: Topic, fields: Mapping[str, Any], header: events.Header, _
         manifest_key=fields["manifest_key"],
         target=fields["target"],
         distributed_id=fields["distributed_id"],
+        **{name: fields[name] for name in _NEW_ARTIFACT_FIELDS},
     )
 
 

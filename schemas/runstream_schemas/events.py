@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from runstream_schemas.symbols import (
+    AlertLevel,
+    ArtifactAction,
+    ColumnType,
+    ExitState,
+    FilePolicy,
+    Kind,
+    Operation,
+    Role,
+    RunState,
+    Scope,
+    Stream,
+)
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
@@ -14,119 +26,39 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-
-class Role(Enum):
-    """The role of a writer in its run."""
-
-    UNKNOWN = "unknown"
-    PRIMARY = "primary"
-    WORKER = "worker"
-    CHILD = "child"
-    SHIPPER = "shipper"
-    COMMAND = "command"
-
-
-class Kind(Enum):
-    """The kind of an event."""
-
-    UNKNOWN = "unknown"
-    DATA = "data"
-    DROPPED = "dropped"
-    DELETED = "deleted"
-    BEAT = "beat"
-    TICK = "tick"
-    GOODBYE = "goodbye"
-    BRANCH = "branch"
-
-
-class Stream(Enum):
-    """The stream that a block of rows belongs to."""
-
-    UNKNOWN = "unknown"
-    HISTORY = "history"
-    SYSTEM = "system"
-    CONSOLE = "console"
-
-
-class ColumnType(Enum):
-    """The type of the values of a column."""
-
-    UNKNOWN = "unknown"
-    FLOAT64 = "float64"
-    INT64 = "int64"
-    BOOL = "bool"
-    NULL = "null"
-    JSON = "json"
-
-
-class Scope(Enum):
-    """What the path of a config entry refers to."""
-
-    UNKNOWN = "unknown"
-    CONFIG = "config"
-    ATTRIBUTE = "attribute"
-    METRIC = "metric"
-    METADATA = "metadata"
-
-
-class Operation(Enum):
-    """What an entry does to the value at its path."""
-
-    UNKNOWN = "unknown"
-    SET = "set"
-    REMOVE = "remove"
-
-
-class ExitState(Enum):
-    """How a writer ended."""
-
-    UNKNOWN = "unknown"
-    FINISHED = "finished"
-    FAILED = "failed"
-    CRASHED = "crashed"
-    KILLED = "killed"
-    PREEMPTED = "preempted"
-
-
-class FilePolicy(Enum):
-    """When a file is uploaded."""
-
-    UNKNOWN = "unknown"
-    NOW = "now"
-    LIVE = "live"
-    END = "end"
-
-
-class ArtifactAction(Enum):
-    """What a run did with an artifact."""
-
-    UNKNOWN = "unknown"
-    LOG = "log"
-    USE = "use"
-    LINK = "link"
-
-
-class AlertLevel(Enum):
-    """The severity of an alert."""
-
-    UNKNOWN = "unknown"
-    INFO = "info"
-    WARN = "warn"
-    ERROR = "error"
-
-
-class RunState(Enum):
-    """The state of a run."""
-
-    UNKNOWN = "unknown"
-    PENDING = "pending"
-    RUNNING = "running"
-    FINISHED = "finished"
-    FAILED = "failed"
-    CRASHED = "crashed"
-    KILLED = "killed"
-    PREEMPTING = "preempting"
-    PREEMPTED = "preempted"
+__all__ = [
+    "STATE_WRITER",
+    "AlertEvent",
+    "AlertLevel",
+    "ArtifactAction",
+    "ArtifactEvent",
+    "Branch",
+    "ChangeEvent",
+    "Column",
+    "ColumnType",
+    "Ending",
+    "Entry",
+    "Event",
+    "ExitEvent",
+    "ExitState",
+    "Failure",
+    "FileEvent",
+    "FilePolicy",
+    "Header",
+    "HeartbeatEvent",
+    "Kind",
+    "LogEvent",
+    "NumberedEvent",
+    "Operation",
+    "PlainEvent",
+    "Record",
+    "Role",
+    "RunState",
+    "Scope",
+    "StateEvent",
+    "Stream",
+    "Writer",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,23 +276,54 @@ class FileEvent(_Headed):
     sha256: bytes = b""
     object_key: str = ""
     media_type: str = ""
+    #: Of a command: who made it.
+    principal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactEvent(_Headed):
-    """A version of an artifact that a run logged, used or linked."""
+    """What a run, or a command, did with a version of an artifact, or with a collection.
+
+    ``kind`` deleted: the version, or the collection if ``version`` is -1, was deleted.
+    """
 
     topic = Topic.ARTIFACT
     action: ArtifactAction = ArtifactAction.UNKNOWN
     name: str = ""
     type: str = ""
+    #: SHA-256 of the manifest.
     digest: bytes = b""
     aliases: Sequence[str] = ()
     tags: Sequence[str] = ()
     metadata: str = "{}"  # JSON text
     manifest_key: str = ""
+    #: Of a link: the collection, ``entity/project/name``.
     target: str = ""
     distributed_id: str = ""
+    #: Where the collection ``name`` is; empty for the entity and the project of the run.
+    artifact_entity: str = ""
+    artifact_project: str = ""
+    #: Number of the version in its collection; -1 if the event is not about one version.
+    version: int = -1
+    #: Numbers the decisions about a collection; of two that contradict each other, the greater one is in force.
+    decision: int = 0
+    #: Bytes and number of the files of the version.
+    size: int = 0
+    file_count: int = 0
+    description: str = ""
+    #: Lifetime of the version in seconds; 0 for that of its collection, -1 for no end.
+    ttl_s: int = 0
+    #: Of a contribution: the unfinished version that it is a part of.
+    draft: str = ""
+    #: Of a use: what the artifact was used as.
+    use_as: str = ""
+    #: Of a link: number and decision of the version in the collection ``target``.
+    target_version: int = -1
+    target_decision: int = 0
+    #: Of an update: what was changed, JSON text.
+    changes: str = "{}"
+    #: Of a command: who made it.
+    principal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Errors of the contract.
 
 ContractError
+├── InvalidManifest     bytes that are not the manifest of an artifact
 └── MalformedEvent      a message that is not an event of this contract
     ├── UnknownSchema   correctly framed, but with an unknown schema id
     └── LimitExceeded   well formed, but beyond the limits
@@ -11,6 +12,10 @@ from __future__ import annotations
 
 class ContractError(Exception):
     """Base class of all errors of the contract; never raised itself."""
+
+
+class InvalidManifest(ContractError):  # noqa: N818 - describes the bytes
+    """The bytes are not the manifest of an artifact."""
 
 
 class MalformedEvent(ContractError):  # noqa: N818 - describes the message

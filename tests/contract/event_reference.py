@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.functions import Message, Row, Run
 from runstream_consumers.runtime import plugin
-from runstream_schemas import events, rows, topics
+from runstream_schemas import events, rows, symbols, topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,7 +134,7 @@ def _collect(part: Any, found: dict[str, str]) -> None:
 
 def _enumerations() -> list[type[Enum]]:
     found = [value for value in vars(events).values() if isinstance(value, type) and issubclass(value, Enum)]
-    return [kind for kind in found if kind.__module__ == events.__name__]
+    return [kind for kind in found if kind.__module__ == symbols.__name__]
 
 
 def _function(function: Callable[..., Any]) -> str:

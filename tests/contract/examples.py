@@ -233,6 +233,7 @@ def _others() -> dict[str, events.Event]:
             sha256=bytes(range(32)),
             object_key="sha256/00/01",
             media_type="image/png",
+            principal="ada",
         ),
         "alert/example": events.AlertEvent(
             header=replace(header, order=8),
@@ -254,6 +255,20 @@ def _others() -> dict[str, events.Event]:
             manifest_key="some manifest_key",
             target="some target",
             distributed_id="some distributed_id",
+            artifact_entity="some entity",
+            artifact_project="some project",
+            version=3,
+            decision=9,
+            size=2**40,
+            file_count=17,
+            description="some description",
+            ttl_s=-1,
+            draft="some draft",
+            use_as="some use",
+            target_version=2,
+            target_decision=4,
+            changes='{"aliases": ["best"]}',
+            principal="ada",
         ),
     }
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import runstream
+from runstream.files.run_files import RunFiles
 from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 
 if TYPE_CHECKING:
@@ -45,18 +46,26 @@ def test_an_invalid_histogram_is_refused(given: dict[str, Any]) -> None:
 
 
 def test_a_handler_encodes_values_of_its_type(tmp_path: Path) -> None:
-    """At any depth, the handler of a type encodes its values, with the folder and the warnings of the run."""
+    """At any depth, the handler of a type encodes its values, with the files and the warnings of the run."""
 
     class Picture:
         """A value with a file."""
 
     def encode(_: Any, encoder: ValueEncoder) -> Any:
-        assert encoder.folder is not None
+        assert encoder.files is not None
+        encoder.files.add("1.png", encoder.files.staging.write(b"pixels"))
         encoder.warn("stored", "")
-        return {"_type": "picture", "path": str(encoder.folder / "1.png")}
+        return {"_type": "picture", "path": "1.png"}
 
     warnings: list[str] = []
-    encoder = ValueEncoder(handlers={Picture: encode}, warn=lambda text, _: warnings.append(text), folder=tmp_path)
+    records: list[Any] = []
+    encoder = ValueEncoder(
+        handlers={Picture: encode},
+        warn=lambda text, _: warnings.append(text),
+        files=RunFiles(tmp_path, records.append),
+    )
 
-    assert encoder.row({"a": [Picture()]}) == {"a": [{"_type": "picture", "path": str(tmp_path / "1.png")}]}
+    assert encoder.row({"a": [Picture()]}) == {"a": [{"_type": "picture", "path": "1.png"}]}
     assert warnings == ["stored"]
+    assert [(record["path"], record["size"]) for record in records] == [("1.png", 6)]
+    assert (tmp_path / records[0]["staged"]).read_bytes() == b"pixels"

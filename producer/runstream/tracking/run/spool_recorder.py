@@ -145,6 +145,14 @@ class SpoolRecorder:
         """Append an alert; raises UsageError after the end."""
         self._append(TopicCode.ALERT, dict(alert))
 
+    def record_file(self, record: Mapping[str, Any]) -> None:
+        """Append a file, see :class:`FileRecord`; raises UsageError after the end."""
+        self._append(TopicCode.FILE, record)
+
+    def record_artifact(self, record: Mapping[str, Any]) -> None:
+        """Append what the run does with an artifact; raises UsageError after the end."""
+        self._append(TopicCode.ARTIFACT, record)
+
     def mark_preempting(self) -> None:
         """Record that a preemption is near, and have the shipper send a heartbeat; raises UsageError after the end."""
         # The record comes first, so that it is not lost if the process is killed in between.

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import UsageError
+from runstream.files.run_files import RunFiles
 from runstream.run_folder.descriptions import RunInfo
 from runstream.run_names import DisplayName, generate_run_id, generated_name, validate_name
 from runstream.server.discovery import check_url
@@ -193,7 +194,8 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     started = time.time()
 
     def begin(folder: RunFolder) -> tuple[RunFolder, ValueEncoder, SpoolRecorder]:
-        encoder = ValueEncoder(warn=terminal.warn, folder=folder.files, strict=settings.strict)
+        files = RunFiles(folder.path, lambda record: recorder.record_file(record))  # noqa: PLW0108 - made below
+        encoder = ValueEncoder(warn=terminal.warn, files=files, strict=settings.strict)
         recorder = SpoolRecorder(
             folder,
             settings,
@@ -220,7 +222,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
         terminal.warn(f"Cannot create a run folder ({error}): this run is not recorded")
         run = Run(settings.model_copy(update={"mode": "disabled"}), run.config.as_dict())
         return _disabled(run, identity, terminal)
-    files = os.fspath(folder.files)
+    directory = os.fspath(folder.files)
     recorder.continue_from(start)
     if settings.resume == "auto":
         save_latest_run(folder.path.parent, settings)
@@ -230,9 +232,9 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
             encoder=encoder,
             identity=identity,
             terminal=terminal,
-            folder=files,
+            folder=directory,
             started=started,
-            before_end=partial(SUMMARY_WRITERS.end, files),
+            before_end=partial(SUMMARY_WRITERS.end, directory),
             after_end=partial(SESSION.end, run),
             revive=revive_run,
             refresh=LateIdentity(folder.path, name, lookup.server),

@@ -23,7 +23,7 @@ from runstream.unsupported_media import UnsupportedMedia
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from runstream.files.run_files import RunFiles
 
 #: Keys that every row has; values that are logged under them are dropped.
 RESERVED = frozenset({"_step", "_timestamp", "_runtime", "_writer", "_late"})
@@ -66,8 +66,8 @@ class ValueEncoder:
     limits: Limits = DEFAULT_LIMITS
     #: Prints a warning, once for what it is about, the second argument.
     warn: Warn = lambda *_: None
-    #: Folder for files of the run; None if there is none.
-    folder: Path | None = None
+    #: Where media keep their files; None without a run that is recorded.
+    files: RunFiles | None = None
     #: Raise an error for a value that would be left out or replaced with a note.
     strict: bool = False
 

@@ -1,0 +1,36 @@
+"""The files that a training process adds to its run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runstream.files.file_record import FileRecord
+from runstream.files.staging import StagedFile, Staging
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+
+class RunFiles:
+    """Stages files in the run folder and records them. ``append`` appends a record of topic file to the spool."""
+
+    def __init__(self, run_folder: Path, append: Callable[[Mapping[str, Any]], None]) -> None:
+        self.staging = Staging(run_folder)
+        self._append = append
+
+    def add(
+        self, path: str, staged: StagedFile, *, media_type: str = "", encode: Mapping[str, Any] | None = None
+    ) -> None:
+        """Record that a staged file is a file of the run under a name; raises UsageError after the end of the run."""
+        self.record(
+            FileRecord(path=path, staged=staged.name, size=staged.size, media_type=media_type, encode=encode or {})
+        )
+
+    def add_lost(self, path: str, reason: str) -> None:
+        """Record that a file could not be kept, so that the loss is visible where the run is read."""
+        self.record(FileRecord(path=path, lost=reason))
+
+    def record(self, record: FileRecord) -> None:
+        """Append a record; raises UsageError after the end of the run."""
+        self._append(record.as_record())

@@ -1,0 +1,1 @@
+"""What lies in the object store: keys of objects, and manifests of artifacts."""
