@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from runstream_schemas.exceptions import InvalidManifest
 from runstream_schemas.stored.manifest import Manifest, ManifestEntry, digest_of
+from runstream_schemas.stored.names import problem_of_name
 from runstream_schemas.stored.objects import is_object_key, object_key
 
 SHA256 = st.binary(min_size=32, max_size=32)
@@ -81,3 +82,34 @@ def test_other_bytes_are_refused(data: Any) -> None:
     """Bytes that are not a manifest are an error of the contract."""
     with pytest.raises(InvalidManifest):
         Manifest.decode(data)
+
+
+@pytest.mark.parametrize("name", ["a", "a/b.txt", "a\\b", "ü/日本", "..a", "a b/c+d%20", "x" * 255])
+def test_a_relative_path_is_a_name(name: str) -> None:
+    """Any relative path below the folder is a name."""
+    assert problem_of_name(name) == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "/a",
+        "a/",
+        "a//b",
+        "..",
+        "../a",
+        "a/../b",
+        ".",
+        "a/.",
+        "a\x00b",
+        "a\nb",
+        "\ud800",
+        "x" * 256,
+        "a/" * 600 + "a",
+    ],
+    ids=ascii,
+)
+def test_other_texts_are_no_names(name: str) -> None:
+    """A text that could name a file outside the folder, or that file systems refuse, is not a name."""
+    assert problem_of_name(name)
