@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from runstream.exceptions import CommError
-from runstream.public_api.connection import Connection
 from runstream.public_api.paths import NamedProject, parse_project, parse_run
 from runstream.public_api.run import Run
 from runstream.public_api.runs import Runs
+from runstream.server.api_connection import ApiConnection
 from runstream.server.discovery import resolve_server
 from runstream.server.messages import NO_SERVER
 from runstream.settings import checked_settings, server_environ
@@ -45,7 +45,7 @@ class Api:
             raise CommError(NO_SERVER)
         if api_key:
             server = replace(server, token=api_key, key_source="api_key")
-        self._connection = Connection(server, timeout=timeout or _TIMEOUT_S)
+        self._connection = ApiConnection(server, timeout=timeout or _TIMEOUT_S)
         self._defaults = NamedProject(
             entity=given.get("entity") or environ.get("RUNSTREAM_ENTITY") or environ.get("WANDB_ENTITY") or None,
             project=given.get("project")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from runstream.exceptions import Error
+from runstream.server.api_connection import NotFoundError
 from runstream.server.client import AuthenticationError, ServerError
 
 __all__ = ["AuthenticationError", "NotFoundError", "ServerError"]
-
-
-class NotFoundError(Error, LookupError):
-    """The server does not know the run or project (yet)."""

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from runstream.exceptions import UsageError
-from runstream.public_api.connection import Connection
 from runstream.public_api.frames import META, pick, table
+from runstream.server.api_connection import ApiConnection
 from runstream.server.endpoints import run_address
 from runstream_schemas.topics import RunPath
 
@@ -24,7 +24,7 @@ class Run:
     Its document is read once; ``load(force=True)`` reads it again. Metrics, delivery and console are always read again.
     """
 
-    def __init__(self, connection: Connection, entity: str, project: str, run_id: str, document: Any = None) -> None:
+    def __init__(self, connection: ApiConnection, entity: str, project: str, run_id: str, document: Any = None) -> None:
         self._connection = connection
         self._entity = entity
         self._project = project

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
-from runstream.public_api.connection import Connection
 from runstream.public_api.run import Run
+from runstream.server.api_connection import ApiConnection
 
 
 class Runs(Sequence[Run]):
@@ -16,7 +16,7 @@ class Runs(Sequence[Run]):
     """
 
     def __init__(
-        self, connection: Connection, *, entity: str | None, project: str | None, per_page: int, **conditions: Any
+        self, connection: ApiConnection, *, entity: str | None, project: str | None, per_page: int, **conditions: Any
     ) -> None:
         self._connection = connection
         self._asked = {"entity": entity, "project": project, "limit": per_page, **conditions}

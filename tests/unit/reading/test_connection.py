@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream.exceptions import CommError, Error, UsageError
-from runstream.public_api.connection import Connection
 from runstream.public_api.exceptions import AuthenticationError, NotFoundError, ServerError
+from runstream.server.api_connection import ApiConnection
 from runstream.server.discovery import Server
 from tests.http_answers import Answers, answering
 
@@ -22,9 +22,9 @@ _PROBLEM = json.dumps({"error": {"code": "x", "message": "what went wrong"}})
 
 
 @contextmanager
-def _connected(*answers: tuple[int, str]) -> Iterator[tuple[Connection, Answers]]:
+def _connected(*answers: tuple[int, str]) -> Iterator[tuple[ApiConnection, Answers]]:
     with answering(*answers) as served:
-        yield Connection(Server(f"{served.url}", "secret"), timeout=5, patience=0.5), served
+        yield ApiConnection(Server(f"{served.url}", "secret"), timeout=5, patience=0.5), served
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_another_server_on_the_port_is_an_error() -> None:
 
 def test_a_missing_server_is_an_error_with_instructions() -> None:
     """The message has the URL and the command that starts a stack."""
-    connection = Connection(Server("http://127.0.0.1:1"), timeout=1)
+    connection = ApiConnection(Server("http://127.0.0.1:1"), timeout=1)
     with pytest.raises(CommError, match=r"http://127\.0\.0\.1:1 .*runstream up"):
         connection.get("/x")
 
@@ -76,4 +76,4 @@ def test_a_missing_server_is_an_error_with_instructions() -> None:
 def test_an_invalid_url_is_a_usage_error() -> None:
     """The error for a URL without a scheme has the expected form."""
     with pytest.raises(UsageError, match=r"expected http\(s\)://host"):
-        Connection(Server("127.0.0.1:8787"), timeout=1)
+        ApiConnection(Server("127.0.0.1:8787"), timeout=1)

@@ -1,23 +1,29 @@
-"""Requests of the public API, and the exceptions that its users catch."""
+"""Requests to the API with retries, and the exceptions that users of the client catch."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential
 
-from runstream.exceptions import CommError, UsageError
-from runstream.public_api.exceptions import NotFoundError, ServerError
-from runstream.server.client import ServerClient
-from runstream.server.discovery import Server
+from runstream.exceptions import CommError, Error, UsageError
+from runstream.server.client import ServerClient, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runstream.server.discovery import Server
 
 #: Statuses of a stack that is starting.
 _BUSY = frozenset({502, 503, 504})
 
 
-class Connection:
+class NotFoundError(Error, LookupError):
+    """The server does not know the run, project, file or artifact (yet)."""
+
+
+class ApiConnection:
     """A connection to one server. Safe with threads.
 
     Requests are retried for ``patience`` seconds while the server is starting. Raises UsageError for an invalid URL.
@@ -45,9 +51,9 @@ class Connection:
             if position is None:
                 return
 
-    def command(self, path: str) -> Any:
-        """Return the JSON of a POST that takes effect once, even if it is sent several times; raises as :meth:`get`."""
-        return self._request("POST", path, headers={"Idempotency-Key": str(uuid.uuid4())})
+    def command(self, path: str, json: Any = None, method: str = "POST") -> Any:
+        """Return the JSON of a request that takes effect once, even if it is sent several times; raises as get()."""
+        return self._request(method, path, json=json, headers={"Idempotency-Key": str(uuid.uuid4())})
 
     def _request(self, method: str, path: str, **more: Any) -> Any:
         retrying = Retrying(
