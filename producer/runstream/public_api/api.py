@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from runstream.exceptions import CommError
-from runstream.public_api.paths import NamedProject, parse_project, parse_run
 from runstream.public_api.run import Run
 from runstream.public_api.runs import Runs
 from runstream.server.api_connection import ApiConnection
 from runstream.server.discovery import resolve_server
 from runstream.server.messages import NO_SERVER
+from runstream.server.paths import NamedProject, parse_project, parse_run
 from runstream.settings import checked_settings, server_environ
 
 _TIMEOUT_S = 30.0

@@ -9,6 +9,7 @@ import os
 import ssl
 import time
 import weakref
+from contextlib import contextmanager
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
@@ -18,11 +19,11 @@ import httpx
 from runstream.descriptors import standard_descriptors
 from runstream.exceptions import CommError
 from runstream.server import messages
-from runstream.server.discovery import host_of
+from runstream.server.discovery import host_of, same_origin
 from runstream_schemas import values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from runstream.server.discovery import Server
 
@@ -95,18 +96,8 @@ class ServerClient:
         sent = {name: value for name, value in (params or {}).items() if value is not None}
         body = None if json is None else values.dump(json).encode()
         more = {**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})}
-        sending = _SENDING.set(True)
-        try:
-            with (
-                standard_descriptors(),
-                self._client.stream(method, path, params=sent, content=body, headers=more) as response,
-            ):
-                answer = self._read(response, limit)
-        except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
-            reason = str(error) or type(error).__name__
-            raise CommError(messages.no_answer(self._server.url, reason, self._server.source)) from error
-        finally:
-            _SENDING.reset(sending)
+        with self._answer(method, path, params=sent, content=body, headers=more) as response:
+            answer = self._read(response, limit)
         if not response.is_success:
             raise self._error(response, answer)
         try:
@@ -114,6 +105,36 @@ class ServerClient:
         except ValueError as error:
             message = f"{self._server.url} is not a Runstream server: the answer to {method} {path} is not JSON"
             raise ServerError(message) from error
+
+    @contextmanager
+    def stream(self, source: str, *, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
+        """Yield the answer to a GET, whose body is read as it arrives; raises as :meth:`request`, also meanwhile.
+
+        ``source`` is a path below ``/api/v1``, or a URL, to which the key is sent if it is one of the server.
+        """
+        with self._answer("GET", source, headers=headers) as response:
+            if not response.is_success:
+                raise self._error(response, self._read(response, _LARGEST_ANSWER))
+            yield response
+
+    @contextmanager
+    def _answer(self, method: str, path: str, **sent: Any) -> Iterator[httpx.Response]:
+        sending = _SENDING.set(True)
+        try:
+            request = self._client.build_request(method, path, **sent)
+            if not same_origin(str(request.url), self._server.url):
+                request.headers.pop("Authorization", None)
+            with standard_descriptors():
+                response = self._client.send(request, stream=True)
+                try:
+                    yield response
+                finally:
+                    response.close()
+        except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
+            reason = str(error) or type(error).__name__
+            raise CommError(messages.no_answer(self._server.url, reason, self._server.source)) from error
+        finally:
+            _SENDING.reset(sending)
 
     @property
     def _client(self) -> httpx.Client:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runstream.exceptions import UsageError
-from runstream.public_api.paths import NamedProject, NamedRun, parse_project, parse_run
 from runstream.server.endpoints import run_address
+from runstream.server.paths import NamedProject, NamedRun, parse_project, parse_run
 from runstream_schemas.topics import RunPath
 
 _DEFAULTS = NamedProject(entity="me", project="mine")

@@ -1,0 +1,1 @@
+"""Downloads of files from the server: in parallel, resumed, and verified."""
