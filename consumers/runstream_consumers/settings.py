@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from runstream_schemas.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9*.\-\[\]]+(:[0-9*]+)?")
+_STORE = re.compile(r"https?://(\[[0-9A-Fa-f:]+\]|[^\s:/?#@\[\]]+)(:\d+)?/?")
 _BROKER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\s:/,\[\]]+):\d+")
 _DATABASE_SCHEMES = ("postgresql://", "postgres://")
 
@@ -52,6 +53,15 @@ class ServerSettings(BaseSettings):
     #: spaces (``https://hub.example``).
     frame_ancestors: str = ""
 
+    #: The S3 store of files and artifacts, ``http(s)://host[:port]``; without one, the API refuses files.
+    s3_endpoint: str = ""
+    #: The same store as clients reach it; ``s3_endpoint`` if empty.
+    s3_public_endpoint: str = ""
+    s3_access_key: str = Field(default="", repr=False)
+    s3_secret_key: str = Field(default="", repr=False)
+    s3_bucket: str = Field(default="runstream", min_length=3)
+    s3_region: str = Field(default="us-east-1", min_length=1)
+
     #: Interval between two beats of a writer, seconds.
     heartbeat_s: float = Field(default=15.0, gt=0)
 
@@ -75,6 +85,13 @@ class ServerSettings(BaseSettings):
         if value and not value.startswith(_DATABASE_SCHEMES):
             raise ValueError("expected postgresql://user:password@host:port/database")
         return value
+
+    @field_validator("s3_endpoint", "s3_public_endpoint")
+    @classmethod
+    def _store(cls, value: str) -> str:
+        if value and not _STORE.fullmatch(value):
+            raise ValueError("expected http(s)://host[:port]")
+        return value.rstrip("/")
 
     @field_validator("log_level")
     @classmethod

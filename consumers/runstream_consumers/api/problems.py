@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from runstream_consumers.object_store.store import ObjectMissing, StoreUnavailable
 from runstream_schemas.topics import RunPath
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -64,6 +65,8 @@ _EXPECTED: Sequence[type[Exception]] = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # a connection that the server closes during a query
     OSError,
+    StoreUnavailable,
+    ObjectMissing,
     TimeoutError,
 )
 
@@ -89,9 +92,17 @@ def problem_of(error: Exception) -> Problem:
         case RequestValidationError():
             details = "; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in error.errors())
             return Problem(422, "bad_parameter", details)
+        case StoreUnavailable() | ObjectMissing():
+            return _problem_of_store(error)
         case asyncpg.PostgresError() | asyncpg.InterfaceError():
             return _problem_of_postgres(error)
     return Unavailable("database_unreachable", f"Postgres does not answer ({type(error).__name__}).")
+
+
+def _problem_of_store(error: Exception) -> Problem:
+    if isinstance(error, ObjectMissing):
+        return Problem(404, "object_missing", f"The object store does not have the object {error}.")
+    return Unavailable("store_unreachable", str(error))
 
 
 def _problem_of_postgres(error: Exception) -> Problem:

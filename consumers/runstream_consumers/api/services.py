@@ -9,14 +9,17 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from runstream_consumers.api.control_tables import ControlTables
 from runstream_consumers.api.database import Connection, Database
 from runstream_consumers.api.fair_share import FairShare
 from runstream_consumers.api.kafka.command_events import Commands
 from runstream_consumers.api.kafka.offsets import Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
 from runstream_consumers.api.polling_pace import PollingPace
+from runstream_consumers.api.problems import Problem
 from runstream_consumers.api.run_numbers import RunNumbers
 from runstream_consumers.api.security.access import ThePrincipal
+from runstream_consumers.object_store.store import ObjectStore
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.limits import DEFAULT_LIMITS
 from runstream_schemas.topics import RunPath, canonical_project
@@ -28,7 +31,10 @@ class Services:
 
     settings: ServerSettings
     database: Database
+    control: ControlTables
     run_numbers: RunNumbers
+    #: None if the settings name no store; see :func:`object_store`.
+    object_store: ObjectStore | None
     cluster: Cluster
     commands: Commands
     read_barrier: ReadBarrier
@@ -52,6 +58,17 @@ async def connection(found: TheServices) -> AsyncIterator[Connection]:
 
 
 TheConnection = Annotated[Connection, Depends(connection)]
+
+
+def object_store(found: TheServices) -> ObjectStore:
+    """Return the store of files and artifacts; a problem if there is none."""
+    if found.object_store is None:
+        message = "No object store is configured: set RUNSTREAM_S3_ENDPOINT and its key where the API runs."
+        raise Problem(503, "no_object_store", message)
+    return found.object_store
+
+
+TheStore = Annotated[ObjectStore, Depends(object_store)]
 
 Name = Annotated[str, Path(min_length=1, max_length=DEFAULT_LIMITS.name_length)]
 

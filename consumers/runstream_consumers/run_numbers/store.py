@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from importlib.resources import files
 
 from runstream_consumers.runtime.plugin import Connection
-from runstream_consumers.runtime.postgres.migrate import migrate
 from runstream_consumers.runtime.postgres.queries import columns_of
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.topics import RunPath
-
-SCHEMA = "control"
 
 _TAKE = "select control.take_number($1, $2, $3, $4)"
 _REMEMBER = """
@@ -22,11 +18,6 @@ _BEGIN = "insert into control.project values ($1, $2, $3) on conflict do nothing
 
 #: The published numbers of a project's runs that the read side knows.
 Published = dict[RunPath, int]
-
-
-async def prepare(connection: Connection) -> None:
-    """Create the schema, or bring it to the newest version."""
-    await migrate(connection, SCHEMA, files(__package__) / "migrations")
 
 
 async def assign_number(

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from runstream_consumers.api import problems
+from runstream_consumers.api.control_tables import open_control_tables
 from runstream_consumers.api.database import PoolLimits, open_database
 from runstream_consumers.api.fair_share import FairShare
 from runstream_consumers.api.kafka.command_events import Commands
@@ -20,11 +21,12 @@ from runstream_consumers.api.kafka.offsets import BrokerOffsets, Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
 from runstream_consumers.api.polling_pace import PollingPace
 from runstream_consumers.api.routers import alerts, commands, connection, history, registry, resume_state, runs
-from runstream_consumers.api.run_numbers import open_run_numbers
+from runstream_consumers.api.run_numbers import RunNumbers
 from runstream_consumers.api.security.access import Access, Principal, PrincipalKind
 from runstream_consumers.api.security.headers import SafeHeaders
 from runstream_consumers.api.security.peers import Peers, trusted_users
 from runstream_consumers.api.services import Services
+from runstream_consumers.object_store.store import ObjectStore
 from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_consumers.runtime.plugin import Connection, RouteContext, declaration_of
 from runstream_consumers.runtime.registry import installed_consumers, load_settings
@@ -66,7 +68,8 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, thread_name_prefix="worker"))
         async with (
             open_database(settings.postgres, limits or PoolLimits()) as database,
-            open_run_numbers(settings.postgres) as run_numbers,
+            open_control_tables(settings.postgres) as control,
+            ObjectStore.opened(settings) as object_store,
             AsyncExitStack() as closing,
         ):
             offsets = BrokerOffsets(settings.kafka)
@@ -76,7 +79,9 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
             app.state.services = Services(
                 settings=settings,
                 database=database,
-                run_numbers=run_numbers,
+                control=control,
+                run_numbers=RunNumbers(control),
+                object_store=object_store,
                 cluster=Cluster(settings.kafka),
                 commands=Commands(producer, settings.partitions),
                 read_barrier=ReadBarrier(settings, database, offsets),

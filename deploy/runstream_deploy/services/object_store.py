@@ -16,6 +16,9 @@ from runstream_deploy.processes.child import Command
 from runstream_deploy.processes.ports import LOOPBACK
 from runstream_deploy.services.service import Service, wheel_version
 
+#: Beginning of the names of files that are being uploaded; lists hide them.
+_LEFTOVER = ".rclone_temp_"
+
 
 class ObjectStore(Service):
     """An S3 server on loopback, which accepts one key; each bucket is a subfolder of its folder."""
@@ -33,8 +36,12 @@ class ObjectStore(Service):
         self.version = rclone_version()
 
     def prepare(self) -> None:
-        """Create the folder."""
+        """Create the folder, and delete what interrupted uploads left: the server does not know them any more."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                if name.startswith(_LEFTOVER):
+                    (Path(folder) / name).unlink(missing_ok=True)
 
     def command(self) -> Command:
         """Return the command that runs the server; the key is passed in the environment, which ``ps`` does not show."""

@@ -30,10 +30,6 @@ class StackSettings(settings.ServerSettings):
     #: External servers; empty for those of the stack.
     kafka: str = ""
     postgres: str = Field(default="", repr=False)
-    s3_endpoint: str = ""
-    s3_access_key: str = Field(default="", repr=False)
-    s3_secret_key: str = Field(default="", repr=False)
-    s3_bucket: str = "runstream"
     entity: str = Field(default_factory=_user)
     tick_key: str = Field(default="", repr=False)
 
