@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 #: The attribute that collects the definitions of metrics that are not valid, by the name of the metric.
 INVALID_METRICS = "metrics"
+#: The attribute that collects the charts, by the key that each was logged under.
+CHARTS = "charts"
+_CHART_FIELDS = ("definition", "fields", "strings", "table")
 #: End of the year 9999, seconds since 1970: the last time that every calendar library supports.
 _LAST_SECOND = 253_402_300_799
 _GREATEST_NUMBER = 2**31 - 1
@@ -35,6 +38,8 @@ class Attributes:
     start_time: float | None = None
     label: str | None = None
     pinned_config_keys: tuple[str, ...] = ()
+    #: By the key that a chart was logged under: ``definition``, ``fields``, ``strings``, ``table``.
+    charts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     preempting: bool = False
     stop_requested: bool = False
     #: The values that are not valid, as they were set. The texts of a list with other elements are used nevertheless.
@@ -92,9 +97,28 @@ def _request(value: Any) -> bool | None:
     return True if isinstance(value, dict) and isinstance(value.get("writers"), list) else None
 
 
+def _charts(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    charts = {key: chart for key, chart in value.items() if _is_chart(chart)}
+    return {key: {name: chart[name] for name in _CHART_FIELDS} for key, chart in charts.items()}
+
+
+def _is_chart(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and all(isinstance(value.get(name), str) for name in ("definition", "table"))
+        and all(_is_text_map(value.get(name)) for name in ("fields", "strings"))
+    )
+
+
+def _is_text_map(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
 def _fits(given: Any, found: Any) -> bool:
     """Return whether nothing of a value had to be left out."""
-    return found is not None and (not isinstance(found, tuple) or len(found) == len(given))
+    return found is not None and (not isinstance(found, tuple | dict) or len(found) == len(given))
 
 
 #: The value of each attribute that a given value stands for, or None.
@@ -110,6 +134,7 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "start_time": start_time,
     "label": _text,
     "pinned_config_keys": _texts,
+    CHARTS: _charts,
     "preempting": _flag,
     "stop_requested": _request,
     INVALID_METRICS: lambda _: None,

@@ -2,6 +2,7 @@
 
 ContractError
 ├── InvalidManifest     bytes that are not the manifest of an artifact
+├── InvalidTable        bytes that are not the file of a table
 └── MalformedEvent      a message that is not an event of this contract
     ├── UnknownSchema   correctly framed, but with an unknown schema id
     └── LimitExceeded   well formed, but beyond the limits
@@ -16,6 +17,10 @@ class ContractError(Exception):
 
 class InvalidManifest(ContractError):  # noqa: N818 - describes the bytes
     """The bytes are not the manifest of an artifact."""
+
+
+class InvalidTable(ContractError):  # noqa: N818 - describes the bytes
+    """The bytes are not the file of a table."""
 
 
 class MalformedEvent(ContractError):  # noqa: N818 - describes the message

@@ -68,7 +68,7 @@ def outcome(run_id: str) -> dict[str, Any] | None:
         "exit_code": max(primaries, key=lambda writer: writer["last_time"])["exit_code"],
         "attrs": _attributes(document, described),
         "files": {},
-        "charts": {},
+        "charts": document["charts"],
         "artifacts": [],
         "used_artifacts": [],
         "alerts": [_alert(alert) for alert in alerts],

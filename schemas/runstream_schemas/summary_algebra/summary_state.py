@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from runstream_schemas import values
-from runstream_schemas.attributes import INVALID_METRICS, bounded_time, start_time
+from runstream_schemas.attributes import CHARTS, INVALID_METRICS, bounded_time, start_time
 from runstream_schemas.events import ChangeEvent, Entry, Event, Kind, LogEvent, Operation, Role, Scope, Stream, Writer
 from runstream_schemas.exceptions import LimitExceeded, MalformedEvent
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
@@ -218,9 +218,10 @@ class SummaryState:
                     self.changed.document = self.changed.rules = True
             case Scope.ATTRIBUTE | Scope.METADATA:
                 part = "attributes" if entry.scope is Scope.ATTRIBUTE else "metadata"
-                # Attributes of children and shippers do not describe the run, and those of the primary take precedence
-                # over those of workers regardless of order.
-                if writer.role not in (Role.CHILD, Role.SHIPPER) or entry.path in _FROM_ANY_WRITER:
+                # Attributes of children and shippers do not describe the run, except for the charts that they log, and
+                # those of the primary take precedence over those of workers regardless of order.
+                is_chart = part == "attributes" and entry.path[:1] == (CHARTS,)
+                if writer.role not in (Role.CHILD, Role.SHIPPER) or entry.path in _FROM_ANY_WRITER or is_chart:
                     rank = 0 if writer.role in (Role.WORKER, Role.UNKNOWN) else 1
                     self._assign(part, entry, (rank, *tag), writer, order)
 

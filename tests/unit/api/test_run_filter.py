@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runstream_consumers.api.documents.run_documents import FoundRun, listed_document
+from runstream_consumers.api.documents.run_documents import FoundRun, listed_document, run_document
 from runstream_consumers.api.documents.run_filter import MISSING, ConfigCondition, RunFilter, value_at
 from runstream_consumers.api.documents.run_order import RunOrder
 from runstream_consumers.liveness.reader import RunState
@@ -152,3 +152,13 @@ def test_lists_leave_out_long_metadata() -> None:
     assert (document.metadata, document.omitted) == ({"host": "a", "git": {"commit": "c"}}, ["packages", "git.diff"])
     plain = listed_document(_run(metadata={"git": "none"}), "http://h")
     assert (plain.metadata, plain.omitted) == ({"git": "none"}, [])
+
+
+def test_documents_have_the_charts_that_are_valid() -> None:
+    """A chart without a definition, fields, texts or a table is an invalid attribute; lists leave charts out."""
+    chart = {"definition": "wandb/line/v0", "fields": {"x": "a"}, "strings": {"title": "T"}, "table": "c_table"}
+    run = _run(attributes={"charts": {"c": {**chart, "more": 1}, "d": {**chart, "fields": {"x": 1}}, "e": 3}})
+    document = run_document(run, "http://h")
+    assert {key: found.model_dump() for key, found in document.charts.items()} == {"c": chart}
+    assert document.invalid_attributes.keys() == {"charts"}
+    assert listed_document(run, "http://h").charts == {}

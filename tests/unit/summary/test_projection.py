@@ -280,3 +280,14 @@ def test_the_number_of_a_run_may_be_sent_by_its_shipper() -> None:
     record = events.Record(order=0, time=0, entries=(entry,))
     state.fold(change_event(events.Writer(id=bytes(16), role=events.Role.SHIPPER), Topic.CONFIG, [record]), 0, 0)
     assert state.attributes.resolve() == {"number": 7}
+
+
+def test_charts_of_any_writer_are_kept() -> None:
+    """A forked child logs charts to the run of its parent."""
+    state = SummaryState(run=RUN)
+    chart = {"definition": "wandb/line/v0", "fields": {"x": "a"}, "strings": {}, "table": "c_table"}
+    path = ("charts", "c")
+    entry = events.Entry(op=events.Operation.SET, path=path, value=values.dump(chart), scope=events.Scope.ATTRIBUTE)
+    record = events.Record(order=0, time=0, entries=(entry,))
+    state.fold(change_event(events.Writer(id=bytes(16), role=events.Role.CHILD), Topic.CONFIG, [record]), 0, 0)
+    assert state.attributes.resolve() == {"charts": {"c": chart}}

@@ -61,6 +61,15 @@ class Branch(_Answer):
     time: float
 
 
+class Chart(_Answer):
+    """A chart: its definition, the columns and texts that this needs by name, and the key of its table in rows."""
+
+    definition: str
+    fields: dict[str, str]
+    strings: dict[str, str]
+    table: str
+
+
 class RunDocument(_Answer):
     """A run."""
 
@@ -98,6 +107,8 @@ class RunDocument(_Answer):
     #: Attributes whose values have a wrong type or are out of range, as they were set.
     invalid_attributes: dict[str, Value]
     pinned_config_keys: list[str]
+    #: By the key that each was logged under; empty in lists.
+    charts: dict[str, Chart]
     branches: list[Branch]
     preempting: bool
     stop_requested: bool

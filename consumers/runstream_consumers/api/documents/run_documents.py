@@ -128,6 +128,7 @@ def run_document(found: FoundRun, url: str) -> models.RunDocument:
         group=known.group or None,
         job_type=known.job_type or None,
         pinned_config_keys=list(known.pinned_config_keys),
+        charts={key: models.Chart(**chart) for key, chart in known.charts.items()},
         branches=[
             models.Branch(run=None if item.run is None else str(item.run), step=item.step, time=seconds(item.time))
             for item in found.branches
@@ -165,7 +166,7 @@ def _failure(failure: Failure) -> models.Failure:
 
 
 def listed_document(found: FoundRun, url: str) -> models.RunDocument:
-    """Return the document of a run in a list: without its packages and uncommitted changes, which are long."""
+    """Return the document of a run in a list: without its packages, uncommitted changes and charts, which are long."""
     document = run_document(found, url)
     metadata, git, omitted = dict(document.metadata), document.metadata.get("git"), []
     if metadata.pop("packages", None) is not None:
@@ -173,7 +174,7 @@ def listed_document(found: FoundRun, url: str) -> models.RunDocument:
     if isinstance(git, dict) and "diff" in git:
         metadata["git"] = {name: value for name, value in git.items() if name != "diff"}
         omitted.append("git.diff")
-    return document.model_copy(update={"metadata": metadata, "omitted": omitted})
+    return document.model_copy(update={"metadata": metadata, "omitted": omitted, "charts": {}})
 
 
 def state_answer(state: liveness.RunState | None, failed: Sequence[WriterFailure] = ()) -> models.StateAnswer:
