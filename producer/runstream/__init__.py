@@ -80,6 +80,7 @@ __all__ = [
 log = _SESSION.log
 watch = _SESSION.watch
 finish = _SESSION.finish
+restore = _SESSION.restore
 teardown = _SESSION.teardown
 
 alert = _SESSION.run_function("alert")
@@ -92,7 +93,6 @@ link_model = _SESSION.run_function("link_model")
 log_artifact = _SESSION.run_function("log_artifact")
 log_code = _SESSION.run_function("log_code")
 log_model = _SESSION.run_function("log_model")
-restore = _SESSION.run_function("restore")
 save = _SESSION.run_function("save")
 upsert_artifact = _SESSION.run_function("upsert_artifact")
 use_artifact = _SESSION.run_function("use_artifact")

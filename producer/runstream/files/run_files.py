@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runstream.files.file_record import FileRecord
+from runstream.files.saved_files import SavedFiles
 from runstream.files.staging import StagedFile, Staging
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ class RunFiles:
     def __init__(self, run_folder: Path, append: Callable[[Mapping[str, Any]], None]) -> None:
         self.staging = Staging(run_folder)
         self._append = append
+        #: What the program saved by name.
+        self.saved = SavedFiles(run_folder, self.staging, self.record)
 
     def add(
         self, path: str, staged: StagedFile, *, media_type: str = "", encode: Mapping[str, Any] | None = None

@@ -37,6 +37,11 @@ class ApiConnection:
         except CommError as error:
             raise UsageError(str(error)) from None
 
+    @property
+    def client(self) -> ServerClient:
+        """The client, for downloads."""
+        return self._client
+
     def get(self, path: str, **params: Any) -> Any:
         """Return the JSON of a GET; raises NotFoundError, UsageError for its parameters, or CommError."""
         return self._request("GET", path, params=params)

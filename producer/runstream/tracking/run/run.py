@@ -8,7 +8,7 @@ from runstream.run_names import validate_tags
 from runstream.tracking.config.config import Config, StaticConfig, validate_pinned_keys
 from runstream.tracking.lifecycle.outcome import DETACHED, from_block, from_exit_code, while_handling
 from runstream.tracking.rows.metric import Metric, build_metric
-from runstream.tracking.run import methods, unsupported_files
+from runstream.tracking.run import file_methods, methods, unsupported_files
 from runstream.tracking.run.alert import alert as raise_alert
 from runstream.tracking.run.backend import unstarted_backend
 from runstream.tracking.run.methods import warn_deprecated
@@ -370,8 +370,8 @@ class Run:
     log_code = unsupported_files.log_code
     log_model = unsupported_files.log_model
     plot_table = staticmethod(unsupported_files.plot_table)
-    restore = unsupported_files.restore
-    save = unsupported_files.save
+    restore = file_methods.restore
+    save = file_methods.save
     upsert_artifact = unsupported_files.upsert_artifact
     use_artifact = unsupported_files.use_artifact
     use_model = unsupported_files.use_model

@@ -105,6 +105,14 @@ class Session:
         for run in reversed(self._runs if self._pid == os.getpid() else []):
             run.finish(exit_code)
 
+    def restore(self, name: str, *arguments: Any, **keywords: Any) -> Any:
+        """Download a file of the active run, or of the run at ``run_path``; see :meth:`Run.restore`."""
+        if self.run is not None:
+            return self.run.restore(name, *arguments, **keywords)
+        from runstream.tracking.run.restoring import restore  # noqa: PLC0415 - imports the HTTP client
+
+        return restore(name, *arguments, **keywords)
+
     def run_function(self, name: str) -> Callable[..., Any]:
         """Return a function of the module that calls a method of the active run."""
 

@@ -211,6 +211,8 @@ class SpoolRecorder:
             EXIT_HOOKS.remove(self)
             if missing := self._console.stop():
                 self._terminal.warn(missing)
+            if self._launcher is None and self._encoder.files is not None:
+                self._encoder.files.saved.keep(self._terminal.warn)
             # Before the shipper sees the end, since it deletes what is delivered.
             summary = self._last_summary()
             if not self._close(outcome):

@@ -86,24 +86,6 @@ def plot_table(
     return CustomChart()
 
 
-def restore(self: Any, name: str, run_path: str | None = None, replace: bool = False, root: str | None = None) -> Any:
-    """Download a file of a run."""
-    _leave_out(self, "restore")
-
-
-def save(
-    self: Any,
-    glob_str: str | os.PathLike[str] | None = None,
-    base_path: str | os.PathLike[str] | None = None,
-    policy: str = "live",
-) -> bool | list[str]:
-    """Upload files: none yet. A disabled run returns False."""
-    if self.disabled:
-        return False
-    _leave_out(self, "save")
-    return []
-
-
 def upsert_artifact(
     self: Any,
     artifact_or_path: Any,
