@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from runstream_consumers.api.artifact_decisions import ArtifactDecisions
 from runstream_consumers.api.control_tables import ControlTables
 from runstream_consumers.api.database import Connection, Database
 from runstream_consumers.api.fair_share import FairShare
@@ -33,6 +34,7 @@ class Services:
     database: Database
     control: ControlTables
     run_numbers: RunNumbers
+    artifact_decisions: ArtifactDecisions
     #: None if the settings name no store; see :func:`object_store`.
     object_store: ObjectStore | None
     cluster: Cluster

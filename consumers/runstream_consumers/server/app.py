@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from runstream_consumers.api import problems
+from runstream_consumers.api.artifact_decisions import ArtifactDecisions
 from runstream_consumers.api.control_tables import open_control_tables
 from runstream_consumers.api.database import PoolLimits, open_database
 from runstream_consumers.api.fair_share import FairShare
@@ -20,7 +21,16 @@ from runstream_consumers.api.kafka.command_events import Commands
 from runstream_consumers.api.kafka.offsets import BrokerOffsets, Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
 from runstream_consumers.api.polling_pace import PollingPace
-from runstream_consumers.api.routers import alerts, commands, connection, history, registry, resume_state, runs
+from runstream_consumers.api.routers import (
+    alerts,
+    artifact_decisions,
+    commands,
+    connection,
+    history,
+    registry,
+    resume_state,
+    runs,
+)
 from runstream_consumers.api.run_numbers import RunNumbers
 from runstream_consumers.api.security.access import Access, Principal, PrincipalKind
 from runstream_consumers.api.security.headers import SafeHeaders
@@ -81,6 +91,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
                 database=database,
                 control=control,
                 run_numbers=RunNumbers(control),
+                artifact_decisions=ArtifactDecisions(control, object_store),
                 object_store=object_store,
                 cluster=Cluster(settings.kafka),
                 commands=Commands(producer, settings.partitions),
@@ -104,7 +115,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
     # First, since the routes of the pages match any two names.
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     include_consumer_routes(app)
-    for module in (connection, registry, runs, resume_state, commands, history, alerts, pages):
+    for module in (connection, registry, runs, resume_state, commands, history, alerts, artifact_decisions, pages):
         app.include_router(module.router)
     app.add_middleware(
         Access,

@@ -1,0 +1,130 @@
+"""Decisions that shippers request before they publish the event of an artifact."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from runstream_consumers.api.artifact_decisions import request_id
+from runstream_consumers.api.documents.answers import described
+from runstream_consumers.api.documents.artifact_models import CommitAnswer, CommitBody, LinkAnswer, LinkBody
+from runstream_consumers.api.problems import BadParameter
+from runstream_consumers.api.services import Name, TheServices
+from runstream_consumers.artifact_decisions.model import Collection, Content, Link, wrong_collection
+from runstream_schemas.stored.artifact_names import (
+    is_registry,
+    parse_reference,
+    problem_of_artifact_name,
+    problem_of_target_name,
+)
+from runstream_schemas.stored.objects import object_key
+from runstream_schemas.topics import canonical_project, is_name
+
+router = APIRouter(prefix="/api/v1", tags=["artifacts"])
+
+ARTIFACT = "/artifacts/{entity}/{project}/{name}"
+
+
+def collection_path(entity: Name, project: Name, name: Name) -> Collection:
+    """Return the collection in the path of a request; raises BadParameter if there cannot be one."""
+    for field, part in (("entity", entity), ("project", project)):
+        if not is_name(part):
+            raise BadParameter(field, f"{part!r} cannot be part of the path of an artifact")
+    if problem := problem_of_target_name(name):
+        raise BadParameter("name", f"invalid name of an artifact {name!r}: {problem}")
+    return Collection(entity=entity, project=canonical_project(project), name=name)
+
+
+TheCollection = Annotated[Collection, Depends(collection_path)]
+
+
+@router.post(
+    f"{ARTIFACT}/commits", summary="Decide the version of a logged artifact", responses=described(CommitAnswer)
+)
+async def commit(collection: TheCollection, services: TheServices, body: CommitBody) -> CommitAnswer:
+    """Return the version of a manifest that is stored: the same one for the same content, and for a repeated request.
+
+    An upsert joins the open draft of its ``distributed_id``; the last one returns the version of the merged manifests.
+    409 if the collection has another type (`wrong_type`), or holds links (`wrong_collection`).
+    """
+    content = _content(collection, body)
+    if problem := problem_of_artifact_name(collection.name):
+        raise BadParameter("name", f"invalid name of an artifact {collection.name!r}: {problem}")
+    if body.type and not is_name(body.type):
+        raise BadParameter("type", f"{body.type!r} has a slash or a control character")
+    if body.action == "upsert" and not body.distributed_id:
+        raise BadParameter("distributed_id", "expected the id that the writers of the artifact share")
+    if is_registry(collection.project):
+        refused = wrong_collection(collection, portfolio=True)
+        raise BadParameter("project", str(refused))
+    request = request_id(body.writer, body.seq)
+    if body.action == "log":
+        decision = await services.artifact_decisions.commit(collection, body.type, content, request)
+    else:
+        decide = services.artifact_decisions.finish if body.finalize else services.artifact_decisions.contribute
+        decision = await decide(collection, body.type, body.distributed_id, content, request)
+    if decision.version is not None:
+        content = decision.version.content
+    return CommitAnswer(
+        version=None if decision.version is None else decision.version.number,
+        decision=decision.number,
+        draft=None if decision.draft is None else decision.draft.hex,
+        type=body.type,
+        digest=content.digest.hex(),
+        manifest_key=content.manifest_key,
+        size=content.size,
+        file_count=content.file_count,
+    )
+
+
+@router.post(f"{ARTIFACT}/links", summary="Decide the version of a link in its target", responses=described(LinkAnswer))
+async def link(collection: TheCollection, services: TheServices, body: LinkBody) -> LinkAnswer:
+    """Return the version of a link in its target, the same one for the same version and for a repeated request."""
+    target = target_path(body.target)
+    request = request_id(body.writer, body.seq)
+    return _link_answer(await services.artifact_decisions.link(collection, body.version, target, request))
+
+
+@router.delete(f"{ARTIFACT}/links", summary="Decide to remove a link", responses=described(LinkAnswer))
+async def unlink(collection: TheCollection, services: TheServices, body: Annotated[LinkBody, Query()]) -> LinkAnswer:
+    """Return the version of the removed link in its target. 404 if the version is not linked to it."""
+    target = target_path(body.target)
+    request = request_id(body.writer, body.seq)
+    return _link_answer(await services.artifact_decisions.unlink(collection, body.version, target, request))
+
+
+def target_path(text: str) -> Collection:
+    """Return the target of a link; raises BadParameter unless the text is ``entity/project/name``."""
+    try:
+        found = parse_reference(text)
+    except ValueError as error:
+        raise BadParameter("target", str(error)) from error
+    if not found.entity or found.version:
+        raise BadParameter("target", f"expected entity/project/name, not {text!r}")
+    return Collection(entity=found.entity, project=canonical_project(found.project), name=found.name)
+
+
+def _content(collection: Collection, body: CommitBody) -> Content:
+    digest = bytes.fromhex(body.digest)
+    if body.manifest_key != (key := object_key(collection.entity, digest)):
+        raise BadParameter("manifest_key", f"expected {key}, the key of the manifest with this digest")
+    return Content(digest=digest, manifest_key=key, size=body.size, file_count=body.file_count)
+
+
+def _link_answer(found: Link) -> LinkAnswer:
+    made, content = found.decision.version, found.version.content
+    assert made is not None  # noqa: S101 — a decision about a link always has one
+    return LinkAnswer(
+        target_version=made.number,
+        target_decision=found.decision.number,
+        entity=found.source.entity,
+        project=found.source.project,
+        name=found.source.name,
+        version=found.version.number,
+        type=found.type,
+        digest=content.digest.hex(),
+        manifest_key=content.manifest_key,
+        size=content.size,
+        file_count=content.file_count,
+    )

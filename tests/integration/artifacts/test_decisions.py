@@ -1,0 +1,204 @@
+"""Decisions about artifacts: version numbers, drafts of several writers, links, and which requests are refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from runstream_schemas.stored.manifest import Manifest
+from tests.integration.artifacts.conftest import asked
+
+if TYPE_CHECKING:
+    from tests.integration.artifacts.conftest import Decider
+
+
+async def test_versions_are_numbered_and_the_same_content_is_the_same_version(decider: Decider) -> None:
+    """Versions count from 0; old content gets its old version, and each log a greater decision."""
+    contents = [await decider.manifest({"a": text}) for text in ("one", "two", "one", "three")]
+
+    found = [await decider.decided("data/commits", asked(type="t", **content)) for content in contents]
+
+    assert [one["version"] for one in found] == [0, 1, 0, 2]
+    assert [one["decision"] for one in found] == [1, 2, 3, 4]
+    assert [one["digest"] for one in found] == [content["digest"] for content in contents]
+
+
+async def test_a_repeated_request_gets_the_same_decision(decider: Decider) -> None:
+    """A shipper that asks again for the same record, also at the same time, gets the same answer."""
+    body = asked(type="t", **await decider.manifest({"a": "one"}))
+
+    found = await asyncio.gather(*(decider.decided("data/commits", body) for _ in range(8)))
+
+    assert all(one == found[0] for one in found)
+    another = await decider.decided("data/commits", asked(type="t", **await decider.manifest({"a": "two"})))
+    assert (another["version"], another["decision"]) == (1, 2)
+
+
+async def test_concurrent_versions_have_no_gaps(decider: Decider) -> None:
+    """Writers that log different content at the same time get contiguous versions and decisions."""
+    contents = [await decider.manifest({"a": str(number)}) for number in range(32)]
+
+    found = await asyncio.gather(*(decider.decided("data/commits", asked(type="t", **content)) for content in contents))
+
+    assert sorted(one["version"] for one in found) == list(range(32))
+    assert sorted(one["decision"] for one in found) == list(range(1, 33))
+
+
+async def test_a_collection_has_one_type(decider: Decider) -> None:
+    """An artifact of another type is refused with both types."""
+    content = await decider.manifest({"a": "one"})
+    await decider.decided("data/commits", asked(type="dataset", **content))
+
+    answer = await decider.post("data/commits", asked(type="model", **content))
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "wrong_type")
+    assert "'dataset'" in answer.json()["error"]["message"]
+    assert "'model'" in answer.json()["error"]["message"]
+
+
+async def test_sixty_four_writers_make_one_version(decider: Decider) -> None:
+    """One version has every file of every writer once, also if writers repeat requests or start again."""
+    shared: dict[str, Any] = {"type": "t", "action": "upsert", "distributed_id": "d"}
+    bodies = []
+    for number in range(64):
+        content = await decider.manifest({f"part/{number}": f"text {number}", "common": "the same"})
+        bodies.append(asked(**shared, **content))
+        if number % 3 == 0:
+            # The same request again, and a new writer after a restart.
+            bodies += [bodies[-1], asked(**shared, **content)]
+
+    found = await asyncio.gather(*(decider.decided("data/commits", body) for body in bodies))
+    last = asked(**{**shared, "finalize": True}, **await decider.manifest({"last": "end"}))
+    made = await asyncio.gather(*(decider.decided("data/commits", last) for _ in range(4)))
+
+    assert {one["version"] for one in found} == {None}
+    assert {one["draft"] for one in (*found, *made)} == {found[0]["draft"]}
+    assert all(one == made[0] for one in made)
+    assert made[0]["version"] == 0
+    manifest = Manifest.decode(await decider.store.read(made[0]["manifest_key"]))
+    assert manifest.entries.keys() == {"common", "last", *(f"part/{number}" for number in range(64))}
+    assert (made[0]["file_count"], made[0]["size"]) == (66, manifest.size)
+    later = await decider.decided("data/commits", asked(**shared, **await decider.manifest({"x": "y"})))
+    assert later["draft"] != found[0]["draft"]
+
+
+async def test_of_two_contributions_to_a_path_the_later_decision_counts(decider: Decider) -> None:
+    """If writers contribute different content under one path, the last one is in the version."""
+    shared: dict[str, Any] = {"type": "t", "action": "upsert", "distributed_id": "d"}
+    for text in ("first", "second one"):
+        await decider.decided("data/commits", asked(**shared, **await decider.manifest({"a": text})))
+
+    made = await decider.decided(
+        "data/commits", asked(**{**shared, "finalize": True}, **await decider.manifest({"b": "x"}))
+    )
+
+    assert made["size"] == len("second one") + 1
+
+
+async def test_a_link_has_a_version_in_its_target(decider: Decider) -> None:
+    """Links to a collection are numbered there; the same version keeps its link until it is removed."""
+    contents = [await decider.manifest({"a": text}) for text in ("one", "two")]
+    for content in contents:
+        await decider.decided("data/commits", asked(type="t", **content))
+    target = "ada/model-registry/best of all"
+
+    links = [await decider.decided("data/links", asked(target=target, version=number)) for number in (0, 1, 0)]
+
+    assert [one["target_version"] for one in links] == [0, 1, 0]
+    assert [one["digest"] for one in links[:2]] == [content["digest"] for content in contents]
+    path = f"/api/v1/artifacts/ada/{decider.project}/data/links"
+    removed = await decider.client.delete(path, params=asked(target=target, version=0))
+    assert (removed.json()["target_version"], removed.json()["target_decision"]) == (0, 4)
+    again = await decider.client.delete(path, params=asked(target=target, version=0))
+    assert (again.status_code, again.json()["error"]["code"]) == (404, "not_linked")
+    linked = await decider.decided("data/links", asked(target=target, version=0))
+    assert linked["target_version"] == 2
+    through = await decider.client.post(
+        "/api/v1/artifacts/ada/model-registry/best of all/links",
+        json=asked(target=f"ada/{decider.project}/chosen", version=1),
+    )
+    assert (through.json()["name"], through.json()["version"]) == ("data", 1)
+
+
+REFUSED_LINKS: tuple[tuple[str, dict[str, Any], int], ...] = (
+    ("data", {"version": 7}, 404),
+    ("missing", {"version": 0}, 404),
+    ("data", {"target": "ada/p", "version": 0}, 422),
+    ("data", {"target": "ada/p/a:v0", "version": 0}, 422),
+)
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED_LINKS)))
+async def test_invalid_links_are_refused(decider: Decider, number: int) -> None:
+    """A link of an unknown version is 404, one to an invalid target 422."""
+    name, fields, status = REFUSED_LINKS[number]
+    await decider.decided("data/commits", asked(type="t", **await decider.manifest({"a": "one"})))
+
+    answer = await decider.post(f"{name}/links", asked(**{"target": "ada/r/c", **fields}))
+
+    assert answer.status_code == status
+
+
+async def test_links_and_logged_versions_do_not_share_a_collection(decider: Decider) -> None:
+    """A link to a collection of logged versions, a log to a collection of links, and one of another type are 409."""
+    content = await decider.manifest({"a": "one"})
+    for name, kind in (("data", "t"), ("other", "t"), ("third", "u")):
+        await decider.decided(f"{name}/commits", asked(type=kind, **content))
+    await decider.decided("data/links", asked(target=f"ada/{decider.project}/links", version=0))
+
+    into_logged = await decider.post("data/links", asked(target=f"ada/{decider.project}/other", version=0))
+    into_links = await decider.post("links/commits", asked(type="t", **content))
+    other_type = await decider.post("third/links", asked(target=f"ada/{decider.project}/links", version=0))
+
+    found = [(one.status_code, one.json()["error"]["code"]) for one in (into_logged, into_links, other_type)]
+    assert found == [(409, "wrong_collection"), (409, "wrong_collection"), (409, "wrong_type")]
+
+
+async def test_invalid_commits_are_refused(decider: Decider) -> None:
+    """Names that cannot be logged, a foreign manifest, registries and upserts without an id are 422."""
+    content = await decider.manifest({"a": "one"})
+    foreign = {**content, "manifest_key": content["manifest_key"][:-1] + "x"}
+    bodies = (
+        ("a b", content),
+        ("data", foreign),
+        ("data", {**content, "digest": "short"}),
+        ("data", {**content, "action": "upsert"}),
+        ("data", {**content, "type": "a/b"}),
+        ("data", {**content, "seq": -1}),
+    )
+    found = [(await decider.post(f"{name}/commits", {**asked(), **body})).status_code for name, body in bodies]
+    path = "/api/v1/artifacts/ada/model-registry/data/commits"
+    registry = await decider.client.post(path, json=asked(**content))
+
+    assert {*found, registry.status_code} == {422}
+
+
+async def test_lost_contributions_are_reported(decider: Decider) -> None:
+    """A version whose contribution is missing in the store is refused with a message that names the artifact."""
+    shared: dict[str, Any] = {"type": "t", "action": "upsert", "distributed_id": "d"}
+    content = await decider.manifest({"a": "one"})
+    await decider.decided("data/commits", asked(**shared, **content))
+    await decider.store.delete([content["manifest_key"]])
+
+    answer = await decider.post(
+        "data/commits", asked(**{**shared, "finalize": True}, **await decider.manifest({"b": "x"}))
+    )
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "contribution_lost")
+    assert f"ada/{decider.project}/data" in answer.json()["error"]["message"]
+
+
+async def test_tables_that_are_dropped_are_created_again(decider: Decider, database: str) -> None:
+    """After the loss of the schema ``control``, a repeated request succeeds."""
+    content = await decider.manifest({"a": "one"})
+    await decider.decided("data/commits", asked(type="t", **content))
+    connection = await asyncpg.connect(database)
+    await connection.execute("drop schema control cascade; delete from runtime.migration where schema = 'control'")
+    await connection.close()
+    body = asked(type="t", **content)
+    await decider.post("data/commits", body)
+
+    assert (await decider.decided("data/commits", body))["version"] == 0
