@@ -109,10 +109,11 @@ _LAZY = {
     "Settings": "runstream.settings",
     "Summary": "runstream.tracking.summary.summary",
     "init": "runstream.tracking.startup.initialize",
+    "Html": "runstream.media.html",
     **dict.fromkeys(("termerror", "termlog", "termwarn"), "runstream.messages"),
     # What scripts written for W&B name besides, and what comes with files and artifacts.
     **dict.fromkeys(("agent", "controller", "login", "require", "setup", "sweep"), "runstream.compat.stand_ins"),
-    **dict.fromkeys(("Artifact", "ArtifactTTL", "Audio", "Classes", "EvalTable", "Graph", "Html"), _MEDIA),
+    **dict.fromkeys(("Artifact", "ArtifactTTL", "Audio", "Classes", "EvalTable", "Graph"), _MEDIA),
     **dict.fromkeys(("Image", "JoinedTable", "Molecule", "Object3D", "Plotly", "Table", "Video"), _MEDIA),
 }
 #: Modules of ours under the names that W&B gives them.

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from runstream.exceptions import UnsupportedError
+from runstream.media.base import WBValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class UnsupportedMedia:
+class UnsupportedMedia(WBValue):
     """A class of W&B that is not supported yet. Every method accepts everything, and returns something like it."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -117,9 +118,6 @@ def _placeholder(name: str, doc: str) -> type[UnsupportedMedia]:
     return type(name, (UnsupportedMedia,), {"__doc__": doc, "__module__": __name__})
 
 
-#: Every placeholder is an instance of these.
-BatchableMedia = Media = WBValue = UnsupportedMedia
-
 ArtifactTTL = _placeholder("ArtifactTTL", "The lifetime of an artifact.")
 Audio = _placeholder("Audio", "A sound.")
 Bokeh = _placeholder("Bokeh", "A Bokeh plot.")
@@ -129,7 +127,6 @@ Classes = _placeholder("Classes", "The classes of a segmentation or of boxes.")
 CustomChart = _placeholder("CustomChart", "A chart of a table.")
 EvalTable = _placeholder("EvalTable", "A table of a model's predictions.")
 Graph = _placeholder("Graph", "The graph of a model.")
-Html = _placeholder("Html", "A piece of HTML.")
 Image = _placeholder("Image", "An image, with masks and boxes.")
 ImageMask = _placeholder("ImageMask", "A mask of an image.")
 JoinedTable = _placeholder("JoinedTable", "Two tables, joined by a key.")

@@ -24,7 +24,12 @@ _READING = {
     "Run": "runstream.public_api.run:Run",
     "Runs": "runstream.public_api.runs:Runs",
 }
-_MEDIA = {"Histogram": "runstream.tracking.values.histogram:Histogram", "*": "runstream.unsupported_media"}
+_MEDIA = {
+    **{name: f"runstream.media.base:{name}" for name in ("BatchableMedia", "Media", "WBValue")},
+    "Histogram": "runstream.tracking.values.histogram:Histogram",
+    "Html": "runstream.media.html:Html",
+    "*": "runstream.unsupported_media",
+}
 
 _MEDIA_MODULES = "audio graph histogram html image molecule object_3d plotly table trace_tree video".split()  # noqa: SIM905
 #: Integrations without any function.

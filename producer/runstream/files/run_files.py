@@ -37,3 +37,8 @@ class RunFiles:
     def record(self, record: FileRecord) -> None:
         """Append a record; raises UsageError after the end of the run."""
         self._append(record.as_record())
+
+    def discard(self, record: FileRecord) -> None:
+        """Delete what was staged for a record that is not appended."""
+        if record.staged:
+            self.staging.delete(StagedFile(record.staged, record.size))

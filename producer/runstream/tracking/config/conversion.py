@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import ConfigError, DataError, UsageError
 from runstream.tracking.values import foreign
-from runstream.tracking.values.encoder import DEFAULT_ENCODER, AssignedConversion, ValueEncoder
+from runstream.tracking.values.assigned import AssignedConversion
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 from runstream.tracking.values.texts import as_text
+from runstream.unsupported_media import UnsupportedMedia
 
 if TYPE_CHECKING:
+    from runstream.media.base import WBValue
     from runstream.settings import Settings
 
 #: Read from the current folder, if it exists.
@@ -103,6 +106,16 @@ def read_file(path: Path) -> dict[str, Any]:
 
 class _ConfigConversion(AssignedConversion):
     """Converts config values: functions and classes to their names, and what cannot be recorded to its text."""
+
+    def media(self, value: WBValue) -> Any:
+        """Raise DataError: a config contains no media."""
+        if isinstance(value, UnsupportedMedia):
+            return super().media(value)
+        raise DataError(f"Invalid config value: expected plain data, not a {type(value).__name__}; log it instead")
+
+    def media_list(self, values: list[Any]) -> Any:
+        """Raise DataError for the first of the media."""
+        return [self.guarded(value) for value in values]
 
     def other(self, value: Any) -> Any:
         """Return an object with keys or fields as a dict, a sequence as a list, any other value as text."""

@@ -105,7 +105,7 @@ class RowLog:
         except Exception:  # noqa: BLE001 - unusual values may raise anything here; they are validated below
             known = False
         if not known:
-            key_list, payload = self._validated(data)
+            key_list, payload = self._validated(data, step)
         now = _time_ns() // 1000
         tail = self.writer.tail
         try:
@@ -226,7 +226,7 @@ class RowLog:
             if body and key_list is not None:
                 key_list.recent.append(body)
 
-    def _validated(self, data: Any) -> tuple[KeyList | None, bytes]:
+    def _validated(self, data: Any, step: int | None) -> tuple[KeyList | None, bytes]:
         """Return the key list of a row, None if it does not replace all its last values; and its msgpack."""
         if type(data) is dict and not self._steps and (key_list := self._values.key_list(tuple(data))) is not None:
             with contextlib.suppress(Exception):  # unusual values, as in log()
@@ -234,7 +234,7 @@ class RowLog:
                     payload = _encode(data)
                     self._known = key_list
                     return key_list, payload
-        row = self._encoder.row(data)
+        row = self._encoder.row(data, self.writer.counter if step is None else validate_step(step))
         inserts = self._steps is not None and bool(missing := self._steps.missing(row))
         if inserts:
             self._insert(row, missing)

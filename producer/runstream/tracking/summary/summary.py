@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from runstream.spool.plain_values import fitted_key
 from runstream.tracking.values.arrays import LONGEST_LIST
-from runstream.tracking.values.encoder import DEFAULT_ENCODER, AssignedConversion, ValueEncoder
+from runstream.tracking.values.assigned import AssignedConversion
+from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 from runstream.tracking.values.foreign import items_of, text_of
 from runstream_schemas.events import Operation
 from runstream_schemas.limits import DEFAULT_LIMITS

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runstream.exceptions import DataError, UnsupportedError
+from runstream.media.base import BatchableMedia, WBValue
+from runstream.media.places import RunPlace
 from runstream.spool.fitting import fit_row
 from runstream.spool.plain_values import fitted_key, note
 from runstream.tracking.values.arrays import LongArrayEncoder, from_array, from_iterator, histogram
@@ -71,14 +73,14 @@ class ValueEncoder:
     #: Raise an error for a value that would be left out or replaced with a note.
     strict: bool = False
 
-    def row(self, data: Any) -> dict[str, Any]:
-        """Return the plain data of the argument of ``log()``, without empty and reserved keys.
+    def row(self, data: Any, step: int = 0) -> dict[str, Any]:
+        """Return the plain data of the argument of ``log()`` at a step, without empty and reserved keys.
 
         Raises DataError if the data is not a mapping, or has a key or a value of a type that cannot be recorded.
         """
         if type(data) is not dict and attempted(lambda: isinstance(data, Mapping)) is not True:
             raise DataError(f"Invalid data: log() expects a dict of metrics, not {described(data)}")
-        row = Conversion(self, long_array=histogram).entries(items_of(data), data)
+        row = Conversion(self, long_array=histogram, step=step).entries(items_of(data), data)
         return {key: value for key, value in row.items() if key and key not in RESERVED}
 
     def value(self, value: Any) -> Any:
@@ -118,10 +120,14 @@ class Conversion:
         encoder: The context.
         where: What the value belongs to, for warnings: ``config``, ``summary``, or nothing for a row.
         long_array: Encodes long arrays.
+        step: The step of the row, which is part of the names of media files.
     """
 
-    def __init__(self, encoder: ValueEncoder, where: str = "", *, long_array: LongArrayEncoder | None = None) -> None:
+    def __init__(
+        self, encoder: ValueEncoder, where: str = "", *, long_array: LongArrayEncoder | None = None, step: int = 0
+    ) -> None:
         self._encoder = encoder
+        self._media = RunPlace(encoder.files, where or step)
         self._path = [where] if where else []
         self._named = bool(where)
         self._long_array = long_array
@@ -137,7 +143,13 @@ class Conversion:
         """Return keys and values, at the top of what is recorded; raises DataError as :meth:`mapping`."""
         self._around = [id(data)]
         self._root = True
-        return self.mapping(items)
+        try:
+            found = self.mapping(items)
+        except BaseException:
+            self._media.discard()
+            raise
+        self._media.keep()
+        return found
 
     def named(self, key: str, value: Any) -> Any:
         """Return the plain data of the value of a key."""
@@ -181,8 +193,8 @@ class Conversion:
                 return self.text(str.__str__(value))
             case Unreadable():
                 return self.replaced(problem_of(value.error), value.error)
-            case UnsupportedMedia():
-                return self._without(value)
+            case WBValue():
+                return self.media(value)
             case Mapping():
                 return self.within(value, lambda: self.mapping(items_of(value)))
             case list() | tuple() | set() | frozenset() | deque():
@@ -280,9 +292,33 @@ class Conversion:
         self._encoder.warn(f"{text}: values of this type are left out", f"type {name}")
         return LEFT_OUT
 
+    def media(self, value: WBValue) -> Any:
+        """Return the dict that is recorded for a media value, whose files are staged."""
+        if isinstance(value, UnsupportedMedia):
+            return self._without(value)
+        return self.value(value.record(self._media.under("/".join(self._path[self._named :]))))
+
+    def media_list(self, values: list[Any]) -> Any:
+        """Return one dict for media of one class, else a list of dicts; raises DataError for others."""
+        if odd := [value for value in values if not isinstance(value, WBValue)]:
+            raise DataError(f"Invalid list: expected only media, not also {described(odd[0])}")
+        kind = type(values[0])
+        if not issubclass(kind, BatchableMedia) or any(type(value) is not kind for value in values):
+            return [self.guarded(value) for value in values]
+        most = kind.MAX_ITEMS or len(values)
+        if most < len(values):
+            name = ".".join(self._path)
+            text = f"{name!r} has {len(values)} values of {kind.__name__}: the first {most} are recorded"
+            self._encoder.warn(text, f"many {name}")
+        place = self._media.under("/".join(self._path[self._named :]))
+        return self.value(kind.record_list(values[:most], place))
+
     def elements(self, values: Any) -> Any:
         """Return the elements of a collection as a list of plain data."""
         elements = elements_of(values)
+        kinds = set(map(type, elements))
+        if any(issubclass(kind, WBValue) and not issubclass(kind, UnsupportedMedia) for kind in kinds):
+            return self.media_list(elements)
         found = [
             plain
             for item in elements
@@ -312,37 +348,6 @@ class Conversion:
                 raise DataError(f"Invalid key {fitted!r}: expected at most {longest} characters")
             self._encoder.warn(f"A key of {len(key)} characters is recorded as {fitted!r}", f"key {fitted}")
         return fitted
-
-
-class AssignedConversion(Conversion):
-    """The conversion of values in config and summary: NaN becomes None, and a member of an enum its name, as in W&B."""
-
-    def entries(self, items: list[tuple[Any, Any]], data: Any = None) -> dict[str, Any]:
-        """Return keys and values as :meth:`Conversion.entries`; an empty key is left out with a warning."""
-        found = super().entries(items, data)
-        if "" in found:
-            if self._encoder.strict:
-                raise DataError("Invalid key '': expected a string that is not empty")
-            self._encoder.warn(f"The empty key of {self._path[0]} is left out", f"key {self._path[0]}")
-            del found[""]
-        return found
-
-    def number(self, value: float | None) -> Any:
-        """Return the plain data of None, a boolean or a float."""
-        found = super().number(value)
-        return None if found != found else found  # noqa: PLR0124 - NaN is the one that differs from itself
-
-    def member(self, value: Enum) -> Any:
-        """Return the name of a member of an enum."""
-        return self.value(value.name)
-
-    def key(self, given: Any) -> str:
-        """Return a key as text, with a warning if it is not a string but a top-level key."""
-        key = str(given)
-        if not isinstance(given, str) and len(self._around) == self._root:
-            where = self._path[0]
-            self._encoder.warn(f"The {where} key {shown(given)} is not a string; {key!r} is used", f"{where} {key}")
-        return key
 
 
 def to_float(value: int) -> float:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+
+from runstream.media.base import WBValue
+
+if TYPE_CHECKING:
+    from runstream.media.base import MediaPlace
 
 #: More bins than these make a row too long to be drawn.
 MOST_BINS = 512
 
 
-class Histogram(Mapping[str, Any]):
+class Histogram(WBValue, Mapping[str, Any]):
     """How many values lie in each of some bins; logged like any other value.
 
     Args:
@@ -25,6 +30,7 @@ class Histogram(Mapping[str, Any]):
     """
 
     MAX_LENGTH = MOST_BINS
+    _log_type: ClassVar[str] = "histogram"
 
     def __init__(
         self,
@@ -48,8 +54,12 @@ class Histogram(Mapping[str, Any]):
         if len(self.bins) != len(self.histogram) + 1:
             raise ValueError(f"{len(self.histogram)} counts have {len(self.histogram) + 1} edges, not {len(self.bins)}")
 
+    def record(self, place: MediaPlace) -> dict[str, Any]:  # noqa: ARG002 - it has no file
+        """Return the dict that is recorded for this histogram."""
+        return dict(self)
+
     def __getitem__(self, key: str) -> Any:
-        return {"_type": "histogram", "values": self.histogram, "bins": self.bins}[key]
+        return {"_type": self._log_type, "values": self.histogram, "bins": self.bins}[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(("_type", "values", "bins"))

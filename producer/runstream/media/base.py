@@ -1,0 +1,66 @@
+"""The base classes of media, and where they keep their files: what a row, a table cell or an artifact holds of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runstream.media.content import MediaFile
+
+
+class MediaPlace(Protocol):
+    """Where a media value keeps its files: in a run, or in an artifact."""
+
+    #: Whether this is an artifact: what is shared by several values is then a file of its own.
+    in_artifact: bool
+
+    def add(self, file: MediaFile, name: str = "") -> str:
+        """Keep a file; return its path in the run or artifact, which is ``name`` if that is given. Raises OSError."""
+
+
+class WBValue:
+    """A value with a form of its own in rows, tables and artifacts."""
+
+    #: ``_type`` of the recorded dict.
+    _log_type: ClassVar[str] = ""
+
+    def record(self, place: MediaPlace) -> dict[str, Any]:
+        """Return the dict that is recorded for this value; its files are added to a place. Raises OSError."""
+        raise NotImplementedError
+
+
+class Media(WBValue):
+    """A value that consists of a file, and of what is known of it without reading it."""
+
+    def __init__(self, file: MediaFile, caption: str | None = None) -> None:
+        self._file = file
+        self._caption = caption
+
+    def record(self, place: MediaPlace) -> dict[str, Any]:
+        """Return the dict that is recorded for this value; its files are added to a place. Raises OSError."""
+        found = {"_type": self._log_type, "path": place.add(self._file), **self._facts()}
+        return found if self._caption is None else {**found, "caption": self._caption}
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what the recorded dict holds besides path and caption."""
+        return {}
+
+
+class BatchableMedia(Media):
+    """Media of which a list is recorded as one value."""
+
+    #: Items of a list that are recorded; the rest are left out with a warning.
+    MAX_ITEMS: ClassVar[int | None] = None
+
+    @classmethod
+    def record_list(cls, items: Sequence[Any], place: MediaPlace) -> dict[str, Any]:
+        """Return the dict that is recorded for a list of values of this class; raises OSError."""
+        raise NotImplementedError
+
+
+def captions_of(items: Sequence[Media]) -> dict[str, list[str]]:
+    """Return the captions of a list as a field of its dict, if there are any."""
+    captions = [item._caption or "" for item in items]  # noqa: SLF001 - of this module
+    return {"captions": captions} if any(captions) else {}

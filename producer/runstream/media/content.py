@@ -1,0 +1,84 @@
+"""The content of a media file until it is staged: bytes in memory, or a file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from runstream.files.staging import StagedFile, Staging
+
+_CHUNK = 1024 * 1024
+
+
+class Content(Protocol):
+    """What a media file is made of. It can be staged more than once: a value may be logged several times."""
+
+    def stage(self, staging: Staging) -> StagedFile:
+        """Stage the content; raises OSError."""
+
+    def chunks(self) -> Iterator[bytes | memoryview]:
+        """Yield the content; raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class BytesContent:
+    """Content in memory."""
+
+    data: bytes
+
+    def stage(self, staging: Staging) -> StagedFile:
+        """Stage the bytes; raises OSError."""
+        return staging.write(self.data)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes."""
+        yield self.data
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """The content that a file of the user has when it is staged."""
+
+    path: Path
+
+    @classmethod
+    def existing(cls, path: Path) -> Self:
+        """Return the content of a file that is there and can be read; raises OSError that names it."""
+        with path.open("rb"):
+            return cls(path)
+
+    def stage(self, staging: Staging) -> StagedFile:
+        """Stage a copy of the file; raises OSError."""
+        return staging.copy(self.path)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content of the file; raises OSError."""
+        with self.path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFile:
+    """A file that a media value consists of."""
+
+    #: Folder within ``media/``, such as ``images``.
+    folder: str
+    #: Without a leading dot, such as ``png`` or ``pts.json``.
+    extension: str
+    content: Content
+    #: How the file is made of the content: ``kind`` names an encoder of ``runstream.media.encoders``; the rest are its
+    #: arguments. Empty if the content is the file.
+    encode: Mapping[str, Any] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the content and of how it is encoded, in hex; raises OSError."""
+        found = hashlib.sha256(repr(sorted(self.encode.items())).encode() if self.encode else b"")
+        for chunk in self.content.chunks():
+            found.update(chunk)
+        return found.hexdigest()

@@ -1,0 +1,80 @@
+"""Where the media values of a row or a summary keep their files: in the run folder, under names made of their keys."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+from runstream.files.file_record import FileRecord
+from runstream_schemas.stored.names import PART_BYTES
+
+if TYPE_CHECKING:
+    from runstream.files.run_files import RunFiles
+    from runstream.media.content import MediaFile
+
+#: Characters that a name of a file cannot have, or that other systems do not allow in it.
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:*?"<>|]')
+#: Bytes of a part of a key in the name of a file: the last part also has the step, a random id and the extension.
+_PART = PART_BYTES - 75
+#: Bytes of a key in the name of a file; the folders and the rest of the name fit into the limit as well.
+_KEY = 700
+
+
+class RunPlace:
+    """Stages the media files of one call. They become files of the run by ``keep()``, or are deleted by ``discard()``.
+
+    ``files`` is None without a recorded run: nothing is written then. ``step`` is that of the row, or ``summary``.
+    """
+
+    in_artifact = False
+
+    def __init__(self, files: RunFiles | None, step: int | str) -> None:
+        self._files = files
+        self._step = step
+        self._key = ""
+        self._added: list[FileRecord] = []
+
+    def under(self, key: str) -> RunPlace:
+        """Set the key of the values that are recorded next; return this place."""
+        self._key = key
+        return self
+
+    def add(self, file: MediaFile, name: str = "") -> str:
+        """Stage a file; return its path in the run. If that is not possible, record it as lost, and raise OSError."""
+        path = name or media_path(file.folder, self._key, self._step, file.extension)
+        if self._files is None:
+            return path
+        try:
+            staged = file.content.stage(self._files.staging)
+        except OSError as error:
+            self._added.append(FileRecord(path=path, lost=f"it could not be kept in the run folder ({error})"))
+            raise
+        self._added.append(FileRecord(path=path, staged=staged.name, size=staged.size, encode=file.encode))
+        return path
+
+    def keep(self) -> None:
+        """Record the files; raises UsageError after the end of the run."""
+        while self._added and self._files is not None:
+            try:
+                self._files.record(self._added[0])
+            except BaseException:
+                self.discard()
+                raise
+            del self._added[0]
+
+    def discard(self) -> None:
+        """Delete what was staged: the call is refused."""
+        while self._added and self._files is not None:
+            self._files.discard(self._added.pop())
+
+
+def media_path(folder: str, key: str, step: int | str, extension: str) -> str:
+    """Return a new path in a run for a media file of a key: slashes in the key separate folders."""
+    parts = [part for part in _UNSAFE.sub("_", key).split("/") if part not in {"", ".", ".."}]
+    safe = _shortened("/".join(_shortened(part, _PART) for part in parts), _KEY) or "media"
+    return f"media/{folder}/{safe}_{step}_{secrets.token_hex(10)}.{extension}"
+
+
+def _shortened(text: str, size: int) -> str:
+    return text.encode()[:size].decode(errors="ignore").rstrip("/")
