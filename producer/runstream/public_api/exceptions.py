@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from runstream.exceptions import CommError
 from runstream.server.api_connection import NotFoundError
 from runstream.server.client import AuthenticationError, ServerError
 
-__all__ = ["AuthenticationError", "NotFoundError", "ServerError"]
+__all__ = ["AuthenticationError", "MissingFileError", "NotFoundError", "ServerError"]
+
+
+class MissingFileError(NotFoundError, CommError):
+    """The run has no such file, or its content is not stored. In W&B it is a CommError."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from runstream.exceptions import UsageError
+from runstream.public_api.files import File, Files, file_named, upload_file
 from runstream.public_api.frames import META, pick, table
 from runstream.server.api_connection import ApiConnection
 from runstream.server.endpoints import run_address
@@ -341,6 +342,18 @@ class Run:
         """
         for page in self._connection.pages(f"{self._address}/alerts", limit=page_size, repeats=repeats):
             yield from page["alerts"]
+
+    def files(self, names: Sequence[str] | None = None, pattern: str | None = None, per_page: int = 50) -> Files:
+        """Return the files of the run; see :class:`Files`. Raises ValueError for both names and a pattern."""
+        return Files(self._connection, self._address, names, pattern, per_page)
+
+    def file(self, name: str) -> File:
+        """Return the file with a name; raises MissingFileError, which is a CommError, if there is none."""
+        return file_named(self._connection, self._address, name)
+
+    def upload_file(self, path: str, root: str = ".") -> File:
+        """Upload a file to the run under its path relative to ``root``; see :func:`upload_file`."""
+        return upload_file(self._connection, self._address, self._entity, path, root)
 
     def stop(self) -> None:
         """Request that the run stops: its processes see it in ``run.should_stop`` within a second or two.

@@ -117,6 +117,14 @@ class ServerClient:
                 raise self._error(response, self._read(response, _LARGEST_ANSWER))
             yield response
 
+    def send(self, url: str, content: Iterator[bytes], headers: Mapping[str, str]) -> str:
+        """Send content by PUT to a presigned URL; return the ETag of the answer. Raises as :meth:`request`."""
+        with self._answer("PUT", url, content=content, headers=headers) as response:
+            answer = self._read(response, _LARGEST_ANSWER)
+        if not response.is_success:
+            raise ServerError(f"{response.url.host} does not accept the upload: {answer[:500]!r}", response.status_code)
+        return str(response.headers.get("ETag", ""))
+
     @contextmanager
     def _answer(self, method: str, path: str, **sent: Any) -> Iterator[httpx.Response]:
         sending = _SENDING.set(True)

@@ -1,0 +1,233 @@
+"""The files of a run, read from the server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from mimetypes import guess_type
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import quote
+
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from runstream.download.downloader import Download, Downloader
+from runstream.exceptions import CommError
+from runstream.public_api.exceptions import MissingFileError
+from runstream.public_api.pages import Pages
+from runstream.server.api_connection import ApiConnection
+from runstream.upload.object_upload import upload_object
+from runstream_schemas.stored.names import problem_of_name
+
+#: Seconds until the consumer of files must have stored a change.
+_PATIENCE_S = 30.0
+
+
+class File:
+    """A file of a run. Its properties are those of the time at which it was listed."""
+
+    def __init__(self, connection: ApiConnection, address: str, document: dict[str, Any]) -> None:
+        self._connection = connection
+        self._address = address
+        self._document = document
+
+    def __repr__(self) -> str:
+        return f"<File {self.name} ({self.mimetype}) {self.size:,} bytes>"
+
+    @property
+    def id(self) -> str:
+        """The identifier of the content: its SHA-256."""
+        return self.sha256
+
+    @property
+    def name(self) -> str:
+        """The path of the file in the run."""
+        return str(self._document["name"])
+
+    @property
+    def size(self) -> int:
+        """The size in bytes."""
+        return int(self._document["size"] or 0)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the content in hexadecimal; empty if it is not stored."""
+        return str(self._document["sha256"] or "")
+
+    @property
+    def mimetype(self) -> str:
+        """The media type, as the client recorded it or the name implies."""
+        return str(self._document.get("media_type") or guess_type(self.name)[0] or "application/octet-stream")
+
+    @property
+    def updated_at(self) -> str:
+        """When the content was stored, in ISO 8601."""
+        return str(self._document["updated_at"])
+
+    @property
+    def created_at(self) -> datetime:
+        """:attr:`updated_at` as a datetime."""
+        return datetime.fromisoformat(self.updated_at)
+
+    @property
+    def policy(self) -> str:
+        """The policy with which the file was saved: live, now or end."""
+        return str(self._document["policy"])
+
+    @property
+    def state(self) -> str:
+        """``stored``; ``uploading``; or ``dropped`` if the file could not be stored: see :attr:`reason`."""
+        return str(self._document["state"])
+
+    @property
+    def reason(self) -> str:
+        """Why the file could not be stored, or empty."""
+        return str(self._document.get("reason") or "")
+
+    @property
+    def url(self) -> str:
+        """The URL of the content, which requires the API key."""
+        return f"{self._connection.url}/api/v1{self._path}"
+
+    @property
+    def direct_url(self) -> str:
+        """The URL of the content as an attachment, which requires the API key."""
+        return f"{self.url}?download=1"
+
+    @property
+    def path_uri(self) -> str:
+        """The URI of the content; since the object store is private, :attr:`url`."""
+        return self.url
+
+    def download(
+        self,
+        root: str | os.PathLike[str] = ".",
+        replace: bool = False,  # noqa: FBT001, FBT002  # W&B's signature
+        exist_ok: bool = False,  # noqa: FBT001, FBT002
+        api: Any = None,  # noqa: ARG002
+    ) -> TextIO:
+        """Download the file to a folder, below its own folders; return it open for reading.
+
+        Args:
+            root: The folder.
+            replace: Replace an existing file.
+            exist_ok: Keep an existing file, and open it.
+            api: Ignored; accepted for W&B compatibility.
+
+        Raises:
+            ValueError: The file exists, and neither ``replace`` nor ``exist_ok`` is set; or its name is invalid.
+            CommError: The server does not answer, or with other bytes than announced; or there is no content.
+        """
+        if problem := problem_of_name(self.name):
+            raise ValueError(f"Invalid name {self.name!r} of a file of a run: {problem}")
+        target = Path(root, self.name)
+        if target.exists() and not replace:
+            if exist_ok:
+                return target.open()
+            raise ValueError(
+                f"{os.fspath(target)!r} exists: pass replace=True to replace it or exist_ok=True to keep it"
+            )
+        if self.state != "stored":
+            raise MissingFileError(f"The content of {self.name!r} is not stored: {self.reason or self.state}")
+        file = Download(source=self._path, target=target, size=self.size, sha256=self.sha256)
+        Downloader(self._connection.client).download([file])
+        return target.open()
+
+    def delete(self) -> None:
+        """Delete the file from the run, permanently; returns once it is no longer listed.
+
+        Raises:
+            NotFoundError: The run has no such file any more.
+            CommError: The server does not answer.
+        """
+        self._connection.command(self._path, method="DELETE")
+        _until(lambda: not Files(self._connection, self._address, [self.name]), f"delete {self.name!r}")
+
+    @property
+    def _path(self) -> str:
+        return f"{self._address}/files/{quote(self.name)}"
+
+
+class Files(Pages[File]):
+    """Files of a run by name; pages are read as they are needed, and kept.
+
+    Args:
+        connection: The connection to the server.
+        address: The path of the run in the API.
+        names: Exact names; None for all files.
+        pattern: A pattern of SQL's ``LIKE``: ``%`` for any characters, ``_`` for one.
+        per_page: Number of files of a page.
+
+    Raises:
+        ValueError: Both names and a pattern are given.
+    """
+
+    def __init__(
+        self,
+        connection: ApiConnection,
+        address: str,
+        names: Sequence[str] | None = None,
+        pattern: str | None = None,
+        per_page: int = 50,
+    ) -> None:
+        super().__init__()
+        if names and pattern:
+            raise ValueError(f"Invalid names={names!r} with pattern={pattern!r}: pass one of them")
+        self._connection = connection
+        self._address = address
+        self._asked: dict[str, Any] = {"name": [names] if isinstance(names, str) else list(names or ()) or None}
+        self._asked |= {"pattern": pattern or None, "limit": per_page}
+
+    def __repr__(self) -> str:
+        return f"<Files {self._address.removeprefix('/runs/')}>"
+
+    def _page(self, after: str | None) -> tuple[list[File], str | None]:
+        page = self._connection.get(f"{self._address}/files", **self._asked, after=after)
+        return [File(self._connection, self._address, document) for document in page["files"]], page["next"]
+
+
+def file_named(connection: ApiConnection, address: str, name: str) -> File:
+    """Return the file of a run with a name; raises MissingFileError."""
+    for file in Files(connection, address, [name], per_page=1):
+        return file
+    raise MissingFileError(f"The run has no file {name!r}")
+
+
+def upload_file(
+    connection: ApiConnection, address: str, entity: str, path: str | os.PathLike[str], root: str | os.PathLike[str]
+) -> File:
+    """Upload a file to a run; its name is its path relative to ``root``. Returns once the file is listed.
+
+    Raises:
+        ValueError: The file is not below ``root``, or its name is invalid.
+        OSError: It cannot be read.
+        CommError: The server does not answer, or does not accept it.
+    """
+    name = os.path.relpath(path, root)
+    if problem := problem_of_name(name):
+        raise ValueError(f"Invalid name {name!r} of {os.fspath(path)!r} relative to {os.fspath(root)!r}: {problem}")
+    stored = upload_object(connection, entity, Path(path))
+    media_type = guess_type(name)[0] or ""
+    document = {"name": name, "size": stored.size, "sha256": stored.sha256, "media_type": media_type}
+    connection.command(f"{address}/files", document)
+    found: list[File] = []
+
+    def is_listed() -> bool:
+        found[:] = [file for file in Files(connection, address, [name]) if file.sha256 == stored.sha256]
+        return bool(found)
+
+    _until(is_listed, f"store {name!r}")
+    return found[0]
+
+
+def _until(holds: Any, what: str) -> None:
+    """Wait until a change is visible; raises CommError after a while."""
+    retrying = Retrying(
+        retry=retry_if_result(lambda found: not found),
+        stop=stop_after_delay(_PATIENCE_S),
+        wait=wait_fixed(0.1),
+        retry_error_callback=lambda _: False,
+    )
+    if not retrying(holds):
+        raise CommError(f"The request to {what} is stored, but its consumer is late: look again later")
