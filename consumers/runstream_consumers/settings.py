@@ -61,6 +61,8 @@ class ServerSettings(BaseSettings):
     s3_secret_key: str = Field(default="", repr=False)
     s3_bucket: str = Field(default="runstream", min_length=3)
     s3_region: str = Field(default="us-east-1", min_length=1)
+    #: How long an object is kept that no file and no artifact refers to, seconds; at least as long as an upload lasts.
+    object_grace_s: float = Field(default=7 * 86_400.0, ge=2 * 3600)
 
     #: Interval between two beats of a writer, seconds.
     heartbeat_s: float = Field(default=15.0, gt=0)

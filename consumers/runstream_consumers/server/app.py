@@ -27,6 +27,7 @@ from runstream_consumers.api.routers import (
     commands,
     connection,
     history,
+    objects,
     registry,
     resume_state,
     runs,
@@ -44,6 +45,18 @@ from runstream_consumers.settings import ServerSettings, SettingsError
 from runstream_consumers.web import pages
 
 _COMMAND_TIMEOUT_S = 5.0
+
+_ROUTERS = (
+    connection,
+    registry,
+    runs,
+    resume_state,
+    commands,
+    history,
+    alerts,
+    artifact_decisions,
+    objects,
+)
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +128,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
     # First, since the routes of the pages match any two names.
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     include_consumer_routes(app)
-    for module in (connection, registry, runs, resume_state, commands, history, alerts, artifact_decisions, pages):
+    for module in (*_ROUTERS, pages):
         app.include_router(module.router)
     app.add_middleware(
         Access,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runstream_deploy.processes.reaper import Reaper
+    from runstream_deploy.services.object_store import ObjectStore
     from runstream_deploy.services.postgres import Postgres
 
 #: The rows of the run ``digits``: more than a sample contains, with one spike that every chart must show.
@@ -28,13 +29,18 @@ SPIKE = 1234
 
 @pytest.fixture(scope="package")
 def served(
-    broker: str, postgres: Postgres, reaper: Reaper, tmp_path_factory: pytest.TempPathFactory
+    broker: str,
+    postgres: Postgres,
+    object_store: ObjectStore,
+    reaper: Reaper,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Served]:
-    """Run an API over empty topics and an empty database."""
+    """Run an API over empty topics, an empty database and an empty bucket."""
     prefix = f"api{uuid.uuid4().hex[:10]}"
     run_aside(ensure_topics(broker, prefix, partitions=PARTITIONS))
     run_aside(postgres.ensure_database(prefix))
-    with serving(broker, prefix, postgres.address(prefix), reaper, tmp_path_factory.mktemp("api")) as served:
+    folder = tmp_path_factory.mktemp("api")
+    with serving(broker, prefix, postgres.address(prefix), reaper, folder, store=object_store) as served:
         yield served
 
 

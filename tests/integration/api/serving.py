@@ -13,6 +13,7 @@ import httpx
 from runstream_deploy.processes.child import Child, Command
 from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.services.api_process import ApiProcess
+from runstream_deploy.services.object_store import ensure_bucket
 from runstream_deploy.services.service import wait_until_ready
 from tests.conftest import run_aside
 from tests.integration.api.recording import Recording, publish
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runstream_deploy.processes.reaper import Reaper
+    from runstream_deploy.services.object_store import ObjectStore
     from runstream_schemas.topics import RunPath
 
 TOKEN = "token-of-the-tests"  # not a secret
@@ -49,6 +51,11 @@ class Served:
         answer = self.ask(path, **parameters)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def post(self, path: str, content: Any = None) -> httpx.Response:
+        """Return the response to a POST of JSON."""
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        return httpx.post(f"{self.url}{path}", json=content, headers=headers, timeout=120)
 
     def run(self, recording: Recording, part: str = "", **parameters: Any) -> Any:
         """Return a run, or a part of it."""
@@ -77,9 +84,16 @@ def path(run: RunPath) -> str:
 
 @contextmanager
 def serving(
-    broker: str, prefix: str, dsn: str, reaper: Reaper, folder: Path, *, consumers: Sequence[str] = _CONSUMERS
+    broker: str,
+    prefix: str,
+    dsn: str,
+    reaper: Reaper,
+    folder: Path,
+    *,
+    consumers: Sequence[str] = _CONSUMERS,
+    store: ObjectStore | None = None,
 ) -> Iterator[Served]:
-    """Run the consumers and the API until the block ends."""
+    """Run the consumers and the API until the block ends; ``store`` gets a bucket named like the prefix."""
     settings = {
         "RUNSTREAM_KAFKA": broker,
         "RUNSTREAM_POSTGRES": dsn,
@@ -89,6 +103,14 @@ def serving(
         "RUNSTREAM_TOKEN": TOKEN,
         "RUNSTREAM_TICK_KEY": "00ff",
     }
+    if store is not None:
+        run_aside(ensure_bucket(store.client(), prefix))
+        settings |= {
+            "RUNSTREAM_S3_ENDPOINT": store.endpoint,
+            "RUNSTREAM_S3_ACCESS_KEY": store.access_key,
+            "RUNSTREAM_S3_SECRET_KEY": store.secret_key,
+            "RUNSTREAM_S3_BUCKET": prefix,
+        }
     with ExitStack() as stack:
         for name in consumers:
             arguments = [sys.executable, "-m", "runstream_consumers.runtime", name]

@@ -1,0 +1,81 @@
+"""The table ``control.object``: what the store has or is about to have. A client that asks for an object wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.resources import files
+from uuid import UUID
+
+from runstream_consumers.runtime.plugin import Connection
+from runstream_consumers.runtime.postgres.queries import load_queries
+from runstream_schemas.stored.objects import entity_key
+
+QUERIES = load_queries(files("runstream_consumers.object_store") / "queries.sql")
+
+#: How long the table is trusted without looking at the store.
+_TRUSTED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownObject:
+    """The row of an object."""
+
+    size: int
+    #: Whether the store had all bytes when it was last asked.
+    stored: bool
+    #: Whether that is recent.
+    seen: bool = False
+    #: Whether the row was just made, so that nothing can have been uploaded.
+    new: bool = False
+    #: The unfinished upload of its parts.
+    upload_id: str | None = None
+
+
+def entity_uuid(entity: str) -> UUID:
+    """Return the key of an entity in tables: its folder in the store."""
+    return UUID(hex=entity_key(entity))
+
+
+async def want(connection: Connection, entity: str, sizes: Mapping[bytes, int]) -> dict[bytes, KnownObject]:
+    """Record that objects are wanted now; return what is known of each, by SHA-256."""
+    hashes = sorted(sizes)
+    rows = await connection.fetch(
+        QUERIES["want"], entity_uuid(entity), hashes, [sizes[one] for one in hashes], _TRUSTED
+    )
+    return {
+        row["sha256"]: KnownObject(
+            size=row["size"], stored=row["stored"], seen=row["seen"], new=row["new"], upload_id=row["upload_id"]
+        )
+        for row in rows
+    }
+
+
+async def set_stored(connection: Connection, entity: str, sizes: Mapping[bytes, int]) -> None:
+    """Record that the store has all bytes of objects, which are wanted now."""
+    if sizes:
+        hashes = sorted(sizes)
+        await connection.execute(QUERIES["set_stored"], entity_uuid(entity), hashes, [sizes[one] for one in hashes])
+
+
+async def set_missing(connection: Connection, entity: str, hashes: Sequence[bytes]) -> None:
+    """Record that the store does not have objects."""
+    if hashes:
+        await connection.execute(QUERIES["set_missing"], entity_uuid(entity), sorted(hashes))
+
+
+async def start_upload(
+    connection: Connection, entity: str, sha256: bytes, *, known: str | None, upload_id: str
+) -> str | None:
+    """Record the upload of an object in place of the ``known`` one; return the recorded one, which may be another."""
+    found: str | None = await connection.fetchval(
+        QUERIES["start_upload"], entity_uuid(entity), sha256, known, upload_id
+    )
+    return found
+
+
+async def find(connection: Connection, entity: str, sha256: bytes) -> KnownObject | None:
+    """Return what is known of an object, which is wanted now."""
+    row = await connection.fetchrow(QUERIES["find"], entity_uuid(entity), sha256)
+    return None if row is None else KnownObject(**row)

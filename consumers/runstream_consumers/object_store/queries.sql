@@ -1,0 +1,30 @@
+-- name: want
+-- `new`: whether the row was inserted, so that nothing can have been uploaded.
+insert into control.object as known (entity, sha256, size)
+select $1, given.sha256, given.size from unnest($2::bytea[], $3::bigint[]) as given (sha256, size)
+order by given.sha256
+on conflict (entity, sha256) do update set
+    wanted_at = now(),
+    size = case when known.stored_at is null then excluded.size else known.size end
+returning sha256, size, upload_id, xmax = 0 as new, stored_at is not null as stored,
+    stored_at is not null and stored_at > now() - $4::interval as seen
+
+-- name: set_stored
+insert into control.object as known (entity, sha256, size, stored_at)
+select $1, given.sha256, given.size, now() from unnest($2::bytea[], $3::bigint[]) as given (sha256, size)
+order by given.sha256
+on conflict (entity, sha256) do update set
+    wanted_at = now(), stored_at = now(), size = excluded.size, upload_id = null
+
+-- name: set_missing
+update control.object set stored_at = null where entity = $1 and sha256 = any($2::bytea[])
+
+-- name: start_upload
+-- The first of two requests at the same time wins: both send parts of the same upload.
+update control.object set upload_id = case when upload_id is not distinct from $3 then $4 else upload_id end
+where entity = $1 and sha256 = $2
+returning upload_id
+
+-- name: find
+update control.object set wanted_at = now() where entity = $1 and sha256 = $2
+returning size, upload_id, stored_at is not null as stored
