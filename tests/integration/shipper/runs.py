@@ -50,7 +50,10 @@ class Server:
 
 @contextmanager
 def serving(broker: str, prefix: str, folder: Path, *, port: int = 0) -> Iterator[Server]:
-    """Answer GET /api/v1/connect as the HTTP API does."""
+    """Answer GET /api/v1/connect and requests for the run's number as the HTTP API does.
+
+    Without a number, the end of each delivery would wait for it.
+    """
     answer: dict[str, Any] = {
         "api_version": 1,
         "cluster_id": f"cluster-{prefix}",
@@ -67,7 +70,13 @@ def serving(broker: str, prefix: str, folder: Path, *, port: int = 0) -> Iterato
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
-            body = json.dumps(answer).encode()
+            self._respond(answer)
+
+        def do_POST(self) -> None:
+            self._respond({"number": 1})
+
+        def _respond(self, document: dict[str, Any]) -> None:
+            body = json.dumps(document).encode()
             self.send_response(answer.get("status", 200))
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

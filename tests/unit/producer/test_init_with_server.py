@@ -23,11 +23,14 @@ ONLINE = BEGIN.replace("offline", "online").replace('{"silent": True}', '{"finis
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """Answer only /api/v1/connect on a free port."""
+    """Answer /api/v1/connect and requests for the run's number on a free port."""
 
     class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self._respond({"number": 1})
+
         def do_GET(self) -> None:
-            body = json.dumps(
+            self._respond(
                 {
                     "api_version": 1,
                     "cluster_id": "c",
@@ -38,11 +41,13 @@ def server() -> Iterator[str]:
                     "url": "http://pages.example",
                     "something_new": 1,
                 }
-            ).encode()
+            )
+
+        def _respond(self, document: dict[str, Any]) -> None:
             allowed = self.headers["Authorization"] == "Bearer secret-token"
             self.send_response(200 if allowed else 401)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(json.dumps(document).encode())
 
         def log_message(self, *_: Any) -> None:
             pass
