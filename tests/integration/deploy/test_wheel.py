@@ -43,9 +43,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the wheel without extras, as on a training node; return the environment's folder of programs."""
     folder = tmp_path_factory.mktemp("installed")
-    succeed(sys.executable, "-m", "venv", folder / "venv", folder=folder)
+    succeed(sys.executable, "-m", "venv", "--without-pip", folder / "venv", folder=folder)
     programs = folder / "venv" / "bin"
-    succeed(programs / "python", "-m", "pip", "install", "--quiet", wheel, folder=folder)
+    pip = (sys.executable, "-m", "pip", "--python", programs / "python")
+    succeed(*pip, "install", "--quiet", "--no-compile", wheel, folder=folder)
     return programs
 
 

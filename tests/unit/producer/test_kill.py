@@ -35,7 +35,7 @@ def test_no_returned_row_is_lost(tmp_path: Path) -> None:
     for number in range(ROUNDS):
         folder = tmp_path / str(number)
         folder.mkdir()
-        _kill(_logging(folder, reached, whole), reached, 1 + draw.randrange(3000))
+        _kill(_logging(folder, reached, whole), reached, 1 + draw.randrange(1000))
         returned = int.from_bytes(reached[:8], "little")
         found = rows(folder)
 
@@ -54,7 +54,7 @@ def test_late_and_open_rows_survive(tmp_path: Path) -> None:
     for number in range(ROUNDS // 3):
         folder = tmp_path / str(number)
         folder.mkdir()
-        _kill(_logging(folder, reached, mixed), reached, 1 + draw.randrange(1000))
+        _kill(_logging(folder, reached, mixed), reached, 1 + draw.randrange(500))
         returned = int.from_bytes(reached[:8], "little")
         model = RowModel()
         for call in range(returned):
