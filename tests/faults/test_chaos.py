@@ -24,7 +24,7 @@ WRITERS = 8
 #: Of each process; docs/benchmarks.md has the figures of 12 500.
 ROWS = int(os.environ.get("RUNSTREAM_CHAOS_ROWS", "5_000"))
 METRICS = 20
-CONSUMERS = ("history", "summary", "liveness", "alerts")
+CONSUMERS = ("history", "summary", "liveness", "alerts", "files")
 
 
 class Killer(threading.Thread):

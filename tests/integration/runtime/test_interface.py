@@ -169,6 +169,7 @@ def test_declarations_decide_who_owns_a_topic_and_what_a_resume_waits_for(instal
         Topic.SUMMARY: "summary",
         Topic.EXIT: "liveness",
         Topic.ALERT: "alerts",
+        Topic.FILE: "files",
     }
     assert readers.keys() == {"history", "summary", "liveness"}
     install("TallyConsumer")
@@ -198,6 +199,7 @@ def test_a_broken_package_is_left_out(install: Callable[..., None], caplog: pyte
     install("BrokenConsumer")
     assert [consumer.name for consumer in registry.installed_consumers()] == [
         "alerts",
+        "files",
         "history",
         "liveness",
         "summary",

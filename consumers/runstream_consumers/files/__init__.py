@@ -1,0 +1,1 @@
+"""The files consumer: the files of runs, by name."""
