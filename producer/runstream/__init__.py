@@ -47,6 +47,7 @@ __all__ = [
     "define_metric",
     "env",
     "finish",
+    "finish_artifact",
     "init",
     "link_artifact",
     "link_model",
@@ -88,6 +89,7 @@ define_metric = _SESSION.run_function("define_metric")
 unwatch = _SESSION.run_function("unwatch")
 mark_preempting = _SESSION.run_function("mark_preempting")
 pin_config_keys = _SESSION.run_function("pin_config_keys")
+finish_artifact = _SESSION.run_function("finish_artifact")
 link_artifact = _SESSION.run_function("link_artifact")
 link_model = _SESSION.run_function("link_model")
 log_artifact = _SESSION.run_function("log_artifact")
@@ -102,6 +104,8 @@ _MEDIA = "runstream.unsupported_media"
 #: Imported at first use: a program that only logs needs neither the reading side nor, before init(), the settings.
 _LAZY = {
     "AlertLevel": "runstream.tracking.run.alert",
+    "Artifact": "runstream.artifacts.artifact",
+    "ArtifactTTL": "runstream.artifacts.ttl",
     "Api": "runstream.public_api.api",
     "Config": "runstream.tracking.config.config",
     "Histogram": "runstream.tracking.values.histogram",
@@ -113,7 +117,7 @@ _LAZY = {
     **dict.fromkeys(("termerror", "termlog", "termwarn"), "runstream.messages"),
     # What scripts written for W&B name besides, and what comes with files and artifacts.
     **dict.fromkeys(("agent", "controller", "login", "require", "setup", "sweep"), "runstream.compat.stand_ins"),
-    **dict.fromkeys(("Artifact", "ArtifactTTL", "Audio", "Classes", "EvalTable", "Graph"), _MEDIA),
+    **dict.fromkeys(("Audio", "Classes", "EvalTable", "Graph"), _MEDIA),
     **dict.fromkeys(("Image", "JoinedTable", "Molecule", "Object3D", "Plotly", "Table", "Video"), _MEDIA),
 }
 #: Modules of ours under the names that W&B gives them.

@@ -5,10 +5,6 @@ They accept any argument and any call, hold nothing, and are left out wherever t
 
 from __future__ import annotations
 
-import io
-import os
-import tempfile
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from runstream.exceptions import UnsupportedError
@@ -66,39 +62,6 @@ class Nothing(UnsupportedMedia):
         return ""
 
 
-class Artifact(UnsupportedMedia):
-    """A versioned set of files."""
-
-    def __init__(
-        self,
-        name: str = "",
-        type: str = "",  # noqa: A002
-        description: str | None = None,
-        metadata: Any = None,
-        *_: Any,
-        **__: Any,
-    ) -> None:
-        super().__init__(name=name)
-        self.type, self.description, self.metadata = type, description, {} if metadata is None else metadata
-        self.id: str | None = None
-        self.version, self.digest = "v0", ""
-        self.aliases: list[str] = []
-        self.tags: list[str] = []
-        self.size = 0
-
-    @contextmanager
-    def new_file(self, name: str, mode: str = "x", encoding: str | None = None) -> Iterator[Any]:
-        """Yield a file in memory, which is discarded."""
-        del name, encoding
-        yield io.BytesIO() if "b" in mode else io.StringIO()
-
-    def download(self, root: str | os.PathLike[str] | None = None, *_: Any, **__: Any) -> str:
-        """Return a folder, which is created if it does not exist; no file is downloaded."""
-        folder = os.fspath(root) if root is not None else tempfile.mkdtemp(prefix="runstream-artifact-")
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-        return folder
-
-
 class Table(UnsupportedMedia):
     """Rows and columns of data and media."""
 
@@ -118,7 +81,6 @@ def _placeholder(name: str, doc: str) -> type[UnsupportedMedia]:
     return type(name, (UnsupportedMedia,), {"__doc__": doc, "__module__": __name__})
 
 
-ArtifactTTL = _placeholder("ArtifactTTL", "The lifetime of an artifact.")
 Audio = _placeholder("Audio", "A sound.")
 Bokeh = _placeholder("Bokeh", "A Bokeh plot.")
 BoundingBoxes2D = _placeholder("BoundingBoxes2D", "Boxes on an image.")

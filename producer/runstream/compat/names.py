@@ -99,7 +99,7 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
     },
     "wandb.sdk": {
         "AlertLevel": "runstream.tracking.run.alert:AlertLevel",
-        "Artifact": "runstream.unsupported_media:Artifact",
+        "Artifact": "runstream.artifacts.artifact:Artifact",
         "Config": "runstream.tracking.config.config:Config",
         "Settings": "runstream.settings:Settings",
         "Summary": "runstream.tracking.summary.summary:Summary",

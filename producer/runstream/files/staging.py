@@ -40,7 +40,7 @@ class Staging:
         Raises OSError; a part of a copy is deleted.
         """
         with self._new() as path:
-            _clone_or_copy(source, path)
+            clone_or_copy(source, path)
         return self._staged(path)
 
     def move(self, source: Path) -> StagedFile:
@@ -76,7 +76,8 @@ class Staging:
         return StagedFile(f"{STAGED_NAME}/{path.name}", path.stat().st_size)
 
 
-def _clone_or_copy(source: Path, target: Path) -> None:
+def clone_or_copy(source: Path, target: Path) -> None:
+    """Copy a file to a new one: its blocks are shared where the file system can do that; raises OSError."""
     with source.open("rb") as reader, target.open("xb") as writer:
         os.fchmod(writer.fileno(), 0o600)
         try:

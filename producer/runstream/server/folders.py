@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ def stack_folder(environ: Mapping[str, str]) -> Path:
 
 
 def cache_folder() -> Path:
-    """Return the folder for files that can be fetched again."""
+    """Return the folder for files that can be fetched again: ``RUNSTREAM_CACHE_DIR``, else that of the user."""
+    if folder := os.environ.get("RUNSTREAM_CACHE_DIR"):
+        return Path(folder).expanduser().absolute()
     return Path(Unix("runstream", appauthor=False).user_cache_dir)
 
 

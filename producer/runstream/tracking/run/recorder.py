@@ -35,7 +35,7 @@ class DisabledRecorder:
     def __init__(self) -> None:
         self._summary: dict[str, Any] = {}
 
-    record_config = define = record_alert = record_file = record_artifact = mark_preempting = finish = _ignore
+    record_config = define = record_alert = record_file = record_artifact = mark_preempting = finish = check = _ignore
 
     def logger(self) -> Callable[..., None]:
         """Return a function that keeps the last values and, as in W&B, only refuses data that is not a dict."""

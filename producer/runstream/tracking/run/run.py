@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from runstream.run_names import validate_tags
+from runstream.tracking.artifacts import artifact_methods
 from runstream.tracking.config.config import Config, StaticConfig, validate_pinned_keys
 from runstream.tracking.lifecycle.outcome import DETACHED, from_block, from_exit_code, while_handling
 from runstream.tracking.rows.metric import Metric, build_metric
@@ -356,25 +357,24 @@ class Run:
     to_html = _repr_html_ = methods.to_html
     watch = methods.watch
     unwatch = methods.unwatch
-
     get_project_url = methods.get_project_url
     get_sweep_url = methods.get_sweep_url
     get_url = methods.get_url
     join = methods.join
     project_name = methods.project_name
 
-    finish_artifact = unsupported_files.finish_artifact
-    link_artifact = unsupported_files.link_artifact
-    link_model = unsupported_files.link_model
-    log_artifact = unsupported_files.log_artifact
+    finish_artifact = artifact_methods.finish_artifact
+    link_artifact = artifact_methods.link_artifact
+    link_model = artifact_methods.link_model
+    log_artifact = artifact_methods.log_artifact
     log_code = unsupported_files.log_code
-    log_model = unsupported_files.log_model
+    log_model = artifact_methods.log_model
     plot_table = staticmethod(unsupported_files.plot_table)
     restore = file_methods.restore
     save = file_methods.save
-    upsert_artifact = unsupported_files.upsert_artifact
-    use_artifact = unsupported_files.use_artifact
-    use_model = unsupported_files.use_model
+    upsert_artifact = artifact_methods.upsert_artifact
+    use_artifact = artifact_methods.use_artifact
+    use_model = artifact_methods.use_model
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the names: in this process they are unpickled as this run, elsewhere as one that records nothing."""

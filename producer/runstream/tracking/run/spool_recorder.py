@@ -153,6 +153,10 @@ class SpoolRecorder:
         """Append what the run does with an artifact; raises UsageError after the end."""
         self._append(TopicCode.ARTIFACT, record)
 
+    def check(self) -> None:
+        """Do what ``log()`` does once a second: start delivery again if it has ended, and restore deleted files."""
+        self._check(0)
+
     def mark_preempting(self) -> None:
         """Record that a preemption is near, and have the shipper send a heartbeat; raises UsageError after the end."""
         # The record comes first, so that it is not lost if the process is killed in between.

@@ -6,55 +6,13 @@ setting ``strict`` it raises :class:`UnsupportedError`. :class:`Run` assigns the
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import UnsupportedError
-from runstream.tracking.values.foreign import text_of
-from runstream.unsupported_media import Artifact, CustomChart
+from runstream.unsupported_media import CustomChart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def finish_artifact(
-    self: Any,
-    artifact_or_path: Any,
-    name: str | None = None,
-    type: str | None = None,
-    aliases: list[str] | None = None,
-    distributed_id: str | None = None,
-) -> Any:
-    """Finish an artifact to which several processes contributed."""
-    return _artifact(self, "finish_artifact", artifact_or_path, name, type)
-
-
-def link_artifact(self: Any, artifact: Any, target_path: str, aliases: list[str] | None = None) -> None:
-    """Link an artifact to a portfolio."""
-    _leave_out(self, "link_artifact")
-
-
-def link_model(
-    self: Any,
-    path: str | os.PathLike[str],
-    registered_model_name: str,
-    name: str | None = None,
-    aliases: list[str] | None = None,
-) -> None:
-    """Log a model and link it to a registered model."""
-    _leave_out(self, "link_model")
-
-
-def log_artifact(
-    self: Any,
-    artifact_or_path: Any,
-    name: str | None = None,
-    type: str | None = None,
-    aliases: list[str] | None = None,
-    tags: list[str] | None = None,
-) -> Any:
-    """Declare an artifact as an output of the run."""
-    return _artifact(self, "log_artifact", artifact_or_path, name, type)
 
 
 def log_code(
@@ -65,14 +23,7 @@ def log_code(
     exclude_fn: Callable[..., bool] | None = None,
 ) -> Any:
     """Save the code as an artifact."""
-    return _artifact(self, "log_code", name, None, "code")
-
-
-def log_model(
-    self: Any, path: str | os.PathLike[str], name: str | None = None, aliases: list[str] | None = None
-) -> None:
-    """Log a model as an artifact."""
-    _leave_out(self, "log_model")
+    _leave_out(self, "log_code")
 
 
 def plot_table(
@@ -84,41 +35,6 @@ def plot_table(
 ) -> Any:
     """Make a plot of a table."""
     return CustomChart()
-
-
-def upsert_artifact(
-    self: Any,
-    artifact_or_path: Any,
-    name: str | None = None,
-    type: str | None = None,
-    aliases: list[str] | None = None,
-    distributed_id: str | None = None,
-) -> Any:
-    """Contribute to an artifact that is finished later."""
-    return _artifact(self, "upsert_artifact", artifact_or_path, name, type)
-
-
-def use_artifact(
-    self: Any,
-    artifact_or_name: Any,
-    type: str | None = None,
-    aliases: list[str] | None = None,
-    use_as: str | None = None,
-) -> Any:
-    """Declare an artifact as an input of the run."""
-    return _artifact(self, "use_artifact", artifact_or_name, None, type)
-
-
-def use_model(self: Any, name: str) -> str:
-    """Download a model: return the path at which it would be; there is no file."""
-    _leave_out(self, "use_model")
-    return os.path.join(self.dir, text_of(name))  # noqa: PTH118 - W&B returns a string
-
-
-def _artifact(run: Any, method: str, given: Any, name: str | None, kind: str | None) -> Any:
-    """Return the artifact that was given, or a placeholder for it."""
-    _leave_out(run, method)
-    return given if issubclass(type(given), Artifact) else Artifact(name or text_of(given), kind or "")
 
 
 def _leave_out(run: Any, method: str) -> None:

@@ -1,0 +1,1 @@
+"""Artifacts: versioned sets of files that runs log and use."""

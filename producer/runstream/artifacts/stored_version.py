@@ -1,0 +1,136 @@
+"""A version as the server has it, and the requests about it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from runstream_schemas.stored.manifest import Manifest
+from runstream_schemas.values import dump
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from runstream.server.api_connection import ApiConnection
+    from runstream_schemas.stored.artifact_names import Reference
+
+#: Seconds that a consumer may need to store what the server has just decided.
+_SETTLING_S = 60.0
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionPath:
+    """The names of a version: its collection, and an alias, ``vN`` or a digest."""
+
+    entity: str
+    project: str
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.entity}/{self.project}/{self.name}:{self.version}"
+
+    @property
+    def address(self) -> str:
+        """The path of the version in the API."""
+        return _address("/artifacts", self.entity, self.project, f"{self.name}:{self.version}")
+
+    @property
+    def collection_address(self) -> str:
+        """The path of its collection in the API."""
+        return _address("/artifacts", self.entity, self.project, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A version that the server knows: its document, and where to read the rest."""
+
+    connection: ApiConnection
+    path: VersionPath
+    document: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, connection: ApiConnection, path: VersionPath, *, patience_s: float = 0.0) -> StoredVersion:
+        """Return a version; ``patience_s`` is how long one that is not there yet is asked for again.
+
+        Raises NotFoundError, or CommError if the server does not answer.
+        """
+        from runstream.server.api_connection import NotFoundError  # noqa: PLC0415 - imports httpx
+
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                document = connection.get(path.address)
+            except NotFoundError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_POLL_S)
+                continue
+            return cls(connection, replace(path, version=f"v{document['version']}"), document)
+
+    @classmethod
+    def committed(cls, connection: ApiConnection, result: Mapping[str, Any]) -> StoredVersion:
+        """Return the version that the shipper has committed, once the consumer has stored it."""
+        path = VersionPath(
+            entity=result["entity"],
+            project=result["project"],
+            name=result["name"],
+            version=f"v{result['version']}",
+        )
+        return cls.read(connection, path, patience_s=_SETTLING_S)
+
+    def again(self) -> StoredVersion:
+        """Return the version as it is now."""
+        return StoredVersion.read(self.connection, self.path)
+
+    def manifest(self) -> Manifest:
+        """Return the manifest; raises CommError if the server has none."""
+        return Manifest.decode(dump(self.connection.get(f"{self.path.address}/manifest")).encode())
+
+    def file_address(self, path: str) -> str:
+        """Return the path of a file in the API."""
+        return f"{self.path.address}/files/{quote(path, safe='/')}"
+
+    def runs(self, how: str) -> Iterator[str]:
+        """Yield the paths of the runs that ``used`` or ``logged`` the version, page by page."""
+        for page in self.connection.pages(f"{self.path.address}/{how}-by"):
+            for run in page["runs"]:
+                yield run if isinstance(run, str) else "/".join((run["entity"], run["project"], run["run_id"]))
+
+    def update(self, changes: Mapping[str, Any]) -> None:
+        """Publish changes; returns once the request is stored."""
+        self.connection.command(self.path.address, dict(changes), "PATCH")
+
+    def delete(self, *, aliases: bool) -> None:
+        """Publish the deletion of the version, also if it has aliases; raises UsageError if it has and must not."""
+        self.connection.command(f"{self.path.address}?delete_aliases={str(aliases).lower()}", None, "DELETE")
+
+    def link(self, target: Reference, aliases: list[str]) -> StoredVersion:
+        """Publish a link to the version; return the link once it is stored."""
+        path = f"{target.entity}/{target.project}/{target.name}"
+        body = {"target": path, "version": self.document["version"], "aliases": aliases}
+        found = self.connection.command(f"{self.path.collection_address}/links", body)
+        result = {
+            "entity": target.entity,
+            "project": target.project,
+            "name": target.name,
+            "version": found["target_version"],
+        }
+        return StoredVersion.committed(self.connection, result)
+
+    def unlink(self) -> None:
+        """Publish that this link is removed."""
+        source = self.document["source"]
+        target = f"{self.path.entity}/{self.path.project}/{self.path.name}"
+        address = VersionPath(
+            entity=source["entity"], project=source["project"], name=source["name"], version=""
+        ).collection_address
+        query = f"target={quote(target, safe='')}&version={source['version']}"
+        self.connection.command(f"{address}/links?{query}", None, "DELETE")
+
+
+def _address(prefix: str, *parts: str) -> str:
+    return "/".join((prefix, *(quote(part, safe="") for part in parts)))

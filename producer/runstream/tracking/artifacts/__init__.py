@@ -1,0 +1,1 @@
+"""Methods of a run for artifacts and models."""
