@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from runstream_consumers.api.control_tables import ControlTables
@@ -21,6 +20,7 @@ from runstream_consumers.artifact_decisions.model import (
     merged,
 )
 from runstream_consumers.artifact_decisions.store import Decisions
+from runstream_consumers.artifacts import reader as artifacts
 from runstream_consumers.object_store.store import ObjectMissing, ObjectStore
 from runstream_schemas.exceptions import InvalidManifest
 from runstream_schemas.stored.manifest import Manifest
@@ -86,7 +86,7 @@ class ArtifactDecisions:
     async def _deciding(self, request: RequestId) -> AsyncIterator[Decisions]:
         try:
             async with self._control.connection() as connection:
-                yield Decisions(connection, request, lambda collection: _published(connection, collection))
+                yield Decisions(connection, request, lambda collection: artifacts.published(connection, collection))
         except Refused as refused:
             raise Problem(404 if refused.code in _NOT_FOUND else 409, refused.code, str(refused)) from refused
 
@@ -112,5 +112,6 @@ def request_id(writer: str, seq: int) -> RequestId:
     return RequestId(writer=UUID(bytes=bytes.fromhex(writer)), seq=seq)
 
 
-async def _published(_connection: Any, _collection: Collection) -> None:
-    """Return what events have published about a collection."""
+def command_request(key: bytes) -> RequestId:
+    """Return the id of the request of a command."""
+    return RequestId(writer=UUID(bytes=key), seq=0)

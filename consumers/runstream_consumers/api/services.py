@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Header, Path, Request
 
 from runstream_consumers.api.artifact_decisions import ArtifactDecisions
 from runstream_consumers.api.control_tables import ControlTables
@@ -16,8 +18,9 @@ from runstream_consumers.api.fair_share import FairShare
 from runstream_consumers.api.kafka.command_events import Commands
 from runstream_consumers.api.kafka.offsets import Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
+from runstream_consumers.api.manifests import Manifests
 from runstream_consumers.api.polling_pace import PollingPace
-from runstream_consumers.api.problems import Problem
+from runstream_consumers.api.problems import BadParameter, Problem
 from runstream_consumers.api.run_numbers import RunNumbers
 from runstream_consumers.api.security.access import ThePrincipal
 from runstream_consumers.object_store.store import ObjectStore
@@ -35,6 +38,7 @@ class Services:
     control: ControlTables
     run_numbers: RunNumbers
     artifact_decisions: ArtifactDecisions
+    manifests: Manifests
     #: None if the settings name no store; see :func:`object_store`.
     object_store: ObjectStore | None
     cluster: Cluster
@@ -81,6 +85,23 @@ def run_path(entity: Name, project: Name, run_id: Name) -> RunPath:
 
 
 TheRun = Annotated[RunPath, Depends(run_path)]
+
+
+def command_key(
+    idempotency_key: Annotated[
+        str | None, Header(description="A UUID that identifies this request; a repeated request is applied once")
+    ] = None,
+) -> bytes:
+    """Return the 16 bytes that identify a command; raises BadParameter for a header that is not a UUID."""
+    if idempotency_key is None:
+        return secrets.token_bytes(16)
+    try:
+        return UUID(idempotency_key).bytes
+    except ValueError as error:
+        raise BadParameter("Idempotency-Key", f"expected a UUID, not {idempotency_key!r}") from error
+
+
+TheKey = Annotated[bytes, Depends(command_key)]
 
 
 @dataclass(frozen=True, slots=True)

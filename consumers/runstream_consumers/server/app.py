@@ -20,10 +20,13 @@ from runstream_consumers.api.fair_share import FairShare
 from runstream_consumers.api.kafka.command_events import Commands
 from runstream_consumers.api.kafka.offsets import BrokerOffsets, Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
+from runstream_consumers.api.manifests import Manifests
 from runstream_consumers.api.polling_pace import PollingPace
 from runstream_consumers.api.routers import (
     alerts,
+    artifact_commands,
     artifact_decisions,
+    artifacts,
     commands,
     connection,
     history,
@@ -54,7 +57,9 @@ _ROUTERS = (
     commands,
     history,
     alerts,
+    artifact_commands,
     artifact_decisions,
+    artifacts,
     objects,
 )
 
@@ -105,6 +110,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
                 control=control,
                 run_numbers=RunNumbers(control),
                 artifact_decisions=ArtifactDecisions(control, object_store),
+                manifests=Manifests(),
                 object_store=object_store,
                 cluster=Cluster(settings.kafka),
                 commands=Commands(producer, settings.partitions),

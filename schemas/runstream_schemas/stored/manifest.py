@@ -45,9 +45,12 @@ class Manifest:
 
     def encode(self) -> bytes:
         """Return the canonical JSON: entries in order of their paths, without white space, in UTF-8."""
-        entries = {path: _fields(self.entries[path]) for path in sorted(self.entries)}
-        content = {"version": _VERSION, "entries": entries}
+        content = {"version": _VERSION, "entries": self.fields()}
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """Return the entries as they are encoded, in order of their paths."""
+        return {path: _fields(self.entries[path]) for path in sorted(self.entries)}
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:

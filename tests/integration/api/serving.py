@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TOKEN = "token-of-the-tests"  # not a secret
 ENTITY = "ada"
 PARTITIONS = 2
-_CONSUMERS = ("history", "summary", "liveness", "alerts", "files")
+_CONSUMERS = ("history", "summary", "liveness", "alerts", "artifacts", "files")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

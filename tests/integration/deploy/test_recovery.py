@@ -28,7 +28,7 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Itera
 
 
 @pytest.mark.parametrize(
-    "service", ["s3", "api", "history", "summary", "liveness", "alerts", "files", "postgres", "kafka"]
+    "service", ["s3", "api", "history", "summary", "liveness", "alerts", "artifacts", "files", "postgres", "kafka"]
 )
 def test_killed_service_is_restarted(own_stack: Stack, service: str) -> None:
     """After SIGKILL the service runs again as another process; the state has the restart and its reason."""

@@ -36,11 +36,11 @@ def test_status_of_a_healthy_stack(stack: Stack) -> None:
     status = json.loads(done.stdout)
     services = [row for row in status["services"] if row["condition"] != "outside"]
     assert {row["name"]: row["condition"] for row in services} == dict.fromkeys(
-        ["kafka", "postgres", "s3", "alerts", "files", "history", "liveness", "summary", "api"], "running"
+        ["kafka", "postgres", "s3", "alerts", "artifacts", "files", "history", "liveness", "summary", "api"], "running"
     )
     assert all(row["pid"] and row["memory"] for row in services)
     with_lag = {row["name"] for row in services if row["lag"] is not None}
-    assert with_lag == {"alerts", "files", "history", "summary", "liveness"}
+    assert with_lag == {"alerts", "artifacts", "files", "history", "summary", "liveness"}
     assert stack.url == status["url"]
 
 

@@ -80,8 +80,8 @@ class TallyConsumer(LedgerConsumer):
 
     declaration = Declaration(
         settings=TallySettings,
-        owned_topics=frozenset({Topic.ARTIFACT}),
-        resume_topics=frozenset({Topic.ARTIFACT}),
+        owned_topics=frozenset({Topic.HEARTBEAT}),
+        resume_topics=frozenset({Topic.HEARTBEAT}),
         routes=tally_routes,
     )
 
@@ -170,11 +170,12 @@ def test_declarations_decide_who_owns_a_topic_and_what_a_resume_waits_for(instal
         Topic.EXIT: "liveness",
         Topic.ALERT: "alerts",
         Topic.FILE: "files",
+        Topic.ARTIFACT: "artifacts",
     }
     assert readers.keys() == {"history", "summary", "liveness"}
     install("TallyConsumer")
-    assert registry.topic_owners() == owners | {Topic.ARTIFACT: "ledger"}
-    assert registry.resume_readers() == readers | {"ledger": frozenset({Topic.ARTIFACT})}
+    assert registry.topic_owners() == owners | {Topic.HEARTBEAT: "ledger"}
+    assert registry.resume_readers() == readers | {"ledger": frozenset({Topic.HEARTBEAT})}
 
 
 class GreedyConsumer(LedgerConsumer):
@@ -199,6 +200,7 @@ def test_a_broken_package_is_left_out(install: Callable[..., None], caplog: pyte
     install("BrokenConsumer")
     assert [consumer.name for consumer in registry.installed_consumers()] == [
         "alerts",
+        "artifacts",
         "files",
         "history",
         "liveness",

@@ -14,7 +14,18 @@ from runstream_consumers.api.security.access import Principal
 from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_schemas import values
 from runstream_schemas.codec import encode
-from runstream_schemas.events import ChangeEvent, Entry, Header, Kind, Operation, Record, Role, Scope, Writer
+from runstream_schemas.events import (
+    ArtifactEvent,
+    ChangeEvent,
+    Entry,
+    Header,
+    Kind,
+    Operation,
+    Record,
+    Role,
+    Scope,
+    Writer,
+)
 from runstream_schemas.topics import RunPath, Topic, partition_of
 
 
@@ -25,7 +36,7 @@ class Commands:
     _producer: KafkaProducer
     _partitions: int
 
-    async def publish(self, event: ChangeEvent) -> None:
+    async def publish(self, event: ChangeEvent | ArtifactEvent) -> None:
         """Return once the broker has acknowledged the command; raises Unavailable if it does not in time.
 
         The command may have arrived in spite of the error. Sent again with the same key, it is applied once.

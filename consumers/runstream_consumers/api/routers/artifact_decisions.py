@@ -4,39 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
-from runstream_consumers.api.artifact_decisions import request_id
+from runstream_consumers.api.artifact_decisions import command_request, request_id
+from runstream_consumers.api.artifact_selection import ARTIFACT, TheCollection, TheCommand, target_of
 from runstream_consumers.api.documents.answers import described
 from runstream_consumers.api.documents.artifact_models import CommitAnswer, CommitBody, LinkAnswer, LinkBody
 from runstream_consumers.api.problems import BadParameter
-from runstream_consumers.api.services import Name, TheServices
+from runstream_consumers.api.services import TheServices
 from runstream_consumers.artifact_decisions.model import Collection, Content, Link, wrong_collection
+from runstream_schemas.events import ArtifactAction
 from runstream_schemas.stored.artifact_names import (
     is_registry,
-    parse_reference,
     problem_of_artifact_name,
-    problem_of_target_name,
 )
 from runstream_schemas.stored.objects import object_key
-from runstream_schemas.topics import canonical_project, is_name
+from runstream_schemas.topics import is_name
 
 router = APIRouter(prefix="/api/v1", tags=["artifacts"])
-
-ARTIFACT = "/artifacts/{entity}/{project}/{name}"
-
-
-def collection_path(entity: Name, project: Name, name: Name) -> Collection:
-    """Return the collection in the path of a request; raises BadParameter if there cannot be one."""
-    for field, part in (("entity", entity), ("project", project)):
-        if not is_name(part):
-            raise BadParameter(field, f"{part!r} cannot be part of the path of an artifact")
-    if problem := problem_of_target_name(name):
-        raise BadParameter("name", f"invalid name of an artifact {name!r}: {problem}")
-    return Collection(entity=entity, project=canonical_project(project), name=name)
-
-
-TheCollection = Annotated[Collection, Depends(collection_path)]
 
 
 @router.post(
@@ -78,31 +63,34 @@ async def commit(collection: TheCollection, services: TheServices, body: CommitB
     )
 
 
-@router.post(f"{ARTIFACT}/links", summary="Decide the version of a link in its target", responses=described(LinkAnswer))
-async def link(collection: TheCollection, services: TheServices, body: LinkBody) -> LinkAnswer:
-    """Return the version of a link in its target, the same one for the same version and for a repeated request."""
-    target = target_path(body.target)
-    request = request_id(body.writer, body.seq)
-    return _link_answer(await services.artifact_decisions.link(collection, body.version, target, request))
+@router.post(f"{ARTIFACT}/links", summary="Link a version to a collection", responses=described(LinkAnswer))
+async def link(collection: TheCollection, services: TheServices, command: TheCommand, body: LinkBody) -> LinkAnswer:
+    """Return the version of a link in its target, the same one for the same version and for a repeated request.
+
+    A shipper, which publishes the event itself, names the `writer`; without one, the API publishes the event.
+    """
+    target = target_of(body.target)
+    request = request_id(body.writer, body.seq) if body.writer else command_request(command.key)
+    found = await services.artifact_decisions.link(collection, body.version, target, request)
+    if not body.writer:
+        await services.commands.publish(command.link(ArtifactAction.LINK, found, target, aliases=body.aliases))
+    return _link_answer(found)
 
 
-@router.delete(f"{ARTIFACT}/links", summary="Decide to remove a link", responses=described(LinkAnswer))
-async def unlink(collection: TheCollection, services: TheServices, body: Annotated[LinkBody, Query()]) -> LinkAnswer:
+@router.delete(f"{ARTIFACT}/links", summary="Remove a link", responses=described(LinkAnswer))
+async def unlink(
+    collection: TheCollection,
+    services: TheServices,
+    command: TheCommand,
+    body: Annotated[LinkBody, Query()],
+) -> LinkAnswer:
     """Return the version of the removed link in its target. 404 if the version is not linked to it."""
-    target = target_path(body.target)
-    request = request_id(body.writer, body.seq)
-    return _link_answer(await services.artifact_decisions.unlink(collection, body.version, target, request))
-
-
-def target_path(text: str) -> Collection:
-    """Return the target of a link; raises BadParameter unless the text is ``entity/project/name``."""
-    try:
-        found = parse_reference(text)
-    except ValueError as error:
-        raise BadParameter("target", str(error)) from error
-    if not found.entity or found.version:
-        raise BadParameter("target", f"expected entity/project/name, not {text!r}")
-    return Collection(entity=found.entity, project=canonical_project(found.project), name=found.name)
+    target = target_of(body.target)
+    request = request_id(body.writer, body.seq) if body.writer else command_request(command.key)
+    found = await services.artifact_decisions.unlink(collection, body.version, target, request)
+    if not body.writer:
+        await services.commands.publish(command.link(ArtifactAction.UNLINK, found, target))
+    return _link_answer(found)
 
 
 def _content(collection: Collection, body: CommitBody) -> Content:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from datetime import UTC, datetime
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents.answers import described
 from runstream_consumers.api.kafka.command_events import change_attributes, stop_request, stopped_writers
-from runstream_consumers.api.problems import BadParameter, Problem, RunNotFound
+from runstream_consumers.api.problems import Problem, RunNotFound
 from runstream_consumers.api.routers.runs import RUN
 from runstream_consumers.api.security.access import ThePrincipal
-from runstream_consumers.api.services import TheConnection, TheRun, TheServices
+from runstream_consumers.api.services import TheConnection, TheKey, TheRun, TheServices
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.summary import reader as summary
 
@@ -41,15 +39,12 @@ async def stop(
     connection: TheConnection,
     services: TheServices,
     principal: ThePrincipal,
-    idempotency_key: Annotated[
-        str | None, Header(description="A UUID that identifies this request; a repeated request is applied once")
-    ] = None,
+    key: TheKey,
 ) -> models.StopAnswer:
     """Respond once the broker has the request, which applies to the writers that are running now, and to no later ones.
 
     404 if nothing of the run has arrived, 409 if none of its writers is running.
     """
-    key = _key(idempotency_key)
     state = await liveness.state(connection, run)
     if state is None:
         raise RunNotFound(run)
@@ -70,12 +65,3 @@ async def stop_state(
     attributes = await summary.attributes(connection, run)
     interval = services.polling_pace.interval(run, time.monotonic())
     return models.StopState(writers=stopped_writers(attributes), ask_again_s=interval)
-
-
-def _key(text: str | None) -> bytes:
-    if text is None:
-        return secrets.token_bytes(16)
-    try:
-        return UUID(text).bytes
-    except ValueError as error:
-        raise BadParameter("Idempotency-Key", f"expected a UUID, not {text!r}") from error

@@ -1,0 +1,109 @@
+"""The collection or the version that the path of a request names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path
+
+from runstream_consumers.api.kafka.artifact_events import ArtifactCommand
+from runstream_consumers.api.problems import BadParameter, Problem
+from runstream_consumers.api.security.access import ThePrincipal
+from runstream_consumers.api.services import Name, TheConnection, TheKey
+from runstream_consumers.artifact_decisions.model import Collection
+from runstream_consumers.artifacts import reader
+from runstream_consumers.artifacts.reader import ArtifactVersion
+from runstream_consumers.runtime.plugin import Connection
+from runstream_schemas.limits import DEFAULT_LIMITS
+from runstream_schemas.stored.artifact_names import parse_reference, problem_of_target_name
+from runstream_schemas.topics import canonical_project, is_name
+
+#: An artifact and its versions.
+ARTIFACT = "/artifacts/{entity}/{project}/{name}"
+COLLECTION = "/artifact-collections/{entity}/{project}/{name}"
+
+VERSIONS = "/artifact-versions/{entity}/{project}/{name}"
+
+#: A name, a colon, and an alias, a version or a digest.
+ReferenceName = Annotated[str, Path(min_length=1, max_length=2 * DEFAULT_LIMITS.name_length + 1)]
+
+
+class ArtifactNotFound(Problem):
+    """No such version or collection is stored."""
+
+    def __init__(self, name: str) -> None:
+        message = f"Unknown artifact {name}: check its name, or wait until it is delivered."
+        super().__init__(404, "artifact_not_found", message)
+
+
+def collection_of(entity: str, project: str, name: str) -> Collection:
+    """Return a collection; raises BadParameter if a name is invalid."""
+    for field, part in (("entity", entity), ("project", project)):
+        if not is_name(part):
+            raise BadParameter(field, f"{part!r} cannot be part of the path of an artifact")
+    if problem := problem_of_target_name(name):
+        raise BadParameter("name", f"invalid name of an artifact {name!r}: {problem}")
+    return Collection(entity=entity, project=canonical_project(project), name=name)
+
+
+def collection_path(entity: Name, project: Name, name: Name) -> Collection:
+    """Return the collection in the path of a request."""
+    return collection_of(entity, project, name)
+
+
+TheCollection = Annotated[Collection, Depends(collection_path)]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A collection, and the text that names one of its versions."""
+
+    collection: Collection
+    version: str
+
+    async def find(self, connection: Connection) -> ArtifactVersion:
+        """Return the version; raises ArtifactNotFound."""
+        found = await reader.find(connection, self.collection, self.version)
+        if found is None:
+            raise ArtifactNotFound(f"{self.collection}:{self.version or 'latest'}")
+        return found
+
+
+def reference(entity: Name, project: Name, name: ReferenceName) -> Reference:
+    """Return the version in the path of a request."""
+    try:
+        found = parse_reference(name)
+    except ValueError as error:
+        raise BadParameter("name", str(error)) from error
+    return Reference(collection_of(entity, project, found.name), found.version)
+
+
+TheReference = Annotated[Reference, Depends(reference)]
+
+
+async def version(found: TheReference, connection: TheConnection) -> ArtifactVersion:
+    """Return the version in the path of a request."""
+    return await found.find(connection)
+
+
+TheVersion = Annotated[ArtifactVersion, Depends(version)]
+
+
+def command(key: TheKey, principal: ThePrincipal) -> ArtifactCommand:
+    """Return the command that a request makes."""
+    return ArtifactCommand(key, principal.id)
+
+
+TheCommand = Annotated[ArtifactCommand, Depends(command)]
+
+
+def target_of(text: str) -> Collection:
+    """Return the target of a link; raises BadParameter unless the text is ``entity/project/name``."""
+    try:
+        found = parse_reference(text)
+    except ValueError as error:
+        raise BadParameter("target", str(error)) from error
+    if not found.entity or found.version:
+        raise BadParameter("target", f"expected entity/project/name, not {text!r}")
+    return Collection(entity=found.entity, project=canonical_project(found.project), name=found.name)

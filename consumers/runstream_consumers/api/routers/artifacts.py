@@ -1,0 +1,144 @@
+"""Artifacts: types, collections, versions, their files, and the runs that logged and used them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from runstream_consumers.api.artifact_selection import (
+    ARTIFACT,
+    COLLECTION,
+    VERSIONS,
+    ArtifactNotFound,
+    TheCollection,
+    TheVersion,
+    collection_of,
+)
+from runstream_consumers.api.documents import artifact_documents as documents
+from runstream_consumers.api.documents import artifact_models as models
+from runstream_consumers.api.documents.answers import ValuesResponse, described
+from runstream_consumers.api.routers.runs import RUN
+from runstream_consumers.api.services import Name, TheConnection, TheRun, TheServices, TheStore
+from runstream_consumers.artifacts import reader
+
+router = APIRouter(prefix="/api/v1", tags=["artifacts"])
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+After = Annotated[str | None, Query(description="`next` of the previous response")]
+AfterNumber = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="`next` of the previous response")]
+
+
+@router.get(ARTIFACT, summary="A version of an artifact", responses=described(models.ArtifactDocument))
+async def version(found: TheVersion) -> Response:
+    """Return the version that `NAME:alias`, `NAME:v3` or `NAME:digest` names; the latest for `NAME`."""
+    return ValuesResponse(documents.version_document(found))
+
+
+@router.get(f"{ARTIFACT}/used-by", summary="The runs that used a version", responses=described(models.ArtifactRunList))
+async def used_by(found: TheVersion, connection: TheConnection) -> Response:
+    """Return the runs that used a version, itself or through a link, in order."""
+    return ValuesResponse(documents.run_list(await reader.runs_of(connection, found, "used")))
+
+
+@router.get(
+    f"{ARTIFACT}/logged-by", summary="The runs that logged a version", responses=described(models.ArtifactRunList)
+)
+async def logged_by(found: TheVersion, connection: TheConnection) -> Response:
+    """Return the runs that logged a version: more than one if they logged the same content."""
+    return ValuesResponse(documents.run_list(await reader.runs_of(connection, found, "logged")))
+
+
+@router.get(f"{ARTIFACT}/manifest", summary="The files of a version", responses=described(models.ArtifactManifest))
+async def manifest(found: TheVersion, services: TheServices, store: TheStore) -> Response:
+    """Return the entries by path: of a file its size, SHA-256 and `url`, of a reference its `ref` and digest."""
+    read = await services.manifests.read(store, found)
+    place = documents.artifact_path(found)
+    entries = {
+        path: {**fields, "url": f"{place}/files/{quote(path)}"} if "sha256" in fields else fields
+        for path, fields in read.fields().items()
+    }
+    headers = {"ETag": f'"{found.content.digest.hex()}"'}
+    return ValuesResponse({"version": 1, "entries": entries}, headers=headers)
+
+
+@router.get(
+    "/artifact-types/{entity}/{project}",
+    summary="The types of a project's artifacts",
+    responses=described(models.ArtifactTypeList),
+)
+async def types(entity: Name, project: Name, connection: TheConnection) -> Response:
+    """Return the types that have a version, each with the number of its collections."""
+    place = collection_of(entity, project, "any")
+    found = await reader.types(connection, place.entity, place.project)
+    listed = [models.ArtifactType(type=kind, collections=count) for kind, count in found]
+    return ValuesResponse(models.ArtifactTypeList(types=listed))
+
+
+@router.get(
+    "/artifact-collections/{entity}/{project}",
+    summary="The collections of a project",
+    responses=described(models.ArtifactCollectionList),
+)
+async def collections(
+    entity: Name,
+    project: Name,
+    connection: TheConnection,
+    *,
+    kind: Annotated[str | None, Query(alias="type")] = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> Response:
+    """Return the collections that have a version, by name; `next` is null at the end."""
+    place = collection_of(entity, project, "any")
+    found = await reader.collections(connection, place.entity, place.project, kind=kind, after=after, limit=limit)
+    following = found[-1].collection.name if len(found) == limit else None
+    listed = [documents.collection_document(one) for one in found]
+    return ValuesResponse(models.ArtifactCollectionList(collections=listed, next=following))
+
+
+@router.get(COLLECTION, summary="A collection", responses=described(models.ArtifactCollectionDocument))
+async def collection(found: TheCollection, connection: TheConnection) -> Response:
+    """Return a collection that has a version."""
+    listed = await reader.collections(connection, found.entity, found.project, name=found.name)
+    if not listed:
+        raise ArtifactNotFound(str(found))
+    return ValuesResponse(documents.collection_document(listed[0]))
+
+
+@router.get(
+    VERSIONS,
+    summary="The versions of a collection, newest first",
+    responses=described(models.ArtifactList),
+)
+async def versions(
+    found: TheCollection, connection: TheConnection, *, limit: Limit = 50, after: AfterNumber = None
+) -> Response:
+    """Return versions of a collection; `next` is null at the end."""
+    page = await reader.versions(connection, found, limit=limit, after=after)
+    if not page and after is None:
+        raise ArtifactNotFound(str(found))
+    following = str(page[-1].number) if len(page) == limit else None
+    listed = [documents.version_document(one) for one in page]
+    return ValuesResponse(models.ArtifactList(artifacts=listed, next=following))
+
+
+@router.get(
+    f"{RUN}/artifacts", summary="The artifacts that a run logged or used", responses=described(models.RunArtifactList)
+)
+async def of_run(
+    run: TheRun,
+    connection: TheConnection,
+    *,
+    direction: Literal["logged", "used"] = "logged",
+    limit: Limit = 50,
+    after: AfterNumber = None,
+) -> Response:
+    """Return the versions that a run logged or used, in order; 200 for any run. `next` is null at the end."""
+    start = after or 0
+    page = await reader.of_run(connection, run, direction, limit=limit, offset=start)
+    following = str(start + limit) if len(page) == limit else None
+    listed = [documents.run_artifact(one, use_as) for one, use_as in page]
+    return ValuesResponse(models.RunArtifactList(artifacts=listed, next=following))

@@ -1,0 +1,1 @@
+"""The artifacts consumer: versions of artifacts, their aliases and links, and which runs made and used them."""
