@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,8 @@ class Block:
     missing: int = 0
     #: The record is a branch: the run inherits the rows of a run up to its step, see :data:`Flag.BRANCH`.
     is_branch: bool = False
+    #: What its event has besides the fields of its record: what an upload added.
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def count(self) -> int:

@@ -43,6 +43,8 @@ _SYMBOLS: Mapping[str, type[Enum]] = {
     "action": events.ArtifactAction,
     "level": events.AlertLevel,
 }
+#: What a marker of a lost record names.
+_MARKER_NAMES: Mapping[Topic, Sequence[str]] = {Topic.FILE: ("path",), Topic.ARTIFACT: ("name", "type")}
 _NO_NUMBERS: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
 
@@ -132,7 +134,7 @@ def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> e
     if topic in {Topic.CONFIG, Topic.SUMMARY}:
         return _changes(topic, block, envelope, limits)
     header = replace(envelope.header(events.Kind.DATA, block, block.times[-1]), order=block.orders[0])
-    return _plain_event(topic, header, plain_row(block.values[0], limits))
+    return _plain_event(topic, header, {**plain_row(block.values[0], limits), **block.extra})
 
 
 def _rows(block: Block, envelope: Envelope, limits: Limits) -> events.LogEvent:
@@ -220,7 +222,16 @@ def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> events.
         return _without_rows(block, header)
     if topic in {Topic.CONFIG, Topic.SUMMARY}:
         return events.ChangeEvent(header=header, topic=topic)
-    return _PLAIN_EVENTS[topic][0](header=header)
+    return _named_marker(topic, header, block)
+
+
+def _named_marker(topic: Topic, header: events.Header, block: Block) -> events.PlainEvent:
+    """Return the marker of a record that is lost, with its names if it could be read."""
+    record = block.values[0] if block.values and isinstance(block.values[0], dict) else {}
+    known = {name: record[name] for name in _MARKER_NAMES.get(topic, ()) if isinstance(record.get(name), str)}
+    # Encoded as the reason is: a name that is not UTF-8 may be why the record is lost.
+    names: dict[str, Any] = {name: text.encode(errors="backslashreplace").decode() for name, text in known.items()}
+    return _PLAIN_EVENTS[topic][0](header=header, **names)
 
 
 def halves(block: Block) -> tuple[Block, Block]:

@@ -102,6 +102,10 @@ class RunFolder:
         except ValueError as error:
             raise UnusableRunError(f"Cannot use {path}: {error}") from error
 
+    def delete_staged(self) -> None:
+        """Delete what is left of staged files; to be called once everything is delivered."""
+        shutil.rmtree(self.path / "staged", ignore_errors=True)
+
     def writers(self) -> Iterator[bytes]:
         """Yield the ids of the writers whose folders are complete enough to be read."""
         try:

@@ -35,10 +35,12 @@ _SENDING: ContextVar[bool] = ContextVar("runstream_sending", default=False)
 class ServerError(CommError):
     """The server refused a request or could not serve it."""
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    def __init__(self, message: str, status: int = 0, code: str = "") -> None:
         super().__init__(message)
         #: HTTP status of the answer; 0 if the answer was not readable.
         self.status = status
+        #: What the server calls the error; empty if the answer does not have it.
+        self.code = code
 
 
 class AuthenticationError(ServerError):
@@ -164,7 +166,7 @@ class ServerClient:
 
     def _error(self, response: httpx.Response, answer: bytes) -> ServerError:
         url, status = self._server.url, response.status_code
-        message = _message(answer)
+        message = _error_field(answer, "message")
         if status == HTTPStatus.FORBIDDEN:
             return AuthenticationError(messages.no_permission(url, message or response.reason_phrase), status)
         if status == HTTPStatus.UNAUTHORIZED:
@@ -174,7 +176,8 @@ class ServerClient:
         if response.has_redirect_location:
             place = response.headers["Location"]
             return ServerError(f"{url} redirects to {place!r}: set RUNSTREAM_URL to the URL of the server", status)
-        return ServerError(message or f"{url} answered with status {status} {response.reason_phrase}", status)
+        text = message or f"{url} answered with status {status} {response.reason_phrase}"
+        return ServerError(text, status, _error_field(answer, "code"))
 
 
 def _http_client(server: Server, timeout: float) -> httpx.Client:
@@ -215,8 +218,8 @@ def _certificates() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _message(answer: bytes) -> str:
+def _error_field(answer: bytes, name: str) -> str:
     try:
-        return str(values.load(answer.decode())["error"]["message"])
+        return str(values.load(answer.decode())["error"][name])
     except (ValueError, KeyError, TypeError):
         return ""

@@ -42,6 +42,8 @@ class ShipperSettings:
     #: Between two attempts to connect.
     first_retry_s: float = 0.2
     longest_retry_s: float = 1.5
+    #: Between two looks at a file that is uploaded whenever it changes (policy live).
+    live_poll_s: float = 3.0
     #: Between two writes of ``report.json``.
     report_s: float = 2.0
     #: How long to wait for a server that does not answer, once every training process has ended.

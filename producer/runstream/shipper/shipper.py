@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import partial
+from typing import Any
 
 from runstream.preemption import is_preemptible
 from runstream.run_folder.folder import RunFolder
 from runstream.run_folder.json_files import read_json
 from runstream.run_folder.process_identity import Host
 from runstream.shipper.background import BackgroundTasks
+from runstream.shipper.delivery.awaited_ends import AwaitedEnds
 from runstream.shipper.delivery.checkpoint import Checkpoint
 from runstream.shipper.delivery.connector import Connector
 from runstream.shipper.delivery.report import Report
@@ -27,6 +29,8 @@ from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.sources.collector import Collector
 from runstream.shipper.sources.run_number import RunNumberResolver
 from runstream.shipper.transport.route import Destination, Route
+from runstream.shipper.uploads.record_uploads import RecordUploads
+from runstream.shipper.uploads.watched_files import WatchedFiles
 from runstream.shipper.writers.heartbeat_sender import HeartbeatSender
 from runstream.shipper.writers.heartbeats import Beats, create_goodbye
 from runstream.shipper.writers.process import InheritedPidfd
@@ -35,7 +39,7 @@ from runstream.shipper.writers.writer_tail import WriterTail
 from runstream.spool.control_page import Phase, Word
 from runstream.spool.format import TopicCode
 from runstream_schemas import values
-from runstream_schemas.events import HeartbeatEvent, Role
+from runstream_schemas.events import HeartbeatEvent
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +69,7 @@ class Shipper:
 
     With ``live``, beats are sent, the system is sampled, and delivery continues until every writer has ended. Otherwise
     what is recorded is delivered, as for an offline run, without beats. ``progress`` is called about ten times a second
-    with the records acknowledged and pending. By default, no record waits for uploads.
+    with the records acknowledged and pending. ``gate`` replaces the uploads of files and artifacts.
     """
 
     def __init__(
@@ -90,8 +94,26 @@ class Shipper:
         report = Report()
         report.restore(read_json(folder.report, values.load) or {})
         self.delivery = RunDelivery(report, settings, self._send_goodbye)
+        self._watched = WatchedFiles(
+            folder.path,
+            self._ledger,
+            settings,
+            live=live,
+            record=partial(self._record, TopicCode.FILE),
+            ended=self.delivery.has_ended,
+        )
         self._checkpoint = Checkpoint(folder, self._ledger, self.delivery)
         route = Route(folder.info, environ, settings, self._ledger.reached_clusters)
+        self.uploads = RecordUploads(
+            folder,
+            route,
+            settings,
+            self._tasks,
+            get_run=lambda: self.delivery.run,
+            watched=self._watched,
+            record=self._record,
+            changed=self._wake.set,
+        )
         reachable = asyncio.Event()
         self.connector = Connector(folder, route, self._ledger, settings, moved=self._wake.set, reachable=reachable)
         self._beats = Beats()
@@ -107,7 +129,7 @@ class Shipper:
             settings=settings,
             tasks=self._tasks,
             trainer=trainer,
-            gate=gate,
+            gate=gate or self.uploads,
             own=self._collector.writer.id,
             preemptible=is_preemptible(environ),
             changed=self._note_change,
@@ -121,8 +143,7 @@ class Shipper:
         self._run_number = RunNumberResolver(
             folder.info, route, settings, self._ledger, resolve=self.connector.resolve, record=self._record_number
         )
-        #: By writer, the records that were sent when finish() was called, and that it waits for.
-        self._goals: dict[bytes, int] = {}
+        self._awaited_ends = AwaitedEnds(self._control)
         self._preempting_noted = False
         self._housekept_at = self._busy_until = 0.0
         #: The last turn left something to read; it found everything read and acknowledged.
@@ -145,11 +166,13 @@ class Shipper:
         self._tasks.start("connector", self.connector.run(self.delivery))
         self._tasks.start("heartbeats", self._heartbeats.run())
         self._tasks.start("run number", self._run_number.run())
+        self._tasks.start("watched files", self._watched.run())
         if self._live:
             self._tasks.start("stop requests", self._stop_requests.run())
         try:
             return await self._work()
         finally:
+            self.uploads.close()
             await self._tasks.close()
             loop.set_exception_handler(None)
             self._registry.close()
@@ -169,10 +192,11 @@ class Shipper:
             if self._gone:
                 log.warning("the run folder was deleted: %s", self._folder.path)
                 return ShipperResult.GIVEN_UP
-            if self.delivery.connected or any(tail.running for tail in self.delivery.tails.values()):
+            if self._delivering or any(tail.running for tail in self.delivery.tails.values()):
                 active_at = time.monotonic()
             elif time.monotonic() - active_at > self._settings.patience_s:
-                log.warning("giving up (%s); run `runstream sync` to deliver the rest", self.connector.problem)
+                problem = self.connector.problem or self.uploads.problem
+                log.warning("giving up (%s); run `runstream sync` to deliver the rest", problem)
                 await self._save()
                 return ShipperResult.GIVEN_UP
             await self._wait()
@@ -219,6 +243,7 @@ class Shipper:
             self._publish_itself()
         self._control[Word.SHIPPER_ALIVE] = time.time_ns() // 1000
         self._registry.scan()
+        self.uploads.trim()
         self._publish_counts()
 
     def _publish_itself(self) -> None:
@@ -233,8 +258,17 @@ class Shipper:
             self._control[Word.LAST_ACKED] = time.time_ns() // 1000
         self._control[Word.ACKED] = self.delivery.acked
         self._control[Word.TRAINERS_ACKED] = self.delivery.trainers_acked
+        left = self.uploads.remaining()
+        self._control[Word.UPLOAD_FILES], self._control[Word.UPLOAD_BYTES] = left.files, left.size
+        self._control[Word.UPLOADED_BYTES] = left.sent
         if self._progress is not None:
             self._progress(self.delivery.acked, pending)
+
+    @property
+    def _delivering(self) -> bool:
+        """Whether the broker can be reached, and the object store if nothing else is left to deliver."""
+        only_uploads = self.delivery.uploading and not (self._more or self.delivery.in_flight)
+        return self.delivery.connected and not (only_uploads and self.uploads.problem)
 
     @property
     def _preempting(self) -> bool:
@@ -262,8 +296,12 @@ class Shipper:
 
     def _record_number(self, number: int) -> None:
         """Record the number of the run in its project as if the training process had done so."""
+        self._record(TopicCode.CONFIG, [["attribute", "set", ["number"], number]])
+
+    def _record(self, topic: TopicCode, payload: Any) -> None:
+        """Append to the shipper's own spool; raises OSError if there is none and none can be created."""
         if not self._collector.writer.ended:
-            self._collector.writer.begin().append(TopicCode.CONFIG, [["attribute", "set", ["number"], number]])
+            self._collector.writer.begin().append(topic, payload)
         self.delivery.changed = True
         self._wake.set()
 
@@ -315,7 +353,8 @@ class Shipper:
         others = [tail for tail in tails.values() if tail.info.id != own.id]
         complete = all(tail.account.closed for tail in others) and bool(others or self._registry.closed_before)
         await self._note_awaited(others)
-        if self._collector.reading() or not (complete or (not self._live and self._is_caught_up(others))):
+        reading = self._collector.reading() or self._watched.waiting()
+        if reading or not (complete or (not self._live and self._is_caught_up(others))):
             return None
         if not own.ended:
             if self._run_number.awaited():
@@ -331,33 +370,19 @@ class Shipper:
         self._publish_counts()
         if not complete:
             return ShipperResult.OPEN
+        await asyncio.to_thread(self._folder.delete_staged)
         self._control[Word.PHASE] = Phase.DELIVERED
         return ShipperResult.COMPLETE
 
     async def _note_awaited(self, tails: list[WriterTail]) -> None:
-        """Publish when only the ends of processes are missing for which ``finish()`` must not wait.
-
-        They are its own, and those of forked children that live on: what these have recorded by then is delivered.
-        """
-        if not self._goals and self._control[Word.FINISH_REQUESTED] and self._caught_up:
-            self._goals = {tail.info.id: tail.sent for tail in tails}
-        ready = all(tail.account.closed or tail.awaits_end or self._lives_on(tail) for tail in tails)
-        awaited = ready and not all(tail.account.closed for tail in tails)
+        """Publish when only the ends of processes are missing for which ``finish()`` must not wait."""
+        caught_up = self.delivery.connected and not (self._more or self.delivery.saturated)
+        awaited = self._awaited_ends.update(tails, caught_up=caught_up)
         if awaited and not self._control[Word.AWAITS_END]:
             await self._save(report=True)
             self._publish_counts()
         if awaited != bool(self._control[Word.AWAITS_END]):
             self._control[Word.AWAITS_END] = int(awaited)
-
-    @property
-    def _caught_up(self) -> bool:
-        """Whether the last turn has read everything that was recorded."""
-        return self.delivery.connected and not (self._more or self.delivery.saturated)
-
-    def _lives_on(self, tail: WriterTail) -> bool:
-        """Whether a forked child is running, and what it had recorded when ``finish()`` was called is delivered."""
-        is_child = tail.info.role is Role.CHILD and tail.running
-        return is_child and bool(self._goals) and tail.account.records >= self._goals.get(tail.info.id, 0)
 
     def _is_caught_up(self, tails: list[WriterTail]) -> bool:
         """Whether everything that running writers have written so far is delivered."""

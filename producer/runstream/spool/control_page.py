@@ -58,6 +58,10 @@ class Word(IntEnum):
     TRAINERS_ACKED = 112
     #: ``runstream shippers stop``: 1 if the training process must not start a shipper again.
     DELIVERY_STOPPED = 120
+    #: Shipper: number and bytes of the files that are not uploaded yet, and the bytes that it has uploaded.
+    UPLOAD_FILES = 128
+    UPLOAD_BYTES = 136
+    UPLOADED_BYTES = 144
 
 
 class Phase(IntEnum):

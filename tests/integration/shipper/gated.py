@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from runstream.run_folder.folder import RunFolder, lock
 from runstream.shipper.__main__ import configure_logging
+from runstream.shipper.ledger.upload_gate import Outcome
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.shipper import Shipper, ShipperResult
 from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from runstream.shipper.ledger.upload_gate import GatedRecord
 
@@ -27,13 +28,19 @@ class FolderGate:
     """A gate that is open for the records whose paths exist in a folder."""
 
     topics: Collection[Topic] = (Topic.FILE,)
+    full = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.load = 0
 
-    def ready(self, record: GatedRecord) -> bool:
-        """Whether the upload of a record is done."""
-        return self._folder.joinpath(record.payload["path"]).exists()
+    def submit(self, record: GatedRecord, finish: Callable[[Outcome], None]) -> None:
+        """Begin to look for the file of a record."""
+        path = self._folder / record.payload["path"]
+        if path.exists():
+            finish(Outcome({"size": path.stat().st_size}))
+        else:
+            asyncio.get_running_loop().call_later(0.05, self.submit, record, finish)
 
 
 def main() -> int:

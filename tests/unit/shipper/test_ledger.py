@@ -21,12 +21,12 @@ WRITER = bytes(range(16))
 
 def test_ledger_reads_back(tmp_path: Path) -> None:
     """All accounts are loaded as they were saved."""
-    ledger = Ledger(tmp_path / "delivery.json", console=12, complete=True)
+    watched = {"a.log": {"writer": WRITER.hex(), "policy": "live", "source": "/a.log", "sent": [3, 5]}}
+    ledger = Ledger(tmp_path / "delivery.json", console=12, watched=watched, complete=True)
     account = ledger.account("cluster", entity="team", prefix="p", partitions=8)
     account.writers[WRITER] = WriterAccount(
         acked={TopicCode.LOG: 7, TopicCode.CONFIG: 1},
         lost={TopicCode.LOG: (Loss("the disk was full", 2, ((4, 6),)),)},
-        uploads={TopicCode.FILE: {3, 5}},
         resume=Position(3, 640),
         exit_acked=True,
     )
@@ -101,17 +101,8 @@ def test_floor_is_what_any_cluster_has(tmp_path: Path) -> None:
     assert ledger.floor(bytes(16)) == {}
 
 
-def test_ledger_without_uploads_loads() -> None:
-    """An account that an earlier version saved has no uploads."""
-    account = WriterAccount.from_json({"acked": {"log": 2}, "resume": [0, 64], "exit": False})
+def test_older_ledger_loads() -> None:
+    """An account that an earlier version saved lacks some keys and has others."""
+    account = WriterAccount.from_json({"acked": {"log": 2}, "resume": [0, 64], "exit": False, "uploads": {"file": [1]}})
 
-    assert (account.uploads, account.acked, account.resume) == ({}, {TopicCode.LOG: 2}, Position(0, 64))
-
-
-def test_acknowledged_records_need_no_upload_state() -> None:
-    """Upload state is kept only until the record is acknowledged."""
-    account = WriterAccount(uploads={TopicCode.FILE: {3, 5}})
-
-    new = account.acknowledge(TopicCode.FILE, 4)
-
-    assert (new, account.acked, account.uploads) == (4, {TopicCode.FILE: 4}, {TopicCode.FILE: {5}})
+    assert (account.acked, account.resume) == ({TopicCode.LOG: 2}, Position(0, 64))

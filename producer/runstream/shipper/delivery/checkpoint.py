@@ -37,12 +37,12 @@ class Checkpoint:
         return self.delivery.changed and time.monotonic() - self._saved_at >= self.delivery.settings.housekeeping_s
 
     async def save(self) -> None:
-        """Save the ledger, then delete the segments that it declares delivered.
+        """Save the ledger, then delete the segments and staged files that it declares delivered.
 
         The order matters at every await: see the table in ``docs/shipper.md``.
         """
         self._saved_at = time.monotonic()
-        segments = self.delivery.settle()
+        files = self.delivery.settle()
         data = self.ledger.to_json()
         try:
             await asyncio.to_thread(partial(write_json, self.ledger.path, data, durable=True))
@@ -51,8 +51,8 @@ class Checkpoint:
             # does not declare delivered is sent again or marked as missing, and consumers trim either.
             log.warning("cannot write %s: %s", self.ledger.path.name, error)
             self.delivery.changed = True
-        if segments:
-            await asyncio.to_thread(self._delete, segments)
+        if files:
+            await asyncio.to_thread(self._delete, files)
         if time.monotonic() - self._reported_at >= self.delivery.settings.report_s:
             self.write_report()
 
@@ -65,11 +65,11 @@ class Checkpoint:
             except OSError as error:
                 log.warning("cannot write report.json: %s", error)
 
-    def _delete(self, segments: list[Path]) -> None:
+    def _delete(self, files: list[Path]) -> None:
         for tail in list(self.delivery.tails.values()):
-            if numbers := [int(path.stem) for path in segments if path.parent == tail.path]:
+            if numbers := [int(path.stem) for path in files if path.parent == tail.path]:
                 self._cover(tail, max(numbers) + 1)
-        for path in segments:
+        for path in files:
             path.unlink(missing_ok=True)
 
     def _cover(self, tail: WriterTail, segment: int) -> None:

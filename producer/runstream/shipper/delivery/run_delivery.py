@@ -73,6 +73,11 @@ class RunDelivery:
         """Whether any record waits for its upload."""
         return any(tail.uploads for tail in self.tails.values())
 
+    def has_ended(self, writer: bytes) -> bool:
+        """Whether a writer has ended; one that is not known was delivered completely before."""
+        tail = self.tails.get(writer)
+        return tail is None or tail.dead or tail.exit is not None
+
     def add(self, tail: WriterTail) -> None:
         """Add a writer."""
         self.tails[tail.info.id] = tail
@@ -135,13 +140,13 @@ class RunDelivery:
         return sum(tail.pending() for tail in self.tails.values() if not tail.account.closed)
 
     def settle(self) -> list[Path]:
-        """Update the accounts; return the segments that can be deleted once the ledger is saved."""
+        """Update the accounts; return the segments and staged files to delete once the ledger is saved."""
         self.changed = False
         delivered: list[Path] = []
         for tail in self.tails.values():
             if self._account is not None:
                 tail.settle()
-                delivered += tail.delivered_segments()
+                delivered += tail.delivered_files()
         return delivered
 
     def _begin(self, tail: WriterTail) -> None:
@@ -152,10 +157,10 @@ class RunDelivery:
 
     def _send_uploaded(self) -> None:
         for tail in self.tails.values():
-            done = tail.account.uploads_done
             for block in tail.uploads.release():
                 self._send(tail, block)
-            self.changed = self.changed or tail.account.uploads_done != done
+                if self.saturated:
+                    break
 
     def _pull(self, tail: WriterTail) -> bool:
         before = tail.position

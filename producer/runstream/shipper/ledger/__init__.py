@@ -1,1 +1,1 @@
-"""What is delivered, and which uploads are done: the state kept in ``delivery.json``."""
+"""What is delivered, which is kept in ``delivery.json``, and what waits for its upload."""

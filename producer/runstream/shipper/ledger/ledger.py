@@ -28,8 +28,6 @@ class WriterAccount:
     acked: dict[int, int] = field(default_factory=dict)
     #: By topic code: the acknowledged records that are lost, which markers account for.
     lost: dict[int, Losses] = field(default_factory=dict)
-    #: By topic code: records whose uploads are done although they are not acknowledged yet.
-    uploads: dict[int, set[int]] = field(default_factory=dict)
     #: Where reading begins after a restart; None for the beginning.
     resume: Position | None = None
     #: Whether beats are sent for the writer: decided and saved before the first beat or the exit; None until then.
@@ -48,11 +46,6 @@ class WriterAccount:
         """Number of acknowledged records."""
         return sum(self.acked.values())
 
-    @property
-    def uploads_done(self) -> int:
-        """Number of finished uploads whose records are not acknowledged."""
-        return sum(map(len, self.uploads.values()))
-
     def acknowledge(self, topic: int, stop: int, lost: str = "") -> int:
         """Note that the records of a topic below ``stop`` are acknowledged; return how many of them are new.
 
@@ -63,8 +56,6 @@ class WriterAccount:
         if lost and new > 0:
             self.lost[topic] = merge(self.lost.get(topic, ()), {lost: [(first, stop)]})
         self.acked[topic] = stop
-        if topic in self.uploads:
-            self.uploads[topic] = {seq for seq in self.uploads[topic] if seq >= stop}
         return new
 
     def to_json(self) -> dict[str, Any]:
@@ -75,7 +66,6 @@ class WriterAccount:
                 TopicCode(topic).name.lower(): [loss.to_json() for loss in losses]
                 for topic, losses in self.lost.items()
             },
-            "uploads": {TopicCode(topic).name.lower(): sorted(seqs) for topic, seqs in self.uploads.items() if seqs},
             "resume": self.resume,
             "beats": self.beats,
             "said_from": self.explicit_from,
@@ -88,12 +78,11 @@ class WriterAccount:
     def from_json(cls, data: dict[str, Any]) -> WriterAccount:
         """Return the account that a JSON object describes; older objects lack some keys."""
         resume, beats = data.get("resume"), data.get("beats")
-        acked, uploads, lost = data.get("acked") or {}, data.get("uploads") or {}, data.get("lost") or {}
+        acked, lost = data.get("acked") or {}, data.get("lost") or {}
         names = {code.name.lower(): int(code) for code in TopicCode}
         return cls(
             acked={code: int(acked[name]) for name, code in names.items() if name in acked},
             lost={code: tuple(map(Loss.from_json, lost[name])) for name, code in names.items() if name in lost},
-            uploads={code: set(map(int, uploads[name])) for name, code in names.items() if name in uploads},
             resume=Position(int(resume[0]), int(resume[1])) if resume else None,
             beats=None if beats is None else bool(beats),
             beats_saved=beats is not None,
@@ -130,6 +119,8 @@ class Ledger:
     console: int = 0
     #: The run's number in its project, if the shipper had to request it and has recorded it.
     number: int | None = None
+    #: By name, the files that are read in place, with the writer whose end they are read at, ``source`` and ``policy``.
+    watched: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: Everything in the folder is delivered.
     complete: bool = False
 
@@ -145,6 +136,7 @@ class Ledger:
                 clusters,
                 console=int(data.get("console") or 0),
                 number=None if number is None else int(number),
+                watched={str(path): dict(entry) for path, entry in (data.get("watched") or {}).items()},
                 complete=bool(data.get("complete")),
             )
         except (TypeError, ValueError, AttributeError, LookupError):
@@ -189,4 +181,4 @@ class Ledger:
             for name, account in self.clusters.items()
         }
         shared = {"version": 1, "complete": self.complete, "console": self.console, "number": self.number}
-        return {**shared, "clusters": clusters}
+        return {**shared, "watched": self.watched, "clusters": clusters}

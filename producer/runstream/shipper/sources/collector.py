@@ -21,6 +21,8 @@ from runstream_schemas.limits import DEFAULT_LIMITS
 
 log = logging.getLogger(__name__)
 
+#: Under which name the console log is a file of the run.
+CONSOLE_FILE = "output.log"
 #: Seconds before the first sample: rates need an interval.
 _FIRST_SAMPLE_S = 1.0
 #: Maximum number of lines in the spool that are not acknowledged; further lines stay in their file.
@@ -84,9 +86,14 @@ class Collector:
         return self._ending and not self._events.settled()
 
     def drain(self) -> None:
-        """Record the rest of the console log: nothing more is written to it."""
+        """Record the rest of the console log, and the log as a file of the run: nothing more is written to it."""
         while self._record_lines(final=True):
             pass
+        roles = {self._folder.writer_info(writer).role for writer in self._folder.writers()}
+        with contextlib.suppress(OSError):  # there is no log
+            if (size := self._folder.console.stat().st_size) and Role.PRIMARY in roles:
+                source = {"source": str(self._folder.console), "size": size, "media_type": "text/plain", "read": True}
+                self.writer.begin().append(TopicCode.FILE, {"path": CONSOLE_FILE, "policy": "end", **source})
 
     def close(self) -> None:
         """Close files, and let the reader of event files end."""

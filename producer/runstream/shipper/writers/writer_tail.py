@@ -24,9 +24,6 @@ from runstream.spool.reader import Position, SpoolReader, segment_path, segments
 from runstream_schemas.events import Ending, Role
 from runstream_schemas.limits import Limits
 
-#: Payload bytes of one writer that may wait for uploads; beyond that, its spool is not read.
-_UPLOAD_BYTES = 4 * 1024 * 1024
-
 
 class WriterTail:
     """Follows one writer. ``trainer`` is the pidfd that the shipper inherited, of any process."""
@@ -41,10 +38,10 @@ class WriterTail:
     ) -> None:
         self.info = info
         self.path = folder.writer_folder(info.id)
+        self._run_folder = folder.path
         self.run = folder.info
         self._host = host
         self._inherited = trainer if trainer is not None and trainer.is_of(info, host) else None
-        self._gate = gate
         self._watched: process.WatchedProcess | None = None
         #: By topic code: where the blocks start that are sent or wait for uploads, and the seq after each.
         self._flight: dict[int, deque[tuple[Position, int]]] = {}
@@ -55,7 +52,9 @@ class WriterTail:
         self._assembler = Assembler({}, block_bytes=1, block_rows=1)
         self.account = WriterAccount()
         #: The records that wait for their uploads.
-        self.uploads = UploadQueue(gate, info.id, self.account)
+        self.uploads = UploadQueue(gate, info.id)
+        #: Staged files of acknowledged records.
+        self._not_needed: list[str] = []
         #: The next read looks for segments after one that was deleted.
         self._listing = False
         #: The process has exited.
@@ -120,8 +119,8 @@ class WriterTail:
     def begin(self, account: WriterAccount, limits: Limits, block_rows: int | None) -> None:
         """Start reading again, from the first record that the account does not have."""
         self._reader.close()
+        self.uploads.restart(keep=account is self.account)
         self.account = account
-        self.uploads = UploadQueue(self._gate, self.info.id, account)
         self._flight = {}
         self._exit_position = None
         self._reader = SpoolReader(self.path, account.resume)
@@ -137,7 +136,7 @@ class WriterTail:
 
     def pull(self, limit: int) -> list[Block]:
         """Read about ``limit`` bytes of what the writer appended since; return the blocks that can be sent."""
-        if self.drained or self.uploads.size >= _UPLOAD_BYTES:
+        if self.drained or self.uploads.full:
             return []
         records = self._reader.read(ended=self.dead, limit=limit, listing=self._listing)
         self._listing = False
@@ -162,6 +161,7 @@ class WriterTail:
 
         ``lost`` is the reason of the marker that accounts for them, if they are lost.
         """
+        self._not_needed += self.uploads.acknowledge(topic, self.account.acked.get(topic, 0), stop)
         flight = self._flight.get(topic)
         while flight and flight[0][1] <= stop:
             flight.popleft()
@@ -181,14 +181,15 @@ class WriterTail:
             starts.append(self._exit_position)
         self.account.resume = min(starts, default=self._reader.position)
 
-    def delivered_segments(self) -> list[Path]:
-        """Return the segments that are not needed once the account, in its current state, is saved."""
+    def delivered_files(self) -> list[Path]:
+        """Return segments and staged files that are not needed once the account, in its current state, is saved."""
+        staged, self._not_needed = self._not_needed, []
         closed, resume = self.account.closed, self.account.resume
         return [
             segment_path(self.path, number)
             for number in sorted(segments(self.path))
             if closed or (resume is not None and number < resume.segment)
-        ]
+        ] + [self._run_folder / name for name in staged]
 
     def delete_segments(self) -> None:
         """Delete all segments: everything is delivered."""

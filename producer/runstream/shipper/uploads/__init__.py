@@ -1,0 +1,1 @@
+"""Uploads: the bytes of files and artifacts, stored before the events that name them are sent."""

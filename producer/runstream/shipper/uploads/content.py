@@ -1,0 +1,158 @@
+"""What is uploaded: the bytes of a file, read so that a change while they are read is noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+#: Bytes that are read at a time.
+CHUNK = 1024 * 1024
+#: Content above this size is uploaded in parts.
+SINGLE_BYTES = 64 * 1024 * 1024
+#: How often a file that changes while it is read is read.
+ATTEMPTS = 5
+
+
+class LostError(Exception):
+    """A content cannot be uploaded, now or later; the message is the reason."""
+
+
+class ChangedError(Exception):
+    """A file was changed while it was read or uploaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What identifies the content of a file without reading it."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, file: BinaryIO | Path) -> Version:
+        """Return the version of a file; raises OSError."""
+        found = os.stat(file) if isinstance(file, Path) else os.fstat(file.fileno())  # noqa: PTH116 (both)
+        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@dataclass(slots=True, kw_only=True)
+class Content:
+    """The bytes of a file that must be stored, and how far that is."""
+
+    #: None if the bytes can only be in the store already, under ``sha256``.
+    path: Path | None
+    #: What the file is for people, such as the name that the user gave.
+    label: str
+    #: Size and modification time in nanoseconds that the file must have; it is lost if it has others.
+    expected: tuple[int, int] | None = None
+    #: What was read; the digests are empty until then.
+    sha256: bytes = b""
+    md5: bytes = b""
+    size: int = 0
+    version: Version | None = None
+    attempts: int = 0
+    #: Bytes sent so far.
+    sent: int = 0
+    #: How often the store did not have it after an upload.
+    refusals: int = 0
+    stored: bool = False
+    #: Why it can never be stored.
+    lost: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.stored or bool(self.lost)
+
+    @property
+    def open_bytes(self) -> int:
+        """Bytes that are still to be sent, as far as is known."""
+        return 0 if self.settled else max(self.size - self.sent, 0)
+
+    def open(self) -> BinaryIO:
+        """Open the file; raises LostError if it is missing, unreadable, or not a regular file."""
+        if self.path is None:
+            raise LostError(f"{self.label} is neither in the run folder nor in the object store")
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise LostError(f"cannot read {self.label}: {error.strerror or error}") from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise LostError(f"cannot read {self.label}: not a regular file")
+        return os.fdopen(descriptor, "rb", buffering=0)
+
+    def read(self) -> None:
+        """Compute the digests, unless they are known, or set why the content is lost.
+
+        A file that changes meanwhile is read again.
+        """
+        try:
+            while not self.sha256:
+                self._read_once()
+        except LostError as error:
+            self.lost = str(error)
+        except OSError as error:
+            self.lost = f"cannot read {self.label}: {error.strerror or error}"
+
+    def check(self, file: BinaryIO) -> None:
+        """Raise ChangedError if the file is not the one that was read, or another one has its name by now."""
+        try:
+            if self.path is not None and Version.of(file) == self.version == Version.of(self.path):
+                return
+        except OSError:
+            pass
+        raise ChangedError(f"{self.label} was changed while it was uploaded")
+
+    def forget(self) -> None:
+        """Forget what was read: the file has changed. Too many changes lose the content."""
+        self.sha256 = self.md5 = b""
+        self.sent = 0
+
+    def verify(self) -> None:
+        """Read a content whose digest was known before it was read; it is lost if it has another one."""
+        known = self.sha256
+        if known and self.version is None:
+            self.forget()
+            self.read()
+            if self.sha256 not in {b"", known}:
+                self.lost = f"{self.label} was changed after it was added: {self.path}"
+
+    def _read_once(self) -> None:
+        self.attempts += 1
+        if self.attempts > ATTEMPTS:
+            raise LostError(f"{self.label} was changed each of the {ATTEMPTS} times that it was read for upload")
+        with self.open() as file:
+            before = Version.of(file)
+            if self.expected not in {None, (before.size, before.mtime_ns)}:
+                raise LostError(f"{self.label} was changed after it was added: {self.path}")
+            sha256, md5, size = _digests(file, before.size)
+            if size == before.size and Version.of(file) == before and self._is_still(before):
+                self.sha256, self.md5, self.size, self.version = sha256, md5, size, before
+
+    def _is_still(self, version: Version) -> bool:
+        return self.path is not None and Version.of(self.path) == version
+
+
+def _digests(file: BinaryIO, expected: int) -> tuple[bytes, bytes, int]:
+    """Return SHA-256, MD5 (of what is uploaded as a whole) and size of the rest of a file."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    whole, size = expected <= SINGLE_BYTES, 0
+    if expected < CHUNK:
+        data = file.read(expected + 1)
+        sha256.update(data)
+        md5.update(data)
+        return sha256.digest(), md5.digest(), len(data)
+    buffer = memoryview(bytearray(CHUNK))
+    while (count := file.readinto(buffer)) and size <= expected:  # type: ignore[attr-defined]
+        size += count
+        sha256.update(buffer[:count])
+        if whole:
+            md5.update(buffer[:count])
+    return sha256.digest(), md5.digest() if whole else b"", size

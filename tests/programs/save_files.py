@@ -1,0 +1,70 @@
+"""A training script that saves files with random content, and notes their digests in a journal.
+
+    save_files.py --id ID --files N [--size BYTES] [--large MIB] [--journal FILE] [--end finish|kill]
+
+Each line of the journal is written after the file was saved: ``{"path", "sha256", "size", "policy"}``. A row with the
+number of the file is logged after each. The files of the policies live and end change until the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import signal
+from pathlib import Path
+
+import runstream
+
+
+def main() -> None:
+    """Save the files."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--id", required=True)
+    parser.add_argument("--files", type=int, default=1)
+    parser.add_argument("--size", type=int, default=1000)
+    parser.add_argument("--large", type=int, default=0)
+    parser.add_argument("--seed", default="")
+    parser.add_argument("--journal", type=Path)
+    parser.add_argument("--mode", default=None)
+    parser.add_argument("--watched", action="store_true")
+    parser.add_argument("--end", choices=("finish", "kill"), default="finish")
+    options = parser.parse_args()
+    folder = Path("data")
+    folder.mkdir(exist_ok=True)
+    run = runstream.init(project="uploads", id=options.id, mode=options.mode)
+    sizes = [options.size] * options.files + ([options.large << 20] if options.large else [])
+    journal = options.journal.open("a") if options.journal else None
+
+    def note(path: Path, policy: str) -> None:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        line = {"path": f"data/{path.name}", "sha256": digest, "size": path.stat().st_size, "policy": policy}
+        if journal is not None:
+            journal.write(json.dumps(line) + "\n")
+            journal.flush()
+
+    for number, size in enumerate(sizes):
+        path = folder / f"{number:05}.bin"
+        unit = hashlib.sha256(f"{options.seed} {number}".encode()).digest() * 32768
+        with path.open("wb") as file:
+            for start in range(0, size, len(unit)):
+                file.write(unit[: size - start])
+        run.save(str(path), base_path=".", policy="now")
+        note(path, "now")
+        run.log({"file": number})
+    if options.watched:
+        for policy in ("live", "end"):
+            path = folder / f"{policy}.log"
+            path.write_text("first\n")
+            run.save(str(path), base_path=".", policy=policy)
+            path.write_text(f"first\nlast of {policy}\n")
+            note(path, policy)
+    if options.end == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    run.finish()
+
+
+if __name__ == "__main__":
+    main()

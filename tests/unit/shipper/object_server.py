@@ -1,0 +1,155 @@
+"""An HTTP server with the routes of objects and an object store in memory, whose answers a test can spoil."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SINGLE = 64 * 1024 * 1024
+PART = 32 * 1024 * 1024
+
+
+@dataclass
+class ObjectServer:
+    """What the server has and received."""
+
+    url: str = ""
+    #: By SHA-256.
+    objects: dict[str, bytes] = field(default_factory=dict)
+    #: By upload id, the parts by number.
+    uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    #: Method and path of each request, without the query.
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    #: Statuses of the next PUTs; 0 closes the connection.
+    failures: list[int] = field(default_factory=list)
+    #: Called with the path before a PUT is answered.
+    before_put: Callable[[str], None] = lambda _: None
+    #: Hexadecimal digests of objects that the server forgets once, after their upload.
+    forgotten: set[str] = field(default_factory=set)
+
+    @property
+    def puts(self) -> list[str]:
+        """The paths of the PUTs."""
+        return [path for method, path in self.requests if method == "PUT"]
+
+    def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> Any:
+        """Return the answer to a request of the API."""
+        parts = path.removeprefix("/api/v1/entities/team/objects").strip("/").split("/")
+        match method, parts:
+            case "POST", [""]:
+                return {"objects": [self._order(item) for item in body["objects"]], "expires_s": 60}
+            case "POST", ["confirm"]:
+                return {"objects": [self._confirmed(item) for item in body["objects"]]}
+            case "POST", [sha256, "parts"]:
+                address = f"{self.url}/store/{sha256}/{body['upload_id']}"
+                return {"parts": [{"number": one, "url": f"{address}/{one}?x=1"} for one in body["numbers"]]}
+            case "GET", [_, "parts"]:
+                found = self.uploads.get(query["upload_id"][0])
+                if found is None:
+                    return None
+                return {"parts": [{"number": n, "etag": _etag(part), "size": len(part)} for n, part in found.items()]}
+            case "POST", [sha256, "complete"]:
+                found = self.uploads.pop(body["upload_id"])
+                self.objects[sha256] = b"".join(found[part["number"]] for part in body["parts"])
+                return {"stored": True}
+        raise AssertionError(path)
+
+    def put(self, path: str, body: bytes, headers: dict[str, str]) -> int:
+        """Store a body; return the status."""
+        self.requests.append(("PUT", path))
+        self.before_put(path)
+        if self.failures and (status := self.failures.pop(0)) != 200:
+            return status
+        _, _, sha256, *part = path.split("/")
+        if part:
+            self.uploads[part[0]][int(part[1])] = body
+            return 200
+        if headers.get("Content-MD5") not in {None, base64.b64encode(hashlib.md5(body).digest()).decode()}:
+            return 400
+        self.objects[sha256] = body
+        return 200
+
+    def _order(self, item: dict[str, Any]) -> dict[str, Any]:
+        sha256 = item["sha256"]
+        if sha256 in self.objects:
+            return {"sha256": sha256, "stored": True}
+        if item["size"] > SINGLE:
+            upload = f"upload{len(self.uploads)}"
+            self.uploads[upload] = {}
+            return {"sha256": sha256, "stored": False, "upload_id": upload, "part_size": PART}
+        headers = {"Content-MD5": item["md5"]} if "md5" in item else {}
+        return {"sha256": sha256, "stored": False, "url": f"{self.url}/store/{sha256}?x=1", "headers": headers}
+
+    def _confirmed(self, item: dict[str, Any]) -> dict[str, Any]:
+        sha256 = item["sha256"]
+        if sha256 in self.forgotten:
+            self.forgotten.discard(sha256)
+            self.objects.pop(sha256, None)
+        stored = len(self.objects.get(sha256, b"")) == item["size"] and sha256 in self.objects
+        return {"sha256": sha256, "stored": stored, "reason": "" if stored else "it is missing"}
+
+
+def _etag(body: bytes) -> str:
+    return hashlib.md5(body).hexdigest()
+
+
+@contextmanager
+def object_server() -> Iterator[ObjectServer]:
+    """Run a server until the block ends."""
+    server = ObjectServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _body(self) -> bytes:
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+        def _send(self, status: int, body: bytes, **headers: str) -> None:
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            address = urlsplit(self.path)
+            server.requests.append((self.command, address.path))
+            body = json.loads(self._body() or b"{}")
+            answer = server.answer(self.command, address.path, parse_qs(address.query), body)
+            missing = {"error": {"code": "not_found", "message": "unknown upload"}}
+            self._send(404 if answer is None else 200, json.dumps(answer or missing).encode())
+
+        do_POST = do_GET  # noqa: N815 - the name in the base class
+
+        def do_PUT(self) -> None:
+            body = self._body()
+            status = server.put(urlsplit(self.path).path, body, dict(self.headers))
+            if status:
+                self._send(status, b"", ETag=f'"{_etag(body)}"')
+            else:
+                self.close_connection = True
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it so)
+            """Keep quiet."""
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd.daemon_threads = True
+    server.url = f"http://127.0.0.1:{httpd.server_port}"
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        httpd.shutdown()
+        httpd.server_close()
+        thread.join()
