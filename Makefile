@@ -100,14 +100,14 @@ clean: ## Remove everything built here; runs and their data are kept
 
 .venv/.dev: .venv/.demo
 	@echo "installing the development dependencies"
-	$(BIN)/python -m pip install --quiet --editable '.[server,local,demo,pandas,tensorboard]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[server,local,demo,media,pandas,tensorboard]' --group dev
 	@touch $@
 
 .venv-integrations/.done: pyproject.toml
 	@echo "creating .venv-integrations with PyTorch and the libraries that need it; this takes a few minutes"
 	$(PYTHON) -m venv .venv-integrations
 	.venv-integrations/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	.venv-integrations/bin/python -m pip install --editable '.[server,local,pandas,tensorboard]' --group dev --group integrations
+	.venv-integrations/bin/python -m pip install --editable '.[server,local,media,pandas,tensorboard]' --group dev --group integrations
 	@touch $@
 
 $(VENDOR): $(WEB)/package.json $(WEB)/package-lock.json

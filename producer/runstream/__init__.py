@@ -113,12 +113,15 @@ _LAZY = {
     "Settings": "runstream.settings",
     "Summary": "runstream.tracking.summary.summary",
     "init": "runstream.tracking.startup.initialize",
-    "Html": "runstream.media.html",
+    **dict.fromkeys(("BoundingBoxes2D", "Classes", "ImageMask"), "runstream.media.annotations"),
+    **dict.fromkeys(("Bokeh", "Plotly"), "runstream.media.charts.plots"),
+    **dict.fromkeys(("Object3D", "box3d"), "runstream.media.spatial.object_3d"),
+    **{name: f"runstream.media.{name.lower()}" for name in ("Audio", "Graph", "Html", "Image", "Video")},
+    "Molecule": "runstream.media.spatial.molecule",
     **dict.fromkeys(("termerror", "termlog", "termwarn"), "runstream.messages"),
     # What scripts written for W&B name besides, and what comes with files and artifacts.
     **dict.fromkeys(("agent", "controller", "login", "require", "setup", "sweep"), "runstream.compat.stand_ins"),
-    **dict.fromkeys(("Audio", "Classes", "EvalTable", "Graph"), _MEDIA),
-    **dict.fromkeys(("Image", "JoinedTable", "Molecule", "Object3D", "Plotly", "Table", "Video"), _MEDIA),
+    **dict.fromkeys(("EvalTable", "JoinedTable", "Table"), _MEDIA),
 }
 #: Modules of ours under the names that W&B gives them.
 _MODULES = {

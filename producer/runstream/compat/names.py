@@ -24,14 +24,20 @@ _READING = {
     "Run": "runstream.public_api.run:Run",
     "Runs": "runstream.public_api.runs:Runs",
 }
+_MEDIA_CLASSES = """
+    Audio Bokeh BoundingBoxes2D Classes Graph Histogram Html Image ImageMask Molecule Object3D Plotly Video box3d
+""".split()  # noqa: SIM905
 _MEDIA = {
     **{name: f"runstream.media.base:{name}" for name in ("BatchableMedia", "Media", "WBValue")},
-    "Histogram": "runstream.tracking.values.histogram:Histogram",
-    "Html": "runstream.media.html:Html",
+    **{name: f"runstream:{name}" for name in _MEDIA_CLASSES},
+    "Node": "runstream.media.graph:Node",
     "*": "runstream.unsupported_media",
 }
 
-_MEDIA_MODULES = "audio graph histogram html image molecule object_3d plotly table trace_tree video".split()  # noqa: SIM905
+_MEDIA_MODULES = """
+    audio bokeh graph helper_types helper_types.bounding_boxes_2d helper_types.classes helper_types.image_mask
+    histogram html image molecule object_3d plotly table trace_tree video
+""".split()  # noqa: SIM905
 #: Integrations without any function.
 _UNAVAILABLE_INTEGRATIONS = """
     diffusers dspy fastai gym huggingface kfp lightning metaflow openai prodigy sacred tensorflow torch
@@ -48,7 +54,6 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
         "_attach": f"{_STAND_INS}:attach",
         "api": f"{_STAND_INS}:API",
         "attach": f"{_STAND_INS}:attach",
-        "box3d": "runstream.unsupported_media:box3d",
         "catboost": "runstream.integration.catboost",
         "ensure_configured": f"{_STAND_INS}:ensure_configured",
         "join": "runstream:finish",

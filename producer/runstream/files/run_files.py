@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runstream.files.file_record import FileRecord
+from runstream.files.pool import StagingPool
 from runstream.files.saved_files import SavedFiles
 from runstream.files.staging import StagedFile, Staging
 
@@ -18,6 +19,7 @@ class RunFiles:
 
     def __init__(self, run_folder: Path, append: Callable[[Mapping[str, Any]], None]) -> None:
         self.staging = Staging(run_folder)
+        self.pool = StagingPool(run_folder)
         self._append = append
         #: What the program saved by name.
         self.saved = SavedFiles(run_folder, self.staging, self.record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: The ioctl that makes a file share the blocks of another one until either is changed (ioctl_ficlone(2)).
 _FICLONE = 0x40049409
+#: Errors of a link between file systems, or in one without links.
+_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 STAGED_NAME = "staged"
 
 
@@ -47,6 +50,17 @@ class Staging:
         """Stage a file that nobody else uses, by renaming it where possible; raises OSError."""
         with self._new() as path:
             shutil.move(source, path)
+        return self._staged(path)
+
+    def link(self, source: Path) -> StagedFile:
+        """Stage a file that does not change, by another link to it where possible; raises OSError."""
+        with self._new() as path:
+            try:
+                os.link(source, path)
+            except OSError as error:
+                if error.errno not in _NO_LINK:
+                    raise
+                clone_or_copy(source, path)
         return self._staged(path)
 
     def write(self, *parts: bytes | memoryview) -> StagedFile:

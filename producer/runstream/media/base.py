@@ -60,7 +60,7 @@ class BatchableMedia(Media):
         raise NotImplementedError
 
 
-def captions_of(items: Sequence[Media]) -> dict[str, list[str]]:
-    """Return the captions of a list as a field of its dict, if there are any."""
-    captions = [item._caption or "" for item in items]  # noqa: SLF001 - of this module
-    return {"captions": captions} if any(captions) else {}
+def captions_of(items: Sequence[Media]) -> list[str | None]:
+    """Return the captions of a list of values; an empty list if none has one."""
+    captions = [item._caption for item in items]  # noqa: SLF001 - of this module
+    return captions if any(captions) else []

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from runstream.exceptions import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -61,6 +63,22 @@ class FileContent:
         with self.path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 yield chunk
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceContent:
+    """Content at a URL, which an artifact refers to; a run has no such files."""
+
+    url: str
+
+    def stage(self, staging: Staging) -> StagedFile:
+        """Raise DataError: a run has no file of this content."""
+        del staging
+        raise DataError(f"Cannot log {self.url!r}: download it and log the file, or add it to an artifact")
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the URL, which stands for the content."""
+        yield self.url.encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,7 +156,7 @@ class Recipe:
 
 def unusual() -> list[Any]:
     """Return values that cannot be recorded as they are."""
-    media = [runstream.Image(1), [runstream.Table()], {"x": runstream.Html("")}]
+    media = [runstream.Html("x"), [runstream.Table()], {"x": runstream.Html("")}]
     arrays = [np.full(40, np.nan), np.full(40, None), np.array(["a"] * 40), np.arange(3)]
     deeply = [deep(depth) for depth in (62, 63, 64, 65, 66, 70)]
     return [*media, *arrays, *deeply, Color.RED, object(), range(3), type, len, 10**400, b"\xff", "x" * 300_000]

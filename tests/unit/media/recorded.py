@@ -23,6 +23,11 @@ class Recorded:
     rows: list[dict[str, Any]] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
 
+    def content_now(self, index: int) -> bytes:
+        """Return what is staged for a file of a run that goes on."""
+        self.files = of_topic(primary(Path(self.run.sync_dir).parents[1]), TopicCode.FILE)
+        return self.content(index)
+
     def content(self, index: int = 0) -> bytes:
         """Return what is staged for a file."""
         folder = Path(self.run.sync_dir)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import UsageError
+from runstream.files.active_pool import ACTIVE_POOL
 from runstream.files.run_files import RunFiles
 from runstream.run_folder.descriptions import RunInfo
 from runstream.run_names import DisplayName, generate_run_id, generated_name, validate_name
@@ -193,7 +194,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     identity = replace(identity, name=str(name))
     started = time.time()
 
-    def begin(folder: RunFolder) -> tuple[RunFolder, ValueEncoder, SpoolRecorder]:
+    def begin(folder: RunFolder) -> tuple[RunFolder, ValueEncoder, RunFiles, SpoolRecorder]:
         files = RunFiles(folder.path, lambda record: recorder.record_file(record))  # noqa: PLW0108 - made below
         encoder = ValueEncoder(warn=terminal.warn, files=files, strict=settings.strict)
         recorder = SpoolRecorder(
@@ -211,11 +212,11 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
             continues=start.continues,
             relative=start.relative,
         )
-        return folder, encoder, recorder
+        return folder, encoder, files, recorder
 
     info = _describe(settings, identity, name, environ)
     try:
-        folder, encoder, recorder = record_in_new_folder(
+        folder, encoder, files, recorder = record_in_new_folder(
             settings.root_dir or current_folder(), info, begin, terminal.warn
         )
     except OSError as error:
@@ -223,6 +224,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
         run = Run(settings.model_copy(update={"mode": "disabled"}), run.config.as_dict())
         return _disabled(run, identity, terminal)
     directory = os.fspath(folder.files)
+    ACTIVE_POOL.begin(files.pool)
     recorder.continue_from(start)
     if settings.resume == "auto":
         save_latest_run(folder.path.parent, settings)
@@ -234,7 +236,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
             terminal=terminal,
             folder=directory,
             started=started,
-            before_end=partial(SUMMARY_WRITERS.end, directory),
+            before_end=partial(_before_end, directory, files),
             after_end=partial(SESSION.end, run),
             revive=revive_run,
             refresh=LateIdentity(folder.path, name, lookup.server),
@@ -246,6 +248,11 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
         _announce(terminal, settings, identity, folder, lookup, "Resuming" if start.resumed else "Syncing")
     recorder.start()
     return run
+
+
+def _before_end(directory: str, files: RunFiles) -> None:
+    SUMMARY_WRITERS.end(directory)
+    ACTIVE_POOL.end(files.pool)
 
 
 def _disabled(run: Run, identity: RunIdentity, terminal: Terminal) -> Run:

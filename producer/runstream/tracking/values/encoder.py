@@ -15,6 +15,7 @@ import msgspec
 
 from runstream.exceptions import DataError, UnsupportedError
 from runstream.media.base import BatchableMedia, WBValue
+from runstream.media.charts.logged_figures import as_media, is_figure
 from runstream.media.places import RunPlace
 from runstream.spool.fitting import fit_row
 from runstream.spool.plain_values import fitted_key, note
@@ -236,8 +237,10 @@ class Conversion:
                 result[key] = plain
         return result
 
-    def other(self, value: Any) -> Any:
+    def other(self, value: Any) -> Any:  # noqa: PLR0911 - one for each kind of value
         """Return the plain data of a value that is neither a plain value nor a container."""
+        if is_figure(value):
+            return self.media(as_media(value))
         if (handler := self._encoder.handlers.get(type(value))) is not None:
             return self.converted(value, handler(value, self._encoder))
         if (text := as_text(value)) is not None:

@@ -1,0 +1,133 @@
+"""Files of the run folder that are refilled: large contents in memory are staged at about the cost of a copy.
+
+New pages of the page cache cost several times as much as the copy itself. So a file is kept, as a second link to what
+is staged, and refilled once the shipper has deleted the staged link.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import weakref
+from typing import TYPE_CHECKING
+
+from runstream.files.staging import STAGED_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from runstream.files.staging import StagedFile, Staging
+
+POOL_NAME = "pool"
+#: Bytes from which on a content is kept in a file of the pool, and not in memory.
+WORTH_A_FILE = 256 * 1024
+#: Files that are kept for refilling; those of later contents are deleted.
+_MOST_IDLE = 16
+_CHUNK = 1024 * 1024
+
+
+class PooledFile:
+    """A content that is kept in a file of the pool while this object exists; afterwards the file may be refilled."""
+
+    def __init__(self, pool: StagingPool, path: Path, size: int) -> None:
+        self.path = path
+        self.size = size
+        self._pool = pool
+        self._forks = pool.forks
+        self._loaded: bytes | None = None
+
+    def stage(self, staging: Staging) -> StagedFile:
+        """Stage the content, by another link to the file where possible; raises OSError."""
+        return staging.link(self.path) if self._loaded is None else staging.write(self._loaded)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content; raises OSError."""
+        if self._loaded is not None:
+            yield self._loaded
+            return
+        with self.path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+    def load(self) -> None:
+        """Keep the content in memory from now on, since the run folder may be deleted."""
+        with contextlib.suppress(OSError):
+            self._loaded = b"".join(self.chunks())
+
+    def __del__(self) -> None:
+        self._pool.release(self.path, self.size, self._forks)
+
+
+class StagingPool:
+    """The files of a run folder that are refilled. Safe with threads; a forked child makes its own files."""
+
+    def __init__(self, run_folder: Path) -> None:
+        self._folder = run_folder / STAGED_NAME / POOL_NAME
+        self._pid = os.getpid()
+        #: Whether forks may share the files that are in use: counted, since those of before a fork are not refilled.
+        self.forks = 0
+        #: Path and size of each file to refill.
+        self._idle: list[tuple[Path, int]] = []
+        self._in_use: weakref.WeakSet[PooledFile] = weakref.WeakSet()
+
+    def keep(self, data: memoryview) -> PooledFile:
+        """Keep a copy of bytes in a file; raises OSError."""
+        self._note_fork()
+        path = self._refillable(data.nbytes) or self._folder / secrets.token_hex(8)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            at = 0
+            while at < data.nbytes:
+                at += os.pwrite(descriptor, data[at:], at)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+        kept = PooledFile(self, path, data.nbytes)
+        self._in_use.add(kept)
+        return kept
+
+    def release(self, path: Path, size: int, forks: int) -> None:
+        """Note that a content is no longer used by this process."""
+        if os.getpid() != self._pid or forks != self.forks:
+            return  # another process may still use it; it is deleted with the run folder
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append((path, size))
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """Release the folder at the end of the run: contents that are still used are kept in memory."""
+        for kept in list(self._in_use):
+            kept.load()
+        if os.getpid() == self._pid:
+            while self._idle:
+                with contextlib.suppress(OSError):
+                    self._idle.pop()[0].unlink(missing_ok=True)
+
+    def note_fork(self) -> None:
+        """Leave the files that are in use to whichever process uses them; called after a fork, in the parent."""
+        self.forks += 1
+
+    def _note_fork(self) -> None:
+        if os.getpid() != self._pid:
+            self._pid, self._idle = os.getpid(), []
+            self.forks += 1
+
+    def _refillable(self, size: int) -> Path | None:
+        """Return an idle file of a size that the shipper no longer needs; the latest one, which may be in the cache."""
+        for entry in reversed(self._idle):
+            path, found = entry
+            with contextlib.suppress(OSError, ValueError):
+                if found == size and path.stat().st_nlink == 1:
+                    self._idle.remove(entry)  # ValueError: another thread was faster
+                    return path
+        return None

@@ -1,0 +1,1 @@
+"""Figures of plotly, matplotlib and Bokeh as values to log."""

@@ -1,0 +1,1 @@
+"""Point clouds, models and molecules as values to log."""
