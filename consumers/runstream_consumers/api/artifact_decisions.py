@@ -21,6 +21,7 @@ from runstream_consumers.artifact_decisions.model import (
 )
 from runstream_consumers.artifact_decisions.store import Decisions
 from runstream_consumers.artifacts import reader as artifacts
+from runstream_consumers.object_store import object_table
 from runstream_consumers.object_store.store import ObjectMissing, ObjectStore
 from runstream_schemas.exceptions import InvalidManifest
 from runstream_schemas.stored.manifest import Manifest
@@ -82,6 +83,11 @@ class ArtifactDecisions:
         async with self._deciding(request) as decisions:
             return await decisions.delete(collection, number)
 
+    async def expire(self, collection: Collection, number: int, known: int, request: RequestId) -> Decision | None:
+        """Return the decision to delete a version whose lifetime has ended, or None if it may be kept."""
+        async with self._deciding(request) as decisions:
+            return await decisions.expire(collection, number, known)
+
     @asynccontextmanager
     async def _deciding(self, request: RequestId) -> AsyncIterator[Decisions]:
         try:
@@ -102,8 +108,12 @@ class ArtifactDecisions:
         data = whole.encode()
         digest = hashlib.sha256(data).digest()
         key = object_key(collection.entity, digest)
+        async with self._control.connection() as connection:
+            await object_table.want(connection, collection.entity, {digest: len(data)})
         if key not in keys:
             await self._store.write(key, data, "application/json")
+        async with self._control.connection() as connection:
+            await object_table.set_stored(connection, collection.entity, {digest: len(data)})
         return Content(digest=digest, manifest_key=key, size=whole.size, file_count=len(whole.entries))
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from fastapi import Depends, Header, Path, Request
 
 from runstream_consumers.api.artifact_decisions import ArtifactDecisions
+from runstream_consumers.api.artifact_expiry import ArtifactExpiry
 from runstream_consumers.api.control_tables import ControlTables
 from runstream_consumers.api.database import Connection, Database
 from runstream_consumers.api.fair_share import FairShare
@@ -38,6 +39,7 @@ class Services:
     control: ControlTables
     run_numbers: RunNumbers
     artifact_decisions: ArtifactDecisions
+    artifact_expiry: ArtifactExpiry
     manifests: Manifests
     #: None if the settings name no store; see :func:`object_store`.
     object_store: ObjectStore | None

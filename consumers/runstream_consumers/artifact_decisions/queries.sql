@@ -36,6 +36,13 @@ select * from control.artifact_version where collection = $1 and content = $2 an
 -- name: version
 select * from control.artifact_version where collection = $1 and version = $2
 
+-- name: is_kept
+-- Whether a version is linked, or more was decided about its collection than is known.
+select last_decision > $3 or exists (
+    select from control.artifact_version where source = $1 and source_version = $2 and not deleted
+)
+from control.artifact_collection where id = $1
+
 -- name: delete_version
 update control.artifact_version set deleted = true
 where (collection = $1 and version = $2) or (source = $1 and source_version = $2)

@@ -204,6 +204,20 @@ class Decisions:
             await self.connection.execute(QUERIES["delete_version"], collection.key, number)
             return await locked.decide(self.request, version)
 
+    async def expire(self, collection: Collection, number: int, known: int) -> Decision | None:
+        """Return the decision to delete a version whose lifetime has ended.
+
+        None if it is linked, or if more was decided about the collection than the decision ``known``: it may be kept.
+        """
+        async with self.connection.transaction():
+            locked = await self._lock(collection)
+            if answered := await locked.answered(self.request):
+                return answered
+            if await self.connection.fetchval(QUERIES["is_kept"], collection.key, number, known):
+                return None
+            await self.connection.execute(QUERIES["delete_version"], collection.key, number)
+            return await locked.decide(self.request, await _find(self.connection, collection, number))
+
     async def _linked(self, source: Collection, number: int) -> tuple[Collection, Version, str]:
         """Return a version that is linked, with its collection and its type."""
         locked = await self._lock(source)

@@ -135,13 +135,13 @@ union select entity, manifest_key from artifacts.open_contribution
 
 -- name: expired
 -- Versions whose lifetime has ended, oldest first. A link, and an alias other than latest, keeps a version.
-select live.* from artifacts.live
-left join artifacts.property as own
-    on own.collection = live.collection and own.version = live.version and own.name = 'ttl_s' and own.value <> '0'
-left join artifacts.property as whole
-    on whole.collection = live.collection and whole.version = -1 and whole.name = 'ttl_s'
-cross join lateral (select coalesce(own.value, whole.value)::bigint as seconds) as ttl
-where live.source is null and ttl.seconds > 0 and live.created + ttl.seconds * 1000000 <= $1
+select live.* from artifacts.property as ttl
+join artifacts.live on live.collection = ttl.collection and (ttl.version = live.version or (ttl.version = -1 and not exists (
+    select from artifacts.property as own where own.collection = live.collection and own.version = live.version
+        and own.name = 'ttl_s' and own.value <> '0'
+)))
+where ttl.name = 'ttl_s' and ttl.value::bigint > 0 and live.created + ttl.value::bigint * 1000000 <= $1
+    and live.source is null
     and not exists (
         select from artifacts.live as link where link.source = live.collection and link.source_version = live.version
     )
@@ -153,6 +153,12 @@ where live.source is null and ttl.seconds > 0 and live.created + ttl.seconds * 1
             )
     )
 order by live.created limit $2
+
+-- name: registries
+select project, count(*) as collections from artifacts.collection
+where entity = $1 and (project = 'model-registry' or starts_with(project, 'wandb-registry-'))
+    and exists (select from artifacts.live where live.collection = id)
+group by project order by project
 
 -- name: published_versions
 select version.*, not exists (

@@ -121,6 +121,11 @@ async def types(connection: Connection, entity: str, project: str) -> list[tuple
     return [(values.load(row["type"]), row["collections"]) for row in rows]
 
 
+async def registries(connection: Connection, entity: str) -> list[tuple[str, int]]:
+    """Return the registries of an entity, each with the number of its collections."""
+    return [tuple(row) for row in await connection.fetch(QUERIES["registries"], entity)]
+
+
 async def collections(
     connection: Connection,
     entity: str,
@@ -164,12 +169,17 @@ async def expired(connection: Connection, now: int, limit: int) -> list[tuple[Co
     return [(_collection(row), row["version"]) for row in rows]
 
 
+async def last_decision(connection: Connection, collection: Collection) -> int:
+    """Return the last decision about a collection that is stored; 0 if none is."""
+    return await connection.fetchval(QUERIES["last_decision"], collection.key) or 0
+
+
 async def published(connection: Connection, collection: Collection) -> Published | None:
     """Return what is stored about a collection, deleted versions included; None if nothing is."""
     if await connection.fetchval("select to_regclass('artifacts.collection') is null"):
         return None
-    last = await connection.fetchval(QUERIES["last_decision"], collection.key)
-    if last is None:
+    last = await last_decision(connection, collection)
+    if not last:
         return None
     rows = await connection.fetch(QUERIES["published_versions"], collection.key)
     known = [

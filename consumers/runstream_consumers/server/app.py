@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from runstream_consumers.api import problems
 from runstream_consumers.api.artifact_decisions import ArtifactDecisions
+from runstream_consumers.api.artifact_expiry import ArtifactExpiry
 from runstream_consumers.api.control_tables import open_control_tables
 from runstream_consumers.api.database import PoolLimits, open_database
 from runstream_consumers.api.fair_share import FairShare
@@ -104,16 +105,21 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
             closing.push_async_callback(offsets.close)
             producer = KafkaProducer(settings.kafka, settings.prefix, timeout=_COMMAND_TIMEOUT_S)
             closing.push_async_callback(producer.close)
+            publisher = Commands(producer, settings.partitions)
+            decisions = ArtifactDecisions(control, object_store)
+            expiry = ArtifactExpiry(database, decisions, publisher)
+            await closing.enter_async_context(expiry.running())
             app.state.services = Services(
                 settings=settings,
                 database=database,
                 control=control,
                 run_numbers=RunNumbers(control),
-                artifact_decisions=ArtifactDecisions(control, object_store),
+                artifact_decisions=decisions,
+                artifact_expiry=expiry,
                 manifests=Manifests(),
                 object_store=object_store,
                 cluster=Cluster(settings.kafka),
-                commands=Commands(producer, settings.partitions),
+                commands=publisher,
                 read_barrier=ReadBarrier(settings, database, offsets),
                 polling_pace=PollingPace(),
                 fair_share=FairShare(),

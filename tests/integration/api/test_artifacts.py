@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,17 +11,21 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from runstream_consumers.server.app import create_app
+from runstream_consumers.settings import ServerSettings
 from runstream_schemas import values
 from runstream_schemas.events import ArtifactAction, ArtifactEvent, Header, Kind, Role, Writer
 from runstream_schemas.stored.objects import object_key
 from runstream_schemas.topics import RunPath
 from tests.conftest import run_aside
 from tests.integration.api.conftest import new_recording
-from tests.integration.api.serving import ENTITY, TOKEN
+from tests.integration.api.serving import ENTITY, PARTITIONS, TOKEN
 from tests.integration.summary.feeding import feed
 from tests.polling import eventually
 
 if TYPE_CHECKING:
+    from runstream_consumers.api.artifact_expiry import ArtifactExpiry
+    from runstream_deploy.services.postgres import Postgres
     from tests.integration.api.serving import Served
 
 _TOKEN = {"Authorization": f"Bearer {TOKEN}"}
@@ -48,18 +53,16 @@ class Shipper:
 
     def log(self, name: str, content: str, **fields: Any) -> int:
         """Log an artifact, and return its version once it can be read."""
-        digest = hashlib.sha256(content.encode()).digest()
-        writer, key = uuid.uuid4(), object_key(ENTITY, digest)
-        known: dict[str, Any] = {"type": "dataset", "manifest_key": key, "size": 3, "file_count": 1}
-        body = {**known, "digest": digest.hex(), "writer": writer.hex, "seq": 0}
-        decided = self.command("POST", f"/artifacts/{ENTITY}/{self.project}/{name}/commits", body)
+        writer = uuid.uuid4()
+        decided = self.decide(name, content, writer)
         version: int = decided["version"]
+        known = {field: decided[field] for field in ("type", "manifest_key", "size", "file_count")}
         path = RunPath(entity=ENTITY, project=self.project, run_id=self.run)
         event = ArtifactEvent(
             header=Header(kind=Kind.DATA, run=path, writer=Writer(id=writer.bytes, role=Role.PRIMARY), time=1),
             action=ArtifactAction.LOG,
             name=name,
-            digest=digest,
+            digest=bytes.fromhex(decided["digest"]),
             version=version,
             decision=decided["decision"],
             **known,
@@ -68,6 +71,13 @@ class Shipper:
         run_aside(feed(self.served.broker, self.served.prefix, [event]))
         self.read(f"/artifacts/{ENTITY}/{self.project}/{name}:v{version}")
         return version
+
+    def decide(self, name: str, content: str, writer: uuid.UUID | None = None) -> dict[str, Any]:
+        """Return the decision about content that is logged."""
+        digest = hashlib.sha256(content.encode()).digest()
+        known = {"type": "dataset", "manifest_key": object_key(ENTITY, digest), "size": 3, "file_count": 1}
+        body = {**known, "digest": digest.hex(), "writer": (writer or uuid.uuid4()).hex, "seq": 0}
+        return self.command("POST", f"/artifacts/{ENTITY}/{self.project}/{name}/commits", body)
 
     def read(self, path: str) -> dict[str, Any]:
         """Return the JSON of a route once it responds with success."""
@@ -166,6 +176,10 @@ def test_versions_are_linked_to_registries(shipper: Shipper) -> None:
     assert shipper.request("DELETE", f"/artifacts/{place}/data:v0").status_code == 409
     shipper.command("DELETE", f"/artifacts/{place}/data/links?target={target}&version=0")
     eventually(lambda: shipper.request("GET", f"/artifacts/{target}:v0").status_code == 404)
+    shipper.command("POST", f"/artifacts/{place}/data/links", {"target": target, "version": 0})
+    shipper.shows(f"/artifacts/{target}:latest", version=1)
+    found = shipper.read(f"/artifact-registries/{ENTITY}")["registries"]
+    assert "wandb-registry-model" in {one["project"] for one in found}
 
 
 def test_runs_are_recorded_as_users_of_a_version(shipper: Shipper) -> None:
@@ -188,6 +202,31 @@ def test_runs_are_recorded_as_users_of_a_version(shipper: Shipper) -> None:
     assert [(one["name"], one["use_as"]) for one in used] == [("data", "in")]
     refused = shipper.request("POST", f"/runs/{ENTITY}/{other}/run/artifacts", {"action": "log", **named})
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "other_project")
+
+
+def test_versions_expire_after_their_lifetime(shipper: Shipper, postgres: Postgres) -> None:
+    """Expired versions are deleted, unless they have an alias, or a decision about them is not published yet."""
+    place, served = f"{ENTITY}/{shipper.project}", shipper.served
+    for content, fields in (("a", {}), ("b", {"aliases": ["keep"]}), ("c", {})):
+        shipper.log("data", content, ttl_s=60, **fields)
+    settings = ServerSettings(
+        kafka=served.broker, prefix=served.prefix, postgres=postgres.address(served.prefix), partitions=PARTITIONS
+    )
+    shipper.decide("data", "not published yet")
+
+    async def expire(later_s: int) -> int:
+        app = create_app(settings)
+        async with app.router.lifespan_context(app):
+            expiry: ArtifactExpiry = app.state.services.artifact_expiry
+            return await expiry.expire(time.time_ns() // 1000 + later_s * 1_000_000)
+
+    assert run_aside(expire(0)) == 0
+    assert run_aside(expire(100)) == 0
+    shipper.log("data", "not published yet")
+    run_aside(expire(100))
+    eventually(lambda: shipper.request("GET", f"/artifacts/{place}/data:v0").status_code == 404)
+    eventually(lambda: shipper.request("GET", f"/artifacts/{place}/data:v2").status_code == 404)
+    assert shipper.read(f"/artifacts/{place}/data:keep")["version"] == 1
 
 
 REFUSED: tuple[tuple[str, str, dict[str, Any] | None, int], ...] = (

@@ -153,6 +153,19 @@ class ArtifactType(_Fields):
     collections: int
 
 
+class Registry(_Fields):
+    """A project of collections that hold links."""
+
+    project: str
+    collections: int
+
+
+class RegistryList(_Fields):
+    """The registries of an entity."""
+
+    registries: list[Registry]
+
+
 class ArtifactTypeList(_Fields):
     """The types of a project's artifacts."""
 

@@ -65,6 +65,16 @@ async def manifest(found: TheVersion, services: TheServices, store: TheStore) ->
 
 
 @router.get(
+    "/artifact-registries/{entity}", summary="The registries of an entity", responses=described(models.RegistryList)
+)
+async def registries(entity: Name, connection: TheConnection) -> Response:
+    """Return the projects whose collections hold links only, each with the number of its collections."""
+    found = await reader.registries(connection, collection_of(entity, "any", "any").entity)
+    listed = [models.Registry(project=project, collections=count) for project, count in found]
+    return ValuesResponse(models.RegistryList(registries=listed))
+
+
+@router.get(
     "/artifact-types/{entity}/{project}",
     summary="The types of a project's artifacts",
     responses=described(models.ArtifactTypeList),

@@ -1,0 +1,1 @@
+create index property_ttl on property (collection, version) where name = 'ttl_s';
