@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from runstream_consumers.api.problems import Problem
-from runstream_consumers.artifacts.reader import ArtifactVersion
 from runstream_consumers.object_store.store import ObjectMissing, ObjectStore
 from runstream_schemas.exceptions import InvalidManifest
 from runstream_schemas.stored.manifest import Manifest
@@ -20,17 +19,15 @@ class Manifests:
     def __init__(self) -> None:
         self._known: OrderedDict[str, Manifest] = OrderedDict()
 
-    async def read(self, store: ObjectStore, version: ArtifactVersion) -> Manifest:
-        """Return the manifest of a version; a problem if the store does not have it."""
-        key = version.content.manifest_key
+    async def read(self, store: ObjectStore, key: str) -> Manifest:
+        """Return the manifest with a key; a problem if the store does not have it."""
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key]
         try:
             manifest = Manifest.decode(await store.read(key))
         except (ObjectMissing, InvalidManifest) as error:
-            message = f"The manifest of {version.collection}:v{version.number} cannot be read: {error}"
-            raise Problem(404, "manifest_lost", message) from error
+            raise Problem(410, "manifest_lost", f"The manifest {key} cannot be read: {error}") from error
         self._known[key] = manifest
         while sum(len(one.entries) for one in self._known.values()) > _ENTRIES and len(self._known) > 1:
             self._known.popitem(last=False)

@@ -244,12 +244,12 @@ REFUSED: tuple[tuple[str, str, dict[str, Any] | None, int], ...] = (
     ("DELETE", "/artifacts/{place}/data:v9", None, 404),
     ("DELETE", "/artifact-collections/{place}/none", None, 404),
     ("POST", "/runs/{place}/none/artifacts", {"action": "use", "entity": "e", "project": "p", "name": "n"}, 404),
-    ("GET", "/artifacts/{place}/data/manifest", None, 503),
+    ("GET", "/artifacts/{place}/data/manifest", None, 410),
 )
 
 
 def test_invalid_requests_are_refused(shipper: Shipper) -> None:
-    """Unknown artifacts are 404, invalid names and reserved aliases 422, manifests without an object store 503."""
+    """Unknown artifacts are 404, invalid names and reserved aliases 422, lost manifests 410."""
     shipper.log("data", "a")
     place = f"{ENTITY}/{shipper.project}"
 

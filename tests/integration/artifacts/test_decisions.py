@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 
+from runstream_consumers.artifacts.consumer import ArtifactsConsumer
+from runstream_consumers.testing import feeding
 from runstream_schemas.stored.manifest import Manifest
+from runstream_schemas.stored.objects import object_key
+from tests.artifact_events import PROJECT, ArtifactHistory
 from tests.integration.artifacts.conftest import asked
 
 if TYPE_CHECKING:
@@ -202,3 +209,35 @@ async def test_tables_that_are_dropped_are_created_again(decider: Decider, datab
     await decider.post("data/commits", body)
 
     assert (await decider.decided("data/commits", body))["version"] == 0
+
+
+async def test_lost_decisions_continue_from_the_tables_of_the_consumer(decider: Decider, database: str) -> None:
+    """Without the schema ``control``, versions keep their numbers and types, and open drafts their contributions."""
+    history, draft = ArtifactHistory(), "0" * 31 + "1"
+    for content in ("a", "b"):
+        history.log("data", content)
+    history.delete("data", 1)
+    history.link("data", 0, "ada/model-registry/best")
+    manifest = await decider.manifest({"f": "text"})
+    history.upsert("data", "c", draft)
+    history.events[-1] = replace(history.events[-1], manifest_key=manifest["manifest_key"])
+    async with feeding(ArtifactsConsumer(), database) as feed:
+        await feed.apply(*history.events)
+    other = replace(decider, project=PROJECT)
+
+    again = await other.decided("data/commits", commit_of("a"))
+    assert (again["version"], again["decision"]) == (0, 6)
+    assert (await other.decided("data/commits", commit_of("b")))["version"] == 2
+    linked = await other.decided("data/links", asked(target="ada/model-registry/best", version=0))
+    assert (linked["target_version"], linked["target_decision"]) == (0, 2)
+    refused = await other.post("data/commits", commit_of("d") | {"type": "u"})
+    assert refused.json()["error"]["code"] == "wrong_type"
+    last = asked(type="t", action="upsert", distributed_id="d", finalize=True, **await decider.manifest({"g": "x"}))
+    made = await other.decided("data/commits", last)
+    assert (UUID(made["draft"]).hex, made["file_count"]) == (draft, 2)
+
+
+def commit_of(content: str) -> dict[str, Any]:
+    """Return a request to log the content of a history."""
+    digest = hashlib.sha256(content.encode()).digest()
+    return asked(type="t", digest=digest.hex(), manifest_key=object_key("ada", digest), size=1, file_count=1)

@@ -54,7 +54,7 @@ async def logged_by(found: TheVersion, connection: TheConnection) -> Response:
 @router.get(f"{ARTIFACT}/manifest", summary="The files of a version", responses=described(models.ArtifactManifest))
 async def manifest(found: TheVersion, services: TheServices, store: TheStore) -> Response:
     """Return the entries by path: of a file its size, SHA-256 and `url`, of a reference its `ref` and digest."""
-    read = await services.manifests.read(store, found)
+    read = await services.manifests.read(store, found.content.manifest_key)
     place = documents.artifact_path(found)
     entries = {
         path: {**fields, "url": f"{place}/files/{quote(path)}"} if "sha256" in fields else fields
