@@ -16,7 +16,7 @@ from runstream_consumers.artifacts import reader
 from runstream_consumers.artifacts.reader import ArtifactVersion
 from runstream_consumers.runtime.plugin import Connection
 from runstream_schemas.limits import DEFAULT_LIMITS
-from runstream_schemas.stored.artifact_names import parse_reference, problem_of_target_name
+from runstream_schemas.stored.artifact_names import LATEST, parse_reference, problem_of_target_name
 from runstream_schemas.topics import canonical_project, is_name
 
 #: An artifact and its versions.
@@ -32,9 +32,9 @@ ReferenceName = Annotated[str, Path(min_length=1, max_length=2 * DEFAULT_LIMITS.
 class ArtifactNotFound(Problem):
     """No such version or collection is stored."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, deleted: bool = False) -> None:
         message = f"Unknown artifact {name}: check its name, or wait until it is delivered."
-        super().__init__(404, "artifact_not_found", message)
+        super().__init__(404, "artifact_not_found", f"Artifact {name} was deleted." if deleted else message)
 
 
 def collection_of(entity: str, project: str, name: str) -> Collection:
@@ -62,12 +62,19 @@ class Reference:
     collection: Collection
     version: str
 
+    def __str__(self) -> str:
+        return f"{self.collection}:{self.version or LATEST}"
+
     async def find(self, connection: Connection) -> ArtifactVersion:
         """Return the version; raises ArtifactNotFound."""
         found = await reader.find(connection, self.collection, self.version)
         if found is None:
-            raise ArtifactNotFound(f"{self.collection}:{self.version or 'latest'}")
+            raise await self.missing(connection)
         return found
+
+    async def missing(self, connection: Connection) -> ArtifactNotFound:
+        """Return the problem that there is no such version, or no longer."""
+        return ArtifactNotFound(str(self), deleted=await reader.was_logged(connection, self.collection, self.version))
 
 
 def reference(entity: Name, project: Name, name: ReferenceName) -> Reference:

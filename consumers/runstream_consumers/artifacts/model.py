@@ -22,6 +22,7 @@ from runstream_schemas.stored.artifact_names import (
     problem_of_alias,
     problem_of_target_name,
 )
+from runstream_schemas.stored.objects import object_key
 from runstream_schemas.topics import is_name
 
 #: The version in the keys of properties and labels of a whole collection.
@@ -79,6 +80,7 @@ class Facts:
         self._relate(event, (collection.key, _number(event.version)), USED, at)
 
     def _contribute(self, event: ArtifactEvent, at: At) -> None:
+        _check_manifest(event)
         key = self._decided(_collection(event), event.type, at)
         row = (key, values.dump(event.distributed_id), at.decision, event.manifest_key)
         self.contributions[_draft(event.draft), writer_key(event.writer.id), event.seq] = row
@@ -124,8 +126,7 @@ class Facts:
         self, collection: Collection, number: int, event: ArtifactEvent, at: At, source: VersionKey | None = None
     ) -> VersionKey:
         """Add a version that an event logs or, with ``source``, links; return its key."""
-        if len(event.digest) != _SHA256_BYTES or not event.manifest_key:
-            raise MalformedEvent(f"Version {number} of artifact {collection} has no manifest")
+        _check_manifest(event)
         key = (self._decided(collection, event.type, at), _number(number))
         run, origin = event.run, source or (None, None)
         draft = event.draft if source is None else ""
@@ -203,6 +204,13 @@ def _number(version: int) -> int:
     if version < 0:
         raise MalformedEvent(f"Event about a version of an artifact with number {version}")
     return version
+
+
+def _check_manifest(event: ArtifactEvent) -> None:
+    """Raise MalformedEvent unless the manifest is stored under its digest, among the objects of its collection."""
+    collection = _collection(event)
+    if len(event.digest) != _SHA256_BYTES or event.manifest_key != object_key(collection.entity, event.digest):
+        raise MalformedEvent(f"Artifact {collection} has no manifest of its digest: {event.manifest_key!r:.150}")
 
 
 def _draft(text: str) -> str:

@@ -39,6 +39,9 @@ on conflict do nothing
 -- name: version
 select * from artifacts.live where collection = $1 and version = $2
 
+-- name: was_logged
+select exists (select from artifacts.version where collection = $1 and version = $2)
+
 -- name: latest
 select live.version from artifacts.property as logged
 join artifacts.live on live.collection = logged.collection and live.version = logged.version

@@ -92,6 +92,12 @@ async def find(connection: Connection, collection: Collection, version: str) -> 
     return next(iter(await _assemble(connection, rows)), None)
 
 
+async def was_logged(connection: Connection, collection: Collection, version: str) -> bool:
+    """Return whether a number such as ``v3`` is that of a version, deleted or not."""
+    number = version_number(version)
+    return number is not None and bool(await connection.fetchval(QUERIES["was_logged"], collection.key, number))
+
+
 async def find_content(connection: Connection, collection: Collection, version: str) -> tuple[str, Content] | None:
     """Return the content of a version, and the entity in whose objects it is stored; cheaper than :func:`find`."""
     number = await _number(connection, collection, version or LATEST)

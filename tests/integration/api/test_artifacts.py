@@ -150,6 +150,7 @@ def test_commands_change_and_delete_versions(shipper: Shipper) -> None:
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "has_aliases")
     shipper.command("DELETE", f"{path}?delete_aliases=true")
     eventually(lambda: shipper.request("GET", path).status_code == 404)
+    assert "was deleted" in shipper.request("GET", path).json()["error"]["message"]
     shipper.shows(f"/artifacts/{place}/data:latest", version=0)
     assert shipper.log("data", "b") == 2
     shipper.command("PATCH", f"/artifact-collections/{place}/data", {"description": "all", "tags": {"add": ["t"]}})

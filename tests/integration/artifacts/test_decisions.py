@@ -220,7 +220,9 @@ async def test_lost_decisions_continue_from_the_tables_of_the_consumer(decider: 
     history.link("data", 0, "ada/model-registry/best")
     manifest = await decider.manifest({"f": "text"})
     history.upsert("data", "c", draft)
-    history.events[-1] = replace(history.events[-1], manifest_key=manifest["manifest_key"])
+    history.events[-1] = replace(
+        history.events[-1], digest=bytes.fromhex(manifest["digest"]), manifest_key=manifest["manifest_key"]
+    )
     async with feeding(ArtifactsConsumer(), database) as feed:
         await feed.apply(*history.events)
     other = replace(decider, project=PROJECT)

@@ -41,6 +41,7 @@ INVALID: dict[str, dict[str, Any]] = {
     "no version": {"version": -1},
     "a short digest": {"digest": b"x"},
     "no manifest": {"manifest_key": ""},
+    "the manifest of another entity": {"artifact_entity": "eve"},
     "an alias with a slash": {"aliases": ["a/b"]},
     "a tag with a control character": {"tags": ["a\0"]},
     "metadata that is no object": {"metadata": "[1]"},
