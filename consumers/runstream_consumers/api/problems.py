@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from runstream_consumers.object_store.store import ObjectMissing, StoreUnavailable
+from runstream_consumers.object_store.store import ObjectDamaged, ObjectMissing, StoreUnavailable
 from runstream_schemas.topics import RunPath
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -67,6 +67,7 @@ _EXPECTED: Sequence[type[Exception]] = (
     OSError,
     StoreUnavailable,
     ObjectMissing,
+    ObjectDamaged,
     TimeoutError,
 )
 
@@ -92,7 +93,7 @@ def problem_of(error: Exception) -> Problem:
         case RequestValidationError():
             details = "; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in error.errors())
             return Problem(422, "bad_parameter", details)
-        case StoreUnavailable() | ObjectMissing():
+        case StoreUnavailable() | ObjectMissing() | ObjectDamaged():
             return _problem_of_store(error)
         case asyncpg.PostgresError() | asyncpg.InterfaceError():
             return _problem_of_postgres(error)
@@ -101,7 +102,9 @@ def problem_of(error: Exception) -> Problem:
 
 def _problem_of_store(error: Exception) -> Problem:
     if isinstance(error, ObjectMissing):
-        return Problem(404, "object_missing", f"The object store does not have the object {error}.")
+        return Problem(410, "object_missing", f"The object store does not have the object {error}.")
+    if isinstance(error, ObjectDamaged):
+        return Problem(410, "object_corrupt", f"The object store has other bytes of the object {error}.")
     return Unavailable("store_unreachable", str(error))
 
 

@@ -13,6 +13,7 @@ from fastapi import Depends, Header, Path, Request
 
 from runstream_consumers.api.artifact_decisions import ArtifactDecisions
 from runstream_consumers.api.artifact_expiry import ArtifactExpiry
+from runstream_consumers.api.content import ContentServer
 from runstream_consumers.api.control_tables import ControlTables
 from runstream_consumers.api.database import Connection, Database
 from runstream_consumers.api.fair_share import FairShare
@@ -41,8 +42,8 @@ class Services:
     artifact_decisions: ArtifactDecisions
     artifact_expiry: ArtifactExpiry
     manifests: Manifests
-    #: None if the settings name no store; see :func:`object_store`.
-    object_store: ObjectStore | None
+    #: None if the settings name no object store; see :func:`contents`.
+    contents: ContentServer | None
     cluster: Cluster
     commands: Commands
     read_barrier: ReadBarrier
@@ -68,12 +69,20 @@ async def connection(found: TheServices) -> AsyncIterator[Connection]:
 TheConnection = Annotated[Connection, Depends(connection)]
 
 
-def object_store(found: TheServices) -> ObjectStore:
-    """Return the store of files and artifacts; a problem if there is none."""
-    if found.object_store is None:
+def contents(found: TheServices) -> ContentServer:
+    """Return what responds with contents of the object store; a problem if there is none."""
+    if found.contents is None:
         message = "No object store is configured: set RUNSTREAM_S3_ENDPOINT and its key where the API runs."
         raise Problem(503, "no_object_store", message)
-    return found.object_store
+    return found.contents
+
+
+TheContents = Annotated[ContentServer, Depends(contents)]
+
+
+def object_store(found: TheContents) -> ObjectStore:
+    """Return the store of files and artifacts; a problem if there is none."""
+    return found.store
 
 
 TheStore = Annotated[ObjectStore, Depends(object_store)]

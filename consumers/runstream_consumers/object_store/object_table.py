@@ -65,6 +65,12 @@ async def set_missing(connection: Connection, entity: str, hashes: Sequence[byte
         await connection.execute(QUERIES["set_missing"], entity_uuid(entity), sorted(hashes))
 
 
+async def forget(connection: Connection, key: str) -> None:
+    """Record that the store does not have the object of a key, so that it can be uploaded again."""
+    entity, _, sha256 = key.split("/")
+    await connection.execute(QUERIES["set_missing"], UUID(hex=entity), [bytes.fromhex(sha256)])
+
+
 async def start_upload(
     connection: Connection, entity: str, sha256: bytes, *, known: str | None, upload_id: str
 ) -> str | None:

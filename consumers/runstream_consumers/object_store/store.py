@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,6 +43,10 @@ class StoreUnavailable(Exception):  # noqa: N818 — a state of another server
 
 class ObjectMissing(Exception):  # noqa: N818 — a state of another server
     """The store does not have an object, or an upload; the argument is its key."""
+
+
+class ObjectDamaged(Exception):  # noqa: N818 — a state of another server
+    """The store has fewer or more bytes of an object than were stored; the argument is its key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,24 @@ class _Client(Minio):
         return url
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectReader:
+    """The bytes of an object, or of a range of it, as they arrive."""
+
+    _response: BaseHTTPResponse
+    _run: Callable[..., Awaitable[bytes]]
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the bytes; raises StoreUnavailable if the store stops sending."""
+        while chunk := await self._run(self._response.read, _CHUNK):
+            yield chunk
+
+    def close(self) -> None:
+        """Close the connection, since what was not read may be long."""
+        self._response.close()
+        self._response.release_conn()
+
+
 class ObjectStore:
     """Presigns requests for clients, and reads, writes, lists and deletes objects. Requests run in own threads.
 
@@ -189,19 +211,20 @@ class ObjectStore:
 
     async def read(self, key: str, start: int = 0, length: int = 0) -> bytes:
         """Return the bytes of an object from ``start`` on; all of them if ``length`` is 0."""
-        async with self.opened_stream(key, start, length) as chunks:
-            return b"".join([chunk async for chunk in chunks])
-
-    @asynccontextmanager
-    async def opened_stream(self, key: str, start: int = 0, length: int = 0) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Provide the bytes of an object in chunks. The store has answered when the block begins."""
-        response = await self._run(key, self._client.get_object, self._bucket, key, offset=start, length=length)
+        reader = await self.open(key, start, length)
         try:
-            yield self._chunks(key, response)
+            return b"".join([chunk async for chunk in reader.chunks()])
         finally:
-            # Closed, not drained: what nobody reads may be long.
-            response.close()
-            response.release_conn()
+            reader.close()
+
+    async def open(self, key: str, start: int = 0, length: int = 0) -> ObjectReader:
+        """Return the bytes of an object in chunks, to be closed; raises ObjectDamaged if it is too short."""
+        response = await self._run(key, self._client.get_object, self._bucket, key, offset=start, length=length)
+        reader = ObjectReader(response, partial(self._run, key))
+        if length and int(response.headers.get("Content-Length", -1)) != length:
+            reader.close()
+            raise ObjectDamaged(key)
+        return reader
 
     async def write(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> None:
         """Store a small object."""
@@ -266,10 +289,6 @@ class ObjectStore:
         url = client.url_of(self._bucket, key, self._signer.region, query or {})
         return self._signer.sign(method, url, now=time.time(), expires_s=expires_s, headers=headers)
 
-    async def _chunks(self, key: str, response: BaseHTTPResponse) -> AsyncIterator[bytes]:
-        while chunk := await self._run(key, response.read, _CHUNK):
-            yield chunk
-
     async def _run(self, key: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         try:
@@ -277,6 +296,8 @@ class ObjectStore:
         except S3Error as error:
             if error.code in _MISSING:
                 raise ObjectMissing(key) from error
+            if error.code == "InvalidRange":
+                raise ObjectDamaged(key) from error
             raise StoreUnavailable(f"The object store refuses a request: {error.code} {error.message}") from error
         except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
             raise StoreUnavailable(f"The object store does not answer ({type(error).__name__}).") from error

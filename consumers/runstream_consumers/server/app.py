@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from runstream_consumers.api import problems
 from runstream_consumers.api.artifact_decisions import ArtifactDecisions
 from runstream_consumers.api.artifact_expiry import ArtifactExpiry
+from runstream_consumers.api.content import ContentServer
 from runstream_consumers.api.control_tables import open_control_tables
 from runstream_consumers.api.database import PoolLimits, open_database
 from runstream_consumers.api.fair_share import FairShare
@@ -30,6 +31,7 @@ from runstream_consumers.api.routers import (
     artifacts,
     commands,
     connection,
+    files,
     history,
     objects,
     registry,
@@ -62,6 +64,7 @@ _ROUTERS = (
     artifact_decisions,
     artifacts,
     objects,
+    files,
 )
 
 log = logging.getLogger(__name__)
@@ -117,7 +120,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
                 artifact_decisions=decisions,
                 artifact_expiry=expiry,
                 manifests=Manifests(),
-                object_store=object_store,
+                contents=None if object_store is None else ContentServer(object_store, control),
                 cluster=Cluster(settings.kafka),
                 commands=publisher,
                 read_barrier=ReadBarrier(settings, database, offsets),

@@ -15,17 +15,20 @@ from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_schemas import values
 from runstream_schemas.codec import encode
 from runstream_schemas.events import (
-    ArtifactEvent,
     ChangeEvent,
     Entry,
+    FileEvent,
+    FilePolicy,
     Header,
     Kind,
+    NumberedEvent,
     Operation,
     Record,
     Role,
     Scope,
     Writer,
 )
+from runstream_schemas.stored.objects import object_key
 from runstream_schemas.topics import RunPath, Topic, partition_of
 
 
@@ -36,7 +39,7 @@ class Commands:
     _producer: KafkaProducer
     _partitions: int
 
-    async def publish(self, event: ChangeEvent | ArtifactEvent) -> None:
+    async def publish(self, event: NumberedEvent) -> None:
         """Return once the broker has acknowledged the command; raises Unavailable if it does not in time.
 
         The command may have arrived in spite of the error. Sent again with the same key, it is applied once.
@@ -60,6 +63,31 @@ def change_attributes(run: RunPath, key: bytes, attributes: Mapping[str, Any], p
         topic=Topic.CONFIG,
         principal=principal.id,
         records=(Record(order=0, time=now, entries=tuple(entries)),),
+    )
+
+
+def change_file(
+    run: RunPath,
+    key: bytes,
+    path: str,
+    principal: Principal,
+    *,
+    kind: Kind = Kind.DATA,
+    size: int = 0,
+    sha256: bytes = b"",
+    media_type: str = "",
+) -> FileEvent:
+    """Return the command that adds a file to a run, or deletes it; ``key`` as above."""
+    header = Header(kind=kind, run=run, writer=Writer(id=key, role=Role.COMMAND), time=time.time_ns() // 1000)
+    return FileEvent(
+        header=header,
+        path=path,
+        policy=FilePolicy.NOW,
+        size=size,
+        sha256=sha256,
+        object_key=object_key(run.entity, sha256) if sha256 else "",
+        media_type=media_type,
+        principal=principal.id,
     )
 
 

@@ -21,6 +21,14 @@ _NOTEBOOKS = (
     "'self' http://localhost:* http://127.0.0.1:* https://localhost:* https://127.0.0.1:* vscode-webview: vscode-file:"
 )
 _FRAMABLE = "runstream.framable"
+_ISOLATED = "runstream.isolated"
+#: Of content that users have stored: no requests, and an origin of its own, so that it can read nothing of this server.
+_ISOLATION = (
+    "default-src 'none'; img-src data: blob:; media-src data: blob:; font-src data:; style-src 'unsafe-inline' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
+)
+_NO_SCRIPTS = f"{_ISOLATION}sandbox"
+_SCRIPTS = f"{_ISOLATION}script-src 'unsafe-inline' 'unsafe-eval' data: blob:; worker-src blob:; sandbox allow-scripts"
 
 
 def allow_frames(request: Request) -> None:
@@ -29,6 +37,11 @@ def allow_frames(request: Request) -> None:
     Only for pages on which nothing can be changed: a framing page can misdirect its user's clicks.
     """
     request.scope[_FRAMABLE] = True
+
+
+def isolate(request: Request, *, scripts: bool = False) -> None:
+    """Isolate the response to a request, which has content that users have stored. Only our pages may frame it."""
+    request.scope[_ISOLATED] = _SCRIPTS if scripts else _NO_SCRIPTS
 
 
 class SafeHeaders:
@@ -49,7 +62,10 @@ class SafeHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
-                self._add_framing(headers, framable=scope.get(_FRAMABLE, False))
+                if isolation := scope.get(_ISOLATED):
+                    headers["Content-Security-Policy"] = isolation
+                else:
+                    self._add_framing(headers, framable=scope.get(_FRAMABLE, False))
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
