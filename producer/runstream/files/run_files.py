@@ -15,14 +15,24 @@ if TYPE_CHECKING:
 
 
 class RunFiles:
-    """Stages files in the run folder and records them. ``append`` appends a record of topic file to the spool."""
+    """Stages files in the run folder and records them. ``append`` appends a record of topic file to the spool.
 
-    def __init__(self, run_folder: Path, append: Callable[[Mapping[str, Any]], None]) -> None:
+    Records wait until ``begin()`` if there is no spool yet.
+    """
+
+    def __init__(self, run_folder: Path, append: Callable[[Mapping[str, Any]], object] | None = None) -> None:
         self.staging = Staging(run_folder)
         self.pool = StagingPool(run_folder)
-        self._append = append
+        self._waiting: list[Mapping[str, Any]] = []
+        self._append = append or self._waiting.append
         #: What the program saved by name.
         self.saved = SavedFiles(run_folder, self.staging, self.record)
+
+    def begin(self, append: Callable[[Mapping[str, Any]], object]) -> None:
+        """Append the records that wait, and from now on each at once."""
+        self._append = append
+        while self._waiting:
+            append(self._waiting.pop(0))
 
     def add(
         self, path: str, staged: StagedFile, *, media_type: str = "", encode: Mapping[str, Any] | None = None

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from runstream.exceptions import UsageError
 from runstream.public_api.files import File, Files, file_named, upload_file
 from runstream.public_api.frames import META, pick, table
+from runstream.public_api.value_files import resolved
 from runstream.server.api_connection import ApiConnection
 from runstream.server.endpoints import run_address
 from runstream_schemas.topics import RunPath
@@ -354,6 +355,10 @@ class Run:
     def upload_file(self, path: str, root: str = ".") -> File:
         """Upload a file to the run under its path relative to ``root``; see :func:`upload_file`."""
         return upload_file(self._connection, self._address, self._entity, path, root)
+
+    def resolve(self, value: Any) -> Any:
+        """Return a value, such as a row, with the values that are kept in files; see :func:`resolved`."""
+        return resolved(self._connection, self._address, value)
 
     def stop(self) -> None:
         """Request that the run stops: its processes see it in ``run.should_stop`` within a second or two.

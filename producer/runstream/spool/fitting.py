@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runstream.spool.plain_values import note, plain
@@ -9,16 +10,21 @@ from runstream_schemas import values
 from runstream_schemas.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from runstream_schemas.limits import Limits
 
-#: The key of the note about keys of a row that are left out because there are too many.
-OTHERS = "[not recorded]"
+#: The key of the note about keys of a row that are left out because there are too many, and of the file with them.
+OTHERS, MORE = "[not recorded]", "[more values]"
 #: What a column or an entry takes besides names and value, rounded up.
 _PART_BYTES = 32
-#: Bytes of a value that is not replaced, since a note is hardly shorter.
-_SMALL = 128
+#: Bytes of a value that is not replaced, since a note is hardly shorter; or, if it can be kept as a file, a reference.
+_SMALL, _SMALL_FILE = 128, 2048
+#: Files for the largest values of a record; if that is not enough, there is one for all other values.
+_MOST_FILES = 16
+
+#: Keeps a value, with its path, in a file; returns a reference to that, or None if that is not possible.
+Keep = Callable[[Sequence[str], Any], Any]
 
 
 class _Part:
@@ -31,6 +37,11 @@ class _Part:
         self.length = 9 if type(value) in {int, float} else len(values.dump(value))
         self.size = self.length + _PART_BYTES + sum(len(name.encode(errors="replace")) + 2 for name in path)
 
+    def replace(self, value: Any) -> None:
+        """Replace the value."""
+        changed = _Part(self.path, value)
+        self.value, self.length, self.size = value, changed.length, changed.size
+
     @property
     def name(self) -> str:
         """The names of the path, joined with dots."""
@@ -42,14 +53,19 @@ def room(limits: Limits = DEFAULT_LIMITS) -> int:
     return limits.message_bytes - max(limits.message_bytes // 128, 2048)
 
 
-def fit_row(row: Mapping[str, Any], limits: Limits = DEFAULT_LIMITS) -> tuple[Mapping[str, Any], list[str]]:
+def fit_row(
+    row: Mapping[str, Any], limits: Limits = DEFAULT_LIMITS, keep: Keep | None = None
+) -> tuple[Mapping[str, Any], list[str]]:
     """Return a row of plain values that fits into a message, and the names of the keys that it lacks, if any.
 
-    The largest values are replaced first. If there are too many keys for a message, the last ones are left out.
+    The largest values are replaced first, if possible with references to files. If there are too many keys for a
+    message, the last ones are left out, or kept in one file.
     """
     parts = [_Part(path, value) for path, value in _leaves(row)]
     if sum(part.size for part in parts) <= room(limits):
         return row, []
+    if keep is not None:
+        _keep_largest(parts, room(limits), keep)
     kept, missing, others = _fit(parts, room(limits))
     found: dict[str, Any] = {}
     for part in kept:
@@ -57,6 +73,29 @@ def fit_row(row: Mapping[str, Any], limits: Limits = DEFAULT_LIMITS) -> tuple[Ma
     if others:
         found[OTHERS] = others
     return found, missing
+
+
+def _keep_largest(parts: list[_Part], most: int, keep: Keep) -> None:
+    """Keep the largest values in files until the total fits, and then the last values together in one.
+
+    What cannot be kept stays as it is.
+    """
+    total = sum(part.size for part in parts)
+    for part in sorted(parts, key=lambda part: -part.length)[:_MOST_FILES]:
+        if total <= most or part.length <= _SMALL_FILE or (reference := keep(part.path, part.value)) is None:
+            break
+        total -= part.size
+        part.replace(reference)
+        total += part.size
+    last = len(parts)
+    while last and total > most - (_SMALL_FILE if last < len(parts) else 0):
+        last -= 1
+        total -= parts[last].size
+    others: dict[str, Any] = {}
+    for part in parts[last:]:
+        _set(others, part.path, part.value)
+    if others and (reference := keep([MORE], others)) is not None:
+        parts[last:] = [_Part([MORE], reference)]
 
 
 def fit_change(entries: Sequence[Sequence[Any]], limits: Limits = DEFAULT_LIMITS) -> tuple[list[list[Any]], list[str]]:
@@ -72,14 +111,18 @@ def fit_change(entries: Sequence[Sequence[Any]], limits: Limits = DEFAULT_LIMITS
     return found, missing
 
 
-def fit_entries(entries: Sequence[Sequence[Any]], limits: Limits = DEFAULT_LIMITS) -> tuple[list[list[Any]], list[str]]:
-    """Return the entries of a change, each small enough for a message, and the names of those that were replaced.
+def fit_entries(
+    entries: Sequence[Sequence[Any]], limits: Limits = DEFAULT_LIMITS, keep: Keep | None = None
+) -> tuple[list[list[Any]], list[str]]:
+    """Return the entries of a change, each small enough for a message, and the names of those with a part missing.
 
-    The last two elements of an entry are its path and its value.
+    The last two elements of an entry are its path and its value, which is kept in a file if possible.
     """
     found, missing = [], []
     for *start, path, value in entries:
         part = _Part(path, value)
+        if part.size > room(limits) and keep is not None and (reference := keep(path, value)) is not None:
+            part.replace(reference)
         if part.size > room(limits):
             _replace(part, part.size - room(limits))
             missing.append(part.name)
@@ -139,10 +182,9 @@ def _replace(part: _Part, excess: int) -> None:
         length = len(text) * target // part.length
         while len(values.dump(text[:length])) > target:
             length = length * 3 // 4
-        changed = _Part(part.path, f"{text[:length]}… [shortened from {len(text)} characters]")
+        part.replace(f"{text[:length]}… [shortened from {len(text)} characters]")
     else:
-        changed = _Part(part.path, note(problem))
-    part.value, part.length, part.size = changed.value, changed.length, changed.size
+        part.replace(note(problem))
 
 
 def _leaves(row: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

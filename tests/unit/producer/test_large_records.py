@@ -1,4 +1,4 @@
-"""Of a record that is too large for a message, only the entry that is too large is lost, visibly."""
+"""Of a record that is too large for a message, the values that are too large are kept as files of the run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import pytest
 
 import runstream
 from runstream.exceptions import DataError
+from runstream.files.staging import Staging
+from runstream.spool.fitting import MORE
+from runstream.spool.format import TopicCode
+from runstream_schemas import values
 from runstream_schemas.events import AlertEvent, ChangeEvent, Event, Kind, LogEvent
 from runstream_schemas.rows import unpack_rows
 from tests.property.values.published import events_of
-from tests.unit.producer.spooled import primary
+from tests.unit.producer.spooled import of_topic, only_run, primary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +49,33 @@ def entries(events: list[Event], topic: str) -> dict[str, Any]:
     }
 
 
+def resolved(folder: Path, value: Any) -> Any:
+    """Return a value in which the references to files are replaced with what these hold."""
+    if isinstance(value, dict) and value.get("_type") == "value-file":
+        paths = {one["path"]: one for one in of_topic(primary(folder), TopicCode.FILE)}
+        data = (only_run(folder) / paths[value["path"]]["staged"]).read_bytes()
+        assert (value["size"], paths[value["path"]]["size"]) == (len(data), len(data))
+        assert value["path"].startswith("media/values/")
+        return data.decode() if value["path"].endswith(".txt") else values.load(data.decode())
+    if isinstance(value, dict):
+        found = {key: resolved(folder, item) for key, item in value.items()}
+        more = found.pop(MORE, {})
+        return {**found, **more}
+    return [resolved(folder, item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no file be staged, as on a full disk."""
+
+    def write(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Staging, "write", write)
+
+
 def test_the_other_arguments_of_init_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Name, tags, notes and the rest of the config are recorded, and the warnings name what is shortened or lost."""
+    """Name, tags, notes and the rest of the config are recorded, and the warnings name what is kept as files."""
     texts = {f"text{number}": "x" * 262_144 for number in range(12)}
     config = {"lr": 0.1, "blob": "x" * 1_000_000, "symbols": SYMBOLS, "large": LARGE, **texts}
 
@@ -55,58 +84,99 @@ def test_the_other_arguments_of_init_are_kept(tmp_path: Path, capsys: pytest.Cap
     found, errors = entries(events, "config"), capsys.readouterr().err
     assert (found["name"], found["tags"], found["notes"], found["lr"]) == ("a", ["t"], "n", 0.1)
     assert {key: found[key] for key in texts} == texts
-    assert found["large"] == LOST
+    for key in ("blob", "symbols", "large"):
+        assert resolved(tmp_path, found[key]) == config[key]
+        assert errors.count(f"{key!r} is recorded as a file of the run") == 1
+
+
+@pytest.mark.usefixtures("full")
+def test_what_cannot_be_kept_as_a_file_is_lost_visibly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A note or the beginning of a text is in its place, in config, summary and rows, and the warnings name it."""
+
+    def act(run: runstream.Run) -> None:
+        run.summary.update({"b": 2, "large": LARGE})
+        run.log({"large": LARGE, "blob": "x" * 1_000_000})
+
+    events = recorded(tmp_path, act, config={"lr": 0.1, "blob": "x" * 1_000_000, "symbols": SYMBOLS, "large": LARGE})
+
+    found = entries(events, "config")
+    assert (found["large"], found["lr"]) == (LOST, 0.1)
     assert found["blob"].endswith("[shortened from 1000000 characters]")
     assert "shortened from" in found["symbols"]
-    assert errors.count("'config.blob' is shortened") == 1
-    assert errors.count("'large'") == 1
+    assert entries(events, "summary") == {"b": 2, "large": LOST}
+    (row,) = [row for event in events if isinstance(event, LogEvent) for row in unpack_rows(event)]
+    assert row == {"large": LOST.replace("2400001", str(2_400_001)), "blob": found["blob"]}
+    errors = capsys.readouterr().err
+    assert errors.count("'blob' is shortened") == 1
+    assert errors.count("cannot be recorded whole") == 3
 
 
 def test_the_other_keys_of_a_change_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Config and summary lose only the value that is too large."""
+    """Config and summary have a reference to a file for the value that is too large."""
+    seen: list[Any] = []
 
     def act(run: runstream.Run) -> None:
         run.config.update({"a": 1, "large": LARGE})
-        run.summary.update({"b": 2, "large": LARGE})
-        assert run.summary["large"] == LOST
+        run.summary.update({"b": 2, "large": LARGE, "n": {"text": ["x" * 300_000, "y"]}})
+        seen.append(dict(run.summary["large"]))
+        assert run.config["large"] == LARGE
 
     events = recorded(tmp_path, act)
 
-    assert entries(events, "config") | {"a": 1, "large": LOST} == entries(events, "config")
-    assert entries(events, "summary") == {"b": 2, "large": LOST}
-    assert capsys.readouterr().err.count("cannot be recorded whole") == 2
+    config, summary = entries(events, "config"), entries(events, "summary")
+    assert resolved(tmp_path, {key: config[key] for key in ("a", "large")}) == {"a": 1, "large": LARGE}
+    assert resolved(tmp_path, summary) == {"b": 2, "large": LARGE, "n": {"text": ["x" * 300_000, "y"]}}
+    assert seen == [summary["large"]]
+    assert capsys.readouterr().err.count("is recorded as a file of the run") == 2
 
 
 @pytest.mark.parametrize(
-    ("row", "expected"),
+    "row",
     [
-        ({"a": 1, "large": LARGE, "b": "x"}, {"a": 1, "large": LOST, "b": "x"}),
-        ({"n": {"large": LARGE, "c": None}, "d": True}, {"n": {"large": LOST, "c": None}, "d": True}),
+        {"a": 1, "large": LARGE, "b": "x"},
+        {"n": {"large": LARGE, "c": None}, "d": True},
+        {"text": "x" * 300_000, "list": [{"a": SYMBOLS}, float("inf")], "nan": float("-inf")},
+        {f"k{number}": "v" * 100_000 for number in range(40)},
     ],
+    ids=["list", "nested", "texts", "many"],
 )
-def test_the_other_keys_of_a_row_are_kept(tmp_path: Path, row: dict[str, Any], expected: dict[str, Any]) -> None:
-    """A row loses only the value that is too large, each time it is logged."""
-    events = recorded(tmp_path, lambda run: [run.log(row) for _ in range(3)])
+def test_the_other_keys_of_a_row_are_kept(tmp_path: Path, row: dict[str, Any]) -> None:
+    """A row has references for the values that are too large, each time it is logged; nothing is lost."""
+    events = recorded(tmp_path, lambda run: [run.log(row) for _ in range(2)])
 
     rows = [found for event in events if isinstance(event, LogEvent) for found in unpack_rows(event)]
-    assert rows == [expected] * 3
+    assert [resolved(tmp_path, found) for found in rows] == [row] * 2
+    assert all(found != row for found in rows)
 
 
 @pytest.mark.parametrize("prefix", ["", "n" * 500])
-def test_too_many_keys_for_a_row_are_counted(tmp_path: Path, prefix: str) -> None:
-    """The first keys of a row are kept, and an entry has the number of the others."""
-    values: dict[str, Any] = {f"k{number}": float(number) for number in range(80_000)}
-    row = {prefix: values} if prefix else values
+def test_keys_for_which_a_row_has_no_room_are_kept_in_a_file(tmp_path: Path, prefix: str) -> None:
+    """The first keys of a row are kept in it, and the others in one file."""
+    numbers: dict[str, Any] = {f"k{number}": float(number) for number in range(80_000)}
+    row = {prefix: numbers} if prefix else numbers
 
-    events = recorded(tmp_path, lambda run: [run.log(row), run.log({"after": 1}), run.log(row)])
+    events = recorded(tmp_path, lambda run: [run.log(row), run.log({"after": 1})])
 
-    (first, middle, last) = [found for event in events if isinstance(event, LogEvent) for found in unpack_rows(event)]
-    assert first == last
-    assert middle == {"after": 1}
+    (first, after) = [found for event in events if isinstance(event, LogEvent) for found in unpack_rows(event)]
+    assert after == {"after": 1}
+    others = resolved(tmp_path, first.pop(MORE))
+    if prefix:
+        first, others = first[prefix], others[prefix]
+    assert {**first, **others} == numbers
+    assert len(first) > 1_000
+
+
+@pytest.mark.usefixtures("full")
+def test_too_many_keys_for_a_row_are_counted(tmp_path: Path) -> None:
+    """Without a file, the first keys of a row are kept, and an entry has the number of the others."""
+    numbers: dict[str, Any] = {f"k{number}": float(number) for number in range(80_000)}
+
+    events = recorded(tmp_path, lambda run: run.log(numbers))
+
+    (first,) = [found for event in events if isinstance(event, LogEvent) for found in unpack_rows(event)]
     lost = first.pop("[not recorded]")
-    kept = first[prefix] if prefix else first
-    assert kept == {key: values[key] for key in list(values)[: len(kept)]}
-    assert lost == f"[not recorded: {80_000 - len(kept)} keys, for which a message has no room]"
+    assert first == {key: numbers[key] for key in list(numbers)[: len(first)]}
+    assert lost == f"[not recorded: {80_000 - len(first)} keys, for which a message has no room]"
 
 
 def test_a_row_that_becomes_too_large_by_its_parts_is_cut(tmp_path: Path) -> None:

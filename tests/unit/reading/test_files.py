@@ -119,3 +119,22 @@ def test_names_that_leave_the_folder_are_refused(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(OSError, match="none"):
             run.upload_file(str(tmp_path / "none"), root=str(tmp_path))
         assert len(served.requests) == 2
+
+
+def test_values_in_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """References are replaced wherever they are, and further values of a row are merged into it."""
+    text, number, more = '"', '{"_type":"float","value":"NaN"}', '{"n":{"b":2},"c":3}'
+    answers = [
+        (_page(_document(name, content)), (200, content)) for name, content in (("t.txt", text), ("m.json", more))
+    ]
+    with _run(monkeypatch, *(one for pair in answers for one in pair)) as (run, _):
+        reference = {"_type": "value-file", "size": 1}
+        row = {
+            "a": [{**reference, "path": "t.txt"}, 1],
+            "n": {"a": 1},
+            "[more values]": {**reference, "path": "m.json"},
+        }
+        assert run.resolve(row) == {"a": ['"', 1], "n": {"a": 1, "b": 2}, "c": 3}
+    with _run(monkeypatch, _page(_document("x.json", number)), (200, number)) as (run, _):
+        found = run.resolve({**reference, "path": "x.json"})
+        assert found != found  # noqa: PLR0124 - NaN

@@ -234,12 +234,13 @@ class RowLog:
                     payload = _encode(data)
                     self._known = key_list
                     return key_list, payload
-        row = self._encoder.row(data, self.writer.counter if step is None else validate_step(step))
+        place = self.writer.counter if step is None else validate_step(step)
+        row = self._encoder.row(data, place)
         inserts = self._steps is not None and bool(missing := self._steps.missing(row))
         if inserts:
             self._insert(row, missing)
         payload = _encode(row)
-        if (fitted := self._encoder.fitted_row(row, len(payload))) is not row:
+        if (fitted := self._encoder.fitted_row(row, len(payload), place)) is not row:
             return None, _encode(fitted)
         if any(value is None or type(value) is dict for value in row.values()):
             return None, payload

@@ -195,7 +195,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     started = time.time()
 
     def begin(folder: RunFolder) -> tuple[RunFolder, ValueEncoder, RunFiles, SpoolRecorder]:
-        files = RunFiles(folder.path, lambda record: recorder.record_file(record))  # noqa: PLW0108 - made below
+        files = RunFiles(folder.path)
         encoder = ValueEncoder(warn=terminal.warn, files=files, strict=settings.strict)
         recorder = SpoolRecorder(
             folder,
@@ -212,6 +212,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
             continues=start.continues,
             relative=start.relative,
         )
+        files.begin(recorder.record_file)
         return folder, encoder, files, recorder
 
     info = _describe(settings, identity, name, environ)

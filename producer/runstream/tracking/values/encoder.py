@@ -22,6 +22,7 @@ from runstream.spool.plain_values import fitted_key, note
 from runstream.tracking.values.arrays import LongArrayEncoder, from_array, from_iterator, histogram
 from runstream.tracking.values.foreign import Unreadable, attempted, described, elements_of, items_of, problem_of, shown
 from runstream.tracking.values.texts import as_text, encodable, key_text, truncated
+from runstream.tracking.values.value_files import ValueFiles
 from runstream.unsupported_media import UnsupportedMedia
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 
@@ -84,22 +85,32 @@ class ValueEncoder:
         row = Conversion(self, long_array=histogram, step=step).entries(items_of(data), data)
         return {key: value for key, value in row.items() if key and key not in RESERVED}
 
-    def value(self, value: Any) -> Any:
+    def value(self, value: Any, *, whole: bool = False) -> Any:
         """Return a value as None, bool, int of 64 bits, float, string, or a list or dict of these; raises DataError.
 
-        Larger integers become floats. Strings over the limit are truncated and end with their length. Arrays of one
-        element become numbers, longer ones lists; sets, deques and iterators become lists; bytes, complex numbers,
-        dates and functions become text; members of an enum become their values. Dataclasses and the like are converted
-        by msgspec. What cannot be read becomes a note.
+        Larger integers become floats. Strings over the limit are truncated and end with their length, unless
+        ``whole``. Arrays of one element become numbers, longer ones lists; sets, deques and iterators become lists;
+        bytes, complex numbers, dates and functions become text; members of an enum become their values. Dataclasses
+        and the like are converted by msgspec. What cannot be read becomes a note.
         """
-        return Conversion(self).guarded(value)
+        return Conversion(self, whole=whole).guarded(value)
 
-    def fitted_row(self, row: dict[str, Any], length: int) -> Mapping[str, Any]:
-        """Return a row, of so many bytes as msgpack, with notes for the values for which a message has no room."""
+    def value_files(self, place: int | str) -> ValueFiles:
+        """Return what keeps values as files; ``place`` is the step of the row, or ``config`` or ``summary``."""
+        return ValueFiles(None if self.strict else self.files, place, self.warn)
+
+    def fitted_row(self, row: dict[str, Any], length: int, step: int = 0) -> Mapping[str, Any]:
+        """Return a row, of so many bytes as msgpack, with files for the values for which a message has no room.
+
+        Where a value cannot be kept as a file, a note is in its place.
+        """
         nested = length > _SMALL_NESTED_ROW and any(type(value) is dict for value in row.values())
         if length <= _SMALL_ROW and not nested:
             return row
-        fitted, missing = fit_row(row, self.limits)
+        kept = self.value_files(step)
+        if length > self.limits.string_length:
+            row = kept.without_long_texts([], row, self.limits.string_length)
+        fitted, missing = fit_row(row, self.limits, kept.keep)
         self.report_missing(missing)
         return fitted
 
@@ -122,16 +133,24 @@ class Conversion:
         where: What the value belongs to, for warnings: ``config``, ``summary``, or nothing for a row.
         long_array: Encodes long arrays.
         step: The step of the row, which is part of the names of media files.
+        whole: Do not shorten long texts.
     """
 
     def __init__(
-        self, encoder: ValueEncoder, where: str = "", *, long_array: LongArrayEncoder | None = None, step: int = 0
+        self,
+        encoder: ValueEncoder,
+        where: str = "",
+        *,
+        long_array: LongArrayEncoder | None = None,
+        step: int = 0,
+        whole: bool = False,
     ) -> None:
         self._encoder = encoder
         self._media = RunPlace(encoder.files, where or step)
         self._path = [where] if where else []
         self._named = bool(where)
         self._long_array = long_array
+        self._whole = whole
         #: Ids of the containers around the current value.
         self._around: list[int] = []
         #: Whether the outermost container is that of the entries.
@@ -254,13 +273,16 @@ class Conversion:
         return self.converted(value, msgspec.to_builtins(value, str_keys=True, enc_hook=_from_unknown))
 
     def text(self, text: str) -> str:
-        """Return a text, which is shortened with a warning if it is over the limit."""
+        """Return a text: of config, summary and rows whole, since it is kept as a file; of others, its beginning."""
         longest = self._encoder.limits.string_length
-        if len(text) > longest:
-            name = ".".join(self._path)
-            if self._encoder.strict:
-                raise DataError(f"Text of {len(text)} characters too long: expected at most {longest}")
-            self._encoder.warn(f"{name!r} is shortened from {len(text)} to {longest} characters", f"long {name}")
+        if len(text) <= longest:
+            return encodable(text)
+        if self._encoder.strict:
+            raise DataError(f"Text of {len(text)} characters too long: expected at most {longest}")
+        if self._root or self._whole:
+            return encodable(text)
+        name = ".".join(self._path)
+        self._encoder.warn(f"{name!r} is shortened from {len(text)} to {longest} characters", f"long {name}")
         return truncated(text)
 
     def converted(self, value: Any, converted: Any) -> Any:

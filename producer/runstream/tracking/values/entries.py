@@ -33,20 +33,35 @@ def config_entry(key: str, value: Any, scope: Scope = Scope.CONFIG) -> ConfigEnt
 def recordable(entries: Sequence[list[Any]], encoder: ValueEncoder, kind: str) -> Iterator[list[list[Any]]]:
     """Yield entries as the values of records: valid UTF-8, and each small enough for a message.
 
-    A value that is too large is replaced with a note, with a warning that names it.
+    A value of config or summary that is too large is kept as a file, with a warning that names it; a part of it is
+    missing if that is not possible.
     """
     try:
         length = len(msgspec.msgpack.encode(entries))
     except (TypeError, ValueError):  # such as a lone surrogate in the path of the program
         limit = encoder.limits.key_length
         entries = [
-            [*start, [fitted_key(encodable(name), limit) for name in path], encoder.value(value)]
+            [*start, [fitted_key(encodable(name), limit) for name in path], encoder.value(value, whole=_is_own(start))]
             for *start, path, value in entries
         ]
         length = len(msgspec.msgpack.encode(entries))
     if length <= _SMALL:
         yield list(entries)
         return
-    fitted, missing = fit_entries(entries, encoder.limits)
+    kept = encoder.value_files(kind)
+    longest = encoder.limits.string_length
+    entries = [
+        [*start, path, kept.without_long_texts(path, value, longest) if _is_own(start) else value]
+        for *start, path, value in entries
+    ]
+    own = {id(path) for *start, path, _ in entries if _is_own(start)}
+    fitted, missing = fit_entries(
+        entries, encoder.limits, lambda path, value: kept.keep(path, value) if id(path) in own else None
+    )
     encoder.report_missing(missing, f"{kind} ")
     yield from groups(fitted, encoder.limits)
+
+
+def _is_own(start: Sequence[Any]) -> bool:
+    """Return whether the beginning of an entry is that of a value of the user: of config or summary."""
+    return len(start) == 1 or start[0] == Scope.CONFIG.value
