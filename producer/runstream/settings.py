@@ -63,6 +63,8 @@ class Settings(BaseModel):
     fork_from: str | None = None
     #: Seconds that ``init()`` waits for an answer of the server that ``resume`` needs.
     init_timeout: float = Field(default=10.0, gt=0)
+    #: Size of the cache of downloaded files in gigabytes: beyond, those not used for the longest time are deleted.
+    cache_limit_gb: float = Field(default=100.0, ge=0)
     #: Save the code of the program; not supported yet.
     save_code: bool = False
     #: Log what is written to TensorBoard event files.
@@ -159,8 +161,8 @@ _VARIABLE_NAMES = {
 }
 #: Settings that W&B has no variable for, or one with another meaning; URL and key name another server there.
 _NOT_READ_FROM_WANDB = """
-    allow_val_change api_key base_url connect_timeout_s disk finish_timeout_s fork_from identify_exit_signal
-    raise_on_stop resume_from save_code strict x_ends_with
+    allow_val_change api_key base_url cache_limit_gb connect_timeout_s disk finish_timeout_s fork_from
+    identify_exit_signal raise_on_stop resume_from save_code strict x_ends_with
 """.split()  # noqa: SIM905 - easier to read than a list of literals
 #: Settings whose variable holds a list, separated by commas.
 _LISTS = frozenset({"run_tags", "config_paths"})

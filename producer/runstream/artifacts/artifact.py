@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
@@ -280,9 +279,10 @@ class Artifact(Adding, Reading, StoredFacts):
         changes |= _difference("tags", known, checked_tags(self._tags))
         changes |= _difference("aliases", known, checked_aliases(self._aliases))
         if changes:
-            version.update(changes)
-            now = {"tags": list(self._tags), "aliases": list(self._aliases)}
-            self._version = replace(version, document={**known, **changes, **now})
+            self.adopt(version.update(changes))
+
+    def _linked(self, names: dict[str, Any]) -> Artifact:
+        return Artifact.of_version(StoredVersion.committed(self._stored("links").connection, names))
 
     def new_draft(self) -> Artifact:
         """Return a draft with the contents of this stored version, to be changed and logged as the next version."""
@@ -292,7 +292,10 @@ class Artifact(Adding, Reading, StoredFacts):
         return draft
 
     def delete(self, delete_aliases: bool = False) -> None:  # noqa: FBT001, FBT002 - as in W&B
-        """Delete the version; of a link, only the link. Raises ArtifactError if it has aliases, unless they may go."""
+        """Delete the version, or only the link if it is one.
+
+        Raises ArtifactError if it has aliases other than ``latest``, or links, and ``delete_aliases`` is not set.
+        """
         version = self._stored("delete()")
         if self.is_link:
             self.unlink()

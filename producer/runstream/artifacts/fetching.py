@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from runstream.artifacts.references import reference_store
@@ -16,7 +17,7 @@ from runstream.files.staging import clone_or_copy
 from runstream_schemas.stored.names import problem_of_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from runstream.artifacts.entry import ArtifactManifestEntry
@@ -44,6 +45,8 @@ class Fetching:
             files = [entry for entry in wanted if entry.ref is None]
             self._download(files)
             list(pool.map(self._place, files))
+        if self._cache is not None and files:
+            self._cache.shrink(cache_limit())
         for entry in wanted:
             if entry.ref is not None:
                 self._follow(entry, allow_missing=allow_missing_references)
@@ -106,21 +109,23 @@ class Fetching:
                 raise
 
 
-class _replacing:  # noqa: N801 - used like a function
-    """A new file next to a target, which gets its name at the end of the block."""
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """Yield the path of a new file next to a target, which gets its name at the end of the block."""
+    draft = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        yield draft
+        draft.replace(target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._draft = target.with_name(f".{secrets.token_hex(8)}.part")
 
-    def __enter__(self) -> Path:
-        return self._draft
+def cache_limit() -> int:
+    """Return the size of the cache in bytes, by the settings."""
+    from runstream.settings import checked_settings  # noqa: PLC0415 - imports pydantic
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._draft.replace(self._target)
-        else:
-            self._draft.unlink(missing_ok=True)
+    return int(checked_settings({}).cache_limit_gb * 1e9)
 
 
 def _usable_cache() -> FileCache | None:

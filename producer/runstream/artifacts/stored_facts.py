@@ -113,6 +113,20 @@ class StoredFacts(ABC):
         return str(self._fact("digest"))
 
     @property
+    def linked_artifacts(self) -> list[Any]:
+        """The links to this version."""
+        return [self._linked(link) for link in self._fact("links") or []]
+
+    @property
+    def source_artifact(self) -> Any:
+        """The version that a link leads to; without a link, this artifact."""
+        return self._linked(self._source("source_artifact")) if self.is_link else self
+
+    @abstractmethod
+    def _linked(self, names: dict[str, Any]) -> Any:
+        """Return the artifact with names."""
+
+    @property
     def history_step(self) -> int | None:
         """The step at which the version was logged, if it is known."""
         step = self._fact("history_step")
@@ -131,21 +145,18 @@ class StoredFacts(ABC):
         return self._collection(source["entity"], source["project"], source["name"])
 
     def _collection(self, entity: str, project: str, name: str) -> Any:
-        stored = self._stored("collection")
-        found = _reading("artifacts", "ArtifactCollection")
-        return found(stored.connection, entity, project, name, str(stored.document["type"]))
+        return _reading("artifacts", "ArtifactCollection")(self._stored("collection").connection, entity, project, name)
 
     def logged_by(self) -> Any:
         """Return the run that logged the version first, or None if there is none."""
         path = self._fact("logged_by")
-        return None if not path else self._run(str(path))
+        return None if not path else self._run(*str(path).split("/"))
 
     def used_by(self) -> list[Any]:
         """Return the runs that used the version."""
-        return [self._run(path) for path in self._stored("used_by").runs("used")]
+        return [self._run(*run) for run in self._stored("used_by").runs("used")]
 
-    def _run(self, path: str) -> Any:
-        entity, project, run_id = path.split("/")
+    def _run(self, entity: str, project: str, run_id: str) -> Any:
         return _reading("run", "Run")(self._stored("logged_by").connection, entity, project, run_id)
 
 

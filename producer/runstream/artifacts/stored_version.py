@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from runstream.server.settling import until
 from runstream_schemas.stored.manifest import Manifest
-from runstream_schemas.values import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from runstream.server.api_connection import ApiConnection
     from runstream_schemas.stored.artifact_names import Reference
@@ -58,15 +59,15 @@ class StoredVersion:
 
         Raises NotFoundError, or CommError if the server does not answer.
         """
-        from runstream.server.api_connection import NotFoundError  # noqa: PLC0415 - imports httpx
+        from runstream.server.api_connection import ArtifactNotFoundError, NotFoundError  # noqa: PLC0415 - httpx
 
         deadline = time.monotonic() + patience_s
         while True:
             try:
                 document = connection.get(path.address)
-            except NotFoundError:
+            except NotFoundError as error:
                 if time.monotonic() >= deadline:
-                    raise
+                    raise ArtifactNotFoundError(str(error)) from error
                 time.sleep(_POLL_S)
                 continue
             return cls(connection, replace(path, version=f"v{document['version']}"), document)
@@ -88,25 +89,45 @@ class StoredVersion:
 
     def manifest(self) -> Manifest:
         """Return the manifest; raises CommError if the server has none."""
-        return Manifest.decode(dump(self.connection.get(f"{self.path.address}/manifest")).encode())
+        found = self.connection.get(f"{self.path.address}/manifest")
+        return Manifest.decode(json.dumps(found).encode())
 
     def file_address(self, path: str) -> str:
         """Return the path of a file in the API."""
         return f"{self.path.address}/files/{quote(path, safe='/')}"
 
-    def runs(self, how: str) -> Iterator[str]:
-        """Yield the paths of the runs that ``used`` or ``logged`` the version, page by page."""
-        for page in self.connection.pages(f"{self.path.address}/{how}-by"):
-            for run in page["runs"]:
-                yield run if isinstance(run, str) else "/".join((run["entity"], run["project"], run["run_id"]))
+    def runs(self, how: str) -> list[tuple[str, str, str]]:
+        """Return entity, project and id of the runs that ``used`` or ``logged`` the version."""
+        found = self.connection.get(f"{self.path.address}/{how}-by")["runs"]
+        return [(run["entity"], run["project"], run["run"]) for run in found]
 
-    def update(self, changes: Mapping[str, Any]) -> None:
-        """Publish changes; returns once the request is stored."""
+    def update(self, changes: Mapping[str, Any]) -> StoredVersion:
+        """Publish changes; return the version once they are stored."""
         self.connection.command(self.path.address, dict(changes), "PATCH")
+        found = self
+
+        def is_changed() -> bool:
+            nonlocal found
+            found = self.again()
+            return all(_is_applied(change, found.document[name]) for name, change in changes.items())
+
+        until(is_changed, f"change {self.path}")
+        return found
 
     def delete(self, *, aliases: bool) -> None:
-        """Publish the deletion of the version, also if it has aliases; raises UsageError if it has and must not."""
-        self.connection.command(f"{self.path.address}?delete_aliases={str(aliases).lower()}", None, "DELETE")
+        """Delete the version, also if it has aliases or links, and wait until it is gone; raises UsageError."""
+        query = "?delete_aliases=true" if aliases else ""
+        self.connection.command(f"{self.path.address}{query}", None, "DELETE")
+        until(self._is_gone, f"delete {self.path}")
+
+    def _is_gone(self) -> bool:
+        from runstream.server.api_connection import NotFoundError  # noqa: PLC0415 - imports httpx
+
+        try:
+            self.again()
+        except NotFoundError:
+            return True
+        return False
 
     def link(self, target: Reference, aliases: list[str]) -> StoredVersion:
         """Publish a link to the version; return the link once it is stored."""
@@ -130,6 +151,14 @@ class StoredVersion:
         ).collection_address
         query = f"target={quote(target, safe='')}&version={source['version']}"
         self.connection.command(f"{address}/links?{query}", None, "DELETE")
+        until(self._is_gone, f"unlink {self.path}")
+
+
+def _is_applied(change: Any, found: Any) -> bool:
+    """Return whether a field has a value, or labels have been added and removed."""
+    if isinstance(found, list):
+        return set(change["add"]) <= set(found) and not set(change["remove"]) & set(found)
+    return bool(change == found)
 
 
 def _address(prefix: str, *parts: str) -> str:

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from runstream.cli import run_script, shippers
+from runstream.cli.artifacts import cache, commands
 from runstream.cli.console import output, print_error
 from runstream.cli.find import RunPath, find_run
 from runstream.cli.logs import logs
@@ -49,6 +50,8 @@ def create_app() -> typer.Typer:
     app.command()(tail)
     run_script.register(app)
     shippers.register(app)
+    commands.register(app)
+    cache.register(app)
     app.command()(sync)
     app.command("version")(show_version)
     for entry in sorted(entry_points(group="runstream.commands"), key=lambda entry: entry.name):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from runstream.exceptions import CommError
+from runstream.public_api.artifact_queries import ArtifactQueries
 from runstream.public_api.run import Run
 from runstream.public_api.runs import Runs
 from runstream.server.api_connection import ApiConnection
@@ -19,7 +20,7 @@ from runstream.settings import checked_settings, server_environ
 _TIMEOUT_S = 30.0
 
 
-class Api:
+class Api(ArtifactQueries):
     """Reads runs: ``Api().run("entity/project/id")``.
 
     Args:
@@ -58,11 +59,6 @@ class Api:
     def url(self) -> str:
         """The URL of the server."""
         return self._connection.url
-
-    @property
-    def default_entity(self) -> str:
-        """The entity of paths without one: of the overrides, or the environment, or else the server's."""
-        return self._defaults.entity or str(self._connection.get("/viewer")["entity"])
 
     def run(self, path: str = "") -> Run:
         """Return the run of a path: ``entity/project/id``, ``project/id``, ``id`` or the URL of its page.

@@ -10,18 +10,13 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
 
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
-
 from runstream.download.downloader import Download, Downloader
-from runstream.exceptions import CommError
 from runstream.public_api.exceptions import MissingFileError
 from runstream.public_api.pages import Pages
 from runstream.server.api_connection import ApiConnection
+from runstream.server.settling import until
 from runstream.upload.object_upload import upload_object
 from runstream_schemas.stored.names import problem_of_name
-
-#: Seconds until the consumer of files must have stored a change.
-_PATIENCE_S = 30.0
 
 
 class File:
@@ -142,7 +137,7 @@ class File:
             CommError: The server does not answer.
         """
         self._connection.command(self._path, method="DELETE")
-        _until(lambda: not Files(self._connection, self._address, [self.name]), f"delete {self.name!r}")
+        until(lambda: not Files(self._connection, self._address, [self.name]), f"delete {self.name!r}")
 
     @property
     def _path(self) -> str:
@@ -217,17 +212,5 @@ def upload_file(
         found[:] = [file for file in Files(connection, address, [name]) if file.sha256 == stored.sha256]
         return bool(found)
 
-    _until(is_listed, f"store {name!r}")
+    until(is_listed, f"store {name!r}")
     return found[0]
-
-
-def _until(holds: Any, what: str) -> None:
-    """Wait until a change is visible; raises CommError after a while."""
-    retrying = Retrying(
-        retry=retry_if_result(lambda found: not found),
-        stop=stop_after_delay(_PATIENCE_S),
-        wait=wait_fixed(0.1),
-        retry_error_callback=lambda _: False,
-    )
-    if not retrying(holds):
-        raise CommError(f"The request to {what} is stored, but its consumer is late: look again later")

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from runstream.exceptions import UsageError
 from runstream.public_api.files import File, Files, file_named, upload_file
 from runstream.public_api.frames import META, pick, table
+from runstream.public_api.run_artifacts import RunArtifacts
 from runstream.public_api.value_files import resolved
 from runstream.server.api_connection import ApiConnection
 from runstream.server.endpoints import run_address
@@ -20,7 +21,7 @@ _STREAMS = {"default": "history", "history": "history", "system": "system"}
 _SYSTEM = "system."
 
 
-class Run:
+class Run(RunArtifacts):
     """A run, read through the HTTP API.
 
     Its document is read once; ``load(force=True)`` reads it again. Metrics, delivery and console are always read again.

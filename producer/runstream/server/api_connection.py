@@ -23,6 +23,10 @@ class NotFoundError(Error, LookupError):
     """The server does not know the run, project, file or artifact (yet)."""
 
 
+class ArtifactNotFoundError(NotFoundError, CommError, ValueError):
+    """The server does not know the artifact. In W&B it is a CommError or a ValueError."""
+
+
 class ApiConnection:
     """A connection to one server. Safe with threads.
 

@@ -1,0 +1,1 @@
+"""Commands for artifacts and for the cache of downloaded files."""

@@ -1,0 +1,202 @@
+"""The commands ``artifact ls``, ``get``, ``put``, ``verify`` and ``rm``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from humanize import naturalsize
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from runstream.artifacts.artifact import Artifact
+from runstream.cli.console import output, print_note, write_lines
+from runstream.exceptions import UsageError
+from runstream.public_api.api import Api
+from runstream.public_api.artifacts import ArtifactCollection
+from runstream.tracking.artifacts.records import artifact_of
+from runstream_schemas import values
+from runstream_schemas.stored.artifact_names import parse_reference
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="[ENTITY/][PROJECT/]NAME[:VERSION, ALIAS or DIGEST]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    commands = typer.Typer(help="List, download, upload, verify and delete artifacts.", no_args_is_help=True)
+    for command in (ls, get, put, verify, rm):
+        commands.command()(command)
+    app.add_typer(commands, name="artifact")
+
+
+def ls(
+    place: Annotated[
+        str | None,
+        typer.Argument(metavar="[PLACE]", help="[ENTITY/]PROJECT, or with --versions [ENTITY/][PROJECT/]NAME."),
+    ] = None,
+    *,
+    type: Annotated[str | None, typer.Option("--type", "-t", help="Artifacts of this type.")] = None,  # noqa: A002
+    versions: Annotated[bool, typer.Option("--versions", help="List the versions of an artifact.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List the artifacts of a project, or the versions of an artifact, newest first."""
+    api = Api()
+    if versions:
+        if place is None:
+            raise UsageError("Missing name: `runstream artifact ls --versions NAME`")
+        _print_versions(list(islice(_collection(api, place).artifacts(min(limit, 1000)), limit)), as_json=as_json)
+        return
+    found = list(islice(api.artifact_collections(place or "", type, min(limit, 1000)), limit))
+    _print_collections(found, as_json=as_json)
+
+
+def get(
+    name: Name,
+    *,
+    root: Annotated[Path | None, typer.Option(help="The folder. Default: artifacts/NAME:VERSION.")] = None,
+    type: Annotated[str | None, typer.Option("--type", "-t", help="The type that it must have.")] = None,  # noqa: A002
+    prefix: Annotated[str | None, typer.Option(help="Only files whose path begins with this.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do without the cache.")] = False,
+) -> None:
+    """Download an artifact; print the folder. An interrupted download is continued by the next one."""
+    artifact = _artifact(name, type)
+    print_note(f"{artifact.qualified_name}: {artifact.file_count} files, {naturalsize(artifact.size)}")
+    write_lines(artifact.download(root, path_prefix=prefix, skip_cache=no_cache) + "\n")
+
+
+def put(
+    path: Annotated[str, typer.Argument(help="A file, a folder, or a URI such as s3://bucket/path.")],
+    *,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="[PROJECT/]NAME. Default: name of the path.")] = None,
+    type: Annotated[str, typer.Option("--type", "-t", help="The type.")] = "dataset",  # noqa: A002
+    alias: Annotated[list[str] | None, typer.Option("--alias", "-a", help="An alias. Repeatable.")] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag. Repeatable.")] = None,
+    description: Annotated[str | None, typer.Option("--description", "-d", help="The description.")] = None,
+    run: Annotated[str | None, typer.Option("--id", help="Id of the run that logs it. Default: a new one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload a file, a folder or a reference as an artifact; print its name and version."""
+    import runstream  # noqa: PLC0415 - the recording half of the client
+
+    try:
+        given = parse_reference(name or os.path.basename(path.rstrip("/")))  # noqa: PTH119
+        artifact = artifact_of(path, given.name, type)
+    except (ValueError, OSError) as error:
+        raise UsageError(str(error)) from error
+    artifact.description = description
+    settings = {"quiet": True, "console": "off", "x_disable_stats": True}
+    with runstream.init(
+        entity=given.entity, project=given.project, id=run, job_type="auto", settings=settings
+    ) as active:
+        active.log_artifact(artifact, aliases=alias, tags=tag)
+        artifact.wait()
+    _print_versions([artifact], as_json=as_json)
+
+
+def verify(
+    name: Name,
+    folder: Annotated[Path | None, typer.Argument(help="The folder. Default: artifacts/NAME:VERSION.")] = None,
+) -> None:
+    """Check that a folder has the files of an artifact, with their content, and no others."""
+    artifact = _artifact(name, None)
+    try:
+        artifact.verify(folder)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    output().print(f"All {artifact.file_count} files of {artifact.qualified_name} are as they were logged")
+
+
+def rm(
+    name: Name,
+    *,
+    delete_aliases: Annotated[
+        bool, typer.Option("--delete-aliases", help="Also if it has aliases other than latest, or links.")
+    ] = False,
+    all_versions: Annotated[bool, typer.Option("--all", help="Delete the artifact with all its versions.")] = False,
+) -> None:
+    """Delete a version of an artifact, or all of them."""
+    reference = parse_reference(name)
+    if all_versions:
+        if reference.version:
+            raise UsageError(f"Invalid name {name!r}: with --all, name the artifact without a version")
+        collection = _collection(Api(), name)
+        collection.delete()
+        output().print(f"Deleted {collection.id}")
+        return
+    if not reference.version:
+        raise UsageError(f"Invalid name {name!r}: expected NAME:VERSION; --all deletes all versions")
+    artifact = _artifact(name, None)
+    artifact.delete(delete_aliases=delete_aliases)
+    output().print(f"Deleted {artifact.qualified_name}")
+
+
+def _artifact(name: str, kind: str | None) -> Artifact:
+    try:
+        return Api().artifact(name, kind)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _collection(api: Api, name: str) -> ArtifactCollection:
+    try:
+        return api.collection_named(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _print_versions(found: Iterable[Artifact], *, as_json: bool) -> None:
+    rows = [
+        {
+            "name": one.qualified_name,
+            "type": one.type,
+            "aliases": one.aliases,
+            "tags": one.tags,
+            "size": one.size,
+            "files": one.file_count,
+            "digest": one.digest,
+            "created_at": one.created_at,
+        }
+        for one in found
+    ]
+    _print(rows, ("name", "type", "aliases", "size", "files", "created_at"), as_json=as_json)
+
+
+def _print_collections(found: Iterable[ArtifactCollection], *, as_json: bool) -> None:
+    rows = [
+        {
+            "name": one.id,
+            "type": one.type,
+            "versions": one.load()["versions"],
+            "aliases": one.aliases,
+            "tags": one.tags,
+            "updated_at": one.updated_at,
+        }
+        for one in found
+    ]
+    _print(rows, ("name", "type", "versions", "aliases", "updated_at"), as_json=as_json)
+
+
+def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
+    if as_json:
+        write_lines(values.dump(rows) + "\n")
+        return
+    if not rows:
+        print_note("No artifacts found")
+        return
+    table = Table(*columns, box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(Text(_shown(name, row[name])) for name in columns))
+    output().print(table)
+
+
+def _shown(name: str, value: Any) -> str:
+    if name == "size":
+        return naturalsize(value)
+    return ", ".join(value) if isinstance(value, list) else str(value)
