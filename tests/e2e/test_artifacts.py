@@ -1,0 +1,299 @@
+"""Artifacts from the process that logs them, through the whole stack, to a process that uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runstream import ArtifactTTL
+from runstream.artifacts.artifact import Artifact
+from runstream.artifacts.exceptions import ArtifactError
+from runstream.public_api.api import Api
+from runstream.server.api_connection import ArtifactNotFoundError, NotFoundError
+
+if TYPE_CHECKING:
+    from tests.running_stack import Stack
+
+_BEGIN = """
+import json, os, sys, pathlib, runstream
+run = runstream.init(settings={"silent": True, "x_disable_stats": True, "console": "off"}, **json.loads(sys.argv[1]))
+"""
+
+
+class Trainer:
+    """Runs programs that begin with ``init()`` in a project of their own."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self.project = f"p{uuid.uuid4().hex[:8]}"
+        self.folder = folder
+        self._environ = {**os.environ, **stack.environment, "RUNSTREAM_CACHE_DIR": str(folder / "cache")}
+
+    def start(self, source: str, **arguments: Any) -> subprocess.Popen[str]:
+        """Start a program with the run ``run``."""
+        given = json.dumps({"project": self.project, **arguments})
+        return subprocess.Popen(
+            [sys.executable, "-c", _BEGIN + source, given],
+            cwd=self.folder,
+            env=self._environ,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, source: str, **arguments: Any) -> Any:
+        """Run a program; return the JSON that it printed."""
+        return self.output(self.start(source, **arguments))
+
+    @staticmethod
+    def output(process: subprocess.Popen[str]) -> Any:
+        """Return the JSON that a program printed, when it has ended."""
+        with process:
+            output, errors = process.communicate(timeout=180)
+        assert process.returncode == 0, errors
+        return json.loads(output) if output.strip() else None
+
+
+@pytest.fixture
+def trainer(stack: Stack, tmp_path: Path) -> Trainer:
+    """Return what runs programs in the folder of the test."""
+    return Trainer(stack, tmp_path)
+
+
+@pytest.fixture
+def api(stack: Stack, trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """Return an Api with the project of the programs, and their cache."""
+    for name, value in {**stack.environment, "RUNSTREAM_CACHE_DIR": str(trainer.folder / "cache")}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(trainer.folder)
+    return Api({"project": trainer.project})
+
+
+LOG = """
+pathlib.Path("data/sub").mkdir(parents=True, exist_ok=True)
+pathlib.Path("data/a.bin").write_bytes(bytes(range(256)) * 4000)
+pathlib.Path("data/sub/b.txt").write_text(os.environ.get("TEXT", "b"))
+artifact = runstream.Artifact("data", "dataset", description="text", metadata={"rows": 3, "nan": float("nan")})
+artifact.add_dir("data")
+artifact.add_reference(pathlib.Path("data/sub").absolute().as_uri(), name="ref")
+run.log_artifact(artifact, aliases=["best"], tags=["small"])
+artifact.wait()
+print(json.dumps([artifact.name, artifact.version, artifact.digest, artifact.state, artifact.size, run.path]))
+run.finish()
+"""
+
+USE = """
+artifact = run.use_artifact("data:best", type="dataset", use_as="train")
+folder = artifact.download()
+artifact.verify()
+print(json.dumps([artifact.qualified_name, folder, run.path]))
+run.finish()
+"""
+
+
+def test_what_one_process_logs_another_one_uses(trainer: Trainer, api: Api) -> None:
+    """The bytes, the names and the lineage of a version are the same, and its facts can be changed."""
+    name, version, digest, state, size, logged_by = trainer.run(LOG, id="logs")
+    assert (name, version, state, size) == ("data:v0", "v0", "COMMITTED", 4000 * 256 + 1 + 1)
+
+    qualified, folder, used_by = trainer.run(USE, id="uses")
+    for path in ("a.bin", "sub/b.txt"):
+        assert (trainer.folder / folder / path).read_bytes() == (trainer.folder / "data" / path).read_bytes()
+    assert (trainer.folder / folder / "ref/b.txt").read_text() == "b"
+
+    artifact = api.artifact("data:v0")
+    assert artifact.qualified_name == qualified
+    assert artifact.digest == digest
+    assert (artifact.type, artifact.description, artifact.tags) == ("dataset", "text", ["small"])
+    assert artifact.metadata["rows"] == 3
+    assert sorted(artifact.aliases) == ["best", "latest"]
+    assert "/".join(artifact.logged_by().path) == logged_by
+    assert ["/".join(run.path) for run in artifact.used_by()] == [used_by]
+    assert [one.qualified_name for one in api.run(used_by).used_artifacts()] == [qualified]
+    assert [one.qualified_name for one in api.run(logged_by).logged_artifacts()] == [qualified]
+    assert artifact.manifest.entries["ref/b.txt"].ref == (trainer.folder / "data/sub/b.txt").as_uri()
+
+    artifact.aliases = ["production"]
+    artifact.metadata["rows"] = 4
+    artifact.description = None
+    artifact.save()
+    assert api.artifact("data:production").metadata["rows"] == 4
+    assert not api.artifact_exists("data:best")
+    with pytest.raises(ArtifactNotFoundError, match="data:best"):
+        api.artifact("data:best")
+
+
+def test_downloads_are_cached_and_cannot_be_corrupted(trainer: Trainer, api: Api) -> None:
+    """A changed copy is replaced, the cache is not changed by it, and a damaged cache is not used."""
+    trainer.run(LOG, id="logs")
+    artifact = api.artifact("data:latest")
+    content = (trainer.folder / "data/a.bin").read_bytes()
+    first = Path(artifact.download("first"))
+    (first / "a.bin").write_bytes(b"changed")
+    (first / "other").write_text("kept")
+
+    artifact.download("first")
+    assert (first / "a.bin").read_bytes() == content
+    assert (first / "other").read_text() == "kept"
+    with pytest.raises(ValueError, match="not a member"):
+        artifact.verify("first")
+    artifact.checkout("first")
+    artifact.verify("first")
+    assert not (first / "other").exists()
+
+    entry = artifact.get_entry("a.bin")
+    cached = trainer.folder / "cache/objects" / entry.digest[:2] / entry.digest
+    cached.write_bytes(b"x" * len(content))
+    assert Path(artifact.download("second"), "a.bin").read_bytes() == content
+    assert cached.read_bytes() == content
+    assert Path(entry.download("third", skip_cache=True)).read_bytes() == content
+
+    (trainer.folder / "fourth").mkdir()
+    (trainer.folder / "fourth/sub").symlink_to("/tmp")
+    with pytest.raises(ValueError, match="'sub/b.txt'.*is a link to another folder"):
+        artifact.download("fourth")
+
+
+def test_versions_are_numbered_listed_linked_and_deleted(trainer: Trainer, api: Api) -> None:
+    """The same content is the same version; collections, types and links are those of the project."""
+    for text in ("one", "two", "one"):
+        os.environ["TEXT"] = text
+        trainer._environ["TEXT"] = text  # noqa: SLF001
+        trainer.run(LOG, id=f"r{text}{uuid.uuid4().hex[:4]}")
+    versions = api.artifacts("dataset", "data", per_page=1)
+    assert [one.version for one in versions] == ["v1", "v0"]
+    assert (len(versions), versions[1].version) == (2, "v0")
+    assert [one.name for one in api.artifact_collections(trainer.project, "dataset")] == ["data"]
+    assert [one.name for one in api.artifact_types(trainer.project)] == ["dataset"]
+    assert api.artifact_type("dataset", trainer.project).collection("data").aliases
+    assert api.artifact_collection_exists("data", "dataset")
+    assert not api.artifact_collection_exists("data", "model")
+    with pytest.raises(ValueError, match="has type 'dataset', not 'model'"):
+        api.artifact("data", type="model")
+
+    link = api.artifact("data:v0").link(f"wandb-registry-{trainer.project}/good", aliases=["chosen"])
+    assert (link.is_link, link.source_qualified_name) == (True, api.artifact("data:v0").qualified_name)
+    registry = api.registry(trainer.project)
+    assert [one.name for one in registry.collections()] == ["good"]
+    assert [one.qualified_name for one in registry.versions()] == [link.qualified_name]
+    assert Path(link.download("linked"), "a.bin").stat().st_size == 4000 * 256
+    link.unlink()
+
+    draft = api.artifact("data:v1").new_draft()
+    draft.remove("sub/b.txt")
+    with draft.new_file("new.txt") as file:
+        file.write("new")
+    draft.ttl = ArtifactTTL.INHERIT  # type: ignore[assignment]
+    assert sorted(draft.manifest.entries) == ["a.bin", "new.txt", "ref/b.txt"]
+
+    with pytest.raises(ArtifactError, match="best"):
+        api.artifact("data:best").delete()
+    api.artifact("data:best").delete(delete_aliases=True)
+    assert len(api.artifacts("dataset", "data")) == 1
+    collection = api.artifact_collection("dataset", "data")
+    collection.description = "A collection."
+    collection.tags.append("c")
+    collection.save()
+    assert api.artifact_collection("dataset", "data").tags == ["c"]
+    collection.delete()
+    with pytest.raises(NotFoundError):
+        api.artifact_collection("dataset", "data")
+
+
+def test_a_run_of_the_public_api_logs_and_uses_existing_versions(trainer: Trainer, api: Api) -> None:
+    """The version is listed where it was added, and something else is a ValueError."""
+    trainer.run(LOG, id="first")
+    trainer.run("run.finish()", id="second")
+    run, artifact = api.run(f"{trainer.project}/second"), api.artifact("data:v0")
+
+    run.log_artifact(artifact, aliases=["again"], tags=["t"])
+    run.use_artifact(artifact, use_as="x")
+
+    assert [one.name for one in run.logged_artifacts()] == ["data:v0"]
+    assert [one.name for one in run.used_artifacts()] == ["data:v0"]
+    assert api.artifact("data:again").tags == ["small", "t"]
+    for invalid in (Artifact("a", "t"), "data:v0"):
+        with pytest.raises(ValueError, match=r"runstream.Api\(\).artifact"):
+            run.log_artifact(invalid)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r"runstream.Api\(\).artifact"):
+            run.use_artifact(invalid)  # type: ignore[arg-type]
+
+
+TRAIN = """
+import pickle
+from sklearn.datasets import load_digits
+from sklearn.linear_model import SGDClassifier
+data = load_digits()
+model = SGDClassifier(random_state=0, max_iter=20, tol=None).fit(data.data, data.target)
+pathlib.Path("model.pkl").write_bytes(pickle.dumps(model))
+run.log_model("model.pkl", "classifier", aliases=["staging"])
+run.link_model("model.pkl", "digits-" + run.project, name="classifier", aliases=["production"])
+print(json.dumps(model.predict(data.data).tolist()))
+run.finish()
+"""
+PREDICT = """
+import pickle
+from sklearn.datasets import load_digits
+path = run.use_model("classifier:staging")
+assert open(path, "rb").read() == pathlib.Path("model.pkl").read_bytes()
+model = pickle.loads(pathlib.Path(path).read_bytes())
+print(json.dumps(model.predict(load_digits().data).tolist()))
+for name, kind in (("classifier", "ValueError"), ("data:latest", "AssertionError"), ("none:v0", "ArtifactNotFoundError")):
+    try:
+        run.use_model(name)
+    except Exception as error:
+        assert type(error).__name__ == kind, error
+    else:
+        raise SystemExit(name)
+try:
+    run.link_model("model.pkl", "registered", name="data")
+except AssertionError:
+    pass
+else:
+    raise SystemExit("link_model")
+run.finish()
+"""
+
+
+def test_a_model_predicts_the_same_in_another_process(trainer: Trainer, api: Api) -> None:
+    """A scikit-learn model goes from log_model to use_model, and into the registry; other types are refused."""
+    trainer.run(LOG, id="data")
+    predicted = trainer.run(TRAIN, id="train")
+
+    assert trainer.run(PREDICT, id="predict") == predicted
+    linked = api.artifact(f"model-registry/digits-{trainer.project}:production")
+    assert (linked.type, linked.source_name) == ("model", "classifier:v0")
+
+
+CONTRIBUTE = """
+name = run.id
+pathlib.Path(name).write_text(name)
+artifact = runstream.Artifact("parts", "dataset")
+artifact.add_file(name)
+run.upsert_artifact(artifact, distributed_id="job")
+artifact.wait()
+run.finish()
+"""
+FINISH = """
+artifact = runstream.Artifact("parts", "dataset")
+run.finish_artifact(artifact, distributed_id="job").wait()
+print(json.dumps([artifact.version, sorted(artifact.manifest.entries)]))
+run.finish()
+"""
+
+
+def test_processes_contribute_to_one_version(trainer: Trainer) -> None:
+    """All contributions are in the version that the last one finishes; the next contribution begins another one."""
+    names = [f"w{number}" for number in range(3)]
+    for process in [trainer.start(CONTRIBUTE, id=name, group="g") for name in names]:
+        trainer.output(process)
+    assert trainer.run(FINISH, id="last", group="g") == ["v0", names]
+
+    trainer.run(CONTRIBUTE, id="w9", group="g")
+    assert trainer.run(FINISH, id="again", group="g") == ["v1", ["w9"]]
