@@ -33,7 +33,7 @@ class Trainer:
     def __init__(self, stack: Stack, folder: Path) -> None:
         self.project = f"p{uuid.uuid4().hex[:8]}"
         self.folder = folder
-        self._environ = {**os.environ, **stack.environment, "RUNSTREAM_CACHE_DIR": str(folder / "cache")}
+        self.environ = {**os.environ, **stack.environment, "RUNSTREAM_CACHE_DIR": str(folder / "cache")}
 
     def start(self, source: str, **arguments: Any) -> subprocess.Popen[str]:
         """Start a program with the run ``run``."""
@@ -41,7 +41,7 @@ class Trainer:
         return subprocess.Popen(
             [sys.executable, "-c", _BEGIN + source, given],
             cwd=self.folder,
-            env=self._environ,
+            env=self.environ,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -156,15 +156,14 @@ def test_downloads_are_cached_and_cannot_be_corrupted(trainer: Trainer, api: Api
 
     (trainer.folder / "fourth").mkdir()
     (trainer.folder / "fourth/sub").symlink_to("/tmp")
-    with pytest.raises(ValueError, match="'sub/b.txt'.*is a link to another folder"):
+    with pytest.raises(ValueError, match=r"'sub/b.txt'.*is a link to another folder"):
         artifact.download("fourth")
 
 
 def test_versions_are_numbered_listed_linked_and_deleted(trainer: Trainer, api: Api) -> None:
     """The same content is the same version; collections, types and links are those of the project."""
     for text in ("one", "two", "one"):
-        os.environ["TEXT"] = text
-        trainer._environ["TEXT"] = text  # noqa: SLF001
+        trainer.environ["TEXT"] = text
         trainer.run(LOG, id=f"r{text}{uuid.uuid4().hex[:4]}")
     versions = api.artifacts("dataset", "data", per_page=1)
     assert [one.version for one in versions] == ["v1", "v0"]
@@ -189,7 +188,7 @@ def test_versions_are_numbered_listed_linked_and_deleted(trainer: Trainer, api: 
     draft.remove("sub/b.txt")
     with draft.new_file("new.txt") as file:
         file.write("new")
-    draft.ttl = ArtifactTTL.INHERIT  # type: ignore[assignment]
+    draft.ttl = ArtifactTTL.INHERIT
     assert sorted(draft.manifest.entries) == ["a.bin", "new.txt", "ref/b.txt"]
 
     with pytest.raises(ArtifactError, match="best"):
@@ -244,7 +243,8 @@ path = run.use_model("classifier:staging")
 assert open(path, "rb").read() == pathlib.Path("model.pkl").read_bytes()
 model = pickle.loads(pathlib.Path(path).read_bytes())
 print(json.dumps(model.predict(load_digits().data).tolist()))
-for name, kind in (("classifier", "ValueError"), ("data:latest", "AssertionError"), ("none:v0", "ArtifactNotFoundError")):
+refused = {"classifier": "ValueError", "data:latest": "AssertionError", "none:v0": "ArtifactNotFoundError"}
+for name, kind in refused.items():
     try:
         run.use_model(name)
     except Exception as error:

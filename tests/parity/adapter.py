@@ -69,8 +69,8 @@ def outcome(run_id: str) -> dict[str, Any] | None:
         "attrs": _attributes(document, described),
         "files": {},
         "charts": document["charts"],
-        "artifacts": [],
-        "used_artifacts": [],
+        "artifacts": [_artifact(version) for version in _artifacts(run, "logged")],
+        "used_artifacts": [{"name": one["name"], "type": one["type"]} for one in _artifacts(run, "used")],
         "alerts": [_alert(alert) for alert in alerts],
         "preempting": document["preempting"],
         "files_dir": None,
@@ -188,6 +188,40 @@ def _attributes(document: dict[str, Any], described: dict[str, Any]) -> dict[str
 def _is_named(document: dict[str, Any], described: dict[str, Any]) -> bool:
     """Return whether the user named the run."""
     return bool(described.get("named")) or not (document["name"] or "").startswith(described["generated_name"])
+
+
+def _artifacts(run: str, direction: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    after: dict[str, str] = {}
+    while True:
+        page = _get(f"{run}/artifacts", direction=direction, **after)
+        found += page["artifacts"]
+        if page["next"] is None:
+            return found
+        after = {"after": page["next"]}
+
+
+def _artifact(version: dict[str, Any]) -> dict[str, Any]:
+    """Return a version with its files; only versions are stored, so each is finished and has no distributed id."""
+    names = (version["entity"], version["project"], f"{version['name']}:v{version['version']}")
+    manifest = _get(f"/api/v1/artifacts/{'/'.join(map(quote, names))}/manifest")
+    return {
+        "name": version["name"],
+        "type": version["type"],
+        "aliases": sorted(version["aliases"]),
+        "tags": version["tags"],
+        "description": version["description"] or None,
+        "metadata": version["metadata"] or None,
+        "manifest": {path: _manifest_entry(entry) for path, entry in manifest["entries"].items()},
+        "finalize": True,
+        "distributed_id": None,
+        "ttl_seconds": version["ttl_s"] if version["ttl_s"] > 0 else None,
+    }
+
+
+def _manifest_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    digest = entry["digest"] if "ref" in entry else entry["sha256"]
+    return {"size": entry["size"], "ref": entry.get("ref"), "digest": digest}
 
 
 def _alert(alert: dict[str, Any]) -> dict[str, Any]:

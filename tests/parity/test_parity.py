@@ -19,10 +19,24 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 #: The supported families; the others need files, media and artifacts.
-FAMILIES = ("alert", "config", "identity", "lifecycle", "log", "metric", "mode", "resume", "summary", "watch")
+FAMILIES = (
+    "alert",
+    "artifact",
+    "config",
+    "identity",
+    "lifecycle",
+    "log",
+    "metric",
+    "mode",
+    "resume",
+    "summary",
+    "watch",
+)
 
 #: Cases with an intended difference: what differs, and why.
 DIFFERENCES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "artifact__log_twice": (("r1.artifacts",), "the same contents are one version, with the aliases of both calls"),
+    "artifact__upsert": (("r1.artifacts",), "contributions are merged into one version; an unfinished one has none"),
     "identity__no_project": (("returned.project", "returned.path"), 'the default project is called "Uncategorized"'),
     "identity__readonly_properties": (("warnings",), "recorded offline, without a URL; here the run has one"),
     "log__explicit_same_step_commit": (("r1.summary.late",), "a late row is kept, and its key has no later value"),
