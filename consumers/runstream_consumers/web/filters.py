@@ -16,6 +16,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from runstream_consumers.web.histograms import Histogram, histogram_of
+from runstream_consumers.web.media.values import Media, media_of
 
 _LONGEST = 120
 _LONGEST_EXACT = 2000
@@ -35,7 +36,7 @@ def short(value: Any) -> str:
 
 def exact(value: Any) -> str:
     """Return a value in full: a text without quotes, a non-finite number by its name, anything else as JSON."""
-    if isinstance(value, Histogram):
+    if isinstance(value, Histogram | Media):
         return str(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return _shortened(text, _LONGEST_EXACT)
@@ -92,10 +93,10 @@ def count(number: int) -> str:
 
 
 def pairs(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the dotted paths and values of nested dicts; a histogram is one value."""
+    """Yield the dotted paths and values of nested dicts; a histogram is one value, and so are media."""
     for key, value in nested.items():
-        if (histogram := histogram_of(value)) is not None:
-            yield f"{prefix}{key}", histogram
+        if (known := histogram_of(value) or media_of(value)) is not None:
+            yield f"{prefix}{key}", known
         elif isinstance(value, dict) and value:
             yield from pairs(value, f"{prefix}{key}.")
         else:

@@ -18,7 +18,7 @@ from runstream_consumers.api.problems import Problem, RunNotFound
 from runstream_consumers.api.run_selection import After, Texts, TheFilter, TheOrder
 from runstream_consumers.api.services import Name, TheConnection
 from runstream_consumers.summary import reader as summary
-from runstream_consumers.web import console_pages, run_pages, run_table, view
+from runstream_consumers.web import console_pages, run_pages, run_parts, run_table, view
 from runstream_consumers.web.rendering import render
 from runstream_consumers.web.run_table import Column
 from runstream_schemas.topics import canonical_project
@@ -29,6 +29,7 @@ STATIC = Path(__file__).parent / "static"
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 router.include_router(run_pages.router)
 router.include_router(console_pages.router)
+router.include_router(run_parts.router)
 
 _RUNS = 50
 _LATEST_ALERTS = 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import Annotated, Any
 
@@ -27,10 +26,14 @@ from runstream_consumers.summary import reader as summary
 from runstream_consumers.web import filters, view
 from runstream_consumers.web.console_pages import latest_lines
 from runstream_consumers.web.histograms import histograms
+from runstream_consumers.web.media import media_pages
+from runstream_consumers.web.media.values import media_in
 from runstream_consumers.web.rendering import render
+from runstream_consumers.web.responses import unless_known
 from runstream_schemas.events import Stream
 
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+router.include_router(media_pages.router)
 
 _RUN = "/{entity}/{project}/runs/{run_id}"
 _ALERTS = 100
@@ -56,7 +59,7 @@ async def run(
     values = await _values(connection, found, services.settings.url, search)
     lines = None if parts else await latest_lines(connection, run)
     text = render("run.html", embed=embed, layout="parts_only.html" if parts else "base.html", console=lines, **values)
-    return _unless_known(request, HTMLResponse(text)) if parts else HTMLResponse(text)
+    return unless_known(request, HTMLResponse(text)) if parts else HTMLResponse(text)
 
 
 @router.get(f"{_RUN}/charts")
@@ -66,7 +69,8 @@ async def charts(request: Request, run: TheRun, reads: TheReads) -> Response:
         found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
         drawn = dict(histograms(found.document.summary))
         known = {*await summary.keys(connection, run), *await latest.branched_keys(blocks, run)}
-        metrics = view.chart_groups(view.chart_keys(known, drawn), found.document.metrics, "metrics")
+        media = {key for key, _ in media_in(found.document.summary)}
+        metrics = view.chart_groups(view.chart_keys(known, drawn, media), found.document.metrics, "metrics")
         system = view.changing(await history.keys(blocks, run, stream=Stream.SYSTEM))
     streams = {"history": metrics, "system": view.chart_groups(system, (), "system")}
     sections = [
@@ -75,7 +79,7 @@ async def charts(request: Request, run: TheRun, reads: TheReads) -> Response:
         for name, keys in groups
     ]
     shown = {key: {"edges": one.edges, "counts": one.counts, "text": str(one)} for key, one in drawn.items()}
-    return _unless_known(request, ValuesResponse({"sections": sections, "histograms": shown}))
+    return unless_known(request, ValuesResponse({"sections": sections, "histograms": shown}))
 
 
 async def _values(connection: Connection, found: FoundRun, url: str, search: str) -> dict[str, Any]:
@@ -121,12 +125,3 @@ def page_values(
         "listed": _LISTED,
         "search": search,
     }
-
-
-def _unless_known(request: Request, response: Response) -> Response:
-    """Return a response with its entity tag, or 304 if the client has it already."""
-    etag = f'W/"{hashlib.sha256(response.body).hexdigest()[:32]}"'
-    response.headers["ETag"] = etag
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers={"ETag": etag})
-    return response

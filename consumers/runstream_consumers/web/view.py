@@ -56,9 +56,9 @@ def chart_groups(keys: Iterable[str], metrics: Sequence[Mapping[str, Any]], rest
     ]
 
 
-def chart_keys(keys: Iterable[str], found: Collection[str]) -> list[str]:
-    """Return the keys without those that are part of a histogram, and with the histograms."""
-    inside = tuple(f"{name}." for name in found)
+def chart_keys(keys: Iterable[str], found: Collection[str], media: Collection[str] = ()) -> list[str]:
+    """Return the keys without those that are part of a histogram or of media, and with the histograms."""
+    inside = tuple(f"{name}." for name in (*found, *media))
     return sorted({*found, *(key for key in keys if not key.startswith(inside))})
 
 

@@ -20,6 +20,7 @@ from runstream.cli.find import RunPath, find_run
 from runstream.cli.logs import logs
 from runstream.cli.runs import runs
 from runstream.cli.show import show
+from runstream.cli.stored.files import files
 from runstream.cli.tail import tail
 from runstream.descriptors import occupy_standard_descriptors
 from runstream.exceptions import Error
@@ -44,7 +45,7 @@ def create_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (runs, show, logs, stop):
+    for command in (runs, show, logs, files, stop):
         app.command()(command)
     app.callback()(_options)
     app.command()(tail)

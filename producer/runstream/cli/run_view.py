@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from runstream.cli.stored.view import file_rows, is_media, media_text, stored_files
 from runstream.public_api.frames import flat
 from runstream.public_api.run import Run
 from runstream.terminal.formatting import format_age, format_clock, format_duration, format_value, parse_time
@@ -55,6 +56,7 @@ class Snapshot:
     series: list[dict[str, Any]]
     delivery: dict[str, Any]
     alerts: list[dict[str, Any]]
+    files: list[dict[str, Any]]
 
     @property
     def ended(self) -> bool:
@@ -71,6 +73,7 @@ class Snapshot:
             series=run.series(samples=_SAMPLES),
             delivery=run.delivery,
             alerts=run.alerts,
+            files=stored_files(run),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -90,6 +93,8 @@ def run_view(snapshot: Snapshot, now: datetime, width: int) -> RenderableType:
         parts += [Text(), _metrics(snapshot, width)]
     if rest := _other_values(snapshot):
         parts += [Text(), rest]
+    if stored := list(file_rows(snapshot.files)):
+        parts += [Text(), _stored(stored)]
     if snapshot.alerts:
         parts += [Text(), _alerts(snapshot.alerts)]
     return Group(*parts, Text(), _delivery(snapshot.delivery))
@@ -259,8 +264,17 @@ def _other_values(snapshot: Snapshot) -> RenderableType | None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for key, value in summary_values(snapshot.document).items():
         if key not in last or format_value(last[key]) != format_value(value):
-            table.add_row(Text("summary", style="dim"), Text(printable(key)), Text(format_value(value)))
+            media = is_media(value)
+            text = printable(media_text(value)) if media else format_value(value)
+            table.add_row(Text("media" if media else "summary", style="dim"), Text(printable(key)), Text(text))
     return table if table.row_count else None
+
+
+def _stored(rows: Sequence[tuple[str, Text]]) -> RenderableType:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, text in rows:
+        table.add_row(Text(name, style="dim"), text)
+    return table
 
 
 def _alerts(alerts: Sequence[dict[str, Any]]) -> RenderableType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from runstream_schemas.events import (
     ExitEvent,
     ExitState,
     Failure,
+    FileEvent,
+    FilePolicy,
     Header,
     HeartbeatEvent,
     Kind,
@@ -32,6 +35,7 @@ from runstream_schemas.events import (
     Writer,
 )
 from runstream_schemas.rows import pack_rows
+from runstream_schemas.stored.objects import object_key
 from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
 
 if TYPE_CHECKING:
@@ -55,6 +59,8 @@ class Recording:
     #: The times of the start, by its own clock, and of the end.
     started: int = STARTED
     ended: int = STARTED
+    #: By the keys of the object store.
+    contents: dict[str, bytes] = field(default_factory=dict)
     _orders: int = 0
     _seqs: dict[Topic, int] = field(default_factory=dict)
 
@@ -139,6 +145,24 @@ class Recording:
             )
         )
         self._orders += 1
+        return self
+
+    def file(self, path: str, content: bytes | None = None, *, lost: str = "") -> Recording:
+        """Record a file: its content, which is in ``contents``, or why it is lost; else it is announced."""
+        sha256 = b"" if content is None else hashlib.sha256(content).digest()
+        if content is not None:
+            self.contents[object_key(self.run.entity, sha256)] = content
+        kind = Kind.DROPPED if lost else Kind.DATA
+        self.sent.append(
+            FileEvent(
+                header=self._header(kind, seq=self._reserve(Topic.FILE, 1), reason=lost),
+                path=path,
+                policy=FilePolicy.NOW,
+                size=len(content or b""),
+                sha256=sha256,
+                object_key=object_key(self.run.entity, sha256) if sha256 else "",
+            )
+        )
         return self
 
     def leave_out(self, count: int) -> Recording:

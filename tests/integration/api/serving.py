@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Served:
     url: str
     broker: str
     prefix: str
+    #: Has a bucket named like the prefix; None if the API has no store.
+    object_store: ObjectStore | None = None
 
     def ask(self, path: str, *, token: str | None = TOKEN, **parameters: Any) -> httpx.Response:
         """Return the response to a GET."""
@@ -67,14 +70,18 @@ class Served:
         eventually(lambda: all(self._stored(one) == one.counts for one in recordings))
 
     def publish(self, *recordings: Recording) -> None:
-        """Publish the recorded events."""
+        """Publish the recorded events, once the contents of their files are in the store."""
+        for key, content in [item for one in recordings for item in one.contents.items()]:
+            assert self.object_store is not None
+            self.object_store.client().put_object(self.prefix, key, io.BytesIO(content), len(content))
         run_aside(publish(self.broker, self.prefix, PARTITIONS, recordings))
 
     def _stored(self, recording: Recording) -> dict[str, int]:
         delivery = self.run(recording, "/delivery")
         found = [one for one in delivery["writers"] if one["writer"] == recording.id.hex()]
         assert len(found) == 1
-        return {name: topic["stored"] for name, topic in found[0]["topics"].items() if topic["stored"]}
+        known = {name: topic["stored"] + topic["lost"] for name, topic in found[0]["topics"].items()}
+        return {name: count for name, count in known.items() if count}
 
 
 def path(run: RunPath) -> str:
@@ -121,6 +128,6 @@ def serving(
         child = Child(api.command(), log, reaper)
         stack.callback(child.stop)
         run_aside(wait_until_ready(api, child.exit_code, log))
-        served = Served(url=api.url, broker=broker, prefix=prefix)
+        served = Served(url=api.url, broker=broker, prefix=prefix, object_store=store)
         eventually(lambda: served.ask("/api/v1/runs").status_code == httpx.codes.OK)
         yield served

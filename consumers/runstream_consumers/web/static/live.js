@@ -67,6 +67,7 @@
     const isLive = await refreshPage();
     if (isRun) {
       await Sections.refresh();
+      await Media.refresh();
       await Charts.refresh(wasLive && !isLive);
       const answer = await fetch(`${main.dataset.page}/console?fragment=true${document.body.classList.contains("embed") ? "&embed=true" : ""}`, consoleTag ? { headers: { "If-None-Match": consoleTag } } : {});
       if (answer.ok) {
@@ -101,6 +102,6 @@
   document.addEventListener("search", () => { clearTimeout(typed); typed = setTimeout(() => refreshPage().catch(() => {}), 300); });
   const isLive = main.dataset.live === "on";
   light.classList.toggle("on", isLive);
-  if (isRun) Sections.refresh().catch(() => {});
+  if (isRun) [Sections, Media].forEach((part) => part.refresh().catch(() => {}));
   timer = setTimeout(update, isLive ? EVERY_MS : QUIET_MS);
 })();

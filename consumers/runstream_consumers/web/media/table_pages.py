@@ -1,0 +1,92 @@
+"""Rows of the tables of a run, and custom charts with theirs, for the JavaScript of the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from runstream_consumers.api.database import Connection
+from runstream_consumers.api.documents.answers import ValuesResponse
+from runstream_consumers.api.problems import Problem
+from runstream_consumers.api.services import TheReads, TheRun, TheStore
+from runstream_consumers.files import reader as files
+from runstream_consumers.files.model import FileRow
+from runstream_consumers.object_store.store import ObjectStore
+from runstream_consumers.web.media.documents import media_json, states_of
+from runstream_consumers.web.media.table_rows import TablePage, TableQuery, read_page
+from runstream_consumers.web.media.values import media_of
+from runstream_schemas.exceptions import InvalidTable
+from runstream_schemas.stored.objects import object_key
+from runstream_schemas.topics import RunPath
+
+router = APIRouter(include_in_schema=False)
+
+_MEDIA = "/{entity}/{project}/runs/{run_id}/media"
+_INCREMENT = re.compile(r"\.\d+\.table\.json$")
+_MOST_INCREMENTS = 200
+
+
+@router.get(f"{_MEDIA}/table")
+async def table(
+    run: TheRun,
+    reads: TheReads,
+    store: TheStore,
+    *,
+    file: Annotated[str, Query(max_length=4096, description="Path of the table's file in the run")],
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=100)] = 10,
+    order: Annotated[int | None, Query(ge=0, description="Number of the column to sort by")] = None,
+    descending: Annotated[bool, Query()] = False,
+    increments: Annotated[int, Query(ge=1, le=_MOST_INCREMENTS, description="Files that the table consists of")] = 1,
+) -> Response:
+    """Return some rows of a table; media in its cells are described as in the steps of a key."""
+    query = TableQuery(offset=offset, limit=limit, order=order, descending=descending)
+    async with reads.connection() as connection:
+        rows = [await _stored(connection, run, name) for name in _paths(file, increments)]
+    page = await _read(store, run, rows, query)
+    async with reads.connection() as connection:
+        states = await states_of(connection, run, [one for row in page.rows for cell in row if (one := media_of(cell))])
+    cells = [[_cell(cell, states) for cell in row] for row in page.rows]
+    return ValuesResponse({"columns": page.columns, "rows": cells, "counted": page.counted, "whole": page.whole})
+
+
+def _paths(path: str, increments: int) -> list[str]:
+    """Return the files of a table, of which the last one is named if it was logged in increments."""
+    if increments == 1 or not _INCREMENT.search(path):
+        return [path]
+    return [_INCREMENT.sub(f".{number}.table.json", path) for number in range(increments)]
+
+
+async def _stored(connection: Connection, run: RunPath, path: str) -> FileRow:
+    row = await files.one(connection, run, path)
+    if row is None or row.sha256 is None or row.stored <= row.deleted:
+        reason = "" if row is None else row.problem
+        code = "lost" if reason else "not_uploaded"
+        raise Problem(404, code, f"{path} is {'lost: ' + reason if reason else 'not uploaded yet'}.")
+    return row
+
+
+async def _read(store: ObjectStore, run: RunPath, rows: list[FileRow], query: TableQuery) -> TablePage:
+    async def chunks(row: FileRow) -> AsyncIterator[bytes]:
+        reader = await store.open(object_key(run.entity, row.sha256 or b""))
+        try:
+            async for chunk in reader.chunks():
+                yield chunk
+        finally:
+            reader.close()
+
+    try:
+        return await read_page([chunks(row) for row in rows], query)
+    except InvalidTable as error:
+        raise Problem(422, "invalid_table", str(error)) from error
+
+
+def _cell(value: Any, states: dict[str, Any]) -> Any:
+    media = media_of(value)
+    if media is None:
+        return value
+    return {"media": media_json(media), "states": {path: states[path] for path in media.paths() if path in states}}

@@ -1,0 +1,40 @@
+// Fills the pages of a run's files and artifacts.
+"use strict";
+(() => {
+  const { element, size, path, get, problem } = Elements;
+  const main = document.querySelector("main");
+  const { part, api } = main.dataset;
+  const content = document.getElementById("content");
+  const PAGE = 1000;
+  const AT_ONCE = 5000;
+
+  const none = (text) => element("p", { class: "card none absent" }, text);
+
+  async function files() {
+    const pattern = document.getElementById("pattern").value.trim();
+    const found = [];
+    let next;
+    do {
+      const query = new URLSearchParams({ limit: PAGE, ...(pattern ? { pattern: /[%_]/.test(pattern) ? pattern : `%${pattern}%` } : {}), ...(next ? { after: next } : {}) });
+      const page = await get(`${api}/files?${query}`);
+      found.push(...page.files);
+      ({ next } = page);
+    } while (next && found.length < AT_ONCE);
+    if (!found.length) return content.replaceChildren(none(pattern ? "No name matches." : "No files."));
+    const bytes = found.reduce((sum, file) => sum + (file.size ?? 0), 0);
+    const title = element("h2", {}, "Files ", element("small", { class: "num" }, `${found.length}${next ? "+" : ""} · ${size(bytes)}`));
+    const shown = found.map((file) => ({ path: file.name, href: `${api}/files/${path(file.name)}`, bytes: file.size, state: file.state, reason: file.reason }));
+    return content.replaceChildren(element("section", {}, title, FileTree.tree(shown)), ...(next ? [none(`Only the first ${found.length} files are listed; search for others.`)] : []));
+  }
+
+  async function artifacts() {
+    const [logged, used] = await Promise.all(["logged", "used"].map((direction) => get(`${api}/artifacts?${new URLSearchParams({ direction })}`)));
+    const section = (text, { artifacts: found }, nothing) => element("section", {}, element("h2", {}, `${text} `, element("small", { class: "num" }, found.length)), found.length ? ArtifactTables.versions(found) : none(nothing));
+    content.replaceChildren(section("Logged", logged, "This run logged no artifacts."), section("Used", used, "This run used no artifacts."));
+  }
+
+  const show = () => (part === "files" ? files() : artifacts()).catch((error) => content.replaceChildren(problem(error)));
+  let typed;
+  document.getElementById("pattern")?.addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(show, 250); });
+  show();
+})();

@@ -1,0 +1,1 @@
+"""Commands about what the object store has: the files of runs, and artifacts."""
