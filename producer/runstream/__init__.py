@@ -121,7 +121,10 @@ _LAZY = {
     **dict.fromkeys(("termerror", "termlog", "termwarn"), "runstream.messages"),
     # What scripts written for W&B name besides, and what comes with files and artifacts.
     **dict.fromkeys(("agent", "controller", "login", "require", "setup", "sweep"), "runstream.compat.stand_ins"),
-    **dict.fromkeys(("EvalTable", "JoinedTable", "Table"), _MEDIA),
+    "EvalTable": "runstream.tables.eval_table",
+    **dict.fromkeys(("JoinedTable", "PartitionedTable"), "runstream.tables.joined"),
+    "Table": "runstream.tables.table",
+    **dict.fromkeys(("Visualize", "plot_table", "visualize"), "runstream.plot"),
 }
 #: Modules of ours under the names that W&B gives them.
 _MODULES = {
@@ -141,8 +144,6 @@ def __getattr__(name: str) -> Any:
         return import_module(_MODULES[name])
     if name == "run":
         return _SESSION.run
-    if name == "plot_table":
-        return import_module("runstream.tracking.run.run").Run.plot_table
     if name in {"config", "summary"}:
         return _UninitializedAttribute(name) if _SESSION.run is None else getattr(_SESSION.run, name)
     if name == "__version__":

@@ -62,16 +62,6 @@ class Nothing(UnsupportedMedia):
         return ""
 
 
-class Table(UnsupportedMedia):
-    """Rows and columns of data and media."""
-
-    def __init__(self, columns: Any = None, data: Any = None, *_: Any, **__: Any) -> None:
-        del data
-        super().__init__()
-        self.columns = [] if columns is None else columns
-        self.data: list[Any] = []
-
-
 def raise_unsupported(name: str) -> NoReturn:
     """Raise :class:`UnsupportedError` for a name of W&B that is not supported yet."""
     raise UnsupportedError(f"{name} is not supported yet, like all of files and artifacts; nothing was recorded")
@@ -81,11 +71,5 @@ def _placeholder(name: str, doc: str) -> type[UnsupportedMedia]:
     return type(name, (UnsupportedMedia,), {"__doc__": doc, "__module__": __name__})
 
 
-CustomChart = _placeholder("CustomChart", "A chart of a table.")
-EvalTable = _placeholder("EvalTable", "A table of a model's predictions.")
-JoinedTable = _placeholder("JoinedTable", "Two tables, joined by a key.")
-PartitionedTable = _placeholder("PartitionedTable", "A table in several parts.")
 Trace = _placeholder("Trace", "A trace of calls of models.")
-Visualize = _placeholder("Visualize", "A chart of a table.")
-visualize = _placeholder("visualize", "A chart of a table.")
 WBTraceTree = _placeholder("WBTraceTree", "A tree of traces.")

@@ -113,7 +113,7 @@ def _is_chart(value: Any) -> bool:
 
 
 def _is_text_map(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+    return isinstance(value, dict) and all(text is None or isinstance(text, str) for text in value.values())
 
 
 def _fits(given: Any, found: Any) -> bool:

@@ -26,6 +26,7 @@ _READING = {
 }
 _MEDIA_CLASSES = """
     Audio Bokeh BoundingBoxes2D Classes Graph Histogram Html Image ImageMask Molecule Object3D Plotly Video box3d
+    EvalTable JoinedTable PartitionedTable Table
 """.split()  # noqa: SIM905
 _MEDIA = {
     **{name: f"runstream.media.base:{name}" for name in ("BatchableMedia", "Media", "WBValue")},
@@ -60,7 +61,6 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
         "patched": f"{_STAND_INS}:PATCHED",
         "sklearn": "runstream.integration.sklearn",
         "termsetup": f"{_STAND_INS}:never",
-        "visualize": "runstream.unsupported_media:visualize",
     },
     "wandb.apis": {
         "Api": "runstream.public_api.api:Api",
@@ -97,11 +97,7 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
     **{f"wandb.integration.{name}": {} for name in _UNAVAILABLE_INTEGRATIONS},
     "wandb.keras": "runstream.integration.keras",
     "wandb.lightgbm": "runstream.integration.lightgbm",
-    "wandb.plot": {
-        **{name: f"runstream.unsupported_media:{name}" for name in ("CustomChart", "Visualize", "visualize")},
-        "plot_table": "runstream:plot_table",
-        "*": "runstream.plot",
-    },
+    "wandb.plot": "runstream.plot",
     "wandb.sdk": {
         "AlertLevel": "runstream.tracking.run.alert:AlertLevel",
         "Artifact": "runstream.artifacts.artifact:Artifact",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 #: The ioctl that makes a file share the blocks of another one until either is changed (ioctl_ficlone(2)).
@@ -65,8 +65,12 @@ class Staging:
 
     def write(self, *parts: bytes | memoryview) -> StagedFile:
         """Stage bytes; raises OSError, and deletes a part of them."""
+        return self.write_pieces(parts)
+
+    def write_pieces(self, pieces: Iterable[bytes | memoryview]) -> StagedFile:
+        """Stage bytes that are given one piece after another; raises OSError, and deletes a part of them."""
         with self._new() as path, path.open("xb", buffering=0) as file:
-            for part in parts:
+            for part in pieces:
                 view = memoryview(part).cast("B")
                 while view:
                     view = view[file.write(view) :]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from runstream.exceptions import DataError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from runstream.media.content import MediaFile
 
@@ -16,8 +18,15 @@ class MediaPlace(Protocol):
     #: Whether this is an artifact: what is shared by several values is then a file of its own.
     in_artifact: bool
 
+    @property
+    def owner(self) -> object:
+        """What identifies the run, for values that write their file once; None without a recorded run."""
+
     def add(self, file: MediaFile, name: str = "") -> str:
         """Keep a file; return its path in the run or artifact, which is ``name`` if that is given. Raises OSError."""
+
+    def when_kept(self, then: Callable[[], object]) -> None:
+        """Call a function once the files are files of the run; never, if the call is refused."""
 
 
 class WBValue:
@@ -29,6 +38,18 @@ class WBValue:
     def record(self, place: MediaPlace) -> dict[str, Any]:
         """Return the dict that is recorded for this value; its files are added to a place. Raises OSError."""
         raise NotImplementedError
+
+
+class ChartValue(WBValue):
+    """A chart: recorded as its table, under a key of its own, and as a definition that is an attribute of the run."""
+
+    def parts(self, key: str) -> tuple[str, WBValue, Mapping[str, Any]]:
+        """Return the key of the table, the table, and the definition of the chart that is logged under a key."""
+        raise NotImplementedError
+
+    def record(self, place: MediaPlace) -> dict[str, Any]:  # noqa: ARG002 - it is refused
+        """Raise DataError: only a key of a row can be a chart."""
+        raise DataError(f"Cannot record a {type(self).__name__} here: log it under a key of its own")
 
 
 class Media(WBValue):

@@ -10,6 +10,8 @@ from runstream.files.file_record import FileRecord
 from runstream_schemas.stored.names import PART_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runstream.files.run_files import RunFiles
     from runstream.media.content import MediaFile
 
@@ -32,8 +34,14 @@ class RunPlace:
     def __init__(self, files: RunFiles | None, step: int | str) -> None:
         self._files = files
         self._step = step
+        self._then: list[Callable[[], object]] = []
         self._key = ""
         self._added: list[FileRecord] = []
+
+    @property
+    def owner(self) -> object:
+        """The files of the run."""
+        return self._files
 
     def under(self, key: str) -> RunPlace:
         """Set the key of the values that are recorded next; return this place."""
@@ -62,9 +70,17 @@ class RunPlace:
                 self.discard()
                 raise
             del self._added[0]
+        for then in self._then:
+            then()
+        self._then.clear()
+
+    def when_kept(self, then: Callable[[], object]) -> None:
+        """Call a function at the end of ``keep()``."""
+        self._then.append(then)
 
     def discard(self) -> None:
         """Delete what was staged: the call is refused."""
+        self._then.clear()
         while self._added and self._files is not None:
             self._files.discard(self._added.pop())
 

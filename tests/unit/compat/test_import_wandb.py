@@ -192,7 +192,7 @@ def test_sweeps_raise_an_error(tmp_path: Path) -> None:
     code = """
 import runstream.compat.wandb, wandb
 uses = [lambda: wandb.Html("x"), lambda: wandb.Table(columns=["a"]), lambda: wandb.Artifact("a", type="model"),
-        lambda: wandb.plot.bar(None, "a", "b"), lambda: wandb.sweep({})]
+        lambda: wandb.plot.bar(wandb.Table(), "a", "b"), lambda: wandb.sweep({})]
 for use in uses:
     try:
         use()

@@ -107,7 +107,7 @@ def test_placeholders_are_instances_of_the_classes_of_media(tmp_path: Path) -> N
     code = """
 import runstream.compat.wandb, wandb
 from wandb.sdk.data_types.base_types.wb_value import WBValue
-print(isinstance(wandb.plot.bar(None, "a", "b"), wandb.plot.CustomChart), isinstance(wandb.Html("x"), WBValue))
+print(isinstance(wandb.plot.bar(wandb.Table(), "a", "b"), wandb.plot.CustomChart), isinstance(wandb.Html("x"), WBValue))
 """
     assert python(code, tmp_path) == "True True"
 

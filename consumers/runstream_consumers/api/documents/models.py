@@ -65,8 +65,8 @@ class Chart(_Answer):
     """A chart: its definition, the columns and texts that this needs by name, and the key of its table in rows."""
 
     definition: str
-    fields: dict[str, str]
-    strings: dict[str, str]
+    fields: dict[str, str | None]
+    strings: dict[str, str | None]
     table: str
 
 

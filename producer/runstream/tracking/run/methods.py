@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from runstream.terminal.terminal import is_notebook, show_html
@@ -61,6 +62,17 @@ def unwatch(self: Any, models: torch.nn.Module | Sequence[torch.nn.Module] | Non
     """
     if not self.disabled:
         self._watching.unwatch(models)
+
+
+def plot_table(
+    vega_spec_name: str,
+    data_table: Any,
+    fields: dict[str, Any],
+    string_fields: dict[str, Any] | None = None,
+    split_table: bool | None = False,  # noqa: FBT001, FBT002 - the signature of W&B
+) -> Any:
+    """Return a chart of a table; arguments as of :func:`runstream.plot.plot_table`."""
+    return import_module("runstream.plot").plot_table(vega_spec_name, data_table, fields, string_fields, split_table)
 
 
 def display(self: Any, height: int = 420, hidden: bool = False) -> bool:  # noqa: FBT001, FBT002 - the signature of W&B

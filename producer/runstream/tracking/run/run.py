@@ -369,7 +369,7 @@ class Run:
     log_artifact = artifact_methods.log_artifact
     log_code = unsupported_files.log_code
     log_model = artifact_methods.log_model
-    plot_table = staticmethod(unsupported_files.plot_table)
+    plot_table = staticmethod(methods.plot_table)
     restore = file_methods.restore
     save = file_methods.save
     upsert_artifact = artifact_methods.upsert_artifact

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import UnsupportedError
-from runstream.unsupported_media import CustomChart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,17 +23,6 @@ def log_code(
 ) -> Any:
     """Save the code as an artifact."""
     _leave_out(self, "log_code")
-
-
-def plot_table(
-    vega_spec_name: str,
-    data_table: Any,
-    fields: dict[str, Any],
-    string_fields: dict[str, Any] | None = None,
-    split_table: bool | None = False,
-) -> Any:
-    """Make a plot of a table."""
-    return CustomChart()
 
 
 def _leave_out(run: Any, method: str) -> None:

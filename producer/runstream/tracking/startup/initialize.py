@@ -35,6 +35,7 @@ from runstream.tracking.startup.server_lookup import (
     request_number,
 )
 from runstream.tracking.startup.writer_identity import metadata, metadata_entries, program, writer_label, writer_role
+from runstream.tracking.values.charts import RunCharts
 from runstream.tracking.values.encoder import ValueEncoder
 from runstream.tracking.values.entries import config_entry
 from runstream.tracking.values.foreign import elements_of, items_of, shown, text_of
@@ -196,7 +197,8 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
 
     def begin(folder: RunFolder) -> tuple[RunFolder, ValueEncoder, RunFiles, SpoolRecorder]:
         files = RunFiles(folder.path)
-        encoder = ValueEncoder(warn=terminal.warn, files=files, strict=settings.strict)
+        charts = RunCharts(lambda entries: recorder.record_config(entries))  # noqa: PLW0108 - made below
+        encoder = ValueEncoder(warn=terminal.warn, files=files, charts=charts, strict=settings.strict)
         recorder = SpoolRecorder(
             folder,
             settings,

@@ -8,13 +8,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from runstream.exceptions import DataError, UnsupportedError
-from runstream.media.base import BatchableMedia, WBValue
+from runstream.media.base import BatchableMedia, ChartValue, WBValue
 from runstream.media.charts.logged_figures import as_media, is_figure
 from runstream.media.places import RunPlace
 from runstream.spool.fitting import fit_row
@@ -28,6 +29,7 @@ from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from runstream.files.run_files import RunFiles
+    from runstream.tracking.values.charts import RunCharts
 
 #: Keys that every row has; values that are logged under them are dropped.
 RESERVED = frozenset({"_step", "_timestamp", "_runtime", "_writer", "_late"})
@@ -72,6 +74,8 @@ class ValueEncoder:
     warn: Warn = lambda *_: None
     #: Where media keep their files; None without a run that is recorded.
     files: RunFiles | None = None
+    #: Receives the charts of rows; None as for ``files``.
+    charts: RunCharts | None = None
     #: Raise an error for a value that would be left out or replaced with a note.
     strict: bool = False
 
@@ -82,7 +86,8 @@ class ValueEncoder:
         """
         if type(data) is not dict and attempted(lambda: isinstance(data, Mapping)) is not True:
             raise DataError(f"Invalid data: log() expects a dict of metrics, not {described(data)}")
-        row = Conversion(self, long_array=histogram, step=step).entries(items_of(data), data)
+        conversion = Conversion(self, long_array=histogram, step=step)
+        row = conversion.entries(conversion.with_tables(items_of(data)), data)
         return {key: value for key, value in row.items() if key and key not in RESERVED}
 
     def value(self, value: Any, *, whole: bool = False) -> Any:
@@ -169,6 +174,21 @@ class Conversion:
             self._media.discard()
             raise
         self._media.keep()
+        return found
+
+    def with_tables(self, items: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        """Return keys and values with the tables of charts in place of these, whose definitions are recorded later."""
+        if not any(issubclass(kind, ChartValue) for kind in {type(value) for _, value in items}):
+            return items
+        found = []
+        for key, value in items:
+            if isinstance(value, ChartValue) and isinstance(key, str) and key:
+                name, table, chart = value.parts(key)
+                found.append((name, table))
+                if self._encoder.charts is not None:
+                    self._media.when_kept(partial(self._encoder.charts.add, key, chart))
+            else:
+                found.append((key, value))
         return found
 
     def named(self, key: str, value: Any) -> Any:

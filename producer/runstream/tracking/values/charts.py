@@ -1,0 +1,28 @@
+"""The charts of a run: how the tables in its rows are drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runstream_schemas.attributes import CHARTS
+from runstream_schemas.events import Operation, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+class RunCharts:
+    """Records the definition of a chart as an attribute of the run when it is logged for the first time, or changed.
+
+    ``record`` appends changes of the config to the spool.
+    """
+
+    def __init__(self, record: Callable[[Sequence[list[Any]]], None]) -> None:
+        self._record = record
+        self._known: dict[str, Mapping[str, Any]] = {}
+
+    def add(self, key: str, chart: Mapping[str, Any]) -> None:
+        """Record the chart of a key, unless it is known; raises UsageError after the end of the run."""
+        if self._known.get(key) != chart:
+            self._record([[Scope.ATTRIBUTE.value, Operation.SET.value, [CHARTS, key], dict(chart)]])
+            self._known[key] = chart
