@@ -35,6 +35,7 @@ NAMES = (
     "neighbors",
     "read",
     "outage",
+    "upload",
     "idle",
 )
 ROOT = Path(__file__).resolve().parents[2]

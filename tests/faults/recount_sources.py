@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from tests.faults.plain_reader import untagged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
 TOPICS = ("log", "config", "exit")
@@ -44,12 +44,12 @@ def read_journal(*paths: Path) -> Iterator[dict[str, Any]]:
                     yield json.loads(line, object_hook=untagged)
 
 
-async def dump(brokers: str, prefix: str, partitions: int) -> list[Message]:
-    """Return all current messages of the topics log, config and exit."""
+async def dump(brokers: str, prefix: str, partitions: int, topics: Collection[str] = TOPICS) -> list[Message]:
+    """Return all current messages of some topics."""
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, auto_offset_reset="none")
     await consumer.start()
     try:
-        places = [TopicPartition(f"{prefix}.{topic}", number) for topic in TOPICS for number in range(partitions)]
+        places = [TopicPartition(f"{prefix}.{topic}", number) for topic in topics for number in range(partitions)]
         consumer.assign(places)
         starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         for place in places:

@@ -1,8 +1,8 @@
 """A training script that saves files with random content, and notes their digests in a journal.
 
-    save_files.py --id ID --files N [--size BYTES] [--large MIB] [--journal FILE] [--end finish|kill]
+    save_files.py --id ID --files N [--size BYTES] [--large MIB] [--journal FILE] [--watched] [--end finish|kill]
 
-Each line of the journal is written after the file was saved: ``{"path", "sha256", "size", "policy"}``. A row with the
+Each line of the journal is written after the file was saved: ``{"run", "path", "sha256", "size"}``. A row with the
 number of the file is logged after each. The files of the policies live and end change until the end.
 """
 
@@ -28,19 +28,20 @@ def main() -> None:
     parser.add_argument("--seed", default="")
     parser.add_argument("--journal", type=Path)
     parser.add_argument("--mode", default=None)
+    parser.add_argument("--entity", default=None)
     parser.add_argument("--watched", action="store_true")
     parser.add_argument("--end", choices=("finish", "kill"), default="finish")
     options = parser.parse_args()
     folder = Path("data")
     folder.mkdir(exist_ok=True)
-    run = runstream.init(project="uploads", id=options.id, mode=options.mode)
+    run = runstream.init(project="tests", id=options.id, entity=options.entity, mode=options.mode)
     sizes = [options.size] * options.files + ([options.large << 20] if options.large else [])
     journal = options.journal.open("a") if options.journal else None
 
-    def note(path: Path, policy: str) -> None:
+    def note(path: Path) -> None:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        line = {"path": f"data/{path.name}", "sha256": digest, "size": path.stat().st_size, "policy": policy}
+        line = {"run": run.path, "path": f"data/{path.name}", "sha256": digest, "size": path.stat().st_size}
         if journal is not None:
             journal.write(json.dumps(line) + "\n")
             journal.flush()
@@ -52,7 +53,7 @@ def main() -> None:
             for start in range(0, size, len(unit)):
                 file.write(unit[: size - start])
         run.save(str(path), base_path=".", policy="now")
-        note(path, "now")
+        note(path)
         run.log({"file": number})
     if options.watched:
         for policy in ("live", "end"):
@@ -60,7 +61,7 @@ def main() -> None:
             path.write_text("first\n")
             run.save(str(path), base_path=".", policy=policy)
             path.write_text(f"first\nlast of {policy}\n")
-            note(path, policy)
+            note(path)
     if options.end == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     run.finish()

@@ -24,6 +24,10 @@ class Delivered:
     lost: int = 0
     #: What is lost and why, for people; empty if nothing is.
     losses: str = ""
+    #: Number of files among the records: media of rows, those of artifacts, and others.
+    media_files: int = 0
+    artifact_files: int = 0
+    other_files: int = 0
 
 
 NOTHING_DELIVERED = Delivered()
@@ -47,4 +51,9 @@ def _delivered(writers: Mapping[str, Any]) -> Delivered:
                 lost[topic, loss.reason] += loss.count
     records = sum(sum(one["acked"].values()) + bool(one["exit"]) for one in writers.values())
     texts = [lost_text(topic, count, reason) for (topic, reason), count in lost.most_common()]
-    return Delivered(records - lost.total(), lost.total(), ", ".join(texts))
+    files: Counter[str] = Counter()
+    for writer in writers.values():
+        files.update(writer.get("files") or {})
+    return Delivered(
+        records - lost.total(), lost.total(), ", ".join(texts), files["media"], files["artifact"], files["other"]
+    )

@@ -212,6 +212,9 @@ class Shipper:
         tail = delivery.tails.get(own.id)
         if not own.ended:
             self._collector.collect(self._registry.trainers, pending=tail.pending() if tail else 0, now=now)
+        if self._ledger.watched and not (own.begun or own.ended):
+            with contextlib.suppress(OSError):  # the disk is full: the next turn tries again
+                own.begin()
         if tail is None and own.begun:
             self._keep_house()
         if self._preempting and not self._preempting_noted:

@@ -27,6 +27,8 @@ from runstream.shipper.background import BackgroundTasks
 from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.shipper import Shipper, ShipperError, ShipperResult
+from runstream.shipper.uploads.record_uploads import Remaining
+from runstream.terminal.upload_progress import UploadProgress
 
 #: Seconds without any acknowledgement after which delivery of a folder stops.
 STALLED_S = 30.0
@@ -84,9 +86,12 @@ def sync(paths: Sequence[str | Path], *, console: Console | None = None, url: st
         results = deliver_all(folders, environ=environ)
     else:
         with console.status("Connecting") as status:
+            uploads = UploadProgress()
 
-            def progress(path: Path, acked: int, pending: int) -> None:
-                status.update(f"{path.name}: {acked:,} records delivered, {pending:,} pending")
+            def progress(path: Path, acked: int, pending: int, left: Remaining) -> None:
+                files = uploads.text(left.files, left.size, left.sent)
+                also = f", {files} to be uploaded" if files else ""
+                status.update(f"{path.name}: {acked:,} records delivered, {pending:,} pending{also}")
 
             def chosen(folder: RunFolder, server: Server) -> None:
                 _print(console, f"{folder.path.name}: {_choice(folder.info.url, server, source)}")
@@ -143,7 +148,7 @@ def deliver_all(
     environ: Mapping[str, str] | None = None,
     settings: ShipperSettings | None = None,
     stalled_s: float = STALLED_S,
-    progress: Callable[[Path, int, int], None] | None = None,
+    progress: Callable[[Path, int, int, Remaining], None] | None = None,
     chosen: Callable[[RunFolder, Server], None] = _ignore,
     done: Callable[[Result], None] | None = None,
 ) -> list[Result]:
@@ -170,7 +175,7 @@ def _deliver(  # noqa: PLR0917 - one caller
     environ: Mapping[str, str],
     settings: ShipperSettings,
     stalled_s: float,
-    progress: Callable[[Path, int, int], None] | None,
+    progress: Callable[[Path, int, int, Remaining], None] | None,
     chosen: Callable[[RunFolder, Server], None],
 ) -> Result:
     try:
@@ -206,16 +211,16 @@ async def _deliver_folder(  # noqa: PLR0917 - one caller
     environ: Mapping[str, str],
     settings: ShipperSettings,
     stalled_s: float,
-    progress: Callable[[Path, int, int], None] | None,
+    progress: Callable[[Path, int, int, Remaining], None] | None,
     chosen: Callable[[RunFolder, Server], None],
 ) -> Result:
-    moved = [0, time.monotonic()]
+    moved = [0.0, time.monotonic()]
 
     def note(acked: int, pending: int) -> None:
-        if acked != moved[0]:
-            moved[:] = [acked, time.monotonic()]
+        if (done := acked + shipper.uploads.progress) != moved[0]:
+            moved[:] = [done, time.monotonic()]
         if progress is not None:
-            progress(folder.path, acked, pending)
+            progress(folder.path, acked, pending, shipper.uploads.remaining())
 
     shipper = Shipper(folder, environ, settings, live=False, progress=note)
     shipper.connector.route.chosen = partial(chosen, folder)
@@ -230,7 +235,7 @@ async def _deliver_folder(  # noqa: PLR0917 - one caller
 
     async def stop_when_stalled() -> None:
         while time.monotonic() - moved[1] <= _patience(shipper, stalled_s):
-            if shipper.delivery.uploading:
+            if shipper.delivery.uploading and not shipper.uploads.problem:
                 moved[1] = time.monotonic()  # an upload has its own deadlines
             await asyncio.sleep(_WATCH_S)
         shipper.stop()
@@ -242,8 +247,15 @@ async def _deliver_folder(  # noqa: PLR0917 - one caller
     state = {ShipperResult.COMPLETE: State.DELIVERED, ShipperResult.OPEN: State.OPEN}.get(result, State.FAILED)
     if state is State.FAILED and interrupted.is_set():
         state = State.INTERRUPTED
-    problem = "" if state.good else shipper.connector.problem or "no acknowledgement within the time limit"
+    unknown = "no acknowledgement within the time limit"
+    problem = "" if state.good else shipper.connector.problem or _upload_problem(shipper) or unknown
     return Result(folder.path, state, shipper.delivery.acked, problem)
+
+
+def _upload_problem(shipper: Shipper) -> str:
+    left = shipper.uploads.remaining()
+    files = UploadProgress().text(left.files, left.size, left.sent)
+    return f"{files} not uploaded: {shipper.uploads.problem}" if files and shipper.uploads.problem else ""
 
 
 def _print_result(console: Console, result: Result) -> None:

@@ -42,8 +42,10 @@ class ObjectServer:
         """The paths of the PUTs."""
         return [path for method, path in self.requests if method == "PUT"]
 
-    def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> Any:
+    def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> Any:  # noqa: PLR0911 (a return for each route)
         """Return the answer to a request of the API."""
+        if path.startswith("/api/v1/artifacts/"):
+            return self._decision(path.rpartition("/")[2], body)
         parts = path.removeprefix("/api/v1/entities/team/objects").strip("/").split("/")
         match method, parts:
             case "POST", [""]:
@@ -78,6 +80,14 @@ class ObjectServer:
             return 400
         self.objects[sha256] = body
         return 200
+
+    @staticmethod
+    def _decision(what: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the decision about an artifact: its version is 4, in the target of a link 7."""
+        if what == "links":
+            return {"target_version": 7, "target_decision": 12, "version": body["version"], "digest": ""}
+        kept = {name: body[name] for name in ("type", "digest", "manifest_key", "size", "file_count")}
+        return {"version": 4, "decision": 11, "draft": None, **kept}
 
     def _order(self, item: dict[str, Any]) -> dict[str, Any]:
         sha256 = item["sha256"]

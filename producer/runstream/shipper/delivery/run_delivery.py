@@ -174,7 +174,7 @@ class RunDelivery:
             return
         envelope = Envelope(destination.run, tail.info.writer)
         for message in create_messages(block, envelope, destination.limits, now=time.time_ns() // 1000):
-            acknowledge = partial(self._acknowledge, tail, block.stream, message)
+            acknowledge = partial(self._acknowledge, tail, block.stream, message, _files_of(block))
             sender.send(message.topic, PendingMessage(message.payload, acknowledge))
 
     def _send_exit(self, tail: WriterTail) -> None:
@@ -190,8 +190,12 @@ class RunDelivery:
         tail.exit_sent = True
         sender.send(Topic.EXIT, PendingMessage(encode(event), partial(self._acknowledge_exit, tail)))
 
-    def _acknowledge(self, tail: WriterTail, stream: int, message: Message) -> None:
-        self.acked += tail.acknowledge(_CODES[message.topic], message.stop, message.lost)
+    def _acknowledge(self, tail: WriterTail, stream: int, message: Message, files: tuple[str, int] | None) -> None:
+        new = tail.acknowledge(_CODES[message.topic], message.stop, message.lost)
+        self.acked += new
+        if files is not None and new and not message.lost:
+            kind, count = files
+            tail.account.files[kind] = tail.account.files.get(kind, 0) + count
         self.changed = True
         if stream == StreamCode.HISTORY and message.columns and tail.info.role in _REPORTED:
             self.report.add(message.columns, message.stop - message.seq)
@@ -200,3 +204,13 @@ class RunDelivery:
         tail.account.exit_acked = True
         self.changed = True
         self.exit_acknowledged(tail)
+
+
+def _files_of(block: Block) -> tuple[str, int] | None:
+    """Return the kind and number of the files that a record has uploaded; None if it is not about files."""
+    if not block.extra:
+        return None
+    if block.topic == TopicCode.ARTIFACT:
+        logged = block.values[0].get("action") in {"log", "upsert"}
+        return "artifact", int(block.extra.get("file_count", 0)) if logged else 0
+    return "media" if str(block.values[0].get("path")).startswith("media/") else "other", 1

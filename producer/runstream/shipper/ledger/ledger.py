@@ -28,6 +28,8 @@ class WriterAccount:
     acked: dict[int, int] = field(default_factory=dict)
     #: By topic code: the acknowledged records that are lost, which markers account for.
     lost: dict[int, Losses] = field(default_factory=dict)
+    #: Files of the acknowledged records: media, of artifacts, other.
+    files: dict[str, int] = field(default_factory=dict)
     #: Where reading begins after a restart; None for the beginning.
     resume: Position | None = None
     #: Whether beats are sent for the writer: decided and saved before the first beat or the exit; None until then.
@@ -66,6 +68,7 @@ class WriterAccount:
                 TopicCode(topic).name.lower(): [loss.to_json() for loss in losses]
                 for topic, losses in self.lost.items()
             },
+            **({"files": self.files} if self.files else {}),
             "resume": self.resume,
             "beats": self.beats,
             "said_from": self.explicit_from,
@@ -83,6 +86,7 @@ class WriterAccount:
         return cls(
             acked={code: int(acked[name]) for name, code in names.items() if name in acked},
             lost={code: tuple(map(Loss.from_json, lost[name])) for name, code in names.items() if name in lost},
+            files={str(kind): int(count) for kind, count in (data.get("files") or {}).items()},
             resume=Position(int(resume[0]), int(resume[1])) if resume else None,
             beats=None if beats is None else bool(beats),
             beats_saved=beats is not None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from runstream.run_folder.delivered import read_delivered
 from runstream.spool.control_page import Word
 from runstream.terminal.report_text import report_lines
+from runstream.terminal.upload_progress import UploadProgress
 from runstream_schemas import values
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 #: Seconds of waiting after which a line is printed where lines cannot be replaced.
 _WORTH_A_LINE_S = 5.0
+_UPLOADS = (Word.UPLOAD_FILES, Word.UPLOAD_BYTES, Word.UPLOADED_BYTES)
 
 
 class ReportedRun(Protocol):
@@ -76,20 +78,24 @@ class FinalReport:
             elif not arrived:
                 self._terminal.line(self._pending_message(delivery.pending))
             elif not delivered.lost:
-                synced = f"Synced {delivered.records} record(s)"
-                self._terminal.detail(f"{synced}, 0 media file(s), 0 artifact file(s) and 0 other file(s)")
+                others = f"{delivered.artifact_files} artifact file(s) and {delivered.other_files} other file(s)"
+                synced = f"Synced {delivered.records} record(s), {delivered.media_files} media file(s)"
+                self._terminal.detail(f"{synced}, {others}")
             if delivered.lost:
                 self._terminal.warn(f"Synced {delivered.records} record(s), {delivered.lost} lost: {delivered.losses}")
             self._terminal.detail(f"Find logs at: {shown_path(self._folder.logs, dotted=True)}")
 
     def _wait(self, delivery: ShipperLauncher, stalled: Callable[[], None]) -> bool:
-        started = time.monotonic()
+        started, uploads, control = time.monotonic(), UploadProgress(), self._folder.control
 
         def progress(pending: int) -> None:
             # In a file the line remains: it is only written if the wait is long.
             if self._terminal.replaces_lines or time.monotonic() - started > _WORTH_A_LINE_S:
                 what = f"{pending} records" if pending else "the rest"
-                self._terminal.progress(f"Waiting for {what} to be delivered (Ctrl-C to leave)")
+                files, size, sent = (control[word] for word in _UPLOADS)
+                left = uploads.text(files, size, sent)
+                also = f" and {left} to be uploaded" if left else ""
+                self._terminal.progress(f"Waiting for {what} to be delivered{also} (Ctrl-C to leave)")
 
         try:
             return delivery.wait(self._settings.finish_timeout_s, progress, stalled)
@@ -120,13 +126,17 @@ class FinalReport:
 
     def _pending_message(self, pending: int) -> str:
         what = f"{pending} records are" if pending else "The run is"
+        files, size, _ = (self._folder.control[word] for word in _UPLOADS)
+        left = f", and {UploadProgress().text(files, size, 0)} not uploaded" if files else ""
         is_stopped = self._folder.control[Word.DELIVERY_STOPPED]
         how = (
             "delivery was stopped by `runstream shippers stop`"
             if is_stopped
             else "delivery continues in the background"
         )
-        return f"{what} not delivered yet; {how}. To deliver by hand: runstream sync {shown_path(self._folder.path)}"
+        return (
+            f"{what} not delivered yet{left}; {how}. To deliver by hand: runstream sync {shown_path(self._folder.path)}"
+        )
 
 
 def gone_message(folder: RunFolder) -> str:

@@ -113,13 +113,13 @@ class ShipperLauncher:
         acknowledgement. If the folder was deleted or moved, the wait ends at once.
         """
         started = moved = checked = time.monotonic()
-        acked = -1
+        done = (-1, 0)
         control = self._folder.control
         control[Word.FINISH_REQUESTED] = 1
         while not self.done:
             now = time.monotonic()
-            if control[Word.TRAINERS_ACKED] != acked:
-                acked, moved = control[Word.TRAINERS_ACKED], now
+            if (reached := (control[Word.TRAINERS_ACKED], control[Word.UPLOADED_BYTES])) != done:
+                done, moved = reached, now
             if now - max(checked, moved) > _CHECK_S:
                 checked = now
                 control.check()

@@ -1,0 +1,246 @@
+"""What records of files and artifacts name is stored, and their outcomes follow from that."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runstream.run_folder.descriptions import RunInfo
+from runstream.run_folder.folder import RunFolder
+from runstream.shipper.background import BackgroundTasks
+from runstream.shipper.ledger.ledger import Ledger
+from runstream.shipper.ledger.upload_gate import GatedRecord, Outcome
+from runstream.shipper.settings import ShipperSettings
+from runstream.shipper.transport.route import Route
+from runstream.shipper.uploads.record_uploads import RecordUploads
+from runstream.shipper.uploads.watched_files import WatchedFiles
+from runstream_schemas.stored.objects import object_key
+from runstream_schemas.topics import RunPath, Topic
+from tests.polling import eventually_async
+from tests.unit.shipper.object_server import ObjectServer, object_server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+RUN = RunPath(entity="team", project="p", run_id="r")
+WRITER = bytes(16)
+
+
+@dataclass
+class Bench:
+    """Uploads of a run folder, and what came of them."""
+
+    folder: RunFolder
+    uploads: RecordUploads
+    watched: WatchedFiles
+    ended: set[bytes]
+    #: What was appended to the shipper's own spool.
+    records: list[dict[str, Any]]
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+    def submit(self, seq: int, topic: Topic = Topic.FILE, **record: Any) -> None:
+        """Submit a record."""
+        self.uploads.submit(GatedRecord(WRITER, topic, seq, record), lambda one: self.outcomes.update({seq: one}))
+
+    def stage(self, content: bytes, name: str = "a1") -> str:
+        """Stage a content."""
+        path = self.folder.path / "staged" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        return f"staged/{name}"
+
+    async def outcome(self, seq: int) -> Outcome:
+        """Wait for an outcome."""
+
+        async def check() -> Outcome | None:
+            return self.outcomes.get(seq)
+
+        found = await eventually_async(check)
+        assert found is not None
+        return found
+
+    def result(self, local: str) -> dict[str, Any]:
+        """Return the result of an artifact."""
+        return dict(json.loads((self.folder.path / "artifacts" / f"{local}.result.json").read_text()))
+
+
+@pytest.fixture
+def server() -> Iterator[ObjectServer]:
+    """Return a server of objects."""
+    with object_server() as server:
+        yield server
+
+
+@asynccontextmanager
+async def bench(tmp_path: Path, server: ObjectServer) -> AsyncIterator[Bench]:
+    """Run uploads until the block ends."""
+    folder = RunFolder.create(tmp_path, RunInfo(run_id="r", project="p"))
+    settings = ShipperSettings(live_poll_s=0.02, first_retry_s=0.01)
+    records: list[dict[str, Any]] = []
+    ended: set[bytes] = set()
+    failures: list[Exception] = []
+    tasks = BackgroundTasks(lambda _, error: failures.append(error))
+    watched = WatchedFiles(
+        folder.path,
+        Ledger(folder.ledger),
+        settings,
+        live=True,
+        record=lambda record: records.append(dict(record)),
+        ended=ended.__contains__,
+    )
+    uploads = RecordUploads(
+        folder,
+        Route(folder.info, {"RUNSTREAM_URL": server.url}, settings),
+        settings,
+        tasks,
+        get_run=lambda: RUN,
+        watched=watched,
+        record=lambda _, record: records.append(dict(record)),
+        changed=lambda: None,
+    )
+    tasks.start("watched", watched.run())
+    try:
+        yield Bench(folder, uploads, watched, ended, records)
+    finally:
+        uploads.close()
+        await tasks.close()
+        folder.control.close()
+    assert failures == []
+
+
+def write_artifact(bench: Bench, local: str, entries: dict[str, Any]) -> None:
+    """Write the files of an artifact, as the training process does."""
+    path = bench.folder.path / "artifacts" / f"{local}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"entries": entries}))
+
+
+async def test_file_is_stored_and_described(tmp_path: Path, server: ObjectServer) -> None:
+    """The event of a file gets what is known after the upload; problems of the store only delay it."""
+    async with bench(tmp_path, server) as own:
+        server.failures = [503, 0, 403]
+        staged = own.stage(b"content")
+        own.submit(0, path="media/a.png", policy="now", staged=staged, size=7)
+        before = own.uploads.remaining()
+        outcome = await own.outcome(0)
+
+        sha256 = hashlib.sha256(b"content").digest()
+        assert outcome.fields == {
+            "size": 7,
+            "sha256": sha256,
+            "object_key": object_key("team", sha256),
+            "media_type": "image/png",
+        }
+        assert (outcome.staged, (before.files, before.size)) == ((staged,), (1, 7))
+        assert (own.uploads.remaining().files, own.uploads.problem) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({"path": "a", "lost": "the disk was full"}, "the disk was full"),
+        ({"path": "../a", "staged": "staged/x"}, "invalid name of a file"),
+        ({"path": 3}, "invalid name of a file"),
+        ({"path": "a", "staged": "../x"}, "invalid name of a staged file"),
+        ({"path": "a", "staged": "staged/missing"}, "a: No such file"),
+        ({"path": "a"}, "names no content"),
+    ],
+)
+async def test_file_that_cannot_be_stored_is_lost(
+    tmp_path: Path, server: ObjectServer, record: dict[str, Any], reason: str
+) -> None:
+    """Whatever is wrong with a record, it gets a reason, and the next one is stored."""
+    async with bench(tmp_path, server) as own:
+        own.submit(0, **record)
+        own.submit(1, path="b", staged=own.stage(b""))
+
+        assert reason in (await own.outcome(0)).lost
+        assert (await own.outcome(1)).lost == ""
+
+
+async def test_watched_files_are_read_at_the_end(tmp_path: Path, server: ObjectServer) -> None:
+    """Files of policy live and end are announced at once; the last content is read when their writer has ended."""
+    (tmp_path / "live.log").write_text("1")
+    async with bench(tmp_path, server) as own:
+        for seq, policy in enumerate(["live", "end"]):
+            own.submit(seq, path=f"{policy}.log", policy=policy, source=str(tmp_path / f"{policy}.log"))
+        announced = [(await own.outcome(seq)).fields for seq in range(2)]
+
+        async def recorded() -> bool:
+            return len(own.records) == 1
+
+        await eventually_async(recorded)
+        waiting = own.watched.waiting()
+        own.ended.add(WRITER)
+        assert own.watched.waiting()
+
+        async def finished() -> bool:
+            return not own.watched.waiting()
+
+        await eventually_async(finished)
+
+    live, end = own.records
+    assert (announced, waiting) == ([{}, {}], False)
+    assert (live["path"], (own.folder.path / live["staged"]).read_text()) == ("live.log", "1")
+    assert (end["path"], end["source"]) == ("end.log", str(tmp_path / "end.log"))
+
+
+async def test_content_that_the_trainer_kept_at_its_end_replaces_a_watched_file(
+    tmp_path: Path, server: ObjectServer
+) -> None:
+    """A staged record of policy end is stored, and its source is not read any more."""
+    async with bench(tmp_path, server) as own:
+        own.submit(0, path="a.log", policy="end", source=str(tmp_path / "a.log"))
+        own.submit(1, path="a.log", policy="end", staged=own.stage(b"last"))
+        own.ended.add(WRITER)
+
+        assert (await own.outcome(1)).fields["size"] == 4
+        assert (own.watched.waiting(), own.records) == (False, [])
+
+
+async def test_artifact_is_logged_linked_and_used(tmp_path: Path, server: ObjectServer) -> None:
+    """An artifact gets its version from the server; what follows from it waits for that."""
+    async with bench(tmp_path, server) as own:
+        (tmp_path / "model").write_bytes(b"weights")
+        write_artifact(
+            own,
+            "00ff",
+            {
+                "a": {"staged": own.stage(b"abc"), "size": 3},
+                "model": {"source": str(tmp_path / "model"), "size": 7},
+                "r": {"ref": "s3://b/k", "digest": "e", "size": 9},
+            },
+        )
+        same = {"name": "data", "type": "dataset", "local": "00ff"}
+        own.submit(0, Topic.ARTIFACT, action="log", use=True, **same)
+        own.submit(1, Topic.ARTIFACT, action="link", target="team/p/portfolio", **same)
+        own.submit(2, Topic.ARTIFACT, action="use", use_as="input", **same)
+        logged, linked, used = [(await own.outcome(seq)).fields for seq in range(3)]
+
+    assert (logged["action"], logged["version"], logged["size"], logged["file_count"]) == ("log", 4, 19, 3)
+    assert logged["digest"] == hashlib.sha256(server.objects[logged["digest"].hex()]).digest()
+    assert (linked["target_version"], linked["version"], used["version"], used["name"]) == (7, 4, 4, "data")
+    assert own.result("00ff")["version"] == 4
+    assert [record["action"] for record in own.records] == ["use"]
+    assert own.outcomes[0].staged == ["staged/a1"]
+
+
+async def test_artifact_with_a_lost_file_is_lost(tmp_path: Path, server: ObjectServer) -> None:
+    """If a file of an artifact cannot be read, the training process and the event get the reason."""
+    async with bench(tmp_path, server) as own:
+        write_artifact(own, "00ff", {"a": {"staged": "staged/missing", "size": 3}})
+        own.submit(0, Topic.ARTIFACT, action="log", name="data", type="dataset", local="00ff")
+        own.submit(1, Topic.ARTIFACT, action="log", name="data", type="dataset", local="0000")
+        own.submit(2, Topic.ARTIFACT, action="link", name="data", local="00ff", target="team/p/x")
+        lost = [(await own.outcome(seq)).lost for seq in range(3)]
+
+    assert "artifact data: cannot read a: No such file" in lost[0]
+    assert "0000.json is missing or damaged" in lost[1]
+    assert "could not be logged" in lost[2]
+    assert own.result("00ff") == {"error": lost[0]}
