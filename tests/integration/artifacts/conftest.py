@@ -79,7 +79,7 @@ async def decider(database: str, object_store: ObjectServer) -> AsyncIterator[De
     )
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        store = app.state.services.object_store
+        store = app.state.services.contents.store
         transport = httpx.ASGITransport(app)
         headers = {"Authorization": f"Bearer {_TOKEN}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:

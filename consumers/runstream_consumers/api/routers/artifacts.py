@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from runstream_consumers.api.artifact_selection import (
@@ -14,15 +14,19 @@ from runstream_consumers.api.artifact_selection import (
     VERSIONS,
     ArtifactNotFound,
     TheCollection,
+    TheReference,
     TheVersion,
     collection_of,
 )
+from runstream_consumers.api.content import Content
 from runstream_consumers.api.documents import artifact_documents as documents
 from runstream_consumers.api.documents import artifact_models as models
 from runstream_consumers.api.documents.answers import ValuesResponse, described
+from runstream_consumers.api.problems import Problem
 from runstream_consumers.api.routers.runs import RUN
-from runstream_consumers.api.services import Name, TheConnection, TheRun, TheServices, TheStore
+from runstream_consumers.api.services import Name, TheConnection, TheContents, TheRun, TheServices, TheStore
 from runstream_consumers.artifacts import reader
+from runstream_schemas.stored.objects import object_key
 
 router = APIRouter(prefix="/api/v1", tags=["artifacts"])
 
@@ -62,6 +66,37 @@ async def manifest(found: TheVersion, services: TheServices, store: TheStore) ->
     }
     headers = {"ETag": f'"{found.content.digest.hex()}"'}
     return ValuesResponse({"version": 1, "entries": entries}, headers=headers)
+
+
+@router.head(f"{ARTIFACT}/files/{{path:path}}", include_in_schema=False)
+@router.get(f"{ARTIFACT}/files/{{path:path}}", summary="The content of a file of a version")
+async def content(
+    wanted: TheReference,
+    path: str,
+    request: Request,
+    services: TheServices,
+    contents: TheContents,
+    *,
+    download: Annotated[bool, Query(description="Save the file instead of showing it")] = False,
+    scripts: Annotated[bool, Query(description="Run the scripts of HTML, in an origin of its own")] = False,
+) -> Response:
+    """Return the bytes of a file, or a range of them; the media type follows from the bytes.
+
+    404 `file_not_found` if the version has no such file, `is_reference` if its bytes are elsewhere.
+    """
+    async with services.database.connection() as connection:
+        found = await reader.find_content(connection, wanted.collection, wanted.version)
+        if found is None:
+            raise await wanted.missing(connection)
+    entity, version = found
+    entry = (await services.manifests.read(contents.store, version.manifest_key)).entries.get(path)
+    if entry is None:
+        raise Problem(404, "file_not_found", f"Artifact {wanted} has no file {path!r}.")
+    if entry.reference:
+        raise Problem(404, "is_reference", f"File {path!r} of artifact {wanted} is stored elsewhere: {entry.reference}")
+    key = object_key(entity, entry.sha256)
+    named = Content(key=key, size=entry.size, sha256=entry.sha256, name=path)
+    return await contents.respond(request, named, download=download, scripts=scripts)
 
 
 @router.get(
