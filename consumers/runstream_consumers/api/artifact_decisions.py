@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -101,11 +102,12 @@ class ArtifactDecisions:
         if self._store is None:
             raise Unavailable("no_object_store", "The server has no object store: set RUNSTREAM_S3_ENDPOINT.")
         try:
-            whole = merged([Manifest.decode(await self._store.read(key)) for key in keys])
+            parts = [await self._store.read(key) for key in keys]
+            # In a thread: manifests of many files take seconds.
+            whole, data = await asyncio.to_thread(_merged, parts)
         except (InvalidManifest, ObjectMissing) as error:
             message = f"A contribution to {collection} cannot be read: {error}. Log it again."
             raise Problem(409, "contribution_lost", message) from error
-        data = whole.encode()
         digest = hashlib.sha256(data).digest()
         key = object_key(collection.entity, digest)
         async with self._control.connection() as connection:
@@ -115,6 +117,11 @@ class ArtifactDecisions:
         async with self._control.connection() as connection:
             await object_table.set_stored(connection, collection.entity, {digest: len(data)})
         return Content(digest=digest, manifest_key=key, size=whole.size, file_count=len(whole.entries))
+
+
+def _merged(parts: Sequence[bytes]) -> tuple[Manifest, bytes]:
+    whole = merged([Manifest.decode(part) for part in parts])
+    return whole, whole.encode()
 
 
 def request_id(writer: str, seq: int) -> RequestId:

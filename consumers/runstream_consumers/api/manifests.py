@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 
 from runstream_consumers.api.problems import Problem
@@ -25,7 +26,7 @@ class Manifests:
             self._known.move_to_end(key)
             return self._known[key]
         try:
-            manifest = Manifest.decode(await store.read(key))
+            manifest = await asyncio.to_thread(Manifest.decode, await store.read(key))
         except (ObjectMissing, InvalidManifest) as error:
             raise Problem(410, "manifest_lost", f"The manifest {key} cannot be read: {error}") from error
         self._known[key] = manifest

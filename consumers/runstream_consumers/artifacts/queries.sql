@@ -100,7 +100,9 @@ select run_entity, run_project, run_id, use_as, min(time) as time from artifacts
 where direction = $3 and (collection, version) in (
     select $1::uuid, $2::bigint
     union select collection, version from artifacts.version where source = $1 and source_version = $2
-) group by run_entity, run_project, run_id, use_as order by min(time), run_entity, run_project, run_id, use_as
+) and run_id <> ':artifacts'
+group by run_entity, run_project, run_id, use_as order by min(time), run_entity, run_project, run_id, use_as
+offset $4 limit $5
 
 -- name: versions_of_run
 select live.*, lineage.use_as from artifacts.lineage

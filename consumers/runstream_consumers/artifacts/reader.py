@@ -121,10 +121,12 @@ async def of_run(
     return [(version, values.load(row["use_as"])) for version, row in zip(found, rows, strict=True)]
 
 
-async def runs_of(connection: Connection, version: ArtifactVersion, direction: str) -> list[Relation]:
+async def runs_of(
+    connection: Connection, version: ArtifactVersion, direction: str, *, limit: int, offset: int = 0
+) -> list[Relation]:
     """Return the runs that logged or used a version, itself or through a link, in order."""
     collection, number = version.origin
-    rows = await connection.fetch(QUERIES["runs_of_version"], collection.key, number, direction)
+    rows = await connection.fetch(QUERIES["runs_of_version"], collection.key, number, direction, offset, limit)
     return [Relation(run=_run(row), use_as=values.load(row["use_as"]), time=row["time"]) for row in rows]
 
 

@@ -127,7 +127,7 @@ def test_a_logged_artifact_is_read_in_every_way(shipper: Shipper) -> None:
     assert shipper.read(f"/artifact-collections/{place}?type=model")["collections"] == []
     logged = shipper.read(f"/runs/{place}/one/artifacts")["artifacts"]
     assert [(one["name"], one["version"]) for one in logged] == [("data", 0), ("data", 1)]
-    assert [one["run"] for one in shipper.read(f"/artifacts/{place}/data/logged-by")["runs"]] == ["one"]
+    assert [one["run_id"] for one in shipper.read(f"/artifacts/{place}/data/logged-by")["runs"]] == ["one"]
 
 
 def test_commands_change_and_delete_versions(shipper: Shipper) -> None:
@@ -197,7 +197,7 @@ def test_runs_are_recorded_as_users_of_a_version(shipper: Shipper) -> None:
     eventually(lambda: len(shipper.read(f"/artifacts/{place}/data/used-by")["runs"]) == 1)
     (user,) = shipper.read(f"/artifacts/{place}/data/used-by")["runs"]
     assert (user["project"], user["use_as"]) == (other, "in")
-    makers = [one["run"] for one in shipper.read(f"/artifacts/{place}/data/logged-by")["runs"]]
+    makers = [one["run_id"] for one in shipper.read(f"/artifacts/{place}/data/logged-by")["runs"]]
     assert makers == ["one", "run"]
     used = shipper.read(f"/runs/{ENTITY}/{other}/run/artifacts?direction=used")["artifacts"]
     assert [(one["name"], one["use_as"]) for one in used] == [("data", "in")]

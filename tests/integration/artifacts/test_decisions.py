@@ -11,7 +11,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from runstream_consumers.artifact_decisions.model import Collection, RequestId
+from runstream_consumers.artifact_decisions.store import Decisions
 from runstream_consumers.artifacts.consumer import ArtifactsConsumer
+from runstream_consumers.artifacts.reader import published
 from runstream_consumers.testing import feeding
 from runstream_schemas.stored.manifest import Manifest
 from runstream_schemas.stored.objects import object_key
@@ -90,6 +93,27 @@ async def test_sixty_four_writers_make_one_version(decider: Decider) -> None:
     assert (made[0]["file_count"], made[0]["size"]) == (66, manifest.size)
     later = await decider.decided("data/commits", asked(**shared, **await decider.manifest({"x": "y"})))
     assert later["draft"] != found[0]["draft"]
+
+
+async def test_a_merge_that_was_interrupted_is_completed_by_the_repeated_request(
+    decider: Decider, database: str
+) -> None:
+    """If the API dies after it closed a draft, the repeated request gets its version; later contributions are apart."""
+    shared: dict[str, Any] = {"type": "t", "action": "upsert", "distributed_id": "d"}
+    first = await decider.decided("data/commits", asked(**shared, **await decider.manifest({"a": "one"})))
+    last = asked(**{**shared, "finalize": True}, **await decider.manifest({"b": "two"}))
+    connection = await asyncpg.connect(database)
+    request = RequestId(writer=UUID(last["writer"]), seq=0)
+    decisions = Decisions(connection, request, lambda collection: published(connection, collection))
+    place = Collection(entity="ada", project=decider.project, name="data")
+    await decisions.contribute(place, "t", "d", last["manifest_key"], finalize=True)
+    await connection.close()
+
+    late = await decider.decided("data/commits", asked(**shared, **await decider.manifest({"c": "three"})))
+    made = await decider.decided("data/commits", last)
+
+    assert (made["version"], made["file_count"], made["draft"]) == (0, 2, first["draft"])
+    assert late["draft"] != first["draft"]
 
 
 async def test_of_two_contributions_to_a_path_the_later_decision_counts(decider: Decider) -> None:

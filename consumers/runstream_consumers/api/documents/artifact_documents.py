@@ -8,7 +8,9 @@ from runstream_consumers.api.documents import artifact_models as models
 from runstream_consumers.api.documents.run_documents import iso
 from runstream_consumers.artifact_decisions.model import Collection
 from runstream_consumers.artifacts.reader import ArtifactCollection, ArtifactVersion, Relation
+from runstream_schemas import values
 from runstream_schemas.stored.artifact_names import COMMANDS_RUN_ID
+from runstream_schemas.stored.manifest import Manifest
 
 
 def version_document(version: ArtifactVersion) -> models.ArtifactDocument:
@@ -45,6 +47,15 @@ def artifact_path(version: ArtifactVersion) -> str:
     return f"/api/v1/artifacts/{'/'.join(quote(part, safe=':') for part in parts)}"
 
 
+def manifest_text(manifest: Manifest, place: str) -> str:
+    """Return the JSON of a manifest, in which each file has the address of its content."""
+    entries = manifest.fields()
+    for path, fields in entries.items():
+        if "sha256" in fields:
+            fields["url"] = f"{place}/files/{quote(path)}"
+    return values.dump({"version": 1, "entries": entries})
+
+
 def run_artifact(version: ArtifactVersion, use_as: str) -> models.RunArtifact:
     """Return the document of a version that a run logged or used."""
     return models.RunArtifact(**version_document(version).model_dump(), use_as=use_as)
@@ -68,20 +79,19 @@ def collection_document(found: ArtifactCollection) -> models.ArtifactCollectionD
     )
 
 
-def run_list(relations: list[Relation]) -> models.ArtifactRunList:
-    """Return the runs that logged or used a version; commands are left out."""
+def run_list(relations: list[Relation], following: str | None) -> models.ArtifactRunList:
+    """Return a page of the runs that logged or used a version."""
     runs = [
         models.ArtifactRun(
             entity=one.run.entity,
             project=one.run.project,
-            run=one.run.run_id,
+            run_id=one.run.run_id,
             use_as=one.use_as,
             time=iso(one.time),
         )
         for one in relations
-        if one.run.run_id != COMMANDS_RUN_ID
     ]
-    return models.ArtifactRunList(runs=runs)
+    return models.ArtifactRunList(runs=runs, next=following)
 
 
 def _link(collection: Collection, number: int) -> models.ArtifactLink:

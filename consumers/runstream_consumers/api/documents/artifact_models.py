@@ -203,7 +203,7 @@ class ArtifactRun(_Fields):
 
     entity: str
     project: str
-    run: str
+    run_id: str
     use_as: str
     time: str
 
@@ -212,6 +212,7 @@ class ArtifactRunList(_Fields):
     """The runs that logged or used a version, in order."""
 
     runs: list[ArtifactRun]
+    next: str | None
 
 
 class Labels(_Fields):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -26,6 +26,8 @@ from runstream_consumers.api.problems import Problem
 from runstream_consumers.api.routers.runs import RUN
 from runstream_consumers.api.services import Name, TheConnection, TheContents, TheRun, TheServices, TheStore
 from runstream_consumers.artifacts import reader
+from runstream_consumers.artifacts.reader import ArtifactVersion
+from runstream_consumers.runtime.plugin import Connection
 from runstream_schemas.stored.objects import object_key
 
 router = APIRouter(prefix="/api/v1", tags=["artifacts"])
@@ -42,30 +44,37 @@ async def version(found: TheVersion) -> Response:
 
 
 @router.get(f"{ARTIFACT}/used-by", summary="The runs that used a version", responses=described(models.ArtifactRunList))
-async def used_by(found: TheVersion, connection: TheConnection) -> Response:
-    """Return the runs that used a version, itself or through a link, in order."""
-    return ValuesResponse(documents.run_list(await reader.runs_of(connection, found, "used")))
+async def used_by(
+    found: TheVersion, connection: TheConnection, *, limit: Limit = 50, after: AfterNumber = None
+) -> Response:
+    """Return the runs that used a version, itself or through a link, in order; `next` is null at the end."""
+    return await _runs(connection, found, "used", limit, after or 0)
 
 
 @router.get(
     f"{ARTIFACT}/logged-by", summary="The runs that logged a version", responses=described(models.ArtifactRunList)
 )
-async def logged_by(found: TheVersion, connection: TheConnection) -> Response:
-    """Return the runs that logged a version: more than one if they logged the same content."""
-    return ValuesResponse(documents.run_list(await reader.runs_of(connection, found, "logged")))
+async def logged_by(
+    found: TheVersion, connection: TheConnection, *, limit: Limit = 50, after: AfterNumber = None
+) -> Response:
+    """Return the runs that logged a version, in order: more than one if they logged the same content."""
+    return await _runs(connection, found, "logged", limit, after or 0)
+
+
+async def _runs(connection: Connection, found: ArtifactVersion, direction: str, limit: int, start: int) -> Response:
+    relations = await reader.runs_of(connection, found, direction, limit=limit, offset=start)
+    following = str(start + limit) if len(relations) == limit else None
+    return ValuesResponse(documents.run_list(relations, following))
 
 
 @router.get(f"{ARTIFACT}/manifest", summary="The files of a version", responses=described(models.ArtifactManifest))
 async def manifest(found: TheVersion, services: TheServices, store: TheStore) -> Response:
     """Return the entries by path: of a file its size, SHA-256 and `url`, of a reference its `ref` and digest."""
     read = await services.manifests.read(store, found.content.manifest_key)
-    place = documents.artifact_path(found)
-    entries = {
-        path: {**fields, "url": f"{place}/files/{quote(path)}"} if "sha256" in fields else fields
-        for path, fields in read.fields().items()
-    }
     headers = {"ETag": f'"{found.content.digest.hex()}"'}
-    return ValuesResponse({"version": 1, "entries": entries}, headers=headers)
+    # In a thread: the JSON of many files takes seconds.
+    text = await asyncio.to_thread(documents.manifest_text, read, documents.artifact_path(found))
+    return Response(text, headers=headers, media_type="application/json")
 
 
 @router.head(f"{ARTIFACT}/files/{{path:path}}", include_in_schema=False)
