@@ -57,6 +57,15 @@ class ArtifactVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredContent:
+    """The content of a version, and the entity among whose objects it is stored."""
+
+    number: int
+    entity: str
+    content: Content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactCollection:
     """A collection with at least one version."""
 
@@ -98,11 +107,13 @@ async def was_logged(connection: Connection, collection: Collection, version: st
     return number is not None and bool(await connection.fetchval(QUERIES["was_logged"], collection.key, number))
 
 
-async def find_content(connection: Connection, collection: Collection, version: str) -> tuple[str, Content] | None:
-    """Return the content of a version, and the entity in whose objects it is stored; cheaper than :func:`find`."""
+async def find_content(connection: Connection, collection: Collection, version: str) -> StoredContent | None:
+    """Return the content of a version; cheaper than :func:`find`."""
     number = await _number(connection, collection, version or LATEST)
     row = None if number is None else await connection.fetchrow(QUERIES["version"], collection.key, number)
-    return None if row is None else (row["source_entity"] or row["entity"], _content(row))
+    if row is None:
+        return None
+    return StoredContent(number=row["version"], entity=row["source_entity"] or row["entity"], content=_content(row))
 
 
 async def versions(

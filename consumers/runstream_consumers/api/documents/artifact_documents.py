@@ -40,10 +40,9 @@ def version_document(version: ArtifactVersion) -> models.ArtifactDocument:
     )
 
 
-def artifact_path(version: ArtifactVersion) -> str:
+def artifact_path(collection: Collection, number: int) -> str:
     """Return the path of a version's routes."""
-    collection = version.collection
-    parts = (collection.entity, collection.project, f"{collection.name}:v{version.number}")
+    parts = (collection.entity, collection.project, f"{collection.name}:v{number}")
     return f"/api/v1/artifacts/{'/'.join(quote(part, safe=':') for part in parts)}"
 
 

@@ -13,6 +13,7 @@ from runstream_consumers.api.artifact_selection import (
     COLLECTION,
     VERSIONS,
     ArtifactNotFound,
+    Reference,
     TheCollection,
     TheReference,
     TheVersion,
@@ -24,9 +25,9 @@ from runstream_consumers.api.documents import artifact_models as models
 from runstream_consumers.api.documents.answers import ValuesResponse, described
 from runstream_consumers.api.problems import Problem
 from runstream_consumers.api.routers.runs import RUN
-from runstream_consumers.api.services import Name, TheConnection, TheContents, TheRun, TheServices, TheStore
+from runstream_consumers.api.services import Name, Services, TheConnection, TheContents, TheRun, TheServices, TheStore
 from runstream_consumers.artifacts import reader
-from runstream_consumers.artifacts.reader import ArtifactVersion
+from runstream_consumers.artifacts.reader import ArtifactVersion, StoredContent
 from runstream_consumers.runtime.plugin import Connection
 from runstream_schemas.stored.objects import object_key
 
@@ -68,12 +69,14 @@ async def _runs(connection: Connection, found: ArtifactVersion, direction: str, 
 
 
 @router.get(f"{ARTIFACT}/manifest", summary="The files of a version", responses=described(models.ArtifactManifest))
-async def manifest(found: TheVersion, services: TheServices, store: TheStore) -> Response:
+async def manifest(wanted: TheReference, services: TheServices, store: TheStore) -> Response:
     """Return the entries by path: of a file its size, SHA-256 and `url`, of a reference its `ref` and digest."""
+    found = await _stored(services, wanted)
     read = await services.manifests.read(store, found.content.manifest_key)
     headers = {"ETag": f'"{found.content.digest.hex()}"'}
     # In a thread: the JSON of many files takes seconds.
-    text = await asyncio.to_thread(documents.manifest_text, read, documents.artifact_path(found))
+    place = documents.artifact_path(wanted.collection, found.number)
+    text = await asyncio.to_thread(documents.manifest_text, read, place)
     return Response(text, headers=headers, media_type="application/json")
 
 
@@ -93,19 +96,24 @@ async def content(
 
     404 `file_not_found` if the version has no such file, `is_reference` if its bytes are elsewhere.
     """
-    async with services.database.connection() as connection:
-        found = await reader.find_content(connection, wanted.collection, wanted.version)
-        if found is None:
-            raise await wanted.missing(connection)
-    entity, version = found
-    entry = (await services.manifests.read(contents.store, version.manifest_key)).entries.get(path)
+    found = await _stored(services, wanted)
+    entry = (await services.manifests.read(contents.store, found.content.manifest_key)).entries.get(path)
     if entry is None:
         raise Problem(404, "file_not_found", f"Artifact {wanted} has no file {path!r}.")
     if entry.reference:
         raise Problem(404, "is_reference", f"File {path!r} of artifact {wanted} is stored elsewhere: {entry.reference}")
-    key = object_key(entity, entry.sha256)
+    key = object_key(found.entity, entry.sha256)
     named = Content(key=key, size=entry.size, sha256=entry.sha256, name=path)
     return await contents.respond(request, named, download=download, scripts=scripts)
+
+
+async def _stored(services: Services, wanted: Reference) -> StoredContent:
+    """Return what is stored of a version; no connection is held while the object store is read."""
+    async with services.database.connection() as connection:
+        found = await reader.find_content(connection, wanted.collection, wanted.version)
+        if found is None:
+            raise await wanted.missing(connection)
+    return found
 
 
 @router.get(
