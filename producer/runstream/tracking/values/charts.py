@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from runstream.media.base import ChartValue
 from runstream_schemas.attributes import CHARTS
 from runstream_schemas.events import Operation, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from runstream.media.base import MediaPlace
 
 
 class RunCharts:
@@ -26,3 +30,19 @@ class RunCharts:
         if self._known.get(key) != chart:
             self._record([[Scope.ATTRIBUTE.value, Operation.SET.value, [CHARTS, key], dict(chart)]])
             self._known[key] = chart
+
+
+def with_tables(items: list[tuple[Any, Any]], charts: RunCharts | None, place: MediaPlace) -> list[tuple[Any, Any]]:
+    """Return the keys and values of a row with the tables of charts in place of these, which are recorded with it."""
+    if not any(issubclass(kind, ChartValue) for kind in {type(value) for _, value in items}):
+        return items
+    found = []
+    for key, value in items:
+        if isinstance(value, ChartValue) and isinstance(key, str) and key:
+            name, table, chart = value.parts(key)
+            found.append((name, table))
+            if charts is not None:
+                place.when_kept(partial(charts.add, key, chart))
+        else:
+            found.append((key, value))
+    return found

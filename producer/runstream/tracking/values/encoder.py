@@ -8,19 +8,19 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from runstream.exceptions import DataError, UnsupportedError
-from runstream.media.base import BatchableMedia, ChartValue, WBValue
+from runstream.media.base import BatchableMedia, WBValue
 from runstream.media.charts.logged_figures import as_media, is_figure
 from runstream.media.places import RunPlace
 from runstream.spool.fitting import fit_row
 from runstream.spool.plain_values import fitted_key, note
 from runstream.tracking.values.arrays import LongArrayEncoder, from_array, from_iterator, histogram
+from runstream.tracking.values.charts import RunCharts, with_tables
 from runstream.tracking.values.foreign import Unreadable, attempted, described, elements_of, items_of, problem_of, shown
 from runstream.tracking.values.texts import as_text, encodable, key_text, truncated
 from runstream.tracking.values.value_files import ValueFiles
@@ -29,7 +29,6 @@ from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from runstream.files.run_files import RunFiles
-    from runstream.tracking.values.charts import RunCharts
 
 #: Keys that every row has; values that are logged under them are dropped.
 RESERVED = frozenset({"_step", "_timestamp", "_runtime", "_writer", "_late"})
@@ -87,7 +86,7 @@ class ValueEncoder:
         if type(data) is not dict and attempted(lambda: isinstance(data, Mapping)) is not True:
             raise DataError(f"Invalid data: log() expects a dict of metrics, not {described(data)}")
         conversion = Conversion(self, long_array=histogram, step=step)
-        row = conversion.entries(conversion.with_tables(items_of(data)), data)
+        row = conversion.entries(with_tables(items_of(data), self.charts, conversion.place), data)
         return {key: value for key, value in row.items() if key and key not in RESERVED}
 
     def value(self, value: Any, *, whole: bool = False) -> Any:
@@ -151,7 +150,7 @@ class Conversion:
         whole: bool = False,
     ) -> None:
         self._encoder = encoder
-        self._media = RunPlace(encoder.files, where or step)
+        self.place = RunPlace(encoder.files, where or step)
         self._path = [where] if where else []
         self._named = bool(where)
         self._long_array = long_array
@@ -171,24 +170,9 @@ class Conversion:
         try:
             found = self.mapping(items)
         except BaseException:
-            self._media.discard()
+            self.place.discard()
             raise
-        self._media.keep()
-        return found
-
-    def with_tables(self, items: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-        """Return keys and values with the tables of charts in place of these, whose definitions are recorded later."""
-        if not any(issubclass(kind, ChartValue) for kind in {type(value) for _, value in items}):
-            return items
-        found = []
-        for key, value in items:
-            if isinstance(value, ChartValue) and isinstance(key, str) and key:
-                name, table, chart = value.parts(key)
-                found.append((name, table))
-                if self._encoder.charts is not None:
-                    self._media.when_kept(partial(self._encoder.charts.add, key, chart))
-            else:
-                found.append((key, value))
+        self.place.keep()
         return found
 
     def named(self, key: str, value: Any) -> Any:
@@ -341,7 +325,7 @@ class Conversion:
         """Return the dict that is recorded for a media value, whose files are staged."""
         if isinstance(value, UnsupportedMedia):
             return self._without(value)
-        return self.value(value.record(self._media.under("/".join(self._path[self._named :]))))
+        return self.value(value.record(self.place.under("/".join(self._path[self._named :]))))
 
     def media_list(self, values: list[Any]) -> Any:
         """Return one dict for media of one class, else a list of dicts; raises DataError for others."""
@@ -355,7 +339,7 @@ class Conversion:
             name = ".".join(self._path)
             text = f"{name!r} has {len(values)} values of {kind.__name__}: the first {most} are recorded"
             self._encoder.warn(text, f"many {name}")
-        place = self._media.under("/".join(self._path[self._named :]))
+        place = self.place.under("/".join(self._path[self._named :]))
         return self.value(kind.record_list(values[:most], place))
 
     def elements(self, values: Any) -> Any:
