@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from runstream.artifacts.content import ArtifactObject
 from runstream.artifacts.entry import ArtifactManifestEntry
+from runstream.artifacts.media_place import files_of
+from runstream.media.base import WBValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,9 +106,9 @@ class Adding(ABC):
         Raises TypeError for another object, ValueError and OSError as :meth:`add_file`.
         """
         draft = self._changing("add")
-        if not isinstance(obj, ArtifactObject):
+        if not isinstance(obj, WBValue):
             raise TypeError(f"Cannot add a {type(obj).__name__}: expected a table or media; use add_file() for files")
-        description, *others = obj.to_artifact_entries(os.fspath(name))
+        description, *others = files_of(obj, os.fspath(name))
         known = draft.manifest.entries.get(description.path)
         if known is not None and not overwrite:
             return known

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 #: By the type in the name of its description, ``NAME.TYPE.json``, the class of an object: not imported before it is
 #: read, since these classes need libraries of their own.
-CLASSES: dict[str, str] = {}
+CLASSES: Mapping[str, str] = {
+    "joined-table": "runstream.tables.joined:JoinedTable",
+    "partitioned-table": "runstream.tables.joined:PartitionedTable",
+    "table": "runstream.tables.table:Table",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +25,6 @@ class ArtifactFile:
 
     path: str
     content: bytes | Path
-
-
-@runtime_checkable
-class ArtifactObject(Protocol):
-    """What ``Artifact.add()`` accepts. Its class has ``from_artifact(description, artifact)``, the inverse."""
-
-    def to_artifact_entries(self, name: str) -> Sequence[ArtifactFile]:
-        """Return the files of the object: its description ``NAME.TYPE.json``, then those that it names by path."""
 
 
 def description_paths(name: str) -> Iterator[tuple[str, str]]:

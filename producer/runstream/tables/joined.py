@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from runstream.media.base import WBValue
 from runstream.tables.table import Table
@@ -40,6 +40,12 @@ class JoinedTable(WBValue):
                 raise ValueError(f"Invalid {name}: expected a Table or its path NAME.table.json, not {shown(table)}")
         self.table1, self.table2, self.join_key = table1, table2, join_key
 
+    @classmethod
+    def from_artifact(cls, description: dict[str, Any], artifact: Any) -> Self:
+        """Return the joined tables of a description, read from an artifact."""
+        one, other = (artifact.get(description[name]) or description[name] for name in ("table1", "table2"))
+        return cls(one, other, description["join_key"])
+
     def record(self, place: MediaPlace) -> dict[str, Any]:
         """Return the dict that is recorded; the tables are added to a place."""
         paths = [
@@ -60,6 +66,15 @@ class PartitionedTable(WBValue):
     def __init__(self, parts_path: str) -> None:
         self.parts_path = parts_path
         self._parts: dict[str, Table] = {}
+
+    @classmethod
+    def from_artifact(cls, description: dict[str, Any], artifact: Any) -> Self:
+        """Return the table of a description, with its parts read from an artifact."""
+        table = cls(description["parts_path"])
+        folder = table.parts_path.rstrip("/") + "/"
+        names = [path for path in artifact.manifest.entries if path.startswith(folder) and path.endswith(".table.json")]
+        table._parts = {name: artifact.get(name) for name in names}
+        return table
 
     def record(self, place: MediaPlace) -> dict[str, Any]:  # noqa: ARG002 - its parts are added on their own
         """Return the dict that is recorded."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from runstream.artifacts.content import CLASSES, to_object
 from runstream.exceptions import DataError, Error
 from runstream.media.base import Media, WBValue
 from runstream.media.content import MediaFile
 from runstream.messages import termwarn
 from runstream.tables import column_types
-from runstream.tables.column_types import ColumnType, DictOf, Unknown
+from runstream.tables.cells import decoder_of
+from runstream.tables.column_types import AnyType, ColumnType, DictOf, Unknown
 from runstream.tables.given_data import rows_of
 from runstream.tables.keys import ForeignKey, PrimaryKey, TableIndex, TableKey
 from runstream.tables.table_file import EXTENSION, FOLDER, TableContent
@@ -234,6 +236,25 @@ class Table(Media):
             logged = (place.owner, recorded, len(self.data))
             place.when_kept(lambda: setattr(self, "_logged", logged))
         return recorded
+
+    @classmethod
+    def from_artifact(cls, description: dict[str, Any], artifact: Any) -> Self:
+        """Return the table of a file; media in its cells are read from an artifact.
+
+        Raises KeyError, TypeError or ValueError if the file is not that of a table.
+        """
+        columns, rows = description["columns"], description["data"]
+        types = description.get("column_types", {}).get("params", {}).get("type_map", {})
+        kinds = [column_types.from_json(types[str(name)]) if str(name) in types else AnyType() for name in columns]
+
+        def media(value: dict[str, Any]) -> Any:
+            return to_object(value["_type"], value, artifact) if value["_type"] in CLASSES else value
+
+        decoders = [decoder_of(kind, media) for kind in kinds]
+        table = cls(columns=columns, log_mode=description.get("log_mode", "IMMUTABLE"))
+        table.data = [[decode(cell) for decode, cell in zip(decoders, row, strict=True)] for row in rows]
+        table._types = kinds
+        return table
 
     def _content(self, place: MediaPlace, rows: Sequence[Sequence[Any]]) -> TableContent:
         kinds = DictOf({str(name): kind for name, kind in self.column_types.items()}).as_json()

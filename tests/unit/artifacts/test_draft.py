@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from datetime import timedelta
@@ -11,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from runstream import Artifact, ArtifactTTL
-from runstream.artifacts.content import ArtifactFile
+from runstream import Artifact, ArtifactTTL, Html
 from runstream.artifacts.exceptions import ArtifactNotLoggedError
 from runstream.download.file_cache import FileCache
 
@@ -175,21 +175,15 @@ def test_entries_and_folders_are_removed() -> None:
         artifact.remove("d")
 
 
-class Note:
-    """An object of two files."""
-
-    def to_artifact_entries(self, name: str) -> list[ArtifactFile]:
-        """Return its description and its text."""
-        return [ArtifactFile(f"{name}.note.json", b"{}"), ArtifactFile("media/notes/1.txt", Path("text"))]
-
-
 def test_an_object_is_added_with_its_files() -> None:
     """The entry is that of the description; another object is a TypeError."""
-    Path("text").write_text("hello")
     artifact = Artifact("a", "t")
 
-    assert artifact.add(Note(), "n").path == "n.note.json"
-    assert contents(artifact) == {"n.note.json": b"{}", "media/notes/1.txt": b"hello"}
+    assert artifact.add(Html("hello", inject=False), "n").path == "n.html-file.json"
+    found = contents(artifact)
+    (page,) = found.keys() - {"n.html-file.json"}
+    assert found[page] == b"hello"
+    assert json.loads(found["n.html-file.json"])["path"] == page
     with pytest.raises(TypeError, match="Cannot add a dict"):
         artifact.add({}, "n")
 
