@@ -31,7 +31,7 @@ class FileVerdict:
     stored: int = 0
     #: Records that are in the topic again, which is allowed if they are equal.
     redelivered: int = 0
-    #: Objects that were stored although no event names them.
+    #: Descriptions of what is wrong.
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -76,9 +76,12 @@ def _last_events(messages: Iterable[DecodedMessage], verdict: FileVerdict) -> di
             counts[message.writer] = {item["topic"]: item["count"] for item in message.fields["counts"]}.get("file", 0)
             continue
         content = (message.kind, message.fields["path"], message.fields["sha256"], message.fields["object_key"])
-        if seen[message.writer].setdefault(message.seq, content) != content:
-            verdict.problems.append(f"{message.writer}: record {message.seq} was published again with other content")
-        verdict.redelivered += message.seq < len(seen[message.writer]) - 1
+        if (earlier := seen[message.writer].get(message.seq)) is not None:
+            verdict.redelivered += 1
+            if earlier != content:
+                verdict.problems.append(f"{message.writer}: record {message.seq} is there again with other content")
+            continue
+        seen[message.writer][message.seq] = content
         last[message.run, message.fields["path"]] = message
     for writer, count in counts.items():
         if sorted(seen[writer]) != list(range(count)):

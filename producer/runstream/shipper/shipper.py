@@ -101,6 +101,7 @@ class Shipper:
             live=live,
             record=partial(self._record, TopicCode.FILE),
             ended=self.delivery.has_ended,
+            announced=lambda writer, seq: self.delivery.file_announced(self._collector.writer.id, writer, seq),
         )
         self._checkpoint = Checkpoint(folder, self._ledger, self.delivery)
         route = Route(folder.info, environ, settings, self._ledger.reached_clusters)

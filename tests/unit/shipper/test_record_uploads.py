@@ -93,6 +93,7 @@ async def bench(tmp_path: Path, server: ObjectServer) -> AsyncIterator[Bench]:
         live=True,
         record=lambda record: records.append(dict(record)),
         ended=ended.__contains__,
+        announced=lambda _, seq: seq < 2,
     )
     uploads = RecordUploads(
         folder,
@@ -219,13 +220,14 @@ async def test_artifact_is_logged_linked_and_used(tmp_path: Path, server: Object
         )
         same = {"name": "data", "type": "dataset", "local": "00ff"}
         own.submit(0, Topic.ARTIFACT, action="log", use=True, **same)
-        own.submit(1, Topic.ARTIFACT, action="link", target="team/p/portfolio", **same)
+        own.submit(1, Topic.ARTIFACT, action="link", target="portfolio", **same)
         own.submit(2, Topic.ARTIFACT, action="use", use_as="input", **same)
         logged, linked, used = [(await own.outcome(seq)).fields for seq in range(3)]
 
     assert (logged["action"], logged["version"], logged["size"], logged["file_count"]) == ("log", 4, 19, 3)
     assert logged["digest"] == hashlib.sha256(server.objects[logged["digest"].hex()]).digest()
-    assert (linked["target_version"], linked["version"], used["version"], used["name"]) == (7, 4, 4, "data")
+    assert (linked["target"], linked["target_version"], linked["version"]) == ("team/p/portfolio", 7, 4)
+    assert (used["version"], used["name"]) == (4, "data")
     assert own.result("00ff")["version"] == 4
     assert [record["action"] for record in own.records] == ["use"]
     assert own.outcomes[0].staged == ["staged/a1"]

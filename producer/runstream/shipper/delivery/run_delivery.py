@@ -78,6 +78,13 @@ class RunDelivery:
         tail = self.tails.get(writer)
         return tail is None or tail.dead or tail.exit is not None
 
+    def file_announced(self, own: bytes, writer: bytes, seq: int) -> bool:
+        """Whether a record of a file is acknowledged, and everything of the shippers before this one, ``own``."""
+        tail = self.tails.get(writer)
+        earlier = [one for one in self.tails.values() if not one.is_trainer and not one.info.source]
+        acked = tail is None or tail.account.acked.get(TopicCode.FILE, 0) > seq
+        return acked and all(one.account.closed for one in earlier if one.info.id != own)
+
     def add(self, tail: WriterTail) -> None:
         """Add a writer."""
         self.tails[tail.info.id] = tail

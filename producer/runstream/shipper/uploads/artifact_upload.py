@@ -30,7 +30,16 @@ FOLDER_NAME = "artifacts"
 #: Seconds that a link or a use waits for the artifact to be logged that it names.
 _PATIENCE_S = 60.0
 _LONGEST_REASON = 500
-_REFUSALS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT})
+#: Client errors after which the same request may be accepted later; all others are final.
+_RETRIED = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -220,13 +229,15 @@ class ArtifactUpload:
         source = self._named(run)
         name = str(source.get("name") or self.record.get("name"))
         address = _address(source["artifact_entity"], source["artifact_project"], name)
-        request = {"target": self.record.get("target"), "version": source.get("version", self.record.get("version"))}
+        full = _full_name(str(self.record.get("target")), run)
+        request = {"target": full, "version": source.get("version", self.record.get("version"))}
         request |= self._decider(run)
         if self.record.get("action") == "link":
             answer = self._request(api, "POST", f"{address}/links", request)
         else:
             answer = self._request(api, "DELETE", f"{address}/links", params=request)
         target = {
+            "target": full,
             "target_version": _number(answer.get("target_version")),
             "target_decision": int(answer.get("target_decision") or 0),
         }
@@ -271,7 +282,8 @@ class ArtifactUpload:
         try:
             return api.request(method, path, json, params=params)
         except StoreError as error:
-            if getattr(error.__cause__, "status", 0) in _REFUSALS:
+            status = getattr(error.__cause__, "status", 0)
+            if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _RETRIED:
                 raise LostError(str(error)) from error
             raise
 
@@ -308,6 +320,13 @@ class ArtifactUpload:
 
 def _address(entity: str, project: str, name: str) -> str:
     return "/artifacts/" + "/".join(quote(part, safe="") for part in (entity, project, name))
+
+
+def _full_name(target: str, run: RunPath) -> str:
+    """Return ``entity/project/name`` of a target, which may lack the first parts."""
+    parts = target.split("/")
+    missing = [run.entity, run.project][: max(3 - len(parts), 0)]
+    return "/".join([*missing, *parts])
 
 
 def _decided(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -149,7 +149,7 @@ class RecordUploads:
         if record.topic is Topic.ARTIFACT:
             artifact = ArtifactUpload(self._folder.path, record.writer, record.seq, payload, finish)
             self._artifacts.setdefault(record.writer, deque()).append(artifact)
-        elif self._watched.add(record.writer, payload):
+        elif self._watched.add(record.writer, record.seq, payload):
             finish(Outcome())
         elif (file := FileUpload(self._folder.path, payload, finish)).settled:
             finish(file.outcome("", math.inf))

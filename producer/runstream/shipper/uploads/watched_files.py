@@ -31,8 +31,9 @@ _SHARE = 1 / 20
 class WatchedFiles:
     """The files of the ledger that are read in place.
 
-    ``record`` appends to the shipper's own spool, ``ended`` returns whether a writer has ended. Without ``live``, files
-    are only read at the end.
+    ``record`` appends to the shipper's own spool. ``ended`` returns whether a writer has ended. ``announced`` returns
+    whether the event of its record of a file is acknowledged, as well as the contents that earlier shippers recorded: a
+    later content must have a later event. Without ``live``, files are only read at the end.
     """
 
     run_folder: Path
@@ -41,13 +42,14 @@ class WatchedFiles:
     live: bool
     record: Callable[[Mapping[str, Any]], None]
     ended: Callable[[bytes], bool]
+    announced: Callable[[bytes, int], bool]
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     #: By path, when a live file is looked at again.
     _due: dict[str, float] = field(default_factory=dict)
     #: Paths whose last content is being uploaded.
     _busy: set[str] = field(default_factory=set)
 
-    def add(self, writer: bytes, record: Mapping[str, Any]) -> bool:
+    def add(self, writer: bytes, seq: int, record: Mapping[str, Any]) -> bool:
         """Watch the file that a record of a training process names; return False for other records."""
         path, source, policy = (record.get(name) for name in ("path", "source", "policy"))
         if policy not in {"live", "end"} or record.get("read") or record.get("lost"):
@@ -57,7 +59,7 @@ class WatchedFiles:
             return False
         if not isinstance(path, str) or not isinstance(source, str):
             return False
-        self.ledger.watched[path] = {"writer": writer.hex(), "policy": policy, "source": source}
+        self.ledger.watched[path] = {"writer": writer.hex(), "seq": seq, "policy": policy, "source": source}
         self._wake.set()
         return True
 
@@ -80,6 +82,8 @@ class WatchedFiles:
                     await self._wake.wait()
             self._wake.clear()
             for path, entry in list(self.ledger.watched.items()):
+                if not self.announced(bytes.fromhex(entry["writer"]), entry.get("seq", 0)):
+                    continue
                 try:
                     if self.ended(bytes.fromhex(entry["writer"])):
                         await self._read_last(path, entry)
