@@ -86,10 +86,8 @@ class StoredFacts(ABC):
     def url(self) -> str:
         """URL of the page of the version."""
         stored = self._stored("url")
-        if known := stored.document.get("url"):
-            return str(known)
         path = stored.path
-        parts = (path.entity, path.project, "artifacts", str(stored.document["type"]), path.name, path.version)
+        parts = (path.entity, path.project, "artifacts", path.name, path.version)
         return "/".join((stored.connection.url, *(quote(part, safe="") for part in parts)))
 
     @property

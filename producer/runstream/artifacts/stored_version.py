@@ -98,8 +98,8 @@ class StoredVersion:
 
     def runs(self, how: str) -> list[tuple[str, str, str]]:
         """Return entity, project and id of the runs that ``used`` or ``logged`` the version."""
-        found = self.connection.get(f"{self.path.address}/{how}-by")["runs"]
-        return [(run["entity"], run["project"], run["run"]) for run in found]
+        pages = self.connection.pages(f"{self.path.address}/{how}-by", limit=1000)
+        return [(run["entity"], run["project"], run["run_id"]) for page in pages for run in page["runs"]]
 
     def update(self, changes: Mapping[str, Any]) -> StoredVersion:
         """Publish changes; return the version once they are stored."""

@@ -19,10 +19,25 @@ _ERRORS = {
     "UsageError": "runstream.exceptions:UsageError",
     "UnsupportedError": "runstream.exceptions:UnsupportedError",
 }
+_COLLECTIONS = "runstream.public_api.artifacts"
 _READING = {
     "Api": "runstream.public_api.api:Api",
     "Run": "runstream.public_api.run:Run",
     "Runs": "runstream.public_api.runs:Runs",
+    "ArtifactCollection": "runstream.public_api.artifacts:ArtifactCollection",
+    "ArtifactType": "runstream.public_api.artifacts:ArtifactType",
+    **dict.fromkeys(("Artifacts", "RunArtifacts"), "runstream.public_api.artifacts:Artifacts"),
+    **dict.fromkeys(("ArtifactCollections", "ProjectArtifactCollections"), f"{_COLLECTIONS}:ArtifactCollections"),
+    # What is a list here.
+    **dict.fromkeys(("ArtifactFiles", "ArtifactTypes", "Registries"), "builtins:list"),
+    "File": "runstream.public_api.files:File",
+    "Files": "runstream.public_api.files:Files",
+    "Registry": "runstream.public_api.registries:Registry",
+}
+_ARTIFACT = {
+    "Artifact": "runstream.artifacts.artifact:Artifact",
+    "ArtifactTTL": "runstream.artifacts.ttl:ArtifactTTL",
+    "*": "runstream.artifacts.exceptions",
 }
 _MEDIA_CLASSES = """
     Audio Bokeh BoundingBoxes2D Classes Graph Histogram Html Image ImageMask Molecule Object3D Plotly Video box3d
@@ -109,6 +124,7 @@ MODULES: Mapping[str, str | Mapping[str, str]] = {
         "teardown": "runstream:teardown",
         **{name: f"{_STAND_INS}:{name}" for name in ("controller", "login", "require", "setup", "sweep")},
     },
+    **{f"wandb.sdk.artifacts{part}": _ARTIFACT for part in ("", ".artifact", ".artifact_ttl", ".exceptions")},
     "wandb.sdk.data_types": _MEDIA,
     "wandb.sdk.data_types.base_types": {},
     "wandb.sdk.data_types.base_types.media": _MEDIA,

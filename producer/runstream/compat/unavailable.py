@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _AUTOMATIONS = "Runstream has alerts and consumers instead of automations"
-_FILES = "files and artifacts are not supported yet"
+_EXPORTS = "Runstream does not export the history as Parquet files yet"
 _INTEGRATION = "Runstream does not have this integration; log with run.log()"
 _INTERNAL = "it is internal to W&B"
 _LAUNCH = "Runstream does not have launch queues"
-_ORGANIZATIONS = "Runstream does not have organizations, teams, and registries"
+_ORGANIZATIONS = "Runstream does not have organizations and teams"
 _READING = "the public API is not complete yet; use runstream.Api().run() and runs()"
 _REPORTS = "Runstream does not have reports"
 _SWEEPS = "Runstream does not have sweeps: use Optuna, for example, with one run for each trial"
@@ -37,15 +37,12 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
     },
     "wandb.apis.public": {
         _AUTOMATIONS: "Automations Integrations SlackIntegrations WebhookIntegrations",
-        _FILES: """
-            ArtifactCollection ArtifactCollections ArtifactFiles ArtifactType ArtifactTypes Artifacts
-            DownloadHistoryResult File Files IncompleteRunHistoryError ProjectArtifactCollections RunArtifacts
-        """,
+        _EXPORTS: "DownloadHistoryResult IncompleteRunHistoryError",
         _INTERNAL: "FILE_FRAGMENT PythonMongoishQueryGenerator QueryGenerator RUN_FRAGMENT",
         _LAUNCH: """
             AgentRuns Job QueuedRun RunQueue RunQueueAccessType RunQueuePrioritizationMode RunQueueResourceType
         """,
-        _ORGANIZATIONS: "Member Organization Registries Registry Team User",
+        _ORGANIZATIONS: "Member Organization Team User",
         _READING: "ConsoleLogLine ConsoleLogs HistoryScan Project Projects RunNotFoundError",
         _REPORTS: "BetaReport PanelMetricsHelper Reports",
         _SWEEPS: "Sweep Sweeps",
