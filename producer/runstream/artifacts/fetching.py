@@ -17,7 +17,7 @@ from runstream.files.staging import clone_or_copy
 from runstream_schemas.stored.names import problem_of_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from runstream.artifacts.entry import ArtifactManifestEntry
@@ -76,12 +76,16 @@ class Fetching:
             if self._cached(entry) is None:
                 wanted[self._stored_at(entry)] = entry
         with TransferProgress(self._version.path.name, sum(entry.size for entry in wanted.values())) as progress:
-            Downloader(self._version.connection.client, parallel=_PARALLEL, progress=progress.add).download(
-                Download(
-                    source=self._version.file_address(entry.path), target=target, size=entry.size, sha256=entry.digest
-                )
-                for target, entry in wanted.items()
-            )
+            self._from_server(wanted.items(), progress.add)
+
+    def _from_server(
+        self, wanted: Iterable[tuple[Path, ArtifactManifestEntry]], progress: Callable[[int], None] | None = None
+    ) -> None:
+        downloader = Downloader(self._version.connection.client, parallel=_PARALLEL, progress=progress)
+        downloader.download(
+            Download(source=self._version.file_address(entry.path), target=target, size=entry.size, sha256=entry.digest)
+            for target, entry in wanted
+        )
 
     def _cached(self, entry: ArtifactManifestEntry) -> Path | None:
         return None if self._cache is None or entry.skip_cache else self._cache.find(entry.digest, entry.size)
@@ -94,9 +98,13 @@ class Fetching:
     def _place(self, entry: ArtifactManifestEntry) -> None:
         """Copy a file from the cache to its target: a change of the copy does not change the cache."""
         source, target = self._stored_at(entry), self._folder / entry.path
-        if source != target:
+        if source == target:
+            return
+        try:
             with _replacing(target) as draft:
                 clone_or_copy(source, draft)
+        except FileNotFoundError:  # another process has shrunk the cache
+            self._from_server([(target, entry)])
 
     def _follow(self, entry: ArtifactManifestEntry, *, allow_missing: bool) -> None:
         target = self._folder / entry.path

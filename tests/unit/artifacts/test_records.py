@@ -152,6 +152,9 @@ def test_paths_have_default_names(run: Run, recorded: Callable[[], Recorded]) ->
     run.log_artifact("m.bin", name="named:best", type="t", aliases=["x"])
     run.log_artifact("m.bin", name="named:v7", type="t")
     run.log_model("m.bin")
+    Path("m.bin").rename("my model.bin")
+    run.log_model("my model.bin")
+    Path("my model.bin").rename("m.bin")
     run.log_model(Path("m.bin"), "my.model_1-x", aliases=["best"])
 
     assert [
@@ -162,6 +165,7 @@ def test_paths_have_default_names(run: Run, recorded: Callable[[], Recorded]) ->
         ("named", "t", ["x", "best"], ["m.bin"]),
         ("named", "t", None, ["m.bin"]),
         ("run-r1-m.bin", "model", None, ["m.bin"]),
+        ("run-r1-my_model.bin", "model", None, ["my model.bin"]),
         ("my.model_1-x", "model", ["best"], ["m.bin"]),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from runstream.artifacts.artifact import Artifact
@@ -244,8 +245,13 @@ def _log(
 def _of_path(run: Any, path: str, name: str | None, kind: str | None, record: dict[str, Any]) -> Artifact:
     """Return an artifact with what a path leads to; aliases and a prefix in the name are added to the record."""
     base = os.path.basename(path.rstrip("/")) or "root"  # noqa: PTH119
-    given = f"run-{run.id}-{base}" if name is None else _split_name(run, name, record)
+    given = _default_name(run.id, base) if name is None else _split_name(run, name, record)
     return artifact_of(path, given, kind or "unspecified")
+
+
+def _default_name(run_id: str, base: str) -> str:
+    """Return the name of what is logged without one, of the characters that names may have."""
+    return re.sub(r"[^A-Za-z0-9_.\-]", "_", f"run-{run_id}-{base}")[:128]
 
 
 def _split_name(run: Any, name: str, record: dict[str, Any]) -> str:
