@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
 _TMP = Path()
@@ -60,9 +61,11 @@ def outcome(run_id: str) -> dict[str, Any] | None:
     alerts = _alerts(run)
     primaries = [writer for writer in state["writers"] if writer["role"] == "primary"]
     last_step = {} if document["last_step"] is None else {"_step": document["last_step"]}
+    rows = [_row(row) for row in _rows(run)]
+    media = _download_media(run, [rows, document["summary"]])
     return {
-        "history": [_row(row) for row in _rows(run)],
-        "summary": last_step | document["summary"],
+        "history": _with_facts(rows, media),
+        "summary": last_step | _with_facts(document["summary"], media),
         "config": document["config"],
         "metrics": [_metric(metric) for metric in document["metrics"]],
         "exit_code": max(primaries, key=lambda writer: writer["last_time"])["exit_code"],
@@ -73,8 +76,51 @@ def outcome(run_id: str) -> dict[str, Any] | None:
         "used_artifacts": [{"name": one["name"], "type": one["type"]} for one in _artifacts(run, "used")],
         "alerts": [_alert(alert) for alert in alerts],
         "preempting": document["preempting"],
-        "files_dir": None,
+        "files_dir": os.fspath(_TMP / "files") if media else None,
     }
+
+
+def _download_media(run: str, values: Any) -> dict[str, dict[str, Any]]:
+    """Download the files that media values name; return what the server knows of them, by name."""
+    wanted = set(_media_paths(values))
+    deadline = time.monotonic() + _DEADLINE_S
+    found: dict[str, dict[str, Any]] = {}
+    while wanted and time.monotonic() < deadline:
+        listed = {file["name"]: file for file in _get(f"{run}/files", pattern="media/%", limit="1000")["files"]}
+        found = {name: listed[name] for name in wanted & listed.keys() if listed[name]["state"] != "uploading"}
+        if len(found) == len(wanted):
+            break
+        time.sleep(0.1)
+    for name, file in found.items():
+        if file["state"] == "stored":
+            target = _TMP / "files" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(_read(f"{run}/files/{quote(name)}"))
+    return found
+
+
+def _media_paths(value: Any) -> Iterator[str]:
+    """Yield the paths that media values within a value name."""
+    if isinstance(value, dict):
+        if isinstance(value.get("_type"), str) and str(value.get("path", "")).startswith("media/"):
+            yield value["path"]
+        yield from (name for name in value.get("filenames", ()) if str(name).startswith("media/"))
+        for inner in value.values():
+            yield from _media_paths(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _media_paths(inner)
+
+
+def _with_facts(value: Any, files: dict[str, dict[str, Any]]) -> Any:
+    """Return a value whose media have the digest and the size that the server knows, as they have in W&B's rows."""
+    if isinstance(value, list):
+        return [_with_facts(inner, files) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _with_facts(inner, files) for key, inner in value.items()}
+    known = files.get(str(value.get("path"))) if isinstance(value.get("_type"), str) else None
+    return found | {"sha256": known["sha256"], "size": known["size"]} if known else found
 
 
 def _alerts(run: str) -> list[dict[str, Any]]:
@@ -125,10 +171,15 @@ def _eventually_complete(run: str, folders: int) -> None:
 
 
 def _get(path: str, **query: str) -> Any:
+    return _plain(json.loads(_read(path, **query)))
+
+
+def _read(path: str, **query: str) -> bytes:
     url = os.environ["RUNSTREAM_URL"] + path + (f"?{urlencode(query)}" if query else "")
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {os.environ['RUNSTREAM_API_KEY']}"})
     with urllib.request.urlopen(request, timeout=120) as answer:
-        return _plain(json.load(answer))
+        found: bytes = answer.read()
+    return found
 
 
 def _plain(value: Any) -> Any:

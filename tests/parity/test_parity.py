@@ -26,6 +26,7 @@ FAMILIES = (
     "identity",
     "lifecycle",
     "log",
+    "media",
     "metric",
     "mode",
     "resume",
@@ -46,6 +47,10 @@ DIFFERENCES: Mapping[str, tuple[tuple[str, ...], str]] = {
     ),
     "log__step_not_int": (
         ("returned.float.raised.tracker_error", "returned.string.raised.tracker_error"),
+        "invalid data raises one class, a subclass of Error",
+    ),
+    "media__matplotlib_free_objects": (
+        ("returned.mixed.raised.tracker_error",),
         "invalid data raises one class, a subclass of Error",
     ),
     "summary__dropped_rows_do_not_count": (

@@ -31,7 +31,7 @@ _CHUNK = 1024 * 1024
 class PooledFile:
     """A content that is kept in a file of the pool while this object exists; afterwards the file may be refilled."""
 
-    def __init__(self, pool: StagingPool, path: Path, size: int) -> None:
+    def __init__(self, pool: StagingPool, path: str, size: int) -> None:
         self.path = path
         self.size = size
         self._pool = pool
@@ -47,7 +47,7 @@ class PooledFile:
         if self._loaded is not None:
             yield self._loaded
             return
-        with self.path.open("rb") as file:
+        with open(self.path, "rb") as file:  # noqa: PTH123
             while chunk := file.read(_CHUNK):
                 yield chunk
 
@@ -64,29 +64,29 @@ class StagingPool:
     """The files of a run folder that are refilled. Safe with threads; a forked child makes its own files."""
 
     def __init__(self, run_folder: Path) -> None:
-        self._folder = run_folder / STAGED_NAME / POOL_NAME
+        self._folder = os.fspath(run_folder / STAGED_NAME / POOL_NAME)
         self._pid = os.getpid()
         #: Whether forks may share the files that are in use: counted, since those of before a fork are not refilled.
         self.forks = 0
         #: Path and size of each file to refill.
-        self._idle: list[tuple[Path, int]] = []
+        self._idle: list[tuple[str, int]] = []
         self._in_use: weakref.WeakSet[PooledFile] = weakref.WeakSet()
 
     def keep(self, data: memoryview) -> PooledFile:
         """Keep a copy of bytes in a file; raises OSError."""
         self._note_fork()
-        path = self._refillable(data.nbytes) or self._folder / secrets.token_hex(8)
+        path = self._refillable(data.nbytes) or f"{self._folder}/{secrets.token_hex(8)}"
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)  # noqa: PTH103
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             at = 0
             while at < data.nbytes:
                 at += os.pwrite(descriptor, data[at:], at)
         except OSError:
-            path.unlink(missing_ok=True)
+            _delete(path)
             raise
         finally:
             os.close(descriptor)
@@ -94,15 +94,14 @@ class StagingPool:
         self._in_use.add(kept)
         return kept
 
-    def release(self, path: Path, size: int, forks: int) -> None:
+    def release(self, path: str, size: int, forks: int) -> None:
         """Note that a content is no longer used by this process."""
         if os.getpid() != self._pid or forks != self.forks:
             return  # another process may still use it; it is deleted with the run folder
         if len(self._idle) < _MOST_IDLE:
             self._idle.append((path, size))
         else:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+            _delete(path)
 
     def end(self) -> None:
         """Release the folder at the end of the run: contents that are still used are kept in memory."""
@@ -110,8 +109,7 @@ class StagingPool:
             kept.load()
         if os.getpid() == self._pid:
             while self._idle:
-                with contextlib.suppress(OSError):
-                    self._idle.pop()[0].unlink(missing_ok=True)
+                _delete(self._idle.pop()[0])
 
     def note_fork(self) -> None:
         """Leave the files that are in use to whichever process uses them; called after a fork, in the parent."""
@@ -122,12 +120,17 @@ class StagingPool:
             self._pid, self._idle = os.getpid(), []
             self.forks += 1
 
-    def _refillable(self, size: int) -> Path | None:
+    def _refillable(self, size: int) -> str | None:
         """Return an idle file of a size that the shipper no longer needs; the latest one, which may be in the cache."""
         for entry in reversed(self._idle):
             path, found = entry
             with contextlib.suppress(OSError, ValueError):
-                if found == size and path.stat().st_nlink == 1:
+                if found == size and os.stat(path).st_nlink == 1:  # noqa: PTH116 - on the path of log()
                     self._idle.remove(entry)  # ValueError: another thread was faster
                     return path
         return None
+
+
+def _delete(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)  # noqa: PTH108

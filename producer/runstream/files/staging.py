@@ -9,11 +9,11 @@ import os
 import secrets
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 #: The ioctl that makes a file share the blocks of another one until either is changed (ioctl_ficlone(2)).
 _FICLONE = 0x40049409
@@ -52,7 +52,7 @@ class Staging:
             shutil.move(source, path)
         return self._staged(path)
 
-    def link(self, source: Path) -> StagedFile:
+    def link(self, source: str) -> StagedFile:
         """Stage a file that does not change, by another link to it where possible; raises OSError."""
         with self._new() as path:
             try:
@@ -60,7 +60,7 @@ class Staging:
             except OSError as error:
                 if error.errno not in _NO_LINK:
                     raise
-                clone_or_copy(source, path)
+                clone_or_copy(Path(source), path)
         return self._staged(path)
 
     def write(self, *parts: bytes | memoryview) -> StagedFile:
