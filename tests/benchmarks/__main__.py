@@ -27,6 +27,7 @@ NAMES = (
     "log",
     "growth",
     "peers",
+    "media",
     "startup",
     "watch",
     "crash",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.scale import Scale
 
 PROGRAMS = Path(__file__).resolve().parent / "peers"
-PACKAGES = ("wandb", "trackio", "mlflow")
+PACKAGES = ("wandb", "trackio", "mlflow", "pillow")
 OURS = "runstream_offline"
 #: Name, and whether a row survives ``kill -9`` of the process after the call returned, by the design of that tracker.
 PEERS = {
@@ -34,7 +34,7 @@ BARS = {"mlflow_sqlite": 10.0, "wandb_offline": 10.0, "trackio_local": 1.0, "mlf
 
 def measure(scale: Scale) -> Iterator[Figure]:
     """Yield the ratios of the calls of other trackers to ours."""
-    if not _environment(scale):
+    if not environment(scale):
         return
     samples_of: dict[str, list[float]] = {name: [] for name in [OURS, *PEERS]}
     for number in range(scale.of(5, 1)):
@@ -67,8 +67,8 @@ def _p50(scale: Scale, name: str, number: int) -> float:
     return percentile(json.loads(line), 0.5)
 
 
-def _environment(scale: Scale) -> bool:
-    """Return whether the peers are installed; install them in a virtual environment if requested."""
+def environment(scale: Scale) -> bool:
+    """Return whether the other trackers are installed; install them in a virtual environment if requested."""
     python = scale.peers / "bin" / "python"
     if not python.exists() and scale.install:
         venv.create(scale.peers, with_pip=True)

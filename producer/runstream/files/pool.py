@@ -40,7 +40,7 @@ class PooledFile:
 
     def stage(self, staging: Staging) -> StagedFile:
         """Stage the content, by another link to the file where possible; raises OSError."""
-        return staging.link(self.path) if self._loaded is None else staging.write(self._loaded)
+        return staging.link(self.path, self.size) if self._loaded is None else staging.write(self._loaded)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the content; raises OSError."""

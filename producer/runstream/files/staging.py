@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: The ioctl that makes a file share the blocks of another one until either is changed (ioctl_ficlone(2)).
 _FICLONE = 0x40049409
 #: Errors of a link between file systems, or in one without links.
-_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_NO_LINK = frozenset({errno.ENOENT, errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 STAGED_NAME = "staged"
 
 
@@ -52,16 +52,16 @@ class Staging:
             shutil.move(source, path)
         return self._staged(path)
 
-    def link(self, source: str) -> StagedFile:
-        """Stage a file that does not change, by another link to it where possible; raises OSError."""
-        with self._new() as path:
-            try:
-                os.link(source, path)
-            except OSError as error:
-                if error.errno not in _NO_LINK:
-                    raise
-                clone_or_copy(Path(source), path)
-        return self._staged(path)
+    def link(self, source: str, size: int) -> StagedFile:
+        """Stage a file of the run folder that does not change, by another link where possible; raises OSError."""
+        name = f"{STAGED_NAME}/{secrets.token_hex(8)}"
+        try:
+            os.link(source, f"{self._run_folder}/{name}")
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            return self.copy(Path(source))
+        return StagedFile(name, size)
 
     def write(self, *parts: bytes | memoryview) -> StagedFile:
         """Stage bytes; raises OSError, and deletes a part of them."""
