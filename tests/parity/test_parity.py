@@ -26,7 +26,6 @@ FAMILIES = (
     "identity",
     "lifecycle",
     "log",
-    "media",
     "metric",
     "mode",
     "resume",
