@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from asyncpg import InterfaceError, PostgresError, UndefinedTableError
+from asyncpg import InterfaceError, InternalClientError, PostgresError, UndefinedTableError
 
 from runstream_consumers.api.artifact_decisions import ArtifactDecisions, command_request
 from runstream_consumers.api.database import Database
@@ -60,7 +60,7 @@ class ArtifactExpiry:
                     _LOG.info("%d versions of artifacts have expired", count)
             except UndefinedTableError:
                 continue  # The consumer has not created its tables yet.
-            except (InterfaceError, OSError, PostgresError, Problem) as error:
+            except (InterfaceError, InternalClientError, OSError, PostgresError, Problem) as error:
                 _LOG.warning("expired versions of artifacts are not deleted yet: %r", error)
 
     @asynccontextmanager
