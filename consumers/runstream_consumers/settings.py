@@ -64,6 +64,9 @@ class ServerSettings(BaseSettings):
     #: How long an object is kept that no file and no artifact refers to, seconds; at least as long as an upload lasts.
     object_grace_s: float = Field(default=7 * 86_400.0, ge=2 * 3600)
 
+    #: Interval between two collections of objects that nothing refers to, seconds; 0 for none.
+    gc_interval_s: float = Field(default=86_400.0, ge=0)
+
     #: Interval between two beats of a writer, seconds.
     heartbeat_s: float = Field(default=15.0, gt=0)
 

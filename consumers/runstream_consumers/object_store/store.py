@@ -253,7 +253,10 @@ class ObjectStore:
 
     async def uploads(self) -> Sequence[Upload]:
         """Return the unfinished uploads of the bucket."""
-        return await self._run("", self._client.uploads, self._bucket)
+        try:
+            return await self._run("", self._client.uploads, self._bucket)
+        except ObjectMissing:  # The answer of rclone for a bucket that has had no upload.
+            return []
 
     async def objects(self, prefix: str = "") -> AsyncIterator[Sequence[StoredObject]]:
         """Yield the objects whose keys have a prefix, in pages."""

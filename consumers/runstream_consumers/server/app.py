@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from runstream_consumers.api import problems
 from runstream_consumers.api.artifact_decisions import ArtifactDecisions
 from runstream_consumers.api.artifact_expiry import ArtifactExpiry
+from runstream_consumers.api.collector import Collector
 from runstream_consumers.api.content import ContentServer
 from runstream_consumers.api.control_tables import open_control_tables
 from runstream_consumers.api.database import PoolLimits, open_database
@@ -112,6 +113,9 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
             decisions = ArtifactDecisions(control, object_store)
             expiry = ArtifactExpiry(database, decisions, publisher)
             await closing.enter_async_context(expiry.running())
+            if object_store is not None:
+                collector = Collector(settings, object_store, control, offsets)
+                await closing.enter_async_context(collector.running())
             app.state.services = Services(
                 settings=settings,
                 database=database,

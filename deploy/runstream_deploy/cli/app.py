@@ -18,6 +18,7 @@ from rich.console import Console
 
 from runstream.server.folders import stack_folder
 from runstream_deploy.cli.consume import consume
+from runstream_deploy.cli.gc import gc
 from runstream_deploy.exceptions import StackError
 from runstream_deploy.stack.data_folder import DataFolder
 
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status)
     app.command("consume")(consume)
     app.command("quarantine")(quarantine)
+    app.command("gc")(gc)
 
 
 def up(*, data_dir: DataDir = None, detach: Detach = False) -> None:

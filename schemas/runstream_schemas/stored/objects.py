@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from uuid import UUID
 
 _SHA256_BYTES = 32
 _KEY = re.compile(r"[0-9a-f]{32}/[0-9a-f]{2}/[0-9a-f]{64}")
@@ -22,6 +23,14 @@ def object_key(entity: str, sha256: bytes) -> str:
 def entity_key(entity: str) -> str:
     """Return the folder of an entity: 32 hexadecimal digits, since its name may have any characters."""
     return hashlib.sha256(entity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def parse_key(key: str) -> tuple[UUID, bytes] | None:
+    """Return the key of the entity and the SHA-256 in a key; None if it is not one of :func:`object_key`."""
+    if _KEY.fullmatch(key) is None:
+        return None
+    entity, digits, sha256 = key.split("/")
+    return (UUID(hex=entity), bytes.fromhex(sha256)) if sha256.startswith(digits) else None
 
 
 def is_object_key(key: str, entity: str) -> bool:

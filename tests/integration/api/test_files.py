@@ -27,7 +27,8 @@ _CONTENTS = {
 }
 
 
-def _put(served: Served, data: bytes) -> None:
+def put_object(served: Served, data: bytes) -> None:
+    """Store bytes, unless they are stored."""
     digest = hashlib.sha256(data).hexdigest()
     given = {"objects": [{"sha256": digest, "size": len(data)}]}
     (step,) = served.post(f"/api/v1/entities/{ENTITY}/objects", given).json()["objects"]
@@ -35,15 +36,17 @@ def _put(served: Served, data: bytes) -> None:
         assert httpx.put(step["url"], content=data, headers=step["headers"]).status_code == 200
 
 
-def _add(served: Served, run: Recording, name: str, data: bytes, **headers: str) -> httpx.Response:
+def add_file(served: Served, run: Recording, name: str, data: bytes, **headers: str) -> httpx.Response:
+    """Return the response to the command that adds a file."""
     given = {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     url = f"{served.url}/api/v1/runs{path(run.run)}/files"
     return httpx.post(url, json=given, headers={"Authorization": f"Bearer {TOKEN}", **headers}, timeout=60)
 
 
-def _ask(
+def ask_file(
     served: Served, run: Recording, name: str, method: str = "GET", query: str = "", **headers: str
 ) -> httpx.Response:
+    """Return the response to a request for a file."""
     url = f"{served.url}/api/v1/runs{path(run.run)}/files/{quote(name)}{query}"
     return httpx.request(method, url, headers={"Authorization": f"Bearer {TOKEN}", **headers}, timeout=60)
 
@@ -58,8 +61,8 @@ def run(served: Served) -> Recording:
     recording = new_recording(uuid.uuid4().hex)
     served.store(recording.start({}))
     for name, data in _CONTENTS.items():
-        _put(served, data)
-        assert _add(served, recording, name, data).json() == {"name": name}
+        put_object(served, data)
+        assert add_file(served, recording, name, data).json() == {"name": name}
     eventually(lambda: _listed(served, recording).keys() == _CONTENTS.keys())
     return recording
 
@@ -89,13 +92,13 @@ def test_invalid_selections_are_refused(served: Served, run: Recording, query: d
 @pytest.mark.parametrize("name", _CONTENTS)
 def test_a_file_is_read(served: Served, run: Recording, name: str) -> None:
     """The whole content, with its size and an entity tag; HEAD has the same headers."""
-    answer, head = _ask(served, run, name), _ask(served, run, name, "HEAD")
+    answer, head = ask_file(served, run, name), ask_file(served, run, name, "HEAD")
     data = _CONTENTS[name]
     assert (answer.status_code, answer.content, head.status_code) == (200, data, 200)
     assert answer.headers["ETag"] == f'"{hashlib.sha256(data).hexdigest()}"'
     for header in ("ETag", "Content-Length", "Content-Type", "Content-Disposition", "Accept-Ranges"):
         assert head.headers[header] == answer.headers[header]
-    assert _ask(served, run, name, **{"If-None-Match": f'"x", W/{answer.headers["ETag"]}'}).status_code == 304
+    assert ask_file(served, run, name, **{"If-None-Match": f'"x", W/{answer.headers["ETag"]}'}).status_code == 304
 
 
 @pytest.mark.parametrize(
@@ -112,11 +115,11 @@ def test_a_range_is_read(served: Served, run: Recording, header: str, sent: slic
     """One range, with open ends and suffixes; the size of the whole is in the response."""
     name = "media/images/ä b%20?.png"
     data = _CONTENTS[name]
-    answer = _ask(served, run, name, Range=header)
+    answer = ask_file(served, run, name, Range=header)
     assert (answer.status_code, answer.content) == (206, data[sent])
     first = sent.indices(len(data))[0]
     assert answer.headers["Content-Range"] == f"bytes {first}-{first + len(data[sent]) - 1}/{len(data)}"
-    other = _ask(served, run, name, **{"Range": header, "If-Range": '"other"'})
+    other = ask_file(served, run, name, **{"Range": header, "If-Range": '"other"'})
     assert (other.status_code, other.content) == (200, data)
 
 
@@ -125,7 +128,7 @@ def test_a_range_is_read(served: Served, run: Recording, header: str, sent: slic
 )
 def test_ranges_that_cannot_be_read(served: Served, run: Recording, header: str, status: int) -> None:
     """A range beyond the end is an error that names the size; what is no range is ignored."""
-    answer = _ask(served, run, "table.csv", Range=header)
+    answer = ask_file(served, run, "table.csv", Range=header)
     assert answer.status_code == status
     if status == 416:
         assert answer.headers["Content-Range"] == "bytes */16"
@@ -133,7 +136,7 @@ def test_ranges_that_cannot_be_read(served: Served, run: Recording, header: str,
 
 def test_users_content_is_isolated(served: Served, run: Recording) -> None:
     """The media type follows from the bytes, and scripts run at most in an origin of their own."""
-    answer = _ask(served, run, "page.txt")
+    answer = ask_file(served, run, "page.txt")
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
@@ -141,10 +144,10 @@ def test_users_content_is_isolated(served: Served, run: Recording) -> None:
     assert policy.startswith("default-src 'none'; ")
     assert policy.endswith("; sandbox")
     assert "script-src" not in policy
-    scripts = _ask(served, run, "page.txt", query="?scripts=true").headers["Content-Security-Policy"]
+    scripts = ask_file(served, run, "page.txt", query="?scripts=true").headers["Content-Security-Policy"]
     assert scripts.endswith("; sandbox allow-scripts")
     assert "allow-same-origin" not in scripts
-    image = _ask(served, run, "media/images/ä b%20?.png", query="?download=1")
+    image = ask_file(served, run, "media/images/ä b%20?.png", query="?download=1")
     assert image.headers["Content-Type"] == "image/png"
     disposition = "attachment; filename=\"_ b_20_.png\"; filename*=UTF-8''%C3%A4%20b%2520%3F.png"
     assert image.headers["Content-Disposition"] == disposition
@@ -154,14 +157,14 @@ def test_a_deleted_file_is_gone(served: Served, run: Recording) -> None:
     """A file that was added is deleted by a command; a repeated command with the same key is applied once."""
     key = {"Idempotency-Key": str(uuid.uuid4())}
     for _ in range(2):
-        assert _add(served, run, "to delete", b"", **key).status_code == 200
-    eventually(lambda: _ask(served, run, "to delete").status_code == 200)
-    assert _ask(served, run, "to delete", "DELETE").json() == {"name": "to delete"}
+        assert add_file(served, run, "to delete", b"", **key).status_code == 200
+    eventually(lambda: ask_file(served, run, "to delete").status_code == 200)
+    assert ask_file(served, run, "to delete", "DELETE").json() == {"name": "to delete"}
 
-    eventually(lambda: _ask(served, run, "to delete").status_code == 404)
-    assert _ask(served, run, "to delete").json()["error"]["message"].endswith("was deleted.")
+    eventually(lambda: ask_file(served, run, "to delete").status_code == 404)
+    assert ask_file(served, run, "to delete").json()["error"]["message"].endswith("was deleted.")
     assert "to delete" not in _listed(served, run)
-    assert _ask(served, run, "to delete", "DELETE").status_code == 404
+    assert ask_file(served, run, "to delete", "DELETE").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["none", "../x", "a/../b", "a\0b", "x" * 2000])
@@ -171,16 +174,16 @@ def test_unknown_names(served: Served, run: Recording, name: str) -> None:
     answer = httpx.get(url, headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 404
     if name != "none":
-        added = _add(served, run, name, b"")
+        added = add_file(served, run, name, b"")
         assert (added.status_code, added.json()["error"]["code"]) == (422, "bad_parameter")
 
 
 def test_a_file_without_bytes_cannot_be_added(served: Served, run: Recording) -> None:
     """The object store is asked first; an unknown run is an error, too."""
-    answer = _add(served, run, "x", b"never stored")
+    answer = add_file(served, run, "x", b"never stored")
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_stored")
     unknown = new_recording("unknown")
-    assert _add(served, unknown, "x", b"").json()["error"]["code"] == "run_not_found"
+    assert add_file(served, unknown, "x", b"").json()["error"]["code"] == "run_not_found"
     assert served.ask(f"/api/v1/runs{path(unknown.run)}/files").json()["error"]["code"] == "run_not_found"
 
 
@@ -189,9 +192,9 @@ def test_missing_bytes_are_an_error_that_names_the_file(
 ) -> None:
     """A file whose bytes the store has lost is 410, and the bytes can be stored again."""
     data = b"will be lost"
-    _put(served, data)
-    assert _add(served, run, "lost.txt", data).status_code == 200
-    eventually(lambda: _ask(served, run, "lost.txt").status_code == 200)
+    put_object(served, data)
+    assert add_file(served, run, "lost.txt", data).status_code == 200
+    eventually(lambda: ask_file(served, run, "lost.txt").status_code == 200)
     digest = hashlib.sha256(data).hexdigest()
     client = object_store.client()
     (key,) = [
@@ -200,8 +203,8 @@ def test_missing_bytes_are_an_error_that_names_the_file(
         if str(one.object_name).endswith(digest)
     ]
     client.remove_object(bucket_name=served.prefix, object_name=key)
-    answer = _ask(served, run, "lost.txt")
+    answer = ask_file(served, run, "lost.txt")
     assert (answer.status_code, answer.json()["error"]["code"]) == (410, "object_missing")
     assert "'lost.txt'" in answer.json()["error"]["message"]
-    _put(served, data)
-    assert _ask(served, run, "lost.txt").content == data
+    put_object(served, data)
+    assert ask_file(served, run, "lost.txt").content == data
