@@ -17,8 +17,11 @@ from runstream.artifacts.artifact import Artifact
 from runstream.artifacts.exceptions import ArtifactError
 from runstream.public_api.api import Api
 from runstream.server.api_connection import ArtifactNotFoundError, NotFoundError
+from tests.polling import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.running_stack import Stack
 
 _BEGIN = """
@@ -75,6 +78,18 @@ def api(stack: Stack, trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> Api:
     return Api({"project": trainer.project})
 
 
+def found(read: Callable[[], Any]) -> Any:
+    """Return what is read, once the consumer has stored it."""
+
+    def attempt() -> Any:
+        try:
+            return read()
+        except NotFoundError:
+            return None
+
+    return eventually(attempt, within=60)
+
+
 LOG = """
 pathlib.Path("data/sub").mkdir(parents=True, exist_ok=True)
 pathlib.Path("data/a.bin").write_bytes(bytes(range(256)) * 4000)
@@ -114,9 +129,9 @@ def test_what_one_process_logs_another_one_uses(trainer: Trainer, api: Api) -> N
     assert artifact.metadata["rows"] == 3
     assert sorted(artifact.aliases) == ["best", "latest"]
     assert "/".join(artifact.logged_by().path) == logged_by
-    assert ["/".join(run.path) for run in artifact.used_by()] == [used_by]
-    assert [one.qualified_name for one in api.run(used_by).used_artifacts()] == [qualified]
-    assert [one.qualified_name for one in api.run(logged_by).logged_artifacts()] == [qualified]
+    eventually(lambda: ["/".join(run.path) for run in artifact.used_by()] == [used_by], within=60)
+    assert [one.qualified_name for one in found(lambda: api.run(used_by)).used_artifacts()] == [qualified]
+    assert [one.qualified_name for one in found(lambda: api.run(logged_by)).logged_artifacts()] == [qualified]
     assert artifact.manifest.entries["ref/b.txt"].ref == (trainer.folder / "data/sub/b.txt").as_uri()
 
     artifact.aliases = ["production"]
@@ -209,7 +224,7 @@ def test_a_run_of_the_public_api_logs_and_uses_existing_versions(trainer: Traine
     """The version is listed where it was added, and something else is a ValueError."""
     trainer.run(LOG, id="first")
     trainer.run("run.finish()", id="second")
-    run, artifact = api.run(f"{trainer.project}/second"), api.artifact("data:v0")
+    run, artifact = found(lambda: api.run(f"{trainer.project}/second")), api.artifact("data:v0")
 
     run.log_artifact(artifact, aliases=["again"], tags=["t"])
     run.use_artifact(artifact, use_as="x")
@@ -219,9 +234,9 @@ def test_a_run_of_the_public_api_logs_and_uses_existing_versions(trainer: Traine
     assert api.artifact("data:again").tags == ["small", "t"]
     for invalid in (Artifact("a", "t"), "data:v0"):
         with pytest.raises(ValueError, match=r"runstream.Api\(\).artifact"):
-            run.log_artifact(invalid)  # type: ignore[arg-type]
+            run.log_artifact(invalid)
         with pytest.raises(ValueError, match=r"runstream.Api\(\).artifact"):
-            run.use_artifact(invalid)  # type: ignore[arg-type]
+            run.use_artifact(invalid)
 
 
 TRAIN = """
@@ -267,7 +282,7 @@ def test_a_model_predicts_the_same_in_another_process(trainer: Trainer, api: Api
     predicted = trainer.run(TRAIN, id="train")
 
     assert trainer.run(PREDICT, id="predict") == predicted
-    linked = api.artifact(f"model-registry/digits-{trainer.project}:production")
+    linked = found(lambda: api.artifact(f"model-registry/digits-{trainer.project}:production"))
     assert (linked.type, linked.source_name) == ("model", "classifier:v0")
 
 

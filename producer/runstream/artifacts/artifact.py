@@ -13,7 +13,7 @@ from runstream.artifacts.exceptions import ArtifactError, ArtifactFinalizedError
 from runstream.artifacts.names import checked_aliases, checked_tags, link_target
 from runstream.artifacts.reading import Reading
 from runstream.artifacts.stored_facts import StoredFacts
-from runstream.artifacts.stored_version import StoredVersion
+from runstream.artifacts.stored_version import StoredVersion, same_json
 from runstream.artifacts.ttl import ArtifactTTL, from_seconds, to_seconds
 from runstream.exceptions import UsageError
 from runstream_schemas.stored.artifact_names import LATEST, problem_of_artifact_name, problem_of_type
@@ -272,7 +272,7 @@ class Artifact(Adding, Reading, StoredFacts):
         changes: dict[str, Any] = {}
         if (self.description or "") != (known.get("description") or ""):
             changes["description"] = self.description or ""
-        if (metadata := _checked_metadata(self._metadata)) != (known.get("metadata") or {}):
+        if not same_json(metadata := _checked_metadata(self._metadata), known.get("metadata") or {}):
             changes["metadata"] = metadata
         if (seconds := to_seconds(self._ttl)) != int(known.get("ttl_s") or 0):
             changes["ttl_s"] = seconds

@@ -116,8 +116,7 @@ class StoredVersion:
 
     def delete(self, *, aliases: bool) -> None:
         """Delete the version, also if it has aliases or links, and wait until it is gone; raises UsageError."""
-        query = "?delete_aliases=true" if aliases else ""
-        self.connection.command(f"{self.path.address}{query}", None, "DELETE")
+        self.connection.command(self.path.address, None, "DELETE", delete_aliases=aliases)
         until(self._is_gone, f"delete {self.path}")
 
     def _is_gone(self) -> bool:
@@ -149,8 +148,7 @@ class StoredVersion:
         address = VersionPath(
             entity=source["entity"], project=source["project"], name=source["name"], version=""
         ).collection_address
-        query = f"target={quote(target, safe='')}&version={source['version']}"
-        self.connection.command(f"{address}/links?{query}", None, "DELETE")
+        self.connection.command(f"{address}/links", None, "DELETE", target=target, version=source["version"])
         until(self._is_gone, f"unlink {self.path}")
 
 
@@ -158,7 +156,12 @@ def _is_applied(change: Any, found: Any) -> bool:
     """Return whether a field has a value, or labels have been added and removed."""
     if isinstance(found, list):
         return set(change["add"]) <= set(found) and not set(change["remove"]) & set(found)
-    return bool(change == found)
+    return same_json(change, found)
+
+
+def same_json(one: Any, other: Any) -> bool:
+    """Return whether two values have the same JSON: NaN is equal to itself, and keys have no order."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _address(prefix: str, *parts: str) -> str:

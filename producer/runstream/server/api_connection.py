@@ -60,9 +60,10 @@ class ApiConnection:
             if position is None:
                 return
 
-    def command(self, path: str, json: Any = None, method: str = "POST") -> Any:
+    def command(self, path: str, json: Any = None, method: str = "POST", **params: Any) -> Any:
         """Return the JSON of a request that takes effect once, even if it is sent several times; raises as get()."""
-        return self._request(method, path, json=json, headers={"Idempotency-Key": str(uuid.uuid4())})
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        return self._request(method, path, json=json, params=params, headers=headers)
 
     def _request(self, method: str, path: str, **more: Any) -> Any:
         retrying = Retrying(

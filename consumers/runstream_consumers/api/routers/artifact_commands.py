@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -53,6 +54,8 @@ async def change_version(
     """
     _check(body)
     changes = body.model_dump(exclude_none=True)
+    if body.metadata is not None:
+        changes["metadata"] = values.load(json.dumps(body.metadata))  # with floats that JSON cannot represent
     of_link = {name: changes.pop(name) for name in ("aliases",) if found.source and name in changes}
     decision = ArtifactDecision(version=found.number, decision=0)
     if of_link:
