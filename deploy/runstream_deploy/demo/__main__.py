@@ -77,6 +77,11 @@ def print_results(
     program = os.path.relpath(Path(sys.executable).with_name("runstream"))
     shown = case_runs[-1].run_id
     console.print(f"\n[bold]{found['url']}/{found['entity']}/{PROJECT}[/]", highlight=False)
+    kept = [one for one in case_runs if one.case.keeps_outcome]
+    for one in kept:
+        page = f"{found['url']}/{found['entity']}/{PROJECT}/runs/{one.run_id}"
+        console.print(f"  {page}  pictures, a table and a chart; its files and artifacts", highlight=False)
+        console.print(f"  {program} files {PROJECT}/{one.run_id}    the files of a run", highlight=False)
     console.print(f"  {program} show {PROJECT}/{shown}     one run in the terminal", highlight=False)
     console.print(f"  {program} runs {PROJECT}              all runs of the project", highlight=False)
     console.print(f"  {program} down                     stops the stack; its data stays", highlight=False)

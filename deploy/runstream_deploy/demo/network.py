@@ -39,6 +39,11 @@ class Network:
         """Return loss and accuracy on a batch."""
         return _result(self._forward(batch)[-1], batch)
 
+    def classify(self, batch: Pictures) -> NDArray[np.int64]:
+        """Return the digit that the network takes each picture for."""
+        found: NDArray[np.int64] = self._forward(batch)[-1].argmax(axis=1)
+        return found
+
     def gradient(self, batch: Pictures) -> tuple[Result, NDArray[np.float32]]:
         """Return loss and accuracy on a batch, and the gradient of the loss."""
         activations = self._forward(batch)

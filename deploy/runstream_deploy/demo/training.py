@@ -14,6 +14,7 @@ import runstream
 from runstream_deploy.demo import digits
 from runstream_deploy.demo.cases import CASES, Case
 from runstream_deploy.demo.network import Network
+from runstream_deploy.demo.outcome import log_outcome
 from runstream_deploy.demo.ranks import RankPair, Ranks
 
 PROJECT = "digits"
@@ -71,6 +72,8 @@ def train(case: Case, run: runstream.Run, rank: int, ranks: Ranks) -> None:
         # For the console of the run.
         print(f"epoch {epoch:2}: loss {row['train/loss']:.4f}", flush=True)  # noqa: T201
     run.summary["steps"] = step
+    if case.keeps_outcome:
+        log_outcome(run, network, validation)
 
 
 def validate(network: Network, pictures: digits.Pictures) -> dict[str, float]:

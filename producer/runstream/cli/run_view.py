@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runstream.cli.stored.view import file_rows, is_media, media_text, stored_files
+from runstream.cli.stored.view import artifact_rows, file_rows, is_media, media_text, run_artifacts, stored_files
 from runstream.public_api.frames import flat
 from runstream.public_api.run import Run
 from runstream.terminal.formatting import format_age, format_clock, format_duration, format_value, parse_time
@@ -57,6 +57,8 @@ class Snapshot:
     delivery: dict[str, Any]
     alerts: list[dict[str, Any]]
     files: list[dict[str, Any]]
+    #: The names of versions by ``logged`` and ``used``.
+    artifacts: dict[str, list[str]]
 
     @property
     def ended(self) -> bool:
@@ -74,6 +76,7 @@ class Snapshot:
             delivery=run.delivery,
             alerts=run.alerts,
             files=stored_files(run),
+            artifacts=run_artifacts(run),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -89,11 +92,11 @@ def run_view(snapshot: Snapshot, now: datetime, width: int) -> RenderableType:
         parts += [Text(), *failures]
     if facts := _provenance(snapshot):
         parts += [Text(), facts]
-    if snapshot.series:
-        parts += [Text(), _metrics(snapshot, width)]
+    if series := _series(snapshot):
+        parts += [Text(), _metrics(series, width)]
     if rest := _other_values(snapshot):
         parts += [Text(), rest]
-    if stored := list(file_rows(snapshot.files)):
+    if stored := [*file_rows(snapshot.files), *artifact_rows(snapshot.artifacts)]:
         parts += [Text(), _stored(stored)]
     if snapshot.alerts:
         parts += [Text(), _alerts(snapshot.alerts)]
@@ -191,11 +194,17 @@ def _transitions(transitions: Sequence[dict[str, Any]]) -> RenderableType:
     return table
 
 
-def _metrics(snapshot: Snapshot, width: int) -> RenderableType:
+def _series(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Return the series without the numbers in media, such as the width of an image."""
+    media = tuple(f"{key}." for key, value in summary_values(snapshot.document).items() if is_media(value))
+    return [item for item in snapshot.series if not item["key"].startswith(media)]
+
+
+def _metrics(series: Sequence[dict[str, Any]], width: int) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    several = len({item["writer"] for item in snapshot.series}) > 1
-    names = max(len(item["key"]) for item in snapshot.series)
-    labels = max(len(item["label"]) for item in snapshot.series) if several else 0
+    several = len({item["writer"] for item in series}) > 1
+    names = max(len(item["key"]) for item in series)
+    labels = max(len(item["label"]) for item in series) if several else 0
     # Numbers have at most 11 characters; the curve gets the space that names and numbers leave.
     curve = max(_NARROWEST, min(_WIDEST, width - min(names, width // 3) - min(labels, width // 5) - 4 * _NUMBER))
     table.add_column("metric", no_wrap=True, max_width=width // 3)
@@ -204,7 +213,7 @@ def _metrics(snapshot: Snapshot, width: int) -> RenderableType:
     table.add_column("", no_wrap=True, min_width=curve)
     for heading in ("min", "max", "last"):
         table.add_column(heading, no_wrap=True, justify="right", min_width=_NUMBER - 2)
-    for item in snapshot.series:
+    for item in series:
         writer = [Text(printable(item["label"]))] if several else []
         line = Text(sparkline(item["values"], curve), style="cyan")
         table.add_row(Text(printable(item["key"])), *writer, line, *_ends(item["values"]))

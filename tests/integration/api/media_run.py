@@ -99,6 +99,8 @@ def media_run(run_id: str, project: str = "media") -> Recording:
     pictures = [image_value(f"{folder}/digits_2_{number % 4}.png", 28, 28) for number in range(25)]
     cells = [[f"row {number}", (number * 7) % 25 / 10, pictures[number]] for number in range(25)]
     run.file("media/table/scores_2.table.json", table_file(cells))
+    run.chart("ranking", "wandb/scatter/v0", "scores", "Scores by name", x="score", y="score")
+    run.chart("unknown", "ada/radar", "scores", "Not drawn", x="score")
     run.file("media/audio/tone_2.wav", _sound())
     run.file("media/html/page_2.html", b"<h1>Hello</h1><p>From a <b>file</b>.</p>")
     points = [[float(np.cos(n / 20)), float(np.sin(n / 20)), n / 200, n % 5] for n in range(400)]

@@ -87,6 +87,12 @@ class Recording:
         definition = {"name": name, "glob": "*" in name, "summary": None, "goal": None, "overwrite": False, **options}
         return self._change(Topic.CONFIG, (_entry(Scope.METRIC, name, definition),))
 
+    def chart(self, key: str, definition: str, table: str, title: str, **fields: str) -> Recording:
+        """Define a chart of a table."""
+        chart = {"definition": definition, "fields": fields, "strings": {"title": title}, "table": table}
+        entry = Entry(op=Operation.SET, path=("charts", key), value=values.dump(chart), scope=Scope.ATTRIBUTE)
+        return self._change(Topic.CONFIG, (entry,))
+
     def summary(self, **assigned: Any) -> Recording:
         """Assign values to the summary by hand."""
         entries = tuple(_entry(Scope.UNKNOWN, name, value) for name, value in assigned.items())

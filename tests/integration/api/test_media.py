@@ -34,6 +34,8 @@ def test_the_media_of_a_run_are_listed_with_their_kinds(served: Served, recordin
 
     kinds = {panel["key"]: panel["kind"] for panel in panels}
     assert kinds == {
+        "ranking": "plot",
+        "unknown": "plot",
         "sample": "image",
         "digits": "image",
         "scores": "table",
@@ -91,6 +93,16 @@ def test_rows_of_a_table_are_paged_and_sorted(served: Served, recording: Recordi
     descending = _media(served, recording, "/table", file=_TABLE, limit=3, order=1, descending=True)
     assert [row[1] for row in descending["rows"]] == [2.4, 2.3, 2.2]
     assert (descending["counted"], descending["whole"]) == (25, True)
+
+
+def test_a_chart_is_a_specification_with_the_rows_of_its_table(served: Served, recording: Recording) -> None:
+    """A definition that is not known here is a problem that names the table."""
+    found = _media(served, recording, "/plot", key="ranking")
+    assert (found["spec"]["title"], found["spec"]["mark"], found["partial"]) == ("Scores by name", "point", False)
+    assert [row["score"] for row in found["rows"][:2]] == [0.0, 0.7]
+    run = recording.run
+    answer = served.ask(f"/{run.entity}/{run.project}/runs/{run.run_id}/media/plot", key="unknown")
+    assert (answer.status_code, "'scores'" in answer.json()["error"]["message"]) == (422, True)
 
 
 @pytest.mark.parametrize(

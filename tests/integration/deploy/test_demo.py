@@ -18,11 +18,15 @@ def test_four_runs_end_as_expected(stack: Stack) -> None:
         env={**stack.environment, "COLUMNS": "120"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.findall(r"✓ (finished|failed|crashed)", done.stdout) == ["finished", "failed", "crashed", "finished"]
     assert done.stdout.count("delivery") == done.stdout.count("complete") == 4
     assert f"{stack.url}/{stack.entity}/digits" in done.stdout
+    assert re.search(r"media\s+guesses/table\s+table 20 rows", done.stdout) is not None
+    assert re.search(r"logged\s+digits-network:v\d+", done.stdout) is not None
+    assert re.search(r"files\s+\d+, .*runstream files RUN", done.stdout) is not None
+    assert "lost" not in done.stdout
     assert re.search(r"train/loss .*[▁▂▃▄▅▆▇█]{8,}", done.stdout) is not None

@@ -56,6 +56,7 @@ def test_the_wheel_contains_data_files(wheel: Path) -> None:
     wanted = [
         "runstream_schemas/avsc/log/1.avsc",
         "runstream_consumers/web/static/vendor/uPlot.iife.min.js",
+        "runstream_consumers/web/static/vendor/vega.min.js",
         "runstream_deploy/services/pom.xml",
         "runstream/py.typed",
     ]

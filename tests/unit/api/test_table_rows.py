@@ -12,10 +12,10 @@ from runstream_consumers.web.media.table_rows import TableQuery, read_page
 from runstream_schemas.exceptions import InvalidTable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 
-async def _chunks(data: bytes, size: int = 50) -> AsyncIterator[bytes]:
+async def _chunks(data: bytes, size: int = 50) -> AsyncGenerator[bytes]:
     for start in range(0, len(data), size):
         yield data[start : start + size]
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from runstream_consumers.api.database import Connection
+from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse
 from runstream_consumers.api.problems import Problem
 from runstream_consumers.api.services import TheReads, TheRun, TheStore
 from runstream_consumers.files import reader as files
 from runstream_consumers.files.model import FileRow
 from runstream_consumers.object_store.store import ObjectStore
+from runstream_consumers.web.media.chart_specs import spec
 from runstream_consumers.web.media.documents import media_json, states_of
 from runstream_consumers.web.media.table_rows import TablePage, TableQuery, read_page
-from runstream_consumers.web.media.values import media_of
+from runstream_consumers.web.media.values import at_path, media_of
 from runstream_schemas.exceptions import InvalidTable
 from runstream_schemas.stored.objects import object_key
 from runstream_schemas.topics import RunPath
@@ -26,6 +28,8 @@ from runstream_schemas.topics import RunPath
 router = APIRouter(include_in_schema=False)
 
 _MEDIA = "/{entity}/{project}/runs/{run_id}/media"
+#: Rows that a custom chart draws at most, as in W&B.
+_PLOTTED = 10_000
 _INCREMENT = re.compile(r"\.\d+\.table\.json$")
 _MOST_INCREMENTS = 200
 
@@ -54,6 +58,27 @@ async def table(
     return ValuesResponse({"columns": page.columns, "rows": cells, "counted": page.counted, "whole": page.whole})
 
 
+@router.get(f"{_MEDIA}/plot")
+async def plot(run: TheRun, reads: TheReads, store: TheStore, key: Annotated[str, Query(max_length=2000)]) -> Response:
+    """Return the Vega-Lite specification of a custom chart, and the rows of its table."""
+    async with reads.connection() as connection:
+        found = await documents.find(connection, run)
+        chart = found.attributes.charts.get(key)
+        if chart is None:
+            raise Problem(404, "chart_not_found", f"The run has no custom chart {key!r}.")
+        media = media_of(at_path(found.document.summary, str(chart["table"])))
+        if media is None:
+            raise Problem(404, "table_not_found", f"The table {chart['table']!r} of the chart was not logged.")
+        row = await _stored(connection, run, media.items[0].path)
+    page = await _read(store, run, [row], TableQuery(limit=_PLOTTED))
+    drawn = spec(chart, page.columns)
+    if drawn is None:
+        message = f"The chart {chart['definition']!r} cannot be drawn here; its table is {chart['table']!r}."
+        raise Problem(422, "unknown_chart", message)
+    rows = [dict(zip(page.columns, cells, strict=False)) for cells in page.rows]
+    return ValuesResponse({"spec": drawn, "rows": rows, "partial": not page.whole})
+
+
 def _paths(path: str, increments: int) -> list[str]:
     """Return the files of a table, of which the last one is named if it was logged in increments."""
     if increments == 1 or not _INCREMENT.search(path):
@@ -71,7 +96,7 @@ async def _stored(connection: Connection, run: RunPath, path: str) -> FileRow:
 
 
 async def _read(store: ObjectStore, run: RunPath, rows: list[FileRow], query: TableQuery) -> TablePage:
-    async def chunks(row: FileRow) -> AsyncIterator[bytes]:
+    async def chunks(row: FileRow) -> AsyncGenerator[bytes]:
         reader = await store.open(object_key(run.entity, row.sha256 or b""))
         try:
             async for chunk in reader.chunks():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,7 @@ class TableQuery:
     descending: bool = False
 
 
-async def read_page(files: Sequence[AsyncIterator[bytes]], query: TableQuery) -> TablePage:
+async def read_page(files: Sequence[AsyncGenerator[bytes]], query: TableQuery) -> TablePage:
     """Return the rows of a table, which is in one file or more; raises InvalidTable."""
     kept: list[list[Any]] = []
     columns: list[str] = []
@@ -48,13 +49,14 @@ async def read_page(files: Sequence[AsyncIterator[bytes]], query: TableQuery) ->
     for chunks in files:
         reader = TableReader()
         ended = True
-        async for chunk in chunks:
-            size += len(chunk)
-            rows = await asyncio.to_thread(reader.feed, chunk)
-            kept, counted = _added(kept, rows, counted, query)
-            if counted > min(needed, MOST_ROWS) or size > MOST_BYTES:
-                ended = whole = False
-                break
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                size += len(chunk)
+                rows = await asyncio.to_thread(reader.feed, chunk)
+                kept, counted = _added(kept, rows, counted, query)
+                if counted > min(needed, MOST_ROWS) or size > MOST_BYTES:
+                    ended = whole = False
+                    break
         if ended:
             kept, counted = _added(kept, reader.end(), counted, query)
         columns = [str(name) for name in reader.columns] or columns

@@ -50,8 +50,8 @@
   }
 
   async function lineage(base) {
-    const [makers, users] = await Promise.all([get(`${base}/logged-by`), get(`${base}/used-by`)]);
-    const names = ({ runs }) => [...new Set(runs.map(({ entity, project: place, run }) => `${entity}/${place}/${run}`))];
+    const [makers, users] = await Promise.all([get(`${base}/logged-by?limit=200`), get(`${base}/used-by?limit=200`)]);
+    const names = ({ runs }) => [...new Set(runs.map((one) => `${one.entity}/${one.project}/${one.run_id ?? one.run}`))];
     const box = (runs, nothing) => element("span", { class: "group-of" }, ...(runs.length ? runs.map(runLink) : [element("span", { class: "faint" }, nothing)]));
     return section("Lineage", "", element("div", { class: "card lineage" }, box(names(makers), "logged by no run"), element("span", { class: "arrow" }, "→"),
       element("b", {}, "this version"), element("span", { class: "arrow" }, "→"), box(names(users), "used by no run")));

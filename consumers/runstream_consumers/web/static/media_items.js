@@ -13,9 +13,9 @@ const MediaItems = (() => {
   }
 
   // What is shown for a file that is not stored (yet).
-  function absent({ state, reason }) {
-    const text = state === "uploading" ? "Uploading…" : reason ? `Lost: ${reason}` : state === "deleted" ? "Deleted" : "Not available";
-    return element("p", { class: `absent ${state}` }, text);
+  function absent({ state = "", reason = "" }) {
+    const texts = { uploading: "Uploading…", dropped: `Lost: ${reason}`, deleted: "Deleted" };
+    return element("p", { class: `absent ${state}` }, texts[state] ?? (reason || "Not available"));
   }
 
   async function json(path) {

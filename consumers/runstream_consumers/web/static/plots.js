@@ -17,9 +17,11 @@ const Plots = (() => {
     const answer = await fetch(`${page}/media/plot?${new URLSearchParams({ key })}`);
     const found = await answer.json();
     if (!answer.ok) return stage.replaceChildren(MediaItems.absent({ state: found.error?.code === "not_uploaded" ? "uploading" : "", reason: found.error?.message }));
+    // Non-finite numbers are {"_type": "float", ...}: they are not drawn.
+    const plain = (row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value?._type === "float" ? null : value]));
     const place = element("div", { class: "vega" });
     stage.replaceChildren(place);
-    const spec = { autosize: { type: "fit", contains: "padding" }, ...found.spec, width: Math.max(place.clientWidth, 240), height: 260, datasets: { table: found.rows } };
+    const spec = { autosize: { type: "fit", contains: "padding" }, ...found.spec, width: Math.max(place.clientWidth, 240), height: 260, datasets: { table: found.rows.map(plain) } };
     const compiled = vegaLite.compile(spec, { config: theme() }).spec;
     const view = new vega.View(vega.parse(compiled, null, { ast: true }), { expr: vega.expressionInterpreter, loader: refused, renderer: "canvas", container: place, hover: true });
     await view.runAsync();

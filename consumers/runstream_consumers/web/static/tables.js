@@ -32,7 +32,7 @@ const Tables = (() => {
       if (state.order !== null) { query.set("order", state.order); query.set("descending", state.descending); }
       const answer = await fetch(`${page}/media/table?${query}`);
       const found = await answer.json();
-      if (!answer.ok) return body.replaceChildren(MediaItems.absent({ reason: found.error?.message ?? `HTTP ${answer.status}` }));
+      if (!answer.ok) return body.replaceChildren(MediaItems.absent({ reason: found.error?.message ?? `The server returned ${answer.status}.` }));
       const heads = found.columns.map((column, number) => {
         const sign = state.order === number ? (state.descending ? " ↓" : " ↑") : "";
         const button = element("button", { type: "button", title: `Sort by ${column}` }, column + sign);

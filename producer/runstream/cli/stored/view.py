@@ -30,6 +30,15 @@ def stored_files(run: Run) -> list[dict[str, Any]]:
     return [{"name": one.name, "size": one.size, "state": one.state, "reason": one.reason} for one in found]
 
 
+def run_artifacts(run: Run) -> dict[str, list[str]]:
+    """Return the names of the artifact versions that a run logged and used; none from a server without artifacts."""
+    try:
+        found = {"logged": run.logged_artifacts(_MOST), "used": run.used_artifacts(_MOST)}
+        return {direction: [one.name for one in islice(some, _MOST)] for direction, some in found.items()}
+    except NotFoundError:
+        return {"logged": [], "used": []}
+
+
 def is_media(value: Any) -> bool:
     """Return whether a value of the summary is media: a dict with a type that names files."""
     return isinstance(value, dict) and isinstance(value.get("_type"), str) and value["_type"] != "histogram"
