@@ -55,6 +55,13 @@ def test_api_answers_at_the_address_in_the_discovery_file(stack: Stack) -> None:
     assert (answer.status_code, answer.json()["entity"]) == (200, stack.entity)
 
 
+def test_objects_of_the_stack_are_collected_by_a_command(stack: Stack) -> None:
+    """``gc`` finds the servers of the stack; nothing is old enough to be deleted."""
+    done = _successful(command(stack, "gc", "--dry-run"))
+    assert done.stdout.startswith("Would delete 0 objects (0 Bytes) and 0 unfinished uploads.")
+    assert _successful(command(stack, "gc")).stdout.startswith("Deleted 0 objects")
+
+
 def test_files_with_secrets_are_private(stack: Stack) -> None:
     """Only the owner can read discovery.json, stack.json and state.json."""
     modes = {

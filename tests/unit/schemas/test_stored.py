@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runstream_schemas.exceptions import InvalidManifest
 from runstream_schemas.stored.manifest import Manifest, ManifestEntry, digest_of
 from runstream_schemas.stored.names import problem_of_name
-from runstream_schemas.stored.objects import is_object_key, object_key
+from runstream_schemas.stored.objects import entity_key, is_object_key, object_key, parse_key
 
 SHA256 = st.binary(min_size=32, max_size=32)
 ENTRIES = st.dictionaries(
@@ -113,3 +113,13 @@ def test_a_relative_path_is_a_name(name: str) -> None:
 def test_other_texts_are_no_names(name: str) -> None:
     """A text that could name a file outside the folder, or that file systems refuse, is not a name."""
     assert problem_of_name(name)
+
+
+def test_a_key_has_its_entity_and_hash() -> None:
+    """What a key is made of can be read from it; other texts are no keys."""
+    key = object_key("ada", b"x" * 32)
+    found = parse_key(key)
+    assert found is not None
+    assert (found[0].hex, found[1]) == (entity_key("ada"), b"x" * 32)
+    digits = f"{key[:33]}00{key[35:]}"
+    assert [parse_key(text) for text in ("", key[1:], key.upper(), digits)] == [None] * 4
