@@ -26,6 +26,7 @@ FAMILIES = (
     "identity",
     "lifecycle",
     "log",
+    "media",
     "metric",
     "mode",
     "resume",

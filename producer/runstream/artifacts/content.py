@@ -13,18 +13,31 @@ if TYPE_CHECKING:
 #: By the type in the name of its description, ``NAME.TYPE.json``, the class of an object: not imported before it is
 #: read, since these classes need libraries of their own.
 CLASSES: Mapping[str, str] = {
+    "audio-file": "runstream.media.audio:Audio",
+    "bokeh-file": "runstream.media.charts.plots:Bokeh",
+    "classes": "runstream.media.annotations:Classes",
+    "html-file": "runstream.media.html:Html",
+    "image-file": "runstream.media.image:Image",
     "joined-table": "runstream.tables.joined:JoinedTable",
+    "molecule-file": "runstream.media.spatial.molecule:Molecule",
+    "object3D-file": "runstream.media.spatial.object_3d:Object3D",
     "partitioned-table": "runstream.tables.joined:PartitionedTable",
+    "plotly-file": "runstream.media.charts.plots:Plotly",
     "table": "runstream.tables.table:Table",
+    "video-file": "runstream.media.video:Video",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactFile:
-    """A file that an object is made of: its path in the artifact, and its content or a file that has it."""
+    """A file that an object is made of: its path in the artifact, and its content or a file that has it.
+
+    ``ref`` is the URL of a content that the artifact only refers to.
+    """
 
     path: str
-    content: bytes | Path
+    content: bytes | Path = b""
+    ref: str = ""
 
 
 def description_paths(name: str) -> Iterator[tuple[str, str]]:

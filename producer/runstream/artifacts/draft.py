@@ -78,6 +78,8 @@ class Draft:
     def add_content(self, file: ArtifactFile, *, overwrite: bool = False) -> ArtifactManifestEntry:
         """Add a file of an object; raises ValueError or OSError."""
         path = checked_path(file.path)
+        if file.ref:
+            return self.add_reference(ArtifactManifestEntry(path, 0, digest=file.ref, ref=file.ref))
         if isinstance(file.content, Path):
             return self._add(self._copied(path, file.content), overwrite=overwrite)
         staging = self._staging

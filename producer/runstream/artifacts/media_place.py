@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runstream.artifacts.content import ArtifactFile
+from runstream.media.content import ReferenceContent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +29,18 @@ class ArtifactPlace:
 
     def __init__(self, table: str = "") -> None:
         self.files: dict[str, bytes] = {}
+        #: URLs of contents that the artifact only refers to, by path.
+        self.references: dict[str, str] = {}
         self._table = table
 
     def add(self, file: MediaFile, name: str = "") -> str:
         """Keep a file; return its path in the artifact, which is ``name`` if that is given. Raises OSError."""
         if file.extension == "table.json" and self._table:
             name, self._table = self._table, ""
+        if isinstance(file.content, ReferenceContent):
+            path = f"media/{file.folder}/{file.digest()[:_DIGITS]}.{file.extension}"
+            self.references[path] = file.content.url
+            return path
         data = b"".join(file.content.chunks())
         if file.encode:
             digest, data = file.digest(), _encoded(file, data)
@@ -59,7 +66,9 @@ def files_of(value: WBValue, name: str) -> list[ArtifactFile]:
         if (content := place.files.get(described.get("path", ""))) is not None:
             described = {**described, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
         description = json.dumps(described, sort_keys=True).encode()
-    return [ArtifactFile(path, description), *(ArtifactFile(name, data) for name, data in place.files.items())]
+    found = [ArtifactFile(name, data) for name, data in place.files.items()]
+    found += [ArtifactFile(name, ref=url) for name, url in place.references.items()]
+    return [ArtifactFile(path, description), *found]
 
 
 def _encoded(file: MediaFile, data: bytes) -> bytes:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from numbers import Number
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from runstream.media.base import Media, WBValue
 from runstream.media.content import BytesContent, FileContent, MediaFile
@@ -36,6 +36,11 @@ class Classes(WBValue):
     def record(self, place: MediaPlace) -> dict[str, Any]:  # noqa: ARG002 - it has no file
         """Return the dict that is recorded for this value."""
         return {"_type": self._log_type, "class_set": self._class_set}
+
+    @classmethod
+    def from_artifact(cls, description: dict[str, Any], artifact: Any) -> Self:  # noqa: ARG003 - it has no file
+        """Return the classes that a dict in an artifact describes."""
+        return cls(description["class_set"])
 
     def reference(self, place: MediaPlace) -> dict[str, Any]:
         """Return how an image in an artifact names its classes, which are a file of the artifact."""

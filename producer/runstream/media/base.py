@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from runstream.exceptions import DataError
 
@@ -64,6 +65,13 @@ class Media(WBValue):
         found = {"_type": self._log_type, "path": place.add(self._file), **self._facts()}
         return found if self._caption is None else {**found, "caption": self._caption}
 
+    @classmethod
+    def from_artifact(cls, description: dict[str, Any], artifact: Any) -> Self:
+        """Return the value that a dict in an artifact describes; its file is downloaded."""
+        constructor: Any = cls
+        found: Self = constructor(downloaded(description, artifact), caption=description.get("caption"))
+        return found
+
     def _facts(self) -> dict[str, Any]:
         """Return what the recorded dict holds besides path and caption."""
         return {}
@@ -79,6 +87,11 @@ class BatchableMedia(Media):
     def record_list(cls, items: Sequence[Any], place: MediaPlace) -> dict[str, Any]:
         """Return the dict that is recorded for a list of values of this class; raises OSError."""
         raise NotImplementedError
+
+
+def downloaded(description: dict[str, Any], artifact: Any) -> Path:
+    """Return the local path of the file that a dict in an artifact names."""
+    return Path(artifact.get_entry(description["path"]).download())
 
 
 def captions_of(items: Sequence[Media]) -> list[str | None]:

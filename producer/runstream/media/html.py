@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from runstream.media.base import BatchableMedia
+from runstream.media.base import BatchableMedia, downloaded
 from runstream.media.content import BytesContent, FileContent, MediaFile
 
 if TYPE_CHECKING:
@@ -52,6 +52,11 @@ class Html(BatchableMedia):
             self.html = with_head(text) if inject else text
             content = BytesContent(self.html.encode(errors="replace"))
         super().__init__(MediaFile(folder="html", extension="html", content=content))
+
+    @classmethod
+    def from_artifact(cls, description: dict[str, Any], artifact: Any) -> Self:
+        """Return the page that a dict in an artifact describes; its file is downloaded."""
+        return cls(downloaded(description, artifact), inject=False)
 
     @classmethod
     def record_list(cls, items: Sequence[Html], place: MediaPlace) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from runstream.media import figures
 from runstream.media.annotations import BoundingBoxes2D, Classes, ImageMask, classes_of, layers_of
-from runstream.media.base import BatchableMedia, captions_of
+from runstream.media.base import BatchableMedia, captions_of, downloaded
 from runstream.media.content import BytesContent, FileContent, MediaFile, ReferenceContent
 from runstream.media.packages import module_of, require, require_installed
 from runstream.media.pixels import MOST_PIXELS, Pixels, kept, pixels_of, validate_size
@@ -100,6 +101,23 @@ class Image(BatchableMedia):
             if layers:
                 found[name] = {key: layer.record(place) for key, layer in layers.items()}
         return found
+
+    @classmethod
+    def from_artifact(cls, description: dict[str, Any], artifact: Any) -> Self:
+        """Return the image that a dict in an artifact describes, with boxes and masks; files are downloaded."""
+        classes = description.get("classes")
+        masks = {
+            key: {"path": downloaded(mask, artifact), "class_labels": {}}
+            for key, mask in description.get("masks", {}).items()
+        }
+        return cls(
+            downloaded(description, artifact),
+            caption=description.get("caption"),
+            grouping=description.get("grouping"),
+            classes=None if classes is None else json.loads(downloaded(classes, artifact).read_bytes())["class_set"],
+            boxes={key: {"box_data": boxes} for key, boxes in description.get("boxes", {}).items()},
+            masks=masks,
+        )
 
     @classmethod
     def record_list(cls, items: Sequence[Image], place: MediaPlace) -> dict[str, Any]:

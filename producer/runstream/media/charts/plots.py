@@ -6,9 +6,9 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from runstream.media.base import Media
+from runstream.media.base import Media, downloaded
 from runstream.media.content import BytesContent, FileContent, MediaFile
 from runstream.media.figures import figure_of
 from runstream.media.image import Image
@@ -36,6 +36,14 @@ class Plotly(Media):
             raise ValueError(f"Invalid figure for Plotly: expected one of plotly or matplotlib, not {kind}")
         data = json.dumps(_plain(val.to_plotly_json())).encode()
         super().__init__(MediaFile(folder="plotly", extension="plotly.json", content=BytesContent(data)))
+
+    @classmethod
+    def from_artifact(cls, description: dict[str, Any], artifact: Any) -> Self:
+        """Return the chart that a dict in an artifact describes; its file is downloaded."""
+        found = cls.__new__(cls)
+        content = FileContent.existing(downloaded(description, artifact))
+        Media.__init__(found, MediaFile(folder="plotly", extension="plotly.json", content=content))
+        return found
 
     @classmethod
     def make_plot_media(cls, val: Any) -> Plotly | Image:
@@ -78,6 +86,11 @@ class Bokeh(Media):
         else:
             content = BytesContent(json.dumps(_document(data_or_path)).encode())
         super().__init__(MediaFile(folder="bokeh", extension="bokeh.json", content=content))
+
+    @classmethod
+    def from_artifact(cls, description: dict[str, Any], artifact: Any) -> Self:
+        """Return the chart that a dict in an artifact describes; its file is downloaded."""
+        return cls(downloaded(description, artifact))
 
 
 def _document(value: Any) -> Any:
