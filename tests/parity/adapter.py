@@ -119,6 +119,8 @@ def _with_facts(value: Any, files: dict[str, dict[str, Any]]) -> Any:
     if not isinstance(value, dict):
         return value
     found = {key: _with_facts(inner, files) for key, inner in value.items()}
+    if value.get("_type") == "mask":
+        found.pop("class_labels", None)  # W&B has them among its own keys of the config
     known = files.get(str(value.get("path"))) if isinstance(value.get("_type"), str) else None
     return found | {"sha256": known["sha256"], "size": known["size"]} if known else found
 

@@ -113,6 +113,7 @@ class ImageMask(Media):
 
     def __init__(self, val: Mapping[str, Any], key: str) -> None:
         extension, folder = "mask.png", "images/mask"
+        self._named = "class_labels" in val
         if "path" in val:
             self.class_labels = _labels(val, [], f"mask {key!r}")
             content = FileContent.existing(Path(val["path"]))
@@ -132,6 +133,9 @@ class ImageMask(Media):
         arguments = {"dtype": array.dtype.str, "shape": [*array.shape], "layout": "HW", "mode": "L"}
         encode = {"kind": "mask", "format": "png", **arguments}
         super().__init__(MediaFile(folder=folder, extension=extension, content=kept(array), encode=encode))
+
+    def _facts(self) -> dict[str, Any]:
+        return {"class_labels": {str(key): name for key, name in self.class_labels.items()}} if self._named else {}
 
 
 def layers_of(given: Mapping[str, Any] | None, name: str, kind: type[_Layer]) -> dict[str, _Layer]:

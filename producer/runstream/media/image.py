@@ -107,7 +107,10 @@ class Image(BatchableMedia):
         """Return the image that a dict in an artifact describes, with boxes and masks; files are downloaded."""
         classes = description.get("classes")
         masks = {
-            key: {"path": downloaded(mask, artifact), "class_labels": {}}
+            key: {
+                "path": downloaded(mask, artifact),
+                "class_labels": {int(number): name for number, name in mask.get("class_labels", {}).items()},
+            }
             for key, mask in description.get("masks", {}).items()
         }
         return cls(

@@ -195,7 +195,7 @@ BOX = {"position": {"minX": 0.1, "maxX": 0.5, "minY": 0.2, "maxY": 0.6}, "class_
 def test_boxes_and_masks_are_files_of_their_own(tmp_path: Path) -> None:
     """The dict of the image names the files of its masks and boxes."""
     array = np.zeros((2, 2, 3), np.uint8)
-    masks = {"m": {"mask_data": np.array([[0, 1], [1, 2]])}}
+    masks = {"m": {"mask_data": np.array([[0, 1], [1, 2]]), "class_labels": {1: "cat"}}}
     with recorded_run(tmp_path) as recorded:
         recorded.run.log({"a": runstream.Image(array, boxes={"b": {"box_data": [BOX]}}, masks=masks)})
 
@@ -203,6 +203,7 @@ def test_boxes_and_masks_are_files_of_their_own(tmp_path: Path) -> None:
     paths = [value["path"], value["boxes"]["b"]["path"], value["masks"]["m"]["path"]]
     assert [file["path"] for file in recorded.files] == paths
     assert (value["boxes"]["b"]["_type"], value["masks"]["m"]["_type"]) == ("boxes2D", "mask")
+    assert value["masks"]["m"]["class_labels"] == {"1": "cat"}
     assert paths[1].startswith("media/metadata/boxes2D/a_0_")
     assert paths[2].startswith("media/images/mask/a_0_")
 
