@@ -16,6 +16,7 @@ from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
 from runstream_schemas import values
 from runstream_schemas.events import ArtifactAction, ArtifactEvent, Kind
 from runstream_schemas.exceptions import MalformedEvent
+from runstream_schemas.limits import DEFAULT_LIMITS
 from runstream_schemas.stored.artifact_names import (
     is_reserved_alias,
     parse_reference,
@@ -67,7 +68,7 @@ class Facts:
 
     def _log(self, event: ArtifactEvent, at: At) -> None:
         key = self._version(_collection(event), event.version, event, at)
-        given = {"description": event.description, "metadata": values.load(event.metadata), "ttl_s": event.ttl_s}
+        given = {"description": event.description, "metadata": _json(event.metadata), "ttl_s": event.ttl_s}
         # Logged again without a description, for example, a version keeps the one that it has.
         self._change(key, {name: value for name, value in given.items() if value}, at)
         self._label(key, ALIAS, at, add=_aliases(event.aliases))
@@ -96,7 +97,7 @@ class Facts:
         self._set((key, _number(event.target_version)), "deleted", None, at)
 
     def _update(self, event: ArtifactEvent, at: At) -> None:
-        changes = values.load(event.changes)
+        changes = _json(event.changes)
         if not isinstance(changes, dict):
             raise MalformedEvent(f"Changes of an artifact must be a JSON object, not {event.changes[:100]!r}")
         key = (self._decided(_collection(event), None, at), max(event.version, WHOLE))
@@ -204,6 +205,15 @@ def _number(version: int) -> int:
     if version < 0:
         raise MalformedEvent(f"Event about a version of an artifact with number {version}")
     return version
+
+
+def _json(text: str) -> Any:
+    """Return the value of a JSON text; an empty one stands for an empty object."""
+    try:
+        values.check(text or "{}", depth=DEFAULT_LIMITS.depth)
+    except ValueError as error:
+        raise MalformedEvent(f"Invalid JSON of an artifact: {error}") from error
+    return values.load(text or "{}")
 
 
 def _check_manifest(event: ArtifactEvent) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 import uuid
 from dataclasses import dataclass
@@ -241,6 +242,8 @@ REFUSED: tuple[tuple[str, str, dict[str, Any] | None, int], ...] = (
     ("PATCH", "/artifacts/{place}/data", {"aliases": {"add": ["a/b"]}}, 422),
     ("PATCH", "/artifacts/{place}/data", {"tags": {"add": ["a,b"]}}, 422),
     ("PATCH", "/artifacts/{place}/data", {"unknown": 1}, 422),
+    ("PATCH", "/artifacts/{place}/data", {"metadata": {"long": "x" * 1_100_000}}, 422),
+    ("PATCH", "/artifacts/{place}/data", {"metadata": {"deep": json.loads("[" * 70 + "]" * 70)}}, 422),
     ("PATCH", "/artifact-collections/{place}/data", {"metadata": {}}, 422),
     ("DELETE", "/artifacts/{place}/data:v9", None, 404),
     ("DELETE", "/artifact-collections/{place}/none", None, 404),
@@ -250,7 +253,7 @@ REFUSED: tuple[tuple[str, str, dict[str, Any] | None, int], ...] = (
 
 
 def test_invalid_requests_are_refused(shipper: Shipper) -> None:
-    """Unknown artifacts are 404, invalid names and reserved aliases 422, lost manifests 410."""
+    """Unknown artifacts are 404, invalid names and reserved aliases and too large texts 422, lost manifests 410."""
     shipper.log("data", "a")
     place = f"{ENTITY}/{shipper.project}"
 

@@ -44,6 +44,8 @@ INVALID: dict[str, dict[str, Any]] = {
     "the manifest of another entity": {"artifact_entity": "eve"},
     "an alias with a slash": {"aliases": ["a/b"]},
     "a tag with a control character": {"tags": ["a\0"]},
+    "metadata that is no JSON": {"metadata": "{"},
+    "metadata that is nested too deep": {"metadata": "[" * 100_000},
     "metadata that is no object": {"metadata": "[1]"},
     "a lifetime beyond all years": {"ttl_s": 2**62},
     "a target without an entity": {"action": ArtifactAction.LINK, "target": "p/a", "target_decision": 1},

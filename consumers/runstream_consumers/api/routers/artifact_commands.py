@@ -35,9 +35,13 @@ from runstream_consumers.artifact_decisions.model import Collection
 from runstream_consumers.artifacts.reader import ArtifactVersion
 from runstream_schemas import values
 from runstream_schemas.events import ArtifactAction, Kind
+from runstream_schemas.limits import DEFAULT_LIMITS
 from runstream_schemas.stored.artifact_names import LATEST, is_reserved_alias, problem_of_alias, problem_of_tag
 
 router = APIRouter(prefix="/api/v1", tags=["artifacts"])
+
+#: Of a change, bytes of JSON: an event has other fields, too.
+_LARGEST = DEFAULT_LIMITS.message_bytes // 2
 
 _CONFLICT: dict[int | str, dict[str, Any]] = {
     409: {"model": models.ProblemAnswer, "description": "the version has aliases or links"}
@@ -52,10 +56,7 @@ async def change_version(
 
     Responds once the broker has the change; readers show it when the consumer has stored it.
     """
-    _check(body)
-    changes = body.model_dump(exclude_none=True)
-    if body.metadata is not None:
-        changes["metadata"] = values.load(json.dumps(body.metadata))  # with floats that JSON cannot represent
+    changes = _checked(body)
     of_link = {name: changes.pop(name) for name in ("aliases",) if found.source and name in changes}
     decision = ArtifactDecision(version=found.number, decision=0)
     if of_link:
@@ -71,10 +72,9 @@ async def change_collection(
     found: TheCollection, services: TheServices, command: TheCommand, body: ArtifactChange
 ) -> ArtifactDecision:
     """Add and remove tags; set the description, and the lifetime of versions that have none of their own."""
-    _check(body)
+    changes = _checked(body)
     if body.aliases is not None or body.metadata is not None:
         raise BadParameter("body", "a collection has neither aliases nor metadata: change one of its versions")
-    changes = body.model_dump(exclude_none=True)
     return await _change(services, command, found, None, changes)
 
 
@@ -170,6 +170,22 @@ async def _delete(
     event = command.about(collection, number, decision.number, kind=Kind.DELETED)
     await services.commands.publish(event)
     return ArtifactDecision(version=number, decision=decision.number)
+
+
+def _checked(change: ArtifactChange) -> dict[str, Any]:
+    """Return what is changed; raises BadParameter for invalid labels, and for what is too large for an event."""
+    _check(change)
+    changes = change.model_dump(exclude_none=True)
+    try:
+        if change.metadata is not None:
+            changes["metadata"] = values.load(json.dumps(change.metadata))  # with floats that JSON cannot represent
+        text = values.dump(changes)
+        values.check(text, depth=DEFAULT_LIMITS.depth)
+    except (RecursionError, ValueError) as error:
+        raise BadParameter("metadata", f"{error or 'it is nested too deep'}") from error
+    if len(text) > _LARGEST:
+        raise BadParameter("metadata", f"the change has {len(text)} bytes of JSON: expected up to {_LARGEST}")
+    return changes
 
 
 def _check(change: ArtifactChange) -> None:
