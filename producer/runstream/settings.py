@@ -65,7 +65,7 @@ class Settings(BaseModel):
     init_timeout: float = Field(default=10.0, gt=0)
     #: Size of the cache of downloaded files in gigabytes: beyond, those not used for the longest time are deleted.
     cache_limit_gb: float = Field(default=100.0, ge=0)
-    #: Save the code of the program; not supported yet.
+    #: Save the file of the program, as ``code/NAME``.
     save_code: bool = False
     #: Log what is written to TensorBoard event files.
     sync_tensorboard: bool = False
@@ -162,7 +162,7 @@ _VARIABLE_NAMES = {
 #: Settings that W&B has no variable for, or one with another meaning; URL and key name another server there.
 _NOT_READ_FROM_WANDB = """
     allow_val_change api_key base_url cache_limit_gb connect_timeout_s disk finish_timeout_s fork_from
-    identify_exit_signal raise_on_stop resume_from save_code strict x_ends_with
+    identify_exit_signal raise_on_stop resume_from strict x_ends_with
 """.split()  # noqa: SIM905 - easier to read than a list of literals
 #: Settings whose variable holds a list, separated by commas.
 _LISTS = frozenset({"run_tags", "config_paths"})

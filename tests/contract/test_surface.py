@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from runstream import Run, Settings, UnsupportedError
+from runstream import Run
 from tests.contract.surface import PAGE, Method, Property, has_test, page, surface
 
 METHODS = [surface().constructor, *surface().methods]
@@ -35,16 +35,6 @@ def test_every_name_has_a_docstring_and_a_test(row: Method | Property) -> None:
     """Each name has a docstring, and the test of its behavior exists."""
     assert row.name.startswith("__") or inspect.getdoc(getattr(Run, row.name))
     assert has_test(row.test), f"{row.test} does not exist"
-
-
-@pytest.mark.parametrize("row", [row for row in METHODS if row.later], ids=lambda row: row.name)
-def test_an_unsupported_method_prints_a_warning(row: Method, capsys: pytest.CaptureFixture[str]) -> None:
-    """Methods for files and artifacts do nothing, with a warning; with the setting strict they raise an error."""
-    required = [one.name for one in row.parameters if one.required]
-    getattr(Run(Settings(project="p")), row.name)(*required)
-    assert f"run.{row.name}() is not supported yet" in capsys.readouterr().err
-    with pytest.raises(UnsupportedError, match="not supported yet"):
-        getattr(Run(Settings(project="p", strict=True)), row.name)(*required)
 
 
 def test_the_coverage_page_is_up_to_date() -> None:

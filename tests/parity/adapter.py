@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _TMP = Path()
 #: Seconds until a run must be complete after its end.
 _DEADLINE_S = 120.0
+#: Files that every run has.
+_OWN_FILES = frozenset({"wandb-metadata.json", "requirements.txt", "diff.patch", "output.log", "config.yaml"})
 _INTERNAL_KEYS = ("_timestamp", "_runtime", "_writer", "_late")
 
 
@@ -70,7 +72,7 @@ def outcome(run_id: str) -> dict[str, Any] | None:
         "metrics": [_metric(metric) for metric in document["metrics"]],
         "exit_code": max(primaries, key=lambda writer: writer["last_time"])["exit_code"],
         "attrs": _attributes(document, described),
-        "files": {},
+        "files": _saved_files(run),
         "charts": document["charts"],
         "artifacts": [_artifact(version) for version in _artifacts(run, "logged")],
         "used_artifacts": [{"name": one["name"], "type": one["type"]} for one in _artifacts(run, "used")],
@@ -123,6 +125,21 @@ def _with_facts(value: Any, files: dict[str, dict[str, Any]]) -> Any:
         found.pop("class_labels", None)  # W&B has them among its own keys of the config
     known = files.get(str(value.get("path"))) if isinstance(value.get("_type"), str) else None
     return found | {"sha256": known["sha256"], "size": known["size"]} if known else found
+
+
+def _saved_files(run: str) -> dict[str, str]:
+    """Return the policies of the files that the program saved, without media and those of every run.
+
+    Directories are listed, as by the reference, though neither stores them; a path without a file is not.
+    """
+    found = _get(f"{run}/files", limit="1000")["files"]
+    return {
+        file["name"]: file["policy"]
+        for file in found
+        if file["name"] not in _OWN_FILES
+        and not file["name"].startswith(("media/", "code/"))
+        and not (file["state"] == "dropped" and file["reason"].endswith("there is no such file"))
+    }
 
 
 def _alerts(run: str) -> list[dict[str, Any]]:

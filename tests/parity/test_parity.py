@@ -30,6 +30,7 @@ FAMILIES = (
     "metric",
     "mode",
     "resume",
+    "save",
     "summary",
     "watch",
 )

@@ -110,6 +110,14 @@ class SavedFiles:
             self._report_nothing(selection, policy, warn)
         return [os.fspath(self._save(name, path, policy, warn)) for name, path in found.items()]
 
+    def add_unsaved(self, warn: Callable[[str], None]) -> None:
+        """Save the files that the program wrote to the folder of the run's files, as at the end of the run."""
+        for folder, _, names in os.walk(self._links):
+            for path in (Path(folder, name) for name in sorted(names)):
+                name = "/".join(path.parts[len(self._links.parts) :])
+                if name not in self._saved and not path.is_symlink():
+                    self._save(name, path, "end", warn)
+
     def keep(self, warn: Callable[[str], None]) -> None:
         """Stage the content of what is read in place, so that the run folder is complete without the sources."""
         for name, saved in list(self._saved.items()):

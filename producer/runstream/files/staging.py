@@ -50,6 +50,7 @@ class Staging:
         """Stage a file that nobody else uses, by renaming it where possible; raises OSError."""
         with self._new() as path:
             shutil.move(source, path)
+            path.chmod(0o600)
         return self._staged(path)
 
     def link(self, source: str, size: int) -> StagedFile:
@@ -69,7 +70,7 @@ class Staging:
 
     def write_pieces(self, pieces: Iterable[bytes | memoryview]) -> StagedFile:
         """Stage bytes that are given one piece after another; raises OSError, and deletes a part of them."""
-        with self._new() as path, path.open("xb", buffering=0) as file:
+        with self._new() as path, open(path, "xb", buffering=0, opener=_private) as file:
             for part in pieces:
                 view = memoryview(part).cast("B")
                 while view:
@@ -102,3 +103,7 @@ def clone_or_copy(source: Path, target: Path) -> None:
             fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
         except OSError:
             shutil.copyfileobj(reader, writer, 1024 * 1024)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)

@@ -93,6 +93,8 @@ def serving(broker: str, prefix: str, folder: Path, *, port: int = 0) -> Iterato
         "RUNSTREAM_URL": f"http://127.0.0.1:{httpd.server_port}",
         "RUNSTREAM_DATA_DIR": str(folder / "data"),
         "XDG_CACHE_HOME": str(folder / "cache"),
+        # This server has no routes for objects, so that files of metadata would be lost.
+        "RUNSTREAM_X_DISABLE_META": "true",
     }
 
     def close() -> None:

@@ -205,6 +205,25 @@ def test_files_in_the_folder_of_the_run(work: Path) -> None:
     assert next(one.get("source") for one in file_records(work.parent)) == str(made)
 
 
+def test_what_is_left_in_the_folder_of_the_run_is_saved_at_the_end(work: Path) -> None:
+    """Files that a program wrote to ``run.dir`` without saving them are, when the run finishes; links are not."""
+    _write("a.txt")
+    with offline_run(work.parent) as run:
+        run.save("a.txt", policy="now")
+        Path(run.dir, "sub").mkdir()
+        Path(run.dir, "sub", "model.pt").write_text("weights")
+        Path(run.dir, "log.txt").write_text("saved")
+        run.save("log.txt", policy="now")
+    records = file_records(work.parent)
+    assert [(one["path"], one["policy"]) for one in records] == [
+        ("a.txt", "now"),
+        ("log.txt", "now"),
+        ("sub/model.pt", "end"),
+        ("sub/model.pt", "end"),
+    ]
+    assert content(work.parent, records[3]) == b"weights"
+
+
 def test_calls_that_select_nothing(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without arguments it is deprecated and returns True; a URL of cloud storage is no file; bytes are a path."""
     _write("a.txt")

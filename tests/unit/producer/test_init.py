@@ -259,11 +259,11 @@ def test_the_import_loads_few_modules(tmp_path: Path) -> None:
 
 
 def test_ignored_arguments_are_warnings(tmp_path: Path) -> None:
-    """Arguments of W&B that are not needed or not supported yet cause a warning if they are passed."""
+    """Arguments of W&B that are not needed cause a warning if they are passed."""
     source = """
 run = runstream.init(
     mode="offline", settings={"quiet": True}, force=True, anonymous="allow", magic=True, monitor_gym=True,
-    save_code=True, tensorboard=False,
+    tensorboard=False,
 )
 """
     status, _, errors = finished(tmp_path, source, begin="import runstream\n")
@@ -271,8 +271,7 @@ run = runstream.init(
     assert status == 0
     for name in ("force", "anonymous", "magic", "monitor_gym"):
         assert f"WARNING init({name}=" in errors
-    assert "WARNING save_code is not supported yet" in errors
-    assert errors.count("WARNING") == 5
+    assert errors.count("WARNING") == 4
 
 
 def test_the_sources_of_the_config_take_precedence_in_order(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from runstream.run_names import validate_tags
-from runstream.tracking.artifacts import artifact_methods
+from runstream.tracking.artifacts import artifact_methods, code_method
 from runstream.tracking.config.config import Config, StaticConfig, validate_pinned_keys
 from runstream.tracking.lifecycle.outcome import DETACHED, from_block, from_exit_code, while_handling
 from runstream.tracking.rows.metric import Metric, build_metric
-from runstream.tracking.run import file_methods, methods, unsupported_files
+from runstream.tracking.run import file_methods, methods
 from runstream.tracking.run.alert import alert as raise_alert
 from runstream.tracking.run.backend import unstarted_backend
 from runstream.tracking.run.methods import warn_deprecated
@@ -367,7 +367,7 @@ class Run:
     link_artifact = artifact_methods.link_artifact
     link_model = artifact_methods.link_model
     log_artifact = artifact_methods.log_artifact
-    log_code = unsupported_files.log_code
+    log_code = code_method.log_code
     log_model = artifact_methods.log_model
     plot_table = staticmethod(methods.plot_table)
     restore = file_methods.restore

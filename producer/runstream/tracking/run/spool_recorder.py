@@ -215,8 +215,7 @@ class SpoolRecorder:
             EXIT_HOOKS.remove(self)
             if missing := self._console.stop():
                 self._terminal.warn(missing)
-            if self._launcher is None and self._encoder.files is not None:
-                self._encoder.files.saved.keep(self._terminal.warn)
+            self._try("save the files in the folder of the run", self._save_files)
             # Before the shipper sees the end, since it deletes what is delivered.
             summary = self._last_summary()
             if not self._close(outcome):
@@ -228,6 +227,13 @@ class SpoolRecorder:
                     self._launcher, summary=summary, dropped=dropped, stalled=self._restore
                 ),
             )
+
+    def _save_files(self) -> None:
+        """Record what the program wrote to ``run.dir``; offline, stage what would be read after the end."""
+        if (files := self._encoder.files) is not None:
+            files.saved.add_unsaved(self._terminal.warn)
+            if self._launcher is None:
+                files.saved.keep(self._terminal.warn)
 
     def _last_summary(self) -> dict[str, Any]:
         """Return the summary at the end; without metric definitions, the last values are the summary."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds that all commands may take together.
 TIMEOUT_S = 0.25
-#: Characters of the recorded changes.
-LONGEST_DIFF = 65_536
+#: Characters of the recorded changes in the metadata of a run, and in its file ``diff.patch``.
+LONGEST_DIFF, LONGEST_PATCH = 65_536, 4 * 1024 * 1024
 _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 _DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "HEAD", "--")
 _NO_REPOSITORY = "not a git repository"
@@ -36,7 +36,14 @@ class _Answer:
     is_whole: bool = True
 
 
-def git_state(folder: Path, remote: str, environ: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+def git_state(
+    folder: Path,
+    remote: str,
+    environ: Mapping[str, str],
+    *,
+    timeout_s: float = TIMEOUT_S,
+    longest: int = LONGEST_DIFF,
+) -> dict[str, Any]:
     """Return what is known of the repository of a folder; empty if there is none, or no Git."""
     deadline = time.monotonic() + timeout_s
     quiet = {**environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
@@ -61,7 +68,7 @@ def git_state(folder: Path, remote: str, environ: Mapping[str, str], *, timeout_
             del found["branch"]
         if url := _read(address, deadline, 4096).text.strip():
             found["remote"] = without_credentials(url)
-        return found | _changes(_read(changes, deadline, LONGEST_DIFF))
+        return found | _changes(_read(changes, deadline, longest))
 
 
 def without_credentials(url: str) -> str:
@@ -75,6 +82,13 @@ def without_credentials(url: str) -> str:
     user, at, host = parts.netloc.rpartition("@")
     kept = user.partition(":")[0] + at if parts.scheme.endswith("ssh") else ""
     return urlunsplit((parts.scheme, kept + host, parts.path, "", ""))
+
+
+def shortened_diff(diff: str) -> str:
+    """Return changes that are short enough for the metadata of a run."""
+    return (
+        diff if len(diff) <= LONGEST_DIFF + 100 else f"{diff[:LONGEST_DIFF]}\n[cut after {LONGEST_DIFF} characters]\n"
+    )
 
 
 def _changes(answer: _Answer) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from runstream.tracking.run.recorder import DisabledRecorder
 from runstream.tracking.run.run import Run
 from runstream.tracking.run.session import SESSION, revive_run
 from runstream.tracking.run.spool_recorder import SpoolRecorder
+from runstream.tracking.startup import own_files
 from runstream.tracking.startup.provenance import provenance
 from runstream.tracking.startup.recording_place import current_folder, record_in_new_folder, temporary_folder
 from runstream.tracking.startup.resume import ResumeResolver, plan_resume, save_latest_run
@@ -112,7 +113,7 @@ def init(  # noqa: PLR0917 - the signature of W&B
         resume: Whether to resume an earlier run of this id, see :class:`Settings`; True is ``auto``.
         resume_from: ``ID?_step=N``: resume a run after a step.
         fork_from: ``ID?_step=N``: start a new run with the rows of another up to a step.
-        save_code: Not supported yet.
+        save_code: Save the file of the program, as ``code/NAME``.
         tensorboard: Deprecated name of ``sync_tensorboard``.
         sync_tensorboard: Log what is written to TensorBoard event files.
         monitor_gym: Ignored; accepted for W&B compatibility.
@@ -154,7 +155,7 @@ def init(  # noqa: PLR0917 - the signature of W&B
         found = _in_a_notebook(found)
     terminal = Terminal(silent=found.silent, quiet=found.quiet)
     ignored = {"force": force, "anonymous": anonymous, "monitor_gym": monitor_gym, "magic": magic}
-    _warn_of_the_ignored(terminal, found, ignored)
+    _warn_of_the_ignored(terminal, ignored)
     if (active := SESSION.resolve_active(found.reinit, found.resume, terminal.warn)) is not None:
         return active
     checked = _checked(found)
@@ -199,6 +200,11 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
         files = RunFiles(folder.path)
         charts = RunCharts(lambda entries: recorder.record_config(entries))  # noqa: PLW0108 - made below
         encoder = ValueEncoder(warn=terminal.warn, files=files, charts=charts, strict=settings.strict)
+        entries = _first_record(
+            settings, name, run.config, environ, None if start.resumed else started, start.config, encoder
+        )
+        first, documents = own_files.split(entries, started)
+        own_files.record(files, documents, program() if settings.save_code and role is Role.PRIMARY else "")
         recorder = SpoolRecorder(
             folder,
             settings,
@@ -206,9 +212,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
             label=label,
             terminal=terminal,
             final_report=FinalReport(folder, run, settings, terminal),
-            first=_first_record(
-                settings, name, run.config, environ, None if start.resumed else started, start.config, encoder
-            ),
+            first=first,
             environ=environ,
             encoder=encoder,
             continues=start.continues,
@@ -373,12 +377,10 @@ def _in_a_notebook(settings: Settings) -> Settings:
     return settings.model_copy(update=again | kept)
 
 
-def _warn_of_the_ignored(terminal: Terminal, settings: Settings, ignored: Mapping[str, Any]) -> None:
+def _warn_of_the_ignored(terminal: Terminal, ignored: Mapping[str, Any]) -> None:
     for name, value in ignored.items():
         if value is not None and value is not False:
             terminal.warn(f"init({name}={shown(value)}) is ignored; it is accepted for W&B compatibility")
-    if settings.save_code:
-        terminal.warn("save_code is not supported yet; no code is saved")
 
 
 def _warn_of_chosen_keys(terminal: Terminal, **keys: Sequence[str] | None) -> None:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runstream.tracking.startup.git_state import git_state, without_credentials
+from runstream.tracking.startup.git_state import LONGEST_PATCH, git_state, without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -133,7 +133,7 @@ def gpu_driver(version: Path) -> str | None:
 
 def _git(settings: Settings, environ: Mapping[str, str], program: str) -> dict[str, Any]:
     folder = Path(program).parent if program else Path()
-    found = git_state(folder if folder.is_dir() else Path(), settings.git_remote, environ)
+    found = git_state(folder if folder.is_dir() else Path(), settings.git_remote, environ, longest=LONGEST_PATCH)
     given = {"commit": settings.git_commit, "remote": without_credentials(settings.git_remote_url or "")}
     return found | {name: value for name, value in given.items() if value}
 

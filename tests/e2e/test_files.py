@@ -1,0 +1,74 @@
+"""Files of a run from ``save()`` to ``Api``, with the whole stack."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runstream import Api, CommError
+from tests.e2e.scripts import ended, trained
+from tests.polling import eventually
+from tests.trainers import new_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.running_stack import Stack
+    from tests.trainers import Server
+
+_PROGRAM = """
+from pathlib import Path
+Path("d").mkdir()
+for policy in ("now", "live", "end"):
+    Path("d", f"{policy}.txt").write_text("before")
+    run.save(f"d/{policy}.txt", policy=policy)
+    Path("d", f"{policy}.txt").write_text("after")
+Path(run.dir, "unsaved.txt").write_text("written to run.dir")
+run.save("missing.txt")
+run.config["large"] = [0.5] * 600_000
+run.log({"text": "x" * 300_000})
+run.finish()
+"""
+
+
+def _read(run: object, name: str, folder: Path) -> str:
+    with run.file(name).download(folder, replace=True) as opened:  # type: ignore[attr-defined]
+        return str(opened.read())
+
+
+def test_files_are_saved_listed_read_and_deleted(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """Each policy stores what it promises; values that are too large for a message are files; losses have reasons."""
+    run_id = new_id()
+    assert trained(stack, tmp_path, run_id, _PROGRAM) == 0
+    ended(server, run_id)
+    api = Api(overrides={"base_url": stack.url}, api_key=stack.token)
+    run = api.run(f"{server.entity}/tests/{run_id}")
+    eventually(lambda: {"uploading"}.isdisjoint(file.state for file in run.files()))
+    eventually(lambda: {file.name for file in run.files(pattern="d/%") if file.state == "stored"} >= {"d/end.txt"})
+
+    assert {name: _read(run, f"d/{name}.txt", tmp_path / "got") for name in ("now", "live", "end")} == {
+        "now": "before",
+        "live": "after",
+        "end": "after",
+    }
+    (lost,) = run.files(["missing.txt"])
+    assert (lost.state, lost.reason, lost.policy) == ("dropped", "there is no such file", "live")
+    with pytest.raises(CommError, match="there is no such file"):
+        lost.download(tmp_path)
+    assert json.loads(_read(run, "wandb-metadata.json", tmp_path))["python"].startswith("3.")
+    assert "msgspec==" in _read(run, "requirements.txt", tmp_path)
+    (row,) = [row for row in run.scan_history() if "text" in row]
+    assert row["text"]["_type"] == "value-file"
+    assert run.resolve(row)["text"] == "x" * 300_000
+    assert run.resolve(run.config)["large"] == [0.5] * 600_000
+
+    (tmp_path / "new.txt").write_text("uploaded")
+    file = run.upload_file(str(tmp_path / "new.txt"), root=str(tmp_path.parent))
+    assert (file.name, file.size, file.mimetype) == (f"{tmp_path.name}/new.txt", 8, "text/plain")
+    assert _read(run, file.name, tmp_path / "got") == "uploaded"
+    file.delete()
+    assert len(run.files([file.name])) == 0
+    with pytest.raises(CommError, match="no file"):
+        run.file(file.name)
