@@ -193,8 +193,7 @@ class ArtifactUpload:
         path.unlink(missing_ok=True)
         self._note_stored()
         self._fields = self._place(run) | fields
-        if not draft:
-            self._write_result(self._result(run, fields))
+        self._write_result(self._result(run, fields))  # version -1 for a contribution: Artifact.wait() returns
         if self.record.get("use") and not draft:
             use = {"action": "use", "name": self.record.get("name"), "type": fields.get("type", "")}
             self.follow_up = use | self._place(run) | {"version": fields["version"]}
