@@ -154,24 +154,6 @@ except ValueError:
     assert (output.count("before runstream.init()"), output.count("refused"), errors) == (2, 2, "")
 
 
-@pytest.mark.parametrize("strict", [False, True])
-def test_unsupported_functions_print_a_warning_or_raise_an_error(tmp_path: Path, strict: bool) -> None:  # noqa: FBT001
-    """Functions for files and artifacts print one warning each, and raise UnsupportedError with the setting strict."""
-    source = """
-init("a")
-for call in (runstream.log_model, runstream.log_artifact, runstream.use_artifact, runstream.log_model):
-    try:
-        call("x")
-    except runstream.UnsupportedError:
-        print(call.__name__)
-"""
-    status, output, errors = finished(tmp_path, source, begin=BEGIN, RUNSTREAM_STRICT=str(strict))
-
-    assert status == 0, errors
-    raised = ["log_model", "log_artifact", "use_artifact", "log_model"] if strict else []
-    assert output.split() == raised
-
-
 def test_a_pickled_run_is_the_active_run_in_its_process(tmp_path: Path) -> None:
     """In the same process a copy is the run itself; in another one it only has the run's properties."""
     source = """
