@@ -37,6 +37,7 @@ NAMES = (
     "read",
     "outage",
     "upload",
+    "table",
     "idle",
 )
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from typing import TYPE_CHECKING, Any
+
 import runstream
-from runstream.unsupported_media import raise_unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 
 def active_run(name: str) -> runstream.Run:
@@ -11,13 +17,6 @@ def active_run(name: str) -> runstream.Run:
     if runstream.run is None:
         raise runstream.Error(f"No active run: call runstream.init() before {name}")
     return runstream.run
-
-
-def leave_out(what: str) -> None:
-    """Warn once that an option is not supported yet; raises UnsupportedError with the setting ``strict``."""
-    if runstream.run is not None and runstream.run.settings.strict:
-        raise_unsupported(what)
-    runstream.termwarn(f"{what} is not supported yet, like all of files; nothing is uploaded", repeat=False)
 
 
 def warn_not_uploaded(what: str, path: object) -> None:
@@ -28,10 +27,17 @@ def warn_not_uploaded(what: str, path: object) -> None:
     )
 
 
-def warn_no_importance_chart(argument: str) -> None:
-    """Warn once that the chart of feature importance is left out, and name the argument that disables both."""
-    runstream.termwarn(
-        "The chart of feature importance is left out: this version of Runstream has no charts, which come with "
-        f"artifacts; pass {argument} to hide this warning",
-        repeat=False,
-    )
+def log_importance(run: runstream.Run, importance: Iterable[tuple[str, Any]]) -> None:
+    """Log a chart of the importance of each feature; it becomes part of the next row."""
+    table = runstream.Table(columns=["Feature", "Importance"], data=[list(row) for row in importance])
+    title = "Feature Importance"
+    run.log({title: runstream.plot.bar(table, "Feature", "Importance", title=title)}, commit=False)
+
+
+def log_model_file(run: runstream.Run, name: str, save: Callable[[str], object], metadata: Any = None) -> None:
+    """Log a model as an artifact; ``save`` writes it to a path."""
+    with tempfile.TemporaryDirectory(prefix="runstream-model-") as folder:
+        save(path := os.path.join(folder, name))  # noqa: PTH118 - libraries expect a string
+        artifact = runstream.Artifact(name, type="model", metadata=metadata)
+        artifact.add_file(path)
+        run.log_artifact(artifact)

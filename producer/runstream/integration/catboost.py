@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import runstream
-from runstream.integration.active_run import active_run, warn_no_importance_chart, warn_not_uploaded
+from runstream.integration.active_run import active_run, log_importance, log_model_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +48,8 @@ def log_summary(
     Args:
         model: The trained ``CatBoostClassifier`` or ``CatBoostRegressor``.
         log_all_params: Add all parameters of the model to the config.
-        save_model_checkpoint: Upload the model. Not supported yet; prints a warning.
-        log_feature_importance: Log a chart of feature importance. Not supported yet; prints a warning.
+        save_model_checkpoint: Log the model as the artifact ``model_RUN_ID``.
+        log_feature_importance: Log a chart of feature importance.
 
     Raises:
         Error: No run is active; as UsageError, the model is not a CatBoost model.
@@ -62,11 +62,9 @@ def log_summary(
     run.summary["best_iteration"] = model.get_best_iteration()
     run.summary["best_score"] = model.get_best_score()
     if save_model_checkpoint:
-        path = f"{run.dir}/model"
-        model.save_model(path)
-        warn_not_uploaded("The model", path)
+        log_model_file(run, f"model_{run.id}", model.save_model)
     if log_feature_importance:
-        warn_no_importance_chart("log_summary(model, log_feature_importance=False)")
+        log_importance(run, zip(model.feature_names_, model.feature_importances_, strict=True))
 
 
 def _metrics(given: Any) -> Iterator[tuple[str, list[float]]]:

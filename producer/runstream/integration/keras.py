@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Literal
 
 import keras
@@ -119,15 +120,79 @@ class WandbModelCheckpoint(keras.callbacks.ModelCheckpoint):
         warn_not_uploaded("The checkpoint", filepath)
 
 
-class WandbEvalCallback:
-    """Base class of callbacks that log tables of predictions. Not supported yet: raises UnsupportedError."""
+class WandbEvalCallback(ABC, keras.callbacks.Callback):
+    """Base class of callbacks that log a table of samples at the start, and one of predictions after each epoch.
+
+    A subclass fills ``self.data_table`` in ``add_ground_truth()``, and ``self.pred_table`` in
+    ``add_model_predictions()``.
+
+    Args:
+        data_table_columns: The columns of the table of samples.
+        pred_table_columns: The columns of the table of predictions.
+
+    Raises:
+        Error: No run is active.
+    """
+
+    def __init__(
+        self, data_table_columns: list[str], pred_table_columns: list[str], *arguments: Any, **keywords: Any
+    ) -> None:
+        super().__init__(*arguments, **keywords)
+        self._run = active_run("keras.WandbEvalCallback()")
+        self.data_table_columns, self.pred_table_columns = data_table_columns, pred_table_columns
+
+    @abstractmethod
+    def add_ground_truth(self, logs: dict[str, float] | None = None) -> None:
+        """Add the samples to ``self.data_table``."""
+
+    @abstractmethod
+    def add_model_predictions(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Add the predictions of an epoch to ``self.pred_table``; ``self.data_table_ref`` has the samples."""
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Log the table of samples."""
+        self.init_data_table(self.data_table_columns)
+        self.add_ground_truth(logs)
+        self.log_data_table()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Log the table of predictions."""
+        self.init_pred_table(self.pred_table_columns)
+        self.add_model_predictions(epoch, logs)
+        self.log_pred_table()
+
+    def init_data_table(self, column_names: list[str]) -> None:
+        """Make ``self.data_table``."""
+        self.data_table = runstream.Table(columns=column_names, allow_mixed_types=True)
+
+    def init_pred_table(self, column_names: list[str]) -> None:
+        """Make ``self.pred_table``."""
+        self.pred_table = runstream.Table(columns=column_names)
+
+    def log_data_table(self, name: str = "val", type: str = "dataset", table_name: str = "val_data") -> None:  # noqa: A002
+        """Log the table of samples as an artifact that the run uses."""
+        artifact = runstream.Artifact(name, type=type)
+        artifact.add(self.data_table, table_name)
+        self._run.use_artifact(artifact)
+        self.data_table_ref = self.data_table
+
+    def log_pred_table(
+        self,
+        type: str = "evaluation",  # noqa: A002 - the signature of W&B
+        table_name: str = "eval_data",
+        aliases: list[str] | None = None,
+    ) -> None:
+        """Log the table of predictions as a version of the artifact ``run_ID_pred``."""
+        artifact = runstream.Artifact(f"run_{self._run.id}_pred", type=type)
+        artifact.add(self.pred_table, table_name)
+        self._run.log_artifact(artifact, aliases=aliases or ["latest"])
+
+
+class WandbCallback:
+    """The oldest W&B callback for Keras. Not supported: use :class:`WandbMetricsLogger`."""
 
     def __init__(self, *_arguments: Any, **_keywords: Any) -> None:
         raise_unsupported(type(self).__name__)
-
-
-class WandbCallback(WandbEvalCallback):
-    """The oldest W&B callback for Keras. Not supported: use :class:`WandbMetricsLogger`."""
 
 
 def _batches(log_freq: Any) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import lightgbm
 
 import runstream
-from runstream.integration.active_run import active_run, leave_out, warn_no_importance_chart
+from runstream.integration.active_run import active_run, log_importance, log_model_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,12 +38,11 @@ def log_summary(
 
     Args:
         model: The trained model.
-        feature_importance: Log a chart of feature importance. Not supported yet; prints a warning.
-        save_model_checkpoint: Upload the model. Not supported yet; prints a warning.
+        feature_importance: Log a chart of feature importance.
+        save_model_checkpoint: Log the model as the artifact ``model_RUN_ID.txt``.
 
     Raises:
         Error: No run is active; as UsageError, the model is not a ``lightgbm.Booster``.
-        UnsupportedError: ``save_model_checkpoint`` and the setting ``strict`` are True; the rest was recorded.
     """
     run = active_run("lightgbm.log_summary()")
     if not isinstance(model, lightgbm.Booster):
@@ -53,9 +52,9 @@ def log_summary(
     run.summary["best_iteration"] = model.best_iteration
     run.summary["best_score"] = {data: dict(scores) for data, scores in model.best_score.items()}
     if feature_importance:
-        warn_no_importance_chart("log_summary(model, feature_importance=False)")
+        log_importance(run, zip(model.feature_name(), model.feature_importance().tolist(), strict=True))
     if save_model_checkpoint:
-        leave_out("log_summary(save_model_checkpoint=True)")
+        log_model_file(run, f"model_{run.id}.txt", model.save_model)
 
 
 class _Callback:

@@ -9,7 +9,7 @@ import xgboost
 from xgboost.callback import TrainingCallback
 
 import runstream
-from runstream.integration.active_run import active_run, leave_out, warn_no_importance_chart
+from runstream.integration.active_run import active_run, log_importance, log_model_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,14 +28,13 @@ class WandbCallback(TrainingCallback):
     It has no reference to the run, so that scikit-learn can copy it with the parameters of an estimator.
 
     Args:
-        log_model: Upload the model. Not supported yet; prints a warning.
-        log_feature_importance: Log a chart of feature importance. Not supported yet; prints a warning.
+        log_model: Log the model as the artifact ``RUN_ID_model.json`` at the end.
+        log_feature_importance: Log a chart of feature importance at the end.
         importance_type: The kind of importance in the chart.
         define_metric: Show the best value of XGBoost's own metrics in the summary, min or max, instead of the last.
 
     Raises:
         Error: No run is active.
-        UnsupportedError: ``log_model`` is True, and so is the setting ``strict``.
     """
 
     def __init__(
@@ -47,8 +46,7 @@ class WandbCallback(TrainingCallback):
     ) -> None:
         super().__init__()
         _active_run()
-        if log_model:
-            leave_out("WandbCallback(log_model=True)")
+        self.log_model = log_model
         self.log_feature_importance = log_feature_importance
         self.importance_type = importance_type
         self.define_metric = define_metric
@@ -76,10 +74,20 @@ class WandbCallback(TrainingCallback):
         """Log the best score, if early stopping is enabled."""
         if isinstance(model, xgboost.Booster):
             if self.log_feature_importance:
-                warn_no_importance_chart("WandbCallback(log_feature_importance=False)")
+                self._log_importance(model)
+            if self.log_model:
+                log_model_file(_active_run(), f"{_active_run().id}_model.json", model.save_model)
             if model.attr("best_score") is not None:
                 _active_run().log({"best_score": float(model.best_score), "best_iteration": int(model.best_iteration)})
         return model
+
+    def _log_importance(self, model: xgboost.Booster) -> None:
+        try:
+            scores = model.get_score(importance_type=self.importance_type)
+        except ValueError as error:  # a linear model has one kind of importance only
+            runstream.termwarn(f"The chart of feature importance is left out: {error}", repeat=False)
+            return
+        log_importance(_active_run(), scores.items())
 
     def _define(self, name: str, metric: str) -> None:
         if not self.define_metric or name in self._defined:

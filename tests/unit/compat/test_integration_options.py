@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runstream
-from runstream.exceptions import UnsupportedError, UsageError
+from runstream.exceptions import UsageError
 from runstream.integration import lightgbm, xgboost
-from tests.unit.producer.spooled import primary, steps_and_values
+from runstream.spool.format import TopicCode
+from tests.unit.producer.spooled import of_topic, primary, steps_and_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,20 +34,8 @@ def test_a_callback_needs_an_active_run(make: Any) -> None:
         make()
 
 
-def test_uploading_a_model_is_left_out_or_refused(tmp_path: Path) -> None:
-    """It is not supported yet, and the training goes on; with the setting strict it is an error."""
-    for strict in (False, True):
-        settings = {"silent": True, "strict": strict}
-        with runstream.init(project="p", mode="offline", dir=tmp_path, settings=settings):
-            if strict:
-                with pytest.raises(UnsupportedError, match=r"log_model=True.* is not supported yet"):
-                    xgboost.WandbCallback(log_model=True)
-            else:
-                xgboost.WandbCallback(log_model=True)
-
-
-def test_best_scores_are_recorded_without_the_model(run: runstream.Run) -> None:
-    """A checkpoint is not supported yet and is left out; best iteration and scores are in the summary."""
+def test_importance_and_model_are_logged(run: runstream.Run, tmp_path: Path) -> None:
+    """The chart of feature importance has a row for each feature, and the model is an artifact of one file."""
     import lightgbm as library  # noqa: PLC0415 - a module has the same name
     import numpy as np  # noqa: PLC0415
 
@@ -58,8 +47,28 @@ def test_best_scores_are_recorded_without_the_model(run: runstream.Run) -> None:
         lightgbm.log_summary(object())  # type: ignore[arg-type]
     assert dict(run.summary.items()) == {}
     lightgbm.log_summary(model, save_model_checkpoint=True)
+    run.log({})
     assert run.summary["best_score"].keys() == {"training"}
     assert "best_iteration" in run.summary
+    assert run.summary["Feature Importance_table"]["nrows"] == 2
+    run.finish()
+    (logged,) = of_topic(primary(tmp_path), TopicCode.ARTIFACT)
+    assert (logged["name"], logged["type"]) == (f"model_{run.id}.txt", "model")
+
+
+def test_xgboost_logs_importance_and_model(run: runstream.Run, tmp_path: Path) -> None:
+    """At the end of the training; a linear model has no chart of gains, and is trained nevertheless."""
+    import numpy as np  # noqa: PLC0415
+    import xgboost as library  # noqa: PLC0415
+
+    data = library.DMatrix(np.arange(40.0).reshape(20, 2), np.arange(20) % 2)
+    for booster in ("gbtree", "gblinear"):
+        callback = xgboost.WandbCallback(log_model=booster == "gbtree")
+        library.train({"booster": booster, "nthread": 1}, data, 2, callbacks=[callback])
+    run.log({})
+    assert run.summary["Feature Importance_table"]["ncols"] == 2
+    run.finish()
+    assert [record["name"] for record in of_topic(primary(tmp_path), TopicCode.ARTIFACT)] == [f"{run.id}_model.json"]
 
 
 @pytest.mark.parametrize(

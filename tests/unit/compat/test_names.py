@@ -110,16 +110,3 @@ from wandb.sdk.data_types.base_types.wb_value import WBValue
 print(isinstance(wandb.plot.bar(wandb.Table(), "a", "b"), wandb.plot.CustomChart), isinstance(wandb.Html("x"), WBValue))
 """
     assert python(code, tmp_path) == "True True"
-
-
-def test_plots_of_scikit_learn_are_left_out(tmp_path: Path) -> None:
-    """They print a warning once, and the program continues."""
-    code = """
-import sys
-sys.stderr = sys.stdout
-import runstream.compat.wandb, wandb
-wandb.sklearn.plot_roc(1, 2)
-wandb.sklearn.plot_roc(1, 2)
-"""
-    (warning,) = python(code, tmp_path).splitlines()
-    assert "plot_roc() is left out" in warning
