@@ -29,9 +29,11 @@ FAMILIES = (
     "media",
     "metric",
     "mode",
+    "plot",
     "resume",
     "save",
     "summary",
+    "table",
     "watch",
 )
 
