@@ -255,8 +255,9 @@ def _bucket_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        code = getattr(error, "code", None)
-        if code in {"NoSuchKey", "NoSuchObject", "NoSuchBucket", "NoSuchVersion"}:
+        # The status, where the client of minio rejects the content type of the answer.
+        code = getattr(error, "code", None) or getattr(error, "_code", None)
+        if code in {"NoSuchKey", "NoSuchObject", "NoSuchBucket", "NoSuchVersion", 404}:
             raise FileNotFoundError(f"Cannot read the reference {uri!r}: {error}") from error
         if code is not None or type(error).__module__.startswith(("minio", "urllib3")):
             raise CommError(f"Cannot read the reference {uri!r}: {error}") from error

@@ -231,6 +231,8 @@ def _named_marker(topic: Topic, header: events.Header, block: Block) -> events.P
     known = {name: record[name] for name in _MARKER_NAMES.get(topic, ()) if isinstance(record.get(name), str)}
     # Encoded as the reason is: a name that is not UTF-8 may be why the record is lost.
     names: dict[str, Any] = {name: text.encode(errors="backslashreplace").decode() for name, text in known.items()}
+    if record.get("policy") in {policy.value for policy in events.FilePolicy} and topic is Topic.FILE:
+        names["policy"] = events.FilePolicy(record["policy"])
     return _PLAIN_EVENTS[topic][0](header=header, **names)
 
 

@@ -247,6 +247,7 @@ class Shipper:
             self._publish_itself()
         self._control[Word.SHIPPER_ALIVE] = time.time_ns() // 1000
         self._registry.scan()
+        self._collector.writer.restore(delivered=self.delivery.closed(self._collector.writer.id))
         self.uploads.trim()
         self._publish_counts()
 

@@ -158,9 +158,10 @@ def test_a_damaged_spool_is_delivered_as_far_as_it_is_left(  # noqa: PLR0917 - f
     # The segment in use is about half full: the rows that follow the damage fit into it.
     source = f"""
 import glob
+(spool,) = glob.glob(run.dir + "/../spool/*/")  # before the shipper begins to write
 for number in range(15_000):
     run.log({{"n": number, "text": "x" * 40}})
-segments = sorted(glob.glob(run.dir + "/../spool/*/*.seg"))
+segments = sorted(glob.glob(spool + "*.seg"))
 {damage}
 time.sleep(0.001)
 for number in range(15_000, 15_100):

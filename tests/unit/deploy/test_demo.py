@@ -16,17 +16,29 @@ from runstream_deploy.demo.ranks import RankPair, Ranks
 from runstream_deploy.demo.training import DivergedError, train
 
 if TYPE_CHECKING:
-    from runstream import Run
+    from pathlib import Path
+
+    from runstream import Artifact, Run
 
 
 class FakeRun:
-    """A fake run that keeps rows and summary."""
+    """A fake run that keeps rows, summary, and the names of what is saved."""
 
-    def __init__(self) -> None:
-        self.rows: list[dict[str, float]] = []
+    def __init__(self, folder: Path) -> None:
+        self.dir = str(folder)
+        self.rows: list[dict[str, Any]] = []
         self.summary: dict[str, Any] = {}
+        self.kept: list[str] = []
 
-    def log(self, row: dict[str, float]) -> None:
+    def save(self, path: Path, **_: Any) -> None:
+        """Keep the name of a file."""
+        self.kept.append(path.name)
+
+    def log_artifact(self, artifact: Artifact, **_: Any) -> None:
+        """Keep the name of an artifact."""
+        self.kept.append(artifact.name)
+
+    def log(self, row: dict[str, Any]) -> None:
         """Keep a row."""
         self.rows.append(row)
 
@@ -85,19 +97,21 @@ def test_both_ranks_get_the_mean_gradient() -> None:
         assert list(pool.map(average, (0, 1))) == [1_000_000.0, 1_000_000.0]
 
 
-def test_good_case_learns() -> None:
-    """It logs every step, validates after every epoch, and reaches an accuracy above 0.9."""
-    case, run = CASES["good"], FakeRun()
+def test_good_case_learns(tmp_path: Path) -> None:
+    """It logs every step, validates after every epoch, reaches an accuracy above 0.9, and keeps its outcome."""
+    case, run = CASES["good"], FakeRun(tmp_path)
     run.train(case)
+    assert len(run.kept) == 2
+    assert "guesses/table" in run.rows.pop()
     validated = [row for row in run.rows if "val/accuracy" in row]
     assert run.summary == {"steps": len(run.rows)}
     assert (len(run.rows), len(validated)) == (case.epochs * (1438 // case.batch), case.epochs)
     assert validated[-1]["val/accuracy"] > 0.9
 
 
-def test_diverging_case_raises() -> None:
+def test_diverging_case_raises(tmp_path: Path) -> None:
     """It stops before its last epoch."""
-    run = FakeRun()
+    run = FakeRun(tmp_path)
     with pytest.raises(DivergedError, match="at a learning rate of"):
         run.train(CASES["diverging"])
     assert 0 < len(run.rows) < CASES["diverging"].epochs * (1438 // CASES["diverging"].batch)

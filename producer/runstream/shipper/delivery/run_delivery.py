@@ -128,6 +128,10 @@ class RunDelivery:
             if tail.exit is not None and decided and not tail.exit_sent:
                 self._send_exit(tail)
 
+    def closed(self, writer: bytes) -> bool:
+        """Whether everything of a writer is delivered."""
+        return (tail := self.tails.get(writer)) is not None and tail.account.closed
+
     def decide_beats(self, *, live: bool) -> list[WriterAccount]:
         """Decide for which writers beats are sent: those that are running; return the accounts that changed.
 

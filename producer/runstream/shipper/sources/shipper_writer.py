@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from typing import Any
 
@@ -50,6 +51,12 @@ class ShipperWriter:
             self._writer = SpoolWriter(path, self.id, smallest=_SEGMENT_BYTES, policy=self._policy)
             self._writer.append(TopicCode.CONFIG, [["attribute", "set", ["label"], label]])
         return self._writer
+
+    def restore(self, *, delivered: bool) -> None:
+        """Create the spool again if it was deleted before it was delivered; does nothing if that is not possible."""
+        if self._writer is not None and not delivered:
+            with contextlib.suppress(OSError):
+                self._writer.restore()
 
     def end(self) -> None:
         """Append the exit if the writer was created; a second call does nothing."""
