@@ -40,16 +40,23 @@ class ArtifactExpiry:
         async with self.database.connection() as connection:
             found = await reader.expired(connection, now, _LIMIT)
             known = {one: await reader.last_decision(connection, one) for one in {one for one, _ in found}}
-        return sum([await self._delete(collection, number, known[collection]) for collection, number in found])
+        count = 0
+        for collection, number in found:
+            if (decided := await self._delete(collection, number, known[collection])) is not None:
+                # Published, so that the next version of the collection need not wait until it is applied.
+                known[collection] = max(known[collection], decided)
+                count += 1
+        return count
 
-    async def _delete(self, collection: Collection, number: int, known: int) -> bool:
+    async def _delete(self, collection: Collection, number: int, known: int) -> int | None:
+        """Publish the deletion of a version; return its decision, or None if another one is not published yet."""
         key = hashlib.sha256(f"{collection}:v{number} expired".encode()).digest()[:16]
         decision = await self.decisions.expire(collection, number, known, command_request(key))
         if decision is None:
-            return False
+            return None
         event = ArtifactCommand(key, "expiry").about(collection, number, decision.number, kind=Kind.DELETED)
         await self.commands.publish(event)
-        return True
+        return decision.number
 
     async def run(self) -> None:
         """Expire versions periodically until cancelled; while a server is unavailable, try again later."""
