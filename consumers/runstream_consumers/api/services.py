@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Path, Query, Request
 
 from runstream_consumers.api.artifact_decisions import ArtifactDecisions
 from runstream_consumers.api.artifact_expiry import ArtifactExpiry
@@ -78,6 +78,8 @@ def contents(found: TheServices) -> ContentServer:
 
 
 TheContents = Annotated[ContentServer, Depends(contents)]
+Download = Annotated[bool, Query(description="Save the file instead of showing it")]
+Scripts = Annotated[bool, Query(description="Run the scripts of HTML, in an origin of its own")]
 
 
 def object_store(found: TheContents) -> ObjectStore:

@@ -25,7 +25,17 @@ from runstream_consumers.api.documents import artifact_models as models
 from runstream_consumers.api.documents.answers import ValuesResponse, described
 from runstream_consumers.api.problems import Problem
 from runstream_consumers.api.routers.runs import RUN
-from runstream_consumers.api.services import Name, Services, TheConnection, TheContents, TheRun, TheServices, TheStore
+from runstream_consumers.api.services import (
+    Download,
+    Name,
+    Scripts,
+    Services,
+    TheConnection,
+    TheContents,
+    TheRun,
+    TheServices,
+    TheStore,
+)
 from runstream_consumers.artifacts import reader
 from runstream_consumers.artifacts.reader import ArtifactVersion, StoredContent
 from runstream_consumers.runtime.plugin import Connection
@@ -89,8 +99,8 @@ async def content(
     services: TheServices,
     contents: TheContents,
     *,
-    download: Annotated[bool, Query(description="Save the file instead of showing it")] = False,
-    scripts: Annotated[bool, Query(description="Run the scripts of HTML, in an origin of its own")] = False,
+    download: Download = False,
+    scripts: Scripts = False,
 ) -> Response:
     """Return the bytes of a file, or a range of them; the media type follows from the bytes.
 

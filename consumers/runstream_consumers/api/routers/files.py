@@ -16,7 +16,15 @@ from runstream_consumers.api.kafka.command_events import change_file
 from runstream_consumers.api.problems import BadParameter, Problem
 from runstream_consumers.api.routers.runs import RUN
 from runstream_consumers.api.security.access import ThePrincipal
-from runstream_consumers.api.services import TheConnection, TheContents, TheKey, TheRun, TheServices
+from runstream_consumers.api.services import (
+    Download,
+    Scripts,
+    TheConnection,
+    TheContents,
+    TheKey,
+    TheRun,
+    TheServices,
+)
 from runstream_consumers.api.uploads import Uploads
 from runstream_consumers.files import reader as files
 from runstream_consumers.files.model import FileRow, FileState
@@ -68,8 +76,8 @@ async def content(
     services: TheServices,
     contents: TheContents,
     *,
-    download: Annotated[bool, Query(description="Save the file instead of showing it")] = False,
-    scripts: Annotated[bool, Query(description="Run the scripts of HTML, in an origin of its own")] = False,
+    download: Download = False,
+    scripts: Scripts = False,
 ) -> Response:
     """Return the bytes of a file, or a range of them; the media type follows from the bytes."""
     async with services.database.connection() as connection:
