@@ -18,7 +18,7 @@ UNMEASURED := tests/parity tests/faults tests/e2e tests $(MEASURED:%=--ignore=%)
 # Test processes; each starts Kafka, PostgreSQL and a local stack when its tests need them, about 1.5 GiB in all. Many tests
 # wait for a timeout that they examine, so that two cores are busy with three processes.
 WORKERS ?= 3
-SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile=$(if $(CI),ci,full)
 # Absolute, because the processes that the tests start run in other folders.
 COVERAGE := $(CURDIR)/.cache/coverage
 # Every test starts many processes; without bytecode, each of them would compile its modules again.

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 #: For `make check`: a quarter of the examples. A test that needs more than the default multiplies it.
 settings.register_profile("quick", settings.get_profile("full"), max_examples=25)
+#: For CI (see the Makefile): the same examples each time, so that a change is judged by what it changes.
+settings.register_profile("ci", settings.get_profile("full"), derandomize=True)
 settings.load_profile("full")
 
 

@@ -89,11 +89,15 @@ def _fold_numbers(keys: Keys, block: _Block, columns: Sequence[Column], matrix: 
     first_row, last_row = (first, last) if rows is None else (int(rows[first]), int(rows[last]))
     start, stop = block.seen(first_row, None), block.seen(last_row, None)
     states = [_state_of(keys, column.path) for column in columns]
+    is_finite = matrix.dtype == np.int64 or bool(np.isfinite(matrix).all())
+    if not is_finite:
+        # A NaN with another sign or payload would make the bytes of equal states differ.
+        matrix[np.isnan(matrix)] = np.nan
     for state, opening, closing in zip(states, matrix[:, first].tolist(), matrix[:, last].tolist(), strict=True):
         state.see(Seen(start.tag, start.writer, opening), Seen(stop.tag, stop.writer, closing))
     if matrix.dtype == np.int64:
         _add_finite(states, matrix, int_sums(matrix))
-    elif np.isfinite(matrix).all():
+    elif is_finite:
         _add_finite(states, matrix, float_sums(matrix))
     else:
         for state, numbers in zip(states, matrix, strict=True):

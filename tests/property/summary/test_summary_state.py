@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import struct
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +14,20 @@ from hypothesis import strategies as st
 
 from runstream_consumers.summary.packing import pack_document, pack_keys, texts, unpack
 from runstream_schemas import values
-from runstream_schemas.events import LogEvent
+from runstream_schemas.events import LogEvent, Role, Writer
 from runstream_schemas.summary_algebra.definitions import Definition
 from runstream_schemas.summary_algebra.key_state import KeyState
 from runstream_schemas.summary_algebra.projection import Nothing, project, shown, summary_of
 from runstream_schemas.summary_algebra.state_codec import decode_state, encode_state
 from runstream_schemas.summary_algebra.summary_state import SummaryState
 from tests.property.summary.naive import aggregate, cells, overlaid
-from tests.property.summary.runs import RUN, Placed, one_by_one, runs
+from tests.property.summary.runs import RUN, Placed, log_event, one_by_one, runs
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterable
 
+_WRITER = Writer(id=bytes(16), role=Role.PRIMARY)
 _SHUFFLES = st.randoms(use_true_random=False)
 
 
@@ -49,6 +52,14 @@ def test_order_and_division_of_events_do_not_change_the_state(placed: list[Place
     pieces = [piece for item in placed for piece in (one_by_one(item) if shuffle.random() < 0.5 else [item])]
     shuffle.shuffle(pieces)
     assert all_of(folded(placed)) == all_of(folded(pieces))
+
+
+def test_the_bits_of_a_nan_do_not_change_the_state() -> None:
+    """Any NaN is stored as the same bytes, whatever its sign and payload."""
+    (nan,) = struct.unpack("<d", bytes.fromhex("010000000000f87f"))
+    events = [log_event(_WRITER, [{"a": value}], [0], 0) for value in (nan, -math.nan, math.nan)]
+    states = [folded([Placed(event, 0, 1)]) for event in events]
+    assert all_of(states[0]) == all_of(states[1]) == all_of(states[2])
 
 
 @given(runs(), _SHUFFLES)
