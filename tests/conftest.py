@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import sys
 import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -52,13 +53,15 @@ settings.load_profile("full")
 
 
 def pytest_configure() -> None:
-    """Keep the messages of failed comparisons short, also in CI.
+    """Keep the messages of failed comparisons short, also in CI, and keep compiled modules.
 
-    With these variables pytest formats all differences. Of hundreds of rows that takes seconds, for each failed attempt
-    of a poll, and the consumers in the test's event loop lose their sessions meanwhile.
+    With the first variables pytest formats all differences. Of hundreds of rows that takes seconds, for each failed
+    attempt of a poll, and the consumers in the test's event loop lose their sessions meanwhile. With the last one each
+    of the thousands of processes that the tests start would compile its modules again.
     """
-    for name in ("CI", "BUILD_NUMBER"):
+    for name in ("CI", "BUILD_NUMBER", "PYTHONDONTWRITEBYTECODE"):
         os.environ.pop(name, None)
+    sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session", autouse=True)
