@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from runstream.exceptions import CommError, ConfigError, DataError, DiskFullError, Error, UnsupportedError, UsageError
+from runstream.exceptions import CommError, ConfigError, DataError, DiskFullError, Error, UsageError
 from runstream.tracking.run.session import SESSION as _SESSION
 from runstream.tracking.run.session import UninitializedAttribute as _UninitializedAttribute
 
@@ -38,7 +38,6 @@ __all__ = [
     "Run",
     "Settings",
     "Summary",
-    "UnsupportedError",
     "UsageError",
     "agent",
     "alert",
@@ -100,7 +99,6 @@ upsert_artifact = _SESSION.run_function("upsert_artifact")
 use_artifact = _SESSION.run_function("use_artifact")
 use_model = _SESSION.run_function("use_model")
 
-_MEDIA = "runstream.unsupported_media"
 #: Imported at first use: a program that only logs needs neither the reading side nor, before init(), the settings.
 _LAZY = {
     "AlertLevel": "runstream.tracking.run.alert",

@@ -25,7 +25,3 @@ class DataError(Error, TypeError, ValueError):
 
 class DiskFullError(Error):
     """The disk is full, and ``disk="raise"`` is set; nothing of the call was recorded."""
-
-
-class UnsupportedError(Error, NotImplementedError):
-    """A function of W&B that is not supported yet; the call had no effect."""

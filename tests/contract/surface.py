@@ -57,8 +57,6 @@ class Method(_Row):
     raises: list[str] = []
     deprecated: bool = False
     static: bool = False
-    #: Not supported until files and artifacts are.
-    later: bool = False
     test: str
 
     @property
@@ -101,7 +99,8 @@ def page() -> str:
         "hand from three versions of W&B's reference documentation of `Run`: 001 is that of v0.18, 002 a later one,",
         "and 000 the newest. If two versions disagree, the newer one applies. Names that only an older version has",
         "are included.",
-        "`tests/contract/test_surface.py` compares the signatures with the code, and checks that the tests exist.",
+        "`tests/contract/test_surface.py` compares the signatures with the code, and checks that the tests exist: a",
+        "name works if the test of its behavior passes.",
         "",
         "## Constructor",
         "",
@@ -109,13 +108,13 @@ def page() -> str:
         "",
         "## Properties",
         "",
-        "| name | type | documents | | tested by |",
+        "| name | type | documents | state | tested by |",
         "|---|---|---|---|---|",
         *(_property_line(row) for row in found.properties),
         "",
         "## Methods",
         "",
-        "| call | returns | raises | documents | | tested by |",
+        "| call | returns | raises | documents | state | tested by |",
         "|---|---|---|---|---|---|",
         *(_method_line(row) for row in found.methods),
         "",
@@ -124,19 +123,22 @@ def page() -> str:
 
 
 def _property_line(row: Property) -> str:
-    notes = [note for note, holds in (("settable", row.settable), ("deprecated", row.deprecated)) if holds]
-    kind = _escaped(row.returns)
-    return f"| `{row.name}` | `{kind}` | {', '.join(row.documents)} | {', '.join(notes)} | `{row.test}` |"
+    kind, state = _escaped(row.returns), _state(row, settable=row.settable)
+    return f"| `{row.name}` | `{kind}` | {', '.join(row.documents)} | {state} | `{row.test}` |"
 
 
 def _method_line(row: Method) -> str:
-    notes = [note for note, holds in (("not supported yet", row.later), ("deprecated", row.deprecated)) if holds]
     raises = ", ".join(f"`{name}`" for name in row.raises)
     documents = ", ".join(row.documents)
     return (
-        f"| `{_escaped(row.call)}` | `{_escaped(row.returns)}` | {raises} | {documents} | {', '.join(notes)} "
+        f"| `{_escaped(row.call)}` | `{_escaped(row.returns)}` | {raises} | {documents} | {_state(row)} "
         f"| `{row.test}` |"
     )
+
+
+def _state(row: Property | Method, *, settable: bool = False) -> str:
+    works = "works" if has_test(row.test) else "not tested"
+    return works + ", settable" * settable + ", deprecated" * row.deprecated
 
 
 def _shown(parameter: Parameter) -> str:

@@ -50,7 +50,7 @@ def test_a_mirrored_run_has_the_content_of_the_wandb_run(stack: Stack, tmp_path:
     assert run.summary["best"] == 1
     assert run.summary["per"] == {"class": 1, "sample": 2}
     assert (run.name, run.tags) == ("renamed", ["both", "more"])
-    assert "Cannot mirror values of types that Runstream does not support yet: picture" in output
+    assert "Cannot mirror objects of W&B and of other types that cannot be recorded: picture" in output
     assert list((tmp_path / "wandb").glob(f"offline-run-*-{run_id}"))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tests.unit.files.recorded import content, file_records
 from tests.unit.producer.spooled import primary, rows
 
 if TYPE_CHECKING:
@@ -53,6 +55,20 @@ def logged(run: runstream.Run, folder: Path) -> list[dict[str, Any]]:
     """Finish a run; return its rows."""
     run.finish()
     return [row.values for row in rows(primary(folder))]
+
+
+def graph_of(run: runstream.Run, folder: Path, number: int = 0) -> dict[str, Any]:
+    """Return the content of the file that the summary names for a graph."""
+    described = run.summary[f"graph_{number}"]
+    assert described["_type"] == "graph-file"
+    record = next(record for record in file_records(folder) if record["path"] == described["path"])
+    found: dict[str, Any] = json.loads(content(folder, record))
+    return found
+
+
+def names(run: runstream.Run, folder: Path, number: int = 0) -> list[str]:
+    """Return the names of the nodes of a graph."""
+    return [node["name"] for node in graph_of(run, folder, number)["nodes"]]
 
 
 def histograms(row: dict[str, Any]) -> set[str]:

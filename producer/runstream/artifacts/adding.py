@@ -84,7 +84,7 @@ class Adding(ABC):
         Raises:
             ValueError: The URI is invalid, there is nothing, or there are too many objects.
             CommError: The store cannot be reached.
-            UnsupportedError: The library for the scheme is not installed.
+            Error: The library for the scheme is not installed.
             ArtifactFinalizedError: The artifact is logged.
         """
         from runstream.artifacts.references import resolve_reference  # noqa: PLC0415 - rarely used

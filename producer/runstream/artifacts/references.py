@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 from runstream.artifacts.draft import files_below
 from runstream.artifacts.entry import ArtifactManifestEntry
 from runstream.download.file_cache import sha256_of
-from runstream.exceptions import CommError, UnsupportedError
+from runstream.exceptions import CommError, Error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def resolve_reference(
     Raises:
         ValueError: The URI has no scheme, there is nothing, or more than ``max_objects``.
         CommError: Its store cannot be reached.
-        UnsupportedError: A library that is needed for its scheme is not installed.
+        Error: A library that is needed for its scheme is not installed.
     """
     scheme = urlsplit(uri).scheme
     if not scheme:
@@ -196,7 +196,7 @@ class BucketReferences:
             from minio import Minio  # noqa: PLC0415 - optional
             from minio.credentials import providers  # noqa: PLC0415
         except ImportError:
-            raise UnsupportedError(
+            raise Error(
                 f"References to {self._scheme}:// need the package minio: pip install 'runstream[server]', or pass "
                 "checksum=False to refer to them without looking"
             ) from None

@@ -139,7 +139,7 @@ class _Mirror:
             if new := sorted(data.keys() - kept.keys() - self._failed):
                 self._failed.update(new)
                 keys = ", ".join(new)
-                runstream.termwarn(f"Cannot mirror values of types that Runstream does not support yet: {keys}")
+                runstream.termwarn(f"Cannot mirror objects of W&B and of other types that cannot be recorded: {keys}")
             run.log(kept, *arguments, **keywords)
 
     def _around_end(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:

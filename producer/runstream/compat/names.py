@@ -17,7 +17,7 @@ _ERRORS = {
     "CommError": "runstream.exceptions:CommError",
     "AuthenticationError": "runstream.exceptions:CommError",
     "UsageError": "runstream.exceptions:UsageError",
-    "UnsupportedError": "runstream.exceptions:UnsupportedError",
+    "UnsupportedError": "runstream.exceptions:UsageError",
 }
 _COLLECTIONS = "runstream.public_api.artifacts"
 _READING = {
@@ -43,11 +43,12 @@ _MEDIA_CLASSES = """
     Audio Bokeh BoundingBoxes2D Classes Graph Histogram Html Image ImageMask Molecule Object3D Plotly Video box3d
     EvalTable JoinedTable PartitionedTable Table
 """.split()  # noqa: SIM905
+_TRACE_CLASSES = ("Result", "Span", "SpanKind", "StatusCode", "Trace", "WBTraceTree")
 _MEDIA = {
     **{name: f"runstream.media.base:{name}" for name in ("BatchableMedia", "Media", "WBValue")},
     **{name: f"runstream:{name}" for name in _MEDIA_CLASSES},
-    "Node": "runstream.media.graph:Node",
-    "*": "runstream.unsupported_media",
+    **{name: f"runstream.media.graph:{name}" for name in ("Edge", "Node")},
+    **{name: f"runstream.media.trace_tree:{name}" for name in _TRACE_CLASSES},
 }
 
 _MEDIA_MODULES = """

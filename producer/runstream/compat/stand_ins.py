@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runstream.exceptions import UnsupportedError, UsageError
+from runstream.exceptions import UsageError
 from runstream.import_hooks import add_import_hook as add_import_hook  # noqa: PLC0414 - wandb.util has it
 from runstream.messages import termwarn
 from runstream.run_names import generate_run_id
@@ -143,9 +143,9 @@ def sweep(*_arguments: Any, **_keywords: Any) -> Any:
     """Raise, since Runstream has no sweeps.
 
     Raises:
-        UnsupportedError: Always.
+        UsageError: Always.
     """
-    raise UnsupportedError("Runstream has no sweeps: use Optuna, for example, with one run for each trial")
+    raise UsageError("Runstream has no sweeps: use Optuna, for example, with one run for each trial")
 
 
 agent = controller = sweep

@@ -8,18 +8,18 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from runstream.exceptions import Error, UnsupportedError
+from runstream.exceptions import Error, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _AUTOMATIONS = "Runstream has alerts and consumers instead of automations"
-_EXPORTS = "Runstream does not export the history as Parquet files yet"
+_EXPORTS = "Runstream does not export the history as Parquet files: use Run.history() or scan_history()"
 _INTEGRATION = "Runstream does not have this integration; log with run.log()"
 _INTERNAL = "it is internal to W&B"
 _LAUNCH = "Runstream does not have launch queues"
 _ORGANIZATIONS = "Runstream does not have organizations and teams"
-_READING = "the public API is not complete yet; use runstream.Api().run() and runs()"
+_READING = "use runstream.Api(), whose answers are lists, dicts and iterators"
 _REPORTS = "Runstream does not have reports"
 _SWEEPS = "Runstream does not have sweeps: use Optuna, for example, with one run for each trial"
 
@@ -91,7 +91,7 @@ class Unavailable:
 
     def __init__(self, *_arguments: Any, **_keywords: Any) -> None:
         kind = type(self)
-        raise UnsupportedError(f"{kind.__module__}.{kind.__qualname__} is not available: {kind.reason}")
+        raise UsageError(f"{kind.__module__}.{kind.__qualname__} is not available: {kind.reason}")
 
 
 @cache

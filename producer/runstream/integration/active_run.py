@@ -1,4 +1,4 @@
-"""The run that an integration logs to, and what integrations leave out."""
+"""The run that an integration logs to, and what several integrations log."""
 
 from __future__ import annotations
 
@@ -17,14 +17,6 @@ def active_run(name: str) -> runstream.Run:
     if runstream.run is None:
         raise runstream.Error(f"No active run: call runstream.init() before {name}")
     return runstream.run
-
-
-def warn_not_uploaded(what: str, path: object) -> None:
-    """Warn once that a file is not uploaded."""
-    runstream.termwarn(
-        f"{what} stays at {path}: this version of Runstream does not upload files, which comes with artifacts",
-        repeat=False,
-    )
 
 
 def log_importance(run: runstream.Run, importance: Iterable[tuple[str, Any]]) -> None:

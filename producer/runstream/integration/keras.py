@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 
 import runstream
-from runstream.integration.active_run import active_run, warn_not_uploaded
-from runstream.unsupported_media import raise_unsupported
+from runstream.integration.active_run import active_run
+from runstream.integration.keras_callback import WandbCallback as WandbCallback  # noqa: PLC0414 - W&B has it here
+from runstream.tracking.artifacts.records import record_version
 
 if TYPE_CHECKING:
     import os
@@ -75,7 +77,9 @@ class WandbMetricsLogger(keras.callbacks.Callback):
 
 
 class WandbModelCheckpoint(keras.callbacks.ModelCheckpoint):
-    """Saves checkpoints as ``keras.callbacks.ModelCheckpoint`` does. They are not uploaded yet.
+    """Saves checkpoints as ``keras.callbacks.ModelCheckpoint`` does, and logs each as a version of ``run_ID_model``.
+
+    Its aliases are ``latest`` and ``epoch_N`` or ``epoch_N_batch_M``.
 
     Args:
         filepath: Where to save; ends with ``.keras``, or ``.weights.h5`` for weights only.
@@ -106,7 +110,7 @@ class WandbModelCheckpoint(keras.callbacks.ModelCheckpoint):
         **_keywords: Any,
     ) -> None:
         del options
-        active_run("keras.WandbModelCheckpoint()")
+        self._run = active_run("keras.WandbModelCheckpoint()")
         super().__init__(
             filepath,
             monitor=monitor,
@@ -117,7 +121,17 @@ class WandbModelCheckpoint(keras.callbacks.ModelCheckpoint):
             save_freq=save_freq,
             initial_value_threshold=initial_value_threshold,
         )
-        warn_not_uploaded("The checkpoint", filepath)
+
+    def _save_model(self, epoch: int, batch: int | None, logs: Mapping[str, Any] | None) -> None:
+        """Save a checkpoint if it is one to save; log it if it was saved."""
+        path = Path(self._get_file_path(epoch, batch, logs or {}))
+        before = _state(path)
+        super()._save_model(epoch, batch, logs)
+        if _state(path) != before:
+            artifact = runstream.Artifact(f"run_{self._run.id}_model", type="model")
+            artifact.add_file(str(path))
+            alias = f"epoch_{epoch}" if batch is None else f"epoch_{epoch}_batch_{batch}"
+            self._run.log_artifact(artifact, aliases=["latest", alias])
 
 
 class WandbEvalCallback(ABC, keras.callbacks.Callback):
@@ -173,7 +187,9 @@ class WandbEvalCallback(ABC, keras.callbacks.Callback):
         """Log the table of samples as an artifact that the run uses."""
         artifact = runstream.Artifact(name, type=type)
         artifact.add(self.data_table, table_name)
-        self._run.use_artifact(artifact)
+        if not self._run.disabled:
+            # As use_artifact() does, which waits until it is stored, and refuses in an offline run.
+            record_version(self._run, artifact, {"aliases": [], "use": True})
         self.data_table_ref = self.data_table
 
     def log_pred_table(
@@ -188,11 +204,13 @@ class WandbEvalCallback(ABC, keras.callbacks.Callback):
         self._run.log_artifact(artifact, aliases=aliases or ["latest"])
 
 
-class WandbCallback:
-    """The oldest W&B callback for Keras. Not supported: use :class:`WandbMetricsLogger`."""
-
-    def __init__(self, *_arguments: Any, **_keywords: Any) -> None:
-        raise_unsupported(type(self).__name__)
+def _state(path: Path) -> tuple[int, ...] | None:
+    """Return what differs once a file is written again; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _batches(log_freq: Any) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from stable_baselines3.common.callbacks import BaseCallback
 
 import runstream
-from runstream.integration.active_run import active_run, warn_not_uploaded
+from runstream.integration.active_run import active_run
 from runstream.tracking.values.foreign import text_of
 
 if TYPE_CHECKING:
@@ -23,13 +23,14 @@ class WandbCallback(BaseCallback):
 
     Args:
         verbose: 1 or more to print a message when the model is saved.
-        model_save_path: Folder in which to save ``model.zip``; None to not save the model. It is not uploaded yet.
+        model_save_path: Folder in which to save ``model.zip``; None to not save the model. It is uploaded
+            as the file ``model.zip`` of the run.
         model_save_freq: Save the model every so many steps; 0 to save it only at the end.
         gradient_save_freq: Log histograms every so many batches; 0 for no histograms.
         log: What to log histograms of: ``gradients``, ``parameters``, ``all`` or None.
 
     Raises:
-        Error: No run is active.
+        Error: No run is active; as UsageError, ``model_save_freq`` is set without ``model_save_path``.
     """
 
     def __init__(
@@ -46,7 +47,12 @@ class WandbCallback(BaseCallback):
         self.gradient_save_freq = gradient_save_freq
         self.log = log
         self.path: Path | None = None
-        if model_save_path is not None:
+        if model_save_path is None:
+            if model_save_freq:
+                raise runstream.UsageError(
+                    f"Invalid model_save_freq={model_save_freq}: expected model_save_path, a folder for the model, too"
+                )
+        else:
             Path(model_save_path).mkdir(parents=True, exist_ok=True)
             self.path = Path(model_save_path) / "model.zip"
 
@@ -62,16 +68,18 @@ class WandbCallback(BaseCallback):
 
     def _on_step(self) -> bool:
         if self.model_save_freq > 0 and self.n_calls % self.model_save_freq == 0:
-            self._save_model()
+            self.save_model()
         return True
 
     def _on_training_end(self) -> None:
-        self._save_model()
+        self.save_model()
 
-    def _save_model(self) -> None:
+    def save_model(self) -> None:
+        """Save the model, and upload it."""
         if self.path is None:
             return
         self.model.save(self.path)
         if self.verbose > 0:
             runstream.termlog(f"Saved the model to {self.path}")
-        warn_not_uploaded("The model", self.path)
+        # Copied now: the next model is written to the same path.
+        self._run.save(str(self.path), base_path=str(self.path.parent), policy="now")

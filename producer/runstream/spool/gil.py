@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from runstream.exceptions import UnsupportedError
+from runstream.exceptions import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ def _gil_is_enabled() -> bool:
 def require_gil(is_enabled: Callable[[], bool] = _gil_is_enabled) -> None:
     """Refuse an interpreter that runs without the global interpreter lock."""
     if not is_enabled():
-        raise UnsupportedError(
+        raise UsageError(
             "Runstream cannot record in a Python that runs without the global interpreter lock: "
             "set PYTHON_GIL=1, or use a standard build of Python"
         )

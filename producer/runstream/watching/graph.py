@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runstream.exceptions import UsageError
+from runstream.media.graph import Graph
 from runstream.watching.hooks import ModuleHook
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ class GraphTracer:
     again, or when the hooks are removed, whichever comes first. It is replaced if the model itself is called later.
     """
 
-    def __init__(
-        self, torch: Any, model: Any, publish: Callable[[dict[str, Any]], None], warn: Callable[[str], None]
-    ) -> None:
+    def __init__(self, torch: Any, model: Any, publish: Callable[[Graph], None], warn: Callable[[str], None]) -> None:
         self._torch = torch
         #: Weak, since the hooks of the model's parts refer to this object.
         self._model = weakref.ref(model)
@@ -142,7 +141,12 @@ class GraphTracer:
         self._graph.producers.clear()
         try:
             nodes, edges = self._graph.nodes, self._graph.edges
-            self._publish_graph({"_type": "graph", "format": "torch", "nodes": nodes, "edges": edges})
+            graph = Graph("torch")
+            for node in nodes:
+                graph.add_node(**node)
+            for source, target in edges:
+                graph.add_edge(graph[source], graph[target])
+            self._publish_graph(graph)
         except UsageError:
             return  # The run is finished.
         except Exception as error:  # noqa: BLE001 - tracking must not stop the training

@@ -8,7 +8,7 @@ from runstream.compat import mirror
 
 
 def main() -> None:
-    """Log three rows; some have a value of a type that Runstream does not support."""
+    """Log three rows; each has an object of W&B."""
     mirror.start()
     with wandb.init(
         project="tests", config={"lr": 1, "net": {"depth": 2}}, tags=["both"], settings={"console": "off"}

@@ -188,18 +188,19 @@ for settings in (wandb.Settings(console="wrap_raw"), wandb.Settings(mode="dryrun
 
 
 def test_sweeps_raise_an_error(tmp_path: Path) -> None:
-    """Sweeps can be imported, and raise an error when they are used; media, tables, artifacts and charts do not."""
+    """Sweeps can be imported, and raise an error when they are used."""
     code = """
 import runstream.compat.wandb, wandb
-uses = [lambda: wandb.Html("x"), lambda: wandb.Table(columns=["a"]), lambda: wandb.Artifact("a", type="model"),
-        lambda: wandb.plot.bar(wandb.Table(), "a", "b"), lambda: wandb.sweep({})]
-for use in uses:
+for use in (wandb.sweep, wandb.agent, wandb.controller):
     try:
-        use()
-    except wandb.errors.UnsupportedError as error:
-        print(type(error).__name__, isinstance(error, wandb.Error))
+        use({})
+    except wandb.errors.UsageError as error:
+        print(error)
 """
-    assert python(code, tmp_path).splitlines() == ["UnsupportedError True"]
+    assert (
+        python(code, tmp_path).splitlines()
+        == ["Runstream has no sweeps: use Optuna, for example, with one run for each trial"] * 3
+    )
 
 
 def test_an_import_hook_is_called_when_its_module_is_imported(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ try:
     RunQueue()
 except FastaiError:
     pass
-except wandb.errors.UnsupportedError as error:
+except wandb.errors.UsageError as error:
     print(error)
 print(hasattr(wandb.apis.public, "no_such_name"), "RunQueue" in dir(wandb.apis.public))
 """
@@ -102,7 +102,7 @@ wandb.join()
     assert python(code, tmp_path).splitlines() == ["r1 True True", "True True r1", "1"]
 
 
-def test_placeholders_are_instances_of_the_classes_of_media(tmp_path: Path) -> None:
+def test_charts_and_media_are_instances_of_the_classes_of_media(tmp_path: Path) -> None:
     """Libraries recognize charts and media by their class."""
     code = """
 import runstream.compat.wandb, wandb

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 import runstream
 from runstream.media.encoded import encoded_bytes
+from runstream.media.graph import Node
 from runstream.media.places import RunPlace
 from tests.unit.media.recorded import recorded_run
 
@@ -190,3 +191,15 @@ def test_a_graph_holds_nodes_and_edges() -> None:
     stored = json.loads(uploaded(graph))
     assert [node["name"] for node in stored["nodes"]] == ["a", "b"]
     assert stored["edges"] == [[1, 2]]
+
+
+def test_a_node_can_be_copied_and_changed() -> None:
+    """Everything but its id is copied, and its fields are attributes."""
+    node = Node(id=1, name="a", num_parameters=4)
+    copy = Node(id=2, node=node)
+    copy.class_name = "Dense"
+
+    assert copy.record(PLACE) == {"id": 2, "name": "a", "class_name": "Dense", "num_parameters": 4}
+    assert node.class_name is None
+    with pytest.raises(ValueError, match="colour"):
+        Node(colour=1)

@@ -20,6 +20,8 @@ from runstream.watching.hooks import register_pass_hooks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from runstream.media.graph import Graph
+
 
 @dataclass(eq=False)
 class Step:
@@ -147,17 +149,17 @@ def model() -> Module:
     return Module(net=Module(a=Module(), b=Module()), head=Module())
 
 
-def traced(model: Module) -> tuple[GraphTracer, list[dict[str, Any]]]:
+def traced(model: Module) -> tuple[GraphTracer, list[Graph]]:
     """Trace a model; return the tracer and the list of graphs that it publishes."""
-    graphs: list[dict[str, Any]] = []
+    graphs: list[Graph] = []
     tracer = GraphTracer(TORCH, model, graphs.append, pytest.fail)
     tracer.start()
     return tracer, graphs
 
 
-def names(graph: dict[str, Any]) -> list[str]:
+def names(graph: Graph) -> list[Any]:
     """Return the names of a graph's modules."""
-    return [node["name"] for node in graph["nodes"]]
+    return [node.name for node in graph.nodes]
 
 
 def hooks_of(model: Module) -> int:
@@ -173,7 +175,7 @@ def test_a_call_of_the_model_publishes_its_graph_and_removes_the_hooks(model: Mo
     model(Tensor())
 
     assert [names(graph) for graph in graphs] == [["net.a", "net.b", "head"]]
-    assert graphs[0]["edges"] == [[0, 1], [1, 2]]
+    assert [(one.id, other.id) for one, other in graphs[0].edges] == [(0, 1), (1, 2)]
     assert hooks_of(model) == 0
 
 
@@ -215,7 +217,7 @@ def test_parts_that_are_called_one_after_the_other_are_one_graph(model: Module) 
     model.get_submodule("head")(model.get_submodule("net")(Tensor()))
 
     assert [names(graph) for graph in graphs] == [["net.a", "net.b", "head"]]
-    assert graphs[0]["edges"] == [[0, 1], [1, 2]]
+    assert [(one.id, other.id) for one, other in graphs[0].edges] == [(0, 1), (1, 2)]
 
 
 def test_a_later_call_of_the_model_replaces_the_graph_of_a_part(model: Module) -> None:

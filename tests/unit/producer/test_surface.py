@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import runstream
-from runstream import Run, Settings, UnsupportedError, UsageError
+from runstream import Run, Settings, UsageError
 from tests.unit.producer.programs import finished
 
 if TYPE_CHECKING:
@@ -166,9 +165,3 @@ assert runstream.run is None
     status, _, errors = finished(tmp_path, use, begin=begin)
 
     assert status == 0, errors
-
-
-def test_an_unsupported_feature_is_an_error_of_the_library() -> None:
-    """UnsupportedError is an Error and a NotImplementedError."""
-    assert issubclass(UnsupportedError, runstream.Error)
-    assert issubclass(UnsupportedError, NotImplementedError)

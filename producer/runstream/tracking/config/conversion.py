@@ -16,7 +16,6 @@ from runstream.tracking.values import foreign
 from runstream.tracking.values.assigned import AssignedConversion
 from runstream.tracking.values.encoder import DEFAULT_ENCODER, ValueEncoder
 from runstream.tracking.values.texts import as_text
-from runstream.unsupported_media import UnsupportedMedia
 
 if TYPE_CHECKING:
     from runstream.media.base import WBValue
@@ -109,8 +108,6 @@ class _ConfigConversion(AssignedConversion):
 
     def media(self, value: WBValue) -> Any:
         """Raise DataError: a config contains no media."""
-        if isinstance(value, UnsupportedMedia):
-            return super().media(value)
         raise DataError(f"Invalid config value: expected plain data, not a {type(value).__name__}; log it instead")
 
     def media_list(self, values: list[Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runstream.exceptions import DataError, UnsupportedError
+from runstream.exceptions import DataError
 from runstream.media.base import BatchableMedia, WBValue
 from runstream.media.charts.logged_figures import as_media, is_figure
 from runstream.media.places import RunPlace
@@ -24,7 +24,6 @@ from runstream.tracking.values.charts import RunCharts, with_tables
 from runstream.tracking.values.foreign import Unreadable, attempted, described, elements_of, items_of, problem_of, shown
 from runstream.tracking.values.texts import as_text, encodable, key_text, truncated
 from runstream.tracking.values.value_files import ValueFiles
-from runstream.unsupported_media import UnsupportedMedia
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -51,8 +50,6 @@ _SMALL_ROW, _SMALL_NESTED_ROW = 128 * 1024, 4 * 1024
 _SHOWN_NAMES = 3
 
 Warn = Callable[[str, str], None]
-#: Stands for a value that is left out.
-LEFT_OUT: Any = object()
 
 
 class _TooLargeError(ValueError):
@@ -192,7 +189,7 @@ class Conversion:
         """
         try:
             return self.value(value)
-        except (DataError, UnsupportedError):
+        except DataError:
             raise
         except Exception as error:
             too_large = isinstance(error, _TooLargeError)
@@ -256,8 +253,8 @@ class Conversion:
                 result[key] = self.number(value)
             elif kind is str and value.isascii() and len(value) <= _SHORT:
                 result[key] = value
-            elif (plain := self.named(key, value)) is not LEFT_OUT:
-                result[key] = plain
+            else:
+                result[key] = self.named(key, value)
         return result
 
     def other(self, value: Any) -> Any:  # noqa: PLR0911 - one for each kind of value
@@ -313,18 +310,8 @@ class Conversion:
             self._encoder.warn(text, f"notes {top}")
         return truncated(note(problem))
 
-    def _without(self, value: UnsupportedMedia) -> Any:
-        name = type(value).__name__
-        text = f"{'.'.join(self._path)!r}: {name} is not supported yet"
-        if self._encoder.strict:
-            raise UnsupportedError(f"{text}; log its numbers, or the path of a file")
-        self._encoder.warn(f"{text}: values of this type are left out", f"type {name}")
-        return LEFT_OUT
-
     def media(self, value: WBValue) -> Any:
         """Return the dict that is recorded for a media value, whose files are staged."""
-        if isinstance(value, UnsupportedMedia):
-            return self._without(value)
         return self.value(value.record(self.place.under("/".join(self._path[self._named :]))))
 
     def media_list(self, values: list[Any]) -> Any:
@@ -346,14 +333,9 @@ class Conversion:
         """Return the elements of a collection as a list of plain data."""
         elements = elements_of(values)
         kinds = set(map(type, elements))
-        if any(issubclass(kind, WBValue) and not issubclass(kind, UnsupportedMedia) for kind in kinds):
+        if any(issubclass(kind, WBValue) for kind in kinds):
             return self.media_list(elements)
-        found = [
-            plain
-            for item in elements
-            if (plain := self.number(item) if type(item) in _SCALARS else self.guarded(item)) is not LEFT_OUT
-        ]
-        return found if found or not elements else LEFT_OUT
+        return [self.number(item) if type(item) in _SCALARS else self.guarded(item) for item in elements]
 
     def key(self, given: Any) -> str:
         """Return a key as text; raises DataError if it is of a type that cannot be a key here."""
