@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.scale import Scale
 
 PEERS = {"wandb_images": "W&B offline", "trackio_images": "Trackio"}
+LAYOUTS = {"float32": "floats, channels in front", "flipped": "a view with the colors in reverse order"}
 _Spent = dict[str, list[float]]
 
 
@@ -27,6 +28,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
     spent: dict[str, _Spent] = {}
     programs: Mapping[str, Sequence[str]] = {
         "delivered": ["runstream_images", "delivered"],
+        **{layout: ["runstream_images", "delivered", layout] for layout in LAYOUTS},
         "kept": ["runstream_images"],
         **{name: [name] for name in peers},
     }
@@ -37,6 +39,8 @@ def measure(scale: Scale) -> Iterator[Figure]:
     ours = median(spent["delivered"]["log"])
     note = f"{ours / 1000:.0f} µs; the copy {median(spent['delivered']['copy']) / 1000:.0f} µs"
     yield Figure("log(Image) / copy of 1024 x 1024 x 3", _copies(spent["delivered"]), bar=at_most(2), note=note)
+    for layout, what in LAYOUTS.items():
+        yield Figure(f"log(Image) / copy: {what}", _copies(spent[layout]), bar=at_most(2))
     note = "new pages of the file system for each image"
     yield Figure("log(Image) / copy, nothing delivered", _copies(spent["kept"]), note=note)
     for name, shown in peers.items():

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from runstream.files.pool import WORTH_A_FILE, PooledFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from runstream.files.pool import StagingPool
 
 
@@ -31,12 +33,12 @@ class ActivePool:
             self._pools.remove(pool)
         pool.end()
 
-    def keep(self, data: memoryview) -> PooledFile | None:
-        """Keep a copy of bytes in a file; None if they are few, without an active run, or if the disk is full."""
-        if data.nbytes < WORTH_A_FILE or not self._pools:
+    def keep(self, size: int, pieces: Iterable[memoryview]) -> PooledFile | None:
+        """Keep a copy of so many bytes in a file; None if they are few, without an active run, or on a full disk."""
+        if size < WORTH_A_FILE or not self._pools:
             return None
         try:
-            return self._pools[-1].keep(data)
+            return self._pools[-1].keep(size, pieces)
         except OSError:
             return None
 

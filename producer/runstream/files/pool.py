@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from runstream.files.staging import STAGED_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from runstream.files.staging import StagedFile, Staging
@@ -72,10 +72,10 @@ class StagingPool:
         self._idle: list[tuple[str, int]] = []
         self._in_use: weakref.WeakSet[PooledFile] = weakref.WeakSet()
 
-    def keep(self, data: memoryview) -> PooledFile:
-        """Keep a copy of bytes in a file; raises OSError."""
+    def keep(self, size: int, pieces: Iterable[memoryview]) -> PooledFile:
+        """Keep a copy of so many bytes in a file; raises OSError."""
         self._note_fork()
-        path = self._refillable(data.nbytes) or f"{self._folder}/{secrets.token_hex(8)}"
+        path = self._refillable(size) or f"{self._folder}/{secrets.token_hex(8)}"
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
@@ -83,14 +83,17 @@ class StagingPool:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             at = 0
-            while at < data.nbytes:
-                at += os.pwrite(descriptor, data[at:], at)
+            for piece in pieces:
+                done = 0
+                while done < piece.nbytes:
+                    done += os.pwrite(descriptor, piece[done:] if done else piece, at + done)
+                at += done
         except OSError:
             _delete(path)
             raise
         finally:
             os.close(descriptor)
-        kept = PooledFile(self, path, data.nbytes)
+        kept = PooledFile(self, path, size)
         self._in_use.add(kept)
         return kept
 

@@ -55,7 +55,7 @@ class Staging:
 
     def link(self, source: str, size: int) -> StagedFile:
         """Stage a file of the run folder that does not change, by another link where possible; raises OSError."""
-        name = f"{STAGED_NAME}/{secrets.token_hex(8)}"
+        name = f"{STAGED_NAME}/{os.urandom(8).hex()}"
         try:
             os.link(source, f"{self._run_folder}/{name}")
         except OSError as error:

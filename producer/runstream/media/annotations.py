@@ -9,10 +9,11 @@ from numbers import Number
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
+from runstream.media.arrays import as_array, keep_array
 from runstream.media.base import Media, WBValue
 from runstream.media.content import BytesContent, FileContent, MediaFile
 from runstream.media.packages import require_installed
-from runstream.media.pixels import as_array, contiguous, kept, validate_size
+from runstream.media.pixels import validate_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -126,13 +127,12 @@ class ImageMask(Media):
         if array.ndim != 2 or array.dtype.kind not in "biuf" or not array.size:  # noqa: PLR2004
             raise TypeError(f"Invalid mask {key!r} of shape {array.shape}: expected (height, width), with class ids")
         validate_size(array.shape[1], array.shape[0], "mask")
-        if not ((array >= 0).all() and (array <= 255).all()):  # noqa: PLR2004
+        if array.dtype.kind != "b" and not (array.min() >= 0 and array.max() <= 255):  # noqa: PLR2004
             raise TypeError(f"Invalid mask {key!r}: expected integers within 0..255")
-        array = contiguous(array.astype("uint8"), "mask")
-        self.class_labels = _labels(val, _ids(array), f"mask {key!r}")
-        arguments = {"dtype": array.dtype.str, "shape": [*array.shape], "layout": "HW", "mode": "L"}
-        encode = {"kind": "mask", "format": "png", **arguments}
-        super().__init__(MediaFile(folder=folder, extension=extension, content=kept(array), encode=encode))
+        pixels, stored = keep_array(array := array.astype("uint8", copy=False), "mask")
+        self.class_labels = _labels(val, [] if "class_labels" in val else _ids(array), f"mask {key!r}")
+        encode = {"kind": "mask", "format": "png", **stored, "layout": "HW", "mode": "L"}
+        super().__init__(MediaFile(folder=folder, extension=extension, content=pixels, encode=encode))
 
     def _facts(self) -> dict[str, Any]:
         return {"class_labels": {str(key): name for key, name in self.class_labels.items()}} if self._named else {}

@@ -6,18 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from runstream.media.arrays import as_array, keep_array
 from runstream.media.base import BatchableMedia, captions_of
 from runstream.media.content import FileContent, MediaFile, ReferenceContent
 from runstream.media.packages import require_installed
-from runstream.media.pixels import as_array, contiguous, kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runstream.media.base import MediaPlace
-
-#: Types of samples that a WAV file can hold; others are converted to the last one.
-_TYPES = ("int16", "int32", "float32", "float64")
+from runstream.media.base import MediaPlace
 
 
 class Audio(BatchableMedia):
@@ -70,18 +67,10 @@ class Audio(BatchableMedia):
         array = as_array(data)
         if array.ndim not in {1, 2} or not array.size:
             raise ValueError(f"Invalid audio of shape {array.shape}: expected (time) or (time, channels)")
-        array = contiguous(array, "audio")
-        if array.dtype.name not in _TYPES:
-            array = array.astype("int32" if array.dtype.kind in "iu" else "float64")
+        content, stored = keep_array(array, "audio")
         self.duration = len(array) / float(rate)
-        encode = {
-            "kind": "audio",
-            "format": "wav",
-            "dtype": array.dtype.str,
-            "shape": [*array.shape],
-            "rate": int(rate),
-        }
-        return MediaFile(folder="audio", extension="wav", content=kept(array), encode=encode)
+        encode = {"kind": "audio", "format": "wav", **stored, "rate": int(rate)}
+        return MediaFile(folder="audio", extension="wav", content=content, encode=encode)
 
 
 def _extension(path: str | os.PathLike[str]) -> str:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from runstream.media import figures
 from runstream.media.annotations import BoundingBoxes2D, Classes, ImageMask, classes_of, layers_of
+from runstream.media.arrays import keep_bytes
 from runstream.media.base import BatchableMedia, captions_of, downloaded
 from runstream.media.content import BytesContent, FileContent, MediaFile, ReferenceContent
 from runstream.media.packages import module_of, require, require_installed
-from runstream.media.pixels import MOST_PIXELS, Pixels, kept, pixels_of, validate_size
+from runstream.media.pixels import MOST_PIXELS, Pixels, pixels_of, validate_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -147,6 +148,8 @@ class Image(BatchableMedia):
         self._caption = other._caption if self._caption is None else self._caption
 
     def _file_of(self, data: Any, mode: str | None, normalize: bool | None) -> MediaFile:  # noqa: FBT001
+        if type(data).__name__ in {"ndarray", "Tensor"}:  # first, as the most frequent
+            return self._of_pixels(data, mode, normalize)
         if isinstance(data, Image):
             return data._file  # noqa: SLF001 - of this class
         if isinstance(data, str) and "://" in data[:10]:
@@ -156,6 +159,9 @@ class Image(BatchableMedia):
             return self._of_path(Path(data))
         if isinstance(data, bytes | bytearray | io.IOBase):
             return self._of_bytes(data)
+        return self._of_pixels(data, mode, normalize)
+
+    def _of_pixels(self, data: Any, mode: str | None, normalize: bool | None) -> MediaFile:  # noqa: FBT001
         require_installed("PIL", "Image")
         pixels = self._pixels(data, mode, normalize)
         self._width, self._height = pixels.width, pixels.height
@@ -208,4 +214,4 @@ def _pixels_of_pillow(image: Any) -> Pixels:
             "palette": bytes(palette).hex(),
             "palette_mode": "RGBA" if "transparency" in image.info else "RGB",
         }
-    return Pixels(kept(image.tobytes()), image.width, image.height, arguments)
+    return Pixels(keep_bytes(image.tobytes()), image.width, image.height, arguments)

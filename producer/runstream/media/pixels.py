@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runstream.files.active_pool import ACTIVE_POOL
-from runstream.media.content import BytesContent
+from runstream.media.arrays import as_array, keep_array
 from runstream.media.packages import module_of
 
 if TYPE_CHECKING:
@@ -34,56 +33,20 @@ class Pixels:
     arguments: Mapping[str, Any]
 
 
-def kept(data: Any) -> Content:
-    """Return a copy of an array or of bytes: large ones in a file of the active run."""
-    view = memoryview(data).cast("B")
-    pooled = ACTIVE_POOL.keep(view)
-    return BytesContent(bytes(view)) if pooled is None else pooled
-
-
-def as_array(data: Any) -> Any:
-    """Return an array or tensor of any library as a numpy array; raises ValueError."""
-    import numpy as np  # noqa: PLC0415 - runstream is imported without it
-
-    if type(data) is np.ndarray:
-        return data
-    try:
-        if module_of(data) == "torch":
-            data = data.detach().cpu()
-            data = (data.float() if "bfloat16" in str(data.dtype) else data).numpy()
-        elif callable(getattr(data, "get", None)) and module_of(data) == "cupy":
-            data = data.get()
-        elif callable(getattr(data, "numpy", None)):
-            data = data.numpy()
-        return np.asarray(data)
-    except Exception as error:
-        raise ValueError(f"Cannot read {type(data).__name__} as an array: {error}") from error
-
-
-def contiguous(array: Any, what: str) -> Any:
-    """Return an array of numbers in C order and in the byte order of this machine; raises ValueError for others."""
-    import numpy as np  # noqa: PLC0415
-
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"Invalid {what}: expected numbers, not an array of type {array.dtype}")
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-
-
 def pixels_of(data: Any, mode: str | None, normalize: bool | None) -> Pixels:  # noqa: FBT001
     """Return the pixels of an array or tensor; raises ValueError that names its shape."""
     tensor = module_of(data) == "torch"
     array = as_array(data)
     layout, shape, (height, width, channels) = _layout(array.shape, tensor=tensor)
-    array = contiguous(array, "image")
+    content, stored = keep_array(array.reshape(shape) if shape != array.shape else array, "image")
     arguments = {
-        "shape": [*shape],
-        "dtype": array.dtype.str,
+        **stored,
         "layout": layout,
         "mode": mode or _MODES[channels],
         # Tensors hold 0..1 by convention; arrays are recorded as they are, as in W&B.
         "scale": "range" if normalize else "unit" if tensor and normalize is None else "none",
     }
-    return Pixels(kept(array), width, height, arguments)
+    return Pixels(content, width, height, arguments)
 
 
 def validate_size(width: int, height: int, what: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from typing import TYPE_CHECKING
 
 from runstream.files.file_record import FileRecord
@@ -89,7 +89,7 @@ def media_path(folder: str, key: str, step: int | str, extension: str) -> str:
     """Return a new path in a run for a media file of a key: slashes in the key separate folders."""
     parts = [part for part in _UNSAFE.sub("_", key).split("/") if part not in {"", ".", ".."}]
     safe = _shortened("/".join(_shortened(part, _PART) for part in parts), _KEY) or "media"
-    return f"media/{folder}/{safe}_{step}_{secrets.token_hex(10)}.{extension}"
+    return f"media/{folder}/{safe}_{step}_{os.urandom(10).hex()}.{extension}"
 
 
 def _shortened(text: str, size: int) -> str:

@@ -8,10 +8,11 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from runstream.media.arrays import as_array, keep_array
 from runstream.media.base import BatchableMedia, captions_of
 from runstream.media.content import BytesContent, FileContent, MediaFile
 from runstream.media.packages import require_installed
-from runstream.media.pixels import as_array, contiguous, kept, validate_size
+from runstream.media.pixels import validate_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,15 +83,15 @@ class Video(BatchableMedia):
                 f"Invalid video of shape {array.shape}: expected (time, channels, height, width) or "
                 "(batch, time, channels, height, width) with 1, 3 or 4 channels"
             )
-        array = contiguous(array, "video")
-        shape = (1, *array.shape)[-5:]
-        batch, _, _, height, width = shape
+        array = array.reshape((1, *array.shape)[-5:])
+        batch, _, _, height, width = array.shape
         rows = 2 ** ((batch.bit_length() - 1) // 2)
         columns = (1 << (batch - 1).bit_length()) // rows
         self._size = {"width": columns * width, "height": rows * height}
         validate_size(self._size["width"], self._size["height"], "video")
-        encode = {"kind": "video", "format": kind, "dtype": array.dtype.str, "shape": [*shape], "fps": fps}
-        return MediaFile(folder="videos", extension=kind, content=kept(array), encode=encode)
+        content, stored = keep_array(array, "video", fixed=2)
+        encode = {"kind": "video", "format": kind, **stored, "fps": fps}
+        return MediaFile(folder="videos", extension=kind, content=content, encode=encode)
 
 
 def _format(name: str | None, where: str = "the argument format") -> str:

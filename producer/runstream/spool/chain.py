@@ -67,6 +67,18 @@ class SharedState:
         shared.limit = shared.room if fast else 0
         return shared
 
+    def with_counts(self, counts: tuple[int, ...]) -> SharedState:
+        """Return a copy with other counts: for each file and change, so faster than ``replaced()``."""
+        return SharedState(
+            segment=self.segment,
+            limit=self.limit,
+            counts=counts,
+            waiting=self.waiting,
+            dropped=self.dropped,
+            full=self.full,
+            refusal=self.refusal,
+        )
+
     @property
     def room(self) -> int:
         """The offset that a record must not exceed, unless it may use the reserve."""
@@ -120,7 +132,7 @@ class Link(NamedTuple):
         counts = list(self.shared.counts)
         body = RECORD_TAIL.pack(kind_of(topic, WHOLE), self.order, counts[topic], 0, now) + payload
         counts[topic] += 1
-        return body, self.then(body, shared=self.shared.replaced(counts=tuple(counts)))
+        return body, self.then(body, shared=self.shared.with_counts(tuple(counts)))
 
     def with_marker(self, reason: str, now: int) -> Link:
         """Return the link that stores a marker for the dropped records of one topic."""

@@ -12,11 +12,11 @@ run = runstream.init(project="bench", mode="offline", dir=sys.argv[1], settings=
 
 def encoded() -> None:
     """Delete what is staged."""
-    if len(sys.argv) > 3:
+    if "delivered" in sys.argv:
         for path in (Path(run.sync_dir) / "staged").iterdir():
             if path.is_file():
                 path.unlink()
 
 
-time_images(lambda array: run.log({"image": runstream.Image(array)}), int(sys.argv[2]), encoded)
+time_images(lambda array: run.log({"image": runstream.Image(array)}), int(sys.argv[2]), encoded, sys.argv[-1])
 run.finish()

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from runstream.media.arrays import kept_array
 from runstream.media.pixels import GRID_COLUMNS, GRID_PADDING
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _of_pillow(arguments: Mapping[str, Any], source: Path) -> Image.Image:
 
 
 def _of_array(arguments: Mapping[str, Any], source: Path) -> Image.Image:
-    pixels = np.fromfile(source, dtype=np.dtype(arguments["dtype"])).reshape(arguments["shape"])
+    pixels = kept_array(arguments, np.fromfile(source, dtype=np.dtype(arguments["dtype"])))
     pixels = as_bytes(pixels, arguments.get("scale", "none"))
     layout = arguments["layout"]
     if layout == "NCHW":

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from runstream.media.arrays import kept_array
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -24,17 +26,16 @@ _Frames = npt.NDArray[np.uint8]
 def encode(arguments: Mapping[str, Any], source: Path, target: Path) -> None:
     """Make a video file of frames; raises whatever the libraries raise. Frames are read one after the other."""
     with source.open("rb") as file:
-        frames = _tiled(file, np.dtype(arguments["dtype"]), *arguments["shape"])
+        frames = _tiled(file, arguments)
         if arguments["format"] == "gif":
             _write_gif(frames, target, arguments["fps"])
         else:
             _write_video(frames, target, arguments["format"], arguments["fps"])
 
 
-def _tiled(  # noqa: PLR0917 - the dimensions
-    file: BinaryIO, dtype: np.dtype[Any], batch: int, times: int, channels: int, height: int, width: int
-) -> Iterator[_Frames]:
+def _tiled(file: BinaryIO, arguments: Mapping[str, Any]) -> Iterator[_Frames]:
     """Yield the frames of a batch of videos, of which each shows all videos side by side."""
+    dtype, (batch, times, channels, height, width) = np.dtype(arguments["dtype"]), arguments["shape"]
     rows, columns = tiles(batch)
     videos = np.zeros((rows * columns, channels, height, width), np.uint8)
     pixels = channels * height * width
@@ -42,7 +43,7 @@ def _tiled(  # noqa: PLR0917 - the dimensions
         for number in range(batch):
             file.seek((number * times + time) * pixels * dtype.itemsize)
             with np.errstate(invalid="ignore"):
-                videos[number].flat = np.fromfile(file, dtype, pixels).astype(np.uint8)
+                videos[number] = kept_array(arguments, np.fromfile(file, dtype, pixels), skipped=2).astype(np.uint8)
         picture = videos.reshape(rows, columns, channels, height, width).transpose(0, 3, 1, 4, 2)
         picture = picture.reshape(rows * height, columns * width, channels)
         yield np.ascontiguousarray(picture.repeat(3, axis=2) if channels == 1 else picture[:, :, :3])

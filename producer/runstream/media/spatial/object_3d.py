@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from runstream.media.arrays import as_array
 from runstream.media.base import BatchableMedia
 from runstream.media.content import BytesContent, MediaFile
-from runstream.media.pixels import as_array
 from runstream.media.spatial.model_files import content_of
 
 if TYPE_CHECKING:

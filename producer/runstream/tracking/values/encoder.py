@@ -249,7 +249,7 @@ class Conversion:
             kind = type(value)
             short = type(given) is str and given.isascii() and len(given) <= _SHORT
             key = given if short else self._fitted(given)
-            if kind in _SCALARS:
+            if kind in _SCALARS or (kind is int and _INT64_MIN <= value <= _INT64_MAX):
                 result[key] = self.number(value)
             elif kind is str and value.isascii() and len(value) <= _SHORT:
                 result[key] = value
