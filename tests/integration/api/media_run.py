@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.integration.api.recording import Recording
 
 COLUMNS = ["name", "score", "picture"]
+#: A text that is stored as a file.
+STORY = b"Once upon a time. " * 1000
 
 
 def picture(width: int, height: int, seed: int = 0) -> bytes:
@@ -105,6 +107,15 @@ def media_run(run_id: str, project: str = "media") -> Recording:
     run.file("media/html/page_2.html", b"<h1>Hello</h1><p>From a <b>file</b>.</p>")
     points = [[float(np.cos(n / 20)), float(np.sin(n / 20)), n / 200, n % 5] for n in range(400)]
     run.file("media/object3D/cloud_2.pts.json", json.dumps(points).encode())
+    figure = {
+        "data": [{"type": "bar", "x": ["a", "b"], "y": [1, 3]}],
+        "layout": {"title": {"text": "Bars"}, "height": 300},
+    }
+    run.file("media/plotly/figure_2.plotly.json", json.dumps(figure).encode())
+    run.file("media/object3D/solid_2.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n").file(
+        "media/object3D/bad_2.glb", b"no"
+    )
+    run.file("media/values/story_2.txt", STORY)
     run.file("media/lost.png", lost="the image has no pixels").file("media/later.png")
     rows.append(
         {
@@ -117,6 +128,10 @@ def media_run(run_id: str, project: str = "media") -> Recording:
             "tone": {"_type": "audio-file", "path": "media/audio/tone_2.wav", "caption": "440 Hz"},
             "page": {"_type": "html-file", "path": "media/html/page_2.html"},
             "cloud": {"_type": "object3D-file", "path": "media/object3D/cloud_2.pts.json"},
+            "figure": {"_type": "plotly-file", "path": "media/plotly/figure_2.plotly.json"},
+            "solid": {"_type": "object3D-file", "path": "media/object3D/solid_2.obj"},
+            "bad": {"_type": "object3D-file", "path": "media/object3D/bad_2.glb"},
+            "story": {"_type": "value-file", "path": "media/values/story_2.txt", "size": len(STORY)},
             "molecule": {"_type": "molecule-file", "path": "media/molecule/caffeine_2.pdb"},
             "lost": image_value("media/lost.png", 4, 4),
             "later": image_value("media/later.png", 4, 4),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.api.conftest import new_recording
 from tests.integration.api.media_run import COLUMNS, media_run
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ def test_the_media_of_a_run_are_listed_with_their_kinds(served: Served, recordin
         "tone": "audio",
         "page": "html",
         "cloud": "object3d",
+        "figure": "plotly",
+        "solid": "object3d",
+        "bad": "object3d",
+        "story": "text",
         "molecule": "molecule",
         "lost": "image",
         "later": "image",
@@ -121,3 +126,18 @@ def test_a_table_that_cannot_be_read_is_a_problem(
     answer = served.ask(f"/{run.entity}/{run.project}/runs/{run.run_id}/media/table", file=file)
     error = answer.json()["error"]
     assert (error["code"], text in error["message"]) == (code, True)
+
+
+def test_a_fork_shows_the_media_of_the_rows_that_it_inherits(served: Served, recording: Recording) -> None:
+    """Files, tables and charts come from the run that was forked; a file of that run that no row names does not."""
+    fork = new_recording("media-fork").start({}).branch(recording.run, 2).rows([{"loss": 0.1}], first_step=3).exit()
+    served.store(fork)
+    panels = {panel["key"]: panel["kind"] for panel in _media(served, fork)["panels"]}
+    assert panels == {panel["key"]: panel["kind"] for panel in _media(served, recording)["panels"]}
+    steps = _media(served, fork, "/steps", key="sample")["steps"]
+    assert [(one["step"], one["states"]) for one in steps] == [(0, {}), (1, {}), (2, {})]
+    assert _media(served, fork, "/table", file=_TABLE, limit=1)["rows"][0][0] == "row 0"
+    assert _media(served, fork, "/plot", key="ranking")["spec"]["title"] == "Scores by name"
+    files = f"/api/v1/runs/{fork.run.entity}/{fork.run.project}/{fork.run.run_id}/files"
+    statuses = [served.ask(f"{files}/{name}").status_code for name in ("media/values/story_2.txt", "config.yaml")]
+    assert (statuses, served.get(files)["files"]) == ([200, 404], [])

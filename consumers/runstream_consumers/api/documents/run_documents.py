@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +12,7 @@ from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents.delivery_report import lost_records
 from runstream_consumers.api.documents.effective_state import read_state
+from runstream_consumers.api.documents.inherited import charts_of
 from runstream_consumers.api.problems import RunNotFound
 from runstream_consumers.history.postgres_blocks import BranchPoint, branches_of_runs
 from runstream_consumers.history.reader import HistoryRow, Origin, Series
@@ -45,6 +46,15 @@ class FoundRun:
     #: Its writers, if an exception ended one of them.
     failures: Sequence[WriterFailure] = ()
     branches: Sequence[BranchPoint] = ()
+    #: Charts of the runs that it continues.
+    inherited_charts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def charts(self) -> Mapping[str, Any]:
+        """Its charts by key, with the inherited ones whose table its summary has."""
+        summary = self.document.summary
+        inherited = {key: one for key, one in self.inherited_charts.items() if has_path(summary, str(one["table"]))}
+        return inherited | dict(self.attributes.charts)
 
     @property
     def name(self) -> str:
@@ -101,7 +111,24 @@ async def find(connection: Connection, run: RunPath) -> FoundRun:
     failed = (await failures.read(connection, [run], tracebacks=True)).get(run, ())
     branches = (await branches_of_runs(connection, [run])).get(run, ())
     document = document or summary.RunDocument(run=run)
-    return FoundRun(run=run, document=document, state=state, losses=losses, failures=failed, branches=branches)
+    charts = await charts_of(connection, run, branches) if branches else {}
+    return FoundRun(
+        run=run,
+        document=document,
+        state=state,
+        losses=losses,
+        failures=failed,
+        branches=branches,
+        inherited_charts=charts,
+    )
+
+
+def has_path(tree: Mapping[str, Any], key: str) -> bool:
+    """Whether nested dicts have a dotted path; their keys may have dots themselves."""
+    return key in tree or any(
+        isinstance(below, Mapping) and key.startswith(f"{name}.") and has_path(below, key[len(name) + 1 :])
+        for name, below in tree.items()
+    )
 
 
 async def read_losses(connection: Connection, runs: Sequence[RunPath]) -> Mapping[RunPath, list[models.LostRecords]]:
@@ -128,7 +155,7 @@ def run_document(found: FoundRun, url: str) -> models.RunDocument:
         group=known.group or None,
         job_type=known.job_type or None,
         pinned_config_keys=list(known.pinned_config_keys),
-        charts={key: models.Chart(**chart) for key, chart in known.charts.items()},
+        charts={key: models.Chart(**chart) for key, chart in found.charts.items()},
         branches=[
             models.Branch(run=None if item.run is None else str(item.run), step=item.step, time=seconds(item.time))
             for item in found.branches

@@ -12,6 +12,7 @@ from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import file_models as models
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse, described
+from runstream_consumers.api.documents.inherited import owner_of
 from runstream_consumers.api.kafka.command_events import change_file
 from runstream_consumers.api.problems import BadParameter, Problem
 from runstream_consumers.api.routers.runs import RUN
@@ -79,11 +80,15 @@ async def content(
     download: Download = False,
     scripts: Scripts = False,
 ) -> Response:
-    """Return the bytes of a file, or a range of them; the media type follows from the bytes."""
+    """Return the bytes of a file, or a range of them; the media type follows from the bytes.
+
+    A run that continues another one has the files in `media/` that its inherited rows name.
+    """
     async with services.database.connection() as connection:
-        row = await _find(connection, run, path)
+        owner = run if problem_of_name(path) else await owner_of(connection, run, path)
+        row = await _find(connection, owner, path)
     assert row.sha256 is not None  # noqa: S101 — a stored file has one
-    found = Content(key=object_key(run.entity, row.sha256), size=row.size, sha256=row.sha256, name=path)
+    found = Content(key=object_key(owner.entity, row.sha256), size=row.size, sha256=row.sha256, name=path)
     return await contents.respond(request, found, download=download, scripts=scripts)
 
 

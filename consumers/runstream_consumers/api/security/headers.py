@@ -30,6 +30,21 @@ _ISOLATION = (
 )
 _NO_SCRIPTS = f"{_ISOLATION}sandbox"
 _SCRIPTS = f"{_ISOLATION}script-src 'unsafe-inline' 'unsafe-eval' data: blob:; worker-src blob:; sandbox allow-scripts"
+#: Documents that draw what the pages send them: they have an origin of their own, run scripts of /static/ only, and can
+#: send no requests. They are framed by our pages, which notebooks may frame.
+_FRAMES = "/static/frames/"
+_DRAWING = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "connect-src data: blob:; font-src data:; worker-src blob:; base-uri 'none'; form-action 'none'; "
+    "sandbox allow-scripts; frame-ancestors "
+)
+#: Public files, which documents with an origin of their own may load.
+_PUBLIC = "/static/"
+_PUBLIC_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Cache-Control": "no-cache",
+}
 
 
 def allow_frames(request: Request) -> None:
@@ -61,10 +76,13 @@ class SafeHeaders:
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                path = scope["path"]
+                for name, value in (_HEADERS | _PUBLIC_HEADERS if path.startswith(_PUBLIC) else _HEADERS).items():
                     headers[name] = value
                 if isolation := scope.get(_ISOLATED):
                     headers["Content-Security-Policy"] = isolation
+                elif path.startswith(_FRAMES):
+                    headers["Content-Security-Policy"] = _DRAWING + self._ancestors
                 else:
                     self._add_framing(headers, framable=scope.get(_FRAMABLE, False))
                 headers.setdefault("Cache-Control", "no-store")

@@ -83,7 +83,8 @@ def _area(fields: Names, strings: Names) -> Spec:
 
 def _confusion_matrix(fields: Names, _: Names) -> Spec:
     actual, predicted, count = fields["Actual"], fields["Predicted"], fields["nPredictions"]
-    axes = {"x": _axis(predicted, "nominal", sort=None), "y": _axis(actual, "nominal", sort=None)}
+    level = {"labelAngle": 0, "labelOverlap": True}
+    axes = {"x": _axis(predicted, "nominal", sort=None, axis=level), "y": _axis(actual, "nominal", sort=None)}
     shade = _axis(count, scale={"range": ["#eef2ff", "#7f9cf5"]}, legend=None)
     heat = {"mark": "rect", "encoding": {"color": shade}}
     text = {"mark": {"type": "text"}, "encoding": {"text": _axis(count), "color": {"value": "#14181f"}}}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from runstream_consumers.api.database import Connection
-from runstream_consumers.files import reader as files
+from runstream_consumers.api.documents.inherited import files_of
 from runstream_consumers.files.model import FileState
 from runstream_consumers.web.media.values import Item, Media, Overlay
 from runstream_schemas.topics import RunPath
@@ -17,8 +17,8 @@ async def states_of(connection: Connection, run: RunPath, media: Iterable[Media]
     paths = list(dict.fromkeys(path for one in media for path in one.paths()))
     if not paths:
         return {}
-    rows = await files.of_run(connection, run, names=paths, limit=len(paths))
-    known = {row.path: {"state": row.state.value, "reason": row.problem} for row in rows}
+    rows = (await files_of(connection, run, paths)).values()
+    known = {row.path: {"state": row.state.value, "reason": row.problem} for _, row in rows}
     states = {path: known.get(path, {"state": FileState.UPLOADING.value, "reason": ""}) for path in paths}
     return {path: state for path, state in states.items() if state["state"] != FileState.STORED.value}
 

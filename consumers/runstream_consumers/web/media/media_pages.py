@@ -38,7 +38,7 @@ async def panels(request: Request, run: TheRun, reads: TheReads) -> Response:
     """Return the keys of custom charts and of media, each with a version that changes with its latest value."""
     async with reads.connection() as connection:
         found = await documents.find(connection, run)
-    summary, charts = found.document.summary, found.attributes.charts
+    summary, charts = found.document.summary, found.charts
     plots = [_panel(key, "plot", [chart, at_path(summary, str(chart["table"]))]) for key, chart in charts.items()]
     found_media = sorted(media_in(summary), key=lambda item: (KINDS_IN_ORDER.index(item[1].kind), item[0]))
     media = [_panel(key, one.kind, at_path(summary, key)) for key, one in found_media]

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse
+from runstream_consumers.api.documents.inherited import files_of
 from runstream_consumers.api.problems import Problem
 from runstream_consumers.api.services import TheReads, TheRun, TheStore
-from runstream_consumers.files import reader as files
 from runstream_consumers.files.model import FileRow
 from runstream_consumers.object_store.store import ObjectStore
 from runstream_consumers.web.media.chart_specs import spec
@@ -51,7 +51,7 @@ async def table(
     query = TableQuery(offset=offset, limit=limit, order=order, descending=descending)
     async with reads.connection() as connection:
         rows = [await _stored(connection, run, name) for name in _paths(file, increments)]
-    page = await _read(store, run, rows, query)
+    page = await _read(store, rows, query)
     async with reads.connection() as connection:
         states = await states_of(connection, run, [one for row in page.rows for cell in row if (one := media_of(cell))])
     cells = [[_cell(cell, states) for cell in row] for row in page.rows]
@@ -63,14 +63,14 @@ async def plot(run: TheRun, reads: TheReads, store: TheStore, key: Annotated[str
     """Return the Vega-Lite specification of a custom chart, and the rows of its table."""
     async with reads.connection() as connection:
         found = await documents.find(connection, run)
-        chart = found.attributes.charts.get(key)
+        chart = found.charts.get(key)
         if chart is None:
             raise Problem(404, "chart_not_found", f"The run has no custom chart {key!r}.")
         media = media_of(at_path(found.document.summary, str(chart["table"])))
         if media is None:
             raise Problem(404, "table_not_found", f"The table {chart['table']!r} of the chart was not logged.")
         row = await _stored(connection, run, media.items[0].path)
-    page = await _read(store, run, [row], TableQuery(limit=_PLOTTED))
+    page = await _read(store, [row], TableQuery(limit=_PLOTTED))
     drawn = spec(chart, page.columns)
     if drawn is None:
         message = f"The chart {chart['definition']!r} cannot be drawn here; its table is {chart['table']!r}."
@@ -86,18 +86,18 @@ def _paths(path: str, increments: int) -> list[str]:
     return [_INCREMENT.sub(f".{number}.table.json", path) for number in range(increments)]
 
 
-async def _stored(connection: Connection, run: RunPath, path: str) -> FileRow:
-    row = await files.one(connection, run, path)
+async def _stored(connection: Connection, run: RunPath, path: str) -> tuple[RunPath, FileRow]:
+    owner, row = (await files_of(connection, run, [path])).get(path, (run, None))
     if row is None or row.sha256 is None or row.stored <= row.deleted:
         reason = "" if row is None else row.problem
         code = "lost" if reason else "not_uploaded"
         raise Problem(404, code, f"{path} is {'lost: ' + reason if reason else 'not uploaded yet'}.")
-    return row
+    return owner, row
 
 
-async def _read(store: ObjectStore, run: RunPath, rows: list[FileRow], query: TableQuery) -> TablePage:
-    async def chunks(row: FileRow) -> AsyncGenerator[bytes]:
-        reader = await store.open(object_key(run.entity, row.sha256 or b""))
+async def _read(store: ObjectStore, rows: list[tuple[RunPath, FileRow]], query: TableQuery) -> TablePage:
+    async def chunks(owner: RunPath, row: FileRow) -> AsyncGenerator[bytes]:
+        reader = await store.open(object_key(owner.entity, row.sha256 or b""))
         try:
             async for chunk in reader.chunks():
                 yield chunk
@@ -105,7 +105,7 @@ async def _read(store: ObjectStore, run: RunPath, rows: list[FileRow], query: Ta
             reader.close()
 
     try:
-        return await read_page([chunks(row) for row in rows], query)
+        return await read_page([chunks(owner, row) for owner, row in rows], query)
     except InvalidTable as error:
         raise Problem(422, "invalid_table", str(error)) from error
 

@@ -29,10 +29,10 @@ KINDS: Mapping[str, str] = {
     "plotly": "plotly",
     "bokeh-file": "file",
     "graph-file": "file",
-    "value-file": "file",
+    "value-file": "text",
 }
 #: In the order in which a page shows them.
-KINDS_IN_ORDER = ("image", "video", "audio", "object3d", "molecule", "plotly", "file", "html", "table")
+KINDS_IN_ORDER = ("image", "video", "audio", "plotly", "object3d", "molecule", "text", "file", "html", "table")
 #: Items of a list that are shown.
 MOST_ITEMS = 200
 #: Fields of lists that hold the dict of each item.
@@ -59,6 +59,8 @@ class Item:
     #: Of a table: its rows, and the number of this file if the table is logged in increments.
     rows: int | None = None
     increment: int | None = None
+    #: In bytes, if the value has it.
+    size: int | None = None
     boxes: tuple[Overlay, ...] = ()
     masks: tuple[Overlay, ...] = ()
 
@@ -76,8 +78,15 @@ class Media:
         if self.count > 1:
             return f"{self.count} {self.kind}s"
         item = self.items[0]
+        if item.size is not None and self.kind == "text":
+            return f"text of {item.size / 1e6:.1f} MB"
         size = f" {item.width} x {item.height}" if item.width and item.height else ""
         return f"{self.kind}{size}" + (f" of {item.rows} rows" if item.rows else "")
+
+    @property
+    def file(self) -> str | None:
+        """The path of the file, if there is one only."""
+        return self.items[0].path if self.count == 1 else None
 
     def paths(self) -> Iterator[str]:
         """Yield the paths of all files."""
@@ -134,6 +143,7 @@ def _items(value: Mapping[str, Any]) -> Iterator[Item]:
                 height=_size(part.get("height")),
                 rows=_size(part.get("nrows")),
                 increment=_size(part.get("increment_num")),
+                size=_size(part.get("size")),
                 boxes=_overlays(part.get("boxes") or _at(boxes, number)),
                 masks=_overlays(part.get("masks") or _at(masks, number)),
             )
@@ -162,4 +172,4 @@ def _at(items: list[Any], number: int) -> Any:
 
 
 def _size(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 20 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 40 else None

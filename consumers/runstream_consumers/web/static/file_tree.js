@@ -11,7 +11,7 @@ const FileTree = (() => {
     const rest = isStored ? [] : [element("span", { class: `chip ${state === "dropped" ? "lost" : "warn"}` }, STATES[state] ?? state), ...(reason ? [element("span", { class: "reason" }, reason)] : [])];
     if (ref) rest.push(/^https?:\/\//.test(ref) ? element("a", { class: "file", href: ref, target: "_blank", rel: "noopener noreferrer nofollow" }, ref) : element("span", { class: "faint" }, ref));
     const download = isStored && !ref ? element("a", { class: "file", href: `${href}?download=1`, download: name, "aria-label": `Download ${name}` }, "Download") : null;
-    return element("div", { class: "leaf" }, title, ...rest, element("span", { class: "size num" }, isStored ? size(bytes) : ""), download);
+    return element("div", { class: "leaf" }, title, ...rest, element("span", { class: "size num" }, isStored && !(ref && !bytes) ? size(bytes) : ""), download);
   }
 
   function folder(node, isOpen) {
@@ -38,5 +38,8 @@ const FileTree = (() => {
     return element("div", { class: "card tree" }, folder(root, files.length <= OPEN_FILES));
   }
 
-  return { tree };
+  // Files that could not be kept, with the reason.
+  const lost = (files) => element("div", { class: "card tree" }, element("div", {}, ...files.map((file) => leaf(file.path, file))));
+
+  return { tree, lost };
 })();

@@ -6,12 +6,19 @@ const Media = (() => {
   const { page } = main.dataset;
   const box = document.getElementById("media");
   const panels = new Map(); // kind and key -> panel
+  // Kinds that cost a lot to show: while the slider moves, only the step is shown.
+  const SLOW = new Set(["plotly", "object3d", "html", "table", "video", "text"]);
   let tag;
 
-  function show(panel, index) {
-    const { step, media, states } = panel.steps[index];
-    panel.at = index;
+  function label(panel, index) {
+    const { step } = panel.steps[index];
     panel.output.textContent = panel.steps.length > 1 ? `step ${step} · ${index + 1} of ${panel.steps.length}` : `step ${step}`;
+  }
+
+  function show(panel, index) {
+    const { media, states } = panel.steps[index];
+    panel.at = index;
+    label(panel, index);
     const rest = media.count - media.items.length;
     panel.stage.replaceChildren(...media.items.map((item) => MediaItems.figure(media.kind, item, states)), ...(rest > 0 ? [element("p", { class: "faint" }, `and ${rest} more`)] : []));
     panel.slider.hidden = panel.steps.length < 2;
@@ -51,7 +58,8 @@ const Media = (() => {
     slider.hidden = true;
     const article = element("article", { class: `card chart media kind-${kind}`, "data-media": key }, element("header", {}, element("h3", { title: key }, key), output), stage, slider);
     const panel = { key, kind, article, stage, output, slider };
-    slider.addEventListener("input", () => show(panel, Number(slider.value)));
+    slider.addEventListener("input", () => (SLOW.has(kind) ? label : show)(panel, Number(slider.value)));
+    if (SLOW.has(kind)) slider.addEventListener("change", () => show(panel, Number(slider.value)));
     seen.observe(article);
     return panel;
   }

@@ -1,4 +1,4 @@
-// Shows the files of media values: images with boxes and masks, sounds, videos, HTML, point clouds; others as links.
+// Shows the files of media values: images with boxes and masks, sounds, videos, HTML, figures, 3D models, texts; others as links.
 "use strict";
 const MediaItems = (() => {
   const { element } = Charts;
@@ -82,6 +82,12 @@ const MediaItems = (() => {
     return overlays.length ? [frame, switches] : [frame];
   }
 
+  // What no viewer shows: its type, and the download.
+  function card(item) {
+    const type = name(item.path).split(".").slice(1).join(".");
+    return [element("p", { class: "download" }, element("b", {}, type || "file"), link(item.path))];
+  }
+
   const isGif = (path) => /\.gif$/i.test(path);
   const kinds = {
     image,
@@ -90,7 +96,13 @@ const MediaItems = (() => {
     // The frame has an origin of its own: its scripts reach neither this page nor the API.
     html: (item) => [element("iframe", { src: `${url(item.path)}?scripts=true`, sandbox: "allow-scripts", loading: "lazy", title: item.caption || name(item.path) })],
     table: (item) => [Tables.table(item)],
-    object3d: (item) => (/\.pts\.json$/.test(item.path) ? [Points.cloud(() => json(item.path)), link(item.path)] : [link(item.path)]),
+    object3d: (item) => {
+      const [, extension] = /\.(pts\.json|glb|gltf|obj|stl)$/.exec(item.path) ?? [];
+      if (!extension) return card(item);
+      return [extension === "pts.json" ? Points.cloud(() => json(item.path)) : Viewers.model(url(item.path), extension, item.caption || name(item.path)), link(item.path)];
+    },
+    plotly: (item) => [Viewers.plotly(url(item.path), item.caption || name(item.path))],
+    text: (item) => [Viewers.text(url(item.path)), link(item.path)],
   };
 
   // The figure of an item; `states` has the files that are not stored.
@@ -98,7 +110,7 @@ const MediaItems = (() => {
     const state = states[item.path];
     const missing = (overlay) => !states[overlay.path];
     const known = { ...item, boxes: item.boxes.filter(missing), masks: item.masks.filter(missing) };
-    const parts = state ? [absent(state)] : (kinds[kind] ?? ((one) => [link(one.path)]))(known);
+    const parts = state ? [absent(state)] : (kinds[kind] ?? card)(known);
     if (item.caption) parts.push(element("figcaption", {}, item.caption));
     return element("figure", { class: `kind-${kind}`, title: item.path }, ...parts);
   }

@@ -25,6 +25,7 @@ const Plots = (() => {
     const compiled = vegaLite.compile(spec, { config: theme() }).spec;
     const view = new vega.View(vega.parse(compiled, null, { ast: true }), { expr: vega.expressionInterpreter, loader: refused, renderer: "canvas", container: place, hover: true });
     await view.runAsync();
+    new ResizeObserver(() => { if (Math.abs(view.width() - place.clientWidth) > 1 && place.clientWidth) view.width(place.clientWidth).runAsync(); }).observe(place);
     if (found.partial) stage.append(element("p", { class: "faint" }, `The first ${found.rows.length} rows of the table`));
     return view;
   }

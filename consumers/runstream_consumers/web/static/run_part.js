@@ -24,13 +24,27 @@
     const bytes = found.reduce((sum, file) => sum + (file.size ?? 0), 0);
     const title = element("h2", {}, "Files ", element("small", { class: "num" }, `${found.length}${next ? "+" : ""} · ${size(bytes)}`));
     const shown = found.map((file) => ({ path: file.name, href: `${api}/files/${path(file.name)}`, bytes: file.size, state: file.state, reason: file.reason }));
-    return content.replaceChildren(element("section", {}, title, FileTree.tree(shown)), ...(next ? [none(`Only the first ${found.length} files are listed; search for others.`)] : []));
+    const lost = shown.filter(({ state }) => state === "dropped");
+    const losses = lost.length ? [element("section", {}, element("h2", {}, "Lost ", element("small", { class: "num" }, lost.length)), FileTree.lost(lost))] : [];
+    return content.replaceChildren(...losses, element("section", {}, title, FileTree.tree(shown.filter(({ state }) => state !== "dropped"))), ...(next ? [none(`Only the first ${found.length} files are listed; search for others.`)] : []));
+  }
+
+  async function all(query) {
+    const found = [];
+    let after;
+    do {
+      const page = await get(`${api}/artifacts?${new URLSearchParams({ ...query, limit: 500, ...(after ? { after } : {}) })}`);
+      found.push(...page.artifacts);
+      after = page.next;
+    } while (after && found.length < AT_ONCE);
+    return found;
   }
 
   async function artifacts() {
-    const [logged, used] = await Promise.all(["logged", "used"].map((direction) => get(`${api}/artifacts?${new URLSearchParams({ direction })}`)));
-    const section = (text, { artifacts: found }, nothing) => element("section", {}, element("h2", {}, `${text} `, element("small", { class: "num" }, found.length)), found.length ? ArtifactTables.versions(found) : none(nothing));
-    content.replaceChildren(section("Logged", logged, "This run logged no artifacts."), section("Used", used, "This run used no artifacts."));
+    const [logged, used, { losses }] = await Promise.all([...["logged", "used"].map((direction) => all({ direction })), get(api)]);
+    const lost = losses.filter(({ topic }) => topic === "artifact").map(({ count, reason }) => element("li", {}, `Lost ${count}: ${reason}`));
+    const section = (text, found, nothing) => element("section", {}, element("h2", {}, `${text} `, element("small", { class: "num" }, found.length)), found.length ? ArtifactTables.versions(found) : none(nothing));
+    content.replaceChildren(...(lost.length ? [element("ul", { class: "losses", role: "alert" }, ...lost)] : []), section("Logged", logged, "This run logged no artifacts."), section("Used", used, "This run used no artifacts."));
   }
 
   const show = () => (part === "files" ? files() : artifacts()).catch((error) => content.replaceChildren(problem(error)));
