@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
@@ -42,7 +43,7 @@ class Artifact(Adding, Reading, StoredFacts):
 
     Raises:
         ValueError: The name or the type is invalid.
-        TypeError: The metadata is not a dict.
+        TypeError: The name or the type is not a string, or the metadata not a dict.
     """
 
     def __init__(  # noqa: PLR0917 - the signature of W&B
@@ -57,6 +58,9 @@ class Artifact(Adding, Reading, StoredFacts):
         digest_algorithm: str = "MD5",
     ) -> None:
         del storage_region, digest_algorithm
+        for what, given in (("name", name), ("type", type)):
+            if not isinstance(given, str):
+                raise TypeError(f"Invalid {what} {given!r:.200} of an artifact: expected a string")
         if problem := problem_of_artifact_name(name):
             raise ValueError(f"Invalid name {name!r:.200} of an artifact: {problem}")
         if problem := problem_of_type(type):
@@ -73,6 +77,7 @@ class Artifact(Adding, Reading, StoredFacts):
         self._tags: list[str] = []
         self._final = False
         self._draft = Draft()
+        self._draft_of: tuple[str, str] | None = None
         self._pending: PendingVersion | None = None
         self._connect: Callable[[], ApiConnection] | None = None
         self._version: StoredVersion | None = None
@@ -237,6 +242,8 @@ class Artifact(Adding, Reading, StoredFacts):
     def wait(self, timeout: float | None = None) -> Self:
         """Wait until the version is stored; return this artifact, which then has its version, aliases and so on.
 
+        After a second, a terminal shows what is left of the uploads.
+
         Raises:
             ArtifactNotLoggedError: The artifact is not logged, or the run is offline.
             ArtifactError: The version could not be stored.
@@ -281,6 +288,11 @@ class Artifact(Adding, Reading, StoredFacts):
         if changes:
             self.adopt(version.update(changes))
 
+    @property
+    def source_place(self) -> tuple[str, str] | None:
+        """Entity and project of the version itself, or of the one that a draft was made of; None without one."""
+        return (self.source_entity, self.source_project) if self._is_stored else self._draft_of
+
     def _linked(self, names: dict[str, Any]) -> Artifact:
         return Artifact.of_version(StoredVersion.committed(self._stored("links").connection, names))
 
@@ -288,7 +300,7 @@ class Artifact(Adding, Reading, StoredFacts):
         """Return a draft with the contents of this stored version, to be changed and logged as the next version."""
         self._stored("new_draft()")
         draft = Artifact(self.source_name.partition(":")[0], self.type, self.description, dict(self._metadata))
-        draft._draft = Draft(self.manifest.entries)
+        draft._draft, draft._draft_of = Draft(self.manifest.entries), self.source_place
         return draft
 
     def delete(self, delete_aliases: bool = False) -> None:  # noqa: FBT001, FBT002 - as in W&B
@@ -303,7 +315,8 @@ class Artifact(Adding, Reading, StoredFacts):
         try:
             version.delete(aliases=delete_aliases)
         except UsageError as error:
-            raise ArtifactError(f"Cannot delete {self.qualified_name}: {error}; pass delete_aliases=True") from error
+            raise ArtifactError(f"Cannot delete the version: {error}") from error
+        self._version = replace(version, document={**version.document, "state": "DELETED"})
 
     def link(self, target_path: str, aliases: Iterable[str] | None = None) -> Artifact:
         """Link the version to a collection: ``name``, ``project/name`` or ``entity/project/name``; return the link.

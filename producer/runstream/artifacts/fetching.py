@@ -6,6 +6,7 @@ import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from runstream.artifacts.references import reference_store
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from runstream.artifacts.stored_version import StoredVersion
 
 _PARALLEL = 8
+#: Files whose URLs are requested at once.
+_BATCH = 1000
 
 
 class Fetching:
@@ -82,10 +85,19 @@ class Fetching:
         self, wanted: Iterable[tuple[Path, ArtifactManifestEntry]], progress: Callable[[int], None] | None = None
     ) -> None:
         downloader = Downloader(self._version.connection.client, parallel=_PARALLEL, progress=progress)
-        downloader.download(
-            Download(source=self._version.file_address(entry.path), target=target, size=entry.size, sha256=entry.digest)
-            for target, entry in wanted
-        )
+        following = iter(wanted)
+        while some := list(islice(following, _BATCH)):
+            urls = self._version.file_urls([entry.path for _, entry in some])
+            downloader.download(
+                Download(
+                    source=self._version.file_address(entry.path),
+                    direct=urls.get(entry.path, ""),
+                    target=target,
+                    size=entry.size,
+                    sha256=entry.digest,
+                )
+                for target, entry in some
+            )
 
     def _cached(self, entry: ArtifactManifestEntry) -> Path | None:
         return None if self._cache is None or entry.skip_cache else self._cache.find(entry.digest, entry.size)

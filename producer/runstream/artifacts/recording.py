@@ -36,6 +36,8 @@ class PendingVersion:
     offline: bool
     #: Called while waiting: starts the delivery again if it has ended.
     keep_delivering: Callable[[], None]
+    #: Called while waiting, with the seconds so far, and at the end with None.
+    progress: Callable[[float | None], None] = lambda _: None
 
     def result(self) -> dict[str, Any] | None:
         """Return what the shipper reports, or None as long as it does not; raises ArtifactError if it failed."""
@@ -44,11 +46,17 @@ class PendingVersion:
             raise ArtifactError(f"Artifact {self.name!r} is not stored: {found['error']}")
         return found
 
-    def wait(self, timeout: float | None, progress: Callable[[float], None] = lambda _: None) -> dict[str, Any]:
+    def wait(self, timeout: float | None) -> dict[str, Any]:
         """Return what the shipper reports, once it does.
 
         Raises ArtifactError if it failed, WaitTimeoutError after the timeout, ArtifactNotLoggedError in an offline run.
         """
+        try:
+            return self._waited(timeout)
+        finally:
+            self.progress(None)
+
+    def _waited(self, timeout: float | None) -> dict[str, Any]:
         started = time.monotonic()
         while (found := self.result()) is None:
             waited = time.monotonic() - started
@@ -59,7 +67,7 @@ class PendingVersion:
             if not self.run_folder.exists():
                 raise ArtifactError(f"Artifact {self.name!r} is lost: the run folder {self.run_folder} was deleted")
             self.keep_delivering()
-            progress(waited)
+            self.progress(waited)
             time.sleep(_POLL_S)
         return found
 

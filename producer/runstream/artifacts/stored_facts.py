@@ -112,8 +112,8 @@ class StoredFacts(ABC):
 
     @property
     def linked_artifacts(self) -> list[Any]:
-        """The links to this version."""
-        return [self._linked(link) for link in self._fact("links") or []]
+        """The links to this version, as they are now."""
+        return [self._linked(link) for link in self._stored("linked_artifacts").again().document.get("links") or []]
 
     @property
     def source_artifact(self) -> Any:
@@ -151,8 +151,8 @@ class StoredFacts(ABC):
         return None if not path else self._run(*str(path).split("/"))
 
     def used_by(self) -> list[Any]:
-        """Return the runs that used the version."""
-        return [self._run(*run) for run in self._stored("used_by").runs("used")]
+        """Return the runs that used the version, each once."""
+        return [self._run(*run) for run in dict.fromkeys(self._stored("used_by").runs("used"))]
 
     def _run(self, entity: str, project: str, run_id: str) -> Any:
         return _reading("run", "Run")(self._stored("logged_by").connection, entity, project, run_id)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from runstream.exceptions import CommError
 from runstream.server.settling import until
 from runstream_schemas.stored.manifest import Manifest
 
@@ -95,6 +96,14 @@ class StoredVersion:
     def file_address(self, path: str) -> str:
         """Return the path of a file in the API."""
         return f"{self.path.address}/files/{quote(path, safe='/')}"
+
+    def file_urls(self, paths: list[str]) -> dict[str, str]:
+        """Return where the object store has files, by path: of those that it does not return, the API has them."""
+        try:
+            found = self.connection.client.request("POST", f"{self.path.address}/urls", json={"paths": paths})
+        except CommError:  # what is wrong is reported for the file
+            return {}
+        return dict(found["urls"])
 
     def runs(self, how: str) -> list[tuple[str, str, str]]:
         """Return entity, project and id of the runs that ``used`` or ``logged`` the version."""

@@ -31,9 +31,13 @@ class CorruptFileError(CommError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """A file to download: from a path of the API, or a URL, to ``target``, which it replaces."""
+    """A file to download: from a path of the API, or a URL, to ``target``, which it replaces.
+
+    ``direct`` is a URL that is tried first, such as a presigned one: if it fails in any way, ``source`` is used.
+    """
 
     source: str
+    direct: str = ""
     target: Path
     size: int
     #: In hexadecimal; without it only the size is verified.
@@ -85,12 +89,17 @@ class Downloader:
     def _one(self, file: Download) -> None:
         file.target.parent.mkdir(parents=True, exist_ok=True)
         with PartialFile(file.target, file.sha256) as partial:
-            failures = 0
-            while not self._is_complete(partial, file):
+            failures, source = 0, file.direct or file.source
+            while True:
                 before = partial.size
                 try:
-                    self._go_on(partial, file)
+                    if self._is_complete(partial, file):
+                        break
+                    self._go_on(partial, file, source)
                 except CommError as error:
+                    if source != file.source:
+                        source = file.source
+                        continue
                     if isinstance(error, CorruptFileError) or (
                         isinstance(error, ServerError) and error.status not in _BUSY
                     ):
@@ -117,12 +126,12 @@ class Downloader:
             f"file (expected {expected}). Try again; if this repeats, the stored file is damaged"
         )
 
-    def _go_on(self, partial: PartialFile, file: Download) -> None:
+    def _go_on(self, partial: PartialFile, file: Download, source: str) -> None:
         """Read what is missing; raises CommError if the answer ends early."""
         headers = {"Accept-Encoding": "identity"}
         if partial.size:
             headers["Range"] = f"bytes={partial.size}-"
-        with self._client.stream(file.source, headers=headers) as response:
+        with self._client.stream(source, headers=headers) as response:
             if partial.size and response.status_code != HTTPStatus.PARTIAL_CONTENT:
                 partial.restart()
             for chunk in response.iter_raw():

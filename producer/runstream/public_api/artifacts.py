@@ -28,11 +28,14 @@ class Artifacts(Pages[Artifact]):
         self._address = address
         self._asked = {"limit": per_page, **parameters}
         self._tags = frozenset(tags)
+        self._known: set[str | None] = set()
 
     def _page(self, after: str | None) -> tuple[list[Artifact], str | None]:
         page = self._connection.get(self._address, **self._asked, after=after)
         found = [_artifact(self._connection, document) for document in page["artifacts"]]
-        return [one for one in found if self._tags <= set(one.tags)], page["next"]
+        chosen = {one.id: one for one in found if self._tags <= set(one.tags) and one.id not in self._known}
+        self._known |= chosen.keys()  # a run may use a version several times
+        return [*chosen.values()], page["next"]
 
 
 def _artifact(connection: ApiConnection, document: dict[str, Any]) -> Artifact:

@@ -45,7 +45,7 @@ class RunArtifacts:
             ValueError: It is no stored artifact, or one of another project.
         """
         stored = _checked(artifact)
-        if (stored.source_entity, stored.source_project) != (self._entity, self._project):
+        if stored.source_place != (self._entity, self._project):
             raise ValueError(
                 f"A run cannot log an artifact to another project: {stored.source_qualified_name} is not of "
                 f"{self._entity}/{self._project}"

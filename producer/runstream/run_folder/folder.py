@@ -16,7 +16,7 @@ from runstream.descriptors import above_standard
 from runstream.run_folder.descriptions import ID_BYTES, RunInfo, WriterInfo, continued_writers, parse_id
 from runstream.run_folder.json_files import read_json, write_json
 from runstream.run_folder.process_identity import Host, process_image, process_start
-from runstream.spool.control_page import CONTROL_NAME, ControlPage
+from runstream.spool.control_page import CONTROL_NAME, ControlPage, Word
 from runstream_schemas.events import Role
 
 if TYPE_CHECKING:
@@ -101,6 +101,12 @@ class RunFolder:
             return RunInfo.from_json(data)
         except ValueError as error:
             raise UnusableRunError(f"Cannot use {path}: {error}") from error
+
+    @property
+    def uploads_left(self) -> tuple[int, int, int]:
+        """Files that are to be uploaded, their bytes, and the bytes that the shipper has sent."""
+        control = self.control
+        return control[Word.UPLOAD_FILES], control[Word.UPLOAD_BYTES], control[Word.UPLOADED_BYTES]
 
     def delete_staged(self) -> None:
         """Delete what is left of staged files; to be called once everything is delivered."""

@@ -58,7 +58,9 @@ def problem_of_artifact_name(name: str) -> str:
     """Return why an artifact cannot be logged under a name, or an empty string if it can."""
     if len(name) > _LENGTH:
         return f"it has more than {_LENGTH} characters"
-    return "" if _NAME.fullmatch(name) else "expected letters, digits, '-', '_' and '.'"
+    if not _NAME.fullmatch(name):
+        return "expected letters, digits, '-', '_' and '.'"
+    return "" if is_name(name) else "expected a name other than '.' and '..'"
 
 
 def problem_of_target_name(name: str) -> str:

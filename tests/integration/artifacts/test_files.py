@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from runstream_consumers.artifacts.consumer import ArtifactsConsumer
 from runstream_consumers.testing import feeding
 from runstream_schemas.stored.manifest import Manifest, ManifestEntry
@@ -13,8 +15,6 @@ from runstream_schemas.stored.objects import object_key
 from tests.artifact_events import PROJECT, ArtifactHistory
 
 if TYPE_CHECKING:
-    import httpx
-
     from tests.integration.artifacts.conftest import Decider
 
 TEXT = "<html>some text</html>"
@@ -78,6 +78,18 @@ async def test_files_are_read_by_name_also_through_links(decider: Decider, datab
     assert "sandbox" in whole.headers["Content-Security-Policy"]
     head = await decider.client.head(url)
     assert (head.status_code, head.headers["Content-Length"]) == (200, str(len(TEXT)))
+
+
+async def test_the_object_store_sends_files_by_presigned_urls(decider: Decider, database: str) -> None:
+    """The URLs are those of files of the version, and need no key of the API."""
+    await stored_version(decider, database)
+    paths = {"paths": ["folder/pagé.html", "remote", "none"]}
+
+    answer = await decider.client.post(f"/api/v1/artifacts/ada/{PROJECT}/data/urls", json=paths)
+
+    assert list(answer.json()["urls"]) == ["folder/pagé.html"]
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(answer.json()["urls"]["folder/pagé.html"])).text == TEXT
 
 
 async def test_files_that_cannot_be_read_are_reported(decider: Decider, database: str) -> None:

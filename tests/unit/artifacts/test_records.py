@@ -7,13 +7,14 @@ import os
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 import runstream
 from runstream import Artifact, Run, UsageError
 from runstream.artifacts.exceptions import ArtifactFinalizedError, ArtifactNotLoggedError, WaitTimeoutError
+from runstream.artifacts.stored_version import StoredVersion, VersionPath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,6 +210,13 @@ def test_a_link_names_what_the_run_logs(run: Run, recorded: Callable[[], Recorde
     )
 
 
+def stored(project: str) -> Artifact:
+    """Return a version of a project, without a server to read more from."""
+    path = VersionPath(entity="ada", project=project, name="a", version="v0")
+    document = {"type": "t", "entity": "ada", "project": project, "name": "a", "version": 0}
+    return Artifact.of_version(StoredVersion(cast("Any", None), path, document))
+
+
 INVALID: dict[str, tuple[Callable[[Run], object], type[Exception], str]] = {
     "log_model of a path as name": (
         lambda run: run.log_model(path="m.bin", name="my_entity/my_project/my_model_artifact", aliases=["production"]),
@@ -232,6 +240,7 @@ INVALID: dict[str, tuple[Callable[[Run], object], type[Exception], str]] = {
     "an alias with a slash": (lambda run: run.log_artifact("m.bin", aliases=["a/b"]), ValueError, "'a/b'"),
     "an alias that is a version": (lambda run: run.log_artifact("m.bin", aliases=["v3"]), ValueError, "'v3'"),
     "a tag with a colon": (lambda run: run.log_artifact("m.bin", tags=["a:b"]), ValueError, "'a:b'"),
+    "log_artifact of another project": (lambda run: run.log_artifact(stored("q")), ValueError, "of ada/q to ada/p"),
     "use_artifact offline": (lambda run: run.use_artifact("a:latest"), TypeError, "offline"),
     "use_model offline": (lambda run: run.use_model("m:latest"), RuntimeError, "offline"),
     "link to a version": (lambda run: run.link_artifact(Artifact("a", "t"), "c:v1"), ValueError, "'c:v1'"),

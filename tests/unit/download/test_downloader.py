@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,3 +107,18 @@ def test_the_key_is_only_sent_to_its_server(tmp_path: Path) -> None:
         assert [request.key for request in other.requests] == [None]
         assert [request.key for request in served.requests] == ["secret"]
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize("answer", [(403, "expired"), (200, "<html>a login page</html>"), (200, "abc")])
+def test_a_direct_url_that_fails_is_replaced_by_the_server(tmp_path: Path, answer: tuple[int, str]) -> None:
+    """The server is asked only if the direct URL, which gets no key, does not have the file."""
+    with (
+        answering(answer) as store,
+        answering((200, "abc")) as served,
+        ServerClient(Server(served.url, "secret"), 5) as client,
+    ):
+        file = _file(tmp_path / "f", b"abc")
+        Downloader(client, pause_s=0.0).download([replace(file, direct=f"{store.url}/f")])
+        assert {request.key for request in store.requests} == {None}
+        assert len(served.requests) == (0 if answer == (200, "abc") else 1)
+    assert (tmp_path / "f").read_text() == "abc"

@@ -16,7 +16,7 @@ from runstream_schemas.stored.artifact_names import (
 )
 
 VALID_NAMES = ("ok-name_1.2", "a", "x" * 128, "run-abc-model.pt")
-INVALID_NAMES = ("a/b", "a b", "a:b", "ü", "", "x" * 129, "a@b", "a\n")
+INVALID_NAMES = ("a/b", "a b", "a:b", "ü", "", "x" * 129, "a@b", "a\n", ".", "..")
 
 
 @pytest.mark.parametrize("number", range(len(VALID_NAMES)))

@@ -146,6 +146,19 @@ class ArtifactManifest(_Fields):
     entries: dict[str, dict[str, Any]]
 
 
+class FilePaths(_Fields):
+    """Files of a version."""
+
+    paths: Annotated[list[str], Field(max_length=1000)]
+
+
+class FileUrls(_Fields):
+    """Presigned URLs of files by their path, and for how many seconds they are valid."""
+
+    urls: dict[str, str]
+    expires_s: int
+
+
 class ArtifactType(_Fields):
     """A type of a project's artifacts."""
 

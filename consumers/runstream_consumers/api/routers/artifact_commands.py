@@ -96,7 +96,7 @@ async def delete_version(
     links = [f"{collection}:v{number}" for collection, number in found.links]
     if (aliases or links) and not delete_aliases:
         name = f"{found.collection}:v{found.number}"
-        message = f"{name} has {', '.join([*aliases, *links])}: remove them, or set delete_aliases=true."
+        message = f"{name} has {', '.join([*aliases, *links])}: remove them, or set delete_aliases."
         raise Problem(409, "has_aliases", message)
     return await _delete(services, command, found.collection, found.number)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -36,9 +37,12 @@ from runstream_consumers.api.services import (
     TheServices,
     TheStore,
 )
+from runstream_consumers.api.uploads import EXPIRES_S
 from runstream_consumers.artifacts import reader
 from runstream_consumers.artifacts.reader import ArtifactVersion, StoredContent
+from runstream_consumers.object_store.store import ObjectStore
 from runstream_consumers.runtime.plugin import Connection
+from runstream_schemas.stored.manifest import ManifestEntry
 from runstream_schemas.stored.objects import object_key
 
 router = APIRouter(prefix="/api/v1", tags=["artifacts"])
@@ -115,6 +119,28 @@ async def content(
     key = object_key(found.entity, entry.sha256)
     named = Content(key=key, size=entry.size, sha256=entry.sha256, name=path)
     return await contents.respond(request, named, download=download, scripts=scripts)
+
+
+@router.post(f"{ARTIFACT}/urls", summary="Where the object store has files of a version")
+async def urls(
+    wanted: TheReference, services: TheServices, store: TheStore, given: models.FilePaths
+) -> models.FileUrls:
+    """Return presigned URLs, for downloads of many files: the bytes do not pass through this server.
+
+    Paths that are no files of the version are left out.
+    """
+    found = await _stored(services, wanted)
+    entries = (await services.manifests.read(store, found.content.manifest_key)).entries
+    files = {path: entry for path in given.paths if (entry := entries.get(path)) and not entry.reference}
+    signed = await asyncio.to_thread(_presigned, store, found.entity, files)
+    return models.FileUrls(urls=signed, expires_s=EXPIRES_S)
+
+
+def _presigned(store: ObjectStore, entity: str, files: Mapping[str, ManifestEntry]) -> dict[str, str]:
+    return {
+        path: store.presign_get(object_key(entity, entry.sha256), expires_s=EXPIRES_S).url
+        for path, entry in files.items()
+    }
 
 
 async def _stored(services: Services, wanted: Reference) -> StoredContent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,11 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from runstream.artifacts.artifact import Artifact
+from runstream.artifacts.exceptions import ArtifactError
+from runstream.artifacts.names import checked_aliases, checked_tags
 from runstream.cli.console import output, print_note, write_lines
 from runstream.exceptions import UsageError
 from runstream.public_api.api import Api
 from runstream.public_api.artifacts import ArtifactCollection
-from runstream.tracking.artifacts.records import artifact_of
+from runstream.terminal.terminal import Terminal
+from runstream.tracking.artifacts.records import WaitingLine, artifact_of
 from runstream_schemas import values
 from runstream_schemas.stored.artifact_names import parse_reference
 
@@ -54,6 +58,9 @@ def ls(
         _print_versions(list(islice(_collection(api, place).artifacts(min(limit, 1000)), limit)), as_json=as_json)
         return
     found = list(islice(api.artifact_collections(place or "", type, min(limit, 1000)), limit))
+    if not (found or as_json or type):
+        print_note(f"No artifacts in {place or 'the default project'}; `--versions NAME` lists those of an artifact")
+        return
     _print_collections(found, as_json=as_json)
 
 
@@ -74,7 +81,9 @@ def get(
 def put(
     path: Annotated[str, typer.Argument(help="A file, a folder, or a URI such as s3://bucket/path.")],
     *,
-    name: Annotated[str | None, typer.Option("--name", "-n", help="[PROJECT/]NAME. Default: name of the path.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", "-n", help="[ENTITY/][PROJECT/]NAME[:ALIAS]. Default: name of the path.")
+    ] = None,
     type: Annotated[str, typer.Option("--type", "-t", help="The type.")] = "dataset",  # noqa: A002
     alias: Annotated[list[str] | None, typer.Option("--alias", "-a", help="An alias. Repeatable.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag. Repeatable.")] = None,
@@ -87,15 +96,20 @@ def put(
 
     try:
         given = parse_reference(name or os.path.basename(path.rstrip("/")))  # noqa: PTH119
+        aliases = checked_aliases([*(alias or []), *([given.version] if given.version else [])])
+        tags = checked_tags(tag)
         artifact = artifact_of(path, given.name, type)
     except (ValueError, OSError) as error:
         raise UsageError(str(error)) from error
     artifact.description = description
-    settings = {"quiet": True, "console": "off", "x_disable_stats": True}
+    settings = {"silent": True, "console": "off", "x_disable_stats": True}
     with runstream.init(
         entity=given.entity, project=given.project, id=run, job_type="auto", settings=settings
     ) as active:
-        active.log_artifact(artifact, aliases=alias, tags=tag)
+        active.log_artifact(artifact, aliases=aliases, tags=tags)
+        if (pending := artifact.pending) is not None:
+            line = WaitingLine(Terminal(), pending.run_folder, artifact.name)  # the run itself prints nothing
+            replace(pending, progress=line).wait(None)
         artifact.wait()
     _print_versions([artifact], as_json=as_json)
 
@@ -133,7 +147,10 @@ def rm(
     if not reference.version:
         raise UsageError(f"Invalid name {name!r}: expected NAME:VERSION; --all deletes all versions")
     artifact = _artifact(name, None)
-    artifact.delete(delete_aliases=delete_aliases)
+    try:
+        artifact.delete(delete_aliases=delete_aliases)
+    except ArtifactError as error:
+        raise UsageError(f"{error} (--delete-aliases)") from error
     output().print(f"Deleted {artifact.qualified_name}")
 
 

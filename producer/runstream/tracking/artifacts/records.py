@@ -11,16 +11,20 @@ from runstream.artifacts.recording import PendingVersion, RunArtifacts
 from runstream.artifacts.stored_version import StoredVersion, VersionPath
 from runstream.artifacts.ttl import to_seconds
 from runstream.exceptions import CommError, Error
+from runstream.run_folder.folder import RunFolder
 from runstream.server.discovery import resolve_server
 from runstream.server.messages import NO_SERVER
 from runstream.settings import server_environ
+from runstream.terminal.upload_progress import UploadProgress
 from runstream_schemas.stored.artifact_names import LATEST
+from runstream_schemas.topics import canonical_project
 from runstream_schemas.values import dump
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runstream.server.api_connection import ApiConnection
+    from runstream.terminal.terminal import Terminal
     from runstream_schemas.stored.artifact_names import Reference
 
 _TIMEOUT_S = 30.0
@@ -46,6 +50,25 @@ class DisabledArtifact(Artifact):
         return os.fspath(folder)
 
 
+class WaitingLine:
+    """Shows on a terminal what is left of the uploads while a program waits for an artifact."""
+
+    def __init__(self, terminal: Terminal, folder: Path, name: str) -> None:
+        self._terminal, self._folder, self._name = terminal, folder, name
+        self._uploads = UploadProgress()
+        self._next_s = 1.0
+
+    def __call__(self, waited_s: float | None) -> None:
+        """Note the seconds so far, or with None the end."""
+        if waited_s is None:
+            self._terminal.end_progress()
+            self._next_s = 1.0
+        elif waited_s >= self._next_s and self._terminal.replaces_lines:
+            self._next_s = waited_s + 0.2
+            left = self._uploads.text(*RunFolder.open(self._folder).uploads_left)
+            self._terminal.progress(f"Waiting for artifact {self._name}{left and ': '}{left}")
+
+
 def artifact_of(path: str, name: str, kind: str) -> Artifact:
     """Return an artifact with a file, with the files of a folder, or with a reference; raises ValueError or OSError."""
     artifact = Artifact(name, kind)
@@ -61,7 +84,8 @@ def artifact_of(path: str, name: str, kind: str) -> Artifact:
 
 
 def record_version(run: Any, artifact: Artifact, more: Mapping[str, Any]) -> None:
-    """Record that a run logs an artifact, or contributes to one; raises OSError or UsageError."""
+    """Record that a run logs an artifact, or contributes to one; raises OSError, UsageError or ValueError."""
+    _check_place(run, artifact)
     recorder, encoder = run._backend.recorder, run._backend.encoder  # noqa: SLF001 - methods of the run
     folder = Path(run._backend.folder).parent  # noqa: SLF001
     artifact.distributed_id = more.get("distributed_id")
@@ -79,9 +103,26 @@ def record_version(run: Any, artifact: Artifact, more: Mapping[str, Any]) -> Non
     }
     local = RunArtifacts(folder, recorder.record_artifact).log(artifact.manifest, record)
     pending = PendingVersion(
-        run_folder=folder, local=local, name=artifact.name, offline=run.offline, keep_delivering=recorder.check
+        run_folder=folder,
+        local=local,
+        name=artifact.name,
+        offline=run.offline,
+        keep_delivering=recorder.check,
+        progress=WaitingLine(run._backend.terminal, folder, artifact.name),  # noqa: SLF001
     )
     artifact.logged_as(pending, lambda: connection(run))
+
+
+def _check_place(run: Any, artifact: Artifact) -> None:
+    """Raise ValueError for a version, or a draft of one, of another project: versions stay in their collection."""
+    if (source := artifact.source_place) is None:
+        return
+    place = (run.entity or source[0], canonical_project(run._names.project))  # noqa: SLF001
+    if source != place:
+        raise ValueError(
+            f"Cannot log artifact {artifact.name!r} of {'/'.join(source)} to {'/'.join(place)}: link it with "
+            "run.link_artifact(), record its use with run.use_artifact(), or add its files to a new Artifact"
+        )
 
 
 def record_use(run: Any, artifact: Artifact, use_as: str | None) -> None:

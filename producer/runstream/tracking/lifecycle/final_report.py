@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 #: Seconds of waiting after which a line is printed where lines cannot be replaced.
 _WORTH_A_LINE_S = 5.0
-_UPLOADS = (Word.UPLOAD_FILES, Word.UPLOAD_BYTES, Word.UPLOADED_BYTES)
 
 
 class ReportedRun(Protocol):
@@ -86,14 +85,13 @@ class FinalReport:
             self._terminal.detail(f"Find logs at: {shown_path(self._folder.logs, dotted=True)}")
 
     def _wait(self, delivery: ShipperLauncher, stalled: Callable[[], None]) -> bool:
-        started, uploads, control = time.monotonic(), UploadProgress(), self._folder.control
+        started, uploads = time.monotonic(), UploadProgress()
 
         def progress(pending: int) -> None:
             # In a file the line remains: it is only written if the wait is long.
             if self._terminal.replaces_lines or time.monotonic() - started > _WORTH_A_LINE_S:
                 what = f"{pending} records" if pending else "the rest"
-                files, size, sent = (control[word] for word in _UPLOADS)
-                left = uploads.text(files, size, sent)
+                left = uploads.text(*self._folder.uploads_left)
                 also = f" and {left} to be uploaded" if left else ""
                 self._terminal.progress(f"Waiting for {what} to be delivered{also} (Ctrl-C to leave)")
 
@@ -126,7 +124,7 @@ class FinalReport:
 
     def _pending_message(self, pending: int) -> str:
         what = f"{pending} records are" if pending else "The run is"
-        files, size, _ = (self._folder.control[word] for word in _UPLOADS)
+        files, size, _ = self._folder.uploads_left
         left = f", and {UploadProgress().text(files, size, 0)} not uploaded" if files else ""
         is_stopped = self._folder.control[Word.DELIVERY_STOPPED]
         how = (
