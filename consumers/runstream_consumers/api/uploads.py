@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ SINGLE_BYTES = 64 * 1024 * 1024
 _PART_BYTES = 16 * 1024 * 1024
 _MOST_PARTS = 10_000
 _MIB = 1024 * 1024
+#: Of the uploads that the store has acknowledged with their MD5, as many are looked for: one in 16, or 16.
+_ONE_IN, _LEAST_SEEN = 16, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,21 @@ class Uploads:
                 message = f"{sha256.hex()} has {one.size} bytes, not {sizes[sha256]}"
                 raise BadParameter("objects", message)
         stored = await self._really_stored(known, md5s)
-        return await asyncio.gather(
-            *(self._step(sha256, known[sha256], md5s.get(sha256), stored=stored.get(sha256, False)) for sha256 in sizes)
-        )
+        return [
+            await self._step(sha256, known[sha256], md5s.get(sha256), stored=stored.get(sha256, False))
+            for sha256 in sizes
+        ]
 
-    async def confirm(self, sizes: Mapping[bytes, int]) -> dict[bytes, str]:
-        """Record which objects the store has; return why not for the others."""
-        found = await asyncio.gather(*(self._problem(sha256, size) for sha256, size in sizes.items()))
-        problems = {sha256: problem for sha256, problem in zip(sizes, found, strict=True) if problem}
+    async def confirm(self, sizes: Mapping[bytes, int], md5s: Mapping[bytes, bytes] | None = None) -> dict[bytes, str]:
+        """Record which objects the store has; return why not for the others.
+
+        ``md5s`` are those that the store has acknowledged: some of these are looked for, and all if one is missing.
+        """
+        acknowledged = [one for one in md5s or {} if sizes[one] <= SINGLE_BYTES]
+        seen = random.sample(acknowledged, min(len(acknowledged), max(_LEAST_SEEN, len(acknowledged) // _ONE_IN)))
+        problems = await self._problems([*(sizes.keys() - acknowledged), *seen], sizes, md5s or {})
+        if not problems.keys().isdisjoint(seen):
+            problems |= await self._problems(list(set(acknowledged).difference(seen)), sizes, md5s or {})
         async with self.control.connection() as connection, connection.transaction():
             good = {sha256: size for sha256, size in sizes.items() if sha256 not in problems}
             await object_table.set_stored(connection, self.entity, good)
@@ -89,8 +99,8 @@ class Uploads:
     ) -> dict[bytes, bool]:
         """Return whether objects are stored, and record what has changed; new ones are not looked for."""
         doubtful = [sha256 for sha256, one in known.items() if not one.new and not one.seen]
-        found = await asyncio.gather(*(self._problem(one, known[one].size, md5s.get(one)) for one in doubtful))
-        looked = {sha256: not problem for sha256, problem in zip(doubtful, found, strict=True)}
+        problems = await self._problems(doubtful, {one: known[one].size for one in doubtful}, md5s)
+        looked = {sha256: sha256 not in problems for sha256 in doubtful}
         async with self.control.connection() as connection, connection.transaction():
             await object_table.set_stored(
                 connection, self.entity, {one: known[one].size for one, stored in looked.items() if stored}
@@ -126,6 +136,13 @@ class Uploads:
         if recorded != started:
             await self.store.abort(key, started)
         return recorded or started
+
+    async def _problems(
+        self, hashes: Collection[bytes], sizes: Mapping[bytes, int], md5s: Mapping[bytes, bytes]
+    ) -> dict[bytes, str]:
+        """Return why the store does not have objects, for those that it does not have."""
+        found = await asyncio.gather(*(self._problem(one, sizes[one], md5s.get(one)) for one in hashes))
+        return {sha256: problem for sha256, problem in zip(hashes, found, strict=True) if problem}
 
     async def _problem(self, sha256: bytes, size: int, md5: bytes | None = None) -> str:
         """Return why the store does not have the object; an empty string if it does."""

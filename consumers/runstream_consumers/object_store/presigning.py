@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from urllib.parse import SplitResult, quote, urlunsplit
+from urllib.parse import SplitResult, quote
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -38,24 +38,34 @@ class Signer:
     ) -> SignedRequest:
         """Return a presigned request; ``url`` has an encoded path and query, ``now`` is in seconds since 1970."""
         signed = {name.lower(): value for name, value in (headers or {}).items()}
-        time = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-        scope = f"{time[:8]}/{self.region}/s3/aws4_request"
-        names = sorted([*signed, "host"])
-        added = {
-            "X-Amz-Algorithm": _ALGORITHM,
-            "X-Amz-Credential": f"{self.access_key}/{scope}",
-            "X-Amz-Date": time,
-            "X-Amz-Expires": str(expires_s),
-            "X-Amz-SignedHeaders": ";".join(names),
-        }
-        pairs = [pair for pair in url.query.split("&") if pair] + [f"{name}={_quoted(added[name])}" for name in added]
-        query = "&".join(sorted(pair if "=" in pair else f"{pair}=" for pair in pairs))
-        lines = [f"{name}:{' '.join((signed | {'host': url.netloc})[name].split())}\n" for name in names]
-        request = "\n".join([method, url.path or "/", query, "".join(lines), ";".join(names), _UNSIGNED])
-        text = "\n".join([_ALGORITHM, time, scope, hashlib.sha256(request.encode()).hexdigest()])
-        signature = hmac.new(_key(self.secret_key, time[:8], self.region), text.encode(), hashlib.sha256).hexdigest()
-        complete = url._replace(query=f"{query}&X-Amz-Signature={signature}")
-        return SignedRequest(urlunsplit(complete), dict(headers or {}))
+        names = tuple(sorted([*signed, "host"]))
+        stamp, parameters = _parameters(self.access_key, self.region, int(now), expires_s, names)
+        pairs = [pair if "=" in pair else f"{pair}=" for pair in url.query.split("&") if pair]
+        query = "&".join(sorted([*pairs, *parameters])) if pairs else "&".join(parameters)
+        signed["host"] = url.netloc
+        lines = "".join([f"{name}:{' '.join(signed[name].split())}\n" for name in names])
+        request = f"{method}\n{url.path or '/'}\n{query}\n{lines}\n{';'.join(names)}\n{_UNSIGNED}"
+        scope = f"{stamp[:8]}/{self.region}/s3/aws4_request"
+        text = f"{_ALGORITHM}\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+        signature = hmac.digest(_key(self.secret_key, stamp[:8], self.region), text.encode(), "sha256").hex()
+        address = f"{url.scheme}://{url.netloc}{url.path}?{query}&X-Amz-Signature={signature}"
+        return SignedRequest(address, dict(headers or {}))
+
+
+@lru_cache(maxsize=64)
+def _parameters(
+    access_key: str, region: str, second: int, expires_s: int, names: tuple[str, ...]
+) -> tuple[str, tuple[str, ...]]:
+    """Return the time as text, and the sorted parameters of the query without the signature."""
+    time = datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
+    added = {
+        "X-Amz-Algorithm": _ALGORITHM,
+        "X-Amz-Credential": f"{access_key}/{time[:8]}/{region}/s3/aws4_request",
+        "X-Amz-Date": time,
+        "X-Amz-Expires": str(expires_s),
+        "X-Amz-SignedHeaders": ";".join(names),
+    }
+    return time, tuple(sorted(f"{name}={quote(value, safe='-_.~')}" for name, value in added.items()))
 
 
 @lru_cache(maxsize=8)
@@ -64,7 +74,3 @@ def _key(secret_key: str, day: str, region: str) -> bytes:
     for part in (day, region, "s3", "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
-
-
-def _quoted(text: str) -> str:
-    return quote(text, safe="-_.~")

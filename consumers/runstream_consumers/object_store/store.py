@@ -14,7 +14,7 @@ from functools import partial
 from http import HTTPStatus
 from itertools import islice
 from typing import Any, ParamSpec, Self, TypeVar
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, quote, urlencode
 
 import urllib3
 from minio import Minio
@@ -128,11 +128,9 @@ class _Client(Minio):
                 return found
             marker = page.next_key_marker
 
-    def url_of(self, bucket: str, key: str, region: str, query: Mapping[str, str]) -> SplitResult:
-        url: SplitResult = self._base_url.build(
-            method="GET", region=region, bucket_name=bucket, object_name=key, query_params=dict(query)
-        )
-        return url
+    def url_of(self, bucket: str, region: str) -> SplitResult:
+        url: SplitResult = self._base_url.build(method="GET", region=region, bucket_name=bucket, object_name="x")
+        return url._replace(path=url.path.removesuffix("x"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +161,11 @@ class ObjectStore:
     def __init__(self, settings: ServerSettings) -> None:
         self._pool = _Pool(timeout=_TIMEOUT, retries=False, maxsize=_THREADS)
         self._client = _client(settings, settings.s3_endpoint, self._pool)
-        self._public = _client(settings, settings.s3_public_endpoint or settings.s3_endpoint, self._pool)
+        public = _client(settings, settings.s3_public_endpoint or settings.s3_endpoint, self._pool)
         self._signer = Signer(settings.s3_access_key, settings.s3_secret_key, settings.s3_region)
         self._bucket = settings.s3_bucket
+        #: The URLs of the bucket, for own requests and for those of clients.
+        self._url, self._public_url = (one.url_of(self._bucket, settings.s3_region) for one in (self._client, public))
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
 
     @classmethod
@@ -188,20 +188,22 @@ class ObjectStore:
 
     def presign_get(self, key: str, *, expires_s: int) -> SignedRequest:
         """Return the request that reads an object."""
-        return self._sign(self._public, "GET", key, expires_s)
+        return self._sign(self._public_url, "GET", key, expires_s)
 
     def presign_put(self, key: str, *, expires_s: int, headers: Mapping[str, str]) -> SignedRequest:
         """Return the request that stores an object, with headers that the client must send."""
-        return self._sign(self._public, "PUT", key, expires_s, headers=headers)
+        return self._sign(self._public_url, "PUT", key, expires_s, headers=headers)
 
     def presign_part(self, key: str, upload_id: str, number: int, *, expires_s: int) -> SignedRequest:
         """Return the request that stores a part of an upload."""
-        return self._sign(self._public, "PUT", key, expires_s, query={"partNumber": str(number), "uploadId": upload_id})
+        return self._sign(
+            self._public_url, "PUT", key, expires_s, query={"partNumber": str(number), "uploadId": upload_id}
+        )
 
     async def stat(self, key: str) -> StoredObject | None:
         """Return the size and the ETag of an object; None if there is none."""
         # Not by minio's method, which needs more processor time than the request itself.
-        request = self._sign(self._client, "HEAD", key, 60)
+        request = self._sign(self._url, "HEAD", key, 60)
         answer = await self._run(key, self._pool.request, "HEAD", request.url)
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
@@ -281,7 +283,7 @@ class ObjectStore:
 
     def _sign(
         self,
-        client: _Client,
+        bucket: SplitResult,
         method: str,
         key: str,
         expires_s: int,
@@ -289,7 +291,7 @@ class ObjectStore:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> SignedRequest:
-        url = client.url_of(self._bucket, key, self._signer.region, query or {})
+        url = bucket._replace(path=bucket.path + quote(key), query=urlencode(query or {}, quote_via=quote))
         return self._signer.sign(method, url, now=time.time(), expires_s=expires_s, headers=headers)
 
     async def _run(self, key: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

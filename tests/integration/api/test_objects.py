@@ -71,6 +71,25 @@ def test_an_object_that_the_store_lost_is_uploaded_again(served: Served, object_
     assert not _plan(served, data)[0]["stored"]
 
 
+def test_a_gap_in_acknowledged_uploads_is_found(served: Served) -> None:
+    """Of many uploads with the MD5 that the store acknowledged a sample is looked for; if that has gaps, all are."""
+    contents = [os.urandom(20) for _ in range(40)]
+    for step, data in zip(_plan(served, *contents)[:10], contents, strict=False):
+        httpx.put(step["url"], content=data, headers=step["headers"])
+    answer = served.post(f"{_OBJECTS}/confirm", {"objects": [_described(data) for data in contents]})
+    assert [one["stored"] for one in answer.json()["objects"]] == [True] * 10 + [False] * 30
+
+
+def test_an_object_of_another_md5_is_not_confirmed(served: Served) -> None:
+    """The MD5 that a client claims is compared with what the store has."""
+    data = os.urandom(20)
+    (step,) = _plan(served, data)
+    httpx.put(step["url"], content=data, headers=step["headers"])
+    claimed = {**_described(data), "md5": base64.b64encode(bytes(16)).decode()}
+    answer = served.post(f"{_OBJECTS}/confirm", {"objects": [claimed]}).json()["objects"][0]
+    assert (answer["stored"], "has other bytes" in answer["reason"]) == (False, True)
+
+
 def test_a_large_object_is_uploaded_in_parts(served: Served) -> None:
     """Parts are sent in any order, by several requests for the same upload; only exactly these become the object."""
     data = os.urandom(1024) * (SINGLE_BYTES // 1024 + 1)

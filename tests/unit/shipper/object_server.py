@@ -34,6 +34,8 @@ class ObjectServer:
     failures: list[int] = field(default_factory=list)
     #: Called with the path before a PUT is answered.
     before_put: Callable[[str], None] = lambda _: None
+    #: Hexadecimal digests of the objects that a client says were acknowledged with their MD5.
+    acknowledged: set[str] = field(default_factory=set)
     #: Hexadecimal digests of objects that the server forgets once, after their upload.
     forgotten: set[str] = field(default_factory=set)
 
@@ -102,6 +104,8 @@ class ObjectServer:
 
     def _confirmed(self, item: dict[str, Any]) -> dict[str, Any]:
         sha256 = item["sha256"]
+        if item.get("md5") == base64.b64encode(hashlib.md5(self.objects.get(sha256, b"")).digest()).decode():
+            self.acknowledged.add(sha256)
         if sha256 in self.forgotten:
             self.forgotten.discard(sha256)
             self.objects.pop(sha256, None)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream.server.discovery import Server
-from runstream.shipper.uploads.content import ATTEMPTS, Content
-from runstream.shipper.uploads.object_api import ObjectApi
+from runstream.shipper.uploads.content import ATTEMPTS, KEPT_BYTES, Content
+from runstream.shipper.uploads.object_api import BATCH, ObjectApi
 from runstream.shipper.uploads.store_client import StoreError
 from runstream.shipper.uploads.uploader import Uploader
 from tests.unit.shipper.object_server import PART, ObjectServer, object_server
@@ -110,17 +110,17 @@ def test_file_that_changes_is_read_again(
     tmp_path: Path, server: ObjectServer, uploader: Uploader, api: ObjectApi
 ) -> None:
     """If a file is replaced while it is uploaded, its new content is stored, and nothing under a wrong name."""
-    one = content(tmp_path, "a", b"abc")
+    one, changed = content(tmp_path, "a", bytes(KEPT_BYTES + 1)), os.urandom(KEPT_BYTES + 2)
 
     def replace(_: str) -> None:
         if len(server.puts) == 1:
-            (tmp_path / "b").write_bytes(b"defg")
+            (tmp_path / "b").write_bytes(changed)
             (tmp_path / "b").replace(tmp_path / "a")
 
     server.before_put = replace
     persist(uploader, [one], api)
 
-    assert one.sha256.hex() == digest(b"defg")
+    assert one.sha256.hex() == digest(changed)
     assert all(digest(data) == name for name, data in server.objects.items())
 
 
@@ -128,7 +128,7 @@ def test_file_that_never_rests_is_lost(
     tmp_path: Path, server: ObjectServer, uploader: Uploader, api: ObjectApi
 ) -> None:
     """A file that changes during each upload is lost, with a reason that names it."""
-    one = content(tmp_path, "a.log", b"")
+    one = content(tmp_path, "a.log", bytes(KEPT_BYTES + 1))
 
     def grow(_: str) -> None:
         with (tmp_path / "a.log").open("ab") as file:
@@ -139,6 +139,31 @@ def test_file_that_never_rests_is_lost(
 
     assert f"a.log was changed each of the {ATTEMPTS} times" in one.lost
     assert all(digest(data) == name for name, data in server.objects.items())
+
+
+def test_small_file_is_stored_as_it_was_read(
+    tmp_path: Path, server: ObjectServer, uploader: Uploader, api: ObjectApi
+) -> None:
+    """If a small file is changed while it is uploaded, what was read before is stored, under its own digest."""
+    one = content(tmp_path, "a", b"abc")
+    server.before_put = lambda _: (tmp_path / "a").unlink()
+
+    uploader.store([one], api)
+
+    assert (one.stored, server.objects, one.data) == (True, {digest(b"abc"): b"abc"}, b"")
+
+
+def test_many_contents_are_stored_in_batches(
+    tmp_path: Path, server: ObjectServer, uploader: Uploader, api: ObjectApi
+) -> None:
+    """Contents of several batches are all stored; what the store has acknowledged is confirmed with its MD5."""
+    contents = [content(tmp_path, str(number), str(number).encode()) for number in range(BATCH + 5)]
+
+    uploader.store(contents, api)
+
+    assert set(server.objects.values()) == {str(number).encode() for number in range(BATCH + 5)}
+    assert all(one.stored for one in contents)
+    assert server.acknowledged == set(server.objects)
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "pipe", "loop", "changed"])

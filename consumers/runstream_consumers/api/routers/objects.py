@@ -33,16 +33,19 @@ TheHash = Annotated[bytes, Depends(sha256)]
 @router.post("", summary="Which objects are stored, and how to store the others")
 async def plan(uploads: TheUploads, services: TheServices, given: models.Contents) -> models.UploadPlan:
     """Return for each object `stored`, else a presigned PUT, or from 64 MiB on an upload of parts."""
-    md5s = {bytes.fromhex(one.sha256): base64.b64decode(one.md5) for one in given.objects if one.md5}
-    steps = await uploads.plan(_sizes(given.objects), md5s)
+    steps = await uploads.plan(_sizes(given.objects), _md5s(given.objects))
     return models.UploadPlan(objects=steps, expires_s=EXPIRES_S, kept_s=int(services.settings.object_grace_s))
 
 
 @router.post("/confirm", summary="Whether objects are stored")
 async def confirm(uploads: TheUploads, services: TheServices, given: models.Contents) -> models.Confirmation:
-    """Look for objects in the store. Those that are stored with this size are known as stored from now on."""
+    """Look for objects in the store. Those that are stored with this size are known as stored from now on.
+
+    `md5` means that the store has acknowledged the PUT with this MD5 as ETag: of these, only a sample is looked for,
+    and all of them if it is not complete.
+    """
     sizes = _sizes(given.objects)
-    problems = await uploads.confirm(sizes)
+    problems = await uploads.confirm(sizes, _md5s(given.objects))
     return models.Confirmation(
         objects=[
             models.Confirmed(sha256=one.hex(), stored=one not in problems, reason=problems.get(one, ""))
@@ -86,3 +89,7 @@ def _sizes(objects: Iterable[models.Content]) -> Mapping[bytes, int]:
         if sizes.setdefault(bytes.fromhex(one.sha256), one.size) != one.size:
             raise BadParameter("objects", f"{one.sha256} is listed with two sizes")
     return sizes
+
+
+def _md5s(objects: Iterable[models.Content]) -> Mapping[bytes, bytes]:
+    return {bytes.fromhex(one.sha256): base64.b64decode(one.md5) for one in objects if one.md5}

@@ -13,6 +13,8 @@ from typing import BinaryIO
 CHUNK = 1024 * 1024
 #: Content above this size is uploaded in parts.
 SINGLE_BYTES = 64 * 1024 * 1024
+#: Content up to this size is kept in memory between reading and sending.
+KEPT_BYTES = 16 * 1024
 #: How often a file that changes while it is read is read.
 ATTEMPTS = 5
 
@@ -57,6 +59,10 @@ class Content:
     size: int = 0
     version: Version | None = None
     attempts: int = 0
+    #: The bytes, if they are few, until they are stored.
+    data: bytes = b""
+    #: Whether the store has acknowledged the upload with the MD5.
+    acknowledged: bool = False
     #: Bytes sent so far.
     sent: int = 0
     #: How often the store did not have it after an upload.
@@ -112,7 +118,7 @@ class Content:
 
     def forget(self) -> None:
         """Forget what was read: the file has changed. Too many changes lose the content."""
-        self.sha256 = self.md5 = b""
+        self.sha256 = self.md5 = self.data = b""
         self.sent = 0
 
     def verify(self) -> None:
@@ -132,24 +138,28 @@ class Content:
             before = Version.of(file)
             if self.expected not in {None, (before.size, before.mtime_ns)}:
                 raise LostError(f"{self.label} was changed after it was added: {self.path}")
-            sha256, md5, size = _digests(file, before.size)
+            if before.size <= KEPT_BYTES:
+                data = file.read(before.size + 1)
+                sha256, md5, size = hashlib.sha256(data).digest(), _md5(data), len(data)
+            else:
+                data = b""
+                sha256, md5, size = _digests(file, before.size)
             if size == before.size and Version.of(file) == before and self._is_still(before):
-                self.sha256, self.md5, self.size, self.version = sha256, md5, size, before
+                self.sha256, self.md5, self.size, self.version, self.data = sha256, md5, size, before, data
 
     def _is_still(self, version: Version) -> bool:
         return self.path is not None and Version.of(self.path) == version
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
 
 
 def _digests(file: BinaryIO, expected: int) -> tuple[bytes, bytes, int]:
     """Return SHA-256, MD5 (of what is uploaded as a whole) and size of the rest of a file."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     whole, size = expected <= SINGLE_BYTES, 0
-    if expected < CHUNK:
-        data = file.read(expected + 1)
-        sha256.update(data)
-        md5.update(data)
-        return sha256.digest(), md5.digest(), len(data)
-    buffer = memoryview(bytearray(CHUNK))
+    buffer = memoryview(bytearray(min(CHUNK, expected + 1)))
     while (count := file.readinto(buffer)) and size <= expected:  # type: ignore[attr-defined]
         size += count
         sha256.update(buffer[:count])

@@ -63,12 +63,7 @@ class ObjectApi:
 
     def order(self, contents: Sequence[Content]) -> dict[bytes, UploadOrder]:
         """Return how each content is to be uploaded, by its SHA-256."""
-        items = [
-            {"sha256": one.sha256.hex(), "size": one.size, "md5": base64.b64encode(one.md5).decode()}
-            if one.md5
-            else {"sha256": one.sha256.hex(), "size": one.size}
-            for one in contents
-        ]
+        items = [_described(one, one.md5) for one in contents]
         try:
             answer = self.request("POST", self._path(), {"objects": items})
         except StoreError as error:
@@ -80,8 +75,11 @@ class ObjectApi:
         return {bytes.fromhex(item["sha256"]): _order(item) for item in answer["objects"]}
 
     def confirm(self, contents: Sequence[Content]) -> dict[bytes, str]:
-        """Return, by SHA-256, why an object is not stored, for those that are not."""
-        items = [{"sha256": one.sha256.hex(), "size": one.size} for one in contents]
+        """Return, by SHA-256, why an object is not stored, for those that are not.
+
+        Of those that the store has acknowledged, the server looks only for a sample.
+        """
+        items = [_described(one, one.md5 if one.acknowledged else b"") for one in contents]
         answer = self.request("POST", self._path("confirm"), {"objects": items})
         found = {bytes.fromhex(one["sha256"]): one for one in answer["objects"]}
         asked = {one.sha256: found.get(one.sha256, {"stored": False}) for one in contents}
@@ -128,6 +126,11 @@ class ObjectApi:
     def _path(self, rest: str = "") -> str:
         path = f"/entities/{quote(self.entity, safe='')}/objects"
         return f"{path}/{rest}" if rest else path
+
+
+def _described(content: Content, md5: bytes) -> dict[str, Any]:
+    described = {"sha256": content.sha256.hex(), "size": content.size}
+    return described | {"md5": base64.b64encode(md5).decode()} if md5 else described
 
 
 def _order(item: Mapping[str, Any]) -> UploadOrder:

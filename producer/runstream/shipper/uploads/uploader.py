@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -16,6 +17,8 @@ from runstream.shipper.uploads.store_client import Part, RejectedError, StoreCli
 
 #: Requests to the object store at a time, over all batches.
 WORKERS = 8
+#: Files that are read at a time, and batches of one caller: one is read and confirmed while the other one is sent.
+_READERS = _BATCHES = 2
 #: How often an object may be missing from the store, or be another one, after it was uploaded.
 _REFUSALS = 10
 
@@ -31,6 +34,9 @@ class Uploader:
 
     def __init__(self, journal: Path) -> None:
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="upload")
+        #: Apart from the workers, so that a batch is read while another one is sent.
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="read")
+        self._batches = ThreadPoolExecutor(_BATCHES, thread_name_prefix="batch")
         self._store = StoreClient()
         self._journal = UploadJournal(journal)
         self._lock = threading.Lock()
@@ -42,7 +48,8 @@ class Uploader:
         """Stop soon: the requests under way fail."""
         self._stopping = True
         self._store.close()
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._batches, self._readers, self._workers):
+            pool.shutdown(wait=False)
 
     def store(self, contents: Iterable[Content], api: ObjectApi) -> None:
         """Store contents, or set why they are lost; raise StoreError if some must be tried again later.
@@ -50,21 +57,31 @@ class Uploader:
         What was reached is noted in the contents, so that only the rest is done again.
         """
         left = [one for one in contents if not one.settled]
-        problems: list[StoreError] = []
-        for batch in _batches(left):
-            try:
-                self._store_batch(batch, api)
-            except StoreError as error:
-                problems.append(error)
-                if len(problems) > 1:
-                    break
+        batches, problems = deque(_batches(left)), list[StoreError]()
+
+        def work() -> None:
+            while batches and len(problems) <= 1:
+                with suppress(IndexError):  # the other thread was faster
+                    batch = batches.popleft()
+                    try:
+                        self._store_batch(batch, api)
+                    except StoreError as error:
+                        problems.append(error)
+
+        try:
+            helper = self._batches.submit(work) if len(batches) > 1 else None
+        except RuntimeError:
+            raise StoppedError from None
+        work()
+        if helper is not None:
+            helper.result()
         with self._lock:
             self.settled += sum(one.settled for one in left)
         if problems:
             raise problems[0]
 
     def _store_batch(self, contents: Sequence[Content], api: ObjectApi) -> None:
-        self.each(Content.read, contents)
+        self.each(Content.read, contents, self._readers)
         same: dict[bytes, list[Content]] = {}
         for one in contents:
             if not one.settled:
@@ -90,6 +107,7 @@ class Uploader:
         for one in asked:
             if one.sha256 in orders:
                 one.stored = orders[one.sha256].stored
+                one.data = b"" if one.stored else one.data
         self.each(Content.verify, [one for one in asked if not one.settled])
         missing = [(one, orders[one.sha256]) for one in asked if not one.settled]
         sent += [one for one, _ in missing]
@@ -116,13 +134,20 @@ class Uploader:
     def _put(self, content: Content, order: UploadOrder) -> None:
         """Upload a content; one whose file has changed is left to be read again."""
         content.sent = 0
+        sent = self._noting_sent(content)
+        if content.data:
+            etag = self._store.put(order.url, order.headers, content.data, content.md5, sent)
+            self._note_stored(content, etag)
+            return
         with _noting(content), content.open() as file:
             content.check(file)
-            self._store.put(
-                order.url, order.headers, Part(file, 0, content.size), content.md5, self._noting_sent(content)
-            )
+            etag = self._store.put(order.url, order.headers, Part(file, 0, content.size), content.md5, sent)
             content.check(file)
-            content.stored = True
+            self._note_stored(content, etag)
+
+    @staticmethod
+    def _note_stored(content: Content, etag: str) -> None:
+        content.stored, content.acknowledged, content.data = True, etag.lower() == content.md5.hex(), b""
 
     def _put_parts(self, content: Content, order: UploadOrder | None, api: ObjectApi) -> bool:
         """Upload a content in parts, or without an order continue its upload; return whether that was possible."""
@@ -161,25 +186,30 @@ class Uploader:
 
         return note
 
-    def each(self, work: Callable[[Item], None], items: Iterable[Item]) -> None:
+    def each(
+        self, work: Callable[[Item], None], items: Iterable[Item], threads: ThreadPoolExecutor | None = None
+    ) -> None:
         """Do some work for each item in the worker threads, then raise the first error if there was any.
 
         If nothing answers, the rest is left out.
         """
         errors: list[Exception] = []
+        left = deque(items)
 
-        def attempt(item: Item) -> None:
-            if self._stopping or len(errors) >= WORKERS:
-                return
-            try:
-                work(item)
-            except RejectedError as error:
-                errors.insert(0, error)
-            except Exception as error:  # noqa: BLE001 - raised below, in the thread of the caller
-                errors.append(error)
+        def attempt() -> None:
+            while left and not self._stopping and len(errors) < WORKERS:
+                with suppress(IndexError):  # another thread was faster
+                    item = left.popleft()
+                    try:
+                        work(item)
+                    except RejectedError as error:
+                        errors.insert(0, error)
+                    except Exception as error:  # noqa: BLE001 - raised below, in the thread of the caller
+                        errors.append(error)
 
-        with suppress(RuntimeError):  # the workers do not accept more, since the uploader was closed
-            wait([self._workers.submit(attempt, item) for item in items])
+        count = min(len(left), WORKERS if threads is None else _READERS)
+        with suppress(RuntimeError):  # the threads do not accept more, since the uploader was closed
+            wait([(threads or self._workers).submit(attempt) for _ in range(count)])
         if self._stopping:
             raise StoppedError
         if errors:
