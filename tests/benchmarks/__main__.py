@@ -37,6 +37,7 @@ NAMES = (
     "read",
     "outage",
     "upload",
+    "kills",
     "table",
     "idle",
 )

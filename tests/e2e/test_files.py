@@ -33,6 +33,18 @@ run.finish()
 """
 
 
+#: Five calls for one row, which are too large for a message together.
+_KILLED = """
+from pathlib import Path
+Path(run.dir, "sub").mkdir()
+Path(run.dir, "sub/left.txt").write_text("written to run.dir")
+for part in range(5):
+    run.log({f"part{part}": [0.25 * part] * 120_000}, step=7, commit=False)
+run.log({"last": 1}, step=8)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 def _read(run: object, name: str, folder: Path) -> str:
     with run.file(name).download(folder, replace=True) as opened:  # type: ignore[attr-defined]
         return str(opened.read())
@@ -72,3 +84,18 @@ def test_files_are_saved_listed_read_and_deleted(stack: Stack, server: Server, t
     assert len(run.files([file.name])) == 0
     with pytest.raises(CommError, match="no file"):
         run.file(file.name)
+
+
+def test_files_of_a_killed_process_and_rows_that_are_joined_are_stored(
+    stack: Stack, server: Server, tmp_path: Path
+) -> None:
+    """What a killed process wrote to its folder is a file of the run, and so are values too large for a message."""
+    run_id = new_id()
+    assert trained(stack, tmp_path, run_id, _KILLED) == -9
+    eventually(lambda: server.run(run_id, "/delivery")["complete"])
+    run = Api(overrides={"base_url": stack.url}, api_key=stack.token).run(f"{server.entity}/tests/{run_id}")
+
+    assert _read(run, "sub/left.txt", tmp_path / "got") == "written to run.dir"
+    row = next(row for row in run.scan_history() if "part0" in row)
+    assert sum(type(row[f"part{part}"]) is dict for part in range(5)) == 2
+    assert all(run.resolve(row)[f"part{part}"] == [0.25 * part] * 120_000 for part in range(5))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,8 @@ _SYMBOLS: Mapping[str, type[Enum]] = {
 }
 #: What a marker of a lost record names.
 _MARKER_NAMES: Mapping[Topic, Sequence[str]] = {Topic.FILE: ("path",), Topic.ARTIFACT: ("name", "type")}
+#: Keeps a value of the row of a block, by its path, in a file; returns a reference to that, or None if it cannot.
+KeepOfRow = Callable[[Block, Sequence[str], Any], Any]
 _NO_NUMBERS: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
 
@@ -82,11 +84,13 @@ class Envelope:
         )
 
 
-def create_messages(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> Iterator[Message]:
+def create_messages(
+    block: Block, envelope: Envelope, limits: Limits, *, now: int, keep: KeepOfRow | None = None
+) -> Iterator[Message]:
     """Yield the messages of a block: one, or several if one would be too large for the broker.
 
     A single record that is too large, or that the contract cannot represent, becomes a message of kind dropped with the
-    reason; the others are kept.
+    reason; the others are kept. With ``keep``, the largest values of a row are replaced with references.
     """
     try:
         event = event_of(block, envelope, limits, now=now)
@@ -105,23 +109,25 @@ def create_messages(block: Block, envelope: Envelope, limits: Limits, *, now: in
         # Without its size, so that the losses of many records have one reason.
         most = f"{limits.message_bytes - FRAME_BYTES} bytes or {limits.block_weight} names of values"
         reason = f"too large for a message: more than {most}"
-        if block.count == 1 and (smaller := _fitted(block, limits)) is not None:
-            yield from create_messages(smaller, envelope, limits, now=now)
+        if block.count == 1 and (smaller := _fitted(block, limits, keep)) is not None:
+            yield from create_messages(smaller, envelope, limits, now=now, keep=keep)
             return
     for part in halves(block) if block.count > 1 else (_absent(block, reason),):
-        yield from create_messages(part, envelope, limits, now=now)
+        yield from create_messages(part, envelope, limits, now=now, keep=keep)
 
 
-def _fitted(block: Block, limits: Limits) -> Block | None:
-    """Return the block of one record with notes for what a message has no room for; None if that does not help."""
+def _fitted(block: Block, limits: Limits, keep: KeepOfRow | None) -> Block | None:
+    """Return the block of one record with what a message has no room for replaced; None if that does not help."""
     topic = TOPICS[TopicCode(block.topic)]
     missing: list[str] = []
+    given: Any = None
     fitted: Any = None
-    if topic is Topic.LOG:
-        fitted, missing = fit_row(plain_row(block.values[0], limits), limits)
+    if topic is Topic.LOG and not block.is_branch:
+        given = plain_row(block.values[0], limits)
+        fitted, missing = fit_row(given, limits, keep and partial(keep, block))
     elif topic in {Topic.CONFIG, Topic.SUMMARY}:
         fitted, missing = fit_change(block.values[0], limits)
-    return replace(block, values=[fitted]) if missing else None
+    return replace(block, values=[fitted]) if missing or (topic is Topic.LOG and fitted is not given) else None
 
 
 def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> events.Event:

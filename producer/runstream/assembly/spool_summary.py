@@ -12,6 +12,7 @@ import msgspec
 from runstream.assembly.assembler import Assembler
 from runstream.assembly.block import Block
 from runstream.assembly.events import UNPUBLISHABLE, Envelope, create_messages, event_of, halves
+from runstream.files.value_file import ValueFile
 from runstream.run_folder.json_files import write_file
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.reader import FIRST_OFFSET, Position, SpoolReader, SpoolRecord, segment_path
@@ -133,7 +134,7 @@ class SpoolSummary:
             return
         if block.stream == StreamCode.HISTORY or block.topic in _CHANGES:
             if block.largest > _SMALL:  # it may not fit into a message
-                for message in create_messages(block, self._envelope, DEFAULT_LIMITS, now=0):
+                for message in create_messages(block, self._envelope, DEFAULT_LIMITS, now=0, keep=self._reference):
                     if not message.lost:
                         yield decode(message.topic, message.payload)
                 return
@@ -142,6 +143,11 @@ class SpoolSummary:
             except UNPUBLISHABLE:
                 for part in halves(block) if block.count > 1 else ():
                     yield from self._events(part)
+
+    def _reference(self, block: Block, path: Sequence[str], value: Any) -> dict[str, Any]:
+        """Return the reference to the file in which the shipper keeps a value of a row."""
+        row = self._envelope.writer.id, block.seq, block.steps[0]
+        return ValueFile.of_row(row, path, value).reference
 
     def _adopt(self) -> bool:
         """Continue from the file if it includes more than what was folded here."""

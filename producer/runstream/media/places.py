@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
 from typing import TYPE_CHECKING
 
 from runstream.files.file_record import FileRecord
-from runstream_schemas.stored.names import PART_BYTES
+from runstream.files.media_names import media_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runstream.files.run_files import RunFiles
     from runstream.media.content import MediaFile
-
-#: Characters that a name of a file cannot have, or that other systems do not allow in it.
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:*?"<>|]')
-#: Bytes of a part of a key in the name of a file: the last part also has the step, a random id and the extension.
-_PART = PART_BYTES - 75
-#: Bytes of a key in the name of a file; the folders and the rest of the name fit into the limit as well.
-_KEY = 700
 
 
 class RunPlace:
@@ -83,14 +74,3 @@ class RunPlace:
         self._then.clear()
         while self._added and self._files is not None:
             self._files.discard(self._added.pop())
-
-
-def media_path(folder: str, key: str, step: int | str, extension: str) -> str:
-    """Return a new path in a run for a media file of a key: slashes in the key separate folders."""
-    parts = [part for part in _UNSAFE.sub("_", key).split("/") if part not in {"", ".", ".."}]
-    safe = _shortened("/".join(_shortened(part, _PART) for part in parts), _KEY) or "media"
-    return f"media/{folder}/{safe}_{step}_{os.urandom(10).hex()}.{extension}"
-
-
-def _shortened(text: str, size: int) -> str:
-    return text.encode()[:size].decode(errors="ignore").rstrip("/")

@@ -33,6 +33,14 @@ class BackgroundTasks:
         if tasks:
             await asyncio.wait(tasks, timeout=timeout_s)
 
+    def handle_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Report an error in a callback; errors that nobody awaited, as in aiokafka, are only logged."""
+        error = context.get("exception")
+        if "handle" in context and isinstance(error, Exception):
+            self._on_failure(str(context["message"]), error)
+        else:
+            loop.default_exception_handler(context)
+
     def _finish(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if task.cancelled() or (error := task.exception()) is None:

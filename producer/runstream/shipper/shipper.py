@@ -27,6 +27,7 @@ from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.ledger.upload_gate import UploadGate
 from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.sources.collector import Collector
+from runstream.shipper.sources.large_values import LargeValues
 from runstream.shipper.sources.run_number import RunNumberResolver
 from runstream.shipper.transport.route import Destination, Route
 from runstream.shipper.uploads.record_uploads import RecordUploads
@@ -93,7 +94,8 @@ class Shipper:
         self._ledger = Ledger.load(folder.ledger)
         report = Report()
         report.restore(read_json(folder.report, values.load) or {})
-        self.delivery = RunDelivery(report, settings, self._send_goodbye)
+        large = LargeValues(folder.path, partial(self._record, TopicCode.FILE))
+        self.delivery = RunDelivery(report, settings, self._send_goodbye, large.keep)
         self._watched = WatchedFiles(
             folder.path,
             self._ledger,
@@ -160,7 +162,7 @@ class Shipper:
     async def run(self) -> ShipperResult:
         """Deliver until nothing is left to do; raise ShipperError if a task or a callback failed unexpectedly."""
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(self._handle_loop_error)
+        loop.set_exception_handler(self._tasks.handle_loop_error)
         self._publish_itself()
         self._collector.begin()
         self._keep_house()
@@ -318,14 +320,6 @@ class Shipper:
             self._error.__cause__ = error
         self._wake.set()
 
-    def _handle_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        """Fail because of an error in a callback; errors that nobody awaited, as in aiokafka, are only logged."""
-        error = context.get("exception")
-        if "handle" in context and isinstance(error, Exception):
-            self._fail(str(context["message"]), error)
-        else:
-            loop.default_exception_handler(context)
-
     # --- the end
 
     async def _close_delivered(self) -> ShipperResult | None:
@@ -366,6 +360,7 @@ class Shipper:
                 return None
             if complete:
                 self._collector.drain()
+                self._watched.record_rest()
             own.end()
             self._keep_house()
         if own.id in tails and not tails[own.id].account.closed:

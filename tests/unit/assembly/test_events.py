@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from runstream.assembly.block import Block
 from runstream.assembly.events import Envelope, Message, create_messages
+from runstream.files.value_file import ValueFile
 from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.plain_values import plain_row, shortened
 from runstream.spool.reader import Position
@@ -31,6 +33,9 @@ from runstream_schemas.events import (
 from runstream_schemas.limits import Limits
 from runstream_schemas.rows import unpack_rows
 from runstream_schemas.topics import RunPath, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LIMITS = Limits()
 ENVELOPE = Envelope(
@@ -140,6 +145,28 @@ def test_only_the_large_value_of_a_row_is_shortened() -> None:
     assert isinstance(events[1], LogEvent)
     (row,) = unpack_rows(events[1])
     assert row["text"].endswith("[shortened from 10000 characters]")
+
+
+def test_large_values_of_a_row_are_kept_in_files() -> None:
+    """A row that its appends make too large together refers to files, always to the same; the rest is unchanged."""
+    row = {"a": "x" * 5000, "b": {"c": [0.5] * 300}, "n": 1}
+    found = []
+
+    def keep(block: Block, path: Sequence[str], value: object) -> dict[str, Any]:
+        file = ValueFile.of_row((bytes(16), block.seq, block.steps[0]), path, value)
+        found.append((file.name, file.data))
+        return file.reference
+
+    for _ in range(2):
+        (message,) = create_messages(block_of([row]), ENVELOPE, Limits(message_bytes=6500), now=77, keep=keep)
+    event = decode(Topic.LOG, message.payload)
+    assert isinstance(event, LogEvent)
+    (sent_row,) = unpack_rows(event)
+    (name, data), again = found
+    assert again == (name, data)
+    assert re.fullmatch(r"media/values/a_100_[0-9a-f]{20}\.txt", name)
+    assert data == b"x" * 5000
+    assert sent_row == {**row, "a": {"_type": "value-file", "path": name, "size": 5000}}
 
 
 def test_changes_keep_scope_operation_and_path() -> None:

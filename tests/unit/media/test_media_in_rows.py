@@ -9,7 +9,7 @@ import pytest
 
 import runstream
 from runstream.exceptions import DataError
-from runstream.media.places import media_path
+from runstream.files.media_names import media_path
 from runstream_schemas.stored.names import problem_of_name
 from tests.unit.media.recorded import recorded_run
 

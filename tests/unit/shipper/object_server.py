@@ -38,6 +38,10 @@ class ObjectServer:
     acknowledged: set[str] = field(default_factory=set)
     #: Hexadecimal digests of objects that the server forgets once, after their upload.
     forgotten: set[str] = field(default_factory=set)
+    #: How long it keeps an object that nothing refers to; statuses of the next commits of
+    #: artifacts, before which it deletes all objects.
+    kept_s: float = 3600.0
+    refusals: list[int] = field(default_factory=list)
 
     @property
     def puts(self) -> list[str]:
@@ -51,7 +55,8 @@ class ObjectServer:
         parts = path.removeprefix("/api/v1/entities/team/objects").strip("/").split("/")
         match method, parts:
             case "POST", [""]:
-                return {"objects": [self._order(item) for item in body["objects"]], "expires_s": 60}
+                orders = [self._order(item) for item in body["objects"]]
+                return {"objects": orders, "expires_s": 60, "kept_s": self.kept_s}
             case "POST", ["confirm"]:
                 return {"objects": [self._confirmed(item) for item in body["objects"]]}
             case "POST", [sha256, "parts"]:
@@ -139,6 +144,10 @@ def object_server() -> Iterator[ObjectServer]:
             address = urlsplit(self.path)
             server.requests.append((self.command, address.path))
             body = json.loads(self._body() or b"{}")
+            if address.path.endswith("/commits") and server.refusals:
+                server.objects.clear()
+                self._send(server.refusals.pop(), b"{}")
+                return
             answer = server.answer(self.command, address.path, parse_qs(address.query), body)
             missing = {"error": {"code": "not_found", "message": "unknown upload"}}
             self._send(404 if answer is None else 200, json.dumps(answer or missing).encode())

@@ -22,7 +22,7 @@ WRITER = bytes(range(16))
 def test_ledger_reads_back(tmp_path: Path) -> None:
     """All accounts are loaded as they were saved."""
     watched = {"a.log": {"writer": WRITER.hex(), "policy": "live", "source": "/a.log", "sent": [3, 5]}}
-    ledger = Ledger(tmp_path / "delivery.json", console=12, watched=watched, complete=True)
+    ledger = Ledger(tmp_path / "delivery.json", console=12, watched=watched, written={"a", "b"}, complete=True)
     account = ledger.account("cluster", entity="team", prefix="p", partitions=8)
     account.writers[WRITER] = WriterAccount(
         acked={TopicCode.LOG: 7, TopicCode.CONFIG: 1},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -205,6 +206,35 @@ async def test_content_that_the_trainer_kept_at_its_end_replaces_a_watched_file(
         assert (own.watched.waiting(), own.records) == (False, [])
 
 
+async def test_files_that_nobody_saved_are_recorded_at_the_end(tmp_path: Path, server: ObjectServer) -> None:
+    """What a killed process wrote to the folder of its files is recorded; links and what it saved itself are not."""
+    async with bench(tmp_path, server) as own:
+        files = own.folder.files
+        (files / "sub").mkdir()
+        for name in ("saved.txt", "sub/left.txt"):
+            (files / name).write_text(name)
+        os.mkfifo(files / "pipe")
+        (files / "link").symlink_to(tmp_path)
+        (files / os.fsdecode(b"\xff")).touch()
+        own.submit(0, path="saved.txt", policy="now", staged=own.stage(b"saved.txt"))
+        await own.outcome(0)
+
+        own.watched.record_rest()
+
+        assert sorted((one["path"], one.get("source"), one.get("lost")) for one in own.records) == [
+            ("\\udcff", None, "its name is not UTF-8"),
+            ("pipe", str(files / "pipe"), None),
+            ("sub/left.txt", str(files / "sub/left.txt"), None),
+        ]
+        for seq, record in enumerate(own.records, 1):
+            own.submit(seq, **record)
+        outcomes = [await own.outcome(seq) for seq in range(1, 4)]
+        assert sorted(one.lost.partition(": ")[2] for one in outcomes) == ["", "", "not a regular file"]
+        own.records.clear()
+        own.watched.record_rest()
+        assert "sub/left.txt" not in [one["path"] for one in own.records]
+
+
 async def test_artifact_is_logged_linked_and_used(tmp_path: Path, server: ObjectServer) -> None:
     """An artifact gets its version from the server; what follows from it waits for that."""
     async with bench(tmp_path, server) as own:
@@ -231,6 +261,18 @@ async def test_artifact_is_logged_linked_and_used(tmp_path: Path, server: Object
     assert own.result("00ff")["version"] == 4
     assert [record["action"] for record in own.records] == ["use"]
     assert own.outcomes[0].staged == ["staged/a1"]
+
+
+async def test_files_are_asked_for_again_if_the_commit_is_late(tmp_path: Path, server: ObjectServer) -> None:
+    """What the server may have deleted while it did not accept the version is uploaded again before that."""
+    server.kept_s, server.refusals = 1e-9, [503]
+    async with bench(tmp_path, server) as own:
+        write_artifact(own, "00ff", {"a": {"staged": own.stage(b"abc"), "size": 3}})
+        own.submit(0, Topic.ARTIFACT, action="log", name="data", type="dataset", local="00ff")
+        assert (await own.outcome(0)).fields["version"] == 4
+
+    assert server.objects[hashlib.sha256(b"abc").hexdigest()] == b"abc"
+    assert len(server.puts) == 4
 
 
 async def test_artifact_with_a_lost_file_is_lost(tmp_path: Path, server: ObjectServer) -> None:

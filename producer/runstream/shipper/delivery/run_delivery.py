@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from runstream.assembly.block import Block
 from runstream.assembly.events import Envelope, Message, create_messages
@@ -34,6 +35,8 @@ class RunDelivery:
     settings: ShipperSettings
     #: Called with a writer once its exit is acknowledged.
     exit_acknowledged: Callable[[WriterTail], None]
+    #: Keeps a value that is too large for a message, of a row of a writer; see :data:`KeepOfRow`.
+    keep: Callable[[bytes, Block, Sequence[str], Any], Any] | None = None
     destination: Destination | None = None
     tails: dict[bytes, WriterTail] = field(default_factory=dict)
     #: Records acknowledged since the start.
@@ -184,7 +187,8 @@ class RunDelivery:
         if sender is None or destination is None:
             return
         envelope = Envelope(destination.run, tail.info.writer)
-        for message in create_messages(block, envelope, destination.limits, now=time.time_ns() // 1000):
+        keep = self.keep and partial(self.keep, tail.info.id)
+        for message in create_messages(block, envelope, destination.limits, now=time.time_ns() // 1000, keep=keep):
             acknowledge = partial(self._acknowledge, tail, block.stream, message, _files_of(block))
             sender.send(message.topic, PendingMessage(message.payload, acknowledge))
 

@@ -125,6 +125,8 @@ class Ledger:
     number: int | None = None
     #: By name, the files that are read in place, with the writer whose end they are read at, ``source`` and ``policy``.
     watched: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: Names of recorded files that programs wrote to the folder of the run's files.
+    written: set[str] = field(default_factory=set)
     #: Everything in the folder is delivered.
     complete: bool = False
 
@@ -141,6 +143,7 @@ class Ledger:
                 console=int(data.get("console") or 0),
                 number=None if number is None else int(number),
                 watched={str(path): dict(entry) for path, entry in (data.get("watched") or {}).items()},
+                written=set(map(str, data.get("written") or ())),
                 complete=bool(data.get("complete")),
             )
         except (TypeError, ValueError, AttributeError, LookupError):
@@ -185,4 +188,4 @@ class Ledger:
             for name, account in self.clusters.items()
         }
         shared = {"version": 1, "complete": self.complete, "console": self.console, "number": self.number}
-        return {**shared, "watched": self.watched, "clusters": clusters}
+        return {**shared, "watched": self.watched, "written": sorted(self.written), "clusters": clusters}

@@ -59,6 +59,8 @@ class ArtifactUpload:
     _fields: dict[str, Any] | None = None
     _lost: str = ""
     _since: float = field(default_factory=time.monotonic)
+    #: Since when the server has been asked for the contents.
+    _asked: float = field(default_factory=time.monotonic)
 
     @property
     def settled(self) -> bool:
@@ -94,6 +96,10 @@ class ArtifactUpload:
         if self._entries is None:
             self._entries = self._read_entries()
             self._begin_contents()
+        if time.monotonic() > self._asked + api.kept_s / 2:  # what was stored then may be deleted by now
+            self._asked = time.monotonic()
+            for one in self.contents:
+                one.stored = False
         uploader.store(self.contents, api)
         if lost := [one.lost for one in self.contents if one.lost]:
             more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""

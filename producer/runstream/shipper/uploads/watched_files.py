@@ -23,6 +23,8 @@ from runstream.shipper.settings import ShipperSettings
 
 log = logging.getLogger(__name__)
 
+#: The folder in the run folder that programs write files to.
+FILES_NAME = "files"
 #: A file is copied so seldom that it takes at most this share of the time.
 _SHARE = 1 / 20
 
@@ -52,6 +54,8 @@ class WatchedFiles:
     def add(self, writer: bytes, seq: int, record: Mapping[str, Any]) -> bool:
         """Watch the file that a record of a training process names; return False for other records."""
         path, source, policy = (record.get(name) for name in ("path", "source", "policy"))
+        if isinstance(path, str) and path not in self.ledger.written and self._is_written(path):
+            self.ledger.written.add(path)
         if policy not in {"live", "end"} or record.get("read") or record.get("lost"):
             return False
         if record.get("staged"):  # what the training process has kept of the file at its end
@@ -62,6 +66,24 @@ class WatchedFiles:
         self.ledger.watched[path] = {"writer": writer.hex(), "seq": seq, "policy": policy, "source": source}
         self._wake.set()
         return True
+
+    def record_rest(self) -> None:
+        """Record what programs wrote to the folder of the run's files, and no writer recorded before it ended.
+
+        A process that was killed could not; the same content is not uploaded again.
+        """
+        folder = self.run_folder / FILES_NAME
+        for place, _, names in os.walk(folder):
+            for path in (Path(place, name) for name in sorted(names)):
+                name = str(path.relative_to(folder))
+                if name in self.ledger.written or path.is_symlink():
+                    continue
+                shown = name.encode(errors="backslashreplace").decode()
+                content = {"source": str(path), "read": True} if shown == name else {"lost": "its name is not UTF-8"}
+                try:
+                    self.record({"path": shown, "policy": "end", **content})
+                except OSError as error:  # the disk is full
+                    log.warning("cannot record %s: %s", shown, error)
 
     def note_end(self, record: Mapping[str, Any]) -> None:
         """Note that the upload of a record has ended."""
@@ -91,6 +113,13 @@ class WatchedFiles:
                         await self._look(path, entry)
                 except OSError as error:  # the disk is full
                     log.warning("cannot record %s yet: %s", path, error)
+
+    def _is_written(self, path: str) -> bool:
+        """Whether a file of the run is in the folder of its files, where a program wrote it, and no link."""
+        try:
+            return stat.S_ISREG((self.run_folder / FILES_NAME / path).lstat().st_mode)
+        except (OSError, ValueError):
+            return False
 
     async def _read_last(self, path: str, entry: Mapping[str, Any]) -> None:
         """Record the last content of a file, unless that is what was recorded of it."""

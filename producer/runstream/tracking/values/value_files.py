@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream.media.places import media_path
+from runstream.files.value_file import ValueFile
 from runstream.tracking.values.texts import truncated
-from runstream_schemas import values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from runstream.files.run_files import RunFiles
 
-#: ``_type`` of a reference, and the folder of such files within ``media/``.
-VALUE_FILE, _FOLDER = "value-file", "values"
 _CONTAINERS = frozenset({dict, list, str})
 
 
@@ -37,19 +34,18 @@ class ValueFiles:
         """
         if self._files is None:
             return None
-        is_text = isinstance(value, str)
-        data = (value if is_text else values.dump(value)).encode()
-        name = media_path(_FOLDER, "/".join(path), self._place, "txt" if is_text else "json")
+        file = ValueFile.of(path, value, self._place)
         try:
-            staged = self._files.staging.write(data)
+            staged = self._files.staging.write(file.data)
         except OSError:
             return None
-        self._files.add(name, staged, media_type="text/plain" if is_text else "application/json")
+        self._files.add(file.name, staged, media_type=file.media_type)
         shown = ".".join(path)
         self._warn(
-            f"{shown!r} is recorded as a file of the run ({len(data):,} bytes): a message has no room", f"file {shown}"
+            f"{shown!r} is recorded as a file of the run ({len(file.data):,} bytes): a message has no room",
+            f"file {shown}",
         )
-        return {"_type": VALUE_FILE, "path": name, "size": len(data)}
+        return file.reference
 
     def without_long_texts(self, path: Sequence[str], value: Any, longest: int) -> Any:
         """Return a value with references for the texts of more characters; the same value if there are none.
