@@ -64,6 +64,10 @@ class ServerSettings(BaseSettings):
     #: How long an object is kept that no file and no artifact refers to, seconds; at least as long as an upload lasts.
     object_grace_s: float = Field(default=7 * 86_400.0, ge=2 * 3600)
 
+    #: How long contributions to an artifact of several writers are kept after the last of them, if nobody finishes it,
+    #: seconds.
+    draft_kept_s: float = Field(default=90 * 86_400.0, ge=86_400)
+
     #: Interval between two collections of objects that nothing refers to, seconds; 0 for none.
     gc_interval_s: float = Field(default=86_400.0, ge=0)
 

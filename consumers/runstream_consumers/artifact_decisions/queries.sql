@@ -53,6 +53,18 @@ update control.artifact_version set deleted = true where collection = $1 or sour
 -- name: close_drafts
 update control.artifact_draft set state = 'closed' where collection = $1 and state <> 'closed'
 
+-- name: stale_drafts
+-- Drafts whose contributions all are older than a time: the manifest of each was last wanted then.
+select draft.id, draft.collection from control.artifact_draft as draft
+where state <> 'closed' and ($2::uuid is null or draft.id = $2) and (
+    select max(wanted_at) from control.artifact_contribution as contribution join control.object
+        on object.entity = left(manifest_key, 32)::uuid and object.sha256 = decode(right(manifest_key, 64), 'hex')
+    where contribution.draft = draft.id
+) < $1
+
+-- name: abandoned_drafts
+select id from control.artifact_draft where state = 'closed' and version is null
+
 -- name: request
 select request.decision, request.version, request.draft, draft.state
 from control.artifact_request as request left join control.artifact_draft as draft on draft.id = request.draft

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 from uuid import UUID, uuid4
@@ -239,6 +240,18 @@ class Decisions:
             await _begin(self.connection, collection, known)
             row = await self.connection.fetchrow(QUERIES["lock"], collection.key)
         return _Locked(self.connection, collection, row["type"], row["portfolio"], row["last_version"])
+
+
+async def close_stale_drafts(connection: Connection, before: datetime) -> list[UUID]:
+    """Close the drafts that nobody has contributed to since a time; return all that were closed without a version."""
+    if await connection.fetchval("select to_regclass('control.artifact_draft') is null"):
+        return []
+    for row in await connection.fetch(QUERIES["stale_drafts"], before, None):
+        async with connection.transaction():
+            await connection.fetchrow(QUERIES["lock"], row["collection"])  # a contribution may be under way
+            if await connection.fetch(QUERIES["stale_drafts"], before, row["id"]):
+                await connection.execute(QUERIES["set_draft"], row["id"], "closed", None)
+    return [row["id"] for row in await connection.fetch(QUERIES["abandoned_drafts"])]
 
 
 async def held_manifests(connection: Connection) -> list[tuple[str, str]]:

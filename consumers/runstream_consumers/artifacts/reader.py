@@ -184,9 +184,13 @@ async def collections(
     ]
 
 
-async def live_manifests(connection: Connection) -> list[tuple[str, str]]:
-    """Return entity and key of every manifest of a version that is not deleted, and of every open contribution."""
-    return [(row["entity"], row["manifest_key"]) for row in await connection.fetch(QUERIES["manifests"])]
+async def live_manifests(connection: Connection, abandoned: Sequence[UUID] = ()) -> list[tuple[str, str]]:
+    """Return entity and key of every manifest of a version that is not deleted, and of every open contribution.
+
+    Contributions to ``abandoned`` drafts are left out.
+    """
+    rows = await connection.fetch(QUERIES["manifests"], list(abandoned))
+    return [(row["entity"], row["manifest_key"]) for row in rows]
 
 
 async def expired(connection: Connection, now: int, limit: int) -> list[tuple[Collection, int]]:

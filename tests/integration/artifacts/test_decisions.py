@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
 
 from runstream_consumers.artifact_decisions.model import Collection, RequestId
-from runstream_consumers.artifact_decisions.store import Decisions
+from runstream_consumers.artifact_decisions.store import Decisions, close_stale_drafts, held_manifests
 from runstream_consumers.artifacts.consumer import ArtifactsConsumer
 from runstream_consumers.artifacts.reader import published
 from runstream_consumers.testing import feeding
@@ -113,6 +114,32 @@ async def test_a_merge_that_was_interrupted_is_completed_by_the_repeated_request
 
     assert (made["version"], made["file_count"], made["draft"]) == (0, 2, first["draft"])
     assert late["draft"] != first["draft"]
+
+
+async def test_contributions_that_nobody_finishes_expire(decider: Decider, database: str) -> None:
+    """A draft is closed some time after its last contribution; a writer that comes later begins another one."""
+    shared: dict[str, Any] = {"type": "t", "action": "upsert", "distributed_id": "d"}
+    connection = await asyncpg.connect(database)
+
+    async def contribute(text: str, age: timedelta) -> Any:
+        content = await decider.manifest({text: text})
+        entity, _, sha256 = content["manifest_key"].split("/")
+        row = "insert into control.object (entity, sha256, size, wanted_at) values ($1, $2, 1, now() - $3::interval)"
+        await connection.execute(row, UUID(entity), bytes.fromhex(sha256), age)
+        return (await decider.decided("data/commits", asked(**shared, **content)))["draft"]
+
+    async def closed(days: int) -> list[str]:
+        return [str(one) for one in await close_stale_drafts(connection, datetime.now(UTC) - timedelta(days=days))]
+
+    first = await contribute("old", timedelta(days=9))
+    assert await contribute("new", timedelta(days=4)) == first
+    assert await closed(5) == []
+    assert len(await held_manifests(connection)) == 2
+    assert await closed(3) == [first]
+    assert await held_manifests(connection) == []
+    assert await contribute("later", timedelta()) != first
+    assert await closed(3) == [first]
+    await connection.close()
 
 
 async def test_of_two_contributions_to_a_path_the_later_decision_counts(decider: Decider) -> None:

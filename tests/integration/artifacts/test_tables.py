@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -156,6 +157,7 @@ async def test_contributions_are_kept_until_their_version_is_made(database: str)
     async with stored(database, history) as connection:
         keys = {event.manifest_key for event in history.events[2:]}
         assert {key for _, key in await reader.live_manifests(connection)} == keys
+        assert len(await reader.live_manifests(connection, [UUID(other)])) == 1
         known = await reader.published(connection, DATA)
         assert known is not None
         assert (known.type, known.last_version, known.last_decision) == ("t", 0, 4)
