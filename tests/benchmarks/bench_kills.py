@@ -42,7 +42,7 @@ def _files(stack: Stack, scale: Scale) -> Iterator[Figure]:
     what = f"{files} files of 10 kB and one of {large} MiB, with kills of 2 shippers and the store"
     wrong = found.verdict.accepted - found.verdict.stored
     note = "; ".join([f"{found.shippers} shippers", *found.verdict.problems[:3]])
-    yield Figure(f"{what}: wrong or lost", wrong + len(found.verdict.problems), "files", at_most(0), note)
+    yield Figure(f"{what}: wrong or lost", float(max(wrong, len(found.verdict.problems))), "files", at_most(0), note)
     yield Figure("… memory of a shipper, at most", found.memory, "MiB", at_most(300))
 
 

@@ -54,10 +54,10 @@ def recount_files(*journals: Path, url: str, token: str, store: Path) -> FileVer
 def compare(journal: Iterable[Mapping[str, Any]], messages: Iterable[DecodedMessage], store: Path) -> FileVerdict:
     """Compare journal, messages and stored objects."""
     verdict = FileVerdict()
-    expected = {(line["run"], line["path"]): line for line in journal}
+    expected = {(_run_id(line["run"]), line["path"]): line for line in journal}
     verdict.accepted = len(expected)
     runs = {run for run, _ in expected}
-    last = _last_events([one for one in messages if one.run in runs], verdict)
+    last = _last_events([one for one in messages if _run_id(one.run) in runs], verdict)
     for key, line in expected.items():
         problem = _problem(line, last.get(key), store)
         verdict.stored += not problem
@@ -82,11 +82,16 @@ def _last_events(messages: Iterable[DecodedMessage], verdict: FileVerdict) -> di
                 verdict.problems.append(f"{message.writer}: record {message.seq} is there again with other content")
             continue
         seen[message.writer][message.seq] = content
-        last[message.run, message.fields["path"]] = message
+        last[_run_id(message.run), message.fields["path"]] = message
     for writer, count in counts.items():
         if sorted(seen[writer]) != list(range(count)):
             verdict.problems.append(f"{writer}: {len(seen[writer])} of {count} records are in the topic")
     return last
+
+
+def _run_id(path: str) -> str:
+    """Return the id in the path of a run, which lacks the entity until the process knows it."""
+    return path.rpartition("/")[2]
 
 
 def _problem(line: Mapping[str, Any], message: DecodedMessage | None, store: Path) -> str:

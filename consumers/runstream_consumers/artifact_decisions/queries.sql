@@ -77,11 +77,22 @@ on conflict (writer, seq, collection) do update set decision = excluded.decision
 -- name: open_draft
 select id from control.artifact_draft where collection = $1 and distributed_id = $2 and state = 'open'
 
+-- name: finished_with
+-- The last draft that was finished with a manifest among others, unless its version was deleted.
+select draft.id, draft.version from control.artifact_draft as draft
+where collection = $1 and distributed_id = $2 and exists (
+    select from control.artifact_contribution where draft = draft.id and manifest_key = $3
+) and (state = 'closing' or exists (
+    select from control.artifact_version as version
+    where version.collection = draft.collection and version.version = draft.version and not deleted
+))
+order by draft.version desc limit 1
+
 -- name: set_draft
 update control.artifact_draft set state = $2, version = $3 where id = $1
 
 -- name: draft_state
-select state from control.artifact_draft where id = $1
+select state, version from control.artifact_draft where id = $1
 
 -- name: manifests_of_draft
 select manifest_key from control.artifact_contribution where draft = $1 order by decision

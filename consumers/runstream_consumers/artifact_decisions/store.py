@@ -129,6 +129,12 @@ class Decisions:
                 return answered
             locked = await locked.retyped(kind, portfolio=False)
             draft = await self.connection.fetchval(QUERIES["open_draft"], collection.key, distributed_id)
+            if draft is None and finalize:
+                finished = await self.connection.fetchrow(
+                    QUERIES["finished_with"], collection.key, distributed_id, manifest_key
+                )
+                if finished is not None:
+                    return await self._finished_again(locked, finished["id"], finished["version"])
             if draft is None:
                 draft = uuid4()
                 await self.connection.execute(QUERIES["add_drafts"], collection.key, [draft], [distributed_id])
@@ -138,6 +144,12 @@ class Decisions:
                 await self.connection.execute(QUERIES["set_draft"], draft, "closing", None)
             return replace(decision, merge=finalize)
 
+    async def _finished_again(self, locked: _Locked, draft: UUID, number: int | None) -> Decision:
+        """Return the version of a draft that a process finishes which was started again, or that it is to be merged."""
+        version = None if number is None else await locked.live(number)
+        decision = await locked.decide(self.request, version, draft)
+        return replace(decision, merge=version is None)
+
     async def manifests(self, draft: UUID) -> list[str]:
         """Return the keys of the manifests of a draft, in order of their decisions."""
         return [row["manifest_key"] for row in await self.connection.fetch(QUERIES["manifests_of_draft"], draft)]
@@ -146,9 +158,12 @@ class Decisions:
         """Return the version of a draft whose manifests are merged."""
         async with self.connection.transaction():
             locked = await self._lock(collection)
-            state = await self.connection.fetchval(QUERIES["draft_state"], draft)
+            found = await self.connection.fetchrow(QUERIES["draft_state"], draft)
+            state, number = (None, None) if found is None else (found["state"], found["version"])
             if state != "closing" and (answered := await locked.answered(self.request)) and answered.version:
                 return answered
+            if state != "closing" and number is not None:
+                return await locked.decide(self.request, await locked.live(number), draft)
             if state != "closing":
                 raise Refused("draft_deleted", f"The unfinished version of {collection} was deleted: log it again.")
             version = await locked.version_of(content, content.digest)

@@ -136,7 +136,7 @@ group by type.value order by type.value
 -- name: manifests
 -- The manifests of versions that are not deleted, and of contributions to versions that are not made yet.
 select entity, manifest_key from artifacts.live where source is null
-union select entity, manifest_key from artifacts.open_contribution where draft <> all($1::uuid[])
+union select entity, manifest_key from artifacts.open_contribution where draft <> all($1::text[])
 
 -- name: expired
 -- Versions whose lifetime has ended, oldest first. A link, and an alias other than latest, keeps a version.

@@ -189,7 +189,7 @@ async def live_manifests(connection: Connection, abandoned: Sequence[UUID] = ())
 
     Contributions to ``abandoned`` drafts are left out.
     """
-    rows = await connection.fetch(QUERIES["manifests"], list(abandoned))
+    rows = await connection.fetch(QUERIES["manifests"], [one.hex for one in abandoned])
     return [(row["entity"], row["manifest_key"]) for row in rows]
 
 

@@ -201,10 +201,39 @@ def _absolute(current: str, path: str) -> PurePath:
 
 def _matches(pattern: str, depth: int, *, recursive: bool) -> Iterator[tuple[str, Path]]:
     """Yield each match in order, with its path below the first ``depth`` parts."""
-    found = [] if "\0" in pattern else glob.glob(pattern, recursive=recursive)  # noqa: PTH207 - a base may be a pattern
+    patterns = [] if "\0" in pattern else _unfolded(pattern) if recursive else [pattern]
+    found = {path for one in patterns for path in glob.iglob(one)}  # noqa: PTH207 - a base may be a pattern
     for path in map(Path, sorted(found)):
         if not (recursive and path.is_dir()):
             yield "/".join(path.parts[depth:]), path
+
+
+def _unfolded(pattern: str) -> Iterator[str]:
+    """Yield patterns without ``**``: for any folders there, those that exist. A link back to a folder is not followed.
+
+    As for ``glob``, hidden folders are left out.
+    """
+    every = f"{pattern}/*" if pattern.endswith("/**") else pattern
+    head, found, tail = every.partition("/**/")
+    if not found:
+        yield pattern
+        return
+    for top in glob.iglob(f"{head}/"):  # noqa: PTH207
+        yield from _below(top.rstrip("/"), tail, ())
+
+
+def _below(folder: str, tail: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    try:
+        status = os.stat(folder or "/")  # noqa: PTH116
+        names = sorted(os.listdir(folder or "/"))  # noqa: PTH208
+    except OSError:
+        return
+    if (key := (status.st_dev, status.st_ino)) in above:
+        return
+    yield from _unfolded(f"{glob.escape(folder)}/{tail}")
+    for name in names:
+        if not name.startswith(".") and os.path.isdir(f"{folder}/{name}"):  # noqa: PTH112
+            yield from _below(f"{folder}/{name}", tail, (*above, key))
 
 
 def _is_text(path: Path) -> bool:

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 
@@ -20,6 +20,7 @@ from runstream_schemas.stored.manifest import Manifest
 from runstream_schemas.stored.objects import object_key
 from tests.artifact_events import PROJECT, ArtifactHistory
 from tests.integration.artifacts.conftest import asked
+from tests.integration.summary.feeding import connected
 
 if TYPE_CHECKING:
     from tests.integration.artifacts.conftest import Decider
@@ -116,30 +117,52 @@ async def test_a_merge_that_was_interrupted_is_completed_by_the_repeated_request
     assert late["draft"] != first["draft"]
 
 
+async def test_a_process_that_finishes_again_after_a_restart_gets_the_same_version(
+    decider: Decider, database: str
+) -> None:
+    """Also if the version was not merged before. Other content, or another contribution before, is the next version."""
+    shared: dict[str, Any] = {"type": "t", "action": "upsert", "distributed_id": "d"}
+    finishing, last = {**shared, "finalize": True}, await decider.manifest({"b": "two"})
+    await decider.decided("data/commits", asked(**shared, **await decider.manifest({"a": "one"})))
+    async with connected(database) as own:
+        decisions = Decisions(own, RequestId(writer=uuid4(), seq=0), lambda collection: published(own, collection))
+        place = Collection(entity="ada", project=decider.project, name="data")
+        await decisions.contribute(place, "t", "d", last["manifest_key"], finalize=True)
+
+    made = await asyncio.gather(*(decider.decided("data/commits", asked(**finishing, **last)) for _ in range(3)))
+    again = await decider.decided("data/commits", asked(**finishing, **last))
+    other = await decider.decided("data/commits", asked(**finishing, **await decider.manifest({"b": "new"})))
+    await decider.decided("data/commits", asked(**shared, **await decider.manifest({"a": "later"})))
+    later = await decider.decided("data/commits", asked(**finishing, **last))
+
+    assert {(one["version"], one["file_count"], one["draft"]) for one in (*made, again)} == {(0, 2, made[0]["draft"])}
+    assert [(one["version"], one["file_count"]) for one in (other, later)] == [(1, 1), (2, 2)]
+
+
 async def test_contributions_that_nobody_finishes_expire(decider: Decider, database: str) -> None:
     """A draft is closed some time after its last contribution; a writer that comes later begins another one."""
     shared: dict[str, Any] = {"type": "t", "action": "upsert", "distributed_id": "d"}
-    connection = await asyncpg.connect(database)
 
-    async def contribute(text: str, age: timedelta) -> Any:
+    async def contribute(connection: Any, text: str, age: timedelta) -> Any:
         content = await decider.manifest({text: text})
         entity, _, sha256 = content["manifest_key"].split("/")
         row = "insert into control.object (entity, sha256, size, wanted_at) values ($1, $2, 1, now() - $3::interval)"
         await connection.execute(row, UUID(entity), bytes.fromhex(sha256), age)
         return (await decider.decided("data/commits", asked(**shared, **content)))["draft"]
 
-    async def closed(days: int) -> list[str]:
-        return [str(one) for one in await close_stale_drafts(connection, datetime.now(UTC) - timedelta(days=days))]
+    async def closed(connection: Any, days: int) -> list[str]:
+        return [one.hex for one in await close_stale_drafts(connection, datetime.now(UTC) - timedelta(days=days))]
 
-    first = await contribute("old", timedelta(days=9))
-    assert await contribute("new", timedelta(days=4)) == first
-    assert await closed(5) == []
-    assert len(await held_manifests(connection)) == 2
-    assert await closed(3) == [first]
-    assert await held_manifests(connection) == []
-    assert await contribute("later", timedelta()) != first
-    assert await closed(3) == [first]
-    await connection.close()
+    await decider.decided("data/commits", asked(**{**shared, "action": "log"}, **await decider.manifest({"v": "0"})))
+    async with connected(database) as own:
+        first = await contribute(own, "old", timedelta(days=9))
+        assert await contribute(own, "new", timedelta(days=4)) == first
+        assert await closed(own, 5) == []
+        assert len(await held_manifests(own)) == 3
+        assert await closed(own, 3) == [first]
+        assert len(await held_manifests(own)) == 1
+        assert await contribute(own, "later", timedelta()) != first
+        assert await closed(own, 3) == [first]
 
 
 async def test_of_two_contributions_to_a_path_the_later_decision_counts(decider: Decider) -> None:

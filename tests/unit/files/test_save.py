@@ -245,3 +245,16 @@ def test_own_files_of_runs_are_not_selected(work: Path) -> None:
     with offline_run(work) as run:
         run.save("**", policy="now")
     assert [one["path"] for one in file_records(work)] == ["a.txt"]
+
+
+def test_links_back_to_a_folder_are_not_followed(work: Path) -> None:
+    """Links that lead to a folder above them would be followed forever; others are, and hidden folders are left out."""
+    for name in ("d/a.txt", "d/sub/b.txt", "d/.hidden/c.txt", "other/e.txt"):
+        _write(name)
+    for number in range(30):
+        Path(f"d/sub/loop{number}").symlink_to(Path("d").absolute())
+    Path("d/link").symlink_to(Path("other").absolute())
+    with offline_run(work.parent) as run:
+        run.save("d/**", policy="now")
+        run.save("d/**/b.txt", policy="now")
+    assert sorted(one["path"] for one in file_records(work.parent)) == ["d/a.txt", "d/link/e.txt", "d/sub/b.txt"]
