@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import runstream
+from runstream.artifacts.content import read_description, to_object
 from runstream_schemas.stored.tables import TableReader, read_rows
 from tests.benchmarks.bench_log import offline_run
 from tests.benchmarks.figures import Figure, at_most
@@ -38,6 +39,10 @@ def measure(scale: Scale) -> Iterator[Figure]:
     yield Figure("table: log(), of the time of json.dumps", found["log_s"] / plain, bar=at_most(1.5), note=note)
     yield Figure("table: memory of log() beyond the table, of the file", found["log_memory"] / size, bar=at_most(0.5))
     yield Figure("table: memory of reading row by row, of the file", found["read_memory"] / size, bar=at_most(0.5))
+    note = f"{found['get_s']:.1f} s: read_description() and from_artifact(), as Artifact.get() and Run.table()"
+    yield Figure("table: memory of reading a Table, of the file", found["get_memory"] / size, bar=at_most(4), note=note)
+    note = f"{found['add_s']:.1f} s"
+    yield Figure("table: memory of Artifact.add(), of the file", found["add_memory"] / size, bar=at_most(4), note=note)
     note = f"{found['read_s']:.1f} s; {found['table_s']:.1f} s to make the table of an array"
     yield Figure("table: memory of the table, of the file", found["table_memory"] / size, bar=at_most(4), note=note)
 
@@ -61,6 +66,14 @@ def _child(folder: Path, count: int) -> dict[str, Any]:
     with path.open("rb") as file:
         assert sum(1 for _ in read_rows(iter(lambda: file.read(_CHUNK), b""), reader)) == count
     found |= {"read_s": time.monotonic() - began, "read_memory": peak_memory() - before}
+    before, began = _reset_peak(), time.monotonic()
+    again = to_object("table", read_description("table", path), None)
+    found |= {"get_s": time.monotonic() - began, "get_memory": peak_memory() - before}
+    assert again.data[-1] == table.data[-1]
+    del again
+    before, began = _reset_peak(), time.monotonic()
+    runstream.Artifact("tables", "dataset").add(table, "table")
+    found |= {"add_s": time.monotonic() - began, "add_memory": peak_memory() - before}
     gc.collect()
     began = time.monotonic()
     for start in range(0, count, 1000):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream import Api, CommError
+from runstream.media.places import RunPlace
 from tests.e2e.scripts import ended, trained
 from tests.polling import eventually
 from tests.trainers import new_id
@@ -99,3 +100,39 @@ def test_files_of_a_killed_process_and_rows_that_are_joined_are_stored(
     row = next(row for row in run.scan_history() if "part0" in row)
     assert sum(type(row[f"part{part}"]) is dict for part in range(5)) >= 1
     assert all(run.resolve(row)[f"part{part}"] == [0.25 * part] * 120_000 for part in range(5))
+
+
+_TABLES = """
+from datetime import datetime, UTC
+import numpy as np, runstream
+boxes = {"b": {"box_data": [{"position": {"minX": 0, "maxX": 1, "minY": 0, "maxY": 1}, "class_id": 1}]}}
+masks = {"m": {"mask_data": np.ones((4, 6), np.uint8), "class_labels": {1: "cat"}}}
+table = runstream.Table(columns=["n", "at", "image"], log_mode="INCREMENTAL")
+for n in range(3):
+    image = runstream.Image(np.full((4, 6, 3), n, np.uint8), caption=f"c{n}", boxes=boxes, masks=masks)
+    table.add_data(n, datetime(2026, 1, 1 + n, tzinfo=UTC), image)
+    run.log({"table": table})
+run.log({"whole": runstream.Table(columns=["x"], data=[[1.5], [None]])})
+run.finish()
+"""
+
+
+def test_tables_are_read_as_tables(stack: Stack, server: Server, tmp_path: Path) -> None:
+    """What a run holds of a table gives the table: increments up to it are joined, and cells are values and media."""
+    run_id = new_id()
+    assert trained(stack, tmp_path, run_id, _TABLES) == 0
+    ended(server, run_id)
+    run = Api(overrides={"base_url": stack.url}, api_key=stack.token).run(f"{server.entity}/tests/{run_id}")
+    eventually(lambda: {"uploading"}.isdisjoint(file.state for file in run.files()))
+
+    table = run.table(run.summary["table"], root=tmp_path)
+    assert [(row[0], row[1].isoformat()[:10], row[2].image.getpixel((0, 0))) for row in table.data] == [
+        (n, f"2026-01-0{n + 1}", (n, n, n)) for n in range(3)
+    ]
+    assert table.data[2][2].record(RunPlace(None, 0))["caption"] == "c2"
+    assert [*map(str, table.column_types)] == ["n", "at", "image"]
+    second = [row for row in run.scan_history() if "table" in row][1]
+    assert run.table(second["table"], root=tmp_path).get_column("n") == [0, 1]
+    assert run.table(run.summary["whole"], root=tmp_path).data == [[1.5], [None]]
+    with pytest.raises(ValueError, match="Invalid table 3"):
+        run.table(3)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from runstream_schemas.exceptions import InvalidTable
+from runstream_schemas.stored.tables import TableReader, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +31,9 @@ CLASSES: Mapping[str, str] = {
     "video-file": "runstream.media.video:Video",
 }
 
+#: Bytes of a table that are read at once.
+_CHUNK = 256 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class ArtifactFile:
@@ -44,6 +51,22 @@ def description_paths(name: str) -> Iterator[tuple[str, str]]:
     """Yield the paths that the description of an object of this name may have, each with the type of the object."""
     for kind in CLASSES:
         yield (name if name.endswith(f".{kind}.json") else f"{name}.{kind}.json"), kind
+
+
+def read_description(kind: str, path: Path) -> dict[str, Any]:
+    """Return the fields of a description; the rows of a table are read one after another, which bounds the memory.
+
+    Raises ValueError that names the file if it is not a description.
+    """
+    try:
+        if kind == "table":
+            reader = TableReader()
+            with path.open("rb") as file:
+                rows = [*read_rows(iter(lambda: file.read(_CHUNK), b""), reader)]
+            return {**reader.header, "data": rows}
+        return dict(json.loads(path.read_bytes()))
+    except (InvalidTable, TypeError, ValueError) as error:
+        raise ValueError(f"Cannot read {str(path)!r} as a {kind}: {error}") from error
 
 
 def to_object(kind: str, description: dict[str, Any], artifact: Any) -> Any:

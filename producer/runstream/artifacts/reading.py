@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runstream.artifacts.content import description_paths, to_object
+from runstream.artifacts.content import description_paths, read_description, to_object
 from runstream.artifacts.draft import files_below
 from runstream.artifacts.fetching import Fetching
 from runstream.download.file_cache import sha256_of
@@ -49,8 +48,7 @@ class Reading(ABC):
         """Return the table or the media that was added under a name, or None."""
         self._stored("get()")
         for entry, kind in self._descriptions(name):
-            description = json.loads(Path(entry.download()).read_bytes())
-            return to_object(kind, description, self)
+            return to_object(kind, read_description(kind, Path(entry.download())), self)
         return None
 
     __getitem__ = get

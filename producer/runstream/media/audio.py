@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 from runstream.media.base import MediaPlace
+
+#: Limits of WAV files and of soundfile.
+_MOST_RATE, _MOST_CHANNELS = 2**31, 1024
 
 
 class Audio(BatchableMedia):
@@ -61,12 +65,14 @@ class Audio(BatchableMedia):
         }
 
     def _of_array(self, data: Any, rate: int | None) -> MediaFile:
-        if rate is None or rate != int(rate) or rate <= 0:
+        if not isinstance(rate, Real) or not 0 < rate < _MOST_RATE or rate != int(rate):
             raise ValueError(f"Invalid sample_rate {rate!r}: an array needs the number of samples per second")
         require_installed("soundfile", "Audio")
         array = as_array(data)
-        if array.ndim not in {1, 2} or not array.size:
-            raise ValueError(f"Invalid audio of shape {array.shape}: expected (time) or (time, channels)")
+        if array.ndim not in {1, 2} or not array.size or (array.ndim == 2 and array.shape[1] > _MOST_CHANNELS):  # noqa: PLR2004
+            raise ValueError(
+                f"Invalid audio of shape {array.shape}: expected (time) or (time, channels), {_MOST_CHANNELS} at most"
+            )
         content, stored = keep_array(array, "audio")
         self.duration = len(array) / float(rate)
         encode = {"kind": "audio", "format": "wav", **stored, "rate": int(rate)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -50,7 +52,9 @@ class FileContent:
 
     @classmethod
     def existing(cls, path: Path) -> Self:
-        """Return the content of a file that is there and can be read; raises OSError that names it."""
+        """Return the content of a regular file that can be read; raises OSError that names it."""
+        if path.exists() and not (path.is_file() or path.is_dir()):  # to open a pipe would wait for its writer
+            raise OSError(errno.EINVAL, "Not a regular file", os.fspath(path))
         with path.open("rb"):
             return cls(path)
 

@@ -110,7 +110,7 @@ class Image(BatchableMedia):
         masks = {
             key: {
                 "path": downloaded(mask, artifact),
-                "class_labels": {int(number): name for number, name in mask.get("class_labels", {}).items()},
+                "class_labels": _by_number(mask.get("class_labels", {})),
             }
             for key, mask in description.get("masks", {}).items()
         }
@@ -119,7 +119,7 @@ class Image(BatchableMedia):
             caption=description.get("caption"),
             grouping=description.get("grouping"),
             classes=None if classes is None else json.loads(downloaded(classes, artifact).read_bytes())["class_set"],
-            boxes={key: {"box_data": boxes} for key, boxes in description.get("boxes", {}).items()},
+            boxes={key: _boxes_of(boxes, artifact) for key, boxes in description.get("boxes", {}).items()},
             masks=masks,
         )
 
@@ -171,7 +171,7 @@ class Image(BatchableMedia):
     def _pixels(self, data: Any, mode: str | None, normalize: bool | None) -> Pixels:  # noqa: FBT001
         if module_of(data) == "matplotlib":
             return _pixels_of_pillow(figures.drawn(data))
-        if callable(getattr(data, "tobytes", None)) and isinstance(getattr(data, "mode", None), str):
+        if hasattr(data, "tobytes") and hasattr(data, "mode") and not hasattr(data, "shape"):  # as numpy.memmap
             return _pixels_of_pillow(data)
         if mode is not None and mode not in require("PIL.Image", "Image").MODES:
             raise ValueError(f"Invalid mode {mode!r}: expected a mode of Pillow, such as L, RGB or RGBA")
@@ -202,6 +202,18 @@ class Image(BatchableMedia):
             raise ValueError(f"Invalid {what}: {error}") from None
         validate_size(self._width, self._height, what)
         return _EXTENSIONS.get(found, found.lower())
+
+
+def _boxes_of(boxes: Any, artifact: Any) -> Any:
+    """Return the boxes of a description: in an artifact they are in it, in a run in a file of their own."""
+    if "path" not in boxes:
+        return {"box_data": boxes}
+    found = json.loads(downloaded(boxes, artifact).read_bytes())
+    return {**found, "class_labels": _by_number(found.get("class_labels", {}))}
+
+
+def _by_number(labels: Mapping[str, str]) -> dict[int, str]:
+    return {int(number): name for number, name in labels.items()}
 
 
 def _pixels_of_pillow(image: Any) -> Pixels:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -75,7 +76,7 @@ class Video(BatchableMedia):
 
     def _of_array(self, data: Any, kind: str, fps: float) -> MediaFile:
         require_installed("PIL" if kind == "gif" else "av", "Video")
-        if not 0 < fps <= 1000:  # noqa: PLR2004
+        if not isinstance(fps, Real) or not 0 < fps <= 1000:  # noqa: PLR2004
             raise ValueError(f"Invalid fps {fps!r}: expected a number above 0, and 1000 at most")
         array = as_array(data)
         if array.ndim not in _DIMENSIONS or 0 in array.shape or array.shape[-3] not in _CHANNELS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from runstream.exceptions import UsageError
 from runstream.public_api.files import File, Files, file_named, upload_file
 from runstream.public_api.frames import META, pick, table
 from runstream.public_api.run_artifacts import RunArtifacts
+from runstream.public_api.run_tables import logged_table
 from runstream.public_api.value_files import resolved
 from runstream.server.api_connection import ApiConnection
 from runstream.server.endpoints import run_address
@@ -360,6 +362,10 @@ class Run(RunArtifacts):
     def resolve(self, value: Any) -> Any:
         """Return a value, such as a row, with the values that are kept in files; see :func:`resolved`."""
         return resolved(self._connection, self._address, value)
+
+    def table(self, value: Any, root: str | os.PathLike[str] = ".") -> Any:
+        """Return the Table that a value of :attr:`summary` or a row names; files go to ``root``; see `logged_table`."""
+        return logged_table(self._connection, self._address, value, root)
 
     def stop(self) -> None:
         """Request that the run stops: its processes see it in ``run.should_stop`` within a second or two.

@@ -11,7 +11,7 @@ import msgspec
 
 from runstream.exceptions import DataError
 from runstream.media.base import WBValue
-from runstream.tables.column_types import TIMESTAMP, ColumnType, Union
+from runstream.tables.column_types import BOOLEAN, NONE, NUMBER, STRING, TIMESTAMP, ColumnType, Union
 from runstream.tracking.values.encoder import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _ROWS = 1000
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 #: Encodes what is JSON as it is ten times as fast, but NaN and infinities as null.
 _encode = msgspec.json.Encoder().encode
+#: Types of cells that are read as they are in the file.
+_AS_JSON = (NONE, NUMBER, STRING, BOOLEAN)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -129,9 +131,15 @@ def _without_nat(texts: Any, values: Any = None) -> Any:
     return None if texts == "NaT" else values
 
 
-def decoder_of(column: ColumnType, media: Callable[[dict[str, Any]], Any]) -> Callable[[Any], Any]:
-    """Return what makes cells of a column of the JSON in a file; ``media`` makes media of their dicts."""
-    is_time = TIMESTAMP in (column.types if isinstance(column, Union) else (column,))
+def decoder_of(column: ColumnType, media: Callable[[dict[str, Any]], Any]) -> Callable[[Any], Any] | None:
+    """Return what makes cells of a column of the JSON in a file; ``media`` makes media of their dicts.
+
+    None if the cells are JSON as they are.
+    """
+    kinds = column.types if isinstance(column, Union) else (column,)
+    if all(kind in _AS_JSON for kind in kinds):
+        return None
+    is_time = TIMESTAMP in kinds
 
     def decoded(value: Any) -> Any:
         if is_time and isinstance(value, int | float | str):

@@ -16,6 +16,7 @@ from runstream.tables.given_data import rows_of
 from runstream.tables.keys import ForeignKey, PrimaryKey, TableIndex, TableKey
 from runstream.tables.table_file import EXTENSION, FOLDER, TableContent
 from runstream.tracking.values.foreign import shown
+from runstream_schemas.stored.tables import increment_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -250,10 +251,14 @@ class Table(Media):
         def media(value: dict[str, Any]) -> Any:
             return to_object(value["_type"], value, artifact) if value["_type"] in CLASSES else value
 
-        decoders = [decoder_of(kind, media) for kind in kinds]
         table = cls(columns=columns, log_mode=description.get("log_mode", "IMMUTABLE"))
-        table.data = [[decode(cell) for decode, cell in zip(decoders, row, strict=True)] for row in rows]
-        table._types = kinds
+        if odd := next((number for number, row in enumerate(rows) if len(row) != len(columns)), None):
+            raise ValueError(f"Row {odd} has {len(rows[odd])} cells for {len(columns)} columns")
+        for at, kind in enumerate(kinds):  # in place, since there may be many rows
+            if (decode := decoder_of(kind, media)) is not None:
+                for row in rows:
+                    row[at] = decode(row[at])
+        table.data, table._types = rows, kinds
         return table
 
     def _content(self, place: MediaPlace, rows: Sequence[Sequence[Any]]) -> TableContent:
@@ -342,12 +347,6 @@ class Table(Media):
         return self.columns == other.columns and self._types == other._types and _equal(self.data, other.data)
 
     __hash__ = WBValue.__hash__
-
-
-def increment_path(path: str, number: int) -> str:
-    """Return the path of another increment of a table with log mode INCREMENTAL."""
-    stem = path.removesuffix(f".{EXTENSION}").rpartition(".")[0]
-    return f"{stem}.{number}.{EXTENSION}"
 
 
 def _check(condition: bool, problem: str) -> None:  # noqa: FBT001

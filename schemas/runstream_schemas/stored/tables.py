@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LONGEST_VALUE = 256 * 1024 * 1024
 _SPACE = re.compile(r"[ \t\n\r]*")
 _ROWS = "data"
+_ENDING = ".table.json"
 
 
 class TableReader:
@@ -157,3 +158,9 @@ def read_rows(chunks: Iterable[bytes], reader: TableReader | None = None) -> Ite
     for chunk in chunks:
         yield from reader.feed(chunk)
     yield from reader.end()
+
+
+def increment_path(path: str, number: int) -> str:
+    """Return the path of another file of a table that is logged in increments, ``….NUMBER.table.json``."""
+    stem, ending = path[: -len(_ENDING)], path[-len(_ENDING) :]
+    return f"{stem.rpartition('.')[0]}.{number}{ending}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -248,6 +249,22 @@ def test_files_that_are_no_images_are_refused(tmp_path: Path) -> None:
         runstream.Image(tmp_path / "text.png")
     with pytest.raises((ValueError, OSError), match=r"bomb\.png"):
         runstream.Image(tmp_path / "bomb.png")
+
+
+def test_arrays_in_files_are_arrays(tmp_path: Path) -> None:
+    """A memory-mapped array, which also has a mode, is no image of Pillow."""
+    mapped = np.memmap(tmp_path / "pixels", np.uint8, "w+", shape=(4, 6))
+    mapped[:] = 5
+
+    assert (pixels(runstream.Image(mapped)) == 5).all()
+
+
+def test_pipes_are_refused(tmp_path: Path) -> None:
+    """What is not a regular file is an OSError that names it; a pipe is not waited for."""
+    os.mkfifo(tmp_path / "pipe.gif")
+    for kind in (runstream.Image, runstream.Video, runstream.Audio):
+        with pytest.raises(OSError, match=r"pipe\.gif"):
+            kind(tmp_path / "pipe.gif")
 
 
 def test_a_url_is_for_artifacts(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -57,6 +58,7 @@ def test_frames_become_a_video(file_format: str, shape: tuple[int, ...]) -> None
         (np.zeros((3, 8, 8)), {"format": "gif"}, "shape"),
         (np.zeros((0, 3, 8, 8)), {"format": "gif"}, "shape"),
         (np.zeros((4, 3, 8, 8)), {"format": "gif", "fps": -1}, "fps"),
+        (np.zeros((4, 3, 8, 8)), {"format": "gif", "fps": "fast"}, "fps 'fast'"),
         ("film.avi", {}, "film.avi"),
         (io.BytesIO(b"x"), {}, "format None"),
         (io.StringIO("x"), {"format": "mp4"}, "binary"),
@@ -66,6 +68,22 @@ def test_invalid_videos_are_refused(data: Any, arguments: dict[str, Any], proble
     """A missing or unknown format, an invalid shape or rate, and text instead of bytes are a ValueError."""
     with pytest.raises(ValueError, match=problem):
         runstream.Video(data, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "problem"),
+    [
+        (np.zeros(5), "8k", "sample_rate '8k'"),
+        (np.zeros(5), 2**40, "sample_rate"),
+        (np.zeros(5), math.nan, "sample_rate nan"),
+        (np.zeros((5, 2000)), 8000, r"shape \(5, 2000\)"),
+        (np.zeros(5, complex), 8000, "complex"),
+    ],
+)
+def test_invalid_sounds_are_refused(samples: Any, rate: Any, problem: str) -> None:
+    """A rate or a number of channels that no WAV file can have is a ValueError at the call, not a lost file."""
+    with pytest.raises(ValueError, match=problem):
+        runstream.Audio(samples, sample_rate=rate)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int16", "int32", "int64", "uint8"])
