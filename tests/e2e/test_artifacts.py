@@ -293,28 +293,27 @@ def test_a_model_predicts_the_same_in_another_process(trainer: Trainer, api: Api
 
 
 CONTRIBUTE = """
-name = run.id
-pathlib.Path(name).write_text(name)
-artifact = runstream.Artifact("parts", "dataset")
-artifact.add_file(name)
-run.upsert_artifact(artifact, distributed_id="job")
-artifact.wait()
-run.finish()
+def contribute(method, name):
+    pathlib.Path(name).write_text(name)
+    artifact = runstream.Artifact("parts", "dataset")
+    artifact.add_file(name)
+    return method(artifact).wait()
+contribute(run.upsert_artifact, run.id)
 """
 FINISH = """
-artifact = runstream.Artifact("parts", "dataset")
-run.finish_artifact(artifact, distributed_id="job").wait()
-print(json.dumps([artifact.version, sorted(artifact.manifest.entries)]))
-run.finish()
+first = contribute(run.finish_artifact, "last")
+contribute(run.upsert_artifact, "next")
+second = contribute(run.finish_artifact, "end")
+print(json.dumps([[one.version, sorted(one.manifest.entries)] for one in (first, second)]))
 """
 
 
 def test_processes_contribute_to_one_version(trainer: Trainer) -> None:
-    """All contributions are in the version that the last one finishes; the next contribution begins another one."""
-    names = [f"w{number}" for number in range(3)]
-    for process in [trainer.start(CONTRIBUTE, id=name, group="g") for name in names]:
+    """Those of a group are in the version that the last one finishes; the next contribution begins another one."""
+    names = ["a", "b"]
+    for process in [trainer.start(CONTRIBUTE + "run.finish()", id=name, group="g") for name in names]:
         trainer.output(process)
-    assert trainer.run(FINISH, id="last", group="g") == ["v0", names]
 
-    trainer.run(CONTRIBUTE, id="w9", group="g")
-    assert trainer.run(FINISH, id="again", group="g") == ["v1", ["w9"]]
+    found = trainer.run(CONTRIBUTE + FINISH + "run.finish()", id="c", group="g")
+
+    assert found == [["v0", ["a", "b", "c", "last"]], ["v1", ["end", "next"]]]

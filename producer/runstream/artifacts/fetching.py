@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from runstream.artifacts.references import reference_store
-from runstream.download.downloader import Download, Downloader
+from runstream.download.downloader import Download, Downloader, naming
 from runstream.download.file_cache import FileCache, sha256_of
 from runstream.download.transfer_progress import TransferProgress
 from runstream.exceptions import CommError
@@ -46,10 +46,10 @@ class Fetching:
         with ThreadPoolExecutor(_PARALLEL, "runstream-artifact") as pool:
             wanted = [entry for entry in pool.map(self._missing, entries) if entry is not None]
             files = [entry for entry in wanted if entry.ref is None]
-            self._download(files)
+            added = self._download(files)
             list(pool.map(self._place, files))
-        if self._cache is not None and files:
-            self._cache.shrink(cache_limit())
+        if self._cache is not None and added:
+            self._cache.shrink_if_due(cache_limit(), added)
         for entry in wanted:
             if entry.ref is not None:
                 self._follow(entry, allow_missing=allow_missing_references)
@@ -72,14 +72,16 @@ class Fetching:
             raise ValueError(f"Cannot download {entry.path!r}: {str(target)!r} is a directory")
         return target
 
-    def _download(self, entries: Iterable[ArtifactManifestEntry]) -> None:
-        """Download files: into the cache, each content once, or without a cache to their targets."""
+    def _download(self, entries: Iterable[ArtifactManifestEntry]) -> int:
+        """Download files: into the cache, each content once, or else to their targets; return their bytes."""
         wanted: dict[Path, ArtifactManifestEntry] = {}
         for entry in entries:
             if self._cached(entry) is None:
                 wanted[self._stored_at(entry)] = entry
-        with TransferProgress(self._version.path.name, sum(entry.size for entry in wanted.values())) as progress:
+        size = sum(entry.size for entry in wanted.values())
+        with TransferProgress(self._version.path.name, size) as progress:
             self._from_server(wanted.items(), progress.add)
+        return size
 
     def _from_server(
         self, wanted: Iterable[tuple[Path, ArtifactManifestEntry]], progress: Callable[[int], None] | None = None
@@ -95,6 +97,7 @@ class Fetching:
                     target=target,
                     size=entry.size,
                     sha256=entry.digest,
+                    name=f"{entry.path!r} of {self._version.path}",
                 )
                 for target, entry in some
             )
@@ -113,7 +116,7 @@ class Fetching:
         if source == target:
             return
         try:
-            with _replacing(target) as draft:
+            with _replacing(target) as draft, naming(target):
                 clone_or_copy(source, draft)
         except FileNotFoundError:  # another process has shrunk the cache
             self._from_server([(target, entry)])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Folder of the descriptions of logged artifacts in the run folder, and of what became of them.
 FOLDER = "artifacts"
-_POLL_S = 0.02
+_POLL_S, _LONGEST_POLL_S = 0.02, 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class PendingVersion:
                 raise ArtifactError(f"Artifact {self.name!r} is lost: the run folder {self.run_folder} was deleted")
             self.keep_delivering()
             self.progress(waited)
-            time.sleep(_POLL_S)
+            time.sleep(min(_POLL_S + waited / 50, _LONGEST_POLL_S))
         return found
 
 

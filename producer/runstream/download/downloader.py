@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from runstream.exceptions import CommError
 from runstream.server.client import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from runstream.server.client import ServerClient
@@ -27,6 +28,17 @@ _BUSY = frozenset({429, 500, 502, 503, 504})
 
 class CorruptFileError(CommError):
     """The bytes that the server sent are not those that it has announced."""
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give errors of the operating system that have no path, such as that of a full disk, the path of a file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +54,8 @@ class Download:
     size: int
     #: In hexadecimal; without it only the size is verified.
     sha256: str = ""
+    #: What errors call it; by default the target.
+    name: str = ""
 
 
 class Downloader:
@@ -88,7 +102,7 @@ class Downloader:
 
     def _one(self, file: Download) -> None:
         file.target.parent.mkdir(parents=True, exist_ok=True)
-        with PartialFile(file.target, file.sha256) as partial:
+        with naming(file.target), PartialFile(file.target, file.sha256) as partial:
             failures, source = 0, file.direct or file.source
             while True:
                 before = partial.size
@@ -121,8 +135,9 @@ class Downloader:
         if is_first:  # what an earlier download left is damaged, or nothing was read yet
             return False
         expected = f"{file.size:,} bytes" if found != file.size else f"SHA-256 {file.sha256}"
+        named = file.name or repr(os.fspath(file.target))
         raise CorruptFileError(
-            f"{os.fspath(file.target)!r} is not written: the server sent {found:,} bytes that are not those of the "
+            f"{named} is not written: the server sent {found:,} bytes that are not those of the "
             f"file (expected {expected}). Try again; if this repeats, the stored file is damaged"
         )
 

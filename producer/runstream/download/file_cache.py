@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _OBJECTS, _DRAFTS = "objects", "drafts"
 #: Seconds after which the part of a file that nobody downloads any more is deleted.
 _STALE_S = 24 * 3600.0
+#: Seconds between checks of the size, and the part of the limit that is checked at once.
+_PAUSE_S, _MUCH = 60.0, 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,20 @@ class FileCache:
         for folder in self._abandoned():
             shutil.rmtree(folder, ignore_errors=True)
         return CacheUse(files=files, size=size)
+
+    def shrink_if_due(self, limit: int, added: int) -> None:
+        """Shrink the cache after so many bytes were added: at most once a minute, unless they are many.
+
+        Every time would read the whole folder for each file of a program that downloads files one by one.
+        """
+        mark = self.folder / "checked"
+        with suppress(OSError):
+            age = time.time() - mark.stat().st_mtime
+            if added < limit * _MUCH and 0 <= age < _PAUSE_S:
+                return
+        with suppress(OSError):
+            mark.touch(mode=0o600)
+        self.shrink(limit)
 
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
         for path in (self.folder / _OBJECTS).glob("*/*"):

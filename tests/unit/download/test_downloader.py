@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -122,3 +123,17 @@ def test_a_direct_url_that_fails_is_replaced_by_the_server(tmp_path: Path, answe
         assert {request.key for request in store.requests} == {None}
         assert len(served.requests) == (0 if answer == (200, "abc") else 1)
     assert (tmp_path / "f").read_text() == "abc"
+
+
+def test_a_full_disk_is_reported_with_the_file(tmp_path: Path) -> None:
+    """The error has the path of the file, which is not written."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    server = FileServer(_CONTENT)
+    with server.running(), ServerClient(Server(server.url), 5) as client:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        try:
+            with pytest.raises(OSError, match=r"too large: .*/f'"):
+                Downloader(client, pause_s=0.0).download([_file(tmp_path / "f")])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not (tmp_path / "f").exists()

@@ -57,3 +57,17 @@ def test_parts_of_downloads_are_deleted_after_a_day(tmp_path: Path) -> None:
     assert part.exists()
     cache.shrink(0, now=1000 + 25 * 3600)
     assert not part.exists()
+
+
+def test_the_size_is_checked_at_once_only_after_much_was_added(tmp_path: Path) -> None:
+    """Within a minute of a check, a few bytes do not cause another; many do."""
+    cache = FileCache(tmp_path)
+    cache.shrink_if_due(1000, 1)
+    path = cache.path_of("ab" * 32)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x" * 2000)
+
+    cache.shrink_if_due(1_000_000, 1)
+    assert path.exists()
+    cache.shrink_if_due(1000, 2000)
+    assert not path.exists()
