@@ -6,7 +6,10 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
+import yaml
+
 from runstream.spool.format import TopicCode
+from runstream.tracking.startup import own_files
 from tests.unit.files.recorded import content
 from tests.unit.producer.programs import finished
 from tests.unit.producer.spooled import of_topic, primary
@@ -16,7 +19,10 @@ if TYPE_CHECKING:
 
 _PROGRAM = """
 import runstream
-runstream.init(mode="offline", project="p", id="r1", settings={"silent": True, "console": "off"}).finish()
+config = {"lr": 1e-05, "model": {"layers": [1, 2]}, "note": "größer: 1"}
+run = runstream.init(mode="offline", project="p", id="r1", config=config, settings={"silent": True, "console": "off"})
+run.config["late"] = float("inf")
+run.finish()
 """
 
 
@@ -39,12 +45,19 @@ def test_metadata_packages_and_changes_are_files(tmp_path: Path) -> None:
     _git(tmp_path, "remote", "add", "origin", "https://user:hunter2@example.com/x.git")
     (tmp_path / "train.py").write_text(_PROGRAM + "".join(f"# {line}\n" for line in changed.splitlines()))
 
+    patience = (
+        "from runstream.tracking.startup import git_state\ngit_state.git_state.__kwdefaults__['timeout_s'] = 60\n"
+    )
     source = f"sys.argv = ['train.py', '--api-key=hunter2', '--lr', '1']\n__file__ = {str(tmp_path / 'train.py')!r}\n"
-    status, _, errors = finished(tmp_path, source + _PROGRAM, begin="import sys\n", RUNSTREAM_SAVE_CODE="true")
+    status, _, errors = finished(
+        tmp_path, patience + source + _PROGRAM, begin="import sys\n", RUNSTREAM_SAVE_CODE="true"
+    )
 
     assert status == 0, errors
     files = _files(tmp_path)
-    assert set(files) == {"wandb-metadata.json", "requirements.txt", "diff.patch", "code/train.py"}
+    assert set(files) == {"wandb-metadata.json", "requirements.txt", "diff.patch", "code/train.py", "config.yaml"}
+    config = {"lr": 1e-05, "model": {"layers": [1, 2]}, "note": "größer: 1", "late": float("inf")}
+    assert yaml.safe_load(files["config.yaml"]) == {key: {"value": value} for key, value in config.items()}
     described = json.loads(files["wandb-metadata.json"])
     assert (described["program"], described["codePath"]) == (str(tmp_path / "train.py"), "train.py")
     assert described["args"] == ["--api-key=[hidden]", "--lr", "1"]
@@ -63,8 +76,16 @@ def test_settings_switch_the_files_off(tmp_path: Path) -> None:
     """Each has the setting of what it holds."""
     switches = {"RUNSTREAM_DISABLE_GIT": "true", "RUNSTREAM_X_SAVE_REQUIREMENTS": "false"}
     assert finished(tmp_path, _PROGRAM, begin="", **switches)[0] == 0
-    assert set(_files(tmp_path)) == {"wandb-metadata.json"}
+    assert set(_files(tmp_path)) == {"wandb-metadata.json", "config.yaml"}
     other = tmp_path / "other"
     other.mkdir()
     assert finished(other, _PROGRAM, begin="", RUNSTREAM_X_DISABLE_META="true")[0] == 0
     assert _files(other) == {}
+
+
+def test_large_config_is_json_in_the_file() -> None:
+    """It is YAML as well; an empty config has no file."""
+    config = {"prompt": "x" * 600_000}
+    (text,) = own_files.config_file(config).values()
+    assert json.loads(text) == {"prompt": {"value": config["prompt"]}}
+    assert own_files.config_file({}) == {}

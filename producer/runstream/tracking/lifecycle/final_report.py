@@ -108,7 +108,8 @@ class FinalReport:
         if whole:
             with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
                 keys = values.load(self._folder.report.read_text())["keys"]
-        history = [(key, line["points"]) for key, line in sorted(keys.items())]
+        media = tuple(_media(summary))
+        history = [(key, line["points"]) for key, line in sorted(keys.items()) if not key.startswith(media)]
         # Histograms and the like, which have a _type, do not fit on a line.
         printed = {key: value for key, value in summary.items() if not (isinstance(value, dict) and "_type" in value)}
         shown = dict(_flatten(printed))
@@ -143,6 +144,13 @@ def gone_message(folder: RunFolder) -> str:
         f"The run folder {folder.path} was deleted or moved while it was in use: records that were not delivered are "
         "lost, unless it was moved: then deliver them by `runstream sync NEW_PATH`"
     )
+
+
+def _media(summary: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield what the keys of the parts of media begin with, such as the width of an image."""
+    for key, value in summary.items():
+        if isinstance(value, dict):
+            yield from [f"{prefix}{key}."] if "_type" in value else _media(value, f"{prefix}{key}.")
 
 
 def _flatten(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -60,8 +60,10 @@ class SpoolRecorder:
         encoder: ValueEncoder = DEFAULT_ENCODER,
         continues: tuple[bytes, ...] = (),
         relative: bool = False,
+        at_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._folder = folder
+        self._at_end = at_end
         self._relative = relative
         self._settings = settings
         self._label = label
@@ -230,6 +232,7 @@ class SpoolRecorder:
 
     def _save_files(self) -> None:
         """Record what the program wrote to ``run.dir``; offline, stage what would be read after the end."""
+        self._at_end()
         if (files := self._encoder.files) is not None:
             files.saved.add_unsaved(self._terminal.warn)
             if self._launcher is None:

@@ -200,11 +200,10 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
         files = RunFiles(folder.path)
         charts = RunCharts(lambda entries: recorder.record_config(entries))  # noqa: PLW0108 - made below
         encoder = ValueEncoder(warn=terminal.warn, files=files, charts=charts, strict=settings.strict)
-        entries = _first_record(
-            settings, name, run.config, environ, None if start.resumed else started, start.config, encoder
-        )
-        first, documents = own_files.split(entries, started)
-        own_files.record(files, documents, program() if settings.save_code and role is Role.PRIMARY else "")
+        began = None if start.resumed else started
+        entries = _first_record(settings, name, run.config, environ, began, start.config, encoder)
+        first, found = own_files.split(entries, started)
+        own_files.record(files, found, program() if settings.save_code and role is Role.PRIMARY else "")
         recorder = SpoolRecorder(
             folder,
             settings,
@@ -217,6 +216,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
             encoder=encoder,
             continues=start.continues,
             relative=start.relative,
+            at_end=lambda: own_files.record(files, own_files.config_file(run.config.as_dict()) if found else {}),
         )
         files.begin(recorder.record_file)
         return folder, encoder, files, recorder
@@ -228,8 +228,8 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
         )
     except OSError as error:
         terminal.warn(f"Cannot create a run folder ({error}): this run is not recorded")
-        run = Run(settings.model_copy(update={"mode": "disabled"}), run.config.as_dict())
-        return _disabled(run, identity, terminal)
+        disabled = settings.model_copy(update={"mode": "disabled"})
+        return _disabled(Run(disabled, run.config.as_dict()), identity, terminal)
     directory = os.fspath(folder.files)
     ACTIVE_POOL.begin(files.pool)
     recorder.continue_from(start)

@@ -1,7 +1,8 @@
-"""The files that every run has: its metadata, the packages, the uncommitted changes, and, if asked for, the program."""
+"""The files that runs have: metadata, packages, uncommitted changes, the config and, if asked for, the program."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from runstream.files.run_files import RunFiles
     from runstream.tracking.values.entries import ConfigEntry
 
-METADATA, REQUIREMENTS, DIFF = "wandb-metadata.json", "requirements.txt", "diff.patch"
+METADATA, REQUIREMENTS, DIFF, CONFIG = "wandb-metadata.json", "requirements.txt", "diff.patch", "config.yaml"
+#: A larger config is written as JSON, which YAML includes: PyYAML would need seconds.
+_LONGEST_YAML = 500_000
 
 
 def split(entries: Sequence[ConfigEntry], started: float) -> tuple[list[ConfigEntry], dict[str, bytes]]:
@@ -57,6 +60,20 @@ def documents(found: Mapping[str, Any], started: float) -> dict[str, bytes]:
     if diff:
         files[DIFF] = str(diff).encode()
     return files
+
+
+def config_file(config: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the file with a run's config at its end, in the form of W&B; no file if the config is empty."""
+    described = {key: {"value": value} for key, value in config.items()}
+    if not described:
+        return {}
+    text = json.dumps(described, indent=2, ensure_ascii=False, default=str)
+    if len(text) <= _LONGEST_YAML:
+        import yaml  # noqa: PLC0415 - only at the end of a run
+
+        with contextlib.suppress(yaml.YAMLError):
+            text = yaml.dump(described, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), allow_unicode=True)
+    return {CONFIG: text.encode(errors="replace")}
 
 
 def record(files: RunFiles, found: Mapping[str, bytes], program: str = "") -> None:
