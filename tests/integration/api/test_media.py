@@ -130,8 +130,12 @@ def test_a_table_that_cannot_be_read_is_a_problem(
 
 def test_a_fork_shows_the_media_of_the_rows_that_it_inherits(served: Served, recording: Recording) -> None:
     """Files, tables and charts come from the run that was forked; a file of that run that no row names does not."""
-    fork = new_recording("media-fork").start({}).branch(recording.run, 2).rows([{"loss": 0.1}], first_step=3).exit()
-    served.store(fork)
+    run = recording.run
+    summary = served.get(f"/api/v1/runs/{run.entity}/{run.project}/{run.run_id}")["summary"]
+    inherited = {key: value for key, value in summary.items() if not key.startswith("_")}
+    # As clients do that begin a fork.
+    fork = new_recording("media-fork").start({}).branch(run, 2).summary(**inherited)
+    served.store(fork.rows([{"loss": 0.1}], first_step=3).exit())
     panels = {panel["key"]: panel["kind"] for panel in _media(served, fork)["panels"]}
     assert panels == {panel["key"]: panel["kind"] for panel in _media(served, recording)["panels"]}
     steps = _media(served, fork, "/steps", key="sample")["steps"]
