@@ -52,8 +52,8 @@ class Selection:
         else:
             found = cls(absolute, PurePath(current))
         if not found.parts:
-            expected = "a prefix of the pattern" if base is not None else "set base_path to a folder above it"
-            raise ValueError(f"Invalid base_path={base!r} for {pattern!r}: expected {expected}")
+            what = "set it to a folder above the files" if base is None else "expected a prefix of the pattern"
+            raise ValueError(f"Invalid base_path={base!r} for {pattern!r}: {what}")
         return found
 
     @property

@@ -57,6 +57,10 @@ def test_the_wheel_contains_data_files(wheel: Path) -> None:
         "runstream_schemas/avsc/log/1.avsc",
         "runstream_consumers/web/static/vendor/uPlot.iife.min.js",
         "runstream_consumers/web/static/vendor/vega.min.js",
+        "runstream_consumers/web/static/vendor/plotly-strict.min.js",
+        "runstream_consumers/web/static/vendor/three/build/three.module.min.js",
+        "runstream_consumers/web/static/vendor/three/jsm/loaders/GLTFLoader.js",
+        "runstream_consumers/web/static/frames/model.html",
         "runstream_deploy/services/pom.xml",
         "runstream/py.typed",
     ]

@@ -47,6 +47,17 @@ async def test_notebooks_of_this_machine_can_frame_allowed_pages() -> None:
     assert "script-src 'self';" in headers["Content-Security-Policy"]
 
 
+async def test_frames_that_draw_have_an_origin_of_their_own() -> None:
+    """They may load public files and send no requests; pages that notebooks frame may frame them."""
+    policy = (await _headers("/static/frames/plotly.html"))["Content-Security-Policy"]
+    parts = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert (parts["sandbox"], parts["default-src"]) == ("allow-scripts", "'none'")
+    assert parts["connect-src"] == parts["img-src"] == "data: blob:"
+    assert "http://localhost:*" in parts["frame-ancestors"]
+    assert (await _headers("/static/vendor/x.js"))["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Origin" not in await _headers("/api/v1/runs")
+
+
 @pytest.mark.parametrize("origins", ["*", "https://a; script-src *", "https://a,https://b", "hub.example", "https://"])
 def test_an_invalid_list_of_origins_is_refused(origins: str) -> None:
     """The setting cannot weaken the rest of the policy."""

@@ -38,8 +38,8 @@ _DRAWING = (
     "connect-src data: blob:; font-src data:; worker-src blob:; base-uri 'none'; form-action 'none'; "
     "sandbox allow-scripts; frame-ancestors "
 )
-#: Public files, which documents with an origin of their own may load.
-_PUBLIC = "/static/"
+#: Libraries and scripts that these documents load from their own origin.
+_PUBLIC = ("/static/vendor/", _FRAMES)
 _PUBLIC_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
