@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from runstream.artifacts.content import description_paths, read_description, to_object
 from runstream.artifacts.draft import files_below
-from runstream.artifacts.fetching import Fetching
 from runstream.download.file_cache import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runstream.artifacts.entry import ArtifactManifest, ArtifactManifestEntry
+    from runstream.artifacts.fetching import Fetching
     from runstream.artifacts.stored_version import StoredVersion
 
 
@@ -85,16 +85,16 @@ class Reading(ABC):
         prefix = "" if path_prefix is None else os.fspath(path_prefix)
         folder = self._default_root() if root is None else os.fspath(root)
         chosen = [entry for path, entry in self.manifest.entries.items() if path.startswith(prefix)]
-        Fetching(version, Path(folder), skip_cache=bool(skip_cache)).fetch(
+        _fetching(version, folder, skip_cache=bool(skip_cache)).fetch(
             chosen, allow_missing_references=allow_missing_references
         )
         return folder
 
     def download_entry(self, entry: ArtifactManifestEntry, root: str | None, *, skip_cache: bool) -> str:
         """Download one file below a folder, by default that of the artifact; return its path."""
-        folder = Path(self._default_root() if root is None else root)
-        Fetching(self._stored("download()"), folder, skip_cache=skip_cache).fetch([entry])
-        return os.fspath(folder / entry.path)
+        folder = self._default_root() if root is None else root
+        _fetching(self._stored("download()"), folder, skip_cache=skip_cache).fetch([entry])
+        return os.fspath(Path(folder, entry.path))
 
     def checkout(self, root: str | os.PathLike[str] | None = None) -> str:
         """Make a folder equal to the artifact: download the files, and delete all others in it; return the folder."""
@@ -149,6 +149,12 @@ class Reading(ABC):
     def _default_root(self) -> str:
         path = self._stored("download()").path
         return os.path.join(_artifact_folder(), f"{path.name}:{path.version}")  # noqa: PTH118
+
+
+def _fetching(version: StoredVersion, folder: str, *, skip_cache: bool) -> Fetching:
+    from runstream.artifacts.fetching import Fetching  # noqa: PLC0415 - imports the HTTP client, which init() needs not
+
+    return Fetching(version, Path(folder), skip_cache=skip_cache)
 
 
 def _artifact_folder() -> str:

@@ -258,6 +258,13 @@ def test_the_import_loads_few_modules(tmp_path: Path) -> None:
     assert finished(tmp_path, source, begin="") == (0, "[]\n", "")
 
 
+def test_init_does_not_import_the_http_client(tmp_path: Path) -> None:
+    """A run without a server to ask starts without the libraries for requests and for command lines."""
+    source = "print([name for name in ('httpx', 'rich', 'click', 'numpy', 'aiokafka') if name in sys.modules])"
+    begin = "import runstream, sys\nrun = runstream.init(mode='offline', settings={'quiet': True})\n"
+    assert finished(tmp_path, source, begin=begin) == (0, "[]\n", "")
+
+
 def test_ignored_arguments_are_warnings(tmp_path: Path) -> None:
     """Arguments of W&B that are not needed cause a warning if they are passed."""
     source = """
