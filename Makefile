@@ -50,10 +50,10 @@ test: setup ## Run lint, types, import rules and all tests against real servers;
 	@$(MAKE) --no-print-directory --jobs 2 lint type imports
 	@rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
 	@status=0; \
-	COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage run -m pytest $(SPREAD) --durations 20 $(MEASURED) || status=1; \
+	$(BIN)/python -m tests.measured run $(COVERAGE) -m pytest $(SPREAD) --durations 20 $(MEASURED) || status=1; \
 	$(BIN)/python -m pytest $(SPREAD) --durations 20 $(UNMEASURED) || status=1; \
 	exit $$status
-	@COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage combine --quiet
+	@$(BIN)/python -m tests.measured combine $(COVERAGE)
 	@COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage report
 endif
 

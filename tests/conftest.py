@@ -48,7 +48,8 @@ settings.register_profile("full", deadline=None, suppress_health_check=[HealthCh
 #: For `make check`: a quarter of the examples. A test that needs more than the default multiplies it.
 settings.register_profile("quick", settings.get_profile("full"), max_examples=25)
 #: For CI (see the Makefile): the same examples each time, so that a change is judged by what it changes.
-settings.register_profile("ci", settings.get_profile("full"), derandomize=True)
+#: Half as many: the others would be the same each time as well. Local runs try others.
+settings.register_profile("ci", settings.get_profile("full"), derandomize=True, max_examples=50)
 settings.load_profile("full")
 
 
