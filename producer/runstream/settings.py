@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import pydantic_settings
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from runstream.exceptions import UsageError
@@ -18,8 +17,6 @@ from runstream_schemas.topics import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from pydantic.fields import FieldInfo
 
 
 class Settings(BaseModel):
@@ -174,53 +171,40 @@ _WANDB_VALUES = {"dryrun": "offline", "dry-run": "offline", "run": "online"} | d
 )
 
 
-class _Environment(pydantic_settings.PydanticBaseSettingsSource):
-    """Reads settings from environment variables; an empty variable is not set."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Return the value of a setting, or None, its name, and that it needs no decoding."""
-        del field
-        name = _VARIABLE_NAMES.get(field_name, field_name.upper())
-        variables = [f"RUNSTREAM_{name}", *([] if field_name in _NOT_READ_FROM_WANDB else [f"WANDB_{name}"])]
-        value: Any = next(filter(None, map(os.environ.get, variables)), None)
-        if value is not None and field_name not in _PATHS:
-            value = value.encode(errors="backslashreplace").decode()  # a variable may hold bytes that are not UTF-8
-        if value is not None and field_name in _LISTS:
-            value = tuple(item.strip() for item in value.split(",") if item.strip())
-        return value, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the settings that are set."""
-        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
-        return {name: value for name, value in found.items() if value is not None}
+def _from_environment() -> dict[str, Any]:
+    """Return the settings that have an environment variable; an empty one is not set."""
+    return {name: value for name in Settings.model_fields if (value := _from_variable(name)) is not None}
 
 
-class _LayeredSettings(Settings, pydantic_settings.BaseSettings):
-    """Settings of which those that are not passed are read from the environment and from files."""
+def _from_variable(setting: str) -> Any:
+    name = _VARIABLE_NAMES.get(setting, setting.upper())
+    variables = [f"RUNSTREAM_{name}", *([] if setting in _NOT_READ_FROM_WANDB else [f"WANDB_{name}"])]
+    value = next(filter(None, map(os.environ.get, variables)), None)
+    if value is not None and setting not in _PATHS:
+        value = value.encode(errors="backslashreplace").decode()  # a variable may hold bytes that are not UTF-8
+    if value is not None and setting in _LISTS:
+        return tuple(item.strip() for item in value.split(",") if item.strip())
+    return value
 
-    model_config = pydantic_settings.SettingsConfigDict(frozen=True, extra="ignore")
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[pydantic_settings.BaseSettings],
-        init_settings: pydantic_settings.PydanticBaseSettingsSource,
-        *_: pydantic_settings.PydanticBaseSettingsSource,
-        **__: pydantic_settings.PydanticBaseSettingsSource,
-    ) -> tuple[pydantic_settings.PydanticBaseSettingsSource, ...]:
-        """Return the sources, the first of which takes precedence."""
-        sources = (
-            init_settings,
-            _Environment(settings_cls),
-            pydantic_settings.TomlConfigSettingsSource(settings_cls, Path("runstream.toml")),
-            pydantic_settings.TomlConfigSettingsSource(settings_cls, config_folder() / "config.toml"),
-        )
-        withheld = {} if _key_belongs_to_server([source() for source in sources]) else {"api_key": None}
-        return (pydantic_settings.InitSettingsSource(settings_cls, withheld), *sources)
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    import tomllib  # noqa: PLC0415 - only with a file
+
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _layered(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of all sources."""
+    files = (Path("runstream.toml"), config_folder() / "config.toml")
+    layers = [arguments, _from_environment(), *map(_from_file, files)]
+    found = {name: value for layer in reversed(layers) for name, value in layer.items()}
+    return found if _key_belongs_to_server(layers) else {**found, "api_key": None}
 
 
 def _key_belongs_to_server(layers: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether the first API key may be sent to the first URL; the layers are in the order of the sources.
+    """Return whether the first API key may be sent to the first URL; the first layer takes precedence.
 
     A key belongs to the URL from the same source. Without one it belongs to the URL in force, unless that is only named
     by the file of the current folder, which may come from another person.
@@ -257,7 +241,7 @@ def resolve(arguments: Mapping[str, Any]) -> Settings:
     Raises ValueError if a value is not valid for its setting, UsageError if a settings file is not valid TOML.
     """
     try:
-        return _LayeredSettings(**{name: value for name, value in arguments.items() if value is not None})
+        return Settings(**_layered({name: value for name, value in arguments.items() if value is not None}))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
