@@ -57,7 +57,8 @@ def _run(scale: Scale, name: str, program: str, *arguments: str) -> _Spent:
     folder = scale.folder / name
     folder.mkdir()
     interpreter = str(scale.peers / "bin" / "python") if program in PEERS else sys.executable
-    command = [interpreter, str(PROGRAMS / f"{program}.py"), str(folder), str(scale.of(60, 5)), *arguments]
+    calls = scale.of(10, 3) if program in PEERS else scale.of(60, 5)  # peers encode, for up to seconds a call
+    command = [interpreter, str(PROGRAMS / f"{program}.py"), str(folder), str(calls), *arguments]
     environ = {**clean_environment(), "HOME": str(folder)}
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode:
