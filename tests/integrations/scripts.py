@@ -99,6 +99,31 @@ def rows(run: Run) -> list[dict[str, Any]]:
     return [plain(row) for row in run.scan_history()]
 
 
+def artifacts_of(run: Run, count: int) -> dict[str, tuple[str, set[str]]]:
+    """Wait until a run has logged so many artifacts; return type and aliases of each by name and version."""
+
+    def found() -> dict[str, tuple[str, set[str]]]:
+        logged = {one.name: (one.type, {*one.aliases}) for one in run.logged_artifacts()}
+        return logged if len(logged) >= count else {}
+
+    return eventually(found, within=120)
+
+
+def run_artifact(run: Run, name: str) -> Any:
+    """Return an artifact that a run has logged, by name and version."""
+    return next(one for one in run.logged_artifacts() if one.name == name)
+
+
+def files_of(run: Run, *names: str) -> dict[str, int]:
+    """Wait until files of a run are stored; return their sizes by name."""
+
+    def found() -> dict[str, int]:
+        stored = {file.name: file.size for file in run.files()}
+        return stored if stored.keys() >= {*names} else {}
+
+    return eventually(found, within=120)
+
+
 def values(run: Run, key: str) -> list[Any]:
     """Return the values of a key in order of steps."""
     return [row[key] for row in rows(run) if key in row]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integrations.scripts import api, execute, rows, run_of, values
+from tests.integrations.scripts import api, artifacts_of, execute, rows, run_of, values
 from tests.polling import eventually
 from tests.trainers import new_id
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.integrations
 
 
 def test_catboost(stack: Stack, tmp_path: Path) -> None:
-    """The callback logs each iteration; the summary has the best one although the model is not uploaded."""
+    """The callback logs each iteration; the summary has the best one, and the model and a chart are logged."""
     run = run_of("train_catboost", stack=stack, run_id=new_id(), folder=tmp_path)
 
     assert [row["iteration@metric-period-1"] for row in rows(run)] == list(range(1, 11))
@@ -27,6 +28,8 @@ def test_catboost(stack: Stack, tmp_path: Path) -> None:
     assert run.config["iterations"] == 10
     assert run.summary["best_iteration"] == 9
     assert run.summary["best_score"]["validation"]["Logloss"] > 0
+    assert run.summary["Feature Importance_table"]["nrows"] == 3
+    assert artifacts_of(run, 1) == {f"model_{run.id}:v0": ("model", {"latest"})}
 
 
 @pytest.mark.parametrize("how", ["callback", "setup"])
@@ -52,16 +55,21 @@ def test_spacy(stack: Stack, tmp_path: Path) -> None:
 
 
 def test_langchain(stack: Stack, tmp_path: Path) -> None:
-    """Traces are left out, and the run goes on."""
+    """Each call is a trace with its inputs and outputs."""
     run = run_of("trace_langchain", stack=stack, run_id=new_id(), folder=tmp_path)
 
+    trace = values(run, "langchain_trace")[0]
+    span = json.loads(trace["root_span_dumps"])
+    assert (trace["_type"], span["span_kind"], span["status_code"]) == ("wb_trace_tree", "LLM", "SUCCESS")
+    assert "forty-two" in json.dumps(span["results"])
     assert values(run, "words") == [1]
 
 
 def test_scikit_learn(stack: Stack, tmp_path: Path) -> None:
-    """Plots are left out, and the run goes on."""
+    """Each plot is a chart with its table."""
     run = run_of("plot_sklearn", stack=stack, run_id=new_id(), folder=tmp_path)
 
+    assert {"roc_table", "confusion_matrix_table"} <= run.summary.keys()
     assert len(values(run, "score")) == 1
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integrations.scripts import PROGRAMS, api, execute, rows, run_of, stored, values
+from tests.integrations.scripts import PROGRAMS, api, artifacts_of, execute, rows, run_of, stored, values
 from tests.polling import eventually
 from tests.trainers import new_id
 
@@ -66,7 +66,7 @@ def test_a_failing_script_fails_as_with_python(stack: Stack, tmp_path: Path) -> 
 
 
 def test_xgboost(stack: Stack, tmp_path: Path) -> None:
-    """Each iteration is a row; the summary has the best value of known metrics and the best score."""
+    """Each iteration is a row; the summary has the best values; the model and a chart are logged."""
     run = run_of("train_xgboost", stack=stack, run_id=new_id(), folder=tmp_path)
 
     assert values(run, "epoch") == [0, 1, 2, 3, 4]
@@ -80,10 +80,12 @@ def test_xgboost(stack: Stack, tmp_path: Path) -> None:
     assert run.summary["best_iteration"] == 4
     assert run.summary["best_score"] == pytest.approx(run.summary["valid-logloss"]["min"])
     assert run.state == "finished"
+    assert run.summary["Feature Importance_table"]["nrows"] > 0
+    assert artifacts_of(run, 1) == {f"{run.id}_model.json:v0": ("model", {"latest"})}
 
 
 def test_lightgbm(stack: Stack, tmp_path: Path) -> None:
-    """Each iteration is a row; the summary has the best value of each metric and the best scores."""
+    """Each iteration is a row; the summary has the best values; the model and a chart are logged."""
     run = run_of("train_lightgbm", stack=stack, run_id=new_id(), folder=tmp_path)
 
     assert values(run, "iteration") == [0, 1, 2, 3, 4]
@@ -93,6 +95,8 @@ def test_lightgbm(stack: Stack, tmp_path: Path) -> None:
     assert run.summary["training_auc"] == {"max": max(values(run, "training_auc"))}
     assert run.summary["best_score"]["valid_1"].keys() == {"auc", "binary_logloss"}
     assert run.state == "finished"
+    assert run.summary["Feature Importance_table"]["nrows"] == 4
+    assert artifacts_of(run, 1) == {f"model_{run.id}.txt:v0": ("model", {"latest"})}
 
 
 def test_optuna_logs_a_study_as_one_run(stack: Stack, tmp_path: Path) -> None:

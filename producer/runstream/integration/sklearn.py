@@ -214,6 +214,9 @@ def plot_classifier(  # noqa: PLR0917 - the signature of W&B
     plot_class_proportions(y_train, y_test, labels)
     if is_binary:
         plot_calibration_curve(model, X_test, y_test, model_name)
+    if y_probas is None:
+        runstream.termwarn("The ROC and precision-recall curves are left out: y_probas is None", repeat=False)
+        return
     plot_roc(y_test, y_probas, labels)
     plot_precision_recall(y_test, y_probas, labels)
 

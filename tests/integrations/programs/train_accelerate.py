@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 
@@ -24,6 +25,9 @@ def main() -> None:
         optimizer.step()
         optimizer.zero_grad()
         accelerator.log({"loss": loss.item()}, step=step * 10)
+    tracker = accelerator.get_tracker("wandb")
+    tracker.log_images({"samples": np.random.default_rng(0).integers(0, 255, (2, 8, 6, 3), dtype=np.uint8)}, step=40)
+    tracker.log_table("losses", columns=["step", "loss"], data=[[0, 0.5], [1, 0.25]], step=40)
     accelerator.end_training()
 
 

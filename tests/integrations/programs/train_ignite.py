@@ -35,6 +35,7 @@ def main() -> None:
     trainer.run(data, max_epochs=2)
     logger.summary["parameters"] = 3
     torch.save(model.state_dict(), os.path.join(logger.run.dir, "model.pt"))  # noqa: PTH118 - as such scripts do
+    logger.save(os.path.join(logger.run.dir, "*.pt"), base_path=logger.run.dir)  # noqa: PTH118
     logger.close()
 
 

@@ -1,9 +1,30 @@
-"""Keras with W&B's callback."""
+"""Keras with W&B's callbacks."""
+
+from typing import Any
 
 import keras
 import numpy as np
 import wandb
-from wandb.integration.keras import WandbMetricsLogger, WandbModelCheckpoint
+from wandb.integration.keras import WandbEvalCallback, WandbMetricsLogger, WandbModelCheckpoint
+
+
+class Predictions(WandbEvalCallback):
+    """Logs two samples as images, and what the model predicts for them."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(["sample"], ["epoch", "sample", "predicted"])
+        self.data = data[:2]
+
+    def add_ground_truth(self, logs: Any = None) -> None:  # noqa: ARG002 - as W&B calls it
+        """Add an image for each sample."""
+        for row in self.data:
+            self.data_table.add_data(wandb.Image(np.tile(row, (2, 1)) * 40 + 100))
+
+    def add_model_predictions(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Add the sample and what is predicted for it."""
+        predicted = self.model.predict(self.data, verbose=0)
+        for index in self.data_table_ref.get_index():
+            self.pred_table.add_data(epoch, self.data_table_ref.data[index][0], float(predicted[index][0]))
 
 
 def main() -> None:
@@ -19,7 +40,7 @@ def main() -> None:
         batch_size=4,
         epochs=3,
         validation_data=(data, data.sum(1)),
-        callbacks=[WandbMetricsLogger(log_freq=2), WandbModelCheckpoint("model.keras")],
+        callbacks=[WandbMetricsLogger(log_freq=2), WandbModelCheckpoint("model.keras"), Predictions(data)],
         verbose=0,
     )
     wandb.finish()

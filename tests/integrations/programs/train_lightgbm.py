@@ -21,7 +21,7 @@ def main() -> None:
         valid_sets=[train, valid],
         callbacks=[wandb_callback(), lgb.early_stopping(5, verbose=False)],
     )
-    log_summary(model)
+    log_summary(model, save_model_checkpoint=True)
     wandb.finish()
 
 

@@ -1,5 +1,6 @@
 """Hugging Face's Trainer, whose own callback imports wandb."""
 
+import os
 import sys
 
 import torch
@@ -30,7 +31,8 @@ def main(steps: int) -> None:
         eval_steps=3,
         per_device_train_batch_size=4,
         learning_rate=1e-3,
-        save_strategy="no",
+        save_strategy="steps" if os.environ.get("WANDB_LOG_MODEL") == "checkpoint" else "no",
+        save_steps=4,
         disable_tqdm=True,
         use_cpu=True,
     )

@@ -18,7 +18,7 @@ def main() -> None:
         train,
         num_boost_round=5,
         evals=[(train, "train"), (valid, "valid")],
-        callbacks=[WandbCallback()],
+        callbacks=[WandbCallback(log_model=True)],
         early_stopping_rounds=5,
         verbose_eval=False,
     )
