@@ -21,6 +21,7 @@ import httpx
 
 from runstream_deploy.processes.reaper import Reaper
 from tests.benchmarks.figures import Figure, at_least, at_most
+from tests.benchmarks.processes import cpu_seconds, tree
 from tests.faults.recount_files import recount_files
 from tests.polling import eventually
 from tests.running_stack import Stack, running_stack
@@ -39,11 +40,21 @@ _BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Synced:
-    """A run of ``runstream sync``: seconds by the clock, and its memory in MiB."""
+class Cost:
+    """Seconds by the clock; CPU seconds of the client, the API, the object store and Postgres; memory of the client."""
 
     wall_s: float
-    memory: float
+    cpu_s: float
+    memory: float = 0.0
+
+    def above(self, base: Cost) -> Cost:
+        """Return the cost without that of a base."""
+        return Cost(self.wall_s - base.wall_s, self.cpu_s - base.cpu_s, self.memory)
+
+
+def _served(stack: Stack) -> float:
+    """Return the CPU seconds of the servers so far."""
+    return sum(cpu_seconds(pid) for name in ("api", "s3", "postgres") for pid in tree(stack.pid(name)))
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
@@ -58,51 +69,82 @@ def measure(scale: Scale) -> Iterator[Figure]:
 
 
 def _small(stack: Stack, folder: Path, count: int) -> Iterator[Figure]:
-    empty, first, again = (folder / name for name in ("empty", "first", "again"))
-    _record(stack, empty, 1, "empty")
-    _record(stack, folder / "nothing", 1, "nothing")
-    _record(stack, first, count, "small")
-    _record(stack, again, count, "small")
-    base = min(_sync(stack, folder / name).wall_s for name in ("empty", "nothing"))
+    base = _base(stack, folder, "files")
+    _record(stack, folder / "first", count, "small", only="files")
+    _record(stack, folder / "again", count, "small", only="files")
     before = _raw(stack, [_content(f"raw {number}", SMALL) for number in range(count)])
-    synced = _sync(stack, first)
+    synced = _sync(stack, folder / "first").above(base)
     after = _raw(stack, [_content(f"more {number}", SMALL) for number in range(count)])
-    stored = _sync(stack, again)
-    spent, raw = synced.wall_s - base, (before + after) / 2
+    stored = _sync(stack, folder / "again").above(base)
+    raw = Cost((before.wall_s + after.wall_s) / 2, (before.cpu_s + after.cpu_s) / 2)
     what = f"{count} files of 10 kB"
-    rates = f"{count / spent:.0f} files/s; raw {count / before:.0f} and {count / after:.0f}"
-    yield Figure(f"{what}: rate of raw parallel PUTs", raw / spent, bar=at_least(0.7), note=rates)
+    rates = f"{count / synced.wall_s:.0f} files/s; raw {count / before.wall_s:.0f} and {count / after.wall_s:.0f}"
+    yield Figure(f"{what}: rate of raw parallel PUTs", raw.wall_s / synced.wall_s, bar=at_least(0.7), note=rates)
+    yield _of_cpu(raw, synced)
     yield Figure(f"{what}: memory", synced.memory, "MiB", bar=at_most(300))
-    yield Figure(f"{what} that are stored: cost", (stored.wall_s - base) / spent, bar=at_most(1 / 20))
-    yield Figure("… by the clock", stored.wall_s - base, "s")
-    yield _verdict(stack, [first / "journal", again / "journal"], what)
+    yield from _again(f"{what} that are stored: cost", stored, synced)
+    yield _verdict(stack, [folder / name / "journal" for name in ("first", "again")], what)
+    yield from _artifacts(stack, folder / "artifacts", count)
+
+
+def _artifacts(stack: Stack, folder: Path, count: int) -> Iterator[Figure]:
+    """Yield the cost of an artifact whose files are stored already."""
+    base = _base(stack, folder, "artifact")
+    _record(stack, folder / "first", count, "of an artifact", only="artifact")
+    _record(stack, folder / "again", count, "of an artifact", only="artifact")
+    synced = _sync(stack, folder / "first").above(base)
+    stored = _sync(stack, folder / "again").above(base)
+    yield Figure(f"an artifact of {count} files of 10 kB", synced.wall_s, "s")
+    yield from _again("… that is stored: cost", stored, synced)
+
+
+def _base(stack: Stack, folder: Path, only: str) -> Cost:
+    """Return the cost of a run with one file: of the start of the program, and of the run itself."""
+    costs = []
+    for name in ("empty", "nothing"):
+        _record(stack, folder / name, 1, name, only=only)
+        costs.append(_sync(stack, folder / name))
+    return min(costs, key=lambda cost: cost.cpu_s)
+
+
+def _again(what: str, stored: Cost, first: Cost) -> Iterator[Figure]:
+    note = f"{stored.wall_s:.1f} s"
+    yield Figure(what, stored.wall_s / first.wall_s, bar=at_most(1 / 20), note=note)
+    yield Figure("… by CPU time", stored.cpu_s / first.cpu_s, note=f"{stored.cpu_s:.1f} s")
+
+
+def _of_cpu(raw: Cost, synced: Cost) -> Figure:
+    return Figure("… by CPU time", raw.cpu_s / synced.cpu_s, note=f"{synced.cpu_s:.1f} s; raw {raw.cpu_s:.1f} s")
 
 
 def _large(stack: Stack, folder: Path, mebibytes: int) -> Iterator[Figure]:
     plain, killed = folder / "plain", folder / "killed"
     _record(stack, plain, 0, "plain", large=mebibytes)
     _record(stack, killed, 0, "killed", large=mebibytes)
-    base = _sync(stack, folder.parent / "small" / "again").wall_s
-    synced = _sync(stack, plain)
+    base = _base(stack, folder, "files")
+    synced = _sync(stack, plain).above(base)
     raw = _raw(stack, [_content(f"large {number}", 16 << 20) for number in range(mebibytes // 16)])
-    spent = synced.wall_s - base
-    note = f"{mebibytes / spent:.0f} MiB/s; raw {mebibytes / raw:.0f}"
-    yield Figure(f"a file of {mebibytes} MiB: rate of raw parallel PUTs", raw / spent, bar=at_least(0.7), note=note)
+    note = f"{mebibytes / synced.wall_s:.0f} MiB/s; raw {mebibytes / raw.wall_s:.0f}"
+    what = f"a file of {mebibytes} MiB: rate of raw parallel PUTs"
+    yield Figure(what, raw.wall_s / synced.wall_s, bar=at_least(0.7), note=note)
+    yield _of_cpu(raw, synced)
     victims = [_kill_sync, _kill_store, _kill_sync]
     most = synced.memory
     for victim in victims:
-        most = max(most, _sync(stack, killed, victim, spent / 3).memory)
+        most = max(most, _sync(stack, killed, victim, synced.wall_s / 3).memory)
     most = max(most, _sync(stack, killed).memory)
     yield Figure(f"a file of {mebibytes} MiB, with kills: memory", most, "MiB", bar=at_most(300))
     yield _verdict(stack, [plain / "journal", killed / "journal"], "large files, with kills")
 
 
-def _record(stack: Stack, folder: Path, count: int, seed: str, large: int = 0) -> None:
+def _record(  # noqa: PLR0917 - one module
+    stack: Stack, folder: Path, count: int, seed: str, large: int = 0, only: str = "files"
+) -> None:
     """Record an offline run with small files, or a large one."""
     arguments = ("--id", new_id(), "--files", count, "--size", SMALL, "--large", large, "--seed", seed)
     status = run_to_end(
         "save_files",
-        *(*arguments, "--mode", "offline", "--entity", stack.entity, "--journal", folder / "journal"),
+        *(*arguments, "--only", only, "--mode", "offline", "--entity", stack.entity, "--journal", folder / "journal"),
         environment=stack.environment,
         folder=folder,
         within=1200,
@@ -111,11 +153,11 @@ def _record(stack: Stack, folder: Path, count: int, seed: str, large: int = 0) -
         raise RuntimeError((folder / "output.txt").read_text())
 
 
-def _sync(stack: Stack, folder: Path, victim: Any = None, after_s: float = 0.0) -> Synced:
+def _sync(stack: Stack, folder: Path, victim: Any = None, after_s: float = 0.0) -> Cost:
     """Deliver a run, or kill something on the way."""
     (run_folder,) = run_folders(folder)
     command = [sys.executable, "-m", "runstream.cli.main", "sync", str(run_folder)]
-    began = time.monotonic()
+    began, served = time.monotonic(), _served(stack)
     with (folder / "sync.txt").open("ab") as output:
         process = subprocess.Popen(command, env=stack.environment, stdout=output, stderr=output)
     if victim is not None:
@@ -126,7 +168,8 @@ def _sync(stack: Stack, folder: Path, victim: Any = None, after_s: float = 0.0) 
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode and victim is None:
         raise RuntimeError((folder / "sync.txt").read_text())
-    return Synced(time.monotonic() - began, usage.ru_maxrss / 1024)
+    cpu_s = usage.ru_utime + usage.ru_stime + _served(stack) - served
+    return Cost(time.monotonic() - began, cpu_s, usage.ru_maxrss / 1024)
 
 
 def _kill_sync(_: Stack, process: subprocess.Popen[bytes]) -> None:
@@ -145,8 +188,8 @@ def _content(seed: str, size: int) -> bytes:
     return (unit * (size // 32 + 1))[:size]
 
 
-def _raw(stack: Stack, contents: Sequence[bytes]) -> float:
-    """Return the seconds that plain parallel PUTs of contents take, whose URLs are requested before."""
+def _raw(stack: Stack, contents: Sequence[bytes]) -> Cost:
+    """Return the cost of plain parallel PUTs of contents, whose URLs are requested before."""
     orders: list[tuple[bytes, dict[str, Any]]] = []
     with httpx.Client(headers={"Authorization": f"Bearer {stack.token}"}, timeout=60) as client:
         for start in range(0, len(contents), _BATCH):
@@ -174,10 +217,10 @@ def _raw(stack: Stack, contents: Sequence[bytes]) -> float:
         if response.status != HTTPStatus.OK:
             raise RuntimeError(f"status {response.status}: {text!r}")
 
-    began = time.monotonic()
+    began, cpu_s = time.monotonic(), time.process_time() + _served(stack)
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(put, orders))
-    return time.monotonic() - began
+    return Cost(time.monotonic() - began, time.process_time() + _served(stack) - cpu_s)
 
 
 def _verdict(stack: Stack, journals: Sequence[Path], what: str) -> Figure:

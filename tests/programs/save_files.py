@@ -1,9 +1,11 @@
 """A training script that saves files with random content, and notes their digests in a journal.
 
     save_files.py --id ID --files N [--size BYTES] [--large MIB] [--journal FILE] [--watched] [--end finish|kill]
+                  [--only files|artifact]
 
 Each line of the journal is written after the file was saved: ``{"run", "path", "sha256", "size"}``. A row with the
-number of the file is logged after each. The files of the policies live and end change until the end.
+number of the file is logged after each, unless ``--only`` is given. The files of the policies live and end change until
+the end. With ``--only artifact``, all files are logged at the end as one artifact.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ def main() -> None:
     parser.add_argument("--mode", default=None)
     parser.add_argument("--entity", default=None)
     parser.add_argument("--watched", action="store_true")
+    parser.add_argument("--only", choices=("files", "artifact"))
     parser.add_argument("--end", choices=("finish", "kill"), default="finish")
     options = parser.parse_args()
     folder = Path("data")
@@ -48,13 +51,17 @@ def main() -> None:
 
     for number, size in enumerate(sizes):
         path = folder / f"{number:05}.bin"
-        unit = hashlib.sha256(f"{options.seed} {number}".encode()).digest() * 32768
-        with path.open("wb") as file:
-            for start in range(0, size, len(unit)):
-                file.write(unit[: size - start])
+        _write(path, size, f"{options.seed} {number}")
+        if options.only == "artifact":
+            continue
         run.save(str(path), base_path=".", policy="now")
         note(path)
-        run.log({"file": number})
+        if options.only is None:
+            run.log({"file": number})
+    if options.only == "artifact":
+        artifact = runstream.Artifact("files", "dataset")
+        artifact.add_dir(str(folder))
+        run.log_artifact(artifact)
     if options.watched:
         for policy in ("live", "end"):
             path = folder / f"{policy}.log"
@@ -65,6 +72,13 @@ def main() -> None:
     if options.end == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     run.finish()
+
+
+def _write(path: Path, size: int, seed: str) -> None:
+    unit = hashlib.sha256(seed.encode()).digest() * 32768
+    with path.open("wb") as file:
+        for start in range(0, size, len(unit)):
+            file.write(unit[: size - start])
 
 
 if __name__ == "__main__":
