@@ -89,7 +89,7 @@ class RunArtifacts:
         staged: list[Path] = []
         path = self._folder / FOLDER / f"{local}.json"
         try:
-            entries = {path: self._entry(entry, staged) for path, entry in manifest.entries.items()}
+            entries = {name: self._kept(name, entry, staged) for name, entry in manifest.entries.items()}
             write_json(path, {"entries": entries})
             self.record({**record, "local": local})
         except BaseException:
@@ -101,6 +101,12 @@ class RunArtifacts:
     def record(self, record: Mapping[str, Any]) -> None:
         """Append a record of an action, without the fields that are not set."""
         self._append({name: value for name, value in record.items() if value not in (None, "", [], {})})
+
+    def _kept(self, name: str, entry: ArtifactManifestEntry, staged: list[Path]) -> dict[str, Any]:
+        try:
+            return self._entry(entry, staged)
+        except OSError as error:
+            raise OSError(error.errno, f"Cannot keep {name!r} in the run folder: {error.strerror}") from error
 
     def _entry(self, entry: ArtifactManifestEntry, staged: list[Path]) -> dict[str, Any]:
         """Return the description of an entry; a staged file gets a second name in the run folder."""

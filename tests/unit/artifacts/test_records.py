@@ -55,6 +55,20 @@ def test_an_artifact_is_recorded_with_its_files(run: Run, recorded: Callable[[],
     assert entries["m.bin"]["size"] == 7
 
 
+def test_a_file_that_cannot_be_kept_is_named(run: Run, recorded: Callable[[], Recorded]) -> None:
+    """The error names the file, and nothing is recorded."""
+    artifact = Artifact("a", "t")
+    artifact.add_file("m.bin")
+    staged = Path(run.dir).parent / "staged"
+    staged.rename(staged.with_name("aside"))
+    staged.touch()
+    with pytest.raises(OSError, match=r"Cannot keep 'm\.bin' in the run folder: File exists"):
+        run.log_artifact(artifact)
+    staged.unlink()
+    staged.with_name("aside").rename(staged)
+    assert recorded() == []
+
+
 def test_an_immutable_file_is_read_in_place(run: Run, recorded: Callable[[], Recorded]) -> None:
     """The description has its absolute path and when it was changed last, and nothing is copied."""
     artifact = Artifact("a", "t")

@@ -108,6 +108,7 @@ def test_what_cannot_be_kept_as_a_file_is_lost_visibly(tmp_path: Path, capsys: p
     assert row == {"large": LOST.replace("2400001", str(2_400_001)), "blob": found["blob"]}
     errors = capsys.readouterr().err
     assert errors.count("'blob' is shortened") == 1
+    assert "'large' cannot be kept as a file of the run: No space left on device" in errors
     assert errors.count("cannot be recorded whole") == 3
 
 

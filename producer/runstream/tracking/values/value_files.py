@@ -34,13 +34,13 @@ class ValueFiles:
         """
         if self._files is None:
             return None
-        file = ValueFile.of(path, value, self._place)
+        file, shown = ValueFile.of(path, value, self._place), ".".join(path)
         try:
             staged = self._files.staging.write(file.data)
-        except OSError:
+        except OSError as error:
+            self._warn(f"{shown!r} cannot be kept as a file of the run: {error.strerror}", f"full {shown}")
             return None
         self._files.add(file.name, staged, media_type=file.media_type)
-        shown = ".".join(path)
         self._warn(
             f"{shown!r} is recorded as a file of the run ({len(file.data):,} bytes): a message has no room",
             f"file {shown}",
