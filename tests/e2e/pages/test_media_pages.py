@@ -110,7 +110,7 @@ def test_the_run_page_shows_media(served: Served, recording: Recording, browser:
 def test_figures_models_and_long_texts_are_shown(served: Served, recording: Recording, browser: Browser) -> None:
     """A Plotly figure is drawn in a frame of its own origin; a model that cannot be read has a message and its file."""
     browser.open(_page(served, recording), height=6000)
-    shown = f"{_panel('figure')}?.querySelector('iframe.shown')?.clientHeight"
+    shown = f"{_panel('figure')}?.querySelector('iframe.shown')?.offsetHeight"
     eventually(lambda: browser.evaluate(shown) == 300)
     frame = browser.frame(f"{served.url}/static/frames/plotly.html")
     assert frame is not None
@@ -121,7 +121,8 @@ def test_figures_models_and_long_texts_are_shown(served: Served, recording: Reco
     eventually(lambda: "Cannot be shown" in browser.evaluate(f"{_panel('bad')}?.innerText ?? ''"))
     assert browser.evaluate(f"!!{_panel('bad')}.querySelector('a.file')")
     eventually(lambda: "Once upon a time." in browser.evaluate(f"{_panel('story')}?.innerText ?? ''"))
-    assert browser.evaluate("document.querySelector('#summary a.file').textContent") == "text of 0.0 MB"
+    link = "document.querySelector('#summary a[href$=\"story_2.txt\"]').textContent"
+    assert browser.evaluate(link) == "text of 0.0 MB"
 
 
 def test_the_slider_shows_earlier_steps(served: Served, recording: Recording, browser: Browser) -> None:
