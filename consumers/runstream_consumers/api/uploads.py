@@ -88,8 +88,9 @@ class Uploads:
             # Checked before, since some stores discard an upload that is completed with other parts.
             parts = await self._parts(sha256, upload_id)
             _check_parts(parts, size, etags)
+            # Not followed by a HEAD request: some stores read the whole object again for its ETag.
             await self.store.complete(self._key(sha256), upload_id, parts)
-        if problem := await self._problem(sha256, size):
+        elif problem := await self._problem(sha256, size):
             raise _no_such_upload(sha256, problem)
         async with self.control.connection() as connection:
             await object_table.set_stored(connection, self.entity, {sha256: size})
