@@ -11,16 +11,32 @@ from runstream.tracking.run.session import UninitializedAttribute as _Uninitiali
 
 if TYPE_CHECKING:
     from runstream import plot
+    from runstream.artifacts.artifact import Artifact
+    from runstream.artifacts.ttl import ArtifactTTL
     from runstream.compat import environment as env
     from runstream.compat.stand_ins import agent, controller, login, require, setup, sweep
+    from runstream.media.annotations import BoundingBoxes2D, Classes, ImageMask
+    from runstream.media.audio import Audio
+    from runstream.media.charts.plots import Bokeh, Plotly
+    from runstream.media.graph import Graph
+    from runstream.media.html import Html
+    from runstream.media.image import Image
+    from runstream.media.spatial.molecule import Molecule
+    from runstream.media.spatial.object_3d import Object3D, box3d
+    from runstream.media.video import Video
     from runstream.messages import termerror, termlog, termwarn
+    from runstream.plot import Visualize, plot_table, visualize
     from runstream.public_api.api import Api
     from runstream.settings import Settings
+    from runstream.tables.eval_table import EvalTable
+    from runstream.tables.joined import JoinedTable, PartitionedTable
+    from runstream.tables.table import Table
     from runstream.tracking.config.config import Config
     from runstream.tracking.run.alert import AlertLevel
     from runstream.tracking.run.run import Run
     from runstream.tracking.startup.initialize import init
     from runstream.tracking.summary.summary import Summary
+    from runstream.tracking.values.histogram import Histogram
 
     run: Run | None
     config: Config
@@ -29,18 +45,39 @@ if TYPE_CHECKING:
 __all__ = [
     "AlertLevel",
     "Api",
+    "Artifact",
+    "ArtifactTTL",
+    "Audio",
+    "Bokeh",
+    "BoundingBoxes2D",
+    "Classes",
     "CommError",
     "Config",
     "ConfigError",
     "DataError",
     "DiskFullError",
     "Error",
+    "EvalTable",
+    "Graph",
+    "Histogram",
+    "Html",
+    "Image",
+    "ImageMask",
+    "JoinedTable",
+    "Molecule",
+    "Object3D",
+    "PartitionedTable",
+    "Plotly",
     "Run",
     "Settings",
     "Summary",
+    "Table",
     "UsageError",
+    "Video",
+    "Visualize",
     "agent",
     "alert",
+    "box3d",
     "config",
     "controller",
     "define_metric",
@@ -74,6 +111,7 @@ __all__ = [
     "upsert_artifact",
     "use_artifact",
     "use_model",
+    "visualize",
     "watch",
 ]
 

@@ -56,7 +56,7 @@ class Table(Media):
 
     def __init__(  # noqa: PLR0917 - the signature of W&B
         self,
-        columns: list[str | int] | None = None,
+        columns: Sequence[str | int] | None = None,
         data: Any = None,
         rows: list[list[Any]] | None = None,
         dataframe: Any = None,

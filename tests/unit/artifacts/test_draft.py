@@ -240,7 +240,7 @@ def test_metadata_is_what_json_can_represent() -> None:
         "z": [1],
     }
     with pytest.raises(TypeError, match="expected a dict"):
-        Artifact("a", "t", metadata=[1])
+        Artifact("a", "t", metadata=[1])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

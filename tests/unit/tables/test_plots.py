@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-XY = {"columns": ["x", "y"], "data": [[0, 1], [1, 4]]}
+XY: dict[str, Any] = {"columns": ["x", "y"], "data": [[0, 1], [1, 4]]}
 
 
 def charts(folder: Path) -> list[Any]:

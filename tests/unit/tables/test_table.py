@@ -50,10 +50,10 @@ def test_a_table_has_lists_of_its_own() -> None:
     ("make", "error", "text"),
     [
         (lambda: Table(columns="a"), AssertionError, "Invalid columns 'a': expected a list"),
-        (lambda: Table(columns=[1.5]), AssertionError, "Invalid column 1.5"),
+        (lambda: Table(columns=[1.5]), AssertionError, "Invalid column 1.5"),  # type: ignore[list-item]
         (lambda: Table(columns=["a"], data="x"), AssertionError, "Invalid data: expected a list of rows, not 'x'"),
         (lambda: Table(dataframe=[1]), AssertionError, "Invalid dataframe"),
-        (lambda: Table(log_mode="OFTEN"), AssertionError, "Invalid log_mode 'OFTEN': expected IMMUTABLE"),
+        (lambda: Table(log_mode="OFTEN"), AssertionError, "Invalid log_mode 'OFTEN': expected IMMUTABLE"),  # type: ignore[arg-type]
         (lambda: Table(columns=["a"], dtype=[int, str]), AssertionError, "dtype has 2 elements for 1 columns"),
         (lambda: Table(columns=["a"], data=np.array([1, 2])), TypeError, "array of rows and columns"),
         (lambda: table([1], [1, 2]), ValueError, r"Row 1: this table expects 1 columns \('a'\), found 2"),
@@ -72,9 +72,9 @@ def test_a_table_has_lists_of_its_own() -> None:
         (lambda: table([1], [2]).add_column("b", [1, "x"]), TypeError, "Row 1: column 'b'"),
         (lambda: table([1]).add_column("b", [None]), TypeError, "Row 0: column 'b'"),
         (lambda: table([1]).get_column("b"), AssertionError, "no column 'b'"),
-        (lambda: table([1]).get_column("a", convert_to="list"), AssertionError, "convert_to"),
+        (lambda: table([1]).get_column("a", convert_to="list"), AssertionError, "convert_to"),  # type: ignore[arg-type]
         (lambda: table([1]).index_ref(1), AssertionError, "no row 1"),
-        (lambda: table([1]).add_computed_columns(lambda *_: 3), AssertionError, "expected a dict"),
+        (lambda: table([1]).add_computed_columns(lambda *_: 3), AssertionError, "expected a dict"),  # type: ignore[arg-type]
         (lambda: table([1], ["x"], allow_mixed_types=True).cast("a", int), TypeError, "Row 1"),
         (lambda: table([1], log_mode="INCREMENTAL").add_column("b", [1]), runstream.Error, "INCREMENTAL"),
         (lambda: Table(columns=[*map(str, range(10**5))], data=[[1]]), ValueError, "'9', …"),
