@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integrations.scripts import api, artifacts_of, execute, rows, run_of, values
+from tests.integrations.scripts import api, artifacts_of, execute, run_of, values
 from tests.polling import eventually
 from tests.trainers import new_id
 
@@ -23,7 +23,7 @@ def test_catboost(stack: Stack, tmp_path: Path) -> None:
     """The callback logs each iteration; the summary has the best one, and the model and a chart are logged."""
     run = run_of("train_catboost", stack=stack, run_id=new_id(), folder=tmp_path)
 
-    assert [row["iteration@metric-period-1"] for row in rows(run)] == list(range(1, 11))
+    assert values(run, "iteration@metric-period-1") == list(range(1, 11))
     assert len(values(run, "learn-Logloss")) == len(values(run, "validation-Logloss")) == 10
     assert run.config["iterations"] == 10
     assert run.summary["best_iteration"] == 9

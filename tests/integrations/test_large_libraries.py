@@ -102,7 +102,7 @@ def test_lightning_logs_models_and_media(stack: Stack, tmp_path: Path, choice: s
     run = run_of("train_lightning", choice, stack=stack, run_id=new_id(), folder=tmp_path)
 
     found = artifacts_of(run, checkpoints)
-    assert [*found] == [f"model-{run.id}:v{version}" for version in reversed(range(checkpoints))]
+    assert sorted(found) == [f"model-{run.id}:v{version}" for version in range(checkpoints)]
     assert found[f"model-{run.id}:v{checkpoints - 1}"] == ("model", {"latest", "best"})
     used = run_of("train_lightning", f"use=model-{run.id}:latest", stack=stack, run_id=new_id(), folder=tmp_path)
     assert values(used, "sum")[0] == pytest.approx(2, abs=1.5)

@@ -41,7 +41,7 @@ def test_importing_runstream_as_wandb_has_the_same_result(stack: Stack, tmp_path
         [sys.executable, "script.py"],
         cwd=tmp_path,
         env={**stack.environment, "WANDB_PROJECT": "tests", "WANDB_RUN_ID": run_id},
-        timeout=120,
+        timeout=300,
         check=False,
     ).returncode
 

@@ -29,7 +29,7 @@ def run_mirrored(stack: Stack, run_id: str, folder: Path, *arguments: str, **mor
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr

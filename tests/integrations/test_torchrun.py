@@ -35,7 +35,7 @@ def test_ranks_of_torchrun_are_a_primary_and_a_worker(tmp_path: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
 
     done = subprocess.run(
-        launch, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+        launch, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
     assert done.returncode == 0, done.stderr

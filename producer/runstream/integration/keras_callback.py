@@ -34,7 +34,7 @@ class WandbCallback(keras.callbacks.Callback):
         mode: ``min``, ``max`` or ``auto``.
         save_weights_only: Save only the weights of the best model.
         log_weights: Log histograms of the weights after each epoch.
-        log_gradients: Log histograms of the gradients, as ``run.watch()`` does; needs the backend torch.
+        log_gradients: Log histograms of the gradients in each epoch; needs the backend torch.
         save_model: Log the best model as a version of the artifact ``model-RUN_NAME``.
         training_data: Ignored; accepted for W&B compatibility.
         validation_data: Inputs and targets for examples, or an iterator of batches.
@@ -115,10 +115,10 @@ class WandbCallback(keras.callbacks.Callback):
         self._infers = infer_missing_processors
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Begin to log gradients."""
+        """Begin to log gradients, once in each epoch."""
         del logs
         if self.log_gradients:
-            self._run.watch(self.model, log="gradients")
+            self._run.watch(self.model, log="gradients", log_freq=self.params.get("steps") or 1000)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Log the row of a batch, if it is one of those to log; store the graph of the model, which is built now."""

@@ -253,9 +253,9 @@ async def _deliver_folder(  # noqa: PLR0917 - one caller
 
 
 def _upload_problem(shipper: Shipper) -> str:
-    left = shipper.uploads.remaining()
+    problem, left = shipper.uploads.problem, shipper.uploads.remaining()
     files = UploadProgress().text(left.files, left.size, left.sent)
-    return f"{files} not uploaded: {shipper.uploads.problem}" if files and shipper.uploads.problem else ""
+    return f"{files} not uploaded: {problem}" if files and problem else problem
 
 
 def _print_result(console: Console, result: Result) -> None:
