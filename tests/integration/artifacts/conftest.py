@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import uuid
 from dataclasses import dataclass
@@ -38,8 +39,14 @@ class Decider:
         return await self.client.post(f"/api/v1/artifacts/ada/{self.project}/{path}", json=dict(body))
 
     async def decided(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the decision of a request; raise AssertionError if it is refused."""
+        """Return the decision of a request, which is repeated while the database is busy, as shippers do.
+
+        Raises AssertionError if it is refused.
+        """
         answer = await self.post(path, body)
+        while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            await asyncio.sleep(0.1)
+            answer = await self.post(path, body)
         assert answer.status_code == httpx.codes.OK, answer.text
         found: dict[str, Any] = answer.json()
         return found
