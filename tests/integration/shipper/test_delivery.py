@@ -84,8 +84,8 @@ def test_console_is_delivered(run_dir: RunDir, broker: str, prefix: str) -> None
     assert (ending.state, ending.counts[Topic.LOG]) == (ExitState.FINISHED, 4)
 
 
-def test_large_row_is_shortened_and_its_neighbors_are_kept(run_dir: RunDir, broker: str, prefix: str) -> None:
-    """Of a row that is too large for a message, the largest values are replaced by a note; its neighbors arrive."""
+def test_large_row_is_divided_and_its_neighbors_are_kept(run_dir: RunDir, broker: str, prefix: str) -> None:
+    """Of a row that is too large for a message, the largest values are files; a text beyond its limit is shortened."""
     spool = SpoolBuilder()
     spool.append({"n": 0})
     spool.append({f"key{number}": "\x01" * 200_000 for number in range(4)})
@@ -101,7 +101,7 @@ def test_large_row_is_shortened_and_its_neighbors_are_kept(run_dir: RunDir, brok
     rows = found.rows(writer)
     assert (rows[0], rows[2]) == ({"n": 0}, {"n": 2})
     texts = list((rows[1] or {}).values())
-    assert any(text.startswith("[not recorded: ") for text in texts)
+    assert [text["size"] for text in texts if isinstance(text, dict)] == [200_000] * 3
     assert "\x01" * 200_000 in texts
     text = (rows[3] or {})["text"]
     assert (len(text), text.endswith("... (1000000 characters, shortened)")) == (256 * 1024, True)

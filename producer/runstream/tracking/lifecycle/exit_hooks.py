@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from multiprocessing import process as multiprocessing_process
 from multiprocessing import util as multiprocessing_util
 from typing import TYPE_CHECKING, Any, Protocol
@@ -79,6 +80,7 @@ class _Layer:
         self.handler: Any = None
         self._noted: outcomes.Outcome | None = None
         self._signalled: outcomes.Outcome | None = None
+        self._interrupted = False
         self._excepthook = sys.excepthook
         self._undo_sys_exit: Callable[[], None] | None = None
         self._main: FrameType | None = None
@@ -116,6 +118,7 @@ class _Layer:
     def _on_exception(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         if self.live:
             self._noted = outcomes.from_exception(error)
+        self._interrupted = kind is KeyboardInterrupt
         self._excepthook(kind, error, traceback)
 
     def _on_sys_exit(self, status: Any) -> None:
@@ -137,7 +140,10 @@ class _Layer:
         os.kill(os.getpid(), number)
 
     def _on_exit(self) -> None:
+        interrupted = self._interrupted and self._main is not None and frame_returned(self._main) is False
         self._finish_all(self._signalled or self._how_the_script_ended())
+        if interrupted:
+            _note_interrupt()
 
     def _on_child_exit(self) -> None:
         error = sys.exc_info()[1]
@@ -160,6 +166,15 @@ def _unhooked_exception() -> outcomes.Outcome | None:
     """Return the outcome of an uncaught exception for which another hook than ours was called."""
     error = getattr(sys, "last_value", None)
     return outcomes.from_exception(error) if isinstance(error, BaseException) else None
+
+
+def _note_interrupt() -> None:
+    """Have the interpreter end by SIGINT, as it does after a KeyboardInterrupt that nothing caught.
+
+    CPython forgets that there was one whenever it runs a string as code, as importing a module with a dataclass does.
+    """
+    with suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt")  # noqa: S102
 
 
 def _handler_of_others() -> Any:
