@@ -13,7 +13,7 @@ PACKAGES := producer consumers schemas deploy tests
 FAST := tests/unit tests/contract tests/property
 # Tests whose coverage is measured, in all processes that they start. The tracer slows the others by half and adds little.
 # The longest files come first, and stay first, so that no test process runs alone at the end. "tests" adds the rest.
-MEASURED := tests/integration tests/unit tests/contract tests/compat
+MEASURED := tests/integration tests/e2e/test_artifacts.py tests/e2e/test_artifact_commands.py tests/e2e/test_files.py tests/unit tests/contract tests/compat
 UNMEASURED := tests/parity tests/faults tests/e2e tests $(MEASURED:%=--ignore=%)
 # Test processes; each starts Kafka, PostgreSQL and a local stack when its tests need them, about 1.5 GiB in all. Many tests
 # wait for a timeout that they examine, so that two cores are busy with three processes.
@@ -50,10 +50,10 @@ test: setup ## Run lint, types, import rules and all tests against real servers;
 	@$(MAKE) --no-print-directory --jobs 2 lint type imports
 	@rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
 	@status=0; \
-	$(BIN)/python -m tests.measured run $(COVERAGE) -m pytest $(SPREAD) --durations 20 $(MEASURED) || status=1; \
+	COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage run -m pytest $(SPREAD) --durations 20 $(MEASURED) || status=1; \
 	$(BIN)/python -m pytest $(SPREAD) --durations 20 $(UNMEASURED) || status=1; \
 	exit $$status
-	@$(BIN)/python -m tests.measured combine $(COVERAGE)
+	@COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage combine --quiet
 	@COVERAGE_FILE=$(COVERAGE)/data $(BIN)/coverage report
 endif
 
