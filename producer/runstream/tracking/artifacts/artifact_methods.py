@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from runstream.artifacts.artifact import Artifact
 from runstream.artifacts.names import checked_aliases, checked_tags, link_target
@@ -22,6 +22,7 @@ from runstream_schemas.stored.artifact_names import MODEL_REGISTRY, parse_refere
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+Class = TypeVar("Class")
 Contents = Artifact | str | os.PathLike[str]
 
 
@@ -120,12 +121,12 @@ def use_artifact(
     chosen = checked_aliases(aliases)
     if self.disabled:
         return DisabledArtifact.standing_for(artifact_or_name, type)
-    if isinstance(artifact_or_name, str):
+    if _is(artifact_or_name, str):
         artifact = named_artifact(self, parse_reference(_without_scheme(artifact_or_name)))
-    elif isinstance(artifact_or_name, Artifact):
+    elif _is(artifact_or_name, Artifact):
         artifact = artifact_or_name
     else:
-        raise ValueError(  # noqa: TRY004 - as in W&B
+        raise ValueError(
             f"Cannot use a {_kind(artifact_or_name)}: expected the name of an artifact such as 'dataset:v1', or one"
         )
     if type is not None and artifact.type != type:
@@ -150,7 +151,7 @@ def link_artifact(self: Any, artifact: Artifact, target_path: str, aliases: Sequ
     self._recorder.record_config([])
     target = link_target(target_path, self.entity, self._names.project)
     chosen = checked_aliases(aliases)
-    if not isinstance(artifact, Artifact):
+    if not _is(artifact, Artifact):
         raise TypeError(f"Cannot link a {_kind(artifact)}: expected an Artifact")
     if self.disabled:
         return
@@ -232,9 +233,9 @@ def _log(
     record: dict[str, Any] = {"aliases": checked_aliases(aliases), "tags": checked_tags(more.pop("tags", None)), **more}
     if run.disabled:
         return DisabledArtifact.standing_for(given, kind)
-    if isinstance(given, Artifact):
+    if _is(given, Artifact):
         artifact = given
-    elif isinstance(given, str | os.PathLike):
+    elif _is(given, str) or _is(given, os.PathLike):  # type: ignore[type-abstract]
         artifact = _of_path(run, os.fspath(given), name, kind, record)
     else:
         raise TypeError(f"Cannot log a {_kind(given)}: expected an Artifact, or the path of a file or a folder")
@@ -296,4 +297,9 @@ def _without_scheme(name: str) -> str:
 
 
 def _kind(value: Any) -> str:
-    return value.__class__.__name__ if isinstance(value.__class__, type) else "value"
+    return type(value).__name__
+
+
+def _is(value: Any, kind: type[Class]) -> TypeGuard[Class]:
+    """Return whether a value is of a class, without running code of the value: ``__class__`` may be a property."""
+    return issubclass(type(value), kind)
