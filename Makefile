@@ -36,7 +36,7 @@ setup: .venv/.dev $(VENDOR) ## Install everything needed for development
 
 web: $(VENDOR) ## Fetch the JavaScript of the web pages
 
-check: setup ## Run lint, types, import rules and the tests that start no servers (under 3 minutes; for daily work)
+check: setup ## Run lint, types, import rules and the tests that start no servers (under 10 minutes; for daily work)
 	@$(MAKE) --no-print-directory --jobs 2 lint type imports fast
 
 fast:
