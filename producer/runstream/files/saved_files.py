@@ -112,11 +112,9 @@ class SavedFiles:
 
     def add_unsaved(self, warn: Callable[[str], None]) -> None:
         """Save the files that the program wrote to the folder of the run's files, as at the end of the run."""
-        for folder, _, names in os.walk(self._links):
-            for path in (Path(folder, name) for name in sorted(names)):
-                name = "/".join(path.parts[len(self._links.parts) :])
-                if name not in self._saved and not path.is_symlink():
-                    self._save(name, path, "end", warn)
+        for name, path in written_files(self._links):
+            if name not in self._saved:
+                self._save(name, path, "end", warn)
 
     def keep(self, warn: Callable[[str], None]) -> None:
         """Stage the content of what is read in place, so that the run folder is complete without the sources."""
@@ -192,6 +190,14 @@ class SavedFiles:
     def _lose(self, name: str, path: Path, policy: str, reason: str, warn: Callable[[str], None]) -> None:
         warn(f"The file {os.fspath(path)!r} is not saved: {reason}")
         self._record(FileRecord(path=name, policy=policy, lost=reason))
+
+
+def written_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield name and path of each file that programs wrote to the folder of a run's files; links are saved files."""
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in sorted(names)):
+            if not path.is_symlink():
+                yield str(path.relative_to(folder)), path
 
 
 def _absolute(current: str, path: str) -> PurePath:

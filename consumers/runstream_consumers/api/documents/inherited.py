@@ -46,12 +46,6 @@ async def files_of(connection: Connection, run: RunPath, names: Sequence[str]) -
     return found
 
 
-async def owner_of(connection: Connection, run: RunPath, name: str) -> RunPath:
-    """Return the run that has a file: this one unless only an ancestor has it."""
-    found = await files_of(connection, run, [name])
-    return found[name][0] if name in found else run
-
-
 async def _own(connection: Connection, run: RunPath, names: Sequence[str]) -> dict[str, tuple[RunPath, FileRow]]:
     rows = await files.of_run(connection, run, names=names, limit=len(names))
     return {row.path: (run, row) for row in rows if row.state is not FileState.DELETED}

@@ -12,7 +12,7 @@ from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import file_models as models
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse, described
-from runstream_consumers.api.documents.inherited import owner_of
+from runstream_consumers.api.documents.inherited import files_of
 from runstream_consumers.api.kafka.command_events import change_file
 from runstream_consumers.api.problems import BadParameter, Problem
 from runstream_consumers.api.routers.runs import RUN
@@ -85,11 +85,12 @@ async def content(
     A run that continues another one has the files in `media/` that its inherited rows name.
     """
     async with services.database.connection() as connection:
-        owner = run if problem_of_name(path) else await owner_of(connection, run, path)
-        row = await _find(connection, owner, path)
+        found = {} if problem_of_name(path) else await files_of(connection, run, [path])
+        owner, row = found.get(path) or (run, await _find(connection, run, path))
+    _require_content(owner, row)
     assert row.sha256 is not None  # noqa: S101 — a stored file has one
-    found = Content(key=object_key(owner.entity, row.sha256), size=row.size, sha256=row.sha256, name=path)
-    return await contents.respond(request, found, download=download, scripts=scripts)
+    stored = Content(key=object_key(owner.entity, row.sha256), size=row.size, sha256=row.sha256, name=path)
+    return await contents.respond(request, stored, download=download, scripts=scripts)
 
 
 @router.post(f"{RUN}/files", summary="Add a file whose bytes are stored")
@@ -122,20 +123,24 @@ async def delete(
 ) -> models.FileName:
     """Respond once the broker has the event; the bytes are deleted when nothing refers to them."""
     async with services.database.connection() as connection:
-        await _find(connection, run, path, stored=False)
+        await _find(connection, run, path)
     await services.commands.publish(change_file(run, key, path, principal, kind=Kind.DELETED))
     return models.FileName(name=path)
 
 
-async def _find(connection: Connection, run: RunPath, path: str, *, stored: bool = True) -> FileRow:
-    """Return a file; a problem if there is none, or its content is required and not stored."""
+async def _find(connection: Connection, run: RunPath, path: str) -> FileRow:
+    """Return a file; a problem if there is none."""
     row = None if problem_of_name(path) else await files.one(connection, run, path)
     if row is None or row.state is FileState.DELETED:
         await documents.find(connection, run)
         message = f"{run} has no file {path!r}." if row is None else f"The file {path!r} of {run} was deleted."
         raise Problem(404, "file_not_found", message)
-    if stored and row.state is FileState.UPLOADING:
-        raise Problem(404, "file_not_stored", f"The file {path!r} of {run} is not uploaded yet.")
-    if stored and row.state is FileState.DROPPED:
-        raise Problem(404, "file_not_stored", f"The file {path!r} of {run} could not be kept: {row.reason}.")
     return row
+
+
+def _require_content(run: RunPath, row: FileRow) -> None:
+    """Raise a problem if the content of a file is not stored."""
+    if row.state is FileState.UPLOADING:
+        raise Problem(404, "file_not_stored", f"The file {row.path!r} of {run} is not uploaded yet.")
+    if row.state is FileState.DROPPED:
+        raise Problem(404, "file_not_stored", f"The file {row.path!r} of {run} could not be kept: {row.reason}.")

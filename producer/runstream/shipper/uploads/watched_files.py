@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runstream.files.saved_files import written_files
 from runstream.files.staging import StagedFile, Staging
 from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.settings import ShipperSettings
@@ -72,18 +73,15 @@ class WatchedFiles:
 
         A process that was killed could not; the same content is not uploaded again.
         """
-        folder = self.run_folder / FILES_NAME
-        for place, _, names in os.walk(folder):
-            for path in (Path(place, name) for name in sorted(names)):
-                name = str(path.relative_to(folder))
-                if name in self.ledger.written or path.is_symlink():
-                    continue
-                shown = name.encode(errors="backslashreplace").decode()
-                content = {"source": str(path), "read": True} if shown == name else {"lost": "its name is not UTF-8"}
-                try:
-                    self.record({"path": shown, "policy": "end", **content})
-                except OSError as error:  # the disk is full
-                    log.warning("cannot record %s: %s", shown, error)
+        for name, path in written_files(self.run_folder / FILES_NAME):
+            if name in self.ledger.written:
+                continue
+            shown = name.encode(errors="backslashreplace").decode()
+            content = {"source": str(path), "read": True} if shown == name else {"lost": "its name is not UTF-8"}
+            try:
+                self.record({"path": shown, "policy": "end", **content})
+            except OSError as error:  # the disk is full
+                log.warning("cannot record %s: %s", shown, error)
 
     def note_end(self, record: Mapping[str, Any]) -> None:
         """Note that the upload of a record has ended."""
