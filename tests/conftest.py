@@ -11,6 +11,7 @@ import signal
 import sys
 import uuid
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -40,7 +41,6 @@ from tests.trainers import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 # Property tests check results. On a busy machine, a slow example is not a failure.
@@ -51,6 +51,26 @@ settings.register_profile("quick", settings.get_profile("full"), max_examples=25
 #: Half as many: the others would be the same each time as well. Local runs try others.
 settings.register_profile("ci", settings.get_profile("full"), derandomize=True, max_examples=50)
 settings.load_profile("full")
+
+
+#: The files that take longest are started first, so that no test process runs alone at the end.
+LONGEST = (
+    "faults/test_chaos.py",
+    "integration/deploy/test_lifecycle.py",
+    "integration/deploy/test_demo.py",
+    "integration/history/test_history.py",
+    "e2e/test_artifacts.py",
+    "e2e/test_exit_states.py",
+    "faults/test_outage.py",
+    "property/values/test_hostile_values.py",
+    "property/liveness/test_model.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest files first, and keep the order otherwise."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_configure() -> None:
