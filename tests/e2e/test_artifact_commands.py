@@ -88,6 +88,8 @@ def test_artifacts_are_listed_downloaded_and_verified(project: str, stack: Stack
         (("get", "PROJECT/data:v0", "--type", "model"), "has type 'dataset', not 'model'"),
         (("get", "a/b/c/d"), "Invalid name of an artifact 'a/b/c/d'"),
         (("verify", "PROJECT/data:v0", "nowhere"), "'nowhere/a.txt' is missing"),
+        (("rm", "a/b/c/d"), "Invalid name of an artifact 'a/b/c/d'"),
+        (("get", "PROJECT/data:v0", "--root", "/dev/null"), "File exists: '/dev/null'"),
         (("rm", "PROJECT/data"), "expected NAME:VERSION; --all deletes all versions"),
         (("rm", "PROJECT/data:v0", "--all"), "name the artifact without a version"),
         (("rm", "PROJECT/data:v0"), r"has best: .*--delete-aliases"),

@@ -107,6 +107,9 @@ USE = """
 artifact = run.use_artifact("data:best", type="dataset", use_as="train")
 folder = artifact.download()
 artifact.verify()
+derived = runstream.Artifact("derived", "dataset")
+derived.add_reference(artifact.get_entry("a.bin"), name="from/a.bin")
+run.log_artifact(derived).wait().download("derived")
 print(json.dumps([artifact.qualified_name, folder, run.path]))
 run.finish()
 """
@@ -121,6 +124,7 @@ def test_what_one_process_logs_another_one_uses(trainer: Trainer, api: Api) -> N
     for path in ("a.bin", "sub/b.txt"):
         assert (trainer.folder / folder / path).read_bytes() == (trainer.folder / "data" / path).read_bytes()
     assert (trainer.folder / folder / "ref/b.txt").read_text() == "b"
+    assert (trainer.folder / "derived/from/a.bin").read_bytes() == (trainer.folder / "data/a.bin").read_bytes()
 
     artifact = api.artifact("data:v0")
     assert artifact.qualified_name == qualified
@@ -222,7 +226,7 @@ def test_versions_are_numbered_listed_linked_and_deleted(trainer: Trainer, api: 
     collection.save()
     assert api.artifact_collection("dataset", "data").tags == ["c"]
     collection.delete()
-    with pytest.raises(NotFoundError):
+    with pytest.raises(ArtifactNotFoundError):
         api.artifact_collection("dataset", "data")
 
 

@@ -37,22 +37,34 @@ class ArtifactNotFound(Problem):
         super().__init__(404, "artifact_not_found", f"Artifact {name} was deleted." if deleted else message)
 
 
-def collection_of(entity: str, project: str, name: str) -> Collection:
-    """Return a collection; raises BadParameter if a name is invalid."""
-    for field, part in (("entity", entity), ("project", project)):
-        if not is_name(part):
-            raise BadParameter(field, f"{part!r} cannot be part of the path of an artifact")
+def entity_in_path(entity: Name) -> str:
+    """Return the entity in the path of a request; raises BadParameter if it is invalid."""
+    if not is_name(entity):
+        raise BadParameter("entity", f"{entity!r} cannot be part of the path of an artifact")
+    return entity
+
+
+TheEntity = Annotated[str, Depends(entity_in_path)]
+
+
+def project_in_path(project: Name) -> str:
+    """Return the project in the path of a request; raises BadParameter if it is invalid."""
+    if not is_name(project):
+        raise BadParameter("project", f"{project!r} cannot be part of the path of an artifact")
+    return canonical_project(project)
+
+
+TheProject = Annotated[str, Depends(project_in_path)]
+
+
+def collection(entity: TheEntity, project: TheProject, name: Name) -> Collection:
+    """Return the collection in the path of a request; raises BadParameter if its name is invalid."""
     if problem := problem_of_target_name(name):
         raise BadParameter("name", f"invalid name of an artifact {name!r}: {problem}")
-    return Collection(entity=entity, project=canonical_project(project), name=name)
+    return Collection(entity=entity, project=project, name=name)
 
 
-def collection_path(entity: Name, project: Name, name: Name) -> Collection:
-    """Return the collection in the path of a request."""
-    return collection_of(entity, project, name)
-
-
-TheCollection = Annotated[Collection, Depends(collection_path)]
+TheCollection = Annotated[Collection, Depends(collection)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +89,13 @@ class Reference:
         return ArtifactNotFound(str(self), deleted=await reader.was_logged(connection, self.collection, self.version))
 
 
-def reference(entity: Name, project: Name, name: ReferenceName) -> Reference:
+def reference(entity: TheEntity, project: TheProject, name: ReferenceName) -> Reference:
     """Return the version in the path of a request."""
     try:
         found = parse_reference(name)
     except ValueError as error:
         raise BadParameter("name", str(error)) from error
-    return Reference(collection_of(entity, project, found.name), found.version)
+    return Reference(Collection(entity=entity, project=project, name=found.name), found.version)
 
 
 TheReference = Annotated[Reference, Depends(reference)]

@@ -95,19 +95,24 @@ join (select distinct * from unnest($1::uuid[], $2::bigint[]) as one (collection
 order by live.entity, live.project, live.name, live.version
 
 -- name: runs_of_version
--- The runs that logged or used a version, or a link to it.
-select run_entity, run_project, run_id, use_as, min(time) as time from artifacts.lineage
+-- The runs that logged or used a version, or a link to it: each once, with everything that it was used as.
+select run_entity, run_project, run_id, array_agg(use_as order by time, use_as) as uses, min(time) as time
+from artifacts.lineage
 where direction = $3 and (collection, version) in (
     select $1::uuid, $2::bigint
     union select collection, version from artifacts.version where source = $1 and source_version = $2
 ) and run_id <> ':artifacts'
-group by run_entity, run_project, run_id, use_as order by min(time), run_entity, run_project, run_id, use_as
+group by run_entity, run_project, run_id order by min(time), run_entity, run_project, run_id
 offset $4 limit $5
 
 -- name: versions_of_run
-select live.*, lineage.use_as from artifacts.lineage
-join artifacts.live on live.collection = lineage.collection and live.version = lineage.version
-where run = $1 and direction = $2 order by lineage.time, live.name, live.version, use_as offset $3 limit $4
+-- Each once, with everything that it was used as.
+select live.*, related.uses from (
+    select collection, version, array_agg(use_as order by time, use_as) as uses, min(time) as time
+    from artifacts.lineage where run = $1 and direction = $2 group by collection, version
+) as related
+join artifacts.live on live.collection = related.collection and live.version = related.version
+order by related.time, live.name, live.entity, live.project, live.version offset $3 limit $4
 
 -- name: collections
 -- Those of a project that have a version that is not deleted, by name.

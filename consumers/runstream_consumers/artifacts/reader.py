@@ -126,19 +126,19 @@ async def versions(
 async def of_run(
     connection: Connection, run: RunPath, direction: str, *, limit: int, offset: int = 0
 ) -> list[tuple[ArtifactVersion, str]]:
-    """Return the versions that a run logged or used, in order, each with what it was used as."""
+    """Return the versions that a run logged or used, each once and in order, with what it was used as."""
     rows = await connection.fetch(QUERIES["versions_of_run"], run_key(run), direction, offset, limit)
     found = await _assemble(connection, rows)
-    return [(version, values.load(row["use_as"])) for version, row in zip(found, rows, strict=True)]
+    return [(version, _use_as(row)) for version, row in zip(found, rows, strict=True)]
 
 
 async def runs_of(
     connection: Connection, version: ArtifactVersion, direction: str, *, limit: int, offset: int = 0
 ) -> list[Relation]:
-    """Return the runs that logged or used a version, itself or through a link, in order."""
+    """Return the runs that logged or used a version, itself or through a link, each once and in order."""
     collection, number = version.origin
     rows = await connection.fetch(QUERIES["runs_of_version"], collection.key, number, direction, offset, limit)
-    return [Relation(run=_run(row), use_as=values.load(row["use_as"]), time=row["time"]) for row in rows]
+    return [Relation(run=_run(row), use_as=_use_as(row), time=row["time"]) for row in rows]
 
 
 async def types(connection: Connection, entity: str, project: str) -> list[tuple[str, int]]:
@@ -318,6 +318,11 @@ async def _tags(connection: Connection, keys: Sequence[VersionKey]) -> dict[Vers
         for row in await connection.fetch(QUERIES["tags"], *columns_of(keys)):
             found.setdefault((row["collection"], row["version"]), []).append(row["name"])
     return found
+
+
+def _use_as(row: Any) -> str:
+    """Return what a version was used as; of several uses by a run, all of them."""
+    return ", ".join(dict.fromkeys(filter(None, map(values.load, row["uses"]))))
 
 
 def _collection(row: Any) -> Collection:

@@ -90,9 +90,10 @@ class Adding(ABC):
         from runstream.artifacts.references import resolve_reference  # noqa: PLC0415 - rarely used
 
         draft = self._changing("add_reference")
-        given = uri.ref_url() if isinstance(uri, ArtifactManifestEntry) else str(uri)
         path = None if name is None else os.fspath(name)
-        found = resolve_reference(given, path, checksum=checksum, max_objects=max_objects)
+        if isinstance(uri, ArtifactManifestEntry):
+            return [draft.add_reference(uri.as_reference(path))]
+        found = resolve_reference(str(uri), path, checksum=checksum, max_objects=max_objects)
         return [draft.add_reference(entry) for entry in found]
 
     def add(

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from runstream.files.staging import StagedFile
 
+#: The scheme of references to files of other artifacts.
+ARTIFACT_SCHEME = "runstream-artifact"
+
 
 class EntryOwner(Protocol):
     """The artifact of an entry."""
@@ -102,7 +105,12 @@ class ArtifactManifestEntry:
             return self.ref
         if (artifact := self.parent_artifact()) is None:
             raise ValueError(f"{self.path!r} is in an artifact that is not stored: log it, and wait() for it")
-        return f"runstream-artifact://{artifact.qualified_name}/{self.path}"
+        return f"{ARTIFACT_SCHEME}://{artifact.qualified_name}/{self.path}"
+
+    def as_reference(self, path: str | None) -> ArtifactManifestEntry:
+        """Return an entry of another artifact that refers to this one, by default under its name; raises ValueError."""
+        name = path or self.path.rpartition("/")[2]
+        return ArtifactManifestEntry(name, self.size, ref=self.ref_url(), digest=self.digest, extra=self.extra)
 
     def as_manifest_entry(self) -> ManifestEntry:
         """Return the entry as the manifest of a version has it; hashes a file whose digest is not known."""

@@ -6,6 +6,7 @@ import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ class Fetching:
         self._version = version
         self._folder = folder
         self._cache = None if skip_cache else _usable_cache()
+        #: Finding the credentials of a store may take long.
+        self._store_of = cache(partial(reference_store, connection=version.connection))
 
     def fetch(self, entries: Iterable[ArtifactManifestEntry], *, allow_missing_references: bool = False) -> None:
         """Download files that are not there yet with their content, and what references lead to.
@@ -48,11 +51,10 @@ class Fetching:
             files = [entry for entry in wanted if entry.ref is None]
             added = self._download(files)
             list(pool.map(self._place, files))
+            follow = partial(self._follow, allow_missing=allow_missing_references)
+            list(pool.map(follow, (entry for entry in wanted if entry.ref is not None)))
         if self._cache is not None and added:
             self._cache.shrink_if_due(cache_limit(), added)
-        for entry in wanted:
-            if entry.ref is not None:
-                self._follow(entry, allow_missing=allow_missing_references)
 
     def _missing(self, entry: ArtifactManifestEntry) -> ArtifactManifestEntry | None:
         """Return an entry whose file is not there; raises ValueError if its path leads out of the folder."""
@@ -126,7 +128,7 @@ class Fetching:
         scheme = entry.ref_target().partition(":")[0]
         try:
             with _replacing(target) as draft:
-                reference_store(scheme).fetch(entry, draft)
+                self._store_of(scheme).fetch(entry, draft)
         except (FileNotFoundError, ValueError, CommError):
             if not allow_missing:
                 raise

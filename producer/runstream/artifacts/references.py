@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from runstream.artifacts.draft import files_below
-from runstream.artifacts.entry import ArtifactManifestEntry
+from runstream.artifacts.entry import ARTIFACT_SCHEME, ArtifactManifestEntry
+from runstream.artifacts.stored_version import StoredVersion, VersionPath
 from runstream.download.file_cache import sha256_of
 from runstream.exceptions import CommError, Error
+from runstream_schemas.stored.artifact_names import LATEST, parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx
 
+    from runstream.server.api_connection import ApiConnection
+    from runstream_schemas.stored.manifest import Manifest
+
 #: Objects that a reference to a folder or a prefix may have.
 _MOST_OBJECTS = 10_000_000
 _TIMEOUT_S = 30.0
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{1,220}[A-Za-z0-9]")
 _AMAZON, _GOOGLE = "https://s3.amazonaws.com", "https://storage.googleapis.com"
 
 
@@ -62,8 +70,13 @@ def resolve_reference(
     return found
 
 
-def reference_store(scheme: str) -> ReferenceStore:
-    """Return the store of a scheme; others than file, http, https, s3 and gs are not looked into."""
+def reference_store(scheme: str, connection: ApiConnection | None = None) -> ReferenceStore:
+    """Return the store of a scheme; others than file, http, https, s3 and gs are not looked into.
+
+    With a connection to a server, references to files of its artifacts can be downloaded.
+    """
+    if scheme == ARTIFACT_SCHEME and connection is not None:
+        return ArtifactReferences(connection)
     match scheme:
         case "file":
             return FileReferences()
@@ -135,7 +148,7 @@ class BucketReferences:
     """Objects of a bucket: ``s3://bucket/key``, or a prefix of keys; ``gs://`` by the same protocol.
 
     The endpoint is that of ``AWS_ENDPOINT_URL``, else Amazon's or Google's. Credentials are those of the environment,
-    of AWS' configuration files, or of the machine.
+    of AWS' configuration files, or of the machine; without any, requests are anonymous.
     """
 
     def __init__(self, scheme: str) -> None:
@@ -150,7 +163,7 @@ class BucketReferences:
             yield ArtifactManifestEntry(name or key.rstrip("/") or bucket, 0, ref=plain, digest=_of_uri(plain))
             return
         with _bucket_errors(uri):
-            client = self._client()
+            client = self._client
             single = self._single(client, bucket, key, version) if key and not key.endswith("/") else None
             if single is not None:
                 yield self._entry(single, bucket, name or key.rpartition("/")[2])
@@ -166,7 +179,7 @@ class BucketReferences:
         bucket, key = _bucket_and_key(entry.ref_target())
         version = entry.extra.get("versionID")
         with _bucket_errors(entry.ref_target()):
-            client = self._client()
+            client = self._client
             if "etag" in entry.extra:
                 found = client.stat_object(bucket, key, version_id=version).etag
                 if found != entry.extra["etag"]:
@@ -191,6 +204,7 @@ class BucketReferences:
         uri = f"{self._scheme}://{bucket}/{found.object_name}"
         return ArtifactManifestEntry(path, int(found.size), ref=uri, digest=found.etag, extra=extra)
 
+    @cached_property
     def _client(self) -> Any:
         try:
             from minio import Minio  # noqa: PLC0415 - optional
@@ -204,9 +218,12 @@ class BucketReferences:
         environ = os.environ
         configured = (environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")) or default
         endpoint = urlsplit(configured)
-        provider = providers.ChainedProvider(
-            [providers.EnvAWSProvider(), providers.AWSConfigProvider(), providers.IamAwsProvider()]
-        )
+        chain = [providers.EnvAWSProvider(), providers.AWSConfigProvider(), providers.IamAwsProvider()]
+        provider: Any = providers.ChainedProvider(chain)
+        try:
+            provider.retrieve()
+        except ValueError:  # a public bucket needs no credentials
+            provider = None
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
         return Minio(endpoint.netloc, credentials=provider, secure=endpoint.scheme == "https", region=region)
 
@@ -224,12 +241,53 @@ class OtherReferences:
         raise ValueError(f"{entry.path!r} refers to {entry.ref!r}, which cannot be downloaded to {target}: use its URI")
 
 
+class ArtifactReferences(OtherReferences):
+    """Files of other artifacts of a server: ``runstream-artifact://entity/project/name:version/path``."""
+
+    def __init__(self, connection: ApiConnection) -> None:
+        self._connection = connection
+        self._known: dict[str, tuple[StoredVersion, Manifest]] = {}
+
+    def fetch(self, entry: ArtifactManifestEntry, target: Path) -> None:
+        """Download the file from the server of the artifact."""
+        from runstream.download.downloader import Download, Downloader  # noqa: PLC0415 - imports httpx
+        from runstream.server.api_connection import NotFoundError  # noqa: PLC0415
+
+        *version, path = entry.ref_target().partition("://")[2].split("/", 3)
+        try:
+            stored, manifest = self._version("/".join(version))
+        except (NotFoundError, ValueError) as error:
+            raise FileNotFoundError(f"{entry.path!r} refers to {entry.ref!r}, which is not there: {error}") from error
+        file = manifest.entries.get(path)
+        if file is None or file.reference:
+            raise FileNotFoundError(f"{entry.path!r} refers to {entry.ref!r}, which is not a file of that artifact")
+        digest = file.sha256.hex()
+        if entry.digest not in {_of_uri(entry.ref_target()), digest}:
+            raise ValueError(f"{entry.ref!r} has changed since {entry.path!r} was logged as a reference to it")
+        source = stored.file_address(path)
+        download = Download(source=source, target=target, size=file.size, sha256=digest, name=str(entry.ref))
+        Downloader(self._connection.client).download([download])
+
+    def _version(self, name: str) -> tuple[StoredVersion, Manifest]:
+        if name not in self._known:
+            found = parse_reference(name)
+            path = VersionPath(
+                entity=found.entity, project=found.project, name=found.name, version=found.version or LATEST
+            )
+            stored = StoredVersion.read(self._connection, path)
+            self._known[name] = stored, stored.manifest()
+        return self._known[name]
+
+
 def _of_uri(uri: str) -> str:
     return hashlib.sha256(uri.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _bucket_and_key(uri: str) -> tuple[str, str]:
+    """Return the bucket and the key of a URI; raises ValueError."""
     parts = urlsplit(uri)
+    if not _BUCKET.fullmatch(parts.netloc):
+        raise ValueError(f"Invalid reference {uri!r}: {parts.netloc!r} is not a name of a bucket")
     return parts.netloc, unquote(parts.path.lstrip("/"))
 
 

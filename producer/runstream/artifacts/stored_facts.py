@@ -108,7 +108,7 @@ class StoredFacts(ABC):
     @property
     def commit_hash(self) -> str:
         """The digest of the contents."""
-        return str(self._fact("digest"))
+        return str(self._stored("commit_hash").document["digest"])
 
     @property
     def linked_artifacts(self) -> list[Any]:
@@ -118,7 +118,8 @@ class StoredFacts(ABC):
     @property
     def source_artifact(self) -> Any:
         """The version that a link leads to; without a link, this artifact."""
-        return self._linked(self._source("source_artifact")) if self.is_link else self
+        source = self._source("source_artifact")
+        return self._linked(source) if self.is_link else self
 
     @abstractmethod
     def _linked(self, names: dict[str, Any]) -> Any:
@@ -152,7 +153,7 @@ class StoredFacts(ABC):
 
     def used_by(self) -> list[Any]:
         """Return the runs that used the version, each once."""
-        return [self._run(*run) for run in dict.fromkeys(self._stored("used_by").runs("used"))]
+        return [self._run(*run) for run in self._stored("used_by").runs("used")]
 
     def _run(self, entity: str, project: str, run_id: str) -> Any:
         return _reading("run", "Run")(self._stored("logged_by").connection, entity, project, run_id)

@@ -58,17 +58,17 @@ class StoredVersion:
     def read(cls, connection: ApiConnection, path: VersionPath, *, patience_s: float = 0.0) -> StoredVersion:
         """Return a version; ``patience_s`` is how long one that is not there yet is asked for again.
 
-        Raises NotFoundError, or CommError if the server does not answer.
+        Raises ArtifactNotFoundError, or CommError if the server does not answer.
         """
-        from runstream.server.api_connection import ArtifactNotFoundError, NotFoundError  # noqa: PLC0415 - httpx
+        from runstream.server.api_connection import NotFoundError  # noqa: PLC0415 - imports httpx
 
         deadline = time.monotonic() + patience_s
         while True:
             try:
                 document = connection.get(path.address)
-            except NotFoundError as error:
+            except NotFoundError:
                 if time.monotonic() >= deadline:
-                    raise ArtifactNotFoundError(str(error)) from error
+                    raise
                 time.sleep(_POLL_S)
                 continue
             return cls(connection, replace(path, version=f"v{document['version']}"), document)

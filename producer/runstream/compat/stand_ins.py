@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,17 +14,16 @@ from runstream.messages import termwarn
 from runstream.run_names import generate_run_id
 from runstream.tracking.run.session import SESSION
 from runstream.tracking.values.encoder import DEFAULT_ENCODER
+from runstream_schemas.stored.artifact_names import artifact_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-#: Length of the longest name of an artifact.
-_ARTIFACT_NAME = 128
 
 StrPath = str | os.PathLike[str]
 FilePathStr = str
 LogicalPath = str
 generate_id = generate_run_id
+make_artifact_name_safe = artifact_name
 
 
 class RunDisabled:
@@ -109,14 +107,6 @@ def json_friendly(obj: Any) -> tuple[Any, bool]:
 def json_dumps_safer(obj: Any, **arguments: Any) -> str:
     """Return the JSON text of a value, with arrays, tensors, dates and the like converted as ``log()`` does."""
     return json.dumps(DEFAULT_ENCODER.value(obj), **arguments)
-
-
-def make_artifact_name_safe(name: str) -> str:
-    """Return a name with letters, digits, ``_``, ``-`` and ``.`` only, at most 128 characters long."""
-    safe = re.sub(r"[^a-zA-Z0-9_\-.]", "_", name)
-    return (
-        safe if len(safe) <= _ARTIFACT_NAME else f"{safe[: _ARTIFACT_NAME // 2 - 1]}..{safe[1 - _ARTIFACT_NAME // 2 :]}"
-    )
 
 
 def require(requirement: str | Iterable[str] | None = None, experiment: str | Iterable[str] | None = None) -> None:

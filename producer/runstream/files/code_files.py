@@ -1,4 +1,4 @@
-"""The source files of a program: which files below a folder are logged as code, and the name of the artifact."""
+"""The source files of a program: which files below a folder are logged as code."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from runstream_schemas.stored.artifact_names import problem_of_artifact_name
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 #: Folders of W&B, and run folders, relative to the root.
 _OWN_FOLDERS = re.compile(r"\.?wandb/|(.*/)?runstream/run-[^/]*/")
-_UNSAFE = re.compile(r"[^a-zA-Z0-9_.-]+")
-_LONGEST_NAME = 128
 
 
 def is_code(path: str) -> bool:
@@ -45,14 +41,6 @@ def code_files(root: str, include: Callable[..., Any], exclude: Callable[..., An
             path = os.path.join(folder, name)  # noqa: PTH118
             if includes(path, root) and not excludes(path, root):
                 yield path
-
-
-def artifact_name(project: str, program: str) -> str:
-    """Return the name of the artifact of a program's code: ``source-PROJECT-PROGRAM``, with valid characters only."""
-    name = _UNSAFE.sub("_", f"source-{project}-{program or None}")
-    half = _LONGEST_NAME // 2 - 1
-    name = name if len(name) <= _LONGEST_NAME else f"{name[:half]}..{name[-half:]}"
-    return name if not problem_of_artifact_name(name) else _UNSAFE.sub("_", "source-code")
 
 
 def relative_program(program: str) -> str:

@@ -26,10 +26,8 @@ def log_importance(run: runstream.Run, importance: Iterable[tuple[str, Any]]) ->
     run.log({title: runstream.plot.bar(table, "Feature", "Importance", title=title)}, commit=False)
 
 
-def log_model_file(run: runstream.Run, name: str, save: Callable[[str], object], metadata: Any = None) -> None:
+def log_model_file(run: runstream.Run, name: str, save: Callable[[str], object]) -> None:
     """Log a model as an artifact; ``save`` writes it to a path."""
     with tempfile.TemporaryDirectory(prefix="runstream-model-") as folder:
         save(path := os.path.join(folder, name))  # noqa: PTH118 - libraries expect a string
-        artifact = runstream.Artifact(name, type="model", metadata=metadata)
-        artifact.add_file(path)
-        run.log_artifact(artifact)
+        run.log_model(path, name)

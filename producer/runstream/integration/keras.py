@@ -128,10 +128,8 @@ class WandbModelCheckpoint(keras.callbacks.ModelCheckpoint):
         before = _state(path)
         super()._save_model(epoch, batch, logs)
         if _state(path) != before:
-            artifact = runstream.Artifact(f"run_{self._run.id}_model", type="model")
-            artifact.add_file(str(path))
             alias = f"epoch_{epoch}" if batch is None else f"epoch_{epoch}_batch_{batch}"
-            self._run.log_artifact(artifact, aliases=["latest", alias])
+            self._run.log_model(path, f"run_{self._run.id}_model", aliases=["latest", alias])
 
 
 class WandbEvalCallback(ABC, keras.callbacks.Callback):

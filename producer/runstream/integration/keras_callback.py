@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 
 import runstream
 from runstream.integration.active_run import active_run
+from runstream_schemas.stored.artifact_names import artifact_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -160,10 +160,8 @@ class WandbCallback(keras.callbacks.Callback):
         path = Path(self._run.dir) / ("model-best.weights.h5" if self.save_weights_only else "model-best.keras")
         (self.model.save_weights if self.save_weights_only else self.model.save)(path, overwrite=True)
         self._run.save(str(path), base_path=self._run.dir, policy="now")
-        name = re.sub(r"[^a-zA-Z0-9_\-.]", "_", f"model-{self._run.name or self._run.id}")
-        artifact = runstream.Artifact(name, type="model")
-        artifact.add_file(str(path))
-        self._run.log_artifact(artifact, aliases=["latest", f"epoch_{epoch}"])
+        name = artifact_name(f"model-{self._run.name or self._run.id}")
+        self._run.log_model(path, name, aliases=["latest", f"epoch_{epoch}"])
 
     def _tried(self, what: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:

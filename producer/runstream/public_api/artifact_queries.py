@@ -16,7 +16,7 @@ from runstream.public_api.artifacts import (
     versions_address,
 )
 from runstream.public_api.registries import Registry, registries
-from runstream.server.api_connection import ApiConnection, ArtifactNotFoundError, NotFoundError
+from runstream.server.api_connection import ApiConnection, ArtifactNotFoundError
 from runstream.server.paths import NamedProject, parse_project
 from runstream_schemas.stored.artifact_names import LATEST, Reference, parse_reference
 from runstream_schemas.topics import canonical_project
@@ -67,14 +67,14 @@ class ArtifactQueries:
         return self.artifacts(type_name, name, per_page)
 
     def artifact_collection(self, type_name: str, name: str) -> ArtifactCollection:
-        """Return the collection with a name; raises NotFoundError, or ValueError if it has another type."""
+        """Return the collection with a name; raises ValueError unless there is one, and of the type."""
         collection = self.collection_named(name)
         if collection.type != type_name:
             raise ValueError(f"Collection {name!r} has type {collection.type!r}, not {type_name!r}")
         return collection
 
     def collection_named(self, name: str) -> ArtifactCollection:
-        """Return the collection with a name, of any type; raises NotFoundError."""
+        """Return the collection with a name, of any type; raises ArtifactNotFoundError."""
         found = self._reference(name)
         collection = ArtifactCollection(self._connection, found.entity, found.project, found.name)
         collection.load()
@@ -90,7 +90,7 @@ class ArtifactQueries:
         """Return whether there is a collection with a name and a type."""
         try:
             self.artifact_collection(type, name)
-        except (NotFoundError, ValueError):
+        except ValueError:
             return False
         return True
 
@@ -99,12 +99,12 @@ class ArtifactQueries:
         return artifact_types(self._connection, *self._place(project))
 
     def artifact_type(self, type_name: str, project: str | None = None) -> ArtifactType:
-        """Return a type of the artifacts of a project; raises NotFoundError if it has none."""
+        """Return a type of the artifacts of a project; raises ArtifactNotFoundError if it has none."""
         entity, name = self._place(project)
         for found in artifact_types(self._connection, entity, name):
             if found.name == type_name:
                 return found
-        raise NotFoundError(f"Project {entity}/{name} has no artifacts of type {type_name!r}")
+        raise ArtifactNotFoundError(f"Project {entity}/{name} has no artifacts of type {type_name!r}")
 
     def registries(
         self,

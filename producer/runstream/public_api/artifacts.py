@@ -10,7 +10,7 @@ from runstream.artifacts.artifact import Artifact
 from runstream.artifacts.names import checked_tags
 from runstream.artifacts.stored_version import StoredVersion, VersionPath
 from runstream.public_api.pages import Pages
-from runstream.server.api_connection import ApiConnection, NotFoundError
+from runstream.server.api_connection import ApiConnection, ArtifactNotFoundError, NotFoundError
 from runstream.server.settling import until
 
 
@@ -28,14 +28,11 @@ class Artifacts(Pages[Artifact]):
         self._address = address
         self._asked = {"limit": per_page, **parameters}
         self._tags = frozenset(tags)
-        self._known: set[str | None] = set()
 
     def _page(self, after: str | None) -> tuple[list[Artifact], str | None]:
         page = self._connection.get(self._address, **self._asked, after=after)
         found = [_artifact(self._connection, document) for document in page["artifacts"]]
-        chosen = {one.id: one for one in found if self._tags <= set(one.tags) and one.id not in self._known}
-        self._known |= chosen.keys()  # a run may use a version several times
-        return [*chosen.values()], page["next"]
+        return [one for one in found if self._tags <= set(one.tags)], page["next"]
 
 
 def _artifact(connection: ApiConnection, document: dict[str, Any]) -> Artifact:
@@ -66,7 +63,7 @@ class ArtifactCollection:
         return f"<ArtifactCollection {self.entity}/{self.project}/{self._name}>"
 
     def load(self) -> dict[str, Any]:
-        """Return the document, read from the server the first time; raises NotFoundError."""
+        """Return the document, read from the server the first time; raises ArtifactNotFoundError."""
         if self._known is None:
             self._known = self._connection.get(self._address)
         return self._known
@@ -200,10 +197,10 @@ class ArtifactType:
         return ArtifactCollections(self._connection, self._entity, self._project, self._name, per_page)
 
     def collection(self, name: str) -> ArtifactCollection:
-        """Return the collection with a name; raises NotFoundError if there is none of this type."""
+        """Return the collection with a name; raises ArtifactNotFoundError if there is none of this type."""
         found = ArtifactCollection(self._connection, self._entity, self._project, name)
         if found.type != self._name:
-            raise NotFoundError(f"Collection {found.id} has type {found.type!r}, not {self._name!r}")
+            raise ArtifactNotFoundError(f"Collection {found.id} has type {found.type!r}, not {self._name!r}")
         return found
 
 

@@ -24,7 +24,7 @@ class NotFoundError(Error, LookupError):
 
 
 class ArtifactNotFoundError(NotFoundError, CommError, ValueError):
-    """The server does not know the artifact. In W&B it is a CommError or a ValueError."""
+    """The server does not know the artifact, collection or type. In W&B it is a CommError or a ValueError."""
 
 
 class ApiConnection:
@@ -77,7 +77,8 @@ class ApiConnection:
         except ServerError as error:
             match error.status:
                 case 404:
-                    raise NotFoundError(str(error)) from error
+                    kind = ArtifactNotFoundError if error.code == "artifact_not_found" else NotFoundError
+                    raise kind(str(error)) from error
                 case 400 | 409 | 422:
                     raise UsageError(str(error)) from error
             raise

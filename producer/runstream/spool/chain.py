@@ -7,7 +7,6 @@ permanently. See docs/hot-path.md.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -42,8 +41,7 @@ class RowState(NamedTuple):
     open_row: int
 
 
-@dataclass(slots=True, kw_only=True)
-class SharedState:
+class SharedState(msgspec.Struct, kw_only=True):
     """The part of a writer's state that most appends leave unchanged; never changed in place."""
 
     segment: Segment
@@ -52,7 +50,7 @@ class SharedState:
     #: Records of each topic but the log so far, by topic code.
     counts: tuple[int, ...] = (0,) * (max(TopicCode) + 1)
     #: Dropped records without a marker yet, by topic: first seq and how many.
-    waiting: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    waiting: Mapping[int, tuple[int, int]] = msgspec.field(default_factory=dict)
     #: Records dropped in all.
     dropped: int = 0
     #: Whether the segment is not to be used any more.
@@ -62,22 +60,10 @@ class SharedState:
 
     def replaced(self, **changes: Any) -> SharedState:
         """Return a copy with changes, and the limit that follows from them."""
-        shared = replace(self, **changes)
+        shared = msgspec.structs.replace(self, **changes)
         fast = shared.segment.mapped and not (shared.waiting or shared.full or shared.refusal)
         shared.limit = shared.room if fast else 0
         return shared
-
-    def with_counts(self, counts: tuple[int, ...]) -> SharedState:
-        """Return a copy with other counts: for each file and change, so faster than ``replaced()``."""
-        return SharedState(
-            segment=self.segment,
-            limit=self.limit,
-            counts=counts,
-            waiting=self.waiting,
-            dropped=self.dropped,
-            full=self.full,
-            refusal=self.refusal,
-        )
 
     @property
     def room(self) -> int:
@@ -132,7 +118,7 @@ class Link(NamedTuple):
         counts = list(self.shared.counts)
         body = RECORD_TAIL.pack(kind_of(topic, WHOLE), self.order, counts[topic], 0, now) + payload
         counts[topic] += 1
-        return body, self.then(body, shared=self.shared.with_counts(tuple(counts)))
+        return body, self.then(body, shared=self.shared.replaced(counts=tuple(counts)))
 
     def with_marker(self, reason: str, now: int) -> Link:
         """Return the link that stores a marker for the dropped records of one topic."""

@@ -15,6 +15,7 @@ REGISTRY_PREFIX, MODEL_REGISTRY = "wandb-registry-", "model-registry"
 
 _LENGTH = 128
 _NAME = re.compile(r"[A-Za-z0-9_.\-]+")
+_OTHER = re.compile(r"[^A-Za-z0-9_.\-]")
 _TAG = re.compile(r"[\w\-]+( +[\w\-]+)*")
 _VERSION = re.compile(r"v(0|[1-9][0-9]{0,17})")
 _RESERVED_TYPE, _RESERVED_TYPE_PREFIX = "job", "wandb-"
@@ -61,6 +62,13 @@ def problem_of_artifact_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         return "expected letters, digits, '-', '_' and '.'"
     return "" if is_name(name) else "expected a name other than '.' and '..'"
+
+
+def artifact_name(text: str) -> str:
+    """Turn a text into an artifact name: with ``_`` for other characters, and ``..`` for the middle of long ones."""
+    name = _OTHER.sub("_", text)
+    half = _LENGTH // 2 - 1
+    return name if len(name) <= _LENGTH else f"{name[:half]}..{name[-half:]}"
 
 
 def problem_of_target_name(name: str) -> str:

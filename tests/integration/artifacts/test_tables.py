@@ -126,10 +126,11 @@ async def test_links_show_the_version_that_they_link(database: str) -> None:
 
 
 async def test_lineage_is_read_both_ways(database: str) -> None:
-    """Uses through links and by runs of other projects count for the version that is used."""
+    """Uses through links and by runs of other projects count for the version that is used, each run once."""
     history = ArtifactHistory()
     history.log("data", "a", run="maker")
-    history.use("data", 0, run="reader", project="other", use_as="input")
+    for purpose in ("input", "", "test", "input"):
+        history.use("data", 0, run="reader", project="other", use_as=purpose)
     history.log("data", "a", run="second")
     async with stored(database, history) as connection:
         version = await reader.find(connection, DATA, "latest")
@@ -140,10 +141,10 @@ async def test_lineage_is_read_both_ways(database: str) -> None:
             "second",
         ]
         uses = await reader.runs_of(connection, version, USED, limit=9)
-        assert [(str(one.run), one.use_as) for one in uses] == [("ada/other/reader", "input")]
+        assert [(str(one.run), one.use_as) for one in uses] == [("ada/other/reader", "input, test")]
         run = RunPath(entity=ENTITY, project="other", run_id="reader")
         used = await reader.of_run(connection, run, USED, limit=9)
-        assert [(one.number, use_as) for one, use_as in used] == [(0, "input")]
+        assert [(one.number, use_as) for one, use_as in used] == [(0, "input, test")]
 
 
 async def test_contributions_are_kept_until_their_version_is_made(database: str) -> None:

@@ -61,8 +61,24 @@ def test_references_to_nothing_are_refused(bucket: str, monkeypatch: pytest.Monk
     artifact = Artifact("a", "t")
     with pytest.raises(ValueError, match="no objects"):
         artifact.add_reference(f"s3://{bucket}/nothing")
+    with pytest.raises(ValueError, match=r"'s3://b/x': 'b' is not a name of a bucket"):
+        artifact.add_reference("s3://b/x")
     with pytest.raises(FileNotFoundError, match="Cannot read"):
         artifact.add_reference("s3://no-such-bucket-at-all/x/")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(CommError, match="Cannot read"):
         artifact.add_reference(f"s3://{bucket}/data/a.bin")
+
+
+def test_without_credentials_requests_are_anonymous(
+    bucket: str, object_store: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store decides whether the bucket is public; the error names the reference."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    # Where the credentials of the machine are looked for.
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{object_store.endpoint}/{bucket}/none")
+    monkeypatch.setenv("HOME", "/nonexistent")
+
+    with pytest.raises(CommError, match=f"Cannot read the reference 's3://{bucket}/data/a.bin'"):
+        Artifact("a", "t").add_reference(f"s3://{bucket}/data/a.bin")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runstream
-from runstream.files.code_files import artifact_name, code_files, is_code, is_own
+from runstream.files.code_files import code_files, is_code, is_own
 from tests.unit.files.recorded import offline_run
 
 if TYPE_CHECKING:
@@ -79,17 +79,3 @@ def test_artifact_of_the_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert errors.count("No source files were found") == 3
     with pytest.raises(runstream.UsageError, match="finished"):
         run.log_code()
-
-
-@pytest.mark.parametrize(
-    ("project", "program", "name"),
-    [
-        ("p", "train.py", "source-p-train.py"),
-        ("my project", "src/train.py", "source-my_project-src_train.py"),
-        ("p", "", "source-p-None"),
-        ("p" * 200, "train.py", f"source-{'p' * 56}..{'p' * 54}-train.py"),
-    ],
-)
-def test_name_follows_from_project_and_program(project: str, program: str, name: str) -> None:
-    """Characters that names cannot have are replaced, and a long name is shortened in the middle."""
-    assert artifact_name(project, program) == name

@@ -6,6 +6,7 @@ import pytest
 
 from runstream_schemas.stored.artifact_names import (
     Reference,
+    artifact_name,
     is_registry,
     is_reserved_alias,
     parse_reference,
@@ -29,6 +30,21 @@ def test_names_of_letters_digits_and_three_marks_are_valid(number: int) -> None:
 def test_other_names_are_invalid(number: int) -> None:
     """Other characters, and more than 128 of them, are refused with what is expected."""
     assert problem_of_artifact_name(INVALID_NAMES[number])
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("train.py", "train.py"),
+        ("my project/ü:x", "my_project___x"),
+        ("p" * 200 + "-train.py", f"{'p' * 63}..{'p' * 54}-train.py"),
+    ],
+    ids=["valid", "other characters", "long"],
+)
+def test_a_text_becomes_a_valid_name(text: str, name: str) -> None:
+    """Characters that names cannot have are replaced, and a long name is shortened in the middle."""
+    assert artifact_name(text) == name
+    assert not problem_of_artifact_name(name)
 
 
 def test_reserved_types_are_refused() -> None:

@@ -16,9 +16,10 @@ from runstream_consumers.api.artifact_selection import (
     ArtifactNotFound,
     Reference,
     TheCollection,
+    TheEntity,
+    TheProject,
     TheReference,
     TheVersion,
-    collection_of,
 )
 from runstream_consumers.api.content import Content
 from runstream_consumers.api.documents import artifact_documents as documents
@@ -28,7 +29,6 @@ from runstream_consumers.api.problems import Problem
 from runstream_consumers.api.routers.runs import RUN
 from runstream_consumers.api.services import (
     Download,
-    Name,
     Scripts,
     Services,
     TheConnection,
@@ -155,9 +155,9 @@ async def _stored(services: Services, wanted: Reference) -> StoredContent:
 @router.get(
     "/artifact-registries/{entity}", summary="The registries of an entity", responses=described(models.RegistryList)
 )
-async def registries(entity: Name, connection: TheConnection) -> Response:
+async def registries(entity: TheEntity, connection: TheConnection) -> Response:
     """Return the projects whose collections hold links only, each with the number of its collections."""
-    found = await reader.registries(connection, collection_of(entity, "any", "any").entity)
+    found = await reader.registries(connection, entity)
     listed = [models.Registry(project=project, collections=count) for project, count in found]
     return ValuesResponse(models.RegistryList(registries=listed))
 
@@ -167,10 +167,9 @@ async def registries(entity: Name, connection: TheConnection) -> Response:
     summary="The types of a project's artifacts",
     responses=described(models.ArtifactTypeList),
 )
-async def types(entity: Name, project: Name, connection: TheConnection) -> Response:
+async def types(entity: TheEntity, project: TheProject, connection: TheConnection) -> Response:
     """Return the types that have a version, each with the number of its collections."""
-    place = collection_of(entity, project, "any")
-    found = await reader.types(connection, place.entity, place.project)
+    found = await reader.types(connection, entity, project)
     listed = [models.ArtifactType(type=kind, collections=count) for kind, count in found]
     return ValuesResponse(models.ArtifactTypeList(types=listed))
 
@@ -181,8 +180,8 @@ async def types(entity: Name, project: Name, connection: TheConnection) -> Respo
     responses=described(models.ArtifactCollectionList),
 )
 async def collections(
-    entity: Name,
-    project: Name,
+    entity: TheEntity,
+    project: TheProject,
     connection: TheConnection,
     *,
     kind: Annotated[str | None, Query(alias="type")] = None,
@@ -190,8 +189,7 @@ async def collections(
     after: After = None,
 ) -> Response:
     """Return the collections that have a version, by name; `next` is null at the end."""
-    place = collection_of(entity, project, "any")
-    found = await reader.collections(connection, place.entity, place.project, kind=kind, after=after, limit=limit)
+    found = await reader.collections(connection, entity, project, kind=kind, after=after, limit=limit)
     following = found[-1].collection.name if len(found) == limit else None
     listed = [documents.collection_document(one) for one in found]
     return ValuesResponse(models.ArtifactCollectionList(collections=listed, next=following))

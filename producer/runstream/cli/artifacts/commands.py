@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -19,13 +20,13 @@ from runstream.artifacts.artifact import Artifact
 from runstream.artifacts.exceptions import ArtifactError
 from runstream.artifacts.names import checked_aliases, checked_tags
 from runstream.cli.console import output, print_note, write_lines
-from runstream.exceptions import UsageError
+from runstream.exceptions import Error, UsageError
 from runstream.public_api.api import Api
 from runstream.public_api.artifacts import ArtifactCollection
 from runstream.terminal.terminal import Terminal
 from runstream.tracking.artifacts.records import WaitingLine, artifact_of
 from runstream_schemas import values
-from runstream_schemas.stored.artifact_names import parse_reference
+from runstream_schemas.stored.artifact_names import artifact_name, parse_reference
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="[ENTITY/][PROJECT/]NAME[:VERSION, ALIAS or DIGEST]")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -35,8 +36,19 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     commands = typer.Typer(help="List, download, upload, verify and delete artifacts.", no_args_is_help=True)
     for command in (ls, get, put, verify, rm):
-        commands.command()(command)
+        commands.command()(_usage_errors()(command))
     app.add_typer(commands, name="artifact")
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Raise UsageError, which is printed without a traceback, for names, paths and files that are refused."""
+    try:
+        yield
+    except (Error, BrokenPipeError):
+        raise
+    except (ValueError, OSError) as error:
+        raise UsageError(str(error)) from error
 
 
 def ls(
@@ -55,7 +67,7 @@ def ls(
     if versions:
         if place is None:
             raise UsageError("Missing name: `runstream artifact ls --versions NAME`")
-        _print_versions(list(islice(_collection(api, place).artifacts(min(limit, 1000)), limit)), as_json=as_json)
+        _print_versions(list(islice(api.collection_named(place).artifacts(min(limit, 1000)), limit)), as_json=as_json)
         return
     found = list(islice(api.artifact_collections(place or "", type, min(limit, 1000)), limit))
     if not (found or as_json or type):
@@ -73,7 +85,7 @@ def get(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do without the cache.")] = False,
 ) -> None:
     """Download an artifact; print the folder. An interrupted download is continued by the next one."""
-    artifact = _artifact(name, type)
+    artifact = Api().artifact(name, type)
     print_note(f"{artifact.qualified_name}: {artifact.file_count} files, {naturalsize(artifact.size)}")
     write_lines(artifact.download(root, path_prefix=prefix, skip_cache=no_cache) + "\n")
 
@@ -94,13 +106,11 @@ def put(
     """Upload a file, a folder or a reference as an artifact; print its name and version."""
     import runstream  # noqa: PLC0415 - the recording half of the client
 
-    try:
-        given = parse_reference(name or os.path.basename(path.rstrip("/")))  # noqa: PTH119
-        aliases = checked_aliases([*(alias or []), *([given.version] if given.version else [])])
-        tags = checked_tags(tag)
-        artifact = artifact_of(path, given.name, type)
-    except (ValueError, OSError) as error:
-        raise UsageError(str(error)) from error
+    Api()  # raises CommError if no server is known, for which the run would wait
+    given = parse_reference(name or artifact_name(_last_name(path)))
+    aliases = checked_aliases([*(alias or []), *([given.version] if given.version else [])])
+    tags = checked_tags(tag)
+    artifact = artifact_of(path, given.name, type)
     artifact.description = description
     settings = {"silent": True, "console": "off", "x_disable_stats": True}
     with runstream.init(
@@ -119,11 +129,8 @@ def verify(
     folder: Annotated[Path | None, typer.Argument(help="The folder. Default: artifacts/NAME:VERSION.")] = None,
 ) -> None:
     """Check that a folder has the files of an artifact, with their content, and no others."""
-    artifact = _artifact(name, None)
-    try:
-        artifact.verify(folder)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    artifact = Api().artifact(name)
+    artifact.verify(folder)
     output().print(f"All {artifact.file_count} files of {artifact.qualified_name} are as they were logged")
 
 
@@ -140,13 +147,13 @@ def rm(
     if all_versions:
         if reference.version:
             raise UsageError(f"Invalid name {name!r}: with --all, name the artifact without a version")
-        collection = _collection(Api(), name)
+        collection = Api().collection_named(name)
         collection.delete()
         output().print(f"Deleted {collection.id}")
         return
     if not reference.version:
         raise UsageError(f"Invalid name {name!r}: expected NAME:VERSION; --all deletes all versions")
-    artifact = _artifact(name, None)
+    artifact = Api().artifact(name)
     try:
         artifact.delete(delete_aliases=delete_aliases)
     except ArtifactError as error:
@@ -154,18 +161,10 @@ def rm(
     output().print(f"Deleted {artifact.qualified_name}")
 
 
-def _artifact(name: str, kind: str | None) -> Artifact:
-    try:
-        return Api().artifact(name, kind)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def _collection(api: Api, name: str) -> ArtifactCollection:
-    try:
-        return api.collection_named(name)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+def _last_name(path: str) -> str:
+    """Return the last name of a path or a URI; that of the folder itself for ``.``."""
+    text = path if "://" in path else os.path.abspath(path)  # noqa: PTH100 - a text
+    return os.path.basename(text.rstrip("/"))  # noqa: PTH119
 
 
 def _print_versions(found: Iterable[Artifact], *, as_json: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from runstream.artifacts.artifact import Artifact
@@ -17,7 +16,12 @@ from runstream.tracking.artifacts.records import (
     record_version,
     registered_type,
 )
-from runstream_schemas.stored.artifact_names import MODEL_REGISTRY, parse_reference, problem_of_artifact_name
+from runstream_schemas.stored.artifact_names import (
+    MODEL_REGISTRY,
+    artifact_name,
+    parse_reference,
+    problem_of_artifact_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -246,13 +250,8 @@ def _log(
 def _of_path(run: Any, path: str, name: str | None, kind: str | None, record: dict[str, Any]) -> Artifact:
     """Return an artifact with what a path leads to; aliases and a prefix in the name are added to the record."""
     base = os.path.basename(path.rstrip("/")) or "root"  # noqa: PTH119
-    given = _default_name(run.id, base) if name is None else _split_name(run, name, record)
+    given = artifact_name(f"run-{run.id}-{base}") if name is None else _split_name(run, name, record)
     return artifact_of(path, given, kind or "unspecified")
-
-
-def _default_name(run_id: str, base: str) -> str:
-    """Return the name of what is logged without one, of the characters that names may have."""
-    return re.sub(r"[^A-Za-z0-9_.\-]", "_", f"run-{run_id}-{base}")[:128]
 
 
 def _split_name(run: Any, name: str, record: dict[str, Any]) -> str:

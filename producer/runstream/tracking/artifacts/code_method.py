@@ -7,7 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runstream.artifacts.artifact import Artifact
-from runstream.files.code_files import artifact_name, code_files, is_code, is_own, relative_program
+from runstream.files.code_files import code_files, is_code, is_own, relative_program
+from runstream_schemas.stored.artifact_names import artifact_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ def log_code(
     self._recorder.record_config([])  # raises after the end
     warn = self._backend.terminal.warn
     program = str(getattr(sys.modules.get("__main__"), "__file__", None) or "")
-    artifact = Artifact(name or artifact_name(self.project, relative_program(program)), "code")
+    artifact = Artifact(name or artifact_name(f"source-{self.project}-{relative_program(program) or None}"), "code")
     is_empty = True
     folder = "" if root is None else os.fspath(root)
     for path in code_files(folder, include_fn or is_code, exclude_fn or is_own) if folder else ():
