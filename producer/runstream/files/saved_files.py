@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 POLICIES = ("live", "now", "end")
 _MAGIC = frozenset("*?[")
 _KINDS: dict[Callable[[int], bool], str] = {
-    stat.S_ISDIR: "a directory: save the files in it, as with 'folder/*'",
     stat.S_ISFIFO: "a pipe",
     stat.S_ISSOCK: "a socket",
     stat.S_ISCHR: "a device",
@@ -101,14 +100,17 @@ class SavedFiles:
     def save(self, selection: Selection, policy: str, warn: Callable[[str], None]) -> list[str]:
         """Save the selected files; return the paths of the links to them in the run's folder of files.
 
-        A file that cannot be saved is recorded as lost, with a warning.
+        A file that cannot be saved is recorded as lost, with a warning. A directory only gets a link, as in W&B.
         """
         found = {name: path for name, path in selection.matches() if self._is_foreign(path)}
         # Programs save to ``run.dir``, and then name the file without it.
         found = dict(selection.matches_in(self._links)) | found
         if not found:
             self._report_nothing(selection, policy, warn)
-        return [os.fspath(self._save(name, path, policy, warn)) for name, path in found.items()]
+        saved = [os.fspath(self._save(name, path, policy, warn)) for name, path in found.items()]
+        if os.path.isdir(named := os.fspath(selection.pattern)):  # noqa: PTH112 - a pattern may be no path
+            warn(f"{named!r} is a directory, of which nothing is saved: save its files, as with 'folder/*'")
+        return saved
 
     def add_unsaved(self, warn: Callable[[str], None]) -> None:
         """Save the files that the program wrote to the folder of the run's files, as at the end of the run."""
@@ -139,7 +141,7 @@ class SavedFiles:
             self._link(link, path, warn)
             if kind:
                 self._lose(name, path, policy, f"it is {kind}", warn)
-            else:
+            elif not stat.S_ISDIR(status.st_mode):
                 # Records hold text; where a path is none, the link is read.
                 source = Path(os.path.realpath(path)) if path == link else path
                 self._add(name, source if _is_text(source) else link, policy, status)

@@ -132,11 +132,10 @@ def _loop(path: Path) -> None:
         (_fifo, "it is a pipe"),
         (_socket, "it is a socket"),
         (_loop, "Too many levels of symbolic links"),
-        (Path.mkdir, "it is a directory: save the files in it, as with 'folder/*'"),
         (lambda path: path.symlink_to("/dev/null"), "it is a device"),
         (lambda path: path.symlink_to("gone"), "No such file or directory"),
     ],
-    ids=["pipe", "socket", "loop", "directory", "device", "dangling"],
+    ids=["pipe", "socket", "loop", "device", "dangling"],
 )
 def test_what_cannot_be_stored_is_recorded_as_lost(
     work: Path, capsys: pytest.CaptureFixture[str], make: Callable[[Path], None], reason: str
@@ -150,6 +149,17 @@ def test_what_cannot_be_stored_is_recorded_as_lost(
     assert (lost["path"], lost["lost"], lost["policy"]) == ("x", reason, "now")
     assert stored["path"] == "y"
     assert f"WARNING The file '{work}/x' is not saved: {reason}" in capsys.readouterr().err
+
+
+def test_directory_is_linked_and_not_lost(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that a pattern matches is in the list, as in W&B, and nothing is recorded; one that is named is a mistake."""
+    _write("d/sub/b", "d/a")
+    with offline_run(work.parent) as run:
+        assert run.save("d/*", policy="now") == [f"{run.dir}/d/a", f"{run.dir}/d/sub"]
+        assert "WARNING" not in capsys.readouterr().err
+        assert run.save("d", policy="now") == [f"{run.dir}/d"]
+    assert [(one["path"], one.get("lost")) for one in file_records(work.parent)] == [("d/a", None)]
+    assert f"WARNING '{work}/d' is a directory, of which nothing is saved" in capsys.readouterr().err
 
 
 def test_disk_that_is_full_loses_the_file_only(
