@@ -321,3 +321,29 @@ def test_processes_contribute_to_one_version(trainer: Trainer) -> None:
     found = trainer.run(CONTRIBUTE + FINISH + "run.finish()", id="c", group="g")
 
     assert found == [["v0", ["a", "b", "c", "last"]], ["v1", ["end", "next"]]]
+
+
+LOG_TABLE = """
+import numpy
+table = runstream.Table(columns=["image", "score"], log_mode="MUTABLE")
+for number in range(2):
+    table.add_data(runstream.Image(numpy.full((4, 5, 3), number * 9, "uint8")), number / 2)
+    run.log({"val": table})
+run.finish()
+"""
+
+READ_TABLE = """
+import numpy
+table = run.use_artifact("run-tables-val:latest").get("val")
+first = run.use_artifact("run-tables-val:v0", type="run_table").get("val")
+pixels = [int(numpy.asarray(row[0].image)[0, 0, 0]) for row in table.data]
+print(json.dumps([table.columns, table.get_column("score"), pixels, len(first.data)]))
+run.finish()
+"""
+
+
+def test_a_logged_table_is_read_as_an_artifact(trainer: Trainer, api: Api) -> None:
+    """As in W&B, each table of a key is a version of run-ID-KEY, with the media of its cells."""
+    trainer.run(LOG_TABLE, id="tables")
+    found(lambda: api.artifact("run-tables-val:v1"))
+    assert trainer.run(READ_TABLE, id="reads") == [["image", "score"], [0.0, 0.5], [0, 9], 1]

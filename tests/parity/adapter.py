@@ -74,7 +74,8 @@ def outcome(run_id: str) -> dict[str, Any] | None:
         "attrs": _attributes(document, described),
         "files": _saved_files(run),
         "charts": document["charts"],
-        "artifacts": [_artifact(version) for version in _artifacts(run, "logged")],
+        # Those of logged tables are not in what was recorded.
+        "artifacts": [_artifact(one) for one in _artifacts(run, "logged") if one["type"] != "run_table"],
         "used_artifacts": [{"name": one["name"], "type": one["type"]} for one in _artifacts(run, "used")],
         "alerts": [_alert(alert) for alert in alerts],
         "preempting": document["preempting"],

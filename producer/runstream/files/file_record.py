@@ -28,6 +28,8 @@ class FileRecord:
     media_type: str = ""
     #: How the shipper makes the file of what is staged: ``kind`` names an encoder, the rest are its arguments.
     encode: Mapping[str, Any] = field(default_factory=dict)
+    #: The artifact, by its id in the run folder, that a later record makes of this file and others.
+    local: str = ""
     #: Why the file could not be kept.
     lost: str = ""
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from runstream.tables.versions import TableVersions
+
 
 class RunFiles:
     """Stages files in the run folder and records them. ``append`` appends a record of topic file to the spool.
@@ -25,12 +27,14 @@ class RunFiles:
         self.pool = StagingPool(run_folder)
         self._waiting: list[Mapping[str, Any]] = []
         self._append = append or self._waiting.append
+        #: Makes artifacts of the tables of rows; None without a spool.
+        self.tables: TableVersions | None = None
         #: What the program saved by name.
         self.saved = SavedFiles(run_folder, self.staging, self.record)
 
-    def begin(self, append: Callable[[Mapping[str, Any]], object]) -> None:
+    def begin(self, append: Callable[[Mapping[str, Any]], object], tables: TableVersions) -> None:
         """Append the records that wait, and from now on each at once."""
-        self._append = append
+        self._append, self.tables = append, tables
         while self._waiting:
             append(self._waiting.pop(0))
 

@@ -97,6 +97,8 @@ class MediaFile:
     #: How the file is made of the content: ``kind`` names an encoder of ``runstream.media.encoders``; the rest are its
     #: arguments. Empty if the content is the file.
     encode: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether a row that has the file also makes it, and the files that were added for it, a version of an artifact.
+    versioned: bool = False
 
     def digest(self) -> str:
         """Return the SHA-256 of the content and of how it is encoded, in hex; raises OSError."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runstream.files.file_record import FileRecord
 from runstream.files.media_names import media_path
+from runstream.tables.versions import new_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,12 +47,18 @@ class RunPlace:
         path = name or media_path(file.folder, self._key, self._step, file.extension)
         if self._files is None:
             return path
+        first = len(self._added)
         try:
             staged = file.content.stage(self._files.staging)
         except OSError as error:
             self._added.append(FileRecord(path=path, lost=f"it could not be kept in the run folder ({error})"))
             raise
         self._added.append(FileRecord(path=path, staged=staged.name, size=staged.size, encode=file.encode))
+        if file.versioned and self._files.tables is not None:
+            local = new_local()
+            parts = self._added[first:] = [replace(one, local=local) for one in self._added[first:]]
+            record = partial(self._files.tables.record, self._key, local, [one.path for one in parts])
+            self._then.append(record)
         return path
 
     def keep(self) -> None:

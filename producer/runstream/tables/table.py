@@ -224,7 +224,7 @@ class Table(Media):
             facts = {"log_mode": self.log_mode, "increment_num": number}
         extension = f"0.{EXTENSION}" if facts else EXTENSION
         content = self._content(place, self.data[first:] if first else self.data)
-        file = MediaFile(folder=FOLDER, extension=extension, content=content)
+        file = MediaFile(folder=FOLDER, extension=extension, content=content, versioned=not facts)
         self._recording = True
         try:
             path = place.add(file, name)

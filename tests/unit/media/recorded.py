@@ -22,6 +22,7 @@ class Recorded:
     run: Any
     rows: list[dict[str, Any]] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
 
     def content_now(self, index: int) -> bytes:
         """Return what is staged for a file of a run that goes on."""
@@ -47,3 +48,4 @@ def recorded_run(tmp_path: Path, **settings: Any) -> Iterator[Recorded]:
         run.finish()
     recorded.rows = of_topic(primary(tmp_path), TopicCode.LOG)
     recorded.files = of_topic(primary(tmp_path), TopicCode.FILE)
+    recorded.artifacts = of_topic(primary(tmp_path), TopicCode.ARTIFACT)

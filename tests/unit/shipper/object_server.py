@@ -28,6 +28,8 @@ class ObjectServer:
     objects: dict[str, bytes] = field(default_factory=dict)
     #: By upload id, the parts by number.
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    #: The files of the run, as the API lists them.
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: Method and path of each request, without the query.
     requests: list[tuple[str, str]] = field(default_factory=list)
     #: Statuses of the next PUTs; 0 closes the connection.
@@ -50,6 +52,8 @@ class ObjectServer:
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> Any:  # noqa: PLR0911 (a return for each route)
         """Return the answer to a request of the API."""
+        if path == "/api/v1/runs/team/p/r/files":
+            return {"files": [self.files[name] for name in query["name"] if name in self.files], "next": None}
         if path.startswith("/api/v1/artifacts/"):
             return self._decision(path.rpartition("/")[2], body)
         parts = path.removeprefix("/api/v1/entities/team/objects").strip("/").split("/")

@@ -263,6 +263,24 @@ async def test_artifact_is_logged_linked_and_used(tmp_path: Path, server: Object
     assert own.outcomes[0].staged == ["staged/a1"]
 
 
+async def test_artifact_of_files_of_the_run(tmp_path: Path, server: ObjectServer) -> None:
+    """It follows the uploads of its files, and is lost with one; what an earlier shipper stored is looked up."""
+    record = {"action": "log", "name": "run-r-t", "type": "run_table"}
+    async with bench(tmp_path, server) as own:
+        own.submit(0, path="media/t", policy="now", staged=own.stage(b"abc"), local="00ff")
+        own.submit(1, Topic.ARTIFACT, **record, local="00ff", files={"t.table.json": "media/t"})
+        own.submit(2, path="media/u", policy="now", lost="the disk was full", local="00fe")
+        own.submit(3, Topic.ARTIFACT, **record, local="00fe", files={"t.table.json": "media/u"})
+        digest = hashlib.sha256(b"abc").hexdigest()
+        server.files = {"media/t": {"state": "stored", "sha256": digest, "size": 3, "reason": ""}}
+        own.submit(4, Topic.ARTIFACT, **record, local="00fd", files={"t.table.json": "media/t"})
+        first, lost, found = [await own.outcome(seq) for seq in (1, 3, 4)]
+
+    assert (first.fields["version"], first.fields["file_count"], first.fields["size"]) == (4, 1, 3)
+    assert lost.lost == "artifact run-r-t: the disk was full"
+    assert found.fields["digest"] == first.fields["digest"]
+
+
 async def test_files_are_asked_for_again_if_the_commit_is_late(tmp_path: Path, server: ObjectServer) -> None:
     """What the server may have deleted while it did not accept the version is uploaded again before that."""
     server.kept_s, server.refusals = 1e-9, [503]

@@ -14,6 +14,7 @@ import pytest
 
 import runstream
 from runstream import Table
+from runstream.tables.versions import artifact_name
 from tests.unit.media.recorded import Recorded, recorded_run
 
 if TYPE_CHECKING:
@@ -39,6 +40,36 @@ def test_a_table_is_a_file_of_the_run(tmp_path: Path) -> None:
     assert (found["columns"], found["data"]) == (["a", "b"], [[1, "x"], [2, None]])
     assert found["column_types"]["wb_type"] == "typedDict"
     assert found["column_types"]["params"]["type_map"]["a"]["wb_type"] == "union"
+
+
+def test_a_table_is_a_version_of_an_artifact(tmp_path: Path) -> None:
+    """The version names the table and the media of its cells; one is made each time that a file is, as in W&B."""
+    with recorded_run(tmp_path) as recorded:
+        html = Table(columns=["h"], data=[[runstream.Html("<b>7</b>")]], log_mode="MUTABLE")
+        plain, rows = Table(columns=["a"], data=[[1]]), Table(columns=["a"], data=[[1]], log_mode="INCREMENTAL")
+        for _ in range(2):
+            recorded.run.log({"val/h t": html, "plain": plain, "rows": rows})
+
+    first, second, third = recorded.artifacts
+    page, table = (one for one in recorded.files if one.get("local") == first["local"])
+    run_id = recorded.run.id
+    assert first == {
+        "action": "log",
+        "name": artifact_name(run_id, "val/h t"),
+        "type": "run_table",
+        "local": first["local"],
+        "files": {page["path"]: page["path"], "val/h t.table.json": table["path"]},
+        "finalize": True,
+    }
+    assert (second["name"], list(second["files"])) == (f"run-{run_id}-plain", ["plain.table.json"])
+    assert (third["name"], third["local"] != first["local"]) == (first["name"], True)
+
+
+def test_names_of_table_artifacts_are_those_of_wandb() -> None:
+    """Characters that a name cannot have are left out, and a checksum keeps different keys apart."""
+    assert artifact_name("ab12", "val.t-1") == "run-ab12-val.t-1"
+    assert artifact_name("ab12", "val/t") == "run-ab12-valt-gaKxZw"
+    assert len(artifact_name("ab12", "x" * 300)) <= 128
 
 
 def test_cells_of_every_kind_are_recorded(tmp_path: Path) -> None:

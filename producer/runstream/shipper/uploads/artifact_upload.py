@@ -51,6 +51,8 @@ class ArtifactUpload:
     seq: int
     record: Mapping[str, Any]
     finish: Callable[[Outcome], None]
+    #: The files of the run, by path, that it is made of, as far as this process uploads them.
+    parts: Mapping[str, Content] = field(default_factory=dict)
     contents: list[Content] = field(default_factory=list)
     #: A further record that follows: the use of a version that was logged to be used.
     follow_up: dict[str, Any] | None = None
@@ -66,6 +68,11 @@ class ArtifactUpload:
     def settled(self) -> bool:
         """Whether nothing is left to do."""
         return bool(self._lost) or self._fields is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the files that it is made of are stored or lost."""
+        return all(one.settled for one in self.parts.values())
 
     def lose(self, reason: str) -> None:
         """Give up; the training process is informed."""
@@ -94,7 +101,7 @@ class ArtifactUpload:
 
     def _log(self, uploader: Uploader, api: ObjectApi, run: RunPath) -> None:
         if self._entries is None:
-            self._entries = self._read_entries()
+            self._entries = self._entries_of_files(api, run) if "files" in self.record else self._read_entries()
             self._begin_contents()
         if time.monotonic() > self._asked + api.kept_s / 2:  # what was stored then may be deleted by now
             self._asked = time.monotonic()
@@ -120,6 +127,18 @@ class ArtifactUpload:
             if problem := problem_of_name(name):
                 raise LostError(f"invalid name of a file {name[:200]!r}: {problem}")
         return found
+
+    def _entries_of_files(self, api: ObjectApi, run: RunPath) -> dict[str, dict[str, Any]]:
+        """Return the entries that are files of the run; what an earlier shipper has stored is looked up."""
+        if lost := next((one.lost for one in self.parts.values() if one.lost), ""):
+            raise LostError(lost)
+        known = {path: {"sha256": one.sha256.hex(), "size": one.size} for path, one in self.parts.items()}
+        entries = {}
+        for name, path in self.record["files"].items():
+            if problem := problem_of_name(name):
+                raise LostError(f"invalid name of a file {name[:200]!r}: {problem}")
+            entries[name] = known.get(path) or _stored_file(api, run, path)
+        return entries
 
     def _begin_contents(self) -> None:
         for name, entry in (self._entries or {}).items():
@@ -169,6 +188,7 @@ class ArtifactUpload:
     def _commit(self, uploader: Uploader, api: ObjectApi, run: RunPath, manifest: Manifest) -> None:
         encoded = manifest.encode()
         path = self._file("manifest.json")
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         write_file(path, encoded)
         content = Content(path=path, label="the manifest")
         uploader.store([content], api)
@@ -321,6 +341,17 @@ class ArtifactUpload:
             write_json(self._file("result.json"), result)
         except (OSError, LostError) as error:
             log.warning("cannot write the result of artifact %s: %s", self.record.get("name"), error)
+
+
+def _stored_file(api: ObjectApi, run: RunPath, path: str) -> dict[str, Any]:
+    """Return digest and size of a file of a run; StoreError if its event is not stored yet, LostError if it is lost."""
+    address = "/runs/" + "/".join(quote(part, safe="") for part in (run.entity, run.project, run.run_id))
+    found = api.request("GET", f"{address}/files", params={"name": path})["files"]
+    if not found or found[0]["state"] == "uploading":
+        raise StoreError(f"{path} is not stored yet")
+    if found[0]["state"] != "stored":
+        raise LostError(f"{path} is {found[0]['state']}: {found[0]['reason']}")
+    return {"sha256": found[0]["sha256"], "size": found[0]["size"]}
 
 
 def _address(entity: str, project: str, name: str) -> str:

@@ -112,6 +112,8 @@ class RecordUploads:
         self._small: deque[FileUpload] = deque()
         self._large: deque[FileUpload] = deque()
         self._artifacts: dict[bytes, deque[ArtifactUpload]] = {}
+        #: The files that artifacts are made of whose records follow, by their ids and the paths of the files.
+        self._parts: dict[str, dict[str, Content]] = {}
         #: Batches that are being uploaded: of small files, of large ones, of the artifacts of each writer.
         self._running: Counter[object] = Counter()
         self._active: dict[int, Upload] = {}
@@ -146,17 +148,23 @@ class RecordUploads:
     def submit(self, record: GatedRecord, finish: Callable[[Outcome], None]) -> None:
         """Begin to upload what a record names."""
         payload = record.payload if isinstance(record.payload, dict) else {}
+        local = str(payload.get("local") or "")
         if record.topic is Topic.ARTIFACT:
-            artifact = ArtifactUpload(self._folder.path, record.writer, record.seq, payload, finish)
+            parts = self._parts.pop(local, {})
+            artifact = ArtifactUpload(self._folder.path, record.writer, record.seq, payload, finish, parts)
             self._artifacts.setdefault(record.writer, deque()).append(artifact)
         elif self._watched.add(record.writer, record.seq, payload):
             finish(Outcome())
-        elif (file := FileUpload(self._folder.path, payload, finish)).settled:
-            finish(file.outcome("", math.inf))
         else:
-            (self._large if file.known_size > SINGLE_BYTES else self._small).append(file)
-            self._files += 1
-            self._size += file.known_size
+            file = FileUpload(self._folder.path, payload, finish)
+            if local:
+                self._parts.setdefault(local, {})[file.content.label] = file.content
+            if file.settled:
+                finish(file.outcome("", math.inf))
+            else:
+                (self._large if file.known_size > SINGLE_BYTES else self._small).append(file)
+                self._files += 1
+                self._size += file.known_size
         self._start()
 
     def trim(self) -> None:
@@ -175,7 +183,7 @@ class RecordUploads:
         if self._large and not self._running["large"]:
             self._begin("large", [self._large.popleft()])
         for writer, waiting in self._artifacts.items():
-            if waiting and not self._running[writer]:
+            if waiting and not self._running[writer] and waiting[0].ready:
                 self._begin(writer, [waiting.popleft()])
 
     def _begin(self, kind: object, uploads: Sequence[Upload]) -> None:
@@ -198,6 +206,7 @@ class RecordUploads:
             left = [one for one in uploads if not self._end(one)]
             if len(left) < len(uploads):
                 self._changed()
+                self._start()  # what waits for these
                 pause = self._settings.first_retry_s
             uploads = left
             if uploads:

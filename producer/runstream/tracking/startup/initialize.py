@@ -15,6 +15,7 @@ from runstream.run_folder.descriptions import RunInfo
 from runstream.run_names import DisplayName, generate_run_id, generated_name, validate_name
 from runstream.server.discovery import check_url
 from runstream.settings import Settings, resolve, server_environ
+from runstream.tables.versions import TableVersions
 from runstream.tensorboard.summary_writers import SUMMARY_WRITERS
 from runstream.terminal.terminal import Terminal, is_notebook
 from runstream.tracking.config.conversion import ConfigSources, select_keys, to_config
@@ -29,12 +30,7 @@ from runstream.tracking.startup import own_files
 from runstream.tracking.startup.provenance import provenance
 from runstream.tracking.startup.recording_place import current_folder, record_in_new_folder, temporary_folder
 from runstream.tracking.startup.resume import ResumeResolver, plan_resume, save_latest_run
-from runstream.tracking.startup.server_lookup import (
-    LateIdentity,
-    ServerLookup,
-    look_up_server,
-    request_number,
-)
+from runstream.tracking.startup.server_lookup import LateIdentity, ServerLookup, look_up_server, request_number
 from runstream.tracking.startup.writer_identity import metadata, metadata_entries, program, writer_label, writer_role
 from runstream.tracking.values.charts import RunCharts
 from runstream.tracking.values.encoder import ValueEncoder
@@ -218,7 +214,7 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
             relative=start.relative,
             at_end=lambda: own_files.record(files, own_files.config_file(run.config.as_dict()) if found else {}),
         )
-        files.begin(recorder.record_file)
+        files.begin(recorder.record_file, TableVersions(identity.run_id, recorder.record_artifact))
         return folder, encoder, files, recorder
 
     info = _describe(settings, identity, name, environ)
