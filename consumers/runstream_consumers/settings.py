@@ -61,6 +61,8 @@ class ServerSettings(BaseSettings):
     s3_secret_key: str = Field(default="", repr=False)
     s3_bucket: str = Field(default="runstream", min_length=3)
     s3_region: str = Field(default="us-east-1", min_length=1)
+    #: How long presigned requests of the store are valid, seconds; S3 allows a week.
+    s3_url_expires_s: int = Field(default=3600, ge=1, le=7 * 86_400)
     #: How long an object is kept that no file and no artifact refers to, seconds; at least as long as an upload lasts.
     object_grace_s: float = Field(default=7 * 86_400.0, ge=2 * 3600)
 

@@ -16,8 +16,6 @@ from runstream_consumers.object_store.object_table import KnownObject
 from runstream_consumers.object_store.store import ObjectMissing, ObjectStore, StoredPart
 from runstream_schemas.stored.objects import object_key
 
-#: How long presigned requests are valid.
-EXPIRES_S = 3600
 #: Larger objects are uploaded in parts.
 SINGLE_BYTES = 64 * 1024 * 1024
 _PART_BYTES = 16 * 1024 * 1024
@@ -53,7 +51,14 @@ class Uploads:
         """Record which objects the store has; return why not for the others.
 
         ``md5s`` are those that the store has acknowledged: some of these are looked for, and all if one is missing.
+        What was just made of its parts is not looked for: some stores read the whole object for the response.
         """
+        large = {sha256: size for sha256, size in sizes.items() if size > SINGLE_BYTES}
+        if large:
+            async with self.control.connection() as connection:
+                known = await object_table.want(connection, self.entity, large)
+            done = {sha256 for sha256, one in known.items() if one.seen and one.size == sizes[sha256]}
+            sizes = {sha256: size for sha256, size in sizes.items() if sha256 not in done}
         acknowledged = [one for one in md5s or {} if sizes[one] <= SINGLE_BYTES]
         seen = random.sample(acknowledged, min(len(acknowledged), max(_LEAST_SEEN, len(acknowledged) // _ONE_IN)))
         problems = await self._problems([*(sizes.keys() - acknowledged), *seen], sizes, md5s or {})
@@ -72,7 +77,8 @@ class Uploads:
         if beyond := [number for number in numbers if number > last]:
             raise BadParameter("numbers", f"{beyond[0]} is beyond the last part, {last}")
         key = self._key(sha256)
-        return {number: self.store.presign_part(key, upload_id, number, expires_s=EXPIRES_S).url for number in numbers}
+        valid_s = self.store.expires_s
+        return {number: self.store.presign_part(key, upload_id, number, expires_s=valid_s).url for number in numbers}
 
     async def parts(self, sha256: bytes, upload_id: str) -> Sequence[StoredPart]:
         """Return the parts of an upload that the store has."""
@@ -118,7 +124,7 @@ class Uploads:
             upload_id = await self._upload(sha256, known.upload_id)
             return answer | {"upload_id": upload_id, "part_size": part_size(known.size)}
         headers = _headers(sha256, known.size, md5)
-        request = self.store.presign_put(self._key(sha256), expires_s=EXPIRES_S, headers=headers)
+        request = self.store.presign_put(self._key(sha256), expires_s=self.store.expires_s, headers=headers)
         return answer | {"url": request.url, "headers": dict(request.headers)}
 
     async def _upload(self, sha256: bytes, known: str | None) -> str:

@@ -164,6 +164,8 @@ class ObjectStore:
         public = _client(settings, settings.s3_public_endpoint or settings.s3_endpoint, self._pool)
         self._signer = Signer(settings.s3_access_key, settings.s3_secret_key, settings.s3_region)
         self._bucket = settings.s3_bucket
+        #: How long the requests are valid that the API presigns.
+        self.expires_s = settings.s3_url_expires_s
         #: The URLs of the bucket, for own requests and for those of clients.
         self._url, self._public_url = (one.url_of(self._bucket, settings.s3_region) for one in (self._client, public))
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")

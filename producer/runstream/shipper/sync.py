@@ -10,7 +10,6 @@ import asyncio
 import logging
 import os
 import signal
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -30,11 +29,11 @@ from runstream.shipper.shipper import Shipper, ShipperError, ShipperResult
 from runstream.shipper.uploads.record_uploads import Remaining
 from runstream.terminal.upload_progress import UploadProgress
 
-#: Seconds without any acknowledgement after which delivery of a folder stops.
-STALLED_S = 30.0
+#: Seconds without any acknowledgement after which delivery of a folder stops, although the broker answers.
+STALLED_S = 120.0
 #: Exit status if everything is delivered except records that are lost.
 RECORDS_LOST = 3
-#: The same if there is no connection at all.
+#: The same while there is no connection at all.
 NO_ANSWER_S = 10.0
 _WATCH_S = 0.2
 
@@ -199,11 +198,24 @@ def is_complete(folder: RunFolder) -> bool:
     return ledger.complete and all(ledger.closed(writer) for writer in folder.writers())
 
 
-def _patience(shipper: Shipper, stalled_s: float) -> float:
-    """Return the seconds without an acknowledgement after which delivery stops; a refused key is not waited for."""
-    if shipper.connector.refused:
-        return 0.0
-    return min(stalled_s, NO_ANSWER_S) if shipper.connector.problem else stalled_s
+@dataclass(slots=True)
+class Patience:
+    """How long delivery goes on without a sign of progress.
+
+    Only time in which this process runs counts: on a starved machine, neither it nor the broker gets anything done.
+    """
+
+    stalled_s: float
+    _progress: float = -1.0
+    _silent_s: float = 0.0
+    _unconnected_s: float = 0.0
+
+    def lasts(self, progress: float, *, connected: bool) -> bool:
+        """Return whether to go on, after another ``_WATCH_S``; ``progress`` is a number that grows with any of it."""
+        moved, self._progress = progress != self._progress, progress
+        self._silent_s = 0.0 if moved else self._silent_s + _WATCH_S
+        self._unconnected_s = 0.0 if moved or connected else self._unconnected_s + _WATCH_S
+        return self._silent_s <= self.stalled_s and self._unconnected_s <= min(self.stalled_s, NO_ANSWER_S)
 
 
 async def _deliver_folder(  # noqa: PLR0917 - one caller
@@ -214,11 +226,7 @@ async def _deliver_folder(  # noqa: PLR0917 - one caller
     progress: Callable[[Path, int, int, Remaining], None] | None,
     chosen: Callable[[RunFolder, Server], None],
 ) -> Result:
-    moved = [0.0, time.monotonic()]
-
     def note(acked: int, pending: int) -> None:
-        if (done := acked + shipper.uploads.progress) != moved[0]:
-            moved[:] = [done, time.monotonic()]
         if progress is not None:
             progress(folder.path, acked, pending, shipper.uploads.remaining())
 
@@ -234,9 +242,12 @@ async def _deliver_folder(  # noqa: PLR0917 - one caller
         asyncio.get_running_loop().add_signal_handler(number, interrupt)
 
     async def stop_when_stalled() -> None:
-        while time.monotonic() - moved[1] <= _patience(shipper, stalled_s):
-            if shipper.delivery.uploading and not shipper.uploads.problem:
-                moved[1] = time.monotonic()  # an upload has its own deadlines
+        patience, connector, ticks = Patience(stalled_s), shipper.connector, 0
+        while not connector.refused:
+            ticks += shipper.delivery.uploading and not shipper.uploads.problem  # an upload has its own deadlines
+            done = shipper.delivery.acked + shipper.uploads.progress + ticks
+            if not patience.lasts(done, connected=connector.reachable.is_set() or not connector.problem):
+                break
             await asyncio.sleep(_WATCH_S)
         shipper.stop()
 
@@ -247,7 +258,7 @@ async def _deliver_folder(  # noqa: PLR0917 - one caller
     state = {ShipperResult.COMPLETE: State.DELIVERED, ShipperResult.OPEN: State.OPEN}.get(result, State.FAILED)
     if state is State.FAILED and interrupted.is_set():
         state = State.INTERRUPTED
-    unknown = "no acknowledgement within the time limit"
+    unknown = f"no acknowledgement for {stalled_s:g} s; what is left stays in the folder"
     problem = "" if state.good else shipper.connector.problem or _upload_problem(shipper) or unknown
     return Result(folder.path, state, shipper.delivery.acked, problem)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -21,7 +21,7 @@ from tests.integration.api.recording import Recording, publish
 from tests.polling import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from runstream_deploy.processes.reaper import Reaper
@@ -43,6 +43,8 @@ class Served:
     prefix: str
     #: Has a bucket named like the prefix; None if the API has no store.
     object_store: ObjectStore | None = None
+    #: The environment of its processes.
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def ask(self, path: str, *, token: str | None = TOKEN, **parameters: Any) -> httpx.Response:
         """Return the response to a GET."""
@@ -123,11 +125,20 @@ def serving(
             arguments = [sys.executable, "-m", "runstream_consumers.runtime", name]
             child = Child(Command(arguments=arguments, environment=settings), folder / f"{name}.log", reaper)
             stack.callback(child.stop)
-        api = ApiProcess(choose_port(), settings)
-        log = folder / "api.log"
-        child = Child(api.command(), log, reaper)
-        stack.callback(child.stop)
-        run_aside(wait_until_ready(api, child.exit_code, log))
-        served = Served(url=api.url, broker=broker, prefix=prefix, object_store=store)
+        url = stack.enter_context(running_api(settings, reaper, folder))
+        served = Served(url=url, broker=broker, prefix=prefix, object_store=store, settings=settings)
         eventually(lambda: served.ask("/api/v1/runs").status_code == httpx.codes.OK)
         yield served
+
+
+@contextmanager
+def running_api(settings: Mapping[str, str], reaper: Reaper, folder: Path) -> Iterator[str]:
+    """Run an API until the block ends; yield its URL."""
+    api = ApiProcess(choose_port(), settings)
+    log = folder / "api.log"
+    child = Child(api.command(), log, reaper)
+    try:
+        run_aside(wait_until_ready(api, child.exit_code, log))
+        yield api.url
+    finally:
+        child.stop()

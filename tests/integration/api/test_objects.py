@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from runstream_consumers.api.uploads import SINGLE_BYTES, part_size
+from runstream_schemas.stored.objects import object_key
 from tests.integration.api.serving import ENTITY
 
 if TYPE_CHECKING:
@@ -115,6 +116,11 @@ def test_a_large_object_is_uploaded_in_parts(served: Served) -> None:
     assert served.post(f"{path}/complete", complete).json() == {"stored": True}
     assert served.post(f"{path}/complete", complete).json() == {"stored": True}
     assert _plan(served, data)[0]["stored"]
+    # Not looked for again, which would make some stores read all of it.
+    assert served.object_store is not None
+    key = object_key(ENTITY, hashlib.sha256(data).digest())
+    served.object_store.client().remove_object(bucket_name=served.prefix, object_name=key)
+    assert _confirm(served, data)["stored"]
     late = served.post(f"{path}/parts", {"upload_id": upload, "numbers": [1]})
     assert (late.status_code, late.json()["error"]["code"]) == (404, "no_such_upload")
 

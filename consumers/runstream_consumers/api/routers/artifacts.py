@@ -37,7 +37,6 @@ from runstream_consumers.api.services import (
     TheServices,
     TheStore,
 )
-from runstream_consumers.api.uploads import EXPIRES_S
 from runstream_consumers.artifacts import reader
 from runstream_consumers.artifacts.reader import ArtifactVersion, StoredContent
 from runstream_consumers.object_store.store import ObjectStore
@@ -133,12 +132,12 @@ async def urls(
     entries = (await services.manifests.read(store, found.content.manifest_key)).entries
     files = {path: entry for path in given.paths if (entry := entries.get(path)) and not entry.reference}
     signed = await asyncio.to_thread(_presigned, store, found.entity, files)
-    return models.FileUrls(urls=signed, expires_s=EXPIRES_S)
+    return models.FileUrls(urls=signed, expires_s=store.expires_s)
 
 
 def _presigned(store: ObjectStore, entity: str, files: Mapping[str, ManifestEntry]) -> dict[str, str]:
     return {
-        path: store.presign_get(object_key(entity, entry.sha256), expires_s=EXPIRES_S).url
+        path: store.presign_get(object_key(entity, entry.sha256), expires_s=store.expires_s).url
         for path, entry in files.items()
     }
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from runstream_consumers.api.documents import object_models as models
 from runstream_consumers.api.problems import BadParameter
 from runstream_consumers.api.services import Name, TheServices, TheStore
-from runstream_consumers.api.uploads import EXPIRES_S, Uploads
+from runstream_consumers.api.uploads import Uploads
 
 router = APIRouter(prefix="/api/v1/entities/{entity}/objects", tags=["objects"])
 
@@ -34,7 +34,8 @@ TheHash = Annotated[bytes, Depends(sha256)]
 async def plan(uploads: TheUploads, services: TheServices, given: models.Contents) -> models.UploadPlan:
     """Return for each object `stored`, else a presigned PUT, or from 64 MiB on an upload of parts."""
     steps = await uploads.plan(_sizes(given.objects), _md5s(given.objects))
-    return models.UploadPlan(objects=steps, expires_s=EXPIRES_S, kept_s=int(services.settings.object_grace_s))
+    kept_s = int(services.settings.object_grace_s)
+    return models.UploadPlan(objects=steps, expires_s=uploads.store.expires_s, kept_s=kept_s)
 
 
 @router.post("/confirm", summary="Whether objects are stored")
@@ -60,7 +61,7 @@ async def part_urls(uploads: TheUploads, sha256: TheHash, given: models.PartNumb
     """Return where parts are stored with PUT; 404 `no_such_upload` if the upload is complete or was discarded."""
     urls = await uploads.part_urls(sha256, given.upload_id, given.numbers)
     parts = [models.PartUrl(number=number, url=url) for number, url in urls.items()]
-    return models.PartUrls(parts=parts, expires_s=EXPIRES_S)
+    return models.PartUrls(parts=parts, expires_s=uploads.store.expires_s)
 
 
 @router.get("/{sha256}/parts", summary="The parts that the store has")
