@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from runstream.tables.versions import TableVersions
+    from runstream.files.table_versions import TableVersions
 
 
 class RunFiles:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runstream.files.file_record import FileRecord
 from runstream.files.media_names import media_path
-from runstream.tables.versions import new_local
+from runstream.files.table_versions import new_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ import pytest
 
 import runstream
 from runstream import Table
-from runstream.tables.versions import artifact_name
+from runstream.files.table_versions import artifact_name
 from tests.unit.media.recorded import Recorded, recorded_run
 
 if TYPE_CHECKING:

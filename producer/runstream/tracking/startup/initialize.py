@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from runstream.exceptions import UsageError
 from runstream.files.active_pool import ACTIVE_POOL
 from runstream.files.run_files import RunFiles
+from runstream.files.table_versions import TableVersions
 from runstream.run_folder.descriptions import RunInfo
 from runstream.run_names import DisplayName, generate_run_id, generated_name, validate_name
 from runstream.server.discovery import check_url
 from runstream.settings import Settings, resolve, server_environ
-from runstream.tables.versions import TableVersions
 from runstream.tensorboard.summary_writers import SUMMARY_WRITERS
 from runstream.terminal.terminal import Terminal, is_notebook
 from runstream.tracking.config.conversion import ConfigSources, select_keys, to_config
