@@ -15,6 +15,7 @@ import pytest
 from runstream import ArtifactTTL
 from runstream.artifacts.artifact import Artifact
 from runstream.artifacts.exceptions import ArtifactError
+from runstream.download.file_cache import FileCache
 from runstream.public_api.api import Api
 from runstream.server.api_connection import ArtifactNotFoundError, NotFoundError
 from tests.polling import eventually
@@ -347,3 +348,45 @@ def test_a_logged_table_is_read_as_an_artifact(trainer: Trainer, api: Api) -> No
     trainer.run(LOG_TABLE, id="tables")
     found(lambda: api.artifact("run-tables-val:v1"))
     assert trainer.run(READ_TABLE, id="reads") == [["image", "score"], [0.0, 0.5], [0, 9], 1]
+
+
+LOG_FILES = """
+for number in range(12):
+    pathlib.Path(f"{number}.bin").write_bytes(bytes([number]) * 400_000)
+artifact = runstream.Artifact("shared", "dataset")
+for number in range(12):
+    artifact.add_file(f"{number}.bin")
+run.log_artifact(artifact)
+run.finish()
+"""
+
+DOWNLOAD = """
+import sys
+from runstream import Api
+artifact = Api().artifact(sys.argv[1])
+artifact.verify(artifact.download(sys.argv[2]))
+"""
+
+
+def test_processes_share_the_cache_while_it_is_emptied(trainer: Trainer, api: Api) -> None:
+    """Each gets all files, although others download the same ones, and what is in the cache is deleted again."""
+    trainer.run(LOG_FILES)
+    found(lambda: api.artifact("shared:v0"))
+    environ = {**trainer.environ, "RUNSTREAM_CACHE_LIMIT_GB": "0.000001"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", DOWNLOAD, f"{trainer.project}/shared:v0", folder],
+            cwd=trainer.folder,
+            env=environ,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for folder in ("one", "other", "third")
+    ]
+    while any(process.poll() is None for process in processes):
+        FileCache(trainer.folder / "cache").shrink(0)
+    for process in processes:
+        with process:
+            assert process.wait() == 0, process.communicate()[1]
+    for folder in ("one", "other", "third"):
+        assert (trainer.folder / folder / "11.bin").read_bytes() == bytes([11]) * 400_000

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 #: Objects that a reference to a folder or a prefix may have.
 _MOST_OBJECTS = 10_000_000
-_TIMEOUT_S = 30.0
+_TIMEOUT_S, _METADATA_TIMEOUT_S = 30.0, 2.0
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{1,220}[A-Za-z0-9]")
 _AMAZON, _GOOGLE = "https://s3.amazonaws.com", "https://storage.googleapis.com"
 
@@ -207,6 +207,7 @@ class BucketReferences:
     @cached_property
     def _client(self) -> Any:
         try:
+            import urllib3  # noqa: PLC0415 - comes with minio
             from minio import Minio  # noqa: PLC0415 - optional
             from minio.credentials import providers  # noqa: PLC0415
         except ImportError:
@@ -218,11 +219,12 @@ class BucketReferences:
         environ = os.environ
         configured = (environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")) or default
         endpoint = urlsplit(configured)
-        chain = [providers.EnvAWSProvider(), providers.AWSConfigProvider(), providers.IamAwsProvider()]
-        provider: Any = providers.ChainedProvider(chain)
+        # By default, a machine that is none of Amazon's would be asked for minutes.
+        machine = providers.IamAwsProvider(http_client=urllib3.PoolManager(timeout=_METADATA_TIMEOUT_S, retries=False))
+        provider: Any = providers.ChainedProvider([providers.EnvAWSProvider(), providers.AWSConfigProvider(), machine])
         try:
             provider.retrieve()
-        except ValueError:  # a public bucket needs no credentials
+        except (ValueError, OSError, urllib3.exceptions.HTTPError):  # a public bucket needs no credentials
             provider = None
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
         return Minio(endpoint.netloc, credentials=provider, secure=endpoint.scheme == "https", region=region)
@@ -317,6 +319,9 @@ def _bucket_errors(uri: str) -> Iterator[None]:
         code = getattr(error, "code", None) or getattr(error, "_code", None)
         if code in {"NoSuchKey", "NoSuchObject", "NoSuchBucket", "NoSuchVersion", 404}:
             raise FileNotFoundError(f"Cannot read the reference {uri!r}: {error}") from error
+        if code in {"AccessDenied", "Forbidden", 403}:
+            needed = "it needs other credentials, in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or ~/.aws/credentials"
+            raise CommError(f"Cannot read the reference {uri!r}: {needed} ({error})") from error
         if code is not None or type(error).__module__.startswith(("minio", "urllib3")):
             raise CommError(f"Cannot read the reference {uri!r}: {error}") from error
         raise

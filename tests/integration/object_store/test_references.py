@@ -73,12 +73,13 @@ def test_references_to_nothing_are_refused(bucket: str, monkeypatch: pytest.Monk
 def test_without_credentials_requests_are_anonymous(
     bucket: str, object_store: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store decides whether the bucket is public; the error names the reference."""
+    """The store decides whether the bucket is public; the error names the reference and what it needs."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     # Where the credentials of the machine are looked for.
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{object_store.endpoint}/{bucket}/none")
     monkeypatch.setenv("HOME", "/nonexistent")
 
-    with pytest.raises(CommError, match=f"Cannot read the reference 's3://{bucket}/data/a.bin'"):
+    denied = f"Cannot read the reference 's3://{bucket}/data/a.bin': it needs other credentials, in AWS_ACCESS_KEY_ID"
+    with pytest.raises(CommError, match=denied):
         Artifact("a", "t").add_reference(f"s3://{bucket}/data/a.bin")

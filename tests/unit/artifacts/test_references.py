@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +13,7 @@ import pytest
 
 from runstream import Artifact
 from runstream.artifacts.references import reference_store
-from runstream.exceptions import CommError
+from runstream.exceptions import CommError, Error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,3 +79,13 @@ def test_a_changed_file_is_not_what_was_referred_to(tmp_path: Path) -> None:
     source.unlink()
     with pytest.raises(FileNotFoundError, match="'data' refers to"):
         reference_store("file").fetch(entry, tmp_path / "y")
+
+
+def test_a_bucket_needs_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names what to install; without a look at the bucket nothing is needed."""
+    artifact = Artifact("a", "t")
+    monkeypatch.setitem(sys.modules, "minio", None)
+    with pytest.raises(Error, match=r"need the package minio: pip install 'runstream\[server\]'"):
+        artifact.add_reference("s3://bucket/key")
+    (entry,) = artifact.add_reference("s3://bucket/key", checksum=False)
+    assert entry.ref == "s3://bucket/key"
