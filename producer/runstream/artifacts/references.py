@@ -20,7 +20,7 @@ from runstream.exceptions import CommError, Error
 from runstream_schemas.stored.artifact_names import LATEST, parse_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import httpx
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _MOST_OBJECTS = 10_000_000
 _TIMEOUT_S, _METADATA_TIMEOUT_S = 30.0, 2.0
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{1,220}[A-Za-z0-9]")
+#: Part of errors of requests without credentials.
+_ANONYMOUS = " without credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws/credentials)"
 _AMAZON, _GOOGLE = "https://s3.amazonaws.com", "https://storage.googleapis.com"
 
 
@@ -153,6 +155,8 @@ class BucketReferences:
 
     def __init__(self, scheme: str) -> None:
         self._scheme = scheme
+        #: Whether no credentials were found.
+        self._anonymous = False
 
     def entries(self, uri: str, name: str | None, *, checksum: bool) -> Iterator[ArtifactManifestEntry]:
         """Yield the object, or those below the prefix, with their ETag and version."""
@@ -162,7 +166,7 @@ class BucketReferences:
             plain = f"{self._scheme}://{bucket}/{key}"
             yield ArtifactManifestEntry(name or key.rstrip("/") or bucket, 0, ref=plain, digest=_of_uri(plain))
             return
-        with _bucket_errors(uri):
+        with _bucket_errors(uri, anonymous=lambda: self._anonymous):
             client = self._client
             single = self._single(client, bucket, key, version) if key and not key.endswith("/") else None
             if single is not None:
@@ -178,7 +182,7 @@ class BucketReferences:
         """Download the object, in the version that was referred to; one with another ETag is refused."""
         bucket, key = _bucket_and_key(entry.ref_target())
         version = entry.extra.get("versionID")
-        with _bucket_errors(entry.ref_target()):
+        with _bucket_errors(entry.ref_target(), anonymous=lambda: self._anonymous):
             client = self._client
             if "etag" in entry.extra:
                 found = client.stat_object(bucket, key, version_id=version).etag
@@ -226,6 +230,7 @@ class BucketReferences:
             provider.retrieve()
         except (ValueError, OSError, urllib3.exceptions.HTTPError):  # a public bucket needs no credentials
             provider = None
+            self._anonymous = True
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
         return Minio(endpoint.netloc, credentials=provider, secure=endpoint.scheme == "https", region=region)
 
@@ -310,7 +315,7 @@ def _opened(uri: str) -> Iterator[httpx.Response]:
 
 
 @contextmanager
-def _bucket_errors(uri: str) -> Iterator[None]:
+def _bucket_errors(uri: str, *, anonymous: Callable[[], bool]) -> Iterator[None]:
     """Raise FileNotFoundError for what a bucket does not have, CommError for other errors of an object store."""
     try:
         yield
@@ -319,9 +324,6 @@ def _bucket_errors(uri: str) -> Iterator[None]:
         code = getattr(error, "code", None) or getattr(error, "_code", None)
         if code in {"NoSuchKey", "NoSuchObject", "NoSuchBucket", "NoSuchVersion", 404}:
             raise FileNotFoundError(f"Cannot read the reference {uri!r}: {error}") from error
-        if code in {"AccessDenied", "Forbidden", 403}:
-            needed = "it needs other credentials, in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or ~/.aws/credentials"
-            raise CommError(f"Cannot read the reference {uri!r}: {needed} ({error})") from error
         if code is not None or type(error).__module__.startswith(("minio", "urllib3")):
-            raise CommError(f"Cannot read the reference {uri!r}: {error}") from error
+            raise CommError(f"Cannot read the reference {uri!r}{_ANONYMOUS if anonymous() else ''}: {error}") from error
         raise

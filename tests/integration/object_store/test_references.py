@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import uuid
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,6 @@ def test_without_credentials_requests_are_anonymous(
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{object_store.endpoint}/{bucket}/none")
     monkeypatch.setenv("HOME", "/nonexistent")
 
-    denied = f"Cannot read the reference 's3://{bucket}/data/a.bin': it needs other credentials, in AWS_ACCESS_KEY_ID"
-    with pytest.raises(CommError, match=denied):
+    denied = f"Cannot read the reference 's3://{bucket}/data/a.bin' without credentials (AWS_ACCESS_KEY_ID"
+    with pytest.raises(CommError, match=re.escape(denied)):
         Artifact("a", "t").add_reference(f"s3://{bucket}/data/a.bin")
