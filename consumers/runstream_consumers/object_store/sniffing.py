@@ -44,7 +44,8 @@ _BRANDS = {
 }
 #: Control characters that no text has (WHATWG MIME Sniffing).
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-_SVG = re.compile(r"(<\?xml[^>]*\?>|<!--.*?-->|<!doctype svg[^>]*>|\s)*<svg[\s>/]", re.IGNORECASE | re.DOTALL)
+#: Possessive, for otherwise the time for a series of comments grows exponentially with their number.
+_SVG = re.compile(r"(<\?xml[^>]*\?>|<!--.*?-->|<!doctype svg[^>]*>|\s)*+<svg[\s>/]", re.IGNORECASE | re.DOTALL)
 _HTML = re.compile(
     r"\s*(<!--|<(!doctype html|html|head|script|iframe|h[1-6]|div|font|table|a|style|title|b|body|br|p|base|link|meta"
     r"|span|pre|ul|ol|img|button|form|input|i|em|strong|code|section|main|center)[\s>/])",

@@ -94,6 +94,8 @@ def test_the_run_page_shows_media(served: Served, recording: Recording, browser:
     eventually(lambda: browser.evaluate(f"{sample}.querySelectorAll('.mask, .boxes text').length") == 2)
     assert browser.evaluate(f"{sample}.querySelector('figcaption').textContent") == "step 2"
     assert browser.evaluate(f"{sample}.querySelector('.boxes text').textContent") == "a cat"
+    eventually(lambda: "fur\ngrass" in browser.evaluate(f"{sample}.querySelector('.overlays').innerText"))
+    assert "not in it" not in browser.evaluate(f"{sample}.innerText")
     eventually(lambda: browser.evaluate(f"{_panel('scores')}.querySelectorAll('tbody tr').length") == 10)
     assert browser.evaluate(f"{_panel('scores')}.querySelectorAll('td img').length") == 10
     elements = {"tone": "audio", "page": "iframe[sandbox=allow-scripts]", "cloud": "canvas", "molecule": "a.file"}

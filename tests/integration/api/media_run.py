@@ -78,7 +78,13 @@ def media_run(run_id: str, project: str = "media") -> Recording:
     rows: list[dict[str, Any]] = []
     for step in range(3):
         overlays = {
-            "masks": {"ground truth": {"_type": "mask", "path": f"{folder}/mask/sample_2.png"}},
+            "masks": {
+                "ground truth": {
+                    "_type": "mask",
+                    "path": f"{folder}/mask/sample_2.png",
+                    "class_labels": {"0": "sky", "1": "fur", "2": "grass", "3": "not in it"},
+                }
+            },
             "boxes": {"predictions": {"_type": "boxes2D", "path": "media/metadata/boxes2D/sample_2.boxes2D.json"}},
         }
         rows.append(

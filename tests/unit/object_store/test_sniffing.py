@@ -35,6 +35,8 @@ def test_images_are_recognized(kind: str) -> None:
         (b"<xyz>", TEXT),
         (b'<?xml version="1.0"?>\n<!-- c -->\n<svg xmlns="http://www.w3.org/2000/svg"/>', SVG),
         (b'<svg onload="alert(1)">', SVG),
+        pytest.param(b"<!---->" * 146, HTML, id="many comments"),
+        pytest.param(b"<!---->" * 140 + b"<svg>", SVG, id="many comments and a drawing"),
         (b"\0\0\0\x20ftypisom", "video/mp4"),
         (b"\0\0\0\x20ftypM4A ", "audio/mp4"),
         (b"RIFF\0\0\0\0WAVEfmt ", "audio/wav"),

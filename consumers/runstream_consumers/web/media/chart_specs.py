@@ -12,6 +12,10 @@ Names = Mapping[str, str]
 #: What Vega-Lite reads in the name of a field as a path.
 _PATH = re.compile(r"([\\.\[\]'\"])")
 _TEXT_LENGTH = 500
+#: Of an axis of names: those for which there is room.
+_LABELS: Spec = {"labelAngle": 0, "labelOverlap": True, "labelLimit": 150}
+#: Classes of a confusion matrix up to which its cells have room for their numbers.
+_NUMBERED_CLASSES = 15
 
 
 def spec(chart: Mapping[str, Any], columns: Sequence[str]) -> Spec | None:
@@ -59,7 +63,7 @@ def _scatter(fields: Names, _: Names) -> Spec:
 def _bar(fields: Names, _: Names) -> Spec:
     label, value = fields["label"], fields["value"]
     encoding = {
-        "y": _axis(label, "nominal", sort=None),
+        "y": _axis(label, "nominal", sort=None, axis=_LABELS),
         "x": _axis(value),
         "tooltip": [_axis(label, "nominal"), _axis(value)],
     }
@@ -83,11 +87,16 @@ def _area(fields: Names, strings: Names) -> Spec:
 
 def _confusion_matrix(fields: Names, _: Names) -> Spec:
     actual, predicted, count = fields["Actual"], fields["Predicted"], fields["nPredictions"]
-    level = {"labelAngle": 0, "labelOverlap": True}
-    axes = {"x": _axis(predicted, "nominal", sort=None, axis=level), "y": _axis(actual, "nominal", sort=None)}
+    axes = {name: _axis(one, "nominal", sort=None, axis=_LABELS) for name, one in (("x", predicted), ("y", actual))}
     shade = _axis(count, scale={"range": ["#eef2ff", "#7f9cf5"]}, legend=None)
     heat = {"mark": "rect", "encoding": {"color": shade}}
-    text = {"mark": {"type": "text"}, "encoding": {"text": _axis(count), "color": {"value": "#14181f"}}}
+    classes = {"op": "distinct", "field": _axis(actual)["field"], "as": "classes"}
+    few: list[Spec] = [{"joinaggregate": [classes]}, {"filter": f"datum.classes <= {_NUMBERED_CLASSES}"}]
+    text = {
+        "transform": few,
+        "mark": {"type": "text"},
+        "encoding": {"text": _axis(count), "color": {"value": "#14181f"}},
+    }
     tooltip = [_axis(name, "nominal") for name in (actual, predicted, count)]
     return {"encoding": {**axes, "tooltip": tooltip}, "layer": [heat, text]}
 

@@ -39,7 +39,7 @@
 
   function facts(found) {
     const items = [["type", found.type], ["files", found.file_count], ["size", size(found.size)], ["created", time(found.created_at)],
-      ["expires", found.expires_at && time(found.expires_at)], ["digest", element("span", { class: "mono", title: found.digest }, String(found.digest).slice(0, 16))]];
+      ["expires", found.expires_at && time(found.expires_at)], ["use", element("code", {}, `run.use_artifact(${JSON.stringify(`${found.project}/${found.name}:v${found.version}`)})`)], ["digest", element("span", { class: "mono", title: found.digest }, String(found.digest).slice(0, 16))]];
     return element("p", { class: "facts" }, ...items.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => element("span", {}, `${name} `, element("b", {}, value))));
   }
 
@@ -60,7 +60,7 @@
   async function version() {
     const base = `/api/v1/artifacts${project}/${artifact}`;
     const found = await get(base);
-    document.getElementById("version").replaceChildren(element("span", { class: "chip" }, `v${found.version}`), " ", chips([...(found.aliases ?? []), ...(found.tags ?? [])]));
+    document.getElementById("version").replaceChildren(element("span", { class: "chip" }, `v${found.version}`), " ", chips(found.aliases ?? [], found.tags ?? []));
     if (found.state === "deleted") return content.replaceChildren(none("This version was deleted."));
     const metadata = pairs(found.metadata ?? {});
     const parts = [facts(found)];

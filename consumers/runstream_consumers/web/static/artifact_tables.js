@@ -4,7 +4,7 @@ const ArtifactTables = (() => {
   const { element, size, time } = Elements;
   const page = ({ entity, project, name, version }) => `/${[entity, project].map(encodeURIComponent).join("/")}/artifacts/${encodeURIComponent(name)}${version === undefined || version === null ? "" : `/v${version}`}`;
   const runPage = (path) => { const [entity, project, run] = path.split("/"); return `/${encodeURIComponent(entity)}/${encodeURIComponent(project)}/runs/${encodeURIComponent(run)}`; };
-  const chips = (names) => element("span", {}, ...names.flatMap((name) => [element("span", { class: "chip" }, name), " "]));
+  const chips = (aliases, tags = []) => element("span", {}, ...aliases.flatMap((name) => [element("span", { class: "chip chosen", title: "alias" }, name), " "]), ...tags.flatMap((name) => [element("span", { class: "chip", title: "tag" }, name), " "]));
   const runLink = (path) => element("a", { class: "mono chip", href: runPage(path) }, path.split("/").slice(1).join("/"));
 
   function table(heads, rows) {
@@ -13,8 +13,8 @@ const ArtifactTables = (() => {
   }
 
   function versions(found) {
-    return table([["Version", ""], ["Type", "soft"], ["Aliases", ""], ["Files", "right num"], ["Size", "right num"], ["Created", "soft"]], found.map((one) => [
-      element("a", { href: page(one) }, `${one.name}:v${one.version}`), one.type, chips([...one.aliases, ...one.tags]), one.file_count, size(one.size), time(one.created_at)]));
+    return table([["Version", ""], ["Type", "soft"], ["Aliases, tags", ""], ["Files", "right num"], ["Size", "right num"], ["Created", "soft"]], found.map((one) => [
+      element("a", { href: page(one) }, `${one.name}:v${one.version}`), one.type, chips(one.aliases, one.tags), one.file_count, size(one.size), time(one.created_at)]));
   }
 
   return { page, runPage, runLink, chips, table, versions };

@@ -16,12 +16,13 @@ const FileTree = (() => {
 
   function folder(node, isOpen) {
     const folders = [...node.folders].sort(([a], [b]) => a.localeCompare(b)).map(([name, below]) => element("details", isOpen ? { open: "" } : {},
-      element("summary", {}, element("span", {}, `${name}/`), element("small", { class: "num" }, `${below.count} file${below.count === 1 ? "" : "s"} · ${size(below.bytes)}`)), folder(below, isOpen)));
+      element("summary", {}, element("span", {}, `${name}/`), element("small", { class: "num" }, `${below.count}${below.isPartial ? "+" : ""} file${below.count === 1 ? "" : "s"} · ${size(below.bytes)}`)), folder(below, isOpen)));
     return element("div", {}, ...folders, ...node.files.sort((a, b) => a.name.localeCompare(b.name)).map((file) => leaf(file.name, file)));
   }
 
-  // A tree of files with `path`, `href`, `bytes` and optionally `state`, `reason`, and `ref` for a reference.
-  function tree(files) {
+  // A tree of files with `path`, `href`, `bytes` and optionally `state`, `reason`, and `ref` for a reference. `isPartial`: there are
+  // more files after the last one, in the order of their names.
+  function tree(files, isPartial = false) {
     const root = { folders: new Map(), files: [], count: 0, bytes: 0 };
     for (const file of files) {
       const parts = file.path.split("/");
@@ -32,6 +33,7 @@ const FileTree = (() => {
         node = node.folders.get(part);
         node.count += 1;
         node.bytes += file.bytes ?? 0;
+        node.isPartial = isPartial && file === files.at(-1);
       }
       node.files.push({ ...file, name });
     }

@@ -32,17 +32,22 @@ const MediaItems = (() => {
     return { x: (x - position.width / 2) * w, y: (y - position.height / 2) * h, width: position.width * w, height: position.height * h };
   }
 
+  const BOX_TEXT = 11; // pixels of the screen
+
   async function boxes(overlay, image) {
     const { box_data: found, class_labels: labels = {} } = await json(overlay.path);
     const [width, height] = [image.naturalWidth || 1, image.naturalHeight || 1];
+    const scale = width / (image.clientWidth || width);
     const drawing = element("svg:svg", { class: "boxes", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none" });
     for (const box of found) {
       const place = corners(box, width, height);
-      const scores = Object.entries(box.scores ?? {}).map(([key, value]) => `${key} ${value}`).join(", ");
+      const scores = Object.entries(box.scores ?? {}).map(([key, value]) => `${key} ${typeof value === "number" ? Formats.value(value) : value}`).join(", ");
       const text = [box.box_caption || labels[box.class_id] || overlay.classes[box.class_id] || (box.class_id ?? ""), scores].filter((part) => part !== "").join(" · ");
       const stroke = color(box.class_id ?? 0);
       drawing.append(element("svg:rect", { ...place, stroke }, element("svg:title", {}, String(text))));
-      if (text) drawing.append(element("svg:text", { x: place.x, y: Math.max(place.y - height / 100, height / 18), "font-size": height / 18, fill: stroke }, String(text)));
+      const isRight = place.x > width / 2;
+      const anchor = { x: isRight ? place.x + place.width : place.x, "text-anchor": isRight ? "end" : "start" };
+      if (text) drawing.append(element("svg:text", { ...anchor, y: Math.max(place.y - 3 * scale, BOX_TEXT * scale), "font-size": BOX_TEXT * scale, fill: stroke }, String(text)));
     }
     return drawing;
   }
@@ -56,13 +61,21 @@ const MediaItems = (() => {
     const context = canvas.getContext("2d");
     context.drawImage(image, 0, 0);
     const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
+    const seen = new Set();
     for (let at = 0; at < pixels.data.length; at += 4) {
       const number = pixels.data[at];
+      seen.add(number);
       const rgb = parseInt(color(number - 1).slice(1), 16);
       pixels.data.set([rgb >> 16, (rgb >> 8) & 255, rgb & 255, number ? 140 : 0], at);
     }
     context.putImageData(pixels, 0, 0);
+    canvas.legend = [...seen].filter((number) => number && overlay.classes[number]).sort((a, b) => a - b).map((number) => [overlay.classes[number], color(number - 1)]);
     return canvas;
+  }
+
+  function legend(names, switches) {
+    const known = new Set([...switches.querySelectorAll("span")].map(({ textContent }) => textContent));
+    switches.append(...names.filter(([text]) => !known.has(text)).map(([text, fill]) => element("span", {}, element("svg:svg", {}, element("svg:rect", { width: 10, height: 10, rx: 2, fill })), text)));
   }
 
   function image(item) {
@@ -76,7 +89,7 @@ const MediaItems = (() => {
     overlays.forEach(([overlay, draw]) => {
       const box = element("input", { type: "checkbox", checked: "" });
       switches.append(element("label", {}, box, overlay.name));
-      const drawn = shown.decode().then(() => draw(overlay, shown)).then((layer) => { frame.append(layer); return layer; }).catch(() => null);
+      const drawn = shown.decode().then(() => draw(overlay, shown)).then((layer) => { frame.append(layer); legend(layer.legend ?? [], switches); return layer; }).catch(() => null);
       box.addEventListener("change", async () => { const layer = await drawn; if (layer) layer.style.display = box.checked ? "" : "none"; });
     });
     return overlays.length ? [frame, switches] : [frame];
@@ -92,7 +105,7 @@ const MediaItems = (() => {
   const kinds = {
     image,
     video: (item) => [isGif(item.path) ? image({ ...item, masks: [], boxes: [] })[0] : element("video", { src: url(item.path), controls: "", loop: "", muted: "", preload: "metadata" })],
-    audio: (item) => [element("audio", { src: url(item.path), controls: "", preload: "none" })],
+    audio: (item) => [element("audio", { src: url(item.path), controls: "", preload: "metadata" })],
     // The frame has an origin of its own: its scripts reach neither this page nor the API.
     html: (item) => [element("iframe", { src: `${url(item.path)}?scripts=true`, sandbox: "allow-scripts", loading: "lazy", title: item.caption || name(item.path) })],
     table: (item) => [Tables.table(item)],
