@@ -87,9 +87,8 @@ class BoundingBoxes2D(Media):
         ids = sorted({box["class_id"] for box in boxes if "class_id" in box})
         self.class_labels = _labels(val, ids, f"boxes {key!r}")
         self._boxes = boxes
-        labels = {str(found): name for found, name in self.class_labels.items()}
-        data = json.dumps({"box_data": boxes, "class_labels": labels}).encode()
-        content = BytesContent(data)
+        labels = {"class_labels": _by_text(self.class_labels)} if "class_labels" in val else {}
+        content = BytesContent(json.dumps({"box_data": boxes, **labels}).encode())
         super().__init__(MediaFile(folder="metadata/boxes2D", extension="boxes2D.json", content=content))
 
     def record(self, place: MediaPlace) -> Any:
@@ -135,7 +134,7 @@ class ImageMask(Media):
         super().__init__(MediaFile(folder=folder, extension=extension, content=pixels, encode=encode))
 
     def _facts(self) -> dict[str, Any]:
-        return {"class_labels": {str(key): name for key, name in self.class_labels.items()}} if self._named else {}
+        return {"class_labels": _by_text(self.class_labels)} if self._named else {}
 
 
 def layers_of(given: Mapping[str, Any] | None, name: str, kind: type[_Layer]) -> dict[str, _Layer]:
@@ -169,6 +168,10 @@ def _labels(val: Mapping[str, Any], ids: Iterable[int], what: str) -> dict[Any, 
     if not all(isinstance(key, Number) and isinstance(name, str) for key, name in items):
         raise TypeError(f"Invalid class_labels of {what}: expected a dict of names by number")
     return dict(items)
+
+
+def _by_text(labels: Mapping[Any, str]) -> dict[str, str]:
+    return {str(found): name for found, name in labels.items()}
 
 
 def _ids(array: Any) -> list[int]:

@@ -59,17 +59,27 @@ class Audio(BatchableMedia):
             "_type": "audio",
             "count": len(items),
             "audio": [item.record(place) for item in items],
-            "sampleRates": [item.sample_rate for item in items],
-            "durations": [item.duration for item in items],
+            "sampleRates": cls.sample_rates(items),
+            "durations": cls.durations(items),
             **({"captions": [text or "" for text in captions]} if captions else {}),
         }
+
+    @classmethod
+    def durations(cls, audio_list: Sequence[Audio]) -> list[float | None]:
+        """Return the length of each sound in seconds; None for a file."""
+        return [audio.duration for audio in audio_list]
+
+    @classmethod
+    def sample_rates(cls, audio_list: Sequence[Audio]) -> list[int | None]:
+        """Return the samples per second of each sound; None if they were not passed."""
+        return [audio.sample_rate for audio in audio_list]
 
     def _of_array(self, data: Any, rate: int | None) -> MediaFile:
         if not isinstance(rate, Real) or not 0 < rate < _MOST_RATE or rate != int(rate):
             raise ValueError(f"Invalid sample_rate {rate!r}: an array needs the number of samples per second")
         require_installed("soundfile", "Audio")
         array = as_array(data)
-        if array.ndim not in {1, 2} or not array.size or (array.ndim == 2 and array.shape[1] > _MOST_CHANNELS):  # noqa: PLR2004
+        if array.ndim not in {1, 2} or (array.ndim == 2 and array.shape[1] > _MOST_CHANNELS):  # noqa: PLR2004
             raise ValueError(
                 f"Invalid audio of shape {array.shape}: expected (time) or (time, channels), {_MOST_CHANNELS} at most"
             )

@@ -97,4 +97,4 @@ def downloaded(description: dict[str, Any], artifact: Any) -> Path:
 def captions_of(items: Sequence[Media]) -> list[str | None]:
     """Return the captions of a list of values; an empty list if none has one."""
     captions = [item._caption for item in items]  # noqa: SLF001 - of this module
-    return captions if any(captions) else []
+    return captions if any(caption is not None for caption in captions) else []

@@ -67,7 +67,7 @@ class Image(BatchableMedia):
         file_type: str | None = None,
         normalize: bool | None = None,  # noqa: FBT001
     ) -> None:
-        if file_type is not None and file_type not in _FILE_TYPES:
+        if file_type and file_type not in _FILE_TYPES:
             raise ValueError(f"Invalid file_type {file_type!r}: expected one of {', '.join(_FILE_TYPES)}")
         self.format = file_type or "png"
         self._width = self._height = 0

@@ -19,6 +19,8 @@ MOST_PIXELS = 65_500
 MOST_AREA = 178_956_970
 #: Channels of an image, and its mode.
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+#: Pixels of the shorter side of an array with the channels first: with fewer, it may be an image of wrong channels.
+_LEAST_SIDES = {1: 1, 3: 4, 4: 8}
 #: Images in a row of a grid, and pixels between them, as torchvision makes them.
 GRID_COLUMNS, GRID_PADDING = 8, 2
 
@@ -70,7 +72,7 @@ def _layout(shape: tuple[int, ...], *, tensor: bool) -> tuple[str, tuple[int, ..
             layout, size = "NCHW", _grid(count, channels, height, width)
         case (height, width, (1 | 3 | 4) as channels) if not (tensor and trimmed[0] in _MODES):
             layout, size = "HWC", (height, width, channels)
-        case ((1 | 3 | 4) as channels, height, width):
+        case ((1 | 3 | 4) as channels, height, width) if tensor or min(height, width) >= _LEAST_SIDES[channels]:
             layout, size = "CHW", (height, width, channels)
         case _:
             layout, size = "", (0, 0, 0)

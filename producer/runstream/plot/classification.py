@@ -42,7 +42,7 @@ def pr_curve(  # noqa: PLR0917 - the signature of W&B
 
     Raises:
         TypeError: ``y_true`` or ``y_probas`` is missing.
-        ValueError: They do not have as many samples, or a probability for each class.
+        ValueError: They do not have as many samples, or a probability for each class, or one is NaN.
     """
     import numpy as np  # noqa: PLC0415 - not needed to import this module
 
@@ -145,6 +145,8 @@ def _curves(  # noqa: PLR0917
             f"Invalid y_probas of shape {scores.shape}: expected a probability of each of {len(classes)} classes for "
             f"{len(truth)} samples"
         )
+    if scores.dtype.kind == "f" and np.isnan(scores).any():
+        raise ValueError("Invalid y_probas: expected probabilities, not NaN")
     chosen = classes if classes_to_plot is None else classes[np.isin(classes, classes_to_plot)]
     rows: list[list[Any]] = []
     for at, value in enumerate(classes):

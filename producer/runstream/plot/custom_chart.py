@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runstream.exceptions import Error
 from runstream.media.base import ChartValue
 from runstream.tables.table import Table
 
@@ -12,6 +14,16 @@ if TYPE_CHECKING:
 
 #: The section of the page in which a table is shown that is split from its chart.
 _SPLIT_SECTION = "Custom Chart Tables"
+
+
+@dataclass
+class CustomChartSpec:
+    """How a table is drawn; the fields are those of :class:`CustomChart`."""
+
+    spec_name: str
+    fields: dict[str, Any]
+    string_fields: dict[str, Any]
+    split_table: bool = False
 
 
 class CustomChart(ChartValue):
@@ -33,14 +45,18 @@ class CustomChart(ChartValue):
         string_fields: Mapping[str, Any] | None = None,
         split_table: bool | None = False,  # noqa: FBT001, FBT002
     ) -> None:
-        self.id, self.table, self.split_table = id, data, bool(split_table)
-        self.fields, self.string_fields = dict(fields), dict(string_fields or {})
+        self.table = data
+        self.spec = CustomChartSpec(id, dict(fields), dict(string_fields or {}), bool(split_table))
 
     def parts(self, key: str) -> tuple[str, Table, dict[str, Any]]:
         """Return the key of the table, the table, and the definition of the chart that is logged under a key."""
-        table = f"{_SPLIT_SECTION}/{key}_table" if self.split_table else f"{key}_table"
-        fields, strings = _texts(self.fields), _texts(self.string_fields)
-        return table, self.table, {"definition": self.id, "fields": fields, "strings": strings, "table": table}
+        table = f"{_SPLIT_SECTION}/{key}_table" if self.spec.split_table else f"{key}_table"
+        fields, strings = _texts(self.spec.fields), _texts(self.spec.string_fields)
+        return (
+            table,
+            self.table,
+            {"definition": self.spec.spec_name, "fields": fields, "strings": strings, "table": table},
+        )
 
 
 class Visualize(ChartValue):
@@ -72,19 +88,19 @@ def plot_table(
         split_table: Whether the table is shown in a section of its own.
 
     Raises:
-        TypeError: ``data_table`` is not a Table.
+        Error: ``data_table`` is not a Table.
     """
     return CustomChart(vega_spec_name, _checked("data_table", data_table), fields, string_fields, split_table)
 
 
 def visualize(id: str, value: Table) -> Visualize:  # noqa: A002 - the signature of W&B
-    """Return a table that is drawn by a definition; raises TypeError if ``value`` is not a Table."""
+    """Return a table that is drawn by a definition; raises Error if ``value`` is not a Table."""
     return Visualize(id, _checked("value", value))
 
 
 def _checked(name: str, table: Any) -> Table:
     if not isinstance(table, Table):
-        raise TypeError(f"Invalid {name}: expected a Table, not a value of type {type(table).__name__}")
+        raise Error(f"Invalid {name}: expected a Table, not a value of type {type(table).__name__}")
     return table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,14 @@ def test_images_of_pillow_of_any_mode(mode: str, file_type: str) -> None:
     assert image.image.size == (5, 4)
 
 
+def test_numbers_of_16_bits_are_kept() -> None:
+    """Images of Pillow with more than 8 bits are stored with 16 as PNG."""
+    numbers = np.array([[0, 300], [65_535, 7]])
+
+    for dtype in ("int32", "uint16"):
+        assert pixels(runstream.Image(Pillow.fromarray(numbers.astype(dtype)))).tolist() == numbers.tolist()
+
+
 def test_colors_of_a_palette_are_kept() -> None:
     """An image with a palette has the same colors afterwards."""
     given = Pillow.new("RGB", (3, 2), (10, 200, 30)).quantize(4)
@@ -180,6 +189,8 @@ def test_a_list_of_images_is_one_value() -> None:
         "captions": ["x", None],
     }
     assert len(set(recorded["filenames"])) == 2
+    empty = [runstream.Image(np.zeros((4, 6), np.uint8), caption=text) for text in ("", None)]
+    assert runstream.Image.record_list(empty, RunPlace(None, 0))["captions"] == ["", None]
 
 
 def test_only_the_first_images_of_a_long_list_are_recorded(tmp_path: Path) -> None:
@@ -205,6 +216,7 @@ def test_boxes_and_masks_are_files_of_their_own(tmp_path: Path) -> None:
     assert [file["path"] for file in recorded.files] == paths
     assert (value["boxes"]["b"]["_type"], value["masks"]["m"]["_type"]) == ("boxes2D", "mask")
     assert value["masks"]["m"]["class_labels"] == {"1": "cat"}
+    assert json.loads(recorded.content(1)) == {"box_data": [BOX]}  # with class_labels if they are passed
     assert paths[1].startswith("media/metadata/boxes2D/a_0_")
     assert paths[2].startswith("media/images/mask/a_0_")
 
@@ -213,6 +225,8 @@ def test_boxes_and_masks_are_files_of_their_own(tmp_path: Path) -> None:
     ("array", "problem"),
     [
         (np.zeros((2, 2, 7)), r"shape \(2, 2, 7\)"),
+        (np.zeros((4, 6, 5)), r"shape \(4, 6, 5\)"),
+        (np.zeros((4, 6, 2)), r"shape \(4, 6, 2\)"),
         (np.zeros((0, 3)), r"shape \(0, 3\)"),
         (np.zeros(5), r"shape \(5,\)"),
         (np.array([["a"]]), "expected numbers"),

@@ -93,6 +93,7 @@ def test_samples_become_a_wav_file(dtype: str) -> None:
     samples, rate = soundfile.read(io.BytesIO(uploaded(sound)))
 
     assert (samples.shape, rate, sound.duration) == ((800, 2), 8000, 0.1)
+    assert len(soundfile.read(io.BytesIO(uploaded(runstream.Audio(np.zeros(0, dtype), 8000))))[0]) == 0
 
 
 def test_a_list_of_sounds_is_one_value() -> None:
@@ -144,6 +145,8 @@ def test_a_scene_has_points_boxes_and_vectors() -> None:
     assert stored["type"] == "lidar/beta"
     assert np.ptp(stored["boxes"][0]["corners"], axis=0).round(6).tolist() == [2, 4, 2]
     assert stored["vectors"] == []
+    with pytest.raises(ValueError, match="Invalid boxes of a scene"):
+        runstream.Object3D({"type": "lidar/beta", "boxes": "x"})
 
 
 @pytest.mark.parametrize("name", ["a.obj", "a.gltf", "a.glb", "a.babylon", "a.stl", "a.pts.json"])

@@ -22,6 +22,17 @@ def test_a_histogram_is_logged_as_plain_data() -> None:
     assert logged == {"h": {"_type": "histogram", "values": [4, 4, 4], "bins": pytest.approx([0, 11 / 3, 22 / 3, 11])}}
 
 
+def test_the_number_of_bins_may_follow_from_the_numbers() -> None:
+    """A rule of numpy chooses it."""
+    assert runstream.Histogram([1, 2], num_bins="auto").bins == np.histogram([1, 2], bins="auto")[1].tolist()
+
+
+def test_a_histogram_needs_numbers() -> None:
+    """Without them it is a TypeError."""
+    with pytest.raises(TypeError, match="Missing argument"):
+        runstream.Histogram()
+
+
 def test_a_histogram_of_numpy_is_accepted() -> None:
     """Counts and edges are kept unchanged."""
     made = runstream.Histogram(np_histogram=([1, 2, 3], [0, 1, 2, 3]))

@@ -51,16 +51,39 @@ def test_a_chart_is_a_table_and_a_definition(tmp_path: Path) -> None:
 
 
 def test_a_refused_row_leaves_no_chart(tmp_path: Path) -> None:
-    """Neither its table nor its definition is recorded; a chart within a list or a dict is refused."""
+    """Neither its table nor its definition is recorded; a chart within a list is refused."""
     chart = plot.bar(Table(**XY), "x", "y")
     with recorded_run(tmp_path) as recorded:
-        for row in ({"c": chart, "odd": object()}, {"c": {"in": chart}}, {"c": [chart]}):
+        for row in ({"c": chart, "odd": object()}, {"c": {"in": chart, "odd": object()}}, {"c": [chart]}):
             with pytest.raises(runstream.DataError):
                 recorded.run.log(row)
         with pytest.raises(runstream.DataError, match="log it under a key of its own"):
             recorded.run.summary["c"] = chart
 
     assert (charts(tmp_path), recorded.rows, recorded.files) == ([], [], [])
+
+
+def test_a_chart_within_a_dict_has_a_key_of_its_own(tmp_path: Path) -> None:
+    """The keys are joined by dots; the rest of the dict is recorded, unless it is empty."""
+    chart = plot.bar(Table(**XY), "x", "y")
+    given = {"a": {"b": {"c": chart, "x": 3}, "loss": 1}, "d": {"e": chart}, "f": {"g": 2}}
+    with recorded_run(tmp_path) as recorded:
+        recorded.run.log(given)
+
+    assert [key for key, _ in charts(tmp_path)] == ["a.b.c", "d.e"]
+    (row,) = recorded.rows
+    assert sorted(row) == ["a", "a.b.c_table", "d.e_table", "f"]
+    assert (row["a"], row["f"]) == ({"b": {"x": 3}, "loss": 1}, {"g": 2})
+    assert given["a"] == {"b": {"c": chart, "x": 3}, "loss": 1}
+
+
+def test_the_definition_of_a_chart_can_be_read_and_changed() -> None:
+    """``spec`` has it, as in W&B."""
+    chart = plot.line(Table(**XY), "x", "y", title="T")
+    chart.spec.string_fields["title"] = "U"
+
+    assert (chart.spec.spec_name, chart.spec.fields["y"], chart.spec.split_table) == ("wandb/line/v0", "y", False)
+    assert chart.parts("k")[2]["strings"] == {"title": "U"}
 
 
 def test_the_methods_of_the_run_and_the_module_are_the_same() -> None:
@@ -135,8 +158,8 @@ def test_predictions_are_counted() -> None:
 @pytest.mark.parametrize(
     ("make", "error"),
     [
-        (lambda: plot.line(cast("Any", [[1]]), "x", "y"), TypeError),
-        (lambda: plot.visualize("id", cast("Any", 3)), TypeError),
+        (lambda: plot.line(cast("Any", [[1]]), "x", "y"), runstream.Error),
+        (lambda: plot.visualize("id", cast("Any", 3)), runstream.Error),
         (lambda: plot.line_series(1, [[1]]), TypeError),
         (lambda: plot.line_series([1], 1), TypeError),
         (lambda: plot.line_series([1], [1]), TypeError),
@@ -150,8 +173,9 @@ def test_predictions_are_counted() -> None:
         (lambda: plot.pr_curve([0, 1]), TypeError),
         (lambda: plot.roc_curve([0, 1], [[0.5], [0.5]]), ValueError),
         (lambda: plot.roc_curve([0, 1], [[0.5, 0.5]]), ValueError),
+        (lambda: plot.pr_curve([0, 1], [[0.5, np.nan]] * 2), ValueError),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_invalid_arguments_are_refused(make: Callable[[], Any], error: type[Exception]) -> None:
     """The class of the error is W&B's."""

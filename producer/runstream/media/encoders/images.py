@@ -34,7 +34,8 @@ def encode(arguments: Mapping[str, Any], source: Path, target: Path) -> None:
     image = _of_pillow(arguments, source) if "pillow" in arguments else _of_array(arguments, source)
     file_format = _FORMATS[arguments["format"]]
     if image.mode not in _STORED[file_format]:
-        image = image.convert("L" if image.mode in _GRAY else "RGB")
+        deep = image.mode == "I" and "I;16" in _STORED[file_format]
+        image = image.convert("I;16" if deep else "L" if image.mode in _GRAY else "RGB")
     options: dict[str, Any] = {"compress_level": _PNG_LEVEL} if file_format == "PNG" else {}
     image.save(target, format=file_format, **options)
 

@@ -147,7 +147,11 @@ def _points(data: Any) -> list[Any]:
 def _scene(given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("type") != _SCENE:
         raise ValueError(f"Invalid type {given.get('type')!r} of a scene: expected {_SCENE!r}")
-    return {"type": _SCENE, **{name: _plain(given.get(name, [])) for name in ("vectors", "points", "boxes")}}
+    found = {name: _plain(given.get(name, [])) for name in ("vectors", "points", "boxes")}
+    for name, value in found.items():
+        if not isinstance(value, list):
+            raise ValueError(f"Invalid {name} of a scene: expected a list or an array, not {value!r:.100}")  # noqa: TRY004
+    return {"type": _SCENE, **found}
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from runstream_schemas.attributes import CHARTS
 from runstream_schemas.events import Operation, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from runstream.media.base import MediaPlace
 
@@ -33,16 +33,37 @@ class RunCharts:
 
 
 def with_tables(items: list[tuple[Any, Any]], charts: RunCharts | None, place: MediaPlace) -> list[tuple[Any, Any]]:
-    """Return the keys and values of a row with the tables of charts in place of these, which are recorded with it."""
-    if not any(issubclass(kind, ChartValue) for kind in {type(value) for _, value in items}):
+    """Return the keys and values of a row with the tables of charts in place of these, which are recorded with it.
+
+    The table of a chart within a dict gets a key of its own.
+    """
+    kinds = {type(value) for _, value in items}
+    if dict not in kinds and not any(issubclass(kind, ChartValue) for kind in kinds):
         return items
     found = []
     for key, value in items:
-        if isinstance(value, ChartValue) and isinstance(key, str) and key:
-            name, table, chart = value.parts(key)
-            found.append((name, table))
+        inner = [*_charts_within(key, value)] if isinstance(key, str) and key else []
+        for name, chart in inner:
+            table_key, table, definition = chart.parts(name)
+            found.append((table_key, table))
             if charts is not None:
-                place.when_kept(partial(charts.add, key, chart))
-        else:
-            found.append((key, value))
+                place.when_kept(partial(charts.add, name, definition))
+        rest = _without_charts(value) if inner else value
+        if rest or not inner:
+            found.append((key, rest))
     return found
+
+
+def _charts_within(key: str, value: Any) -> Iterator[tuple[str, ChartValue]]:
+    """Yield the charts within a value, each with its key: of a chart within a dict, the keys joined by dots."""
+    if isinstance(value, ChartValue):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _charts_within(f"{key}.{name}", inner)
+
+
+def _without_charts(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return None if isinstance(value, ChartValue) else value
+    return {name: _without_charts(inner) for name, inner in value.items() if not isinstance(inner, ChartValue)}

@@ -22,11 +22,12 @@ class Histogram(WBValue, Mapping[str, Any]):
     Args:
         sequence: Numbers, of any shape, to be sorted into bins.
         np_histogram: Instead: counts and edges, as ``numpy.histogram`` returns them.
-        num_bins: Bins between the least and the greatest of ``sequence``; 512 at most.
+        num_bins: Bins between the least and the greatest of ``sequence``, 512 at most; or a rule of numpy,
+            such as ``auto``.
 
     Raises:
         ValueError: There are more than 512 bins, other than one more edge than counts, or numbers that are not finite.
-        TypeError: The sequence contains something other than numbers.
+        TypeError: The sequence is missing, or contains something other than numbers.
     """
 
     MAX_LENGTH = MOST_BINS
@@ -36,12 +37,14 @@ class Histogram(WBValue, Mapping[str, Any]):
         self,
         sequence: Any = None,
         np_histogram: tuple[Sequence[float], Sequence[float]] | None = None,
-        num_bins: int = 64,
+        num_bins: int | str = 64,
     ) -> None:
         if np_histogram is None:
-            if num_bins > MOST_BINS:
+            if sequence is None:
+                raise TypeError("Missing argument: expected a sequence or np_histogram")
+            if not isinstance(num_bins, str) and num_bins > MOST_BINS:
                 raise ValueError(f"num_bins={num_bins}: a histogram has {MOST_BINS} bins at most")
-            given: Any = np.histogram([] if sequence is None else sequence, bins=num_bins)
+            given: Any = np.histogram(sequence, bins=num_bins)
         else:
             given = np_histogram
         if len(given) != 2:  # noqa: PLR2004 - a pair
