@@ -14,8 +14,8 @@ FAST := tests/unit tests/contract tests/property
 # Tests whose coverage is measured, in all processes that they start; the others add little (docs/adr/0026).
 MEASURED := tests/unit tests/contract tests/compat tests/integration tests/e2e/test_artifacts.py \
 	tests/e2e/test_artifact_commands.py tests/e2e/test_files.py
-# Test processes; each starts Kafka, PostgreSQL and a local stack when its tests need them, about 1.5 GiB in all. Many tests
-# wait for a timeout that they examine, so that two cores are busy with three processes.
+# Test processes; they share their servers (tests/shared_servers.py). Many tests wait for a timeout that they examine, so that
+# two cores are busy with three processes.
 WORKERS ?= 3
 SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile=$(if $(CI),ci,full) --durations 40
 # Absolute, because the processes that the tests start run in other folders.
@@ -97,10 +97,11 @@ clean: ## Remove everything built here; runs and their data are kept
 	$(BIN)/python -m pip install --editable '.[server,local,demo]'
 	@touch $@
 
-.venv/.dev: .venv/.demo
-	@echo "installing the development dependencies"
+# Includes what the demo needs, so that nothing is resolved and built twice.
+.venv/.dev: .venv/.pip pyproject.toml
+	@echo "installing Runstream with the servers of the local stack and the development dependencies"
 	$(BIN)/python -m pip install --quiet --editable '.[server,local,demo,media,pandas,tensorboard]' --group dev
-	@touch $@
+	@touch .venv/.demo $@
 
 .venv-integrations/.done: pyproject.toml
 	@echo "creating .venv-integrations with PyTorch and the libraries that need it; this takes a few minutes"

@@ -1,46 +1,42 @@
 """Real servers for the tests, started once per session on free loopback ports in a temporary folder.
 
-The reaper (``runstream_deploy.processes.reaper``) stops them, even if the session is killed.
+All test processes share them (``tests/shared_servers.py``). They are stopped even if the session is killed.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
+import shutil
 import signal
 import sys
+import tempfile
 import uuid
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from runstream.server.folders import cache_folder
-from runstream_deploy.processes.child import Child
-from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.processes.reaper import Reaper, send_signal
-from runstream_deploy.services.class_archive import with_class_archive
-from runstream_deploy.services.jars import fetch_jars
-from runstream_deploy.services.java import find_java
-from runstream_deploy.services.kafka import Kafka
-from runstream_deploy.services.object_store import ObjectStore
-from runstream_deploy.services.postgres import Postgres
-from runstream_deploy.services.service import Service, wait_until_ready
 from runstream_deploy.services.topics import connected_admin, ensure_topics, once_recovered
 from runstream_schemas.topics import Topic, topic_name
+from tests import shared_servers
 from tests.leftovers import MARK, describe, marked
 from tests.own_broker import OwnBroker
 from tests.polling import eventually
 from tests.run_aside import run_aside as run_aside  # noqa: PLC0414 - for tests
 from tests.running_stack import Stack as Stack  # noqa: PLC0414 - the type of a fixture, for tests
 from tests.running_stack import running_stack
+from tests.shared_servers import await_end, shared_server
 from tests.trainers import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from runstream_deploy.services.kafka import Kafka
+    from runstream_deploy.services.object_store import ObjectStore
+    from runstream_deploy.services.postgres import Postgres
 
 
 # Property tests check results. On a busy machine, a slow example is not a failure.
@@ -53,27 +49,59 @@ settings.register_profile("ci", settings.get_profile("full"), derandomize=True, 
 settings.load_profile("full")
 
 
+#: The files that suspend or kill processes of a stack, or examine a whole one: one after another, on ``own_stack``.
+DISTURBING = (
+    "tests/faults/test_chaos.py",
+    "tests/faults/test_outage.py",
+    "tests/faults/test_uploads.py",
+    "tests/e2e/test_documented_function.py",
+    "tests/e2e/test_exit_states.py",
+    "tests/e2e/test_run_control.py",
+    "tests/integration/deploy/test_recovery.py",
+    "tests/integration/deploy/test_stack.py",
+)
+
 #: The files that take longest are started first, so that no test process runs alone at the end.
 LONGEST = (
-    "faults/test_chaos.py",
-    "integration/deploy/test_lifecycle.py",
-    "integration/deploy/test_demo.py",
-    "integration/history/test_history.py",
-    "e2e/test_artifacts.py",
-    "e2e/test_exit_states.py",
-    "faults/test_outage.py",
-    "property/values/test_hostile_values.py",
-    "property/liveness/test_model.py",
+    *DISTURBING,
+    "tests/integration/deploy/test_lifecycle.py",
+    "tests/integration/deploy/test_demo.py",
+    "tests/integration/history/test_history.py",
+    "tests/e2e/test_artifacts.py",
+    "tests/property/values/test_hostile_values.py",
+    "tests/property/liveness/test_model.py",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of the longest files first, and keep the order otherwise."""
-    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path, len(places)))
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(_file(item.nodeid), len(places)))
 
 
-def pytest_configure() -> None:
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile``, give all disturbing files to one test process: it alone starts ``own_stack``."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 - only where xdist is installed
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return "disturbing" if _file(nodeid) in DISTURBING else _file(nodeid)
+
+    return Scheduling(config, log)
+
+
+#: The folder of the shared servers, in the process that created it.
+_FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Keep the messages of failed comparisons short, also in CI, and keep compiled modules.
 
     With the first variables pytest formats all differences. Of hundreds of rows that takes seconds, for each failed
@@ -83,6 +111,17 @@ def pytest_configure() -> None:
     for name in ("CI", "BUILD_NUMBER", "PYTHONDONTWRITEBYTECODE"):
         os.environ.pop(name, None)
     sys.dont_write_bytecode = False
+    if shared_servers.FOLDER not in os.environ:
+        config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="runstream-tests-"))
+        os.environ[shared_servers.FOLDER] = str(config.stash[_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Wait until the shared servers have been stopped, in the process that started the session."""
+    if folder := config.stash.get(_FOLDER, None):
+        del os.environ[shared_servers.FOLDER]
+        await_end(folder)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -121,10 +160,24 @@ def reaper(nothing_left_running: None) -> Iterator[Reaper]:  # noqa: ARG001 - to
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Stack]:
-    """Run a local stack with liveness timeouts of seconds; see ``tests/running_stack.py``."""
+def shared_stack() -> Iterator[Stack]:
+    """Start a local stack with liveness timeouts of seconds, unless another test process has."""
+    with shared_server("stack") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def own_stack(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Stack]:
+    """Start a local stack of this test process."""
     with running_stack(tmp_path_factory.mktemp("stack") / "data", reaper) as stack:
         yield stack
+
+
+@pytest.fixture(scope="module")
+def stack(request: pytest.FixtureRequest) -> Stack:
+    """Return a local stack, which disturbing files do not share with other test processes."""
+    found: Stack = request.getfixturevalue("own_stack" if _file(request.node.nodeid) in DISTURBING else "shared_stack")
+    return found
 
 
 @pytest.fixture
@@ -133,27 +186,10 @@ def server(stack: Stack) -> Server:
     return Server(url=stack.url, token=stack.token, entity=stack.entity)
 
 
-@contextmanager
-def serving(service: Service, folder: Path, reaper: Reaper) -> Iterator[None]:
-    """Run a service until the block ends."""
-    service.prepare()
-    log = folder / f"{service.name}.log"
-    child = Child(service.command(), log, reaper)
-    try:
-        run_aside(wait_until_ready(service, child.exit_code, log))
-        yield
-    finally:
-        child.stop()
-
-
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Kafka]:
-    """Start a Kafka broker."""
-    folder = tmp_path_factory.mktemp("kafka")
-    distribution = with_class_archive(cache_folder(), find_java(), fetch_jars(cache_folder()))
-    port = choose_port()
-    kafka = Kafka(folder / "kafka", port=port, controller_port=choose_port({port}), distribution=distribution)
-    with serving(kafka, folder, reaper):
+def kafka() -> Iterator[Kafka]:
+    """Start a Kafka broker, unless another test process has."""
+    with shared_server("kafka") as kafka:
         yield kafka
 
 
@@ -193,13 +229,9 @@ def prefix(broker: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Postgres]:
-    """Start a PostgreSQL server without fsync, since no test crashes the machine."""
-    folder = tmp_path_factory.mktemp("postgres")
-    settings = {"fsync": "off", "max_connections": "200"}
-    password = secrets.token_urlsafe(16)
-    postgres = Postgres(folder / "data", port=choose_port(), password=password, settings=settings)
-    with serving(postgres, folder, reaper):
+def postgres() -> Iterator[Postgres]:
+    """Start a PostgreSQL server, unless another test process has."""
+    with shared_server("postgres") as postgres:
         yield postgres
 
 
@@ -221,9 +253,7 @@ async def _drop(postgres: Postgres, name: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def object_store(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[ObjectStore]:
-    """Start an S3 server."""
-    folder = tmp_path_factory.mktemp("s3")
-    store = ObjectStore(folder / "objects", port=choose_port(), access_key="test", secret_key=secrets.token_urlsafe(16))
-    with serving(store, folder, reaper):
+def object_store() -> Iterator[ObjectStore]:
+    """Start an S3 server, unless another test process has."""
+    with shared_server("s3") as store:
         yield store

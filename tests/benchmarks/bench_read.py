@@ -25,8 +25,9 @@ from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
 from tests.benchmarks.blocks import NOON, block, rows
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.rig import ENTITY, PARTITIONS, Rig, rig
-from tests.conftest import run_aside, serving
 from tests.events import changed
+from tests.run_aside import run_aside
+from tests.shared_servers import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

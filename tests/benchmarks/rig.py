@@ -20,8 +20,9 @@ from runstream_deploy.services.java import find_java
 from runstream_deploy.services.kafka import Kafka
 from runstream_deploy.services.postgres import Postgres
 from runstream_deploy.services.topics import ensure_topics
-from tests.conftest import run_aside, serving
+from tests.run_aside import run_aside
 from tests.running_stack import clean_environment
+from tests.shared_servers import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WRITERS = 8
 #: Of each process; docs/benchmarks.md has the figures of 12 500.
-ROWS = int(os.environ.get("RUNSTREAM_CHAOS_ROWS", "5_000"))
+ROWS = int(os.environ.get("RUNSTREAM_CHAOS_ROWS", "2_000"))
 METRICS = 20
 CONSUMERS = ("history", "summary", "liveness", "alerts", "files")
 

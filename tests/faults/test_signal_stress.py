@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Seconds for all cases together; minutes are worth while after a change of the append.
-SECONDS = float(os.environ.get("RUNSTREAM_STRESS_SECONDS", "30"))
+SECONDS = float(os.environ.get("RUNSTREAM_STRESS_SECONDS", "10"))
 CASES = [(True, 4096), (True, 256 * 1024), (False, 4096), (False, 256 * 1024)]
 ROWS = 5_000
 #: Seconds between two signals. A handler must be able to create a segment in that time, even on a busy machine.

@@ -75,7 +75,10 @@ def test_a_problem_keeps_its_status_and_code() -> None:
 async def _end_connections(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
-        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'runstream-api'"
+        query = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'runstream-api' AND datname = current_database()"
+        )
         assert await connection.fetchval(query)
     finally:
         await connection.close()
