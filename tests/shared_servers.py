@@ -78,7 +78,7 @@ def await_end(folder: Path) -> None:
     """Wait until the hosts of all servers have exited."""
     for file in folder.glob("*.users"):
         with _users(folder, file.stem) as users:
-            eventually(lambda users=users: _is_unused(users), within=120)  # type: ignore[misc]
+            eventually(lambda users=users: _is_unused(users), within=300)  # type: ignore[misc]
 
 
 def _users(folder: Path, name: str) -> IO[bytes]:

@@ -41,6 +41,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     settings = {"x_label": arguments.label, "x_primary": arguments.label in ("", "0")}
+    if arguments.journal:
+        # The journal names the entity, which the server knows; on a busy machine it answers after the default of 0.5 s.
+        settings["connect_timeout_s"] = 60
     run = runstream.init(project=arguments.project, id=arguments.id, mode=arguments.mode, settings=settings)
     journal = os.open(arguments.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if arguments.journal else None
     path = f"{run.entity}/{run.project}/{run.id}"
