@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from mimetypes import guess_type
 from pathlib import Path
@@ -29,6 +29,11 @@ class File:
 
     def __repr__(self) -> str:
         return f"<File {self.name} ({self.mimetype}) {self.size:,} bytes>"
+
+    @property
+    def connection(self) -> ApiConnection:
+        """The connection to the server that has the file."""
+        return self._connection
 
     @property
     def id(self) -> str:
@@ -114,20 +119,27 @@ class File:
             ValueError: The file exists, and neither ``replace`` nor ``exist_ok`` is set; or its name is invalid.
             CommError: The server does not answer, or with other bytes than announced; or there is no content.
         """
-        if problem := problem_of_name(self.name):
-            raise ValueError(f"Invalid name {self.name!r} of a file of a run: {problem}")
-        target = Path(root, self.name)
+        target = self.target(root)
         if target.exists() and not replace:
             if exist_ok:
                 return target.open()
             raise ValueError(
                 f"{os.fspath(target)!r} exists: pass replace=True to replace it or exist_ok=True to keep it"
             )
+        Downloader(self._connection.client).download([self.wanted(root)])
+        return target.open()
+
+    def target(self, root: str | os.PathLike[str]) -> Path:
+        """Return where the file is below a local folder; raises ValueError if its name leads elsewhere."""
+        if problem := problem_of_name(self.name):
+            raise ValueError(f"Invalid name {self.name!r} of a file of a run: {problem}")
+        return Path(root, self.name)
+
+    def wanted(self, root: str | os.PathLike[str]) -> Download:
+        """Return the download of the file to a local folder; raises MissingFileError if its content is not stored."""
         if self.state != "stored":
             raise MissingFileError(f"The content of {self.name!r} is not stored: {self.reason or self.state}")
-        file = Download(source=self._path, target=target, size=self.size, sha256=self.sha256)
-        Downloader(self._connection.client).download([file])
-        return target.open()
+        return Download(source=self._path, target=self.target(root), size=self.size, sha256=self.sha256)
 
     def delete(self) -> None:
         """Delete the file from the run, permanently; returns once it is no longer listed.
@@ -180,6 +192,16 @@ class Files(Pages[File]):
     def _page(self, after: str | None) -> tuple[list[File], str | None]:
         page = self._connection.get(f"{self._address}/files", **self._asked, after=after)
         return [File(self._connection, self._address, document) for document in page["files"]], page["next"]
+
+
+def download_files(files: Sequence[File], root: str | os.PathLike[str], progress: Callable[[int], None]) -> None:
+    """Download files of a run to a local folder, in parallel, and replace existing ones.
+
+    ``progress`` is called with the number of bytes of each part that arrived. Raises as :meth:`File.download`.
+    """
+    if files:
+        client = files[0].connection.client
+        Downloader(client, progress=progress).download([file.wanted(root) for file in files])
 
 
 def file_named(connection: ApiConnection, address: str, name: str) -> File:

@@ -52,16 +52,20 @@ def test_files_are_listed_with_sizes_and_states() -> None:
 
 
 def test_files_are_uploaded_downloaded_and_deleted(tmp_path: Path) -> None:
-    """Names are relative to the root; an existing file is replaced only if that is requested."""
+    """Names are relative to the root; a file is kept if it has the content, else replaced only if that is requested."""
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("first")
     assert _run("put", str(tmp_path / "notes" / "a.txt"), "--root", str(tmp_path)) == "Uploaded notes/a.txt\n"
     target = tmp_path / "here"
     assert _run("get", "notes/a.txt", "config.yaml", "--root", str(target)).count("Downloaded") == 2
     assert (target / "notes" / "a.txt").read_text() == "first"
-    with pytest.raises(Error, match="exists"):
+    assert _run("get", "notes/a.txt", "--root", str(target)) == ""
+    (target / "notes" / "a.txt").write_text("other")
+    with pytest.raises(Error, match=r"notes/a\.txt' exists.*--replace"):
         _run("get", "notes/a.txt", "--root", str(target))
     _run("get", "notes/a.txt", "--root", str(target), "--replace")
+    assert (target / "notes" / "a.txt").read_text() == "first"
+    assert _run("get", "--pattern", "media/%", "--root", str(target)) == "Downloaded media/a.png\n"
     assert _run("rm", "notes/a.txt") == "Deleted notes/a.txt\n"
     assert "notes" not in _run()
 

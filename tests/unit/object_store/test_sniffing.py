@@ -35,6 +35,7 @@ def test_images_are_recognized(kind: str) -> None:
         (b"<xyz>", TEXT),
         (b'<?xml version="1.0"?>\n<!-- c -->\n<svg xmlns="http://www.w3.org/2000/svg"/>', SVG),
         (b'<svg onload="alert(1)">', SVG),
+        (b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><script>alert(1)</script></html>', TEXT),
         pytest.param(b"<!---->" * 146, HTML, id="many comments"),
         pytest.param(b"<!---->" * 140 + b"<svg>", SVG, id="many comments and a drawing"),
         (b"\0\0\0\x20ftypisom", "video/mp4"),

@@ -40,7 +40,10 @@ async def panels(request: Request, run: TheRun, reads: TheReads) -> Response:
         found = await documents.find(connection, run)
     summary, charts = found.document.summary, found.charts
     plots = [_panel(key, "plot", [chart, at_path(summary, str(chart["table"]))]) for key, chart in charts.items()]
-    found_media = sorted(media_in(summary), key=lambda item: (KINDS_IN_ORDER.index(item[1].kind), item[0]))
+    drawn = {str(chart["table"]) for chart in charts.values()}  # whose tables follow the other ones
+    found_media = sorted(
+        media_in(summary), key=lambda item: (KINDS_IN_ORDER.index(item[1].kind), item[0] in drawn, item[0])
+    )
     media = [_panel(key, one.kind, at_path(summary, key)) for key, one in found_media]
     return unless_known(request, ValuesResponse({"panels": [*plots, *media]}))
 

@@ -45,7 +45,7 @@ const MediaItems = (() => {
       const text = [box.box_caption || labels[box.class_id] || overlay.classes[box.class_id] || (box.class_id ?? ""), scores].filter((part) => part !== "").join(" · ");
       const stroke = color(box.class_id ?? 0);
       drawing.append(element("svg:rect", { ...place, stroke }, element("svg:title", {}, String(text))));
-      const isRight = place.x > width / 2;
+      const isRight = place.x + place.width / 2 > width / 2;
       const anchor = { x: isRight ? place.x + place.width : place.x, "text-anchor": isRight ? "end" : "start" };
       if (text) drawing.append(element("svg:text", { ...anchor, y: Math.max(place.y - 3 * scale, BOX_TEXT * scale), "font-size": BOX_TEXT * scale, fill: stroke }, String(text)));
     }

@@ -11,7 +11,19 @@ const Tables = (() => {
     return typeof cell === "object" ? JSON.stringify(cell) : String(cell);
   }
 
+  // A histogram in a cell; undefined if its form is not known.
+  function histogram({ _type: type, values: counts, bins, packedBins }) {
+    if (type !== "histogram" || !Array.isArray(counts)) return undefined;
+    const edges = bins ?? [...counts, 0].map((_, number) => packedBins?.min + number * packedBins?.size);
+    if (edges.length !== counts.length + 1 || ![...counts, ...edges].every(Number.isFinite)) return undefined;
+    const box = element("div", {}, element("div", { class: "plot" }), element("output", { class: "faint num" }));
+    Charts.histogram(box, { edges, counts, text: "Histogram" });
+    return element("td", {}, box);
+  }
+
   function cell(value) {
+    const drawn = histogram(value ?? {});
+    if (drawn) return drawn;
     if (value?.media) return element("td", {}, ...value.media.items.map((item) => MediaItems.figure(value.media.kind, item, value.states)));
     const shown = text(value);
     return element("td", { ...(typeof value === "number" ? { class: "num right" } : {}), title: shown.slice(0, 2000) }, shown.length > 300 ? `${shown.slice(0, 300)}…` : shown);
@@ -40,7 +52,8 @@ const Tables = (() => {
           Object.assign(state, { offset: 0, descending: state.order === number && !state.descending, order: number });
           show();
         });
-        return element("th", {}, button);
+        const isNumeric = found.rows.some((row) => typeof row[number] === "number");
+        return element("th", isNumeric ? { class: "right" } : {}, button);
       });
       body.replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, ...heads)),
         element("tbody", {}, ...found.rows.map((row) => element("tr", {}, ...row.map(cell))))));

@@ -37,6 +37,9 @@ def gc(
         float | None, typer.Argument(min=0, metavar="[GIGABYTES]", help="Size to keep. Default: the limit; 0 is empty.")
     ] = None,
 ) -> None:
-    """Delete the files that were not used for the longest time, and copies that killed programs left."""
+    """Delete the files that were not used for the longest time, and copies that killed programs left.
+
+    Example: `runstream cache gc 20` keeps 20 GB of those used last.
+    """
     deleted = FileCache().shrink(cache_limit() if size_gb is None else int(size_gb * 1e9))
     output().print(f"Deleted {deleted.files} files, {naturalsize(deleted.size)}")

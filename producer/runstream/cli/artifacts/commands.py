@@ -62,7 +62,10 @@ def ls(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List the artifacts of a project, or the versions of an artifact, newest first."""
+    """List the artifacts of a project, or the versions of an artifact, newest first.
+
+    Examples: `runstream artifact ls llm --type model`, `runstream artifact ls llm/weights --versions`.
+    """
     api = Api()
     if versions:
         if place is None:
@@ -84,7 +87,10 @@ def get(
     prefix: Annotated[str | None, typer.Option(help="Only files whose path begins with this.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do without the cache.")] = False,
 ) -> None:
-    """Download an artifact; print the folder. An interrupted download is continued by the next one."""
+    """Download an artifact; print the folder. An interrupted download is continued by the next one.
+
+    Example: `runstream artifact get llm/weights:best --root model`.
+    """
     artifact = Api().artifact(name, type)
     print_note(f"{artifact.qualified_name}: {artifact.file_count} files, {naturalsize(artifact.size)}")
     write_lines(artifact.download(root, path_prefix=prefix, skip_cache=no_cache) + "\n")
@@ -103,7 +109,10 @@ def put(
     run: Annotated[str | None, typer.Option("--id", help="Id of the run that logs it. Default: a new one.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Upload a file, a folder or a reference as an artifact; print its name and version."""
+    """Upload a file, a folder or a reference as an artifact; print its name and version.
+
+    Example: `runstream artifact put model.pt --name llm/weights --type model --alias best`.
+    """
     import runstream  # noqa: PLC0415 - the recording half of the client
 
     Api()  # raises CommError if no server is known, for which the run would wait
@@ -128,7 +137,10 @@ def verify(
     name: Name,
     folder: Annotated[Path | None, typer.Argument(help="The folder. Default: artifacts/NAME:VERSION.")] = None,
 ) -> None:
-    """Check that a folder has the files of an artifact, with their content, and no others."""
+    """Check that a folder has the files of an artifact, with their content, and no others.
+
+    Example: `runstream artifact verify llm/weights:best model`.
+    """
     artifact = Api().artifact(name)
     artifact.verify(folder)
     output().print(f"All {artifact.file_count} files of {artifact.qualified_name} are as they were logged")
@@ -142,7 +154,10 @@ def rm(
     ] = False,
     all_versions: Annotated[bool, typer.Option("--all", help="Delete the artifact with all its versions.")] = False,
 ) -> None:
-    """Delete a version of an artifact, or all of them."""
+    """Delete a version of an artifact, or all of them.
+
+    Examples: `runstream artifact rm llm/weights:v3`, `runstream artifact rm llm/weights --all`.
+    """
     reference = parse_reference(name)
     if all_versions:
         if reference.version:

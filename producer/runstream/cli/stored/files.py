@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -15,9 +15,11 @@ from rich.text import Text
 
 from runstream.cli.console import output, print_note
 from runstream.cli.find import RunPath, find_run
+from runstream.download.file_cache import sha256_of
+from runstream.download.transfer_progress import TransferProgress
 from runstream.exceptions import UsageError
 from runstream.public_api.api import Api
-from runstream.public_api.files import File
+from runstream.public_api.files import File, download_files
 from runstream.public_api.run import Run
 from runstream.terminal.terminal import printable
 from runstream_schemas import values
@@ -56,7 +58,8 @@ def files(
 ) -> None:
     """List the files of a run, or download (get), upload (put) or delete (rm) some of them.
 
-    Examples: `runstream files RUN`, `runstream files RUN get -p '%.png' --root pictures`.
+    Examples: `runstream files RUN`, `runstream files RUN get -p '%.png' --root pictures`. A repeated get keeps files
+    that have their content already.
     """
     found = find_run(Api(), run)
     if names and pattern:
@@ -67,17 +70,12 @@ def files(
         raise UsageError(f"Missing names of files for {action.value}, or --pattern")
     if action is Action.PUT:
         return _put(found, names or [], root)
-    done: Mapping[Action, tuple[str, Callable[[File], object]]] = {
-        Action.GET: ("Downloaded", lambda file: file.download(str(root), replace=replace).close()),
-        Action.RM: ("Deleted", File.delete),
-    }
-    verb, act = done[action]
-    for file in _required(_chosen(found, names, pattern), names, pattern):
-        try:
-            act(file)
-        except (ValueError, OSError) as error:
-            raise UsageError(str(error)) from error
-        typer.echo(f"{verb} {printable(file.name)}")
+    chosen = _required(_chosen(found, names, pattern), names, pattern)
+    if action is Action.GET:
+        return _get(chosen, root, replace=replace, is_named=bool(names))
+    for file in chosen:
+        file.delete()
+        typer.echo(f"Deleted {printable(file.name)}")
     return None
 
 
@@ -121,6 +119,29 @@ def _required(found: Sequence[File], names: Sequence[str] | None, pattern: str |
         what = f"no file named {', '.join(map(repr, missing))}" if missing else f"no file matches {pattern!r}"
         raise UsageError(f"The run has {what}: list its files with `runstream files RUN`")
     return known
+
+
+def _get(files: Sequence[File], root: Path, *, replace: bool, is_named: bool) -> None:
+    """Download files; of those that a pattern selects, the ones that are not stored are left out with a note."""
+    for file in files:
+        if file.state != "stored" and not is_named:
+            print_note(f"{file.name} is not stored: {file.reason or file.state}")
+    try:
+        missing = [file for file in files if (is_named or file.state == "stored") and not _has(root, file)]
+        existing = [path for file in missing if (path := file.target(root)).exists()]
+        if existing and not replace:
+            raise UsageError(f"{str(existing[0])!r} exists with other content: use --replace to replace it")
+        with TransferProgress("files", sum(file.size for file in missing)) as progress:
+            download_files(missing, root, progress.add)
+    except (ValueError, OSError) as error:
+        raise UsageError(str(error)) from error
+    for file in missing:
+        typer.echo(f"Downloaded {printable(file.name)}")
+
+
+def _has(root: Path, file: File) -> bool:
+    target = file.target(root)
+    return target.is_file() and target.stat().st_size == file.size and sha256_of(target) == file.sha256
 
 
 def _put(run: Run, paths: Sequence[str], root: Path) -> None:

@@ -1,19 +1,23 @@
 // Draws the 3D model that the page sends. This document has an origin of its own and can send no requests.
 const answer = (message) => parent.postMessage(message, "*");
 const ADDONS = "../vendor/three/jsm";
+const COLOR = 0x8fa3c8;
 
 const loaders = {
   async gltf(bytes) {
     const { GLTFLoader } = await import(`${ADDONS}/loaders/GLTFLoader.js`);
     return (await new GLTFLoader().parseAsync(bytes, "")).scene;
   },
-  async obj(bytes) {
+  async obj(bytes, { MeshStandardMaterial, DoubleSide }) {
     const { OBJLoader } = await import(`${ADDONS}/loaders/OBJLoader.js`);
-    return new OBJLoader().parse(new TextDecoder().decode(bytes));
+    const model = new OBJLoader().parse(new TextDecoder().decode(bytes));
+    // Its materials are in another file; without one, surfaces are white.
+    model.traverse((part) => { if (part.isMesh) part.material = new MeshStandardMaterial({ color: COLOR, side: DoubleSide, vertexColors: Boolean(part.geometry.attributes.color) }); });
+    return model;
   },
   async stl(bytes, { Mesh, MeshStandardMaterial, DoubleSide }) {
     const { STLLoader } = await import(`${ADDONS}/loaders/STLLoader.js`);
-    return new Mesh(new STLLoader().parse(bytes), new MeshStandardMaterial({ color: 0x8fa3c8, side: DoubleSide }));
+    return new Mesh(new STLLoader().parse(bytes), new MeshStandardMaterial({ color: COLOR, side: DoubleSide }));
   },
 };
 loaders.glb = loaders.gltf;
