@@ -17,7 +17,7 @@ from runstream.artifacts.entry import ARTIFACT_SCHEME, ArtifactManifestEntry
 from runstream.artifacts.stored_version import StoredVersion, VersionPath
 from runstream.download.file_cache import sha256_of
 from runstream.exceptions import CommError, Error
-from runstream_schemas.stored.artifact_names import LATEST, parse_reference
+from runstream_schemas.stored.artifact_names import parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -277,10 +277,7 @@ class ArtifactReferences(OtherReferences):
 
     def _version(self, name: str) -> tuple[StoredVersion, Manifest]:
         if name not in self._known:
-            found = parse_reference(name)
-            path = VersionPath(
-                entity=found.entity, project=found.project, name=found.name, version=found.version or LATEST
-            )
+            path = VersionPath.of_reference(parse_reference(name))
             stored = StoredVersion.read(self._connection, path)
             self._known[name] = stored, stored.manifest()
         return self._known[name]

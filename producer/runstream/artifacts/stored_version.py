@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from runstream.exceptions import CommError
 from runstream.server.settling import until
+from runstream_schemas.stored.artifact_names import LATEST
 from runstream_schemas.stored.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -31,6 +32,17 @@ class VersionPath:
     project: str
     name: str
     version: str
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> VersionPath:
+        """Return the names of a version that a document of the server has."""
+        names = {name: document[name] for name in ("entity", "project", "name")}
+        return cls(**names, version=f"v{document['version']}")
+
+    @classmethod
+    def of_reference(cls, given: Reference) -> VersionPath:
+        """Return the names of a version that was named with entity and project; the latest one without a version."""
+        return cls(entity=given.entity, project=given.project, name=given.name, version=given.version or LATEST)
 
     def __str__(self) -> str:
         return f"{self.entity}/{self.project}/{self.name}:{self.version}"
@@ -76,13 +88,7 @@ class StoredVersion:
     @classmethod
     def committed(cls, connection: ApiConnection, result: Mapping[str, Any]) -> StoredVersion:
         """Return the version that the shipper has committed, once the consumer has stored it."""
-        path = VersionPath(
-            entity=result["entity"],
-            project=result["project"],
-            name=result["name"],
-            version=f"v{result['version']}",
-        )
-        return cls.read(connection, path, patience_s=_SETTLING_S)
+        return cls.read(connection, VersionPath.of_document(result), patience_s=_SETTLING_S)
 
     def again(self) -> StoredVersion:
         """Return the version as it is now."""
@@ -142,21 +148,14 @@ class StoredVersion:
         path = f"{target.entity}/{target.project}/{target.name}"
         body = {"target": path, "version": self.document["version"], "aliases": aliases}
         found = self.connection.command(f"{self.path.collection_address}/links", body)
-        result = {
-            "entity": target.entity,
-            "project": target.project,
-            "name": target.name,
-            "version": found["target_version"],
-        }
-        return StoredVersion.committed(self.connection, result)
+        link = VersionPath.of_reference(replace(target, version=f"v{found['target_version']}"))
+        return StoredVersion.read(self.connection, link, patience_s=_SETTLING_S)
 
     def unlink(self) -> None:
         """Publish that this link is removed."""
         source = self.document["source"]
         target = f"{self.path.entity}/{self.path.project}/{self.path.name}"
-        address = VersionPath(
-            entity=source["entity"], project=source["project"], name=source["name"], version=""
-        ).collection_address
+        address = VersionPath.of_document(source).collection_address
         self.connection.command(f"{address}/links", None, "DELETE", target=target, version=source["version"])
         until(self._is_gone, f"unlink {self.path}")
 

@@ -18,7 +18,7 @@ from runstream.public_api.artifacts import (
 from runstream.public_api.registries import Registry, registries
 from runstream.server.api_connection import ApiConnection, ArtifactNotFoundError
 from runstream.server.paths import NamedProject, parse_project
-from runstream_schemas.stored.artifact_names import LATEST, Reference, parse_reference
+from runstream_schemas.stored.artifact_names import Reference, parse_reference
 from runstream_schemas.topics import canonical_project
 
 
@@ -40,8 +40,7 @@ class ArtifactQueries:
             ArtifactNotFoundError: The server does not know it; also a ValueError and a CommError.
             ValueError: The name is invalid, or it has another type.
         """
-        found = self._reference(name)
-        path = VersionPath(entity=found.entity, project=found.project, name=found.name, version=found.version or LATEST)
+        path = VersionPath.of_reference(self._reference(name))
         artifact = Artifact.of_version(StoredVersion.read(self._connection, path))
         if type is not None and artifact.type != type:
             raise ValueError(f"Artifact {name!r} has type {artifact.type!r}, not {type!r}")

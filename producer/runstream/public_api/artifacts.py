@@ -31,18 +31,11 @@ class Artifacts(Pages[Artifact]):
 
     def _page(self, after: str | None) -> tuple[list[Artifact], str | None]:
         page = self._connection.get(self._address, **self._asked, after=after)
-        found = [_artifact(self._connection, document) for document in page["artifacts"]]
+        found = [self._artifact(document) for document in page["artifacts"]]
         return [one for one in found if self._tags <= set(one.tags)], page["next"]
 
-
-def _artifact(connection: ApiConnection, document: dict[str, Any]) -> Artifact:
-    path = VersionPath(
-        entity=document["entity"],
-        project=document["project"],
-        name=document["name"],
-        version=f"v{document['version']}",
-    )
-    return Artifact.of_version(StoredVersion(connection, path, document))
+    def _artifact(self, document: dict[str, Any]) -> Artifact:
+        return Artifact.of_version(StoredVersion(self._connection, VersionPath.of_document(document), document))
 
 
 class ArtifactCollection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -160,13 +161,9 @@ def _record(run: Any, record: Mapping[str, Any]) -> None:
 def named_artifact(run: Any, name: Reference) -> Artifact:
     """Return the artifact with a name, by default of the run's project; raises NotFoundError or CommError."""
     server = connection(run)
-    path = VersionPath(
-        entity=name.entity or run.entity or str(server.get("/viewer")["entity"]),
-        project=name.project or run._names.project,  # noqa: SLF001
-        name=name.name,
-        version=name.version or LATEST,
-    )
-    return Artifact.of_version(StoredVersion.read(server, path))
+    entity = name.entity or run.entity or str(server.get("/viewer")["entity"])
+    found = replace(name, entity=entity, project=name.project or run._names.project)  # noqa: SLF001
+    return Artifact.of_version(StoredVersion.read(server, VersionPath.of_reference(found)))
 
 
 def registered_type(run: Any, name: str) -> str | None:
