@@ -51,7 +51,7 @@ class Uploads:
         """Record which objects the store has; return why not for the others.
 
         ``md5s`` are those that the store has acknowledged: some of these are looked for, and all if one is missing.
-        What was just made of its parts is not looked for: some stores read the whole object for the response.
+        What was just made of its parts is not looked for: some stores read the whole object (docs/adr/0028).
         """
         large = {sha256: size for sha256, size in sizes.items() if size > SINGLE_BYTES}
         if large:
@@ -59,7 +59,7 @@ class Uploads:
                 known = await object_table.want(connection, self.entity, large)
             done = {sha256 for sha256, one in known.items() if one.seen and one.size == sizes[sha256]}
             sizes = {sha256: size for sha256, size in sizes.items() if sha256 not in done}
-        acknowledged = [one for one in md5s or {} if sizes[one] <= SINGLE_BYTES]
+        acknowledged = [one for one in md5s or {} if one not in large]
         seen = random.sample(acknowledged, min(len(acknowledged), max(_LEAST_SEEN, len(acknowledged) // _ONE_IN)))
         problems = await self._problems([*(sizes.keys() - acknowledged), *seen], sizes, md5s or {})
         if not problems.keys().isdisjoint(seen):

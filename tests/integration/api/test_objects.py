@@ -121,6 +121,8 @@ def test_a_large_object_is_uploaded_in_parts(served: Served) -> None:
     key = object_key(ENTITY, hashlib.sha256(data).digest())
     served.object_store.client().remove_object(bucket_name=served.prefix, object_name=key)
     assert _confirm(served, data)["stored"]
+    claimed = {**_described(data), "md5": base64.b64encode(bytes(16)).decode()}
+    assert served.post(f"{_OBJECTS}/confirm", {"objects": [claimed]}).json()["objects"][0]["stored"]
     late = served.post(f"{path}/parts", {"upload_id": upload, "numbers": [1]})
     assert (late.status_code, late.json()["error"]["code"]) == (404, "no_such_upload")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstream.server.discovery import Server
+from runstream.shipper.uploads import multipart
 from runstream.shipper.uploads.content import ATTEMPTS, KEPT_BYTES, Content
 from runstream.shipper.uploads.object_api import BATCH, ObjectApi
 from runstream.shipper.uploads.store_client import StoreError
@@ -190,8 +191,11 @@ def test_unusable_file_is_lost(
     assert (contents[1].stored, list(server.objects)) == (True, [digest(b"good")])
 
 
-def test_large_content_is_resumed(tmp_path: Path, server: ObjectServer, api: ObjectApi) -> None:
+def test_large_content_is_resumed(
+    tmp_path: Path, server: ObjectServer, api: ObjectApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An upload in parts is continued by the next uploader with the parts that are missing."""
+    monkeypatch.setattr(multipart, "_URLS", 2)  # so that the URLs of the parts need several requests
     data = os.urandom(1024) * (3 * PART // 1024) + b"end"
     one = content(tmp_path, "large", data)
     server.failures = [200, 200, 500]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from runstream.shipper.uploads.store_client import Part, StoreClient, StoreError
 
 log = logging.getLogger(__name__)
 
-#: URLs that are requested at once: a slow link must use them before they expire.
+#: URLs that are requested at once, when the first of them is needed: a slow link must use them before they expire.
 _URLS = 32
 
 
@@ -82,6 +83,7 @@ class MultipartUpload:
     #: Called with the bytes of each chunk that was sent.
     sent: Callable[[int], None]
     _urls: dict[int, str] = field(default_factory=dict)
+    _urls_lock: threading.Lock = field(default_factory=threading.Lock)
     _etags: dict[int, str] = field(default_factory=dict)
 
     def resume(self, content: Content) -> bool:
@@ -111,19 +113,25 @@ class MultipartUpload:
         with content.open() as file:
             content.check(file)
             numbers = [number for number in _sizes(content, order) if number not in self._etags]
-            for first in range(0, len(numbers), _URLS):
-                group = numbers[first : first + _URLS]
-                self._urls = self.api.part_urls(content.sha256, order.upload_id, group)
-                self.each(lambda number: self._put(content, order, number), group)
+            self.each(lambda number: self._put(content, order, number, numbers), numbers)
             content.check(file)
         self.api.complete(content, order.upload_id, self._etags)
         self.journal.remove(self.api, content)
 
-    def _put(self, content: Content, order: UploadOrder, number: int) -> None:
+    def _put(self, content: Content, order: UploadOrder, number: int, numbers: Sequence[int]) -> None:
+        url = self._url(content, order, number, numbers)
         start = (number - 1) * order.part_size
         size = min(order.part_size, content.size - start)
         with content.open() as file:
-            self._etags[number] = self.store.put(self._urls[number], {}, Part(file, start, size), sent=self.sent)
+            self._etags[number] = self.store.put(url, {}, Part(file, start, size), sent=self.sent)
+
+    def _url(self, content: Content, order: UploadOrder, number: int, numbers: Sequence[int]) -> str:
+        """Return the URL of a part; request it, with those of the next parts, unless it was requested before."""
+        with self._urls_lock:
+            if number not in self._urls:
+                first = bisect_left(numbers, number)
+                self._urls |= self.api.part_urls(content.sha256, order.upload_id, numbers[first : first + _URLS])
+            return self._urls.pop(number)
 
 
 def _sizes(content: Content, order: UploadOrder) -> dict[int, int]:
