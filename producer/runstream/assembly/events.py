@@ -71,8 +71,8 @@ class Envelope:
     run: RunPath
     writer: events.Writer
 
-    def header(self, kind: events.Kind, block: Block, time: int) -> events.Header:
-        """Return the header of the event of a block."""
+    def header(self, kind: events.Kind, block: Block, time: int, order: int = 0) -> events.Header:
+        """Return the header of the event of a block; a block of rows or changes has an order for each."""
         return events.Header(
             kind=kind,
             run=self.run,
@@ -80,6 +80,7 @@ class Envelope:
             time=time,
             seq=block.seq,
             count=block.count,
+            order=order,
             reason=block.reason,
         )
 
@@ -139,7 +140,7 @@ def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> e
         return _branch(block, envelope) if block.is_branch else _rows(block, envelope, limits)
     if topic in {Topic.CONFIG, Topic.SUMMARY}:
         return _changes(topic, block, envelope, limits)
-    header = replace(envelope.header(events.Kind.DATA, block, block.times[-1]), order=block.orders[0])
+    header = envelope.header(events.Kind.DATA, block, block.times[-1], block.orders[0])
     return _plain_event(topic, header, {**plain_row(block.values[0], limits), **block.extra})
 
 
@@ -216,10 +217,15 @@ def _plain_event(topic: Topic, header: events.Header, record: Mapping[str, Any])
     kind, required = _PLAIN_EVENTS[topic]
     if required not in record:
         raise ValueError(f"missing fields: {required}")
-    known = {item.name: record[item.name] for item in fields(kind) if item.name in record and item.name != "header"}
+    known = {name: record[name] for name in _names(kind) if name in record}
     for name in known.keys() & _SYMBOLS.keys():
         known[name] = _SYMBOLS[name](known[name])
     return kind(header=header, **known)
+
+
+@lru_cache
+def _names(kind: type[events.PlainEvent]) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind) if item.name != "header")
 
 
 def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> events.Event:

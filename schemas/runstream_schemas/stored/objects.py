@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from uuid import UUID
 
 _SHA256_BYTES = 32
@@ -20,6 +21,7 @@ def object_key(entity: str, sha256: bytes) -> str:
     return f"{entity_key(entity)}/{sha256[:1].hex()}/{sha256.hex()}"
 
 
+@lru_cache(maxsize=64)
 def entity_key(entity: str) -> str:
     """Return the folder of an entity: 32 hexadecimal digits, since its name may have any characters."""
     return hashlib.sha256(entity.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -48,7 +48,7 @@ def content(folder: Path, name: str, data: bytes) -> Content:
     """Return a content in a file."""
     path = folder / name
     path.write_bytes(data)
-    return Content(path=path, label=name)
+    return Content(path=str(path), label=name)
 
 
 def persist(uploader: Uploader, contents: list[Content], api: ObjectApi, times: int = 20) -> int:
@@ -183,7 +183,7 @@ def test_unusable_file_is_lost(
         case "changed":
             path.write_bytes(b"12")
     expected = (1, 5) if kind == "changed" else None
-    contents = [Content(path=path, label="model.pt", expected=expected), content(tmp_path, "good", b"good")]
+    contents = [Content(path=str(path), label="model.pt", expected=expected), content(tmp_path, "good", b"good")]
 
     uploader.store(contents, api)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -42,7 +44,7 @@ class Checkpoint:
         The order matters at every await: see the table in ``docs/shipper.md``.
         """
         self._saved_at = time.monotonic()
-        files = self.delivery.settle()
+        segments, staged = self.delivery.settle()
         data = self.ledger.to_json()
         try:
             await asyncio.to_thread(partial(write_json, self.ledger.path, data, durable=True))
@@ -51,8 +53,8 @@ class Checkpoint:
             # does not declare delivered is sent again or marked as missing, and consumers trim either.
             log.warning("cannot write %s: %s", self.ledger.path.name, error)
             self.delivery.changed = True
-        if files:
-            await asyncio.to_thread(self._delete, files)
+        if segments or staged:
+            await asyncio.to_thread(self._delete, segments, staged)
         if time.monotonic() - self._reported_at >= self.delivery.settings.report_s:
             self.write_report()
 
@@ -65,12 +67,16 @@ class Checkpoint:
             except OSError as error:
                 log.warning("cannot write report.json: %s", error)
 
-    def _delete(self, files: list[Path]) -> None:
+    def _delete(self, segments: list[Path], staged: list[str]) -> None:
         for tail in list(self.delivery.tails.values()):
-            if numbers := [int(path.stem) for path in files if path.parent == tail.path]:
+            if numbers := [int(path.stem) for path in segments if path.parent == tail.path]:
                 self._cover(tail, max(numbers) + 1)
-        for path in files:
+        for path in segments:
             path.unlink(missing_ok=True)
+        folder = os.fspath(self.folder.path)
+        for name in staged:
+            with suppress(FileNotFoundError):
+                os.unlink(f"{folder}/{name}")  # noqa: PTH108 - often thousands
 
     def _cover(self, tail: WriterTail, segment: int) -> None:
         """Save the summary state of a running writer's segments up to ``segment``, which are about to be deleted."""

@@ -153,14 +153,15 @@ class RunDelivery:
         """Return how many records were read and are not acknowledged."""
         return sum(tail.pending() for tail in self.tails.values() if not tail.account.closed)
 
-    def settle(self) -> list[Path]:
+    def settle(self) -> tuple[list[Path], list[str]]:
         """Update the accounts; return the segments and staged files to delete once the ledger is saved."""
         self.changed = False
-        delivered: list[Path] = []
+        delivered: tuple[list[Path], list[str]] = [], []
         for tail in self.tails.values():
             if self._account is not None:
                 tail.settle()
-                delivered += tail.delivered_files()
+                delivered[0].extend(tail.delivered_segments())
+                delivered[1].extend(tail.delivered_files())
         return delivered
 
     def _begin(self, tail: WriterTail) -> None:

@@ -10,7 +10,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
@@ -156,6 +156,6 @@ def _ended(block: Block, outcome: Outcome | None) -> Block:
     if outcome is None:
         return block
     if outcome.lost:
-        reason = outcome.lost.encode(errors="backslashreplace").decode()  # it may quote a name that is not UTF-8
-        return replace(block, reason=reason, extra=outcome.fields)
-    return replace(block, extra=outcome.fields)
+        block.reason = outcome.lost.encode(errors="backslashreplace").decode()  # it may quote a name that is not UTF-8
+    block.extra = outcome.fields
+    return block

@@ -148,7 +148,7 @@ class ArtifactUpload:
 
     def _content(self, name: str, entry: Mapping[str, Any]) -> Content:
         staged, source, sha256 = entry.get("staged"), entry.get("source"), entry.get("sha256")
-        path = self.run_folder / str(staged) if staged else Path(str(source)) if source else None
+        path = f"{self.run_folder}/{staged}" if staged else str(source) if source else None
         expected = (int(entry["size"]), int(entry["mtime_ns"])) if source and "mtime_ns" in entry else None
         return Content(
             path=path,
@@ -190,7 +190,7 @@ class ArtifactUpload:
         path = self._file("manifest.json")
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_file(path, encoded)
-        content = Content(path=path, label="the manifest")
+        content = Content(path=str(path), label="the manifest")
         uploader.store([content], api)
         if content.lost:
             raise LostError(content.lost)

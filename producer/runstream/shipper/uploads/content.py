@@ -6,7 +6,6 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 #: Bytes that are read at a time.
@@ -37,9 +36,9 @@ class Version:
     mtime_ns: int
 
     @classmethod
-    def of(cls, file: BinaryIO | Path) -> Version:
-        """Return the version of a file; raises OSError."""
-        found = os.stat(file) if isinstance(file, Path) else os.fstat(file.fileno())  # noqa: PTH116 (both)
+    def of(cls, file: BinaryIO | str) -> Version:
+        """Return the version of an open file, or of the one at a path; raises OSError."""
+        found = os.stat(file if isinstance(file, str) else file.fileno())  # noqa: PTH116
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
@@ -48,7 +47,7 @@ class Content:
     """The bytes of a file that must be stored, and how far that is."""
 
     #: None if the bytes can only be in the store already, under ``sha256``.
-    path: Path | None
+    path: str | None
     #: What the file is for people, such as the name that the user gave.
     label: str
     #: Size and modification time in nanoseconds that the file must have; it is lost if it has others.
@@ -144,7 +143,8 @@ class Content:
             else:
                 data = b""
                 sha256, md5, size = _digests(file, before.size)
-            if size == before.size and Version.of(file) == before and self._is_still(before):
+            # The path has the file that was opened, so that its version is also that of the open file.
+            if size == before.size and self._is_still(before):
                 self.sha256, self.md5, self.size, self.version, self.data = sha256, md5, size, before, data
 
     def _is_still(self, version: Version) -> bool:

@@ -6,6 +6,7 @@ import mimetypes
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class FileUpload:
         elif isinstance(staged, str) and staged:
             self._begin_staged(staged)
         elif isinstance(source, str) and source:
-            self.content.path = Path(source)
+            self.content.path = source
         else:
             self.content.lost = f"{label}: the record names no content"
 
@@ -73,9 +74,12 @@ class FileUpload:
 
     def encode(self, encoders: Encoders) -> None:
         """Make the file of what is staged, if that is required; it replaces what is staged."""
-        arguments, path = self.record.get("encode"), self.content.path
-        if not isinstance(arguments, dict) or not arguments or path is None or self._encoded or self.settled:
+        arguments = self.record.get("encode")
+        if not isinstance(arguments, dict) or not arguments or self.content.path is None:
             return
+        if self._encoded or self.settled:
+            return
+        path = Path(self.content.path)
         target, draft = path.with_name(f"{path.name}.encoded"), path.with_name(f"{path.name}.tmp")
         self.staged += [f"{STAGED_NAME}/{target.name}", f"{STAGED_NAME}/{draft.name}"]
         if not target.exists():
@@ -89,7 +93,7 @@ class FileUpload:
                 return
         path.unlink(missing_ok=True)  # the training process uses its pages again
         self._encoded = True
-        self.content.path = target
+        self.content.path = str(target)
 
     def outcome(self, entity: str, kept_until: float) -> Outcome:
         """Return the outcome of a settled upload."""
@@ -100,7 +104,7 @@ class FileUpload:
             "size": content.size,
             "sha256": content.sha256,
             "object_key": object_key(entity, content.sha256),
-            "media_type": self.record.get("media_type") or mimetypes.guess_type(content.label)[0] or "",
+            "media_type": self.record.get("media_type") or _media_type(content.label),
         }
         return Outcome(fields, staged=tuple(self.staged), kept_until=kept_until)
 
@@ -108,5 +112,15 @@ class FileUpload:
         if _STAGED.fullmatch(staged) is None:
             self.content.lost = f"{self.content.label}: invalid name of a staged file {staged[:200]!r}"
             return
-        self.content.path = self.run_folder / staged
+        self.content.path = f"{self.run_folder}/{staged}"
         self.staged.append(staged)
+
+
+def _media_type(name: str) -> str:
+    _, _, endings = name.rpartition("/")[2].partition(".")
+    return _type_of(endings) if endings else ""
+
+
+@lru_cache(maxsize=1024)
+def _type_of(endings: str) -> str:
+    return mimetypes.guess_type(f"file.{endings}")[0] or ""

@@ -115,7 +115,7 @@ class WatchedFiles:
     def _is_written(self, path: str) -> bool:
         """Whether a file of the run is in the folder of its files, where a program wrote it, and no link."""
         try:
-            return stat.S_ISREG((self.run_folder / FILES_NAME / path).lstat().st_mode)
+            return stat.S_ISREG(os.lstat(f"{self.run_folder}/{FILES_NAME}/{path}").st_mode)
         except (OSError, ValueError):
             return False
 

@@ -38,7 +38,6 @@ class WriterTail:
     ) -> None:
         self.info = info
         self.path = folder.writer_folder(info.id)
-        self._run_folder = folder.path
         self.run = folder.info
         self._host = host
         self._inherited = trainer if trainer is not None and trainer.is_of(info, host) else None
@@ -181,15 +180,19 @@ class WriterTail:
             starts.append(self._exit_position)
         self.account.resume = min(starts, default=self._reader.position)
 
-    def delivered_files(self) -> list[Path]:
-        """Return segments and staged files that are not needed once the account, in its current state, is saved."""
-        staged, self._not_needed = self._not_needed, []
+    def delivered_segments(self) -> list[Path]:
+        """Return the segments that are not needed once the account, in its current state, is saved."""
         closed, resume = self.account.closed, self.account.resume
         return [
             segment_path(self.path, number)
             for number in sorted(segments(self.path))
             if closed or (resume is not None and number < resume.segment)
-        ] + [self._run_folder / name for name in staged]
+        ]
+
+    def delivered_files(self) -> list[str]:
+        """Return the staged files, by their path in the run folder, of which the same holds, once."""
+        staged, self._not_needed = self._not_needed, []
+        return staged
 
     def delete_segments(self) -> None:
         """Delete all segments: everything is delivered."""
