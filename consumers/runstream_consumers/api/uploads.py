@@ -106,6 +106,8 @@ class Uploads:
     ) -> dict[bytes, bool]:
         """Return whether objects are stored, and record what has changed; new ones are not looked for."""
         doubtful = [sha256 for sha256, one in known.items() if not one.new and not one.seen]
+        if not doubtful:
+            return {sha256: one.seen for sha256, one in known.items()}
         problems = await self._problems(doubtful, {one: known[one].size for one in doubtful}, md5s)
         looked = {sha256: sha256 not in problems for sha256 in doubtful}
         async with self.control.connection() as connection, connection.transaction():

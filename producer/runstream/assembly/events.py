@@ -21,7 +21,7 @@ from runstream_schemas.limits import Limits
 from runstream_schemas.rows import Path, pack_rows, weight
 from runstream_schemas.topics import RunPath, Topic
 
-TOPICS = {code: Topic[code.name] for code in TopicCode}
+TOPICS: Mapping[int, Topic] = {int(code): Topic[code.name] for code in TopicCode}
 #: What Kafka adds to a message in a record batch, rounded up.
 FRAME_BYTES = 1024
 
@@ -36,6 +36,10 @@ _PLAIN_EVENTS: Mapping[Topic, tuple[type[events.PlainEvent], str]] = {
     Topic.FILE: (events.FileEvent, "path"),
     Topic.ARTIFACT: (events.ArtifactEvent, "name"),
     Topic.ALERT: (events.AlertEvent, "title"),
+}
+#: The fields that their events have besides the header.
+_FIELDS: Mapping[Topic, Sequence[str]] = {
+    topic: [item.name for item in fields(kind) if item.name != "header"] for topic, (kind, _) in _PLAIN_EVENTS.items()
 }
 #: The fields whose values are symbols of an enum.
 _SYMBOLS: Mapping[str, type[Enum]] = {
@@ -105,7 +109,7 @@ def create_messages(
         columns = event.columns if isinstance(event, events.LogEvent) else ()
         names = weight(columns, block.count)
         if len(payload) <= limits.message_bytes - FRAME_BYTES and names <= limits.block_weight:
-            yield Message(TOPICS[TopicCode(block.topic)], block.seq, block.stop, payload, columns, block.reason)
+            yield Message(TOPICS[block.topic], block.seq, block.stop, payload, columns, block.reason)
             return
         # Without its size, so that the losses of many records have one reason.
         most = f"{limits.message_bytes - FRAME_BYTES} bytes or {limits.block_weight} names of values"
@@ -119,7 +123,7 @@ def create_messages(
 
 def _fitted(block: Block, limits: Limits, keep: KeepOfRow | None) -> Block | None:
     """Return the block of one record with what a message has no room for replaced; None if that does not help."""
-    topic = TOPICS[TopicCode(block.topic)]
+    topic = TOPICS[block.topic]
     missing: list[str] = []
     given: Any = None
     fitted: Any = None
@@ -133,7 +137,7 @@ def _fitted(block: Block, limits: Limits, keep: KeepOfRow | None) -> Block | Non
 
 def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> events.Event:
     """Return the event of a block; ``now`` is the time of a marker, in microseconds since 1970."""
-    topic = TOPICS[TopicCode(block.topic)]
+    topic = TOPICS[block.topic]
     if block.reason:
         return _marker(topic, block, envelope, now)
     if topic is Topic.LOG:
@@ -217,15 +221,10 @@ def _plain_event(topic: Topic, header: events.Header, record: Mapping[str, Any])
     kind, required = _PLAIN_EVENTS[topic]
     if required not in record:
         raise ValueError(f"missing fields: {required}")
-    known = {name: record[name] for name in _names(kind) if name in record}
+    known = {name: record[name] for name in _FIELDS[topic] if name in record}
     for name in known.keys() & _SYMBOLS.keys():
         known[name] = _SYMBOLS[name](known[name])
     return kind(header=header, **known)
-
-
-@lru_cache
-def _names(kind: type[events.PlainEvent]) -> tuple[str, ...]:
-    return tuple(item.name for item in fields(kind) if item.name != "header")
 
 
 def _marker(topic: Topic, block: Block, envelope: Envelope, now: int) -> events.Event:

@@ -7,6 +7,7 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -196,10 +197,16 @@ class SavedFiles:
 
 def written_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield name and path of each file that programs wrote to the folder of a run's files; links are saved files."""
-    for place, _, names in os.walk(folder):
-        for path in (f"{place}/{name}" for name in sorted(names)):
-            if not os.path.islink(path):  # noqa: PTH114 - most are
-                yield path[len(f"{folder}/") :], Path(path)
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=attrgetter("name"))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from ((f"{entry.name}/{name}", path) for name, path in written_files(Path(entry.path)))
+        elif not entry.is_symlink():
+            yield entry.name, Path(entry.path)
 
 
 def _absolute(current: str, path: str) -> PurePath:

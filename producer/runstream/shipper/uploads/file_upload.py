@@ -117,7 +117,7 @@ class FileUpload:
 
 
 def _media_type(name: str) -> str:
-    _, _, endings = name.rpartition("/")[2].partition(".")
+    _, _, endings = name.rpartition("/")[2].lstrip(".").partition(".")
     return _type_of(endings) if endings else ""
 
 
