@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
+from enum import Enum
 from importlib import import_module
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from runstream.artifacts.adding import Adding
 from runstream.artifacts.draft import Draft
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
     from runstream.artifacts.recording import PendingVersion
     from runstream.server.api_connection import ApiConnection
+
+_METADATA_KEYS = 100
 
 
 class Artifact(Adding, Reading, StoredFacts):
@@ -359,14 +365,21 @@ def _checked_metadata(metadata: Any) -> dict[str, Any]:
     if metadata is None:
         return {}
     if not isinstance(metadata, dict):
-        raise TypeError(f"Invalid metadata of type {type(metadata).__name__}: expected a dict")
-    found = json.loads(json.dumps(metadata, default=_plain))
+        raise ValueError(f"Invalid metadata of type {type(metadata).__name__}: expected a dict")  # noqa: TRY004 - as W&B
+    if len(metadata) > _METADATA_KEYS:
+        raise ValueError(f"Invalid metadata with {len(metadata)} keys: expected at most {_METADATA_KEYS}")
+    # NaN and infinities, which JSON does not have, become null.
+    found = json.loads(json.dumps(metadata, default=_plain), parse_constant=lambda _: None)
     return dict(found)
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON has no form for as one that it has: arrays as lists, other objects as text."""
+    """Return a value that JSON has no form for as one that it has, such as arrays as lists; raises TypeError."""
     for method in ("tolist", "item"):
         if callable(found := getattr(value, method, None)):
             return found()
-    return list(value) if isinstance(value, set | frozenset) else str(value)
+    if isinstance(value, set | frozenset):
+        return list(value)
+    if isinstance(value, date | PurePath | Enum | UUID):
+        return str(value)
+    raise TypeError(f"Invalid value of type {type(value).__name__} in metadata: expected what JSON can represent")

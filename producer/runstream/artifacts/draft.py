@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from runstream.artifacts.content import ArtifactFile
 
+_SLASHES = re.compile("//+")
 _POLICIES = ("mutable", "immutable")
 
 
@@ -35,7 +37,7 @@ class Draft:
         self.manifest = ArtifactManifest(dict(entries or {}))
         #: By the local path that was added, the path in the artifact.
         self.added: dict[str, str] = {}
-        self._folder: Path | None = None
+        self._folder: _Folder | None = None
 
     def add_file(
         self,
@@ -88,10 +90,9 @@ class Draft:
         return self._add(entry, overwrite=overwrite)
 
     def add_reference(self, entry: ArtifactManifestEntry) -> ArtifactManifestEntry:
-        """Add a reference, or replace the one that has its path; raises ValueError if a file has it."""
+        """Add a reference; raises ValueError if something else has its path."""
         entry.path = checked_path(entry.path)
-        known = self.manifest.entries.get(entry.path)
-        return self._add(entry, overwrite=known is not None and known.ref is not None)
+        return self._add(entry, overwrite=False)
 
     @contextmanager
     def new_file(self, name: str, mode: str, encoding: str | None) -> Iterator[IO[Any]]:
@@ -149,6 +150,7 @@ class Draft:
         if known is not None:
             self._discard(known)
         self.manifest.entries[entry.path] = entry
+        entry.keep = self._folder
         if local is not None:
             self.added[local] = entry.path
         return entry
@@ -166,15 +168,22 @@ class Draft:
 
     def _place(self) -> Path:
         if self._folder is None:
-            self._folder = _new_folder()
-            weakref.finalize(self, _remove, self._folder, os.getpid())
-        return self._folder
+            self._folder = _Folder()
+        return self._folder.path
+
+
+class _Folder:
+    """The folder of a draft, deleted once neither the draft nor any of its entries is used."""
+
+    def __init__(self) -> None:
+        self.path = _new_folder()
+        weakref.finalize(self, _remove, self.path, os.getpid())
 
 
 def checked_path(name: str | os.PathLike[str]) -> str:
-    """Return a path in an artifact without a ``./`` in front; raises ValueError if it is not one."""
+    """Return a path in an artifact without a ``./`` in front and empty parts; raises ValueError if it is not one."""
     text = os.fspath(name)
-    path = text.removeprefix("./") if isinstance(text, str) else ""
+    path = _SLASHES.sub("/", text.removeprefix("./")).removesuffix("/") if isinstance(text, str) else ""
     if problem := problem_of_name(path):
         raise ValueError(f"Invalid path {text!r:.200} in an artifact: {problem}")
     return path

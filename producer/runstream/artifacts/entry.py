@@ -53,6 +53,8 @@ class ArtifactManifestEntry:
         self.staged = staged
         self.mtime_ns = mtime_ns
         self.skip_cache = skip_cache
+        #: What keeps the local file, which must exist as long as the entry.
+        self.keep: object = None
         self._digest = digest
         self._owner = owner
 

@@ -124,7 +124,9 @@ class HttpReferences:
 
     def entries(self, uri: str, name: str | None, *, checksum: bool) -> Iterator[ArtifactManifestEntry]:
         """Yield one entry with the size and the ETag that the server states."""
-        path = name or unquote(urlsplit(uri).path.rstrip("/").rpartition("/")[2]) or urlsplit(uri).netloc
+        path = name or unquote(urlsplit(uri).path.rstrip("/").rpartition("/")[2])
+        if not path:
+            raise ValueError(f"Invalid reference {uri!r}: its path names no file; pass name to add_reference()")
         if not checksum:
             yield ArtifactManifestEntry(path, 0, ref=uri, digest=_of_uri(uri))
             return
@@ -239,9 +241,11 @@ class OtherReferences:
     """URIs of other schemes: they are identified by themselves, and cannot be downloaded."""
 
     def entries(self, uri: str, name: str | None, *, checksum: bool) -> Iterator[ArtifactManifestEntry]:
-        """Yield one entry without a size."""
+        """Yield one entry without a size; raises ValueError without a name, which only the user knows."""
         del checksum
-        yield ArtifactManifestEntry(name or uri.rpartition("/")[2] or uri, 0, ref=uri, digest=_of_uri(uri))
+        if not name:
+            raise ValueError(f"Invalid reference {uri!r} of an unknown scheme: pass name to add_reference()")
+        yield ArtifactManifestEntry(name, 0, ref=uri, digest=_of_uri(uri))
 
     def fetch(self, entry: ArtifactManifestEntry, target: Path) -> None:
         """Raise ValueError."""

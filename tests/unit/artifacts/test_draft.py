@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +124,7 @@ def test_a_loop_of_links_is_refused() -> None:
         Artifact("a", "t").add_dir("data")
 
 
-@pytest.mark.parametrize("name", ["../x", "/x", "a//b", "a/../b", "a\0b", "x" * 4096, "a/\udcff"])
+@pytest.mark.parametrize("name", ["../x", "/x", "//x", "a/../b", "a\0b", "x" * 4096, "a/\udcff"])
 def test_a_path_that_could_leave_the_folder_is_refused(name: str) -> None:
     """The error is a ValueError for files and for new files."""
     Path("f").write_text("1")
@@ -211,13 +213,35 @@ def test_references_to_files_have_size_and_digest() -> None:
     [
         ("data", "expected a URI"),
         ("file:///nowhere/at/all", "neither a file nor a directory"),
-        ("runstream+x:///", "Invalid path"),
+        ("runstream+x:///", "pass name"),
+        ("http://127.0.0.1/", "pass name"),
     ],
 )
 def test_references_that_lead_nowhere_are_refused(uri: str, message: str) -> None:
     """The error is a ValueError with the URI."""
     with pytest.raises(ValueError, match=message):
-        Artifact("a", "t").add_reference(uri, name="" if uri.startswith("runstream") else None)
+        Artifact("a", "t").add_reference(uri)
+
+
+def test_a_path_has_one_reference() -> None:
+    """The same reference can be added again; another one with its path is a ValueError."""
+    artifact = Artifact("a", "t")
+    artifact.add_reference("x://one/y", name="y")
+    artifact.add_reference("x://one/y", name="y")
+    with pytest.raises(ValueError, match="same path twice"):
+        artifact.add_reference("x://two/y", name="y")
+    assert artifact.manifest.entries["y"].ref == "x://one/y"
+
+
+def test_entries_keep_their_files() -> None:
+    """The copy of a file exists as long as its entry or its artifact, and no longer."""
+    Path("f").write_text("content")
+    entry = Artifact("a", "t").add_file("f", name="x//y/")
+    copy = Path(str(entry.local_path))
+    assert entry.path == "x/y"
+    assert entry.digest == sha256(b"content").hexdigest()
+    del entry
+    assert not copy.exists()
 
 
 def test_a_reference_has_a_limit_of_objects() -> None:
@@ -233,14 +257,17 @@ def test_a_reference_has_a_limit_of_objects() -> None:
 
 
 def test_metadata_is_what_json_can_represent() -> None:
-    """Arrays and other objects are converted; something other than a dict is a TypeError."""
-    assert Artifact("a", "t", metadata={"x": np.float32(0.5), "y": np.arange(2), "z": {1}}).metadata == {
-        "x": 0.5,
-        "y": [0, 1],
-        "z": [1],
-    }
-    with pytest.raises(TypeError, match="expected a dict"):
+    """Arrays, paths and dates are converted, NaN to None; anything else, and too many keys, are refused as in W&B."""
+    given = {"x": np.float32(0.5), "y": np.arange(2), "z": {1}, "path": Path("p"), "nan": [math.nan, math.inf]}
+    wanted = {"x": 0.5, "y": [0, 1], "z": [1], "path": "p", "nan": [None, None]}
+    assert Artifact("a", "t", metadata=given).metadata == wanted
+    with pytest.raises(ValueError, match="expected a dict"):
         Artifact("a", "t", metadata=[1])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="of type object"):
+        Artifact("a", "t", metadata={"a": object()})
+    artifact = Artifact("a", "t")
+    with pytest.raises(ValueError, match="101 keys"):
+        artifact.metadata = dict.fromkeys(map(str, range(101)))
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,9 @@ def test_an_immutable_file_is_read_in_place(run: Run, recorded: Callable[[], Rec
 
 def test_a_reference_is_recorded_without_content(run: Run, recorded: Callable[[], Recorded]) -> None:
     """The description has the URI, its digest and the size."""
-    run.log_artifact("s3+other://bucket/path.bin", name="a", type="t")
+    artifact = Artifact("a", "t")
+    artifact.add_reference("s3+other://bucket/path.bin", name="path.bin")
+    run.log_artifact(artifact)
 
     ((_, entries),) = recorded()
     entry = entries["path.bin"]
