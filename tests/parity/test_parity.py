@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,8 @@ def _load(name: str) -> Any:
 
 
 RUNNER = _load("run_parity")
+# Each file is parsed once, below: Python 3.11 fails now and then if several threads parse at a time.
+RUNNER.facts = cache(RUNNER.facts)
 CASES = [
     path.stem
     for path in sorted((HERE / "cases").glob("*.py"))

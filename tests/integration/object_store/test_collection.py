@@ -58,6 +58,7 @@ class ModelStore:
     """An object store in memory. It fails ``failing`` calls from now, before or after the call has its effect."""
 
     kept: dict[str, bytes] = field(default_factory=dict)
+    expires_s: int = 3600
     failing: tuple[int, bool] | None = None
 
     def _enter(self) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 import humanize
 from rich.text import Text
 
+from runstream.artifacts.artifact import Artifact
+from runstream.files import table_versions
 from runstream.public_api.exceptions import NotFoundError
 from runstream.public_api.run import Run
 from runstream.terminal.terminal import printable
@@ -31,12 +33,20 @@ def stored_files(run: Run) -> list[dict[str, Any]]:
 
 
 def run_artifacts(run: Run) -> dict[str, list[str]]:
-    """Return the names of the artifact versions that a run logged and used; none from a server without artifacts."""
+    """Return the names of the artifact versions that a run logged and used, those of logged tables last.
+
+    There are none from a server without artifacts.
+    """
     try:
         found = {"logged": run.logged_artifacts(_MOST), "used": run.used_artifacts(_MOST)}
-        return {direction: [one.name for one in islice(some, _MOST)] for direction, some in found.items()}
+        ordered = {way: sorted(islice(some, _MOST), key=_is_of_table) for way, some in found.items()}
+        return {way: [one.name for one in some] for way, some in ordered.items()}
     except NotFoundError:
         return {"logged": [], "used": []}
+
+
+def _is_of_table(artifact: Artifact) -> bool:
+    return artifact.type == table_versions.TYPE
 
 
 def is_media(value: Any) -> bool:

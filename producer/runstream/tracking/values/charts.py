@@ -49,21 +49,24 @@ def with_tables(items: list[tuple[Any, Any]], charts: RunCharts | None, place: M
             if charts is not None:
                 place.when_kept(partial(charts.add, name, definition))
         rest = _without_charts(value) if inner else value
-        if rest or not inner:
+        if not inner or rest:  # only of our own dict is it certain that it has a truth value
             found.append((key, rest))
     return found
 
 
 def _charts_within(key: str, value: Any) -> Iterator[tuple[str, ChartValue]]:
-    """Yield the charts within a value, each with its key: of a chart within a dict, the keys joined by dots."""
-    if isinstance(value, ChartValue):
+    """Yield the charts within a value, each with its key: of a chart within a dict, the keys joined by dots.
+
+    Types are compared, since the class that an object names may be anything.
+    """
+    if issubclass(type(value), ChartValue):
         yield key, value
-    elif isinstance(value, dict):
+    elif type(value) is dict:
         for name, inner in value.items():
             yield from _charts_within(f"{key}.{name}", inner)
 
 
 def _without_charts(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return None if isinstance(value, ChartValue) else value
-    return {name: _without_charts(inner) for name, inner in value.items() if not isinstance(inner, ChartValue)}
+    if type(value) is not dict:
+        return None if issubclass(type(value), ChartValue) else value
+    return {name: _without_charts(inner) for name, inner in value.items() if not issubclass(type(inner), ChartValue)}
