@@ -21,7 +21,7 @@ import httpx
 
 from runstream_deploy.processes.reaper import Reaper
 from tests.benchmarks.figures import Figure, at_least, at_most
-from tests.benchmarks.processes import cpu_seconds, tree
+from tests.benchmarks.processes import cpu_seconds, peak_memory, tree
 from tests.faults.recount_files import recount_files
 from tests.polling import eventually
 from tests.running_stack import Stack, running_stack
@@ -37,6 +37,8 @@ SMALL = 10_000
 #: Threads of the raw uploads: as many as of the shipper.
 THREADS = 8
 _BATCH = 1000
+#: How often the memory of a child is read.
+_MEMORY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +169,25 @@ def _sync(stack: Stack, folder: Path, victim: Any = None, after_s: float = 0.0) 
         timer = threading.Timer(after_s, victim, (stack, process))
         timer.start()
         timer.join()
+    memory = _peak_until_exit(process.pid)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode and victim is None:
         raise RuntimeError((folder / "sync.txt").read_text())
     cpu_s = usage.ru_utime + usage.ru_stime + _served(stack) - served
-    return Cost(time.monotonic() - began, cpu_s, usage.ru_maxrss / 1024)
+    return Cost(time.monotonic() - began, cpu_s, memory)
+
+
+def _peak_until_exit(pid: int) -> float:
+    """Return the peak memory of a child in MiB, when it has ended.
+
+    Not by ``ru_maxrss``, which includes the memory of this process, since the child starts in it.
+    """
+    most = 0.0
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        most = max(most, peak_memory(pid))
+        time.sleep(_MEMORY_S)
+    return most
 
 
 def _kill_sync(_: Stack, process: subprocess.Popen[bytes]) -> None:
