@@ -77,6 +77,20 @@ def test_a_chart_within_a_dict_has_a_key_of_its_own(tmp_path: Path) -> None:
     assert given["a"] == {"b": {"c": chart, "x": 3}, "loss": 1}
 
 
+def test_dicts_that_contain_themselves_or_are_deep_are_logged(tmp_path: Path) -> None:
+    """Charts are looked for to some depth only: a chart next to such dicts is found, and the row is recorded."""
+    own: dict[str, Any] = {}
+    own["own"] = own
+    deep: dict[str, Any] = {}
+    for _ in range(5000):
+        deep = {"deep": deep}
+    with recorded_run(tmp_path) as recorded:
+        recorded.run.log({"own": own, "a": {1: plot.line(Table(**XY), "x", "y"), "deep": deep}, "loss": 1})
+
+    assert [key for key, _ in charts(tmp_path)] == ["a.1"]
+    assert recorded.rows[0]["loss"] == 1
+
+
 def test_the_definition_of_a_chart_can_be_read_and_changed() -> None:
     """``spec`` has it, as in W&B."""
     chart = plot.line(Table(**XY), "x", "y", title="T")

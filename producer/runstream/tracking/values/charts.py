@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from runstream.media.base import MediaPlace
 
+#: Dicts within each other in which charts are looked for.
+_DEPTH = 8
+
 
 class RunCharts:
     """Records the definition of a chart as an attribute of the run when it is logged for the first time, or changed.
@@ -42,7 +45,7 @@ def with_tables(items: list[tuple[Any, Any]], charts: RunCharts | None, place: M
         return items
     found = []
     for key, value in items:
-        inner = [*_charts_within(key, value)] if isinstance(key, str) and key else []
+        inner = [*_charts_within(value, (key,))] if issubclass(type(key), str) and str.__len__(key) else []
         for name, chart in inner:
             table_key, table, definition = chart.parts(name)
             found.append((table_key, table))
@@ -54,19 +57,31 @@ def with_tables(items: list[tuple[Any, Any]], charts: RunCharts | None, place: M
     return found
 
 
-def _charts_within(key: str, value: Any) -> Iterator[tuple[str, ChartValue]]:
+def _charts_within(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ChartValue]]:
     """Yield the charts within a value, each with its key: of a chart within a dict, the keys joined by dots.
 
-    Types are compared, since the class that an object names may be anything.
+    Types are compared, since the class that an object names may be anything. A dict may contain itself.
     """
     if issubclass(type(value), ChartValue):
-        yield key, value
-    elif type(value) is dict:
+        yield ".".join(path), value
+    elif type(value) is dict and len(path) <= _DEPTH:
         for name, inner in value.items():
-            yield from _charts_within(f"{key}.{name}", inner)
+            if (text := _text_of(name)) is not None:
+                yield from _charts_within(inner, (*path, text))
 
 
-def _without_charts(value: Any) -> Any:
-    if type(value) is not dict:
+def _without_charts(value: Any, depth: int = 1) -> Any:
+    if type(value) is not dict or depth > _DEPTH:
         return None if issubclass(type(value), ChartValue) else value
-    return {name: _without_charts(inner) for name, inner in value.items() if not issubclass(type(inner), ChartValue)}
+    return {
+        name: _without_charts(inner, depth + 1)
+        for name, inner in value.items()
+        if not issubclass(type(inner), ChartValue) or _text_of(name) is None
+    }
+
+
+def _text_of(name: Any) -> str | None:
+    """Return a name as text; None for an object whose text is not certain to exist."""
+    if issubclass(type(name), str):
+        return str.__str__(name)
+    return str(name) if type(name) in {int, float, bool} else None
