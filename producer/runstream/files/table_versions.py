@@ -9,6 +9,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runstream_schemas.stored.artifact_names import problem_of_artifact_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -43,8 +45,8 @@ def new_local() -> str:
 def artifact_name(run_id: str, key: str) -> str:
     """Return the name of the artifact of a key's tables: that of W&B, where names cannot have all characters."""
     name = f"run-{run_id}-{key}"
-    safe = _UNSAFE.sub("", name)
-    if safe == name and len(name) <= _LONGEST:
+    if not problem_of_artifact_name(name):
         return name
+    safe = _UNSAFE.sub("", name)
     checksum = zlib.crc32(name.encode("utf-8", "surrogatepass")).to_bytes(4, "big")
     return f"{safe[: _LONGEST - _SUFFIX]}-{base64.urlsafe_b64encode(checksum).rstrip(b'=').decode()}"
