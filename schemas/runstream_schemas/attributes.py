@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 INVALID_METRICS = "metrics"
 #: The attribute that collects the charts, by the key that each was logged under.
 CHARTS = "charts"
+#: The attribute by which a command sets the state of a run: the state, and the writers against which it holds.
+STATE_SET = "state_set"
+#: The states that can be set.
+SETTABLE_STATES = frozenset({"pending", "running", "failed"})
 _CHART_FIELDS = ("definition", "fields", "strings", "table")
 #: End of the year 9999, seconds since 1970: the last time that every calendar library supports.
 _LAST_SECOND = 253_402_300_799

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runstream_consumers.liveness import failures, store
 from runstream_consumers.liveness.clock import Thresholds
-from runstream_consumers.liveness.model import Changes, PartitionModel, is_writer_event
+from runstream_consumers.liveness.model import Changes, PartitionModel, is_writer_event, set_state_in
 from runstream_consumers.liveness.publisher import StatePublisher
 from runstream_consumers.liveness.run_counts import RunCounter
 from runstream_consumers.liveness.ticker import Ticker, is_signed
@@ -103,7 +103,8 @@ class LivenessPartition:
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Apply a batch and write what it changed."""
         model = self._model
-        runs = {received.event.run for received in batch.events if is_writer_event(received.event)}
+        events = [received.event for received in batch.events]
+        runs = {event.run for event in events if is_writer_event(event) or set_state_in(event) is not None}
         model.restore(await store.some_runs(connection, runs - model.runs.keys()))
         for received in batch.events:
             model.apply(received.event, received.append_time)

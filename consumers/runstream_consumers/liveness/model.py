@@ -7,6 +7,7 @@ makes a writer look crashed.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,17 +17,19 @@ from typing import TypeGuard
 
 from runstream_consumers.liveness.clock import Clock, Thresholds, seconds
 from runstream_consumers.liveness.rules import TRANSITIONS, Phase, QualifiedState, Qualifier, Trigger
-from runstream_consumers.liveness.run import TrackedRun
+from runstream_consumers.liveness.run import SetState, TrackedRun
 from runstream_consumers.liveness.writer import TrackedWriter, Transition, describe_ending
 from runstream_schemas import values
-from runstream_schemas.attributes import bounded_time
-from runstream_schemas.events import ChangeEvent, Event, ExitEvent, HeartbeatEvent, Kind, Role, Scope
+from runstream_schemas.attributes import SETTABLE_STATES, STATE_SET, bounded_time
+from runstream_schemas.events import ChangeEvent, Event, ExitEvent, HeartbeatEvent, Kind, Role, RunState, Scope
 from runstream_schemas.topics import RunPath, Topic
 
 #: The events that concern a writer's liveness.
 WriterEvent = HeartbeatEvent | ExitEvent | ChangeEvent
 WriterKey = tuple[RunPath, bytes]
 
+#: A writer in hexadecimal.
+_WRITER = re.compile(r"[0-9a-f]{32}")
 #: Qualifiers whose appearance or disappearance is a transition even if the state stays the same.
 _TRANSITION_QUALIFIERS = frozenset({Qualifier.PRESUMED, Qualifier.UNREACHABLE})
 
@@ -92,7 +95,17 @@ class PartitionModel:
             self._tick(event, time)
         elif is_writer_event(event):
             self._apply_writer_event(event, time)
+        elif (given := set_state_in(event)) is not None:
+            self._set_state(event, given, time)
         return self.changes.transitions[known:]
+
+    def _set_state(self, event: Event, given: SetState, time: int) -> None:
+        run = self.runs.get(event.run)
+        if run is None:
+            run = self.runs[event.run] = TrackedRun(path=event.run)
+        run.set(given)
+        principal = event.principal if isinstance(event, ChangeEvent) else ""
+        self._update_run_state(run, event.writer.id, time, f"set by {principal or 'a command'}")
 
     # --- ticks
 
@@ -282,7 +295,7 @@ class PartitionModel:
 
     def _update_run_state(self, run: TrackedRun, cause: bytes, time: int, reason: str) -> None:
         self.changes.runs[run.path] = run
-        before, run.qualified_state = run.qualified_state, run.index.state()
+        before, run.qualified_state = run.qualified_state, run.decided_state()
         if _is_transition(before, run.qualified_state):
             self.changes.transitions.append(
                 Transition(
@@ -311,6 +324,26 @@ def is_writer_event(event: Event) -> TypeGuard[WriterEvent]:
         case ChangeEvent(kind=Kind.DATA, topic=Topic.CONFIG):
             return event.writer.role is not Role.COMMAND
     return False
+
+
+def set_state_in(event: Event) -> SetState | None:
+    """Return the state that a command sets, or None: the attribute :data:`STATE_SET` in a command's config event."""
+    if not (isinstance(event, ChangeEvent) and event.topic is Topic.CONFIG and event.kind is Kind.DATA):
+        return None
+    if event.writer.role is not Role.COMMAND:
+        return None
+    entries = [entry for record in event.records for entry in record.entries]
+    found = [entry.value for entry in entries if entry.scope is Scope.ATTRIBUTE and entry.path == (STATE_SET,)]
+    return _set_state(values.load(found[-1])) if found else None
+
+
+def _set_state(value: object) -> SetState | None:
+    """Return the state in the value of the attribute; None if it is not valid."""
+    match value:
+        case {"state": str(name), "writers": list(writers)} if name in SETTABLE_STATES:
+            known = [bytes.fromhex(one) for one in writers if isinstance(one, str) and _WRITER.fullmatch(one)]
+            return SetState(RunState(name), frozenset(known))
+    return None
 
 
 def _is_transition(before: QualifiedState | None, after: QualifiedState) -> bool:

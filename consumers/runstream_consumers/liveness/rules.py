@@ -22,6 +22,9 @@ A run
    open ones, and those whose first record is nearer to its first than to that of an earlier primary.
 10. ignores writers without a vote (setting ``x_update_finish_state``, or after ``detach()``). If none has a vote, it is
    ``running`` while one of its primaries and workers is, otherwise ``pending``.
+11. has the state that a command set, whatever the writers do that the command names: they no longer decide. The first
+   primary or worker that it does not name decides again, by the rules above, alone. Of two commands, the one with the
+   greater offset is in force. Without processes, such as a run that was created through the API, the state stays set.
 """
 
 from __future__ import annotations

@@ -88,10 +88,19 @@ class _Group:
         return max(before, default=None), min(after, default=None)
 
 
-class WriterIndex:
-    """Decides the state of a run by the rules 7 to 10 of ``rules``."""
+@dataclass(frozen=True, slots=True)
+class SetState:
+    """A state of a run that was set by a command, against the writers that were known then."""
 
-    def __init__(self, writers: Iterable[TrackedWriter] = ()) -> None:
+    state: State
+    writers: frozenset[bytes] = frozenset()
+
+
+class WriterIndex:
+    """Decides the state of a run by the rules 7 to 10 of ``rules``; writers that are ``overruled`` decide nothing."""
+
+    def __init__(self, writers: Iterable[TrackedWriter] = (), overruled: Collection[bytes] = frozenset()) -> None:
+        self._overruled = overruled
         #: When the last of the run's processes ended, by its clock; 0 if not known.
         self.ended = 0
         #: Writers that are running, of any role.
@@ -118,6 +127,11 @@ class WriterIndex:
         first = self._clocks.first()
         return None if first is None else -self._clocks.ranks[first][1]
 
+    @property
+    def decides(self) -> bool:
+        """Whether there is a process whose state counts."""
+        return bool(self._filed)
+
     def update(self, writer: TrackedWriter) -> None:
         """Add a writer, or file it again after it changed."""
         (self.running.add if writer.phase is Phase.RUNNING else self.running.discard)(writer.id)
@@ -126,6 +140,8 @@ class WriterIndex:
         self.ended = max(self.ended, writer.ended)
         offset = writer.clock_ahead if writer.clock_offset is None else writer.clock_offset
         self._clocks.put(writer.id, (-abs(offset), -offset) if offset else None)
+        if writer.id in self._overruled:
+            return
         group = self._without_vote
         if writer.vote.decides:
             group = self._primaries if writer.role is Role.PRIMARY else self._workers
@@ -190,6 +206,8 @@ class TrackedRun:
     writers: dict[bytes, TrackedWriter] = field(default_factory=dict)
     #: State and qualifiers; None before its first record.
     qualified_state: QualifiedState | None = None
+    #: The state that was set last; None if none was.
+    set_state: SetState | None = None
     #: How many transitions it has had; depends on the order in which the topics were read, unlike its state.
     transitions: int = field(default=0, compare=False)
     _index: WriterIndex | None = field(default=None, compare=False, repr=False)
@@ -198,8 +216,19 @@ class TrackedRun:
     def index(self) -> WriterIndex:
         """Its writers, by what decides its state."""
         if self._index is None:
-            self._index = WriterIndex(self.writers.values())
+            overruled = frozenset() if self.set_state is None else self.set_state.writers
+            self._index = WriterIndex(self.writers.values(), overruled)
         return self._index
+
+    def set(self, given: SetState) -> None:
+        """Set the state, which holds until a process that ``given`` does not name writes to the run."""
+        self.set_state, self._index = given, None
+
+    def decided_state(self) -> QualifiedState:
+        """Return the state by the rules, or the one that was set if it holds."""
+        if self.set_state is None or self.index.decides:
+            return self.index.state()
+        return self.set_state.state, _NONE
 
     def add_continued(self, writer: TrackedWriter, earlier: Iterable[bytes]) -> None:
         """Add writers that one of its writers continues; raises LimitExceeded for more than a run may have."""

@@ -11,7 +11,7 @@ from uuid import UUID
 from runstream_consumers.liveness.clock import Clock
 from runstream_consumers.liveness.model import Changes
 from runstream_consumers.liveness.rules import Phase, Qualifier, State
-from runstream_consumers.liveness.run import TrackedRun
+from runstream_consumers.liveness.run import SetState, TrackedRun
 from runstream_consumers.liveness.writer import StateVote, TrackedWriter, Transition
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import columns_of, load_queries
@@ -96,7 +96,10 @@ async def _with_writers(connection: Connection, rows: Sequence[Any]) -> list[Tra
         path = RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"])
         qualifiers = frozenset(map(Qualifier, row["qualifiers"]))
         runs[row["run"]] = TrackedRun(
-            path=path, qualified_state=(State(row["state"]), qualifiers), transitions=row["transitions"]
+            path=path,
+            qualified_state=(State(row["state"]), qualifiers),
+            transitions=row["transitions"],
+            set_state=restored_set_state(row["set_state"]),
         )
     if runs:
         for row in await connection.fetch(QUERIES["writers"], list(runs)):
@@ -159,7 +162,23 @@ def _run_row(run: TrackedRun) -> tuple[Any, ...]:
         run.transitions,
         run.index.ended or None,
         run.index.clock_offset,
+        set_state_text(run.set_state),
     )
+
+
+def set_state_text(given: SetState | None) -> str | None:
+    """Return a state that was set as JSON text."""
+    if given is None:
+        return None
+    return values.dump({"state": given.state.value, "writers": sorted(writer.hex() for writer in given.writers)})
+
+
+def restored_set_state(text: str | None) -> SetState | None:
+    """Return the state in the text of :func:`set_state_text`."""
+    if text is None:
+        return None
+    given = values.load(text)
+    return SetState(State(given["state"]), frozenset(map(bytes.fromhex, given["writers"])))
 
 
 def _writer_row(writer: TrackedWriter) -> tuple[Any, ...]:

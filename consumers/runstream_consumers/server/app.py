@@ -35,6 +35,7 @@ from runstream_consumers.api.routers import (
     files,
     history,
     objects,
+    projects,
     registry,
     resume_state,
     runs,
@@ -56,6 +57,7 @@ _COMMAND_TIMEOUT_S = 5.0
 _ROUTERS = (
     connection,
     registry,
+    projects,
     runs,
     resume_state,
     commands,

@@ -55,7 +55,7 @@ def runs_with_id(api: Api, run_id: str) -> list[Run]:
 def unknown_project(api: Api, path: str) -> NotFoundError:
     """Return the error for a project without runs, with the names of similar ones."""
     projects = api.projects()
-    names = {item["project"]: f"{item['entity']}/{item['project']}" for item in projects}
+    names = {item.name: item.id for item in projects}
     known = {**names, **{name: name for name in names.values()}}
     return NotFoundError(f"Unknown project {path!r}: no run of it has arrived{_suggestion(_similar(path, known))}")
 

@@ -22,7 +22,9 @@ _ERRORS = {
 _COLLECTIONS = "runstream.public_api.artifacts"
 _READING = {
     "Api": "runstream.public_api.api:Api",
+    "Project": "runstream.public_api.projects:Project",
     "Run": "runstream.public_api.run:Run",
+    "User": "runstream.public_api.projects:User",
     "Runs": "runstream.public_api.runs:Runs",
     "ArtifactCollection": "runstream.public_api.artifacts:ArtifactCollection",
     "ArtifactType": "runstream.public_api.artifacts:ArtifactType",

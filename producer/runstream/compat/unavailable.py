@@ -42,8 +42,8 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         _LAUNCH: """
             AgentRuns Job QueuedRun RunQueue RunQueueAccessType RunQueuePrioritizationMode RunQueueResourceType
         """,
-        _ORGANIZATIONS: "Member Organization Team User",
-        _READING: "ConsoleLogLine ConsoleLogs HistoryScan Project Projects RunNotFoundError",
+        _ORGANIZATIONS: "Member Organization Team",
+        _READING: "ConsoleLogLine ConsoleLogs HistoryScan Projects RunNotFoundError",
         _REPORTS: "BetaReport PanelMetricsHelper Reports",
         _SWEEPS: "Sweep Sweeps",
     },

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
+from runstream.artifacts.artifact import Artifact
 from runstream.exceptions import CommError
 from runstream.public_api.artifact_queries import ArtifactQueries
+from runstream.public_api.exceptions import NotFoundError
+from runstream.public_api.projects import Project, User
 from runstream.public_api.run import Run
 from runstream.public_api.runs import Runs
 from runstream.server.api_connection import ApiConnection
@@ -16,8 +19,11 @@ from runstream.server.discovery import resolve_server
 from runstream.server.messages import NO_SERVER
 from runstream.server.paths import NamedProject, parse_project, parse_run
 from runstream.settings import checked_settings, server_environ
+from runstream_schemas.topics import canonical_project
 
 _TIMEOUT_S = 30.0
+#: Entity and project.
+_PROJECT_PARTS = 2
 
 
 class Api(ArtifactQueries):
@@ -102,9 +108,79 @@ class Api(ArtifactQueries):
         for page in self._connection.pages("/alerts", **scope):
             yield from page["alerts"]
 
-    def projects(self) -> list[dict[str, Any]]:
-        """Return the projects, latest change first: ``{"entity", "project", "runs", "updated_at", "url"}``."""
-        return list(self._connection.get("/projects")["projects"])
+    def projects(self, entity: str | None = None, per_page: int = 200) -> list[Project]:
+        """Return the projects of an entity, or all, latest change first; ``per_page`` is accepted as in W&B."""
+        del per_page
+        documents = self._connection.get("/projects", entity=entity)["projects"]
+        return [Project(document, self) for document in documents]
+
+    def project(self, name: str, entity: str | None = None) -> Project:
+        """Return a project, ``name`` or ``entity/name``; raises NotFoundError if it has no run and was not created."""
+        place = self._named(name, entity)
+        for found in self.projects(place[0]):
+            if found.name == place[1]:
+                return found
+        raise NotFoundError(f"Unknown project {'/'.join(place)}: no run of it has arrived, and it was not created")
+
+    def create_project(self, name: str, entity: str | None = None) -> Project:
+        """Create a project, and return it; nothing changes if it exists. A run creates its project by itself.
+
+        Raises:
+            UsageError: The name is not valid.
+            CommError: The server does not answer.
+        """
+        owner, project = self._named(name, entity)
+        return Project(self._connection.command("/projects", {"entity": owner, "project": project}), self)
+
+    def create_run(
+        self,
+        *,
+        run_id: str | None = None,
+        project: str | None = None,
+        entity: str | None = None,
+        state: Literal["running", "pending"] = "running",
+    ) -> Run:
+        """Create a run that no process writes to yet; see :meth:`runstream.apis.public.Run.create`."""
+        return Run.create(self, run_id=run_id, project=project, entity=entity, state=state)
+
+    @property
+    def viewer(self) -> User:
+        """The user of the Api."""
+        found = self._connection.get("/viewer")
+        return User(username=found["id"], entity=found["entity"])
+
+    def from_path(self, path: str) -> Run | Project | Artifact:
+        """Return what a path names: ``entity/project/runs/id``, ``entity/project/name:alias``, or ``entity/project``.
+
+        ``project/id`` and ``entity/project/id`` are runs.
+
+        Raises:
+            NotFoundError: The server does not know it.
+            UsageError: The path is invalid.
+            CommError: The server does not answer.
+        """
+        parts = path.strip("/").split("/")
+        if ":" in parts[-1] and "//" not in path:
+            return self.artifact(path)
+        if len(parts) == 1 or (len(parts) == _PROJECT_PARTS and parts[0] == self.default_entity):
+            return self.project(path)
+        return self.run(path)
+
+    def flush(self) -> None:
+        """Forget what was read. Nothing is kept here: each call reads from the server, and a run on ``load()``."""
+
+    @property
+    def connection(self) -> ApiConnection:
+        """The connection to the server."""
+        return self._connection
+
+    def place(self, project: str | None = None, entity: str | None = None) -> tuple[str, str]:
+        """Return entity and project, those of the Api by default."""
+        return entity or self.default_entity, canonical_project(project or self._defaults.project)
+
+    def _named(self, name: str, entity: str | None) -> tuple[str, str]:
+        named = parse_project(name, self._defaults)
+        return entity or named.entity or self.default_entity, named.project
 
     def _project(self, path: str | None) -> tuple[str | None, str | None]:
         """Return entity and project of a path; for None, the default entity, if one is set, and all projects."""

@@ -135,7 +135,7 @@ def test_runs_of_a_project_are_a_lazy_sequence(api: Api, served: Served) -> None
     assert len(runs) == 3
     assert runs[-1].id == "lazy-0"
     assert [run.id for run in runs[1:]] == ["lazy-1", "lazy-0"]
-    assert {"ada"} == {project["entity"] for project in api.projects()}
+    assert {"ada"} == {project.entity for project in api.projects()}
 
 
 def test_an_unknown_run_raises_not_found(api: Api) -> None:

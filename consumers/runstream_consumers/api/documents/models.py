@@ -86,6 +86,7 @@ class RunDocument(_Answer):
     tags: list[str]
     group: str | None
     job_type: str | None
+    sweep_id: str | None
     created_at: str | None
     updated_at: str | None
     #: When its last process ended; null while it is open.

@@ -154,6 +154,7 @@ def run_document(found: FoundRun, url: str) -> models.RunDocument:
         tags=list(known.tags),
         group=known.group or None,
         job_type=known.job_type or None,
+        sweep_id=known.sweep_id or None,
         pinned_config_keys=list(known.pinned_config_keys),
         charts={key: models.Chart(**chart) for key, chart in found.charts.items()},
         branches=[

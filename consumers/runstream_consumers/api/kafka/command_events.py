@@ -13,6 +13,7 @@ from runstream_consumers.api.problems import Unavailable
 from runstream_consumers.api.security.access import Principal
 from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_schemas import values
+from runstream_schemas.attributes import STATE_SET
 from runstream_schemas.codec import encode
 from runstream_schemas.events import (
     ChangeEvent,
@@ -53,17 +54,54 @@ class Commands:
 
 def change_attributes(run: RunPath, key: bytes, attributes: Mapping[str, Any], principal: Principal) -> ChangeEvent:
     """Return the command that sets attributes of a run; ``key`` are 16 bytes that identify the command."""
-    now = time.time_ns() // 1000
+    (event,) = RunCommand(run, key, principal.id).change(attributes)
+    return event
+
+
+@dataclass(frozen=True, slots=True)
+class RunCommand:
+    """A command to a run, identified by 16 bytes, and who made it. Its events share one writer."""
+
+    run: RunPath
+    key: bytes
+    principal: str
+
+    def change(
+        self,
+        attributes: Mapping[str, Any],
+        config: tuple[Mapping[str, Any], Sequence[str]] = ({}, ()),
+        summary: tuple[Mapping[str, Any], Sequence[str]] = ({}, ()),
+    ) -> list[ChangeEvent]:
+        """Return the events that set attributes, and set and remove keys of config and summary; none for no change."""
+        described = [
+            *_entries(Scope.ATTRIBUTE, attributes, ()),
+            *_entries(Scope.CONFIG, *config),
+        ]
+        parts = [(Topic.CONFIG, described), (Topic.SUMMARY, _entries(Scope.UNKNOWN, *summary))]
+        given = [(topic, entries) for topic, entries in parts if entries]
+        return [self._event(topic, order, entries) for order, (topic, entries) in enumerate(given)]
+
+    def _event(self, topic: Topic, order: int, entries: Sequence[Entry]) -> ChangeEvent:
+        now = time.time_ns() // 1000
+        writer = Writer(id=self.key, role=Role.COMMAND)
+        return ChangeEvent(
+            header=Header(kind=Kind.DATA, run=self.run, writer=writer, time=now, seq=0, count=1),
+            topic=topic,
+            principal=self.principal,
+            records=(Record(order=order, time=now, entries=tuple(entries)),),
+        )
+
+
+def _entries(scope: Scope, changed: Mapping[str, Any], removed: Sequence[str]) -> list[Entry]:
     entries = [
-        Entry(op=Operation.SET, path=(name,), value=values.dump(value), scope=Scope.ATTRIBUTE)
-        for name, value in attributes.items()
+        Entry(op=Operation.SET, path=(name,), value=values.dump(value), scope=scope) for name, value in changed.items()
     ]
-    return ChangeEvent(
-        header=Header(kind=Kind.DATA, run=run, writer=Writer(id=key, role=Role.COMMAND), time=now, seq=0, count=1),
-        topic=Topic.CONFIG,
-        principal=principal.id,
-        records=(Record(order=0, time=now, entries=tuple(entries)),),
-    )
+    return entries + [Entry(op=Operation.REMOVE, path=(name,), scope=scope) for name in removed]
+
+
+def set_state(state: str, writers: Sequence[bytes]) -> dict[str, Any]:
+    """Return the attribute that sets the state of a run against the writers that are known."""
+    return {STATE_SET: {"state": state, "writers": [writer.hex() for writer in writers]}}
 
 
 def change_file(

@@ -27,22 +27,6 @@ router = APIRouter(prefix="/api/v1", tags=["runs"])
 RUN = "/runs/{entity}/{project}/{run_id}"
 
 
-@router.get("/projects", summary="Projects, most recently changed first", responses=described(models.ProjectList))
-async def projects(connection: TheConnection, services: TheServices) -> Response:
-    """Return each project's entity, name, number of runs, last change and page."""
-    found = [
-        models.Project(
-            entity=item.entity,
-            project=item.project,
-            runs=item.runs,
-            updated_at=documents.iso(item.updated),
-            url=f"{services.settings.url}{documents.project_path(item.entity, item.project)}",
-        )
-        for item in await summary.projects(connection)
-    ]
-    return ValuesResponse(models.ProjectList(projects=found))
-
-
 @router.get("/runs", summary="Runs, newest first", responses=described(models.RunList))
 async def runs(
     connection: TheConnection,
@@ -70,9 +54,20 @@ async def runs(
 
 
 @router.get(RUN, summary="One run", responses=described(models.RunDocument))
-async def run(run: TheRun, connection: TheConnection, services: TheServices) -> Response:
-    """Return the document of a run."""
-    return ValuesResponse(documents.run_document(await documents.find(connection, run), services.settings.url))
+async def run(
+    run: TheRun,
+    services: TheServices,
+    *,
+    wait_s: Annotated[
+        float | None, Query(gt=0, le=30, description="Wait so long until all that the brokers have is stored")
+    ] = None,
+) -> Response:
+    """Return the document of a run; with `wait_s`, of everything that was published before the request, or 503."""
+    if wait_s is not None:
+        await services.read_barrier.wait(run, within_s=wait_s)
+    async with services.database.connection() as connection:
+        found = await documents.find(connection, run)
+    return ValuesResponse(documents.run_document(found, services.settings.url))
 
 
 @router.get(f"{RUN}/summary", summary="The summary of a run")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from runstream.terminal.page_frame import frame_html
 from runstream.terminal.terminal import is_notebook, show_html
 
 if TYPE_CHECKING:
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from runstream.tracking.run.identity import RunIdentity
     from runstream.tracking.run.run_settings import RunSettings
-
-#: Shows the frame after the button, and hides the button.
-_REVEAL = "this.nextElementSibling.style.display='block';this.style.display='none'"
 
 
 def names_online(self: Any) -> RunIdentity:
@@ -96,19 +93,6 @@ def to_html(self: Any, height: int = 420, hidden: bool = False) -> str:  # noqa:
 
 def _page(run: Any) -> str | None:
     return None if run.offline or run.disabled else cast("str | None", run.url)
-
-
-def frame_html(url: str | None, label: str, height: int, *, hidden: bool) -> str:
-    """Return HTML with a run's page in a frame, if ``hidden`` opened by a button; or a note if it has no page."""
-    label = html.escape(label)
-    if url is None:
-        return f"<p>Run {label} has no page: it is not online.</p>"
-    style = f"border:none;width:100%;height:{max(0, int(height))}px;"
-    shown = f'<iframe title="Run {label}" src="{html.escape(url, quote=True)}?embed=true" style="{style}"></iframe>'
-    if not hidden:
-        return shown
-    button = f'<button type="button" onclick="{_REVEAL}">Show run {label}</button>'
-    return button + shown.replace(f'style="{style}"', f'style="{style}display:none;" loading="lazy"')
 
 
 def copied_settings(self: Any) -> RunSettings:

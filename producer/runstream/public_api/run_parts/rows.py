@@ -1,0 +1,149 @@
+"""The methods of a run of the public API that read its rows, its console and its alerts, always from the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from runstream.exceptions import UsageError
+from runstream.public_api.frames import META, pick, table
+from runstream.public_api.run_parts.document import RunDocument
+
+_STREAMS = {"default": "history", "history": "history", "system": "system"}
+
+
+class RunRows(RunDocument):
+    """Reads what a run has logged."""
+
+    def history(
+        self,
+        samples: int = 500,
+        keys: Sequence[str] | None = None,
+        x_axis: str = "_step",
+        pandas: bool = True,  # noqa: FBT001, FBT002  # W&B's signature
+        stream: Literal["default", "system"] = "default",
+        *,
+        late: Literal["include", "exclude"] = "include",
+    ) -> Any:
+        """Return the history: all rows if there are at most ``samples``, or else rows that include the extremes.
+
+        Args:
+            samples: Maximum number of rows; a longer history is sampled to exactly so many.
+            keys: Only these metrics and ``x_axis``. Rows without any of them are left out.
+            x_axis: A metric to return with ``keys``.
+            pandas: Return a DataFrame with flat columns (``a.b``), or a list of dicts if False or without pandas.
+            stream: ``"default"`` for metrics, ``"system"`` for system metrics.
+            late: ``"exclude"`` leaves out late rows: those below their writer's greatest step, and those at a step
+                that another row has.
+
+        Raises:
+            UsageError: ``late`` has another value.
+        """
+        extra = [] if x_axis in META else [x_axis]
+        asked = None if keys is None else [*keys, *extra]
+        which = {"stream": _STREAMS[stream], "late": _checked_late(late)}
+        rows = self._get("history", samples=samples, keys=asked, **which)["rows"]
+        columns = None
+        if keys is not None:
+            columns = [x_axis, *(key for key in keys if key != x_axis)]
+            picked = (pick(row, columns) for row in rows)
+            rows = [row for row in picked if row.keys() - {x_axis}]
+            columns = None if any(isinstance(value, dict) for row in rows for value in row.values()) else columns
+        return table(rows, columns) if pandas else rows
+
+    def scan_history(
+        self,
+        keys: Sequence[str] | None = None,
+        page_size: int = 1000,
+        min_step: int | None = None,
+        max_step: int | None = None,
+        use_cache: bool = True,  # noqa: FBT001, FBT002  # W&B's signature
+        *,
+        late: Literal["include", "exclude"] = "include",
+        hidden: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Return an iterator over all rows in the order of their steps, without sampling, read page by page.
+
+        Args:
+            keys: Only rows that have all of these metrics, and only their values and ``_step``.
+            page_size: Number of rows of a page.
+            min_step: The first step, inclusive.
+            max_step: The last step, exclusive.
+            use_cache: Accepted as in W&B; rows are always read from the server.
+            late: As for :meth:`history`.
+            hidden: Include rows that were replaced when the run was rewound or resumed at an earlier step; they have
+                ``_hidden``.
+
+        Raises:
+            UsageError: ``late`` has another value.
+        """
+        del use_cache
+        steps = {"min_step": min_step, "max_step": max_step}
+        which = {"late": _checked_late(late), "hidden": hidden or None}
+        return self._scan(keys, page_size=page_size, **steps, **which)
+
+    def _scan(self, keys: Sequence[str] | None, **asked: Any) -> Iterator[dict[str, Any]]:
+        for page in self._connection.pages(f"{self._address}/scan", "cursor", keys=keys, **asked):
+            yield from page["rows"] if keys is None else _with_all(page["rows"], keys)
+
+    def beta_scan_history(
+        self,
+        keys: Sequence[str] | None = None,
+        page_size: int = 1000,
+        min_step: int | None = None,
+        max_step: int | None = None,
+        use_cache: bool = True,  # noqa: FBT001, FBT002  # W&B's signature
+    ) -> Iterator[dict[str, Any]]:
+        """Call :meth:`scan_history`."""
+        return self.scan_history(keys, page_size, min_step, max_step, use_cache)
+
+    def series(
+        self, keys: Sequence[str] | None = None, samples: int = 500, stream: Literal["default", "system"] = "default"
+    ) -> list[dict[str, Any]]:
+        """Return points of each numeric metric and writer: ``{"key", "writer", "label", "steps", "times", "values"}``.
+
+        There are at most ``samples`` points of each, which include the extremes.
+        """
+        return list(self._get("series", keys=keys, samples=samples, stream=_STREAMS[stream])["series"])
+
+    def console(self, lines: int = 100) -> list[dict[str, Any]]:
+        """Return the last lines of output: ``{"time", "stream", "text", "label", "host"}``, oldest first."""
+        return list(self._get("console", lines=lines)["lines"])
+
+    def console_page(self, after: str | None = None, lines: int = 1000) -> tuple[list[dict[str, Any]], str]:
+        """Return lines of output in the order of their arrival, and the position after them.
+
+        Args:
+            after: The position after which lines are returned; ``""`` is the beginning, None returns the last lines.
+            lines: How many of the last lines.
+        """
+        page = self._get("console", lines=lines, after=after)
+        return list(page["lines"]), str(page["next"])
+
+    @property
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alerts without repeats, oldest first: ``{"title", "full_title", "text", "level", "time", …}``."""
+        return list(self.scan_alerts())
+
+    def scan_alerts(self, page_size: int = 1000, *, repeats: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield the alerts of the run, oldest first, read page by page.
+
+        Args:
+            page_size: Number of alerts of a page.
+            repeats: Include those within the ``wait_duration`` of an earlier one; their ``repeat`` is True.
+        """
+        for page in self._connection.pages(f"{self._address}/alerts", limit=page_size, repeats=repeats):
+            yield from page["alerts"]
+
+
+def _checked_late(late: str) -> str:
+    if late not in {"include", "exclude"}:
+        raise UsageError(f"Invalid late={late!r}: expected 'include' or 'exclude'")
+    return late
+
+
+def _with_all(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        picked = pick(row, ["_step", *keys])
+        if all(key in picked for key in keys):
+            yield picked
