@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from runstream.cli import run_script, shippers
+from runstream.cli import importing, run_script, shippers
 from runstream.cli.artifacts import cache, commands
 from runstream.cli.console import output, print_error
 from runstream.cli.find import RunPath, find_run
@@ -51,6 +51,7 @@ def create_app() -> typer.Typer:
     app.command()(tail)
     run_script.register(app)
     shippers.register(app)
+    importing.register(app)
     commands.register(app)
     cache.register(app)
     app.command()(sync)

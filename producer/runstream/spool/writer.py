@@ -57,7 +57,8 @@ class SpoolWriter:
 
     ``report`` is called with a message when a record was dropped or an append waits for room. Segments grow from
     ``smallest`` to ``largest``; with ``mapped=False``, they are written with ``pwrite``, as is done where space cannot
-    be reserved. The first segment is created at once, or OSError is raised.
+    be reserved. ``clock`` returns the time of records other than rows. The first segment is created at once, or OSError
+    is raised.
     """
 
     def __init__(
@@ -70,13 +71,12 @@ class SpoolWriter:
         smallest: int = SMALLEST_SEGMENT,
         largest: int = LARGEST_SEGMENT,
         mapped: bool = True,
+        clock: Callable[[], int] = now_us,
     ) -> None:
         require_gil()
-        self._policy = policy
-        self._report = report
+        self._policy, self._report, self._clock = policy, report, clock
         self._factory = SegmentFactory(folder, writer, smallest=smallest, largest=largest, mapped=mapped)
-        self._retry_at = 0.0
-        self._check_at = 0
+        self._retry_at, self._check_at = 0.0, 0
         #: The latest error that prevented an append, and the reason that markers have.
         self._problem, self._reason = "no space left", "the disk was full"
         self._last: Segment | None = None  # that of the last record, once the writer is closed
@@ -216,7 +216,7 @@ class SpoolWriter:
             state = self.state
             rows = state.rows
             after = rows._replace(next_row=rows.next_row + 1)
-            body = self.append_part(state, kind, rows.next_row, step, now_us(), payload, after)
+            body = self.append_part(state, kind, rows.next_row, step, self._clock(), payload, after)
             if body is not None:
                 return bool(body)
 
@@ -225,7 +225,7 @@ class SpoolWriter:
         payload = msgspec.msgpack.encode(value)
         while True:
             state = self.state
-            body, link = state.with_record(topic, payload, now_us())
+            body, link = state.with_record(topic, payload, self._clock())
             if (stored := self._append(state, topic, body, link)) is not None:
                 return bool(stored)
 
@@ -238,7 +238,7 @@ class SpoolWriter:
                 if state.shared.waiting and room:
                     self._commit(state, state.with_marker(self._reason, now_us()))
                     continue
-                body, link = state.with_record(TopicCode.EXIT, payloads[0], now_us())
+                body, link = state.with_record(TopicCode.EXIT, payloads[0], self._clock())
                 if state.end_of(body) > room:
                     self._open_segment(len(body))
                 elif self._commit(state, link._replace(shared=link.shared.refusing(ClosedError))):
