@@ -24,7 +24,7 @@ from runstream_schemas import values
 #: Exit status if all runs are imported, but not everything of them.
 PARTLY = 3
 
-Places = Annotated[list[Path], typer.Argument(metavar="PLACE...", help="Files or folders.", show_default=False)]
+Places = Annotated[list[Path], typer.Argument(metavar="PLACE", help="Files or folders.", show_default=False)]
 Project = Annotated[
     str | None, typer.Option("--project", "-p", help="The project of all runs. Default: those of the source.")
 ]
@@ -57,6 +57,9 @@ def register(app: typer.Typer) -> None:
     text = "Import runs of other trackers. A repeated import skips what was imported."
     group = typer.Typer(name="import", help=text, add_completion=False, no_args_is_help=True)
     group.command("wandb")(wandb)
+    group.command("tensorboard")(tensorboard)
+    group.command("mlflow")(mlflow)
+    group.command("neptune")(neptune)
     app.add_typer(group)
 
 
@@ -83,6 +86,113 @@ def wandb(
 
     run_import(
         find_runs(places),
+        Choices(
+            project=project,
+            entity=entity,
+            root=root,
+            offline=offline,
+            dry_run=dry_run,
+            as_json=as_json,
+            verbose=verbose,
+        ),
+    )
+
+
+def tensorboard(
+    places: Places,
+    *,
+    project: Project = None,
+    entity: Entity = None,
+    root: Root = Path(),
+    offline: Offline = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Import TensorBoard's event files. Each folder that has some is a run, and the given folder is the project.
+
+    Imports scalars, texts, histograms and hyperparameters; needs `pip install 'runstream[tensorboard]'`.
+
+    Examples: `runstream import tensorboard logs`, `runstream import tensorboard logs/a logs/b --project digits`
+    """
+    from runstream.importing.tensorboard import find_runs  # noqa: PLC0415
+
+    run_import(
+        find_runs(places),
+        Choices(
+            project=project,
+            entity=entity,
+            root=root,
+            offline=offline,
+            dry_run=dry_run,
+            as_json=as_json,
+            verbose=verbose,
+        ),
+    )
+
+
+def mlflow(
+    stores: Annotated[
+        list[str],
+        typer.Argument(metavar="STORE", help="sqlite:///PATH, postgresql://…, a file, or a folder mlruns."),
+    ],
+    *,
+    project: Project = None,
+    entity: Entity = None,
+    root: Root = Path(),
+    offline: Offline = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Import runs of MLflow from its database (SQLite, PostgreSQL) or its folder mlruns. Its experiments are projects.
+
+    Imports metrics, parameters, tags, notes, and artifacts in folders of this machine. The package mlflow is not
+    needed.
+
+    Examples: `runstream import mlflow mlruns`, `runstream import mlflow sqlite:///mlflow.db --dry-run`,
+    `runstream import mlflow postgresql://user:password@host/mlflow --project vision`
+    """
+    from runstream.importing.mlflow.source import find_runs  # noqa: PLC0415
+
+    run_import(
+        find_runs(stores),
+        Choices(
+            project=project,
+            entity=entity,
+            root=root,
+            offline=offline,
+            dry_run=dry_run,
+            as_json=as_json,
+            verbose=verbose,
+        ),
+    )
+
+
+def neptune(
+    places: Places,
+    *,
+    files: Annotated[
+        Path | None, typer.Option("--files", help="The folder of files. Default: `files` beside the folder of data.")
+    ] = None,
+    project: Project = None,
+    entity: Entity = None,
+    root: Root = Path(),
+    offline: Offline = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Import runs of Neptune that neptune-exporter wrote to disk: its folder of Parquet files.
+
+    Imports series, parameters, tags, console, system metrics and files; needs `pip install 'runstream[parquet]'`.
+
+    Examples: `runstream import neptune exports/data`, `runstream import neptune exports/data --files /mnt/files`
+    """
+    from runstream.importing.neptune.source import find_runs  # noqa: PLC0415
+
+    run_import(
+        find_runs(places, files),
         Choices(
             project=project,
             entity=entity,

@@ -192,5 +192,13 @@ class UnreadablePlace:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOutRun:
+    """A run of a source that is not to be imported, such as a deleted one."""
+
+    place: str
+    reason: str
+
+
 #: What a source finds.
-Found = SourceRun | UnreadablePlace
+Found = SourceRun | UnreadablePlace | LeftOutRun

@@ -26,6 +26,7 @@ class Status(Enum):
     RECORDED = "recorded"
     READABLE = "would be imported"
     ALREADY = "already imported"
+    LEFT_OUT = "left out"
     FAILED = "not imported"
 
 
@@ -80,7 +81,7 @@ class Report:
     def lines(self, *, every: bool = False) -> Iterator[str]:
         """Yield the lines of the text: the runs that something is to be said of, or every run, and the sums."""
         for run in self.runs:
-            if every or run.status is Status.FAILED or not run.tally.whole or run.tally.notes:
+            if every or run.status in {Status.FAILED, Status.LEFT_OUT} or not run.tally.whole or run.tally.notes:
                 yield from run.lines()
         total = sum((run.tally.imported for run in self.runs), Counter[str]())
         statuses = Counter(run.status for run in self.runs)
@@ -105,7 +106,7 @@ def counted(counts: Counter[str]) -> str:
     found = []
     for what, count in counts.items():
         if what != _BYTES and count:
-            size = f" ({naturalsize(counts[_BYTES])})" if what == "files" else ""
+            size = f" ({naturalsize(counts[_BYTES])})" if what == "files" and counts[_BYTES] else ""
             found.append(f"{count:,} {_named(what, count)}{size}")
     return ", ".join(found)
 

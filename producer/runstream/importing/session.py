@@ -16,7 +16,7 @@ from runstream.exceptions import Error, UsageError
 from runstream.importing.journal import Entry, ImportJournal
 from runstream.importing.names import digest, valid_name
 from runstream.importing.recording import RunRecording, part_name, writer_id
-from runstream.importing.records import Damage, Found, Record, SourceError, SourceRun, UnreadablePlace
+from runstream.importing.records import Damage, Found, LeftOutRun, Record, SourceError, SourceRun, UnreadablePlace
 from runstream.importing.report import RunReport, Status
 from runstream.run_folder.descriptions import RunInfo
 from runstream.run_folder.folder import RunFolder, lock
@@ -109,8 +109,8 @@ class Importer:
     def run(self, found: Iterable[Found]) -> Iterator[RunReport]:
         """Import runs one after the other; yield what became of each. Raises CommError if the server is gone."""
         for one in found:
-            if isinstance(one, UnreadablePlace):
-                yield RunReport(place=one.place, status=Status.FAILED, reason=one.reason)
+            if not isinstance(one, SourceRun):
+                yield _not_imported(one)
                 continue
             report = RunReport(place=one.place, path=self._path(one), status=Status.FAILED)
             try:
@@ -214,6 +214,11 @@ class Importer:
         return f"run-{stamp}-{run_id}-{digest(self._key(run), run.fingerprint)[:8]}"
 
 
+def _not_imported(found: UnreadablePlace | LeftOutRun) -> RunReport:
+    status = Status.LEFT_OUT if isinstance(found, LeftOutRun) else Status.FAILED
+    return RunReport(place=found.place, status=status, reason=found.reason)
+
+
 def _info(entity: str | None, project: str, run_id: str) -> RunInfo:
     settings = {"capture_system_metrics": False, "identify_exit_signal": False}
     return RunInfo(run_id=run_id, entity=entity, project=project, mode="offline", name=run_id, settings=settings)
@@ -232,8 +237,8 @@ def count(
 ) -> Iterator[RunReport]:
     """Read runs without recording them; yield what would be imported."""
     for one in found:
-        if isinstance(one, UnreadablePlace):
-            yield RunReport(place=one.place, status=Status.FAILED, reason=one.reason)
+        if not isinstance(one, SourceRun):
+            yield _not_imported(one)
             continue
         path = f"{destination.project_of(one)}/{valid_name('run id', one.run_id)}"
         report = RunReport(place=one.place, path=path, status=Status.READABLE)

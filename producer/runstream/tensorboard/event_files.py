@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -18,26 +18,31 @@ _COLUMNS = 3
 
 
 class EventFile:
-    """An event file; raises ImportError without the package ``tensorboard``, OSError if it cannot be read."""
+    """An event file; raises ImportError without the package ``tensorboard``, OSError if it cannot be read.
 
-    def __init__(self, path: str) -> None:
+    ``note`` is called with plugin and value of what is not part of a row.
+    """
+
+    def __init__(self, path: str, note: Callable[[str, Any], None] = lambda *_: None) -> None:
         # Keeps tensorboard from importing TensorFlow, which takes seconds and much memory.
         sys.modules.setdefault("tensorboard.compat.notf", ModuleType("notf"))
         from tensorboard.backend.event_processing.event_file_loader import EventFileLoader  # noqa: PLC0415
 
         self._loader = EventFileLoader(path)
         self._plugins: dict[str, str] = {}
-        self._number = 0
+        self._note = note
+        #: How many events were read.
+        self.events = 0
 
     def read(self) -> Iterator[Event]:
         """Yield the events that were written since the last call; an incomplete one when it is complete."""
         for event in self._loader.Load():
-            self._number += 1
+            self.events += 1
             if not event.HasField("summary"):
                 continue
             if values := dict(self._values(event.summary)):
                 time = int(event.wall_time * _MICROSECONDS)
-                yield Event(step=event.step, time=time, values=values, number=self._number)
+                yield Event(step=event.step, time=time, values=values, number=self.events)
 
     def _values(self, summary: Any) -> Iterator[tuple[str, Any]]:
         from tensorboard.util.tensor_util import make_ndarray  # noqa: PLC0415
@@ -47,13 +52,15 @@ class EventFile:
                 self._plugins[value.tag] = name
             plugin = self._plugins.get(value.tag, "")
             if value.tag.startswith(_HPARAMS) or not value.HasField("tensor"):
-                continue
-            if plugin == "text":
+                self._note(plugin, value)
+            elif plugin == "text":
                 yield value.tag.removesuffix("/text_summary"), as_text(make_ndarray(value.tensor))
             elif plugin == "histograms":
                 yield value.tag, as_histogram(make_ndarray(value.tensor).tolist())
             elif plugin == "scalars":
                 yield value.tag, make_ndarray(value.tensor).item()
+            else:
+                self._note(plugin, value)
 
 
 def as_text(array: Any) -> str:

@@ -100,5 +100,11 @@ def is_requested(name: str, request: Request, started: int) -> bool:
     return not request.pid or found["pid"] is None or int(found["pid"]) == request.pid
 
 
+def file_time(name: str) -> int:
+    """Return when an event file was begun, in seconds since 1970, by its name; 0 if that has no time."""
+    found = _FILE_NAME.search(name)
+    return int(found["time"]) if found else 0
+
+
 def _join(prefix: str, tag: str) -> str:
     return f"{prefix}/{tag}" if prefix else tag

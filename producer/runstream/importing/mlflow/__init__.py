@@ -1,0 +1,1 @@
+"""Runs of MLflow's stores: its database, or its folder ``mlruns``."""

@@ -1,0 +1,62 @@
+"""A store of MLflow in PostgreSQL is read as the one in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from runstream.importing.mlflow.source import find_runs
+from runstream.importing.records import SourceRun, UnreadablePlace
+from tests.conftest import run_aside
+from tests.unit.importing.test_mlflow import database as sqlite_database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TABLES = {
+    "experiments": "experiment_id int, name text, lifecycle_stage text",
+    "runs": "run_uuid text, name text, user_id text, status text, start_time bigint, end_time bigint, "
+    "lifecycle_stage text, artifact_uri text, experiment_id int",
+    "metrics": "key text, value double precision, timestamp bigint, run_uuid text, step bigint, is_nan bool",
+    "params": "key text, value text, run_uuid text",
+    "tags": "key text, value text, run_uuid text",
+}
+
+
+async def copy(source: Path, target: str) -> None:
+    """Copy the tables that are read."""
+    connection = await asyncpg.connect(target)
+    rows = sqlite3.connect(source)
+    for table, columns in _TABLES.items():
+        await connection.execute(f"CREATE TABLE {table} ({columns})")
+        names = [column.split()[0] for column in columns.split(", ")]
+        found = rows.execute(f"SELECT {', '.join(names)} FROM {table}").fetchall()
+        if table == "metrics":
+            found = [(*row[:-1], bool(row[-1])) for row in found]
+        await connection.copy_records_to_table(table, records=found, columns=names)
+    rows.close()
+    await connection.close()
+
+
+def test_the_runs_are_the_same(database: str, tmp_path: Path) -> None:
+    """Rows, config, attributes and states are those of the same store in SQLite."""
+    path = sqlite_database(tmp_path)
+    run_aside(copy(path, database))
+
+    in_sqlite, in_postgres = (
+        {run.run_id: list(map(repr, run.records())) for run in find_runs([place]) if isinstance(run, SourceRun)}
+        for place in (str(path), database.replace("postgresql://", "postgresql+psycopg2://"))
+    )
+
+    assert in_postgres == in_sqlite
+    assert len(in_postgres) == 3
+
+
+def test_a_database_of_others_is_named(database: str) -> None:
+    """Without MLflow's tables, the error names the table that is missing."""
+    (found,) = find_runs([database])
+
+    assert isinstance(found, UnreadablePlace)
+    assert 'relation "metrics" does not exist' in found.reason
