@@ -25,6 +25,8 @@ from runstream_consumers.api.polling_pace import PollingPace
 from runstream_consumers.api.problems import BadParameter, Problem
 from runstream_consumers.api.run_numbers import RunNumbers
 from runstream_consumers.api.security.access import ThePrincipal
+from runstream_consumers.archive.archive import Archive
+from runstream_consumers.archive.stored_blocks import StoredBlocks
 from runstream_consumers.object_store.store import ObjectStore
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.limits import DEFAULT_LIMITS
@@ -49,6 +51,12 @@ class Services:
     read_barrier: ReadBarrier
     polling_pace: PollingPace
     fair_share: FairShare
+    #: Rows of runs that were moved to the object store.
+    archive: Archive
+
+    def blocks(self, connection: Connection) -> StoredBlocks:
+        """Return the rows of runs, as read over a connection."""
+        return StoredBlocks.of(connection, self.archive)
 
 
 def services(request: Request) -> Services:
@@ -136,6 +144,10 @@ class CostlyReads:
             self._services.database.connection() as held,
         ):
             yield held
+
+    def blocks(self, connection: Connection) -> StoredBlocks:
+        """Return the rows of runs, as read over a connection."""
+        return self._services.blocks(connection)
 
 
 def costly_reads(request: Request, run: TheRun, principal: ThePrincipal, found: TheServices) -> CostlyReads:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Protocol
@@ -11,6 +11,8 @@ from uuid import UUID
 
 from runstream_consumers.history.blocks import Block
 from runstream_consumers.history.paging import GREATEST
+from runstream_consumers.history.sampling import OutlinePoints
+from runstream_consumers.history.selection import Selection
 from runstream_consumers.history.view import RowSource, RunFacts, view_of
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import Stream
@@ -18,6 +20,29 @@ from runstream_schemas.topics import RunPath
 
 #: Forks of forks that are followed; longer chains are treated as an attack.
 _GENERATIONS = 100
+
+
+class Outline(Protocol):
+    """Blocks of the archive from which charts are drawn without reading their rows. Methods run in threads."""
+
+    @property
+    def lines(self) -> Collection[bytes]:
+        """The writers of the rows."""
+
+    def rows(self, first: int, last: int) -> int:
+        """Return about how many rows are in a range of steps (both inclusive)."""
+
+    def prepare(self, selection: Selection, *, bucket_rows: int) -> None:
+        """Begin to read what :meth:`points` needs; returns at once."""
+
+    def points(
+        self, selection: Selection, part: RowSource, first: int, last: int, *, bucket_rows: int
+    ) -> Iterator[OutlinePoints]:
+        """Yield the points of the selected metrics in a range of steps (both inclusive), as far as a view shows them.
+
+        Buckets of at most ``bucket_rows`` rows are represented by their points at the ends and their extremes; with
+        0, every value is a point.
+        """
 
 
 class BlockSource(Protocol):
@@ -32,6 +57,12 @@ class BlockSource(Protocol):
     def overlapping(self, run: UUID, stream: Stream, first: int, last: int) -> AsyncIterator[Sequence[Block]]:
         """Yield the blocks that overlap a range of steps (both inclusive), by their first step."""
 
+    async def outlines(self, run: UUID, stream: Stream, first: int, last: int) -> Sequence[Outline]:
+        """Return the outlines of the archived blocks that overlap a range of steps (both inclusive)."""
+
+    def recent(self, run: UUID, stream: Stream, first: int, last: int) -> AsyncIterator[Sequence[Block]]:
+        """Yield those blocks of :meth:`overlapping` that are not archived."""
+
     def backwards(self, run: UUID, stream: Stream, last: int) -> AsyncIterator[Sequence[Block]]:
         """Yield the blocks that begin at or before a step, by their last step, greatest first."""
 
@@ -42,6 +73,9 @@ class BlockSource(Protocol):
 
         ``before`` is an offset and a sequence number; only blocks that are less are returned.
         """
+
+    async def newest(self, run: UUID, stream: Stream) -> int | None:
+        """Return the greatest offset of the rows of a stream; None if there are none."""
 
     async def earliest(self, run: UUID, stream: Stream, *, after: tuple[int, int] | None, size: int) -> Sequence[Block]:
         """Return the next blocks after an offset and a sequence number, by their arrival, of about ``size`` bytes."""
@@ -69,6 +103,26 @@ async def blocks_by_step(
         yield blocks
 
 
+async def recent_by_step(
+    source: BlockSource, view: Sequence[RowSource], stream: Stream, first: int, last: int
+) -> AsyncIterator[Sequence[Block]]:
+    """Yield those blocks of :func:`blocks_by_step` of which there is no outline."""
+    streams = [_placed(source.recent(part.facts.run, stream, first, min(last, part.last_step)), part) for part in view]
+    async for blocks in merge_blocks(streams, lambda block: block.first_step):
+        yield blocks
+
+
+async def outlines_by_part(
+    source: BlockSource, view: Sequence[RowSource], stream: Stream, first: int, last: int
+) -> list[tuple[RowSource, Outline]]:
+    """Return the outlines of a view in a range of steps (both inclusive), each with the run whose rows it has."""
+    return [
+        (part, outline)
+        for part in view
+        for outline in await source.outlines(part.facts.run, stream, first, min(last, part.last_step))
+    ]
+
+
 async def blocks_backwards(
     source: BlockSource, view: Sequence[RowSource], stream: Stream, last: int = GREATEST
 ) -> AsyncIterator[Sequence[Block]]:
@@ -82,11 +136,20 @@ async def _placed(stream: AsyncIterator[Sequence[Block]], part: RowSource) -> As
     async for blocks in stream:
         placed = [
             replace(block, rank=part.rank, bounds=bounds, last_step=min(block.last_step, part.last_step))
-            for block in blocks
+            for whole in blocks
+            for block in _divided(whole, part)
             if (bounds := part.bounds_of(block.writer, block.offset)) is not None
         ]
         if placed:
             yield placed
+
+
+def _divided(block: Block, part: RowSource) -> Sequence[Block]:
+    """Return a block in pieces between which a rewind arrived, which hides the rows before it."""
+    if block.offset == block.final_offset:
+        return [block]
+    rewinds = part.cuts.rewinds_within(block.offset, block.final_offset)
+    return block.divided(rewinds) if rewinds else [block]
 
 
 async def merge_blocks(

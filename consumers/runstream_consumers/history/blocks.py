@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +14,7 @@ from runstream_consumers.history.model import late_rows
 from runstream_consumers.history.selection import Selection
 from runstream_consumers.history.view import EVERYTHING, Bounds
 from runstream_schemas.events import LogEvent
+from runstream_schemas.rows import cut
 
 
 class Payload(Protocol):
@@ -23,6 +26,9 @@ class Payload(Protocol):
 
     def decode(self, selection: Selection) -> LogEvent:
         """Return the rows with the selected columns only."""
+
+    def offsets(self) -> NDArray[np.int64] | None:
+        """Return the offset of each row; None if all rows have that of the block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,47 @@ class Message:
         """Return the rows with the selected columns only."""
         return selection.read(self.message)
 
+    def offsets(self) -> None:
+        """Return None: all rows have the offset of the block."""
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetRange:
+    """The rows of a block whose offsets are in a range, the end exclusive."""
+
+    payload: Payload
+    first: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """Number of stored bytes of the block."""
+        return self.payload.size
+
+    def decode(self, selection: Selection) -> LogEvent:
+        """Return the rows with the selected columns only."""
+        event, (start, stop) = self.payload.decode(selection), self._rows()
+        return cut(event, start, stop)
+
+    def offsets(self) -> NDArray[np.int64] | None:
+        """Return the offset of each row."""
+        found, (start, stop) = self.payload.offsets(), self._rows()
+        return None if found is None else found[start:stop]
+
+    def _rows(self) -> tuple[int, int]:
+        found = self.payload.offsets()
+        if found is None:
+            raise ValueError("A block of one message cannot be divided by offset")
+        start, stop = np.searchsorted(found, (self.first, self.end))
+        return int(start), int(stop)
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """A stored block and its place in a view."""
 
     writer: bytes
+    #: Offset and sequence number of its first row.
     offset: int
     seq: int
     #: Least and greatest step of its rows.
@@ -58,6 +99,26 @@ class Block:
     rank: int = 0
     #: Which of its rows the view shows.
     bounds: Bounds = EVERYTHING
+    #: Offset of its last row, if that is another one: a block of the archive can have rows of several messages.
+    last_offset: int | None = None
+
+    def divided(self, offsets: Sequence[int]) -> list[Block]:
+        """Return the block as blocks of which each has the rows before the next of some offsets, ascending."""
+        edges = [self.offset, *offsets, self.final_offset + 1]
+        return [
+            replace(self, offset=first, last_offset=end - 1, payload=OffsetRange(self.payload, first, end))
+            for first, end in pairwise(edges)
+        ]
+
+    @property
+    def final_offset(self) -> int:
+        """The offset of its last row."""
+        return self.offset if self.last_offset is None else self.last_offset
+
+    def offsets(self, count: int) -> NDArray[np.int64]:
+        """Return the offset of each of its ``count`` rows."""
+        found = self.payload.offsets()
+        return np.full(count, self.offset, dtype=np.int64) if found is None else found
 
     @property
     def is_shown(self) -> bool:

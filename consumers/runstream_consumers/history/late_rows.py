@@ -72,7 +72,9 @@ class LateRowFilter:
         orders = np.concatenate([held.event.orders[rows] for held, rows in zip(self._held, chosen, strict=True)])
         numbers = np.repeat(np.arange(len(self._held)), sizes)
         ranks = np.array([held.block.rank for held in self._held])[numbers]
-        offsets = np.array([held.block.offset for held in self._held])[numbers]
+        offsets = np.concatenate(
+            [held.block.offsets(held.event.count)[rows] for held, rows in zip(self._held, chosen, strict=True)]
+        )
         sorting = np.lexsort((orders, offsets, ranks, steps))
         again = np.flatnonzero(np.diff(steps[sorting]) == 0) + 1
         taken = sorting[again]

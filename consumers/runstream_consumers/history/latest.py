@@ -91,12 +91,13 @@ def _update_by_block(found: _LastValues, block: Block, event: LogEvent, step: in
     wanted = event.steps <= step
     if (shown := block.shown(event.steps)) is not None:
         wanted &= shown
+    offsets = block.offsets(event.count)
     for column in event.columns:
         index = None if column.type is ColumnType.NULL else _last_index(column, event.steps, wanted)
         if index is None:
             continue
         row = index if column.rows is None else int(column.rows[index])
-        position = (int(event.steps[row]), block.rank, block.offset, int(event.orders[row]))
+        position = (int(event.steps[row]), block.rank, int(offsets[row]), int(event.orders[row]))
         if column.path not in found or found[column.path][0] < position:
             found[column.path] = (position, _value(column, index))
 

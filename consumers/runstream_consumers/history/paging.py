@@ -129,14 +129,22 @@ class PageBuilder:
             last = min(last, -self._heap[0][0])
         if block.bounds.ends_before is not None:
             last = min(last, block.bounds.ends_before - 1)
-        # Only what is between the first and the last row that can be in the page is assembled.
         wanted = np.flatnonzero((event.steps >= first) & (event.steps <= last))
-        if len(wanted):
-            late = block.late(event)
-            start, stop = int(wanted[0]), int(wanted[-1]) + 1
-            self._add_rows(block, cut(event, start, stop), late[start:stop].tolist(), (wanted - start).tolist())
+        if not len(wanted):
+            return
+        late, offsets = block.late(event), block.offsets(event.count)
+        # Only what can be in the page is assembled: blocks may have many more rows.
+        for piece in np.split(wanted, range(self.limit + 1, len(wanted), self.limit + 1)):
+            if self._beyond(int(event.steps[piece].min())):
+                continue
+            start, stop = int(piece[0]), int(piece[-1]) + 1
+            rows = (piece - start).tolist()
+            values = (late[start:stop].tolist(), offsets[start:stop].tolist())
+            self._add_rows(block, cut(event, start, stop), *values, rows)
 
-    def _add_rows(self, block: Block, event: LogEvent, late: Sequence[bool], wanted: Iterable[int]) -> None:
+    def _add_rows(
+        self, block: Block, event: LogEvent, late: Sequence[bool], offsets: Sequence[int], wanted: Iterable[int]
+    ) -> None:
         steps, orders, times = event.steps.tolist(), event.orders.tolist(), event.times.tolist()
         values = unpack_rows(event)
         hidden_from = block.bounds.hidden_from
@@ -145,7 +153,7 @@ class PageBuilder:
             if self._beyond(step):
                 continue
             hidden = hidden_from is not None and step >= hidden_from
-            if not self._is_wanted(step, (block.rank, block.offset, orders[index]), hidden=hidden):
+            if not self._is_wanted(step, (block.rank, offsets[index], orders[index]), hidden=hidden):
                 continue
             if not values[index] and self.selection.keys is not None:
                 continue
@@ -154,7 +162,7 @@ class PageBuilder:
                     step=step,
                     time=times[index],
                     order=orders[index],
-                    offset=block.offset,
+                    offset=offsets[index],
                     writer=block.writer,
                     late=late[index],
                     values=values[index],
@@ -191,7 +199,8 @@ class PageBuilder:
         place = (block.rank, block.offset)
         if len(self._heap) > self.limit and block.first_step == -self._heap[0][0]:
             return place > (-self._heap[0][1], -self._heap[0][2])
-        is_before = block.first_step == block.last_step == self._begin.step and place < self._begin[1:3]
+        final = (block.rank, block.final_offset)
+        is_before = block.first_step == block.last_step == self._begin.step and final < self._begin[1:3]
         return is_before and not self.hidden and (*place, -1) > self._first.get(self._begin.step, (*place, 0))
 
     def _beyond(self, step: int) -> bool:
@@ -245,13 +254,13 @@ class RowPicker:
         return sorted(found[:limit], key=lambda row: row.cursor)
 
     def _add(self, block: Block, event: LogEvent) -> None:
-        late = block.late(event)
+        late, offsets = block.late(event), block.offsets(event.count)
         wanted = np.isin(event.steps, self._steps)
         if (shown := block.shown(event.steps)) is not None:
             wanted &= shown
         for index in np.flatnonzero(wanted).tolist():
             place = Place(int(event.steps[index]), int(event.times[index]), block.writer)
-            cursor = Cursor(place.step, block.rank, block.offset, int(event.orders[index]))
+            cursor = Cursor(place.step, block.rank, int(offsets[index]), int(event.orders[index]))
             self._first[place.step] = min(self._first.get(place.step, cursor), cursor)
             if (rows := self._found.get(place)) is not None:
                 rows.append(
@@ -259,7 +268,7 @@ class RowPicker:
                         step=place.step,
                         time=place.time,
                         order=cursor.order,
-                        offset=block.offset,
+                        offset=cursor.offset,
                         writer=block.writer,
                         late=bool(late[index]),
                         values=unpack_rows(cut(event, index, index + 1))[0],

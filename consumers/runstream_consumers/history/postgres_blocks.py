@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from runstream_consumers.history.block_source import merge_blocks
+from runstream_consumers.history.block_source import Outline, merge_blocks
 from runstream_consumers.history.blocks import Block, Message
 from runstream_consumers.history.model import NO_STEP
 from runstream_consumers.history.paging import GREATEST
@@ -65,6 +65,14 @@ class PostgresBlocks:
         async for blocks in self._batches("blocks_from_step", *place, first, last):
             yield blocks
 
+    async def outlines(self, run: UUID, stream: Stream, first: int, last: int) -> Sequence[Outline]:  # noqa: ARG002
+        """Return none: the rows of these blocks are few enough to be read."""
+        return ()
+
+    def recent(self, run: UUID, stream: Stream, first: int, last: int) -> AsyncIterator[Sequence[Block]]:
+        """Yield the blocks of :meth:`overlapping`."""
+        return self.overlapping(run, stream, first, last)
+
     async def backwards(self, run: UUID, stream: Stream, last: int) -> AsyncIterator[Sequence[Block]]:
         """Yield the blocks that begin at or before a step, by their last step, greatest first."""
         place = (run, STREAM_NUMBERS[stream])
@@ -89,6 +97,10 @@ class PostgresBlocks:
                 return
             offset, seq = rows[-1]["offset"], rows[-1]["seq"]
             count = _next_batch(count, rows)
+
+    async def newest(self, run: UUID, stream: Stream) -> int | None:
+        """Return the greatest offset of the rows of a stream; None if there are none."""
+        return await self._connection.fetchval(QUERIES["newest"], run, STREAM_NUMBERS[stream])  # type: ignore[no-any-return]
 
     async def earliest(self, run: UUID, stream: Stream, *, after: tuple[int, int] | None, size: int) -> Sequence[Block]:
         """Return the next blocks after an offset and a sequence number, by their arrival, of about ``size`` bytes."""

@@ -22,6 +22,20 @@ class Series:
     #: int64, microseconds since 1970.
     times: NDArray[np.int64]
     values: NDArray[np.float64]
+    #: How many logged points each of them represents; None if each represents itself.
+    weights: NDArray[np.float64] | None = None
+
+
+class OutlinePoints(NamedTuple):
+    """Points of one metric and writer, some of which represent others."""
+
+    key: str
+    writer: bytes
+    steps: NDArray[np.int64]
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+    #: How many logged points each of them represents; None if each represents itself.
+    weights: NDArray[np.float64] | None
 
 
 class Sampler:
@@ -33,9 +47,15 @@ class Sampler:
         self._parts: list[Series] = []
         self._points = 0
 
-    def add(self, steps: NDArray[np.int64], times: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        """Add points."""
-        self._parts.append(Series(steps=steps, times=times, values=values))
+    def add(
+        self,
+        steps: NDArray[np.int64],
+        times: NDArray[np.int64],
+        values: NDArray[np.float64],
+        weights: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Add points; ``weights`` are the numbers of points that they represent."""
+        self._parts.append(Series(steps=steps, times=times, values=values, weights=weights))
         self._points += len(steps)
         if self._points > self._held:
             thinned = thin(_joined(self._parts), self._held // 4)
@@ -49,14 +69,33 @@ class Sampler:
 def thin(series: Series, samples: int) -> Series:
     """Return at most ``samples`` (at least 4) points by step: both ends, and the least and greatest of each interval.
 
-    Intervals hold the same number of points, so that an outlying step does not push all others into one. NaN is kept
-    only if an interval holds nothing else.
+    Intervals hold the same number of logged points, so that an outlying step does not push all others into one. NaN is
+    kept only if an interval holds nothing else.
     """
     order = np.argsort(series.steps, kind="stable")
-    size = len(order)
-    if size > samples:
-        order = order[_extremes(series.values[order], max(1, (samples - 2) // 2))]
-    return Series(steps=series.steps[order], times=series.times[order], values=series.values[order])
+    weights = None if series.weights is None else series.weights[order]
+    if len(order) > samples:
+        interval = _intervals(len(order), weights, max(1, (samples - 2) // 2))
+        kept = _extremes(series.values[order], interval)
+        weights = _shared(interval, kept, weights)
+        order = order[kept]
+    return Series(steps=series.steps[order], times=series.times[order], values=series.values[order], weights=weights)
+
+
+#: Rows of the buckets that charts may be drawn from; 0 for every row.
+BUCKET_ROWS = (0, 256, 4096, 32_768)
+#: Points that are read for a chart at most, however many writers a run has.
+_MOST_POINTS = 1_000_000
+
+
+def bucket_rows(rows: int, lines: int, samples: int) -> int:
+    """Return the greatest of BUCKET_ROWS of which ``rows`` rows fill as many buckets as each line has intervals.
+
+    If all rows would be too many points, it is greater.
+    """
+    enough = [size for size in BUCKET_ROWS if size and rows >= lines * size * max(1, samples // 2)]
+    cheap = [size for size in BUCKET_ROWS if rows * (4 / size if size else 1) <= _MOST_POINTS]
+    return max([*enough[-1:], *cheap[:1]] or BUCKET_ROWS[-1:])
 
 
 class Place(NamedTuple):
@@ -107,16 +146,33 @@ def _places(key: tuple[str, bytes], series: Series) -> list[Place]:
     return [Place(step, time, key[1]) for step, time in zip(series.steps.tolist(), series.times.tolist(), strict=True)]
 
 
-def _extremes(values: NDArray[np.float64], intervals: int) -> NDArray[np.int64]:
+def _intervals(size: int, weights: NDArray[np.float64] | None, intervals: int) -> NDArray[np.int64]:
+    """Return the interval of each point: ascending numbers."""
+    if weights is None:
+        return np.arange(size) * intervals // size
+    middles = np.cumsum(weights) - weights / 2
+    numbers: NDArray[np.int64] = (middles * (intervals / weights.sum())).astype(np.int64)
+    return np.minimum(numbers, intervals - 1)
+
+
+def _shared(
+    interval: NDArray[np.int64], kept: NDArray[np.int64], weights: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Return the weights of the points that are kept: those of their interval, in equal parts."""
+    total = np.bincount(interval, weights)
+    shares: NDArray[np.float64] = total / np.maximum(np.bincount(interval[kept], minlength=len(total)), 1)
+    return shares[interval[kept]]
+
+
+def _extremes(values: NDArray[np.float64], interval: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the indices, ascending, of both ends and of the least and greatest value of each interval."""
     size = len(values)
-    interval = np.arange(size) * intervals // size
     numbers = np.flatnonzero(~np.isnan(values))
     ranked = numbers[np.lexsort((values[numbers], interval[numbers]))]
     changes = np.flatnonzero(np.diff(interval[ranked]))
     least = ranked[np.concatenate(([0], changes + 1))] if len(ranked) else ranked
     greatest = ranked[np.concatenate((changes, [len(ranked) - 1]))] if len(ranked) else ranked
-    empty = np.setdiff1d(np.arange(intervals), interval[ranked])
+    empty = np.setdiff1d(interval, interval[ranked])
     nothing_else = np.searchsorted(interval, empty)
     return np.unique(np.concatenate(([0, size - 1], least, greatest, nothing_else)).astype(np.int64))
 
@@ -126,4 +182,11 @@ def _joined(parts: list[Series]) -> Series:
         steps=np.concatenate([part.steps for part in parts]),
         times=np.concatenate([part.times for part in parts]),
         values=np.concatenate([part.values for part in parts]),
+        weights=_joined_weights(parts),
     )
+
+
+def _joined_weights(parts: list[Series]) -> NDArray[np.float64] | None:
+    if all(part.weights is None for part in parts):
+        return None
+    return np.concatenate([np.ones(len(part.steps)) if part.weights is None else part.weights for part in parts])

@@ -84,6 +84,10 @@ class Cuts:
         rewind = bisect_right(self._offsets, offset)
         return _least(self._continued.get(writer), self._steps[rewind] if rewind < len(self._steps) else None)
 
+    def rewinds_within(self, first: int, last: int) -> Sequence[int]:
+        """Return the offsets of rewinds after one offset and up to another one."""
+        return self._offsets[bisect_right(self._offsets, first) : bisect_right(self._offsets, last)]
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:

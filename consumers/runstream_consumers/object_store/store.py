@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -26,6 +26,8 @@ from urllib3.response import BaseHTTPResponse
 from runstream_consumers.object_store.presigning import SignedRequest, Signer
 from runstream_consumers.settings import ServerSettings
 
+#: Less than that, S3 does not accept as a part of an object.
+MIN_PART_SIZE = 5 * 1024 * 1024
 _TIMEOUT = urllib3.Timeout(connect=3, read=30)
 _THREADS = 16
 _CHUNK = 256 * 1024
@@ -221,6 +223,24 @@ class ObjectStore:
         finally:
             reader.close()
 
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Return ``length`` bytes of an object from ``start`` on; for threads other than that of the event loop."""
+        with _translated(key):
+            request = self._sign(self._url, "GET", key, 60)
+            headers = {"Range": f"bytes={start}-{start + length - 1}"}
+            answer = self._pool.request("GET", request.url, headers=headers)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise ObjectMissing(key)
+        if answer.status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE):
+            raise StoreUnavailable(f"The object store refuses a request: HTTP {answer.status}")
+        data: bytes = answer.data
+        # A store need not respect the range; rclone does, with the status of a whole object.
+        if answer.status == HTTPStatus.OK and "Content-Range" not in answer.headers:
+            data = data[start : start + length]
+        if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or len(data) != length:
+            raise ObjectDamaged(key)
+        return data
+
     async def open(self, key: str, start: int = 0, length: int = 0) -> ObjectReader:
         """Return the bytes of an object in chunks, to be closed; raises ObjectDamaged if it is too short."""
         response = await self._run(key, self._client.get_object, self._bucket, key, offset=start, length=length)
@@ -230,10 +250,17 @@ class ObjectStore:
             raise ObjectDamaged(key)
         return reader
 
-    async def write(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> None:
-        """Store a small object."""
+    async def write(self, key: str, data: bytes | memoryview, media_type: str = "application/octet-stream") -> None:
+        """Store an object of up to 5 GB in one request."""
         await self._run(
-            key, self._client.put_object, self._bucket, key, io.BytesIO(data), len(data), content_type=media_type
+            key,
+            self._client.put_object,
+            self._bucket,
+            key,
+            io.BytesIO(data),
+            len(data),
+            content_type=media_type,
+            part_size=max(len(data), MIN_PART_SIZE),
         )
 
     async def start_upload(self, key: str) -> str:
@@ -298,16 +325,23 @@ class ObjectStore:
 
     async def _run(self, key: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
-        try:
+        with _translated(key):
             return await loop.run_in_executor(self._threads, partial(call, *args, **kwargs))
-        except S3Error as error:
-            if error.code in _MISSING:
-                raise ObjectMissing(key) from error
-            if error.code == "InvalidRange":
-                raise ObjectDamaged(key) from error
-            raise StoreUnavailable(f"The object store refuses a request: {error.code} {error.message}") from error
-        except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise StoreUnavailable(f"The object store does not answer ({type(error).__name__}).") from error
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    """Raise the exceptions of this module in place of those of the libraries."""
+    try:
+        yield
+    except S3Error as error:
+        if error.code in _MISSING:
+            raise ObjectMissing(key) from error
+        if error.code == "InvalidRange":
+            raise ObjectDamaged(key) from error
+        raise StoreUnavailable(f"The object store refuses a request: {error.code} {error.message}") from error
+    except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise StoreUnavailable(f"The object store does not answer ({type(error).__name__}).") from error
 
 
 def _client(settings: ServerSettings, endpoint: str, pool: urllib3.PoolManager) -> _Client:

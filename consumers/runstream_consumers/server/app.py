@@ -45,6 +45,7 @@ from runstream_consumers.api.security.access import Access, Principal, Principal
 from runstream_consumers.api.security.headers import SafeHeaders
 from runstream_consumers.api.security.peers import Peers, trusted_users
 from runstream_consumers.api.services import Services
+from runstream_consumers.archive.archive import Archive
 from runstream_consumers.object_store.store import ObjectStore
 from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_consumers.runtime.plugin import Connection, RouteContext, declaration_of
@@ -132,6 +133,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
                 read_barrier=ReadBarrier(settings, database, offsets),
                 polling_pace=PollingPace(),
                 fair_share=FairShare(),
+                archive=closing.enter_context(Archive.opened(object_store)),
             )
             yield
 

@@ -20,7 +20,6 @@ from runstream_consumers.api.security.headers import allow_frames
 from runstream_consumers.api.services import TheConnection, TheReads, TheRun, TheServices
 from runstream_consumers.history import latest
 from runstream_consumers.history import reader as history
-from runstream_consumers.history.postgres_blocks import PostgresBlocks
 from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.summary import reader as summary
 from runstream_consumers.web import filters, view
@@ -66,7 +65,7 @@ async def run(
 async def charts(request: Request, run: TheRun, reads: TheReads) -> Response:
     """Return the sections of the run's charts, and the latest histogram of each key that has some."""
     async with reads.connection() as connection:
-        found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
+        found, blocks = await documents.find(connection, run), reads.blocks(connection)
         drawn = dict(histograms(found.document.summary))
         known = {*await summary.keys(connection, run), *await latest.branched_keys(blocks, run)}
         media = {key for key, _ in media_in(found.document.summary)}

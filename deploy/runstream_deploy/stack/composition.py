@@ -14,6 +14,7 @@ from runstream_deploy.processes.ports import LOOPBACK
 from runstream_deploy.services import kafka, object_store, postgres
 from runstream_deploy.services.api_process import ApiProcess
 from runstream_deploy.services.class_archive import with_class_archive
+from runstream_deploy.services.compactor_process import CompactorProcess
 from runstream_deploy.services.consumer_process import ConsumerProcess, registered_consumers
 from runstream_deploy.services.jars import Report, fetch_jars
 from runstream_deploy.services.java import find_java
@@ -36,7 +37,7 @@ class Composition:
 
     servers: Sequence[Service]
     external: Sequence[ExternalService]
-    #: The consumers and the API, which need the servers.
+    #: The consumers, the compactor and the API, which need the servers.
     applications: Sequence[Service]
     #: The complete settings, with which the applications run.
     settings: StackSettings
@@ -81,7 +82,11 @@ def assemble(stack: StackFile, given: StackSettings, servers: Sequence[Service])
     return Composition(
         servers=servers,
         external=_external(settings, local={server.name for server in servers}),
-        applications=[*(ConsumerProcess(entry, settings.variables()) for entry in registered_consumers()), api],
+        applications=[
+            *(ConsumerProcess(entry, settings.variables()) for entry in registered_consumers()),
+            CompactorProcess(settings.variables()),
+            api,
+        ],
         settings=settings,
         url=settings.public_url or api.url,
     )

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    "service", ["s3", "api", "history", "summary", "liveness", "alerts", "artifacts", "files", "postgres", "kafka"]
+    "service",
+    ["s3", "api", "history", "summary", "liveness", "alerts", "artifacts", "files", "compactor", "postgres", "kafka"],
 )
 def test_killed_service_is_restarted(stack: Stack, service: str) -> None:
     """After SIGKILL the service runs again as another process; the state has the restart and its reason."""

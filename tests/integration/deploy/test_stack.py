@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tests.running_stack import Stack
 
 
+_CONSUMERS = ("alerts", "artifacts", "files", "history", "liveness", "summary")
+
+
 def command(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command on the data folder of the stack."""
     return subprocess.run(
@@ -36,11 +39,11 @@ def test_status_of_a_healthy_stack(stack: Stack) -> None:
     status = json.loads(done.stdout)
     services = [row for row in status["services"] if row["condition"] != "outside"]
     assert {row["name"]: row["condition"] for row in services} == dict.fromkeys(
-        ["kafka", "postgres", "s3", "alerts", "artifacts", "files", "history", "liveness", "summary", "api"], "running"
+        ["kafka", "postgres", "s3", "compactor", "api", *_CONSUMERS], "running"
     )
     assert all(row["pid"] and row["memory"] for row in services)
     with_lag = {row["name"] for row in services if row["lag"] is not None}
-    assert with_lag == {"alerts", "artifacts", "files", "history", "summary", "liveness"}
+    assert with_lag == set(_CONSUMERS)
     assert stack.url == status["url"]
 
 

@@ -16,6 +16,7 @@ from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
 from runstream_consumers.history.paging import GREATEST, PageBuilder
 from runstream_consumers.history.selection import EVERY_COLUMN, Selection
 from runstream_consumers.history.view import BranchFacts, RunFacts, WriterFacts, view_of
+from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas import events
 from runstream_schemas.codec import encode
 from runstream_schemas.rows import pack_rows
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RUN = RunPath(entity="e", project="p", run_id="r")
-RUNS = [UUID(int=1000 + number) for number in range(3)]
+PATHS = [RunPath(entity="e", project="p", run_id=f"r{number}") for number in range(3)]
+RUNS = [run_key(path) for path in PATHS]
 #: The runs are in partitions whose offsets are unrelated.
 FIRST_OFFSET = [50, 0, 900]
 

@@ -20,7 +20,6 @@ from runstream_consumers.api.services import CostlyReads, TheReads, TheRun
 from runstream_consumers.history import console
 from runstream_consumers.history import reader as history
 from runstream_consumers.history.console import ConsoleCursor
-from runstream_consumers.history.postgres_blocks import PostgresBlocks
 from runstream_consumers.history.reader import Cursor, Origin, RowQuery
 from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath
@@ -63,7 +62,7 @@ TheQuery = Annotated[RowQuery, Depends(row_query)]
 async def sampled(run: TheRun, reads: TheReads, query: TheQuery, samples: Samples = 500) -> Response:
     """Return all rows if there are no more than `samples`, else so many rows, among them each key's extremes."""
     async with _reading(reads) as connection:
-        found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
+        found, blocks = await documents.find(connection, run), reads.blocks(connection)
         page = await history.scan(blocks, run, query, limit=samples)
         if page.next is None:
             return await _row_page(page.rows, found, sampled=False)
@@ -79,7 +78,7 @@ async def series(request: Request, run: TheRun, reads: TheReads, query: TheQuery
     response has an `ETag`; a request with `If-None-Match` gets 304 while the rows of the run are unchanged.
     """
     async with _reading(reads) as connection:
-        found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
+        found, blocks = await documents.find(connection, run), reads.blocks(connection)
         etag = f'W/"{await history.fingerprint(blocks, run, query.stream)}"'
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers={"ETag": etag})
@@ -103,7 +102,7 @@ async def scan(
     """Return rows by step, exact, nothing merged; with `keys`, the rows that have one of them."""
     after = None if cursor is None else _cursor(cursor)
     async with _reading(reads) as connection:
-        found, blocks = await documents.find(connection, run), PostgresBlocks(connection)
+        found, blocks = await documents.find(connection, run), reads.blocks(connection)
         page = await history.scan(blocks, run, query, after=after, limit=page_size, hidden=hidden)
         following = None if page.next is None else _joined(page.next)
         return await _row_page(page.rows, found, next=following)
@@ -133,7 +132,7 @@ async def console_lines(
     end = None if before is None else console_cursor(before)
     async with _reading(reads) as connection:
         await documents.find(connection, run)
-        blocks = PostgresBlocks(connection)
+        blocks = reads.blocks(connection)
         # Lines that arrive in between are in the next response to a request with `after`, and not in this one.
         last = await console.last_place(blocks, run)
         if end is None and last is not None:
@@ -147,7 +146,7 @@ async def _lines_after(run: RunPath, reads: CostlyReads, after: str) -> Response
     place = tuple(_integers(after, 2, "after", "next")) if after else None
     async with _reading(reads) as connection:
         await documents.find(connection, run)
-        part = await console.lines_after(PostgresBlocks(connection), run, place)  # type: ignore[arg-type]  # two
+        part = await console.lines_after(reads.blocks(connection), run, place)  # type: ignore[arg-type]  # two
     return ValuesResponse({"lines": _lines_json(part.lines), "earlier": None, "next": _joined(part.end or ())})
 
 

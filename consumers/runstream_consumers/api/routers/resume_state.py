@@ -12,7 +12,6 @@ from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents.answers import ValuesResponse, described
 from runstream_consumers.api.services import TheRun, TheServices
 from runstream_consumers.history import latest
-from runstream_consumers.history.postgres_blocks import PostgresBlocks
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.runtime.registry import topic_owners
@@ -45,7 +44,7 @@ async def resume_state(
     """
     await services.read_barrier.wait(run, within_s=wait_s)
     async with services.database.connection() as connection:
-        blocks = PostgresBlocks(connection)
+        blocks = services.blocks(connection)
         document = await summary.run(connection, run)
         state = await liveness.state(connection, run)
         summary_state = await summary.summary_state(connection, run)

@@ -85,6 +85,9 @@ select writer, "offset", seq, greatest, min_step, max_step, message from history
 where run = $1 and stream = $2 and ("offset", seq) < ($3, $4)
 order by "offset" desc, seq desc limit $5;
 
+-- name: newest
+select max("offset") from history.block where run = $1 and stream = $2;
+
 -- name: earliest_blocks
 -- At least one, then those that begin within a number of bytes.
 select writer, "offset", seq, greatest, min_step, max_step, message from (

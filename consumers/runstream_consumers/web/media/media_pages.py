@@ -13,7 +13,6 @@ from runstream_consumers.api.documents.answers import ValuesResponse
 from runstream_consumers.api.services import TheReads, TheRun
 from runstream_consumers.history import reader as history
 from runstream_consumers.history.paging import HistoryRow
-from runstream_consumers.history.postgres_blocks import PostgresBlocks
 from runstream_consumers.history.reader import RowQuery
 from runstream_consumers.web.media import table_pages
 from runstream_consumers.web.media.documents import media_json, states_of
@@ -53,7 +52,7 @@ async def steps(run: TheRun, reads: TheReads, key: Key) -> Response:
     """Return the steps at which a key was logged as media, with its values; if there are too many, some of them."""
     async with reads.connection() as connection:
         await documents.find(connection, run)
-        blocks, query = PostgresBlocks(connection), RowQuery(keys=[key])
+        blocks, query = reads.blocks(connection), RowQuery(keys=[key])
         rows: list[HistoryRow] = []
         after = None
         while len(rows) < _READ:

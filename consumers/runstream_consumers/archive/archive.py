@@ -1,0 +1,118 @@
+"""The archive as a service of a process that reads it: open parts, and what was read of them last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from runstream_consumers.archive.layout import PartRecord, file_key, index_key
+from runstream_consumers.archive.storage.cache import Cache
+from runstream_consumers.archive.storage.object_file import ObjectFile
+from runstream_consumers.object_store.store import ObjectDamaged, StoreUnavailable
+
+if TYPE_CHECKING:
+    from runstream_consumers.archive.parquet.reader import ParquetReader
+    from runstream_consumers.archive.part import OpenPart
+
+_MB = 1024 * 1024
+_INDEXES = 64 * _MB
+_FILES = 96 * _MB
+_DECODED = 96 * _MB
+#: What a file in the cache needs in addition to what was read of it.
+_OVERHEAD = 64 * 1024
+_THREADS = 16
+
+
+class RangeReader(Protocol):
+    """What the archive needs of the object store."""
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Return ``length`` bytes of an object from ``start`` on."""
+
+
+class Archive:
+    """Opens parts, and keeps in memory what was read last: objects never change.
+
+    pyarrow is imported when the first part is opened, since its import takes longer than the start of an API process.
+    """
+
+    def __init__(self, store: RangeReader | None) -> None:
+        self._store = store
+        self._indexes: Cache[tuple[Any, ObjectFile]] = Cache(_INDEXES)
+        self._files: Cache[ParquetReader] = Cache(_FILES)
+        self._decoded: Cache[Any] = Cache(_DECODED)
+        self._reads = ThreadPoolExecutor(_THREADS, thread_name_prefix="archive-read")
+        #: Other threads, since their work waits for reads.
+        self._work = ThreadPoolExecutor(_THREADS, thread_name_prefix="archive")
+
+    @classmethod
+    @contextmanager
+    def opened(cls, store: RangeReader | None) -> Iterator[Archive]:
+        """Provide the archive in a store; None if the settings name none."""
+        archive = cls(store)
+        try:
+            yield archive
+        finally:
+            archive.close()
+
+    def close(self) -> None:
+        """End the threads once they are idle."""
+        self._work.shutdown(wait=False, cancel_futures=True)
+        self._reads.shutdown(wait=False, cancel_futures=True)
+
+    def start_opening(self, record: PartRecord) -> Future[OpenPart]:
+        """Open a part in a thread."""
+        return self._work.submit(self.open, record)
+
+    def open(self, record: PartRecord) -> OpenPart:
+        """Return a part; raises ObjectMissing, ObjectDamaged or StoreUnavailable."""
+        from runstream_consumers.archive.part import OpenPart  # noqa: PLC0415 — imports pyarrow
+
+        index, file = self._index(record)
+        return OpenPart(
+            record=record,
+            index=index,
+            index_file=file,
+            file=lambda number: self._file(record, index.files[number].size, index.files[number].footer, number),
+            decoded=self._decoded,
+            start=self._start,
+        )
+
+    def _index(self, record: PartRecord) -> tuple[Any, ObjectFile]:
+        from runstream_consumers.archive.part_index import read_index  # noqa: PLC0415
+        from runstream_consumers.archive.storage.codec import IndexDamaged  # noqa: PLC0415
+
+        if (found := self._indexes.get(record.part)) is not None:
+            self._indexes.put(record.part, found, _OVERHEAD + found[1].used)
+            return found
+        key = index_key(record.base)
+        file = ObjectFile(self._fetch, key, record.index_object_size, self._reads)
+        data = file.read(record.index_object_size - record.index_size, record.index_size)
+        try:
+            opened = (read_index(data), file)
+        except IndexDamaged as error:
+            raise ObjectDamaged(key) from error
+        self._indexes.put(record.part, opened, _OVERHEAD + 4 * file.used)
+        return opened
+
+    def _file(self, record: PartRecord, size: int, footer: int, number: int) -> ParquetReader:
+        from runstream_consumers.archive.parquet.reader import ParquetReader  # noqa: PLC0415
+
+        found = self._files.get((record.part, number))
+        if found is None:
+            file = ObjectFile(self._fetch, file_key(record.base, number), size, self._reads)
+            found = ParquetReader(file, footer)
+        self._files.put((record.part, number), found, _OVERHEAD + found.file.used + 8 * footer)
+        return found
+
+    def _fetch(self, key: str, start: int, length: int) -> bytes:
+        if self._store is None:
+            raise StoreUnavailable(
+                "Rows of this run are in the object store, and none is configured: set RUNSTREAM_S3_ENDPOINT"
+            )
+        return self._store.read_range(key, start, length)
+
+    def _start(self, work: Callable[[], None]) -> Future[None]:
+        return self._work.submit(work)

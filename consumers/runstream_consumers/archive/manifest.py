@@ -1,0 +1,152 @@
+"""The manifest: which parts each run has, and which objects nothing refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from runstream_consumers.archive.layout import PartRecord, base_of, object_keys
+from runstream_consumers.history.store import STREAM_NUMBERS
+from runstream_consumers.runtime.plugin import Connection
+from runstream_consumers.runtime.postgres.queries import columns_of, load_queries
+from runstream_consumers.runtime.postgres.run_key import run_key
+from runstream_schemas.events import Stream
+from runstream_schemas.topics import RunPath
+
+if TYPE_CHECKING:
+    from runstream_consumers.archive.part_writer import EncodedPart
+    from runstream_consumers.archive.rows import PartRows
+
+QUERIES = load_queries(files("runstream_consumers.archive") / "sql" / "queries.sql")
+_STREAMS = {number: stream for stream, number in STREAM_NUMBERS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresManifest:
+    """The manifest in the tables of the history."""
+
+    _connection: Connection
+
+    async def parts(self, run: UUID, stream: Stream, first: int, last: int) -> list[PartRecord]:
+        """Return the parts that have rows in a range of steps (both inclusive), by their first step."""
+        rows = await self._connection.fetch(QUERIES["parts_across"], run, STREAM_NUMBERS[stream], first, last)
+        return [part_record(row) for row in rows]
+
+
+def part_record(row: Any) -> PartRecord:
+    """Return a part from a row of the manifest, joined with the run."""
+    return PartRecord(
+        run=RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"]),
+        stream=_STREAMS[row["stream"]],
+        part=row["part"],
+        base=row["base"],
+        files=row["files"],
+        index_object_size=row["index_object_size"],
+        index_size=row["index_size"],
+        rows=row["rows"],
+        points=row["points"],
+        columns=row["columns"],
+        min_step=row["min_step"],
+        max_step=row["max_step"],
+        last_offset=row["last_offset"],
+    )
+
+
+class PartConflict(Exception):  # noqa: N818 — nothing was changed
+    """What a part was made of is not there anymore, so the part is not added; the message says what is missing."""
+
+
+def new_record(run: RunPath, stream: Stream, part: UUID, rows: PartRows, encoded: EncodedPart) -> PartRecord:
+    """Return the record of a part that was made."""
+    return PartRecord(
+        run=run,
+        stream=stream,
+        part=part,
+        base=base_of(run, stream, part),
+        files=encoded.files,
+        index_object_size=encoded.index_object_size,
+        index_size=encoded.index_size,
+        rows=len(rows),
+        points=rows.points,
+        columns=len(rows.columns),
+        min_step=int(rows.steps.min()),
+        max_step=int(rows.steps.max()),
+        last_offset=int(rows.offsets.max()),
+    )
+
+
+async def add_orphans(connection: Connection, keys: Sequence[str]) -> None:
+    """Record objects that nothing refers to yet, or any more."""
+    await connection.execute(QUERIES["add_orphans"], list(keys))
+
+
+async def replace_blocks(connection: Connection, new: NewPart, blocks: Sequence[tuple[int, int]]) -> None:
+    """Add a part and remove the blocks in it, by offset and sequence number, in one transaction.
+
+    Raises PartConflict if any of them is not in the table.
+    """
+    place = (run_key(new.record.run), STREAM_NUMBERS[new.record.stream])
+    async with connection.transaction():
+        status = await connection.execute(QUERIES["remove_blocks"], *place, *columns_of(blocks))
+        _check(status, len(blocks), "blocks")
+        await _add(connection, new)
+
+
+async def replace_parts(connection: Connection, new: NewPart, parts: Sequence[PartRecord]) -> None:
+    """Add a part and remove those whose rows it has, in one transaction; their objects become orphans.
+
+    Raises PartConflict if any of them is not in the manifest.
+    """
+    place = (run_key(new.record.run), STREAM_NUMBERS[new.record.stream])
+    async with connection.transaction():
+        status = await connection.execute(QUERIES["remove_parts"], *place, [part.part for part in parts])
+        _check(status, len(parts), "parts")
+        await add_orphans(connection, [key for part in parts for key in object_keys(part.base, part.files)])
+        await _add(connection, new)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPart:
+    """A part whose objects are stored."""
+
+    record: PartRecord
+    size: int
+    #: The least offset, and the least and greatest time of its rows.
+    first_offset: int
+    min_time: int
+    max_time: int
+
+
+async def _add(connection: Connection, new: NewPart) -> None:
+    record = new.record
+    await connection.execute(
+        QUERIES["add_part"],
+        run_key(record.run),
+        STREAM_NUMBERS[record.stream],
+        record.part,
+        record.base,
+        record.files,
+        record.index_object_size,
+        record.index_size,
+        new.size,
+        record.rows,
+        record.points,
+        record.columns,
+        record.min_step,
+        record.max_step,
+        new.first_offset,
+        record.last_offset,
+        new.min_time,
+        new.max_time,
+    )
+    keys = object_keys(record.base, record.files)
+    _check(await connection.execute(QUERIES["remove_orphans"], keys), len(keys), "objects")
+
+
+def _check(status: str, expected: int, what: str) -> None:
+    found = int(status.rpartition(" ")[2])
+    if found != expected:
+        raise PartConflict(f"{expected - found} of {expected} {what} are gone: another process may be at work")

@@ -1,0 +1,129 @@
+"""Charts of a part: from the pyramid, and from rows where a bucket is only partly in the range or the view."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runstream_consumers.archive.columns import OFFSET, ROW_COLUMNS, STEP, TIME
+from runstream_consumers.archive.part import OpenPart
+from runstream_consumers.archive.part_blocks import PartBlocks
+from runstream_consumers.archive.pyramid.buckets import LEVELS, Buckets
+from runstream_consumers.archive.pyramid.levels import Level
+from runstream_consumers.archive.shown import Range, RowRange, shown_ranges
+from runstream_consumers.history.sampling import OutlinePoints
+from runstream_consumers.history.selection import Selection, key_of
+from runstream_consumers.history.view import RowSource
+
+Mask = NDArray[np.bool_]
+#: Metrics whose values are in memory at once.
+_AT_ONCE = 50
+_OF_EVERY_ROW = tuple(ROW_COLUMNS.index(name) for name in (STEP, TIME, OFFSET))
+
+
+@dataclass(frozen=True, slots=True)
+class PartOutline:
+    """The outline of a part."""
+
+    _part: OpenPart
+
+    @property
+    def lines(self) -> Collection[bytes]:
+        """The writers of the rows."""
+        return [writer.id for writer in self._part.index.writers]
+
+    def rows(self, first: int, last: int) -> int:
+        """Return about how many rows are in a range of steps (both inclusive)."""
+        blocks = self._part.index.blocks
+        return int(blocks.rows[(blocks.last_step >= first) & (blocks.first_step <= last)].sum())
+
+    def prepare(self, selection: Selection, *, bucket_rows: int) -> None:
+        """Begin to read what :meth:`points` needs."""
+        if levels := self._levels(bucket_rows):
+            self._part.load_levels(levels[0], self._part.selected(selection))
+
+    def points(
+        self, selection: Selection, part: RowSource, first: int, last: int, *, bucket_rows: int
+    ) -> Iterator[OutlinePoints]:
+        """Yield the points of metrics in a range of steps (both inclusive), as far as a view shows them."""
+        numbers = self._part.selected(selection)
+        if not numbers:
+            return
+        wanted = Range(part, [writer.id for writer in self._part.index.writers], first, min(last, part.last_step))
+        within: Mask | None = None
+        buckets: Buckets | PartBlocks = self._part.index.blocks
+        levels = self._levels(bucket_rows)
+        for level in levels:
+            finer = self._part.index.buckets[level]
+            candidates = np.ones(len(finer), dtype=np.bool_) if within is None else _inside(finer, buckets, within)
+            complete, within = wanted.divide(finer, candidates)
+            buckets = finer
+            yield from self._of_level(numbers, level, complete)
+        candidates = np.ones(len(buckets), dtype=np.bool_)
+        if within is None:
+            complete, within = wanted.divide(buckets, candidates)
+            within |= complete
+        for rows in shown_ranges(buckets, within):
+            for start in range(0, len(numbers), _AT_ONCE):
+                yield from self._of_rows(numbers[start : start + _AT_ONCE], wanted, rows)
+
+    def _levels(self, bucket_rows: int) -> list[int]:
+        """Return the levels of buckets of at most so many rows that the part has, coarsest first."""
+        return [level for level in reversed(range(len(self._part.index.buckets))) if LEVELS[level] <= bucket_rows]
+
+    def _of_level(self, numbers: Sequence[int], level: int, complete: Mask) -> Iterator[OutlinePoints]:
+        if not complete.any():
+            return
+        index = self._part.index
+        writers = index.buckets[level].writer
+        for number in numbers:
+            found = self._part.level(level, number)
+            of_metric = np.flatnonzero(complete[found.bucket])
+            for rows in _by_writer(writers[found.bucket], of_metric):
+                writer = index.writers[int(writers[found.bucket[rows[0]]])].id
+                yield _points(key_of(index.directory.columns[number][0]), writer, found, rows)
+
+    def _of_rows(self, numbers: Sequence[int], wanted: Range, rows: RowRange) -> Iterator[OutlinePoints]:
+        """Yield the values of rows of one writer."""
+        file = self._part.file_of(numbers)
+        steps, times, offsets = self._part.row_columns(rows.start, rows.stop, _OF_EVERY_ROW, file)
+        good = wanted.shown(rows.writer, steps, offsets)
+        if not good.any():
+            return
+        directory, writer = self._part.index.directory, self._part.index.writers[rows.writer].id
+        for number, (index, values) in zip(numbers, self._part.values(numbers, rows.start, rows.stop), strict=True):
+            chosen = good if index is None else good[index]
+            if chosen.any():
+                at = np.flatnonzero(good) if index is None else index[chosen]
+                points = values[chosen].astype(np.float64)
+                yield OutlinePoints(key_of(directory.columns[number][0]), writer, steps[at], times[at], points, None)
+
+
+def _inside(finer: Buckets, coarser: Buckets | PartBlocks, chosen: Mask) -> Mask:
+    """Return for each finer bucket whether it is in one of the chosen coarser ones."""
+    found: Mask = chosen[np.searchsorted(coarser.start, finer.start, side="right") - 1]
+    return found
+
+
+def _by_writer(writers: NDArray[np.int64], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    if not len(rows):
+        return []
+    return np.split(rows, np.flatnonzero(np.diff(writers[rows])) + 1)
+
+
+def _points(key: str, writer: bytes, level: Level, rows: NDArray[np.int64]) -> OutlinePoints:
+    """Return the distinct points of some buckets, each with its part of the number of values."""
+    steps = np.stack([points.steps[rows] for points in level.points])
+    times = np.stack([points.times[rows] for points in level.points])
+    values = np.stack([points.values[rows] for points in level.points])
+    distinct = np.ones(steps.shape, dtype=np.bool_)
+    for later in range(1, len(steps)):
+        for earlier in range(later):
+            same = (steps[later] == steps[earlier]) & (times[later] == times[earlier])
+            both = (values[later] == values[earlier]) | (np.isnan(values[later]) & np.isnan(values[earlier]))
+            distinct[later] &= ~(same & both)
+    weights = np.broadcast_to(level.count[rows] / distinct.sum(axis=0), steps.shape)
+    return OutlinePoints(key, writer, steps[distinct], times[distinct], values[distinct], weights[distinct])

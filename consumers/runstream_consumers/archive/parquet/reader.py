@@ -1,0 +1,87 @@
+"""Read single columns of a Parquet file in the object store."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from runstream_consumers.archive.storage.object_file import ObjectFile, Range
+from runstream_consumers.object_store.store import ObjectDamaged
+
+
+@dataclass(frozen=True, slots=True)
+class GroupColumn:
+    """The values of a column in a row group."""
+
+    #: The rows that have a value, ascending, relative to the group; None if every row has one.
+    rows: NDArray[np.int64] | None
+    #: One item per value: numbers, booleans, or texts. Times are microseconds since 1970.
+    values: NDArray[Any] | pa.Array
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return self.values.nbytes + (0 if self.rows is None else self.rows.nbytes)
+
+    def part(self, start: int, stop: int) -> tuple[NDArray[np.int64] | None, Any]:
+        """Return the rows, relative to ``start``, and the values between two rows of the group."""
+        if self.rows is None:
+            return None, self.values[start:stop]
+        first, last = np.searchsorted(self.rows, (start, stop))
+        return self.rows[first:last] - start, self.values[int(first) : int(last)]
+
+
+class ParquetReader:
+    """Reads row groups of one file; may be used by several threads."""
+
+    def __init__(self, file: ObjectFile, footer: int) -> None:
+        self.file = file
+        file.load([(file.size - footer, footer)])
+        try:
+            self._parquet = pq.ParquetFile(pa.BufferReader(pa.py_buffer(file.memory)))
+        except (pa.ArrowException, OSError) as error:
+            raise ObjectDamaged(file.key) from error
+        self._metadata = self._parquet.metadata
+        self._lock = threading.Lock()
+
+    def ranges(self, group: int, columns: Sequence[int]) -> Iterator[Range]:
+        """Yield where the values of columns are in the file."""
+        metadata = self._metadata.row_group(group)
+        for column in columns:
+            chunk = metadata.column(column)
+            begin = chunk.data_page_offset
+            if chunk.has_dictionary_page:
+                begin = min(begin, chunk.dictionary_page_offset)
+            yield begin, chunk.total_compressed_size
+
+    def read(self, group: int, columns: Sequence[int]) -> list[GroupColumn]:
+        """Return some columns of a row group; raises ObjectDamaged, or the errors of the store."""
+        self.file.load(self.ranges(group, columns))
+        ascending = sorted(set(columns))
+        try:
+            with self._lock:
+                table = self._parquet.reader.read_row_group(group, column_indices=ascending, use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise ObjectDamaged(self.file.key) from error
+        found = {column: _decoded(chunks) for column, chunks in zip(ascending, table.columns, strict=True)}
+        return [found[column] for column in columns]
+
+
+def _decoded(chunks: pa.ChunkedArray) -> GroupColumn:
+    array = chunks.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):  # pyarrow returns one for some types
+        array = pa.concat_arrays(array.chunks)
+    rows = None
+    if array.null_count:
+        rows = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
+        array = array.drop_null()
+    if pa.types.is_timestamp(array.type):
+        array = array.cast(pa.int64())
+    return GroupColumn(rows, array if pa.types.is_string(array.type) else array.to_numpy(zero_copy_only=False))

@@ -1,0 +1,1 @@
+"""The pyramid: points and means of metrics in buckets of rows, at several levels."""

@@ -1,0 +1,52 @@
+-- name: parts_across
+-- The parts of a run that have rows in a range of steps (both inclusive).
+select archive_part.*, run.entity, run.project, run.run_id
+from history.archive_part join history.run using (run)
+where run = $1 and stream = $2 and max_step >= $3 and min_step <= $4
+order by min_step, part;
+
+-- name: add_part
+insert into history.archive_part (
+    run, stream, part, base, files, index_object_size, index_size, bytes, rows, points, columns,
+    min_step, max_step, first_offset, last_offset, min_time, max_time
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
+
+-- name: add_orphans
+-- Objects that nothing refers to until a transaction that removes them from this table is committed.
+insert into history.archive_orphan (key) select * from unnest($1::text[]);
+
+-- name: remove_orphans
+delete from history.archive_orphan where key = any($1::text[]);
+
+-- name: old_orphans
+select key from history.archive_orphan where since < now() - make_interval(secs => $1) order by since limit 1000;
+
+-- name: hot_runs
+-- The blocks of streams that are archived, by run. Does not read messages, only their sizes.
+select run, stream, count(*) as blocks, sum(rows)::bigint as rows, sum(octet_length(message))::bigint as bytes,
+    max(append_time) as newest
+from history.block where stream = any($1::smallint[]) group by run, stream;
+
+-- name: oldest_blocks
+select "offset", seq, rows, greatest, append_time, message from history.block
+where run = $1 and stream = $2 order by "offset", seq;
+
+-- name: run_path
+select entity, project, run_id from history.run where run = $1;
+
+-- name: remove_blocks
+delete from history.block using unnest($3::bigint[], $4::bigint[]) as archived ("offset", seq)
+where block.run = $1 and block.stream = $2 and block."offset" = archived."offset" and block.seq = archived.seq;
+
+-- name: remove_parts
+delete from history.archive_part where run = $1 and stream = $2 and part = any($3::uuid[]);
+
+-- name: known_keys
+-- Those of some objects that are orphans or belong to a part: a key is the base of the part with an underscore before the
+-- name of the index, or a number after the name of a file.
+select given.key from unnest($1::text[]) as given (key)
+where exists (select from history.archive_orphan where archive_orphan.key = given.key)
+    or exists (
+        select from history.archive_part
+        where base = regexp_replace(regexp_replace(given.key, '/_([0-9a-f]+)\.index$', '/\1'), '-[0-9]+\.parquet$', '')
+    );

@@ -1,0 +1,1 @@
+"""What archive files are made of: compressed bytes, objects that are read in parts, a cache."""

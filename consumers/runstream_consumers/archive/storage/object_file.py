@@ -1,0 +1,72 @@
+"""An object of which parts are read as they are needed."""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+#: Returns a number of bytes of an object, from a place on.
+Fetch = Callable[[str, int, int], bytes]
+
+#: Ranges of which one begins at most so many bytes after the other are read at once.
+_NEAR = 32 * 1024
+
+#: Beginning and length.
+Range = tuple[int, int]
+
+
+class ObjectFile:
+    """An object as memory that is filled where it is needed; what was not read takes no space.
+
+    Args:
+        fetch: Reads from the store.
+        key: The key of the object.
+        size: Its size in bytes.
+        threads: Those in which several ranges are read at once.
+    """
+
+    def __init__(self, fetch: Fetch, key: str, size: int, threads: ThreadPoolExecutor) -> None:
+        self.key = key
+        self.size = size
+        self._fetch = fetch
+        self._threads = threads
+        self.memory = mmap.mmap(-1, size)
+        self._loaded: set[Range] = set()
+        #: Bytes that have been read.
+        self.used = 0
+        self._lock = threading.Lock()
+
+    def load(self, ranges: Iterable[Range]) -> None:
+        """Read those of some ranges that have not been read; raises the errors of the store."""
+        with self._lock:
+            missing = sorted(set(ranges) - self._loaded)
+            reads = joined(missing)
+            fetched = [self._read(reads[0])] if len(reads) == 1 else list(self._threads.map(self._read, reads))
+            for (begin, length), data in zip(reads, fetched, strict=True):
+                self.memory[begin : begin + length] = data
+                self.used += length
+            self._loaded.update(missing)
+
+    def read(self, begin: int, length: int) -> bytes:
+        """Return a range."""
+        self.load([(begin, length)])
+        return self.memory[begin : begin + length]
+
+    def _read(self, part: Range) -> bytes:
+        return self._fetch(self.key, *part)
+
+
+def joined(ranges: Sequence[Range]) -> list[Range]:
+    """Return sorted ranges, with those that are near each other as one."""
+    found: list[Range] = []
+    for begin, length in ranges:
+        if not length:
+            continue
+        if found and begin <= sum(found[-1]) + _NEAR:
+            start = found[-1][0]
+            found[-1] = (start, max(sum(found[-1]), begin + length) - start)
+        else:
+            found.append((begin, length))
+    return found

@@ -1,0 +1,211 @@
+"""The blocks of a run wherever they are: in the table of the history consumer, or in the archive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runstream_consumers.archive.archive import Archive
+from runstream_consumers.archive.layout import PartRecord
+from runstream_consumers.archive.manifest import PostgresManifest
+from runstream_consumers.archive.part_blocks import PartBlock
+from runstream_consumers.history.block_source import BlockSource, Outline, merge_blocks
+from runstream_consumers.history.blocks import Block
+from runstream_consumers.history.model import NO_STEP
+from runstream_consumers.history.paging import GREATEST
+from runstream_consumers.history.postgres_blocks import PostgresBlocks
+from runstream_consumers.history.selection import Selection
+from runstream_consumers.history.view import RunFacts
+from runstream_consumers.runtime.plugin import Connection
+from runstream_schemas.events import LogEvent, Stream
+
+if TYPE_CHECKING:
+    from runstream_consumers.archive.part import OpenPart
+
+#: Blocks of the archive that are yielded at once.
+_BATCH = 64
+#: Parts that are opened ahead of those that are read.
+_AHEAD = 4
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedRows:
+    """The payload of a block in a part."""
+
+    _part: OpenPart
+    _block: PartBlock
+
+    @property
+    def size(self) -> int:
+        """About the number of stored bytes."""
+        return 8 * self._block.rows
+
+    def decode(self, selection: Selection) -> LogEvent:
+        """Return the rows with the selected columns only."""
+        return self._part.event(self._block, selection)
+
+    def offsets(self) -> NDArray[np.int64] | None:
+        """Return the offset of each row; None if all have that of the block."""
+        return None if self._block.offset == self._block.last_offset else self._part.offsets(self._block)
+
+
+class Manifest(Protocol):
+    """What is known of the parts of runs."""
+
+    async def parts(self, run: UUID, stream: Stream, first: int, last: int) -> Sequence[PartRecord]:
+        """Return the parts that have rows in a range of steps (both inclusive), by their first step."""
+
+
+class StoredBlocks:
+    """The block source of all readers.
+
+    Reading rows raises ObjectMissing, ObjectDamaged or StoreUnavailable if the object store does not have them.
+    """
+
+    def __init__(self, hot: BlockSource, manifest: Manifest, archive: Archive) -> None:
+        self._hot = hot
+        self._manifest = manifest
+        self._archive = archive
+
+    @classmethod
+    def of(cls, connection: Connection, archive: Archive) -> Self:
+        """Return the source over one connection, which must not be in a failed transaction."""
+        return cls(PostgresBlocks(connection), PostgresManifest(connection), archive)
+
+    def snapshot(self) -> AbstractAsyncContextManager[object]:
+        """Read within one transaction, in which each row is in exactly one place."""
+        return self._hot.snapshot()
+
+    async def facts(self, run: UUID, stream: Stream) -> RunFacts:
+        """Return what is known of the writers and branches of a run."""
+        return await self._hot.facts(run, stream)
+
+    async def overlapping(self, run: UUID, stream: Stream, first: int, last: int) -> AsyncIterator[Sequence[Block]]:
+        """Yield the blocks that overlap a range of steps (both inclusive), by their first step."""
+        archived = self._archived(
+            await self._manifest.parts(run, stream, first, last),
+            before=lambda part: part.min_step,
+            order=lambda block: block.first_step,
+            wanted=lambda block: block.first_step <= last and block.last_step >= first,
+        )
+        streams = [self._hot.overlapping(run, stream, first, last), archived]
+        async for blocks in merge_blocks(streams, lambda block: block.first_step):
+            yield blocks
+
+    async def outlines(self, run: UUID, stream: Stream, first: int, last: int) -> Sequence[Outline]:
+        """Return the outlines of the archived blocks that overlap a range of steps (both inclusive)."""
+        if not (parts := await self._manifest.parts(run, stream, first, last)):
+            return ()
+        from runstream_consumers.archive.outline import PartOutline  # noqa: PLC0415 — imports pyarrow
+
+        opening = [self._archive.start_opening(part) for part in parts]
+        return [PartOutline(await _result(part)) for part in opening]
+
+    def recent(self, run: UUID, stream: Stream, first: int, last: int) -> AsyncIterator[Sequence[Block]]:
+        """Yield those blocks of :meth:`overlapping` that are not archived."""
+        return self._hot.overlapping(run, stream, first, last)
+
+    async def backwards(self, run: UUID, stream: Stream, last: int) -> AsyncIterator[Sequence[Block]]:
+        """Yield the blocks that begin at or before a step, by their last step, greatest first."""
+        archived = self._archived(
+            sorted(await self._manifest.parts(run, stream, NO_STEP, last), key=lambda part: -part.max_step),
+            before=lambda part: -part.max_step,
+            order=lambda block: -block.last_step,
+            wanted=lambda block: block.first_step <= last,
+        )
+        async for blocks in merge_blocks(
+            [self._hot.backwards(run, stream, last), archived], lambda block: -block.last_step
+        ):
+            yield blocks
+
+    async def latest(
+        self, run: UUID, stream: Stream, *, most: int | None = None, before: tuple[int, int] | None = None
+    ) -> AsyncIterator[Sequence[Block]]:
+        """Yield the blocks of a stream, or at most so many, latest arrival first; the first batch is a single block."""
+        parts = sorted(await self._manifest.parts(run, stream, NO_STEP, GREATEST), key=lambda part: -part.last_offset)
+        hot = self._hot.latest(run, stream, most=most, before=before)
+        archived = self._archived(
+            parts,
+            before=lambda part: -part.last_offset,
+            order=lambda block: -block.last_offset,
+            wanted=lambda block: before is None or (block.last_offset, block.seq) < before,
+        )
+        left = GREATEST if most is None else most
+        async for blocks in merge_blocks([hot, archived] if parts else [hot], lambda block: -block.final_offset):
+            yield blocks[:left]
+            left -= len(blocks)
+            if left <= 0:
+                return
+
+    async def newest(self, run: UUID, stream: Stream) -> int | None:
+        """Return the greatest offset of the rows of a stream; None if there are none."""
+        parts = await self._manifest.parts(run, stream, NO_STEP, GREATEST)
+        hot = await self._hot.newest(run, stream)
+        return max([*(part.last_offset for part in parts), *([] if hot is None else [hot])], default=None)
+
+    async def earliest(self, run: UUID, stream: Stream, *, after: tuple[int, int] | None, size: int) -> Sequence[Block]:
+        """Return the next blocks after an offset and a sequence number, by their arrival; of the console only."""
+        return await self._hot.earliest(run, stream, after=after, size=size)
+
+    async def _archived(
+        self,
+        parts: Sequence[PartRecord],
+        *,
+        before: Callable[[PartRecord], int],
+        order: Callable[[PartBlock], int],
+        wanted: Callable[[PartBlock], bool],
+    ) -> AsyncIterator[Sequence[Block]]:
+        """Yield the wanted blocks of parts in order; no block of a part precedes what ``before`` returns of it."""
+        held: list[tuple[int, int, OpenPart, PartBlock]] = []
+        number = count()
+        opening: dict[UUID, Future[OpenPart]] = {}
+        for index, record in enumerate(parts):
+            for block in _ready(held, before(record)):
+                yield block
+            for ahead in parts[index : index + _AHEAD]:
+                if ahead.part not in opening:
+                    opening[ahead.part] = self._archive.start_opening(ahead)
+            part = await _result(opening.pop(record.part))
+            for found in part.index.blocks.listed():
+                if wanted(found):
+                    heappush(held, (order(found), next(number), part, found))
+        for block in _ready(held, None):
+            yield block
+
+
+def _ready(held: list[tuple[int, int, OpenPart, PartBlock]], limit: int | None) -> Sequence[Sequence[Block]]:
+    """Remove and return, in batches, the blocks that come before others that are not known yet."""
+    ready: list[Block] = []
+    while held and (limit is None or held[0][0] < limit):
+        _, _, part, block = heappop(held)
+        ready.append(_block(part, block))
+    return [ready[start : start + _BATCH] for start in range(0, len(ready), _BATCH)]
+
+
+def _block(part: OpenPart, block: PartBlock) -> Block:
+    return Block(
+        writer=part.index.writers[block.writer].id,
+        offset=block.offset,
+        seq=block.seq,
+        first_step=block.first_step,
+        last_step=block.last_step,
+        greatest_before=block.greatest_before,
+        payload=ArchivedRows(part, block),
+        last_offset=block.last_offset,
+    )
+
+
+async def _result(future: Future[T]) -> T:
+    return await asyncio.wrap_future(future)

@@ -1,0 +1,36 @@
+"""``python -m runstream_consumers.compactor`` runs the compactor, with settings from the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+
+from runstream_consumers.compactor.process import compact
+from runstream_consumers.compactor.settings import CompactorSettings
+from runstream_consumers.settings import SettingsError
+
+
+async def _compact_until_signaled(settings: CompactorSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await compact(settings, stop=stop)
+
+
+def main() -> int:
+    """Run the process; return 0 after SIGTERM or SIGINT, 2 if the settings are invalid."""
+    try:
+        settings = CompactorSettings.from_environment()
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201  # no log yet
+        return 2
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    asyncio.run(_compact_until_signaled(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""One compaction: the oldest blocks of a run become a part, or some parts become one.
+
+Objects are written first; then one transaction adds the part to the manifest and removes what it was made of, if all of
+that is still there. A process may be killed anywhere: objects that nothing refers to are known as orphans from before
+they are written, and are deleted later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from runstream_consumers.archive.archive import Archive
+from runstream_consumers.archive.layout import PartRecord, base_of, object_keys
+from runstream_consumers.archive.manifest import (
+    QUERIES,
+    NewPart,
+    PostgresManifest,
+    add_orphans,
+    new_record,
+    replace_blocks,
+    replace_parts,
+)
+from runstream_consumers.archive.part_writer import EncodedPart, encode_part, read_part
+from runstream_consumers.archive.rows import HotBlock, PartRows, concatenate, gather
+from runstream_consumers.compactor.plan import MOST_CELLS, parts_to_join
+from runstream_consumers.history.model import NO_STEP
+from runstream_consumers.history.paging import GREATEST
+from runstream_consumers.history.selection import EVERY_COLUMN
+from runstream_consumers.history.store import STREAM_NUMBERS
+from runstream_consumers.object_store.store import ObjectStore
+from runstream_consumers.runtime.plugin import Connection
+from runstream_consumers.runtime.postgres.run_key import run_key
+from runstream_schemas.events import Stream
+from runstream_schemas.topics import RunPath
+
+#: What is read of a run at once.
+_MOST_ROWS = 262_144
+_MOST_BYTES = 32 * 1024 * 1024
+_FETCHED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """Compactions, with the connections that they need."""
+
+    connection: Connection
+    store: ObjectStore
+    archive: Archive
+
+    async def archive_blocks(self, run: RunPath, stream: Stream) -> int:
+        """Make a part of the oldest blocks of a run; return how many rows it has, 0 if there was nothing to do.
+
+        Raises PartConflict if the blocks are removed meanwhile, and the errors of the store and of Postgres.
+        """
+        blocks = _that_fit(await self._oldest_blocks(run, stream))
+        if not blocks:
+            return 0
+        rows = await asyncio.to_thread(gather, blocks)
+        new = await self._stored(run, stream, rows)
+        await replace_blocks(self.connection, new, [block.place for block in blocks])
+        return len(rows)
+
+    async def join_parts(self, run: RunPath, stream: Stream, *, is_final: bool) -> int:
+        """Make one part of some parts of a run; return of how many, 0 if there was nothing to do.
+
+        Raises as :meth:`archive_blocks`, and ObjectMissing or ObjectDamaged if a part cannot be read.
+        """
+        known = await PostgresManifest(self.connection).parts(run_key(run), stream, NO_STEP, GREATEST)
+        chosen = parts_to_join(known, is_final=is_final)
+        if len(chosen) <= 1:
+            return 0
+        rows = await asyncio.to_thread(self._joined, chosen)
+        await replace_parts(self.connection, await self._stored(run, stream, rows), chosen)
+        return len(chosen)
+
+    def _joined(self, parts: Sequence[PartRecord]) -> PartRows:
+        return concatenate([read_part(self.archive.open(part)) for part in parts])
+
+    async def _oldest_blocks(self, run: RunPath, stream: Stream) -> list[HotBlock]:
+        """Return the oldest blocks, as many as fit into a part; those with columns of later versions are left out."""
+        blocks: list[HotBlock] = []
+        rows = size = 0
+        async with self.connection.transaction(readonly=True):
+            cursor = await self.connection.cursor(QUERIES["oldest_blocks"], run_key(run), STREAM_NUMBERS[stream])
+            while rows < _MOST_ROWS and size < _MOST_BYTES and (found := await cursor.fetch(_FETCHED)):
+                rows += sum(row["rows"] for row in found)
+                size += sum(len(row["message"]) for row in found)
+                blocks += await asyncio.to_thread(_decoded, found)
+        return blocks
+
+    async def _stored(self, run: RunPath, stream: Stream, rows: PartRows) -> NewPart:
+        """Store the objects of a new part, which are orphans until it is added."""
+        part = uuid4()
+        base = base_of(run, stream, part)
+        encoded = await asyncio.to_thread(encode_part, rows, base)
+        await add_orphans(self.connection, object_keys(base, encoded.files))
+        await self._write(encoded)
+        return NewPart(
+            record=new_record(run, stream, part, rows, encoded),
+            size=encoded.size,
+            first_offset=int(rows.offsets.min()),
+            min_time=int(rows.times.min()),
+            max_time=int(rows.times.max()),
+        )
+
+    async def _write(self, encoded: EncodedPart) -> None:
+        for key, data in encoded.objects.items():
+            await self.store.write(key, data)
+
+
+def _decoded(rows: Sequence[Mapping[str, Any]]) -> list[HotBlock]:
+    blocks = [
+        HotBlock(
+            offset=row["offset"],
+            greatest_before=NO_STEP if row["greatest"] is None else row["greatest"],
+            append_time=row["append_time"],
+            event=EVERY_COLUMN.read(row["message"]),
+        )
+        for row in rows
+    ]
+    return [block for block in blocks if block.is_readable]
+
+
+def _that_fit(blocks: Sequence[HotBlock]) -> Sequence[HotBlock]:
+    """Return the first of some blocks: all, unless they have so many columns that their rows take too much memory."""
+    columns = {(column.path, column.type) for block in blocks for column in block.event.columns}
+    rows = 0
+    for number, block in enumerate(blocks):
+        rows += block.event.count
+        if number and rows * len(columns) > MOST_CELLS:
+            return blocks[:number]
+    return blocks

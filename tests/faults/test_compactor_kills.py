@@ -1,0 +1,172 @@
+"""A live run is followed while its rows are archived and the compactor is killed at any moment."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from runstream_deploy.processes.child import Child, Command
+from runstream_deploy.services.topics import ensure_topics
+from runstream_schemas.topics import RunPath
+from tests.conftest import run_aside
+from tests.integration.api.recording import Recording
+from tests.integration.api.serving import ENTITY, PARTITIONS, Served, serving
+from tests.integration.runtime.ledger import fetch
+from tests.polling import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytest
+
+    from runstream_deploy.processes.reaper import Reaper
+    from runstream_deploy.services.object_store import ObjectStore
+    from runstream_deploy.services.postgres import Postgres
+
+ROWS = 6000
+_BLOCK = 20
+#: Seconds that a compactor lives at most; it takes half of one to start.
+_LIFE_S = 2.5
+
+
+class Compactors(threading.Thread):
+    """Runs compactors one after the other, and kills each after a random time."""
+
+    def __init__(self, settings: dict[str, str], folder: Path, reaper: Reaper) -> None:
+        super().__init__(daemon=True)
+        self._command = Command(
+            arguments=[sys.executable, "-m", "runstream_consumers.compactor"],
+            environment={
+                **settings,
+                "RUNSTREAM_COMPACT_ROWS": "100",
+                "RUNSTREAM_COMPACT_INTERVAL_S": "0.01",
+                "RUNSTREAM_COMPACT_IDLE_S": "1000000",
+            },
+        )
+        self._log, self._reaper = folder / "compactor.log", reaper
+        self._random = random.Random(11)
+        self._stopping = threading.Event()
+        self.kills = 0
+
+    def run(self) -> None:
+        """Start and kill compactors until stopped; the last one goes on until the end."""
+        while True:
+            child = Child(self._command, self._log, self._reaper)
+            if self._stopping.wait(self._random.uniform(0.4, _LIFE_S)):
+                self._last = child
+                return
+            child.kill()
+            self.kills += 1
+
+    def stop_killing(self) -> Child:
+        """Return the compactor that is not killed any more."""
+        self._stopping.set()
+        self.join()
+        return self._last
+
+
+@contextmanager
+def _running(compactors: Compactors) -> Iterator[None]:
+    compactors.start()
+    try:
+        yield
+    finally:
+        compactors.stop_killing().stop()
+
+
+def _row(step: int) -> dict[str, Any]:
+    return {"loss": step / 7, "deep": {"step": step}, **({"epoch": step // 100} if step % 100 == 0 else {})}
+
+
+def _publish(served: Served, recording: Recording) -> None:
+    """Publish rows in small blocks, a hundred at a time."""
+    for first in range(0, ROWS, _BLOCK):
+        recording.rows([_row(step) for step in range(first, first + _BLOCK)], first_step=first)
+        if first % 100 == 0:
+            served.publish(recording)
+            recording.sent.clear()
+    served.publish(recording)
+
+
+def _follow(served: Served, recording: Recording) -> list[dict[str, Any]]:
+    """Return the rows of a reader that asks for those after the last one that it has, while there are more."""
+    rows: list[dict[str, Any]] = []
+
+    def complete() -> bool:
+        step = rows[-1]["_step"] + 1 if rows else 0
+        page = served.run(recording, "/scan", page_size=170, min_step=step)
+        rows.extend(page["rows"])
+        return len(rows) >= ROWS
+
+    eventually(complete, within=180, every=0.02)
+    return rows
+
+
+def _all_pages(served: Served, recording: Recording) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        page = served.run(recording, "/scan", page_size=700, **({"cursor": cursor} if cursor else {}))
+        rows += page["rows"]
+        if (cursor := page["next"]) is None:
+            return rows
+
+
+def test_a_follower_gets_every_row_once_while_compactors_are_killed(
+    broker: str,
+    postgres: Postgres,
+    object_store: ObjectStore,
+    reaper: Reaper,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Rows are read in order, each once, across compactions; afterwards they are stored once, and nothing else is."""
+    prefix, folder = f"c{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("compactors")
+    run_aside(ensure_topics(broker, prefix, partitions=PARTITIONS))
+    run_aside(postgres.ensure_database(prefix))
+    dsn = postgres.address(prefix)
+    recording = Recording(RunPath(entity=ENTITY, project="digits", run_id="followed"), uuid.uuid4().bytes)
+    consumers = ("history", "summary", "liveness")
+    with serving(broker, prefix, dsn, reaper, folder, consumers=consumers, store=object_store) as served:
+        served.publish(recording.start({}).beat())
+        recording.sent.clear()
+        eventually(lambda: served.ask(f"/api/v1/runs/{ENTITY}/digits/followed").status_code == 200)
+        compactors = Compactors(dict(served.settings), folder, reaper)
+        with _running(compactors):
+            publisher = threading.Thread(target=_publish, args=(served, recording))
+            publisher.start()
+            rows = _follow(served, recording)
+            publisher.join()
+            eventually(lambda: compactors.kills >= 5)
+            compactors.stop_killing()
+            eventually(lambda: _hot_rows(dsn) < 100)
+            expected = [(step, _row(step)) for step in range(ROWS)]
+            assert [_logged(row) for row in rows] == expected
+            assert [_logged(row) for row in _all_pages(served, recording)] == expected
+        _check_objects(object_store, prefix, dsn)
+
+
+def _logged(row: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    return row["_step"], {name: value for name, value in row.items() if not name.startswith("_")}
+
+
+def _hot_rows(dsn: str) -> int:
+    [found] = run_aside(fetch(dsn, "select coalesce(sum(rows), 0)::bigint as rows from history.block"))
+    return int(found["rows"])
+
+
+def _check_objects(store: ObjectStore, bucket: str, dsn: str) -> None:
+    """Check that each row is in one part or block, and that each object belongs to a part or is a known orphan."""
+    query = """select coalesce((select sum(rows) from history.archive_part), 0)::bigint
+        + coalesce((select sum(rows) from history.block where stream = 1), 0)::bigint as rows"""
+    assert run_aside(fetch(dsn, query))[0]["rows"] == ROWS
+    stored = {item.object_name for item in store.client().list_objects(bucket, prefix="lake/", recursive=True)}
+    bases = [row["base"] for row in run_aside(fetch(dsn, "select base from history.archive_part"))]
+    orphans = {row["key"] for row in run_aside(fetch(dsn, "select key from history.archive_orphan"))}
+    names = {base.rpartition("/")[2] for base in bases}
+    unknown = {key for key in stored - orphans if not any(name in str(key) for name in names)}
+    assert unknown == set()
