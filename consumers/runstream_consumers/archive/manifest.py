@@ -78,9 +78,9 @@ def new_record(run: RunPath, stream: Stream, part: UUID, rows: PartRows, encoded
     )
 
 
-async def add_orphans(connection: Connection, keys: Sequence[str]) -> None:
-    """Record objects that nothing refers to yet, or any more."""
-    await connection.execute(QUERIES["add_orphans"], list(keys))
+async def add_orphans(connection: Connection, keys: Sequence[str], *, was_part: bool) -> None:
+    """Record objects that nothing refers to yet, or any more if they belonged to a part."""
+    await connection.execute(QUERIES["add_orphans"], list(keys), was_part)
 
 
 async def replace_blocks(connection: Connection, new: NewPart, blocks: Sequence[tuple[int, int]]) -> None:
@@ -104,7 +104,9 @@ async def replace_parts(connection: Connection, new: NewPart, parts: Sequence[Pa
     async with connection.transaction():
         status = await connection.execute(QUERIES["remove_parts"], *place, [part.part for part in parts])
         _check(status, len(parts), "parts")
-        await add_orphans(connection, [key for part in parts for key in object_keys(part.base, part.files)])
+        await add_orphans(
+            connection, [key for part in parts for key in object_keys(part.base, part.files)], was_part=True
+        )
         await _add(connection, new)
 
 

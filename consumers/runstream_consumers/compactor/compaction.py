@@ -97,7 +97,7 @@ class Compaction:
         part = uuid4()
         base = base_of(run, stream, part)
         encoded = await asyncio.to_thread(encode_part, rows, base)
-        await add_orphans(self.connection, object_keys(base, encoded.files))
+        await add_orphans(self.connection, object_keys(base, encoded.files), was_part=False)
         await self._write(encoded)
         return NewPart(
             record=new_record(run, stream, part, rows, encoded),

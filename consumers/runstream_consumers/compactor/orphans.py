@@ -11,7 +11,10 @@ from runstream_consumers.runtime.plugin import Connection
 
 
 async def delete_orphans(connection: Connection, store: ObjectStore, grace_s: float) -> int:
-    """Delete objects that have been orphans for a time; return how many."""
+    """Delete objects that never belonged to a part, or have not for a time; return how many.
+
+    To be called while this process makes no part.
+    """
     count = 0
     while keys := [row["key"] for row in await connection.fetch(QUERIES["old_orphans"], grace_s)]:
         await store.delete(keys)
@@ -31,6 +34,6 @@ async def find_orphans(connection: Connection, store: ObjectStore, *, older_than
         keys = [one.key for one in page if one.modified is not None and one.modified < cutoff]
         known = {row["key"] for row in await connection.fetch(QUERIES["known_keys"], keys)}
         if unknown := [key for key in keys if key not in known]:
-            await add_orphans(connection, unknown)
+            await add_orphans(connection, unknown, was_part=True)
             count += len(unknown)
     return count

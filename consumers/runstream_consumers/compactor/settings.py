@@ -20,7 +20,7 @@ class CompactorSettings(ServerSettings):
     #: Interval between two searches for runs to compact, seconds.
     compact_interval_s: float = Field(default=5.0, gt=0)
     #: How long objects are kept that were replaced or never used, seconds: readers may have begun to read them.
-    compact_grace_s: float = Field(default=3600.0, ge=0)
+    compact_grace_s: float = Field(default=300.0, ge=0)
 
     @classmethod
     def from_environment(cls) -> Self:

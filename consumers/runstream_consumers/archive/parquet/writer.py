@@ -31,9 +31,8 @@ from runstream_consumers.archive.rows import ColumnValues, PartRows
 from runstream_schemas.events import ColumnType
 
 _COMPRESSION = 3
-#: Values of a column that are examined for whether they are few distinct ones, and how many those may be.
-_EXAMINED = 2048
-_FEW = 64
+#: Values of a column that are examined: with a dictionary, it is smaller if at most half of them are distinct.
+_EXAMINED = 8192
 
 _TYPES = {
     ColumnType.FLOAT64: pa.float64(),
@@ -117,7 +116,7 @@ def _encoding(kind: ColumnType, values: ColumnValues) -> str:
         return _INTEGERS
     if kind is ColumnType.FLOAT64 and values.values is not None:
         examined = values.values[:: max(1, len(values.values) // _EXAMINED)]
-        few = len(np.unique(examined)) <= min(_FEW, len(examined) // 4)
+        few = 2 * len(np.unique(examined)) <= len(examined)
         return "DICTIONARY" if few else "BYTE_STREAM_SPLIT"
     return ""
 

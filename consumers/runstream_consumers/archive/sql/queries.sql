@@ -13,13 +13,15 @@ insert into history.archive_part (
 
 -- name: add_orphans
 -- Objects that nothing refers to until a transaction that removes them from this table is committed.
-insert into history.archive_orphan (key) select * from unnest($1::text[]);
+insert into history.archive_orphan (key, was_part) select key, $2 from unnest($1::text[]) as given (key);
 
 -- name: remove_orphans
 delete from history.archive_orphan where key = any($1::text[]);
 
 -- name: old_orphans
-select key from history.archive_orphan where since < now() - make_interval(secs => $1) order by since limit 1000;
+-- What never belonged to a part has no readers: a compactor was killed, or another one was faster.
+select key from history.archive_orphan where not was_part or since < now() - make_interval(secs => $1)
+order by since limit 1000;
 
 -- name: hot_runs
 -- The blocks of streams that are archived, by run. Does not read messages, only their sizes.

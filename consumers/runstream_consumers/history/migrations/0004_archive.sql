@@ -25,6 +25,7 @@ create index archive_part_base on archive_part (base);
 -- Objects that no part refers to: they are being written, were written in vain, or belonged to a part that is gone.
 create table archive_orphan (
     key text primary key,
+    was_part boolean not null,          -- readers may have begun to read it
     since timestamptz not null default now()
 );
 create index archive_orphan_since on archive_orphan (since);
