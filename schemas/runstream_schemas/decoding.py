@@ -229,6 +229,7 @@ def _file(_topic: Topic, fields: Mapping[str, Any], header: events.Header, _limi
         object_key=fields["object_key"],
         media_type=fields["media_type"],
         principal=fields["principal"],
+        files=tuple(events.FileContent(**file) for file in fields["files"]),
     )
 
 

@@ -22,9 +22,12 @@ DTYPES: Mapping[events.ColumnType, np.dtype[Any]] = {
     events.ColumnType.INT64: np.dtype("<i8"),
     events.ColumnType.BOOL: np.dtype("|b1"),
 }
+_CONVERTED = frozenset({"header", "ending", "failure", "files"})
 #: The fields that have the same name and value in the event and in the schema; enums are written as their symbols.
 _PLAIN_FIELDS: Mapping[type[events.Event], tuple[str, ...]] = {
-    kind: tuple(item.name for item in dataclass_fields(kind) if item.name not in {"header", "ending", "failure"})
+    kind: tuple(
+        item.name for item in dataclass_fields(kind) if item.name not in {"header", "ending", "failure", "files"}
+    )
     for kind in (
         events.HeartbeatEvent,
         events.ExitEvent,
@@ -34,6 +37,7 @@ _PLAIN_FIELDS: Mapping[type[events.Event], tuple[str, ...]] = {
         events.StateEvent,
     )
 }
+_FILE_FIELDS = tuple(item.name for item in dataclass_fields(events.FileContent))
 INT64 = np.dtype("<i8")
 UINT32 = np.dtype("<u4")
 
@@ -68,7 +72,10 @@ def fields_of(event: events.Event) -> dict[str, Any]:
             if isinstance(event, events.ExitEvent) and (failure := event.failure) is not None:
                 fields["exception_type"], fields["exception_message"] = failure.type, failure.message
                 fields["traceback"] = failure.traceback
-        case events.FileEvent() | events.ArtifactEvent() | events.AlertEvent() | events.StateEvent():
+        case events.FileEvent():
+            _add_plain(fields, event)
+            fields["files"] = [_file_fields(file) for file in event.files]
+        case events.ArtifactEvent() | events.AlertEvent() | events.StateEvent():
             _add_plain(fields, event)
     return fields
 
@@ -116,6 +123,10 @@ def _record_fields(record: events.Record, topic: Topic) -> dict[str, Any]:
         for fields, entry in zip(entries, record.entries, strict=True):
             fields["scope"] = entry.scope.value
     return {"order": record.order, "time": record.time, "entries": entries}
+
+
+def _file_fields(file: events.FileContent) -> dict[str, Any]:
+    return {name: getattr(file, name) for name in _FILE_FIELDS}
 
 
 def _add_ending(fields: dict[str, Any], ending: events.Ending) -> None:

@@ -21,7 +21,7 @@ from runstream_schemas.symbols import (
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -42,6 +42,7 @@ __all__ = [
     "ExitEvent",
     "ExitState",
     "Failure",
+    "FileContent",
     "FileEvent",
     "FilePolicy",
     "Header",
@@ -266,8 +267,21 @@ class ExitEvent(_Headed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileContent:
+    """One of the files of an event that names several."""
+
+    path: str
+    size: int = 0
+    sha256: bytes = b""
+    object_key: str = ""
+    media_type: str = ""
+    #: Why this file is lost; empty if it is stored.
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileEvent(_Headed):
-    """A file of a run. Its bytes are in the object store under ``object_key``."""
+    """A file of a run, or several small ones. Its bytes are in the object store under ``object_key``."""
 
     topic = Topic.FILE
     path: str = ""
@@ -278,6 +292,26 @@ class FileEvent(_Headed):
     media_type: str = ""
     #: Of a command: who made it.
     principal: str = ""
+    #: The files of a record that names several; ``path`` is then empty. :meth:`each` returns them one by one.
+    files: Sequence[FileContent] = ()
+
+    def each(self) -> Iterator[FileEvent]:
+        """Yield an event for each file that this one names: itself, unless it names several."""
+        if not self.files:
+            yield self
+            return
+        for file in self.files:
+            header = replace(self.header, kind=Kind.DROPPED, reason=file.reason) if file.reason else self.header
+            yield FileEvent(
+                header=header,
+                path=file.path,
+                policy=self.policy,
+                size=file.size,
+                sha256=file.sha256,
+                object_key=file.object_key,
+                media_type=file.media_type,
+                principal=self.principal,
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,9 +147,10 @@ def _record(  # noqa: PLR0917 - one module
 ) -> None:
     """Record an offline run with small files, or a large one."""
     arguments = ("--id", new_id(), "--files", count, "--size", SMALL, "--large", large, "--seed", seed)
+    together = ("--together",) if only == "files" and count else ()
     status = run_to_end(
         "save_files",
-        *(*arguments, "--only", only, "--mode", "offline", "--entity", stack.entity, "--journal", folder / "journal"),
+        *(*arguments, *together, "--only", only, "--mode", "offline", "--entity", stack.entity, "--journal", folder / "journal"),
         environment=stack.environment,
         folder=folder,
         within=1200,

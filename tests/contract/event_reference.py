@@ -42,7 +42,7 @@ _CLASSES: dict[str, list[type]] = {
     "Topic `exit`": [events.ExitEvent],
     "Topic `alert`": [events.AlertEvent],
     "Topic `state`": [events.StateEvent],
-    "Topic `file`": [events.FileEvent],
+    "Topic `file`": [events.FileEvent, events.FileContent],
     "Topic `artifact`": [events.ArtifactEvent],
     "Consumers of one function": [Run, Row, Message],
 }

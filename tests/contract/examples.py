@@ -235,6 +235,20 @@ def _others() -> dict[str, events.Event]:
             media_type="image/png",
             principal="ada",
         ),
+        "file/several": events.FileEvent(
+            header=replace(header, order=9),
+            policy=events.FilePolicy.NOW,
+            files=(
+                events.FileContent(
+                    path="logs/a.txt",
+                    size=12,
+                    sha256=bytes(range(32)),
+                    object_key="sha256/00/01",
+                    media_type="text/plain",
+                ),
+                events.FileContent(path="logs/b", reason="damaged"),
+            ),
+        ),
         "alert/example": events.AlertEvent(
             header=replace(header, order=8),
             title="some title",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.plain_reader import DecodedMessage, read
@@ -67,7 +67,10 @@ def compare(journal: Iterable[Mapping[str, Any]], messages: Iterable[DecodedMess
 
 
 def _last_events(messages: Iterable[DecodedMessage], verdict: FileVerdict) -> dict[tuple[str, str], DecodedMessage]:
-    """Return the last event of each path, and check that each writer's records are all there and the same."""
+    """Return the last event of each path, and check that each writer's records are all there and the same.
+
+    A record may name several files.
+    """
     last: dict[tuple[str, str], DecodedMessage] = {}
     seen: dict[str, dict[int, Any]] = defaultdict(dict)
     counts: Counter[str] = Counter()
@@ -75,14 +78,17 @@ def _last_events(messages: Iterable[DecodedMessage], verdict: FileVerdict) -> di
         if message.topic == "exit":
             counts[message.writer] = {item["topic"]: item["count"] for item in message.fields["counts"]}.get("file", 0)
             continue
-        content = (message.kind, message.fields["path"], message.fields["sha256"], message.fields["object_key"])
+        named = message.fields.get("files") or [message.fields]
+        content = (message.kind, [(one["path"], one["sha256"], one["object_key"]) for one in named])
         if (earlier := seen[message.writer].get(message.seq)) is not None:
             verdict.redelivered += 1
             if earlier != content:
                 verdict.problems.append(f"{message.writer}: record {message.seq} is there again with other content")
             continue
         seen[message.writer][message.seq] = content
-        last[_run_id(message.run), message.fields["path"]] = message
+        for one in named:
+            kind = "dropped" if one.get("reason") else message.kind
+            last[_run_id(message.run), one["path"]] = replace(message, kind=kind, fields=one)
     for writer, count in counts.items():
         if sorted(seen[writer]) != list(range(count)):
             verdict.problems.append(f"{writer}: {len(seen[writer])} of {count} records are in the topic")

@@ -1,11 +1,12 @@
 """A training script that saves files with random content, and notes their digests in a journal.
 
     save_files.py --id ID --files N [--size BYTES] [--large MIB] [--journal FILE] [--watched] [--end finish|kill]
-                  [--only files|artifact]
+                  [--only files|artifact] [--together]
 
 Each line of the journal is written after the file was saved: ``{"run", "path", "sha256", "size"}``. A row with the
 number of the file is logged after each, unless ``--only`` is given. The files of the policies live and end change until
-the end. With ``--only artifact``, all files are logged at the end as one artifact.
+the end. With ``--only artifact``, all files are logged at the end as one artifact; with ``--together``, they are saved at
+the end by one call.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--entity", default=None)
     parser.add_argument("--watched", action="store_true")
     parser.add_argument("--only", choices=("files", "artifact"))
+    parser.add_argument("--together", action="store_true")
     parser.add_argument("--end", choices=("finish", "kill"), default="finish")
     options = parser.parse_args()
     folder = Path("data")
@@ -52,12 +54,15 @@ def main() -> None:
     for number, size in enumerate(sizes):
         path = folder / f"{number:05}.bin"
         _write(path, size, f"{options.seed} {number}")
-        if options.only == "artifact":
+        if options.only == "artifact" or options.together:
             continue
         run.save(str(path), base_path=".", policy="now")
         note(path)
         if options.only is None:
             run.log({"file": number})
+    if options.together:
+        for link in run.save("data/*.bin", base_path=".", policy="now"):
+            note(Path("data", Path(link).name))
     if options.only == "artifact":
         artifact = runstream.Artifact("files", "dataset")
         artifact.add_dir(str(folder))

@@ -6,7 +6,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from runstream_consumers.files import store
-from runstream_consumers.files.model import row_of
+from runstream_consumers.files.model import rows_of
 from runstream_consumers.runtime.plugin import Batch, Connection, Context, Declaration, SimplePartition
 from runstream_schemas.events import FileEvent
 from runstream_schemas.topics import Topic
@@ -30,5 +30,5 @@ class FilesPartition(SimplePartition):
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Merge the events of a batch into the table."""
-        rows = [row_of(received, received.event) for received in batch.events if isinstance(received.event, FileEvent)]
-        await store.add(connection, [row for row in rows if row is not None])
+        events = [(received, received.event) for received in batch.events if isinstance(received.event, FileEvent)]
+        await store.add(connection, [row for received, event in events for row in rows_of(received, event)])

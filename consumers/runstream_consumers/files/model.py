@@ -6,6 +6,7 @@ content stays until it is deleted, also if a later one is lost.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
@@ -97,11 +98,17 @@ class FileRow:
         )
 
 
-def row_of(received: Received, event: FileEvent) -> FileRow | None:
-    """Return what one event says of a file; None if it is about none, such as a marker of lost records.
+def rows_of(received: Received, event: FileEvent) -> Iterator[FileRow]:
+    """Yield what one event states of each file that it names; nothing for a marker of unknown records.
 
     Raises MalformedEvent if the event has an invalid name, or a key that is not that of its content.
     """
+    for one in event.each():
+        if (row := _row(received, one)) is not None:
+            yield row
+
+
+def _row(received: Received, event: FileEvent) -> FileRow | None:
     if not event.path or event.kind not in {Kind.DATA, Kind.DROPPED, Kind.DELETED}:
         return None
     if problem := problem_of_name(event.path):

@@ -15,7 +15,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from runstream.artifacts.entry import ArtifactManifest, ArtifactManifestEntry
 from runstream.download.file_cache import new_draft_folder
-from runstream.files.staging import Staging
+from runstream.files.pack import PACKED_BYTES, Pack
+from runstream.files.staging import STAGED_NAME, Staging
 from runstream_schemas.stored.names import problem_of_name
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Draft:
         #: By the local path that was added, the path in the artifact.
         self.added: dict[str, str] = {}
         self._folder: _Folder | None = None
+        self._pack: Pack | None = None
 
     def add_file(
         self,
@@ -126,6 +128,9 @@ class Draft:
 
     def _copied(self, path: str, source: Path) -> ArtifactManifestEntry:
         try:
+            packed = self._usable_pack().add(source) if source.stat().st_size <= PACKED_BYTES else None
+            if packed is not None:
+                return ArtifactManifestEntry(path, packed.size, packed=packed)
             staged = self._staging.copy(source)
         except OSError as error:  # a full disk is reported without a name
             raise OSError(error.errno, f"Cannot copy the file: {error.strerror}", os.fspath(source)) from error
@@ -158,6 +163,11 @@ class Draft:
     def _discard(self, entry: ArtifactManifestEntry) -> None:
         if entry.staged is not None:
             self._staging.delete(entry.staged)
+
+    def _usable_pack(self) -> Pack:
+        if self._pack is None or not self._pack.usable:
+            self._pack = Pack(self._place() / STAGED_NAME)
+        return self._pack
 
     @property
     def _staging(self) -> Staging:

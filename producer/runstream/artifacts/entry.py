@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,6 +12,7 @@ from runstream_schemas.stored.manifest import Manifest, ManifestEntry
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from runstream.files.pack import PackedContent
     from runstream.files.staging import StagedFile
 
 #: The scheme of references to files of other artifacts.
@@ -27,8 +29,9 @@ class EntryOwner(Protocol):
 class ArtifactManifestEntry:
     """A file or a reference in an artifact.
 
-    ``local_path`` is the file with the content, if there is one on this machine: ``staged`` by a draft, or read in
-    place because its policy is ``immutable``; it must then still have ``mtime_ns`` when it is uploaded.
+    ``local_path`` is the file with the content, if there is one on this machine: ``staged`` by a draft, ``packed`` with
+    others by it, or read in place because its policy is ``immutable``; it must then still have ``mtime_ns`` when it is
+    uploaded.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class ArtifactManifestEntry:
         extra: Mapping[str, Any] | None = None,
         local_path: str | None = None,
         staged: StagedFile | None = None,
+        packed: PackedContent | None = None,
         mtime_ns: int | None = None,
         skip_cache: bool = False,
         owner: EntryOwner | None = None,
@@ -49,19 +53,27 @@ class ArtifactManifestEntry:
         self.size = size
         self.ref = ref
         self.extra: dict[str, Any] = dict(extra or {})
-        self.local_path = local_path
+        self._local_path = local_path
         self.staged = staged
+        self.packed = packed
         self.mtime_ns = mtime_ns
         self.skip_cache = skip_cache
         #: What keeps the local file, which must exist as long as the entry.
         self.keep: object = None
-        self._digest = digest
+        self._digest = packed.sha256.hex() if packed is not None else digest
         self._owner = owner
 
     @property
     def name(self) -> str:
         """The path in the artifact. Deprecated: use :attr:`path`."""
         return self.path
+
+    @property
+    def local_path(self) -> str | None:
+        """The file with the content; None if there is none on this machine. Raises OSError if it cannot be unpacked."""
+        if self._local_path is None and self.packed is not None:
+            self._local_path = unpack(self.packed)
+        return self._local_path
 
     @property
     def digest(self) -> str:
@@ -131,6 +143,16 @@ class ArtifactManifestEntry:
     def __repr__(self) -> str:
         what = f"ref={self.ref!r}" if self.ref else f"size={self.size}"
         return f"<ArtifactManifestEntry {self.path!r} {what}>"
+
+
+def unpack(content: PackedContent) -> str:
+    """Return the path of a file next to the pack with a content of it; raises OSError."""
+    path = content.pack.with_name(f"{content.pack.name}-{content.offset}")
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        draft.write_bytes(content.read())
+        draft.replace(path)
+    return str(path)
 
 
 class ArtifactManifest:

@@ -86,14 +86,14 @@ class RunArtifacts:
         """
         local = secrets.token_hex(8)
         (self._folder / FOLDER).mkdir(mode=0o700, exist_ok=True)
-        staged: list[Path] = []
+        staged: dict[Path, Path] = {}
         path = self._folder / FOLDER / f"{local}.json"
         try:
             entries = {name: self._kept(name, entry, staged) for name, entry in manifest.entries.items()}
             write_json(path, {"entries": entries})
             self.record({**record, "local": local})
         except BaseException:
-            for file in (*staged, path):
+            for file in (*staged.values(), path):
                 file.unlink(missing_ok=True)
             raise
         return local
@@ -102,27 +102,32 @@ class RunArtifacts:
         """Append a record of an action, without the fields that are not set."""
         self._append({name: value for name, value in record.items() if value not in (None, "", [], {})})
 
-    def _kept(self, name: str, entry: ArtifactManifestEntry, staged: list[Path]) -> dict[str, Any]:
+    def _kept(self, name: str, entry: ArtifactManifestEntry, staged: dict[Path, Path]) -> dict[str, Any]:
         try:
             return self._entry(entry, staged)
         except OSError as error:
             raise OSError(error.errno, f"Cannot keep {name!r} in the run folder: {error.strerror}") from error
 
-    def _entry(self, entry: ArtifactManifestEntry, staged: list[Path]) -> dict[str, Any]:
-        """Return the description of an entry; a staged file gets a second name in the run folder."""
+    def _entry(self, entry: ArtifactManifestEntry, staged: dict[Path, Path]) -> dict[str, Any]:
+        """Return the description of an entry; a staged file or pack gets a second name in the run folder, once."""
         if entry.ref is not None:
             return {"ref": entry.ref, "digest": entry.digest, "size": entry.size, "extra": entry.extra}
         known = {"sha256": entry.known_digest} if entry.known_digest else {}
         if entry.mtime_ns is not None:
             return {"source": entry.local_path, "size": entry.size, "mtime_ns": entry.mtime_ns, **known}
+        if (packed := entry.packed) is not None:
+            return {"staged": self._staged(packed.pack, staged), "offset": packed.offset, "size": entry.size, **known}
         if entry.local_path is None:  # of a stored version
             return {"size": entry.size, **known}
-        folder = self._folder / STAGED_NAME
-        folder.mkdir(mode=0o700, exist_ok=True)
-        target = folder / secrets.token_hex(8)
-        staged.append(target)
-        _link_or_copy(Path(entry.local_path), target)
-        return {"staged": f"{STAGED_NAME}/{target.name}", "size": entry.size, **known}
+        return {"staged": self._staged(Path(entry.local_path), staged), "size": entry.size, **known}
+
+    def _staged(self, source: Path, staged: dict[Path, Path]) -> str:
+        if (target := staged.get(source)) is None:
+            folder = self._folder / STAGED_NAME
+            folder.mkdir(mode=0o700, exist_ok=True)
+            target = staged[source] = folder / secrets.token_hex(8)
+            _link_or_copy(source, target)
+        return f"{STAGED_NAME}/{target.name}"
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

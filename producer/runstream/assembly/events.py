@@ -145,7 +145,8 @@ def event_of(block: Block, envelope: Envelope, limits: Limits, *, now: int) -> e
     if topic in {Topic.CONFIG, Topic.SUMMARY}:
         return _changes(topic, block, envelope, limits)
     header = envelope.header(events.Kind.DATA, block, block.times[-1], block.orders[0])
-    return _plain_event(topic, header, {**plain_row(block.values[0], limits), **block.extra})
+    record = {name: value for name, value in block.values[0].items() if name not in block.extra}
+    return _plain_event(topic, header, {**plain_row(record, limits), **block.extra})
 
 
 def _rows(block: Block, envelope: Envelope, limits: Limits) -> events.LogEvent:
@@ -242,9 +243,19 @@ def _named_marker(topic: Topic, header: events.Header, block: Block) -> events.P
     known = {name: record[name] for name in _MARKER_NAMES.get(topic, ()) if isinstance(record.get(name), str)}
     # Encoded as the reason is: a name that is not UTF-8 may be why the record is lost.
     names: dict[str, Any] = {name: text.encode(errors="backslashreplace").decode() for name, text in known.items()}
+    if topic is Topic.FILE and (paths := paths_of(record)):
+        names["files"] = [events.FileContent(path=path, reason=header.reason) for path in paths]
     if record.get("policy") in {policy.value for policy in events.FilePolicy} and topic is Topic.FILE:
         names["policy"] = events.FilePolicy(record["policy"])
     return _PLAIN_EVENTS[topic][0](header=header, **names)
+
+
+def paths_of(record: Mapping[str, Any]) -> list[str]:
+    """Return the names of the files of a record that names several."""
+    files = record.get("files")
+    return (
+        [str(file[0]).encode(errors="backslashreplace").decode() for file in files] if isinstance(files, list) else []
+    )
 
 
 def halves(block: Block) -> tuple[Block, Block]:

@@ -30,7 +30,7 @@ class RunFiles:
         #: Makes artifacts of the tables of rows; None without a spool.
         self.tables: TableVersions | None = None
         #: What the program saved by name.
-        self.saved = SavedFiles(run_folder, self.staging, self.record)
+        self.saved = SavedFiles(run_folder, self.staging, self.record, self.append)
 
     def begin(self, append: Callable[[Mapping[str, Any]], object], tables: TableVersions) -> None:
         """Append the records that wait, and from now on each at once."""
@@ -52,7 +52,11 @@ class RunFiles:
 
     def record(self, record: FileRecord) -> None:
         """Append a record; raises UsageError after the end of the run."""
-        self._append(record.as_record())
+        self.append(record.as_record())
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Append a record as it is in the spool; raises UsageError after the end of the run."""
+        self._append(record)
 
     def discard(self, record: FileRecord) -> None:
         """Delete what was staged for a record that is not appended."""

@@ -9,13 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from runstream.files.file_group import FileGroup
 from runstream.files.file_record import FileRecord
+from runstream.files.pack import PACKED_BYTES
 from runstream_schemas.stored.names import problem_of_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from runstream.files.staging import Staging
 
@@ -89,9 +91,20 @@ class _Saved:
 
 
 class SavedFiles:
-    """The saved files of a run; ``record`` appends a record to the spool and raises UsageError after the end."""
+    """The saved files of a run.
 
-    def __init__(self, run_folder: Path, staging: Staging, record: Callable[[FileRecord], None]) -> None:
+    ``record`` appends the record of a file to the spool, ``append`` one of several files; both raise UsageError after
+    the end of the run.
+    """
+
+    def __init__(
+        self,
+        run_folder: Path,
+        staging: Staging,
+        record: Callable[[FileRecord], None],
+        append: Callable[[Mapping[str, Any]], object],
+    ) -> None:
+        self._run_folder, self._append = run_folder, append
         self._runs = run_folder.parent
         self._links = run_folder / "files"
         self._staging = staging
@@ -108,7 +121,10 @@ class SavedFiles:
         found = dict(selection.matches_in(self._links)) | found
         if not found:
             self._report_nothing(selection, policy, warn)
-        saved = [os.fspath(self._save(name, path, policy, warn)) for name, path in found.items()]
+        group = FileGroup(self._run_folder, self._append) if policy == "now" and len(found) > 1 else None
+        saved = [os.fspath(self._save(name, path, policy, warn, group)) for name, path in found.items()]
+        if group is not None:
+            group.record()
         if os.path.isdir(named := os.fspath(selection.pattern)):  # noqa: PTH112 - a pattern may be no path
             warn(f"{named!r} is a directory, of which nothing is saved: save its files, as with 'folder/*'")
         return saved
@@ -131,7 +147,9 @@ class SavedFiles:
                 continue
             self._record(FileRecord(path=name, policy=saved.policy, staged=staged.name, size=staged.size))
 
-    def _save(self, name: str, path: Path, policy: str, warn: Callable[[str], None]) -> Path:
+    def _save(
+        self, name: str, path: Path, policy: str, warn: Callable[[str], None], group: FileGroup | None = None
+    ) -> Path:
         link = self._links / name
         if problem := problem_of_name(name):
             self._lose(_storable(name), path, policy, f"its name in the run is invalid: {problem}", warn)
@@ -145,17 +163,21 @@ class SavedFiles:
             elif not stat.S_ISDIR(status.st_mode):
                 # Records hold text; where a path is none, the link is read.
                 source = Path(os.path.realpath(path)) if path == link else path
-                self._add(name, source if _is_text(source) else link, policy, status)
+                # What programs wrote to the folder has a record of its own: the shipper looks for those that have none.
+                self._add(name, source if _is_text(source) else link, policy, status, None if path == link else group)
         except OSError as error:
             self._lose(name, path, policy, _reason(error), warn)
         return link
 
-    def _add(self, name: str, path: Path, policy: str, status: os.stat_result) -> None:
+    def _add(self, name: str, path: Path, policy: str, status: os.stat_result, group: FileGroup | None) -> None:
         state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         saved = _Saved(policy, path, state if policy == "now" else (), os.getpid())
         if self._saved.get(name) == saved:
             return
         if policy == "now":
+            if group is not None and status.st_size <= PACKED_BYTES and group.add(name, path):
+                self._saved[name] = saved
+                return
             staged = self._staging.copy(path)
             self._record(FileRecord(path=name, policy=policy, staged=staged.name, size=staged.size))
         else:

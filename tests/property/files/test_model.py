@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream_consumers.files.model import FileRow, FileState, fold, row_of
+from runstream_consumers.files.model import FileRow, FileState, fold, rows_of
 from runstream_consumers.runtime.plugin import Received
 from runstream_schemas.events import FileEvent, FilePolicy, Header, Kind, Role, Writer
 from runstream_schemas.stored.objects import object_key
@@ -56,9 +56,9 @@ def _rows(events: Sequence[FileEvent]) -> list[FileRow]:
         Received(topic=Topic.FILE, partition=0, offset=offset, append_time=100 - offset, message=b"", event=one)
         for offset, one in enumerate(events)
     )
-    found = [row_of(one, one.event) for one in received if isinstance(one.event, FileEvent)]
+    found = [list(rows_of(one, one.event)) for one in received if isinstance(one.event, FileEvent)]
     assert all(found)
-    return [row for row in found if row is not None]
+    return [row for rows in found for row in rows]
 
 
 def _folded(rows: Iterable[FileRow]) -> dict[FileKey, FileRow]:

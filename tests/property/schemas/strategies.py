@@ -212,6 +212,18 @@ files = st.builds(
     sha256=st.binary(max_size=32),
     object_key=utf8_texts,
     media_type=utf8_texts,
+    files=st.lists(
+        st.builds(
+            events.FileContent,
+            path=utf8_texts,
+            size=numbers,
+            sha256=st.binary(max_size=32),
+            object_key=utf8_texts,
+            media_type=utf8_texts,
+            reason=utf8_texts,
+        ),
+        max_size=3,
+    ).map(tuple),
 )
 _text_tuples = st.lists(utf8_texts, max_size=2).map(tuple)
 artifacts = st.builds(

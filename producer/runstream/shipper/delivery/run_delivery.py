@@ -229,4 +229,6 @@ def _files_of(block: Block) -> tuple[str, int] | None:
     if block.topic == TopicCode.ARTIFACT:
         logged = block.values[0].get("action") in {"log", "upsert"}
         return "artifact", int(block.extra.get("file_count", 0)) if logged else 0
+    if isinstance(files := block.extra.get("files"), list):
+        return "other", sum(not file.reason for file in files)
     return "media" if str(block.values[0].get("path")).startswith("media/") else "other", 1

@@ -18,8 +18,8 @@ from runstream.assembly.block import Block
 from runstream.spool.format import TopicCode
 from runstream_schemas.topics import Topic
 
-#: Memory of a waiting record besides its payload, roughly.
-_OVERHEAD = 2500
+#: Memory of a waiting record, roughly: bytes, and as many for each byte of its payload.
+_OVERHEAD, _EXPANSION = 2500, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class UploadQueue:
         for block in blocks:
             if block.topic in self._codes:
                 self._waiting.setdefault(block.topic, deque()).append(block)
-                self._resize(block.size + _OVERHEAD)
+                self._resize(_load(block))
                 self._submit(block)
             else:
                 admitted.append(block)
@@ -119,7 +119,7 @@ class UploadQueue:
                 if not block.reason and outcome is None:
                     break
                 blocks.popleft()
-                self._resize(-block.size - _OVERHEAD)
+                self._resize(-_load(block))
                 yield _ended(block, outcome)
 
     def acknowledge(self, topic: int, first: int, stop: int) -> Iterator[str]:
@@ -143,6 +143,10 @@ class UploadQueue:
         self._size += change
         if self._gate is not None:
             self._gate.load += change
+
+
+def _load(block: Block) -> int:
+    return _EXPANSION * block.size + _OVERHEAD
 
 
 def _finish(uploads: dict[tuple[int, int], Outcome | None], key: tuple[int, int], outcome: Outcome) -> None:

@@ -81,7 +81,8 @@ class ArtifactUpload:
 
     def outcome(self, _entity: str, _kept_until: float) -> Outcome:
         """Return the outcome of a settled upload."""
-        staged = [str(entry["staged"]) for entry in (self._entries or {}).values() if entry.get("staged")]
+        # A pack has the contents of many entries.
+        staged = {str(entry["staged"]) for entry in (self._entries or {}).values() if entry.get("staged")}
         return Outcome(self._fields or {}, self._lost, staged=staged)
 
     def run(self, uploader: Uploader, api: ObjectApi, run: RunPath) -> None:
@@ -153,6 +154,7 @@ class ArtifactUpload:
         return Content(
             path=path,
             label=name,
+            offset=entry.get("offset"),
             expected=expected,
             size=int(entry.get("size") or 0),
             sha256=bytes.fromhex(sha256) if sha256 else b"",

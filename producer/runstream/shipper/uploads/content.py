@@ -50,6 +50,8 @@ class Content:
     path: str | None
     #: What the file is for people, such as the name that the user gave.
     label: str
+    #: Where it begins in a pack, with ``size`` and ``sha256``, which are then known; None for a whole file.
+    offset: int | None = None
     #: Size and modification time in nanoseconds that the file must have; it is lost if it has others.
     expected: tuple[int, int] | None = None
     #: What was read; the digests are empty until then.
@@ -123,7 +125,9 @@ class Content:
     def verify(self) -> None:
         """Read a content whose digest was known before it was read; it is lost if it has another one."""
         known = self.sha256
-        if known and self.version is None:
+        if self.offset is not None:
+            self._read_packed(self.offset)
+        elif known and self.version is None:
             self.forget()
             self.read()
             if self.sha256 not in {b"", known}:
@@ -146,6 +150,19 @@ class Content:
             # The path has the file that was opened, so that its version is also that of the open file.
             if size == before.size and self._is_still(before):
                 self.sha256, self.md5, self.size, self.version, self.data = sha256, md5, size, before, data
+
+    def _read_packed(self, offset: int) -> None:
+        try:
+            with self.open() as file:
+                data = os.pread(file.fileno(), self.size, offset)
+        except LostError as error:
+            self.lost = str(error)
+        except OSError as error:
+            self.lost = f"cannot read {self.label}: {error.strerror or error}"
+        else:
+            self.data, self.md5 = data, _md5(data)
+            if hashlib.sha256(data).digest() != self.sha256:
+                self.lost = f"{self.label} was changed after it was added: {self.path}"
 
     def _is_still(self, version: Version) -> bool:
         return self.path is not None and Version.of(self.path) == version

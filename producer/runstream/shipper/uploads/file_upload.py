@@ -18,8 +18,8 @@ from runstream_schemas.stored.names import problem_of_name
 from runstream_schemas.stored.objects import object_key
 
 #: How long a reason may be, since it is part of an event.
-_LONGEST_REASON = 500
-_STAGED = re.compile(rf"{STAGED_NAME}/[A-Za-z0-9._-]+")
+LONGEST_REASON = 500
+STAGED = re.compile(rf"{STAGED_NAME}/[A-Za-z0-9._-]+")
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +57,11 @@ class FileUpload:
     def settled(self) -> bool:
         """Whether nothing is left to do."""
         return self.content.settled
+
+    @property
+    def count(self) -> int:
+        """Number of the files."""
+        return 1
 
     @property
     def contents(self) -> tuple[Content]:
@@ -99,24 +104,25 @@ class FileUpload:
         """Return the outcome of a settled upload."""
         content = self.content
         if content.lost:
-            return Outcome(lost=content.lost[:_LONGEST_REASON], staged=tuple(self.staged))
+            return Outcome(lost=content.lost[:LONGEST_REASON], staged=tuple(self.staged))
         fields = {
             "size": content.size,
             "sha256": content.sha256,
             "object_key": object_key(entity, content.sha256),
-            "media_type": self.record.get("media_type") or _media_type(content.label),
+            "media_type": self.record.get("media_type") or media_type_of(content.label),
         }
         return Outcome(fields, staged=tuple(self.staged), kept_until=kept_until)
 
     def _begin_staged(self, staged: str) -> None:
-        if _STAGED.fullmatch(staged) is None:
+        if STAGED.fullmatch(staged) is None:
             self.content.lost = f"{self.content.label}: invalid name of a staged file {staged[:200]!r}"
             return
         self.content.path = f"{self.run_folder}/{staged}"
         self.staged.append(staged)
 
 
-def _media_type(name: str) -> str:
+def media_type_of(name: str) -> str:
+    """Return the media type that the ending of a name implies; empty if it is not known."""
     _, _, endings = name.rpartition("/")[2].lstrip(".").partition(".")
     return _type_of(endings) if endings else ""
 

@@ -40,6 +40,9 @@ class UploadOrder:
     part_size: int = 0
 
 
+_STORED = UploadOrder(stored=True)
+
+
 class NoStoreError(LostError):
     """The server stores no objects."""
 
@@ -134,8 +137,10 @@ def _described(content: Content, md5: bytes) -> dict[str, Any]:
 
 
 def _order(item: Mapping[str, Any]) -> UploadOrder:
+    if item["stored"]:
+        return _STORED
     return UploadOrder(
-        stored=bool(item["stored"]),
+        stored=False,
         url=str(item.get("url") or ""),
         headers=item.get("headers") or {},
         upload_id=str(item.get("upload_id") or ""),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from runstream.exceptions import CommError
 from runstream.run_folder.folder import RunFolder
@@ -23,6 +23,7 @@ from runstream.shipper.uploads.artifact_upload import ArtifactUpload
 from runstream.shipper.uploads.content import SINGLE_BYTES, Content
 from runstream.shipper.uploads.encoders import Encoders
 from runstream.shipper.uploads.file_upload import FileUpload
+from runstream.shipper.uploads.group_upload import GroupUpload
 from runstream.shipper.uploads.object_api import BATCH, ObjectApi
 from runstream.shipper.uploads.store_client import StoreError
 from runstream.shipper.uploads.uploader import StoppedError, Uploader
@@ -41,6 +42,9 @@ _LARGEST_BATCH = 4 * SINGLE_BYTES
 _LONGEST_PAUSE_S = 15.0
 
 
+Upload: TypeAlias = FileUpload | GroupUpload | ArtifactUpload
+
+
 @dataclass(frozen=True, slots=True)
 class Remaining:
     """Number and bytes of the files that are not stored yet, and the bytes that were sent so far."""
@@ -48,33 +52,6 @@ class Remaining:
     files: int = 0
     size: int = 0
     sent: int = 0
-
-
-class Upload(Protocol):
-    """The upload of what a record names."""
-
-    @property
-    def finish(self) -> Callable[[Outcome], None]:
-        """What is called with the outcome."""
-        ...
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing is left to do."""
-        ...
-
-    @property
-    def contents(self) -> Sequence[Content]:
-        """What is uploaded, as far as is known."""
-        ...
-
-    def lose(self, reason: str) -> None:
-        """Give up."""
-        ...
-
-    def outcome(self, entity: str, kept_until: float) -> Outcome:
-        """Return the outcome, once settled."""
-        ...
 
 
 class RecordUploads:
@@ -109,7 +86,7 @@ class RecordUploads:
         self._uploader = Uploader(folder.path / "uploads.json")
         self._encoders = Encoders()
         self._threads = ThreadPoolExecutor(_SMALL_BATCHES + 3, thread_name_prefix="uploads")
-        self._small: deque[FileUpload] = deque()
+        self._small: deque[FileUpload | GroupUpload] = deque()
         self._large: deque[FileUpload] = deque()
         self._artifacts: dict[bytes, deque[ArtifactUpload]] = {}
         #: The files that artifacts are made of whose records follow, by their ids and the paths of the files.
@@ -138,11 +115,11 @@ class RecordUploads:
         """Return what is not stored yet."""
         files, size = self._files, self._size
         for upload in self._active.values():
-            if isinstance(upload, FileUpload):
-                size -= upload.known_size - upload.content.open_bytes
-            else:
+            size += sum(one.open_bytes for one in upload.contents)
+            if isinstance(upload, ArtifactUpload):
                 files += sum(not one.settled for one in upload.contents)
-                size += sum(one.open_bytes for one in upload.contents)
+            else:
+                size -= upload.known_size
         return Remaining(files, max(size, 0), self._uploader.sent)
 
     def submit(self, record: GatedRecord, finish: Callable[[Outcome], None]) -> None:
@@ -153,19 +130,27 @@ class RecordUploads:
             parts = self._parts.pop(local, {})
             artifact = ArtifactUpload(self._folder.path, record.writer, record.seq, payload, finish, parts)
             self._artifacts.setdefault(record.writer, deque()).append(artifact)
+        elif "files" in payload:
+            self._queue(GroupUpload(self._folder.path, payload, finish))
         elif self._watched.add(record.writer, record.seq, payload):
             finish(Outcome())
         else:
             file = FileUpload(self._folder.path, payload, finish)
             if local:
                 self._parts.setdefault(local, {})[file.content.label] = file.content
-            if file.settled:
-                finish(file.outcome("", math.inf))
-            else:
-                (self._large if file.known_size > SINGLE_BYTES else self._small).append(file)
-                self._files += 1
-                self._size += file.known_size
+            self._queue(file)
         self._start()
+
+    def _queue(self, upload: FileUpload | GroupUpload) -> None:
+        if isinstance(upload, FileUpload) and upload.settled:
+            upload.finish(upload.outcome("", math.inf))
+            return
+        if isinstance(upload, FileUpload) and upload.known_size > SINGLE_BYTES:
+            self._large.append(upload)
+        else:
+            self._small.append(upload)
+        self._files += upload.count
+        self._size += upload.known_size
 
     def trim(self) -> None:
         """End processes that are not needed any more."""
@@ -234,11 +219,12 @@ class RecordUploads:
                 await self._attempt([one])
 
     def _work(self, uploads: Sequence[Upload], api: ObjectApi, run: RunPath) -> None:
-        files = [one for one in uploads if isinstance(one, FileUpload)]
-        if encoded := [one for one in files if one.encoded and not one.settled]:
+        files = [one for one in uploads if not isinstance(one, ArtifactUpload)]
+        encoded = [one for one in files if isinstance(one, FileUpload) and one.encoded and not one.settled]
+        if encoded:
             self._uploader.each(partial(FileUpload.encode, encoders=self._encoders), encoded)
         if files:
-            self._uploader.store([one.content for one in files], api)
+            self._uploader.store([content for one in files for content in one.contents], api)
         for one in uploads:
             if isinstance(one, ArtifactUpload) and not one.settled:
                 one.run(self._uploader, api, run)
@@ -249,12 +235,13 @@ class RecordUploads:
         if not upload.settled or run is None:
             return False
         del self._active[id(upload)]
-        if isinstance(upload, FileUpload):
-            self._files -= 1
+        if isinstance(upload, ArtifactUpload):
+            if upload.follow_up is not None:
+                self._record(TopicCode.ARTIFACT, upload.follow_up)
+        else:
+            self._files -= upload.count
             self._size -= upload.known_size
             self._watched.note_end(upload.record)
-        elif isinstance(upload, ArtifactUpload) and upload.follow_up is not None:
-            self._record(TopicCode.ARTIFACT, upload.follow_up)
         kept_s = self._api.kept_s if self._api is not None else math.inf
         upload.finish(upload.outcome(run.entity, time.monotonic() + kept_s / 2))
         return True
@@ -272,10 +259,10 @@ class RecordUploads:
         self.problem = problem
 
 
-def _next_batch(waiting: deque[FileUpload]) -> list[FileUpload]:
-    batch: list[FileUpload] = []
-    size = 0
-    while waiting and len(batch) < BATCH and (not batch or size + waiting[0].known_size <= _LARGEST_BATCH):
+def _next_batch(waiting: deque[FileUpload | GroupUpload]) -> list[FileUpload | GroupUpload]:
+    batch = [waiting.popleft()]
+    count, size = batch[0].count, batch[0].known_size
+    while waiting and count + waiting[0].count <= BATCH and size + waiting[0].known_size <= _LARGEST_BATCH:
         batch.append(waiting.popleft())
-        size += batch[-1].known_size
+        count, size = count + batch[-1].count, size + batch[-1].known_size
     return batch

@@ -81,7 +81,7 @@ class Uploader:
             raise problems[0]
 
     def _store_batch(self, contents: Sequence[Content], api: ObjectApi) -> None:
-        self.each(Content.read, contents, self._readers)
+        self.each(Content.read, [one for one in contents if not one.sha256], self._readers)
         same: dict[bytes, list[Content]] = {}
         for one in contents:
             if not one.settled:

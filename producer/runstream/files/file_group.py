@@ -1,0 +1,60 @@
+"""Files that are saved together: the small ones share a pack, a record and an event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runstream.files.pack import Pack
+from runstream.files.staging import STAGED_NAME
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+#: Files in a record, and characters of their names: its event must be far smaller than a message may be.
+_MOST_FILES = 256
+_MOST_CHARACTERS = 64 * 1024
+
+
+class FileGroup:
+    """Small files of policy now. ``append`` appends a record of topic file to the spool.
+
+    A record owns its pack, which the shipper deletes once the event is acknowledged.
+    """
+
+    def __init__(self, run_folder: Path, append: Callable[[Mapping[str, Any]], object]) -> None:
+        self._folder = run_folder / STAGED_NAME
+        self._append = append
+        self._pack: Pack | None = None
+        self._files: list[tuple[str, int, int, bytes]] = []
+        self._characters = 0
+
+    def add(self, name: str, source: str | os.PathLike[str]) -> bool:
+        """Add a file under a name in the run; return False if it is not small. Raises OSError as :meth:`Pack.add`."""
+        if self._pack is None:
+            self._pack = Pack(self._folder)
+        content = self._pack.add(source)
+        if content is None:
+            return False
+        self._files.append((name, content.offset, content.size, content.sha256))
+        self._characters += len(name)
+        if len(self._files) >= _MOST_FILES or self._characters >= _MOST_CHARACTERS:
+            self.record()
+        return True
+
+    def record(self) -> None:
+        """Append the record of the files that were added since the last one; raises UsageError after the end."""
+        pack, files = self._pack, self._files
+        self._pack, self._files, self._characters = None, [], 0
+        if pack is None:
+            return
+        try:
+            if files:
+                staged = f"{STAGED_NAME}/{pack.path.name}"
+                self._append({"path": "", "policy": "now", "staged": staged, "files": files})
+        except BaseException:
+            pack.path.unlink(missing_ok=True)
+            raise
+        if not files:
+            pack.path.unlink(missing_ok=True)
