@@ -150,7 +150,18 @@ def _record(  # noqa: PLR0917 - one module
     together = ("--together",) if only == "files" and count else ()
     status = run_to_end(
         "save_files",
-        *(*arguments, *together, "--only", only, "--mode", "offline", "--entity", stack.entity, "--journal", folder / "journal"),
+        *(
+            *arguments,
+            *together,
+            "--only",
+            only,
+            "--mode",
+            "offline",
+            "--entity",
+            stack.entity,
+            "--journal",
+            folder / "journal",
+        ),
         environment=stack.environment,
         folder=folder,
         within=1200,

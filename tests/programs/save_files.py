@@ -61,8 +61,9 @@ def main() -> None:
         if options.only is None:
             run.log({"file": number})
     if options.together:
-        for link in run.save("data/*.bin", base_path=".", policy="now"):
-            note(Path("data", Path(link).name))
+        run.save("data/*.bin", base_path=".", policy="now")
+        for path in sorted(folder.glob("*.bin")):
+            note(path)
     if options.only == "artifact":
         artifact = runstream.Artifact("files", "dataset")
         artifact.add_dir(str(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 
 from runstream_schemas.stored.names import PART_BYTES
 
@@ -17,9 +18,13 @@ _KEY = 700
 
 def media_path(folder: str, key: str, step: int | str, extension: str, token: str = "") -> str:
     """Return a path in a run for a media file of a key, a new one without a token: slashes separate folders."""
+    return f"media/{folder}/{_safe(key)}_{step}_{token or os.urandom(10).hex()}.{extension}"
+
+
+@lru_cache(maxsize=256)
+def _safe(key: str) -> str:
     parts = [part for part in _UNSAFE.sub("_", key).split("/") if part not in {"", ".", ".."}]
-    safe = _shortened("/".join(_shortened(part, _PART) for part in parts), _KEY) or "media"
-    return f"media/{folder}/{safe}_{step}_{token or os.urandom(10).hex()}.{extension}"
+    return _shortened("/".join(_shortened(part, _PART) for part in parts), _KEY) or "media"
 
 
 def _shortened(text: str, size: int) -> str:

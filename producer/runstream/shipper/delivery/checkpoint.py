@@ -20,6 +20,8 @@ from runstream.shipper.writers.writer_tail import WriterTail
 
 log = logging.getLogger(__name__)
 
+_SHARE, _LONGEST_PAUSE_S = 1 / 20, 10.0
+
 
 @dataclass(slots=True)
 class Checkpoint:
@@ -31,12 +33,18 @@ class Checkpoint:
     #: By writer, the summary state of its deleted segments: a process that is running may still read its summary.
     _summaries: dict[bytes, SpoolSummary] = field(default_factory=dict)
     _saved_at: float = 0.0
+    #: How long the last save took.
+    _took_s: float = 0.0
     _reported_at: float = 0.0
 
     @property
     def due(self) -> bool:
-        """Whether something changed, and the last save is long enough ago."""
-        return self.delivery.changed and time.monotonic() - self._saved_at >= self.delivery.settings.housekeeping_s
+        """Whether something changed, and the last save is long enough ago.
+
+        Where the disk is busy, for example with what an object store writes, a save takes a small share of the time.
+        """
+        pause = max(self.delivery.settings.housekeeping_s, min(self._took_s / _SHARE, _LONGEST_PAUSE_S))
+        return self.delivery.changed and time.monotonic() - self._saved_at >= pause
 
     async def save(self) -> None:
         """Save the ledger, then delete the segments and staged files that it declares delivered.
@@ -53,6 +61,7 @@ class Checkpoint:
             # does not declare delivered is sent again or marked as missing, and consumers trim either.
             log.warning("cannot write %s: %s", self.ledger.path.name, error)
             self.delivery.changed = True
+        self._took_s = time.monotonic() - self._saved_at
         if segments or staged:
             await asyncio.to_thread(self._delete, segments, staged)
         if time.monotonic() - self._reported_at >= self.delivery.settings.report_s:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import BinaryIO
+
+from runstream.shipper.uploads.part_digests import part_digests
 
 #: Bytes that are read at a time.
 CHUNK = 1024 * 1024
@@ -58,6 +61,8 @@ class Content:
     sha256: bytes = b""
     md5: bytes = b""
     size: int = 0
+    #: The MD5s of parts of :data:`PART_BYTES`, by number, as far as they are known.
+    part_md5s: Mapping[int, bytes] = field(default_factory=dict)
     version: Version | None = None
     attempts: int = 0
     #: The bytes, if they are few, until they are stored.
@@ -120,6 +125,7 @@ class Content:
     def forget(self) -> None:
         """Forget what was read: the file has changed. Too many changes lose the content."""
         self.sha256 = self.md5 = self.data = b""
+        self.part_md5s = {}
         self.sent = 0
 
     def verify(self) -> None:
@@ -141,15 +147,17 @@ class Content:
             before = Version.of(file)
             if self.expected not in {None, (before.size, before.mtime_ns)}:
                 raise LostError(f"{self.label} was changed after it was added: {self.path}")
+            part_md5s: Mapping[int, bytes] = {}
             if before.size <= KEPT_BYTES:
                 data = file.read(before.size + 1)
                 sha256, md5, size = hashlib.sha256(data).digest(), _md5(data), len(data)
             else:
                 data = b""
-                sha256, md5, size = _digests(file, before.size)
+                sha256, md5, part_md5s, size = _digests(file, before.size)
             # The path has the file that was opened, so that its version is also that of the open file.
             if size == before.size and self._is_still(before):
                 self.sha256, self.md5, self.size, self.version, self.data = sha256, md5, size, before, data
+                self.part_md5s = part_md5s
 
     def _read_packed(self, offset: int) -> None:
         try:
@@ -172,14 +180,21 @@ def _md5(data: bytes) -> bytes:
     return hashlib.md5(data, usedforsecurity=False).digest()
 
 
-def _digests(file: BinaryIO, expected: int) -> tuple[bytes, bytes, int]:
-    """Return SHA-256, MD5 (of what is uploaded as a whole) and size of the rest of a file."""
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    whole, size = expected <= SINGLE_BYTES, 0
-    buffer = memoryview(bytearray(min(CHUNK, expected + 1)))
+def _digests(file: BinaryIO, expected: int) -> tuple[bytes, bytes, Mapping[int, bytes], int]:
+    """Return SHA-256, MD5, those of parts, and size of a file; what is uploaded in parts has no MD5 of its own."""
+    if expected > SINGLE_BYTES:
+        with part_digests(file.fileno(), expected) as part_md5s:
+            sha256, size = _updated([hashlib.sha256()], file, expected)
+        return sha256[0], b"", part_md5s, size
+    digests, size = _updated([hashlib.sha256(), hashlib.md5(usedforsecurity=False)], file, expected)
+    return digests[0], digests[1], {}, size
+
+
+def _updated(digests: Sequence[hashlib._Hash], file: BinaryIO, expected: int) -> tuple[list[bytes], int]:
+    """Return digests of the rest of a file, and its size."""
+    size, buffer = 0, memoryview(bytearray(min(CHUNK, expected + 1)))
     while (count := file.readinto(buffer)) and size <= expected:  # type: ignore[attr-defined]
         size += count
-        sha256.update(buffer[:count])
-        if whole:
-            md5.update(buffer[:count])
-    return sha256.digest(), md5.digest() if whole else b"", size
+        for digest in digests:
+            digest.update(buffer[:count])
+    return [digest.digest() for digest in digests], size

@@ -13,6 +13,7 @@ from typing import Any
 from runstream.run_folder.json_files import read_json, write_json
 from runstream.shipper.uploads.content import Content
 from runstream.shipper.uploads.object_api import ObjectApi, UploadOrder
+from runstream.shipper.uploads.part_digests import PART_BYTES
 from runstream.shipper.uploads.store_client import Part, StoreClient, StoreError
 
 log = logging.getLogger(__name__)
@@ -122,8 +123,9 @@ class MultipartUpload:
         url = self._url(content, order, number, numbers)
         start = (number - 1) * order.part_size
         size = min(order.part_size, content.size - start)
+        md5 = content.part_md5s.get(number, b"") if order.part_size == PART_BYTES else b""
         with content.open() as file:
-            self._etags[number] = self.store.put(url, {}, Part(file, start, size), sent=self.sent)
+            self._etags[number] = self.store.put(url, {}, Part(file, start, size), md5, self.sent)
 
     def _url(self, content: Content, order: UploadOrder, number: int, numbers: Sequence[int]) -> str:
         """Return the URL of a part; request it, with those of the next parts, unless it was requested before."""
