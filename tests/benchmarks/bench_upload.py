@@ -146,22 +146,12 @@ def _record(  # noqa: PLR0917 - one module
     stack: Stack, folder: Path, count: int, seed: str, large: int = 0, only: str = "files"
 ) -> None:
     """Record an offline run with small files, or a large one."""
-    arguments = ("--id", new_id(), "--files", count, "--size", SMALL, "--large", large, "--seed", seed)
-    together = ("--together",) if only == "files" and count else ()
+    files, together = (count, 0) if only == "artifact" else (0, count)
+    arguments = ("--id", new_id(), "--files", files, "--together", together, "--size", SMALL, "--large", large)
     status = run_to_end(
         "save_files",
-        *(
-            *arguments,
-            *together,
-            "--only",
-            only,
-            "--mode",
-            "offline",
-            "--entity",
-            stack.entity,
-            "--journal",
-            folder / "journal",
-        ),
+        *(*arguments, "--seed", seed, "--only", only, "--mode", "offline", "--entity", stack.entity),
+        *("--journal", folder / "journal"),
         environment=stack.environment,
         folder=folder,
         within=1200,

@@ -39,6 +39,8 @@ def upload_with_kills(
 ) -> Uploaded:
     """Save ``files`` of ``size`` bytes, one of ``large`` MiB, and two that change until the process is killed.
 
+    Half of the files are saved one by one, the others by one call.
+
     A shipper is killed, the object store, and another shipper, each after it has sent ``between`` bytes. With 0, the
     store does not answer until the first of them is killed, so that few files are not uploaded before.
     """
@@ -46,7 +48,7 @@ def upload_with_kills(
     server = Server(url=stack.url, token=stack.token, entity=stack.entity)
     trainer = start(
         "save_files",
-        *("--id", run_id, "--files", files, "--size", size, "--large", large),
+        *("--id", run_id, "--files", files // 2, "--together", files - files // 2, "--size", size, "--large", large),
         *("--journal", journal, "--seed", run_id, "--watched", "--end", "kill"),
         environment=stack.environment,
         folder=folder,

@@ -16,7 +16,7 @@ from runstream_schemas.exceptions import MalformedEvent
 from runstream_schemas.topics import Topic
 from tests.events import changed
 from tests.integration.summary.feeding import connected
-from tests.property.files.test_model import RUN, event
+from tests.property.files.test_model import RUN, event, event_of_several
 
 if TYPE_CHECKING:
     from runstream_consumers.runtime.plugin import Connection
@@ -51,6 +51,14 @@ async def test_files_are_stored_and_read_by_name(database: str) -> None:
         a = await reader.one(connection, RUN, "a.txt")
         assert a is not None
         assert (a.size, a.stored) == (1, 10)
+        await _apply(connection, (23, event_of_several(("a.txt", b"newest"), ("new", b"x"), ("gone", None))))
+        several = [await reader.one(connection, RUN, name) for name in ("a.txt", "new", "gone")]
+        found = [one for one in several if one is not None]
+        assert [(one.size, one.stored, one.lost, one.problem) for one in found] == [
+            (6, 23, -1, ""),
+            (1, 23, -1, ""),
+            (0, -1, 23, "damaged"),
+        ]
         lost = await reader.one(connection, RUN, "lost\u00e9")
         assert lost is not None
         assert (lost.state, lost.problem) == (FileState.DROPPED, "full disk")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runstream_consumers.files.model import FileRow, FileState, fold, rows_of
 from runstream_consumers.runtime.plugin import Received
-from runstream_schemas.events import FileEvent, FilePolicy, Header, Kind, Role, Writer
+from runstream_schemas.events import FileContent, FileEvent, FilePolicy, Header, Kind, Role, Writer
 from runstream_schemas.stored.objects import object_key
 from runstream_schemas.topics import RunPath, Topic
 
@@ -40,12 +40,27 @@ def event(kind: Kind, path: str, content: bytes | None) -> FileEvent:
     )
 
 
+def event_of_several(*contents: tuple[str, bytes | None]) -> FileEvent:
+    """Return an event about several files, by name and content; those without content are lost."""
+    stored = [(path, content, hashlib.sha256(content or b"").digest()) for path, content in contents]
+    files = [
+        FileContent(path=path, reason="damaged")
+        if content is None
+        else FileContent(path=path, size=len(content), sha256=sha256, object_key=object_key("ada", sha256))
+        for path, content, sha256 in stored
+    ]
+    header = Header(kind=Kind.DATA, run=RUN, writer=_WRITER, time=1)
+    return FileEvent(header=header, policy=FilePolicy.NOW, files=files)
+
+
+_PATHS = st.sampled_from(["a", "b/c"])
+_CONTENTS = st.sampled_from([b"", b"one", b"two", None])
 _EVENTS = st.lists(
-    st.builds(
-        event,
-        st.sampled_from([Kind.DATA, Kind.DATA, Kind.DROPPED, Kind.DELETED]),
-        st.sampled_from(["a", "b/c"]),
-        st.sampled_from([b"", b"one", b"two", None]),
+    st.one_of(
+        st.builds(event, st.sampled_from([Kind.DATA, Kind.DATA, Kind.DROPPED, Kind.DELETED]), _PATHS, _CONTENTS),
+        st.lists(st.tuples(_PATHS, _CONTENTS), min_size=1, max_size=2, unique_by=lambda one: one[0]).map(
+            lambda contents: event_of_several(*contents)
+        ),
     ),
     max_size=12,
 )
@@ -84,9 +99,10 @@ def test_batches_repetitions_and_order_do_not_matter(events: list[FileEvent], da
 def test_a_file_has_its_last_content_until_it_is_deleted(events: list[FileEvent]) -> None:
     """The state follows from the events one after another: losses and announcements hide no content."""
     known = _folded(_rows(events))
-    for path in {one.path for one in events}:
+    each = [one for event in events for one in event.each()]
+    for path in {one.path for one in each}:
         state, content = FileState.DELETED, None
-        for one in (one for one in events if one.path == path):
+        for one in (one for one in each if one.path == path):
             if one.object_key:
                 state, content = FileState.STORED, one.sha256
             elif one.kind is Kind.DELETED:

@@ -29,11 +29,22 @@ def offline_run(folder: Path, **settings: Any) -> Iterator[runstream.Run]:
 
 
 def file_records(folder: Path) -> list[dict[str, Any]]:
-    """Return the records of files of the only run below a folder, without those of the run itself."""
-    return [one for one in of_topic(primary(folder), TopicCode.FILE) if one["path"] not in OWN_FILES]
+    """Return what the only run below a folder recorded of files, one by one, without those of the run itself."""
+    every = [one for record in of_topic(primary(folder), TopicCode.FILE) for one in _each(record)]
+    return [one for one in every if one["path"] not in OWN_FILES]
+
+
+def _each(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "files" not in record:
+        yield record
+        return
+    for path, offset, size, sha256 in record["files"]:
+        one = {"path": path, "policy": record["policy"], "staged": record["staged"]}
+        yield one | {"offset": offset, "size": size, "sha256": sha256}
 
 
 def content(folder: Path, record: dict[str, Any]) -> bytes:
     """Return the staged content of a record."""
     path = only_run(folder) / str(record["staged"])
-    return path.read_bytes()
+    data, offset = path.read_bytes(), record.get("offset")
+    return data if offset is None else data[offset : offset + record["size"]]

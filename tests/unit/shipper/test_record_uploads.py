@@ -20,6 +20,7 @@ from runstream.shipper.settings import ShipperSettings
 from runstream.shipper.transport.route import Route
 from runstream.shipper.uploads.record_uploads import RecordUploads
 from runstream.shipper.uploads.watched_files import WatchedFiles
+from runstream_schemas.events import FileContent
 from runstream_schemas.stored.objects import object_key
 from runstream_schemas.topics import RunPath, Topic
 from tests.polling import eventually_async
@@ -166,6 +167,59 @@ async def test_file_that_cannot_be_stored_is_lost(
         assert (await own.outcome(1)).lost == ""
 
 
+def _packed(*contents: bytes) -> list[list[Any]]:
+    """Return the description of contents in a pack, whose names are letters."""
+    starts = [sum(map(len, contents[:number])) for number in range(len(contents))]
+    return [
+        [chr(ord("a") + number), starts[number], len(one), hashlib.sha256(one).digest()]
+        for number, one in enumerate(contents)
+    ]
+
+
+async def test_files_of_a_pack_are_stored_and_described(tmp_path: Path, server: ObjectServer) -> None:
+    """One event has all of them; the same content is stored once; a damaged one is lost with a reason, and no other."""
+    async with bench(tmp_path, server) as own:
+        server.failures = [503]
+        files = _packed(b"one", b"two", b"one", b"four")
+        staged = own.stage(b"onetwoonefoux")
+        own.submit(0, path="", policy="now", staged=staged, files=files)
+        before = own.uploads.remaining()
+        outcome = await own.outcome(0)
+
+        assert (before.files, before.size, outcome.lost, [*outcome.staged]) == (4, 13, "", [staged])
+        a, b, c, d = outcome.fields["files"]
+        sha256 = hashlib.sha256(b"two").digest()
+        assert b == FileContent(path="b", size=3, sha256=sha256, object_key=object_key("team", sha256))
+        assert (a.sha256, a.object_key, a.reason) == (c.sha256, c.object_key, "")
+        assert (d.path, d.sha256) == ("d", b"")
+        assert d.reason.startswith("d was changed after it was added")
+        assert sorted(server.objects.values()) == [b"one", b"two"]
+        assert (own.uploads.remaining().files, own.uploads.problem) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({"files": _packed(b"one"), "staged": "../x"}, "damaged"),
+        ({"files": _packed(b"one"), "staged": "staged/missing"}, "cannot read a: No such file"),
+        ({"files": [], "staged": "staged/x"}, "damaged"),
+        ({"files": 3, "staged": "staged/x"}, "damaged"),
+        ({"files": [["a", 0, 3, b"short"]], "staged": "staged/x"}, "damaged"),
+        ({"files": [["../a", 0, 3, bytes(32)]], "staged": "staged/x"}, "invalid name"),
+    ],
+)
+async def test_record_of_files_of_which_none_can_be_stored_is_lost(
+    tmp_path: Path, server: ObjectServer, record: dict[str, Any], reason: str
+) -> None:
+    """Whatever is wrong with it, it gets a reason, and the next one is stored."""
+    async with bench(tmp_path, server) as own:
+        own.submit(0, path="", policy="now", **record)
+        own.submit(1, path="b", staged=own.stage(b""))
+
+        assert reason in (await own.outcome(0)).lost
+        assert (await own.outcome(1)).lost == ""
+
+
 async def test_watched_files_are_read_at_the_end(tmp_path: Path, server: ObjectServer) -> None:
     """Files of policy live and end are announced at once; the last content is read when their writer has ended."""
     (tmp_path / "live.log").write_text("1")
@@ -260,7 +314,7 @@ async def test_artifact_is_logged_linked_and_used(tmp_path: Path, server: Object
     assert (used["version"], used["name"]) == (4, "data")
     assert own.result("00ff")["version"] == 4
     assert [record["action"] for record in own.records] == ["use"]
-    assert own.outcomes[0].staged == ["staged/a1"]
+    assert [*own.outcomes[0].staged] == ["staged/a1"]
 
 
 async def test_artifact_of_files_of_the_run(tmp_path: Path, server: ObjectServer) -> None:
