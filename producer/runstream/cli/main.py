@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from runstream.cli import importing, run_script, shippers
+from runstream.cli import run_script, shippers
 from runstream.cli.artifacts import cache, commands
 from runstream.cli.console import output, print_error
 from runstream.cli.find import RunPath, find_run
@@ -22,6 +22,8 @@ from runstream.cli.runs import runs
 from runstream.cli.show import show
 from runstream.cli.stored.files import files
 from runstream.cli.tail import tail
+from runstream.cli.transfers import importing
+from runstream.cli.transfers.exporting import export
 from runstream.descriptors import occupy_standard_descriptors
 from runstream.exceptions import Error
 from runstream.public_api.api import Api
@@ -52,6 +54,7 @@ def create_app() -> typer.Typer:
     run_script.register(app)
     shippers.register(app)
     importing.register(app)
+    app.command()(export)
     commands.register(app)
     cache.register(app)
     app.command()(sync)

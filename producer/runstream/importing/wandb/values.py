@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from runstream.importing.wandb.fields import ItemField
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 #: Keys of W&B itself, which are no values of the user.
 OWN = frozenset({"_wandb", "_runtime", "_timestamp", "_step"})
 _KEY, _NESTED_KEY, _VALUE_JSON = map(int, ItemField)
+
+
+_decode = msgspec.json.Decoder().decode
 
 
 class UnreadableValueError(ValueError):
@@ -32,6 +37,10 @@ def items(messages: Iterable[Message]) -> Iterator[tuple[KeyPath, str]]:
 def parsed(text: str) -> Any:
     """Return the value in a JSON text, NaN and infinities included; raises UnreadableValueError."""
     try:
+        return _decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:  # a tenth as fast, for NaN, infinities, and numbers beyond 64 bits
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnreadableValueError(str(error) or type(error).__name__) from error
