@@ -17,12 +17,12 @@ import msgspec
 from runstream.artifacts.artifact import Artifact
 from runstream.artifacts.recording import RunArtifacts
 from runstream.exceptions import DataError
-from runstream.files.file_record import FileRecord
 from runstream.files.run_files import RunFiles
 from runstream.importing.records import (
     Alert,
     Attributes,
     Config,
+    Content,
     Damage,
     Ending,
     Line,
@@ -51,8 +51,9 @@ from runstream_schemas.events import ExitState, Operation, Role, Scope
 from runstream_schemas.values import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from runstream.files.staging import StagedFile
     from runstream.run_folder.folder import RunFolder
 
 _INT64 = range(-(2**63), 2**63)
@@ -203,15 +204,22 @@ class RunRecording:
 
     @_add.register
     def _file(self, record: StoredFile) -> None:
+        staging = self._files.staging
+        self._add_file(record.name, lambda: staging.link(str(record.path), record.path.stat().st_size))
+
+    @_add.register
+    def _content(self, record: Content) -> None:
+        self._add_file(record.name, lambda: self._files.staging.write(record.data))
+
+    def _add_file(self, name: str, stage: Callable[[], StagedFile]) -> None:
         try:
-            size = record.path.stat().st_size
-            staged = self._files.staging.link(str(record.path), size)
+            staged = stage()
         except OSError as error:
-            self.tally.leave_out("files", f"{record.name!r:.200}: {error.strerror or error}")
+            self.tally.leave_out("files", f"{name!r:.200}: {error.strerror or error}")
             return
-        self._files.record(FileRecord(path=record.name, staged=staged.name, size=size))
+        self._files.add(name, staged)
         self.tally.imported["files"] += 1
-        self.tally.imported["bytes of files"] += size
+        self.tally.imported["bytes of files"] += staged.size
 
     @_add.register
     def _artifact(self, record: StoredArtifact) -> None:

@@ -107,6 +107,14 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """A file of the run that is in memory."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StoredArtifact:
     """An artifact that the run logged, whose files are on this machine, by their paths in the artifact."""
 
@@ -157,6 +165,7 @@ Record = (
     | MetricDefinition
     | Alert
     | StoredFile
+    | Content
     | StoredArtifact
     | NotImported
     | Damage

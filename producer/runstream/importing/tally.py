@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runstream.importing.records import (
     Alert,
     Config,
+    Content,
     Damage,
     Line,
     MetricDefinition,
@@ -87,6 +88,9 @@ class Tally:
             case StoredFile():
                 self.imported["files"] += 1
                 self.imported["bytes of files"] += record.path.stat().st_size
+            case Content():
+                self.imported["files"] += 1
+                self.imported["bytes of files"] += len(record.data)
             case _ if type(record) in _NAMES:
                 self.imported[_NAMES[type(record)]] += 1
 

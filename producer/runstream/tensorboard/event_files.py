@@ -20,17 +20,23 @@ _COLUMNS = 3
 class EventFile:
     """An event file; raises ImportError without the package ``tensorboard``, OSError if it cannot be read.
 
-    ``note`` is called with plugin and value of what is not part of a row.
+    ``note`` is called with plugin and value of what is not part of a row. ``images`` returns the value of a row for
+    tag, step, and a list of width, height and encoded images; without it, images are noted.
     """
 
-    def __init__(self, path: str, note: Callable[[str, Any], None] = lambda *_: None) -> None:
+    def __init__(
+        self,
+        path: str,
+        note: Callable[[str, Any], None] = lambda *_: None,
+        images: Callable[[str, int, list[bytes]], Any] | None = None,
+    ) -> None:
         # Keeps tensorboard from importing TensorFlow, which takes seconds and much memory.
         sys.modules.setdefault("tensorboard.compat.notf", ModuleType("notf"))
         from tensorboard.backend.event_processing.event_file_loader import EventFileLoader  # noqa: PLC0415
 
         self._loader = EventFileLoader(path)
         self._plugins: dict[str, str] = {}
-        self._note = note
+        self._note, self._images = note, images
         #: How many events were read.
         self.events = 0
 
@@ -40,11 +46,11 @@ class EventFile:
             self.events += 1
             if not event.HasField("summary"):
                 continue
-            if values := dict(self._values(event.summary)):
+            if values := dict(self._values(event.summary, event.step)):
                 time = int(event.wall_time * _MICROSECONDS)
                 yield Event(step=event.step, time=time, values=values, number=self.events)
 
-    def _values(self, summary: Any) -> Iterator[tuple[str, Any]]:
+    def _values(self, summary: Any, step: int) -> Iterator[tuple[str, Any]]:
         from tensorboard.util.tensor_util import make_ndarray  # noqa: PLC0415
 
         for value in summary.value:
@@ -59,6 +65,8 @@ class EventFile:
                 yield value.tag, as_histogram(make_ndarray(value.tensor).tolist())
             elif plugin == "scalars":
                 yield value.tag, make_ndarray(value.tensor).item()
+            elif plugin == "images" and self._images is not None:
+                yield value.tag, self._images(value.tag, step, list(value.tensor.string_val))
             else:
                 self._note(plugin, value)
 

@@ -16,7 +16,7 @@ from runstream.importing import tensorboard
 from runstream.importing.mlflow import source as mlflow
 from runstream.importing.names import valid_name
 from runstream.importing.neptune import source as neptune
-from runstream.importing.records import Config, Ending, Line, Row, SourceRun, StoredFile
+from runstream.importing.records import Config, Content, Ending, Line, Row, SourceRun, StoredFile
 from runstream.public_api.api import Api
 from tests.neptune_files import all_kinds
 from tests.neptune_files import write as write_neptune
@@ -195,7 +195,7 @@ def test_runs_of_other_trackers(stack: Stack, api: Api, project: str, tmp_path: 
         }
         assert stored.config == config
         assert stored.state == next(record.state.value for record in records if isinstance(record, Ending))
-        files = {record.name for record in records if isinstance(record, StoredFile)}
+        files = {record.name for record in records if isinstance(record, StoredFile | Content)}
         assert {file.name for file in stored.files() if file.state == "stored"} == files
         lines = [record.text for record in records if isinstance(record, Line)]
         assert [line["text"] for line in stored.console()] == lines

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tensorboardX import SummaryWriter
 
-from runstream.importing.records import Attributes, Config, Damage, NotImported, Row, SourceRun, UnreadablePlace
+from runstream.importing.records import (
+    Attributes,
+    Config,
+    Content,
+    Damage,
+    NotImported,
+    Row,
+    SourceRun,
+    UnreadablePlace,
+)
 from runstream.importing.tensorboard import find_runs
 
 if TYPE_CHECKING:
@@ -25,7 +35,8 @@ def write(folder: Path, steps: int = 5) -> None:
             writer.add_scalar("acc", step, step)
         writer.add_text("note", "hello", 2)
         writer.add_histogram("weights", np.arange(10.0), 4)
-        writer.add_image("image", np.zeros((3, 4, 4), dtype=np.uint8), 4)
+        writer.add_image("image", np.zeros((3, 4, 6), dtype=np.uint8), 4)
+        writer.add_audio("sound", np.zeros((100, 1)), 4)
         writer.add_scalar("loss", 7.0, 1)
 
 
@@ -64,8 +75,15 @@ def test_each_folder_is_a_run_and_each_step_a_row(tmp_path: Path) -> None:
     started = runs["a"].started
     assert all(started <= row.time < started + 60_000_000 for row in rows)
     assert of_kind(runs["a"], NotImported) == [
-        NotImported("values of the plugin images", "TensorBoard's data of this kind is not imported")
+        NotImported("values of the plugin audio", "TensorBoard's data of this kind is not imported")
     ]
+    (file,) = of_kind(runs["a"], Content)
+    assert rows[4].values["image"] == {
+        "_type": "image-file", "format": "png", "width": 6, "height": 4, "path": file.name,
+        "sha256": hashlib.sha256(file.data).hexdigest(), "size": len(file.data),
+    }  # fmt: skip
+    assert file.name.startswith("media/images/image_4_")
+    assert file.data.startswith(b"\x89PNG")
 
 
 def test_hyperparameters_are_the_config(tmp_path: Path) -> None:

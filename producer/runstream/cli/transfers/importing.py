@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from runstream.cli.console import print_note
 from runstream.importing import session
 from runstream.importing.records import Found, SourceRun
 from runstream.importing.remote import RemoteRuns
@@ -111,7 +112,7 @@ def tensorboard(
 ) -> None:
     """Import TensorBoard's event files. Each folder that has some is a run, and the given folder is the project.
 
-    Imports scalars, texts, histograms and hyperparameters; needs `pip install 'runstream[tensorboard]'`.
+    Imports scalars, texts, histograms, images and hyperparameters; needs `pip install 'runstream[tensorboard]'`.
 
     Examples: `runstream import tensorboard logs`, `runstream import tensorboard logs/a logs/b --project digits`
     """
@@ -212,6 +213,18 @@ def run_import(found: Iterable[Found], choices: Choices) -> None:
             validate_name(what, name)
     server = None if choices.offline or choices.dry_run else _server(choices.entity)
     report = Report()
+    try:
+        _import(found, choices, server, report)
+    except BaseException:  # Ctrl-C, no server any more, a full disk: what was imported until then
+        _print(report, choices)
+        if report.runs:
+            print_note("The import is not complete: repeat the command to go on")
+        raise
+    _print(report, choices)
+    raise typer.Exit(1 if report.failed or not report.runs else 0 if report.whole else PARTLY)
+
+
+def _import(found: Iterable[Found], choices: Choices, server: RemoteRuns | None, report: Report) -> None:
     with _progress() as progress:
         task = progress.add_task("Reading", total=None)
         runs = list(found)
@@ -223,12 +236,14 @@ def run_import(found: Iterable[Found], choices: Choices) -> None:
         for one in _reports(runs, choices, server, show):
             report.runs.append(one)
             progress.update(task, advance=1, description=one.path or one.place)
+
+
+def _print(report: Report, choices: Choices) -> None:
     if choices.as_json:
         typer.echo(values.dump(report.to_json()))
     else:
         for line in report.lines(every=choices.verbose):
             typer.echo(line)
-    raise typer.Exit(1 if report.failed or not report.runs else 0 if report.whole else PARTLY)
 
 
 def _server(entity: str | None) -> RemoteRuns:
