@@ -49,15 +49,15 @@ def files_fingerprint(paths: Iterable[Path]) -> str:
     return found.hexdigest()
 
 
-def nested(values: Iterable[tuple[tuple[str, ...], object]]) -> dict[str, object]:
-    """Return values by key path as nested dicts; where a value is in the way of a longer path, the path is one key."""
+def nested(values: Iterable[tuple[tuple[str, ...], object]], separator: str = ".") -> dict[str, object]:
+    """Return values by key path as nested dicts; where a value is in the way of a longer path, its rest is one key."""
     result: dict[str, object] = {}
     for path, value in values:
         place = result
         for index, name in enumerate(path[:-1]):
             below = place.setdefault(name, {})
             if not isinstance(below, dict):
-                place["/".join(path[index:])] = value
+                place[separator.join(path[index:])] = value
                 break
             place = below
         else:

@@ -20,6 +20,7 @@ from runstream.importing.records import (
     NotImported,
     Record,
     Row,
+    Sample,
     SourceRun,
     StoredArtifact,
     StoredFile,
@@ -182,6 +183,27 @@ def test_hostile_records_are_reported_and_the_others_read(tmp_path: Path) -> Non
     assert damage.text == "a record cannot be read: field 2 is an integer"
     assert of_kind(records, Config)[-1] == Config({("c",): 1}, [("lr",)])
     assert of_kind(records, Metadata) == [Metadata({})]
+
+
+def test_files_of_older_versions_are_read(tmp_path: Path) -> None:
+    """They have plain keys and nested JSON, and describe the machine in a file of the run."""
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "wandb-metadata.json").write_text(
+        '{"os": "Linux", "program": "train.py", "git": {"commit": "abc"}, "disk": {}}'
+    )
+    plain = {1: "nested", 16: '{"a": {"b": 1}}'}
+    system = [{1: "cpu", 16: "2.5"}, {1: "cpu.0.percent", 16: "74"}, {1: "disk.in", 16: "1"}]
+
+    records = read(
+        tmp_path / "run-abc.wandb",
+        framed([run_record(), message({2: {1: [plain, {1: "_step", 16: "7"}]}}), message({7: {2: {1: 5}, 3: system}})]),
+    )
+
+    (row,) = of_kind(records, Row)
+    assert (row.step, row.values) == (7, {"nested": {"a": {"b": 1}}})
+    assert of_kind(records, Sample) == [Sample(5_000_000, {"cpu": 2.5, "cpu.0.percent": 74, "disk": {"in": 1}})]
+    assert of_kind(records, Metadata)[-1].values == {"os": "Linux", "program": "train.py", "git": {"commit": "abc"}}
 
 
 def test_artifacts_are_read_as_long_as_their_files_exist(tmp_path: Path) -> None:

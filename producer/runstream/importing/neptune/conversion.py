@@ -67,7 +67,8 @@ def described(values: Mapping[str, Any]) -> Iterator[Record]:
     own = {path.removeprefix(_OWN): value for path, value in values.items() if path.startswith(_OWN)}
     metadata = {"host": own.get("hostname"), "username": own.get("owner"), "neptune": own}
     yield Metadata({name: value for name, value in metadata.items() if value})
-    config = nested((tuple(path.split("/")), one) for path, one in sorted(values.items()) if not path.startswith(_OWN))
+    others = ((tuple(path.split("/")), one) for path, one in sorted(values.items()) if not path.startswith(_OWN))
+    config = nested(others, "/")
     if config:
         yield Config({(key,): value for key, value in config.items()})
 

@@ -62,6 +62,8 @@ class Conversion:
     def __init__(self) -> None:
         #: Files that the records name.
         self.listed: list[str] = []
+        #: Whether a record describes the machine and the program, as those of new versions do.
+        self.has_environment = False
         self._time = self._started = 0
         self._step = -1
         self._lines = Lines()
@@ -188,6 +190,7 @@ class Conversion:
         found["args"] = environment.texts(f.ENVIRONMENT_ARGUMENTS)
         found["git"] = _git(environment.message(f.ENVIRONMENT_GIT))
         if known := {name: value for name, value in found.items() if value}:
+            self.has_environment = True
             yield Metadata(known)
 
     def _artifact(self, record: Message) -> Iterator[StoredArtifact | NotImported]:

@@ -13,6 +13,7 @@ from runstream.importing.records import (
     Damage,
     Ending,
     Found,
+    Metadata,
     NotImported,
     Record,
     SourceRun,
@@ -24,6 +25,7 @@ from runstream.importing.wandb.fields import RecordField, RunField
 from runstream.importing.wandb.framing import HEADER, Unreadable, frames, problem_of_header
 from runstream.importing.wandb.values import seconds
 from runstream.importing.wandb.wire import Message, WireError
+from runstream.run_folder.json_files import read_json
 from runstream_schemas.events import ExitState
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 TRACKER = "wandb"
 #: Records of a file among which the one that names the run is expected; it is the second.
 _FIRST_RECORDS = 100
+#: What is read of ``wandb-metadata.json``, under the same names.
+_METADATA = frozenset({"os", "python", "host", "program", "username", "executable", "args", "docker", "git"})
+_METADATA |= frozenset({"cpu_count", "gpu", "gpu_count", "cuda"})
+_LARGEST_METADATA = 1024 * 1024
 _DEFAULT_PROJECT = "uncategorized"
 
 
@@ -100,8 +106,20 @@ def _read(path: Path) -> Iterator[Record]:
                 else:
                     yield record
     yield from conversion.close()
+    if not conversion.has_environment:
+        yield from _metadata(path.parent / "files" / "wandb-metadata.json")
     yield from _files(path.parent / "files", conversion.listed)
     yield ending or Ending(ExitState.CRASHED, reason="the file of the run has no end")
+
+
+def _metadata(path: Path) -> Iterator[Metadata]:
+    """Yield what older versions describe in a file: machine and program."""
+    try:
+        found = read_json(path) if path.stat().st_size < _LARGEST_METADATA else None
+    except OSError:
+        found = None
+    if known := {name: value for name, value in (found or {}).items() if name in _METADATA and value}:
+        yield Metadata(known)
 
 
 def _files(folder: Path, listed: Sequence[str]) -> Iterator[Record]:
