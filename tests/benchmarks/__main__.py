@@ -35,6 +35,7 @@ NAMES = (
     "consumers",
     "neighbors",
     "read",
+    "archive",
     "outage",
     "upload",
     "kills",

@@ -97,7 +97,7 @@ def _events(sizes: dict[str, int]) -> Iterator[Event]:
         ("wide", WIDE_BLOCK, sizes["keys"], 100 * WIDE_BLOCK),
     ):
         run, writer = RunPath(entity=ENTITY, project=PROJECT, run_id=name), uuid.uuid4().bytes
-        yield _start(run, writer)
+        yield start_of(run, writer)
         first = block(run, writer, 0, rows(0, count, width))
         for shift in range(0, total, count):
             yield changed(
@@ -108,10 +108,11 @@ def _events(sizes: dict[str, int]) -> Iterator[Event]:
                 times=first.times + 1000 * shift,
             )
     for number in range(sizes["runs"]):
-        yield _start(RunPath(entity=ENTITY, project=PROJECT, run_id=f"run-{number}"), uuid.uuid4().bytes)
+        yield start_of(RunPath(entity=ENTITY, project=PROJECT, run_id=f"run-{number}"), uuid.uuid4().bytes)
 
 
-def _start(run: RunPath, writer: bytes) -> Event:
+def start_of(run: RunPath, writer: bytes) -> Event:
+    """Return the first event of a writer."""
     entries = tuple(
         Entry(op=Operation.SET, path=(f"parameter_{number}",), value=values.dump(number), scope=Scope.CONFIG)
         for number in range(10)

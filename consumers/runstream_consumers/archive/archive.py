@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from runstream_consumers.archive.parquet.reader import ParquetReader
     from runstream_consumers.archive.part import OpenPart
 
-_MB = 1024 * 1024
-_INDEXES = 64 * _MB
-_FILES = 96 * _MB
-_DECODED = 96 * _MB
+#: Memory of the cache, bytes: for indexes with pyramids, for what was read of files, and for decoded values each.
+_CACHE = 96 * 1024 * 1024
 #: What a file in the cache needs in addition to what was read of it.
 _OVERHEAD = 64 * 1024
 _THREADS = 16
@@ -38,20 +36,20 @@ class Archive:
     pyarrow is imported when the first part is opened, since its import takes longer than the start of an API process.
     """
 
-    def __init__(self, store: RangeReader | None) -> None:
+    def __init__(self, store: RangeReader | None, cache: int = _CACHE) -> None:
         self._store = store
-        self._indexes: Cache[tuple[Any, ObjectFile]] = Cache(_INDEXES)
-        self._files: Cache[ParquetReader] = Cache(_FILES)
-        self._decoded: Cache[Any] = Cache(_DECODED)
+        self._indexes: Cache[tuple[Any, ObjectFile]] = Cache(cache)
+        self._files: Cache[ParquetReader] = Cache(cache)
+        self._decoded: Cache[Any] = Cache(cache)
         self._reads = ThreadPoolExecutor(_THREADS, thread_name_prefix="archive-read")
         #: Other threads, since their work waits for reads.
         self._work = ThreadPoolExecutor(_THREADS, thread_name_prefix="archive")
 
     @classmethod
     @contextmanager
-    def opened(cls, store: RangeReader | None) -> Iterator[Archive]:
+    def opened(cls, store: RangeReader | None, cache: int = _CACHE) -> Iterator[Archive]:
         """Provide the archive in a store; None if the settings name none."""
-        archive = cls(store)
+        archive = cls(store, cache)
         try:
             yield archive
         finally:

@@ -38,7 +38,9 @@ class PartOutline:
     def rows(self, first: int, last: int) -> int:
         """Return about how many rows are in a range of steps (both inclusive)."""
         blocks = self._part.index.blocks
-        return int(blocks.rows[(blocks.last_step >= first) & (blocks.first_step <= last)].sum())
+        begin, end = blocks.first_step.astype(np.float64), blocks.last_step.astype(np.float64)
+        inside = np.minimum(end, last) - np.maximum(begin, first) + 1
+        return int((blocks.rows * np.maximum(inside, 0) / (end - begin + 1)).sum())
 
     def prepare(self, selection: Selection, *, bucket_rows: int) -> None:
         """Begin to read what :meth:`points` needs."""

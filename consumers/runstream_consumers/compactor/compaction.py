@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import pyarrow as pa
+
 from runstream_consumers.archive.archive import Archive
 from runstream_consumers.archive.layout import PartRecord, base_of, object_keys
 from runstream_consumers.archive.manifest import (
@@ -38,8 +40,8 @@ from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath
 
 #: What is read of a run at once.
-_MOST_ROWS = 262_144
-_MOST_BYTES = 32 * 1024 * 1024
+_MOST_ROWS = 131_072
+_MOST_BYTES = 24 * 1024 * 1024
 _FETCHED = 200
 
 
@@ -59,9 +61,10 @@ class Compaction:
         blocks = _that_fit(await self._oldest_blocks(run, stream))
         if not blocks:
             return 0
+        places = [block.place for block in blocks]
         rows = await asyncio.to_thread(gather, blocks)
-        new = await self._stored(run, stream, rows)
-        await replace_blocks(self.connection, new, [block.place for block in blocks])
+        del blocks  # whose values are now in the rows
+        await replace_blocks(self.connection, await self._stored(run, stream, rows), places)
         return len(rows)
 
     async def join_parts(self, run: RunPath, stream: Stream, *, is_final: bool) -> int:
@@ -110,6 +113,7 @@ class Compaction:
     async def _write(self, encoded: EncodedPart) -> None:
         for key, data in encoded.objects.items():
             await self.store.write(key, data)
+        pa.default_memory_pool().release_unused()
 
 
 def _decoded(rows: Sequence[Mapping[str, Any]]) -> list[HotBlock]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from runstream_consumers.archive.layout import PartRecord
 
 #: Values of a part, and rows times columns, up to which parts are joined: what is in memory at once.
-MOST_POINTS = 8_000_000
+MOST_POINTS = 6_000_000
 MOST_CELLS = 400_000_000
 #: As many parts of about the same size are joined, so that each row is written again a few times at most.
 _FANOUT = 8

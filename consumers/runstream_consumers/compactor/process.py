@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 #: The streams that are archived; console lines stay in Postgres, since they are read by their arrival.
 _STREAMS = {STREAM_NUMBERS[stream]: stream for stream in (Stream.HISTORY, Stream.SYSTEM)}
+#: Of a part that is joined with others, everything is read once.
+_CACHE = 8 * 1024 * 1024
 _RETRY_S = 5.0
 #: A run that cannot be compacted is left alone for this long.
 _SKIP_S = 600.0
@@ -127,7 +129,7 @@ async def working(settings: CompactorSettings) -> AsyncIterator[Compactor]:
         async with ObjectStore.opened(settings) as store:
             if store is None:
                 raise StoreUnavailable("No object store is configured: set RUNSTREAM_S3_ENDPOINT and its key")
-            with Archive.opened(store) as archive:
+            with Archive.opened(store, _CACHE) as archive:
                 yield Compactor(settings, connection, store, archive)
 
 

@@ -89,11 +89,11 @@ _MOST_POINTS = 1_000_000
 
 
 def bucket_rows(rows: int, lines: int, samples: int) -> int:
-    """Return the greatest of BUCKET_ROWS of which ``rows`` rows fill as many buckets as each line has intervals.
+    """Return the greatest of BUCKET_ROWS of which ``rows`` rows fill so many buckets that each line has enough points.
 
-    If all rows would be too many points, it is greater.
+    A bucket has up to four. If all rows would be too many points, it is greater.
     """
-    enough = [size for size in BUCKET_ROWS if size and rows >= lines * size * max(1, samples // 2)]
+    enough = [size for size in BUCKET_ROWS if size and rows >= lines * size * max(1, samples // 4)]
     cheap = [size for size in BUCKET_ROWS if rows * (4 / size if size else 1) <= _MOST_POINTS]
     return max([*enough[-1:], *cheap[:1]] or BUCKET_ROWS[-1:])
 

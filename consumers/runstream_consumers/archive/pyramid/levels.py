@@ -56,9 +56,9 @@ def level_of(buckets: Buckets, rows: Numbers, steps: Numbers, times: Numbers, va
         times: The time of each value.
         values: The values.
     """
-    of_value = np.searchsorted(buckets.start, rows, side="right") - 1
-    begins = np.concatenate(([0], np.flatnonzero(np.diff(of_value)) + 1))
-    counts = np.diff(np.append(begins, len(rows)))
+    edges = np.append(np.searchsorted(rows, buckets.start), len(rows))
+    bucket = np.flatnonzero(np.diff(edges))
+    begins, counts = edges[bucket], np.diff(edges)[bucket]
     finite = np.isfinite(values)
     ends = begins + counts
 
@@ -73,7 +73,7 @@ def level_of(buckets: Buckets, rows: Numbers, steps: Numbers, times: Numbers, va
     with np.errstate(over="ignore"):  # a sum of large numbers may be infinite
         total = np.add.reduceat(np.where(finite, values, 0.0), begins)
     return Level(
-        bucket=of_value[begins],
+        bucket=bucket,
         count=counts,
         finite=np.add.reduceat(finite.astype(np.int64), begins),
         total=total,
@@ -86,9 +86,6 @@ def level_of(buckets: Buckets, rows: Numbers, steps: Numbers, times: Numbers, va
 
 def _first_of(values: NDArray[np.generic], wanted: NDArray[np.generic], begins: Numbers, counts: Numbers) -> Numbers:
     """Return the index of the first value of each bucket that is the wanted one; of its first value if none is."""
-    found = np.flatnonzero(values == np.repeat(wanted, counts))
-    bucket = np.searchsorted(begins, found, side="right") - 1
-    first = begins.copy()
-    is_first = np.concatenate(([True], np.diff(bucket) > 0)) if len(bucket) else np.empty(0, dtype=np.bool_)
-    first[bucket[is_first]] = found[is_first]
-    return first
+    found = np.append(np.flatnonzero(values == np.repeat(wanted, counts)), len(values))
+    first = found[np.searchsorted(found, begins)]
+    return np.where(first < begins + counts, first, begins)
