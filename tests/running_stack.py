@@ -27,6 +27,9 @@ FAST: Mapping[str, str] = {
     "RUNSTREAM_TICK_S": "0.5",
     "RUNSTREAM_STALE_S": "2",
     "RUNSTREAM_LIVENESS_TIMEOUT_S": "6",
+    # Every longer run of the tests is read from the archive, at least in part.
+    "RUNSTREAM_COMPACT_ROWS": "300",
+    "RUNSTREAM_COMPACT_INTERVAL_S": "0.5",
 }
 
 

@@ -18,9 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from runstream_deploy.processes.child import Child
 from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.services.api_process import ApiProcess
 from runstream_deploy.services.object_store import ObjectStore, ensure_bucket
+from runstream_deploy.services.service import wait_until_ready
 from runstream_schemas.topics import RunPath
 from tests.benchmarks import processes
 from tests.benchmarks.archived_run import METRICS, SPIKE, LongRun, metrics, times
@@ -56,9 +58,14 @@ def measure(scale: Scale) -> Iterator[Figure]:
             yield from _fill(long, rows, environment)
             yield from _sizes(environment["RUNSTREAM_POSTGRES"], rows, scale.folder)
             api = ApiProcess(choose_port(), environment)
-            with serving(api, scale.folder, servers.reaper):
-                yield from _reads(api.url, servers.token, rows)
-                yield from _live(api.url, servers.token, long, environment)
+            child = Child(api.command(), scale.folder / "api.log", servers.reaper)
+            try:
+                run_aside(wait_until_ready(api, child.exit_code, scale.folder / "api.log"))
+                yield from _reads(api.url, servers.token, rows, child.pid)
+                yield from _live(api.url, servers.token, long, environment, child.pid)
+                yield Figure("API, memory", processes.peak_memory(child.pid), "MiB")
+            finally:
+                child.stop()
 
 
 @contextmanager
@@ -187,39 +194,51 @@ def _sqlite_bytes(file: Path, values: dict[str, Any], at: Any) -> int:
     return file.stat().st_size
 
 
-def _reads(url: str, token: str, rows: int) -> Iterator[Figure]:
+def _reads(url: str, token: str, rows: int, pid: int) -> Iterator[Figure]:
     """Yield the times of charts and pages."""
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=180) as client:
+    with _client(url, token) as client:
         first = _timed(client, "series", {"keys": SPIKE, "samples": 1500})
         yield Figure(
             "first chart of a process over all rows", 1000 * first, "ms", note="imports pyarrow, reads the indexes"
         )
-        yield from _charts(client, rows, "")
+        yield from _charts(client, rows, "", pid)
         places = [random.randrange(rows - 2000) for _ in range(_REQUESTS)]
+        begin = processes.cpu_seconds(pid)
         pages = [_timed(client, "scan", {"min_step": place, "page_size": 1000}) for place in places]
+        cpu = (processes.cpu_seconds(pid) - begin) / len(pages)
         yield from _percentiles("page of 1 000 exact rows anywhere", pages, 30)
+        yield Figure("... CPU time of the API", 1000 * cpu, "ms")
         narrow = [_timed(client, "scan", {"min_step": one, "page_size": 1000, "keys": SPIKE}) for one in places]
         yield from _percentiles("... of one key", narrow, 30)
         yield Figure("scan of one key", _scan(client), "rows/s", note="JSON, pages of 10,000 rows")
 
 
-def _charts(client: httpx.Client, rows: int, note: str) -> Iterator[Figure]:
+def _charts(client: httpx.Client, rows: int, note: str, pid: int) -> Iterator[Figure]:
     """Yield the times of charts of one metric over all rows and over any range; each shows the spike if it has it."""
     keys = [f"train/metric_{number % METRICS}" for number in range(_REQUESTS)]
+    begin = processes.cpu_seconds(pid)
     whole = [_timed(client, "series", {"keys": key, "samples": 1500}) for key in keys]
+    cpu = (processes.cpu_seconds(pid) - begin) / len(whole)
     yield from _percentiles(f"chart of one metric over all rows{note}", whole, 50)
+    yield Figure(f"... CPU time of the API{note}", 1000 * cpu, "ms")
     zooms, missed = [], 0
+    begin = processes.cpu_seconds(pid)
     for number in range(_REQUESTS):
         width = int(rows * 0.5 ** (1 + number % 14))
-        begin = max(0, rows // 3 - random.randrange(width))
-        query: dict[str, Any] = {"keys": SPIKE, "samples": 1500, "min_step": begin, "max_step": begin + width}
+        left = max(0, rows // 3 - random.randrange(width))
+        query: dict[str, Any] = {"keys": SPIKE, "samples": 1500, "min_step": left, "max_step": left + width}
         start = time.monotonic()
         answer = client.get(f"{_PATH}/series", params=query).raise_for_status()
         zooms.append(time.monotonic() - start)
         [series] = answer.json()["series"]
-        missed += begin <= rows // 3 < begin + width and 100.0 not in series["values"]
+        missed += left <= rows // 3 < left + width and 100.0 not in series["values"]
     yield from _percentiles(f"chart of one metric over any range{note}", zooms, 50)
+    yield Figure(f"... CPU time of the API{note}", 1000 * (processes.cpu_seconds(pid) - begin) / len(zooms), "ms")
     yield Figure(f"charts without the spike in their range{note}", missed, "", at_most(0), f"of {_REQUESTS}")
+
+
+def _client(url: str, token: str) -> httpx.Client:
+    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=180)
 
 
 def _timed(client: httpx.Client, path: str, query: dict[str, Any]) -> float:
@@ -245,7 +264,7 @@ def _scan(client: httpx.Client) -> float:
     return count / (time.monotonic() - begin)
 
 
-def _live(url: str, token: str, long: LongRun, environment: dict[str, str]) -> Iterator[Figure]:
+def _live(url: str, token: str, long: LongRun, environment: dict[str, str], pid: int) -> Iterator[Figure]:
     """Yield the times of charts while 1 000 rows a second are added and archived."""
     compactor = _python("compactor", environment)
     stopping = threading.Event()
@@ -257,8 +276,8 @@ def _live(url: str, token: str, long: LongRun, environment: dict[str, str]) -> I
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=180) as client:
-            yield from _charts(client, long.rows, " with a live writer")
+        with _client(url, token) as client:
+            yield from _charts(client, long.rows, " with a live writer", pid)
     finally:
         stopping.set()
         writer.join()

@@ -24,7 +24,7 @@ WRITERS = 8
 #: Of each process; docs/benchmarks.md has the figures of 12 500.
 ROWS = int(os.environ.get("RUNSTREAM_CHAOS_ROWS", "2_000"))
 METRICS = 20
-CONSUMERS = ("history", "summary", "liveness", "alerts", "files")
+CONSUMERS = ("history", "summary", "liveness", "alerts", "files", "compactor")
 
 
 class Killer(threading.Thread):
@@ -63,7 +63,7 @@ def shippers(folder: Path) -> list[int]:
 
 
 def consumers(stack: Stack) -> list[int]:
-    """Return the pids of the stack's consumers."""
+    """Return the pids of the stack's consumers and of its compactor."""
     services = stack.state().services
     return [pid for name in CONSUMERS if (pid := services[name].pid)]
 

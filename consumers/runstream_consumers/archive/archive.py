@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from runstream_consumers.archive.part import OpenPart
 
 #: Memory of the cache, bytes: for indexes with pyramids, for what was read of files, and for decoded values each.
-_CACHE = 96 * 1024 * 1024
+_CACHE = 64 * 1024 * 1024
+#: Bytes before an index that are read with it: coarse levels of the pyramid.
+_COARSE = 96 * 1024
 #: What a file in the cache needs in addition to what was read of it.
 _OVERHEAD = 64 * 1024
 _THREADS = 16
@@ -87,6 +89,8 @@ class Archive:
             return found
         key = index_key(record.base)
         file = ObjectFile(self._fetch, key, record.index_object_size, self._reads)
+        begin = max(0, record.index_object_size - record.index_size - _COARSE)
+        file.load([(begin, record.index_object_size - begin)])
         data = file.read(record.index_object_size - record.index_size, record.index_size)
         try:
             opened = (read_index(data), file)

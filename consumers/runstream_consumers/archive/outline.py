@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runstream_consumers.archive.columns import OFFSET, ROW_COLUMNS, STEP, TIME
+from runstream_consumers.archive.columns import GROUP_ROWS, OFFSET, ROW_COLUMNS, STEP, TIME
 from runstream_consumers.archive.part import OpenPart
 from runstream_consumers.archive.part_blocks import PartBlocks
 from runstream_consumers.archive.pyramid.buckets import LEVELS, Buckets
@@ -68,7 +68,11 @@ class PartOutline:
         if within is None:
             complete, within = wanted.divide(buckets, candidates)
             within |= complete
-        for rows in shown_ranges(buckets, within):
+        ranges = list(shown_ranges(buckets, within))
+        groups = sorted({rows.start // GROUP_ROWS for rows in ranges})
+        if len(numbers) * len(groups) <= _AT_ONCE:
+            self._part.load_values(numbers, groups)
+        for rows in ranges:
             for start in range(0, len(numbers), _AT_ONCE):
                 yield from self._of_rows(numbers[start : start + _AT_ONCE], wanted, rows)
 
@@ -84,9 +88,22 @@ class PartOutline:
         for number in numbers:
             found = self._part.level(level, number)
             of_metric = np.flatnonzero(complete[found.bucket])
+            key = key_of(index.directory.columns[number][0])
+            if len(of_metric) == len(found.bucket) and len(index.writers) == 1:
+                yield self._of_whole_level(key, level, number, found)
+                continue
             for rows in _by_writer(writers[found.bucket], of_metric):
                 writer = index.writers[int(writers[found.bucket[rows[0]]])].id
-                yield _points(key_of(index.directory.columns[number][0]), writer, found, rows)
+                yield _points(key, writer, found, rows)
+
+    def _of_whole_level(self, key: str, level: int, number: int, found: Level) -> OutlinePoints:
+        """Return the points of all buckets, which are kept: charts of all rows need nothing else of most parts."""
+        place = (self._part.record.part, "points", level, number)
+        points: OutlinePoints | None = self._part.decoded.get(place)
+        if points is None:
+            points = _points(key, self._part.index.writers[0].id, found, np.arange(len(found.bucket)))
+            self._part.decoded.put(place, points, 32 * len(points.steps) + 200)
+        return points
 
     def _of_rows(self, numbers: Sequence[int], wanted: Range, rows: RowRange) -> Iterator[OutlinePoints]:
         """Yield the values of rows of one writer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,6 +116,17 @@ class OpenPart:
             found = self.index.decode(level, data)
             self.decoded.put(key, found, 120 * len(found.bucket))
         return found
+
+    def load_values(self, numbers: Sequence[int], groups: Iterable[int]) -> None:
+        """Read columns of row groups, with those that every row has, at once."""
+        files: dict[int, set[int]] = {self.file_of(numbers): set(_OF_EVERY_ROW)}
+        for number in numbers:
+            file, position = self.index.directory.place(number)
+            files.setdefault(file, set()).add(position)
+        wanted = list(groups)
+        for file, columns in files.items():
+            reader = self.file(file)
+            reader.file.load(one for group in wanted for one in reader.ranges(group, sorted(columns)))
 
     def load_levels(self, level: int, columns: Sequence[int]) -> None:
         """Begin to read a level of metrics."""

@@ -71,9 +71,12 @@ class IndexWriter:
         """Return the bytes of the object, and how many of them, at its end, are the index."""
         buckets = _all_buckets(self.rows)
         places = [np.zeros((len(self.directory.columns), 2), dtype=np.int64) for _ in buckets]
-        for number, column in enumerate(self.directory.columns):
-            for level, data in enumerate(_levels(self.rows, self.rows.columns[column], buckets)):
-                places[level][number] = self._size, self._size + len(data)
+        columns = [list(_levels(self.rows, self.rows.columns[column], buckets)) for column in self.directory.columns]
+        # The coarsest levels are next to the index, with which they are read.
+        for level, of_level in enumerate(places):
+            for number, levels in enumerate(columns):
+                data = levels[level] if levels else b""
+                of_level[number] = self._size, self._size + len(data)
                 self._parts.append(data)
                 self._size += len(data)
         index = pack(self._fields(files, buckets, places))

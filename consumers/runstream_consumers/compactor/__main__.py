@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import signal
 import sys
@@ -10,6 +11,17 @@ import sys
 from runstream_consumers.compactor.process import compact
 from runstream_consumers.compactor.settings import CompactorSettings
 from runstream_consumers.settings import SettingsError
+
+#: Options of glibc's mallopt: M_MMAP_THRESHOLD and M_ARENA_MAX.
+_LARGE_BLOCKS, _ARENAS = -3, -8
+
+
+def _return_freed_memory() -> None:
+    """Make glibc return the memory of large arrays to the system when they are freed, instead of keeping it."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other libraries have none
+    if mallopt is not None:
+        mallopt(_LARGE_BLOCKS, 1024 * 1024)
+        mallopt(_ARENAS, 2)
 
 
 async def _compact_until_signaled(settings: CompactorSettings) -> None:
@@ -28,6 +40,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201  # no log yet
         return 2
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _return_freed_memory()
     asyncio.run(_compact_until_signaled(settings))
     return 0
 

@@ -40,7 +40,7 @@ from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath
 
 #: What is read of a run at once.
-_MOST_ROWS = 131_072
+_MOST_ROWS = 98_304
 _MOST_BYTES = 24 * 1024 * 1024
 _FETCHED = 200
 

@@ -35,7 +35,7 @@ _STREAMS = {STREAM_NUMBERS[stream]: stream for stream in (Stream.HISTORY, Stream
 _CACHE = 8 * 1024 * 1024
 _RETRY_S = 5.0
 #: A run that cannot be compacted is left alone for this long.
-_SKIP_S = 600.0
+_SKIP_S = 60.0
 #: Objects that no table knows are looked for this often, and deleted from this age on.
 _SEARCH_S = 86_400.0
 _UNAVAILABLE = (StoreUnavailable, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)

@@ -45,7 +45,8 @@ class ParquetReader:
         self.file = file
         file.load([(file.size - footer, footer)])
         try:
-            self._parquet = pq.ParquetFile(pa.BufferReader(pa.py_buffer(file.memory)))
+            source = pa.BufferReader(pa.py_buffer(file.memory))
+            self._parquet = pq.ParquetFile(source, page_checksum_verification=True)
         except (pa.ArrowException, OSError) as error:
             raise ObjectDamaged(file.key) from error
         self._metadata = self._parquet.metadata
@@ -75,9 +76,7 @@ class ParquetReader:
 
 
 def _decoded(chunks: pa.ChunkedArray) -> GroupColumn:
-    array = chunks.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):  # pyarrow returns one for some types
-        array = pa.concat_arrays(array.chunks)
+    array = chunks.chunk(0) if chunks.num_chunks == 1 else pa.concat_arrays(chunks.chunks)  # copies
     rows = None
     if array.null_count:
         rows = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))

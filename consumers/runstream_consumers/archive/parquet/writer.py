@@ -102,6 +102,7 @@ def _encode(rows: PartRows, columns: Sequence[ColumnId], names: Sequence[str]) -
         use_dictionary=dictionary,
         column_encoding=encodings,
         store_schema=False,
+        write_page_checksum=True,
     ) as writer:
         for start in range(0, len(rows), GROUP_ROWS):
             writer.write_table(_group(rows, columns, schema, start, min(start + GROUP_ROWS, len(rows))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-_LENGTH_BYTES = 8
+#: Length of the plain bytes, and CRC-32 of the compressed ones.
+_HEAD = struct.Struct("<QI")
 
 
 class IndexDamaged(Exception):  # noqa: N818 — a state of stored bytes
@@ -18,18 +21,18 @@ class IndexDamaged(Exception):  # noqa: N818 — a state of stored bytes
 
 
 def compress(data: bytes) -> bytes:
-    """Return bytes compressed with zstd, after their length."""
+    """Return bytes compressed with zstd, after their length and a checksum."""
     packed: bytes = pa.Codec("zstd").compress(data, asbytes=True)
-    return len(data).to_bytes(_LENGTH_BYTES, "little") + packed
+    return _HEAD.pack(len(data), zlib.crc32(packed)) + packed
 
 
 def decompress(data: bytes) -> bytes:
     """Return the bytes of :func:`compress`; raises IndexDamaged."""
-    size = int.from_bytes(data[:_LENGTH_BYTES], "little")
-    try:
-        plain: bytes = pa.Codec("zstd").decompress(data[_LENGTH_BYTES:], size, asbytes=True)
-    except (OSError, ValueError, pa.ArrowException, MemoryError) as error:
-        raise IndexDamaged(f"Invalid compressed bytes in the archive: {error}") from error
+    packed = data[_HEAD.size :]
+    size, checksum = _HEAD.unpack_from(data) if len(data) >= _HEAD.size else (0, -1)
+    if zlib.crc32(packed) != checksum:
+        raise IndexDamaged(f"{len(data)} bytes of an index in the archive do not have their checksum")
+    plain: bytes = pa.Codec("zstd").decompress(packed, size, asbytes=True)
     return plain
 
 
@@ -50,10 +53,7 @@ def pack(value: Any) -> bytes:
 
 def unpack(data: bytes) -> Any:
     """Return the value of :func:`pack`; raises IndexDamaged."""
-    try:
-        return msgspec.msgpack.decode(decompress(data))
-    except msgspec.DecodeError as error:
-        raise IndexDamaged(f"Invalid index in the archive: {error}") from error
+    return msgspec.msgpack.decode(decompress(data))
 
 
 def _transposed(array: NDArray[Any]) -> bytes:

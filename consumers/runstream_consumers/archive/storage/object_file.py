@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import mmap
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 
 #: Returns a number of bytes of an object, from a place on.
 Fetch = Callable[[str, int, int], bytes]
@@ -33,7 +35,8 @@ class ObjectFile:
         self._fetch = fetch
         self._threads = threads
         self.memory = mmap.mmap(-1, size)
-        self._loaded: set[Range] = set()
+        #: What has been read: ranges that do not overlap, ascending.
+        self._loaded: list[Range] = []
         #: Bytes that have been read.
         self.used = 0
         self._lock = threading.Lock()
@@ -41,21 +44,36 @@ class ObjectFile:
     def load(self, ranges: Iterable[Range]) -> None:
         """Read those of some ranges that have not been read; raises the errors of the store."""
         with self._lock:
-            missing = sorted(set(ranges) - self._loaded)
+            missing = sorted(one for one in set(ranges) if not self._has(*one))
             reads = joined(missing)
             fetched = [self._read(reads[0])] if len(reads) == 1 else list(self._threads.map(self._read, reads))
             for (begin, length), data in zip(reads, fetched, strict=True):
                 self.memory[begin : begin + length] = data
                 self.used += length
-            self._loaded.update(missing)
+            self._loaded = _united([*self._loaded, *reads])
 
     def read(self, begin: int, length: int) -> bytes:
         """Return a range."""
         self.load([(begin, length)])
         return self.memory[begin : begin + length]
 
+    def _has(self, begin: int, length: int) -> bool:
+        place = bisect_right(self._loaded, begin, key=itemgetter(0)) - 1
+        return not length or (place >= 0 and begin + length <= sum(self._loaded[place]))
+
     def _read(self, part: Range) -> bytes:
         return self._fetch(self.key, *part)
+
+
+def _united(ranges: Iterable[Range]) -> list[Range]:
+    """Return ranges in order, with those that touch or overlap as one."""
+    found: list[Range] = []
+    for begin, length in sorted(ranges):
+        if found and begin <= sum(found[-1]):
+            found[-1] = (found[-1][0], max(sum(found[-1]), begin + length) - found[-1][0])
+        else:
+            found.append((begin, length))
+    return found
 
 
 def joined(ranges: Sequence[Range]) -> list[Range]:
