@@ -16,6 +16,8 @@ QUERIES = load_queries(files("runstream_consumers.object_store") / "queries.sql"
 
 #: How long the table is trusted without looking at the store.
 _TRUSTED = timedelta(days=1)
+#: How long it is not recorded again that a stored object is wanted: little of the least grace period, two hours.
+_RECENT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +41,10 @@ def entity_uuid(entity: str) -> UUID:
 
 
 async def want(connection: Connection, entity: str, sizes: Mapping[bytes, int]) -> dict[bytes, KnownObject]:
-    """Record that objects are wanted now; return what is known of each, by SHA-256."""
+    """Record that objects are wanted now, or a moment ago; return what is known of each, by SHA-256."""
     hashes = sorted(sizes)
     rows = await connection.fetch(
-        QUERIES["want"], entity_uuid(entity), hashes, [sizes[one] for one in hashes], _TRUSTED
+        QUERIES["want"], entity_uuid(entity), hashes, [sizes[one] for one in hashes], _TRUSTED, _RECENT
     )
     return {
         row["sha256"]: KnownObject(

@@ -1,13 +1,28 @@
 -- name: want
--- `new`: whether the row was inserted, so that nothing can have been uploaded.
-insert into control.object as known (entity, sha256, size)
-select $1, given.sha256, given.size from unnest($2::bytea[], $3::bigint[]) as given (sha256, size)
-order by given.sha256
-on conflict (entity, sha256) do update set
-    wanted_at = now(),
-    size = case when known.stored_at is null then excluded.size else known.size end
-returning sha256, size, upload_id, xmax = 0 as new, stored_at is not null as stored,
+-- `new`: whether the row was inserted, so that nothing can have been uploaded. The row of a stored object that was
+-- wanted a moment ago ($5) is not written again.
+with given as (select * from unnest($2::bytea[], $3::bigint[]) as given (sha256, size)),
+recent as (
+    select known.sha256, known.size, known.upload_id, known.stored_at
+    from control.object as known
+    join given on given.sha256 = known.sha256
+    where known.entity = $1 and known.stored_at is not null and known.wanted_at > now() - $5::interval
+),
+written as (
+    insert into control.object as known (entity, sha256, size)
+    select $1, given.sha256, given.size from given
+    where not exists (select from recent where recent.sha256 = given.sha256)
+    order by given.sha256
+    on conflict (entity, sha256) do update set
+        wanted_at = now(),
+        size = case when known.stored_at is null then excluded.size else known.size end
+    returning sha256, size, upload_id, xmax = 0 as new, stored_at
+)
+select sha256, size, upload_id, new, stored_at is not null as stored,
     stored_at is not null and stored_at > now() - $4::interval as seen
+from written
+union all
+select sha256, size, upload_id, false, true, stored_at > now() - $4::interval from recent
 
 -- name: set_stored
 insert into control.object as known (entity, sha256, size, stored_at)
