@@ -41,6 +41,10 @@ class Draft:
         self._folder: _Folder | None = None
         self._pack: Pack | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state of a copy, which has packs of its own."""
+        return {**self.__dict__, "_pack": None}
+
     def add_file(
         self,
         source: str | os.PathLike[str],

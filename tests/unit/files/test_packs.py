@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
+import pickle
 import resource
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,7 @@ from tests.unit.files.recorded import content, file_records, offline_run
 from tests.unit.producer.spooled import only_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _SIZES = [0, 1, 100, PACKED_BYTES - 1, PACKED_BYTES, PACKED_BYTES + 1, 3 * PACKED_BYTES]
 
@@ -124,6 +126,21 @@ def test_child_does_not_add_to_the_pack_of_its_parent(tmp_path: Path) -> None:
     artifact.add_file(str(tmp_path / "data" / "0002"), "parent")
     assert _content_of(artifact, "first") == contents["0000"]
     assert _content_of(artifact, "parent") == contents["0002"]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_artifact_with_packed_files_can_be_copied(
+    tmp_path: Path, copied: Callable[[runstream.Artifact], runstream.Artifact]
+) -> None:
+    """A copy, also one for another process, has the files, and adds others to a pack of its own."""
+    contents = _write(tmp_path / "data", [5, 6, 7])
+    artifact = runstream.Artifact("a", "dataset")
+    artifact.add_file(str(tmp_path / "data" / "0000"), "first")
+    other = copied(artifact)
+    for one, name in ((other, "0001"), (artifact, "0002")):
+        one.add_file(str(tmp_path / "data" / name), "second")
+        assert _content_of(one, "first") == contents["0000"]
+        assert _content_of(one, "second") == contents[name]
 
 
 def _content_of(artifact: runstream.Artifact, name: str) -> bytes:
