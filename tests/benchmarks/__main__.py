@@ -36,6 +36,7 @@ NAMES = (
     "neighbors",
     "read",
     "archive",
+    "runs",
     "outage",
     "upload",
     "kills",

@@ -33,6 +33,13 @@ class RunNotFound(Problem):
         super().__init__(404, "run_not_found", f"Unknown run {run}: check its name, or wait until it is delivered.")
 
 
+class RunDeleted(RunNotFound):
+    """The run was deleted."""
+
+    def __init__(self, run: RunPath) -> None:
+        Problem.__init__(self, 404, "run_deleted", f"The run {run} was deleted; its id cannot be used again.")
+
+
 class BadParameter(Problem):
     """A query parameter is invalid."""
 

@@ -6,9 +6,11 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from runstream_consumers.api.documents.run_filter import ConfigCondition, RunFilter
-from runstream_consumers.api.documents.run_order import NEWEST_FIRST, RunOrder
 from runstream_consumers.api.problems import BadParameter
+from runstream_consumers.api.run_lists import mongo
+from runstream_consumers.api.run_lists.conditions import EVERYTHING
+from runstream_consumers.api.run_lists.order import NEWEST_FIRST, RunOrder
+from runstream_consumers.api.run_lists.simple import RunFilter, config_condition
 from runstream_schemas.events import RunState
 
 #: Limits of the number and the length of conditions.
@@ -32,13 +34,21 @@ def run_filter(
     user: Annotated[Text, Query(description="The user who started the run, `metadata.username`")] = "",
     name: Annotated[Text, Query(description="Part of the name, or a pattern with `*` or `?`, or the id")] = "",
     config: Annotated[Texts, Query(description="`KEY=VALUE`; repeat to require several")] = [],  # noqa: B006
+    filters: Annotated[
+        str,
+        Query(max_length=mongo.LONGEST, description="A filter like those of MongoDB, as JSON; see docs/http-api.md"),
+    ] = "",
     since: Annotated[float | None, Query(ge=0, le=_LATEST_S, description="Earliest start, seconds since 1970")] = None,
 ) -> RunFilter:
     """Return the conditions of a request; empty ones, such as those of an empty field of a form, are left out."""
     try:
-        conditions = tuple(ConfigCondition.parse(text) for text in config if text)
+        conditions = tuple(config_condition(text) for text in config if text)
     except ValueError as error:
         raise BadParameter("config", str(error)) from error
+    try:
+        also = mongo.parse(filters) if filters else EVERYTHING
+    except ValueError as error:
+        raise BadParameter("filters", str(error)) from error
     if unknown := [name for name in state if name and name not in _STATES]:
         raise BadParameter("state", f"Invalid state {unknown[0]!r}: expected one of {', '.join(_STATES)}")
     return RunFilter(
@@ -50,11 +60,14 @@ def run_filter(
         name=name or None,
         config=conditions,
         since=since,
+        also=also,
     )
 
 
 def run_order(
-    order: Annotated[Text, Query(description="created, name, state, config.KEY or summary.KEY; - for descending")] = "",
+    order: Annotated[
+        Text, Query(description="created, name, state, a field of filters, config.KEY or summary.KEY; - for descending")
+    ] = "",
 ) -> RunOrder:
     """Return the order of a request; newest first by default."""
     try:

@@ -311,6 +311,7 @@ class PartitionModel:
                 )
             )
             run.transitions += 1
+            run.changed = time
 
 
 def is_writer_event(event: Event) -> TypeGuard[WriterEvent]:

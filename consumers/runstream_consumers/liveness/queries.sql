@@ -7,10 +7,10 @@ on conflict (partition) do update set
     available = excluded.available, ticked = excluded.ticked, number = excluded.number, refused = excluded.refused
 
 -- name: open_runs
-select run, entity, project, run_id, state, qualifiers, transitions, set_state from run where partition = $1 and open
+select run, entity, project, run_id, state, qualifiers, transitions, set_state, changed from run where partition = $1 and open
 
 -- name: some_runs
-select run, entity, project, run_id, state, qualifiers, transitions, set_state from run where run = any($1::uuid[])
+select run, entity, project, run_id, state, qualifiers, transitions, set_state, changed from run where run = any($1::uuid[])
 
 -- name: count_runs
 -- Runs with a running writer, and those of which one has been silent for at least $1 and less than $2.
@@ -27,15 +27,16 @@ from writer join pulse on pulse.run = writer.run and pulse.writer = writer.write
 where writer.run = any($1::uuid[])
 
 -- name: save_runs
-insert into run (partition, run, entity, project, run_id, state, qualifiers, open, transitions, ended, clock_offset, set_state)
+insert into run (partition, run, entity, project, run_id, state, qualifiers, open, transitions, ended, clock_offset, set_state, changed)
 select $1, run, entity, project, run_id, state, string_to_array(qualifiers, ','), open, transitions, ended, clock_offset,
-    set_state
+    set_state, changed
 from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::bigint[],
-    $10::bigint[], $11::bigint[], $12::text[])
-    as given (run, entity, project, run_id, state, qualifiers, open, transitions, ended, clock_offset, set_state)
+    $10::bigint[], $11::bigint[], $12::text[], $13::bigint[])
+    as given (run, entity, project, run_id, state, qualifiers, open, transitions, ended, clock_offset, set_state, changed)
 on conflict (run) do update set
     state = excluded.state, qualifiers = excluded.qualifiers, open = excluded.open, transitions = excluded.transitions,
-    ended = excluded.ended, clock_offset = excluded.clock_offset, set_state = excluded.set_state
+    ended = excluded.ended, clock_offset = excluded.clock_offset, set_state = excluded.set_state,
+    changed = excluded.changed
 
 -- name: save_writers
 insert into writer (run, writer, role, phase, state, qualifiers, first, details)
@@ -89,6 +90,11 @@ select state, qualifiers, ended, clock_offset from liveness.run where run = $1
 select run, state, qualifiers, ended, clock_offset,
     (select max(time) from liveness.transition where transition.run = run.run and writer is null) as changed
 from liveness.run where run = any($1::uuid[])
+
+-- name: ended_since
+select entity, project, run_id, state from liveness.run
+where changed > $1 and state in ('finished', 'failed', 'crashed', 'killed', 'preempted')
+    and ($2::text is null or entity = $2) and ($3::text is null or project = $3)
 
 -- name: writers_of
 select writer.writer, role, state, qualifiers, first, last, details

@@ -98,6 +98,14 @@ async def states(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPat
     }
 
 
+async def ended_since(
+    connection: Connection, since: int, *, entity: str | None = None, project: str | None = None
+) -> dict[RunPath, str]:
+    """Return the states of the runs that have ended since a time, microseconds since 1970."""
+    rows = await connection.fetch(QUERIES["ended_since"], since, entity, project)
+    return {RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"]): row["state"] for row in rows}
+
+
 async def writers_of_runs(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPath, list[WriterState]]:
     """Return the writers of several runs."""
     paths = {run_key(run): run for run in runs}

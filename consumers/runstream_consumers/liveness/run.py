@@ -210,6 +210,8 @@ class TrackedRun:
     set_state: SetState | None = None
     #: How many transitions it has had; depends on the order in which the topics were read, unlike its state.
     transitions: int = field(default=0, compare=False)
+    #: Append time of the record that caused the last one; depends on that order, too.
+    changed: int | None = field(default=None, compare=False)
     _index: WriterIndex | None = field(default=None, compare=False, repr=False)
 
     @property

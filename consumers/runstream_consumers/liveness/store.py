@@ -100,6 +100,7 @@ async def _with_writers(connection: Connection, rows: Sequence[Any]) -> list[Tra
             qualified_state=(State(row["state"]), qualifiers),
             transitions=row["transitions"],
             set_state=restored_set_state(row["set_state"]),
+            changed=row["changed"],
         )
     if runs:
         for row in await connection.fetch(QUERIES["writers"], list(runs)):
@@ -163,6 +164,7 @@ def _run_row(run: TrackedRun) -> tuple[Any, ...]:
         run.index.ended or None,
         run.index.clock_offset,
         set_state_text(run.set_state),
+        run.changed,
     )
 
 

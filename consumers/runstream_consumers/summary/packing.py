@@ -56,7 +56,7 @@ def unpack(run: RunPath, keys: bytes, document: bytes, changes: Iterable[bytes] 
 
 
 def changed_texts(texts: Mapping[str, str], changes: Iterable[bytes]) -> dict[str, dict[str, Any]]:
-    """Return the documents in JSON texts of :func:`texts` with the assignments that were stored since."""
+    """Return the documents in the JSON texts of :func:`texts` with the assignments that were stored since."""
     found: dict[str, dict[str, Any]] = {name: values.load(text) for name, text in texts.items()}
     parts = [unpack_changes(packed) for packed in changes]
     for name, tree in found.items():
@@ -71,11 +71,16 @@ def unpack_keys(state: SummaryState, keys: bytes) -> list[Path]:
     return list(islice(state.keys, before, None))
 
 
-def texts(state: SummaryState) -> dict[str, str]:
-    """Return the JSON texts that are served to readers, except for the summary."""
+def documents(state: SummaryState) -> dict[str, Any]:
+    """Return what is served to readers, except for the summary."""
     return {
-        "attributes": values.dump(state.attributes.resolve() | state.missing("attributes")),
-        "metadata": values.dump(state.metadata.resolve() | state.missing("metadata")),
-        "config": values.dump(state.config.resolve() | state.missing("config")),
-        "metrics": values.dump([given.document() for given in state.definitions.in_force().values()]),
+        "attributes": state.attributes.resolve() | state.missing("attributes"),
+        "metadata": state.metadata.resolve() | state.missing("metadata"),
+        "config": state.config.resolve() | state.missing("config"),
+        "metrics": [given.document() for given in state.definitions.in_force().values()],
     }
+
+
+def texts(documents: Mapping[str, Any]) -> dict[str, str]:
+    """Return the JSON texts of :func:`documents`."""
+    return {name: values.dump(document) for name, document in documents.items()}

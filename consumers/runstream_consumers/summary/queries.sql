@@ -45,6 +45,20 @@ from unnest(
     as given (run, created, updated, last_step, keys, document, summary, config, attributes, metadata, metrics)
 where known.run = given.run
 
+-- name: list
+-- A null leaves the column unchanged; the row of a new run has a description.
+insert into listing as known (run, entity, project, run_id, created, updated, described, summary, partial)
+select run, entity, project, run_id, created, updated, coalesce(described, '{}')::jsonb, summary::jsonb, partial
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
+    $9::boolean[])
+    as given (run, entity, project, run_id, created, updated, described, summary, partial)
+on conflict (run) do update set
+    created = excluded.created,
+    updated = excluded.updated,
+    described = case when excluded.described = '{}' then known.described else excluded.described end,
+    summary = excluded.summary,
+    partial = excluded.partial or (excluded.described = '{}' and known.partial)
+
 -- name: documents
 select run, entity, project, run_id, created, updated, last_step, summary, config, attributes, metadata, metrics,
     array(select part.summary from summary.part where part.run = run.run) as parts,
@@ -57,25 +71,29 @@ select attributes,
 from summary.run where run = $1
 
 -- name: runs
--- Newest first; $4 and $5 are the last run of the previous page. Wide columns are read only if $7 has their name.
-select run, entity, project, run_id, created, updated, last_step, attributes,
-    case when 'config' = any($7::text[]) then config end as config,
-    case when 'metadata' = any($7::text[]) then metadata end as metadata,
-    case when 'summary' = any($7::text[]) then summary end as summary,
-    case when 'summary' = any($7::text[])
-        then array(select part.summary from summary.part where part.run = run.run) end as parts,
+-- Newest first; $4 and $5 are the last run of the previous page.
+select run.run, run.entity, run.project, run.run_id, run.created, run.updated, last_step, attributes,
+    null as config, null as metadata, null as summary, null as parts, null as metrics,
     array(select entries from summary.change where change.run = run.run) as changes
-from summary.run
-where ($1::text is null or entity = $1) and ($2::text is null or project = $2)
-    and ($4::bigint is null or (created, run) < ($4, $5::uuid))
-    and ($6::bigint is null or created >= $6)
-    and ($8::text is null or run_id = $8)
-order by created desc, run desc
-limit $3
+from (
+    select run from summary.listing
+    where ($1::text is null or entity = $1) and ($2::text is null or project = $2)
+        and ($4::bigint is null or (created, run) < ($4, $5::uuid))
+    order by created desc, run desc
+    limit $3
+) as listed
+join summary.run using (run)
+order by run.created desc, run.run desc
+
+-- name: has_partial
+select exists (
+    select from summary.listing
+    where partial and ($1::text is null or entity = $1) and ($2::text is null or project = $2)
+)
 
 -- name: projects
 select entity, project, count(*) as runs, max(updated) as updated
-from summary.run group by entity, project order by max(updated) desc, entity, project
+from summary.listing group by entity, project order by max(updated) desc, entity, project
 
 -- name: state
 select run, created, updated, last_step, keys, document,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from runstream_consumers.runtime.plugin import Connection
@@ -16,9 +16,6 @@ from runstream_consumers.summary.store import QUERIES, stored_state_of
 from runstream_schemas import values
 from runstream_schemas.summary_algebra.state_codec import encode_state
 from runstream_schemas.topics import RunPath
-
-#: Parts of a document that lists read only if they are needed.
-Column = Literal["config", "metadata", "summary"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +34,11 @@ class RunDocument:
     last_step: int | None = None
     created: int = 0
     updated: int = 0
-    #: Number of characters of JSON text that it was read from.
-    size: int = 0
 
     @property
     def cursor(self) -> str:
         """The value of ``after`` with which :func:`runs` continues after this run."""
-        packed = self.created.to_bytes(8, "big") + run_key(self.run).bytes
-        return base64.urlsafe_b64encode(packed).decode()
+        return cursor_after(self.created, run_key(self.run))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,20 +86,18 @@ async def runs(
     *,
     entity: str | None = None,
     project: str | None = None,
-    run_id: str | None = None,
-    since: int | None = None,
-    columns: Collection[Column] = (),
     limit: int = 50,
     after: str | None = None,
 ) -> list[RunDocument]:
-    """Return runs, newest first, after the run of a cursor; raises ValueError for an invalid cursor.
+    """Return runs with their attributes, newest first, after the run of a cursor; raises ValueError for a cursor."""
+    created, key = (None, None) if after is None else position(after)
+    rows = await connection.fetch(QUERIES["runs"], entity, project, limit, created, key)
+    return await asyncio.to_thread(lambda: [_document(row) for row in rows])
 
-    Their documents have the attributes, and of the other parts only ``columns``. ``since`` is the least ``created``.
-    """
-    created, key = (None, None) if after is None else _position(after)
-    conditions = (entity, project, limit, created, key, since, list(columns), run_id)
-    rows = await connection.fetch(QUERIES["runs"], *conditions)
-    return await asyncio.to_thread(lambda: [_document({"metrics": None, **row}) for row in rows])
+
+async def has_partial(connection: Connection, *, entity: str | None = None, project: str | None = None) -> bool:
+    """Return whether there are runs with more keys than their rows in lists have."""
+    return bool(await connection.fetchval(QUERIES["has_partial"], entity, project))
 
 
 async def projects(connection: Connection) -> list[Project]:
@@ -113,7 +105,13 @@ async def projects(connection: Connection) -> list[Project]:
     return [Project(**row) for row in await connection.fetch(QUERIES["projects"])]
 
 
-def _position(cursor: str) -> tuple[int, UUID]:
+def cursor_after(created: int, key: UUID) -> str:
+    """Return the cursor after a run of a list, newest first."""
+    return base64.urlsafe_b64encode(created.to_bytes(8, "big") + key.bytes).decode()
+
+
+def position(cursor: str) -> tuple[int, UUID]:
+    """Return the time and the key in a cursor of runs, newest first; raises ValueError if it is not valid."""
     packed = base64.urlsafe_b64decode(cursor.encode())
     if len(packed) != 24:  # noqa: PLR2004 - eight bytes of time, sixteen bytes of the run's key
         raise ValueError(f"Invalid cursor of a list of runs: {cursor!r}")
@@ -134,7 +132,6 @@ def _document(row: Any) -> RunDocument:
         last_step=row["last_step"],
         created=row["created"],
         updated=row["updated"],
-        size=sum(map(len, (*texts.values(), metrics, *summary))),
     )
 
 

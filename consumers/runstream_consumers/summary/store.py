@@ -11,9 +11,10 @@ from uuid import UUID
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import columns_of, load_queries
 from runstream_consumers.runtime.postgres.run_key import run_key
-from runstream_consumers.summary import packing
+from runstream_consumers.summary import listing, packing
 from runstream_consumers.summary.layout import Layout
 from runstream_schemas import values
+from runstream_schemas.attributes import validated
 from runstream_schemas.summary_algebra.summary_state import Changed, SummaryState
 from runstream_schemas.topics import RunPath
 
@@ -94,6 +95,7 @@ async def _write(
         parts: list[tuple[Any, ...]] = []
         rows: list[tuple[Any, ...]] = []
         changes: list[tuple[Any, ...]] = []
+        listings: list[tuple[Any, ...]] = []
         outdated: list[UUID] = []
         for stored in runs:
             had_changes = stored.beside > 0
@@ -101,13 +103,14 @@ async def _write(
                 outdated += [run_key(stored.state.run)] * had_changes
             elif stored.state.changed.assigned:
                 changes.append((run_key(stored.state.run), packing.pack_changes(stored.state)))
-            summaries = {
-                part: values.dump(tree)
-                for part, tree in stored.layout.projections(stored.state, stored.layout.touched(stored.state)).items()
-            }
+            projected = stored.layout.projections(stored.state, stored.layout.touched(stored.state))
+            summaries = {part: values.dump(tree) for part, tree in projected.items()}
             parts += _parts(stored, summaries)
-            rows.append((*_columns(stored, summaries[0]), *names(stored.state.run)))
+            documents = packing.documents(stored.state) if stored.state.changed.document else {}
+            listings.append(_listing(stored, projected[0], documents))
+            rows.append((*_columns(stored, summaries[0], documents), *names(stored.state.run)))
         await connection.execute(QUERIES[query], *columns_of(rows))
+        await connection.execute(QUERIES["list"], *columns_of(listings))
         if parts:
             await connection.execute(QUERIES["save_parts"], *columns_of(parts))
         if outdated:
@@ -126,11 +129,31 @@ def _parts(stored: StoredState, summaries: Mapping[int, str]) -> list[tuple[Any,
     ]
 
 
-def _columns(stored: StoredState, summary: str) -> tuple[Any, ...]:
+def _listing(stored: StoredState, summary: Mapping[str, Any], documents: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the row of a run in lists; None for what did not change.
+
+    Of a large run it has the part of the summary that is stored in the run's own row, and the config as it was when the
+    document was written whole.
+    """
+    state, keys = stored.state, listing.listed(summary)
+    is_partial = keys.partial or stored.beside > 0 or len(stored.layout.parts) > 1
+    described = None
+    if documents or "attributes" in state.changed.assigned:
+        config = listing.listed(documents.get("config") or state.config.resolve(), listing.CONFIG)
+        is_partial |= config.partial
+        user = state.metadata.entries.get(("username",))
+        known = validated(documents.get("attributes") or state.attributes.resolve())
+        own = listing.described(state.run.run_id, known, None if user is None else user.value)
+        described = listing.to_json({**config, **own})
+    names = state.run.entity, state.run.project, state.run.run_id
+    return run_key(state.run), *names, state.created, state.updated, described, listing.to_json(keys), is_partial
+
+
+def _columns(stored: StoredState, summary: str, documents: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the columns of a run's row, None for those that did not change, and mark the state as unchanged."""
     state = stored.state
     changed, state.changed = state.changed, Changed()
-    described = packing.texts(state) if changed.document else dict.fromkeys(_TEXTS)
+    texts = packing.texts(documents)
     return (
         run_key(state.run),
         state.created,
@@ -139,5 +162,5 @@ def _columns(stored: StoredState, summary: str) -> tuple[Any, ...]:
         packing.pack_keys(stored.layout.keys_of(state, 0), state.latest) if changed.keys else None,
         packing.pack_document(state) if changed.document else None,
         summary,
-        *(described[name] for name in _TEXTS),
+        *(texts.get(name) for name in _TEXTS),
     )

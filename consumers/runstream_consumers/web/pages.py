@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from runstream_consumers.alerts import reader as alerts
 from runstream_consumers.api.documents import run_documents as documents
-from runstream_consumers.api.documents.run_listing import RunQuery, list_runs
 from runstream_consumers.api.problems import Problem, RunNotFound
+from runstream_consumers.api.run_lists.listing import RunQuery, list_runs
 from runstream_consumers.api.run_selection import After, Texts, TheFilter, TheOrder
 from runstream_consumers.api.services import Name, TheConnection
 from runstream_consumers.summary import reader as summary

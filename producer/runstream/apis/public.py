@@ -8,6 +8,7 @@ from runstream.public_api.files import File, Files
 from runstream.public_api.projects import Project, User
 from runstream.public_api.registries import Registry
 from runstream.public_api.run import Run
+from runstream.public_api.run_parts.run_pages import Sweep
 from runstream.public_api.runs import Runs
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "Registry",
     "Run",
     "Runs",
+    "Sweep",
     "User",
 ]

@@ -68,7 +68,7 @@ def is_project(api: Api, path: str) -> bool:
 def _similar_runs(api: Api, path: str) -> list[str]:
     last = path.rstrip("/").rpartition("/")[2]
     known: dict[str, str] = {}
-    for run in islice(api.runs(per_page=_COMPARED), _COMPARED):
+    for run in islice(api.select(per_page=_COMPARED), _COMPARED):
         known[run.id] = known[run.name] = "/".join(run.path)
     return _similar(last, known)
 

@@ -46,12 +46,16 @@ def runs(
         Texts,
         typer.Option("--config", "-c", metavar="KEY=VALUE", help="Runs with this value, such as lr=0.1."),
     ] = None,
+    filters: Annotated[
+        str | None,
+        typer.Option("--filter", "-f", metavar="JSON", help='A filter such as \'{"summary.loss": {"$lt": 0.1}}\'.'),
+    ] = None,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Runs that started since: 30min, 2h, 3d, 2026-01-31.")
     ] = None,
     order: Annotated[
         str | None,
-        typer.Option("--sort", help="created, name, state, config.KEY, summary.KEY; descending with -."),
+        typer.Option("--sort", help="created, name, state, config.KEY, summary.KEY, heartbeat_at; descending with -."),
     ] = None,
     columns: Annotated[str | None, typer.Option(help="Columns, such as name,state,config.lr,summary.loss.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs.")] = 20,
@@ -76,6 +80,7 @@ def runs(
         "user": user,
         "name": name,
         "config": config,
+        "filters": filters,
         "since": None if since is None else max(0.0, parse_point(since, now).timestamp()),
         "order": order,
     }
@@ -107,7 +112,7 @@ def _explain(found: int, selected: Runs, project: str | None, limit: int, *, fil
     if found > limit:
         print_note(f"Only {limit} runs are shown: use --limit to see more")
     if selected.truncated:
-        print_note("There are too many runs: only the newest were sorted. Select fewer, with --since for example")
+        print_note("Some runs have too many keys to be found by all of them: this list may lack such runs")
     if not found:
         where = f" in {project}" if project else ""
         print_note(

@@ -24,6 +24,7 @@ _READING = {
     "Api": "runstream.public_api.api:Api",
     "Project": "runstream.public_api.projects:Project",
     "Run": "runstream.public_api.run:Run",
+    "Sweep": "runstream.public_api.run_parts.run_pages:Sweep",
     "User": "runstream.public_api.projects:User",
     "Runs": "runstream.public_api.runs:Runs",
     "ArtifactCollection": "runstream.public_api.artifacts:ArtifactCollection",

@@ -45,7 +45,7 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         _ORGANIZATIONS: "Member Organization Team",
         _READING: "ConsoleLogLine ConsoleLogs HistoryScan Projects RunNotFoundError",
         _REPORTS: "BetaReport PanelMetricsHelper Reports",
-        _SWEEPS: "Sweep Sweeps",
+        _SWEEPS: "Sweeps",
     },
     "wandb.errors": {_INTERNAL: "WandbCoreNotAvailableError"},
     "wandb.errors.errors": {_INTERNAL: "WandbCoreNotAvailableError"},

@@ -13,6 +13,7 @@ from runstream.public_api.artifact_queries import ArtifactQueries
 from runstream.public_api.exceptions import NotFoundError
 from runstream.public_api.projects import Project, User
 from runstream.public_api.run import Run
+from runstream.public_api.run_parts.run_pages import Sweep, filter_text
 from runstream.public_api.runs import Runs
 from runstream.server.api_connection import ApiConnection
 from runstream.server.discovery import resolve_server
@@ -79,21 +80,53 @@ class Api(ArtifactQueries):
         run.load()
         return run
 
-    def runs(self, path: str | None = None, per_page: int = 50) -> Runs:
-        """Return the runs of a project (``entity/project`` or ``project``), or of all projects, newest first."""
-        return self.select(path, per_page)
+    def runs(  # noqa: PLR0917  # W&B's signature
+        self,
+        path: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        order: str = "+created_at",
+        per_page: int = 50,
+        include_sweeps: bool = True,  # noqa: FBT001, FBT002  # W&B's signature
+        lazy: bool = True,  # noqa: FBT001, FBT002
+    ) -> Runs:
+        """Return the runs that fulfill a filter.
+
+        Args:
+            path: The project, ``entity/project`` or ``project``; None for all projects.
+            filters: A filter like those of MongoDB, such as ``{"config.lr": {"$gt": 0.1}, "state": "finished"}``, with
+                the operators and fields of docs/http-api.md.
+            order: ``created_at``, ``heartbeat_at``, ``config.KEY``, ``summary_metrics.KEY`` or another field, with
+                ``-`` in front for a descending order. Runs without a value come last.
+            per_page: Number of runs of a page.
+            include_sweeps: Accepted as in W&B; sweeps are read when they are needed.
+            lazy: Accepted as in W&B; the documents of lists have config and summary in any case.
+
+        Raises:
+            InvalidFilterError: The server does not accept the filter or the order, as soon as runs are read. A
+                ValueError, a CommError and a UsageError.
+        """
+        del include_sweeps, lazy
+        return self.select(path, per_page, filters=filter_text(filters), order=order or "+created_at")
 
     def select(self, path: str | None = None, per_page: int = 50, **conditions: Any) -> Runs:
-        """Return the runs of a project, or of all projects, that fulfill all conditions.
+        """Return the runs of a project, or of all projects, that fulfill all conditions, newest first.
 
         Args:
             path: As for :meth:`runs`.
             per_page: Number of runs of a page.
-            conditions: ``id, state, tag, group, job_type, user, name, config, since`` and ``order`` of the HTTP API
-                (docs/http-api.md); a list where a condition may be repeated.
+            conditions: ``id, state, tag, group, job_type, user, name, config, since, filters`` and ``order`` of the
+                HTTP API (docs/http-api.md); a list where a condition may be repeated.
         """
         entity, project = self._project(path)
-        return Runs(self._connection, entity=entity, project=project, per_page=per_page, **conditions)
+        return Runs(self._connection, per_page=per_page, entity=entity, project=project, **conditions)
+
+    def sweep(self, path: str) -> Sweep[Run]:
+        """Return the sweep ``[entity/][project/]id``; raises NotFoundError if no run has it."""
+        named = parse_run(path, self._defaults)
+        found = Sweep(self._connection, Run, named.entity or self.default_entity, named.project, named.run_id)
+        if not len(found.runs):
+            raise NotFoundError(f"Unknown sweep {'/'.join(found.path)}: no run has it as its sweep_id")
+        return found
 
     def alerts(self, path: str | None = None, per_page: int = 50, *, repeats: bool = False) -> Iterator[dict[str, Any]]:
         """Yield the alerts of a project's runs (paths as for :meth:`runs`), newest first, read page by page.

@@ -29,8 +29,7 @@ class Pages(Sequence[T], Generic[T]):
 
     def __len__(self) -> int:
         """Return the number of items; reads all pages."""
-        while self._read():
-            pass
+        self._read_until(None)
         return len(self._found)
 
     @overload
@@ -38,12 +37,13 @@ class Pages(Sequence[T], Generic[T]):
     @overload
     def __getitem__(self, index: slice) -> list[T]: ...
     def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, int) and index >= 0:
-            while index >= len(self._found) and self._read():
-                pass
-        else:
-            len(self)
+        self._read_until(_needed(index))
         return self._found[index]
+
+    def _read_until(self, count: int | None) -> None:
+        """Read pages until there are so many items, or all."""
+        while (count is None or len(self._found) < count) and self._read():
+            pass
 
     def _read(self) -> bool:
         """Read the next page that has an item; return whether there is one."""
@@ -53,3 +53,11 @@ class Pages(Sequence[T], Generic[T]):
             self._ended = self._next is None
         self._found += items
         return bool(items)
+
+
+def _needed(index: int | slice) -> int | None:
+    """Return how many items an index needs; None for all."""
+    last = index.stop if isinstance(index, slice) else index + 1
+    starts = (0 if index.start is None else index.start) if isinstance(index, slice) else index
+    is_forward = not isinstance(index, slice) or (index.step or 1) > 0
+    return last if last is not None and last >= 0 and starts >= 0 and is_forward else None

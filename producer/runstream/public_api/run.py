@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from runstream.public_api.files import File, Files, file_named, upload_file
-from runstream.public_api.run_parts.artifacts import RunArtifacts
 from runstream.public_api.run_parts.changes import RunChanges
 from runstream.public_api.run_parts.rows import RunRows
+from runstream.public_api.run_parts.run_pages import Sweep
 from runstream.public_api.run_parts.tables import logged_table
 from runstream.public_api.run_parts.value_files import resolved
 from runstream.terminal.page_frame import frame_html
 
 
-class Run(RunChanges, RunRows, RunArtifacts):
+class Run(RunChanges, RunRows):
     """A run, read and changed through the HTTP API.
 
     Its document is read once; ``load(force=True)`` reads it again. Metrics, delivery and console are always read again.
@@ -40,6 +40,12 @@ class Run(RunChanges, RunRows, RunArtifacts):
     def table(self, value: Any, root: str | os.PathLike[str] = ".") -> Any:
         """Return the Table that a value of :attr:`summary` or a row names; files go to ``root``; see `logged_table`."""
         return logged_table(self._connection, self._address, value, root)
+
+    @property
+    def sweep(self) -> Sweep[Run] | None:
+        """The sweep of the run; None if it has none."""
+        name = self.sweep_name
+        return None if name is None else Sweep(self._connection, type(self), self._entity, self._project, name)
 
     def to_html(self, height: int = 420, hidden: bool = False) -> str:  # noqa: FBT001, FBT002  # W&B's signature
         """Return HTML with the run's page in a frame.

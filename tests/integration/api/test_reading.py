@@ -126,10 +126,11 @@ def test_a_run_is_read_again_on_request(api: Api, served: Served) -> None:
 
 
 def test_runs_of_a_project_are_a_lazy_sequence(api: Api, served: Served) -> None:
-    """Runs are loaded page by page, newest first."""
+    """Runs are loaded page by page, oldest first as in W&B, or in another order; their number is counted."""
     for number in range(3):
         served.store(new_recording(f"lazy-{number}", project="lazy", later_s=number).start({}).exit())
-    runs = api.runs("ada/lazy", per_page=2)
+    assert [run.id for run in api.runs("ada/lazy")] == ["lazy-0", "lazy-1", "lazy-2"]
+    runs = api.runs("ada/lazy", order="-created_at", per_page=2)
     assert runs[0].id == "lazy-2"
     assert [run.id for run in runs] == ["lazy-2", "lazy-1", "lazy-0"]
     assert len(runs) == 3

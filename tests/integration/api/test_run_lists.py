@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,11 +66,56 @@ def _ids(served: Served, **parameters: Any) -> list[int]:
         ({"order": "summary.loss"}, [2, 4, 0, 3, 1]),
         ({"order": "-summary.loss"}, [3, 0, 4, 2, 1]),
         ({"order": "-config.lr", "name": "even"}, [4, 2, 0]),
+        ({"order": "+summary_metrics.loss", "config": "lr=0.4"}, [4]),
+        ({"order": "-heartbeat_at"}, [4, 3, 2, 1, 0]),
+        ({"order": "config.lr.value"}, [0, 1, 2, 3, 4]),
+        *(
+            ({"filters": json.dumps(filters)}, expected)
+            for filters, expected in [
+                ({}, [4, 3, 2, 1, 0]),
+                ({"config.lr": 0.1}, [1]),
+                ({"config.lr.value": {"$gte": 0.3}}, [4, 3]),
+                ({"config.lr": {"$gt": 0.1, "$lt": 0.4}}, [3, 2]),
+                ({"config.lr": {"$ne": 0.1}}, [4, 3, 2, 0]),
+                ({"config.lr": {"$in": [0, 0.4, "x"]}}, [4, 0]),
+                ({"config.opt.name": {"$nin": ["sgd1", "sgd2"]}}, [4, 3, 0]),
+                ({"config.opt": {"$exists": True}}, [4, 3, 2, 1, 0]),
+                ({"summary_metrics.loss": {"$exists": False}}, [1]),
+                ({"summary_metrics.loss": None}, [1]),
+                ({"summaryMetrics.loss": {"$gt": 1}}, [4, 0]),
+                ({"summary.loss": "NaN"}, [3]),
+                ({"summary.loss": {"$not": {"$gt": 1}}}, [3, 2, 1]),
+                ({"$or": [{"config.lr": 0}, {"summary.loss": {"$lt": 1.5}}]}, [2, 0]),
+                ({"$and": [{"state": "finished"}, {"$nor": [{"config.lr": 0}, {"name": "run-1"}]}]}, [4, 2]),
+                ({"$not": {"tags": "t2"}}, [4, 3, 1, 0]),
+                ({"tags": {"$in": ["t1", "t4"]}}, [4, 1]),
+                ({"state": {"$ne": "Finished"}}, [3]),
+                ({"state": {"$in": ["failed", "running"]}}, [3]),
+                ({"state": {"$regex": "^fin"}, "group": "g0"}, [2, 1, 0]),
+                ({"display_name": {"$regex": "^ODD", "$options": "i"}}, [3, 1]),
+                ({"displayName": "even-0"}, [0]),
+                ({"name": {"$regex": "[34]$"}}, [4, 3]),
+                ({"user": None, "jobType": None, "sweepName": None}, [4, 3, 2, 1, 0]),
+                ({"created_at": {"$gte": "2026-01-02T03:04:08Z"}}, [4, 3]),
+                ({"createdAt": {"$lt": 1767323046.0}}, [0]),
+                ({"heartbeat_at": {"$gt": "2026-01-01"}}, [4, 3, 2, 1, 0]),
+            ]
+        ),
     ],
 )
 def test_runs_are_filtered_and_sorted(listed: Served, parameters: dict[str, Any], expected: list[int]) -> None:
     """Every condition holds for every run of the list, in the order of the request."""
     assert _ids(listed, **parameters) == expected
+
+
+def test_the_number_of_runs_is_counted(listed: Served) -> None:
+    """It is that of the list with the same conditions."""
+    scope = {"entity": "ada", "project": _PROJECT}
+    count = [
+        listed.get("/api/v1/runs/count", **scope, **conditions)["count"]
+        for conditions in ({}, {"tag": "t1"}, {"filters": '{"config.lr": {"$gt": 0.15}}', "state": "finished"})
+    ]
+    assert count == [5, 1, 2]
 
 
 @pytest.mark.parametrize("parameters", [{"tag": "all"}, {"order": "summary.loss"}, {"order": "name", "name": "e"}])
@@ -98,6 +144,11 @@ def test_filtered_and_sorted_lists_are_paged(listed: Served, parameters: dict[st
         ({"name": "x" * 501}, "name: "),
         ({"order": "name", "after": "AAAA"}, "after: "),
         ({"project": "a\0b"}, "project: "),
+        ({"filters": "{"}, "filters: Invalid filter"),
+        ({"filters": '{"config.lr": {"$gt": 0.1}}', "order": "name", "after": "AAAAAAAAAAAAAAAA"}, "after: "),
+        ({"filters": '{"loss": 1}'}, "filters: Unknown field 'loss'"),
+        ({"filters": '{"config.x": {"$regex": "("}}'}, "expected a regular expression"),
+        ({"filters": '{"state": {"$regex": "("}}'}, "expected a regular expression"),
     ],
 )
 def test_an_invalid_condition_is_refused(listed: Served, parameters: dict[str, Any], expected: str) -> None:

@@ -72,7 +72,7 @@ async def test_a_large_config_is_written_once_for_many_changes(database: str) ->
         assert len(documents) == 2  # written again after 101 changes, one sixteenth of 1 600
         assert written < whole / 4
         assert await connection.fetchval("select count(*) from change") < 101
-        [listed] = await reader.runs(connection, columns=["summary"])
+        [listed] = await reader.runs(connection)
         assert listed.config == {}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runstream.run_folder.json_files import read_json
 from runstream.shipper.delivery.report import Report
 from runstream_consumers.api.documents.answers import ValuesResponse, render_list
-from runstream_consumers.summary.packing import texts
+from runstream_consumers.summary.packing import documents, texts
 from runstream_schemas import values
 from runstream_schemas.events import ChangeEvent, Entry, Header, Kind, Operation, Record, Role, Scope, Writer
 from runstream_schemas.rows import pack_rows, unpack_rows
@@ -64,7 +64,7 @@ def test_config_and_summary_reach_readers_as_they_were_set(assigned: dict[str, A
     continued = decode_state(RUN, _served(encode_state(state)))
 
     for known in (state, continued):
-        assert canonical(values.load(texts(known)["config"])) == canonical(assigned)
+        assert canonical(values.load(texts(documents(known))["config"])) == canonical(assigned)
         assert canonical(_served(summary_of(known))) == canonical(assigned)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runstream_consumers.summary.packing import (
     changed_texts,
+    documents,
     pack_changes,
     pack_document,
     pack_keys,
@@ -37,11 +38,11 @@ def test_changes_beside_a_document_equal_the_whole_one(
     """After every event, in any order, readers and a restarted consumer find what the state has."""
     draw.shuffle(placed)
     state = SummaryState(run=RUN)
-    document, shown, changes = pack_document(state), texts(state), list[bytes]()
+    document, shown, changes = pack_document(state), texts(documents(state)), list[bytes]()
     for item, is_written in zip(placed, whole, strict=False):
         state.fold(item.event, item.offset, item.append_time)
         if is_written or state.changed.document:
-            document, shown, changes = pack_document(state), texts(state), []
+            document, shown, changes = pack_document(state), texts(documents(state)), []
         elif state.changed.assigned:
             changes.append(pack_changes(state))
         state.changed = Changed()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream_consumers.summary.packing import pack_document, pack_keys, texts, unpack
+from runstream_consumers.summary.packing import documents, pack_document, pack_keys, texts, unpack
 from runstream_schemas import values
 from runstream_schemas.events import LogEvent, Role, Writer
 from runstream_schemas.summary_algebra.definitions import Definition
@@ -43,7 +43,7 @@ def all_of(state: SummaryState) -> tuple[Any, ...]:
     """Return everything stored of a state, in a form in which NaN equals NaN."""
     summary = values.dump(summary_of(state))
     keys = pack_keys(state.keys, state.latest)
-    return keys, pack_document(state), texts(state), summary, state.last_step, state.created, state.updated
+    return keys, pack_document(state), texts(documents(state)), summary, state.last_step, state.created, state.updated
 
 
 @given(runs(), _SHUFFLES)

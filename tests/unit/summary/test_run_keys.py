@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.summary.layout import Layout
-from runstream_consumers.summary.packing import pack_document, pack_keys, texts, unpack
+from runstream_consumers.summary.packing import documents, pack_document, pack_keys, texts, unpack
 from runstream_schemas import events, values
 from runstream_schemas.limits import Limits
 from runstream_schemas.summary_algebra.projection import summary_of
@@ -68,7 +68,7 @@ def test_assigned_keys_are_limited_in_each_document() -> None:
         assigned(Topic.SUMMARY, events.Scope.UNKNOWN, "xyzw"),
         log_event(ONE, [{"x": 5}], [2], 2),
     )
-    found = {name: values.load(text) for name, text in texts(state).items()}
+    found = {name: values.load(text) for name, text in texts(documents(state)).items()}
     assert found["config"] == {"a": 2, "b": 1, "c": 1, **_NOTE}
     assert found["attributes"] == {"name": 1, "notes": 1}
     assert shown(state) == {"x": 5, "y": 1, "z": 1, **_NOTE, **_FIELDS}
@@ -78,5 +78,5 @@ def test_definitions_are_limited() -> None:
     """Of more definitions than keys are allowed, the first ones are in force, and the config has a note."""
     names = [entry("m", value={"name": name}, scope=events.Scope.METRIC) for name in "abcde"]
     state = limited(change_event(ONE, Topic.CONFIG, [events.Record(order=1, time=0, entries=tuple(names))]))
-    assert [given["name"] for given in values.load(texts(state)["metrics"])] == ["a", "b", "c"]
-    assert values.load(texts(state)["config"]) == _NOTE
+    assert [given["name"] for given in values.load(texts(documents(state))["metrics"])] == ["a", "b", "c"]
+    assert values.load(texts(documents(state))["config"]) == _NOTE

@@ -127,8 +127,14 @@ class RunList(_Answer):
 
     runs: list[RunDocument]
     next: str | None
-    #: Whether older runs were not considered, because there are more than a request may examine.
+    #: Whether there are runs with more keys of config and summary than they are found by.
     truncated: bool
+
+
+class RunCount(_Answer):
+    """A number of runs."""
+
+    count: int
 
 
 class Failure(_Answer):
@@ -213,6 +219,8 @@ class ResumeState(_Answer):
     """What a process needs to resume or branch a run."""
 
     exists: bool
+    #: Whether the run was deleted; then it does not exist, and its id cannot be used.
+    deleted: bool
     state: str | None
     last_step: int | None
     attributes: dict[str, Value]

@@ -13,7 +13,7 @@ from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents.delivery_report import lost_records
 from runstream_consumers.api.documents.effective_state import read_state
 from runstream_consumers.api.documents.inherited import charts_of
-from runstream_consumers.api.problems import RunNotFound
+from runstream_consumers.api.problems import RunDeleted, RunNotFound
 from runstream_consumers.history.postgres_blocks import BranchPoint, branches_of_runs
 from runstream_consumers.history.reader import HistoryRow, Origin, Series
 from runstream_consumers.liveness import failures
@@ -101,7 +101,9 @@ class FoundRun:
 
 
 async def find(connection: Connection, run: RunPath) -> FoundRun:
-    """Return a run; raises RunNotFound if nothing of it has arrived."""
+    """Return a run; raises RunNotFound if nothing of it has arrived, and RunDeleted."""
+    if await runtime.is_deleted(connection, run):
+        raise RunDeleted(run)
     document = await summary.run(connection, run)
     state = await read_state(connection, run)
     # A run of which only console lines, alerts or markers have arrived is known to neither of them.

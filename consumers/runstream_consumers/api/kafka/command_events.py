@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from aiokafka.errors import KafkaError
 
 from runstream_consumers.api.problems import Unavailable
@@ -16,21 +17,31 @@ from runstream_schemas import values
 from runstream_schemas.attributes import STATE_SET
 from runstream_schemas.codec import encode
 from runstream_schemas.events import (
+    AlertEvent,
+    ArtifactEvent,
     ChangeEvent,
+    Ending,
     Entry,
+    Event,
+    ExitEvent,
+    ExitState,
     FileEvent,
     FilePolicy,
     Header,
+    HeartbeatEvent,
     Kind,
-    NumberedEvent,
+    LogEvent,
     Operation,
     Record,
     Role,
     Scope,
+    Stream,
     Writer,
 )
 from runstream_schemas.stored.objects import object_key
 from runstream_schemas.topics import RunPath, Topic, partition_of
+
+_CHANGES = (Topic.CONFIG, Topic.SUMMARY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,7 @@ class Commands:
     _producer: KafkaProducer
     _partitions: int
 
-    async def publish(self, event: NumberedEvent) -> None:
+    async def publish(self, event: Event) -> None:
         """Return once the broker has acknowledged the command; raises Unavailable if it does not in time.
 
         The command may have arrived in spite of the error. Sent again with the same key, it is applied once.
@@ -80,6 +91,22 @@ class RunCommand:
         parts = [(Topic.CONFIG, described), (Topic.SUMMARY, _entries(Scope.UNKNOWN, *summary))]
         given = [(topic, entries) for topic, entries in parts if entries]
         return [self._event(topic, order, entries) for order, (topic, entries) in enumerate(given)]
+
+    def delete(self) -> list[Event]:
+        """Return the events that delete the run, one for each topic."""
+        now = time.time_ns() // 1000
+        writer = Writer(id=self.key, role=Role.COMMAND)
+        header = Header(kind=Kind.DELETED, run=self.run, writer=writer, time=now)
+        none = np.empty(0, dtype=np.int64)
+        return [
+            LogEvent(header=header, stream=Stream.UNKNOWN, orders=none, steps=none, times=none),
+            *(ChangeEvent(header=header, topic=topic, principal=self.principal) for topic in _CHANGES),
+            FileEvent(header=header, principal=self.principal),
+            ArtifactEvent(header=header, principal=self.principal),
+            AlertEvent(header=header),
+            HeartbeatEvent(header=header),
+            ExitEvent(header=header, ending=Ending(state=ExitState.UNKNOWN)),
+        ]
 
     def _event(self, topic: Topic, order: int, entries: Sequence[Entry]) -> ChangeEvent:
         now = time.time_ns() // 1000

@@ -26,7 +26,7 @@ from runstream_consumers.api.kafka.command_events import (
     stop_request,
     stopped_writers,
 )
-from runstream_consumers.api.problems import BadParameter, Problem, RunNotFound
+from runstream_consumers.api.problems import BadParameter, Problem, RunDeleted, RunNotFound
 from runstream_consumers.api.routers.runs import RUN
 from runstream_consumers.api.security.access import ThePrincipal
 from runstream_consumers.api.services import Services, TheConnection, TheKey, TheRun, TheServices
@@ -120,10 +120,25 @@ async def update_state(
     return await _publish(services, command, set_state(body.state, processes))
 
 
+@router.delete(RUN, summary="Delete a run", responses=described(CommandAnswer))
+async def delete(connection: TheConnection, services: TheServices, command: TheRunCommand) -> CommandAnswer:
+    """Delete a run with everything that it has logged, for good: its id cannot be used again.
+
+    Responds once the broker has an event in each topic of the run; each consumer deletes what it has stored, and drops
+    what arrives later. The artifacts that the run has logged remain.
+    """
+    await find(connection, command.run)
+    for event in command.delete():
+        await services.commands.publish(event)
+    return CommandAnswer(writer=command.key.hex())
+
+
 async def _exists_already(connection: Any, command: RunCommand) -> bool:
     """Return whether something of a run has arrived, except from the same request, which may be sent again."""
     try:
         await find(connection, command.run)
+    except RunDeleted as error:
+        raise Problem(409, "run_deleted", error.message) from error
     except RunNotFound:
         return False
     known = await runtime.progress(connection, command.run)

@@ -51,11 +51,13 @@ async def resume_state(
         last = await latest.last_step(blocks, run)
         at = None if step is None else await latest.last_values(blocks, run, step=step)
         progress = await runtime.progress(connection, run)
+        is_deleted = await runtime.is_deleted(connection, run)
     known = document or summary.RunDocument(run=run)
     writers = [] if state is None else state.writers
     return ValuesResponse(
         models.ResumeState(
-            exists=document is not None or state is not None,
+            exists=not is_deleted and (document is not None or state is not None),
+            deleted=is_deleted,
             state=None if state is None else state.state,
             last_step=last,
             attributes=_valid(known.attributes),

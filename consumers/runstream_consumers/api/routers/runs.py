@@ -13,8 +13,8 @@ from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse, described
 from runstream_consumers.api.documents.delivery_report import delivery_report
 from runstream_consumers.api.documents.effective_state import effective_state
-from runstream_consumers.api.documents.run_listing import RunQuery, list_runs
 from runstream_consumers.api.problems import BadParameter, RunNotFound
+from runstream_consumers.api.run_lists.listing import RunQuery, count_runs, list_runs
 from runstream_consumers.api.run_selection import After, TheFilter, TheOrder
 from runstream_consumers.api.services import TheConnection, TheRun, TheServices
 from runstream_consumers.liveness import reader as liveness
@@ -42,8 +42,8 @@ async def runs(
 ) -> Response:
     """Return a page of the run documents that fulfill all conditions; `next` is null at the end.
 
-    A request examines at most 10 000 runs: a page may hold fewer runs than requested, even none, and a list that is not
-    sorted by `-created` is `truncated` to the newest ones.
+    `truncated` is true if conditions or order are about config or summary and there are runs with so many keys that
+    they are not found by all of them.
     """
     query = RunQuery(
         entity=entity, project=project, run_id=run_id, filter=selected, order=order, limit=limit, after=after
@@ -51,6 +51,20 @@ async def runs(
     page = await list_runs(connection, query)
     listed = [documents.listed_document(item, services.settings.url) for item in page.runs]
     return ValuesResponse(models.RunList(runs=listed, next=page.next, truncated=page.truncated))
+
+
+@router.get("/runs/count", summary="The number of runs", responses=described(models.RunCount))
+async def count(
+    connection: TheConnection,
+    selected: TheFilter,
+    *,
+    entity: str | None = None,
+    project: str | None = None,
+    run_id: Annotated[str | None, Query(alias="id")] = None,
+) -> Response:
+    """Return how many runs fulfill all conditions, which are those of lists."""
+    query = RunQuery(entity=entity, project=project, run_id=run_id, filter=selected)
+    return ValuesResponse(models.RunCount(count=await count_runs(connection, query)))
 
 
 @router.get(RUN, summary="One run", responses=described(models.RunDocument))

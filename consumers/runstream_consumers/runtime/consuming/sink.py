@@ -16,6 +16,7 @@ from uuid import UUID
 
 from runstream_consumers.runtime.consuming.background import Background
 from runstream_consumers.runtime.consuming.decoding import DecodedBatch
+from runstream_consumers.runtime.consuming.deletion import remaining
 from runstream_consumers.runtime.consuming.trimming import trim
 from runstream_consumers.runtime.exceptions import RepeatedFailures, TopicRecreated
 from runstream_consumers.runtime.faults import is_message_error
@@ -68,6 +69,8 @@ class _Memory:
     #: What is deferred, by run, those whose turn is next first.
     waiting: dict[UUID, Waiting] = field(default_factory=dict)
     progress: dict[WriterKey, Progress] = field(default_factory=dict)
+    #: The runs of the partition that were deleted.
+    deleted: frozenset[UUID] = frozenset()
 
     @property
     def next_offsets(self) -> dict[str, int]:
@@ -211,6 +214,7 @@ class Sink:
             expected = await self._store.lock_offsets(connection)
             waiting = await self._store.load_deferred(connection)
             memory = _Memory(expected, await self._new_partition(connection), waiting)
+            memory.deleted = await self._store.load_deleted_runs(connection)
         self._memory = memory
         self._background.start(memory.partition.background)
         return memory
@@ -260,8 +264,9 @@ class Sink:
         async with connection.transaction():
             if await self._store.lock_offsets(connection) != memory.expected:
                 return False
-            await self._load_progress(connection, memory, work.received)
-            fresh = trim(memory.progress, work.received)
+            left = remaining(memory.deleted, work.received, some_known=bool(memory.deleted))
+            await self._load_progress(connection, memory, left.events)
+            fresh = trim(memory.progress, left.events)
             failed = await apply(connection, memory, fresh.events)
             progress = fresh.progress if not failed else fresh.progress_without(memory.progress, failed)
             await self._store.save_progress(connection, progress)
@@ -277,6 +282,10 @@ class Sink:
             if work.turn is not None:
                 await self._store.settle_deferred(connection, work.turn, work.settled)
             await self._store.move_offsets(connection, work.next_offsets)
+            await self._store.delete_runs(connection, left.deleted, left.dropped)
+        if left.deleted:
+            self.forget()  # The partition may have them in memory.
+            return True
         memory.progress.update(progress)
         memory.follow(work)
         if rejected:

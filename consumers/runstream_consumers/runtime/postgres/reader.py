@@ -42,6 +42,11 @@ async def quarantined(connection: Connection, run: RunPath) -> list[Quarantined]
     return [Quarantined(*row) for row in await connection.fetch(QUERIES["quarantine_of_run"], run_key(run))]
 
 
+async def is_deleted(connection: Connection, run: RunPath) -> bool:
+    """Return whether a consumer has stored that a run was deleted."""
+    return bool(await connection.fetchval(QUERIES["is_deleted"], run_key(run)))
+
+
 async def progress(connection: Connection, run: RunPath) -> list[WriterProgress]:
     """Return the progress of every consumer with the writers of a run, by sink, writer and topic."""
     return (await progress_of_runs(connection, [run])).get(run, [])

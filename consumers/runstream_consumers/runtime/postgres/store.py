@@ -197,6 +197,30 @@ class SinkStore:
         """Delete failures older than ``window`` seconds."""
         await connection.execute(QUERIES["forget_failing"], self.sink, window)
 
+    async def load_deleted_runs(self, connection: Connection) -> frozenset[UUID]:
+        """Return the runs of the partition that were deleted."""
+        rows = await connection.fetch(QUERIES["load_deleted_runs"], self.sink, self.partition)
+        return frozenset(row["run"] for row in rows)
+
+    async def delete_runs(
+        self, connection: Connection, deleted: Mapping[UUID, int], dropped: Mapping[UUID, int]
+    ) -> None:
+        """Delete runs, given with the times of their deletion, from the tables of the sink, and count later records.
+
+        Deleted are the rows of the consumer's tables that have the key of a run in a column ``run``.
+        """
+        if deleted:
+            runs = list(deleted)
+            await connection.execute(
+                QUERIES["add_deleted_runs"], self.sink, self.partition, runs, list(deleted.values())
+            )
+            for table in await connection.fetch(QUERIES["tables_of_runs"], self.sink):
+                await connection.execute(f"delete from {table['name']} where run = any($1::uuid[])", runs)  # noqa: S608 - quoted
+            await connection.execute(QUERIES["delete_progress"], self.sink, runs)
+            await connection.execute(QUERIES["delete_quarantine"], self.sink, runs)
+        if dropped:
+            await connection.execute(QUERIES["count_dropped"], self.sink, list(dropped), list(dropped.values()))
+
     async def add_loss(self, connection: Connection, topic: str, lost: Span, reason: str) -> None:
         """Record offsets that were deleted before they were read."""
         await connection.execute(QUERIES["add_loss"], self.sink, topic, self.partition, *lost, reason)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, Protocol, Self
 
 from runstream.exceptions import CommError
+from runstream.public_api.run_parts.artifacts import RunArtifacts
 from runstream.public_api.run_parts.document import RunDocument
 from runstream.public_api.run_parts.summary import RunSummary, changes
 from runstream.run_names import generate_run_id, generated_name, validate_tags
-from runstream.server.api_connection import ApiConnection
+from runstream.server.api_connection import ApiConnection, NotFoundError
 from runstream.server.client import ServerError
+from runstream.server.settling import until
 
 #: States in which more is expected of a run.
 _OPEN = frozenset({"pending", "running", "preempting"})
@@ -32,7 +34,7 @@ class Place(Protocol):
         """Return entity and project, by default its own."""
 
 
-class RunChanges(RunDocument):
+class RunChanges(RunDocument, RunArtifacts):
     """Creates, changes and deletes a run."""
 
     @classmethod
@@ -130,6 +132,33 @@ class RunChanges(RunDocument):
         with self._kept_changes():
             self._command("POST", {"state": state}, "/state")
         return True
+
+    def delete(self, delete_artifacts: bool = False) -> None:  # noqa: FBT001, FBT002  # W&B's signature
+        """Delete the run with everything that it has logged, for good; return once nothing of it is shown.
+
+        What its processes send later is dropped, and its id cannot be used again.
+
+        Args:
+            delete_artifacts: Also delete the versions of artifacts that the run has logged, with their aliases.
+
+        Raises:
+            NotFoundError: The server does not know the run, or it was deleted.
+            CommError: The server does not answer.
+        """
+        if delete_artifacts:
+            for artifact in list(self.logged_artifacts()):
+                artifact.delete(delete_aliases=True)
+        self._connection.command(self._address, None, "DELETE")
+        with suppress(NotFoundError):
+            self._get(wait_s=_STORED_WITHIN_S)
+        until(self._is_gone, f"delete the run {self.storage_id}")
+
+    def _is_gone(self) -> bool:
+        try:
+            self._get()
+        except NotFoundError:
+            return True
+        return False
 
     def stop(self) -> None:
         """Request that the run stops: its processes see it in ``run.should_stop`` within a second or two.

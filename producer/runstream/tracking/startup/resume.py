@@ -143,6 +143,10 @@ class ResumeResolver:
         found = self._fetch_state(lookup, settings.run_id or "", None, deadline)
         if settings.resume == "auto" and not self.named and found["state"] == "finished":
             return RunStart(settings=settings.model_copy(update={"run_id": fresh_id}))
+        if found.get("deleted"):
+            raise UsageError(
+                f"Cannot begin run {settings.run_id}: it was deleted from project {settings.project}; use another id"
+            )
         if not found["exists"]:
             if settings.resume == "must":
                 raise UsageError(

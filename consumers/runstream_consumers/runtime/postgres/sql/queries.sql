@@ -157,3 +157,35 @@ delete from runtime.deferred where sink = $1 and partition = $2 and run = $3 and
 -- name: count_settled
 -- Offsets do not move: by this counter another process detects that its memory is stale.
 update runtime.sink_offset set redrives = redrives + 1, moved = now() where sink = $1 and partition = $2;
+
+-- name: load_deleted_runs
+select run from runtime.deleted_run where sink = $1 and partition = $2;
+
+-- name: add_deleted_runs
+insert into runtime.deleted_run (run, sink, partition, deleted)
+select run, $1, $2, deleted from unnest($3::uuid[], $4::bigint[]) as given (run, deleted)
+on conflict do nothing;
+
+-- name: count_dropped
+update runtime.deleted_run set dropped = deleted_run.dropped + given.dropped
+from unnest($2::uuid[], $3::bigint[]) as given (run, dropped)
+where sink = $1 and deleted_run.run = given.run;
+
+-- name: tables_of_runs
+-- The tables of a consumer that have the keys of runs.
+select quote_ident(nspname) || '.' || quote_ident(relname) as name
+from pg_class
+join pg_namespace on pg_namespace.oid = relnamespace
+join pg_attribute on attrelid = pg_class.oid
+where nspname = $1 and relkind in ('r', 'p') and not relispartition
+    and attname = 'run' and atttypid = 'uuid'::regtype and not attisdropped
+order by relname;
+
+-- name: delete_progress
+delete from runtime.writer_progress where sink = $1 and run = any($2::uuid[]);
+
+-- name: delete_quarantine
+delete from runtime.quarantine where sink = $1 and run = any($2::uuid[]);
+
+-- name: is_deleted
+select exists (select from runtime.deleted_run where run = $1);

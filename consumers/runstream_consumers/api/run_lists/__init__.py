@@ -1,0 +1,1 @@
+"""Lists of runs: conditions, orders and pages."""
