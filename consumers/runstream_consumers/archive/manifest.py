@@ -36,6 +36,16 @@ class PostgresManifest:
         return [part_record(row) for row in rows]
 
 
+async def exported_parts(connection: Connection, run: RunPath, stream: Stream) -> list[PartRecord]:
+    """Return the parts of a run, by their first step."""
+    return await PostgresManifest(connection).parts(run_key(run), stream, -(2**63), 2**63 - 1)
+
+
+async def has_hot_rows(connection: Connection, run: RunPath, stream: Stream) -> bool:
+    """Return whether rows of a run are not archived."""
+    return bool(await connection.fetchval(QUERIES["has_hot_rows"], run_key(run), STREAM_NUMBERS[stream]))
+
+
 def part_record(row: Any) -> PartRecord:
     """Return a part from a row of the manifest, joined with the run."""
     return PartRecord(

@@ -22,6 +22,8 @@ _ERRORS = {
 _COLLECTIONS = "runstream.public_api.artifacts"
 _READING = {
     "Api": "runstream.public_api.api:Api",
+    "DownloadHistoryResult": "runstream.public_api.run_parts.exports:DownloadHistoryResult",
+    "IncompleteRunHistoryError": "runstream.public_api.exceptions:IncompleteRunHistoryError",
     "Project": "runstream.public_api.projects:Project",
     "Run": "runstream.public_api.run:Run",
     "Sweep": "runstream.public_api.run_parts.run_pages:Sweep",

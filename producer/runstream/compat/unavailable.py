@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _AUTOMATIONS = "Runstream has alerts and consumers instead of automations"
-_EXPORTS = "Runstream does not export the history as Parquet files: use Run.history() or scan_history()"
 _INTEGRATION = "Runstream does not have this integration; log with run.log()"
 _INTERNAL = "it is internal to W&B"
 _LAUNCH = "Runstream does not have launch queues"
@@ -37,7 +36,6 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
     },
     "wandb.apis.public": {
         _AUTOMATIONS: "Automations Integrations SlackIntegrations WebhookIntegrations",
-        _EXPORTS: "DownloadHistoryResult IncompleteRunHistoryError",
         _INTERNAL: "FILE_FRAGMENT PythonMongoishQueryGenerator QueryGenerator RUN_FRAGMENT",
         _LAUNCH: """
             AgentRuns Job QueuedRun RunQueue RunQueueAccessType RunQueuePrioritizationMode RunQueueResourceType

@@ -8,6 +8,7 @@ from typing import Any
 
 from runstream.public_api.files import File, Files, file_named, upload_file
 from runstream.public_api.run_parts.changes import RunChanges
+from runstream.public_api.run_parts.exports import RunExports
 from runstream.public_api.run_parts.rows import RunRows
 from runstream.public_api.run_parts.run_pages import Sweep
 from runstream.public_api.run_parts.tables import logged_table
@@ -15,7 +16,7 @@ from runstream.public_api.run_parts.value_files import resolved
 from runstream.terminal.page_frame import frame_html
 
 
-class Run(RunChanges, RunRows):
+class Run(RunChanges, RunRows, RunExports):
     """A run, read and changed through the HTTP API.
 
     Its document is read once; ``load(force=True)`` reads it again. Metrics, delivery and console are always read again.

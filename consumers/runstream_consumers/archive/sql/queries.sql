@@ -52,3 +52,6 @@ where exists (select from history.archive_orphan where archive_orphan.key = give
         select from history.archive_part
         where base = regexp_replace(regexp_replace(given.key, '/_([0-9a-f]+)\.index$', '/\1'), '-[0-9]+\.parquet$', '')
     );
+
+-- name: has_hot_rows
+select exists (select from history.block where run = $1 and stream = $2);
