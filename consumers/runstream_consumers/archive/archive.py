@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from runstream_consumers.archive.part import OpenPart
 
 #: Memory of the cache, bytes: for indexes with pyramids, for what was read of files, and for decoded values each.
-_CACHE = 64 * 1024 * 1024
+_CACHE = 48 * 1024 * 1024
 #: Bytes before an index that are read with it: coarse levels of the pyramid.
 _COARSE = 96 * 1024
 #: What a file in the cache needs in addition to what was read of it.
 _OVERHEAD = 64 * 1024
-_THREADS = 16
+_THREADS = 8
 
 
 class RangeReader(Protocol):

@@ -138,6 +138,6 @@ async def _work(settings: CompactorSettings) -> None:
         try:
             async with working(settings) as compactor:
                 await compactor.run()
-        except _UNAVAILABLE as error:
+        except (*_UNAVAILABLE, asyncpg.PostgresError) as error:  # also during a restart or a rebuild
             log.warning("compaction pauses: %r", error)
         await asyncio.sleep(_RETRY_S)

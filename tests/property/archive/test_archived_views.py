@@ -14,7 +14,8 @@ from runstream_consumers.history.model import WriterSteps, measure
 from runstream_consumers.history.reader import RowQuery, series
 from runstream_schemas.codec import encode
 from tests.property.archive.histories import History, all_rows
-from tests.property.history.test_view import FIRST_OFFSET, PATHS, RUNS, World, event_of, facts_of, worlds
+from tests.property.history import test_view as model
+from tests.property.history.test_view import FIRST_OFFSET, PATHS, RUNS, Process, World, event_of, facts_of, worlds
 
 
 def _blocks(world: World, run: int) -> list[Block]:
@@ -29,6 +30,29 @@ def _blocks(world: World, run: int) -> list[Block]:
             place = (event.writer.id, FIRST_OFFSET[run] + time, event.seq)
             blocks.append(Block(*place, found.least, found.greatest, before.greatest, Message(encode(event))))
     return blocks
+
+
+def test_a_block_that_a_rewind_divides_is_hidden_in_part() -> None:
+    """Of rows in one archived block, those before a rewind are hidden from its step on, in rows and charts."""
+    size = 600
+    early, late = list(range(size)), list(range(size, 2 * size))
+    writers = [Process(0, frozenset(), None, 1, [*early, *late]), Process(0, frozenset(), (2, 0, 99), 4, [100])]
+    world = World(writers, [(1, 0, early), (3, 0, late), (4, 1, [100])])
+    history = History()
+    history.add(RUNS[0], facts_of(world, 0), _blocks(world, 0))
+    history.archive_blocks(RUNS[0], range(3))
+    [record] = history.manifest.records[RUNS[0]]
+    assert len(history.archive.open(record).index.blocks) == 2
+    for hidden in (False, True):
+        rows = all_rows(history.stored, PATHS[0], RowQuery(), limit=70, hidden=hidden)
+        assert [(row.step, row.hidden) for row in rows] == [
+            (row[2], row[4]) for row in model.expected(world, 0) if hidden or not row[4]
+        ]
+    for samples in (4, 20, 5000):
+        found = asyncio.run(series(history.stored, PATHS[0], RowQuery(keys=["at"]), samples=samples))
+        steps = {step for one in found.values() for step in one.steps.tolist()}
+        assert steps <= {*range(101), *late}
+        assert steps >= {0, 100, late[-1]}
 
 
 @st.composite
