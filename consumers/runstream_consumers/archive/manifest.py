@@ -96,7 +96,7 @@ async def add_orphans(connection: Connection, keys: Sequence[str], *, was_part: 
 async def replace_blocks(connection: Connection, new: NewPart, blocks: Sequence[tuple[int, int]]) -> None:
     """Add a part and remove the blocks in it, by offset and sequence number, in one transaction.
 
-    Raises PartConflict if any of them is not in the table.
+    Raises PartConflict if any of them is not in the table, or the run was deleted.
     """
     place = (run_key(new.record.run), STREAM_NUMBERS[new.record.stream])
     async with connection.transaction():
@@ -106,7 +106,7 @@ async def replace_blocks(connection: Connection, new: NewPart, blocks: Sequence[
 
 
 async def replace_parts(connection: Connection, new: NewPart, parts: Sequence[PartRecord]) -> None:
-    """Add a part and remove those whose rows it has, in one transaction; their objects become orphans.
+    """Add a part and remove those whose rows it has, in one transaction; a trigger makes their objects orphans.
 
     Raises PartConflict if any of them is not in the manifest.
     """
@@ -114,9 +114,6 @@ async def replace_parts(connection: Connection, new: NewPart, parts: Sequence[Pa
     async with connection.transaction():
         status = await connection.execute(QUERIES["remove_parts"], *place, [part.part for part in parts])
         _check(status, len(parts), "parts")
-        await add_orphans(
-            connection, [key for part in parts for key in object_keys(part.base, part.files)], was_part=True
-        )
         await _add(connection, new)
 
 
@@ -134,6 +131,9 @@ class NewPart:
 
 async def _add(connection: Connection, new: NewPart) -> None:
     record = new.record
+    # After what it was made of, since a deletion locks rows in this order.
+    if await connection.fetchval(QUERIES["lock_run"], run_key(record.run)) is None:
+        raise PartConflict(f"The run {record.run} was deleted")
     await connection.execute(
         QUERIES["add_part"],
         run_key(record.run),

@@ -81,6 +81,8 @@ class Compactor:
 
         compaction = Compaction(self.connection, self.store, self.archive)
         path = await self.connection.fetchrow(QUERIES["run_path"], hot.run)
+        if path is None:  # it was deleted
+            return 0
         run, stream = RunPath(**path), _STREAMS[hot.stream]
         try:
             rows = await compaction.archive_blocks(run, stream)

@@ -13,6 +13,7 @@ from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.history.reader import HistoryRow, RowQuery, fingerprint, scan, series
 from runstream_consumers.object_store.store import ObjectMissing, ObjectStore
 from runstream_consumers.runtime.postgres.connection import connected
+from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import Stream
 from tests.integration.compactor.compacting import reading, settings_of, working
 from tests.integration.history.rows import stored_rows
@@ -115,6 +116,26 @@ async def test_a_part_is_added_only_if_its_blocks_are_there(
         assert await _keys(compactor.store) == set()
 
 
+async def test_the_parts_of_a_deleted_run_are_deleted(
+    broker: str, prefix: str, database: str, object_store: Server
+) -> None:
+    """The objects of a run are deleted with its rows, also if a part is added while the run is being deleted."""
+    settings = await settings_of(database, object_store)
+    await _store(broker, prefix, database, [block(run, writer(1), 0, 5) for run in (RUN, OTHER)], 10)
+    async with working(settings) as compactor, connected(database, application="test") as other:
+        await compactor.run_once()
+        await other.execute("delete from history.run where run = $1", run_key(RUN))
+        assert await delete_orphans(compactor.connection, compactor.store, grace_s=3600) == 0
+        assert await delete_orphans(compactor.connection, compactor.store, grace_s=0) == 2
+        assert all(f"run={OTHER.run_id}/" in key for key in await _keys(compactor.store))
+        await _store(broker, prefix, database, [block(OTHER, writer(1), 5, 5)], 15)
+        await other.execute("delete from history.run where run = $1", run_key(OTHER))
+        compaction = Compaction(compactor.connection, compactor.store, compactor.archive)
+        with pytest.raises(PartConflict, match="was deleted"):
+            await compaction.archive_blocks(OTHER, Stream.HISTORY)
+        assert await compactor.run_once() == 0
+
+
 async def test_objects_that_no_table_knows_are_found(
     broker: str, prefix: str, database: str, object_store: Server
 ) -> None:
@@ -128,6 +149,7 @@ async def test_objects_that_no_table_knows_are_found(
         before = await _keys(store)
         assert await find_orphans(connection, store, older_than_s=-60) == 0
         await connection.execute("delete from history.archive_part where base like $1", f"lake/%/run={RUN.run_id}/%")
+        await connection.execute("delete from history.archive_orphan")
         assert await find_orphans(connection, store, older_than_s=3600) == 0
         found = await find_orphans(connection, store, older_than_s=-60)
         assert await delete_orphans(connection, store, grace_s=0) == found > 0

@@ -33,6 +33,9 @@ from history.block where stream = any($1::smallint[]) group by run, stream;
 select "offset", seq, rows, greatest, append_time, message from history.block
 where run = $1 and stream = $2 order by "offset", seq;
 
+-- name: lock_run
+select 1 from history.run where run = $1 for share;
+
 -- name: run_path
 select entity, project, run_id from history.run where run = $1;
 
