@@ -164,15 +164,19 @@ def parse_id(name: str) -> bytes | None:
     return writer if len(writer) == ID_BYTES else None
 
 
+#: Roles of the writers that a primary continues.
+_BEFORE_PRIMARY = frozenset({Role.PRIMARY.value, Role.CHILD.value, Role.COMMAND.value})
+
+
 def continued_writers(writers: Sequence[Mapping[str, Any]], role: Role, label: str) -> tuple[bytes, ...]:
     """Return the earlier writers that a new writer continues: those of its role that no other writer continues yet.
 
-    A primary writer continues the primary writers and their forked children; a worker continues the workers with its
-    label.
+    A primary writer continues the primary writers and their forked children, and the commands that set values of the
+    summary, which its rows then replace; a worker continues the workers with its label.
     """
     followed = {earlier for writer in writers for earlier in writer["continues"]}
     if role is Role.PRIMARY:
-        mine = [writer for writer in writers if writer["role"] in {Role.PRIMARY.value, Role.CHILD.value}]
+        mine = [writer for writer in writers if writer["role"] in _BEFORE_PRIMARY]
     else:
         mine = [writer for writer in writers if (writer["role"], writer["label"]) == (role.value, label) and label]
     return tuple(sorted(bytes.fromhex(writer["writer"]) for writer in mine if writer["writer"] not in followed))

@@ -143,6 +143,23 @@ def test_init_takes_over_a_created_run(api: Api, tmp_path_factory: pytest.TempPa
         assert (created.state, created.config, created.lastHistoryStep) == ("finished", {"lr": 1}, 0)
 
 
+def test_a_resumed_run_replaces_summary_values_that_were_set(
+    served: Served, api: Api, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A value set through the API holds against the process that was running, and not against one that resumes."""
+    writer = recorded(served, "summary-resumed")
+    run = api.run(str(writer.run))
+    run.summary.update({"loss": 5.0, "note": "by hand"})
+    served.store(writer.rows([{"loss": 4.0}], first_step=1).exit())
+    assert run.load(force=True)["summary"]["loss"] == 5.0
+    folder = str(tmp_path_factory.mktemp("resumed"))
+    with runstream.init(project=_PROJECT, id="summary-resumed", resume="must", dir=folder) as resumed:
+        resumed.log({"loss": 2.0})
+        assert (resumed.summary["loss"], resumed.summary["note"]) == (2.0, "by hand")
+    run.wait_until_finished()
+    assert (run.summary["loss"], run.summary["note"]) == (2.0, "by hand")
+
+
 def test_a_set_state_holds_until_a_new_process_writes(served: Served, api: Api) -> None:
     """Beats of the known process change nothing; only some transitions are allowed; a new process resumes the run."""
     writer = recorded(served, "requeued")

@@ -41,15 +41,17 @@ def test_a_branch_point_is_an_id_and_a_step() -> None:
 
 
 def test_a_primary_continues_the_last_primaries_and_their_children() -> None:
-    """Writers that were continued already, workers, shippers and commands are not continued."""
+    """Writers that were continued already, workers and shippers are not continued; commands on the summary are."""
+    command = b"z" * 16
     writers = [
+        writer(command, "command"),
         writer(A, "primary"),
         writer(B, "primary", A),
         writer(C, "child"),
         writer(D, "worker"),
         writer(bytes(16), "shipper"),
     ]
-    assert continued_writers(writers, Role.PRIMARY, "") == (B, C)
+    assert continued_writers(writers, Role.PRIMARY, "") == tuple(sorted((B, C, command)))
 
 
 def test_a_worker_continues_the_worker_with_its_label() -> None:

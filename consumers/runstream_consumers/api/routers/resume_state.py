@@ -17,6 +17,7 @@ from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.runtime.registry import topic_owners
 from runstream_consumers.summary import reader as summary
 from runstream_schemas.attributes import validated
+from runstream_schemas.events import Role, RunState
 from runstream_schemas.topics import Topic
 
 router = APIRouter(prefix="/api/v1/runs/{entity}/{project}/{run_id}", tags=["runs"])
@@ -65,7 +66,7 @@ async def resume_state(
             metrics=known.metrics,
             folds=summary_state,
             values=None if at is None else [(list(path), value) for path, value in at],
-            writers=[_earlier(writer) for writer in writers],
+            writers=[*(_earlier(writer) for writer in writers), *_commands(writers, progress)],
             on_their_way=_in_transit(writers, progress),
         )
     )
@@ -86,6 +87,19 @@ def _in_transit(writers: Sequence[liveness.WriterState], progress: Sequence[runt
         if writer.counts is not None
         for topic in (Topic.LOG, Topic.CONFIG, Topic.SUMMARY)
     )
+
+
+def _commands(
+    writers: Sequence[liveness.WriterState], progress: Sequence[runtime.WriterProgress]
+) -> list[models.EarlierWriter]:
+    """Return the commands that set values of the summary, so that what a resumed run logs replaces these."""
+    found = {item.writer for item in progress if item.topic is Topic.SUMMARY and item.sink == "summary"}
+    return [
+        models.EarlierWriter(
+            writer=writer.hex(), role=Role.COMMAND.value, label="", state=RunState.FINISHED.value, continues=[]
+        )
+        for writer in sorted(found - {writer.writer for writer in writers})
+    ]
 
 
 def _earlier(writer: liveness.WriterState) -> models.EarlierWriter:
