@@ -22,6 +22,8 @@ class RemoteRun:
     writers: tuple[bytes, ...]
     #: Whether every record has arrived.
     complete: bool
+    #: Whether it was deleted: the server drops all records of it.
+    deleted: bool = False
 
     def fingerprint(self, part: str) -> str:
         """Return the content of a part that was imported, or an empty string."""
@@ -49,7 +51,9 @@ class RemoteRuns:
         """Return a run, or None if the server does not know it; raises CommError."""
         try:
             run = self._api.run("/".join(part for part in (entity, project, run_id) if part))
-        except NotFoundError:
+        except NotFoundError as error:
+            if getattr(error.__cause__, "code", "") == "run_deleted":
+                return RemoteRun(parts={}, writers=(), complete=True, deleted=True)
             return None
         imported = run.metadata.get("import")
         parts = imported.get("parts") if isinstance(imported, Mapping) else None

@@ -166,17 +166,20 @@ class Importer:
         remote = None if self._server is None else self._server.find(self._destination.entity, project, run_id)
         if remote is None:
             return _Earlier()
-        part = part_name(run)
-        if remote.fingerprint(part) == run.fingerprint:
-            if not remote.complete:  # the records are the same again, and the server drops those that it has
-                return _Earlier()
+        part, own = part_name(run), writer_id(run, project, run_id, Role.PRIMARY)
+        if remote.deleted:
+            report.status = Status.LEFT_OUT
+            report.reason = "it was deleted, and its id cannot be used again: use --project to import another"
+        elif remote.fingerprint(part) == run.fingerprint and remote.complete:
             report.status = Status.ALREADY
-            return None
-        if part in remote.parts:
-            return _Earlier(tuple(one.hex() for one in remote.writers), remote.recorded(part))
-        if remote.parts or writer_id(run, project, run_id, Role.PRIMARY) in remote.writers:
+        elif part in remote.parts and remote.fingerprint(part) != run.fingerprint:
+            earlier = tuple(one.hex() for one in remote.writers if one != own)
+            return _Earlier(earlier, remote.recorded(part))
+        elif remote.parts or own in remote.writers:
+            # Another part, or an import that was not delivered whole: the server drops the records that it has.
             return _Earlier()
-        report.reason = f"the run {project}/{run_id} exists and was not imported: use --project to import another"
+        else:
+            report.reason = f"the run {project}/{run_id} exists and was not imported: use --project to import another"
         return None
 
     def _record(self, run: SourceRun, earlier: _Earlier, tally: Tally) -> Entry:

@@ -147,7 +147,7 @@ def test_an_import_that_is_killed_goes_on(stack: Stack, api: Api, project: str, 
 
 
 def test_a_run_that_was_logged_here_is_not_imported_over(stack: Stack, api: Api, project: str, tmp_path: Path) -> None:
-    """A run with the id of an existing one that was not imported is refused, with the reason; --project helps."""
+    """A run with the id of one that was logged, or deleted, is not imported, with the reason; --project helps."""
     run_id = new_id()
     script = f"import runstream; runstream.init(project={project!r}, id={run_id!r}).log({{'a': 1}})"
     environment = {**os.environ, **stack.environment}
@@ -161,7 +161,14 @@ def test_a_run_that_was_logged_here_is_not_imported_over(stack: Stack, api: Api,
 
     assert f"the run {project}/{run_id} exists and was not imported: use --project" in output
     assert rows_of(api.run(f"{project}/{run_id}")) == [{"_step": 0, "a": 1}]
-    assert rows_of(complete(api, f"{project}-2/{run_id}")) == [{"_step": 0, "a": 2}]
+    imported = complete(api, f"{project}-2/{run_id}")
+    assert rows_of(imported) == [{"_step": 0, "a": 2}]
+
+    imported.delete()
+    shutil.rmtree(tmp_path / "runstream")  # with the journal
+    output = command(*arguments, "--project", f"{project}-2", environment=stack.environment, status=0)
+
+    assert "left out (it was deleted, and its id cannot be used again" in output
 
 
 def test_runs_of_other_trackers(stack: Stack, api: Api, project: str, tmp_path: Path) -> None:
