@@ -68,6 +68,7 @@ def test_a_deleted_run_is_gone_for_good(served: Served, api: Api) -> None:
     gone, kept = (new_recording(name, project=_PROJECT).start({"lr": 1}, name=name) for name in ("gone", "kept"))
     for writer in (gone, kept):
         served.store(writer.beat().rows([{"loss": 1.0}]).summary(best=1).alert("hot").file("a.txt", b"content"))
+    eventually(lambda: "liveness.outbox" not in run_aside(rows_of(dsn, kept.run)))
     before = run_aside(rows_of(dsn, kept.run))
     assert {table.partition(".")[0] for table in before} >= {"history", "summary", "liveness", "alerts", "files"}
 
