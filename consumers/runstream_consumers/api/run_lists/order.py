@@ -45,12 +45,13 @@ class RunOrder:
 
     def _json_terms(self, parameters: Parameters) -> list[str]:
         column = self.field.source.value
-        found = [f"{column} -> {parameters.add(key, 'text')}" for key in self.field.keys]
-        value = f"coalesce({', '.join(found)})"
+        found = [f"({column} -> {parameters.add(key, 'text')})" for key in self.field.keys]
+        value = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
         kind = f"jsonb_typeof({value})"
         return [
             f"case {kind} when 'number' then 0 when 'boolean' then 0 when 'string' then 1 end",
-            f"case {kind} when 'number' then ({value})::float8 when 'boolean' then ({value})::boolean::int end",
+            # Not as floats: that conversion of a number takes longer than its comparison.
+            f"case {kind} when 'number' then {value} when 'boolean' then to_jsonb(({value})::boolean::int) end",
             f"case {kind} when 'string' then lower({value} #>> '{{}}') end",
         ]
 
