@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from runstream_consumers.archive.manifest import PartConflict
 from runstream_consumers.compactor.compaction import Compaction
+from runstream_consumers.compactor.lock import is_held
 from runstream_consumers.compactor.orphans import delete_orphans, find_orphans
 from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.history.reader import HistoryRow, RowQuery, fingerprint, scan, series
@@ -169,3 +171,21 @@ async def test_a_missing_object_is_named(broker: str, prefix: str, database: str
         async with reading(settings, compactor) as blocks:
             with pytest.raises(ObjectMissing, match="lake/entity=team"):
                 await _rows(blocks)
+
+
+async def test_one_compactor_of_a_database_works(database: str, object_store: Server) -> None:
+    """Another one waits until the first one ends, and then works."""
+    settings = await settings_of(database, object_store)
+    begun = asyncio.Event()
+
+    async def second() -> None:
+        async with working(settings):
+            begun.set()
+
+    async with working(settings) as compactor:
+        task = asyncio.create_task(second())
+        assert await is_held(compactor.connection)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(begun.wait(), 1.5)
+    await asyncio.wait_for(task, 30)
+    assert begun.is_set()
