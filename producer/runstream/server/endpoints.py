@@ -8,7 +8,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from runstream.exceptions import CommError
@@ -16,7 +16,7 @@ from runstream.server.connection import Connection, cached_connection, to_connec
 from runstream.server.discovery import RUN_FOLDER, Server, local_stack, same_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from runstream_schemas.topics import RunPath
 
@@ -64,11 +64,25 @@ def request_run_number(server: Server, run: RunPath, timeout: float) -> int:
         raise CommError(f"Unexpected answer of {server.url} to the request for a run number: {found!r:.80}") from error
 
 
-def fetch_stop_request(server: Server, run: RunPath, timeout: float) -> tuple[frozenset[bytes], float]:
-    """Return the writers of a run that are asked to stop, and the seconds until the next request; raises CommError."""
+class StopRequests(NamedTuple):
+    """Which writers of a run are asked to stop, and the seconds until the next request."""
+
+    writers: frozenset[bytes]
+    ask_again_s: float
+    #: The run was deleted, so that every writer is asked to stop: nothing more of it is stored.
+    deleted: bool = False
+
+    def includes(self, writers: Collection[bytes]) -> bool:
+        """Return whether one of some writers is asked to stop."""
+        return self.deleted or not self.writers.isdisjoint(writers)
+
+
+def fetch_stop_requests(server: Server, run: RunPath, timeout: float) -> StopRequests:
+    """Return the writers of a run that are asked to stop; raises CommError."""
     found = _request(server, "GET", f"{run_address(run)}/stop", timeout)
     try:
-        return frozenset(map(bytes.fromhex, found["writers"])), float(found["ask_again_s"])
+        asked = frozenset(map(bytes.fromhex, found["writers"]))
+        return StopRequests(asked, float(found["ask_again_s"]), found.get("deleted") is True)
     except (ValueError, TypeError, LookupError) as error:
         raise CommError(f"Unexpected answer of {server.url} to the request for stops: {found!r:.80}") from error
 

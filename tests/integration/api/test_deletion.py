@@ -101,3 +101,23 @@ def test_a_deleted_run_cannot_be_resumed(api: Api, tmp_path_factory: pytest.Temp
         more: dict[str, Any] = {"dir": str(tmp_path_factory.mktemp("deleted")), "resume": resume}
         with pytest.raises(UsageError, match="was deleted"):
             runstream.init(project=_PROJECT, id="ended", **more)
+
+
+def test_the_process_of_a_deleted_run_is_asked_to_stop(api: Api, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """``run.should_stop`` becomes true within seconds; the process ends as usual."""
+    folder = str(tmp_path_factory.mktemp("stopped"))
+    with runstream.init(project=_PROJECT, id="stopped", dir=folder) as run:
+        run.log({"loss": 1.0})
+        eventually(lambda: _is_known(api, "stopped"))
+        assert not run.should_stop
+        api.run(f"{_PROJECT}/stopped").delete()
+        eventually(lambda: run.should_stop)
+        run.log({"loss": 2.0})
+    assert not _is_known(api, "stopped")
+
+
+def _is_known(api: Api, run_id: str) -> bool:
+    try:
+        return bool(api.run(f"{_PROJECT}/{run_id}").load())
+    except NotFoundError:
+        return False

@@ -193,6 +193,8 @@ class StopState(_Answer):
     """The writers that are asked to stop, and the number of seconds after which a shipper should ask again."""
 
     writers: list[str]
+    #: Whether the run was deleted: then every process of it should stop.
+    deleted: bool
     ask_again_s: float
 
 

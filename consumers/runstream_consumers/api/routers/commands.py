@@ -193,4 +193,5 @@ async def stop_state(
     answer.headers["Cache-Control"] = "no-store"
     attributes = await summary.attributes(connection, run)
     interval = services.polling_pace.interval(run, time.monotonic())
-    return models.StopState(writers=stopped_writers(attributes), ask_again_s=interval)
+    is_deleted = await runtime.is_deleted(connection, run)
+    return models.StopState(writers=stopped_writers(attributes), deleted=is_deleted, ask_again_s=interval)

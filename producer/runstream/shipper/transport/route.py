@@ -12,7 +12,13 @@ from runstream.exceptions import CommError, UsageError
 from runstream.run_folder.descriptions import RunInfo
 from runstream.server.connection import Connection, cache_connection, cached_connection, is_refusal
 from runstream.server.discovery import Server, resolve_server
-from runstream.server.endpoints import fetch_resume_state, fetch_stop_request, find_stack, request_run_number
+from runstream.server.endpoints import (
+    StopRequests,
+    fetch_resume_state,
+    fetch_stop_requests,
+    find_stack,
+    request_run_number,
+)
 from runstream.server.messages import NO_SERVER
 from runstream.shipper.settings import ShipperSettings
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
@@ -87,9 +93,9 @@ class Route:
         wait_s = self._settings.ask_deadline_s
         return await self._request(fetch_resume_state, run, step=None, wait_s=wait_s, timeout=2 * wait_s)
 
-    async def stop_request(self, run: RunPath) -> tuple[frozenset[bytes], float]:
+    async def stop_requests(self, run: RunPath) -> StopRequests:
         """Return the writers to stop, and the seconds until the next request; raise NoServerError without an answer."""
-        return await self._request(fetch_stop_request, run, self._settings.ask_deadline_s)
+        return await self._request(fetch_stop_requests, run, self._settings.ask_deadline_s)
 
     async def run_number(self, run: RunPath) -> int:
         """Return the number of a run in its project; raise NoServerError if the server does not answer."""

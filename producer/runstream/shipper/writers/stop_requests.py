@@ -46,12 +46,12 @@ class StopRequestPoller:
         if run is None or not self.get_writers():
             return _POLL_S
         try:
-            asked, pause = await self.route.stop_request(run)
+            asked = await self.route.stop_requests(run)
         except NoServerError as error:
             log.debug("cannot poll for stop requests: %s", error)
             return _RETRY_S
-        if not asked.isdisjoint(self.get_writers()):
-            log.info("a stop of the run was requested")
+        if asked.includes(self.get_writers()):
+            log.info("the run was deleted" if asked.deleted else "a stop of the run was requested")
             self.requested = True
             self.control[Word.STOP_REQUESTED] = 1
-        return pause
+        return asked.ask_again_s
