@@ -12,9 +12,9 @@ from runstream_consumers.archive.columns import GROUP_ROWS, OFFSET, ROW_COLUMNS,
 from runstream_consumers.archive.part import OpenPart
 from runstream_consumers.archive.part_blocks import PartBlocks
 from runstream_consumers.archive.pyramid.buckets import LEVELS, Buckets
-from runstream_consumers.archive.pyramid.levels import Level
+from runstream_consumers.archive.pyramid.levels import Level, level_of
 from runstream_consumers.archive.shown import Range, RowRange, shown_ranges
-from runstream_consumers.history.sampling import OutlinePoints
+from runstream_consumers.history.sampling import EVERY_ROW, OutlinePoints
 from runstream_consumers.history.selection import Selection, key_of
 from runstream_consumers.history.view import RowSource
 
@@ -48,11 +48,18 @@ class PartOutline:
             self._part.load_levels(levels[0], self._part.selected(selection))
 
     def points(
-        self, selection: Selection, part: RowSource, first: int, last: int, *, bucket_rows: int
+        self,
+        selection: Selection,
+        part: RowSource,
+        first: int,
+        last: int,
+        *,
+        bucket_rows: int,
+        every_row: bool = False,
     ) -> Iterator[OutlinePoints]:
         """Yield the points of metrics in a range of steps (both inclusive), as far as a view shows them."""
         numbers = self._part.selected(selection)
-        if not numbers:
+        if not (numbers or every_row):
             return
         wanted = Range(part, [writer.id for writer in self._part.index.writers], first, min(last, part.last_step))
         within: Mask | None = None
@@ -64,6 +71,8 @@ class PartOutline:
             complete, within = wanted.divide(finer, candidates)
             buckets = finer
             yield from self._of_level(numbers, level, complete)
+            if every_row:
+                yield from self._ends(finer, complete)
         candidates = np.ones(len(buckets), dtype=np.bool_)
         if within is None:
             complete, within = wanted.divide(buckets, candidates)
@@ -73,6 +82,8 @@ class PartOutline:
         if len(numbers) * len(groups) <= _AT_ONCE:
             self._part.load_values(numbers, groups)
         for rows in ranges:
+            if every_row:
+                yield from self._rows(wanted, rows)
             for start in range(0, len(numbers), _AT_ONCE):
                 yield from self._of_rows(numbers[start : start + _AT_ONCE], wanted, rows)
 
@@ -104,6 +115,25 @@ class PartOutline:
             points = _points(key, self._part.index.writers[0].id, found, np.arange(len(found.bucket)))
             self._part.decoded.put(place, points, 32 * len(points.steps) + 200)
         return points
+
+    def _ends(self, buckets: Buckets, chosen: Mask) -> Iterator[OutlinePoints]:
+        """Yield the rows at the least and the greatest step of each chosen bucket, for all of its rows."""
+        numbers = np.flatnonzero(chosen)
+        if not len(numbers):
+            return
+        size = self._part.index.rows
+        steps, times = self._part.row_columns(0, size, _OF_EVERY_ROW[:2], 0)
+        found = level_of(buckets, np.arange(size), steps, times, np.zeros(size))
+        for of_writer in _by_writer(buckets.writer, numbers):
+            yield _points(EVERY_ROW, self._part.index.writers[int(buckets.writer[of_writer[0]])].id, found, of_writer)
+
+    def _rows(self, wanted: Range, rows: RowRange) -> Iterator[OutlinePoints]:
+        """Yield the wanted ones of some rows of one writer."""
+        steps, times, offsets = self._part.row_columns(rows.start, rows.stop, _OF_EVERY_ROW, 0)
+        good = wanted.shown(rows.writer, steps, offsets)
+        if good.any():
+            writer = self._part.index.writers[rows.writer].id
+            yield OutlinePoints(EVERY_ROW, writer, steps[good], times[good], np.zeros(int(good.sum())), None)
 
     def _of_rows(self, numbers: Sequence[int], wanted: Range, rows: RowRange) -> Iterator[OutlinePoints]:
         """Yield the values of rows of one writer."""

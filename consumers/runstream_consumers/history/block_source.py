@@ -36,12 +36,19 @@ class Outline(Protocol):
         """Begin to read what :meth:`points` needs; returns at once."""
 
     def points(
-        self, selection: Selection, part: RowSource, first: int, last: int, *, bucket_rows: int
+        self,
+        selection: Selection,
+        part: RowSource,
+        first: int,
+        last: int,
+        *,
+        bucket_rows: int,
+        every_row: bool = False,
     ) -> Iterator[OutlinePoints]:
         """Yield the points of the selected metrics in a range of steps (both inclusive), as far as a view shows them.
 
         Buckets of at most ``bucket_rows`` rows are represented by their points at the ends and their extremes; with
-        0, every value is a point.
+        0, every value is a point. With ``every_row``, the rows are a metric, too: zeros under the key EVERY_ROW.
         """
 
 

@@ -90,5 +90,18 @@ def test_a_spike_is_shown_at_every_zoom(spike: int, hot: int, samples: int, data
     assert len(found.steps) >= min(samples, last - first + 1) // 4
 
 
+@given(st.sampled_from([0, 8]), st.integers(8, 700))
+def test_sampled_rows_have_the_spike_and_both_ends(hot: int, samples: int) -> None:
+    """As many whole rows as requested are chosen from a long run, among them the first, the last and the extremes."""
+    if (17, hot) not in _SHARED:
+        _SHARED[17, hot] = _history(60_000, 17, hot)
+    rows = asyncio.run(reader.sample(_SHARED[17, hot].stored, RUN, RowQuery(), samples=samples))
+    assert len(rows) == samples
+    steps = [row.step for row in rows]
+    assert steps == sorted(set(steps))
+    assert {0, 17, 59_999} <= set(steps)
+    assert rows[steps.index(17)].values == {"loss": 5.0}
+
+
 #: Histories by the place of their spike; making one takes longer than reading it.
 _SHARED: dict[tuple[int, int], History] = {}

@@ -70,8 +70,12 @@ class SeriesCollector:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether outlines have all that is wanted: which rows are late, and whom a shipper measured, they do not."""
-        return self._filter is None and self._query.stream is Stream.HISTORY and not self._every_row
+        """Whether outlines have all that is wanted.
+
+        They do not have which rows are late, whom a shipper measured, and which rows have any of some keys.
+        """
+        are_rows_known = not self._every_row or self._query.keys is None
+        return self._filter is None and self._query.stream is Stream.HISTORY and are_rows_known
 
     def draw(self, outlines: Sequence[tuple[RowSource, Outline]]) -> None:
         """Add the points of outlines, of which so many are read as a chart can show."""
@@ -82,7 +86,9 @@ class SeriesCollector:
         for _, outline in outlines:
             outline.prepare(self._selection, bucket_rows=size)
         for part, outline in outlines:
-            for found in outline.points(self._selection, part, first, last, bucket_rows=size):
+            for found in outline.points(
+                self._selection, part, first, last, bucket_rows=size, every_row=self._every_row
+            ):
                 sampler = self._sampler(found.key, self.lines.get(found.writer, found.writer))
                 sampler.add(found.steps, found.times, found.values, found.weights)
 
