@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import asyncpg
 from runstream.importing.mlflow.source import find_runs
 from runstream.importing.records import SourceRun, UnreadablePlace
 from tests.conftest import run_aside
+from tests.polling import eventually_async
 from tests.unit.importing.test_mlflow import database as sqlite_database
 
 if TYPE_CHECKING:
@@ -52,6 +55,25 @@ def test_the_runs_are_the_same(database: str, tmp_path: Path) -> None:
 
     assert in_postgres == in_sqlite
     assert len(in_postgres) == 3
+
+
+async def test_the_last_reference_may_go_away_while_a_loop_runs(database: str, tmp_path: Path) -> None:
+    """The connection is closed completely in any thread, also in one whose event loop is running."""
+    await copy(sqlite_database(tmp_path), database)
+    found = await asyncio.to_thread(list, find_runs([database]))
+    assert found
+
+    del found
+    gc.collect()  # an open connection would be a warning, and so an error
+
+    connection = await asyncpg.connect(database)
+    others = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+
+    async def alone() -> bool:
+        return not await connection.fetchval(others)
+
+    await eventually_async(alone)
+    await connection.close()
 
 
 def test_a_database_of_others_is_named(database: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
+import threading
 import weakref
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Protocol
@@ -110,10 +110,13 @@ class PostgresDatabase:
 
     def __init__(self, uri: str) -> None:
         self._asyncpg = require("asyncpg", "Importing from PostgreSQL", "runstream[server]")
+        # In a thread of its own: the last reference may go away where another loop runs, and closing needs this one.
         self._loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=_run, args=(self._loop,), name="MLflow database", daemon=True)
+        thread.start()
         scheme, _, rest = uri.partition("://")
         self._shown = f"{scheme}://{rest.rpartition('@')[2]}"
-        weakref.finalize(self, _close, self._loop, opened := list[Any]())
+        weakref.finalize(self, _close, self._loop, thread, opened := list[Any]())
         self._connection = self._wait(self._asyncpg.connect(f"postgresql://{rest}", timeout=_TIMEOUT_S))
         opened.append(self._connection)
         self._wait(self._connection.transaction(isolation="repeatable_read", readonly=True).start())
@@ -129,20 +132,29 @@ class PostgresDatabase:
             return await awaited
 
         try:
-            return self._loop.run_until_complete(result())
+            return asyncio.run_coroutine_threadsafe(result(), self._loop).result()
         except (self._asyncpg.PostgresError, self._asyncpg.InterfaceError, OSError, ValueError) as error:
             raise SourceError(
                 f"Cannot read {self._shown} as a database of MLflow: {error or type(error).__name__}"
             ) from error
 
 
-def _close(loop: asyncio.AbstractEventLoop, opened: Sequence[Any]) -> None:
-    """Close what a database used, once no run refers to it."""
-    for connection in opened:
-        connection.terminate()
-    with contextlib.suppress(RuntimeError):  # another loop runs in this thread
-        loop.run_until_complete(asyncio.sleep(0))  # sockets are closed by the loop
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
     loop.close()
+
+
+def _close(loop: asyncio.AbstractEventLoop, thread: threading.Thread, opened: Sequence[Any]) -> None:
+    """Close what a database used, once no run refers to it."""
+
+    def end() -> None:
+        for connection in opened:
+            connection.terminate()
+        loop.call_soon(loop.stop)  # after the callbacks that close the sockets
+
+    loop.call_soon_threadsafe(end)
+    if thread is not threading.current_thread():
+        thread.join(_TIMEOUT_S)
 
 
 def _integer(value: Any) -> int:
