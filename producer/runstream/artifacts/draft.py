@@ -15,14 +15,15 @@ from typing import IO, TYPE_CHECKING, Any
 
 from runstream.artifacts.entry import ArtifactManifest, ArtifactManifestEntry
 from runstream.download.file_cache import new_draft_folder
-from runstream.files.pack import PACKED_BYTES, Pack
-from runstream.files.staging import STAGED_NAME, Staging
+from runstream.files.pack import PACKED_BYTES
+from runstream.files.staging import Staging
 from runstream_schemas.stored.names import problem_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from runstream.artifacts.content import ArtifactFile
+    from runstream.files.pack import Pack
 
 _SLASHES = re.compile("//+")
 _POLICIES = ("mutable", "immutable")
@@ -170,7 +171,7 @@ class Draft:
 
     def _usable_pack(self) -> Pack:
         if self._pack is None or not self._pack.usable:
-            self._pack = Pack(self._place() / STAGED_NAME)
+            self._pack = self._staging.new_pack()
         return self._pack
 
     @property

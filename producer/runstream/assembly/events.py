@@ -104,7 +104,7 @@ def create_messages(
         if block.reason:
             raise
         reason = f"cannot be represented in the contract: {type(error).__name__}: {error}"[:500]
-        reason = reason.encode(errors="backslashreplace").decode()  # it may quote the value
+        reason = _storable(reason)  # it may quote the value
     else:
         columns = event.columns if isinstance(event, events.LogEvent) else ()
         names = weight(columns, block.count)
@@ -242,20 +242,23 @@ def _named_marker(topic: Topic, header: events.Header, block: Block) -> events.P
     record = block.values[0] if block.values and isinstance(block.values[0], dict) else {}
     known = {name: record[name] for name in _MARKER_NAMES.get(topic, ()) if isinstance(record.get(name), str)}
     # Encoded as the reason is: a name that is not UTF-8 may be why the record is lost.
-    names: dict[str, Any] = {name: text.encode(errors="backslashreplace").decode() for name, text in known.items()}
-    if topic is Topic.FILE and (paths := paths_of(record)):
+    names: dict[str, Any] = {name: _storable(text) for name, text in known.items()}
+    if topic is Topic.FILE and (paths := _paths_of(record)):
         names["files"] = [events.FileContent(path=path, reason=header.reason) for path in paths]
     if record.get("policy") in {policy.value for policy in events.FilePolicy} and topic is Topic.FILE:
         names["policy"] = events.FilePolicy(record["policy"])
     return _PLAIN_EVENTS[topic][0](header=header, **names)
 
 
-def paths_of(record: Mapping[str, Any]) -> list[str]:
+def _paths_of(record: Mapping[str, Any]) -> list[str]:
     """Return the names of the files of a record that names several."""
     files = record.get("files")
-    return (
-        [str(file[0]).encode(errors="backslashreplace").decode() for file in files] if isinstance(files, list) else []
-    )
+    return [_storable(str(file[0])) for file in files] if isinstance(files, list) else []
+
+
+def _storable(text: str) -> str:
+    """Return a text that an event can hold: what is not UTF-8 is written with escapes."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def halves(block: Block) -> tuple[Block, Block]:

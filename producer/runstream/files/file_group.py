@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream.files.pack import Pack
 from runstream.files.staging import STAGED_NAME
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
-    from pathlib import Path
+
+    from runstream.files.pack import Pack
+    from runstream.files.staging import Staging
 
 #: Files in a record, and characters of their names: its event must be far smaller than a message may be.
 _MOST_FILES = 256
@@ -23,8 +24,8 @@ class FileGroup:
     A record owns its pack, which the shipper deletes once the event is acknowledged.
     """
 
-    def __init__(self, run_folder: Path, append: Callable[[Mapping[str, Any]], object]) -> None:
-        self._folder = run_folder / STAGED_NAME
+    def __init__(self, staging: Staging, append: Callable[[Mapping[str, Any]], object]) -> None:
+        self._staging = staging
         self._append = append
         self._pack: Pack | None = None
         self._files: list[tuple[str, int, int, bytes]] = []
@@ -33,7 +34,7 @@ class FileGroup:
     def add(self, name: str, source: str | os.PathLike[str]) -> bool:
         """Add a file under a name in the run; return False if it is not small. Raises OSError as :meth:`Pack.add`."""
         if self._pack is None:
-            self._pack = Pack(self._folder)
+            self._pack = self._staging.new_pack()
         content = self._pack.add(source)
         if content is None:
             return False

@@ -104,7 +104,7 @@ class SavedFiles:
         record: Callable[[FileRecord], None],
         append: Callable[[Mapping[str, Any]], object],
     ) -> None:
-        self._run_folder, self._append = run_folder, append
+        self._append = append
         self._runs = run_folder.parent
         self._links = run_folder / "files"
         self._staging = staging
@@ -121,7 +121,7 @@ class SavedFiles:
         found = dict(selection.matches_in(self._links)) | found
         if not found:
             self._report_nothing(selection, policy, warn)
-        group = FileGroup(self._run_folder, self._append) if policy == "now" and len(found) > 1 else None
+        group = FileGroup(self._staging, self._append) if policy == "now" and len(found) > 1 else None
         saved = [os.fspath(self._save(name, path, policy, warn, group)) for name, path in found.items()]
         if group is not None:
             group.record()

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runstream.files.pack import Pack
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -76,6 +78,10 @@ class Staging:
                 while view:
                     view = view[file.write(view) :]
         return self._staged(path)
+
+    def new_pack(self) -> Pack:
+        """Return a new pack; raises OSError."""
+        return Pack(self._folder)
 
     def delete(self, staged: StagedFile) -> None:
         """Delete a staged file; does nothing if there is none."""

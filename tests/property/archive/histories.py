@@ -12,6 +12,7 @@ import numpy as np
 
 from runstream_consumers.archive.archive import Archive
 from runstream_consumers.archive.layout import PartRecord, base_of
+from runstream_consumers.archive.manifest import new_record
 from runstream_consumers.archive.part_writer import encode_part, read_part
 from runstream_consumers.archive.rows import HotBlock, PartRows, concatenate, gather
 from runstream_consumers.archive.stored_blocks import StoredBlocks
@@ -165,24 +166,9 @@ class History:
 
     def _add_part(self, run: UUID, rows: PartRows) -> None:
         part = uuid4()
-        base = base_of(RUN, STREAM, part)
-        encoded = encode_part(rows, base)
+        encoded = encode_part(rows, base_of(RUN, STREAM, part))
         self.store.objects |= {key: bytes(data) for key, data in encoded.objects.items()}
-        record = PartRecord(
-            run=RUN,
-            stream=STREAM,
-            part=part,
-            base=base,
-            files=encoded.files,
-            index_object_size=encoded.index_object_size,
-            index_size=encoded.index_size,
-            rows=len(rows),
-            points=rows.points,
-            columns=len(rows.columns),
-            min_step=int(rows.steps.min()),
-            max_step=int(rows.steps.max()),
-            last_offset=int(rows.offsets.max()),
-        )
+        record = new_record(RUN, STREAM, part, rows, encoded)
         self.manifest.records.setdefault(run, []).append(record)
 
 

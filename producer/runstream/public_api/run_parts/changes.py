@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -66,6 +67,18 @@ class RunChanges(RunDocument, RunArtifacts):
         run = cls(api.connection, *place, run_id or generate_run_id())
         run._command("POST", {"state": state, "generated_name": generated_name(run.id)})
         return run
+
+    @property
+    def summary(self) -> RunSummary:
+        """The summary, nested as it was logged: a dict that can be changed, and published by its ``update()``."""
+        if self._summary is None:
+            self._summary = RunSummary(self.load()["summary"], self._publish_summary)
+        return self._summary
+
+    @property
+    def summary_metrics(self) -> dict[str, Any]:
+        """The summary as a plain dict."""
+        return copy.deepcopy(dict(self.summary))
 
     def update(self) -> None:
         """Publish the changes of name, notes, tags, group, job type, config and summary; return once they are stored.

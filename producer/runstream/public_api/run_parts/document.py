@@ -156,21 +156,6 @@ class RunDocument:
         return self.config
 
     @property
-    def summary(self) -> RunSummary:
-        """The summary, nested as it was logged: a dict that can be changed, and published by its ``update()``."""
-        if self._summary is None:
-            self._summary = RunSummary(self.load()["summary"], self._publish_summary)
-        return self._summary
-
-    @property
-    def summary_metrics(self) -> dict[str, Any]:
-        """The summary as a plain dict."""
-        return copy.deepcopy(dict(self.summary))
-
-    def _publish_summary(self, summary: RunSummary) -> None:
-        raise NotImplementedError
-
-    @property
     def tags(self) -> list[str]:
         """The tags of the run: a list that can be changed."""
         tags: list[str] = self._changed.setdefault("tags", list(self.load()["tags"]))
