@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import logging
-import signal
 import sys
 
 from runstream_consumers.compactor.process import compact
 from runstream_consumers.compactor.settings import CompactorSettings
+from runstream_consumers.runtime.stopping import stop_on_signals
 from runstream_consumers.settings import SettingsError
 
 #: Options of glibc's mallopt: M_MMAP_THRESHOLD and M_ARENA_MAX.
@@ -25,11 +25,7 @@ def _return_freed_memory() -> None:
 
 
 async def _compact_until_signaled(settings: CompactorSettings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await compact(settings, stop=stop)
+    await compact(settings, stop=stop_on_signals())
 
 
 def main() -> int:

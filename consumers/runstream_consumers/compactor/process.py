@@ -24,6 +24,7 @@ from runstream_consumers.object_store.store import ObjectDamaged, ObjectMissing,
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.connection import connected
 from runstream_consumers.runtime.postgres.migrate import migrate_all
+from runstream_consumers.runtime.stopping import until_stopped
 from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath
 
@@ -112,14 +113,7 @@ class Compactor:
 
 async def compact(settings: CompactorSettings, *, stop: asyncio.Event) -> None:
     """Compact until ``stop`` is set; waits for servers that are unavailable."""
-    work = asyncio.create_task(_work(settings))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    work.cancel()
-    [result] = await asyncio.gather(work, return_exceptions=True)
-    if isinstance(result, Exception):
-        raise result
+    await until_stopped(_work(settings), stop)
 
 
 @asynccontextmanager

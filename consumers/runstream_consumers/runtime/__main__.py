@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import gc
 import logging
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from runstream_consumers.runtime.plugin import Consumer, declaration_of
 from runstream_consumers.runtime.process import consume, redrive_quarantine
 from runstream_consumers.runtime.rebuild import describe_rebuild, reset
 from runstream_consumers.runtime.registry import find_consumer, load_settings
+from runstream_consumers.runtime.stopping import stop_on_signals
 from runstream_consumers.settings import ServerSettings, SettingsError
 
 log = logging.getLogger("runstream_consumers.runtime")
@@ -130,7 +130,8 @@ async def _run(consumer: Consumer, settings: ServerSettings, parsed: argparse.Na
     else:
         if parsed.rebuild:
             await reset(consumer, settings, DEFAULT_OPTIONS, start=parsed.start)
-        await _consume_until_signaled(consumer, settings, None if parsed.rebuild else parsed.start)
+        start = None if parsed.rebuild else parsed.start
+        await consume(consumer, settings, stop=stop_on_signals(), start=start)
 
 
 def _confirm(rebuild: str, *, is_confirmed: bool) -> None:
@@ -146,14 +147,6 @@ def _confirm(rebuild: str, *, is_confirmed: bool) -> None:
         answer = ""
     if answer.strip().lower() not in {"y", "yes"}:
         raise RuntimeFault("Nothing was changed")
-
-
-async def _consume_until_signaled(consumer: Consumer, settings: ServerSettings, start: str | None) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await consume(consumer, settings, stop=stop, start=start)
 
 
 if __name__ == "__main__":

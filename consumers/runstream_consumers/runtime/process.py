@@ -19,6 +19,7 @@ from runstream_consumers.runtime.plugin import Consumer, declaration_of
 from runstream_consumers.runtime.postgres.connection import connected
 from runstream_consumers.runtime.postgres.migrate import migrate_all
 from runstream_consumers.runtime.start_position import is_beginning, parse_start, store_start
+from runstream_consumers.runtime.stopping import until_stopped
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import topic_name
 
@@ -38,16 +39,8 @@ async def consume(
     A new sink begins at ``start``, or where the consumer declares. Raises RuntimeFault, or unexpected errors of the
     consumer.
     """
-    work = asyncio.create_task(_consume(consumer, settings, options, start or declaration_of(consumer).start))
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopping.cancel()
-        work.cancel()
-        [result] = await asyncio.gather(work, return_exceptions=True)
-    if isinstance(result, Exception):
-        raise result
+    work = _consume(consumer, settings, options, start or declaration_of(consumer).start)
+    await until_stopped(work, stop)
 
 
 async def redrive_quarantine(
