@@ -22,8 +22,8 @@ from runstream_consumers.artifact_decisions.model import (
 )
 from runstream_consumers.artifact_decisions.store import Decisions
 from runstream_consumers.artifacts import reader as artifacts
-from runstream_consumers.object_store import object_table
 from runstream_consumers.object_store.store import ObjectMissing, ObjectStore
+from runstream_consumers.stored_objects import object_table
 from runstream_schemas.exceptions import InvalidManifest
 from runstream_schemas.stored.manifest import Manifest
 from runstream_schemas.stored.objects import object_key

@@ -20,9 +20,9 @@ from runstream_consumers.api.kafka.offsets import BrokerOffsets
 from runstream_consumers.api.problems import Problem
 from runstream_consumers.artifact_decisions.store import close_stale_drafts, held_manifests
 from runstream_consumers.artifacts.reader import live_manifests
-from runstream_consumers.object_store.collection import QUERIES, Collected, CollectionRefused, collect
 from runstream_consumers.object_store.store import ObjectStore, StoreUnavailable
 from runstream_consumers.settings import ServerSettings
+from runstream_consumers.stored_objects.collection import QUERIES, Collected, CollectionRefused, collect
 from runstream_schemas.topics import Topic, topic_name
 
 log = logging.getLogger(__name__)

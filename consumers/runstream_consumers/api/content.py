@@ -17,9 +17,9 @@ from starlette.types import Receive, Scope, Send
 from runstream_consumers.api.control_tables import ControlTables
 from runstream_consumers.api.problems import Problem
 from runstream_consumers.api.security.headers import isolate
-from runstream_consumers.object_store import object_table
 from runstream_consumers.object_store.sniffing import SNIFFED_BYTES, media_type_of
 from runstream_consumers.object_store.store import ObjectDamaged, ObjectMissing, ObjectReader, ObjectStore
+from runstream_consumers.stored_objects import object_table
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from runstream_consumers.api.control_tables import ControlTables
 from runstream_consumers.api.problems import BadParameter, Problem
-from runstream_consumers.object_store import object_table
-from runstream_consumers.object_store.object_table import KnownObject
 from runstream_consumers.object_store.store import ObjectMissing, ObjectStore, StoredPart
+from runstream_consumers.stored_objects import object_table
+from runstream_consumers.stored_objects.object_table import KnownObject
 from runstream_schemas.stored.objects import object_key
 
 #: Larger objects are uploaded in parts.

@@ -1,1 +1,1 @@
-"""The S3 store of files and artifacts: a client, and HTTP responses with the content of objects."""
+"""The S3 store: a client, presigned requests, and the media types of contents."""

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from runstream_consumers.api.collector import Collector, collected
-from runstream_consumers.object_store.collection import CollectionRefused
 from runstream_consumers.settings import ServerSettings
+from runstream_consumers.stored_objects.collection import CollectionRefused
 from tests.integration.api.conftest import new_recording
 from tests.integration.api.serving import PARTITIONS
 from tests.integration.api.test_files import add_file, ask_file, put_object

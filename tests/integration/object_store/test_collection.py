@@ -18,11 +18,11 @@ from runstream_consumers.api.control_tables import open_control_tables
 from runstream_consumers.api.uploads import Uploads
 from runstream_consumers.control import schema
 from runstream_consumers.files.consumer import FilesConsumer, FilesPartition
-from runstream_consumers.object_store.collection import Collected, CollectionRefused, collect
 from runstream_consumers.object_store.presigning import SignedRequest
 from runstream_consumers.object_store.store import ObjectMissing, ObjectStore, StoredObject, StoreUnavailable, Upload
 from runstream_consumers.runtime.plugin import Batch, Received
 from runstream_consumers.runtime.process import prepare_tables
+from runstream_consumers.stored_objects.collection import Collected, CollectionRefused, collect
 from runstream_schemas.events import FileEvent, Kind
 from runstream_schemas.stored.manifest import Manifest, ManifestEntry
 from runstream_schemas.stored.objects import object_key

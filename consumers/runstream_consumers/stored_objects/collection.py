@@ -21,7 +21,7 @@ from runstream_schemas.exceptions import InvalidManifest
 from runstream_schemas.stored.manifest import Manifest
 from runstream_schemas.stored.objects import parse_key
 
-QUERIES = load_queries(files("runstream_consumers.object_store") / "collection.sql")
+QUERIES = load_queries(files("runstream_consumers.stored_objects") / "collection.sql")
 
 #: Objects that are deleted in one transaction, for which requests for them may wait.
 _BATCH = 200

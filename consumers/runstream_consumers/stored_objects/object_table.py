@@ -12,7 +12,7 @@ from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.queries import load_queries
 from runstream_schemas.stored.objects import entity_key
 
-QUERIES = load_queries(files("runstream_consumers.object_store") / "queries.sql")
+QUERIES = load_queries(files("runstream_consumers.stored_objects") / "queries.sql")
 
 #: How long the table is trusted without looking at the store.
 _TRUSTED = timedelta(days=1)
