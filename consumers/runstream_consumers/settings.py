@@ -73,6 +73,9 @@ class ServerSettings(BaseSettings):
     #: Interval between two collections of objects that nothing refers to, seconds; 0 for none.
     gc_interval_s: float = Field(default=86_400.0, ge=0)
 
+    #: Whether the local stack copies the messages of all topics to the object store, so that topics can be trimmed.
+    topic_archive: bool = False
+
     #: Interval between two beats of a writer, seconds.
     heartbeat_s: float = Field(default=15.0, gt=0)
 

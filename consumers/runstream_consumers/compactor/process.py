@@ -14,7 +14,6 @@ import asyncpg
 
 from runstream_consumers.archive.archive import Archive
 from runstream_consumers.archive.manifest import QUERIES, PartConflict
-from runstream_consumers.compactor.lock import hold
 from runstream_consumers.compactor.orphans import delete_orphans, find_orphans
 from runstream_consumers.compactor.plan import HotRun, Thresholds
 from runstream_consumers.compactor.settings import CompactorSettings
@@ -24,6 +23,7 @@ from runstream_consumers.object_store.store import ObjectDamaged, ObjectMissing,
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.connection import connected
 from runstream_consumers.runtime.postgres.migrate import migrate_all
+from runstream_consumers.runtime.postgres.process_lock import ProcessLock, hold
 from runstream_consumers.runtime.stopping import until_stopped
 from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath
@@ -121,7 +121,7 @@ async def working(settings: CompactorSettings) -> AsyncIterator[Compactor]:
     """Provide the compactor once no other process works; raises the errors of Postgres."""
     async with connected(settings.postgres, application="compactor") as connection:
         await migrate_all(connection, HistoryConsumer())
-        await hold(connection)
+        await hold(connection, ProcessLock.COMPACTOR)
         async with ObjectStore.opened(settings) as store:
             if store is None:
                 raise StoreUnavailable("No object store is configured: set RUNSTREAM_S3_ENDPOINT and its key")

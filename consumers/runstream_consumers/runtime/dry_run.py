@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
+from runstream_consumers.runtime.consuming.catching_up import CatchUp
 from runstream_consumers.runtime.consuming.sink import Sink
 from runstream_consumers.runtime.context import open_context
-from runstream_consumers.runtime.kafka.client import connected_reader, topic_bounds
-from runstream_consumers.runtime.kafka.messages import Message, message_from
+from runstream_consumers.runtime.kafka.client import connected_reader
 from runstream_consumers.runtime.options import Options
-from runstream_consumers.runtime.plugin import Connection, Consumer, Context
+from runstream_consumers.runtime.plugin import Connection, Consumer
 from runstream_consumers.runtime.postgres.connection import connected
 from runstream_consumers.runtime.postgres.migrate import migrate_all
 from runstream_consumers.runtime.postgres.store import QUERIES
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
 from runstream_consumers.runtime.start_position import is_beginning, store_start
+from runstream_consumers.runtime.topic_archive.archive import TopicArchive
+from runstream_consumers.runtime.topic_archive.topic_log import TopicLog
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import Topic, topic_name
-
-_POLL_MS = 1_000
 
 
 @dataclass(slots=True)
@@ -71,65 +68,28 @@ async def dry_run(consumer: Consumer, settings: ServerSettings, options: Options
         async with (
             open_context(consumer, settings, options) as context,
             connected_reader(settings.kafka, options) as kafka,
+            TopicArchive.opened(settings) as archive,
         ):
-            run = _DryRun(replace(context, producer=_NoProducer()), kafka, connection, options)
+            report = DryRunReport()
+            topics = {topic_name(context.prefix, topic): topic for topic in consumer.topics}
+            log = TopicLog(kafka, archive, topics, timeout=options.request_timeout)
+            reading = CatchUp(kafka, log, options, report.read.update)
+            breaker = CircuitBreaker(options.breaker_window, options.breaker_runs, options.breaker_share)
+            sending_nothing = replace(context, producer=_NoProducer())
             for number in range(settings.partitions):
-                await run.apply_partition(consumer, number)
-            await run.add_effects()
-    return run.report
+                sink = Sink(consumer, number, sending_nothing, breaker=breaker, runs_background=False)
+                await reading.run(sink, connection, number, most=options.dry_run_messages)
+            await _add_effects(report, connection, context.name)
+    return report
 
 
-@dataclass(slots=True)
-class _DryRun:
-    """Applies messages on a connection whose transaction is never committed."""
-
-    context: Context
-    kafka: AIOKafkaConsumer
-    connection: Connection
-    options: Options
-    report: DryRunReport = field(default_factory=DryRunReport)
-
-    async def apply_partition(self, consumer: Consumer, number: int) -> None:
-        """Apply what a partition number has from the stored offsets on."""
-        options = self.options
-        topics = {topic_name(self.context.prefix, topic): topic for topic in consumer.topics}
-        breaker = CircuitBreaker(options.breaker_window, options.breaker_runs, options.breaker_share)
-        sink = Sink(consumer, number, self.context, breaker=breaker, runs_background=False)
-        starts, ends = await topic_bounds(self.kafka, topics, number, timeout=options.request_timeout)
-        positions = await sink.open(self.connection, starts, ends)
-        while sink.deferred_bytes:
-            await sink.apply_deferred(self.connection)
-        log_ends = {TopicPartition(name, number): end for name, end in ends.items()}
-        self.kafka.assign(list(log_ends))
-        for partition in log_ends:
-            self.kafka.seek(partition, positions[partition.topic])
-        left = options.dry_run_messages
-        while left > 0 and any([await self.kafka.position(partition) < end for partition, end in log_ends.items()]):
-            fetched = await self.kafka.getmany(timeout_ms=_POLL_MS, max_records=min(left, options.batch_events))
-            batch = {
-                partition.topic: [message_from(topics[partition.topic], record) for record in records]
-                for partition, records in fetched.items()
-            }
-            await self._apply(sink, batch)
-            left -= sum(map(len, batch.values()))
-
-    async def add_effects(self) -> None:
-        """Add to the report what the transaction has changed so far."""
-        name = self.context.name
-        for row in await self.connection.fetch(QUERIES["changed_tables"], name):
-            self.report.tables[row["name"]] = (row["inserted"], row["updated"], row["deleted"])
-        self.report.quarantined = [
-            f"{row['topic']}[{row['partition']}] offset {row['offset']}: {row['reason']}"
-            for row in await self.connection.fetch(QUERIES["new_quarantine"], name)
-        ]
-        self.report.messages = [
-            f"{row['key']} of {row['run']}: {row['message']}"
-            for row in await self.connection.fetch(QUERIES["new_messages"], name)
-        ]
-
-    async def _apply(self, sink: Sink, batch: Mapping[str, Sequence[Message]]) -> None:
-        """Apply a batch; offsets that the log does not have are skipped."""
-        self.report.read.update({name: len(messages) for name, messages in batch.items()})
-        while batch and (gaps := (await sink.apply_batch(self.connection, batch)).gaps):
-            for name, missing in gaps.items():
-                await sink.skip(self.connection, name, missing, "not in the log")
+async def _add_effects(report: DryRunReport, connection: Connection, name: str) -> None:
+    """Add to the report what the transaction has changed so far."""
+    for row in await connection.fetch(QUERIES["changed_tables"], name):
+        report.tables[row["name"]] = (row["inserted"], row["updated"], row["deleted"])
+    report.quarantined = [
+        f"{row['topic']}[{row['partition']}] offset {row['offset']}: {row['reason']}"
+        for row in await connection.fetch(QUERIES["new_quarantine"], name)
+    ]
+    rows = await connection.fetch(QUERIES["new_messages"], name)
+    report.messages = [f"{row['key']} of {row['run']}: {row['message']}" for row in rows]

@@ -29,3 +29,7 @@ class ConsumptionStalled(RuntimeFault):
 
 class RepeatedFailures(RuntimeFault):
     """Messages of several runs fail with unexpected exceptions, which points to a bug in the consumer."""
+
+
+class ArchiveDamaged(RuntimeFault):
+    """An object of the topic archive is missing, or not what was stored: a backup of the bucket has it."""

@@ -20,6 +20,7 @@ from runstream_consumers.runtime.postgres.connection import connected
 from runstream_consumers.runtime.postgres.migrate import migrate_all
 from runstream_consumers.runtime.start_position import is_beginning, parse_start, store_start
 from runstream_consumers.runtime.stopping import until_stopped
+from runstream_consumers.runtime.topic_archive.archive import TopicArchive
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import topic_name
 
@@ -68,10 +69,12 @@ async def _consume(consumer: Consumer, settings: ServerSettings, options: Option
     await retry(_wait_for_topics, consumer, settings, options)
     if not is_beginning(start):
         await retry(_store_start, consumer, settings, options, start)
-    async with open_context(consumer, settings, options) as context:
+    async with open_context(consumer, settings, options) as context, TopicArchive.opened(settings) as archive:
         kafka: AIOKafkaConsumer = await retry(_start, consumer, settings, options)
         try:
-            await ConsumeLoop(consumer, context, dsn=settings.postgres, kafka=kafka, options=options).run()
+            await ConsumeLoop(
+                consumer, context, dsn=settings.postgres, kafka=kafka, options=options, archive=archive
+            ).run()
         finally:
             await close_consumer(kafka, options.close_timeout)
 

@@ -7,13 +7,15 @@ import logging
 from aiokafka import TopicPartition
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
-from runstream_consumers.runtime.kafka.client import connected_reader, log_bounds, offsets_at
+from runstream_consumers.runtime.kafka.client import connected_reader
 from runstream_consumers.runtime.options import Options
 from runstream_consumers.runtime.plugin import Connection, Consumer, declaration_of
 from runstream_consumers.runtime.postgres.connection import connected
 from runstream_consumers.runtime.postgres.migrate import migrate_all
 from runstream_consumers.runtime.postgres.store import QUERIES, SinkStore
-from runstream_consumers.runtime.start_position import is_beginning, parse_start
+from runstream_consumers.runtime.start_position import is_beginning, parse_start, start_offsets
+from runstream_consumers.runtime.topic_archive.archive import TopicArchive
+from runstream_consumers.runtime.topic_archive.topic_log import first_offsets
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import topic_name
 
@@ -28,9 +30,9 @@ async def describe_rebuild(consumer: Consumer, settings: ServerSettings, options
     async with connected(settings.postgres, application=consumer.name) as connection:
         tables = [row["name"] for row in await connection.fetch(QUERIES["tables_of_schema"], consumer.name)]
     names = [topic_name(settings.prefix, topic) for topic in consumer.topics]
-    async with connected_reader(settings.kafka, options) as kafka:
+    async with TopicArchive.opened(settings) as archive, connected_reader(settings.kafka, options) as kafka:
         partitions = [TopicPartition(name, number) for name in names for number in range(settings.partitions)]
-        starts, _ = await log_bounds(kafka, partitions, timeout=options.request_timeout)
+        starts = await first_offsets(kafka, archive, partitions, timeout=options.request_timeout)
     trimmed = sorted({partition.topic for partition, start in starts.items() if start > 0})
     lines = [
         f"Rebuild {consumer.name}: drop {', '.join(tables) or 'no tables'}, and read {', '.join(sorted(names))} again."
@@ -54,8 +56,7 @@ async def reset(consumer: Consumer, settings: ServerSettings, options: Options, 
         )
     names = [topic_name(settings.prefix, topic) for topic in consumer.topics]
     partitions = [TopicPartition(name, number) for name in names for number in range(settings.partitions)]
-    async with connected_reader(settings.kafka, options) as kafka:
-        offsets = await offsets_at(kafka, partitions, parse_start(position), timeout=options.request_timeout)
+    offsets = await start_offsets(settings, partitions, parse_start(position), options)
     async with connected(settings.postgres, application=consumer.name) as connection:
         await migrate_all(connection, consumer)
         async with connection.transaction():

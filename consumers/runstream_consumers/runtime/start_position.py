@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from aiokafka import TopicPartition
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
-from runstream_consumers.runtime.kafka.client import connected_reader, offsets_at
+from runstream_consumers.runtime.kafka.client import connected_reader
 from runstream_consumers.runtime.options import Options
 from runstream_consumers.runtime.plugin import Connection, Consumer
 from runstream_consumers.runtime.postgres.store import QUERIES, SinkStore
+from runstream_consumers.runtime.topic_archive.archive import TopicArchive
+from runstream_consumers.runtime.topic_archive.topic_log import offsets_since
 from runstream_consumers.settings import ServerSettings
 from runstream_schemas.topics import topic_name
 
@@ -42,6 +45,14 @@ def parse_start(text: str) -> int | None:
     return int(time.timestamp() * 1000)
 
 
+async def start_offsets(
+    settings: ServerSettings, partitions: Sequence[TopicPartition], time: int | None, options: Options
+) -> dict[TopicPartition, int]:
+    """Return for each partition the first offset appended at or after a time, archived or not; the end for None."""
+    async with TopicArchive.opened(settings) as archive, connected_reader(settings.kafka, options) as kafka:
+        return await offsets_since(kafka, archive, partitions, time, timeout=options.request_timeout)
+
+
 async def store_start(
     consumer: Consumer, settings: ServerSettings, connection: Connection, start: str, options: Options
 ) -> None:
@@ -61,8 +72,7 @@ async def store_start(
             return
         names = [topic_name(settings.prefix, topic) for topic in consumer.topics]
         partitions = [TopicPartition(name, number) for name in names for number in range(settings.partitions)]
-        async with connected_reader(settings.kafka, options) as kafka:
-            offsets = await offsets_at(kafka, partitions, time, timeout=options.request_timeout)
+        offsets = await start_offsets(settings, partitions, time, options)
         for number in range(settings.partitions):
             store = SinkStore(sink=consumer.name, partition=number, topics=names)
             await store.make_offsets(connection, {name: offsets[TopicPartition(name, number)] for name in names})

@@ -19,6 +19,7 @@ from rich.console import Console
 from runstream.server.folders import stack_folder
 from runstream_deploy.cli.consume import consume
 from runstream_deploy.cli.gc import gc
+from runstream_deploy.cli.topic_archive import archive, trim
 from runstream_deploy.exceptions import StackError
 from runstream_deploy.stack.data_folder import DataFolder
 
@@ -43,6 +44,8 @@ def register(app: typer.Typer) -> None:
     app.command("consume")(consume)
     app.command("quarantine")(quarantine)
     app.command("gc")(gc)
+    app.command("archive")(archive)
+    app.command("trim")(trim)
 
 
 def up(*, data_dir: DataDir = None, detach: Detach = False) -> None:

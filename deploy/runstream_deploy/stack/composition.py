@@ -10,15 +10,16 @@ from urllib.parse import urlsplit
 from minio import Minio
 
 from runstream.server.folders import cache_folder
+from runstream_consumers.runtime.postgres.process_lock import ProcessLock
 from runstream_deploy.processes.ports import LOOPBACK
 from runstream_deploy.services import kafka, object_store, postgres
 from runstream_deploy.services.api_process import ApiProcess
 from runstream_deploy.services.class_archive import with_class_archive
-from runstream_deploy.services.compactor_process import CompactorProcess
 from runstream_deploy.services.consumer_process import ConsumerProcess, registered_consumers
 from runstream_deploy.services.jars import Report, fetch_jars
 from runstream_deploy.services.java import find_java
 from runstream_deploy.services.kafka import Kafka
+from runstream_deploy.services.locking_process import LockingProcess
 from runstream_deploy.services.object_store import ObjectStore
 from runstream_deploy.services.postgres import Postgres
 from runstream_deploy.services.service import Service
@@ -37,7 +38,7 @@ class Composition:
 
     servers: Sequence[Service]
     external: Sequence[ExternalService]
-    #: The consumers, the compactor and the API, which need the servers.
+    #: The consumers, the compactor, the archiver and the API, which need the servers.
     applications: Sequence[Service]
     #: The complete settings, with which the applications run.
     settings: StackSettings
@@ -84,7 +85,8 @@ def assemble(stack: StackFile, given: StackSettings, servers: Sequence[Service])
         external=_external(settings, local={server.name for server in servers}),
         applications=[
             *(ConsumerProcess(entry, settings.variables()) for entry in registered_consumers()),
-            CompactorProcess(settings.variables()),
+            LockingProcess(ProcessLock.COMPACTOR, settings.variables()),
+            *([LockingProcess(ProcessLock.ARCHIVER, settings.variables())] if settings.topic_archive else []),
             api,
         ],
         settings=settings,

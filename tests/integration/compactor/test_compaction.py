@@ -9,12 +9,12 @@ import pytest
 
 from runstream_consumers.archive.manifest import PartConflict
 from runstream_consumers.compactor.compaction import Compaction
-from runstream_consumers.compactor.lock import is_held
 from runstream_consumers.compactor.orphans import delete_orphans, find_orphans
 from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.history.reader import HistoryRow, RowQuery, fingerprint, scan, series
 from runstream_consumers.object_store.store import ObjectMissing, ObjectStore
 from runstream_consumers.runtime.postgres.connection import connected
+from runstream_consumers.runtime.postgres.process_lock import ProcessLock, is_held
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import Stream
 from tests.integration.compactor.compacting import reading, settings_of, working
@@ -184,7 +184,7 @@ async def test_one_compactor_of_a_database_works(database: str, object_store: Se
 
     async with working(settings) as compactor:
         task = asyncio.create_task(second())
-        assert await is_held(compactor.connection)
+        assert await is_held(compactor.connection, ProcessLock.COMPACTOR)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(begun.wait(), 1.5)
     await asyncio.wait_for(task, 30)

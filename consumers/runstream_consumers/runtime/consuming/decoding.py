@@ -38,7 +38,9 @@ class DecodedBatch:
     _newly_deferred: set[UUID] = field(default_factory=set)
 
     def add(self, message: Message) -> None:
-        """Decode a message, unless it has to wait."""
+        """Decode a message, unless it has to wait or its content was removed."""
+        if message.is_purged:
+            return
         if (self.waiting or self.shares.is_exceeded) and (run := self._run_that_waits(message)) is not None:
             self._newly_deferred.add(run)
             item = Deferred(run, message.topic_name, message.offset, message.append_time, message.value or b"")

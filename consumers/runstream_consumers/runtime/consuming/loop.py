@@ -21,14 +21,15 @@ from runstream_consumers.runtime.consuming.partition_worker import PartitionWork
 from runstream_consumers.runtime.consuming.sink import Sink
 from runstream_consumers.runtime.exceptions import ConsumptionStalled, RuntimeFault
 from runstream_consumers.runtime.faults import is_infrastructure_error
-from runstream_consumers.runtime.kafka.client import Assignment, commit_lag_offsets, log_bounds, topic_bounds
-from runstream_consumers.runtime.kafka.messages import message_from
+from runstream_consumers.runtime.kafka.client import Assignment, commit_lag_offsets, log_bounds
 from runstream_consumers.runtime.options import Options
 from runstream_consumers.runtime.plugin import Connection, Consumer, Context
 from runstream_consumers.runtime.postgres.connection import connect
 from runstream_consumers.runtime.postgres.store import QUERIES, to_postgres_text
 from runstream_consumers.runtime.progress.breaker import CircuitBreaker
 from runstream_consumers.runtime.progress.shares import ShareLimits
+from runstream_consumers.runtime.topic_archive.archive import TopicArchive
+from runstream_consumers.runtime.topic_archive.topic_log import TopicLog
 from runstream_schemas.topics import topic_name
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,14 @@ class ConsumeLoop:
     """Consumes for one consumer until cancelled."""
 
     def __init__(
-        self, consumer: Consumer, context: Context, *, dsn: str, kafka: AIOKafkaConsumer, options: Options
+        self,
+        consumer: Consumer,
+        context: Context,
+        *,
+        dsn: str,
+        kafka: AIOKafkaConsumer,
+        options: Options,
+        archive: TopicArchive | None = None,
     ) -> None:
         self._consumer = consumer
         self._context = context
@@ -73,6 +81,7 @@ class ConsumeLoop:
         self._kafka = kafka
         self._options = options
         self._topics = {topic_name(context.prefix, topic): topic for topic in consumer.topics}
+        self._log = TopicLog(kafka, archive, self._topics, timeout=options.request_timeout)
         self._assignment = Assignment()
         self._buffer = Buffer(options.buffer_bytes)
         self._breaker = CircuitBreaker(options.breaker_window, options.breaker_runs, options.breaker_share)
@@ -100,14 +109,14 @@ class ConsumeLoop:
 
     async def bounds(self, number: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """Return the first offset, and the one after the last, of each topic in a partition number."""
-        return await topic_bounds(self._kafka, self._topics, number, timeout=self._options.request_timeout)
+        return await self._log.bounds(number)
 
     def seek(self, number: int, positions: Mapping[str, int]) -> None:
         """Continue at other offsets; messages fetched of those topics are discarded."""
         for name, offset in positions.items():
             self._buffer.discard(number, name)
             try:
-                self._kafka.seek(TopicPartition(name, number), offset)
+                self._log.seek(TopicPartition(name, number), offset)
             except IllegalStateError:  # just revoked; the assignment will change soon
                 log.debug("%s[%d] is no longer assigned", name, number)
 
@@ -149,31 +158,28 @@ class ConsumeLoop:
 
     async def _fetch_once(self, generation: int) -> None:
         try:
-            fetched = await self._kafka.getmany(timeout_ms=_FETCH_TIMEOUT_MS)
+            fetched = await self._log.fetch(_FETCH_TIMEOUT_MS)
         except (NoOffsetForPartitionError, OffsetOutOfRangeError) as error:
             if generation == self._assignment.generation:  # otherwise it concerns partitions that were just assigned
                 log.warning("finding the positions again: %r", error)
                 self._reopen()
             return
-        except KafkaError as error:
+        except Exception as error:
             if not is_infrastructure_error(error):
                 raise
-            log.warning("waiting for the brokers: %r", error)
+            log.warning("waiting for a server: %r", error)
             await asyncio.sleep(self._options.initial_backoff)
             return
         if generation == self._assignment.generation:
-            for partition, records in fetched.items():
-                self._enqueue(partition, records)
-
-    def _enqueue(self, partition: TopicPartition, records: Sequence[object]) -> None:
-        topic = self._topics[partition.topic]
-        self._buffer.put(partition.partition, [message_from(topic, record) for record in records])
-        self._worker(partition.partition).wake()
+            for partition, messages in fetched.items():
+                self._buffer.put(partition.partition, messages)
+                self._worker(partition.partition).wake()
 
     # --- assignment
 
     async def _reassign(self, partitions: Iterable[TopicPartition]) -> None:
         """Assign new sinks to the workers: memory is discarded whenever the assignment changes."""
+        self._log.assigned()
         numbers = sorted({partition.partition for partition in partitions})
         if numbers:
             log.info("%s is assigned partitions %s", self._context.name, numbers)
@@ -234,8 +240,7 @@ class ConsumeLoop:
         if self._buffer.has_messages(partition.partition):
             return stored
         async with asyncio.timeout(self._options.initial_backoff):
-            position: int = await self._kafka.position(partition)
-        return max(stored, position)
+            return max(stored, await self._log.position(partition))
 
     def _positions(self) -> dict[TopicPartition, int]:
         return {

@@ -32,6 +32,8 @@ class Message:
     #: Broker append time, microseconds since 1970.
     append_time: int
     value: bytes | None
+    #: Whether it was of a deleted run, and its content was removed from the archive.
+    is_purged: bool = False
 
     @property
     def size(self) -> int:
