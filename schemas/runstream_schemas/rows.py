@@ -1,9 +1,10 @@
-"""Convert rows (nested dicts) to columns and back, and divide blocks by rows."""
+"""Convert rows (nested dicts) to columns and back, and choose and join rows of columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,31 +46,66 @@ def unpack_rows(event: LogEvent) -> list[dict[str, Any]]:
     An event without data (dropped, deleted) has no rows. Columns of an unknown type are omitted.
     """
     # Not the count of the event, which may be two billion for an event without data.
-    size = len(event.times)
-    rows: list[dict[str, Any]] = [{} for _ in range(size)]
-    for column in event.columns:
-        if column.type is ColumnType.UNKNOWN:
-            continue
-        *parents, last = column.path
-        index = range(size) if column.rows is None else column.rows.tolist()
-        for row, value in zip(index, column_values(column, size), strict=True):
-            target = rows[row]
-            for name in parents:
-                inner = target.get(name)
-                if not isinstance(inner, dict):
-                    inner = target[name] = {}
-                target = inner
-            target[last] = value
+    return unpack_columns(event.columns, len(event.times))
+
+
+def unpack_columns(
+    columns: Iterable[Column],
+    size: int,
+    read: Callable[[str], Any] | None = None,
+    others: Mapping[str, Sequence[Any]] | None = None,
+) -> list[dict[str, Any]]:
+    """Return ``size`` rows of columns as nested dicts. Columns of an unknown type are omitted.
+
+    Args:
+        columns: The columns.
+        size: The number of rows.
+        read: Makes values of JSON texts, by default what was logged.
+        others: What every row has in addition, by name: one item per row.
+    """
+    known = [column for column in columns if column.type is not ColumnType.UNKNOWN]
+    # Most columns have one name and a value in every row: rows of them are made at once, in the order of the columns.
+    plain = list(takewhile(lambda column: len(column.path) == 1 and column.rows is None, known))
+    last = {} if others is None else others
+    first = {} if len(plain) < len(known) else last
+    names = [*(column.path[0] for column in plain), *first]
+    lists = [*(column_values(column, size, read) for column in plain), *first.values()]
+    rows = [dict(zip(names, items, strict=True)) for items in zip(*lists, strict=True)] if names else _empty(size)
+    for column in known[len(plain) :]:
+        _fill(rows, column, read)
+    if last and first is not last:
+        for row, items in zip(rows, zip(*last.values(), strict=True), strict=True):
+            row.update(zip(last, items, strict=True))
     return rows
 
 
-def column_values(column: Column, count: int) -> list[Any]:
-    """Return the values of a column in a block of ``count`` rows, one per row that has one."""
+def _empty(size: int) -> list[dict[str, Any]]:
+    return [{} for _ in range(size)]
+
+
+def _fill(rows: Sequence[dict[str, Any]], column: Column, read: Callable[[str], Any] | None) -> None:
+    *parents, last = column.path
+    index = range(len(rows)) if column.rows is None else column.rows.tolist()
+    for row, value in zip(index, column_values(column, len(rows), read), strict=True):
+        target = rows[row]
+        for name in parents:
+            inner = target.get(name)
+            if not isinstance(inner, dict):
+                inner = target[name] = {}
+            target = inner
+        target[last] = value
+
+
+def column_values(column: Column, count: int, read: Callable[[str], Any] | None = None) -> list[Any]:
+    """Return the values of a column in a block of ``count`` rows, one per row that has one.
+
+    ``read`` makes values of JSON texts, by default what was logged.
+    """
     if column.values is not None:
         numbers: list[Any] = column.values.tolist()
         return numbers
     if column.type is ColumnType.JSON:
-        return [values.load(text) for text in column.texts]
+        return list(map(read or values.load, column.texts))
     return [None] * (count if column.rows is None else len(column.rows))
 
 
@@ -86,8 +122,70 @@ def cut(event: LogEvent, start: int, stop: int) -> LogEvent:
         orders=event.orders[start:stop],
         steps=event.steps[start:stop],
         times=event.times[start:stop],
-        columns=[part for column in event.columns if (part := _cut_column(column, start, stop)) is not None],
+        columns=cut_columns(event.columns, start, stop),
     )
+
+
+def rows_with_values(columns: Iterable[Column], count: int) -> NDArray[np.bool_]:
+    """Return for each of ``count`` rows whether any of the columns has a value of it."""
+    found = np.zeros(count, dtype=np.bool_)
+    for column in columns:
+        if column.type is ColumnType.UNKNOWN:
+            continue
+        if column.rows is None:
+            return np.ones(count, dtype=np.bool_)
+        found[column.rows] = True
+    return found
+
+
+def cut_columns(columns: Iterable[Column], start: int, stop: int) -> list[Column]:
+    """Return the columns of the rows between two rows; those without a value are left out."""
+    found = []
+    for column in columns:
+        if column.rows is None:
+            found.append(_part(column, None, slice(start, stop)))
+            continue
+        first, last = np.searchsorted(column.rows, (start, stop))
+        if first != last:
+            rows = column.rows[first:last] - np.uint32(start)
+            found.append(_part(column, None if last - first == stop - start else rows, slice(int(first), int(last))))
+    return found
+
+
+def take_columns(columns: Iterable[Column], chosen: NDArray[np.int64], count: int) -> list[Column]:
+    """Return the columns of some of ``count`` rows, in any order; those without a value are left out."""
+    place = np.full(count, -1, dtype=np.int64)
+    place[chosen] = np.arange(len(chosen))
+    found = []
+    for column in columns:
+        if column.rows is None:
+            found.append(_part(column, None, chosen))
+            continue
+        places = place[column.rows]
+        values = np.flatnonzero(places >= 0)
+        if not len(values):
+            continue
+        rows = places[values]
+        if not bool((rows[1:] > rows[:-1]).all()):
+            order = np.argsort(rows)
+            rows, values = rows[order], values[order]
+        found.append(_part(column, None if len(rows) == len(chosen) else rows.astype(np.uint32), values))
+    return found
+
+
+def join_columns(blocks: Sequence[tuple[Sequence[Column], int]]) -> list[Column]:
+    """Return the columns of the rows of several blocks, given with the number of their rows, in order of appearance."""
+    pieces: dict[tuple[str, ...], list[list[tuple[int, int, Column]]]] = {}
+    begin = 0
+    for columns, count in blocks:
+        for column in columns:
+            of_path = pieces.setdefault(column.path, [])
+            of_type = next((one for one in of_path if one[0][2].type is column.type), None)
+            if of_type is None:
+                of_path.append(of_type := [])
+            of_type.append((begin, count, column))
+        begin += count
+    return [_joined(of_type, begin) for of_path in pieces.values() for of_type in of_path]
 
 
 def flatten(row: Row) -> Iterator[tuple[Path, Any]]:
@@ -154,19 +252,29 @@ def _column(path: Path, kind: ColumnType, items: list[Any], index: list[int] | N
     return Column(path=path, type=kind, rows=rows, texts=texts)
 
 
-def _cut_column(column: Column, start: int, stop: int) -> Column | None:
-    if column.rows is None:
-        first, last, rows = start, stop, None
-    else:
-        first, last = (int(edge) for edge in np.searchsorted(column.rows, (start, stop)))
-        if first == last:
-            return None
-        rows = column.rows[first:last] - np.uint32(start)
-        if last - first == stop - start:
-            rows = None
+def _part(column: Column, rows: NDArray[np.uint32] | None, values: slice | NDArray[np.int64]) -> Column:
+    texts = column.texts
+    if texts:
+        texts = texts[values] if isinstance(values, slice) else [texts[index] for index in values.tolist()]
+    return replace(column, rows=rows, values=None if column.values is None else column.values[values], texts=texts)
+
+
+def _joined(pieces: Sequence[tuple[int, int, Column]], count: int) -> Column:
+    """Return a column of its parts in several blocks, each given with the first row and the rows of its block."""
+    columns = [column for _, _, column in pieces]
+    rows: Any = None
+    if sum(size for _, size, _ in pieces) != count or any(column.rows is not None for column in columns):
+        rows = np.concatenate(
+            [
+                np.arange(begin, begin + size) if column.rows is None else column.rows.astype(np.int64) + begin
+                for begin, size, column in pieces
+            ]
+        ).astype(np.uint32)
+        rows = None if len(rows) == count else rows
+    numbers = [column.values for column in columns if column.values is not None]
     return replace(
-        column,
+        columns[0],
         rows=rows,
-        values=None if column.values is None else column.values[first:last],
-        texts=column.texts[first:last],
+        values=np.concatenate(numbers) if numbers else None,
+        texts=list(chain.from_iterable(column.texts for column in columns)),
     )

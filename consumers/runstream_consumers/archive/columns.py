@@ -29,13 +29,13 @@ def sorting_key(column: ColumnId) -> tuple[str, tuple[str, ...], str]:
     return key_of(path), path, kind.value
 
 
-def parquet_names(columns: Iterable[ColumnId]) -> list[str]:
-    """Return the names of sorted columns in Parquet: the key.
+def column_names(columns: Iterable[ColumnId], others: Iterable[str] = (*ROW_COLUMNS, "")) -> list[str]:
+    """Return the names of columns in Parquet and Arrow: the key.
 
     Of several columns of one key, the first has the key as its name and the others are named ``key#type``, with a
-    number if necessary; so is a key that has the name of a column that every file has, or no name.
+    number if necessary; so is a key that has the name of one of the ``others``, by default those of archive files.
     """
-    taken = {*ROW_COLUMNS, ""}
+    taken = {*others}
     names = []
     for path, kind in columns:
         key = name = key_of(path)

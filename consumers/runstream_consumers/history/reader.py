@@ -18,11 +18,13 @@ from runstream_consumers.history.block_source import (
     recent_by_step,
 )
 from runstream_consumers.history.blocks import Block
-from runstream_consumers.history.paging import Cursor, HistoryRow, Page, PageBuilder, RowPicker
+from runstream_consumers.history.paging import GREATEST, HistoryRow, Page, PageBuilder
 from runstream_consumers.history.sampling import Series, choose_rows
 from runstream_consumers.history.selection import Selection, key_of
 from runstream_consumers.history.series.collector import Origin, SeriesCollector
 from runstream_consumers.history.series.query import RowQuery
+from runstream_consumers.history.tables.row_picker import RowPicker
+from runstream_consumers.history.tables.row_table import Cursor, RowTable
 from runstream_consumers.history.view import lines_of
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import Stream
@@ -34,6 +36,7 @@ __all__ = [
     "Origin",
     "Page",
     "RowQuery",
+    "RowTable",
     "Series",
     "fingerprint",
     "keys",
@@ -55,14 +58,16 @@ async def scan(
     *,
     after: Cursor | None = None,
     limit: int = 1000,
+    values: int = GREATEST,
     hidden: bool = False,
 ) -> Page:
     """Return the rows of a run after a cursor, by (step, offset, order), exactly as they were logged.
 
     The rows that a fork inherits come before its own at the same step. An unknown run has no rows.
 
-    A page may hold fewer rows than ``limit``, even none, while there are more pages, if wanted rows are rare. With
-    ``hidden``, rows that a resumed or rewound run has replaced are included and marked.
+    A page may hold fewer rows than ``limit``, even none, while there are more pages, if wanted rows are rare or if it
+    has about ``values`` values. With ``hidden``, rows that a resumed or rewound run has replaced are included and
+    marked.
     """
     builder = PageBuilder(
         Selection.of(query.keys),
@@ -71,6 +76,7 @@ async def scan(
         last_step=query.last,
         after=after,
         budget=max(_BUDGET, 2 * limit),
+        values=values,
         late=query.late,
         hidden=hidden,
     )
@@ -117,10 +123,10 @@ async def series(
     return await asyncio.to_thread(collector.result)
 
 
-async def sample(source: BlockSource, run: RunPath, query: RowQuery, *, samples: int) -> list[HistoryRow]:
+async def sample(source: BlockSource, run: RunPath, query: RowQuery, *, samples: int) -> RowTable | None:
     """Return at most ``samples`` whole rows by step, among them the first, the last and each numeric key's extremes.
 
-    There are fewer only if the run has fewer; nothing is chosen at random.
+    There are fewer only if the run has fewer, and None if it has none; nothing is chosen at random.
     """
     # Rows of several keys coincide, so more points of each are collected than rows are returned.
     points = await series(source, run, query, samples=4 * samples + 4, every_row=True)
@@ -131,7 +137,7 @@ async def sample(source: BlockSource, run: RunPath, query: RowQuery, *, samples:
             view = await load_view(source, run, query.stream)
             async for blocks in blocks_by_step(source, view, query.stream, places[0].step, places[-1].step):
                 await asyncio.to_thread(picker.extend, blocks)
-    return picker.rows(samples)
+    return await asyncio.to_thread(picker.table, samples)
 
 
 async def fingerprint(source: BlockSource, run: RunPath, stream: Stream) -> str:

@@ -66,7 +66,7 @@ select run, entity, project, run_id, created, updated, last_step, summary, confi
 from summary.run where run = any($1::uuid[])
 
 -- name: attributes
-select attributes,
+select created, attributes,
     array(select entries from summary.change where change.run = run.run) as changes
 from summary.run where run = $1
 

@@ -64,8 +64,17 @@ async def documents(connection: Connection, runs: Sequence[RunPath]) -> dict[Run
 
 async def attributes(connection: Connection, run: RunPath) -> dict[str, Any]:
     """Return the attributes of a run; empty if the run is not known."""
+    found = await description(connection, run)
+    return {} if found is None else found.attributes
+
+
+async def description(connection: Connection, run: RunPath) -> RunDocument | None:
+    """Return the attributes of a run and when it was created, or None if the run is not known."""
     row = await connection.fetchrow(QUERIES["attributes"], run_key(run))
-    return {} if row is None else changed_texts({"attributes": row["attributes"]}, row["changes"])["attributes"]
+    if row is None:
+        return None
+    found = changed_texts({"attributes": row["attributes"]}, row["changes"])["attributes"]
+    return RunDocument(run=run, attributes=found, created=row["created"])
 
 
 async def keys(connection: Connection, run: RunPath) -> list[str]:

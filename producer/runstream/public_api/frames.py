@@ -8,6 +8,8 @@ from typing import Any
 
 #: The values that the server adds to each row.
 META = ("_step", "_timestamp", "_runtime", "_writer", "_late")
+#: The same with what only hidden rows have.
+FIELDS = (*META, "_hidden")
 
 Row = dict[str, Any]
 

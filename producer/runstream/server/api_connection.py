@@ -11,7 +11,7 @@ from runstream.exceptions import CommError, Error, UsageError
 from runstream.server.client import ServerClient, ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from runstream.server.discovery import Server
 
@@ -50,6 +50,11 @@ class ApiConnection:
         """Return the JSON of a GET; raises NotFoundError, UsageError for its parameters, or CommError."""
         return self._request("GET", path, params=params)
 
+    def fetch(self, path: str, accept: str, **params: Any) -> bytes:
+        """Return the bytes of the answer to a GET of another media type; raises as :meth:`get`."""
+        found: bytes = self._retried(self._client.fetch, path, accept, params=params)
+        return found
+
     def pages(self, path: str, cursor: str = "after", **params: Any) -> Iterator[Any]:
         """Yield the answers to a GET, page by page; ``cursor`` is the parameter for the ``next`` of the page before."""
         position = None
@@ -66,6 +71,9 @@ class ApiConnection:
         return self._request(method, path, json=json, params=params, headers=headers)
 
     def _request(self, method: str, path: str, **more: Any) -> Any:
+        return self._retried(self._client.request, method, path, **more)
+
+    def _retried(self, send: Callable[..., Any], *asked: Any, **more: Any) -> Any:
         retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, ServerError) and error.status in _BUSY),
             stop=stop_after_delay(self._patience),
@@ -73,7 +81,7 @@ class ApiConnection:
             reraise=True,
         )
         try:
-            return retrying(self._client.request, method, path, **more)
+            return retrying(send, *asked, **more)
         except ServerError as error:
             match error.status:
                 case 404:

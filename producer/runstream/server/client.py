@@ -95,18 +95,37 @@ class ServerClient:
             ServerError: Another error, an answer that is not JSON, or one that exceeds ``limit``.
             CommError: No answer within the deadline.
         """
-        sent = {name: value for name, value in (params or {}).items() if value is not None}
         body = None if json is None else values.dump(json).encode()
         more = {**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})}
-        with self._answer(method, path, params=sent, content=body, headers=more) as response:
-            answer = self._read(response, limit)
-        if not response.is_success:
-            raise self._error(response, answer)
+        answer = self._fetched(method, path, params, limit, content=body, headers=more)
         try:
             return values.load(answer.decode())
         except ValueError as error:
             message = f"{self._server.url} is not a Runstream server: the answer to {method} {path} is not JSON"
             raise ServerError(message) from error
+
+    def fetch(self, path: str, accept: str, *, params: Mapping[str, Any] | None = None) -> bytes:
+        """Return the bytes of the answer to a GET of another media type; raises as :meth:`request`."""
+        return self._fetched("GET", path, params, _LARGEST_ANSWER, headers={"Accept": accept}, media_type=accept)
+
+    def _fetched(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        limit: int,
+        *,
+        media_type: str = "",
+        **more: Any,
+    ) -> bytes:
+        sent = {name: value for name, value in (params or {}).items() if value is not None}
+        with self._answer(method, path, params=sent, **more) as response:
+            answer = self._read(response, limit)
+        if not response.is_success:
+            raise self._error(response, answer)
+        if not response.headers.get("Content-Type", "").startswith(media_type):
+            raise ServerError(f"{self._server.url} does not answer {path} as {media_type}: update the server")
+        return answer
 
     @contextmanager
     def stream(self, source: str, *, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runstream_consumers.history import latest, reader
+from runstream_consumers.history.paging import rows_of
 from runstream_consumers.history.reader import RowQuery
 from runstream_consumers.runtime.postgres.run_key import run_key
 from tests.property.archive.histories import RUN, STREAM, History, all_rows, logged
@@ -87,7 +88,7 @@ def test_charts_and_samples_of_few_rows_are_the_same(history: History, samples: 
             key: sorted(zip(one.steps.tolist(), one.times.tolist(), map(repr, one.values.tolist()), strict=True))
             for key, one in found.items()
         }
-        places = [row.cursor for row in await reader.sample(source, RUN, query, samples=samples)]
+        places = [row.cursor for row in rows_of(await reader.sample(source, RUN, query, samples=samples))]
         return repr((points, len(places)))
 
     if samples >= 30:

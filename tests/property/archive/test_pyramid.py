@@ -14,6 +14,7 @@ from runstream_consumers.archive.pyramid.buckets import buckets_of
 from runstream_consumers.archive.pyramid.level_codec import decode_level, encode_level
 from runstream_consumers.archive.pyramid.levels import level_of
 from runstream_consumers.history import reader
+from runstream_consumers.history.paging import rows_of
 from runstream_consumers.history.reader import RowQuery
 from runstream_consumers.runtime.postgres.run_key import run_key
 from tests.property.archive.histories import RUN, History, logged
@@ -95,7 +96,7 @@ def test_sampled_rows_have_the_spike_and_both_ends(hot: int, samples: int) -> No
     """As many whole rows as requested are chosen from a long run, among them the first, the last and the extremes."""
     if (17, hot) not in _SHARED:
         _SHARED[17, hot] = _history(60_000, 17, hot)
-    rows = asyncio.run(reader.sample(_SHARED[17, hot].stored, RUN, RowQuery(), samples=samples))
+    rows = rows_of(asyncio.run(reader.sample(_SHARED[17, hot].stored, RUN, RowQuery(), samples=samples)))
     assert len(rows) == samples
     steps = [row.step for row in rows]
     assert steps == sorted(set(steps))

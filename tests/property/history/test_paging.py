@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hypothesis import given
@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from runstream_consumers.history.blocks import Block, Message
 from runstream_consumers.history.model import NO_STEP, WriterSteps, measure
-from runstream_consumers.history.paging import GREATEST, Cursor, HistoryRow, Page, PageBuilder
+from runstream_consumers.history.paging import GREATEST, HistoryRow, Page, PageBuilder
 from runstream_consumers.history.selection import Selection
 from runstream_schemas import events
 from runstream_schemas.codec import encode
 from runstream_schemas.rows import pack_rows
 from runstream_schemas.topics import RunPath
+
+if TYPE_CHECKING:
+    from runstream_consumers.history.tables.row_table import Cursor
 
 RUN = RunPath(entity="e", project="p", run_id="r")
 

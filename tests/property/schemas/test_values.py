@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from runstream.run_folder.json_files import read_json
 from runstream.shipper.delivery.report import Report
 from runstream_consumers.api.documents.answers import ValuesResponse, render_list
+from runstream_consumers.api.documents.row_pages import render_rows
+from runstream_consumers.history.blocks import Block, Message
+from runstream_consumers.history.tables.row_table import RowTable
 from runstream_consumers.summary.packing import documents, texts
 from runstream_schemas import values
 from runstream_schemas.events import ChangeEvent, Entry, Header, Kind, Operation, Record, Role, Scope, Writer
@@ -50,9 +53,14 @@ def test_any_json_text_is_read(value: Any) -> None:
 @given(st.lists(ROWS, min_size=1, max_size=3))
 def test_rows_reach_readers_as_they_were_logged(rows: list[dict[str, Any]]) -> None:
     """Dicts that are divided into columns and assembled again are served as they were logged."""
-    stored = unpack_rows(block_of(rows))
-    answer = render_list("rows", stored, dict, next=None)
+    event = block_of(rows)
+    answer = render_list("rows", unpack_rows(event), dict, next=None)
     assert canonical(values.load(answer.decode())["rows"]) == canonical([as_stored(row) for row in rows])
+    table = RowTable.of(Block(b"w" * 16, 0, 0, 0, 0, 0, Message(b"")), event)
+    page = values.load(render_rows(table, None, ["_step"], next=None).decode())
+    for row in page["rows"]:
+        del row["_step"]
+    assert canonical(page["rows"]) == canonical([as_stored(row) for row in rows])
 
 
 @given(st.dictionaries(st.sampled_from(["x", "_type", "value"]), json_values, min_size=1, max_size=3))

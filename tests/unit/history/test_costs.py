@@ -12,9 +12,10 @@ from runstream_consumers.history.block_source import merge_blocks
 from runstream_consumers.history.blocks import Block, Message
 from runstream_consumers.history.late_rows import LateRowFilter
 from runstream_consumers.history.model import NO_STEP
-from runstream_consumers.history.paging import Cursor, PageBuilder
+from runstream_consumers.history.paging import PageBuilder
 from runstream_consumers.history.postgres_blocks import _by_last_step
 from runstream_consumers.history.selection import Selection
+from runstream_consumers.history.tables.row_table import Cursor
 from runstream_consumers.history.view import BranchFacts, Cuts, RunFacts, WriterFacts, lines_of, view_of
 from runstream_schemas.codec import encode
 from runstream_schemas.events import ColumnType, LogEvent

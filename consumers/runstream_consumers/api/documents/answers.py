@@ -11,6 +11,9 @@ from starlette.responses import Response
 from runstream_consumers.api.documents.models import ProblemAnswer
 from runstream_schemas import values
 
+#: The media type of an Arrow IPC stream.
+ARROW = "application/vnd.apache.arrow.stream"
+
 #: Number of items that are rendered in one call.
 _CHUNK = 100
 
@@ -33,13 +36,18 @@ class ValuesResponse(Response):
 def render_list(field: str, items: Sequence[Any], to_json: Callable[[Any], Any], **fields: Any) -> bytes:
     """Return the JSON text of a response with a long list.
 
-    Pages of rows are rendered from dicts, a few at a time: models of a million values would double the time, and
-    rendering them in one call would keep the interpreter's lock from other requests.
+    They are rendered from dicts, a few at a time: models of a million values would double the time, and rendering them
+    in one call would keep the interpreter's lock from other requests.
     """
     parts = [items[first : first + _CHUNK] for first in range(0, len(items), _CHUNK)]
     rendered = ",".join(values.dump([to_json(item) for item in part])[1:-1] for part in parts)
     others = "".join(f', "{name}": {values.dump(value)}' for name, value in fields.items())
     return f'{{"{field}": [{rendered}]{others}}}'.encode("ascii")
+
+
+def is_arrow_wanted(accept: str) -> bool:
+    """Return whether the header Accept of a request asks for an Arrow IPC stream."""
+    return any(part.partition(";")[0].strip() == ARROW for part in accept.lower().split(","))
 
 
 def described(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
@@ -49,3 +57,10 @@ def described(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
         status: {"model": ProblemAnswer, "description": meaning} for status, meaning in problems.items()
     }
     return {200: {"model": model}, **answers}
+
+
+def rows_described(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of a route that returns rows, as JSON or as an Arrow IPC stream."""
+    found = described(model)
+    found[200]["content"] = {ARROW: {"schema": {"type": "string", "format": "binary"}}}
+    return found

@@ -15,7 +15,7 @@ from runstream_consumers.api.documents.effective_state import read_state
 from runstream_consumers.api.documents.inherited import charts_of
 from runstream_consumers.api.problems import RunDeleted, RunNotFound
 from runstream_consumers.history.postgres_blocks import BranchPoint, branches_of_runs
-from runstream_consumers.history.reader import HistoryRow, Origin, Series
+from runstream_consumers.history.reader import Origin, Series
 from runstream_consumers.liveness import failures
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.liveness.failures import WriterFailure
@@ -125,6 +125,16 @@ async def find(connection: Connection, run: RunPath) -> FoundRun:
     )
 
 
+async def client_start(connection: Connection, run: RunPath) -> float | None:
+    """Return :attr:`FoundRun.client_start` of a run; raises RunNotFound and RunDeleted. Reads less than all of it."""
+    document = await summary.description(connection, run)
+    if document is None:
+        return (await find(connection, run)).client_start
+    if await runtime.is_deleted(connection, run):
+        raise RunDeleted(run)
+    return FoundRun(run=run, document=document, state=None).client_start
+
+
 def has_path(tree: Mapping[str, Any], key: str) -> bool:
     """Whether nested dicts have a dotted path; their keys may have dots themselves."""
     return key in tree or any(
@@ -221,20 +231,6 @@ def state_answer(state: liveness.RunState | None, failed: Sequence[WriterFailure
             for item in state.transitions
         ],
     )
-
-
-def row_json(row: HistoryRow, started: float | None) -> dict[str, Any]:
-    """Return a row: its values, and its step, time and writer."""
-    position = position_json(step=row.step, writer=row.writer, time=row.time, started=started)
-    hidden = {"_hidden": True} if row.hidden else {}
-    return {**row.values, **position, "_late": row.late, **hidden}
-
-
-def position_json(*, step: int, writer: bytes, time: int, started: float | None) -> dict[str, Any]:
-    """Return the step of a row, its time and run time in seconds, and its writer."""
-    timestamp = seconds(time)
-    runtime = {} if started is None else {"_runtime": max(0.0, round(timestamp - started, 6))}
-    return {"_step": step, "_timestamp": timestamp, **runtime, "_writer": writer.hex()}
 
 
 def run_path(run: RunPath) -> str:

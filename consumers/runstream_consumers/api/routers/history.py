@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 
 from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents import run_documents as documents
-from runstream_consumers.api.documents.answers import ValuesResponse, described, render_list
+from runstream_consumers.api.documents.answers import (
+    ARROW,
+    ValuesResponse,
+    described,
+    is_arrow_wanted,
+    render_list,
+    rows_described,
+)
+from runstream_consumers.api.documents.row_pages import render_rows
+from runstream_consumers.api.documents.row_positions import FIELDS
 from runstream_consumers.api.documents.run_documents import series_json
 from runstream_consumers.api.problems import BadParameter, Unavailable
 from runstream_consumers.api.services import CostlyReads, TheReads, TheRun
@@ -21,6 +31,7 @@ from runstream_consumers.history import console
 from runstream_consumers.history import reader as history
 from runstream_consumers.history.console import ConsoleCursor
 from runstream_consumers.history.reader import Cursor, Origin, RowQuery
+from runstream_consumers.liveness.reader import writers_of_runs
 from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath
 
@@ -28,6 +39,10 @@ router = APIRouter(prefix="/api/v1/runs/{entity}/{project}/{run_id}", tags=["his
 
 #: Steps and offsets are 64-bit integers.
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
+#: Rows of a page.
+_LARGEST_PAGE, _LARGEST_JSON_PAGE = 200_000, 10_000
+#: Values after which an Arrow page ends: about 32 MiB.
+_ARROW_VALUES = 4_000_000
 #: Seconds within which rows are read, decoded and rendered.
 _DEADLINE_S = 60.0
 
@@ -40,6 +55,7 @@ Late = Annotated[
     Query(description="Rows below their writer's greatest step, or at a step that another row has"),
 ]
 Hidden = Annotated[bool, Query(description="Also rows that a resume or a rewind replaced, with `_hidden`")]
+FieldName = Literal["_step", "_timestamp", "_runtime", "_writer", "_late", "_hidden"]
 StreamName = Annotated[Literal["history", "system", "console"], Query()]
 
 
@@ -58,16 +74,50 @@ def row_query(
 TheQuery = Annotated[RowQuery, Depends(row_query)]
 
 
-@router.get("/history", summary="Rows, sampled if there are many", responses=described(models.SampledRows))
-async def sampled(run: TheRun, reads: TheReads, query: TheQuery, samples: Samples = 500) -> Response:
+@dataclass(frozen=True, slots=True)
+class RowForm:
+    """How the rows of a response are written."""
+
+    is_arrow: bool
+    fields: Collection[str]
+
+    async def page(self, table: history.RowTable | None, started: float | None, **others: Any) -> Response:
+        """Return the response with rows, and with other fields, which Arrow has as metadata."""
+        text = await asyncio.to_thread(self._rendered, table, started, others)
+        media_type = ARROW if self.is_arrow else "application/json"
+        return Response(text, media_type=media_type, headers={"Vary": "Accept"})
+
+    def _rendered(self, table: history.RowTable | None, started: float | None, others: Any) -> bytes | memoryview:
+        if not self.is_arrow:
+            return render_rows(table, started, self.fields, **others)
+        from runstream_consumers.api.documents import arrow_rows  # noqa: PLC0415 — imports pyarrow
+
+        return arrow_rows.render_rows(table, started, self.fields, **others)
+
+
+def row_form(
+    fields: Annotated[
+        list[FieldName] | None, Query(description="Of what every row has, only these. Repeatable.")
+    ] = None,
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
+) -> RowForm:
+    """Return how a request asks for rows."""
+    return RowForm(is_arrow_wanted(accept), FIELDS if fields is None else fields)
+
+
+TheForm = Annotated[RowForm, Depends(row_form)]
+
+
+@router.get("/history", summary="Rows, sampled if there are many", responses=rows_described(models.SampledRows))
+async def sampled(run: TheRun, reads: TheReads, query: TheQuery, form: TheForm, samples: Samples = 500) -> Response:
     """Return all rows if there are no more than `samples`, else so many rows, among them each key's extremes."""
     async with _reading(reads) as connection:
-        found, blocks = await documents.find(connection, run), reads.blocks(connection)
+        started, blocks = await documents.client_start(connection, run), reads.blocks(connection)
         page = await history.scan(blocks, run, query, limit=samples)
         if page.next is None:
-            return await _row_page(page.rows, found, sampled=False)
-        rows = await history.sample(blocks, run, query, samples=samples)
-        return await _row_page(rows, found, sampled=True)
+            return await form.page(page.table, started, sampled=False)
+        table = await history.sample(blocks, run, query, samples=samples)
+        return await form.page(table, started, sampled=True)
 
 
 @router.get("/series", summary="Points of each metric, for a chart", responses=described(models.SeriesList))
@@ -78,34 +128,40 @@ async def series(request: Request, run: TheRun, reads: TheReads, query: TheQuery
     response has an `ETag`; a request with `If-None-Match` gets 304 while the rows of the run are unchanged.
     """
     async with _reading(reads) as connection:
-        found, blocks = await documents.find(connection, run), reads.blocks(connection)
+        await documents.client_start(connection, run)
+        blocks = reads.blocks(connection)
         etag = f'W/"{await history.fingerprint(blocks, run, query.stream)}"'
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers={"ETag": etag})
-        labels = documents.labels([] if found.state is None else found.state.writers)
+        labels = documents.labels((await writers_of_runs(connection, [run])).get(run, ()))
         origins: dict[bytes, Origin] = {}
         points = await history.series(blocks, run, query, samples=samples, joined=True, origins=origins)
         items = await asyncio.to_thread(series_json, points, labels, origins)
         return _json(await asyncio.to_thread(render_list, "series", items, dict), {"ETag": etag})
 
 
-@router.get("/scan", summary="Every row, page by page", responses=described(models.RowPage))
+@router.get("/scan", summary="Every row, page by page", responses=rows_described(models.RowPage))
 async def scan(
     run: TheRun,
     reads: TheReads,
     query: TheQuery,
+    form: TheForm,
     *,
-    page_size: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    page_size: Annotated[
+        int, Query(ge=1, le=_LARGEST_PAGE, description="Up to 10 000 as JSON; an Arrow page of many values has fewer")
+    ] = 1000,
     cursor: Annotated[str | None, Query(description="`next` of the previous response")] = None,
     hidden: Hidden = False,
 ) -> Response:
     """Return rows by step, exact, nothing merged; with `keys`, the rows that have one of them."""
+    if not form.is_arrow and page_size > _LARGEST_JSON_PAGE:
+        raise BadParameter("page_size", f"Input should be less than or equal to {_LARGEST_JSON_PAGE} for JSON")
     after = None if cursor is None else _cursor(cursor)
+    values = _ARROW_VALUES if form.is_arrow else _GREATEST
     async with _reading(reads) as connection:
-        found, blocks = await documents.find(connection, run), reads.blocks(connection)
-        page = await history.scan(blocks, run, query, after=after, limit=page_size, hidden=hidden)
-        following = None if page.next is None else _joined(page.next)
-        return await _row_page(page.rows, found, next=following)
+        started, blocks = await documents.client_start(connection, run), reads.blocks(connection)
+        page = await history.scan(blocks, run, query, after=after, limit=page_size, values=values, hidden=hidden)
+        return await form.page(page.table, started, next=None if page.next is None else _joined(page.next))
 
 
 @router.get("/console", summary="Lines of the console", responses=described(models.ConsoleAnswer))
@@ -161,13 +217,6 @@ async def system(request: Request, run: TheRun, reads: TheReads, samples: Sample
     Each is listed under the writer whose process and machine were measured, with that writer's label and host.
     """
     return await series(request, run, reads, RowQuery(stream=Stream.SYSTEM), samples)
-
-
-async def _row_page(rows: list[history.HistoryRow], found: documents.FoundRun, **fields: Any) -> Response:
-    def to_json(row: history.HistoryRow) -> dict[str, Any]:
-        return documents.row_json(row, found.client_start)
-
-    return _json(await asyncio.to_thread(render_list, "rows", rows, to_json, **fields))
 
 
 def _json(text: bytes, headers: Mapping[str, str] | None = None) -> Response:

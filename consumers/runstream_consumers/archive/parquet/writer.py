@@ -24,7 +24,7 @@ from runstream_consumers.archive.columns import (
     WRITER,
     ColumnId,
     Directory,
-    parquet_names,
+    column_names,
     sorting_key,
 )
 from runstream_consumers.archive.rows import ColumnValues, PartRows
@@ -69,7 +69,7 @@ def directory_of(rows: PartRows) -> Directory:
     ranks = {column: rank for rank, column in enumerate(rows.columns)}
     return Directory(
         columns,
-        parquet_names(columns),
+        column_names(columns),
         [ranks[column] for column in columns],
         [rows.columns[column].count(len(rows)) for column in columns],
     )

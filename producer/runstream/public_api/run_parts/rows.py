@@ -6,9 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from runstream.exceptions import UsageError
-from runstream.public_api.frames import META, pick, table
+from runstream.public_api.bulk.batches import RowBatch
+from runstream.public_api.bulk.reading import read_once, read_pages
+from runstream.public_api.bulk.rows import nested_rows, rows_with_all
+from runstream.public_api.bulk.tables import library_of, table_of
+from runstream.public_api.frames import FIELDS, META, pick, table
 from runstream.public_api.run_parts.document import RunDocument
 
+#: Rows of the first page of a table.
+_TABLE_PAGE = 16_384
 _STREAMS = {"default": "history", "history": "history", "system": "system"}
 
 
@@ -42,7 +48,8 @@ class RunRows(RunDocument):
         extra = [] if x_axis in META else [x_axis]
         asked = None if keys is None else [*keys, *extra]
         which = {"stream": _STREAMS[stream], "late": _checked_late(late)}
-        rows = self._get("history", samples=samples, keys=asked, **which)["rows"]
+        found = read_once(self._connection, f"{self._address}/history", samples=samples, keys=asked, **which)
+        rows = [row for batch in found.batches for row in nested_rows(batch)]
         columns = None
         if keys is not None:
             columns = [x_axis, *(key for key in keys if key != x_axis)]
@@ -66,7 +73,7 @@ class RunRows(RunDocument):
 
         Args:
             keys: Only rows that have all of these metrics, and only their values and ``_step``.
-            page_size: Number of rows of a page.
+            page_size: Number of rows of the first page; the following ones are larger.
             min_step: The first step, inclusive.
             max_step: The last step, exclusive.
             use_cache: Accepted as in W&B; rows are always read from the server.
@@ -82,9 +89,46 @@ class RunRows(RunDocument):
         which = {"late": _checked_late(late), "hidden": hidden or None}
         return self._scan(keys, page_size=page_size, **steps, **which)
 
+    def read_history(
+        self,
+        keys: Sequence[str] | None = None,
+        min_step: int | None = None,
+        max_step: int | None = None,
+        *,
+        format: Literal["pandas", "polars", "arrow"] = "pandas",  # noqa: A002 - as in Runs.histories
+        late: Literal["include", "exclude"] = "include",
+        hidden: bool = False,
+    ) -> Any:
+        """Return all rows in the order of their steps as one table, without sampling.
+
+        The columns are ``_step``, ``_timestamp``, ``_runtime``, ``_writer`` and ``_late``, or ``_step`` with ``keys``,
+        and one for each key; nested keys are joined by ``.``. Values that a row does not have are null, in pandas NaN.
+        Integers and floats under one key are floats; lists, and values of other different types, are Python objects in
+        pandas and JSON texts in the other formats.
+
+        Args:
+            keys: Only rows that have all of these metrics, and only their values and ``_step``.
+            min_step: The first step, inclusive.
+            max_step: The last step, exclusive.
+            format: A pandas or polars DataFrame, or an Arrow table.
+            late: As for :meth:`history`.
+            hidden: As for :meth:`scan_history`; ``_hidden`` is then a column.
+
+        Raises:
+            UsageError: ``late`` or ``format`` has another value.
+            ImportError: The library of the format is not installed.
+        """
+        library_of(format)
+        asked = {"min_step": min_step, "max_step": max_step, "late": _checked_late(late), "hidden": hidden or None}
+        return table_of(self._batches(keys, page_size=_TABLE_PAGE, **asked), keys, format)
+
+    def _batches(self, keys: Sequence[str] | None, **asked: Any) -> Iterator[RowBatch]:
+        fields = None if keys is None else [name for name in FIELDS if name == "_step" or name in keys]
+        return read_pages(self._connection, f"{self._address}/scan", keys=keys, fields=fields, **asked)
+
     def _scan(self, keys: Sequence[str] | None, **asked: Any) -> Iterator[dict[str, Any]]:
-        for page in self._connection.pages(f"{self._address}/scan", "cursor", keys=keys, **asked):
-            yield from page["rows"] if keys is None else _with_all(page["rows"], keys)
+        for batch in self._batches(keys, **asked):
+            yield from nested_rows(batch) if keys is None else rows_with_all(batch, keys)
 
     def beta_scan_history(
         self,
@@ -140,10 +184,3 @@ def _checked_late(late: str) -> str:
     if late not in {"include", "exclude"}:
         raise UsageError(f"Invalid late={late!r}: expected 'include' or 'exclude'")
     return late
-
-
-def _with_all(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        picked = pick(row, ["_step", *keys])
-        if all(key in picked for key in keys):
-            yield picked

@@ -1,0 +1,1 @@
+"""Rows that are read in bulk, as columns."""

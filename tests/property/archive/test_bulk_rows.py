@@ -1,0 +1,78 @@
+"""Rows that are read as Arrow are those that are read as JSON, and dicts made of columns those made one by one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runstream.public_api.bulk.batches import decode
+from runstream.public_api.bulk.rows import nested_rows, rows_with_all
+from runstream.public_api.frames import pick
+from runstream_consumers.api.documents import arrow_rows, row_pages
+from runstream_consumers.api.documents.row_positions import FIELDS
+from runstream_consumers.history.paging import GREATEST
+from runstream_consumers.history.reader import RowQuery, scan
+from runstream_schemas import values
+from tests.contract.meaning import canonical
+from tests.property.archive.histories import RUN
+from tests.property.archive.test_archived_rows import histories
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runstream_consumers.history.reader import Cursor, Page
+    from tests.property.archive.histories import History
+
+_KEYS = st.lists(
+    st.sampled_from(["a", "b", "a.b", "A", "é", "_step", "_timestamp", "_hidden", "", "a.b.a", "a/b"]), max_size=3
+)
+
+
+def _page(history: History, query: RowQuery, after: Cursor | None, **asked: Any) -> Page:
+    return asyncio.run(scan(history.stored, RUN, query, after=after, **asked))
+
+
+def _as_json(page: Page, started: float | None, fields: Sequence[str]) -> list[dict[str, Any]]:
+    text = row_pages.render_rows(page.table, started, fields, next=None).decode()
+    json.loads(text)
+    return list(values.load(text)["rows"])
+
+
+_FORMS = st.tuples(
+    st.sampled_from([None, 0.0, 1.0000005, 12.5]), st.one_of(st.just(FIELDS), st.lists(st.sampled_from(FIELDS)))
+)
+
+
+@given(histories(), st.one_of(st.none(), _KEYS), st.booleans(), _FORMS, st.sampled_from([1, 4, 9]))
+def test_arrow_and_json_have_the_same_rows(
+    history: History,
+    keys: list[str] | None,
+    late: bool,  # noqa: FBT001
+    form: tuple[float | None, Sequence[str]],
+    limit: int,
+) -> None:
+    """Pages of both forms have equal rows, whatever was logged, and ends of pages of few values lose none."""
+    started, fields = form
+    most = 7 if limit == 4 else GREATEST
+    query, after = RowQuery(keys=keys, late=late), None
+    whole = _as_json(_page(history, query, None, limit=10_000), started, fields)
+    found = []
+    while True:
+        page = _page(history, query, after, limit=limit, values=most)
+        expected = _as_json(page, started, fields)
+        stream = decode(bytes(arrow_rows.render_rows(page.table, started, fields, next=page.next)))
+        batches = stream.batches
+        found += expected
+        rows = [row for batch in batches for row in nested_rows(batch)]
+        assert canonical(rows) == canonical(expected)
+        if keys is not None and "_step" in fields:
+            picked = [pick(row, ["_step", *keys]) for row in expected]
+            having_all = [row for row in picked if all(key in row for key in keys)]
+            assert canonical([row for batch in batches for row in rows_with_all(batch, keys)]) == canonical(having_all)
+        if (after := page.next) is None:
+            break
+    assert canonical(found) == canonical(whole)
