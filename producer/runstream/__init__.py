@@ -175,7 +175,8 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
+        found = globals()[name] = getattr(import_module(_LAZY[name]), name)
+        return found
     if name in _MODULES:
         return import_module(_MODULES[name])
     if name == "run":

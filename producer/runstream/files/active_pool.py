@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runstream.files.pool import WORTH_A_FILE, PooledFile
 
@@ -33,7 +33,7 @@ class ActivePool:
             self._pools.remove(pool)
         pool.end()
 
-    def keep(self, size: int, pieces: Iterable[memoryview]) -> PooledFile | None:
+    def keep(self, size: int, pieces: Iterable[Any]) -> PooledFile | None:
         """Keep a copy of so many bytes in a file; None if they are few, without an active run, or on a full disk."""
         if size < WORTH_A_FILE or not self._pools:
             return None

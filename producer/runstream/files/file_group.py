@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runstream.files.staging import STAGED_NAME
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
 
+    from runstream.files.file_record import AppendFile
     from runstream.files.pack import Pack
     from runstream.files.staging import Staging
 
@@ -24,7 +24,7 @@ class FileGroup:
     A record owns its pack, which the shipper deletes once the event is acknowledged.
     """
 
-    def __init__(self, staging: Staging, append: Callable[[Mapping[str, Any]], object]) -> None:
+    def __init__(self, staging: Staging, append: AppendFile) -> None:
         self._staging = staging
         self._append = append
         self._pack: Pack | None = None

@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runstream.files.staging import STAGED_NAME
 
@@ -30,6 +30,8 @@ _CHUNK = 1024 * 1024
 
 class PooledFile:
     """A content that is kept in a file of the pool while this object exists; afterwards the file may be refilled."""
+
+    __slots__ = ("__weakref__", "_forks", "_loaded", "_pool", "path", "size")
 
     def __init__(self, pool: StagingPool, path: str, size: int) -> None:
         self.path = path
@@ -70,10 +72,13 @@ class StagingPool:
         self.forks = 0
         #: Path and size of each file to refill.
         self._idle: list[tuple[str, int]] = []
-        self._in_use: weakref.WeakSet[PooledFile] = weakref.WeakSet()
+        self._in_use: dict[str, weakref.ref[PooledFile]] = {}
 
-    def keep(self, size: int, pieces: Iterable[memoryview]) -> PooledFile:
-        """Keep a copy of so many bytes in a file; raises OSError."""
+    def keep(self, size: int, pieces: Iterable[Any]) -> PooledFile:
+        """Keep a copy of so many bytes in a file; raises OSError.
+
+        The pieces are memoryviews of bytes, or arrays of any type that are contiguous in C order.
+        """
         self._note_fork()
         path = self._refillable(size) or f"{self._folder}/{secrets.token_hex(8)}"
         try:
@@ -84,21 +89,22 @@ class StagingPool:
         try:
             at = 0
             for piece in pieces:
-                done = 0
-                while done < piece.nbytes:
-                    done += os.pwrite(descriptor, piece[done:] if done else piece, at + done)
-                at += done
+                done = os.pwrite(descriptor, piece, at)
+                if done < piece.nbytes:
+                    _write_rest(descriptor, piece, done, at)
+                at += piece.nbytes
         except OSError:
             _delete(path)
             raise
         finally:
             os.close(descriptor)
         kept = PooledFile(self, path, size)
-        self._in_use.add(kept)
+        self._in_use[path] = weakref.ref(kept)
         return kept
 
     def release(self, path: str, size: int, forks: int) -> None:
         """Note that a content is no longer used by this process."""
+        self._in_use.pop(path, None)
         if os.getpid() != self._pid or forks != self.forks:
             return  # another process may still use it; it is deleted with the run folder
         if len(self._idle) < _MOST_IDLE:
@@ -108,8 +114,9 @@ class StagingPool:
 
     def end(self) -> None:
         """Release the folder at the end of the run: contents that are still used are kept in memory."""
-        for kept in list(self._in_use):
-            kept.load()
+        for reference in list(self._in_use.values()):
+            if (kept := reference()) is not None:
+                kept.load()
         if os.getpid() == self._pid:
             while self._idle:
                 _delete(self._idle.pop()[0])
@@ -127,11 +134,22 @@ class StagingPool:
         """Return an idle file of a size that the shipper no longer needs; the latest one, which may be in the cache."""
         for entry in reversed(self._idle):
             path, found = entry
-            with contextlib.suppress(OSError, ValueError):
+            try:
                 if found == size and os.stat(path).st_nlink == 1:  # noqa: PTH116 - on the path of log()
-                    self._idle.remove(entry)  # ValueError: another thread was faster
+                    self._idle.remove(entry)
                     return path
+            except (OSError, ValueError):  # ValueError: another thread was faster
+                continue
         return None
+
+
+def _write_rest(descriptor: int, piece: Any, done: int, at: int) -> None:
+    """Write what a system call has left of a piece at an offset: it writes 2 GiB at most. Raises OSError."""
+    import numpy as np  # noqa: PLC0415 - runstream is imported without it
+
+    rest = np.frombuffer(piece, np.uint8).data
+    while done < len(rest):
+        done += os.pwrite(descriptor, rest[done:], at + done)
 
 
 def _delete(path: str) -> None:

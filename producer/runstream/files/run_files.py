@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runstream.files.file_record import FileRecord
+from runstream.files.file_record import AppendFile, FileRecord
 from runstream.files.pool import StagingPool
 from runstream.files.saved_files import SavedFiles
 from runstream.files.staging import StagedFile, Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from runstream.files.table_versions import TableVersions
@@ -22,40 +22,32 @@ class RunFiles:
     Records wait until ``begin()`` if there is no spool yet.
     """
 
-    def __init__(self, run_folder: Path, append: Callable[[Mapping[str, Any]], object] | None = None) -> None:
+    def __init__(self, run_folder: Path, append: AppendFile | None = None) -> None:
         self.staging = Staging(run_folder)
         self.pool = StagingPool(run_folder)
-        self._waiting: list[Mapping[str, Any]] = []
+        self._waiting: list[FileRecord | Mapping[str, Any]] = []
         self._append = append or self._waiting.append
         #: Makes artifacts of the tables of rows; None without a spool.
         self.tables: TableVersions | None = None
         #: What the program saved by name.
-        self.saved = SavedFiles(run_folder, self.staging, self.record, self.append)
+        self.saved = SavedFiles(run_folder, self.staging, self.append)
 
-    def begin(self, append: Callable[[Mapping[str, Any]], object], tables: TableVersions) -> None:
+    def begin(self, append: AppendFile, tables: TableVersions) -> None:
         """Append the records that wait, and from now on each at once."""
         self._append, self.tables = append, tables
         while self._waiting:
             append(self._waiting.pop(0))
 
-    def add(
-        self, path: str, staged: StagedFile, *, media_type: str = "", encode: Mapping[str, Any] | None = None
-    ) -> None:
+    def add(self, path: str, staged: StagedFile, *, media_type: str = "") -> None:
         """Record that a staged file is a file of the run under a name; raises UsageError after the end of the run."""
-        self.record(
-            FileRecord(path=path, staged=staged.name, size=staged.size, media_type=media_type, encode=encode or {})
-        )
+        self.append(FileRecord(path=path, policy="now", staged=staged.name, size=staged.size, media_type=media_type))
 
     def add_lost(self, path: str, reason: str) -> None:
         """Record that a file could not be kept, so that the loss is visible where the run is read."""
-        self.record(FileRecord(path=path, lost=reason))
+        self.append(FileRecord(path=path, policy="now", lost=reason))
 
-    def record(self, record: FileRecord) -> None:
-        """Append a record; raises UsageError after the end of the run."""
-        self.append(record.as_record())
-
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Append a record as it is in the spool; raises UsageError after the end of the run."""
+    def append(self, record: FileRecord | Mapping[str, Any]) -> None:
+        """Append a record of topic file; raises UsageError after the end of the run."""
         self._append(record)
 
     def discard(self, record: FileRecord) -> None:

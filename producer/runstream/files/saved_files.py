@@ -9,15 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runstream.files.file_group import FileGroup
-from runstream.files.file_record import FileRecord
+from runstream.files.file_record import AppendFile, FileRecord
 from runstream.files.pack import PACKED_BYTES
 from runstream_schemas.stored.names import problem_of_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from runstream.files.staging import Staging
 
@@ -93,22 +93,19 @@ class _Saved:
 class SavedFiles:
     """The saved files of a run.
 
-    ``record`` appends the record of a file to the spool, ``append`` one of several files; both raise UsageError after
-    the end of the run.
+    ``append`` appends the record of a file, or of several, to the spool.
     """
 
     def __init__(
         self,
         run_folder: Path,
         staging: Staging,
-        record: Callable[[FileRecord], None],
-        append: Callable[[Mapping[str, Any]], object],
+        append: AppendFile,
     ) -> None:
         self._append = append
         self._runs = run_folder.parent
         self._links = run_folder / "files"
         self._staging = staging
-        self._record = record
         self._saved: dict[str, _Saved] = {}
 
     def save(self, selection: Selection, policy: str, warn: Callable[[str], None]) -> list[str]:
@@ -145,7 +142,7 @@ class SavedFiles:
             except OSError as error:
                 self._lose(name, saved.source, saved.policy, _reason(error), warn)
                 continue
-            self._record(FileRecord(path=name, policy=saved.policy, staged=staged.name, size=staged.size))
+            self._append(FileRecord(path=name, policy=saved.policy, staged=staged.name, size=staged.size))
 
     def _save(
         self, name: str, path: Path, policy: str, warn: Callable[[str], None], group: FileGroup | None = None
@@ -179,10 +176,10 @@ class SavedFiles:
                 self._saved[name] = saved
                 return
             staged = self._staging.copy(path)
-            self._record(FileRecord(path=name, policy=policy, staged=staged.name, size=staged.size))
+            self._append(FileRecord(path=name, policy=policy, staged=staged.name, size=staged.size))
         else:
             path.open("rb").close()
-            self._record(FileRecord(path=name, policy=policy, source=os.fspath(path), size=status.st_size))
+            self._append(FileRecord(path=name, policy=policy, source=os.fspath(path), size=status.st_size))
         self._saved[name] = saved
 
     def _link(self, link: Path, path: Path, warn: Callable[[str], None]) -> None:
@@ -214,7 +211,7 @@ class SavedFiles:
 
     def _lose(self, name: str, path: Path, policy: str, reason: str, warn: Callable[[str], None]) -> None:
         warn(f"The file {os.fspath(path)!r} is not saved: {reason}")
-        self._record(FileRecord(path=name, policy=policy, lost=reason))
+        self._append(FileRecord(path=name, policy=policy, lost=reason))
 
 
 def written_files(folder: Path) -> Iterator[tuple[str, Path]]:

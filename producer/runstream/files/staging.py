@@ -8,9 +8,8 @@ import fcntl
 import os
 import secrets
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runstream.files.pack import Pack
 
@@ -24,8 +23,7 @@ _NO_LINK = frozenset({errno.ENOENT, errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, 
 STAGED_NAME = "staged"
 
 
-@dataclass(frozen=True, slots=True)
-class StagedFile:
+class StagedFile(NamedTuple):
     """A file in the run folder that waits for upload; ``name`` is its path relative to the run folder."""
 
     name: str
@@ -37,6 +35,7 @@ class Staging:
 
     def __init__(self, run_folder: Path) -> None:
         self._run_folder = run_folder
+        self._root = f"{run_folder}/"
         self._folder = run_folder / STAGED_NAME
 
     def copy(self, source: Path) -> StagedFile:
@@ -59,7 +58,7 @@ class Staging:
         """Stage a file of the run folder that does not change, by another link where possible; raises OSError."""
         name = f"{STAGED_NAME}/{os.urandom(8).hex()}"
         try:
-            os.link(source, f"{self._run_folder}/{name}")
+            os.link(source, self._root + name)
         except OSError as error:
             if error.errno not in _NO_LINK:
                 raise

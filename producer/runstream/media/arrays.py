@@ -10,7 +10,7 @@ from runstream.media.content import BytesContent
 from runstream.media.packages import module_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from runstream.media.content import Content
 
@@ -46,7 +46,9 @@ def keep_array(array: Any, what: str, fixed: int = 0) -> tuple[Content, dict[str
     if array.dtype.kind not in "biuf":
         raise ValueError(f"Invalid {what}: expected numbers, not an array of type {array.dtype}")
     arguments: dict[str, Any] = {"dtype": array.dtype.str, "shape": [*array.shape]}
-    if not array.flags.c_contiguous:
+    if array.flags.c_contiguous:
+        pieces: Iterable[Any] = [array]
+    else:
         axes, strides = range(array.ndim), array.strides
         if flipped := [axis for axis in axes if strides[axis] < 0 and axis >= fixed]:
             array = array[tuple(slice(None, None, -1 if axis in flipped else 1) for axis in axes)]
@@ -55,7 +57,8 @@ def keep_array(array: Any, what: str, fixed: int = 0) -> tuple[Content, dict[str
         if order != [*axes]:
             array = array.transpose(order)
             arguments["order"] = order
-    content = ACTIVE_POOL.keep(array.nbytes, _pieces(array)) or BytesContent(array.tobytes())
+        pieces = _pieces(array)
+    content = ACTIVE_POOL.keep(array.nbytes, pieces) or BytesContent(array.tobytes())
     return content, arguments
 
 
@@ -76,12 +79,9 @@ def kept_array(arguments: Mapping[str, Any], numbers: Any, skipped: int = 0) -> 
 
 
 def _pieces(array: Any) -> Iterator[memoryview]:
-    """Yield the bytes of an array in C order."""
+    """Yield the bytes of an array with gaps in C order."""
     import numpy as np  # noqa: PLC0415 - runstream is imported without it
 
-    if array.flags.c_contiguous:
-        yield array.reshape(-1).view(np.uint8).data
-        return
     while array.shape[0] == 1:
         array = array[0]
     rows = max(_PIECE // (math.prod(array.shape[1:]) * array.itemsize), 1)

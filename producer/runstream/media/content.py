@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import msgspec
 
 from runstream.exceptions import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from runstream.files.staging import StagedFile, Staging
@@ -85,8 +87,7 @@ class ReferenceContent:
         yield self.url.encode()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaFile:
+class MediaFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file that a media value consists of."""
 
     #: Folder within ``media/``, such as ``images``.
@@ -96,7 +97,7 @@ class MediaFile:
     content: Content
     #: How the file is made of the content: ``kind`` names an encoder of ``runstream.media.encoders``; the rest are its
     #: arguments. Empty if the content is the file.
-    encode: Mapping[str, Any] = field(default_factory=dict)
+    encode: dict[str, Any] = {}
     #: Whether a row that has the file also makes it, and the files that were added for it, a version of an artifact.
     versioned: bool = False
 

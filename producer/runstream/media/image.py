@@ -76,9 +76,12 @@ class Image(BatchableMedia):
         super().__init__(self._file_of(data_or_path, mode, normalize), caption)
         if isinstance(data_or_path, Image):
             self._take_over(data_or_path)
-        self._boxes = layers_of(boxes, "boxes", BoundingBoxes2D)
-        self._masks = layers_of(masks, "masks", ImageMask)
-        self._classes = classes_of(classes, [*self._boxes.values(), *self._masks.values()]) or self._classes
+        self._boxes: dict[str, BoundingBoxes2D] = {}
+        self._masks: dict[str, ImageMask] = {}
+        if boxes or masks or classes is not None:
+            self._boxes = layers_of(boxes, "boxes", BoundingBoxes2D)
+            self._masks = layers_of(masks, "masks", ImageMask)
+            self._classes = classes_of(classes, [*self._boxes.values(), *self._masks.values()]) or self._classes
 
     @property
     def image(self) -> Any:
@@ -149,7 +152,7 @@ class Image(BatchableMedia):
 
     def _file_of(self, data: Any, mode: str | None, normalize: bool | None) -> MediaFile:  # noqa: FBT001
         if type(data).__name__ in {"ndarray", "Tensor"}:  # first, as the most frequent
-            return self._of_pixels(data, mode, normalize)
+            return self._of_pixels(_pixels_of_array(data, mode, normalize))
         if isinstance(data, Image):
             return data._file  # noqa: SLF001 - of this class
         if isinstance(data, str) and "://" in data[:10]:
@@ -159,23 +162,12 @@ class Image(BatchableMedia):
             return self._of_path(Path(data))
         if isinstance(data, bytes | bytearray | io.IOBase):
             return self._of_bytes(data)
-        return self._of_pixels(data, mode, normalize)
+        return self._of_pixels(_pixels_of(data, mode, normalize))
 
-    def _of_pixels(self, data: Any, mode: str | None, normalize: bool | None) -> MediaFile:  # noqa: FBT001
-        require_installed("PIL", "Image")
-        pixels = self._pixels(data, mode, normalize)
+    def _of_pixels(self, pixels: Pixels) -> MediaFile:
         self._width, self._height = pixels.width, pixels.height
         encode = {"kind": "image", "format": self.format, **pixels.arguments}
         return MediaFile(folder="images", extension=self.format, content=pixels.content, encode=encode)
-
-    def _pixels(self, data: Any, mode: str | None, normalize: bool | None) -> Pixels:  # noqa: FBT001
-        if module_of(data) == "matplotlib":
-            return _pixels_of_pillow(figures.drawn(data))
-        if hasattr(data, "tobytes") and hasattr(data, "mode") and not hasattr(data, "shape"):  # as numpy.memmap
-            return _pixels_of_pillow(data)
-        if mode is not None and mode not in require("PIL.Image", "Image").MODES:
-            raise ValueError(f"Invalid mode {mode!r}: expected a mode of Pillow, such as L, RGB or RGBA")
-        return pixels_of(data, mode, normalize)
 
     def _of_path(self, path: Path) -> MediaFile:
         content = FileContent.existing(path)
@@ -214,6 +206,23 @@ def _boxes_of(boxes: Any, artifact: Any) -> Any:
 
 def _by_number(labels: Mapping[str, str]) -> dict[int, str]:
     return {int(number): name for number, name in labels.items()}
+
+
+def _pixels_of(data: Any, mode: str | None, normalize: bool | None) -> Pixels:  # noqa: FBT001
+    """Return the pixels of a figure of matplotlib, an image of Pillow, or what can be read as an array."""
+    if module_of(data) == "matplotlib":
+        return _pixels_of_pillow(figures.drawn(data))
+    if hasattr(data, "tobytes") and hasattr(data, "mode") and not hasattr(data, "shape"):  # as numpy.memmap
+        return _pixels_of_pillow(data)
+    return _pixels_of_array(data, mode, normalize)
+
+
+def _pixels_of_array(data: Any, mode: str | None, normalize: bool | None) -> Pixels:  # noqa: FBT001
+    """Return the pixels of an array or tensor, which the shipper encodes with Pillow."""
+    require_installed("PIL", "Image")
+    if mode is not None and mode not in require("PIL.Image", "Image").MODES:
+        raise ValueError(f"Invalid mode {mode!r}: expected a mode of Pillow, such as L, RGB or RGBA")
+    return pixels_of(data, mode, normalize)
 
 
 def _pixels_of_pillow(image: Any) -> Pixels:

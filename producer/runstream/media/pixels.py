@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runstream.media.arrays import as_array, keep_array
 from runstream.media.packages import module_of
@@ -25,8 +24,7 @@ _LEAST_SIDES = {1: 1, 3: 4, 4: 8}
 GRID_COLUMNS, GRID_PADDING = 8, 2
 
 
-@dataclass(frozen=True, slots=True)
-class Pixels:
+class Pixels(NamedTuple):
     """Raw pixels, and the arguments of the encoder that makes an image of them."""
 
     content: Content
@@ -37,8 +35,8 @@ class Pixels:
 
 def pixels_of(data: Any, mode: str | None, normalize: bool | None) -> Pixels:  # noqa: FBT001
     """Return the pixels of an array or tensor; raises ValueError that names its shape."""
-    tensor = module_of(data) == "torch"
     array = as_array(data)
+    tensor = array is not data and module_of(data) == "torch"
     layout, shape, (height, width, channels) = _layout(array.shape, tensor=tensor)
     content, stored = keep_array(array.reshape(shape) if shape != array.shape else array, "image")
     arguments = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from runstream.files.file_record import FileRecord
 from runstream.files.media_names import media_path
@@ -51,12 +52,16 @@ class RunPlace:
         try:
             staged = file.content.stage(self._files.staging)
         except OSError as error:
-            self._added.append(FileRecord(path=path, lost=f"it could not be kept in the run folder ({error})"))
+            self._added.append(
+                FileRecord(path=path, policy="now", lost=f"it could not be kept in the run folder ({error})")
+            )
             raise
-        self._added.append(FileRecord(path=path, staged=staged.name, size=staged.size, encode=file.encode))
+        self._added.append(
+            FileRecord(path=path, policy="now", staged=staged.name, size=staged.size, encode=file.encode)
+        )
         if file.versioned and self._files.tables is not None:
             local = new_local()
-            parts = self._added[first:] = [replace(one, local=local) for one in self._added[first:]]
+            parts = self._added[first:] = [msgspec.structs.replace(one, local=local) for one in self._added[first:]]
             record = partial(self._files.tables.record, self._key, local, [one.path for one in parts])
             self._then.append(record)
         return path
@@ -65,7 +70,7 @@ class RunPlace:
         """Record the files; raises UsageError after the end of the run."""
         while self._added and self._files is not None:
             try:
-                self._files.record(self._added[0])
+                self._files.append(self._added[0])
             except BaseException:
                 self.discard()
                 raise

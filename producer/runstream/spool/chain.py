@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+#: The kinds of whole records by topic.
+_KINDS = {topic: kind_of(topic, WHOLE) for topic in TopicCode}
+
+
 class RowState(NamedTuple):
     """Position of a writer in its rows."""
 
@@ -115,10 +119,13 @@ class Link(NamedTuple):
 
     def with_record(self, topic: TopicCode, payload: bytes, now: int) -> tuple[bytes, Link]:
         """Return a record of another topic than the log, and its link."""
-        counts = list(self.shared.counts)
-        body = RECORD_TAIL.pack(kind_of(topic, WHOLE), self.order, counts[topic], 0, now) + payload
+        _, _, order, position, next_row, counter, opened, shared = self
+        counts = [*shared.counts]
+        body = RECORD_TAIL.pack(_KINDS[topic], order, counts[topic], 0, now) + payload
         counts[topic] += 1
-        return body, self.then(body, shared=self.shared.replaced(counts=tuple(counts)))
+        shared = msgspec.structs.replace(shared, counts=tuple(counts))  # the limit does not depend on them
+        end = aligned(position + CRC_START + len(body))
+        return body, Link([], body, order + 1, end, next_row, counter, opened, shared)
 
     def with_marker(self, reason: str, now: int) -> Link:
         """Return the link that stores a marker for the dropped records of one topic."""

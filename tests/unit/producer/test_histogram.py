@@ -78,5 +78,5 @@ def test_a_handler_encodes_values_of_its_type(tmp_path: Path) -> None:
 
     assert encoder.row({"a": [Picture()]}) == {"a": [{"_type": "picture", "path": "1.png"}]}
     assert warnings == ["stored"]
-    assert [(record["path"], record["size"]) for record in records] == [("1.png", 6)]
-    assert (tmp_path / records[0]["staged"]).read_bytes() == b"pixels"
+    assert [(record.path, record.size) for record in records] == [("1.png", 6)]
+    assert (tmp_path / records[0].staged).read_bytes() == b"pixels"

@@ -98,10 +98,11 @@ class RowLog:
         key_list: KeyList | None = self._known
         latest = self._known
         try:
-            payload = _encode(data)
             # The keys were validated before. A payload of the length of all-float values holds numbers or short values,
             # which are recorded as they are; otherwise, only numbers add up to a float.
-            known = [*data] == latest.keys and (len(payload) == latest.length or type(sum(data.values(), 0.0)) is float)
+            known = [*data] == latest.keys and (
+                len(payload := _encode(data)) == latest.length or type(sum(data.values(), 0.0)) is float
+            )
         except Exception:  # noqa: BLE001 - unusual values may raise anything here; they are validated below
             known = False
         if not known:
@@ -218,7 +219,9 @@ class RowLog:
             if body:
                 values.note(Effect.LATE, order, step, payload)
             return
-        if body and (key_list is None or held):
+        if body and key_list is None and not (held or values.holding):
+            values.note(Effect.ROW, order, step, payload)
+        elif body and (key_list is None or held):
             values.note(Effect.HOLD, order, step, payload)
         if not held:
             if values.holding:

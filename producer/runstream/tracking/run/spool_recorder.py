@@ -28,6 +28,7 @@ from runstream_schemas.events import ExitState, Operation, Role, Scope
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from runstream.files.file_record import FileRecord
     from runstream.run_folder.folder import RunFolder
     from runstream.settings import Settings
     from runstream.terminal.terminal import Terminal
@@ -147,7 +148,7 @@ class SpoolRecorder:
         """Append an alert; raises UsageError after the end."""
         self._append(TopicCode.ALERT, dict(alert))
 
-    def record_file(self, record: Mapping[str, Any]) -> None:
+    def record_file(self, record: FileRecord | Mapping[str, Any]) -> None:
         """Append a file, see :class:`FileRecord`; raises UsageError after the end."""
         self._append(TopicCode.FILE, record)
 

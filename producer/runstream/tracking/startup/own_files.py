@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runstream.files.code_files import relative_program
-from runstream.files.file_record import FileRecord
 from runstream.tracking.startup.git_state import shortened_diff
 from runstream_schemas.events import Scope
 from runstream_schemas.stored.names import problem_of_name
@@ -89,4 +88,4 @@ def record(files: RunFiles, found: Mapping[str, bytes], program: str = "") -> No
     try:
         files.add(name, files.staging.copy(Path(program)))
     except OSError as error:
-        files.record(FileRecord(path=name, lost=error.strerror or str(error)))
+        files.add_lost(name, error.strerror or str(error))

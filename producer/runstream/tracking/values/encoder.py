@@ -312,7 +312,8 @@ class Conversion:
 
     def media(self, value: WBValue) -> Any:
         """Return the dict that is recorded for a media value, whose files are staged."""
-        return self.value(value.record(self.place.under("/".join(self._path[self._named :]))))
+        found = value.record(self.place.under("/".join(self._path[self._named :])))
+        return self.within(found, lambda: self.mapping(items_of(found)))
 
     def media_list(self, values: list[Any]) -> Any:
         """Return one dict for media of one class, else a list of dicts; raises DataError for others."""
