@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import logging
 import sys
 import time
@@ -16,6 +15,7 @@ from collections.abc import Callable, Sequence
 from runstream_consumers.runtime.dry_run import dry_run
 from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_consumers.runtime.faults import is_infrastructure_error
+from runstream_consumers.runtime.garbage import spare_startup_objects
 from runstream_consumers.runtime.options import DEFAULT_OPTIONS
 from runstream_consumers.runtime.plugin import Consumer, declaration_of
 from runstream_consumers.runtime.process import consume, redrive_quarantine
@@ -29,8 +29,6 @@ log = logging.getLogger("runstream_consumers.runtime")
 _REPEAT_SECONDS = 30.0
 #: The exit status of a command interrupted by Ctrl-C, as in a shell.
 _INTERRUPTED = 130
-#: New objects after which Python looks for cycles. Decoding a large message makes a million, without any cycle.
-_COLLECT_AFTER = 50_000
 
 
 class SparseFilter(logging.Filter):
@@ -71,9 +69,9 @@ def run(parsed: argparse.Namespace) -> int:
     try:
         settings = ServerSettings.from_environment()
         _log_to_stderr(settings.log_level)
-        gc.set_threshold(_COLLECT_AFTER, 20, 20)
         consumer = find_consumer(parsed.name)
         load_settings(consumer)
+        spare_startup_objects()
         if parsed.rebuild:
             _confirm(asyncio.run(describe_rebuild(consumer, settings, DEFAULT_OPTIONS)), is_confirmed=parsed.yes)
         asyncio.run(_run(consumer, settings, parsed))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import uvicorn
 
+from runstream_consumers.runtime.garbage import spare_startup_objects
 from runstream_consumers.server.app import create_app
 from runstream_consumers.settings import ServerSettings, SettingsError
 
@@ -41,6 +42,7 @@ async def serve(settings: ServerSettings) -> None:
         timeout_keep_alive=30,
     )
     server = _Server(config)
+    spare_startup_objects()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, setattr, server, "should_exit", True)  # noqa: FBT003  # uvicorn's flag
