@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import sys
@@ -100,6 +101,7 @@ def sync(
     # Not at the top: the shipper's libraries are large, and other commands do not need them.
     from runstream.shipper.sync import sync as deliver  # noqa: PLC0415
 
+    gc.freeze()  # Python would search all modules for cycles when a batch of records makes many objects
     raise typer.Exit(deliver([str(folder) for folder in folders or []], console=Console(stderr=True), url=url))
 
 

@@ -7,6 +7,7 @@ Exit status: 0 complete; 73 another shipper is delivering the folder; 75 given u
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -38,6 +39,7 @@ async def deliver(folder: RunFolder, settings: ShipperSettings, trainer: Inherit
     from runstream.shipper.shipper import Shipper, ShipperResult  # noqa: PLC0415 (heavy, and not needed if another shipper is running)
 
     shipper = Shipper(folder, os.environ, settings, trainer=trainer)
+    gc.freeze()  # Python would search all modules for cycles when a batch of records makes many objects
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shipper.stop)
     statuses = {ShipperResult.COMPLETE: Status.COMPLETE, ShipperResult.GIVEN_UP: Status.GIVEN_UP}
     return statuses.get(await shipper.run(), Status.STOPPED)
