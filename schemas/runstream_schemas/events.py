@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runstream_schemas.symbols import (
     AlertLevel,
@@ -180,8 +180,7 @@ class LogEvent(_Headed):
     branch: Branch | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One change of the config (with its scope) or of the summary (scope unknown). ``value`` is JSON text."""
 
     op: Operation

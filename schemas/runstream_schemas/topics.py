@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
 
@@ -36,9 +35,8 @@ class Topic(Enum):
     STATE = "state"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPath:
-    """The path of a run: ``entity/project/run_id``."""
+class RunPath(NamedTuple):
+    """The path of a run: ``entity/project/run_id``. A tuple, which is made and hashed fast."""
 
     entity: str
     project: str

@@ -11,6 +11,7 @@ import numpy as np
 
 from runstream_schemas import events, values
 from runstream_schemas.rows import unpack_rows
+from runstream_schemas.topics import RunPath
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +63,8 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911 - one line a type
             return value.tolist()
         case dict():
             return _plain_items(value)
+        case RunPath() | events.Entry():
+            return _plain_items(value._asdict())
         case list() | tuple():
             return [_plain(item) for item in value]
         case str() | int() | float() | None:

@@ -23,6 +23,7 @@ MOST_ITEMS, MOST_KEYS = 100, 1000
 #: Prefixes of paths in the config, and of attributes.
 CONFIG, ATTRIBUTE = "c.", "a."
 
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _LARGEST = sys.float_info.max
 _UNSUITABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -73,7 +74,7 @@ def leaf(value: Any) -> Any:
 
 def to_json(values: Mapping[str, Any]) -> str:
     """Return listed values as JSON text."""
-    return json.dumps(values, allow_nan=False, separators=(",", ":"))
+    return _ENCODER.encode(values)
 
 
 def _add(found: Listed, tree: Mapping[str, Any], prefix: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from runstream_schemas import values
 from runstream_schemas.events import Column, ColumnType, LogEvent
-from runstream_schemas.summary_algebra.exact import Exact, float_sums, int_sums
+from runstream_schemas.summary_algebra.exact import SMALL, Exact, float_sums, int_sums
 from runstream_schemas.summary_algebra.key_state import KeyState, Path, Seen
 
 if TYPE_CHECKING:
@@ -106,11 +106,14 @@ def _fold_numbers(keys: Keys, block: _Block, columns: Sequence[Column], matrix: 
 
 def _add_finite(states: Iterable[KeyState], matrix: NDArray[Any], sums: Sequence[Exact]) -> None:
     count = matrix.shape[1]
-    # Adding zero turns -0.0 into 0.0; otherwise the order of values would decide which of the two is the minimum.
-    lows = (matrix.min(axis=1) + matrix.dtype.type(0)).tolist()
-    highs = (matrix.max(axis=1) + matrix.dtype.type(0)).tolist()
+    if matrix.size <= SMALL:
+        rows = matrix.tolist()
+        lows, highs = [*map(min, rows)], [*map(max, rows)]
+    else:
+        lows, highs = matrix.min(axis=1).tolist(), matrix.max(axis=1).tolist()
     for state, low, high, total in zip(states, lows, highs, sums, strict=True):
-        state.add_finite(count, low, high, total)
+        # Adding zero turns -0.0 into 0.0; otherwise the order of values would decide which of the two is the minimum.
+        state.add_finite(count, low + 0, high + 0, total)
 
 
 def _add_mixed(state: KeyState, numbers: NDArray[np.float64]) -> None:

@@ -23,6 +23,8 @@ Exact = tuple[int, int]
 
 ZERO: Exact = (0, 0)
 
+#: Numbers of a matrix up to which a loop over Python's own takes less time than numpy's calls.
+SMALL = 128
 #: Minimum number of bits split off per round.
 _PEEL = 25
 #: Rounds before a column is summed value by value; enough for values within 2**47 of its largest.
@@ -50,10 +52,14 @@ def exact(value: float) -> Exact:
 
 def total(values: Iterable[float]) -> Exact:
     """Return the exact sum of finite floats."""
-    result = ZERO
+    result, exponent = ZERO
     for value in values:
-        result = add(result, exact(value))
-    return result
+        mantissa, denominator = value.as_integer_ratio()
+        smaller = 1 - denominator.bit_length()
+        if smaller < exponent:
+            result, exponent = result << (exponent - smaller), smaller
+        result += mantissa << (smaller - exponent)
+    return result, exponent
 
 
 def canonical(number: Exact) -> Exact:
@@ -73,6 +79,8 @@ def fraction(number: Exact) -> Fraction:
 
 def float_sums(matrix: NDArray[np.float64]) -> list[Exact]:
     """Return the exact sum of each row of a matrix of finite floats; at most 2**27 columns, at least one."""
+    if matrix.size <= SMALL:
+        return [total(row) for row in matrix.tolist()]
     exponents = np.frexp(np.abs(matrix).max(axis=1))[1]
     if exponents.max() > _LARGEST:
         return [total(row) for row in matrix.tolist()]
@@ -93,6 +101,8 @@ def float_sums(matrix: NDArray[np.float64]) -> list[Exact]:
 
 def int_sums(matrix: NDArray[np.int64]) -> list[Exact]:
     """Return the exact sum of each row of a matrix of int64; at most 2**31 columns."""
+    if matrix.size <= SMALL:
+        return [(sum(row), 0) for row in matrix.tolist()]
     high = (matrix >> 32).sum(axis=1).tolist()
     low = (matrix & 0xFFFFFFFF).sum(axis=1).tolist()
     return [((upper << 32) + lower, 0) for upper, lower in zip(high, low, strict=True)]

@@ -175,7 +175,8 @@ class SummaryState:
         if len(self.keys) + len(event.columns) > self.limits.run_keys:
             new = dict.fromkeys(column.path for column in event.columns if column.path not in self.keys)
             left_out = {*islice(new, self.limits.run_keys - len(self.keys), None)}
-            self._mark_full("summary", is_full=bool(left_out))
+            if left_out:
+                self._mark_full("summary")
             event = replace(event, columns=tuple(each for each in event.columns if each.path not in left_out))
         latest = fold_block(self.keys, event, offset)
         if latest is not None:
@@ -194,11 +195,10 @@ class SummaryState:
                 else:
                     self._fold_config(entry, (offset, record.order, index), event.writer, record.order)
 
-    def _mark_full(self, name: str, *, is_full: bool) -> bool:
-        if is_full and name not in self.full:
+    def _mark_full(self, name: str) -> None:
+        if name not in self.full:
             self.full.add(name)
             self.changed.document = True
-        return is_full
 
     def _fold_config(self, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:
         match entry.scope:
@@ -209,11 +209,12 @@ class SummaryState:
                     definition, known = _definition(entry), self.definitions.given
                 except MalformedEvent:
                     # Kept as an attribute that is never valid, so that readers see it.
-                    invalid = replace(entry, path=(INVALID_METRICS, *entry.path[:1]))
+                    invalid = entry._replace(path=(INVALID_METRICS, *entry.path[:1]))
                     self._assign("attributes", invalid, (1, *tag), writer, order)
                     return
-                is_full = len(known) >= self.limits.run_keys and definition.name not in known
-                if not self._mark_full("config", is_full=is_full):
+                if len(known) >= self.limits.run_keys and definition.name not in known:
+                    self._mark_full("config")
+                else:
                     self.definitions.define(tag, definition)
                     self.changed.document = self.changed.rules = True
             case Scope.ATTRIBUTE | Scope.METADATA:
@@ -227,12 +228,13 @@ class SummaryState:
 
     def _assign(self, part: str, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:
         target: Assignments = getattr(self, part)
-        if entry.op not in {Operation.SET, Operation.REMOVE}:
+        is_set = entry.op is Operation.SET
+        if not is_set and entry.op is not Operation.REMOVE:
             return
-        is_full = len(target.entries) >= self.limits.run_keys and entry.path not in target.entries
-        if self._mark_full("summary" if part == "manual" else part, is_full=is_full):
+        if len(target.entries) >= self.limits.run_keys and entry.path not in target.entries:
+            self._mark_full("summary" if part == "manual" else part)
             return
-        value = values.load(entry.value) if entry.op is Operation.SET else Removed
+        value = values.load(entry.value) if is_set else Removed
         if target.assign(entry.path, Assigned(tag, writer.id, order, value)):
             self.changed.assigned.setdefault(part, {})[entry.path] = None
             if part != "manual" and not target.changes_tree(entry.path):

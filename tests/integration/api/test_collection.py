@@ -12,12 +12,16 @@ import pytest
 from runstream_consumers.api.collector import Collector, collected
 from runstream_consumers.settings import ServerSettings
 from runstream_consumers.stored_objects.collection import CollectionRefused
-from tests.integration.api.conftest import new_recording
+from tests.integration.api.conftest import new_recording, served_anew
 from tests.integration.api.serving import PARTITIONS
 from tests.integration.api.test_files import add_file, ask_file, put_object
 from tests.polling import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from runstream_deploy.processes.reaper import Reaper
     from runstream_deploy.services.object_store import ObjectStore
     from runstream_deploy.services.postgres import Postgres
     from tests.integration.api.serving import Served
@@ -34,6 +38,15 @@ def _settings(served: Served, postgres: Postgres, store: ObjectStore) -> ServerS
         s3_secret_key=store.secret_key,
         s3_bucket=served.prefix,
     )
+
+
+@pytest.fixture
+def served(
+    broker: str, postgres: Postgres, object_store: ObjectStore, reaper: Reaper, tmp_path: Path
+) -> Iterator[Served]:
+    """Run an API of its own: a collection refuses to begin where other tests have lost a manifest."""
+    with served_anew(broker, postgres, object_store, reaper, tmp_path) as served:
+        yield served
 
 
 async def test_a_collection_keeps_what_files_refer_to(

@@ -205,7 +205,7 @@ async def test_runs_that_fall_silent_together_are_unreachable(
     # Silences that begin within a fifth of the limit count as simultaneous: partitions may differ by 2 s on a busy
     # machine. Other numbers of runs: tests/unit/liveness/test_model.py.
     monkeypatch.setenv("RUNSTREAM_LIVENESS_TIMEOUT_S", "10")
-    runs = [replace(RUN, run_id=f"frozen {number}") for number in range(24)]
+    runs = [RUN._replace(run_id=f"frozen {number}") for number in range(24)]
     assert len({partition_of(run, PARTITIONS) for run in runs}) > 1
     async with consuming(LivenessConsumer(), settings), connected(settings.postgres) as connection:
         await ready(connection)

@@ -70,7 +70,7 @@ def change(entry: events.Entry, **changes: Any) -> events.ChangeEvent:
 
 def entry(**changes: Any) -> events.Entry:
     """Return an entry, with some fields changed."""
-    return replace(events.Entry(op=events.Operation.SET, path=("x",), value="1", scope=events.Scope.CONFIG), **changes)
+    return events.Entry(op=events.Operation.SET, path=("x",), value="1", scope=events.Scope.CONFIG)._replace(**changes)
 
 
 def exit_of(**changes: Any) -> events.ExitEvent:
@@ -105,10 +105,10 @@ MALFORMED: dict[str, Callable[[], events.Event]] = {
     "negative time of a row": lambda: block(times=longs(0, -1, 0)),
     "time of a row beyond the calendar": lambda: block(times=longs(0, 2**62, 0)),
     "time beyond the calendar": lambda: block(time=2**62),
-    "empty entity": lambda: block(run=replace(RUN, entity="")),
-    "slash in a name": lambda: block(run=replace(RUN, project="a/b")),
-    "NUL in a name": lambda: block(run=replace(RUN, run_id="a\0b")),
-    "dots as a name": lambda: block(run=replace(RUN, run_id="..")),
+    "empty entity": lambda: block(run=RUN._replace(entity="")),
+    "slash in a name": lambda: block(run=RUN._replace(project="a/b")),
+    "NUL in a name": lambda: block(run=RUN._replace(run_id="a\0b")),
+    "dots as a name": lambda: block(run=RUN._replace(run_id="..")),
     "row beyond the block": lambda: column(rows=uints(0, 1, 3)),
     "rows that repeat": lambda: column(rows=uints(0, 1, 1)),
     "rows that decrease": lambda: column(rows=uints(1, 0, 2)),
@@ -149,7 +149,7 @@ MALFORMED: dict[str, Callable[[], events.Event]] = {
 }
 
 TOO_LARGE: dict[str, Callable[[], events.Event]] = {
-    "name": lambda: block(run=replace(RUN, entity="e" * 129)),
+    "name": lambda: block(run=RUN._replace(entity="e" * 129)),
     "key": lambda: column(path=("k" * 513,)),
     "path": lambda: column(path=("k",) * 65),
     "key of config": lambda: change(entry(path=("a", "k" * 513))),
