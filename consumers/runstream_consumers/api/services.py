@@ -150,10 +150,18 @@ class CostlyReads:
         return self._services.blocks(connection)
 
 
-def costly_reads(request: Request, run: TheRun, principal: ThePrincipal, found: TheServices) -> CostlyReads:
-    """Return the reads of a client, which is a principal on a machine."""
+def client(request: Request, principal: ThePrincipal) -> str:
+    """Return the client of a request: a principal on a machine."""
     host = "" if request.client is None else request.client.host
-    return CostlyReads(found, f"{principal.id}@{host}", run)
+    return f"{principal.id}@{host}"
+
+
+TheClient = Annotated[str, Depends(client)]
+
+
+def costly_reads(run: TheRun, of: TheClient, found: TheServices) -> CostlyReads:
+    """Return the reads of a client."""
+    return CostlyReads(found, of, run)
 
 
 TheReads = Annotated[CostlyReads, Depends(costly_reads)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runstream_consumers.archive.layout import PartRecord, file_key, index_key
@@ -35,7 +36,8 @@ class RangeReader(Protocol):
 class Archive:
     """Opens parts, and keeps in memory what was read last: objects never change.
 
-    pyarrow is imported when the first part is opened, since its import takes longer than the start of an API process.
+    pyarrow is imported in a thread or when the first part is opened, since its import takes longer than the start of an
+    API process.
     """
 
     def __init__(self, store: RangeReader | None, cache: int = _CACHE) -> None:
@@ -61,6 +63,10 @@ class Archive:
         """End the threads once they are idle."""
         self._work.shutdown(wait=False, cancel_futures=True)
         self._reads.shutdown(wait=False, cancel_futures=True)
+
+    def prepare(self) -> None:
+        """Begin to import what reads parts, in a thread, so that the first read does not wait for it."""
+        self._work.submit(import_module, "runstream_consumers.archive.part")
 
     def start_opening(self, record: PartRecord) -> Future[OpenPart]:
         """Open a part in a thread."""

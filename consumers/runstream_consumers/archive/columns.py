@@ -17,8 +17,8 @@ STEP, TIME, ORDER, OFFSET = "_step", "_time", "_order", "_offset"
 SEQ, WRITER, LATE, APPEND_TIME = "_seq", "_writer", "_late", "_append_time"
 ROW_COLUMNS = (STEP, TIME, ORDER, OFFSET, SEQ, WRITER, LATE, APPEND_TIME)
 
-#: Rows of a row group of a file: what has to be read for a value of one column.
-GROUP_ROWS = 32_768
+#: Rows of a row group of new files: what has to be read for a value of one column. Parts have theirs in the index.
+GROUP_ROWS = 8192
 #: Columns of keys in one file; a row of more keys is stored in several files.
 KEYS_PER_FILE = 1000
 

@@ -32,8 +32,18 @@ class PostgresManifest:
 
     async def parts(self, run: UUID, stream: Stream, first: int, last: int) -> list[PartRecord]:
         """Return the parts that have rows in a range of steps (both inclusive), by their first step."""
-        rows = await self._connection.fetch(QUERIES["parts_across"], run, STREAM_NUMBERS[stream], first, last)
-        return [part_record(row) for row in rows]
+        return (await self.parts_of([run], stream, first, last)).get(run, [])
+
+    async def parts_of(
+        self, runs: Sequence[UUID], stream: Stream, first: int, last: int
+    ) -> dict[UUID, list[PartRecord]]:
+        """Return those of several runs; runs without parts are left out."""
+        found: dict[UUID, list[PartRecord]] = {}
+        for row in await self._connection.fetch(
+            QUERIES["parts_across"], list(runs), STREAM_NUMBERS[stream], first, last
+        ):
+            found.setdefault(row["run"], []).append(part_record(row))
+        return found
 
 
 async def exported_parts(connection: Connection, run: RunPath, stream: Stream) -> list[PartRecord]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runstream_consumers.archive.columns import GROUP_ROWS, OFFSET, ROW_COLUMNS, STEP, TIME
+from runstream_consumers.archive.columns import OFFSET, ROW_COLUMNS, STEP, TIME
 from runstream_consumers.archive.part import OpenPart
 from runstream_consumers.archive.part_blocks import PartBlocks
 from runstream_consumers.archive.pyramid.buckets import LEVELS, Buckets
@@ -77,8 +77,9 @@ class PartOutline:
         if within is None:
             complete, within = wanted.divide(buckets, candidates)
             within |= complete
-        ranges = list(shown_ranges(buckets, within))
-        groups = sorted({rows.start // GROUP_ROWS for rows in ranges})
+        group_rows = self._part.index.group_rows
+        ranges = list(shown_ranges(buckets, within, group_rows))
+        groups = sorted({rows.start // group_rows for rows in ranges})
         if len(numbers) * len(groups) <= _AT_ONCE:
             self._part.load_values(numbers, groups)
         for rows in ranges:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runstream_consumers.archive.columns import GROUP_ROWS, OFFSET, ORDER, ROW_COLUMNS, STEP, TIME, ColumnId
+from runstream_consumers.archive.columns import OFFSET, ORDER, ROW_COLUMNS, STEP, TIME, ColumnId
 from runstream_consumers.archive.layout import PartRecord
 from runstream_consumers.archive.parquet.reader import GroupColumn, ParquetReader
-from runstream_consumers.archive.part_blocks import PartBlock
+from runstream_consumers.archive.part_blocks import PartBlock, divided
 from runstream_consumers.archive.part_index import PartIndex
 from runstream_consumers.archive.pyramid.levels import Level
 from runstream_consumers.archive.storage.cache import Cache
@@ -21,8 +21,8 @@ from runstream_consumers.archive.storage.object_file import ObjectFile
 from runstream_consumers.history.selection import Selection
 from runstream_schemas.events import Column, ColumnType, Header, Kind, LogEvent
 
-#: Row groups that are read at once when a part is read in order.
-_AHEAD = 8
+#: Row groups that are read at once, at most, when a part is read in order.
+_AHEAD = 32
 _OF_EVERY_ROW = tuple(ROW_COLUMNS.index(name) for name in (STEP, TIME, ORDER, OFFSET))
 _OFFSET = ROW_COLUMNS.index(OFFSET)
 
@@ -51,6 +51,16 @@ class OpenPart:
         if (found := self._selected.get(wanted)) is None:
             found = self._selected[wanted] = self.index.directory.selected(selection)
         return found
+
+    def blocks(self, wanted: Callable[[PartBlock], bool], rows: int) -> Iterator[PartBlock]:
+        """Yield the wanted blocks; those of more than twice ``rows`` rows are divided."""
+        for block in self.index.blocks.listed():
+            if not wanted(block):
+                continue
+            if block.rows // 2 <= rows or not self.index.buckets:
+                yield block
+            else:
+                yield from filter(wanted, divided(block, self.index.buckets[0], rows))
 
     def event(self, block: PartBlock, selection: Selection) -> LogEvent:
         """Return the rows of a block with the selected columns."""
@@ -85,10 +95,10 @@ class OpenPart:
 
     def row_columns(self, start: int, stop: int, columns: Sequence[int], file: int) -> list[NDArray[np.int64]]:
         """Return columns that every row has, between two rows, from one of the files."""
-        groups = [self._group(file, group, columns) for group in _groups(start, stop)]
+        groups = [self._group(file, group, columns) for group in self._groups(start, stop)]
         parts = [
-            [column.part(*_within(group, start, stop))[1] for column in found]
-            for group, found in zip(_groups(start, stop), groups, strict=True)
+            [column.part(*self._within(group, start, stop))[1] for column in found]
+            for group, found in zip(self._groups(start, stop), groups, strict=True)
         ]
         return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
 
@@ -100,10 +110,10 @@ class OpenPart:
         pieces: dict[int, list[tuple[int, int, Any, Any]]] = {number: [] for number in numbers}
         for file, of_file in by_file.items():
             places = [self.index.directory.place(number)[1] for number in of_file]
-            for group in _groups(start, stop):
-                first, last = _within(group, start, stop)
+            for group in self._groups(start, stop):
+                first, last = self._within(group, start, stop)
                 for number, column in zip(of_file, self._group(file, group, places), strict=True):
-                    begin = group * GROUP_ROWS + first - start
+                    begin = group * self.index.group_rows + first - start
                     pieces[number].append((begin, last - first, *column.part(first, last)))
         return [_joined(pieces[number]) for number in numbers]
 
@@ -137,23 +147,30 @@ class OpenPart:
         found = {column: self.decoded.get((self.record.part, file, group, column)) for column in columns}
         if missing := [column for column, values in found.items() if values is None]:
             reader = self.file(file)
-            if group and self.decoded.get((self.record.part, file, group - 1, missing[0])) is not None:
-                last = min(group + _AHEAD, -(-self.index.rows // GROUP_ROWS))
+            if ahead := self._read_before(file, group, missing[0]):
+                last = min(group + ahead, -(-self.index.rows // self.index.group_rows))
                 reader.file.load(part for one in range(group, last) for part in reader.ranges(one, missing))
             for column, values in zip(missing, reader.read(group, missing), strict=True):
                 self.decoded.put((self.record.part, file, group, column), values, values.size + 100)
                 found[column] = values
         return [values for values in found.values() if values is not None]
 
+    def _read_before(self, file: int, group: int, column: int) -> int:
+        """Return how many groups before one were read of a column: as many are read ahead, since more may follow."""
+        count = 0
+        while count < min(group, _AHEAD):
+            if self.decoded.get((self.record.part, file, group - count - 1, column)) is None:
+                break
+            count += 1
+        return count
 
-def _groups(start: int, stop: int) -> range:
-    return range(start // GROUP_ROWS, (stop - 1) // GROUP_ROWS + 1)
+    def _groups(self, start: int, stop: int) -> range:
+        return range(start // self.index.group_rows, (stop - 1) // self.index.group_rows + 1)
 
-
-def _within(group: int, start: int, stop: int) -> tuple[int, int]:
-    """Return the part of a group that is between two rows, relative to the group."""
-    begin = group * GROUP_ROWS
-    return max(start - begin, 0), min(stop - begin, GROUP_ROWS)
+    def _within(self, group: int, start: int, stop: int) -> tuple[int, int]:
+        """Return the part of a group that is between two rows, relative to the group."""
+        begin = group * self.index.group_rows
+        return max(start - begin, 0), min(stop - begin, self.index.group_rows)
 
 
 def _joined(pieces: Sequence[tuple[int, int, Any, Any]]) -> tuple[NDArray[np.int64] | None, Any]:

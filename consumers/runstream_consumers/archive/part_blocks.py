@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from runstream_consumers.archive.pyramid.buckets import Buckets
+
 #: Rows up to which consecutive blocks are joined.
 JOINED_ROWS = 4096
 
@@ -50,6 +52,37 @@ class PartBlock(NamedTuple):
         return self._replace(
             rows=self.rows + following.rows, last_step=following.last_step, last_offset=following.last_offset
         )
+
+
+def divided(block: PartBlock, buckets: Buckets, rows: int) -> list[PartBlock]:
+    """Return a block as blocks of about so many rows, at least those of a bucket, that begin where buckets begin.
+
+    Nothing is read. The first and the last step of a piece may be those of buckets that it has only in part.
+    """
+    stop = block.start + block.rows
+    inside = slice(*np.searchsorted(buckets.start, (block.start + 1, stop)))
+    cuts = range(inside.start, inside.stop, max(1, rows // int(buckets.rows.max())))
+    numbers = [int(np.searchsorted(buckets.start, block.start, side="right")) - 1, *cuts]
+    pieces = []
+    greatest = block.greatest_before
+    for number, after in zip(numbers, [*numbers[1:], inside.stop], strict=True):
+        start = max(block.start, int(buckets.start[number]))
+        end = stop if after == inside.stop else int(buckets.start[after])
+        last = min(block.last_step, int(buckets.last_step[number:after].max()))
+        pieces.append(
+            block._replace(
+                start=start,
+                rows=end - start,
+                first_step=max(block.first_step, int(buckets.first_step[number:after].min())),
+                last_step=last,
+                offset=block.offset if start == block.start else int(buckets.offset[number]),
+                seq=block.seq + start - block.start,
+                last_offset=block.last_offset if end == stop else int(buckets.last_offset[after - 1]),
+                greatest_before=greatest,
+            )
+        )
+        greatest = max(greatest, last)
+    return pieces
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runstream_consumers.archive.columns import Directory
+from runstream_consumers.archive.columns import GROUP_ROWS, Directory
 from runstream_consumers.archive.part_blocks import PartBlocks
 from runstream_consumers.archive.pyramid.buckets import LEVELS, Buckets, buckets_of
 from runstream_consumers.archive.pyramid.level_codec import decode_level, encode_level
@@ -21,7 +21,9 @@ from runstream_consumers.archive.rows import ColumnValues, PartRows
 from runstream_consumers.archive.storage.codec import IndexDamaged, pack, pack_numbers, unpack, unpack_numbers
 from runstream_schemas.events import ColumnType, Role, Writer
 
-_VERSION = 1
+_VERSION, _VERSIONS = 2, (1, 2)
+#: Rows of a row group of parts whose index does not have it: those of version 1.
+_FORMER_GROUP_ROWS = 32_768
 #: A part has the levels of which it has at least so many buckets' rows.
 _FEWEST_BUCKETS = 4
 
@@ -39,6 +41,8 @@ class PartIndex:
     """The index of a part."""
 
     rows: int
+    #: Rows of a row group of the files.
+    group_rows: int
     writers: Sequence[Writer]
     blocks: PartBlocks
     directory: Directory
@@ -87,6 +91,7 @@ class IndexWriter:
         return {
             "version": _VERSION,
             "rows": len(self.rows),
+            "group_rows": GROUP_ROWS,
             "writers": [[one.id, one.role.value, list(one.continues)] for one in self.rows.writers],
             "blocks": pack_numbers(self.rows.blocks.arrays()),
             "paths": [path for path, _ in directory.columns],
@@ -103,11 +108,12 @@ class IndexWriter:
 def read_index(data: bytes) -> PartIndex:
     """Return the index in the bytes at the end of its object; raises IndexDamaged."""
     fields = unpack(data)
-    if not isinstance(fields, dict) or fields.get("version") != _VERSION:
+    if not isinstance(fields, dict) or fields.get("version") not in _VERSIONS:
         raise IndexDamaged("An index of the archive has an unknown version: run a newer Runstream")
     columns = [(tuple(path), ColumnType(kind)) for path, kind in zip(fields["paths"], fields["types"], strict=True)]
     return PartIndex(
         rows=fields["rows"],
+        group_rows=fields.get("group_rows", _FORMER_GROUP_ROWS),
         writers=[Writer(id=key, role=Role(role), continues=tuple(earlier)) for key, role, earlier in fields["writers"]],
         blocks=PartBlocks.from_arrays(unpack_numbers(fields["blocks"])),
         directory=Directory(columns, fields["names"], fields["ranks"], fields["counts"]),

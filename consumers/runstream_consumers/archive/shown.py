@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runstream_consumers.archive.columns import GROUP_ROWS
 from runstream_consumers.archive.part_blocks import PartBlocks
 from runstream_consumers.archive.pyramid.buckets import Buckets
 from runstream_consumers.history.view import Bounds, RowSource
@@ -82,12 +81,12 @@ class Range:
         return found
 
 
-def shown_ranges(buckets: Buckets | PartBlocks, chosen: Mask) -> Iterator[RowRange]:
+def shown_ranges(buckets: Buckets | PartBlocks, chosen: Mask, group_rows: int) -> Iterator[RowRange]:
     """Yield the rows of the chosen buckets, those of buckets that follow each other together, by row group."""
     for rows in _joined(buckets, chosen):
         begin = rows.start
         while begin < rows.stop:
-            end = min(rows.stop, (begin // GROUP_ROWS + 1) * GROUP_ROWS)
+            end = min(rows.stop, (begin // group_rows + 1) * group_rows)
             yield RowRange(rows.writer, begin, end)
             begin = end
 

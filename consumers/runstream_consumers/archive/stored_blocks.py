@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -67,6 +67,23 @@ class Manifest(Protocol):
     async def parts(self, run: UUID, stream: Stream, first: int, last: int) -> Sequence[PartRecord]:
         """Return the parts that have rows in a range of steps (both inclusive), by their first step."""
 
+    async def parts_of(
+        self, runs: Sequence[UUID], stream: Stream, first: int, last: int
+    ) -> Mapping[UUID, Sequence[PartRecord]]:
+        """Return those of several runs; runs without parts are left out."""
+
+
+class HotBlocks(BlockSource, Protocol):
+    """The blocks that are not archived."""
+
+    async def facts_of(self, runs: Sequence[UUID], stream: Stream) -> Mapping[UUID, RunFacts]:
+        """Return what is known of the writers and branches of each run."""
+
+    def recent_of(
+        self, runs: Sequence[UUID], stream: Stream, first: int, last: int
+    ) -> AsyncIterator[Sequence[tuple[UUID, Block]]]:
+        """Yield the blocks of runs that overlap a range of steps (both inclusive), each with its run."""
+
 
 class StoredBlocks:
     """The block source of all readers.
@@ -74,7 +91,7 @@ class StoredBlocks:
     Reading rows raises ObjectMissing, ObjectDamaged or StoreUnavailable if the object store does not have them.
     """
 
-    def __init__(self, hot: BlockSource, manifest: Manifest, archive: Archive) -> None:
+    def __init__(self, hot: HotBlocks, manifest: Manifest, archive: Archive) -> None:
         self._hot = hot
         self._manifest = manifest
         self._archive = archive
@@ -92,26 +109,45 @@ class StoredBlocks:
         """Return what is known of the writers and branches of a run."""
         return await self._hot.facts(run, stream)
 
-    async def overlapping(self, run: UUID, stream: Stream, first: int, last: int) -> AsyncIterator[Sequence[Block]]:
+    async def overlapping(
+        self, run: UUID, stream: Stream, first: int, last: int, *, rows: int = GREATEST
+    ) -> AsyncIterator[Sequence[Block]]:
         """Yield the blocks that overlap a range of steps (both inclusive), by their first step."""
         archived = self._archived(
             await self._manifest.parts(run, stream, first, last),
             before=lambda part: part.min_step,
             order=lambda block: block.first_step,
             wanted=lambda block: block.first_step <= last and block.last_step >= first,
+            rows=rows,
         )
-        streams = [self._hot.overlapping(run, stream, first, last), archived]
+        streams = [self._hot.overlapping(run, stream, first, last, rows=rows), archived]
         async for blocks in merge_blocks(streams, lambda block: block.first_step):
             yield blocks
 
     async def outlines(self, run: UUID, stream: Stream, first: int, last: int) -> Sequence[Outline]:
         """Return the outlines of the archived blocks that overlap a range of steps (both inclusive)."""
-        if not (parts := await self._manifest.parts(run, stream, first, last)):
-            return ()
+        return (await self.outlines_of([run], stream, first, last)).get(run, ())
+
+    async def facts_of(self, runs: Sequence[UUID], stream: Stream) -> Mapping[UUID, RunFacts]:
+        """Return what is known of the writers and branches of runs."""
+        return await self._hot.facts_of(runs, stream)
+
+    async def outlines_of(
+        self, runs: Sequence[UUID], stream: Stream, first: int, last: int
+    ) -> Mapping[UUID, Sequence[Outline]]:
+        """Return the outlines of the archived blocks of runs that overlap a range of steps (both inclusive)."""
+        if not (parts := await self._manifest.parts_of(runs, stream, first, last)):
+            return {}
         from runstream_consumers.archive.outline import PartOutline  # noqa: PLC0415 — imports pyarrow
 
-        opening = [self._archive.start_opening(part) for part in parts]
-        return [PartOutline(await _result(part)) for part in opening]
+        opening = {run: [self._archive.start_opening(part) for part in of_run] for run, of_run in parts.items()}
+        return {run: [PartOutline(await _result(part)) for part in of_run] for run, of_run in opening.items()}
+
+    def recent_of(
+        self, runs: Sequence[UUID], stream: Stream, first: int, last: int
+    ) -> AsyncIterator[Sequence[tuple[UUID, Block]]]:
+        """Yield the blocks of runs that overlap the range and are not archived, each with its run."""
+        return self._hot.recent_of(runs, stream, first, last)
 
     def recent(self, run: UUID, stream: Stream, first: int, last: int) -> AsyncIterator[Sequence[Block]]:
         """Yield those blocks of :meth:`overlapping` that are not archived."""
@@ -166,8 +202,12 @@ class StoredBlocks:
         before: Callable[[PartRecord], int],
         order: Callable[[PartBlock], int],
         wanted: Callable[[PartBlock], bool],
+        rows: int = GREATEST,
     ) -> AsyncIterator[Sequence[Block]]:
-        """Yield the wanted blocks of parts in order; no block of a part precedes what ``before`` returns of it."""
+        """Yield the wanted blocks of parts in order; no block of a part precedes what ``before`` returns of it.
+
+        Those of more than twice ``rows`` rows are divided.
+        """
         held: list[tuple[int, int, OpenPart, PartBlock]] = []
         number = count()
         opening: dict[UUID, Future[OpenPart]] = {}
@@ -178,9 +218,8 @@ class StoredBlocks:
                 if ahead.part not in opening:
                     opening[ahead.part] = self._archive.start_opening(ahead)
             part = await _result(opening.pop(record.part))
-            for found in part.index.blocks.listed():
-                if wanted(found):
-                    heappush(held, (order(found), next(number), part, found))
+            for found in part.blocks(wanted, rows):
+                heappush(held, (order(found), next(number), part, found))
         for block in _ready(held, None):
             yield block
 

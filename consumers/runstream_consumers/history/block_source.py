@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Protocol
@@ -19,7 +19,7 @@ from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath
 
 #: Forks of forks that are followed; longer chains are treated as an attack.
-_GENERATIONS = 100
+GENERATIONS = 100
 
 
 class Outline(Protocol):
@@ -61,8 +61,13 @@ class BlockSource(Protocol):
     async def facts(self, run: UUID, stream: Stream) -> RunFacts:
         """Return what is known of the writers and branches of a run."""
 
-    def overlapping(self, run: UUID, stream: Stream, first: int, last: int) -> AsyncIterator[Sequence[Block]]:
-        """Yield the blocks that overlap a range of steps (both inclusive), by their first step."""
+    def overlapping(
+        self, run: UUID, stream: Stream, first: int, last: int, *, rows: int = GREATEST
+    ) -> AsyncIterator[Sequence[Block]]:
+        """Yield the blocks that overlap a range of steps (both inclusive), by their first step.
+
+        Blocks of many more rows than ``rows``, which a reader needs, may be yielded in pieces.
+        """
 
     async def outlines(self, run: UUID, stream: Stream, first: int, last: int) -> Sequence[Outline]:
         """Return the outlines of the archived blocks that overlap a range of steps (both inclusive)."""
@@ -92,7 +97,7 @@ async def load_view(source: BlockSource, run: RunPath, stream: Stream) -> list[R
     """Return the runs whose rows a view consists of; only history can be inherited from another run."""
     key = run_key(run)
     lineage = [await source.facts(key, stream)]
-    while (fork := lineage[-1].fork) is not None and len(lineage) < _GENERATIONS:
+    while (fork := lineage[-1].fork) is not None and len(lineage) < GENERATIONS:
         if any(known.run == fork.origin for known in lineage):
             break
         lineage.append(await source.facts(fork.origin, stream))
@@ -100,11 +105,15 @@ async def load_view(source: BlockSource, run: RunPath, stream: Stream) -> list[R
 
 
 async def blocks_by_step(
-    source: BlockSource, view: Sequence[RowSource], stream: Stream, first: int, last: int
+    source: BlockSource, view: Sequence[RowSource], stream: Stream, first: int, last: int, *, rows: int = GREATEST
 ) -> AsyncIterator[Sequence[Block]]:
-    """Yield the blocks of a view that overlap a range of steps (both inclusive), by their first step."""
+    """Yield the blocks of a view that overlap a range of steps (both inclusive), by their first step.
+
+    ``rows`` is how many rows are needed, as for :meth:`BlockSource.overlapping`.
+    """
     streams = [
-        _placed(source.overlapping(part.facts.run, stream, first, min(last, part.last_step)), part) for part in view
+        _placed(source.overlapping(part.facts.run, stream, first, min(last, part.last_step), rows=rows), part)
+        for part in view
     ]
     async for blocks in merge_blocks(streams, lambda block: block.first_step):
         yield blocks
@@ -141,14 +150,18 @@ async def blocks_backwards(
 
 async def _placed(stream: AsyncIterator[Sequence[Block]], part: RowSource) -> AsyncIterator[Sequence[Block]]:
     async for blocks in stream:
-        placed = [
-            replace(block, rank=part.rank, bounds=bounds, last_step=min(block.last_step, part.last_step))
-            for whole in blocks
-            for block in _divided(whole, part)
-            if (bounds := part.bounds_of(block.writer, block.offset)) is not None
-        ]
-        if placed:
-            yield placed
+        if found := placed(blocks, part):
+            yield found
+
+
+def placed(blocks: Iterable[Block], part: RowSource) -> list[Block]:
+    """Return the blocks of a run as a view has them; those of which it has no rows are left out."""
+    return [
+        replace(block, rank=part.rank, bounds=bounds, last_step=min(block.last_step, part.last_step))
+        for whole in blocks
+        for block in _divided(whole, part)
+        if (bounds := part.bounds_of(block.writer, block.offset)) is not None
+    ]
 
 
 def _divided(block: Block, part: RowSource) -> Sequence[Block]:

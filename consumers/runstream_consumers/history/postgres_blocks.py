@@ -43,19 +43,39 @@ class PostgresBlocks:
 
     async def facts(self, run: UUID, stream: Stream) -> RunFacts:
         """Return what the tables hold on the writers and branches of a run."""
-        writers = {
-            row["writer"]: WriterFacts(row["first_step"], row["began"])
-            for row in await self._connection.fetch(QUERIES["writers_of"], run, STREAM_NUMBERS[stream])
-        }
-        if stream is not Stream.HISTORY:
-            return RunFacts(run, writers)
-        lineage: dict[UUID, set[UUID]] = {}
-        for row in await self._connection.fetch(QUERIES["lineage_of"], run):
-            lineage.setdefault(row["writer"], set()).add(row["continues"])
-        branches = [BranchFacts(**row) for row in await self._connection.fetch(QUERIES["branches_of"], run)]
-        return RunFacts(run, writers, lineage, branches)
+        return (await self.facts_of([run], stream))[run]
 
-    async def overlapping(self, run: UUID, stream: Stream, first: int, last: int) -> AsyncIterator[Sequence[Block]]:
+    async def facts_of(self, runs: Sequence[UUID], stream: Stream) -> dict[UUID, RunFacts]:
+        """Return what the tables hold on the writers and branches of runs."""
+        writers: dict[UUID, dict[UUID, WriterFacts]] = {run: {} for run in runs}
+        for row in await self._connection.fetch(QUERIES["writers_of"], list(runs), STREAM_NUMBERS[stream]):
+            writers[row["run"]][row["writer"]] = WriterFacts(row["first_step"], row["began"])
+        if stream is not Stream.HISTORY:
+            return {run: RunFacts(run, writers[run]) for run in runs}
+        lineage: dict[UUID, dict[UUID, set[UUID]]] = {run: {} for run in runs}
+        for row in await self._connection.fetch(QUERIES["lineage_of"], list(runs)):
+            lineage[row["run"]].setdefault(row["writer"], set()).add(row["continues"])
+        branches: dict[UUID, list[BranchFacts]] = {run: [] for run in runs}
+        for run, *columns in await self._connection.fetch(QUERIES["branches_of"], list(runs)):
+            branches[run].append(BranchFacts(*columns))
+        return {run: RunFacts(run, writers[run], lineage[run], branches[run]) for run in runs}
+
+    async def recent_of(
+        self, runs: Sequence[UUID], stream: Stream, first: int, last: int
+    ) -> AsyncIterator[Sequence[tuple[UUID, Block]]]:
+        """Yield the blocks of runs that overlap a range of steps (both inclusive), each with its run."""
+        async for rows in self._rows("blocks_of_runs", list(runs), STREAM_NUMBERS[stream], first, last):
+            yield [(row["run"], _block(row)) for row in rows]
+
+    async def overlapping(
+        self,
+        run: UUID,
+        stream: Stream,
+        first: int,
+        last: int,
+        *,
+        rows: int = GREATEST,  # noqa: ARG002 — of the interface
+    ) -> AsyncIterator[Sequence[Block]]:
         """Yield the blocks that overlap a range of steps (both inclusive), by their first step."""
         place = (run, STREAM_NUMBERS[stream])
         if NO_STEP < first <= last:
@@ -110,10 +130,14 @@ class PostgresBlocks:
         return [_block(row) for row in rows]
 
     async def _batches(self, query: str, *arguments: Any) -> AsyncIterator[Sequence[Block]]:
+        async for rows in self._rows(query, *arguments):
+            yield [_block(row) for row in rows]
+
+    async def _rows(self, query: str, *arguments: Any) -> AsyncIterator[Sequence[Any]]:
         cursor = await self._connection.cursor(QUERIES[query], *arguments)
         count = _FIRST_BATCH
         while rows := await cursor.fetch(count):
-            yield [_block(row) for row in rows]
+            yield rows
             count = _next_batch(count, rows)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from runstream_consumers.history.block_source import (
     BlockSource,
@@ -22,10 +22,11 @@ from runstream_consumers.history.paging import GREATEST, HistoryRow, Page, PageB
 from runstream_consumers.history.sampling import Series, choose_rows
 from runstream_consumers.history.selection import Selection, key_of
 from runstream_consumers.history.series.collector import Origin, SeriesCollector
+from runstream_consumers.history.series.curves import curves
 from runstream_consumers.history.series.query import RowQuery
 from runstream_consumers.history.tables.row_picker import RowPicker
 from runstream_consumers.history.tables.row_table import Cursor, RowTable
-from runstream_consumers.history.view import lines_of
+from runstream_consumers.history.view import RowSource, lines_of
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath
@@ -38,12 +39,16 @@ __all__ = [
     "RowQuery",
     "RowTable",
     "Series",
+    "chart",
+    "curves",
     "fingerprint",
     "keys",
     "sample",
     "scan",
     "series",
 ]
+
+BlocksByStep = Callable[[BlockSource, Sequence[RowSource], Stream, int, int], AsyncIterator[Sequence[Block]]]
 
 #: Number of rows examined for one page.
 _BUDGET = 200_000
@@ -83,7 +88,7 @@ async def scan(
     begin = query.first if after is None else max(query.first, after.step)
     async with source.snapshot():
         view = await load_view(source, run, query.stream)
-        async for blocks in blocks_by_step(source, view, query.stream, begin, query.last):
+        async for blocks in blocks_by_step(source, view, query.stream, begin, query.last, rows=limit):
             if await asyncio.to_thread(builder.extend, blocks):
                 break
     return await asyncio.to_thread(builder.page)
@@ -110,17 +115,41 @@ async def series(
     """
     collector = SeriesCollector(query, samples, origins, every_row=every_row)
     async with source.snapshot():
-        view = await load_view(source, run, query.stream)
-        if joined:
-            collector.lines = {writer.bytes: line.bytes for writer, line in lines_of(view).items()}
-        blocks_of = blocks_by_step
-        if collector.is_drawn:
-            outlines = await outlines_by_part(source, view, query.stream, query.first, query.last)
-            await asyncio.to_thread(collector.draw, outlines)
-            blocks_of = recent_by_step
-        async for blocks in blocks_of(source, view, query.stream, query.first, query.last):
-            await asyncio.to_thread(collector.extend, blocks)
+        await _collect(source, await load_view(source, run, query.stream), collector, joined=joined)
     return await asyncio.to_thread(collector.result)
+
+
+async def chart(
+    source: BlockSource,
+    run: RunPath,
+    query: RowQuery,
+    *,
+    samples: int,
+    origins: dict[bytes, Origin],
+    known: str | None = None,
+) -> tuple[str, dict[tuple[str, bytes], Series] | None]:
+    """Return the fingerprint of a run and its joined :func:`series`, or None for them if the fingerprint is known."""
+    collector = SeriesCollector(query, samples, origins, every_row=False)
+    async with source.snapshot():
+        view = await load_view(source, run, query.stream)
+        found = await _fingerprint(source, view, query.stream)
+        if found == known:
+            return found, None
+        await _collect(source, view, collector, joined=True)
+    return found, await asyncio.to_thread(collector.result)
+
+
+async def _collect(source: BlockSource, view: Sequence[RowSource], collector: SeriesCollector, *, joined: bool) -> None:
+    query = collector.query
+    if joined:
+        collector.lines = {writer.bytes: line.bytes for writer, line in lines_of(view).items()}
+    blocks_of: BlocksByStep = blocks_by_step
+    if collector.is_drawn:
+        outlines = await outlines_by_part(source, view, query.stream, query.first, query.last)
+        await asyncio.to_thread(collector.draw, outlines)
+        blocks_of = recent_by_step
+    async for blocks in blocks_of(source, view, query.stream, query.first, query.last):
+        await asyncio.to_thread(collector.extend, blocks)
 
 
 async def sample(source: BlockSource, run: RunPath, query: RowQuery, *, samples: int) -> RowTable | None:
@@ -142,10 +171,14 @@ async def sample(source: BlockSource, run: RunPath, query: RowQuery, *, samples:
 
 async def fingerprint(source: BlockSource, run: RunPath, stream: Stream) -> str:
     """Return a text that changes whenever the rows of a run's view change."""
-    digest = hashlib.sha256()
     async with source.snapshot():
-        for part in await load_view(source, run, stream):
-            digest.update(repr((part.facts, await source.newest(part.facts.run, stream))).encode())
+        return await _fingerprint(source, await load_view(source, run, stream), stream)
+
+
+async def _fingerprint(source: BlockSource, view: Sequence[RowSource], stream: Stream) -> str:
+    digest = hashlib.sha256()
+    for part in view:
+        digest.update(repr((part.facts, await source.newest(part.facts.run, stream))).encode())
     return digest.hexdigest()[:32]
 
 

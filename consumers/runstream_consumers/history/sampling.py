@@ -166,15 +166,19 @@ def _shared(
 
 def _extremes(values: NDArray[np.float64], interval: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the indices, ascending, of both ends and of the least and greatest value of each interval."""
-    size = len(values)
-    numbers = np.flatnonzero(~np.isnan(values))
-    ranked = numbers[np.lexsort((values[numbers], interval[numbers]))]
-    changes = np.flatnonzero(np.diff(interval[ranked]))
-    least = ranked[np.concatenate(([0], changes + 1))] if len(ranked) else ranked
-    greatest = ranked[np.concatenate((changes, [len(ranked) - 1]))] if len(ranked) else ranked
-    empty = np.setdiff1d(interval, interval[ranked])
-    nothing_else = np.searchsorted(interval, empty)
-    return np.unique(np.concatenate(([0, size - 1], least, greatest, nothing_else)).astype(np.int64))
+    starts = np.flatnonzero(np.concatenate(([True], interval[1:] != interval[:-1])))
+    number = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(values))))
+    missing = np.isnan(values)
+    least = np.minimum.reduceat(np.where(missing, np.inf, values), starts)
+    greatest = np.maximum.reduceat(np.where(missing, -np.inf, values), starts)
+    # Of equal values, the first of the least and the last of the greatest. NaN equals nothing.
+    lowest, highest = np.flatnonzero(values == least[number]), np.flatnonzero(values == greatest[number])
+    changes = number[lowest[1:]] != number[lowest[:-1]]
+    lowest = lowest[np.concatenate(([True], changes))] if len(lowest) else lowest
+    changes = number[highest[1:]] != number[highest[:-1]]
+    highest = highest[np.concatenate((changes, [True]))] if len(highest) else highest
+    nothing_else = starts[np.logical_and.reduceat(missing, starts)]
+    return np.unique(np.concatenate(([0, len(values) - 1], lowest, highest, nothing_else)).astype(np.int64))
 
 
 def _joined(parts: list[Series]) -> Series:

@@ -137,6 +137,8 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
                 fair_share=FairShare(),
                 archive=closing.enter_context(Archive.opened(object_store)),
             )
+            if object_store is not None:
+                app.state.services.archive.prepare()
             yield
 
     app = FastAPI(
@@ -153,6 +155,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
     # First, since the routes of the pages match any two names.
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     include_consumer_routes(app)
+    app.include_router(history.of_projects)
     for module in (*_ROUTERS, pages):
         app.include_router(module.router)
     app.add_middleware(

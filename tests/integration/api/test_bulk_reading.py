@@ -94,3 +94,28 @@ def test_hidden_rows_are_a_column_of_a_table(api: Api, served: Served) -> None:
     table = run.read_history(format="arrow", hidden=True)
     assert table["_hidden"].to_pylist() == [False, False, True, False, True]
     assert [row.get("_hidden", False) for row in run.scan_history(hidden=True)] == table["_hidden"].to_pylist()
+
+
+def test_curves_of_several_runs_are_read_with_one_request(api: Api, served: Served) -> None:
+    """Each run has the series that it has alone; an unknown one has none; forks have inherited rows."""
+    parent = (
+        new_recording("curves-a", project="curves").start({}).rows([{"loss": 1.0 / (step + 1)} for step in range(9)])
+    )
+    other = new_recording("curves-b", project="curves").start({}).rows([{"loss": 2.0, "lr": 0.1}])
+    served.store(parent, other)
+    found = served.get(
+        "/api/v1/projects/ada/curves/series", run=["curves-b", "curves-a", "none"], keys=["loss"], samples=5
+    )["runs"]
+    assert [one["id"] for one in found] == ["curves-b", "curves-a", "none"]
+    for one, recording in zip(found, (other, parent), strict=False):
+        assert one["series"] == served.run(recording, "/series", keys="loss", samples=5)["series"]
+    assert found[2]["series"] == []
+    by_path = api.runs("ada/curves").series(["lr"])
+    assert {path: [one["values"] for one in series] for path, series in by_path.items()} == {
+        "ada/curves/curves-a": [],
+        "ada/curves/curves-b": [[0.1]],
+    }
+    right: dict[str, Any] = {"run": ["curves-a"], "keys": ["loss"]}
+    for name, bad in (("run", []), ("run", ["x"] * 201), ("samples", 3000)):
+        asked = right | {name: bad}
+        assert served.ask("/api/v1/projects/ada/curves/series", **asked).status_code == 422

@@ -51,7 +51,7 @@ class MemoryStore:
 class MemoryBlocks:
     """Blocks in memory, by run."""
 
-    facts_of: dict[UUID, RunFacts] = field(default_factory=dict)
+    known: dict[UUID, RunFacts] = field(default_factory=dict)
     blocks: dict[UUID, list[Block]] = field(default_factory=dict)
 
     @asynccontextmanager
@@ -62,12 +62,31 @@ class MemoryBlocks:
     async def facts(self, run: UUID, stream: events.Stream) -> RunFacts:
         """Return what is known of a run."""
         assert stream is STREAM
-        return self.facts_of.get(run, RunFacts(run))
+        return self.known.get(run, RunFacts(run))
+
+    async def facts_of(self, runs: Sequence[UUID], stream: events.Stream) -> dict[UUID, RunFacts]:
+        """Return what is known of runs."""
+        return {run: await self.facts(run, stream) for run in runs}
+
+    async def outlines_of(
+        self, _runs: Sequence[UUID], _stream: events.Stream, _first: int, _last: int
+    ) -> dict[UUID, Sequence[Any]]:
+        """Return none."""
+        return {}
+
+    async def recent_of(
+        self, runs: Sequence[UUID], stream: events.Stream, first: int, last: int
+    ) -> AsyncIterator[Sequence[tuple[UUID, Block]]]:
+        """Yield the overlapping blocks of runs, last ones first."""
+        for run in reversed(runs):
+            found = [block async for batch in self.overlapping(run, stream, first, last) for block in batch]
+            yield [(run, block) for block in reversed(found)]
 
     async def overlapping(
-        self, run: UUID, _stream: events.Stream, first: int, last: int
+        self, run: UUID, _stream: events.Stream, first: int, last: int, *, rows: int = 0
     ) -> AsyncIterator[Sequence[Block]]:
         """Yield blocks by their first step, two at a time."""
+        del rows
         found = [one for one in self.blocks.get(run, ()) if one.first_step <= last and one.last_step >= first]
         for batch in _batches(sorted(found, key=lambda one: (one.first_step, one.offset, one.seq))):
             yield batch
@@ -122,6 +141,12 @@ class MemoryManifest:
         found = [one for one in self.records.get(run, ()) if one.max_step >= first and one.min_step <= last]
         return sorted(found, key=lambda one: one.min_step)
 
+    async def parts_of(
+        self, runs: Sequence[UUID], stream: events.Stream, first: int, last: int
+    ) -> dict[UUID, list[PartRecord]]:
+        """Return those of several runs."""
+        return {run: found for run in runs if (found := await self.parts(run, stream, first, last))}
+
 
 @dataclass(repr=False)
 class History:
@@ -145,7 +170,7 @@ class History:
     def add(self, run: UUID, facts: RunFacts, blocks: Iterable[Block]) -> None:
         """Add a run whose blocks are all in the table."""
         for target in (self.whole, self.hot):
-            target.facts_of[run] = facts
+            target.known[run] = facts
             target.blocks[run] = list(blocks)
 
     def archive_blocks(self, run: UUID, chosen: Iterable[int]) -> None:

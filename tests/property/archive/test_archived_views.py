@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runstream_consumers.history import latest
 from runstream_consumers.history.blocks import Block, Message
 from runstream_consumers.history.model import WriterSteps, measure
-from runstream_consumers.history.reader import RowQuery, series
+from runstream_consumers.history.reader import RowQuery, curves, series
 from runstream_schemas.codec import encode
 from tests.property.archive.histories import History, all_rows
 from tests.property.history import test_view as model
@@ -97,3 +97,24 @@ def test_charts_and_ends_are_the_same(history: History, run: int, first: int, wi
         )
 
     assert asyncio.run(read(history.stored)) == asyncio.run(read(history.whole))
+
+
+@given(histories(), st.integers(-1, 10), st.integers(0, 12))
+def test_series_of_several_runs_are_those_of_each(history: History, first: int, width: int) -> None:
+    """Reading runs together, some of which are forks of others, gives the same points as reading them one by one."""
+
+    async def read() -> None:
+        query = RowQuery(min_step=first, max_step=first + width)
+        found = await curves(history.stored, PATHS, query, samples=500)
+        assert list(found) == list(PATHS)
+        for path in PATHS:
+            expected = await series(history.stored, path, query, samples=500, joined=True)
+            assert {key: _points(one) for key, one in found[path].items()} == {
+                key: _points(one) for key, one in expected.items()
+            }
+
+    asyncio.run(read())
+
+
+def _points(one: Any) -> list[tuple[int, int, float]]:
+    return sorted(zip(one.steps.tolist(), one.times.tolist(), one.values.tolist(), strict=True))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runstream.run_folder.json_files import read_json
 from runstream.shipper.delivery.report import Report
-from runstream_consumers.api.documents.answers import ValuesResponse, render_list
+from runstream_consumers.api.documents.answers import ValuesResponse
 from runstream_consumers.api.documents.row_pages import render_rows
 from runstream_consumers.history.blocks import Block, Message
 from runstream_consumers.history.tables.row_table import RowTable
@@ -54,8 +54,8 @@ def test_any_json_text_is_read(value: Any) -> None:
 def test_rows_reach_readers_as_they_were_logged(rows: list[dict[str, Any]]) -> None:
     """Dicts that are divided into columns and assembled again are served as they were logged."""
     event = block_of(rows)
-    answer = render_list("rows", unpack_rows(event), dict, next=None)
-    assert canonical(values.load(answer.decode())["rows"]) == canonical([as_stored(row) for row in rows])
+    answer = ValuesResponse({"rows": unpack_rows(event)}).body
+    assert canonical(values.load(bytes(answer).decode())["rows"]) == canonical([as_stored(row) for row in rows])
     table = RowTable.of(Block(b"w" * 16, 0, 0, 0, 0, 0, Message(b"")), event)
     page = values.load(render_rows(table, None, ["_step"], next=None).decode())
     for row in page["rows"]:

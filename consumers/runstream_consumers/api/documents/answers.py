@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,9 +12,6 @@ from runstream_schemas import values
 
 #: The media type of an Arrow IPC stream.
 ARROW = "application/vnd.apache.arrow.stream"
-
-#: Number of items that are rendered in one call.
-_CHUNK = 100
 
 
 class ValuesResponse(Response):
@@ -31,18 +27,6 @@ class ValuesResponse(Response):
         if isinstance(content, BaseModel):
             content = content.model_dump(by_alias=True)
         return values.dump(content).encode("ascii")
-
-
-def render_list(field: str, items: Sequence[Any], to_json: Callable[[Any], Any], **fields: Any) -> bytes:
-    """Return the JSON text of a response with a long list.
-
-    They are rendered from dicts, a few at a time: models of a million values would double the time, and rendering them
-    in one call would keep the interpreter's lock from other requests.
-    """
-    parts = [items[first : first + _CHUNK] for first in range(0, len(items), _CHUNK)]
-    rendered = ",".join(values.dump([to_json(item) for item in part])[1:-1] for part in parts)
-    others = "".join(f', "{name}": {values.dump(value)}' for name, value in fields.items())
-    return f'{{"{field}": [{rendered}]{others}}}'.encode("ascii")
 
 
 def is_arrow_wanted(accept: str) -> bool:

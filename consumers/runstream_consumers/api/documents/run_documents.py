@@ -15,7 +15,6 @@ from runstream_consumers.api.documents.effective_state import read_state
 from runstream_consumers.api.documents.inherited import charts_of
 from runstream_consumers.api.problems import RunDeleted, RunNotFound
 from runstream_consumers.history.postgres_blocks import BranchPoint, branches_of_runs
-from runstream_consumers.history.reader import Origin, Series
 from runstream_consumers.liveness import failures
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.liveness.failures import WriterFailure
@@ -283,27 +282,3 @@ def _writer_state(writer: liveness.WriterState, failure: Failure | None) -> mode
 
 
 #: Points by key and writer.
-SeriesByKey = Mapping[tuple[str, bytes], Series]
-
-
-def series_json(found: SeriesByKey, labels: Mapping[bytes, str], origins: Mapping[bytes, Origin]) -> list[Any]:
-    """Return the points of each key and writer, ordered by key and label; times in seconds.
-
-    The label of system metrics is the label, or else the host, of the process that was measured.
-    """
-    answer = []
-    for (key, writer), series in found.items():
-        origin = origins.get(writer)
-        label = "" if origin is None else origin.label or origin.host
-        answer.append(
-            {
-                "key": key,
-                "writer": writer.hex(),
-                "label": label or labels.get(writer, writer.hex()[:6]),
-                **({} if origin is None else {"host": origin.host}),
-                "steps": series.steps.tolist(),
-                "times": (series.times / MICROSECONDS).tolist(),
-                "values": series.values.tolist(),
-            }
-        )
-    return sorted(answer, key=lambda one: (one["key"], one["label"], one["writer"]))

@@ -19,14 +19,13 @@ from runstream_consumers.api.documents.answers import (
     ValuesResponse,
     described,
     is_arrow_wanted,
-    render_list,
     rows_described,
 )
 from runstream_consumers.api.documents.row_pages import render_rows
 from runstream_consumers.api.documents.row_positions import FIELDS
-from runstream_consumers.api.documents.run_documents import series_json
+from runstream_consumers.api.documents.series_pages import CurveList, render_curves, render_series
 from runstream_consumers.api.problems import BadParameter, Unavailable
-from runstream_consumers.api.services import CostlyReads, TheReads, TheRun
+from runstream_consumers.api.services import CostlyReads, Name, TheClient, TheReads, TheRun, TheServices, run_path
 from runstream_consumers.history import console
 from runstream_consumers.history import reader as history
 from runstream_consumers.history.console import ConsoleCursor
@@ -36,9 +35,12 @@ from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath
 
 router = APIRouter(prefix="/api/v1/runs/{entity}/{project}/{run_id}", tags=["history"])
+of_projects = APIRouter(prefix="/api/v1/projects/{entity}/{project}", tags=["history"])
 
 #: Steps and offsets are 64-bit integers.
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
+#: Runs of which one request reads the series.
+_MOST_RUNS = 200
 #: Rows of a page.
 _LARGEST_PAGE, _LARGEST_JSON_PAGE = 200_000, 10_000
 #: Values after which an Arrow page ends: about 32 MiB.
@@ -129,15 +131,40 @@ async def series(request: Request, run: TheRun, reads: TheReads, query: TheQuery
     """
     async with _reading(reads) as connection:
         await documents.client_start(connection, run)
-        blocks = reads.blocks(connection)
-        etag = f'W/"{await history.fingerprint(blocks, run, query.stream)}"'
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers={"ETag": etag})
         labels = documents.labels((await writers_of_runs(connection, [run])).get(run, ()))
         origins: dict[bytes, Origin] = {}
-        points = await history.series(blocks, run, query, samples=samples, joined=True, origins=origins)
-        items = await asyncio.to_thread(series_json, points, labels, origins)
-        return _json(await asyncio.to_thread(render_list, "series", items, dict), {"ETag": etag})
+        known = request.headers.get("if-none-match", "").removeprefix('W/"').removesuffix('"')
+        found, points = await history.chart(
+            reads.blocks(connection), run, query, samples=samples, origins=origins, known=known
+        )
+        headers = {"ETag": f'W/"{found}"'}
+        if points is None:
+            return Response(status_code=304, headers=headers)
+        return _json(await asyncio.to_thread(render_series, points, labels, origins), headers)
+
+
+@of_projects.get("/series", summary="Points of metrics of several runs", responses=described(CurveList))
+async def curves(
+    entity: Name,
+    project: Name,
+    services: TheServices,
+    client: TheClient,
+    *,
+    run: Annotated[list[str], Query(min_length=1, max_length=_MOST_RUNS, description="Ids of runs. Repeatable.")],
+    keys: Annotated[list[str], Query(min_length=1, description="As for one run. Repeatable.")],
+    min_step: MinStep = None,
+    max_step: MaxStep = None,
+    samples: Annotated[int, Query(ge=1, le=2000, description="Maximum number of points of one key")] = 500,
+) -> Response:
+    """Return for each run the series that `/series` has of it; a run of which nothing has arrived has none."""
+    paths = [run_path(entity, project, one) for one in dict.fromkeys(run)]
+    reads = CostlyReads(services, client, RunPath(entity=entity, project=project, run_id=""))
+    async with _reading(reads) as connection:
+        query = RowQuery(keys=keys, min_step=min_step, max_step=max_step)
+        found = await history.curves(reads.blocks(connection), paths, query, samples=samples)
+        writers = await writers_of_runs(connection, paths)
+        labels = documents.labels([one for of_run in writers.values() for one in of_run])
+        return _json(await asyncio.to_thread(render_curves, found, labels))
 
 
 @router.get("/scan", summary="Every row, page by page", responses=rows_described(models.RowPage))

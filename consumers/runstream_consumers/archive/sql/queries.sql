@@ -1,8 +1,8 @@
 -- name: parts_across
--- The parts of a run that have rows in a range of steps (both inclusive).
+-- The parts of runs that have rows in a range of steps (both inclusive).
 select archive_part.*, run.entity, run.project, run.run_id
 from history.archive_part join history.run using (run)
-where run = $1 and stream = $2 and max_step >= $3 and min_step <= $4
+where run = any($1::uuid[]) and stream = $2 and max_step >= $3 and min_step <= $4
 order by min_step, part;
 
 -- name: add_part

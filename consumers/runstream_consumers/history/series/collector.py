@@ -57,7 +57,7 @@ class SeriesCollector:
     def __init__(self, query: RowQuery, samples: int, origins: dict[bytes, Origin] | None, *, every_row: bool) -> None:
         #: The writer under whose series the rows of a writer are drawn, if it is another one.
         self.lines: Mapping[bytes, bytes] = {}
-        self._query = query
+        self.query = query
         self._samples = max(samples, _FEWEST_SAMPLES)
         self._every_row = every_row
         # Rows that have only a text of the keys count as rows.
@@ -74,12 +74,12 @@ class SeriesCollector:
 
         They do not have which rows are late, whom a shipper measured, and which rows have any of some keys.
         """
-        are_rows_known = not self._every_row or self._query.keys is None
-        return self._filter is None and self._query.stream is Stream.HISTORY and are_rows_known
+        are_rows_known = not self._every_row or self.query.keys is None
+        return self._filter is None and self.query.stream is Stream.HISTORY and are_rows_known
 
     def draw(self, outlines: Sequence[tuple[RowSource, Outline]]) -> None:
         """Add the points of outlines, of which so many are read as a chart can show."""
-        first, last = self._query.first, self._query.last
+        first, last = self.query.first, self.query.last
         rows = sum(outline.rows(first, last) for _, outline in outlines)
         lines = {self.lines.get(line, line) for _, outline in outlines for line in outline.lines}
         size = bucket_rows(rows, max(1, len(lines)), self._samples)
@@ -98,7 +98,7 @@ class SeriesCollector:
             if not block.is_shown:
                 continue
             event = block.payload.decode(self._selection)
-            wanted = (event.steps >= self._query.first) & (event.steps <= self._query.last)
+            wanted = (event.steps >= self.query.first) & (event.steps <= self.query.last)
             if (shown := block.shown(event.steps)) is not None:
                 wanted &= shown
             if self._filter is None:
@@ -121,7 +121,7 @@ class SeriesCollector:
         for key, steps, times, values in _points(event, None if wanted.all() else wanted):
             self._sampler(key, line).add(steps, times, values)
         if self._every_row:
-            if self._query.keys is not None:
+            if self.query.keys is not None:
                 wanted = wanted & _rows_with_columns(event)
             self._sampler(EVERY_ROW, line).add(event.steps[wanted], event.times[wanted], np.zeros(wanted.sum()))
 
@@ -132,7 +132,7 @@ class SeriesCollector:
         return found
 
     def _line(self, event: LogEvent) -> bytes:
-        if self._query.stream is Stream.SYSTEM and (origin := origin_of(event)) is not None:
+        if self.query.stream is Stream.SYSTEM and (origin := origin_of(event)) is not None:
             self._origins[origin.trainer] = origin
             return origin.trainer
         return self.lines.get(event.writer.id, event.writer.id)

@@ -31,13 +31,14 @@ insert into marker (run, writer, seq, count, kind, stream, reason, partition, "o
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: writers_of
-select writer, first_step, began from history.writer where run = $1 and stream = $2;
+select run, writer, first_step, began from history.writer where run = any($1::uuid[]) and stream = $2;
 
 -- name: lineage_of
-select writer, continues from history.lineage where run = $1;
+select run, writer, continues from history.lineage where run = any($1::uuid[]);
 
 -- name: branches_of
-select writer, origin, step, "offset", append_time from history.branch where run = $1 order by "offset", seq;
+select run, writer, origin, step, "offset", append_time from history.branch where run = any($1::uuid[])
+order by "offset", seq;
 
 -- name: branches_of_runs
 -- The path of the run that is continued is null if no row of it has arrived.
@@ -49,6 +50,10 @@ where branch.run = any($1::uuid[]) order by branch."offset", branch.seq;
 select writer, "offset", seq, greatest, min_step, max_step, message from history.block
 where run = $1 and stream = $2 and min_step >= $3 and min_step <= $4
 order by min_step, "offset", seq;
+
+-- name: blocks_of_runs
+select run, writer, "offset", seq, greatest, min_step, max_step, message from history.block
+where run = any($1::uuid[]) and stream = $2 and min_step <= $4 and max_step >= $3;
 
 -- name: blocks_across_step
 -- Blocks that begin before a step and reach it: narrow ones, and wide ones by each power of two of their width.
