@@ -36,6 +36,7 @@ NAMES = (
     "neighbors",
     "read",
     "archive",
+    "curves",
     "runs",
     "outage",
     "upload",

@@ -18,13 +18,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from runstream.public_api.api import Api
 from runstream_deploy.processes.child import Child
 from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.services.api_process import ApiProcess
 from runstream_deploy.services.object_store import ObjectStore, ensure_bucket
 from runstream_deploy.services.service import wait_until_ready
 from runstream_schemas.topics import RunPath
-from tests.benchmarks import processes
+from tests.benchmarks import archive_reads, processes
 from tests.benchmarks.archived_run import METRICS, SPIKE, LongRun, metrics, times
 from tests.benchmarks.bench_read import publish, start_of
 from tests.benchmarks.figures import Figure, at_least, at_most
@@ -50,7 +51,7 @@ _COMPARED = 500_000
 def measure(scale: Scale) -> Iterator[Figure]:
     """Yield the figures."""
     rows = scale.of(10_000_000, 500_000)
-    with rig(scale.folder) as servers, _store(scale.folder, servers.reaper) as store:
+    with rig(scale.folder) as servers, object_store(scale.folder, servers.reaper) as store:
         environment = servers.server(servers.new_topics()) | store
         long = LongRun(environment["RUNSTREAM_POSTGRES"], _RUN, rows)
         run_aside(long.prepare())
@@ -62,6 +63,9 @@ def measure(scale: Scale) -> Iterator[Figure]:
             try:
                 run_aside(wait_until_ready(api, child.exit_code, scale.folder / "api.log"))
                 yield from _reads(api.url, servers.token, rows, child.pid)
+                yield from archive_reads.measure(
+                    Api({"base_url": api.url}, api_key=servers.token).run(str(_RUN)), rows, scale.folder, child.pid
+                )
                 yield from _live(api.url, servers.token, long, environment, child.pid)
                 yield Figure("API, memory", processes.peak_memory(child.pid), "MiB")
             finally:
@@ -69,7 +73,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
 
 
 @contextmanager
-def _store(folder: Path, reaper: Any) -> Iterator[dict[str, str]]:
+def object_store(folder: Path, reaper: Any) -> Iterator[dict[str, str]]:
     """Run an object store; provide its settings."""
     key = secrets.token_urlsafe(16)
     store = ObjectStore(folder / "objects", port=choose_port(), access_key="bench", secret_key=key)
@@ -129,8 +133,13 @@ def _fill(long: LongRun, rows: int, environment: dict[str, str]) -> Iterator[Fig
     yield Figure("compactor, memory", processes.peak_memory(compactor.pid), "MiB", at_most(500))
     compactor.terminate()
     compactor.wait(30)
+    compact_all(environment)
+
+
+def compact_all(environment: dict[str, str]) -> None:
+    """Archive all rows, as after the end of the runs."""
     final = _python("compactor", environment | {"RUNSTREAM_COMPACT_IDLE_S": "0", "RUNSTREAM_COMPACT_INTERVAL_S": "0.1"})
-    eventually(lambda: _hot(long.dsn) == 0, within=600)
+    eventually(lambda: _hot(environment["RUNSTREAM_POSTGRES"]) == 0, within=600)
     final.terminate()
     final.wait(600)
 
@@ -198,9 +207,7 @@ def _reads(url: str, token: str, rows: int, pid: int) -> Iterator[Figure]:
     """Yield the times of charts and pages."""
     with _client(url, token) as client:
         first = _timed(client, "series", {"keys": SPIKE, "samples": 1500})
-        yield Figure(
-            "first chart of a process over all rows", 1000 * first, "ms", note="imports pyarrow, reads the indexes"
-        )
+        yield Figure("first chart of a process over all rows", 1000 * first, "ms", note="reads the indexes")
         yield from _charts(client, rows, "", pid)
         places = [random.randrange(rows - 2000) for _ in range(_REQUESTS)]
         begin = processes.cpu_seconds(pid)
@@ -210,7 +217,7 @@ def _reads(url: str, token: str, rows: int, pid: int) -> Iterator[Figure]:
         yield Figure("... CPU time of the API", 1000 * cpu, "ms")
         narrow = [_timed(client, "scan", {"min_step": one, "page_size": 1000, "keys": SPIKE}) for one in places]
         yield from _percentiles("... of one key", narrow, 30)
-        yield Figure("scan of one key", _scan(client), "rows/s", note="JSON, pages of 10,000 rows")
+        yield Figure("scan of one key as JSON", _scan(client), "rows/s", note="pages of 10,000 rows")
 
 
 def _charts(client: httpx.Client, rows: int, note: str, pid: int) -> Iterator[Figure]:
