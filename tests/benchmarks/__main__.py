@@ -37,6 +37,7 @@ NAMES = (
     "read",
     "archive",
     "curves",
+    "readers",
     "runs",
     "outage",
     "upload",

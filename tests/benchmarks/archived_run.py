@@ -19,6 +19,8 @@ from runstream_schemas import events
 from runstream_schemas.codec import encode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from runstream_schemas.topics import RunPath
@@ -41,6 +43,10 @@ class LongRun:
     dsn: str
     run: RunPath
     rows: int
+    #: Returns the values of some steps of a run of so many rows.
+    values_at: Callable[[NDArray[np.int64], int], dict[str, NDArray[np.float64]]] = field(
+        default_factory=lambda: metrics
+    )
     _written: int = 0
     _steps: WriterSteps = field(default_factory=WriterSteps)
     _writer: events.Writer = field(
@@ -80,7 +86,7 @@ class LongRun:
     def _block(self) -> tuple[Any, ...]:
         steps = np.arange(self._written, self._written + BLOCK)
         self._written += BLOCK
-        values = metrics(steps, self.rows)
+        values = self.values_at(steps, self.rows)
         event = events.LogEvent(
             header=events.Header(
                 kind=events.Kind.DATA, run=self.run, writer=self._writer, time=NOON, seq=int(steps[0]), count=BLOCK

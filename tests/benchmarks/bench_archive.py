@@ -35,7 +35,7 @@ from tests.run_aside import run_aside
 from tests.shared_servers import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.benchmarks.scale import Scale
@@ -55,7 +55,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
         environment = servers.server(servers.new_topics()) | store
         long = LongRun(environment["RUNSTREAM_POSTGRES"], _RUN, rows)
         run_aside(long.prepare())
-        with _known_run(servers.broker, environment):
+        with known_runs(servers.broker, environment, [_RUN]):
             yield from _fill(long, rows, environment)
             yield from _sizes(environment["RUNSTREAM_POSTGRES"], rows, scale.folder)
             api = ApiProcess(choose_port(), environment)
@@ -87,12 +87,13 @@ def object_store(folder: Path, reaper: Any) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def _known_run(broker: str, environment: dict[str, str]) -> Iterator[None]:
-    """Make the run known to the summary and liveness consumers, which then end."""
-    run_aside(publish(broker, environment["RUNSTREAM_PREFIX"], [start_of(_RUN, secrets.token_bytes(16))]))
+def known_runs(broker: str, environment: dict[str, str], runs: Sequence[RunPath]) -> Iterator[None]:
+    """Make runs known to the summary and liveness consumers, which then end."""
+    events = [start_of(run, secrets.token_bytes(16)) for run in runs]
+    run_aside(publish(broker, environment["RUNSTREAM_PREFIX"], events))
     started = [_python("runtime", environment, name) for name in ("history", "summary", "liveness")]
     try:
-        eventually(lambda: run_aside(_documents(environment["RUNSTREAM_POSTGRES"])), within=120)
+        eventually(lambda: run_aside(_documents(environment["RUNSTREAM_POSTGRES"])) == len(runs), within=120)
     finally:
         for process in started:
             process.terminate()
@@ -100,15 +101,13 @@ def _known_run(broker: str, environment: dict[str, str]) -> Iterator[None]:
     yield
 
 
-async def _documents(dsn: str) -> bool:
+async def _documents(dsn: str) -> int:
     connection = await asyncpg.connect(dsn)
     try:
-        return bool(
-            await connection.fetchval("select count(*) from summary.run")
-            and await connection.fetchval("select count(*) from liveness.run")
-        )
+        counts = [await connection.fetchval(f"select count(*) from {name}.run") for name in ("summary", "liveness")]
+        return int(min(counts))
     except asyncpg.PostgresError:
-        return False
+        return 0
     finally:
         await connection.close()
 

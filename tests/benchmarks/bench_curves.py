@@ -17,7 +17,7 @@ from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.services.api_process import ApiProcess
 from runstream_deploy.services.service import wait_until_ready
 from runstream_schemas.topics import RunPath
-from tests.benchmarks import processes
+from tests.benchmarks import processes, wide_run
 from tests.benchmarks.archived_run import SPIKE, LongRun
 from tests.benchmarks.bench_archive import compact_all, object_store
 from tests.benchmarks.figures import Figure, at_most
@@ -48,6 +48,8 @@ def measure(scale: Scale) -> Iterator[Figure]:
                 rows,
             )
             run_aside(one.write(rows))
+        keys = scale.of(100_000, 20_000)
+        run_aside(wide_run.write(environment["RUNSTREAM_POSTGRES"], keys))
         api = ApiProcess(choose_port(), environment)
         child = Child(api.command(), scale.folder / "api.log", servers.reaper)
         try:
@@ -59,6 +61,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
                 yield from _requests(client, child.pid, f"{note}, not archived", None)
                 compact_all(environment)
                 yield from _requests(client, child.pid, f"{note}, archived", 300)
+                yield from wide_run.requests(client, child.pid, keys)
         finally:
             child.stop()
 

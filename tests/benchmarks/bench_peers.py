@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.scale import Scale
 
 PROGRAMS = Path(__file__).resolve().parent / "peers"
-PACKAGES = ("wandb", "trackio", "mlflow", "pillow")
+PACKAGES = ("wandb", "trackio", "mlflow", "pillow", "aim", "psycopg2-binary")
 OURS = "runstream_offline"
 #: Name, and whether a row survives ``kill -9`` of the process after the call returned, by the design of that tracker.
 PEERS = {

@@ -64,6 +64,27 @@ def changed_texts(texts: Mapping[str, str], changes: Iterable[bytes]) -> dict[st
     return found
 
 
+class _Key(msgspec.Struct, array_like=True, gc=False):
+    """The beginning of the packed state of a key: what follows is not decoded."""
+
+    path: list[str]
+    #: Number of numbers that were logged.
+    count: int
+
+
+_NAMES = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, list[_Key], msgspec.Raw])
+
+
+def numeric_keys(keys: bytes) -> list[str]:
+    """Return the keys in the bytes of :func:`pack_keys` that ever had a number: their paths joined by dots."""
+    try:
+        return [".".join(one.path) for one in _NAMES.decode(keys)[2] if one.count]
+    except msgspec.ValidationError:  # of version 1
+        state = SummaryState(run=RunPath(entity="", project="", run_id=""))
+        unpack_keys(state, keys)
+        return [".".join(path) for path, one in state.keys.items() if one.count]
+
+
 def unpack_keys(state: SummaryState, keys: bytes) -> list[Path]:
     """Add packed keys to a state that has none of them, and return their paths."""
     before = len(state.keys)

@@ -95,6 +95,16 @@ select exists (
 select entity, project, count(*) as runs, max(updated) as updated
 from summary.listing group by entity, project order by max(updated) desc, entity, project
 
+-- name: packed_keys
+select array[keys] || array(select part.keys from summary.part where part.run = run.run and number > 0) as parts
+from summary.run where run = $1
+
+-- name: matching
+-- The names that match a regular expression ($2; null: all), after one of them, in order.
+select name from unnest($1::text[]) as given (name)
+where ($2::text is null or name ~ $2) and ($3::text is null or name collate "C" > $3)
+order by name collate "C" limit $4
+
 -- name: state
 select run, created, updated, last_step, keys, document,
     array(select part.keys from summary.part where part.run = run.run and number > 0) as parts,

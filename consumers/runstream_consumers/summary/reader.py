@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +12,15 @@ from uuid import UUID
 
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.run_key import run_key
-from runstream_consumers.summary.packing import changed_texts
+from runstream_consumers.summary.packing import changed_texts, numeric_keys
 from runstream_consumers.summary.store import QUERIES, stored_state_of
 from runstream_schemas import values
 from runstream_schemas.summary_algebra.state_codec import encode_state
 from runstream_schemas.topics import RunPath
+
+#: Milliseconds within which a regular expression is applied to the names of keys.
+PATIENCE_MS = 5000
+_UNKNOWN = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +83,25 @@ async def description(connection: Connection, run: RunPath) -> RunDocument | Non
 
 
 async def keys(connection: Connection, run: RunPath) -> list[str]:
-    """Return the keys that ever had a number, displayed or not: their paths joined by dots, sorted."""
-    row = await connection.fetchrow(QUERIES["state"], run_key(run))
-    found = {} if row is None else stored_state_of(run, row, row["parts"]).state.keys
-    return sorted(".".join(path) for path, known in found.items() if known.count)
+    """Return the keys that ever had a number, displayed or not: their paths joined by dots."""
+    row = await connection.fetchrow(QUERIES["packed_keys"], run_key(run))
+    parts = [] if row is None else row["parts"]
+    return await asyncio.to_thread(lambda: [key for part in parts for key in numeric_keys(part)])
+
+
+async def matching(
+    connection: Connection, names: Sequence[str], pattern: str | None, *, after: str | None, limit: int
+) -> list[str]:
+    """Return the names that match a regular expression of PostgreSQL, if one is given, in order, at most ``limit``.
+
+    Names that PostgreSQL cannot hold, those with NUL or lone surrogates, are left out. Raises as asyncpg.
+    """
+    if _UNKNOWN.search("".join(names)):
+        names = [name for name in names if not _UNKNOWN.search(name)]
+    async with connection.transaction(readonly=True):
+        await connection.execute(f"set local statement_timeout = {PATIENCE_MS}")
+        rows = await connection.fetch(QUERIES["matching"], names, pattern, after, limit)
+    return [row["name"] for row in rows]
 
 
 async def summary_state(connection: Connection, run: RunPath) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from runstream.exceptions import UsageError
 from runstream.public_api.api import Api
 from runstream.public_api.run_parts import rows as row_calls
 from tests.integration.api.conftest import ROWS, new_recording
@@ -119,3 +120,19 @@ def test_curves_of_several_runs_are_read_with_one_request(api: Api, served: Serv
     for name, bad in (("run", []), ("run", ["x"] * 201), ("samples", 3000)):
         asked = right | {name: bad}
         assert served.ask("/api/v1/projects/ada/curves/series", **asked).status_code == 422
+
+
+def test_keys_are_found_by_a_regular_expression(api: Api, served: Served) -> None:
+    """Numeric keys of all rows, and of the rows that a fork inherits, by name and page by page."""
+    row = {f"layer_{number}": {"mean": 1.0, "text": "x"} for number in range(30)} | {"loss": 1, "a\0b": 2.0}
+    recording = new_recording("many-keys").start({}).rows([row])
+    served.store(recording)
+    run = api.run(str(recording.run))
+    assert list(run.find_keys("^layer_1.*mean$")) == sorted(["layer_1.mean", *(f"layer_1{n}.mean" for n in range(10))])
+    assert list(run.find_keys("LOSS|^none$")) == []
+    assert len(list(run.find_keys())) == 31
+    page = served.run(recording, "/keys", limit=2)
+    assert page == {"keys": ["layer_0.mean", "layer_1.mean"], "next": "layer_1.mean"}
+    assert served.run(recording, "/keys", limit=1, after=page["next"])["keys"] == ["layer_10.mean"]
+    with pytest.raises(UsageError, match="regular expression"):
+        list(run.find_keys("("))

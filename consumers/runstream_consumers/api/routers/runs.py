@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
+import asyncpg
 from fastapi import APIRouter, Query
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from runstream_consumers.api.documents import models
@@ -16,13 +18,22 @@ from runstream_consumers.api.documents.effective_state import effective_state
 from runstream_consumers.api.problems import BadParameter, RunNotFound
 from runstream_consumers.api.run_lists.listing import RunQuery, count_runs, list_runs
 from runstream_consumers.api.run_selection import After, TheFilter, TheOrder
-from runstream_consumers.api.services import TheConnection, TheRun, TheServices
+from runstream_consumers.api.services import TheConnection, TheReads, TheRun, TheServices
+from runstream_consumers.history import latest
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.summary import reader as summary
 from runstream_schemas.topics import is_name
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
+
+
+class KeyList(BaseModel):
+    """Keys by name."""
+
+    keys: list[str]
+    next: str | None
+
 
 RUN = "/runs/{entity}/{project}/{run_id}"
 
@@ -104,6 +115,32 @@ async def run_summary_state(run: TheRun, connection: TheConnection) -> Response:
 async def run_config(run: TheRun, connection: TheConnection) -> Response:
     """Return the config, nested as it was logged."""
     return ValuesResponse((await documents.find(connection, run)).document.config)
+
+
+@router.get(f"{RUN}/keys", summary="The keys of a run", responses=described(KeyList))
+async def run_keys(
+    run: TheRun,
+    reads: TheReads,
+    *,
+    regex: Annotated[str | None, Query(max_length=1000, description="A regular expression of PostgreSQL")] = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    after: Annotated[str | None, Query(description="`next` of the previous response")] = None,
+) -> Response:
+    """Return the keys that ever had a number, by name; a key of nested dicts is their names joined by dots."""
+    if "\0" in f"{regex or ''}{after or ''}":
+        raise BadParameter("regex", "NUL characters cannot be searched for")
+    async with reads.connection() as connection:
+        await documents.client_start(connection, run)
+        blocks = reads.blocks(connection)
+        names = dict.fromkeys([*await summary.keys(connection, run), *await latest.branched_keys(blocks, run)])
+        try:
+            found = await summary.matching(connection, list(names), regex, after=after, limit=limit)
+        except asyncpg.InvalidRegularExpressionError as error:
+            raise BadParameter("regex", f"{error}: expected a regular expression") from error
+        except asyncpg.QueryCanceledError as error:
+            seconds = summary.PATIENCE_MS // 1000
+            raise BadParameter("regex", f"took longer than {seconds} s: expected a simpler one") from error
+    return ValuesResponse(KeyList(keys=found, next=found[-1] if len(found) == limit else None))
 
 
 @router.get(

@@ -150,6 +150,18 @@ class RunRows(RunDocument):
         """
         return list(self._get("series", keys=keys, samples=samples, stream=_STREAMS[stream])["series"])
 
+    def find_keys(self, regex: str | None = None) -> Iterator[str]:
+        """Yield the metrics of the run by name; nested ones are joined by dots.
+
+        Args:
+            regex: Only those in which this regular expression of PostgreSQL is found.
+
+        Raises:
+            UsageError: The expression is not valid, or takes longer than five seconds.
+        """
+        for page in self._connection.pages(f"{self._address}/keys", regex=regex):
+            yield from page["keys"]
+
     def console(self, lines: int = 100) -> list[dict[str, Any]]:
         """Return the last lines of output: ``{"time", "stream", "text", "label", "host"}``, oldest first."""
         return list(self._get("console", lines=lines)["lines"])
