@@ -55,12 +55,20 @@ def find_stack(
     return server, found
 
 
-def request_run_number(server: Server, run: RunPath, timeout: float) -> int:
+class RunNumber(NamedTuple):
+    """The number of a run in its project."""
+
+    number: int
+    #: The run was deleted: nothing of it is stored any more.
+    deleted: bool = False
+
+
+def request_run_number(server: Server, run: RunPath, timeout: float) -> RunNumber:
     """Return the number of a run in its project, which the server assigns at the first request; raises CommError."""
     found = _request(server, "POST", f"{run_address(run)}/number", timeout)
     try:
-        return int(found["number"])
-    except (ValueError, TypeError, LookupError) as error:
+        return RunNumber(int(found["number"]), found.get("deleted") is True)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise CommError(f"Unexpected answer of {server.url} to the request for a run number: {found!r:.80}") from error
 
 

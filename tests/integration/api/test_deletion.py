@@ -95,9 +95,9 @@ def test_a_deleted_run_is_gone_for_good(served: Served, api: Api) -> None:
 
 
 def test_a_deleted_run_cannot_be_resumed(api: Api, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """``init()`` refuses its id in every mode of resuming."""
+    """``init()`` refuses its id in every mode of resuming, and without one."""
     api.create_run(run_id="ended", state="pending").delete()
-    for resume in ("allow", "must", "never"):
+    for resume in ("allow", "must", "never", None):
         more: dict[str, Any] = {"dir": str(tmp_path_factory.mktemp("deleted")), "resume": resume}
         with pytest.raises(UsageError, match="was deleted"):
             runstream.init(project=_PROJECT, id="ended", **more)

@@ -120,6 +120,8 @@ class NumberAnswer(_Answer):
     """The number of a run in its project."""
 
     number: int
+    #: Whether the run was deleted, so that nothing of it is stored any more.
+    deleted: bool = False
 
 
 class RunList(_Answer):

@@ -183,4 +183,6 @@ async def number(run: TheRun, services: TheServices) -> models.NumberAnswer:
     for name, part in (("entity", run.entity), ("project", run.project), ("run_id", run.run_id)):
         if not is_name(part):
             raise BadParameter(name, f"{part!r} cannot be part of a run path")
-    return models.NumberAnswer(number=await services.run_numbers.number(run))
+    async with services.database.connection() as connection:
+        is_deleted = await runtime.is_deleted(connection, run)
+    return models.NumberAnswer(number=await services.run_numbers.number(run), deleted=is_deleted)

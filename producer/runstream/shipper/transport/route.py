@@ -99,7 +99,8 @@ class Route:
 
     async def run_number(self, run: RunPath) -> int:
         """Return the number of a run in its project; raise NoServerError if the server does not answer."""
-        return await self._request(request_run_number, run, self._settings.number_deadline_s)
+        found = await self._request(request_run_number, run, self._settings.number_deadline_s)
+        return found.number
 
     async def _request(self, request: Callable[..., Answer], *arguments: Any, **options: Any) -> Answer:
         server = self.server

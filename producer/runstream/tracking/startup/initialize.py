@@ -187,8 +187,9 @@ def _begin(settings: Settings, configs: ConfigSources, environ: Mapping[str, str
     run = Run(settings, {**start.config, **configs.given}, configs.sweep, configs.launch)
     name = start.name
     identity = replace(lookup.identity, run_id=settings.run_id or run_id)
-    if lookup.answers and not name.given and name.number is None:
-        name = replace(name, number=request_number(replace(lookup, identity=identity), settings))
+    if lookup.answers and name.number is None and (meant or not name.given):
+        number = request_number(replace(lookup, identity=identity), settings)
+        name = name if name.given else replace(name, number=number)
     identity = replace(identity, name=str(name))
     started = time.time()
 

@@ -13,7 +13,7 @@ from runstream.run_folder.descriptions import continued_writers
 from runstream.run_folder.json_files import read_json, write_json
 from runstream.server.endpoints import fetch_resume_state
 from runstream.tracking.run.start import BranchPoint, RunStart
-from runstream.tracking.startup.server_lookup import look_up_server
+from runstream.tracking.startup.server_lookup import deleted_error, look_up_server
 from runstream_schemas.events import Role
 from runstream_schemas.topics import RunPath
 
@@ -144,9 +144,7 @@ class ResumeResolver:
         if settings.resume == "auto" and not self.named and found["state"] == "finished":
             return RunStart(settings=settings.model_copy(update={"run_id": fresh_id}))
         if found.get("deleted"):
-            raise UsageError(
-                f"Cannot begin run {settings.run_id}: it was deleted from project {settings.project}; use another id"
-            )
+            raise deleted_error(settings.run_id or "", settings.project)
         if not found["exists"]:
             if settings.resume == "must":
                 raise UsageError(

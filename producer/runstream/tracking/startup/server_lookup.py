@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from runstream.exceptions import CommError
+from runstream.exceptions import CommError, UsageError
 from runstream.server.connection import cache_connection, cached_connection, is_refusal
 from runstream.server.discovery import resolve_server
 from runstream.server.endpoints import find_stack, request_run_number
@@ -98,12 +98,23 @@ class LateIdentity:
 
 
 def request_number(lookup: ServerLookup, settings: Settings) -> int | None:
-    """Return the run's number in its project; None if there is no answer in time: the shipper asks again."""
+    """Return the run's number in its project; None if there is no answer in time: the shipper asks again.
+
+    Raises UsageError if the run was deleted.
+    """
     identity = lookup.identity
     if lookup.server is None or identity.entity is None:
         return None
     run = RunPath(entity=identity.entity, project=identity.project, run_id=identity.run_id)
     try:
-        return request_run_number(lookup.server, run, settings.connect_timeout_s)
+        found = request_run_number(lookup.server, run, settings.connect_timeout_s)
     except CommError:
         return None
+    if found.deleted:
+        raise deleted_error(identity.run_id, identity.project)
+    return found.number
+
+
+def deleted_error(run_id: str, project: str) -> UsageError:
+    """Return the error of a run that cannot begin, since one with its id was deleted."""
+    return UsageError(f"Cannot begin run {run_id}: it was deleted from project {project}; use another id")
