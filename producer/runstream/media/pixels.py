@@ -39,14 +39,11 @@ def pixels_of(data: Any, mode: str | None, normalize: bool | None) -> Pixels:  #
     tensor = array is not data and module_of(data) == "torch"
     layout, shape, (height, width, channels) = _layout(array.shape, tensor=tensor)
     content, stored = keep_array(array.reshape(shape) if shape != array.shape else array, "image")
-    arguments = {
-        **stored,
-        "layout": layout,
-        "mode": mode or _MODES[channels],
-        # Tensors hold 0..1 by convention; arrays are recorded as they are, as in W&B.
-        "scale": "range" if normalize else "unit" if tensor and normalize is None else "none",
-    }
-    return Pixels(content, width, height, arguments)
+    stored["layout"] = layout
+    stored["mode"] = mode or _MODES[channels]
+    # Tensors hold 0..1 by convention; arrays are recorded as they are, as in W&B.
+    stored["scale"] = "range" if normalize else "unit" if tensor and normalize is None else "none"
+    return Pixels(content, width, height, stored)
 
 
 def validate_size(width: int, height: int, what: str) -> None:

@@ -98,11 +98,10 @@ class RowLog:
         key_list: KeyList | None = self._known
         latest = self._known
         try:
+            payload = _encode(data)
             # The keys were validated before. A payload of the length of all-float values holds numbers or short values,
             # which are recorded as they are; otherwise, only numbers add up to a float.
-            known = [*data] == latest.keys and (
-                len(payload := _encode(data)) == latest.length or type(sum(data.values(), 0.0)) is float
-            )
+            known = [*data] == latest.keys and (len(payload) == latest.length or type(sum(data.values(), 0.0)) is float)
         except Exception:  # noqa: BLE001 - unusual values may raise anything here; they are validated below
             known = False
         if not known:

@@ -204,6 +204,8 @@ class Conversion:
         if self._left < 0:
             raise _TooLargeError(f"more than {_MOST_VALUES} values")
         match value:
+            case WBValue():
+                return self.media(value)
             case Enum():
                 return self.member(value)
             case None | bool() | float():
@@ -214,8 +216,6 @@ class Conversion:
                 return self.text(str.__str__(value))
             case Unreadable():
                 return self.replaced(problem_of(value.error), value.error)
-            case WBValue():
-                return self.media(value)
             case Mapping():
                 return self.within(value, lambda: self.mapping(items_of(value)))
             case list() | tuple() | set() | frozenset() | deque():
