@@ -117,10 +117,9 @@ class RunDocument(_Answer):
 
 
 class NumberAnswer(_Answer):
-    """The number of a run in its project."""
+    """The number of a run in its project, and whether the run was deleted."""
 
     number: int
-    #: Whether the run was deleted, so that nothing of it is stored any more.
     deleted: bool = False
 
 
