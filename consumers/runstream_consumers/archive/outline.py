@@ -35,6 +35,12 @@ class PartOutline:
         """The writers of the rows."""
         return [writer.id for writer in self._part.index.writers]
 
+    @property
+    def ascending(self) -> tuple[int, int] | None:
+        """The first and the last step if no row is late with respect to others of the part and those before."""
+        record = self._part.record
+        return (record.min_step, record.max_step) if self._part.index.is_ascending else None
+
     def rows(self, first: int, last: int) -> int:
         """Return about how many rows are in a range of steps (both inclusive)."""
         blocks = self._part.index.blocks

@@ -43,6 +43,8 @@ class PartIndex:
     rows: int
     #: Rows of a row group of the files.
     group_rows: int
+    #: Whether no row is late with respect to others of the part and those before: of one writer, by ascending steps.
+    is_ascending: bool
     writers: Sequence[Writer]
     blocks: PartBlocks
     directory: Directory
@@ -92,6 +94,7 @@ class IndexWriter:
             "version": _VERSION,
             "rows": len(self.rows),
             "group_rows": GROUP_ROWS,
+            "is_ascending": _is_ascending(self.rows),
             "writers": [[one.id, one.role.value, list(one.continues)] for one in self.rows.writers],
             "blocks": pack_numbers(self.rows.blocks.arrays()),
             "paths": [path for path, _ in directory.columns],
@@ -114,6 +117,7 @@ def read_index(data: bytes) -> PartIndex:
     return PartIndex(
         rows=fields["rows"],
         group_rows=fields.get("group_rows", _FORMER_GROUP_ROWS),
+        is_ascending=fields.get("is_ascending", False),
         writers=[Writer(id=key, role=Role(role), continues=tuple(earlier)) for key, role, earlier in fields["writers"]],
         blocks=PartBlocks.from_arrays(unpack_numbers(fields["blocks"])),
         directory=Directory(columns, fields["names"], fields["ranks"], fields["counts"]),
@@ -121,6 +125,13 @@ def read_index(data: bytes) -> PartIndex:
         buckets=[Buckets.from_arrays(unpack_numbers(level)) for level in fields["buckets"]],
         places=[unpack_numbers(level)["places"].reshape(-1, 2) for level in fields["places"]],
     )
+
+
+def _is_ascending(rows: PartRows) -> bool:
+    """Return whether no row is late: below the greatest step before it, negative, or at the step of another one."""
+    steps, blocks = rows.steps, rows.blocks
+    is_after = bool((blocks.first_step > blocks.greatest_before).all())
+    return len(rows.writers) == 1 and int(steps[0]) >= 0 and is_after and bool((steps[1:] > steps[:-1]).all())
 
 
 def _all_buckets(rows: PartRows) -> list[Buckets]:

@@ -29,6 +29,10 @@ class Outline(Protocol):
     def lines(self) -> Collection[bytes]:
         """The writers of the rows."""
 
+    @property
+    def ascending(self) -> tuple[int, int] | None:
+        """The first and the last step if no row is late with respect to other rows of the outline and those before."""
+
     def rows(self, first: int, last: int) -> int:
         """Return about how many rows are in a range of steps (both inclusive)."""
 

@@ -144,10 +144,11 @@ async def _collect(source: BlockSource, view: Sequence[RowSource], collector: Se
     if joined:
         collector.lines = {writer.bytes: line.bytes for writer, line in lines_of(view).items()}
     blocks_of: BlocksByStep = blocks_by_step
-    if collector.is_drawn:
+    if collector.may_draw:
         outlines = await outlines_by_part(source, view, query.stream, query.first, query.last)
-        await asyncio.to_thread(collector.draw, outlines)
-        blocks_of = recent_by_step
+        if collector.can_draw(view, outlines):
+            await asyncio.to_thread(collector.draw, outlines)
+            blocks_of = recent_by_step
     async for blocks in blocks_of(source, view, query.stream, query.first, query.last):
         await asyncio.to_thread(collector.extend, blocks)
 

@@ -7,9 +7,11 @@ import math
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runstream_consumers.archive.part import OpenPart
 from runstream_consumers.archive.pyramid.buckets import buckets_of
 from runstream_consumers.archive.pyramid.level_codec import decode_level, encode_level
 from runstream_consumers.archive.pyramid.levels import level_of
@@ -56,6 +58,34 @@ def test_a_level_has_count_extremes_and_ends_of_every_bucket(
     assert set(level.bucket.tolist()) == set((np.searchsorted(buckets.start, rows, side="right") - 1).tolist())
 
 
+def test_charts_without_late_rows_are_drawn_from_the_pyramid_if_there_are_none() -> None:
+    """Rows of one writer that ascend are not decoded; as soon as one of them is late, they are."""
+    decoded = []
+    for late in (False, True):
+        steps = [step if step != 9000 or not late else 17 for step in range(20_000)]
+        history = History()
+        blocks = [
+            (0, steps[at : at + 500], [{"a": step} for step in steps[at : at + 500]]) for at in range(0, 20_000, 500)
+        ]
+        history.add(run_key(RUN), *logged(blocks))
+        history.archive_blocks(run_key(RUN), range(40))
+        stored = history.stored
+        events = []
+        read = OpenPart.event
+
+        def counted(part: Any, *asked: Any) -> Any:
+            events.append(asked)  # noqa: B023 — used in this round only
+            return read(part, *asked)  # noqa: B023
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(OpenPart, "event", counted)
+            [found] = asyncio.run(reader.series(stored, RUN, RowQuery(late=False), samples=100)).values()
+        assert (17 in found.steps.tolist()) <= (found.values[found.steps == 17] == [17]).all()
+        assert (found.steps[0], found.steps[-1]) == (0, 19_999)
+        decoded.append(len(events))
+    assert decoded[0] == 0 < decoded[1]
+
+
 def _history(rows: int, spike: int, hot: int) -> History:
     """Return a run in which one of many rows has a spike, in blocks of 500, of which the last ones are not archived."""
     blocks = []
@@ -79,7 +109,7 @@ def test_a_spike_is_shown_at_every_zoom(spike: int, hot: int, samples: int, data
     history = _SHARED[planted, hot]
     first = data.draw(st.integers(0, planted))
     last = data.draw(st.integers(planted, 59_999))
-    query = RowQuery(keys=["loss"], min_step=first, max_step=last + 1)
+    query = RowQuery(keys=["loss"], min_step=first, max_step=last + 1, late=data.draw(st.booleans()))
     [found] = asyncio.run(reader.series(history.stored, RUN, query, samples=samples)).values()
     assert len(found.steps) <= samples
     assert (5.0, planted) in set(zip(found.values.tolist(), found.steps.tolist(), strict=True))

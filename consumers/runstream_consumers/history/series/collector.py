@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from runstream_consumers.history.block_source import Outline
 from runstream_consumers.history.blocks import Block
 from runstream_consumers.history.late_rows import LateRowFilter
+from runstream_consumers.history.model import NO_STEP
 from runstream_consumers.history.sampling import EVERY_ROW, Sampler, Series, bucket_rows
 from runstream_consumers.history.selection import Selection, key_of
 from runstream_consumers.history.series.query import RowQuery
@@ -67,18 +69,32 @@ class SeriesCollector:
         self._samplers: dict[tuple[str, bytes], Sampler] = {}
         self._origins = {} if origins is None else origins
         self._filter = None if query.late else LateRowFilter()
+        #: The last step that was drawn of rows of which none is late.
+        self._drawn_to = NO_STEP
 
     @property
-    def is_drawn(self) -> bool:
-        """Whether outlines have all that is wanted.
-
-        They do not have which rows are late, whom a shipper measured, and which rows have any of some keys.
-        """
+    def may_draw(self) -> bool:
+        """Whether outlines may have all that is wanted: not whom a shipper measured, nor which rows have some keys."""
         are_rows_known = not self._every_row or self.query.keys is None
-        return self._filter is None and self.query.stream is Stream.HISTORY and are_rows_known
+        return self.query.stream is Stream.HISTORY and are_rows_known
+
+    def can_draw(self, view: Sequence[RowSource], outlines: Sequence[tuple[RowSource, Outline]]) -> bool:
+        """Return whether outlines have all that is wanted.
+
+        Without late rows, it has to be known of all rows that none is late: they are of one writer, which ascends.
+        """
+        if self._filter is None:
+            return True
+        if len(view) > 1 or view[0].facts.branches or len(view[0].facts.writers) > 1:
+            return False
+        ranges = [outline.ascending for _, outline in outlines]
+        known = sorted(one for one in ranges if one is not None)
+        return len(known) == len(ranges) and all(before[1] < after[0] for before, after in pairwise(known))
 
     def draw(self, outlines: Sequence[tuple[RowSource, Outline]]) -> None:
         """Add the points of outlines, of which so many are read as a chart can show."""
+        # What arrived later at one of these steps, or before them, is late.
+        self._drawn_to = max((one[1] for _, outline in outlines if (one := outline.ascending)), default=NO_STEP)
         first, last = self.query.first, self.query.last
         rows = sum(outline.rows(first, last) for _, outline in outlines)
         lines = {self.lines.get(line, line) for _, outline in outlines for line in outline.lines}
@@ -101,6 +117,8 @@ class SeriesCollector:
             wanted = (event.steps >= self.query.first) & (event.steps <= self.query.last)
             if (shown := block.shown(event.steps)) is not None:
                 wanted &= shown
+            if self._filter is not None and self._drawn_to > NO_STEP:
+                wanted &= event.steps > self._drawn_to
             if self._filter is None:
                 self._add(event, wanted)
             else:
