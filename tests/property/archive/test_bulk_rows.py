@@ -6,17 +6,20 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given
+import numpy as np
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runstream.public_api.bulk.batches import decode
+from runstream.public_api.bulk.batches import RowBatch, decode
 from runstream.public_api.bulk.rows import nested_rows, rows_with_all
 from runstream.public_api.frames import pick
 from runstream_consumers.api.documents import arrow_rows, row_pages
 from runstream_consumers.api.documents.row_positions import FIELDS
 from runstream_consumers.history.paging import GREATEST
 from runstream_consumers.history.reader import RowQuery, scan
+from runstream_consumers.history.selection import Selection
 from runstream_schemas import values
+from runstream_schemas.rows import pack_rows
 from tests.contract.meaning import canonical
 from tests.property.archive.histories import RUN
 from tests.property.archive.test_archived_rows import histories
@@ -76,3 +79,28 @@ def test_arrow_and_json_have_the_same_rows(
         if (after := page.next) is None:
             break
     assert canonical(found) == canonical(whole)
+
+
+_MEDIA = st.dictionaries(
+    st.sampled_from(["_type", "path", "a"]), st.one_of(st.text(max_size=3), st.integers()), max_size=3
+)
+_LOGGED = st.dictionaries(
+    st.sampled_from(["a", "b", "a.path", "_type"]), st.one_of(st.floats(), st.booleans(), st.none(), _MEDIA), max_size=4
+)
+
+
+@example([{"a": {"_type": "image-file", "path": "x"}}], ["a.path", "a._type"])
+@example([{"a": {"path": "x"}}], ["a", "a.path"])
+@example([{"a.path": 2, "a": {"path": 1}}], ["a.path"])
+@given(
+    st.lists(_LOGGED, min_size=1, max_size=6),
+    st.lists(st.sampled_from(["a", "b", "a.path", "a._type", "b.a", "_step", "_type"]), min_size=1, max_size=3),
+)
+def test_rows_of_columns_have_the_keys_that_assembled_rows_have(rows: list[dict[str, Any]], keys: list[str]) -> None:
+    """Values in dicts, in media, and of several types are found or not as in the rows that were logged."""
+    selection = Selection.of(keys)
+    columns = [one for one in pack_rows(rows) if selection.accepts(one.path, one.type)]
+    batch = RowBatch(len(rows), {"_step": np.arange(len(rows))}, columns)
+    picked = [pick(row, ["_step", *keys]) for row in nested_rows(batch)]
+    expected = [row for row in picked if all(key in row for key in keys)]
+    assert canonical(list(rows_with_all(batch, keys))) == canonical(expected)
