@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import random
 import sys
 import threading
 import uuid
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from runstream_deploy.processes.child import Child, Command
+from runstream_deploy.processes.child import Command
 from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.topics import RunPath
 from tests.conftest import run_aside
+from tests.faults.killed import Killed, running
 from tests.integration.api.recording import Recording
 from tests.integration.api.serving import ENTITY, PARTITIONS, Served, serving
 from tests.integration.runtime.ledger import fetch
 from tests.polling import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Mapping
 
     import pytest
 
@@ -30,53 +28,19 @@ if TYPE_CHECKING:
 
 ROWS = 6000
 _BLOCK = 20
-#: Seconds that a compactor lives at most; it takes half of one to start.
-_LIFE_S = 2.5
+#: Seconds that a compactor lives at least and at most; it takes half of one to start.
+LIVES_S = (0.4, 2.5)
 
 
-class Compactors(threading.Thread):
-    """Runs compactors one after the other, and kills each after a random time."""
-
-    def __init__(self, settings: dict[str, str], folder: Path, reaper: Reaper) -> None:
-        super().__init__(daemon=True)
-        self._command = Command(
-            arguments=[sys.executable, "-m", "runstream_consumers.compactor"],
-            environment={
-                **settings,
-                "RUNSTREAM_COMPACT_ROWS": "100",
-                "RUNSTREAM_COMPACT_INTERVAL_S": "0.01",
-                "RUNSTREAM_COMPACT_IDLE_S": "1000000",
-            },
-        )
-        self._log, self._reaper = folder / "compactor.log", reaper
-        self._random = random.Random(11)
-        self._stopping = threading.Event()
-        self.kills = 0
-
-    def run(self) -> None:
-        """Start and kill compactors until stopped; the last one goes on until the end."""
-        while True:
-            child = Child(self._command, self._log, self._reaper)
-            if self._stopping.wait(self._random.uniform(0.4, _LIFE_S)):
-                self._last = child
-                return
-            child.kill()
-            self.kills += 1
-
-    def stop_killing(self) -> Child:
-        """Return the compactor that is not killed any more."""
-        self._stopping.set()
-        self.join()
-        return self._last
-
-
-@contextmanager
-def _running(compactors: Compactors) -> Iterator[None]:
-    compactors.start()
-    try:
-        yield
-    finally:
-        compactors.stop_killing().stop()
+def compactor_command(settings: Mapping[str, str]) -> Command:
+    """Return the command of a compactor that is always at work."""
+    environment = {
+        **settings,
+        "RUNSTREAM_COMPACT_ROWS": "100",
+        "RUNSTREAM_COMPACT_INTERVAL_S": "0.01",
+        "RUNSTREAM_COMPACT_IDLE_S": "1000000",
+    }
+    return Command(arguments=[sys.executable, "-m", "runstream_consumers.compactor"], environment=environment)
 
 
 def _row(step: int) -> dict[str, Any]:
@@ -135,8 +99,9 @@ def test_a_follower_gets_every_row_once_while_compactors_are_killed(
         served.publish(recording.start({}).beat())
         recording.sent.clear()
         eventually(lambda: served.ask(f"/api/v1/runs/{ENTITY}/digits/followed").status_code == 200)
-        compactors = Compactors(dict(served.settings), folder, reaper)
-        with _running(compactors):
+        command = compactor_command(served.settings)
+        compactors = Killed(command, folder / "compactor.log", reaper, lives_s=LIVES_S)
+        with running(compactors):
             publisher = threading.Thread(target=_publish, args=(served, recording))
             publisher.start()
             rows = _follow(served, recording)

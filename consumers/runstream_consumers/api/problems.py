@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import asyncpg
 from fastapi import FastAPI, Request, Response
@@ -56,7 +56,7 @@ class Unavailable(Problem):
 
 def answer(problem: Problem) -> JSONResponse:
     """Return the JSON response of a problem."""
-    headers = {"Retry-After": "2"} if problem.status == 503 else None  # noqa: PLR2004
+    headers = {"Retry-After": "2"} if problem.status in {429, 503} else None
     error = {"code": problem.code, "message": problem.message}
     return JSONResponse({"error": error}, status_code=problem.status, headers=headers)
 
@@ -64,7 +64,8 @@ def answer(problem: Problem) -> JSONResponse:
 #: Renders a problem as a page, or returns None if the client expects JSON.
 Page = Callable[[Request, Problem], Response | None]
 
-_EXPECTED: Sequence[type[Exception]] = (
+#: What requests raise for reasons that are not bugs; see :func:`problem_of`.
+EXPECTED: tuple[type[Exception], ...] = (
     Problem,
     HTTPException,
     RequestValidationError,
@@ -86,7 +87,7 @@ def register(app: FastAPI, page: Page) -> None:
         problem = problem_of(error)
         return page(request, problem) or answer(problem)
 
-    for kind in _EXPECTED:
+    for kind in EXPECTED:
         app.add_exception_handler(kind, handle)
 
 
@@ -98,13 +99,18 @@ def problem_of(error: Exception) -> Problem:
         case HTTPException():
             return Problem(error.status_code, _CODES.get(error.status_code, "http_error"), str(error.detail))
         case RequestValidationError():
-            details = "; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in error.errors())
+            details = "; ".join(f"{_parameter(item['loc'])}: {item['msg']}" for item in error.errors())
             return Problem(422, "bad_parameter", details)
         case StoreUnavailable() | ObjectMissing() | ObjectDamaged():
             return _problem_of_store(error)
         case asyncpg.PostgresError() | asyncpg.InterfaceError():
             return _problem_of_postgres(error)
     return Unavailable("database_unreachable", f"Postgres does not answer ({type(error).__name__}).")
+
+
+def _parameter(location: tuple[int | str, ...]) -> str:
+    """Return the name of a parameter; of an item of a list, that of the list."""
+    return next((part for part in reversed(location) if isinstance(part, str)), "")
 
 
 def _problem_of_store(error: Exception) -> Problem:

@@ -17,6 +17,8 @@ from runstream_consumers.api.content import ContentServer
 from runstream_consumers.api.control_tables import ControlTables
 from runstream_consumers.api.database import Connection, Database
 from runstream_consumers.api.fair_share import FairShare
+from runstream_consumers.api.following.changes import Changes
+from runstream_consumers.api.following.messages import Streams
 from runstream_consumers.api.kafka.command_events import Commands
 from runstream_consumers.api.kafka.offsets import Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
@@ -51,6 +53,9 @@ class Services:
     read_barrier: ReadBarrier
     polling_pace: PollingPace
     fair_share: FairShare
+    #: What is followed, and the open streams of those who follow it.
+    changes: Changes
+    streams: Streams
     #: Rows of runs that were moved to the object store.
     archive: Archive
 
@@ -130,7 +135,7 @@ class CostlyReads:
     """Connections for reading the rows of a run, of which each client has its share."""
 
     _services: Services
-    _client: str
+    client: str
     _run: RunPath
 
     @asynccontextmanager
@@ -140,7 +145,7 @@ class CostlyReads:
         To be left before the response is sent, since a client may receive it slowly.
         """
         async with (
-            self._services.fair_share.read(self._client, self._run),
+            self._services.fair_share.read(self.client, self._run),
             self._services.database.connection() as held,
         ):
             yield held

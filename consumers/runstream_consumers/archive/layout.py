@@ -55,5 +55,6 @@ class PartRecord:
     columns: int
     min_step: int
     max_step: int
-    #: The greatest offset of its rows.
+    #: The least and the greatest offset of its rows.
+    first_offset: int
     last_offset: int

@@ -71,6 +71,7 @@ def part_record(row: Any) -> PartRecord:
         columns=row["columns"],
         min_step=row["min_step"],
         max_step=row["max_step"],
+        first_offset=row["first_offset"],
         last_offset=row["last_offset"],
     )
 
@@ -94,6 +95,7 @@ def new_record(run: RunPath, stream: Stream, part: UUID, rows: PartRows, encoded
         columns=len(rows.columns),
         min_step=int(rows.steps.min()),
         max_step=int(rows.steps.max()),
+        first_offset=int(rows.offsets.min()),
         last_offset=int(rows.offsets.max()),
     )
 
@@ -133,8 +135,7 @@ class NewPart:
 
     record: PartRecord
     size: int
-    #: The least offset, and the least and greatest time of its rows.
-    first_offset: int
+    #: The least and the greatest time of its rows.
     min_time: int
     max_time: int
 
@@ -159,7 +160,7 @@ async def _add(connection: Connection, new: NewPart) -> None:
         record.columns,
         record.min_step,
         record.max_step,
-        new.first_offset,
+        record.first_offset,
         record.last_offset,
         new.min_time,
         new.max_time,

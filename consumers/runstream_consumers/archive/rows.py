@@ -5,8 +5,9 @@ Rows are ordered by writer, in the order in which the writers began, and then by
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -126,9 +127,9 @@ def concatenate(parts: Sequence[PartRows]) -> PartRows:
         return np.concatenate([getattr(part, name) for part in parts])[order]
 
     blocks = [
-        block._replace(writer=int(names[block.writer]), start=int(place[base + block.start]))
+        block._replace(writer=int(names[block.writer]), start=start)
         for base, names, part in zip(bases, renamed, parts, strict=True)
-        for block in part.blocks.listed()
+        for start, block in _moved_blocks(part, place[base : base + len(part)])
     ]
     return PartRows(
         writers=list(known.values()),
@@ -142,6 +143,33 @@ def concatenate(parts: Sequence[PartRows]) -> PartRows:
         late=joined("late"),
         blocks=PartBlocks.of(sorted(blocks, key=lambda one: one.start)),
         columns=_merged(parts, bases, place),
+    )
+
+
+def _moved_blocks(part: PartRows, place: Numbers) -> Iterator[tuple[int, PartBlock]]:
+    """Yield the blocks of a part with their first rows in a new one; rows of another part may divide a block.
+
+    That is so if messages of the writer were archived later than those that follow them.
+    """
+    for block in part.blocks.listed():
+        places = place[block.start : block.start + block.rows]
+        edges = np.flatnonzero(np.diff(places) != 1) + 1
+        for first, stop in pairwise([0, *edges.tolist(), block.rows]):
+            yield int(places[first]), block if stop - first == block.rows else _piece(part, block, first, stop)
+
+
+def _piece(part: PartRows, block: PartBlock, first: int, stop: int) -> PartBlock:
+    start, end = block.start + first, block.start + stop
+    steps = part.steps[start:end]
+    earlier = part.steps[block.start : start]
+    return block._replace(
+        rows=stop - first,
+        first_step=int(steps.min()),
+        last_step=int(steps.max()),
+        offset=int(part.offsets[start]),
+        seq=int(part.seqs[start]),
+        last_offset=int(part.offsets[end - 1]),
+        greatest_before=max(block.greatest_before, int(earlier.max()) if len(earlier) else block.greatest_before),
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runstream_consumers.archive.archive import Archive
+from runstream_consumers.archive.arrivals import Arrivals
 from runstream_consumers.archive.layout import PartRecord
 from runstream_consumers.archive.manifest import PostgresManifest
 from runstream_consumers.archive.part_blocks import PartBlock
@@ -191,9 +192,15 @@ class StoredBlocks:
         hot = await self._hot.newest(run, stream)
         return max([*(part.last_offset for part in parts), *([] if hot is None else [hot])], default=None)
 
-    async def earliest(self, run: UUID, stream: Stream, *, after: tuple[int, int] | None, size: int) -> Sequence[Block]:
-        """Return the next blocks after an offset and a sequence number, by their arrival; of the console only."""
-        return await self._hot.earliest(run, stream, after=after, size=size)
+    async def earliest(self, run: UUID, stream: Stream, *, after: tuple[int, int], size: int) -> Sequence[Block]:
+        """Return blocks with the next rows after an offset and a sequence number, by their arrival."""
+        hot = await self._hot.earliest(run, stream, after=after, size=size)
+        if not (parts := await self._manifest.parts(run, stream, NO_STEP, GREATEST)):
+            return hot
+        return await Arrivals(parts, after, self._open, _block).merged(hot)
+
+    async def _open(self, part: PartRecord) -> OpenPart:
+        return await _result(self._archive.start_opening(part))
 
     async def _archived(
         self,

@@ -105,7 +105,6 @@ class Compaction:
         return NewPart(
             record=new_record(run, stream, part, rows, encoded),
             size=encoded.size,
-            first_offset=int(rows.offsets.min()),
             min_time=int(rows.times.min()),
             max_time=int(rows.times.max()),
         )

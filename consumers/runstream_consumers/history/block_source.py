@@ -93,8 +93,12 @@ class BlockSource(Protocol):
     async def newest(self, run: UUID, stream: Stream) -> int | None:
         """Return the greatest offset of the rows of a stream; None if there are none."""
 
-    async def earliest(self, run: UUID, stream: Stream, *, after: tuple[int, int] | None, size: int) -> Sequence[Block]:
-        """Return the next blocks after an offset and a sequence number, by their arrival, of about ``size`` bytes."""
+    async def earliest(self, run: UUID, stream: Stream, *, after: tuple[int, int], size: int) -> Sequence[Block]:
+        """Return blocks with the next rows after an offset and a sequence number, by their arrival.
+
+        They have about ``size`` stored bytes, and at least one such row if there is any. The first one may begin
+        before the place. The sequence numbers of the rows of a block are consecutive.
+        """
 
 
 async def load_view(source: BlockSource, run: RunPath, stream: Stream) -> list[RowSource]:

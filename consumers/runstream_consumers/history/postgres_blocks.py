@@ -122,11 +122,9 @@ class PostgresBlocks:
         """Return the greatest offset of the rows of a stream; None if there are none."""
         return await self._connection.fetchval(QUERIES["newest"], run, STREAM_NUMBERS[stream])  # type: ignore[no-any-return]
 
-    async def earliest(self, run: UUID, stream: Stream, *, after: tuple[int, int] | None, size: int) -> Sequence[Block]:
-        """Return the next blocks after an offset and a sequence number, by their arrival, of about ``size`` bytes."""
-        rows = await self._connection.fetch(
-            QUERIES["earliest_blocks"], run, STREAM_NUMBERS[stream], *(after or (-1, -1)), size
-        )
+    async def earliest(self, run: UUID, stream: Stream, *, after: tuple[int, int], size: int) -> Sequence[Block]:
+        """Return blocks with the next rows after an offset and a sequence number, by their arrival."""
+        rows = await self._connection.fetch(QUERIES["earliest_blocks"], run, STREAM_NUMBERS[stream], *after, size)
         return [_block(row) for row in rows]
 
     async def _batches(self, query: str, *arguments: Any) -> AsyncIterator[Sequence[Block]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from runstream_consumers.runtime.garbage import spare_startup_objects
-from runstream_consumers.server.app import create_app
+from runstream_consumers.server.app import create_app, stop_streams
 from runstream_consumers.settings import ServerSettings, SettingsError
 
 #: Seconds that open requests have to finish after SIGTERM.
@@ -29,8 +29,9 @@ class _Server(uvicorn.Server):
 
 async def serve(settings: ServerSettings) -> None:
     """Serve until SIGTERM or SIGINT; raises SystemExit if the port is unavailable, with the reason in the log."""
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.api_host,
         port=settings.api_port,
         access_log=False,
@@ -44,8 +45,13 @@ async def serve(settings: ServerSettings) -> None:
     server = _Server(config)
     spare_startup_objects()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+        stop_streams(app)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, setattr, server, "should_exit", True)  # noqa: FBT003  # uvicorn's flag
+        loop.add_signal_handler(number, stop)
     await server.serve()
 
 

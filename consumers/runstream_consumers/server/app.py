@@ -20,6 +20,8 @@ from runstream_consumers.api.content import ContentServer
 from runstream_consumers.api.control_tables import open_control_tables
 from runstream_consumers.api.database import PoolLimits, open_database
 from runstream_consumers.api.fair_share import FairShare
+from runstream_consumers.api.following.changes import Changes
+from runstream_consumers.api.following.messages import Streams
 from runstream_consumers.api.kafka.command_events import Commands
 from runstream_consumers.api.kafka.offsets import BrokerOffsets, Cluster
 from runstream_consumers.api.kafka.read_barrier import ReadBarrier
@@ -34,6 +36,7 @@ from runstream_consumers.api.routers import (
     connection,
     exports,
     files,
+    following,
     history,
     objects,
     projects,
@@ -64,6 +67,7 @@ _ROUTERS = (
     resume_state,
     commands,
     history,
+    following,
     exports,
     alerts,
     artifact_commands,
@@ -97,6 +101,12 @@ def _connection(app: FastAPI) -> AbstractAsyncContextManager[Connection]:
     return found
 
 
+def stop_streams(app: FastAPI) -> None:
+    """End the responses that have no end of their own, so that the application can be closed."""
+    if (services := getattr(app.state, "services", None)) is not None:
+        services.changes.stop()
+
+
 def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, peers: Peers | None = None) -> FastAPI:
     """Return the application of one API process; it connects to nothing before the first request."""
 
@@ -121,6 +131,8 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
             if object_store is not None:
                 collector = Collector(settings, object_store, control, offsets)
                 await closing.enter_async_context(collector.running())
+            changes = Changes(database)
+            await closing.enter_async_context(changes.running())
             app.state.services = Services(
                 settings=settings,
                 database=database,
@@ -135,6 +147,8 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
                 read_barrier=ReadBarrier(settings, database, offsets),
                 polling_pace=PollingPace(),
                 fair_share=FairShare(),
+                changes=changes,
+                streams=Streams(),
                 archive=closing.enter_context(Archive.opened(object_store)),
             )
             if object_store is not None:

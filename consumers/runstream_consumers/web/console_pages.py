@@ -16,9 +16,9 @@ from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.routers.history import console_cursor, containing
 from runstream_consumers.api.services import CostlyReads, TheReads, TheRun
-from runstream_consumers.history import console
 from runstream_consumers.history import reader as history
-from runstream_consumers.history.console import ConsolePage
+from runstream_consumers.history.arrivals import console
+from runstream_consumers.history.arrivals.console import ConsolePage
 from runstream_consumers.history.paging import HistoryRow
 from runstream_consumers.history.postgres_blocks import PostgresBlocks
 from runstream_consumers.web.rendering import render

@@ -46,10 +46,10 @@ class Served:
     #: The environment of its processes.
     settings: Mapping[str, str] = field(default_factory=dict)
 
-    def ask(self, path: str, *, token: str | None = TOKEN, **parameters: Any) -> httpx.Response:
-        """Return the response to a GET."""
+    def ask(self, path: str, *, token: str | None = TOKEN, method: str = "GET", **parameters: Any) -> httpx.Response:
+        """Return the response to a request without a body."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        return httpx.get(f"{self.url}{path}", params=parameters, headers=headers, timeout=120)
+        return httpx.request(method, f"{self.url}{path}", params=parameters, headers=headers, timeout=120)
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Return the JSON of a GET; raise AssertionError if the status is not 200."""

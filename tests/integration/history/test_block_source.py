@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from runstream_consumers.history import latest
-from runstream_consumers.history.console import lines_before
+from runstream_consumers.history.arrivals.console import lines_before
 from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.history.postgres_blocks import PostgresBlocks
 from runstream_consumers.history.reader import RowQuery, fingerprint, scan, series

@@ -6,7 +6,7 @@ import random
 import signal
 from typing import TYPE_CHECKING, Any
 
-from runstream_consumers.history.console import lines_before
+from runstream_consumers.history.arrivals.console import lines_before
 from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.history.latest import last_step, last_values
 from runstream_consumers.history.postgres_blocks import PostgresBlocks

@@ -124,10 +124,12 @@ class MemoryBlocks:
         return max((one.offset for one in self.blocks.get(run, ())), default=None)
 
     async def earliest(
-        self, run: UUID, stream: events.Stream, *, after: tuple[int, int] | None, size: int
+        self, run: UUID, _stream: events.Stream, *, after: tuple[int, int], size: int
     ) -> Sequence[Block]:
-        """Is for the console, which is not archived."""
-        raise NotImplementedError(run, stream, after, size)
+        """Return at most three blocks with rows after a place."""
+        assert size
+        found = [one for one in self.blocks.get(run, ()) if (one.offset, one.seq + _rows(one) - 1) > after]
+        return sorted(found, key=lambda one: (one.offset, one.seq))[:3]
 
 
 @dataclass
@@ -250,6 +252,10 @@ def all_rows(source: Any, run: RunPath, query: RowQuery, *, limit: int, hidden: 
             after = page.next
 
     return asyncio.run(read())
+
+
+def _rows(block: Block) -> int:
+    return block.payload.decode(EVERY_COLUMN).count
 
 
 def _batches(blocks: Sequence[Block]) -> list[Sequence[Block]]:

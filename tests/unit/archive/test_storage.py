@@ -95,6 +95,7 @@ def _stored(store: MemoryStore) -> PartRecord:
         columns=1,
         min_step=0,
         max_step=499,
+        first_offset=0,
         last_offset=0,
     )
 

@@ -30,6 +30,7 @@ def _part(points: int, offset: int, *, columns: int = 20, rows: int | None = Non
         columns=columns,
         min_step=0,
         max_step=1,
+        first_offset=0,
         last_offset=offset,
     )
 

@@ -34,13 +34,13 @@ def is_arrow_wanted(accept: str) -> bool:
     return any(part.partition(";")[0].strip() == ARROW for part in accept.lower().split(","))
 
 
-def described(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+def described(model: type[BaseModel] | None) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of a route that returns a model, or an error."""
     problems = {404: "nothing of the run has arrived", 422: "a parameter is invalid", 503: "retry later"}
     answers: dict[int | str, dict[str, Any]] = {
         status: {"model": ProblemAnswer, "description": meaning} for status, meaning in problems.items()
     }
-    return {200: {"model": model}, **answers}
+    return answers if model is None else {200: {"model": model}, **answers}
 
 
 def rows_described(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:

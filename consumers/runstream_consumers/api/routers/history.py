@@ -26,9 +26,10 @@ from runstream_consumers.api.documents.row_positions import FIELDS
 from runstream_consumers.api.documents.series_pages import CurveList, render_curves, render_series
 from runstream_consumers.api.problems import BadParameter, Unavailable
 from runstream_consumers.api.services import CostlyReads, Name, TheClient, TheReads, TheRun, TheServices, run_path
-from runstream_consumers.history import console
 from runstream_consumers.history import reader as history
-from runstream_consumers.history.console import ConsoleCursor
+from runstream_consumers.history.arrivals import console
+from runstream_consumers.history.arrivals.console import ConsoleCursor
+from runstream_consumers.history.arrivals.rows import BEGINNING, Place
 from runstream_consumers.history.reader import Cursor, Origin, RowQuery
 from runstream_consumers.liveness.reader import writers_of_runs
 from runstream_schemas.events import Stream
@@ -113,7 +114,7 @@ TheForm = Annotated[RowForm, Depends(row_form)]
 @router.get("/history", summary="Rows, sampled if there are many", responses=rows_described(models.SampledRows))
 async def sampled(run: TheRun, reads: TheReads, query: TheQuery, form: TheForm, samples: Samples = 500) -> Response:
     """Return all rows if there are no more than `samples`, else so many rows, among them each key's extremes."""
-    async with _reading(reads) as connection:
+    async with reading(reads) as connection:
         started, blocks = await documents.client_start(connection, run), reads.blocks(connection)
         page = await history.scan(blocks, run, query, limit=samples)
         if page.next is None:
@@ -129,7 +130,7 @@ async def series(request: Request, run: TheRun, reads: TheReads, query: TheQuery
     A writer and those that it continues form one series; so do a fork's writer and those whose rows it inherits. The
     response has an `ETag`; a request with `If-None-Match` gets 304 while the rows of the run are unchanged.
     """
-    async with _reading(reads) as connection:
+    async with reading(reads) as connection:
         await documents.client_start(connection, run)
         labels = documents.labels((await writers_of_runs(connection, [run])).get(run, ()))
         origins: dict[bytes, Origin] = {}
@@ -159,7 +160,7 @@ async def curves(
     """Return for each run the series that `/series` has of it; a run of which nothing has arrived has none."""
     paths = [run_path(entity, project, one) for one in dict.fromkeys(run)]
     reads = CostlyReads(services, client, RunPath(entity=entity, project=project, run_id=""))
-    async with _reading(reads) as connection:
+    async with reading(reads) as connection:
         query = RowQuery(keys=keys, min_step=min_step, max_step=max_step)
         found = await history.curves(reads.blocks(connection), paths, query, samples=samples)
         writers = await writers_of_runs(connection, paths)
@@ -185,7 +186,7 @@ async def scan(
         raise BadParameter("page_size", f"Input should be less than or equal to {_LARGEST_JSON_PAGE} for JSON")
     after = None if cursor is None else _cursor(cursor)
     values = _ARROW_VALUES if form.is_arrow else _GREATEST
-    async with _reading(reads) as connection:
+    async with reading(reads) as connection:
         started, blocks = await documents.client_start(connection, run), reads.blocks(connection)
         page = await history.scan(blocks, run, query, after=after, limit=page_size, values=values, hidden=hidden)
         return await form.page(page.table, started, next=None if page.next is None else _joined(page.next))
@@ -213,7 +214,7 @@ async def console_lines(
     if after is not None:
         return await _lines_after(run, reads, after)
     end = None if before is None else console_cursor(before)
-    async with _reading(reads) as connection:
+    async with reading(reads) as connection:
         await documents.find(connection, run)
         blocks = reads.blocks(connection)
         # Lines that arrive in between are in the next response to a request with `after`, and not in this one.
@@ -222,15 +223,17 @@ async def console_lines(
             end = ConsoleCursor(*last, _GREATEST)
         page = await console.lines_before(blocks, run, limit=lines, before=end, wanted=containing(search))
     earlier = None if page.earlier is None else _joined(page.earlier)
-    return ValuesResponse({"lines": _lines_json(page.lines), "earlier": earlier, "next": _joined(last or ())})
+    following = () if last is None else Place(last[0], _GREATEST)
+    return ValuesResponse({"lines": _lines_json(page.lines), "earlier": earlier, "next": _joined(following)})
 
 
 async def _lines_after(run: RunPath, reads: CostlyReads, after: str) -> Response:
-    place = tuple(_integers(after, 2, "after", "next")) if after else None
-    async with _reading(reads) as connection:
+    place = Place(*_integers(after, 2, "after", "next")) if after else BEGINNING
+    async with reading(reads) as connection:
         await documents.find(connection, run)
-        part = await console.lines_after(reads.blocks(connection), run, place)  # type: ignore[arg-type]  # two
-    return ValuesResponse({"lines": _lines_json(part.lines), "earlier": None, "next": _joined(part.end or ())})
+        page = await console.lines_after(reads.blocks(connection), run, place)
+    following = () if page.end == BEGINNING else page.end
+    return ValuesResponse({"lines": _lines_json(page.rows), "earlier": None, "next": _joined(following)})
 
 
 def _lines_json(rows: Sequence[history.HistoryRow]) -> list[dict[str, Any]]:
@@ -251,7 +254,7 @@ def _json(text: bytes, headers: Mapping[str, str] | None = None) -> Response:
 
 
 @asynccontextmanager
-async def _reading(reads: CostlyReads) -> AsyncIterator[Connection]:
+async def reading(reads: CostlyReads) -> AsyncIterator[Connection]:
     """Provide a connection, and limit the time within which it is used."""
     deadline = asyncio.timeout(_DEADLINE_S)
     try:

@@ -98,7 +98,7 @@ select max("offset") from history.block where run = $1 and stream = $2;
 select writer, "offset", seq, greatest, min_step, max_step, message from (
     select *, sum(octet_length(message)) over (order by "offset", seq) - octet_length(message) as before from (
         select * from history.block
-        where run = $1 and stream = $2 and ("offset", seq) > ($3, $4)
+        where run = $1 and stream = $2 and "offset" >= $3 and ("offset" > $3 or seq + rows - 1 > $4)
         order by "offset", seq limit 200
     ) as next
 ) as measured

@@ -13,9 +13,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from runstream_consumers.history.arrivals.rows import BEGINNING, ArrivedPage, Place, RowSelection, rows_after
 from runstream_consumers.history.block_source import BlockSource
 from runstream_consumers.history.blocks import Block
-from runstream_consumers.history.paging import HistoryRow
+from runstream_consumers.history.paging import GREATEST, HistoryRow
 from runstream_consumers.history.selection import EVERY_COLUMN
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import Stream
@@ -24,8 +25,6 @@ from runstream_schemas.topics import RunPath
 
 #: Rows that are examined for one page.
 _BUDGET = 100_000
-#: Bytes of blocks that are read at once.
-_AT_ONCE = 2 * 1024 * 1024
 
 
 class ConsoleCursor(NamedTuple):
@@ -77,24 +76,13 @@ async def lines_before(
     return ConsolePage(_sorted(found), None)
 
 
-@dataclass(frozen=True, slots=True)
-class ConsolePart:
-    """Some lines in the order of their arrival, and the position after them."""
-
-    lines: list[HistoryRow]
-    end: tuple[int, int] | None
-
-
-async def lines_after(source: BlockSource, run: RunPath, place: tuple[int, int] | None) -> ConsolePart:
-    """Return the next lines after a position, the offset and sequence number of a block; None is the beginning."""
-    blocks = await source.earliest(run_key(run), Stream.CONSOLE, after=place, size=_AT_ONCE)
-    if not blocks:
-        return ConsolePart([], place)
-    return ConsolePart(await asyncio.to_thread(_rows_of_all, blocks), (blocks[-1].offset, blocks[-1].seq))
+async def lines_after(source: BlockSource, run: RunPath, place: Place) -> ArrivedPage:
+    """Return the next lines after a place, as many as are read at once."""
+    return await rows_after(source, RowSelection(run, Stream.CONSOLE, hidden=True), place, limit=GREATEST)
 
 
 async def last_place(source: BlockSource, run: RunPath) -> tuple[int, int] | None:
-    """Return the position after the line that arrived last; None if there is none."""
+    """Return the offset and the sequence number of the block that arrived last; None if there is none."""
     async for blocks in source.latest(run_key(run), Stream.CONSOLE, most=1):
         return blocks[-1].offset, blocks[-1].seq
     return None
@@ -104,13 +92,13 @@ async def parts(
     source: Callable[[], AbstractAsyncContextManager[BlockSource]], run: RunPath
 ) -> AsyncIterator[list[HistoryRow]]:
     """Yield all lines in parts of bounded size, in the order of their arrival; ``source`` is opened for each part."""
-    place: tuple[int, int] | None = None
+    place = BEGINNING
     while True:
         async with source() as opened:
             part = await lines_after(opened, run, place)
         if part.end == place:
             return
-        yield part.lines
+        yield part.rows
         place = part.end
 
 
@@ -135,10 +123,6 @@ def _is_replaced(row: HistoryRow, later: set[object]) -> bool:
 
 def _sorted(rows: Sequence[HistoryRow]) -> list[HistoryRow]:
     return sorted(rows, key=lambda row: (row.time, row.offset, row.order))
-
-
-def _rows_of_all(blocks: Sequence[Block]) -> list[HistoryRow]:
-    return [row for block in blocks for row in _rows(block)]
 
 
 def _rows(block: Block) -> list[HistoryRow]:

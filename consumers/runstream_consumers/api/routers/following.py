@@ -1,0 +1,104 @@
+"""Streams of server-sent events: what changes of a run, from a cursor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query
+from starlette.responses import Response
+
+from runstream_consumers.api.database import Connection
+from runstream_consumers.api.documents import run_documents as documents
+from runstream_consumers.api.documents.answers import described
+from runstream_consumers.api.documents.models import ProblemAnswer
+from runstream_consumers.api.following.cursors import RunCursor
+from runstream_consumers.api.following.messages import Feed, FeedResponse, Follower
+from runstream_consumers.api.following.run_follower import RunFollower, RunQuery
+from runstream_consumers.api.routers.history import Hidden, Keys, StreamName, reading
+from runstream_consumers.api.routers.runs import RUN
+from runstream_consumers.api.services import CostlyReads, Services, TheReads, TheRun, TheServices
+from runstream_consumers.archive.stored_blocks import StoredBlocks
+from runstream_consumers.history.arrivals.rows import RowSelection, last_place
+from runstream_schemas.events import Stream
+from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
+
+router = APIRouter(prefix="/api/v1", tags=["following"])
+
+#: Characters of a cursor.
+_LONGEST = 8000
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Server-sent events"},
+    204: {"description": "The run has ended, and everything was sent"},
+    429: {"model": ProblemAnswer, "description": "too many streams of this client are open"},
+}
+
+Given = Annotated[str | None, Query(alias="cursor", max_length=_LONGEST, description="`id` of the last event")]
+LastEventId = Annotated[str | None, Header(max_length=_LONGEST, description="As `cursor`; has precedence")]
+Begin = Annotated[Literal["start", "now"], Query(description="Where to begin without a cursor")]
+Parts = Annotated[list[Literal["rows", "summary", "state"]] | None, Query(description="Only these. Repeatable.")]
+
+
+@router.get(
+    f"{RUN}/follow",
+    summary="Rows, summary and state of a run as they are stored, as server-sent events",
+    response_class=FeedResponse,
+    responses={**described(None), **_STREAM},
+)
+async def follow_run(
+    run: TheRun,
+    reads: TheReads,
+    services: TheServices,
+    *,
+    keys: Keys = None,
+    stream: StreamName = "history",
+    hidden: Hidden = False,
+    parts: Parts = None,
+    begin: Begin = "start",
+    cursor: Given = None,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Send rows in the order of their arrival, each once, and the summary and the state when they have changed.
+
+    Events are `rows`, `summary`, `state`, and `end` after everything of an ended run was sent. Their `id` is the
+    cursor from which a later request continues. 204 if everything was sent before, so that browsers do not reconnect.
+    """
+    query = RunQuery(
+        rows=RowSelection(run, Stream(stream), keys, hidden),
+        parts=frozenset(parts or ("rows", "summary", "state")),
+        source=(topic_name(services.settings.prefix, Topic.LOG), partition_of(run, services.settings.partitions)),
+    )
+    given = last_event_id or cursor
+    known = RunCursor.parse(given, query.digest) if given else await _beginning(reads, query.rows, begin)
+
+    @asynccontextmanager
+    async def read() -> AsyncIterator[tuple[Connection, StoredBlocks]]:
+        async with reading(reads) as connection:
+            yield connection, reads.blocks(connection)
+
+    follower = RunFollower(read, query, known)
+    return await _streamed(services, reads.client, run, follower, is_resumed=bool(given))
+
+
+async def _beginning(reads: CostlyReads, rows: RowSelection, begin: str) -> RunCursor:
+    if begin == "start":
+        return RunCursor()
+    async with reading(reads) as connection:
+        await documents.find(connection, rows.run)
+        return RunCursor(place=await last_place(reads.blocks(connection), rows))
+
+
+async def _streamed(
+    services: Services, client: str, followed: RunPath, follower: Follower, *, is_resumed: bool
+) -> Response:
+    """Return the response that sends what follows; a problem if the first events cannot be read."""
+    with ExitStack() as opening:
+        opening.enter_context(services.streams.opened(client))
+        watch = opening.enter_context(services.changes.watching(followed))
+        messages = follower.unsent()
+        first = await anext(messages, None)
+        if first is None and follower.last is not None and is_resumed:
+            return Response(status_code=204)
+        held = opening.pop_all()
+        return FeedResponse(Feed(follower, watch, messages, first), held.close)
