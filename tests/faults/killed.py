@@ -24,24 +24,34 @@ class Killed(threading.Thread):
         self._command, self._log, self._reaper = command, log, reaper
         self._lives_s = lives_s
         self._random = random.Random(11)
-        self._stopping = threading.Event()
+        self._sparing, self._spared, self._ending = threading.Event(), threading.Event(), threading.Event()
         self.kills = 0
 
     def run(self) -> None:
-        """Start and kill the program until stopped; the last one goes on until the end."""
+        """Start and kill the program, then let one process live until the end.
+
+        This thread lives as long: a process ends with the thread that started it.
+        """
         while True:
             child = Child(self._command, self._log, self._reaper)
-            if self._stopping.wait(self._random.uniform(*self._lives_s)):
-                self._last = child
-                return
+            if self._sparing.wait(self._random.uniform(*self._lives_s)):
+                break
             child.kill()
             self.kills += 1
+        self._spared.set()
+        self._ending.wait()
+        child.stop()
 
-    def stop_killing(self) -> Child:
-        """Return the process that is not killed any more."""
-        self._stopping.set()
+    def stop_killing(self) -> None:
+        """Let the present process live."""
+        self._sparing.set()
+        self._spared.wait()
+
+    def stop(self) -> None:
+        """Stop the program."""
+        self._sparing.set()
+        self._ending.set()
         self.join()
-        return self._last
 
 
 @contextmanager
@@ -53,4 +63,4 @@ def running(*programs: Killed) -> Iterator[None]:
         yield
     finally:
         for program in programs:
-            program.stop_killing().stop()
+            program.stop()

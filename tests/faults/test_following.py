@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 import uuid
-from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from asyncpg import DeadlockDetectedError
 
 from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.runtime.process import prepare_tables
@@ -26,7 +26,7 @@ from tests.integration.api.event_stream import Event, EventStream
 from tests.integration.api.recording import Recording
 from tests.integration.api.serving import ENTITY, PARTITIONS, Served, path, serving
 from tests.integration.runtime.ledger import QUICK, fetch, settings_of
-from tests.polling import eventually
+from tests.polling import eventually, eventually_async
 
 if TYPE_CHECKING:
     import pytest
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 20
 #: A killed consumer is replaced once the brokers miss its heartbeats, after ten seconds.
-_CONSUMER_LIVES_S = (3.0, 5.0)
+_CONSUMER_LIVES_S = (6.0, 9.0)
 _API_LIVES_S = (2.5, 4.5)
 
 
@@ -48,13 +48,10 @@ class Follower(threading.Thread):
         super().__init__(daemon=True)
         self._stream = EventStream(url)
         self.events: list[Event] = []
+        self.rows: list[dict[str, Any]] = []
+        self._pause = threading.Event()
         #: Streams that had rows.
         self.streams = 0
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows so far."""
-        return [row for event in list(self.events) if event.name == "rows" for row in event.data["rows"]]
 
     def run(self) -> None:
         """Receive events until the last one."""
@@ -63,7 +60,9 @@ class Follower(threading.Thread):
             with suppress(httpx.TransportError):
                 for event in self._stream.events():
                     self.events.append(event)
+                    self.rows += event.data["rows"] if event.name == "rows" else []
             self.streams += len(self.rows) > before
+            self._pause.wait(0.1)
 
 
 class Publisher(threading.Thread):
@@ -127,23 +126,34 @@ def test_a_follower_gets_every_event_once_whatever_is_killed(
             eventually(lambda: consumers.kills >= 1 and len(follower.rows) > 200)
             consumers.stop_killing()
             run_aside(_replay(broker, prefix, dsn))
-            eventually(lambda: apis.kills >= 4 and compactors.kills >= 4)
+            eventually(lambda: apis.kills >= 3 and compactors.kills >= 3 and follower.streams >= 2)
+            compactors.stop_killing()
+            eventually(lambda: _parts(dsn) > 0)
             publisher.stop()
             apis.stop_killing()
             follower.join(120)
         assert not follower.is_alive()
         assert [row["at"] for row in follower.rows] == publisher.published
         assert all(row["deep"] == {"loss": row["at"] / 7} for row in follower.rows)
-        assert follower.streams >= 2
-        assert _transitions(follower.events) == {"pending": 1, "running": 1, "finished": 1}
-        [found] = run_aside(fetch(dsn, "select count(*) as parts from history.archive_part"))
-        assert found["parts"] > 0
+        states = [event.data for event in follower.events if event.name == "state"]
+        sent = [transition for state in states for transition in state["transitions"]]
+        assert sent == served.get(f"/api/v1/runs{path(run)}/state")["transitions"]
+        assert _parts(dsn) > 0
 
 
-def _transitions(events: list[Event]) -> Counter[str]:
-    return Counter(one["to"] for event in events if event.name == "state" for one in event.data["transitions"])
+def _parts(dsn: str) -> int:
+    [found] = run_aside(fetch(dsn, "select count(*) as parts from history.archive_part"))
+    return int(found["parts"])
 
 
 async def _replay(broker: str, prefix: str, dsn: str) -> None:
     """Drop the history and let its consumer read the topic again."""
-    await reset(HistoryConsumer(), settings_of(broker, prefix, dsn), QUICK, start=None)
+
+    async def replayed() -> bool:
+        # Readers and the compactor lock the same tables in another order.
+        with suppress(DeadlockDetectedError):
+            await reset(HistoryConsumer(), settings_of(broker, prefix, dsn), QUICK, start=None)
+            return True
+        return False
+
+    await eventually_async(replayed)

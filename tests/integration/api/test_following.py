@@ -14,7 +14,8 @@ from runstream_schemas.events import Stream
 from tests.conftest import run_aside
 from tests.integration.api.conftest import ROWS, history_row, new_recording
 from tests.integration.api.event_stream import Event, EventStream
-from tests.integration.api.serving import path
+from tests.integration.api.serving import ENTITY, path
+from tests.polling import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -215,3 +216,59 @@ def test_console_lines_continue_within_a_block(served: Served) -> None:
     assert served.run(recording, "/console", after=page["next"])["lines"] == []
     latest = served.run(recording, "/console", lines=1)
     assert served.run(recording, "/console", after=latest["next"])["lines"] == []
+
+
+def project_stream(served: Served, project: str) -> EventStream:
+    """Return the stream of a project."""
+    return EventStream(f"{served.url}/api/v1/projects/{ENTITY}/{project}/follow")
+
+
+def runs_of(events: Iterable[Event]) -> list[tuple[str, str]]:
+    """Return the id and the state of each run of some events."""
+    return [(run["id"], run["state"]) for event in events for run in event.data["runs"]]
+
+
+def until(events: Iterable[Event], state: tuple[str, str]) -> list[tuple[str, str]]:
+    """Return the runs of events up to one with an id and a state."""
+    found: list[tuple[str, str]] = []
+    for event in events:
+        found += runs_of([event])
+        if state in found:
+            return found
+    raise AssertionError(found)
+
+
+def test_runs_of_a_project_are_sent_as_they_change(served: Served) -> None:
+    """From a cursor exactly those that changed since, in the state that lists show; no others are sent again."""
+    writers = [new_recording(f"run-{number}", project="watched").start({}).beat() for number in range(3)]
+    other = new_recording("elsewhere", project="unwatched").start({}).beat()
+    served.store(*writers[:2], other)
+    everything = project_stream(served, "watched")
+    found = until(everything.events(begin="start"), ("run-1", "running"))
+    assert set(found) == {("run-0", "running"), ("run-1", "running")}
+    live = project_stream(served, "watched")
+    assert runs_of(islice(live.events(), 1)) == []
+    served.store(writers[2])
+    served.store(writers[0].rows([{"loss": 0.5}]).exit(), other.rows([{"loss": 1.0}]))
+    for stream in (live, everything):
+        found = until(stream.events(), ("run-0", "finished"))
+        assert ("run-2", "running") in found
+        assert {name for name, _ in found} == {"run-0", "run-2"}
+    served.store(writers[1].rows([{"loss": 0.25}]))
+    event = next(event for event in live.events() if event.data["runs"])
+    assert [(run["id"], run["summary"]["loss"]) for run in event.data["runs"]] == [("run-1", 0.25)]
+
+
+def test_many_runs_of_a_project_are_sent_in_parts(served: Served) -> None:
+    """Each once, also if the stream is left after each part; cursors of other projects are refused."""
+    writers = [new_recording(f"run-{number:03}", project="crowded").start({}) for number in range(120)]
+    served.publish(*writers)
+    eventually(lambda: served.get("/api/v1/runs/count", project="crowded")["count"] == 120)
+    stream = project_stream(served, "crowded")
+    parts = [next(iter(stream.events(begin="start"))) for _ in range(3)]
+    assert [len(part.data["runs"]) for part in parts] == [50, 50, 20]
+    assert len({name for name, _ in runs_of(parts)}) == 120
+    where = f"/api/v1/projects/{ENTITY}/digits/follow"
+    assert "of another query" in served.ask(where, cursor=stream.last_id).json()["error"]["message"]
+    assert served.ask(where, cursor="x").status_code == 422
+    assert served.ask(f"/api/v1/projects/{ENTITY}/%0A/follow").status_code == 422

@@ -78,6 +78,7 @@ async def test_a_stream_waits_while_the_server_cannot_read(monkeypatch: pytest.M
     """The reason is a comment; afterwards the stream goes on. An idle stream has comments, too."""
     monkeypatch.setattr(messages, "_RETRY_S", 0.01)
     monkeypatch.setattr(messages, "_HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(messages, "_READ_AGAIN_S", 0.05)
     text = await text_of(feed_of(Numbers([1], Unavailable("behind", "Later."), [], [2])))
     assert ": behind: Later.\n\n" in text
     assert ": \n\n" in text

@@ -9,7 +9,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+from runstream_consumers.api.following.changed_runs import FIRST_RUN, Interval
 from runstream_consumers.api.problems import BadParameter
 from runstream_consumers.history.arrivals.rows import BEGINNING, Place
 
@@ -17,6 +19,7 @@ from runstream_consumers.history.arrivals.rows import BEGINNING, Place
 _VERSION = 1
 _GREATEST = 2**63
 _DIGEST_BYTES = 6
+_EXPECTED = "expected the `id` of an event of this stream"
 #: Messages in quarantine that a cursor remembers.
 MOST_WAITING = 100
 
@@ -52,6 +55,35 @@ class RunCursor:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectCursor:
+    """What a follower of a project was sent: the changes before an interval, and of it those of runs up to one."""
+
+    interval: Interval
+    after: UUID = FIRST_RUN
+
+    @classmethod
+    def of_everything(cls) -> ProjectCursor:
+        """Return the cursor after which all runs are sent."""
+        return cls(interval=Interval(tables=0, first=0, end=0, since=0, until=0))
+
+    def text(self, query: str) -> str:
+        """Return the cursor of a query, which is identified by a digest."""
+        one = self.interval
+        return _encode(query, [one.tables, one.first, one.end, one.since, one.until, self.after.hex])
+
+    @classmethod
+    def parse(cls, text: str, query: str) -> ProjectCursor:
+        """Return the cursor that a text is; raises BadParameter, also if it is of another query or version."""
+        *numbers, after = _decode(text, query, [int, int, int, int, int, str])
+        tables, first, end, since, until = (abs(number) for number in numbers)
+        try:
+            key = UUID(after)
+        except ValueError:
+            raise BadParameter("cursor", _EXPECTED) from None
+        return cls(interval=Interval(tables=tables, first=first, end=end, since=since, until=until), after=key)
+
+
 def digest(*parts: Any) -> str:
     """Return a short text that differs for different values."""
     text = repr(parts).encode("utf-8", "surrogatepass")
@@ -69,7 +101,7 @@ def _decode(text: str, query: str, kinds: Sequence[type], *, rest: type | None =
     except (ValueError, binascii.Error, RecursionError):
         values = None
     if not isinstance(values, list) or len(values) < 2:  # noqa: PLR2004 — version and query
-        raise BadParameter("cursor", "expected the `id` of an event of this stream")
+        raise BadParameter("cursor", _EXPECTED)
     version, found, *values = values
     if version != _VERSION:
         raise BadParameter("cursor", f"it was made by another version ({version!r}): begin without a cursor")
@@ -78,7 +110,7 @@ def _decode(text: str, query: str, kinds: Sequence[type], *, rest: type | None =
     expected = [*kinds, *[rest or int] * (len(values) - len(kinds))]
     is_valid = len(values) >= len(kinds) and (rest is not None or len(values) == len(kinds))
     if not is_valid or not all(map(_fits, values, expected)):
-        raise BadParameter("cursor", "expected the `id` of an event of this stream")
+        raise BadParameter("cursor", _EXPECTED)
     return values
 
 

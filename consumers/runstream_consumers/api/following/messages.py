@@ -21,6 +21,8 @@ from runstream_schemas import values
 
 #: Seconds after which a client reconnects, between comments on an idle stream, and for which a client may not receive.
 _RETRY_S, _HEARTBEAT_S, _STALLED_S = 2.0, 15.0, 60.0
+#: Seconds after which a stream reads although no change was seen.
+_READ_AGAIN_S = 60.0
 #: Streams of one client, and of all.
 _OF_ONE_CLIENT, _OF_ALL = 200, 1000
 #: Errors of the server: it is tried again. For others the stream ends.
@@ -113,19 +115,23 @@ class Feed:
                 if self.follower.last is not None:
                     yield self.follower.last.encode()
                     return
-            await self.watch.changed(self._pause_s())
-            if _now() - self._spoke >= _HEARTBEAT_S:
-                yield self._said(format_sse_event(comment=""))
+            async for comment in self._idle():
+                yield comment
             messages = self.follower.unsent()
+
+    async def _idle(self) -> AsyncIterator[bytes]:
+        """Yield comments until it is time to read again."""
+        wait_s = _RETRY_S if self._trouble else self.follower.look_again_s or _READ_AGAIN_S
+        until = _now() + wait_s
+        while (left := until - _now()) > 0:
+            if await self.watch.changed(min(left, max(self._spoke + _HEARTBEAT_S - _now(), 0))):
+                return
+            if _now() >= self._spoke + _HEARTBEAT_S:
+                yield self._said(format_sse_event(comment=""))
 
     def _said(self, chunk: bytes) -> bytes:
         self._spoke = _now()
         return chunk
-
-    def _pause_s(self) -> float:
-        if self._trouble:
-            return _RETRY_S
-        return min(self.follower.look_again_s or _HEARTBEAT_S, max(self._spoke + _HEARTBEAT_S - _now(), 0.1))
 
     def _report(self, problem: Problem) -> bytes:
         if problem.status < _TEMPORARY:
@@ -143,16 +149,24 @@ class FeedResponse(StreamingResponse):
     media_type = "text/event-stream"
 
     def __init__(self, feed: Feed, close: Callable[[], None]) -> None:
+        self._watch = feed.watch
         self._chunks = feed.chunks()
         self._close = close
         super().__init__(self._chunks, headers={"X-Accel-Buffering": "no"})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 — ASGI
         """Send the feed until it ends or the client leaves."""
+        leaving = asyncio.create_task(self._await_departure(receive))
         try:
-            await super().__call__(scope, receive, send)
+            await self.stream_response(send)
         finally:
+            leaving.cancel()
             self._close()
+
+    async def _await_departure(self, receive: Receive) -> None:
+        """Let the feed end once the client has left; cancelling it would interrupt transactions."""
+        await self.listen_for_disconnect(receive)
+        self._watch.stop()
 
     async def stream_response(self, send: Send) -> None:
         """Send the feed; end without its end if the client receives nothing for a minute."""

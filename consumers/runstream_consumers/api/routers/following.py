@@ -1,4 +1,4 @@
-"""Streams of server-sent events: what changes of a run, from a cursor."""
+"""Streams of server-sent events: what changes of a run or a project, from a cursor."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import described
 from runstream_consumers.api.documents.models import ProblemAnswer
-from runstream_consumers.api.following.cursors import RunCursor
+from runstream_consumers.api.following.changed_runs import ProjectPath
+from runstream_consumers.api.following.changes import Followed
+from runstream_consumers.api.following.cursors import ProjectCursor, RunCursor
 from runstream_consumers.api.following.messages import Feed, FeedResponse, Follower
+from runstream_consumers.api.following.project_follower import ProjectFollower
 from runstream_consumers.api.following.run_follower import RunFollower, RunQuery
+from runstream_consumers.api.problems import BadParameter
 from runstream_consumers.api.routers.history import Hidden, Keys, StreamName, reading
 from runstream_consumers.api.routers.runs import RUN
-from runstream_consumers.api.services import CostlyReads, Services, TheReads, TheRun, TheServices
+from runstream_consumers.api.services import CostlyReads, Name, Services, TheClient, TheReads, TheRun, TheServices
 from runstream_consumers.archive.stored_blocks import StoredBlocks
 from runstream_consumers.history.arrivals.rows import RowSelection, last_place
 from runstream_schemas.events import Stream
-from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
+from runstream_schemas.topics import Topic, canonical_project, is_name, partition_of, topic_name
 
 router = APIRouter(prefix="/api/v1", tags=["following"])
 
@@ -43,7 +47,7 @@ Parts = Annotated[list[Literal["rows", "summary", "state"]] | None, Query(descri
 @router.get(
     f"{RUN}/follow",
     summary="Rows, summary and state of a run as they are stored, as server-sent events",
-    response_class=FeedResponse,
+    response_class=Response,
     responses={**described(None), **_STREAM},
 )
 async def follow_run(
@@ -81,6 +85,45 @@ async def follow_run(
     return await _streamed(services, reads.client, run, follower, is_resumed=bool(given))
 
 
+@router.get(
+    "/projects/{entity}/{project}/follow",
+    summary="Runs of a project that appear or change, as server-sent events",
+    response_class=Response,
+    responses={**described(None), **_STREAM},
+)
+async def follow_project(
+    entity: Name,
+    project: Name,
+    client: TheClient,
+    services: TheServices,
+    *,
+    begin: Annotated[Literal["start", "now"], Query(description="Where to begin without a cursor")] = "now",
+    cursor: Given = None,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Send the documents of runs, as lists have them, when they appear or when their state or anything else changes.
+
+    The first event has the cursor from which changes are sent; with `begin=start` all runs of the project follow. The
+    stream has no end.
+    """
+    followed = ProjectPath(entity, canonical_project(project))
+    for name, part in zip(("entity", "project"), followed, strict=True):
+        if not is_name(part):
+            raise BadParameter(name, f"{part!r} cannot be part of a run path")
+    given = last_event_id or cursor
+    known = ProjectCursor.parse(given, ProjectFollower.query(followed)) if given else None
+    if not given and begin == "start":
+        known = ProjectCursor.of_everything()
+
+    @asynccontextmanager
+    async def read() -> AsyncIterator[Connection]:
+        async with services.fair_share.read(client, followed), services.database.connection() as connection:
+            yield connection
+
+    follower = ProjectFollower(read, followed, known, url=services.settings.url)
+    return await _streamed(services, client, followed, follower)
+
+
 async def _beginning(reads: CostlyReads, rows: RowSelection, begin: str) -> RunCursor:
     if begin == "start":
         return RunCursor()
@@ -90,7 +133,7 @@ async def _beginning(reads: CostlyReads, rows: RowSelection, begin: str) -> RunC
 
 
 async def _streamed(
-    services: Services, client: str, followed: RunPath, follower: Follower, *, is_resumed: bool
+    services: Services, client: str, followed: Followed, follower: Follower, *, is_resumed: bool = False
 ) -> Response:
     """Return the response that sends what follows; a problem if the first events cannot be read."""
     with ExitStack() as opening:

@@ -85,7 +85,7 @@ async def list_runs(connection: Connection, query: RunQuery) -> RunPage:
         following = newest if query.order == NEWEST_FIRST else _cursor(identity, start + query.limit)
     paths = [RunPath(entity=row["entity"], project=row["project"], run_id=row["run_id"]) for row in shown]
     return RunPage(
-        runs=await _found(connection, paths),
+        runs=await found_runs(connection, paths),
         next=following,
         truncated=await _is_partial(connection, query, condition),
     )
@@ -184,7 +184,7 @@ async def _is_partial(connection: Connection, query: RunQuery, condition: Condit
     return await summary.has_partial(connection, entity=query.entity, project=query.project)
 
 
-async def _found(connection: Connection, paths: Sequence[RunPath]) -> list[FoundRun]:
+async def found_runs(connection: Connection, paths: Sequence[RunPath]) -> list[FoundRun]:
     """Return runs with everything that lists show of them."""
     stored = await summary.documents(connection, paths)
     documents = {run: stored[run] for run in paths if run in stored}
