@@ -10,7 +10,6 @@ from typing import Any
 
 from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import run_documents as documents
-from runstream_consumers.api.documents.answers import render_list
 from runstream_consumers.api.following.cursors import MOST_WAITING, RunCursor, digest
 from runstream_consumers.api.following.messages import Message
 from runstream_consumers.archive.stored_blocks import StoredBlocks
@@ -157,13 +156,15 @@ class RunFollower:
 
 
 def _rendered(rows: Sequence[HistoryRow], started: float | None) -> str:
-    return render_list("rows", rows, lambda row: _row_json(row, started)).decode("ascii")
+    return values.dump({"rows": [_row_json(row, started) for row in rows]})
 
 
 def _row_json(row: HistoryRow, started: float | None) -> dict[str, Any]:
-    found = documents.row_json(row, started)
-    del found["_late"]
-    return found
+    """Return a row as /scan has it; whether it is late depends on rows that may arrive later."""
+    time = documents.seconds(row.time)
+    runtime = {} if started is None else {"_runtime": max(0.0, round(time - started, 6))}
+    position = {"_step": row.step, "_timestamp": time, **runtime, "_writer": row.writer.hex()}
+    return {**row.values, **position, **({"_hidden": True} if row.hidden else {})}
 
 
 def _selected(tree: Mapping[str, Any], keys: Sequence[str] | None, prefix: str = "") -> dict[str, Any]:
