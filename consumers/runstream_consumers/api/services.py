@@ -31,6 +31,7 @@ from runstream_consumers.archive.archive import Archive
 from runstream_consumers.archive.stored_blocks import StoredBlocks
 from runstream_consumers.object_store.store import ObjectStore
 from runstream_consumers.settings import ServerSettings
+from runstream_consumers.summary.key_names import KeyNames
 from runstream_schemas.limits import DEFAULT_LIMITS
 from runstream_schemas.topics import RunPath, canonical_project
 
@@ -58,6 +59,7 @@ class Services:
     streams: Streams
     #: Rows of runs that were moved to the object store.
     archive: Archive
+    key_names: KeyNames
 
     def blocks(self, connection: Connection) -> StoredBlocks:
         """Return the rows of runs, as read over a connection."""

@@ -55,6 +55,7 @@ from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_consumers.runtime.plugin import Connection, RouteContext, declaration_of
 from runstream_consumers.runtime.registry import installed_consumers, load_settings
 from runstream_consumers.settings import ServerSettings, SettingsError
+from runstream_consumers.summary.key_names import KeyNames
 from runstream_consumers.web import pages
 
 _COMMAND_TIMEOUT_S = 5.0
@@ -150,6 +151,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
                 changes=changes,
                 streams=Streams(),
                 archive=closing.enter_context(Archive.opened(object_store)),
+                key_names=KeyNames(),
             )
             if object_store is not None:
                 app.state.services.archive.prepare()

@@ -96,14 +96,19 @@ select entity, project, count(*) as runs, max(updated) as updated
 from summary.listing group by entity, project order by max(updated) desc, entity, project
 
 -- name: packed_keys
-select array[keys] || array(select part.keys from summary.part where part.run = run.run and number > 0) as parts
+select xmin::text as version,
+    array[keys] || array(select part.keys from summary.part where part.run = run.run and number > 0) as parts
 from summary.run where run = $1
 
+-- name: version
+-- Changes with every change of the run, since its row is always written.
+select xmin::text from summary.run where run = $1
+
 -- name: matching
--- The names that match a regular expression ($2; null: all), after one of them, in order.
-select name from unnest($1::text[]) as given (name)
-where ($2::text is null or name ~ $2) and ($3::text is null or name collate "C" > $3)
-order by name collate "C" limit $4
+-- The names, separated by $5, in which a regular expression ($2; null: all) is found, after one of them, in order.
+select distinct name collate "C" as name from string_to_table($1, $5) as given (name)
+where name <> '' and ($2::text is null or name ~ $2) and ($3::text is null or name collate "C" > $3)
+order by 1 limit $4
 
 -- name: state
 select run, created, updated, last_step, keys, document,

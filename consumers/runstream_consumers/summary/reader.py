@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +16,6 @@ from runstream_consumers.summary.store import QUERIES, stored_state_of
 from runstream_schemas import values
 from runstream_schemas.summary_algebra.state_codec import encode_state
 from runstream_schemas.topics import RunPath
-
-#: Milliseconds within which a regular expression is applied to the names of keys.
-PATIENCE_MS = 5000
-_UNKNOWN = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,21 +82,6 @@ async def keys(connection: Connection, run: RunPath) -> list[str]:
     row = await connection.fetchrow(QUERIES["packed_keys"], run_key(run))
     parts = [] if row is None else row["parts"]
     return await asyncio.to_thread(lambda: [key for part in parts for key in numeric_keys(part)])
-
-
-async def matching(
-    connection: Connection, names: Sequence[str], pattern: str | None, *, after: str | None, limit: int
-) -> list[str]:
-    """Return the names that match a regular expression of PostgreSQL, if one is given, in order, at most ``limit``.
-
-    Names that PostgreSQL cannot hold, those with NUL or lone surrogates, are left out. Raises as asyncpg.
-    """
-    if _UNKNOWN.search("".join(names)):
-        names = [name for name in names if not _UNKNOWN.search(name)]
-    async with connection.transaction(readonly=True):
-        await connection.execute(f"set local statement_timeout = {PATIENCE_MS}")
-        rows = await connection.fetch(QUERIES["matching"], names, pattern, after, limit)
-    return [row["name"] for row in rows]
 
 
 async def summary_state(connection: Connection, run: RunPath) -> dict[str, Any] | None:

@@ -136,3 +136,5 @@ def test_keys_are_found_by_a_regular_expression(api: Api, served: Served) -> Non
     assert served.run(recording, "/keys", limit=1, after=page["next"])["keys"] == ["layer_10.mean"]
     with pytest.raises(UsageError, match="regular expression"):
         list(run.find_keys("("))
+    served.store(recording.rows([{"late_key": 1.0}], first_step=1))
+    assert list(run.find_keys("^la.*_k")) == ["late_key"]

@@ -23,6 +23,7 @@ from runstream_consumers.history import latest
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime.postgres import reader as runtime
 from runstream_consumers.summary import reader as summary
+from runstream_consumers.summary.key_names import PATIENCE_MS
 from runstream_schemas.topics import is_name
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
@@ -121,6 +122,7 @@ async def run_config(run: TheRun, connection: TheConnection) -> Response:
 async def run_keys(
     run: TheRun,
     reads: TheReads,
+    services: TheServices,
     *,
     regex: Annotated[str | None, Query(max_length=1000, description="A regular expression of PostgreSQL")] = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
@@ -132,13 +134,15 @@ async def run_keys(
     async with reads.connection() as connection:
         await documents.client_start(connection, run)
         blocks = reads.blocks(connection)
-        names = dict.fromkeys([*await summary.keys(connection, run), *await latest.branched_keys(blocks, run)])
+        inherited = await latest.branched_keys(blocks, run)
         try:
-            found = await summary.matching(connection, list(names), regex, after=after, limit=limit)
+            found = await services.key_names.matching(
+                connection, run, regex, others=inherited, after=after, limit=limit
+            )
         except asyncpg.InvalidRegularExpressionError as error:
             raise BadParameter("regex", f"{error}: expected a regular expression") from error
         except asyncpg.QueryCanceledError as error:
-            seconds = summary.PATIENCE_MS // 1000
+            seconds = PATIENCE_MS // 1000
             raise BadParameter("regex", f"took longer than {seconds} s: expected a simpler one") from error
     return ValuesResponse(KeyList(keys=found, next=found[-1] if len(found) == limit else None))
 
