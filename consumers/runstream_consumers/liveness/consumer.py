@@ -65,7 +65,12 @@ class LivenessConsumer:
     name: str = "liveness"
     topics: frozenset[Topic] = frozenset({Topic.HEARTBEAT, Topic.EXIT, Topic.CONFIG})
     migrations: Traversable = files("runstream_consumers.liveness") / "migrations"
-    declaration = Declaration(settings=LivenessSettings, owned_topics=frozenset({Topic.EXIT}), resume_topics=topics)
+    declaration = Declaration(
+        before_swap=store.keep_published,
+        settings=LivenessSettings,
+        owned_topics=frozenset({Topic.EXIT}),
+        resume_topics=topics,
+    )
 
     def __init__(self) -> None:
         self._run_counter: RunCounter | None = None

@@ -24,6 +24,8 @@ from runstream_schemas.topics import RunPath, Topic
 QUERIES = load_queries(files("runstream_consumers.liveness") / "queries.sql")
 
 #: The fields of a writer that its stored details contain unchanged.
+#: Longest duration of the changes when a replay ends.
+_SWAP_S = 600
 _PLAIN_DETAILS = ("host", "label", "stale", "unreachable", "finishing", "preempting")
 
 
@@ -88,6 +90,22 @@ async def mark_published(connection: Connection, partition: int, events: Sequenc
             runs = [run_key(event.run) for event in events]
             await connection.execute(QUERIES["save_published"], runs, [event.seq for event in events])
             await connection.execute(QUERIES["drop_republished"], partition)
+
+
+async def keep_published(connection: Connection, old: str, new: str) -> None:
+    """Let rebuilt tables go on with the numbers of the transitions that were published, and publish only what was due.
+
+    How many transitions a run has had depends on which topic was read first; ``old`` and ``new`` are schemas.
+    """
+    await connection.execute(
+        f"""
+        update "{new}".run as rebuilt set transitions = known.transitions from "{old}".run as known
+        where known.run = rebuilt.run;
+        delete from "{new}".outbox;
+        insert into "{new}".outbox select * from "{old}".outbox
+        """,  # noqa: S608 — names of schemas
+        timeout=_SWAP_S,
+    )
 
 
 async def _with_writers(connection: Connection, rows: Sequence[Any]) -> list[TrackedRun]:

@@ -7,7 +7,7 @@ See docs/consumers.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -101,6 +101,9 @@ class Declaration:
     owned_topics: frozenset[Topic] = frozenset()
     #: Topics that must be read to their end before a run is resumed. Declare this only for a consumer that always runs.
     resume_topics: frozenset[Topic] = frozenset()
+    #: Called in the transaction in which the tables of a replay take the place of those in use, with the names of both
+    #: schemas (in use, rebuilt): carries over what a replay must not decide again.
+    before_swap: Callable[[Connection, str, str], Awaitable[None]] | None = None
     #: Returns a FastAPI router, which the server mounts at ``/api/v1/consumers/NAME``. Import FastAPI in the function:
     #: consumer processes do not need it.
     routes: Callable[[RouteContext], Any] | None = None

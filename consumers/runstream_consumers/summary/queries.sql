@@ -1,7 +1,7 @@
 -- name: load
 select run, created, updated, last_step, keys, document,
-    array(select entries from summary.change where change.run = run.run) as changes,
-    exists (select from summary.part where part.run = run.run and number < 0) as by_hand
+    array(select entries from change where change.run = run.run) as changes,
+    exists (select from part where part.run = run.run and number < 0) as by_hand
 from run where run = any($1::uuid[])
 
 -- name: load_parts

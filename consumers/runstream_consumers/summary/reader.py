@@ -59,7 +59,7 @@ async def run(connection: Connection, run: RunPath) -> RunDocument | None:
 async def documents(connection: Connection, runs: Sequence[RunPath]) -> dict[RunPath, RunDocument]:
     """Return the documents of those runs that are known."""
     rows = await connection.fetch(QUERIES["documents"], [run_key(run) for run in runs])
-    return {document.run: document for document in map(_document, rows)}
+    return {document.run: document for document in map(document_of, rows)}
 
 
 async def attributes(connection: Connection, run: RunPath) -> dict[str, Any]:
@@ -101,7 +101,7 @@ async def runs(
     """Return runs with their attributes, newest first, after the run of a cursor; raises ValueError for a cursor."""
     created, key = (None, None) if after is None else position(after)
     rows = await connection.fetch(QUERIES["runs"], entity, project, limit, created, key)
-    return await asyncio.to_thread(lambda: [_document(row) for row in rows])
+    return await asyncio.to_thread(lambda: [document_of(row) for row in rows])
 
 
 async def has_partial(connection: Connection, *, entity: str | None = None, project: str | None = None) -> bool:
@@ -127,7 +127,8 @@ def position(cursor: str) -> tuple[int, UUID]:
     return int.from_bytes(packed[:8], "big", signed=True), UUID(bytes=packed[8:])
 
 
-def _document(row: Any) -> RunDocument:
+def document_of(row: Any) -> RunDocument:
+    """Return the document of a row of the statement ``documents``."""
     texts = {name: row[name] for name in ("attributes", "metadata", "config") if row[name] is not None}
     found = changed_texts(texts, row["changes"])
     metrics, summary = row["metrics"] or "[]", [row["summary"] or "{}", *(row["parts"] or ())]

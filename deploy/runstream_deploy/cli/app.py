@@ -19,7 +19,8 @@ from rich.console import Console
 from runstream.server.folders import stack_folder
 from runstream_deploy.cli.consume import consume
 from runstream_deploy.cli.gc import gc
-from runstream_deploy.cli.topic_archive import archive, trim
+from runstream_deploy.cli.replay import digest, replay
+from runstream_deploy.cli.topic_archive import archive, purge, trim
 from runstream_deploy.exceptions import StackError
 from runstream_deploy.stack.data_folder import DataFolder
 
@@ -46,6 +47,9 @@ def register(app: typer.Typer) -> None:
     app.command("gc")(gc)
     app.command("archive")(archive)
     app.command("trim")(trim)
+    app.command("purge")(purge)
+    app.command("replay")(replay)
+    app.command("digest")(digest)
 
 
 def up(*, data_dir: DataDir = None, detach: Detach = False) -> None:

@@ -1,27 +1,23 @@
-"""``runstream archive`` and ``runstream trim``: copy the topics to the object store, and delete what was copied."""
+"""``runstream archive``, ``trim`` and ``purge``: copy topics to the object store, and delete from both."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runstream_deploy.exceptions import StackError
+from runstream_deploy.cli.server_work import run_work
 
 if TYPE_CHECKING:
     from runstream_consumers.archiver.settings import ArchiverSettings
     from runstream_consumers.archiver.trimming import PartitionTrim
 
-_MISSING = "The package {} is not installed; run: pip install 'runstream[server]'"
 _DRY_RUN = typer.Option("--dry-run", help="Print what would be deleted; delete nothing.")
 _YES = typer.Option("--yes", "-y", help="Do not ask.")
-_INTERRUPTED = 130
 
 
 def archive(
@@ -42,7 +38,7 @@ def archive(
             await archive(settings, stop=stop_on_signals())
         return 0
 
-    _run(work)
+    run_work(work)
 
 
 def trim(
@@ -76,7 +72,39 @@ def trim(
         _report(done, "Deleted")
         return 1 if any(one.problem for one in done) else 0
 
-    _run(work)
+    run_work(work)
+
+
+def purge(*, dry_run: Annotated[bool, _DRY_RUN] = False) -> None:
+    """Remove what deleted runs have left: their messages in the topic archive, and files that nothing refers to.
+
+    Messages that are still in the topics are deleted there by `runstream trim`.
+    """
+
+    async def work(settings: ArchiverSettings) -> int:
+        from humanize import naturalsize  # noqa: PLC0415 - every command loads this module
+
+        from runstream_consumers.api.collector import EXPECTED, collected  # noqa: PLC0415 - server packages
+        from runstream_consumers.archiver.process import writable  # noqa: PLC0415
+        from runstream_consumers.archiver.purging import purge as purge_archive  # noqa: PLC0415
+
+        async with writable(settings) as chunks:
+            found = await purge_archive(settings, chunks, dry_run=dry_run)
+        verb = "Would remove" if dry_run else "Removed"
+        size = "" if dry_run else f" ({naturalsize(found.bytes)})"
+        print(  # noqa: T201 - the command's output
+            f"{verb} {found.messages:,} messages of {found.runs:,} deleted runs from {found.objects:,} objects of the "
+            f"topic archive{size}."
+        )
+        try:
+            objects = await collected(settings, dry_run=dry_run)
+        except EXPECTED as error:
+            print(f"No files are removed: {error}")  # noqa: T201
+            return 1
+        print(f"{verb} {objects.objects:,} files ({naturalsize(objects.bytes)}) that nothing refers to.")  # noqa: T201
+        return 0
+
+    run_work(work)
 
 
 def _report(trims: Sequence[PartitionTrim], verb: str) -> None:
@@ -89,38 +117,3 @@ def _report(trims: Sequence[PartitionTrim], verb: str) -> None:
             print(f"{name}: {offsets} of those archived up to {one.archived - 1}")  # noqa: T201
     count = sum(one.messages for one in trims)
     print(f"{verb} {count:,} messages of {sum(1 for one in trims if one.messages)} partitions.")  # noqa: T201
-
-
-def _run(work: Callable[[ArchiverSettings], Coroutine[Any, Any, int]]) -> None:
-    """Do some work with the settings of the stack; print an expected error as a message."""
-    try:
-        code = asyncio.run(_with_settings(work))
-    except StackError as error:
-        print(f"runstream: {error}", file=sys.stderr)  # noqa: T201
-        code = 1
-    except ModuleNotFoundError as error:
-        print(f"runstream: {_MISSING.format(error.name)}", file=sys.stderr)  # noqa: T201
-        code = 2
-    except KeyboardInterrupt:
-        code = _INTERRUPTED
-    raise typer.Exit(code)
-
-
-async def _with_settings(work: Callable[[ArchiverSettings], Coroutine[Any, Any, int]]) -> int:
-    # Not at the top: these need packages of the server, and the composition of a stack imports its servers.
-    from runstream_consumers.archiver.settings import ArchiverSettings  # noqa: PLC0415
-    from runstream_consumers.object_store.store import StoreUnavailable  # noqa: PLC0415
-    from runstream_consumers.runtime.exceptions import RuntimeFault  # noqa: PLC0415
-    from runstream_consumers.runtime.faults import is_infrastructure_error  # noqa: PLC0415
-    from runstream_consumers.settings import SettingsError  # noqa: PLC0415
-    from runstream_deploy.stack.consumer_settings import consumer_variables  # noqa: PLC0415
-
-    os.environ.update(consumer_variables(os.environ))
-    try:
-        return await work(ArchiverSettings.from_environment())
-    except (SettingsError, RuntimeFault, StoreUnavailable) as error:
-        raise StackError(str(error)) from error
-    except Exception as error:
-        if not is_infrastructure_error(error):
-            raise
-        raise StackError(f"A server does not answer: {error!r}") from error

@@ -44,6 +44,12 @@ async def archiver_settings(broker: str, prefix: str, database: str, server: Ser
     return ArchiverSettings(**(values | given))
 
 
+def environment_of(settings: ServerSettings) -> dict[str, str]:
+    """Return the variables of a process with the settings."""
+    names = ("kafka", "postgres", "prefix", "partitions", "s3_endpoint", "s3_access_key", "s3_secret_key", "s3_bucket")
+    return {f"RUNSTREAM_{name.upper()}": str(getattr(settings, name)) for name in names}
+
+
 async def trim_all(settings: ServerSettings) -> list[PartitionTrim]:
     """Delete from the topics whatever is archived."""
     async with writable(settings) as chunks:

@@ -26,7 +26,7 @@ from runstream_schemas.topics import Topic, topic_name
 from tests.integration.archiver.archived import (
     NOW,
     archived_messages,
-    archiver_settings,
+    environment_of,
     topic_messages,
     trim_all,
 )
@@ -36,7 +36,6 @@ from tests.integration.runtime.test_consume import expect_ledger
 
 if TYPE_CHECKING:
     from runstream_consumers.archiver.settings import ArchiverSettings
-    from runstream_deploy.services.object_store import ObjectStore
     from runstream_schemas.events import Event
 
 OLD: list[Event] = [
@@ -44,12 +43,6 @@ OLD: list[Event] = [
     changes(run_in(1), writer(1), 0, ["1", "2"]),
 ]
 NEW: list[Event] = [block(run_in(0), writer(1), 20, 3), changes(run_in(1), writer(1), 2, ["3"])]
-
-
-@pytest.fixture
-async def settings(broker: str, prefix: str, database: str, object_store: ObjectStore) -> ArchiverSettings:
-    """Return the settings of an archiver whose objects have a few messages each."""
-    return await archiver_settings(broker, prefix, database, object_store, archive_chunk_bytes=1000)
 
 
 async def test_messages_are_archived_unchanged(settings: ArchiverSettings) -> None:
@@ -231,7 +224,7 @@ async def _planned(settings: ArchiverSettings) -> dict[str, int]:
 
 
 def _run(settings: ArchiverSettings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    names = ("kafka", "postgres", "prefix", "partitions", "s3_endpoint", "s3_access_key", "s3_secret_key", "s3_bucket")
-    variables = {f"RUNSTREAM_{name.upper()}": str(getattr(settings, name)) for name in names}
     command = [sys.executable, "-m", "runstream", *arguments]
-    return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, env=os.environ | environment_of(settings), capture_output=True, text=True, timeout=60, check=False
+    )

@@ -65,3 +65,15 @@ def test_nothing_of_a_deleted_run_is_left(given_events: list[tuple[int, str]], k
     assert list(left.events) == [one for one in batch if run_key(one.event.run) not in gone]
     expected = Counter(_KEYS[number] for number, kind in given_events if kind != "delete" and _KEYS[number] in gone)
     assert left.dropped == expected
+
+
+def test_what_precedes_a_deletion_in_its_topic_is_left() -> None:
+    """The result is that of two batches: what was before the deletion is applied, and what follows is not."""
+    command = RunCommand(_RUNS[0], bytes(16), "ada")
+    [deletion] = [event for event in command.delete() if event.topic is Topic.CONFIG]
+    batch = [received(event, offset) for offset, event in enumerate([*command.change({"name": "x"}), deletion])]
+    later = received(command.change({"name": "y"})[0], 2)
+    left = remaining(frozenset(), [*batch, later], some_known=False)
+    assert (list(left.events), left.dropped) == (batch[:1], Counter({_KEYS[0]: 1}))
+    again = remaining({_KEYS[0]}, batch, some_known=True)
+    assert (list(again.events), again.dropped) == ([], Counter({_KEYS[0]: 1}))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from runstream_consumers.runtime.consuming.buffer import Buffer
 from runstream_consumers.runtime.consuming.sink import Sink
+from runstream_consumers.runtime.kafka.messages import Message
 from runstream_consumers.runtime.options import Options
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.topic_archive.topic_log import TopicLog
@@ -46,38 +47,50 @@ class CatchUp:
         while True:
             starts, log_ends = await self.log.bounds(number)
             ends = given or log_ends
-            await self._seek(number, await sink.open(connection, starts, log_ends))
+            positions = await sink.open(connection, starts, log_ends)
+            if not sink.deferred_bytes and all(positions[name] >= end for name, end in ends.items()):
+                return
+            self._seek(number, positions)
             try:
-                await self._apply_until(sink, connection, number, ends, most)
+                if await self._apply_until(sink, connection, number, ends, most):
+                    return
             except OffsetOutOfRangeError:  # messages were trimmed meanwhile: they are read from the archive
                 continue
-            return
 
-    async def _seek(self, number: int, positions: Mapping[str, int]) -> None:
+    def _seek(self, number: int, positions: Mapping[str, int]) -> None:
         partitions = {TopicPartition(name, number): offset for name, offset in positions.items()}
-        self.kafka.assign(list(partitions))
-        self.log.assigned()
+        # Only if necessary: if the library is stopped just after an assignment, its stop() may never return.
+        if self.kafka.assignment() != partitions.keys():
+            self.kafka.assign(list(partitions))
+            self.log.assigned()
         for partition, offset in partitions.items():
             self.log.seek(partition, offset)
 
     async def _apply_until(
         self, sink: Sink, connection: Connection, number: int, ends: Mapping[str, int], most: int
-    ) -> None:
-        buffer = Buffer(self.options.buffer_bytes)
+    ) -> bool:
+        """Return whether everything is applied; if not, the sink has discarded its memory and is to be opened again."""
+        waiting: dict[str, deque[Message]] = {name: deque() for name in ends}
         while sink.deferred_bytes:
             await sink.apply_deferred(connection)
         while most > 0 and (behind := [name for name, end in ends.items() if sink.next_offsets[name] < end]):
-            found = await self.log.fetch(_POLL_MS, min(most, self.options.batch_events))
+            if batch := next_batch(waiting, behind, self.options.batch_events, self.options.batch_bytes):
+                most -= await self._apply(sink, connection, batch)
+                if not sink.next_offsets:  # a run was deleted
+                    return False
+                continue
+            lacking = {name: ends[name] for name in behind if not waiting[name]}
+            found = await self.log.fetch(
+                _POLL_MS, min(most, self.options.batch_events), [TopicPartition(name, number) for name in lacking]
+            )
             for partition, messages in found.items():
-                buffer.put(number, [one for one in messages if one.offset < ends[partition.topic]])
-            if not buffer.has_messages(number) and not found:
-                await self._skip_missing(sink, connection, number, {name: ends[name] for name in behind})
-            while buffer.has_messages(number):
-                most -= await self._apply(sink, connection, number, buffer)
+                waiting[partition.topic].extend(one for one in messages if one.offset < ends[partition.topic])
+            if not found:
+                await self._skip_missing(sink, connection, number, lacking)
+        return True
 
-    async def _apply(self, sink: Sink, connection: Connection, number: int, buffer: Buffer) -> int:
-        """Apply the next messages of the buffer; return how many."""
-        batch = buffer.take(number, events=self.options.batch_events, size=self.options.batch_bytes)
+    async def _apply(self, sink: Sink, connection: Connection, batch: Mapping[str, Sequence[Message]]) -> int:
+        """Apply a batch; return how many messages it had."""
         while gaps := (await sink.apply_batch(connection, batch)).gaps:
             for name, missing in gaps.items():
                 await sink.skip(connection, name, missing, "no message at these offsets")
@@ -93,3 +106,21 @@ class CatchUp:
             first = sink.next_offsets[name]
             if first < end <= await self.log.position(TopicPartition(name, number)):
                 await sink.skip(connection, name, (first, end), "no message at these offsets")
+
+
+def next_batch(
+    waiting: Mapping[str, deque[Message]], behind: Collection[str], events: int, size: int
+) -> dict[str, list[Message]]:
+    """Remove and return the messages that are next by their append times, by topic. Pure.
+
+    None are, while a topic that has further messages has none waiting: the next one of them may be earlier.
+    """
+    batch: dict[str, list[Message]] = {}
+    while events > 0 and size > 0 and all(waiting[name] for name in behind):
+        candidates = [(queue[0].append_time, name) for name, queue in waiting.items() if queue]
+        if not candidates:
+            break
+        message = waiting[min(candidates)[1]].popleft()
+        batch.setdefault(message.topic_name, []).append(message)
+        events, size = events - 1, size - message.size
+    return batch

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import groupby
 from uuid import UUID
 
 from runstream_consumers.runtime.faults import is_data_error, is_message_error
@@ -64,6 +66,15 @@ class DecodedBatch:
             self.received.append(received)
             self.messages[message.topic, message.offset] = message
         self.shares.charge(run, time.thread_time() - begin)
+
+    def order_by_time(self) -> None:
+        """Put the events in the order in which the brokers received them; those of a topic stay in their order.
+
+        No consumer may depend on the order of topics, but what happened on the way is seen as it happened.
+        """
+        by_topic = [list(own) for _, own in groupby(self.received, key=lambda one: one.topic)]
+        if len(by_topic) > 1:
+            self.received = list(merge(*by_topic, key=lambda one: one.append_time))
 
     def reject(self, message: Message, stage: str, run: RunPath, error: Exception) -> Rejected:
         """Return the message for the quarantine; remember it if the error is unexpected."""

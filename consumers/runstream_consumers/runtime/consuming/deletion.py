@@ -10,6 +10,7 @@ from uuid import UUID
 from runstream_consumers.runtime.plugin import Received
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import ArtifactEvent, Event, FileEvent, Kind
+from runstream_schemas.topics import Topic
 
 
 @dataclass(slots=True)
@@ -33,18 +34,24 @@ def deletes_run(event: Event) -> bool:
 def remaining(known: Container[UUID], received: Sequence[Received], *, some_known: bool) -> Remaining:
     """Return what is left of a batch; ``known`` are the runs that were deleted before.
 
-    The order of the events within the batch is of no importance: that of topics is none.
+    What precedes the deletion in its topic is left, as if it had been in an earlier batch: its rows are deleted with
+    those of the run, and what it changes elsewhere, such as a version of an artifact, does not depend on the batches.
+    The order of topics is of no importance.
     """
     found = Remaining(received)
+    deletions: dict[tuple[UUID | None, Topic], int] = {}
     for item in received:
         if deletes_run(item.event):
-            found.deleted.setdefault(run_key(item.event.run), item.append_time)
+            run = run_key(item.event.run)
+            found.deleted.setdefault(run, item.append_time)
+            deletions.setdefault((run, item.topic), item.offset)
     if not (found.deleted or some_known):
         return found
     kept: list[Received] = []
     for item in received:
         key = None if item.event.kind is Kind.TICK else run_key(item.event.run)
-        if key is None or not (key in found.deleted or key in known):
+        is_left = key not in found.deleted or item.offset < deletions.get((key, item.topic), -1)
+        if key is None or (key not in known and is_left):
             kept.append(item)
         elif not deletes_run(item.event):
             found.dropped[key] += item.event.count

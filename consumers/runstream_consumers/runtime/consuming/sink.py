@@ -241,6 +241,7 @@ class Sink:
                 work.add(message)
                 if index % _DECODED_AT_ONCE == 0:
                     await asyncio.sleep(0)
+        work.order_by_time()
         return work
 
     async def _commit(self, connection: Connection, memory: _Memory, work: DecodedBatch) -> bool:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import asyncpg
 from aiokafka import TopicPartition
 
-from runstream_consumers.object_store.store import ObjectDamaged, ObjectMissing, ObjectStore, StoreUnavailable
 from runstream_consumers.runtime.exceptions import ArchiveDamaged
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.connection import connected
@@ -22,24 +20,42 @@ from runstream_consumers.runtime.topic_archive.chunk import ArchivedMessage, Chu
 from runstream_consumers.runtime.topic_archive.manifest import Chunk
 from runstream_consumers.settings import ServerSettings
 
+if TYPE_CHECKING:
+    from runstream_consumers.object_store.store import ObjectStore
+
 #: The database has no archive, as that of a consumer that runs outside of its stack.
 _NO_TABLES = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TopicArchive:
     """The archived messages of all topics; empty if the database has no archive."""
 
-    _store: ObjectStore
-    _connection: Callable[[], AbstractAsyncContextManager[Connection]]
+    _settings: ServerSettings
+    _opened: ObjectStore | None = None
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, settings: ServerSettings) -> AsyncIterator[Self | None]:
         """Provide the archive of a stack, None if there is no object store; connects when it is read."""
-        async with ObjectStore.opened(settings) as store:
-            connection = partial(connected, settings.postgres, application="topic archive")
-            yield None if store is None else cls(store, connection)
+        archive = cls(settings)
+        try:
+            yield archive if settings.s3_endpoint else None
+        finally:
+            if archive._opened is not None:
+                archive._opened.close()
+
+    @property
+    def _store(self) -> ObjectStore:
+        # Imported when it is used: a consumer that reads no archived message does not need the client.
+        from runstream_consumers.object_store.store import ObjectStore  # noqa: PLC0415
+
+        if self._opened is None:
+            self._opened = ObjectStore(self._settings)
+        return self._opened
+
+    def _connection(self) -> AbstractAsyncContextManager[Connection]:
+        return connected(self._settings.postgres, application="topic archive")
 
     async def starts(self, topics: Iterable[str], numbers: Collection[int]) -> dict[TopicPartition, int]:
         """Return the first archived offset of each partition; those that are not archived are missing."""
@@ -83,6 +99,8 @@ async def read_chunk(store: ObjectStore, chunk: Chunk) -> list[ArchivedMessage]:
 
 async def read_verified(store: ObjectStore, chunk: Chunk) -> bytes:
     """Return the bytes of a chunk, whose SHA-256 is that of the manifest; raises as :func:`read_chunk`."""
+    from runstream_consumers.object_store.store import ObjectDamaged, ObjectMissing, StoreUnavailable  # noqa: PLC0415
+
     try:
         data = await store.read(chunk.key)
     except StoreUnavailable as error:

@@ -64,17 +64,20 @@ class TopicLog:
         found: int = await self._kafka.position(partition)
         return found
 
-    async def fetch(self, timeout_ms: int, most: int | None = None) -> Mapping[TopicPartition, Sequence[Message]]:
+    async def fetch(
+        self, timeout_ms: int, most: int | None = None, only: Collection[TopicPartition] = ()
+    ) -> Mapping[TopicPartition, Sequence[Message]]:
         """Return new messages by partition: a chunk of one that is read from the archive, and what the brokers have.
 
-        At most ``most`` of the latter. Raises the errors of Kafka and Postgres, OSError and ArchiveDamaged.
+        At most ``most`` of the latter; of some partitions, if any are given. Raises the errors of Kafka and Postgres,
+        OSError and ArchiveDamaged.
         """
         found: dict[TopicPartition, Sequence[Message]] = {}
-        if self._archived:
+        if archived := [one for one in self._archived if not only or one in only]:
             timeout_ms = 0
-            partition = next(iter(self._archived))
-            found[partition] = await self._read_archived(partition)
-        for partition, records in (await self._kafka.getmany(timeout_ms=timeout_ms, max_records=most)).items():
+            found[archived[0]] = await self._read_archived(archived[0])
+        records_of = await self._kafka.getmany(*only, timeout_ms=timeout_ms, max_records=most)
+        for partition, records in records_of.items():
             if partition not in found:
                 found[partition] = [message_from(self._topics[partition.topic], record) for record in records]
         return found
