@@ -59,6 +59,8 @@ def _is_deletion(topic: Topic, message: ArchivedMessage) -> bool:
 
 async def deleted_runs(connection: Connection) -> list[UUID]:
     """Return the keys of the runs whose deletion a consumer has stored."""
+    if await connection.fetchval("select to_regclass('runtime.deleted_run')") is None:  # no consumer has run
+        return []
     return [row["run"] for row in await connection.fetch(_DELETED)]
 
 

@@ -215,6 +215,9 @@ async def test_the_commands(settings: ArchiverSettings) -> None:
     done = _run(settings, "trim", "--keep-days", "0", "--yes")
     assert (done.returncode, done.stdout) == (0, plan + plan.replace("Would delete", "Deleted"))
     assert await topic_messages(settings) == {}
+    purged = _run(settings, "purge", "--dry-run")
+    assert "Would remove 0 messages of 0 deleted runs from 0 objects of the topic archive.\n" in purged.stdout
+    assert (purged.returncode, "No files are removed" in purged.stdout, purged.stderr) == (1, True, "")
 
 
 async def _planned(settings: ArchiverSettings) -> dict[str, int]:
