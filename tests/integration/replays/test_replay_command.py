@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from runstream_consumers.archiver.settings import ArchiverSettings
 
-_KILLS = 4
+_KILLS = 2
 #: What the commands are given: a file that defines a consumer.
 _FILE = """
 from runstream_schemas.topics import Topic
