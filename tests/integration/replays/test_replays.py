@@ -96,7 +96,7 @@ async def test_the_tables_of_all_consumers_are_built_again(settings: ArchiverSet
         await _publish(settings, runs[2].rows([{"loss": 3.0}], first_step=900).exit(), runs[3].rows([{"after": 2}]))
         await _caught_up(settings)
     text = "select count(*) as rows from history.block where run = $1"
-    assert (await fetch(settings.postgres, text, run_key(runs[2].run)))[0]["rows"] == 3
+    assert (await fetch(settings.postgres, text, run_key(runs[2].run)))[0]["rows"] == 4
     assert (await fetch(settings.postgres, text, run_key(runs[3].run)))[0]["rows"] == 0
 
 
