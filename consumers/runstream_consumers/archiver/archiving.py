@@ -15,7 +15,7 @@ from runstream_consumers.archiver.settings import ArchiverSettings
 from runstream_consumers.runtime.exceptions import TopicRecreated
 from runstream_consumers.runtime.kafka.client import log_bounds
 from runstream_consumers.runtime.topic_archive import manifest
-from runstream_consumers.runtime.topic_archive.chunk import ArchivedMessage
+from runstream_consumers.runtime.topic_archive.chunk import ArchivedMessage, ChunkName
 from runstream_schemas.topics import Topic, topic_name
 
 log = logging.getLogger(__name__)
@@ -82,19 +82,25 @@ class Archiver:
 
     async def _archive(self, partition: TopicPartition, first: int, end: int) -> int:
         count = 0
-        async for messages in self._pieces(partition, first, end):
-            chunk = await self.chunks.add(partition.topic, partition.partition, messages)
+        async for start, stop, messages in self._pieces(partition, first, end):
+            name = ChunkName(partition.topic, partition.partition, start, stop)
+            chunk = await self.chunks.add(name, messages)
             count += chunk.messages
             log.info("archived %d messages of %s[%d] up to offset %d", chunk.messages, *partition, chunk.stop)
         return count
 
-    async def _pieces(self, partition: TopicPartition, first: int, end: int) -> AsyncIterator[list[ArchivedMessage]]:
-        """Yield the messages of a partition up to an offset, as many as an object has."""
+    async def _pieces(
+        self, partition: TopicPartition, first: int, end: int
+    ) -> AsyncIterator[tuple[int, int, list[ArchivedMessage]]]:
+        """Yield the messages of a partition up to an offset, as many as an object has, with their range of offsets.
+
+        The ranges follow each other. Not every offset has a message: a transaction ends with a marker of the broker.
+        """
         self.kafka.assign([partition])
         self.kafka.seek(partition, first)
         messages: list[ArchivedMessage] = []
-        size = 0
-        while first < end:
+        size, position = 0, first
+        while position < end:
             found = await self.kafka.getmany(timeout_ms=_FETCH_MS, max_records=500)
             for record in found.get(partition, ()):
                 if record.offset >= end:
@@ -102,11 +108,11 @@ class Archiver:
                 messages.append(_archived(record))
                 size += len(record.value or b"")
                 if size >= self.settings.archive_chunk_bytes or len(messages) >= _MESSAGES:
-                    yield messages
-                    messages, size = [], 0
-            first = await self.kafka.position(partition)
+                    yield first, record.offset + 1, messages
+                    first, messages, size = record.offset + 1, [], 0
+            position = await self.kafka.position(partition)
         if messages:
-            yield messages
+            yield first, end, messages
 
 
 def _archived(record: Any) -> ArchivedMessage:

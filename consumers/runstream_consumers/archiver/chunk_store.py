@@ -33,9 +33,12 @@ class ChunkStore:
     connection: Connection
     store: ObjectStore
 
-    async def add(self, topic: str, partition: int, messages: Sequence[ArchivedMessage]) -> Chunk:
-        """Archive messages that follow those before them; raises ArchiveConflict and the errors of the servers."""
-        name = ChunkName(topic, partition, messages[0].offset, messages[-1].offset + 1)
+    async def add(self, name: ChunkName, messages: Sequence[ArchivedMessage]) -> Chunk:
+        """Archive the messages of a range of offsets that follows those before it, at least one.
+
+        Raises ArchiveConflict and the errors of the servers.
+        """
+        topic, partition = name.topic, name.partition
         chunk = await self._write(name, messages)
         async with self.connection.transaction():
             status = await self.connection.execute(QUERIES["move_position"], topic, partition, chunk.first, chunk.stop)

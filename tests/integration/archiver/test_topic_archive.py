@@ -22,7 +22,8 @@ from runstream_consumers.runtime.exceptions import ArchiveDamaged
 from runstream_consumers.runtime.kafka.client import connected_reader
 from runstream_consumers.runtime.process import consume
 from runstream_consumers.runtime.rebuild import describe_rebuild, reset
-from runstream_schemas.topics import Topic, topic_name
+from runstream_schemas.codec import encode
+from runstream_schemas.topics import Topic, partition_of, topic_name
 from tests.integration.archiver.archived import (
     NOW,
     archived_messages,
@@ -93,6 +94,26 @@ async def test_a_trimmed_topic_is_read_from_the_archive(settings: ArchiverSettin
         await expect_ledger(database, [*OLD, *NEW])
     assert await fetch(database, "select * from runtime.loss") == []
     assert await fetch(database, "select * from runtime.quarantine") == []
+
+
+async def test_offsets_without_a_message_are_passed(settings: ArchiverSettings) -> None:
+    """Transactions of other programs leave markers: they are archived and trimmed past, and a consumer reads on."""
+    messages = [encode(event) for event in OLD[:6]]
+    name, number = topic_name(settings.prefix, Topic.LOG), partition_of(run_in(0), settings.partitions)
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=settings.prefix)
+    await producer.start()
+    for first in range(0, 6, 2):
+        async with producer.transaction():
+            for message in messages[first : first + 2]:
+                await producer.send_and_wait(name, message, partition=number)
+        assert await archive_once(settings) == 2
+    await producer.stop()
+    await publish(settings.kafka, settings.prefix, OLD[6:])
+    await archive_once(settings)
+    assert await archived_messages(settings) == await topic_messages(settings)
+    assert sum(one.messages for one in await trim_all(settings)) == len(OLD) + 3
+    async with consuming(LedgerConsumer(), settings):
+        await expect_ledger(settings.postgres, OLD)
 
 
 async def test_a_start_time_is_found_in_the_archive(settings: ArchiverSettings) -> None:

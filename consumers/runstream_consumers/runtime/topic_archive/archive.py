@@ -65,16 +65,18 @@ class TopicArchive:
             except _NO_TABLES:
                 return {}
 
-    async def read(self, partition: TopicPartition, offset: int) -> list[ArchivedMessage]:
-        """Return the messages at or after an offset, up to the end of their chunk; none if none are archived.
+    async def read(self, partition: TopicPartition, offset: int) -> tuple[list[ArchivedMessage], int | None]:
+        """Return the messages at or after an offset, up to the end of their chunk, and where that is.
+
+        None if nothing after the offset is archived.
 
         Raises OSError if a server does not answer, ArchiveDamaged if an object is not what was stored.
         """
         async with self._connection() as connection:
             chunk = await manifest.chunk_at(connection, partition, offset)
         if chunk is None:
-            return []
-        return [message for message in await read_chunk(self._store, chunk) if message.offset >= offset]
+            return [], None
+        return [one for one in await read_chunk(self._store, chunk) if one.offset >= offset], chunk.stop
 
     async def offset_at(self, partition: TopicPartition, time: int) -> int | None:
         """Return the first archived offset appended at or after a time (milliseconds since 1970), if there is one."""

@@ -86,11 +86,11 @@ class TopicLog:
         """Return the next chunk of a partition; after it, the turn is that of another one, or of the brokers."""
         assert self._archive is not None, "seek() has checked it"  # noqa: S101
         offset = self._archived[partition]
-        messages = await self._archive.read(partition, offset)
+        messages, stop = await self._archive.read(partition, offset)
         if self._archived.get(partition) != offset:  # it was sought or revoked meanwhile
             return []
         del self._archived[partition]
-        after = messages[-1].offset + 1 if messages else self._retained[partition]
+        after = self._retained[partition] if stop is None else stop
         if after < self._retained[partition]:
             self._archived[partition] = after
         else:
