@@ -104,12 +104,6 @@ from summary.run where run = $1
 -- Changes with every change of the run, since its row is always written.
 select xmin::text from summary.run where run = $1
 
--- name: matching
--- The names, separated by $5, in which a regular expression ($2; null: all) is found, after one of them, in order.
-select distinct name collate "C" as name from string_to_table($1, $5) as given (name)
-where name <> '' and ($2::text is null or name ~ $2) and ($3::text is null or name collate "C" > $3)
-order by 1 limit $4
-
 -- name: state
 select run, created, updated, last_step, keys, document,
     array(select part.keys from summary.part where part.run = run.run and number > 0) as parts,

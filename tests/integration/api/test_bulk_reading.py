@@ -130,11 +130,14 @@ def test_keys_are_found_by_a_regular_expression(api: Api, served: Served) -> Non
     run = api.run(str(recording.run))
     assert list(run.find_keys("^layer_1.*mean$")) == sorted(["layer_1.mean", *(f"layer_1{n}.mean" for n in range(10))])
     assert list(run.find_keys("LOSS|^none$")) == []
-    assert len(list(run.find_keys())) == 31
+    assert list(run.find_keys("(?i)LOSS")) == ["loss"]
+    assert list(run.find_keys("^[^x]*[0-9][^x]*9.mean$")) == ["layer_19.mean", "layer_29.mean"]
+    assert len(list(run.find_keys())) == 32
     page = served.run(recording, "/keys", limit=2)
-    assert page == {"keys": ["layer_0.mean", "layer_1.mean"], "next": "layer_1.mean"}
-    assert served.run(recording, "/keys", limit=1, after=page["next"])["keys"] == ["layer_10.mean"]
-    with pytest.raises(UsageError, match="regular expression"):
-        list(run.find_keys("("))
+    assert page == {"keys": ["a\0b", "layer_0.mean"], "next": "layer_0.mean"}
+    assert served.run(recording, "/keys", limit=1, after=page["next"])["keys"] == ["layer_1.mean"]
+    for wrong in ("(", ")(", r"(a)\1"):
+        with pytest.raises(UsageError, match="regular expression"):
+            list(run.find_keys(wrong))
     served.store(recording.rows([{"late_key": 1.0}], first_step=1))
     assert list(run.find_keys("^la.*_k")) == ["late_key"]

@@ -154,10 +154,10 @@ class RunRows(RunDocument):
         """Yield the metrics of the run by name; nested ones are joined by dots.
 
         Args:
-            regex: Only those in which this regular expression of PostgreSQL is found.
+            regex: Only those in which this regular expression of RE2 is found.
 
         Raises:
-            UsageError: The expression is not valid, or takes longer than five seconds.
+            UsageError: The expression is not valid.
         """
         for page in self._connection.pages(f"{self._address}/keys", regex=regex):
             yield from page["keys"]
