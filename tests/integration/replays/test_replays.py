@@ -16,6 +16,7 @@ from runstream_consumers.artifacts.consumer import ArtifactsConsumer
 from runstream_consumers.compactor.process import working
 from runstream_consumers.compactor.settings import CompactorSettings
 from runstream_consumers.files.consumer import FilesConsumer
+from runstream_consumers.functions import consumer
 from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.liveness.consumer import LivenessConsumer
 from runstream_consumers.replays.digest import digest
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from runstream_consumers.archiver.settings import ArchiverSettings
+    from runstream_consumers.functions.outbox import Message
+    from runstream_consumers.functions.run import Run
     from runstream_consumers.runtime.plugin import Consumer
     from runstream_schemas.events import Event
 
@@ -80,14 +83,13 @@ async def test_the_tables_of_all_consumers_are_built_again(settings: ArchiverSet
     assert archived < 40, "most messages are only in the archive"
     assert await fetch(settings.postgres, "select from history.archive_part")
     for make in CONSUMERS:
-        consumer = make()
-        before = await digest(settings, consumer.name, consumer.name)
-        assert any(table.rows for table in before.tables.values()), consumer.name
-        await _replay(consumer, settings, swaps=False)
-        after = await digest(settings, consumer.name, f"{consumer.name}_replay")
-        assert after == before, consumer.name
-        await _replay(consumer, settings)
-        assert await digest(settings, consumer.name, consumer.name) == before, consumer.name
+        one = make()
+        before = await digest(settings, one.name, one.name)
+        assert any(table.rows for table in before.tables.values()), one.name
+        await _replay(one, settings, swaps=False)
+        assert await digest(settings, one.name, f"{one.name}_replay") == before, one.name
+        await _replay(one, settings)
+        assert await digest(settings, one.name, one.name) == before, one.name
     assert await fetch(settings.postgres, "select * from runtime.replay") == []
     assert await fetch(settings.postgres, "select * from runtime.sink_offset where sink like '%replay'") == []
     quarantined = await fetch(settings.postgres, "select distinct sink from runtime.quarantine order by 1")
@@ -117,6 +119,42 @@ async def test_the_consumer_goes_on_during_a_replay(settings: ArchiverSettings) 
     assert await fetch(settings.postgres, "select * from runtime.loss") == []
 
 
+async def test_a_replay_sends_nothing(settings: ArchiverSettings) -> None:
+    """What a changed function requests in addition is recorded as sent; what was requested before stays as it was."""
+    sent = [block(run_in(0), writer(1), seq, 1) for seq in range(3)]
+    await publish(settings.kafka, settings.prefix, sent)
+    received: list[str] = []
+
+    def deliver(message: Message) -> None:
+        received.append(message.key)
+
+    @consumer("reporter", deliver=deliver)
+    def report(run: Run, rows: Sequence[Any]) -> None:
+        for row in rows:
+            run.once(f"step {row.step // 2}", 1)
+
+    async with consuming(report, settings):
+        await eventually_async(lambda: _all_sent(settings, 2))
+
+    @consumer("reporter", deliver=deliver)
+    def changed(run: Run, rows: Sequence[Any]) -> None:
+        for row in rows:
+            run.once(f"step {row.step}", 1)
+
+    assert await _replay(changed, settings) == 3
+    async with consuming(changed, settings):
+        await publish(settings.kafka, settings.prefix, [block(run_in(0), writer(1), 3, 1)])
+        await eventually_async(lambda: _all_sent(settings, 4))
+    assert sorted(received) == ["step 0", "step 1", "step 3"]
+
+
+async def _all_sent(settings: ArchiverSettings, count: int) -> bool:
+    if (await fetch(settings.postgres, "select to_regclass('runtime.outbox')"))[0][0] is None:
+        return False
+    rows = await fetch(settings.postgres, "select sink, sent from runtime.outbox")
+    return len(rows) == count and all(row["sent"] and row["sink"] == "reporter" for row in rows)
+
+
 async def test_a_replay_is_resumed_unless_the_code_changed(settings: ArchiverSettings) -> None:
     """What was built stays after an error and is not read again; --restart and other code begin again."""
     sent = [block(run_in(0), writer(1), seq, 1) for seq in range(9)]
@@ -135,11 +173,11 @@ async def test_a_replay_is_resumed_unless_the_code_changed(settings: ArchiverSet
     await expect_ledger(settings.postgres, sent)
 
 
-async def _replay(consumer: Consumer, settings: ArchiverSettings, **how: Any) -> int:
+async def _replay(replayed: Consumer, settings: ArchiverSettings, **how: Any) -> int:
     def report(applied: int, total: int) -> None:
         assert 0 <= applied <= total
 
-    return await Replay(consumer=consumer, settings=settings, report=report, options=QUICK).run(**how)
+    return await Replay(consumer=replayed, settings=settings, report=report, options=QUICK).run(**how)
 
 
 @asynccontextmanager
