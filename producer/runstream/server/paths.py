@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from runstream.exceptions import UsageError
-from runstream_schemas.topics import DEFAULT_PROJECT, canonical_project
+from runstream_schemas.topics import DEFAULT_PROJECT, canonical_project, is_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,10 @@ def parse_project(text: str, defaults: NamedProject) -> NamedProject:
 
 
 def _parts(text: str) -> list[str]:
-    if "://" in text:
-        return [unquote(part) for part in urlsplit(text).path.split("/") if part]
-    return [part for part in text.strip().split("/") if part]
+    is_url = "://" in text
+    path = urlsplit(text).path if is_url else text.strip()
+    parts = [unquote(part) if is_url else part for part in path.split("/") if part]
+    for part in parts:
+        if not is_name(part):  # a request for it would be one for another address
+            raise UsageError(f"Invalid path {text!r}: {part!r} cannot be the name of an entity, a project or a run")
+    return parts

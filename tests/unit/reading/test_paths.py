@@ -58,6 +58,14 @@ def test_an_invalid_path_of_a_project_is_refused() -> None:
         parse_project("a/b/c", _DEFAULTS)
 
 
+@pytest.mark.parametrize("text", ["../x", "a/./x", "http://127.0.0.1/a/%2e%2e/x", "a/b\nc"])
+def test_a_path_with_a_part_that_is_no_name_is_refused(text: str) -> None:
+    """It would be the address of something else."""
+    for parse in (parse_run, parse_project):
+        with pytest.raises(UsageError, match="cannot be the name"):
+            parse(text, _DEFAULTS)
+
+
 def test_names_are_quoted_in_urls() -> None:
     """A slash or a question mark in a name is part of the name."""
     run = RunPath(entity="a/b", project="c?d", run_id="e f")
