@@ -58,11 +58,6 @@ def test_ranges_are_read_once(ranges: Sequence[tuple[int, int]], at_once: int) -
         for start in range(0, len(ranges), at_once):
             file.load(ranges[start : start + at_once])
         assert all(file.read(*one) == data[one[0] : sum(one)] for one in ranges)
-        file.forget(ranges[::2])
-        assert file.used <= sum(length for _, length in reads)
-        reads.clear()
-        assert all(file.read(*one) == data[one[0] : sum(one)] for one in ranges)
-        assert bool(reads) == any(length for _, length in ranges[::2])
         count = len(reads)
         file.load(ranges)
     assert len(reads) == count <= len(ranges)

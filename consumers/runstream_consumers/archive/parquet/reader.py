@@ -64,16 +64,13 @@ class ParquetReader:
 
     def read(self, group: int, columns: Sequence[int]) -> list[GroupColumn]:
         """Return some columns of a row group; raises ObjectDamaged, or the errors of the store."""
+        self.file.load(self.ranges(group, columns))
         ascending = sorted(set(columns))
-        # What is decoded is kept instead, so that the metadata of many files fits in the cache.
-        with self._lock:
-            ranges = list(self.ranges(group, ascending))
-            self.file.load(ranges)
-            try:
+        try:
+            with self._lock:
                 table = self._parquet.reader.read_row_group(group, column_indices=ascending, use_threads=False)
-            except (pa.ArrowException, OSError) as error:
-                raise ObjectDamaged(self.file.key) from error
-            self.file.forget(ranges)
+        except (pa.ArrowException, OSError) as error:
+            raise ObjectDamaged(self.file.key) from error
         found = {column: _decoded(chunks) for column, chunks in zip(ascending, table.columns, strict=True)}
         return [found[column] for column in columns]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 
@@ -34,7 +34,7 @@ class ObjectFile:
         self.size = size
         self._fetch = fetch
         self._threads = threads
-        self.memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.memory = mmap.mmap(-1, size)
         #: What has been read: ranges that do not overlap, ascending.
         self._loaded: list[Range] = []
         #: Bytes that have been read.
@@ -57,37 +57,12 @@ class ObjectFile:
         self.load([(begin, length)])
         return self.memory[begin : begin + length]
 
-    def forget(self, ranges: Iterable[Range]) -> None:
-        """Give back the memory of ranges that are not needed again; they may have been read or not."""
-        with self._lock:
-            kept = self._loaded
-            for part in ranges:
-                kept = [piece for one in kept for piece in _without(one, part)]
-                begin = -(-part[0] // mmap.PAGESIZE) * mmap.PAGESIZE
-                length = sum(part) // mmap.PAGESIZE * mmap.PAGESIZE - begin
-                if length > 0:
-                    self.memory.madvise(mmap.MADV_DONTNEED, begin, length)
-            self._loaded = kept
-            self.used = sum(length for _, length in kept)
-
     def _has(self, begin: int, length: int) -> bool:
         place = bisect_right(self._loaded, begin, key=itemgetter(0)) - 1
         return not length or (place >= 0 and begin + length <= sum(self._loaded[place]))
 
     def _read(self, part: Range) -> bytes:
         return self._fetch(self.key, *part)
-
-
-def _without(one: Range, other: Range) -> Iterator[Range]:
-    """Yield what a range has on both sides of another one."""
-    (begin, end), (first, last) = (one[0], sum(one)), (other[0], sum(other))
-    if first >= end or last <= begin:
-        yield one
-        return
-    if begin < first:
-        yield begin, first - begin
-    if last < end:
-        yield last, end - last
 
 
 def _united(ranges: Iterable[Range]) -> list[Range]:
