@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from runstream_schemas.codec import encode
 from runstream_schemas.topics import RunPath, Topic, partition_of, topic_name
-from tests.benchmarks.blocks import SHAPES, block, row, rows
+from tests.benchmarks.blocks import SHAPES, block, config, ended, row, rows
 from tests.benchmarks.figures import Figure, at_least, at_most
 from tests.benchmarks.processes import cpu_seconds, peak_memory
 from tests.benchmarks.rig import ENTITY, PARTITIONS, Rig, rig
@@ -23,7 +23,7 @@ from tests.conftest import run_aside
 from tests.events import changed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.benchmarks.scale import Scale
 
@@ -33,6 +33,7 @@ LEAD = 0.1
 EVENTS = {"10 x 10": 40_000, "200 x 20": 4_000}
 WIDE_KEYS = 10_000
 WIDE_EVENTS = 4_000
+NEW_RUNS = 10_000
 #: Events per second at 10 x 10, points per second at 200 x 20.
 BARS = {
     ("history", "10 x 10"): 8_000.0,
@@ -64,6 +65,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
                 measurements = [consume(servers, prefix, name, count) for _ in range(scale.of(3, 1))]
                 yield from _figures(name, shape, block_rows * keys, count, measurements)
         yield _wide(servers, WIDE_EVENTS // scale.of(1, 10))
+        yield _new(servers, NEW_RUNS // scale.of(1, 10))
 
 
 def _wide(servers: Rig, count: int) -> Figure:
@@ -73,6 +75,18 @@ def _wide(servers: Rig, count: int) -> Figure:
     result = consume(servers, prefix, "summary", count)
     note = f"one run of {WIDE_KEYS} keys, {WIDE_KEYS // 10} of them in each event; by the consumer's CPU time"
     return Figure("summary of many keys, per core", result.events / result.cpu, "events/s", note=note)
+
+
+def _new(servers: Rig, count: int) -> Figure:
+    """Measure how fast the summary of new runs is stored."""
+    prefix = servers.new_topics()
+    run_aside(fill_new(servers.broker, prefix, count))
+    result = consume(servers, prefix, "summary", 2 * count, (Topic.CONFIG, Topic.LOG))
+    clock = result.events / result.seconds / 2
+    note = f"a config of 10 values, and a block of 10 rows of 5 metrics; {clock:.0f} by wall time"
+    return Figure(
+        "summary of new runs, per core", result.events / result.cpu / 2, "runs/s", bar=at_least(3000), note=note
+    )
 
 
 def _figures(name: str, shape: str, points: int, count: int, measurements: list[Measurement]) -> Iterator[Figure]:
@@ -91,8 +105,8 @@ def _figures(name: str, shape: str, points: int, count: int, measurements: list[
         yield Figure(f"{name} {shape} on disk", stored, bar=at_most(2), note=note)
 
 
-def consume(servers: Rig, prefix: str, name: str, count: int) -> Measurement:
-    """Run a consumer with a new database until it has stored all events of a prefix."""
+def consume(servers: Rig, prefix: str, name: str, count: int, topics: Sequence[Topic] = (Topic.LOG,)) -> Measurement:
+    """Run a consumer with a new database until it has stored all events of some topics of a prefix."""
     environment = servers.server(prefix)
     process = subprocess.Popen(
         [sys.executable, "-m", "runstream_consumers.runtime", name],
@@ -101,19 +115,20 @@ def consume(servers: Rig, prefix: str, name: str, count: int) -> Measurement:
         stderr=subprocess.DEVNULL,
     )
     try:
-        return run_aside(_watch(process, environment["RUNSTREAM_POSTGRES"], topic_name(prefix, Topic.LOG), count))
+        names = [topic_name(prefix, topic) for topic in topics]
+        return run_aside(_watch(process, environment["RUNSTREAM_POSTGRES"], names, count))
     finally:
         process.terminate()
         process.wait(30)
 
 
-async def _watch(process: subprocess.Popen[bytes], dsn: str, topic: str, count: int) -> Measurement:
+async def _watch(process: subprocess.Popen[bytes], dsn: str, topics: list[str], count: int) -> Measurement:
     connection = await asyncpg.connect(dsn)
     deadline = time.monotonic() + 180
     first: tuple[int, float, float] | None = None
     try:
         while time.monotonic() < deadline and process.poll() is None:
-            stored = await _stored(connection, topic)
+            stored = await _stored(connection, topics)
             now, cpu = time.monotonic(), cpu_seconds(process.pid)
             if first is None and stored >= LEAD * count:
                 first = stored, now, cpu
@@ -135,9 +150,9 @@ async def _size(connection: Any) -> int:
     return int(await connection.fetchval(query))
 
 
-async def _stored(connection: Any, topic: str) -> int:
+async def _stored(connection: Any, topics: list[str]) -> int:
     try:
-        found = await connection.fetchval("select sum(next) from runtime.sink_offset where topic = $1", topic)
+        found = await connection.fetchval("select sum(next) from runtime.sink_offset where topic = any($1)", topics)
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
         return 0
     return int(found or 0)
@@ -181,5 +196,23 @@ async def fill_wide(broker: str, prefix: str, events: int) -> None:
         for number in range(events):
             event = block(run, bytes(16), number, [tenths[number % 10]])
             await producer.send(topic_name(prefix, Topic.LOG), encode(event), partition=place)
+    finally:
+        await producer.stop()
+
+
+async def fill_new(broker: str, prefix: str, count: int) -> None:
+    """Append the events of new runs: the config, a block and the exit of each."""
+    producer = AIOKafkaProducer(bootstrap_servers=broker, max_batch_size=1 << 20, linger_ms=5)
+    await producer.start()
+    try:
+        content = rows(0, 10, 5)
+        pending = []
+        for number in range(count):
+            run, writer = RunPath(entity=ENTITY, project="new", run_id=f"run{number}"), number.to_bytes(16, "big")
+            values = {f"value{key}": str(number * key) for key in range(10)}
+            for event in (config(run, writer, values), block(run, writer, 0, content), ended(run, writer)):
+                name, place = topic_name(prefix, event.topic), partition_of(run, PARTITIONS)
+                pending.append(await producer.send(name, encode(event), partition=place))
+        await asyncio.gather(*pending)
     finally:
         await producer.stop()
