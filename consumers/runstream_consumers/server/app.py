@@ -19,6 +19,7 @@ from runstream_consumers.api.collector import Collector
 from runstream_consumers.api.content import ContentServer
 from runstream_consumers.api.control_tables import open_control_tables
 from runstream_consumers.api.database import PoolLimits, open_database
+from runstream_consumers.api.documents.answers import PROBLEMS
 from runstream_consumers.api.fair_share import FairShare
 from runstream_consumers.api.following.changes import Changes
 from runstream_consumers.api.following.messages import Streams
@@ -54,6 +55,7 @@ from runstream_consumers.object_store.store import ObjectStore
 from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_consumers.runtime.plugin import Connection, RouteContext, declaration_of
 from runstream_consumers.runtime.registry import installed_consumers, load_settings
+from runstream_consumers.server.compression import JsonCompression
 from runstream_consumers.settings import ServerSettings, SettingsError
 from runstream_consumers.summary.key_names import KeyNames
 from runstream_consumers.web import pages
@@ -171,9 +173,11 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
     # First, since the routes of the pages match any two names.
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     include_consumer_routes(app)
-    app.include_router(history.of_projects)
-    for module in (*_ROUTERS, pages):
-        app.include_router(module.router)
+    app.include_router(history.of_projects, responses=PROBLEMS)
+    for module in _ROUTERS:
+        app.include_router(module.router, responses=PROBLEMS)
+    app.include_router(pages.router)
+    app.add_middleware(JsonCompression)
     app.add_middleware(
         Access,
         token=settings.token,

@@ -11,6 +11,7 @@ from runstream_schemas import values
 from runstream_schemas.events import Role
 from tests.integration.api.conftest import ROWS, SPIKE, history_row, new_recording
 from tests.integration.api.recording import STARTED
+from tests.integration.api.serving import path
 
 if TYPE_CHECKING:
     from tests.integration.api.recording import Recording
@@ -282,3 +283,20 @@ def test_invalid_parameters_are_refused(
     answer = served.ask(f"/api/v1/runs/{digits.run}{part}", **parameters)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_parameter")
     assert next(iter(parameters)) in answer.json()["error"]["message"]
+
+
+def test_a_cursor_of_another_query_is_refused(served: Served, digits: Recording, ranks: tuple[Recording, ...]) -> None:
+    """With the reason; the size of pages may change."""
+    cursor = served.run(digits, "/scan", page_size=5, keys="train.loss")["next"]
+    assert len(served.run(digits, "/scan", page_size=7, keys="train.loss", cursor=cursor)["rows"]) == 7
+    cases: list[tuple[Recording, dict[str, Any]]] = [
+        (digits, {}),
+        (digits, {"keys": "epoch"}),
+        (digits, {"keys": "train.loss", "hidden": True}),
+        (digits, {"keys": "train.loss", "min_step": 1}),
+        (ranks[0], {"keys": "train.loss"}),
+    ]
+    for recording, parameters in cases:
+        answer = served.ask(f"/api/v1/runs{path(recording.run)}/scan", cursor=cursor, **parameters)
+        assert answer.status_code == 422
+        assert "of another query" in answer.json()["error"]["message"]

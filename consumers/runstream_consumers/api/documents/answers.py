@@ -34,13 +34,43 @@ def is_arrow_wanted(accept: str) -> bool:
     return any(part.partition(";")[0].strip() == ARROW for part in accept.lower().split(","))
 
 
-def described(model: type[BaseModel] | None) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI responses of a route that returns a model, or an error."""
-    problems = {404: "nothing of the run has arrived", 422: "a parameter is invalid", 503: "retry later"}
-    answers: dict[int | str, dict[str, Any]] = {
-        status: {"model": ProblemAnswer, "description": meaning} for status, meaning in problems.items()
-    }
-    return answers if model is None else {200: {"model": model}, **answers}
+#: The OpenAPI responses of every route; what raises them is in docs/http-api.md.
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemAnswer, "description": meaning}
+    for status, meaning in {
+        401: "the token is missing or wrong",
+        403: "the request names another host, or comes from a page of another origin",
+        404: "nothing of the run has arrived, or there is no such thing",
+        409: "the state of the run, or of the object store, does not permit it",
+        410: "the object store has lost bytes that it had",
+        422: "a parameter is invalid",
+        429: "too many streams of this client are open",
+        503: "retry later",
+    }.items()
+}
+
+
+#: Those of a route that returns bytes that were stored, or a part of them.
+CONTENT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}, "description": "The content"},
+    206: {"description": "The requested range"},
+    304: {"description": "The client has the content, by its entity tag"},
+    416: {"description": "The range is beyond the end"},
+}
+_EVENT = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("event", "id", "data")} | {"retry": {"type": "integer"}},
+}
+#: Those of a stream of server-sent events.
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"itemSchema": _EVENT}}, "description": "Server-sent events"},
+    204: {"description": "The run has ended, and everything was sent"},
+}
+
+
+def described(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI response of a route that returns a model."""
+    return {200: {"model": model}}
 
 
 def rows_described(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:

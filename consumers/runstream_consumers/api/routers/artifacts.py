@@ -24,7 +24,7 @@ from runstream_consumers.api.artifact_selection import (
 from runstream_consumers.api.content import Content
 from runstream_consumers.api.documents import artifact_documents as documents
 from runstream_consumers.api.documents import artifact_models as models
-from runstream_consumers.api.documents.answers import ValuesResponse, described
+from runstream_consumers.api.documents.answers import CONTENT, ValuesResponse, described
 from runstream_consumers.api.problems import Problem
 from runstream_consumers.api.routers.runs import RUN
 from runstream_consumers.api.services import (
@@ -94,7 +94,12 @@ async def manifest(wanted: TheReference, services: TheServices, store: TheStore)
 
 
 @router.head(f"{ARTIFACT}/files/{{path:path}}", include_in_schema=False)
-@router.get(f"{ARTIFACT}/files/{{path:path}}", summary="The content of a file of a version")
+@router.get(
+    f"{ARTIFACT}/files/{{path:path}}",
+    summary="The content of a file of a version",
+    response_class=Response,
+    responses=CONTENT,
+)
 async def content(
     wanted: TheReference,
     path: str,

@@ -11,7 +11,7 @@ from runstream_consumers.api.content import Content
 from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import file_models as models
 from runstream_consumers.api.documents import run_documents as documents
-from runstream_consumers.api.documents.answers import ValuesResponse, described
+from runstream_consumers.api.documents.answers import CONTENT, ValuesResponse, described
 from runstream_consumers.api.documents.inherited import files_of
 from runstream_consumers.api.kafka.command_events import change_file
 from runstream_consumers.api.problems import BadParameter, Problem
@@ -69,7 +69,7 @@ async def run_files(
 
 
 @router.head(f"{RUN}/files/{{path:path}}", include_in_schema=False)
-@router.get(f"{RUN}/files/{{path:path}}", summary="The content of a file")
+@router.get(f"{RUN}/files/{{path:path}}", summary="The content of a file", response_class=Response, responses=CONTENT)
 async def content(
     run: TheRun,
     path: str,

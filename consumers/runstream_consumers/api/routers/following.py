@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import run_documents as documents
-from runstream_consumers.api.documents.answers import described
-from runstream_consumers.api.documents.models import ProblemAnswer
+from runstream_consumers.api.documents.answers import EVENTS
 from runstream_consumers.api.following.changed_runs import ProjectPath
 from runstream_consumers.api.following.changes import Followed
 from runstream_consumers.api.following.cursors import ProjectCursor, RunCursor
@@ -32,11 +31,6 @@ router = APIRouter(prefix="/api/v1", tags=["following"])
 
 #: Characters of a cursor.
 _LONGEST = 8000
-_STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Server-sent events"},
-    204: {"description": "The run has ended, and everything was sent"},
-    429: {"model": ProblemAnswer, "description": "too many streams of this client are open"},
-}
 
 Given = Annotated[str | None, Query(alias="cursor", max_length=_LONGEST, description="`id` of the last event")]
 LastEventId = Annotated[str | None, Header(max_length=_LONGEST, description="As `cursor`; has precedence")]
@@ -48,7 +42,7 @@ Parts = Annotated[list[Literal["rows", "summary", "state"]] | None, Query(descri
     f"{RUN}/follow",
     summary="Rows, summary and state of a run as they are stored, as server-sent events",
     response_class=Response,
-    responses={**described(None), **_STREAM},
+    responses=EVENTS,
 )
 async def follow_run(
     run: TheRun,
@@ -89,7 +83,7 @@ async def follow_run(
     "/projects/{entity}/{project}/follow",
     summary="Runs of a project that appear or change, as server-sent events",
     response_class=Response,
-    responses={**described(None), **_STREAM},
+    responses=EVENTS,
 )
 async def follow_project(
     entity: Name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -123,7 +124,11 @@ async def sampled(run: TheRun, reads: TheReads, query: TheQuery, form: TheForm, 
         return await form.page(table, started, sampled=True)
 
 
-@router.get("/series", summary="Points of each metric, for a chart", responses=described(models.SeriesList))
+@router.get(
+    "/series",
+    summary="Points of each metric, for a chart",
+    responses={**described(models.SeriesList), 304: {"description": "The client has the points, by their entity tag"}},
+)
 async def series(request: Request, run: TheRun, reads: TheReads, query: TheQuery, samples: Samples = 500) -> Response:
     """Return for each numeric key and writer its steps, times and values; at most `samples` points each.
 
@@ -184,12 +189,13 @@ async def scan(
     """Return rows by step, exact, nothing merged; with `keys`, the rows that have one of them."""
     if not form.is_arrow and page_size > _LARGEST_JSON_PAGE:
         raise BadParameter("page_size", f"Input should be less than or equal to {_LARGEST_JSON_PAGE} for JSON")
-    after = None if cursor is None else _cursor(cursor)
+    mark = _mark(run, query, hidden=hidden)
+    after = None if cursor is None else _cursor(cursor, mark)
     values = _ARROW_VALUES if form.is_arrow else _GREATEST
     async with reading(reads) as connection:
         started, blocks = await documents.client_start(connection, run), reads.blocks(connection)
         page = await history.scan(blocks, run, query, after=after, limit=page_size, values=values, hidden=hidden)
-        return await form.page(page.table, started, next=None if page.next is None else _joined(page.next))
+        return await form.page(page.table, started, next=None if page.next is None else _joined((*page.next, mark)))
 
 
 @router.get("/console", summary="Lines of the console", responses=described(models.ConsoleAnswer))
@@ -281,8 +287,16 @@ def _joined(numbers: Sequence[int]) -> str:
     return ".".join(str(number) for number in numbers)
 
 
-def _cursor(text: str) -> Cursor:
-    return Cursor(*_integers(text, 4, "cursor", "next"))
+def _mark(run: RunPath, query: RowQuery, *, hidden: bool) -> int:
+    """Return a number that differs for the rows of another run or query."""
+    return zlib.crc32(repr((run, query, hidden)).encode("utf-8", "surrogatepass"))
+
+
+def _cursor(text: str, mark: int) -> Cursor:
+    *numbers, found = _integers(text, 5, "cursor", "next")
+    if found != mark:
+        raise BadParameter("cursor", "it is of another query: expected the `next` of a response to the same one")
+    return Cursor(*numbers)
 
 
 def _integers(text: str, count: int, parameter: str, source: str) -> list[int]:

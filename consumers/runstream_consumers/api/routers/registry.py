@@ -16,7 +16,14 @@ from runstream_consumers.api.services import TheServices
 from runstream_schemas.registry import Schema, schemas
 from runstream_schemas.topics import topic_name
 
-router = APIRouter(tags=["schema registry"])
+_MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+_JSON: dict[str, Any] = {"content": {_MEDIA_TYPE: {"schema": {}}}}
+
+router = APIRouter(
+    tags=["schema registry"],
+    default_response_class=Response,
+    responses={200: _JSON, 404: {**_JSON, "description": "there is no such schema, subject or version"}},
+)
 
 _SUBJECT_NOT_FOUND = 40401
 _VERSION_NOT_FOUND = 40402
@@ -26,7 +33,7 @@ _SCHEMA_NOT_FOUND = 40403
 class RegistryResponse(JSONResponse):
     """A response of the registry's media type."""
 
-    media_type = "application/vnd.schemaregistry.v1+json"
+    media_type = _MEDIA_TYPE
 
 
 @router.get("/schemas/ids/{identifier}")
@@ -70,7 +77,8 @@ async def one_version(subject: str, version: str, services: TheServices) -> Resp
     """Return one version of a subject; ``latest`` and ``-1`` select the newest."""
     if (found := _by_subject(services.settings.prefix).get(subject)) is None:
         return _missing(_SUBJECT_NOT_FOUND, f"Subject '{subject}' not found.")
-    schema = found[max(found)] if version in ("latest", "-1") else found.get(int(version) if version.isdigit() else 0)
+    numbers = {str(number): schema for number, schema in found.items()}
+    schema = found[max(found)] if version in ("latest", "-1") else numbers.get(version)
     if schema is None:
         return _missing(_VERSION_NOT_FOUND, f"Version {version} not found.")
     return RegistryResponse({"subject": subject, "version": schema.version, "id": schema.id, "schema": schema.text})
