@@ -53,7 +53,9 @@ class Services:
     commands: Commands
     read_barrier: ReadBarrier
     polling_pace: PollingPace
+    #: For reads of rows, and for lists of runs that are selected or sorted: each takes some of the connections only.
     fair_share: FairShare
+    selections: FairShare
     #: What is followed, and the open streams of those who follow it.
     changes: Changes
     streams: Streams

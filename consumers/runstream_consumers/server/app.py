@@ -150,6 +150,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
                 read_barrier=ReadBarrier(settings, database, offsets),
                 polling_pace=PollingPace(),
                 fair_share=FairShare(),
+                selections=FairShare(at_once=2),
                 changes=changes,
                 streams=Streams(),
                 archive=closing.enter_context(Archive.opened(object_store)),

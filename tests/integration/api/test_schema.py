@@ -12,10 +12,15 @@ from schemathesis.checks import content_type_conformance, response_schema_confor
 from schemathesis.core.failures import FailureGroup
 
 from runstream_schemas.events import Stream
-from tests.integration.api.conftest import new_recording
+from tests.integration.api.conftest import new_recording, served_anew
 from tests.integration.api.serving import TOKEN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runstream_deploy.processes.reaper import Reaper
+    from runstream_deploy.services.object_store import ObjectStore
+    from runstream_deploy.services.postgres import Postgres
     from tests.integration.api.recording import Recording
     from tests.integration.api.serving import Served
 
@@ -24,6 +29,19 @@ _CHECKS = [status_code_conformance, content_type_conformance, response_schema_co
 _EXAMPLES = 12
 #: Has no end.
 _ENDLESS = "^/api/v1/projects/.*/follow$"
+
+
+@pytest.fixture(scope="module")
+def served(
+    broker: str,
+    postgres: Postgres,
+    object_store: ObjectStore,
+    reaper: Reaper,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Served]:
+    """Run an API of this module, since requests change what others would read."""
+    with served_anew(broker, postgres, object_store, reaper, tmp_path_factory.mktemp("schema")) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

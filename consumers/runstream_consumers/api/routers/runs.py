@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from runstream_consumers.api.database import Connection
 from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import ValuesResponse, described
@@ -17,7 +20,7 @@ from runstream_consumers.api.documents.effective_state import effective_state
 from runstream_consumers.api.problems import BadParameter, RunNotFound
 from runstream_consumers.api.run_lists.listing import RunQuery, count_runs, list_runs
 from runstream_consumers.api.run_selection import After, TheFilter, TheOrder
-from runstream_consumers.api.services import TheConnection, TheReads, TheRun, TheServices
+from runstream_consumers.api.services import Services, TheClient, TheConnection, TheReads, TheRun, TheServices
 from runstream_consumers.history import latest
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.runtime.postgres import reader as runtime
@@ -40,7 +43,7 @@ RUN = "/runs/{entity}/{project}/{run_id}"
 
 @router.get("/runs", summary="Runs, newest first", responses=described(models.RunList))
 async def runs(
-    connection: TheConnection,
+    client: TheClient,
     services: TheServices,
     selected: TheFilter,
     order: TheOrder,
@@ -59,14 +62,16 @@ async def runs(
     query = RunQuery(
         entity=entity, project=project, run_id=run_id, filter=selected, order=order, limit=limit, after=after
     )
-    page = await list_runs(connection, query)
+    async with _selecting(services, client, query) as connection:
+        page = await list_runs(connection, query)
     listed = [documents.listed_document(item, services.settings.url) for item in page.runs]
     return ValuesResponse(models.RunList(runs=listed, next=page.next, truncated=page.truncated))
 
 
 @router.get("/runs/count", summary="The number of runs", responses=described(models.RunCount))
 async def count(
-    connection: TheConnection,
+    client: TheClient,
+    services: TheServices,
     selected: TheFilter,
     *,
     entity: str | None = None,
@@ -75,7 +80,17 @@ async def count(
 ) -> Response:
     """Return how many runs fulfill all conditions, which are those of lists."""
     query = RunQuery(entity=entity, project=project, run_id=run_id, filter=selected)
-    return ValuesResponse(models.RunCount(count=await count_runs(connection, query)))
+    async with _selecting(services, client, query) as connection:
+        return ValuesResponse(models.RunCount(count=await count_runs(connection, query)))
+
+
+@asynccontextmanager
+async def _selecting(services: Services, client: str, query: RunQuery) -> AsyncIterator[Connection]:
+    """Provide a connection; for a query that tests or sorts all runs of a project, when it is the client's turn."""
+    async with AsyncExitStack() as held:
+        if query.tests_all_runs:
+            await held.enter_async_context(services.selections.read(client, (query.entity, query.project)))
+        yield await held.enter_async_context(services.database.connection())
 
 
 @router.get(RUN, summary="One run", responses=described(models.RunDocument))

@@ -46,6 +46,11 @@ class RunQuery:
     #: ``next`` of the previous page.
     after: str | None = None
 
+    @property
+    def tests_all_runs(self) -> bool:
+        """Whether Postgres reads all runs of the project for it."""
+        return bool(comparisons_of(self.filter.condition)) or self.order != NEWEST_FIRST
+
     def checked(self) -> RunQuery:
         """Return the query with the published name of the project; raises BadParameter for invalid names."""
         for name, value in (("entity", self.entity), ("project", self.project), ("id", self.run_id)):
