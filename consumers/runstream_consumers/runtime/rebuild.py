@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
+import asyncpg
 from aiokafka import TopicPartition
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from runstream_consumers.runtime.exceptions import RuntimeFault
 from runstream_consumers.runtime.kafka.client import connected_reader
@@ -23,6 +26,7 @@ log = logging.getLogger(__name__)
 
 #: Longest wait for a batch that is being applied, and for the deletion.
 _SECONDS = 600
+_ATTEMPTS = 10
 
 
 async def describe_rebuild(consumer: Consumer, settings: ServerSettings, options: Options) -> str:
@@ -59,19 +63,29 @@ async def reset(consumer: Consumer, settings: ServerSettings, options: Options, 
     offsets = await start_offsets(settings, partitions, parse_start(position), options)
     async with connected(settings.postgres, application=consumer.name) as connection:
         await migrate_all(connection, consumer)
-        async with connection.transaction():
-            await connection.execute(
-                f"set local lock_timeout = '{_SECONDS}s'; set local statement_timeout = '{_SECONDS}s'"
-            )
-            # Held by a process while it applies a batch. The rows stay: another process may wait for them.
-            await connection.execute(QUERIES["lock_all_offsets"], consumer.name, timeout=_SECONDS)
-            await _forget(connection, consumer.name)
-            await migrate_all(connection, consumer)
-            for number in range(settings.partitions):
-                store = SinkStore(sink=consumer.name, partition=number, topics=names)
-                await store.make_offsets(connection, dict.fromkeys(names, 0))
-                await store.reset_offsets(connection, {name: offsets[TopicPartition(name, number)] for name in names})
+        # Readers lock the same tables in an order of their own; Postgres then ends one of the transactions.
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(asyncpg.DeadlockDetectedError),
+            stop=stop_after_attempt(_ATTEMPTS),
+            reraise=True,
+        ):
+            with attempt:
+                await _reset(connection, consumer, offsets)
     log.info("%s is rebuilt from %s", consumer.name, position)
+
+
+async def _reset(connection: Connection, consumer: Consumer, offsets: Mapping[TopicPartition, int]) -> None:
+    names = sorted({partition.topic for partition in offsets})
+    async with connection.transaction():
+        await connection.execute(f"set local lock_timeout = '{_SECONDS}s'; set local statement_timeout = '{_SECONDS}s'")
+        # Held by a process while it applies a batch. The rows stay: another process may wait for them.
+        await connection.execute(QUERIES["lock_all_offsets"], consumer.name, timeout=_SECONDS)
+        await _forget(connection, consumer.name)
+        await migrate_all(connection, consumer)
+        for number in sorted({partition.partition for partition in offsets}):
+            store = SinkStore(sink=consumer.name, partition=number, topics=names)
+            await store.make_offsets(connection, dict.fromkeys(names, 0))
+            await store.reset_offsets(connection, {name: offsets[TopicPartition(name, number)] for name in names})
 
 
 async def _forget(connection: Connection, sink: str) -> None:
