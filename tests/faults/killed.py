@@ -10,19 +10,35 @@ from typing import TYPE_CHECKING
 from runstream_deploy.processes.child import Child, Command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from runstream_deploy.processes.reaper import Reaper
 
 
-class Killed(threading.Thread):
-    """Runs a program, and starts it again whenever it has killed it after a random time; timing apart deterministic."""
+_LOOK_S = 0.1
 
-    def __init__(self, command: Command, log: Path, reaper: Reaper, *, lives_s: tuple[float, float]) -> None:
+
+class Killed(threading.Thread):
+    """Runs a program, and starts it again whenever it has killed it after a random time; timing apart deterministic.
+
+    If ``progress`` is given, a process is not killed before what it returns has changed: on a busy machine, a program
+    may take longer to start than it is to live.
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        log: Path,
+        reaper: Reaper,
+        *,
+        lives_s: tuple[float, float],
+        progress: Callable[[], object] | None = None,
+    ) -> None:
         super().__init__(daemon=True)
         self._command, self._log, self._reaper = command, log, reaper
         self._lives_s = lives_s
+        self._progress = progress
         self._random = random.Random(11)
         self._sparing, self._spared, self._ending = threading.Event(), threading.Event(), threading.Event()
         self.kills = 0
@@ -33,8 +49,12 @@ class Killed(threading.Thread):
         This thread lives as long: a process ends with the thread that started it.
         """
         while True:
+            before = self._progress and self._progress()
             child = Child(self._command, self._log, self._reaper)
-            if self._sparing.wait(self._random.uniform(*self._lives_s)):
+            spared = self._sparing.wait(self._random.uniform(*self._lives_s))
+            while self._progress and not spared and self._progress() == before:
+                spared = self._sparing.wait(_LOOK_S)
+            if spared:
                 break
             child.kill()
             self.kills += 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -28,6 +29,8 @@ from tests.integration.runtime.ledger import QUICK, fetch, settings_of
 from tests.polling import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pytest
 
     from runstream_deploy.processes.reaper import Reaper
@@ -48,20 +51,25 @@ class Follower(threading.Thread):
         self._stream = EventStream(url)
         self.events: list[Event] = []
         self.rows: list[dict[str, Any]] = []
-        self._pause = threading.Event()
+        self._stopping = threading.Event()
         #: Streams that had rows.
         self.streams = 0
 
     def run(self) -> None:
         """Receive events until the last one."""
-        while not self.events or self.events[-1].name != "end":
+        while not self._stopping.is_set() and not (self.events and self.events[-1].name == "end"):
             before = len(self.rows)
             with suppress(httpx.TransportError):
                 for event in self._stream.events():
                     self.events.append(event)
                     self.rows += event.data["rows"] if event.name == "rows" else []
             self.streams += len(self.rows) > before
-            self._pause.wait(0.1)
+            self._stopping.wait(0.1)
+
+    def stop(self) -> None:
+        """Stop once the present stream ends."""
+        self._stopping.set()
+        self.join()
 
 
 class Publisher(threading.Thread):
@@ -93,6 +101,17 @@ class Publisher(threading.Thread):
         self.join()
 
 
+@contextmanager
+def ending(*threads: Follower | Publisher) -> Iterator[None]:
+    """End threads that were started after the block: later tests must not run beside them."""
+    try:
+        yield
+    finally:
+        for thread in threads:
+            if thread.is_alive():
+                thread.stop()
+
+
 def test_a_follower_gets_every_event_once_whatever_is_killed(
     broker: str,
     postgres: Postgres,
@@ -114,12 +133,13 @@ def test_a_follower_gets_every_event_once_whatever_is_killed(
         api = ApiProcess(choose_port(), served.settings)
         arguments = [sys.executable, "-m", "runstream_consumers.runtime", "history"]
         history = Command(arguments=arguments, environment=served.settings)
-        apis = Killed(api.command(), folder / "killed-api.log", reaper, lives_s=_API_LIVES_S)
-        consumers = Killed(history, folder / "history.log", reaper, lives_s=_CONSUMER_LIVES_S)
         command = compactor_command(served.settings)
         compactors = Killed(command, folder / "compactor.log", reaper, lives_s=LIVES_S)
         follower, publisher = Follower(f"{api.url}/api/v1/runs{path(run)}/follow"), Publisher(served, writers)
-        with running(apis, consumers, compactors):
+        received = partial(len, follower.rows)
+        apis = Killed(api.command(), folder / "killed-api.log", reaper, lives_s=_API_LIVES_S, progress=received)
+        consumers = Killed(history, folder / "history.log", reaper, lives_s=_CONSUMER_LIVES_S, progress=received)
+        with ending(follower, publisher), running(apis, consumers, compactors):
             follower.start()
             publisher.start()
             eventually(lambda: consumers.kills >= 1 and len(follower.rows) > 200)
