@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from runstream.files.active_pool import ACTIVE_POOL
@@ -45,7 +46,7 @@ def keep_array(array: Any, what: str, fixed: int = 0) -> tuple[Content, dict[str
     """
     if array.dtype.kind not in "biuf":
         raise ValueError(f"Invalid {what}: expected numbers, not an array of type {array.dtype}")
-    arguments: dict[str, Any] = {"dtype": array.dtype.str, "shape": [*array.shape]}
+    arguments: dict[str, Any] = {"dtype": _type_name(array.dtype), "shape": [*array.shape]}
     if array.flags.c_contiguous:
         pieces: Iterable[Any] = [array]
     else:
@@ -60,6 +61,11 @@ def keep_array(array: Any, what: str, fixed: int = 0) -> tuple[Content, dict[str
         pieces = _pieces(array)
     content = ACTIVE_POOL.keep(array.nbytes, pieces) or BytesContent(array.tobytes())
     return content, arguments
+
+
+@cache
+def _type_name(dtype: Any) -> str:
+    return str(dtype.str)
 
 
 def keep_bytes(data: bytes) -> Content:

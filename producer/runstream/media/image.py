@@ -166,8 +166,8 @@ class Image(BatchableMedia):
 
     def _of_pixels(self, pixels: Pixels) -> MediaFile:
         self._width, self._height = pixels.width, pixels.height
-        encode = {"kind": "image", "format": self.format, **pixels.arguments}
-        return MediaFile(folder="images", extension=self.format, content=pixels.content, encode=encode)
+        pixels.arguments.update(kind="image", format=self.format)
+        return MediaFile(folder="images", extension=self.format, content=pixels.content, encode=pixels.arguments)
 
     def _of_path(self, path: Path) -> MediaFile:
         content = FileContent.existing(path)

@@ -16,6 +16,7 @@ def require(module: str, what: str, install: str = "runstream[media]") -> Any:
     return import_module(module)
 
 
+@cache
 def require_installed(module: str, what: str, install: str = "runstream[media]") -> None:
     """Raise Error unless a package is installed, which is needed where a file is encoded; it is not imported."""
     _require(module, what, install)

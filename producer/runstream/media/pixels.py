@@ -8,8 +8,6 @@ from runstream.media.arrays import as_array, keep_array
 from runstream.media.packages import module_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from runstream.media.content import Content
 
 #: Pixels of the longest side: the limit of JPEG and of Pillow.
@@ -30,7 +28,7 @@ class Pixels(NamedTuple):
     content: Content
     width: int
     height: int
-    arguments: Mapping[str, Any]
+    arguments: dict[str, Any]
 
 
 def pixels_of(data: Any, mode: str | None, normalize: bool | None) -> Pixels:  # noqa: FBT001

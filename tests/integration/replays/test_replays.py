@@ -193,6 +193,8 @@ async def _caught_up(settings: ArchiverSettings) -> None:
 
     async def done() -> bool:
         ends = {one: found[-1].offset + 1 for one, found in (await topic_messages(settings)).items() if found}
+        if not await fetch(settings.postgres, "select where to_regclass('runtime.sink_offset') is not null"):
+            return False
         rows = await fetch(settings.postgres, "select sink, topic, partition, next from runtime.sink_offset")
         assert len({row["sink"] for row in rows}) == len(CONSUMERS)
         behind = [row for row in rows if row["next"] < ends.get((row["topic"], row["partition"]), 0)]
