@@ -6,6 +6,8 @@ import re
 
 #: Length of a name, and of one of its parts, in bytes of UTF-8.
 NAME_BYTES, PART_BYTES = 1024, 255
+#: Most names, which need no further checks.
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 #: Control characters and lone surrogates.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -15,6 +17,10 @@ def problem_of_name(name: str) -> str:
 
     A name has parts separated by ``/``, of which none is empty, ``.`` or ``..``; a backslash is an ordinary character.
     """
+    return "" if len(name) <= PART_BYTES and _PLAIN.fullmatch(name) else _problem(name)
+
+
+def _problem(name: str) -> str:
     if not name:
         return "it is empty"
     if found := _UNPRINTABLE.search(name):
