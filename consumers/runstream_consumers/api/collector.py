@@ -40,6 +40,7 @@ EXPECTED = (
     KafkaError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
 )
 

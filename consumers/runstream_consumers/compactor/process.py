@@ -39,7 +39,13 @@ _RETRY_S = 5.0
 _SKIP_S = 60.0
 #: Objects that no table knows are looked for this often, and deleted from this age on.
 _SEARCH_S = 86_400.0
-_UNAVAILABLE = (StoreUnavailable, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+_UNAVAILABLE = (
+    StoreUnavailable,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
 _OF_ONE_RUN = (PartConflict, ObjectMissing, ObjectDamaged, asyncpg.PostgresError)
 
 

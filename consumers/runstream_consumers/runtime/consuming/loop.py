@@ -123,7 +123,7 @@ class ConsumeLoop:
     async def report_delay(self, number: int, error: Exception | None) -> None:
         """Store why a partition number is not processed now, or that it is, for the status of the stack."""
         name = self._context.name
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             async with asyncio.timeout(_REPORT_TIMEOUT_S), self._context.connection() as connection:
                 if error is None:
                     await connection.execute(QUERIES["forget_delay"], name, number)
