@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-import asyncpg
 from aiokafka.errors import KafkaError
 
 from runstream_consumers.api.control_tables import ControlTables, open_control_tables
@@ -21,6 +20,7 @@ from runstream_consumers.api.problems import Problem
 from runstream_consumers.artifact_decisions.store import close_stale_drafts, held_manifests
 from runstream_consumers.artifacts.reader import live_manifests
 from runstream_consumers.object_store.store import ObjectStore, StoreUnavailable
+from runstream_consumers.runtime.faults import POSTGRES_ERRORS
 from runstream_consumers.settings import ServerSettings
 from runstream_consumers.stored_objects.collection import QUERIES, Collected, CollectionRefused, collect
 from runstream_schemas.topics import Topic, topic_name
@@ -38,9 +38,7 @@ EXPECTED = (
     StoreUnavailable,
     Problem,
     KafkaError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
+    *POSTGRES_ERRORS,
     OSError,
 )
 

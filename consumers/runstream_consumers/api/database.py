@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 
 from runstream_consumers.api.problems import Unavailable
+from runstream_consumers.runtime.faults import POSTGRES_ERRORS
 
 #: An asyncpg connection; asyncpg ships no types.
 Connection = Any
@@ -43,7 +44,7 @@ class Database:
             yield connection
         finally:
             # The pool closes a connection that cannot be reset; the request has its answer.
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+            with suppress(*POSTGRES_ERRORS, OSError):
                 await self._pool.release(connection)
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from runstream_consumers.object_store.store import ObjectDamaged, ObjectMissing, StoreUnavailable
+from runstream_consumers.runtime.faults import POSTGRES_ERRORS
 from runstream_schemas.topics import RunPath
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -69,9 +70,7 @@ EXPECTED: tuple[type[Exception], ...] = (
     Problem,
     HTTPException,
     RequestValidationError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a connection that the server closes during a query
+    *POSTGRES_ERRORS,
     OSError,
     StoreUnavailable,
     ObjectMissing,

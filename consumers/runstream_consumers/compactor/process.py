@@ -20,6 +20,7 @@ from runstream_consumers.compactor.settings import CompactorSettings
 from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.history.store import STREAM_NUMBERS
 from runstream_consumers.object_store.store import ObjectDamaged, ObjectMissing, ObjectStore, StoreUnavailable
+from runstream_consumers.runtime.faults import CLIENT_ERRORS
 from runstream_consumers.runtime.plugin import Connection
 from runstream_consumers.runtime.postgres.connection import connected
 from runstream_consumers.runtime.postgres.migrate import migrate_all
@@ -39,13 +40,7 @@ _RETRY_S = 5.0
 _SKIP_S = 60.0
 #: Objects that no table knows are looked for this often, and deleted from this age on.
 _SEARCH_S = 86_400.0
-_UNAVAILABLE = (
-    StoreUnavailable,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-)
+_UNAVAILABLE = (StoreUnavailable, asyncpg.PostgresConnectionError, *CLIENT_ERRORS, OSError)
 _OF_ONE_RUN = (PartConflict, ObjectMissing, ObjectDamaged, asyncpg.PostgresError)
 
 

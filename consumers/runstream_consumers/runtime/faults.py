@@ -24,8 +24,10 @@ _DATA_CLASSES = ("22", "23", "54")
 #: SQLSTATE classes caused by a statement whatever its values: feature not supported, syntax error or access rule.
 _STATEMENT_CLASSES = ("0A", "42")
 
-#: What asyncpg raises for errors of the connection, or of its use.
-_CLIENT_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+#: What asyncpg raises for errors of a connection, or of its use; the second if Postgres ends it during a query.
+CLIENT_ERRORS: tuple[type[Exception], ...] = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+#: What asyncpg raises, except for an OSError.
+POSTGRES_ERRORS: tuple[type[Exception], ...] = (asyncpg.PostgresError, *CLIENT_ERRORS)
 
 _HTTP_STATUS = range(300, 600)
 #: Status codes below 500 by which an HTTP service asks for another attempt: timeout, too early, too many requests.
@@ -53,7 +55,7 @@ def is_message_error(error: BaseException) -> bool:
     """
     if is_data_error(error):
         return True
-    known = (asyncpg.PostgresError, *_CLIENT_ERRORS, KafkaError, MemoryError, RuntimeFault)
+    known = (*POSTGRES_ERRORS, KafkaError, MemoryError, RuntimeFault)
     return isinstance(error, Exception) and not isinstance(error, known) and not is_service_error(error)
 
 
@@ -80,7 +82,7 @@ def _http_status(error: BaseException) -> int | None:
 
 def is_infrastructure_error(error: BaseException) -> bool:
     """Whether a server or the connection to it failed, so that trying again later helps."""
-    if isinstance(error, (asyncpg.PostgresError, *_CLIENT_ERRORS)):
+    if isinstance(error, POSTGRES_ERRORS):
         return not is_data_error(error) and not str(getattr(error, "sqlstate", "")).startswith(_STATEMENT_CLASSES)
     if isinstance(error, KafkaError):
         return bool(error.retriable) or isinstance(error, KafkaTimeoutError)

@@ -12,7 +12,6 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
@@ -20,7 +19,7 @@ from runstream_consumers.runtime.consuming.buffer import Buffer
 from runstream_consumers.runtime.consuming.partition_worker import PartitionWorker
 from runstream_consumers.runtime.consuming.sink import Sink
 from runstream_consumers.runtime.exceptions import ConsumptionStalled, RuntimeFault
-from runstream_consumers.runtime.faults import is_infrastructure_error
+from runstream_consumers.runtime.faults import POSTGRES_ERRORS, is_infrastructure_error
 from runstream_consumers.runtime.kafka.client import Assignment, commit_lag_offsets, log_bounds
 from runstream_consumers.runtime.options import Options
 from runstream_consumers.runtime.plugin import Connection, Consumer, Context
@@ -123,7 +122,7 @@ class ConsumeLoop:
     async def report_delay(self, number: int, error: Exception | None) -> None:
         """Store why a partition number is not processed now, or that it is, for the status of the stack."""
         name = self._context.name
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        with contextlib.suppress(OSError, *POSTGRES_ERRORS):
             async with asyncio.timeout(_REPORT_TIMEOUT_S), self._context.connection() as connection:
                 if error is None:
                     await connection.execute(QUERIES["forget_delay"], name, number)
