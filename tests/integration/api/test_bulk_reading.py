@@ -10,7 +10,6 @@ import pytest
 
 from runstream.exceptions import UsageError
 from runstream.public_api.api import Api
-from runstream.public_api.run_parts import rows as row_calls
 from tests.integration.api.conftest import ROWS, new_recording
 from tests.integration.api.serving import TOKEN, path
 
@@ -69,17 +68,16 @@ def test_an_arrow_sample_has_the_rows_of_the_json_sample(served: Served, digits:
     assert table["_step"].to_pylist() == [row["_step"] for row in found["rows"]]
 
 
-def test_all_rows_are_read_as_one_table(api: Api, digits: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_rows_are_read_as_one_table(api: Api, digits: Recording) -> None:
     """Pages of any size become one table with the rows of a scan."""
-    monkeypatch.setattr(row_calls, "_TABLE_PAGE", 150)
     run = api.run(str(digits.run))
     expected = list(run.scan_history(page_size=300))
     for into in ("arrow", "pandas", "polars"):
-        table = run.read_history(format=into)
+        table = run.read_history(format=into, page_size=150)
         assert [int(step) for step in table["_step"].to_numpy()] == [row["_step"] for row in expected]
         losses = [float(loss) for loss in table["train.loss"].to_numpy()]
         assert losses == [row["train"]["loss"] for row in expected]
-    table = run.read_history(keys=["val/accuracy"], min_step=100, max_step=300, format="arrow")
+    table = run.read_history(keys=["val/accuracy"], min_step=100, max_step=300, format="arrow", page_size=150)
     assert table.to_pydict() == {"_step": [199, 299], "val/accuracy": [199 / ROWS, 299 / ROWS]}
 
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runstream_consumers.api.following import messages
 from runstream_consumers.api.following.changes import Watch
 from runstream_consumers.api.following.cursors import MOST_WAITING, RunCursor
-from runstream_consumers.api.following.messages import Feed, FeedResponse, Message, Streams
+from runstream_consumers.api.following.messages import Feed, FeedResponse, Message, Streams, Timing
 from runstream_consumers.api.problems import Problem, Unavailable
 from runstream_consumers.history.arrivals.rows import Place
 
@@ -40,9 +39,9 @@ class Numbers:
             self.last = Message("end", "{}", "last")
 
 
-def feed_of(follower: Numbers, watch: Watch | None = None) -> Feed:
+def feed_of(follower: Numbers, watch: Watch | None = None, timing: Timing = Timing()) -> Feed:  # noqa: B008 - immutable
     """Return the feed of a follower of which nothing was read."""
-    return Feed(follower, watch or Watch(), follower.unsent(), None)
+    return Feed(follower, watch or Watch(), follower.unsent(), None, timing)
 
 
 async def text_of(feed: Feed) -> str:
@@ -74,12 +73,10 @@ async def test_a_stream_begins_with_its_retry_time_and_ends_with_the_last_messag
     )
 
 
-async def test_a_stream_waits_while_the_server_cannot_read(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_waits_while_the_server_cannot_read() -> None:
     """The reason is a comment; afterwards the stream goes on. An idle stream has comments, too."""
-    monkeypatch.setattr(messages, "_RETRY_S", 0.01)
-    monkeypatch.setattr(messages, "_HEARTBEAT_S", 0.01)
-    monkeypatch.setattr(messages, "_READ_AGAIN_S", 0.05)
-    text = await text_of(feed_of(Numbers([1], Unavailable("behind", "Later."), [], [2])))
+    timing = Timing(retry_s=0.01, heartbeat_s=0.01, read_again_s=0.05)
+    text = await text_of(feed_of(Numbers([1], Unavailable("behind", "Later."), [], [2]), timing=timing))
     assert ": behind: Later.\n\n" in text
     assert ": \n\n" in text
     assert text.index("id: c1") < text.index("behind") < text.index("id: c2")
@@ -109,12 +106,11 @@ async def test_streams_end_when_the_api_stops() -> None:
     assert b"c2" not in received
 
 
-async def test_a_client_that_does_not_receive_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_does_not_receive_is_left() -> None:
     """Nothing more is read for it, and its place is free."""
-    monkeypatch.setattr(messages, "_STALLED_S", 0.02)
     closed = []
     follower = Numbers([1], [2])
-    response = FeedResponse(feed_of(follower), lambda: closed.append(True))
+    response = FeedResponse(feed_of(follower, timing=Timing(stalled_s=0.02)), lambda: closed.append(True))
 
     async def send(message: Sent) -> None:
         if message["type"] == "http.response.body" and b"number" in message["body"]:

@@ -19,16 +19,26 @@ from runstream_consumers.api.following.changes import Watch
 from runstream_consumers.api.problems import EXPECTED, Problem, problem_of
 from runstream_schemas import values
 
-#: Seconds after which a client reconnects, between comments on an idle stream, and for which a client may not receive.
-_RETRY_S, _HEARTBEAT_S, _STALLED_S = 2.0, 15.0, 60.0
-#: Seconds after which a stream reads although no change was seen.
-_READ_AGAIN_S = 60.0
 #: Streams of one client, and of all.
 _OF_ONE_CLIENT, _OF_ALL = 200, 1000
 #: Errors of the server: it is tried again. For others the stream ends.
 _TEMPORARY = 500
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The times of a stream, seconds."""
+
+    #: After which a client reconnects, and a stream reads again that could not.
+    retry_s: float = 2.0
+    #: Between comments on an idle stream.
+    heartbeat_s: float = 15.0
+    #: After which a stream reads although no change was seen.
+    read_again_s: float = 60.0
+    #: For which a client may receive nothing.
+    stalled_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +102,23 @@ class Feed:
     #: What was read of the follower before the response began.
     begun: AsyncIterator[Message]
     first: Message | None
-    _spoke: float = 0.0
+    timing: Timing = Timing()
+    _sent_at: float = field(default=0.0, init=False)
     _trouble: str = field(default="", init=False)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield events and comments until the follower has ended or the API stops."""
-        yield self._said(format_sse_event(retry=round(_RETRY_S * 1000)))
+        yield self._noted(format_sse_event(retry=round(self.timing.retry_s * 1000)))
         messages = self.begun
         if self.first is not None:
-            yield self._said(self.first.encode())
+            yield self._noted(self.first.encode())
         while not self.watch.is_stopping:
             try:
                 async for message in messages:
-                    yield self._said(message.encode())
+                    yield self._noted(message.encode())
             except EXPECTED as error:
                 problem = problem_of(error)
-                yield self._said(self._report(problem))
+                yield self._noted(self._report(problem))
                 if problem.status < _TEMPORARY:
                     return
             else:
@@ -121,16 +132,17 @@ class Feed:
 
     async def _idle(self) -> AsyncIterator[bytes]:
         """Yield comments until it is time to read again."""
-        wait_s = _RETRY_S if self._trouble else self.follower.look_again_s or _READ_AGAIN_S
+        timing = self.timing
+        wait_s = timing.retry_s if self._trouble else self.follower.look_again_s or timing.read_again_s
         until = _now() + wait_s
         while (left := until - _now()) > 0:
-            if await self.watch.changed(min(left, max(self._spoke + _HEARTBEAT_S - _now(), 0))):
+            if await self.watch.changed(min(left, max(self._sent_at + timing.heartbeat_s - _now(), 0))):
                 return
-            if _now() >= self._spoke + _HEARTBEAT_S:
-                yield self._said(format_sse_event(comment=""))
+            if _now() >= self._sent_at + timing.heartbeat_s:
+                yield self._noted(format_sse_event(comment=""))
 
-    def _said(self, chunk: bytes) -> bytes:
-        self._spoke = _now()
+    def _noted(self, chunk: bytes) -> bytes:
+        self._sent_at = _now()
         return chunk
 
     def _report(self, problem: Problem) -> bytes:
@@ -150,6 +162,7 @@ class FeedResponse(StreamingResponse):
 
     def __init__(self, feed: Feed, close: Callable[[], None]) -> None:
         self._watch = feed.watch
+        self._stalled_s = feed.timing.stalled_s
         self._chunks = feed.chunks()
         self._close = close
         super().__init__(self._chunks, headers={"X-Accel-Buffering": "no"})
@@ -171,9 +184,9 @@ class FeedResponse(StreamingResponse):
     async def stream_response(self, send: Send) -> None:
         """Send the feed; end without its end if the client receives nothing for a minute."""
         try:
-            await super().stream_response(lambda message: _sent_in_time(send, message))
+            await super().stream_response(lambda message: _sent_in_time(send, message, self._stalled_s))
         except _Stalled:
-            log.info("a stream was closed: its client received nothing for %d s", _STALLED_S)
+            log.info("a stream was closed: its client received nothing for %d s", self._stalled_s)
         finally:
             await self._chunks.aclose()  # type: ignore[attr-defined]  # a generator
 
@@ -182,8 +195,8 @@ class _Stalled(Exception):  # noqa: N818 — ends a response
     pass
 
 
-async def _sent_in_time(send: Send, message: Sent) -> None:
-    deadline = asyncio.timeout(_STALLED_S)
+async def _sent_in_time(send: Send, message: Sent, within_s: float) -> None:
+    deadline = asyncio.timeout(within_s)
     try:
         async with deadline:
             await send(message)

@@ -13,8 +13,6 @@ from runstream.public_api.bulk.tables import library_of, table_of
 from runstream.public_api.frames import FIELDS, META, pick, table
 from runstream.public_api.run_parts.document import RunDocument
 
-#: Rows of the first page of a table.
-_TABLE_PAGE = 16_384
 _STREAMS = {"default": "history", "history": "history", "system": "system"}
 
 
@@ -98,6 +96,7 @@ class RunRows(RunDocument):
         format: Literal["pandas", "polars", "arrow"] = "pandas",  # noqa: A002 - as in Runs.histories
         late: Literal["include", "exclude"] = "include",
         hidden: bool = False,
+        page_size: int = 16_384,
     ) -> Any:
         """Return all rows in the order of their steps as one table, without sampling.
 
@@ -113,6 +112,7 @@ class RunRows(RunDocument):
             format: A pandas or polars DataFrame, or an Arrow table.
             late: As for :meth:`history`.
             hidden: As for :meth:`scan_history`; ``_hidden`` is then a column.
+            page_size: As for :meth:`scan_history`.
 
         Raises:
             UsageError: ``late`` or ``format`` has another value.
@@ -120,7 +120,7 @@ class RunRows(RunDocument):
         """
         library_of(format)
         asked = {"min_step": min_step, "max_step": max_step, "late": _checked_late(late), "hidden": hidden or None}
-        return table_of(self._batches(keys, page_size=_TABLE_PAGE, **asked), keys, format)
+        return table_of(self._batches(keys, page_size=page_size, **asked), keys, format)
 
     def _batches(self, keys: Sequence[str] | None, **asked: Any) -> Iterator[RowBatch]:
         fields = None if keys is None else [name for name in FIELDS if name == "_step" or name in keys]
