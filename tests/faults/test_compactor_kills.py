@@ -8,12 +8,11 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from runstream_deploy.processes.child import Command
-from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.topics import RunPath
 from tests.conftest import run_aside
 from tests.faults.killed import Killed, running
 from tests.integration.api.recording import Recording
-from tests.integration.api.serving import ENTITY, PARTITIONS, Served, serving
+from tests.integration.api.serving import ENTITY, Served, served_anew
 from tests.integration.runtime.ledger import fetch
 from tests.polling import eventually
 
@@ -89,13 +88,11 @@ def test_a_follower_gets_every_row_once_while_compactors_are_killed(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Rows are read in order, each once, across compactions; afterwards they are stored once, and nothing else is."""
-    prefix, folder = f"c{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("compactors")
-    run_aside(ensure_topics(broker, prefix, partitions=PARTITIONS))
-    run_aside(postgres.ensure_database(prefix))
-    dsn = postgres.address(prefix)
+    folder = tmp_path_factory.mktemp("compactors")
     recording = Recording(RunPath(entity=ENTITY, project="digits", run_id="followed"), uuid.uuid4().bytes)
     consumers = ("history", "summary", "liveness")
-    with serving(broker, prefix, dsn, reaper, folder, consumers=consumers, store=object_store) as served:
+    with served_anew(broker, postgres, object_store, reaper, folder, consumers) as served:
+        dsn = postgres.address(served.prefix)
         served.publish(recording.start({}).beat())
         recording.sent.clear()
         eventually(lambda: served.ask(f"/api/v1/runs/{ENTITY}/digits/followed").status_code == 200)
@@ -112,7 +109,7 @@ def test_a_follower_gets_every_row_once_while_compactors_are_killed(
             expected = [(step, _row(step)) for step in range(ROWS)]
             assert [_logged(row) for row in rows] == expected
             assert [_logged(row) for row in _all_pages(served, recording)] == expected
-        _check_objects(object_store, prefix, dsn)
+        _check_objects(object_store, served.prefix, dsn)
 
 
 def _logged(row: dict[str, Any]) -> tuple[int, dict[str, Any]]:

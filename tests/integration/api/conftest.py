@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 import uuid
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runstream_deploy.services.topics import ensure_topics
 from runstream_schemas.events import Role, Stream
 from runstream_schemas.topics import RunPath
-from tests.conftest import run_aside
 from tests.integration.api.recording import STARTED, Recording
-from tests.integration.api.serving import ENTITY, PARTITIONS, Served, serving
+from tests.integration.api.serving import ENTITY, Served, served_anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from runstream_deploy.processes.reaper import Reaper
     from runstream_deploy.services.object_store import ObjectStore
@@ -39,18 +35,6 @@ def served(
 ) -> Iterator[Served]:
     """Run an API over empty topics, an empty database and an empty bucket."""
     with served_anew(broker, postgres, object_store, reaper, tmp_path_factory.mktemp("api")) as served:
-        yield served
-
-
-@contextmanager
-def served_anew(
-    broker: str, postgres: Postgres, object_store: ObjectStore, reaper: Reaper, folder: Path
-) -> Iterator[Served]:
-    """Run an API over empty topics, an empty database and an empty bucket until the block ends."""
-    prefix = f"api{uuid.uuid4().hex[:10]}"
-    run_aside(ensure_topics(broker, prefix, partitions=PARTITIONS))
-    run_aside(postgres.ensure_database(prefix))
-    with serving(broker, prefix, postgres.address(prefix), reaper, folder, store=object_store) as served:
         yield served
 
 

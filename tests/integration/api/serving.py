@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import uuid
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from runstream_deploy.processes.ports import choose_port
 from runstream_deploy.services.api_process import ApiProcess
 from runstream_deploy.services.object_store import ensure_bucket
 from runstream_deploy.services.service import wait_until_ready
+from runstream_deploy.services.topics import ensure_topics
 from tests.conftest import run_aside
 from tests.integration.api.recording import Recording, publish
 from tests.polling import eventually
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from runstream_deploy.processes.reaper import Reaper
     from runstream_deploy.services.object_store import ObjectStore
+    from runstream_deploy.services.postgres import Postgres
     from runstream_schemas.topics import RunPath
 
 TOKEN = "token-of-the-tests"  # not a secret
@@ -128,6 +131,24 @@ def serving(
         url = stack.enter_context(running_api(settings, reaper, folder))
         served = Served(url=url, broker=broker, prefix=prefix, object_store=store, settings=settings)
         eventually(lambda: served.ask("/api/v1/runs").status_code == httpx.codes.OK)
+        yield served
+
+
+@contextmanager
+def served_anew(  # noqa: PLR0917 - the fixtures of servers
+    broker: str,
+    postgres: Postgres,
+    object_store: ObjectStore,
+    reaper: Reaper,
+    folder: Path,
+    consumers: Sequence[str] = _CONSUMERS,
+) -> Iterator[Served]:
+    """Run consumers and an API over empty topics, an empty database and an empty bucket until the block ends."""
+    prefix = f"api{uuid.uuid4().hex[:10]}"
+    run_aside(ensure_topics(broker, prefix, partitions=PARTITIONS))
+    run_aside(postgres.ensure_database(prefix))
+    dsn = postgres.address(prefix)
+    with serving(broker, prefix, dsn, reaper, folder, consumers=consumers, store=object_store) as served:
         yield served
 
 

@@ -12,8 +12,8 @@ import pytest
 from runstream_consumers.api.collector import Collector, collected
 from runstream_consumers.settings import ServerSettings
 from runstream_consumers.stored_objects.collection import CollectionRefused
-from tests.integration.api.conftest import new_recording, served_anew
-from tests.integration.api.serving import PARTITIONS
+from tests.integration.api.conftest import new_recording
+from tests.integration.api.serving import PARTITIONS, served_anew
 from tests.integration.api.test_files import add_file, ask_file, put_object
 from tests.polling import eventually
 

@@ -12,8 +12,8 @@ from schemathesis.checks import content_type_conformance, response_schema_confor
 from schemathesis.core.failures import FailureGroup
 
 from runstream_schemas.events import Stream
-from tests.integration.api.conftest import new_recording, served_anew
-from tests.integration.api.serving import TOKEN
+from tests.integration.api.conftest import new_recording
+from tests.integration.api.serving import TOKEN, served_anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
