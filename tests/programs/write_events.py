@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import signal
 import time
+from pathlib import Path
 
 import runstream
 
@@ -19,6 +21,7 @@ def main() -> None:
     parser.add_argument("--folders", nargs="*", default=["events"])
     parser.add_argument("--mode", default="online")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between steps; flushes after each step")
+    parser.add_argument("--until", type=Path, help="write steps until this file exists, and their number into it")
     parser.add_argument("--end", choices=["finish", "exit", "kill"], default="finish")
     arguments = parser.parse_args()
 
@@ -27,7 +30,10 @@ def main() -> None:
 
     writers = [SummaryWriter(folder) for folder in arguments.folders]
     for writer in writers:
-        for step in range(arguments.steps):
+        for step in itertools.count() if arguments.until else range(arguments.steps):
+            if arguments.until and arguments.until.exists():
+                arguments.until.write_text(str(step))
+                break
             writer.add_scalar("loss", 1 / (step + 1), step * 10)
             writer.add_scalar("accuracy", step / 16, step * 10)
             if arguments.pause:

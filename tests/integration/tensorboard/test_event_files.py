@@ -69,21 +69,26 @@ def test_event_files_of_an_offline_run_are_read_by_sync(stack: Stack, server: Se
 
 def test_events_are_stored_exactly_once_when_readers_are_killed(stack: Stack, server: Server, tmp_path: Path) -> None:
     """The reader, and the shipper with its reader, are killed while events are written."""
-    run_id = new_id()
-    arguments = ("--id", run_id, "--steps", 400, "--pause", 0.01)
+    run_id, enough = new_id(), tmp_path / "enough"
+    arguments = ("--id", run_id, "--until", enough, "--pause", 0.01)
     trainer = start("write_events", *arguments, environment=stack.environment, folder=tmp_path)
-    for name in ("runstream.tensorboard", "runstream.shipper", "runstream.tensorboard"):
-        pids = eventually(lambda name=name: processes_of(name, tmp_path))  # type: ignore[misc]
-        seen = len(server.rows(run_id)) if name != "runstream.tensorboard" else 0
-        kill(sorted(pids))
-        eventually(lambda pids=pids, name=name: processes_of(name, tmp_path) - set(pids))  # type: ignore[misc]
-        eventually(lambda seen=seen: count_rows(server, run_id) > seen)  # type: ignore[misc]
+    try:
+        for name in ("runstream.tensorboard", "runstream.shipper", "runstream.tensorboard"):
+            pids = eventually(lambda name=name: processes_of(name, tmp_path))  # type: ignore[misc]
+            seen = len(server.rows(run_id)) if name != "runstream.tensorboard" else 0
+            kill(sorted(pids))
+            eventually(lambda pids=pids, name=name: processes_of(name, tmp_path) - set(pids))  # type: ignore[misc]
+            eventually(lambda seen=seen: count_rows(server, run_id) > seen)  # type: ignore[misc]
+        enough.touch()
+        assert trainer.wait(120) == 0, (tmp_path / "output.txt").read_text()
+    finally:
+        trainer.kill()
+        trainer.wait()
 
-    assert trainer.wait(120) == 0, (tmp_path / "output.txt").read_text()
-
-    rows = rows_of(server, run_id, 400)
-    assert [row["global_step"] for row in rows] == [step * 10 for step in range(400)]
-    assert [row["_step"] for row in rows] == list(range(400))
+    steps = int(enough.read_text())
+    rows = rows_of(server, run_id, steps)
+    assert [row["global_step"] for row in rows] == [step * 10 for step in range(steps)]
+    assert [row["_step"] for row in rows] == list(range(steps))
 
 
 def test_a_missing_tensorboard_package_is_a_warning(tmp_path: Path) -> None:

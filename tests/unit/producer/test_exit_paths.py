@@ -260,3 +260,28 @@ thread.join()
 
     assert (status, errors) == (0, "")
     assert len(writers(only_run(tmp_path), "child")) == 20
+
+
+def test_children_that_are_terminated_as_they_are_forked_end(tmp_path: Path) -> None:
+    """Each child ends by the signal, whichever thread forked it, also if the signal arrives before it runs."""
+    source = """
+def child():
+    pid = os.fork()
+    if pid == 0:
+        for _ in range(200):
+            time.sleep(0.01)
+        os._exit(0)
+    os.kill(pid, signal.SIGTERM)
+    ended.append(os.WTERMSIG(os.waitpid(pid, 0)[1]))
+ended = []
+for _ in range(20):
+    child()
+    thread = threading.Thread(target=child)
+    thread.start()
+    thread.join()
+assert ended == [signal.SIGTERM] * 40
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    status, _, errors = finished(tmp_path, source)
+
+    assert (status, errors) == (-signal.SIGTERM, "")

@@ -18,6 +18,7 @@ from multiprocessing import util as multiprocessing_util
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runstream.tracking.lifecycle import outcome as outcomes
+from runstream.tracking.lifecycle.fork_signals import ForkSignals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,12 +46,16 @@ class ExitHooks:
 
     def __init__(self) -> None:
         self._layer: _Layer | None = None
+        self._fork_signals: ForkSignals | None = None
 
     def add(self, live: ExitListener) -> None:
         """Add a listener. The hook for SIGTERM is only installed from the main thread."""
         if self._layer is None:
             self._layer = _Layer()
             self._layer.install()
+        if self._fork_signals is None:
+            self._fork_signals = ForkSignals()
+            self._fork_signals.install()
         self._layer.live.append(live)
 
     def remove(self, live: ExitListener) -> None:
