@@ -37,7 +37,7 @@ class ArtifactNotFound(Problem):
         super().__init__(404, "artifact_not_found", f"Artifact {name} was deleted." if deleted else message)
 
 
-def entity_in_path(entity: Name) -> str:
+async def entity_in_path(entity: Name) -> str:
     """Return the entity in the path of a request; raises BadParameter if it is invalid."""
     if not is_name(entity):
         raise BadParameter("entity", f"{entity!r} cannot be part of the path of an artifact")
@@ -47,7 +47,7 @@ def entity_in_path(entity: Name) -> str:
 TheEntity = Annotated[str, Depends(entity_in_path)]
 
 
-def project_in_path(project: Name) -> str:
+async def project_in_path(project: Name) -> str:
     """Return the project in the path of a request; raises BadParameter if it is invalid."""
     if not is_name(project):
         raise BadParameter("project", f"{project!r} cannot be part of the path of an artifact")
@@ -57,7 +57,7 @@ def project_in_path(project: Name) -> str:
 TheProject = Annotated[str, Depends(project_in_path)]
 
 
-def collection(entity: TheEntity, project: TheProject, name: Name) -> Collection:
+async def collection(entity: TheEntity, project: TheProject, name: Name) -> Collection:
     """Return the collection in the path of a request; raises BadParameter if its name is invalid."""
     if problem := problem_of_target_name(name):
         raise BadParameter("name", f"invalid name of an artifact {name!r}: {problem}")
@@ -89,7 +89,7 @@ class Reference:
         return ArtifactNotFound(str(self), deleted=await reader.was_logged(connection, self.collection, self.version))
 
 
-def reference(entity: TheEntity, project: TheProject, name: ReferenceName) -> Reference:
+async def reference(entity: TheEntity, project: TheProject, name: ReferenceName) -> Reference:
     """Return the version in the path of a request."""
     try:
         found = parse_reference(name)
@@ -109,7 +109,7 @@ async def version(found: TheReference, connection: TheConnection) -> ArtifactVer
 TheVersion = Annotated[ArtifactVersion, Depends(version)]
 
 
-def command(key: TheKey, principal: ThePrincipal) -> ArtifactCommand:
+async def command(key: TheKey, principal: ThePrincipal) -> ArtifactCommand:
     """Return the command that a request makes."""
     return ArtifactCommand(key, principal.id)
 

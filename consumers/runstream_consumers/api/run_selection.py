@@ -25,7 +25,7 @@ Texts = Annotated[list[Text], Query(max_length=_MOST)]
 After = Annotated[str | None, Query(description="`next` of the previous response", max_length=_LONGEST)]
 
 
-def run_filter(
+async def run_filter(
     *,
     state: Annotated[Texts, Query(description="Effective state; repeat to allow several")] = [],  # noqa: B006
     tag: Annotated[Texts, Query(description="Tag; repeat to require several")] = [],  # noqa: B006
@@ -64,7 +64,7 @@ def run_filter(
     )
 
 
-def run_order(
+async def run_order(
     order: Annotated[
         Text, Query(description="created, name, state, a field of filters, config.KEY or summary.KEY; - for descending")
     ] = "",

@@ -1,4 +1,7 @@
-"""The services that routes use, and their dependencies."""
+"""The services that routes use, and their dependencies.
+
+Dependencies are coroutines, since FastAPI calls each other function in a thread.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,7 @@ class Services:
         return StoredBlocks.of(connection, self.archive)
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
     """Return the services of the application."""
     found: Services = request.app.state.services
     return found
@@ -86,7 +89,7 @@ async def connection(found: TheServices) -> AsyncIterator[Connection]:
 TheConnection = Annotated[Connection, Depends(connection)]
 
 
-def contents(found: TheServices) -> ContentServer:
+async def contents(found: TheServices) -> ContentServer:
     """Return what responds with contents of the object store; a problem if there is none."""
     if found.contents is None:
         message = "No object store is configured: set RUNSTREAM_S3_ENDPOINT and its key where the API runs."
@@ -99,7 +102,7 @@ Download = Annotated[bool, Query(description="Save the file instead of showing i
 Scripts = Annotated[bool, Query(description="Run the scripts of HTML, in an origin of its own")]
 
 
-def object_store(found: TheContents) -> ObjectStore:
+async def object_store(found: TheContents) -> ObjectStore:
     """Return the store of files and artifacts; a problem if there is none."""
     return found.store
 
@@ -109,15 +112,20 @@ TheStore = Annotated[ObjectStore, Depends(object_store)]
 Name = Annotated[str, Path(min_length=1, max_length=DEFAULT_LIMITS.name_length)]
 
 
-def run_path(entity: Name, project: Name, run_id: Name) -> RunPath:
-    """Return the run in the path of a request."""
+def run_path(entity: str, project: str, run_id: str) -> RunPath:
+    """Return a run by names as requests have them."""
     return RunPath(entity=entity, project=canonical_project(project), run_id=run_id)
 
 
-TheRun = Annotated[RunPath, Depends(run_path)]
+async def run_in_path(entity: Name, project: Name, run_id: Name) -> RunPath:
+    """Return the run in the path of a request."""
+    return run_path(entity, project, run_id)
 
 
-def command_key(
+TheRun = Annotated[RunPath, Depends(run_in_path)]
+
+
+async def command_key(
     idempotency_key: Annotated[
         str | None, Header(description="A UUID that identifies this request; a repeated request is applied once")
     ] = None,
@@ -159,7 +167,7 @@ class CostlyReads:
         return self._services.blocks(connection)
 
 
-def client(request: Request, principal: ThePrincipal) -> str:
+async def client(request: Request, principal: ThePrincipal) -> str:
     """Return the client of a request: a principal on a machine."""
     host = "" if request.client is None else request.client.host
     return f"{principal.id}@{host}"
@@ -168,7 +176,7 @@ def client(request: Request, principal: ThePrincipal) -> str:
 TheClient = Annotated[str, Depends(client)]
 
 
-def costly_reads(run: TheRun, of: TheClient, found: TheServices) -> CostlyReads:
+async def costly_reads(run: TheRun, of: TheClient, found: TheServices) -> CostlyReads:
     """Return the reads of a client."""
     return CostlyReads(found, of, run)
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 import uvicorn
+from uvicorn.loops.auto import auto_loop_factory
 
 from runstream_consumers.runtime.garbage import spare_startup_objects
 from runstream_consumers.server.app import create_app, stop_streams
@@ -63,7 +64,8 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201  # no log yet
         return 2
-    asyncio.run(serve(settings))
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(serve(settings))
     return 0
 
 

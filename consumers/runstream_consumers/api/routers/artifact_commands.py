@@ -123,7 +123,7 @@ async def relate(
     """
     _check(ArtifactChange(aliases=Labels(add=body.aliases), tags=Labels(add=body.tags)))
     await find_run(connection, run)
-    found = await reference(body.entity, body.project, body.name).find(connection)
+    found = await (await reference(body.entity, body.project, body.name)).find(connection)
     if body.action == "use":
         fields = {**_version(found, found.collection, found.number), "use_as": body.use_as}
         await services.commands.publish(command.event(run, ArtifactAction.USE, **fields))

@@ -51,7 +51,7 @@ _NOT_RUNNING: dict[int | str, dict[str, Any]] = {
 }
 
 
-def run_command(run: TheRun, key: TheKey, principal: ThePrincipal) -> RunCommand:
+async def run_command(run: TheRun, key: TheKey, principal: ThePrincipal) -> RunCommand:
     """Return the command of a request."""
     return RunCommand(run, key, principal.id)
 

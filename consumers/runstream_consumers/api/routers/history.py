@@ -63,7 +63,7 @@ FieldName = Literal["_step", "_timestamp", "_runtime", "_writer", "_late", "_hid
 StreamName = Annotated[Literal["history", "system", "console"], Query()]
 
 
-def row_query(
+async def row_query(
     *,
     keys: Keys = None,
     min_step: MinStep = None,
@@ -99,7 +99,7 @@ class RowForm:
         return arrow_rows.render_rows(table, started, self.fields, **others)
 
 
-def row_form(
+async def row_form(
     fields: Annotated[
         list[FieldName] | None, Query(description="Of what every row has, only these. Repeatable.")
     ] = None,

@@ -16,12 +16,12 @@ from runstream_consumers.api.uploads import Uploads
 router = APIRouter(prefix="/api/v1/entities/{entity}/objects", tags=["objects"])
 
 
-def uploads(entity: Name, store: TheStore, services: TheServices) -> Uploads:
+async def uploads(entity: Name, store: TheStore, services: TheServices) -> Uploads:
     """Return the uploads of the entity in the path of a request."""
     return Uploads(store, services.control, entity)
 
 
-def sha256(sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]) -> bytes:
+async def sha256(sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]) -> bytes:
     """Return the hash in the path of a request."""
     return bytes.fromhex(sha256)
 

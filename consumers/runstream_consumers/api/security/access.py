@@ -72,7 +72,11 @@ def principal_of(request: Request) -> Principal:
     return found
 
 
-ThePrincipal = Annotated[Principal, Depends(principal_of)]
+async def _principal(request: Request) -> Principal:
+    return principal_of(request)
+
+
+ThePrincipal = Annotated[Principal, Depends(_principal)]
 
 
 class Access:
